@@ -1,0 +1,171 @@
+"""The one exception tree of the clients and the bridge.
+
+::
+
+    ServiceError
+    ├── ConfigurationError   a setting is wrong; a person must change it
+    ├── CredentialsError     the login was refused
+    ├── PermissionDenied     logged in, but a right is missing
+    ├── NotFound             the thing asked for is not there
+    ├── Rejected             the service understood and refused
+    ├── RateLimited          too many calls; not applied
+    ├── Unavailable          the service could not be reached, or said "not now"; not applied
+    ├── Indefinite           nobody knows whether it was applied
+    ├── ProtocolError        the answer was not understood
+    └── StoreError           the checkpoint store failed
+
+Errors hold plain values only: no request, no response, no header, no URL with a query. They can be
+pickled and sent between processes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self, TypeVar
+
+__all__ = [
+    "ConfigurationError",
+    "CredentialsError",
+    "Indefinite",
+    "NotFound",
+    "PermissionDenied",
+    "ProtocolError",
+    "RateLimited",
+    "Rejected",
+    "ServiceError",
+    "StoreError",
+    "Unavailable",
+]
+
+
+class ServiceError(Exception):
+    """Root of every error these packages raise on purpose.
+
+    Attributes:
+        service: ``"banqup"``, ``"zenvoices"`` or ``"bridge"``.
+        kind: What kind of failure this is, one word or two; fixed per class.
+        retryable: Whether the same call may succeed later without anybody changing anything.
+        retry_after: Seconds the service asked to wait, where it did.
+        request_id: The service's own id of the failed request, where it gave one.
+        status: HTTP status of the answer, where there was one.
+        hint: What a person can do about it.
+        members: Names of the request's fields the service complained about.
+        report: The partial report of an export that this error ended; None elsewhere.
+    """
+
+    kind: ClassVar[str] = "service"
+    _retryable: ClassVar[bool] = False
+    applied: ClassVar[bool | None] = False
+    """Whether the call took effect: False is *definitely not*, None is *unknown*."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        service: str,
+        status: int | None = None,
+        retryable: bool | None = None,
+        retry_after: float | None = None,
+        request_id: str | None = None,
+        hint: str | None = None,
+        members: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.service = service
+        self.status = status
+        self.retryable = self._retryable if retryable is None else retryable
+        self.retry_after = retry_after
+        self.request_id = request_id
+        self.hint = hint
+        self.members = members
+        self.report: Any = None
+
+    def __str__(self) -> str:
+        parts = [f"{self.service}: {self.message}"]
+        if self.hint:
+            parts.append(self.hint)
+        if self.request_id:
+            parts.append(f"(request id {self.request_id})")
+        return " ".join(parts)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, dict(self.__dict__))
+
+    def copy(self) -> Self:
+        """A fresh instance with the same values and no traceback."""
+        return _rebuild(type(self), self.args, dict(self.__dict__))
+
+
+_E = TypeVar("_E", bound="ServiceError")
+
+
+def _rebuild(cls: type[_E], args: tuple[Any, ...], state: dict[str, Any]) -> _E:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class ConfigurationError(ServiceError):
+    """A setting is wrong: nothing works until a person changes it."""
+
+    kind = "configuration"
+
+
+class CredentialsError(ServiceError):
+    """The service refused the login. Final for the credential object that was used."""
+
+    kind = "credentials"
+
+
+class PermissionDenied(ServiceError):
+    """Logged in, but a right is missing."""
+
+    kind = "permission"
+
+
+class NotFound(ServiceError):
+    """The thing asked for does not exist, or this user may not see it."""
+
+    kind = "not found"
+
+
+class Rejected(ServiceError):
+    """The service understood the request and refused it."""
+
+    kind = "rejected"
+
+
+class RateLimited(ServiceError):
+    """Too many calls. This one was not applied."""
+
+    kind = "rate limited"
+    _retryable = True
+
+
+class Unavailable(ServiceError):
+    """The service could not be reached or said "not now": definitely not applied."""
+
+    kind = "unavailable"
+    _retryable = True
+
+
+class Indefinite(ServiceError):
+    """The call broke in a way that leaves open whether it was applied."""
+
+    kind = "indefinite"
+    _retryable = True
+    applied = None
+
+
+class ProtocolError(ServiceError):
+    """The answer was not understood, so nobody knows whether the call was applied."""
+
+    kind = "protocol"
+    applied = None
+
+
+class StoreError(ServiceError):
+    """The checkpoint store failed."""
+
+    kind = "store"
