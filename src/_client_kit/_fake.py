@@ -6,7 +6,6 @@ a scripted fault, and keeps the log. `_fake_transport` and `_fake_serve` are the
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import secrets
@@ -57,6 +56,7 @@ __all__ = [
     "When",
     "html_reply",
     "json_reply",
+    "require",
     "xml_error",
 ]
 
@@ -70,6 +70,8 @@ class Call:
     body: Body
     ignored: set[str]
     """Parameters the operation does not know; a handler adds those of its JSON body."""
+    caller: str = ""
+    """Whose token came along; empty for a public operation."""
 
 
 @frozen(eq=False)
@@ -188,8 +190,8 @@ class FakeService:
     def _routes(self) -> Sequence[Route]:
         raise NotImplementedError
 
-    def _authorise(self, head: Head) -> Reply | None:
-        """The refusal of a request whose token is missing or expired, else None."""
+    def _authorise(self, head: Head) -> str:
+        """Whose token came along; raises the refusal of a missing or expired one."""
         raise NotImplementedError
 
     def _error(self, status: int, detail: str) -> Reply:
@@ -269,9 +271,7 @@ class FakeService:
         try:
             if not route.public:
                 with self._lock:
-                    refusal = self._authorise(plan.head)
-                if refusal is not None:
-                    return refusal
+                    call.caller = self._authorise(plan.head)
             if not route.locked:
                 return route.handler(call)
             with self._lock:
@@ -329,11 +329,6 @@ class FakeService:
         if self._date[0] != now:  # formatting costs more than many a request
             self._date = (now, formatdate(now, usegmt=True))
         return self._date[1]
-
-
-def sha256(content: bytes) -> str:
-    """The SHA-256 of some bytes, as hex digits."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def require(values: Mapping[str, Any], **types: type | tuple[type, ...]) -> list[str]:

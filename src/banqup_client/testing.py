@@ -363,8 +363,11 @@ class FakeBanqup(FakeService):
             Route("files.download", "GET", stored, self._fetch, public=True, origin="storage"),
         )
 
-    def _authorise(self, head: Head) -> Reply | None:
-        return Reply(401) if self._tokens.spend(head.bearer) is None else None
+    def _authorise(self, head: Head) -> str:
+        caller = self._tokens.spend(head.bearer)
+        if caller is None:
+            raise Refused(Reply(401))
+        return caller
 
     def _error(self, status: int, detail: str) -> Reply:
         words = {
