@@ -20,6 +20,7 @@ pickled and sent between processes.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar, Self, TypeVar
 
 __all__ = [
@@ -49,6 +50,7 @@ class ServiceError(Exception):
         status: HTTP status of the answer, where there was one.
         hint: What a person can do about it.
         members: Names of the request's fields the service complained about.
+        answered_at: The server's time of the answer, from its ``Date`` header.
         report: The partial report of an export that this error ended; None elsewhere.
     """
 
@@ -68,6 +70,7 @@ class ServiceError(Exception):
         request_id: str | None = None,
         hint: str | None = None,
         members: tuple[str, ...] = (),
+        answered_at: datetime | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -78,6 +81,7 @@ class ServiceError(Exception):
         self.request_id = request_id
         self.hint = hint
         self.members = members
+        self.answered_at = answered_at
         self.report: Any = None
 
     def __str__(self) -> str:

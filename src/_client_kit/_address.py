@@ -1,0 +1,97 @@
+"""Checking what goes into a URL or a header before it does."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from _client_kit._errors import ConfigurationError, ServiceError
+
+__all__ = ["check_base_url", "check_header_text", "check_id", "is_loopback", "origin_of"]
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_HEADER_TEXT = re.compile(r"[\x20-\x7e]*")
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host name or address stays on this machine."""
+    if host is None:
+        return False
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a URL, the default port left out, in lower case."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    if ":" in host:
+        host = f"[{host}]"
+    default = {"https": 443, "http": 80}.get(parts.scheme)
+    port = "" if parts.port in (None, default) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
+
+
+def check_base_url(url: str, *, service: str) -> str:
+    """The base URL without a slash at its end.
+
+    Raises:
+        ConfigurationError: Not https (http is allowed on loopback only), or with a user name,
+            query or fragment.
+    """
+    problem = None
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except (ValueError, TypeError, AttributeError):
+        problem = "is not a URL"
+    else:
+        if parts.scheme not in ("https", "http") or not parts.hostname:
+            problem = "must start with https:// and name a host"
+        elif parts.scheme == "http" and not is_loopback(parts.hostname):
+            problem = "must be https; http is allowed on loopback only"
+        elif parts.username or parts.password:
+            problem = "must not hold a user name or password"
+        elif parts.query or parts.fragment:
+            problem = "must not hold a query or fragment"
+        elif not _HEADER_TEXT.fullmatch(url) or " " in url:
+            problem = "must be plain ASCII without spaces"
+    if problem:
+        message = f"base_url {problem}"
+        raise ConfigurationError(message, service=service)
+    return url.rstrip("/")
+
+
+def check_id(value: object, name: str, *, service: str) -> str:
+    """An id as it may stand in a path: letters, digits, ``_`` and ``-``, 1 to 128 of them.
+
+    Raises:
+        ConfigurationError: Anything else; quoting would not save ``.`` and ``..``.
+    """
+    text = str(value)
+    if not _ID.fullmatch(text):
+        message = (
+            f"{name} must be 1 to 128 letters, digits, '_' or '-', "
+            f"not {len(text)} characters of {type(value).__name__} with others among them"
+        )
+        raise ConfigurationError(message, service=service)
+    return text
+
+
+def check_header_text(
+    value: str, name: str, *, service: str, error: type[ServiceError] = ConfigurationError
+) -> str:
+    """Text that may stand in a header: printable ASCII.
+
+    Raises:
+        ServiceError: Of the class ``error``, for anything else, such as a line break.
+    """
+    if not _HEADER_TEXT.fullmatch(value):
+        message = f"{name} must be printable ASCII without line breaks"
+        raise error(message, service=service)
+    return value

@@ -1,0 +1,144 @@
+"""What came back from a call, and what one service makes of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from attrs import field, frozen
+
+from _client_kit._contract import Operation
+from _client_kit._errors import ProtocolError, ServiceError
+from _client_kit._json import JsonError, loads
+from _client_kit._retry import parse_retry_after
+from _client_kit._secret import Secret
+from _client_kit._times import parse_time
+
+__all__ = ["Answer", "Dialect", "Token", "TokenRequest", "sanitise"]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+MAX_SERVER_TEXT = 500
+
+
+def sanitise(text: object) -> str:
+    """A service's own words, safe to show: one line, no control characters, at most 500 long."""
+    shown = _CONTROL.sub(" ", str(text)).strip()
+    return shown if len(shown) <= MAX_SERVER_TEXT else shown[: MAX_SERVER_TEXT - 1] + "…"
+
+
+@frozen
+class Answer:
+    """Status, header fields (lower-case names) and body of one answer."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @property
+    def date(self) -> datetime | None:
+        """The server's time, from its ``Date`` header; None without a readable one."""
+        value = self.headers.get("date")
+        try:
+            return None if value is None else parse_time(value)
+        except ValueError:
+            return None
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds the service asked to wait."""
+        return parse_retry_after(self.headers.get("retry-after"), self.date)
+
+    @property
+    def content_type(self) -> str:
+        """Media type without parameters; empty where none was sent."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def request_id(self) -> str | None:
+        """The service's id of the request, from the usual headers."""
+        for name in ("x-request-id", "request-id", "x-correlation-id", "traceparent"):
+            value = self.headers.get(name)
+            if value:
+                return sanitise(value)[:100]
+        return None
+
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            JsonError: It is not; see :func:`_client_kit._json.loads`.
+        """
+        return loads(self.body)
+
+    def json_or_none(self) -> Any:
+        """The body as JSON, or None where it is none."""
+        try:
+            return loads(self.body)
+        except JsonError:
+            return None
+
+    def describe(self) -> str:
+        """What kind of body came, for error messages: never its content."""
+        if not self.body:
+            return "an empty body"
+        kind = self.content_type or "no content type"
+        return f"{len(self.body)} bytes of {sanitise(kind)[:60]}"
+
+
+@frozen
+class Token:
+    """An access token and how long it lives, in seconds from when it was asked for."""
+
+    value: Secret
+    life: float
+
+
+@frozen
+class TokenRequest:
+    """The request that gets a token."""
+
+    operation: Operation
+    content: bytes = field(repr=False)
+    content_type: str
+
+
+@frozen
+class Dialect:
+    """How one service speaks: all that the shared call needs to know of it.
+
+    Attributes:
+        service: Name for errors.
+        token_request: Builds the request for a token.
+        read_token: Reads the token from its answer, or raises.
+        failure: The error an answer means, None for success; the flag says the call only reads.
+        unwrap: The payload inside a successful answer's JSON.
+    """
+
+    service: str
+    token_request: Callable[[], TokenRequest]
+    read_token: Callable[[Answer], Token]
+    failure: Callable[[Answer, Operation], ServiceError | None]
+    unwrap: Callable[[Any], Any]
+
+    def payload(self, answer: Answer, operation: Operation) -> Any:
+        """The JSON payload of a successful answer, in the names of our own contract.
+
+        Raises:
+            ProtocolError: The body is not JSON.
+        """
+        try:
+            value = answer.json()
+        except JsonError as error:
+            message = (
+                f"{operation.name}: expected JSON, got {answer.describe()} "
+                f"with status {answer.status}: {error}"
+            )
+            raise ProtocolError(
+                message,
+                service=self.service,
+                status=answer.status,
+                request_id=answer.request_id,
+            ) from None
+        return operation.rename_in(self.unwrap(value))

@@ -1,0 +1,56 @@
+"""A JSON body with files in it, sent piece by piece."""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+from collections.abc import AsyncIterator
+
+from _client_kit import _world_async as world
+from _client_kit._errors import Indefinite
+from _client_kit._files import FileSource, JsonTemplate
+
+__all__ = ["AsyncJsonBody"]
+
+# A multiple of 3, so that only the last piece of a file has base64 padding.
+READ_SIZE = 3 * 64 * 1024
+
+
+class AsyncJsonBody:
+    """Iterates over a JSON body's bytes, anew each time, holding one piece in memory."""
+
+    def __init__(self, template: JsonTemplate, *, service: str) -> None:
+        self._template = template
+        self._service = service
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        pending = b""  # small pieces travel with the next one
+        for part in self._template.parts:
+            if isinstance(part, bytes):
+                pending += part
+                continue
+            async for piece in self._pieces(part.source):
+                yield pending + piece
+                pending = b""
+        if pending:
+            yield pending
+
+    async def _pieces(self, source: FileSource) -> AsyncIterator[bytes]:
+        left = source.size
+        content = source.in_memory
+        if content is not None:
+            for start in range(0, left, READ_SIZE):
+                yield b2a_base64(content[start : start + READ_SIZE], newline=False)
+            return
+        with source.open() as file:
+            while left > 0:
+                chunk = await world.read_chunk(file, min(READ_SIZE, left))
+                while len(chunk) % 3 and len(chunk) < min(READ_SIZE, left):
+                    more = await world.read_chunk(file, min(READ_SIZE, left) - len(chunk))
+                    if not more:
+                        break
+                    chunk += more
+                if not chunk:
+                    message = "a file became shorter while it was sent"
+                    raise Indefinite(message, service=self._service)
+                left -= len(chunk)
+                yield b2a_base64(chunk, newline=False)

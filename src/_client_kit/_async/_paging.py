@@ -1,0 +1,65 @@
+"""Lists that fetch their pages when they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Generic, TypeVar
+
+from _client_kit._paging import Page
+
+__all__ = ["AsyncListing"]
+
+T = TypeVar("T")
+
+MAX_PAGES = 100_000
+
+
+class AsyncListing(Generic[T]):
+    """A lazy list: iterate over its items, or over whole pages with :meth:`pages`.
+
+    One page is held at a time. Iterating again asks the service again.
+
+    Attributes:
+        complete: Whether the last iteration saw the list's end. False while it runs, when it was
+            left early, and when the service repeated itself before the total it had named.
+    """
+
+    def __init__(self, fetch: Callable[[Any], Awaitable[Page[T]]], first: Any) -> None:
+        self._fetch = fetch
+        self._first = first
+        self.complete = False
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        async for page in self.pages():
+            for item in page.items:
+                yield item
+
+    async def pages(self) -> AsyncIterator[Page[T]]:
+        """The pages, each fetched when it is asked for.
+
+        Ends on a page that is not full once the total is reached, on an empty page, and on a page
+        that came before: a service that ignores the page asked for is not asked for ever.
+        """
+        self.complete = False
+        position = self._first
+        seen = 0
+        fingerprints: set[int] = set()
+        while len(fingerprints) < MAX_PAGES:
+            page = await self._fetch(position)
+            seen += len(page.items) + page.unreadable
+            reached = page.total is None or seen >= page.total
+            if not page.items and not page.unreadable:
+                self.complete = reached
+                yield page
+                return
+            if page.fingerprint in fingerprints:
+                # The repeated page brings nothing; what was counted twice is not progress.
+                repeated = len(page.items) + page.unreadable
+                self.complete = page.total is not None and seen - repeated >= page.total
+                return
+            fingerprints.add(page.fingerprint)
+            yield page
+            if page.next is None or (reached and not page.full):
+                self.complete = True
+                return
+            position = page.next

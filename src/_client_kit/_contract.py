@@ -1,0 +1,242 @@
+"""The contract: the wire facts a client relies on, read once from ``contract.json``.
+
+An operation has a method, a path with our names in braces, our query names with the wire's, and
+the properties sent and read, written as paths such as ``documents[].files[].fileSize``. Each
+carries ``evidence`` (published, observed or assumed) and a ``source``; a property without its own
+has its operation's.
+
+A patch is a sparse copy of that shape: ``{"documents.list": {"path": ..., "query": {...},
+"rename": {"documents[].updatedAt": "modifiedAt"}}}``. ``rename`` gives a property the name it has
+on the wire; it is applied to the JSON, so models and encoders never know.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from _client_kit._address import check_id
+from _client_kit._errors import ConfigurationError
+
+__all__ = ["Contract", "Operation", "Property", "load_contract"]
+
+EVIDENCE = ("published", "observed", "assumed")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_PATCH_KEYS = ("method", "path", "query", "rename")
+
+
+@frozen
+class Property:
+    """A JSON property we send or read, with what is known of it."""
+
+    path: str
+    evidence: str
+    source: str
+
+
+@frozen
+class Operation:
+    """One call of a service."""
+
+    name: str
+    method: str
+    path: str
+    query: Mapping[str, str]
+    sends: tuple[Property, ...]
+    reads: tuple[Property, ...]
+    evidence: str
+    source: str
+    safe: bool
+    """Whether it only reads, so that repeating it changes nothing."""
+    needed: bool = False
+    """Whether an export depends on it."""
+    note: str = ""
+    _rename: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
+
+    def url_path(self, values: Mapping[str, object], *, service: str) -> str:
+        """The path with ids put in, each checked to be one path segment."""
+
+        def put(match: re.Match[str]) -> str:
+            name = match[1]
+            return check_id(values[name], name, service=service)
+
+        return _PLACEHOLDER.sub(put, self.path)
+
+    def url_query(self, values: Mapping[str, object]) -> dict[str, str]:
+        """Query parameters under their wire names; None is left out."""
+        return {
+            self.query[name]: _query_text(value)
+            for name, value in values.items()
+            if value is not None
+        }
+
+    def rename_in(self, payload: Any) -> Any:
+        """A received payload with the wire's names turned into ours."""
+        return _rename(payload, self._rename, inward=True) if self._rename else payload
+
+    def rename_out(self, payload: Any) -> Any:
+        """A payload to send with our names turned into the wire's."""
+        return _rename(payload, self._rename, inward=False) if self._rename else payload
+
+
+def _query_text(value: object) -> str:
+    return "true" if value is True else "false" if value is False else str(value)
+
+
+def _rename(value: Any, tree: Mapping[str, Any], *, inward: bool) -> Any:
+    """Rename members along a tree of ``{our name: (wire name, subtree)}``."""
+    if isinstance(value, list):
+        return [_rename(item, tree, inward=inward) for item in value]
+    if not isinstance(value, dict):
+        return value
+    renamed: dict[str, Any] = dict(value)
+    for ours, (wire, below) in tree.items():
+        old, new = (wire, ours) if inward else (ours, wire)
+        if old in value:
+            moved = _rename(value[old], below, inward=inward)
+            if old != new:
+                del renamed[old]
+            renamed[new] = moved
+    return renamed
+
+
+@frozen
+class Contract:
+    """Every operation of one service by name."""
+
+    service: str
+    operations: Mapping[str, Operation]
+
+    def __getitem__(self, name: str) -> Operation:
+        return self.operations[name]
+
+    def patched(self, patch: Mapping[str, Any] | str | Path | None) -> Contract:
+        """This contract with a sparse patch applied, given as a mapping or a JSON file's path.
+
+        Raises:
+            ConfigurationError: A key is unknown (the nearest right one is named) or a value is
+                not of its kind.
+        """
+        if patch is None:
+            return self
+        if isinstance(patch, (str, Path)):
+            patch = self._read_patch(Path(patch))
+        operations = dict(self.operations)
+        for name, changes in patch.items():
+            self._check_key(name, operations, "operation")
+            operations[name] = self._patch_one(operations[name], changes)
+        return evolve(self, operations=operations)
+
+    def _read_patch(self, path: Path) -> Mapping[str, Any]:
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not JSON"
+            raise self._error(f"contract patch {path.name!r} cannot be read: {reason}") from None
+        if not isinstance(value, dict):
+            raise self._error(f"contract patch {path.name!r} must be a JSON object")
+        return value
+
+    def _patch_one(self, operation: Operation, changes: Any) -> Operation:
+        name = operation.name
+        if not isinstance(changes, Mapping):
+            raise self._error(f"contract patch of {name} must be an object")
+        for key in changes:
+            self._check_key(key, _PATCH_KEYS, f"key of {name}")
+        if "method" in changes:
+            method = changes["method"]
+            if method not in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+                raise self._error(f"method of {name} must be GET, POST, PUT, PATCH or DELETE")
+            operation = evolve(operation, method=method)
+        if "path" in changes:
+            operation = evolve(operation, path=self._patch_path(operation, changes["path"]))
+        if "query" in changes:
+            query = self._texts(changes["query"], f"query of {name}")
+            for key in query:
+                self._check_key(key, operation.query, f"query name of {name}")
+            operation = evolve(operation, query={**operation.query, **query})
+        if "rename" in changes:
+            renames = self._texts(changes["rename"], f"rename of {name}")
+            known = [item.path for item in (*operation.sends, *operation.reads)]
+            for key in renames:
+                self._check_key(key, known, f"property of {name}")
+            operation = evolve(operation, rename=_tree(renames))
+        return operation
+
+    def _patch_path(self, operation: Operation, path: Any) -> str:
+        if not isinstance(path, str) or not path.startswith("/") or re.search(r"[\s?#\\]", path):
+            raise self._error(f"path of {operation.name} must start with '/' and hold no query")
+        if any(part in (".", "..") for part in path.split("/")):
+            raise self._error(f"path of {operation.name} must not hold '.' or '..'")
+        known = _PLACEHOLDER.findall(operation.path)
+        for placeholder in _PLACEHOLDER.findall(path):
+            self._check_key(placeholder, known, f"placeholder of {operation.name}")
+        return path
+
+    def _texts(self, value: Any, what: str) -> Mapping[str, str]:
+        if not isinstance(value, Mapping) or not all(
+            isinstance(key, str) and isinstance(text, str) and text for key, text in value.items()
+        ):
+            raise self._error(f"{what} must be an object of names to names")
+        return value
+
+    def _check_key(self, key: object, known: Iterable[str], what: str) -> None:
+        known = list(known)
+        if key in known:
+            return
+        near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.4)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known) or 'none'}"
+        raise self._error(f"contract patch: unknown {what} {str(key)[:80]!r}{hint}")
+
+    def _error(self, message: str) -> ConfigurationError:
+        return ConfigurationError(message, service=self.service)
+
+
+def _tree(renames: Mapping[str, str]) -> dict[str, Any]:
+    """``{"a[].b": "x"}`` as ``{"a": ("a", {"b": ("x", {})})}``."""
+    root: dict[str, Any] = {}
+    for path, wire in renames.items():
+        level = root
+        parts = path.replace("[]", "").split(".")
+        for part in parts[:-1]:
+            level = level.setdefault(part, (part, {}))[1]
+        _, below = level.get(parts[-1], (None, {}))
+        level[parts[-1]] = (wire, below)
+    return root
+
+
+def load_contract(package: str) -> Contract:
+    """The contract a client package ships."""
+    raw = json.loads((files(package) / "contract.json").read_text(encoding="utf-8"))
+    operations: dict[str, Operation] = {}
+    for name, entry in raw["operations"].items():
+
+        def properties(group: str, entry: Any = entry) -> tuple[Property, ...]:
+            return tuple(
+                Property(
+                    path, known.get("evidence", entry["evidence"]), known.get("source", entry["source"])
+                )
+                for path, known in entry.get(group, {}).items()
+            )
+
+        operations[name] = Operation(
+            name=name,
+            method=entry["method"],
+            path=entry["path"],
+            query=entry.get("query", {}),
+            sends=properties("sends"),
+            reads=properties("reads"),
+            evidence=entry["evidence"],
+            source=entry["source"],
+            safe=entry.get("safe", entry["method"] == "GET"),
+            needed=entry.get("needed", False),
+            note=entry.get("note", ""),
+        )
+    return Contract(raw["service"], operations)

@@ -1,0 +1,142 @@
+"""Where the bytes of a file come from, and JSON bodies that carry files in base64."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from attrs import field, frozen
+
+from _client_kit._json import dumps
+
+__all__ = ["Base64", "FileContent", "FileSource", "JsonTemplate", "json_template"]
+
+FileContent = bytes | str | os.PathLike[str] | BinaryIO
+"""Bytes, a path, or a binary file open for reading that can seek."""
+
+
+@frozen
+class FileSource:
+    """The bytes of one file, which can be read any number of times, one reader at a time.
+
+    Attributes:
+        size: Length in bytes.
+    """
+
+    size: int
+    _content: bytes | Path | BinaryIO = field(repr=False)
+    _start: int = 0
+
+    @classmethod
+    def of(cls, content: FileContent | FileSource) -> FileSource:
+        """A source from bytes, a path, or an open binary file from where it stands.
+
+        Raises:
+            TypeError: Of another type, or a file opened in text mode.
+            OSError: The path cannot be read.
+        """
+        if isinstance(content, FileSource):
+            return content
+        if isinstance(content, (bytes, bytearray, memoryview)):
+            data = bytes(content)
+            return cls(len(data), data)
+        if isinstance(content, (str, os.PathLike)):
+            path = Path(content)
+            return cls(path.stat().st_size, path)
+        if isinstance(content, io.TextIOBase) or not hasattr(content, "seek"):
+            message = (
+                "a file must be bytes, a path, or a binary file that can seek, "
+                f"not {type(content).__name__}"
+            )
+            raise TypeError(message)
+        start = content.tell()
+        size = content.seek(0, os.SEEK_END) - start
+        content.seek(start)
+        return cls(size, content, start)
+
+    @property
+    def in_memory(self) -> bytes | None:
+        """The bytes themselves where they are in memory anyway."""
+        return self._content if isinstance(self._content, bytes) else None
+
+    def open(self) -> BinaryIO:
+        """A binary file at the first byte. Closing it leaves a file that was passed in open."""
+        if isinstance(self._content, bytes):
+            return io.BytesIO(self._content)
+        if isinstance(self._content, Path):
+            return self._content.open("rb")
+        self._content.seek(self._start)
+        return cast("BinaryIO", _Borrowed(self._content))
+
+
+class _Borrowed:
+    """Somebody else's open file: reading goes through, closing does not."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> _Borrowed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@frozen
+class Base64:
+    """Stands in a JSON value where a file's content goes, base64-encoded while it is sent."""
+
+    source: FileSource
+
+    @property
+    def encoded_size(self) -> int:
+        """Length of the base64 text."""
+        return (self.source.size + 2) // 3 * 4
+
+
+@frozen
+class JsonTemplate:
+    """A JSON document cut at its files: encoded text and :class:`Base64` by turns.
+
+    Attributes:
+        parts: The pieces in order.
+        size: Length in bytes of the whole body.
+    """
+
+    parts: tuple[bytes | Base64, ...] = field(repr=False)
+    size: int
+
+
+def json_template(value: object) -> JsonTemplate:
+    """Encode a JSON value in which :class:`Base64` may stand for a string."""
+    mark = secrets.token_hex(16)  # cannot be guessed, so no text in the value can hold it
+    files: list[Base64] = []
+
+    def stand_in(item: object) -> str:
+        if isinstance(item, Base64):
+            files.append(item)
+            return mark
+        message = f"{type(item).__name__} cannot be written as JSON"
+        raise TypeError(message)
+
+    texts = [text.encode() for text in dumps(value, default=stand_in).split(mark)]
+    parts: list[bytes | Base64] = [texts[0]]
+    for file, text in zip(files, texts[1:], strict=True):
+        parts += [file, text]
+    size = sum(map(len, texts)) + sum(file.encoded_size for file in files)
+    return JsonTemplate(tuple(parts), size)

@@ -1,0 +1,180 @@
+"""Turning JSON into frozen attrs values, leniently, and back.
+
+The services' answers are only partly documented, so a model never refuses an object: a member that
+is missing is the field's default, and one that is unknown or of another type is kept, as it came,
+in the field ``extra`` under its wire name. Wire names are the field names in camel case unless
+``wire()`` says otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from typing import Any, TypeVar, get_args, get_origin
+
+import attrs
+import cattrs
+
+from _client_kit._times import parse_time
+
+__all__ = ["decode", "encode", "extra_field", "wire"]
+
+_T = TypeVar("_T")
+_Hook = Callable[[Any, Any], Any]
+
+
+def wire(name: str, **options: Any) -> Any:
+    """An attrs field whose JSON member has another name than its own in camel case."""
+    options.setdefault("default", None)
+    return attrs.field(metadata={"wire": name}, **options)
+
+
+def extra_field() -> Any:
+    """The attrs field that keeps what the model does not know."""
+    return attrs.field(factory=dict, repr=False, hash=False, kw_only=True)
+
+
+def _camel(name: str) -> str:
+    return re.sub(r"_(\w)", lambda match: match[1].upper(), name)
+
+
+def _str(value: Any, _: Any) -> str:
+    if type(value) is str:
+        return value
+    if type(value) is int:  # a code or id that a service writes as a number
+        return str(value)
+    raise TypeError
+
+
+def _int(value: Any, _: Any) -> int:
+    if type(value) is int:
+        return value
+    raise TypeError
+
+
+def _bool(value: Any, _: Any) -> bool:
+    if type(value) is bool:
+        return value
+    raise TypeError
+
+
+def _decimal(value: Any, _: Any) -> Decimal:
+    if type(value) in (int, str, Decimal):
+        number = Decimal(value)
+        if number.is_finite():
+            return number
+    raise TypeError
+
+
+def _datetime(value: Any, _: Any) -> datetime:
+    if type(value) is str:
+        return parse_time(value)
+    raise TypeError
+
+
+def _mapping(value: Any, _: Any) -> Mapping[str, Any]:
+    if type(value) is dict:
+        return value
+    raise TypeError
+
+
+_FAULTS = (TypeError, ValueError, InvalidOperation, OverflowError)
+
+
+def _tuple_factory(type_: Any) -> _Hook:
+    item_type = get_args(type_)[0]
+    hook = _converter().get_structure_hook(item_type)
+
+    def structure(value: Any, _: Any) -> tuple[Any, ...]:
+        if type(value) is not list:
+            raise TypeError
+        return tuple(hook(item, item_type) for item in value)
+
+    return structure
+
+
+def _model_factory(cls: Any) -> _Hook:
+    attrs.resolve_types(cls)
+    fields = [
+        (
+            attribute.name,
+            attribute.metadata.get("wire") or _camel(attribute.name),
+            attribute.type,
+            _converter().get_structure_hook(attribute.type),
+        )
+        for attribute in attrs.fields(cls)
+        if attribute.name != "extra"
+    ]
+    known = frozenset(wire_name for _, wire_name, _, _ in fields)
+
+    def structure(value: Any, _: Any) -> Any:
+        if type(value) is not dict:
+            raise TypeError
+        arguments: dict[str, Any] = {}
+        extra: dict[str, Any] = {}
+        for name, wire_name, type_, hook in fields:
+            raw = value.get(wire_name)
+            if raw is None:
+                continue
+            try:
+                arguments[name] = hook(raw, type_)
+            except _FAULTS:
+                extra[wire_name] = raw
+        if not value.keys() <= known:
+            extra.update((name, value[name]) for name in value.keys() - known)
+        return cls(**arguments, extra=extra)
+
+    return structure
+
+
+@cache
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=False)
+    for type_, hook in (
+        (str, _str),
+        (int, _int),
+        (bool, _bool),
+        (Decimal, _decimal),
+        (datetime, _datetime),
+        (Mapping[str, Any], _mapping),
+    ):
+        converter.register_structure_hook(type_, hook)
+    converter.register_structure_hook_factory(attrs.has, _model_factory)
+    converter.register_structure_hook_factory(
+        lambda type_: get_origin(type_) is tuple, _tuple_factory
+    )
+    return converter
+
+
+@cache
+def _hook_of(cls: type[Any]) -> _Hook:
+    return _converter().get_structure_hook(cls)
+
+
+def decode(cls: type[_T], value: Any) -> _T:
+    """An instance of an attrs class from a decoded JSON object.
+
+    Raises:
+        TypeError: The value is no JSON object.
+    """
+    return _hook_of(cls)(value, cls)  # type: ignore[no-any-return]
+
+
+def encode(value: Any) -> Any:
+    """The JSON form of a model: None and empty collections left out, ``extra`` written back."""
+    if attrs.has(type(value)):
+        members = {
+            attribute.metadata.get("wire") or _camel(attribute.name): encode(member)
+            for attribute in attrs.fields(type(value))
+            if attribute.name != "extra"
+            and (member := getattr(value, attribute.name)) not in (None, (), {})
+        }
+        return {**getattr(value, "extra", {}), **members}
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if isinstance(value, tuple):
+        return [encode(item) for item in value]
+    return value

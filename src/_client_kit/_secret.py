@@ -1,0 +1,71 @@
+"""A value that must not be shown."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any, Never, final
+
+__all__ = ["Secret", "refuse_pickling"]
+
+
+def refuse_pickling(value: object) -> Never:
+    """Raise the TypeError every secret-bearing object raises when pickled or deep-copied."""
+    name = type(value).__name__
+    message = (
+        f"a {name} holds a secret and cannot be pickled or copied; "
+        "build it where it is used, for example with from_env()"
+    )
+    raise TypeError(message)
+
+
+@final
+class Secret:
+    """A string that shows itself only to :meth:`reveal`.
+
+    ``repr``, ``str``, ``format``, ``vars`` and ``asdict`` show a mask; comparing is constant-time;
+    pickling raises TypeError.
+    """
+
+    # A closure, not an attribute: no introspection of the instance yields the text.
+    __slots__ = ("_reveal",)
+
+    def __init__(self, value: str | Secret) -> None:
+        if isinstance(value, Secret):
+            self._reveal = value._reveal
+            return
+        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            message = f"a secret must be a string, not {type(value).__name__}"
+            raise TypeError(message)
+        self._reveal = lambda: value
+
+    def reveal(self) -> str:
+        """The secret itself."""
+        return self._reveal()
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __format__(self, spec: str) -> str:
+        return format("***", spec)
+
+    def __bool__(self) -> bool:
+        return bool(self._reveal())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._reveal().encode(), other._reveal().encode())
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Secret:
+        return self
+
+    def __reduce__(self) -> Never:
+        refuse_pickling(self)

@@ -1,0 +1,28 @@
+"""Times as services write them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+__all__ = ["parse_time"]
+
+
+def parse_time(text: str) -> datetime:
+    """An aware datetime in UTC from ISO 8601 or an HTTP date; no zone means UTC.
+
+    Raises:
+        ValueError: The text is neither.
+    """
+    text = text.strip()
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        value = parsedate_to_datetime(text)
+    if value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        message = "a time outside the calendar"
+        raise ValueError(message) from None

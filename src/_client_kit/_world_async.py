@@ -1,0 +1,122 @@
+"""What differs between the two worlds, for asyncio. Its twin is ``_world_sync``.
+
+The only module of the library that imports asyncio.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, BinaryIO, Generic, TypeVar
+
+from _client_kit._clock import Deadline
+
+__all__ = ["Flight", "Workers", "call_store", "read_chunk", "run_blocking", "sleep", "time_limit"]
+
+_T = TypeVar("_T")
+
+
+class Flight:
+    """One waiting lock per event loop: who fetches a token makes the others wait for it."""
+
+    def __init__(self) -> None:
+        self._locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
+        self._locks = weakref.WeakKeyDictionary()
+
+    @asynccontextmanager
+    async def turn(self, deadline: Deadline) -> AsyncIterator[None]:
+        """Wait for one's turn. Raises TimeoutError when the deadline comes first."""
+        lock = self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+        async with asyncio.timeout(_seconds(deadline)):
+            await lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _seconds(deadline: Deadline) -> float | None:
+    remaining = deadline.remaining()
+    return None if remaining == float("inf") else remaining
+
+
+async def sleep(seconds: float) -> None:
+    """Let that much time pass."""
+    await asyncio.sleep(seconds)
+
+
+@asynccontextmanager
+async def time_limit(deadline: Deadline) -> AsyncIterator[None]:
+    """Raise TimeoutError where the block outlives the deadline."""
+    async with asyncio.timeout(_seconds(deadline)):
+        yield
+
+
+async def read_chunk(file: BinaryIO, size: int) -> bytes:
+    """Up to that many bytes of a file, without blocking the loop."""
+    return await asyncio.to_thread(file.read, size)
+
+
+async def run_blocking(function: Callable[..., _T], *args: Any) -> _T:
+    """A function that may block, in a thread; one that returns an awaitable is awaited."""
+    result = await asyncio.to_thread(function, *args)
+    if isinstance(result, Awaitable):
+        return await result  # type: ignore[no-any-return]
+    return result
+
+
+async def call_store(function: Callable[..., _T], *args: Any, **options: Any) -> _T:
+    """A store's method, in a thread.
+
+    A cancellation waits until the method has ended: what it committed is never in doubt.
+    """
+    task = asyncio.ensure_future(asyncio.to_thread(function, *args, **options))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            try:
+                await asyncio.shield(task)
+            except asyncio.CancelledError:
+                continue
+            except Exception:  # noqa: BLE001 - the cancellation is what the caller must see
+                break
+        raise
+
+
+class Workers(Generic[_T]):
+    """A bounded number of jobs under way; their results come back one batch at a time."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._tasks: set[asyncio.Task[_T]] = set()
+
+    async def __aenter__(self) -> Workers[_T]:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def busy(self) -> int:
+        """Jobs started whose results were not handed out yet."""
+        return len(self._tasks)
+
+    async def start(self, job: Callable[..., Awaitable[_T]], *args: Any) -> None:
+        """Start a job."""
+
+        async def run() -> _T:
+            return await job(*args)
+
+        self._tasks.add(asyncio.create_task(run()))
+
+    async def finished(self) -> list[_T]:
+        """The results of the jobs that ended, at least one; a job's exception is raised."""
+        done, self._tasks = await asyncio.wait(
+            self._tasks, return_when=asyncio.FIRST_COMPLETED
+        )
+        return [task.result() for task in done]

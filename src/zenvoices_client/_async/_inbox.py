@@ -1,0 +1,170 @@
+"""The inbox: uploads, and looking up what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from _client_kit._async._body import AsyncJsonBody
+from _client_kit._async._calls import AsyncCalls
+from _client_kit._async._paging import AsyncListing
+from _client_kit._contract import Contract
+from _client_kit._errors import (
+    ConfigurationError,
+    NotFound,
+    ProtocolError,
+    Rejected,
+)
+from _client_kit._files import json_template
+from _client_kit._models import decode
+from zenvoices_client._async._lists import list_all
+from zenvoices_client._models import InboxDocument, InboxUpload, Lookup
+
+__all__ = ["AsyncInbox"]
+
+EncodeUpload = Callable[[InboxUpload, int, "str | None"], Mapping[str, Any]]
+
+MAX_EXTERNAL_ID = 50
+SCANNED_PAGES = 20
+
+
+class AsyncInbox:
+    """The inboxes of the companies."""
+
+    def __init__(self, calls: AsyncCalls, contract: Contract, encode: EncodeUpload) -> None:
+        self._calls = calls
+        self._contract = contract
+        self._encode = encode
+
+    async def upload(
+        self,
+        upload: InboxUpload,
+        *,
+        company_id: int,
+        external_id: str | None = None,
+        max_bytes: int | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> InboxDocument:
+        """Put a document into a company's inbox. Assumed: path, body and answer.
+
+        Sent once: repeated only after an answer that says it was definitely not applied. Zenvoices
+        does not refuse a duplicate, so look up by external id before sending again.
+
+        Args:
+            upload: The document with its files, which are read while they are sent.
+            company_id: The company's number, see :meth:`companies.resolve`.
+            external_id: The sender's own id, at most 50 characters.
+            max_bytes: A limit on the JSON body to keep to; Zenvoices publishes none.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for the whole call.
+
+        Raises:
+            Rejected: Refused; ``status`` 413 when too large.
+            Indefinite: Nobody knows whether it arrived.
+            ProtocolError: It may have arrived, but the answer could not be read.
+        """
+        operation = self._contract["inbox.upload"]
+        if external_id is not None and len(external_id) > MAX_EXTERNAL_ID:
+            message = f"external_id may have {MAX_EXTERNAL_ID} characters, not {len(external_id)}"
+            raise ConfigurationError(message, service="zenvoices")
+        template = json_template(
+            operation.rename_out(self._encode(upload, company_id, external_id))
+        )
+        if max_bytes is not None and template.size > max_bytes:
+            message = f"inbox.upload: {template.size} bytes to send, the limit is {max_bytes}"
+            raise Rejected(message, service="zenvoices", status=413)
+        payload, answer = await self._calls.call(
+            operation,
+            content=AsyncJsonBody(template, service="zenvoices"),
+            content_length=template.size,
+            timeout=timeout,
+            deadline=deadline,
+        )
+        if type(payload) is int:
+            payload = {"id": payload}
+        document = decode(InboxDocument, payload) if isinstance(payload, dict) else None
+        if document is None or document.id is None:
+            message = "inbox.upload: the answer names no document id"
+            raise ProtocolError(
+                message,
+                service="zenvoices",
+                status=answer.status,
+                request_id=answer.request_id,
+                hint="Whether the document arrived is not known: look it up before sending again.",
+            )
+        return document
+
+    def list(
+        self, *, company_id: int | None = None, page_size: int = 250, sorting: str | None = None
+    ) -> AsyncListing[InboxDocument]:
+        """The documents in the inboxes, lazily. Observed; the company filter is assumed.
+
+        Args:
+            company_id: Only this company's, if Zenvoices honours the filter.
+            page_size: Entries per request, 1 to 250.
+            sorting: A field to sort by, with ``" DESC"`` behind it for descending.
+        """
+        return list_all(
+            self._calls,
+            self._contract["inbox.list"],
+            InboxDocument,
+            page_size=page_size,
+            filters={"administrationId": company_id, "sorting": sorting},
+        )
+
+    async def details(self, id: int) -> InboxDocument:  # noqa: A002 - the field's name
+        """One document by Zenvoices' number. Observed; the query is assumed.
+
+        Raises:
+            NotFound: There is none with it.
+        """
+        payload, answer = await self._calls.call(
+            self._contract["inbox.details"], query={"id": id}
+        )
+        if not isinstance(payload, dict):
+            message = "inbox.details: expected an object"
+            raise ProtocolError(message, service="zenvoices", status=answer.status)
+        return decode(InboxDocument, payload)
+
+    async def find(self, *, external_id: str, company_id: int) -> Lookup:
+        """Look a document up by its sender's id. Assumed: the query.
+
+        Says ``"cannot tell"`` when Zenvoices' answer proves nothing: it does not know the call, or
+        brings another document. Then the list is scanned, which can prove presence, never absence.
+
+        Raises:
+            ServiceError: The look-up could not be made.
+        """
+        try:
+            payload, answer = await self._calls.call(
+                self._contract["inbox.details"],
+                query={"company_id": company_id, "external_id": external_id},
+            )
+        except NotFound as error:
+            return Lookup("not found", answered_at=error.answered_at)
+        except (ConfigurationError, Rejected, ProtocolError):
+            return await self._scan(external_id, company_id)
+        document = decode(InboxDocument, payload) if isinstance(payload, dict) else None
+        if document is not None and _matches(document, external_id, company_id):
+            return Lookup("found", document, answer.date)
+        return await self._scan(external_id, company_id)
+
+    async def _scan(self, external_id: str, company_id: int) -> Lookup:
+        listing = self.list(company_id=company_id)
+        pages = 0
+        try:
+            async for page in listing.pages():
+                for document in page.items:
+                    if _matches(document, external_id, company_id):
+                        return Lookup("found", document, page.answered_at)
+                pages += 1
+                if pages == SCANNED_PAGES:
+                    break
+        except (ConfigurationError, Rejected, ProtocolError, NotFound):
+            pass
+        return Lookup("cannot tell")
+
+
+def _matches(document: InboxDocument, external_id: str, company_id: int) -> bool:
+    return document.external_id == external_id and document.company_id in (None, company_id)

@@ -1,0 +1,66 @@
+"""The login of a Zenvoices user."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Never, Self
+
+from attrs import field, frozen
+
+from _client_kit._credentials import TokenStates
+from _client_kit._errors import ConfigurationError
+from _client_kit._secret import Secret, refuse_pickling
+
+__all__ = ["UserLogin"]
+
+
+@frozen(eq=False)
+class UserLogin:
+    """User name, password and organisation code of a Zenvoices user.
+
+    A dedicated API user is recommended; Zenvoices does not bill it (published). One object shares
+    its token over every client that uses it. Once Zenvoices has refused it, the refusal is final
+    for this object, because five wrong passwords lock the user: make a new one to try again.
+
+    Args:
+        user: User name or e-mail address.
+        password: The password; masked wherever the object is shown.
+        organisation_code: The organisation code (Zenvoices' tenancy name).
+
+    Raises:
+        ConfigurationError: One of them is empty.
+    """
+
+    user: str
+    password: Secret = field(converter=Secret)
+    organisation_code: str = field(kw_only=True)
+    _states: TokenStates = field(factory=TokenStates, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("user", "organisation_code"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not value.strip():
+                message = f"{name} must be a text that is not empty"
+                raise ConfigurationError(message, service="zenvoices")
+        if not self.password:
+            message = "password must not be empty"
+            raise ConfigurationError(message, service="zenvoices")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """From ``ZENVOICES_USER``, ``ZENVOICES_PASSWORD`` and ``ZENVOICES_ORGANISATION_CODE``.
+
+        Raises:
+            ConfigurationError: One of the variables is not set.
+        """
+        names = ("ZENVOICES_USER", "ZENVOICES_PASSWORD", "ZENVOICES_ORGANISATION_CODE")
+        missing = [name for name in names if not environ.get(name)]
+        if missing:
+            message = f"environment variables not set: {', '.join(missing)}"
+            raise ConfigurationError(message, service="zenvoices")
+        user, password, organisation_code = (environ[name] for name in names)
+        return cls(user, password, organisation_code=organisation_code)
+
+    def __reduce__(self) -> Never:
+        refuse_pickling(self)
