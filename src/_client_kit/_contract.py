@@ -221,7 +221,9 @@ def load_contract(package: str) -> Contract:
         def properties(group: str, entry: Any = entry) -> tuple[Property, ...]:
             return tuple(
                 Property(
-                    path, known.get("evidence", entry["evidence"]), known.get("source", entry["source"])
+                    path,
+                    known.get("evidence", entry["evidence"]),
+                    known.get("source", entry["source"]),
                 )
                 for path, known in entry.get(group, {}).items()
             )

@@ -11,7 +11,7 @@ __all__ = ["user_agent_of"]
 
 @cache
 def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - slow to import
+    from importlib.metadata import PackageNotFoundError, version
 
     try:
         return version("banqup-zenvoices")

@@ -6,6 +6,7 @@ The only module of the library that imports asyncio.
 from __future__ import annotations
 
 import asyncio
+import io
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +14,16 @@ from typing import Any, BinaryIO, Generic, TypeVar
 
 from _client_kit._clock import Deadline
 
-__all__ = ["Flight", "Workers", "call_store", "read_chunk", "run_blocking", "sleep", "time_limit"]
+__all__ = [
+    "Flight",
+    "Workers",
+    "call_store",
+    "read_chunk",
+    "run_blocking",
+    "sleep",
+    "time_limit",
+    "write_chunk",
+]
 
 _T = TypeVar("_T")
 
@@ -57,6 +67,14 @@ async def time_limit(deadline: Deadline) -> AsyncIterator[None]:
 async def read_chunk(file: BinaryIO, size: int) -> bytes:
     """Up to that many bytes of a file, without blocking the loop."""
     return await asyncio.to_thread(file.read, size)
+
+
+async def write_chunk(file: BinaryIO, data: bytes) -> None:
+    """Append to a file without blocking the loop; memory needs no thread."""
+    if isinstance(file, io.BytesIO):
+        file.write(data)
+    else:
+        await asyncio.to_thread(file.write, data)
 
 
 async def run_blocking(function: Callable[..., _T], *args: Any) -> _T:
@@ -116,7 +134,5 @@ class Workers(Generic[_T]):
 
     async def finished(self) -> list[_T]:
         """The results of the jobs that ended, at least one; a job's exception is raised."""
-        done, self._tasks = await asyncio.wait(
-            self._tasks, return_when=asyncio.FIRST_COMPLETED
-        )
+        done, self._tasks = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         return [task.result() for task in done]

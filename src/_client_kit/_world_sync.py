@@ -13,7 +13,16 @@ from typing import Any, BinaryIO, Generic, TypeVar
 
 from _client_kit._clock import Deadline
 
-__all__ = ["Flight", "Workers", "call_store", "read_chunk", "run_blocking", "sleep", "time_limit"]
+__all__ = [
+    "Flight",
+    "Workers",
+    "call_store",
+    "read_chunk",
+    "run_blocking",
+    "sleep",
+    "time_limit",
+    "write_chunk",
+]
 
 _T = TypeVar("_T")
 
@@ -49,6 +58,11 @@ def time_limit(deadline: Deadline) -> Iterator[None]:
 def read_chunk(file: BinaryIO, size: int) -> bytes:
     """Up to that many bytes of a file."""
     return file.read(size)
+
+
+def write_chunk(file: BinaryIO, data: bytes) -> None:
+    """Append to a file."""
+    file.write(data)
 
 
 def run_blocking(function: Callable[..., _T], *args: Any) -> _T:

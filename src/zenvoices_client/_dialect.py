@@ -12,16 +12,15 @@ from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
     Indefinite,
-    NotFound,
     PermissionDenied,
     ProtocolError,
-    RateLimited,
     Rejected,
     ServiceError,
     Unavailable,
 )
 from _client_kit._json import dumps
 from _client_kit._secret import Secret
+from _client_kit._status import CONTRACT_HINT, meaning_of
 from zenvoices_client._credentials import UserLogin
 
 __all__ = ["dialect_of"]
@@ -43,10 +42,6 @@ _RIGHTS = {
     "companies": "API > Companies > List access",
     "inbox": "API > Inbox access",
 }
-_CONTRACT_HINT = (
-    "The address of this call may differ from what this library assumes: see the contract= "
-    "argument of the client."
-)
 
 
 def is_envelope(body: Any) -> bool:
@@ -122,32 +117,21 @@ def failure(answer: Answer, operation: Operation) -> ServiceError | None:
 def _classify(
     status: int, operation: Operation, *, envelope: bool
 ) -> tuple[type[ServiceError], str, str | None]:
-    unknown: type[ServiceError] = Unavailable if operation.safe else Indefinite
-    if status == 401:
-        return CredentialsError, "the access token was not accepted", _LOGIN_CAUSES
-    if status == 403:
+    if status == 404 and not envelope:
+        return ConfigurationError, "no such call at this address (404)", CONTRACT_HINT
+    if envelope and (status >= 500 or status < 300):
+        return Rejected, f"refused ({status})", None
+    kind, text, hint = meaning_of(status, safe=operation.safe)
+    if kind is CredentialsError:
+        hint = _LOGIN_CAUSES
+    if kind is PermissionDenied:
         right = _RIGHTS.get(operation.name.partition(".")[0])
         named = f"the right {right}" if right else "the right for this call"
         hint = (
             f"The user misses {named}, or rights on the company itself: in Zenvoices, "
             "Manage > Organisation > Users, the list icon beside the user."
         )
-        return PermissionDenied, "not permitted (403)", hint
-    if status == 404 and envelope:
-        return NotFound, "not found", None
-    if status in (404, 405, 406, 415, 501):
-        return ConfigurationError, f"no such call at this address ({status})", _CONTRACT_HINT
-    if status == 413:
-        return Rejected, "the request is too large (413)", None
-    if status == 429:
-        return RateLimited, "too many requests (429)", None
-    if status in (408, 409):
-        return unknown, f"outcome unknown ({status})", None
-    if 300 <= status < 400:
-        return ProtocolError, f"an unexpected redirect ({status})", _CONTRACT_HINT
-    if status >= 500 and not envelope:
-        return unknown, f"the service failed ({status})", None
-    return Rejected, f"refused ({status})", None
+    return kind, text, hint
 
 
 def dialect_of(login: UserLogin, contract: Contract) -> Dialect:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from attrs import field, frozen
 
-from _client_kit._files import Base64, FileContent, FileSource
+from _client_kit._files import Base64, FileSource
 from _client_kit._models import extra_field, wire
 from zenvoices_client._file_name import safe_file_name
 

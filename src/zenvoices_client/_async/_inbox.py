@@ -119,9 +119,7 @@ class AsyncInbox:
         Raises:
             NotFound: There is none with it.
         """
-        payload, answer = await self._calls.call(
-            self._contract["inbox.details"], query={"id": id}
-        )
+        payload, answer = await self._calls.call(self._contract["inbox.details"], query={"id": id})
         if not isinstance(payload, dict):
             message = "inbox.details: expected an object"
             raise ProtocolError(message, service="zenvoices", status=answer.status)

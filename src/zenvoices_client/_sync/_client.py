@@ -10,8 +10,6 @@ from types import TracebackType
 from typing import Any, Never, Self
 
 import httpx
-from zenvoices_client._sync._companies import Companies
-from zenvoices_client._sync._inbox import EncodeUpload, Inbox
 
 from _client_kit._errors import ConfigurationError
 from _client_kit._retry import RetryPolicy
@@ -22,6 +20,8 @@ from zenvoices_client._contract import shipped_contract
 from zenvoices_client._credentials import UserLogin
 from zenvoices_client._dialect import dialect_of
 from zenvoices_client._models import encode_upload as default_encode_upload
+from zenvoices_client._sync._companies import Companies
+from zenvoices_client._sync._inbox import EncodeUpload, Inbox
 
 __all__ = ["ZenvoicesClient"]
 

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from zenvoices_client._sync._lists import list_all
-
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
 from zenvoices_client._models import Company
+from zenvoices_client._sync._lists import list_all
 
 __all__ = ["Companies"]
 

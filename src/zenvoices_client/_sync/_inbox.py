@@ -6,8 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from zenvoices_client._sync._lists import list_all
-
 from _client_kit._contract import Contract
 from _client_kit._errors import (
     ConfigurationError,
@@ -21,6 +19,7 @@ from _client_kit._sync._body import JsonBody
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
 from zenvoices_client._models import InboxDocument, InboxUpload, Lookup
+from zenvoices_client._sync._lists import list_all
 
 __all__ = ["Inbox"]
 

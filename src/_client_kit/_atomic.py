@@ -1,0 +1,42 @@
+"""A file that appears under its name only when it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self, cast
+
+__all__ = ["AtomicFile"]
+
+
+class AtomicFile:
+    """Write to ``handle``, then :meth:`keep`; without that nothing is left behind."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path)
+        number, name = tempfile.mkstemp(prefix=f".{self._path.name[:60]}.", dir=self._path.parent)
+        self._temporary = Path(name)
+        self.handle = cast("BinaryIO", os.fdopen(number, "w+b"))
+
+    def keep(self) -> None:
+        """Make it durable and give it its name."""
+        self.handle.flush()
+        os.fsync(self.handle.fileno())
+        self.handle.close()
+        self._temporary.replace(self._path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _value: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.handle.close()
+        with contextlib.suppress(FileNotFoundError):
+            self._temporary.unlink()

@@ -1,0 +1,50 @@
+"""What an HTTP status means for a caller, where a service gives it no other meaning."""
+
+from __future__ import annotations
+
+from _client_kit._errors import (
+    ConfigurationError,
+    CredentialsError,
+    Indefinite,
+    NotFound,
+    PermissionDenied,
+    ProtocolError,
+    RateLimited,
+    Rejected,
+    ServiceError,
+    Unavailable,
+)
+
+__all__ = ["CONTRACT_HINT", "meaning_of"]
+
+CONTRACT_HINT = (
+    "The address of this call may differ from what this library assumes: see the contract= "
+    "argument of the client."
+)
+
+
+def meaning_of(status: int, *, safe: bool) -> tuple[type[ServiceError], str, str | None]:
+    """Error class, text and hint for a status that is no success.
+
+    Args:
+        status: The HTTP status.
+        safe: Whether the call only reads: then no outcome can be in doubt.
+    """
+    unknown: type[ServiceError] = Unavailable if safe else Indefinite
+    if status == 401:
+        return CredentialsError, "the access token was not accepted (401)", None
+    if status == 403:
+        return PermissionDenied, "not permitted (403)", None
+    if status in (404, 410):
+        return NotFound, f"not found ({status})", None
+    if status in (405, 406, 415, 501):
+        return ConfigurationError, f"no such call at this address ({status})", CONTRACT_HINT
+    if status == 413:
+        return Rejected, "the request is too large (413)", None
+    if status == 429:
+        return RateLimited, "too many requests (429)", None
+    if status in (408, 409) or status >= 500:
+        return unknown, f"the service failed ({status})", None
+    if status < 400:
+        return ProtocolError, f"an unexpected status ({status})", CONTRACT_HINT
+    return Rejected, f"refused ({status})", None

@@ -1,0 +1,132 @@
+"""The Banqup client."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Never, Self
+
+import httpx
+
+from _client_kit._async._calls import AsyncCalls
+from _client_kit._errors import ConfigurationError
+from _client_kit._retry import RetryPolicy
+from _client_kit._secret import refuse_pickling
+from _client_kit._user_agent import user_agent_of
+from banqup_client._async._documents import AsyncDocuments, DecodeDocument
+from banqup_client._async._files import AsyncFiles
+from banqup_client._async._spaces import AsyncSpaces
+from banqup_client._async._storage import AsyncStorage
+from banqup_client._contract import shipped_contract
+from banqup_client._credentials import ClientCredentials
+from banqup_client._dialect import dialect_of
+from banqup_client._environment import Environment
+from banqup_client._storage import STORAGE_HOSTS
+
+__all__ = ["AsyncBanqupClient"]
+
+
+class AsyncBanqupClient:
+    """A client of the Banqup API.
+
+    Args:
+        credentials: The app that calls. Clients may share them.
+        environment: Which Banqup to speak to.
+        base_url: Another address instead, https unless on loopback.
+        timeout: Seconds for each connect, read and write.
+        deadline: Seconds for a whole call, with its retries, pauses and token.
+        user_agent: Your application's part of the User-Agent header.
+        retry: How often a call that is safe to repeat is repeated.
+        transport: An httpx transport to send API calls through instead of the network.
+        http_client: An httpx client to send API calls through; it stays yours to close.
+        ssl_context: TLS settings of your own; verification cannot be switched off otherwise.
+        contract: Corrections of wire facts, a mapping or the path of a JSON file.
+        decode_document: Turns a document's JSON into the assumed structure where it differs.
+        storage_hosts: Hosts whose signed URLs are followed, exactly these.
+        storage_transport: An httpx transport for signed URLs, which never go through
+            ``transport`` or ``http_client``.
+
+    Raises:
+        ConfigurationError: An argument is not usable; the message says which and why.
+    """
+
+    def __init__(
+        self,
+        credentials: ClientCredentials,
+        environment: Environment | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: float = 30.0,
+        deadline: float = 300.0,
+        user_agent: str | None = None,
+        retry: RetryPolicy | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        http_client: httpx.AsyncClient | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        contract: Mapping[str, Any] | str | Path | None = None,
+        decode_document: DecodeDocument | None = None,
+        storage_hosts: Iterable[str] = STORAGE_HOSTS,
+        storage_transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        if not isinstance(credentials, ClientCredentials):
+            message = f"credentials must be ClientCredentials, not {type(credentials).__name__}"
+            raise ConfigurationError(message, service="banqup")
+        if (environment is None) == (base_url is None):
+            message = "give either an environment, such as Environment.UAT_EU, or base_url="
+            raise ConfigurationError(message, service="banqup")
+        facts = shipped_contract().patched(contract)
+        agent = user_agent_of(user_agent, service="banqup")
+        self.credentials = credentials
+        self._calls = AsyncCalls(
+            dialect_of(credentials, facts),
+            credentials._states,
+            base_url=base_url or (environment.value if environment else ""),
+            timeout=timeout,
+            deadline=deadline,
+            user_agent=agent,
+            retry=retry,
+            transport=transport,
+            http_client=http_client,
+            ssl_context=ssl_context,
+        )
+        self._storage = AsyncStorage(
+            storage_hosts,
+            base_url=self._calls.base_url,
+            timeout=self._calls.timeout,
+            user_agent=agent,
+            retry=retry,
+            transport=storage_transport,
+            ssl_context=ssl_context,
+        )
+        self.spaces = AsyncSpaces(self._calls, facts)
+        self.documents = AsyncDocuments(self._calls, facts, decode_document)
+        self.files = AsyncFiles(self._calls, facts, self._storage)
+
+    @property
+    def base_url(self) -> str:
+        """The address this client speaks to."""
+        return self._calls.base_url
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._calls.aclose()
+        await self._storage.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        _type: type[BaseException] | None,
+        _value: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.credentials.client_id!r}, base_url={self.base_url!r})"
+
+    def __reduce__(self) -> Never:
+        refuse_pickling(self)

@@ -1,0 +1,62 @@
+"""The credentials of a registered app."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Never, Self
+
+from attrs import field, frozen
+
+from _client_kit._credentials import TokenStates
+from _client_kit._errors import ConfigurationError
+from _client_kit._secret import Secret, refuse_pickling
+
+__all__ = ["ClientCredentials"]
+
+
+@frozen(eq=False)
+class ClientCredentials:
+    """Client id and secret of an app registered in Banqup's developer portal.
+
+    One object shares its token over every client that uses it. Once Banqup has refused it, the
+    refusal is final for this object: make a new one to try again.
+
+    Args:
+        client_id: The app's client id.
+        client_secret: Its secret; masked wherever the object is shown.
+        scope: Scopes to ask for, separated by spaces (observed).
+
+    Raises:
+        ConfigurationError: The id or the secret is empty.
+    """
+
+    client_id: str
+    client_secret: Secret = field(converter=Secret)
+    scope: str | None = None
+    _states: TokenStates = field(factory=TokenStates, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.client_id, str) or not self.client_id.strip():
+            message = "client_id must be a text that is not empty"
+            raise ConfigurationError(message, service="banqup")
+        if not self.client_secret:
+            message = "client_secret must not be empty"
+            raise ConfigurationError(message, service="banqup")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """From ``BANQUP_CLIENT_ID``, ``BANQUP_CLIENT_SECRET`` and, if set, ``BANQUP_SCOPE``.
+
+        Raises:
+            ConfigurationError: One of the first two is not set.
+        """
+        names = ("BANQUP_CLIENT_ID", "BANQUP_CLIENT_SECRET")
+        missing = [name for name in names if not environ.get(name)]
+        if missing:
+            message = f"environment variables not set: {', '.join(missing)}"
+            raise ConfigurationError(message, service="banqup")
+        return cls(environ[names[0]], environ[names[1]], environ.get("BANQUP_SCOPE") or None)
+
+    def __reduce__(self) -> Never:
+        refuse_pickling(self)

@@ -1,0 +1,15 @@
+"""Failures that only files have."""
+
+from __future__ import annotations
+
+from _client_kit._errors import Rejected, Unavailable
+
+__all__ = ["FileNotReady", "FileRefused"]
+
+
+class FileNotReady(Unavailable):
+    """The file was not uploaded yet, or the virus scan has not ended."""
+
+
+class FileRefused(Rejected):
+    """Banqup's virus scan rejected the file."""
