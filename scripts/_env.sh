@@ -1,0 +1,114 @@
+# Shared by the scripts beside it: finds a Python, keeps a virtual environment, and sets what every
+# run needs. Source it; it moves to the project's root. Nothing here writes to standard output.
+# Written for bash 3.2 and later (what macOS ships).
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+ROOT=$PWD
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "error: $*"; exit 1; }
+
+# An empty HOME is worse than none: without one, Python asks the user database.
+[ -n "${HOME:-}" ] || unset HOME
+# What would make Python or pip look at, or write to, something other than our environment.
+unset PYTHONHOME PYTHONPATH PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
+export PIP_USER=0 PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+
+# A proxy must never stand between us and a server on this machine.
+for name in no_proxy NO_PROXY; do
+  export "$name=${!name:+${!name},}127.0.0.1,localhost,::1"
+done
+
+# The pipe may speak ASCII or Latin-1. Unless the caller asked for an encoding we write UTF-8;
+# where one is asked for, what it lacks is replaced instead of ending the program.
+export PYTHONUTF8=1
+case "${PYTHONIOENCODING:-}" in
+  "" | *:*) ;;
+  *) export PYTHONIOENCODING="$PYTHONIOENCODING:replace" ;;
+esac
+
+# A version manager's shim may exist and refuse to run, so each candidate is run.
+suits() {
+  [ -x "$1" ] && "$1" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
+}
+
+# Prints the first Python >= 3.11: $PYTHON, else by name on PATH, else in the usual other places.
+find_python() {
+  local name path
+  if [ -n "${PYTHON:-}" ]; then
+    path=$(type -P "$PYTHON") && suits "$path" || die "PYTHON=$PYTHON is not a Python >= 3.11"
+    printf '%s\n' "$path"
+    return
+  fi
+  for name in python3.13 python3.12 python3.11 python3 python python3.14; do
+    while IFS= read -r path; do
+      if suits "$path"; then printf '%s\n' "$path"; return; fi
+    done < <(type -aP "$name" || true)
+  done
+  for path in /usr/local/bin/python3* /opt/homebrew/bin/python3* \
+    "${HOME:-/nonexistent}"/.pyenv/shims/python3* \
+    "${HOME:-/nonexistent}"/.pyenv/versions/*/bin/python3; do
+    case "$path" in *-config | *-intel64) continue ;; esac
+    if suits "$path"; then printf '%s\n' "$path"; return; fi
+  done
+  die "no Python >= 3.11 found. Install one, or name it: PYTHON=/path/to/python3 $0"
+}
+
+# What an environment was made from: when this changes, it is made again.
+fingerprint() {
+  "$1" - "$ROOT" "$2" "${PYTHON:-}" <<'PYTHON'
+import hashlib, pathlib, sys
+
+parts = [*sys.argv[1:], sys.version, pathlib.Path(sys.argv[1], "pyproject.toml").read_text()]
+print(hashlib.sha256("\0".join(parts).encode()).hexdigest())
+PYTHON
+}
+
+# Prints what to install, one requirement a line: "runtime", or "dev" with all development tools.
+requirements() {
+  "$1" - "$2" <<'PYTHON'
+import sys, tomllib
+
+with open("pyproject.toml", "rb") as file:
+    project = tomllib.load(file)
+name = project["project"]["name"]
+wanted = [name] if sys.argv[1] == "runtime" else project["dependency-groups"]["dev"]
+for requirement in wanted:
+    # The project itself is installed from here, never from an index.
+    print(requirement.replace(name, "--editable=.") if requirement.startswith(name) else requirement)
+PYTHON
+}
+
+# prepare LEVEL FOLDER: makes sure that FOLDER holds an environment with everything of LEVEL
+# ("runtime" or "dev") and puts its interpreter in $python. Without a change in pyproject.toml
+# nothing is installed, so the second time needs no network.
+prepare() {
+  local level=$1 folder=$2 base requirement
+  python=$ROOT/$folder/bin/python
+  if suits "$python" && [ -f "$folder/.made-from" ] &&
+    [ "$(cat "$folder/.made-from")" = "$(fingerprint "$python" "$level")" ]; then
+    return
+  fi
+  base=$(find_python) || exit 1
+  say "Setting up $folder with $("$base" --version) ($base)"
+  rm -rf "$folder"
+  local pip
+  if "$base" -m venv "$folder" >/dev/null 2>&1; then
+    pip=("$python" -m pip)
+  else
+    # Debian ships Python without ensurepip. Its own pip can install into an environment, and
+    # "externally managed" does not apply there.
+    rm -rf "$folder"
+    "$base" -m venv --without-pip "$folder" >&2 || die "$base cannot make a virtual environment"
+    "$base" -m pip --version >/dev/null 2>&1 ||
+      die "$base has neither ensurepip nor pip. On Debian: apt-get install python3-venv"
+    pip=("$base" -m pip --python "$python")
+  fi
+  local wanted=()
+  while IFS= read -r requirement; do
+    wanted+=("$requirement")
+  done < <(requirements "$python" "$level")
+  "${pip[@]}" install "${wanted[@]}" >&2 || die "pip could not install what $folder needs (see above)"
+  fingerprint "$python" "$level" >"$folder/.made-from"
+}
