@@ -1,0 +1,421 @@
+"""The fake Banqup refuses what the reference says the service refuses."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from banqup_client.testing import FakeBanqup, FakeFile, Fault
+
+API = "https://api.uat.btx.eu.banqup.com"
+FORM = {
+    "grant_type": "client_credentials",
+    "client_id": "demo-app",
+    "client_secret": "demo-secret",
+}
+TOKEN = "/oauth2/client_credential/gettoken"
+UBL = FakeFile("F1.xml", "application/xml", b"<Invoice/>")
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    now = 1_767_225_600.0  # 2026-01-01T00:00:00Z
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def fake(clock: Clock) -> FakeBanqup:
+    return FakeBanqup(clock=clock)
+
+
+@pytest.fixture
+def client(fake: FakeBanqup) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=API, transport=fake.transport()) as client:
+        yield client
+
+
+def login(client: httpx.Client) -> dict[str, str]:
+    """The header of a fresh token."""
+    return {"Authorization": f"Bearer {client.post(TOKEN, data=FORM).json()['access_token']}"}
+
+
+def documents(space: str) -> str:
+    return f"/datastore/documents/transaction/v2/spaces/{space}/documents"
+
+
+def files(space: str) -> str:
+    return f"/datastore/documents/transaction/v1/spaces/{space}/files"
+
+
+def details(client: httpx.Client, fake: FakeBanqup, space: str, document: str) -> dict[str, Any]:
+    """The details of a document's first file."""
+    headers = login(client)
+    row = client.get(f"{documents(space)}/{document}", headers=headers).json()
+    answer = client.get(f"{files(space)}/{row['files'][0]['id']}", headers=headers)
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("style", "member"), [("expires_at", "2026-01-01T00:05:00.000Z"), ("expires_in", 300)]
+)
+def test_token_tells_its_life_as_asked(
+    fake: FakeBanqup, client: httpx.Client, style: Any, member: object
+) -> None:
+    """The token answer carries its life in the chosen member, by the fake's clock."""
+    fake.token_style = style
+    assert client.post(TOKEN, data=FORM).json()[style] == member
+
+
+@pytest.mark.parametrize("path", [TOKEN, "/oauth2/client_credential/accesstoken"])
+def test_bare_token_is_a_jwt_that_opens_the_api(
+    fake: FakeBanqup, client: httpx.Client, path: str
+) -> None:
+    """A bare JWT carries its expiry and is accepted; the old path answers nothing else."""
+    fake.token_style = "bare"
+    token = client.post(path, data=FORM).text
+    claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    assert claims["exp"] == 1_767_225_900
+    spaces = client.get("/entitystore/v1/spaces", headers={"Authorization": f"Bearer {token}"})
+    assert spaces.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "error"),
+    [
+        ({"client_secret": "wrong"}, 401, "invalid_client"),
+        ({"client_id": "other"}, 401, "invalid_client"),
+        ({"grant_type": "password"}, 400, "unsupported_grant_type"),
+        ({"client_secret": None}, 400, "invalid_request"),
+    ],
+)
+def test_wrong_credentials_are_an_rfc_6749_error(
+    client: httpx.Client, change: dict[str, str | None], status: int, error: str
+) -> None:
+    """Each wrong member of the grant is refused in the shape of RFC 6749."""
+    form = {name: value for name, value in {**FORM, **change}.items() if value is not None}
+    answer = client.post(TOKEN, data=form)
+    assert (answer.status_code, answer.json()["error"]) == (status, error)
+
+
+def test_credentials_do_not_go_into_json_or_basic(client: httpx.Client) -> None:
+    """Credentials anywhere but in the form body are refused."""
+    assert client.post(TOKEN, json=FORM).status_code == 415
+    basic = client.post(
+        TOKEN, data={"grant_type": "client_credentials"}, auth=("demo-app", "demo-secret")
+    )
+    assert basic.status_code == 400
+
+
+def test_missing_unknown_and_expired_tokens_are_401(
+    fake: FakeBanqup, client: httpx.Client, clock: Clock
+) -> None:
+    """Without a token that lives, every operation answers 401 with an empty body."""
+    headers = login(client)
+    assert client.get("/entitystore/v1/spaces", headers=headers).status_code == 200
+    clock.now += 300
+    for given in ({}, {"Authorization": "Bearer x"}, headers):
+        answer = client.get("/entitystore/v1/spaces", headers=given)
+        assert (answer.status_code, answer.content) == (401, b"")
+
+
+def test_token_is_used_up_after_its_uses(fake: FakeBanqup, client: httpx.Client) -> None:
+    """A token good for two requests refuses the third."""
+    fake.token_uses = 2
+    headers = login(client)
+    seen = [client.get("/entitystore/v1/spaces", headers=headers).status_code for _ in range(3)]
+    assert seen == [200, 200, 401]
+
+
+def test_app_not_whitelisted_sees_no_space(fake: FakeBanqup, client: httpx.Client) -> None:
+    """Not whitelisted is an empty list, and 404 for the space itself."""
+    hidden = fake.add_space(whitelisted=False)
+    seen = fake.add_space(name="Garage Sint-Elooi BV")
+    headers = login(client)
+    rows = client.get("/entitystore/v1/spaces", headers=headers).json()["spaces"]
+    assert rows == [{"id": seen, "name": "Garage Sint-Elooi BV", "type": "BUSINESS"}]
+    answer = client.get(documents(hidden), headers=headers)
+    assert (answer.status_code, answer.json()["error"]) == (404, "NOT_FOUND")
+    fake.whitelisted = False
+    assert client.get("/entitystore/v1/spaces", headers=headers).json() == {"spaces": []}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"size": "51"},
+        {"size": "0"},
+        {"size": "ten"},
+        {"page": "-1"},
+        {"updatedSince": "yesterday"},
+        {"updatedSince": "2026-01-01T00:00:00"},
+        {"updatedSince": "2026-01-01T00:00:00 02:00"},
+    ],
+)
+def test_listing_refuses_a_bad_query(
+    fake: FakeBanqup, client: httpx.Client, query: dict[str, str]
+) -> None:
+    """A page size over 50 or a malformed date, zone included, is a 400 with a problem body."""
+    answer = client.get(documents(fake.add_space()), params=query, headers=login(client))
+    assert (answer.status_code, answer.json()["error"]) == (400, "BAD_REQUEST")
+
+
+def test_listing_filters_and_pages(fake: FakeBanqup, client: httpx.Client, clock: Clock) -> None:
+    """Folder and date narrow the listing, the date inclusively; pages cover it exactly once."""
+    space, headers = fake.add_space(), login(client)
+    fake.publish(space, folder="SALES", created_at=clock.now - 1)
+    old = fake.publish(space, created_at=clock.now - 1)
+    new = [fake.publish(space) for _ in range(5)]
+    url = documents(space)
+    purchases = client.get(url, params={"folder": "PURCHASES"}, headers=headers).json()
+    assert (purchases["total"], len(purchases["documents"])) == (6, 6)
+    query = {"folder": "PURCHASES", "updatedSince": "2026-01-01T01:00:00+01:00", "size": "2"}
+    seen: list[str] = []
+    for page in range(4):
+        answer = client.get(url, params={**query, "page": page}, headers=headers).json()
+        seen += [row["id"] for row in answer["documents"]]
+    assert sorted(seen) == sorted(new)
+    assert old not in seen
+
+
+def test_listing_can_be_unhelpful(fake: FakeBanqup, client: httpx.Client) -> None:
+    """Ignored filters, an ignored size and a total that lies are each scripted."""
+    space, headers = fake.add_space(), login(client)
+    fake.publish(space, folder="SALES")
+    fake.publish(space)
+    fake.ignore, fake.total = {"folder", "size"}, 99
+    query = {"folder": "SALES", "size": "1"}
+    answer = client.get(documents(space), params=query, headers=headers).json()
+    assert (len(answer["documents"]), answer["size"], answer["total"]) == (2, 50, 99)
+
+
+def test_listing_order_is_chosen(fake: FakeBanqup, client: httpx.Client, clock: Clock) -> None:
+    """Newest first is by creation; the default order is neither that nor its reverse."""
+    space, headers = fake.add_space(), login(client)
+    ids = [
+        fake.publish(space, id=f"00000000-0000-0000-0000-{n:012}", created_at=clock.now + n)
+        for n in range(20)
+    ]
+
+    def listed() -> list[str]:
+        rows = client.get(documents(space), headers=headers).json()["documents"]
+        return [row["id"] for row in rows]
+
+    shuffled = listed()
+    assert sorted(shuffled) == ids
+    assert shuffled not in (ids, ids[::-1])
+    assert shuffled == listed()
+    fake.order = "newest_first"
+    assert listed() == ids[::-1]
+
+
+def test_status_change_is_seen_with_and_without_touch(
+    fake: FakeBanqup, client: httpx.Client, clock: Clock
+) -> None:
+    """A status change moves updatedAt only when it touches the document."""
+    space, headers = fake.add_space(), login(client)
+    document = fake.publish(space, status="AWAITING_VALIDATION")
+    clock.now += 60
+    fake.set_status(document, "FULLY_APPROVED", touch=False)
+    url = f"{documents(space)}/{document}"
+    row = client.get(url, headers=headers).json()
+    assert row["status"]["document"] == "FULLY_APPROVED"
+    assert row["updatedAt"] == "2026-01-01T00:00:00.000Z"
+    fake.set_status(document, "REFUSED")
+    assert client.get(url, headers=headers).json()["updatedAt"] == "2026-01-01T00:01:00.000Z"
+    fake.remove(document)
+    assert client.get(url, headers=headers).status_code == 404
+
+
+def test_download_needs_the_exact_url(fake: FakeBanqup, client: httpx.Client) -> None:
+    """Only the exact bytes of the signed URL are answered; any other is a 403 in XML."""
+    space = fake.add_space()
+    url = details(client, fake, space, fake.publish(space, files=[UBL]))["downloadUrl"]
+    assert url.startswith("https://storage.googleapis.com/")
+    assert client.get(url).content == b"<Invoice/>"
+    path, _, query = url.partition("?")
+    swapped = "&".join(reversed(query.split("&")))
+    for bad in (url + "0", url.replace("%3B", "%3b") + "&a=1", f"{path}?{swapped}", path):
+        answer = client.get(bad)
+        assert (answer.status_code, answer.headers["content-type"]) == (
+            403,
+            "application/xml; charset=UTF-8",
+        )
+    assert client.put(url, content=b"x").status_code == 403
+
+
+def test_download_url_expires(fake: FakeBanqup, client: httpx.Client, clock: Clock) -> None:
+    """A signed URL lives 3600 s by the fake's clock, then answers 400 in XML."""
+    space = fake.add_space()
+    url = details(client, fake, space, fake.publish(space, files=[UBL]))["downloadUrl"]
+    clock.now += 3599
+    assert client.get(url).status_code == 200
+    clock.now += 1
+    answer = client.get(url)
+    assert (answer.status_code, b"ExpiredToken" in answer.content) == (400, True)
+
+
+def test_storage_refuses_an_authorization_header(fake: FakeBanqup, client: httpx.Client) -> None:
+    """A bearer token sent to the storage is refused, and the log shows that it came."""
+    space = fake.add_space()
+    url = details(client, fake, space, fake.publish(space, files=[UBL]))["downloadUrl"]
+    assert client.get(url, headers={"Authorization": "Bearer canary"}).status_code == 401
+    leaked = fake.requests[-1]
+    assert (leaked.origin, leaked.headers["authorization"]) == ("storage", "Bearer canary")
+    assert "canary" not in repr(leaked)
+
+
+def test_upload_needs_the_declared_type_and_is_scanned(
+    fake: FakeBanqup, client: httpx.Client, clock: Clock
+) -> None:
+    """A file is created, put under exactly its declared type, scanned, and then available."""
+    fake.scan_seconds = 30
+    space, headers = fake.add_space(), login(client)
+    body = {"filename": "a.pdf", "fileSize": 1, "contentType": "application/pdf"}
+    made = client.post(files(space), json=body, headers=headers)
+    assert (made.status_code, made.json()["status"]) == (201, "AWAITING_UPLOAD")
+    url = made.json()["uploadUrl"]
+    typed = {"Content-Type": "application/pdf"}
+    assert client.put(url, content=b"%PDF", headers={"Content-Type": "text/xml"}).status_code == 403
+    assert client.put(url, content=b"%PDF", headers=typed).status_code == 200
+    where = f"{files(space)}/{made.json()['id']}"
+    waiting = client.get(where, headers=headers).json()
+    assert waiting["status"] == "AWAITING_UPLOAD"
+    assert not {"uploadUrl", "downloadUrl"} & waiting.keys()
+    clock.now += 30
+    ready = client.get(where, headers=headers).json()
+    assert (ready["status"], ready["fileSize"]) == ("AVAILABLE", 4)
+    assert client.get(ready["downloadUrl"]).content == b"%PDF"
+
+
+def test_infected_upload_is_rejected(fake: FakeBanqup, client: httpx.Client) -> None:
+    """The virus scan finds the test signature; a rejected file has no download URL."""
+    space, headers = fake.add_space(), login(client)
+    body = {"filename": "a.pdf", "fileSize": 1, "contentType": "application/pdf"}
+    made = client.post(files(space), json=body, headers=headers).json()
+    virus = b"$EICAR-STANDARD-ANTIVIRUS" + b"-TEST-FILE!$"
+    client.put(made["uploadUrl"], content=virus, headers={"Content-Type": "application/pdf"})
+    found = client.get(f"{files(space)}/{made['id']}", headers=headers).json()
+    assert (found["status"], "downloadUrl" in found) == ("REJECTED", False)
+
+
+@pytest.mark.parametrize("body", [{"fileName": "a"}, {"filename": "a", "fileSize": "1"}, []])
+def test_file_with_misspelt_members_is_refused(
+    fake: FakeBanqup, client: httpx.Client, body: object
+) -> None:
+    """Missing, misspelt or mistyped members are a 400."""
+    answer = client.post(files(fake.add_space()), json=body, headers=login(client))
+    assert answer.status_code == 400
+
+
+def test_file_status_and_content_can_be_changed(fake: FakeBanqup, client: httpx.Client) -> None:
+    """A test can take a file back, release it, and replace it under the same id."""
+    space = fake.add_space()
+    document = fake.publish(space, files=[UBL])
+    before = details(client, fake, space, document)
+    fake.set_file_status(document, 0, "AWAITING_UPLOAD")
+    assert "downloadUrl" not in details(client, fake, space, document)
+    fake.replace_file(document, 0, FakeFile("F2.xml", "application/xml", b"<CreditNote/>"))
+    after = details(client, fake, space, document)
+    assert (after["id"], after["filename"], after["fileSize"]) == (before["id"], "F2.xml", 13)
+    assert fake.documents(space)[0]["files"][0]["fileSize"] == 13
+
+
+def test_created_document_is_listed(fake: FakeBanqup, client: httpx.Client) -> None:
+    """A created document gets an id and is listed; a space that is not its own is refused."""
+    space, headers = fake.add_space(), login(client)
+    body = {"spaceId": space, "folder": "SALES", "category": "INVOICE", "metadata": {"a": 1}}
+    made = client.post(documents(space), json=body, headers=headers)
+    assert made.status_code == 201
+    rows = client.get(documents(space), headers=headers).json()["documents"]
+    assert [row["id"] for row in rows] == [made.json()["id"]]
+    other = client.post(documents(space), json={**body, "spaceId": "x"}, headers=headers)
+    assert other.status_code == 400
+
+
+def test_message_listeners_are_found_and_registered(fake: FakeBanqup, client: httpx.Client) -> None:
+    """The extension point is found by its three names and takes a registration."""
+    headers = login(client)
+    url = "/core/plugin/api/v1/extensionPoints"
+    query = {"namespace": "com.unifiedpost.btx", "name": "messageListeners", "version": "1.0"}
+    assert client.get(url, params={"name": "x"}, headers=headers).status_code == 400
+    points = client.get(url, params=query, headers=headers).json()["extensionPoints"]
+    body = {"basePath": "https://accounting.example"}
+    made = client.post(f"{url}/{points[0]['id']}/extensions", json=body, headers=headers)
+    assert (made.status_code, fake.listeners) == (201, [body])
+    assert client.post(f"{url}/x/extensions", json=body, headers=headers).status_code == 404
+
+
+def test_wrong_method_path_type_and_json_are_refused(
+    fake: FakeBanqup, client: httpx.Client
+) -> None:
+    """405 with Allow, 404 as a web page, 415 and 400 for bodies that are no JSON object."""
+    space, headers = fake.add_space(), login(client)
+    wrong = client.delete("/entitystore/v1/spaces", headers=headers)
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET")
+    lost = client.get("/entitystore/v1/Spaces", headers=headers)
+    assert (lost.status_code, lost.headers["content-type"][:9]) == (404, "text/html")
+    text = {**headers, "Content-Type": "text/plain"}
+    assert client.post(files(space), content=b"{}", headers=text).status_code == 415
+    broken = {**headers, "Content-Type": "application/json"}
+    for content in (b"{", b"[" * 100_000, b"[]", b""):
+        assert client.post(files(space), content=content, headers=broken).status_code == 400
+
+
+def test_unknown_query_names_are_ignored_and_logged(fake: FakeBanqup, client: httpx.Client) -> None:
+    """A misspelt query name has no effect and stands in the log."""
+    space = fake.add_space()
+    client.get(documents(space), params={"foldr": "SALES"}, headers=login(client))
+    last = fake.requests[-1]
+    assert (last.operation, last.status, last.ignored) == ("documents.list", 200, ("foldr",))
+
+
+def test_date_header_is_by_the_fakes_clock(fake: FakeBanqup, client: httpx.Client) -> None:
+    """Every answer is dated by the fake's clock, errors too, until that is switched off."""
+    assert client.get("/nowhere").headers["date"] == "Thu, 01 Jan 2026 00:00:00 GMT"
+    fake.date_header = False
+    assert "date" not in client.get("/nowhere").headers
+
+
+def test_hook_sees_a_request_before_it_is_applied(fake: FakeBanqup, client: httpx.Client) -> None:
+    """What the hook raises ends the request before the state has changed."""
+    space, headers = fake.add_space(), login(client)
+
+    def kill(record: object) -> None:
+        raise KeyboardInterrupt
+
+    fake.on_request = kill
+    body = {"spaceId": space, "folder": "SALES", "category": "INVOICE"}
+    with pytest.raises(KeyboardInterrupt):
+        client.post(documents(space), json=body, headers=headers)
+    assert fake.documents(space) == []
+
+
+def test_other_hosts_do_not_exist(fake: FakeBanqup) -> None:
+    """A misspelt host, or http where https is needed, cannot be connected to."""
+    with httpx.Client(transport=fake.transport()) as client:
+        for url in ("https://api.uat.btx.be.banqup.com/", API.replace("https", "http")):
+            with pytest.raises(httpx.ConnectError):
+                client.get(url)
+
+
+def test_fault_hits_the_nth_call_only(fake: FakeBanqup, client: httpx.Client) -> None:
+    """A fault counts the calls of its own operation from the moment it is added."""
+    headers = login(client)
+    line = fake.faults.add("spaces.list", nth=2, action=Fault.status(503))
+    client.get("/solution/business/v1/users/me", headers=headers)
+    seen = [client.get("/entitystore/v1/spaces", headers=headers).status_code for _ in range(3)]
+    assert (seen, line.fired) == ([200, 503, 200], 1)

@@ -1,0 +1,364 @@
+"""The fakes' doors: loopback sockets, the httpx transport in both worlds, respx, and faults."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import respx
+import trustme
+
+from banqup_client.testing import FakeBanqup, FakeFile, Fault
+from zenvoices_client.testing import FakeZenvoices
+
+ME = "/solution/business/v1/users/me"
+FORM = {
+    "grant_type": "client_credentials",
+    "client_id": "demo-app",
+    "client_secret": "demo-secret",
+}
+TOKEN = "/oauth2/client_credential/gettoken"
+CREATED = {"filename": "a.xml", "fileSize": 3, "contentType": "application/xml"}
+
+
+# Behind TLS, OpenSSL may report a reset as the end of the stream.
+DROPPED = (httpx.ReadError, httpx.RemoteProtocolError)
+
+
+class World:
+    """A fake, a client that reaches it through one of its doors, and a space."""
+
+    def __init__(self, fake: FakeBanqup, client: httpx.Client, slept: list[float]) -> None:
+        self.fake, self.client, self.slept = fake, client, slept
+        self.space = fake.add_space()
+        token = client.post(TOKEN, data=FORM).json()["access_token"]
+        self.headers = {"Authorization": f"Bearer {token}"}
+
+    def me(self) -> httpx.Response:
+        return self.client.get(ME, headers=self.headers)
+
+    def create(self) -> httpx.Response:
+        url = f"/datastore/documents/transaction/v2/spaces/{self.space}/documents"
+        body = {"spaceId": self.space, "folder": "SALES", "category": "INVOICE"}
+        return self.client.post(url, json=body, headers=self.headers)
+
+    def upload_url(self) -> str:
+        url = f"/datastore/documents/transaction/v1/spaces/{self.space}/files"
+        answer = self.client.post(url, json=CREATED, headers=self.headers)
+        return str(answer.json()["uploadUrl"])
+
+
+@pytest.fixture(params=["memory", "sockets", "tls"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    slept: list[float] = []
+    fake = FakeBanqup(sleep=slept.append)
+    with ExitStack() as stack:
+        if request.param == "memory":
+            client = httpx.Client(
+                base_url="https://api.uat.btx.eu.banqup.com", transport=fake.transport()
+            )
+        elif request.param == "sockets":
+            client = httpx.Client(base_url=stack.enter_context(fake.serve()).url)
+        else:
+            authority = trustme.CA()
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            authority.issue_cert("127.0.0.1").configure_cert(context)
+            trusting = ssl.create_default_context()
+            authority.configure_trust(trusting)
+            served = stack.enter_context(fake.serve(ssl_context=context))
+            client = httpx.Client(base_url=served.url, verify=trusting)
+        yield World(fake, stack.enter_context(client), slept)
+
+
+def test_drop_resets_the_connection(world: World) -> None:
+    """A dropped call is a read error, was not applied, and the next call works."""
+    world.fake.faults.add("documents.create", nth=1, action=Fault.drop())
+    with pytest.raises(DROPPED) as caught:
+        world.create()
+    if world.client.base_url.host != "127.0.0.1" or world.client.base_url.scheme == "http":
+        assert caught.type is httpx.ReadError
+    assert world.fake.documents(world.space) == []
+    assert world.fake.requests[-1].status is None
+    assert world.create().status_code == 201
+
+
+def test_orderly_close_is_a_protocol_error(world: World) -> None:
+    """A connection closed without an answer is what httpx calls a disconnected server."""
+    world.fake.faults.add("users.me", nth=1, action=Fault.drop(reset=False))
+    with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
+        world.me()
+
+
+def test_failure_after_applying_leaves_its_effect(world: World) -> None:
+    """A call dropped after it was applied has changed the state."""
+    world.fake.faults.add("documents.create", nth=1, action=Fault.drop(), when="after")
+    with pytest.raises(DROPPED):
+        world.create()
+    assert len(world.fake.documents(world.space)) == 1
+
+
+def test_status_after_applying_hides_the_answer(world: World) -> None:
+    """A 500 after applying replaces the answer but not the effect."""
+    action = Fault.status(500, {"oops": 1}, {"X-Request-Id": "r1"})
+    world.fake.faults.add("documents.create", times=1, action=action, when="after")
+    answer = world.create()
+    assert (answer.status_code, answer.json()) == (500, {"oops": 1})
+    assert answer.headers["x-request-id"] == "r1"
+    assert len(world.fake.documents(world.space)) == 1
+
+
+def test_drop_while_the_body_is_being_sent(world: World) -> None:
+    """A connection dropped inside the request's body is a transport error, nothing is stored."""
+    url = world.upload_url()
+    world.fake.faults.add("files.upload", nth=1, action=Fault.drop(body_read=1000))
+    typed = {"Content-Type": "application/xml"}
+    with pytest.raises((httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError)):
+        world.client.put(url, content=bytes(20_000_000), headers=typed)
+    assert world.client.put(url, content=b"<a>", headers=typed).status_code == 200
+
+
+def test_truncated_answer_is_a_protocol_error(world: World) -> None:
+    """A body shorter than its Content-Length is noticed."""
+    world.fake.faults.add("users.me", nth=1, action=Fault.truncate(5))
+    with pytest.raises(httpx.RemoteProtocolError, match="received 5 bytes"):
+        world.me()
+
+
+def test_drip_pauses_before_each_piece(world: World) -> None:
+    """A dripped body arrives whole, after one pause a piece."""
+    whole = world.me().content
+    world.fake.faults.add("users.me", nth=1, action=Fault.drip(10, pause=0.5))
+    assert world.me().content == whole
+    assert world.slept == [0.5] * -(-len(whole) // 10)
+
+
+def test_delay_waits_before_or_after_applying(world: World) -> None:
+    """A delay sleeps by the fake's sleep, then answers or fails as told."""
+    world.fake.faults.add("users.me", nth=1, action=Fault.delay(2))
+    assert world.me().status_code == 200
+    late = Fault.delay(3, then=Fault.status(503))
+    world.fake.faults.add("documents.create", nth=1, action=late, when="after")
+    assert world.create().status_code == 503
+    assert (world.slept, len(world.fake.documents(world.space))) == ([2, 3], 1)
+
+
+def test_canned_answers_arrive(world: World) -> None:
+    """Rate limits, web pages and redirects arrive as they were scripted."""
+    world.fake.faults.add("users.me", nth=1, action=Fault.rate_limit(7))
+    world.fake.faults.add("users.me", nth=2, action=Fault.html())
+    world.fake.faults.add("users.me", nth=3, action=Fault.redirect("https://evil.example/"))
+    limited, page, moved = world.me(), world.me(), world.me()
+    assert (limited.status_code, limited.headers["retry-after"]) == (429, "7")
+    assert (page.status_code, page.headers["content-type"][:9]) == (200, "text/html")
+    assert (moved.status_code, moved.headers["location"]) == (302, "https://evil.example/")
+
+
+def test_garbage_is_a_protocol_error(world: World) -> None:
+    """Bytes that are not HTTP are a protocol error."""
+    world.fake.faults.add("users.me", nth=1, action=Fault.garbage())
+    with pytest.raises(httpx.RemoteProtocolError):
+        world.me()
+
+
+def test_times_and_wildcard_and_clear(world: World) -> None:
+    """A fault without nth hits the given number of calls of any operation, until cleared."""
+    line = world.fake.faults.add("*", times=2, action=Fault.status(503))
+    assert [world.me().status_code for _ in range(3)] == [503, 503, 200]
+    world.fake.faults.add("*", action=Fault.status(500))
+    assert [world.me().status_code for _ in range(5)] == [500] * 5
+    world.fake.faults.clear()
+    assert (world.me().status_code, line.fired) == (200, 2)
+    with pytest.raises(ValueError, match="from 1"):
+        world.fake.faults.add("*", nth=0, action=Fault.html())
+
+
+def test_large_file_goes_both_ways(world: World) -> None:
+    """Five megabytes arrive and come back unchanged from the second origin."""
+    content = bytes(range(256)) * 20_000
+    url = world.upload_url()
+    typed = {"Content-Type": "application/xml"}
+    assert world.client.put(url, content=content, headers=typed).status_code == 200
+    file = urlsplit(url).path.rpartition("/")[2]
+    where = f"/datastore/documents/transaction/v1/spaces/{world.space}/files/{file}"
+    details = world.client.get(where, headers=world.headers).json()
+    assert world.client.get(details["downloadUrl"]).content == content
+
+
+def test_chunked_body_is_read(world: World) -> None:
+    """A request body without a length is read to its end."""
+    url = world.upload_url()
+    typed = {"Content-Type": "application/xml"}
+    pieces = iter([b"<a>", b"b" * 100_000, b"</a>"])
+    assert world.client.put(url, content=pieces, headers=typed).status_code == 200
+    assert world.me().status_code == 200
+
+
+def test_delay_beyond_the_read_timeout_times_out_but_applies() -> None:
+    """In memory a delay waits no longer than the client would; the request is applied anyway."""
+    slept: list[float] = []
+    fake = FakeBanqup(sleep=slept.append)
+    transport = fake.transport()
+    with httpx.Client(
+        base_url="https://api.btx.eu.banqup.com", transport=transport, timeout=5
+    ) as client:
+        world = World(fake, client, slept)
+        fake.faults.add("documents.create", nth=1, action=Fault.delay(60))
+        never = Fault.delay(60, then=Fault.drop())
+        fake.faults.add("documents.create", nth=2, action=never)
+        for _ in range(2):
+            with pytest.raises(httpx.ReadTimeout):
+                world.create()
+    assert (slept, len(fake.documents(world.space))) == ([5, 5], 1)
+
+
+def test_wrong_content_length_is_noticed_in_memory() -> None:
+    """A body of another length than declared fails in memory as it does on a socket."""
+    with (
+        httpx.Client(
+            base_url="https://api.btx.eu.banqup.com", transport=FakeBanqup().transport()
+        ) as client,
+        pytest.raises(httpx.LocalProtocolError, match="little"),
+    ):
+        client.post(TOKEN, content=iter([b"abc"]), headers={"Content-Length": "4"})
+
+
+def test_connection_is_kept_alive() -> None:
+    """Many requests travel over one connection, and closing tells the client."""
+    with FakeBanqup().serve() as served:
+        where = urlsplit(served.url)
+        assert where.hostname is not None
+        assert where.port is not None
+        with socket.create_connection((where.hostname, where.port)) as connection:
+            for _ in range(3):
+                connection.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert connection.recv(65_536).startswith(b"HTTP/1.1 404 ")
+            connection.sendall(b"GET /x HTTP/1.1\r\nConnection: close\r\n\r\n")
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 404 ")
+            assert connection.recv(1) == b""
+
+
+def test_idle_connection_can_be_closed_unannounced() -> None:
+    """A kept-alive connection closed after an answer costs httpx no error."""
+    fake = FakeBanqup()
+    with fake.serve() as served, httpx.Client(base_url=served.url) as client:
+        fake.faults.add("unknown", nth=1, action=Fault.close())
+        assert [client.get("/x").status_code for _ in range(2)] == [404, 404]
+
+
+def test_nonsense_on_the_socket_is_a_400() -> None:
+    """What is not HTTP is refused and the server goes on."""
+    with FakeZenvoices().serve() as served:
+        where = urlsplit(served.url)
+        assert where.hostname is not None
+        assert where.port is not None
+        with socket.create_connection((where.hostname, where.port)) as connection:
+            connection.sendall(b"hello\r\n\r\n")
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 400 ")
+        assert httpx.get(f"{served.url}/x").status_code == 404
+
+
+def test_state_changes_while_served() -> None:
+    """Documents published from one thread are listed to clients in others, each exactly once."""
+    fake = FakeBanqup()
+    with fake.serve() as served, httpx.Client(base_url=served.url) as client:
+        world = World(fake, client, [])
+        failures: list[int] = []
+
+        def create() -> None:
+            with httpx.Client(base_url=served.url) as own:
+                mine = World.__new__(World)
+                mine.client, mine.space, mine.headers = own, world.space, world.headers
+                failures.extend(
+                    status for _ in range(20) if (status := mine.create().status_code) != 201
+                )
+
+        threads = [threading.Thread(target=create) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for _ in range(20):
+            fake.publish(world.space)
+        for thread in threads:
+            thread.join()
+        assert (failures, len(fake.documents(world.space))) == ([], 100)
+
+
+def test_respx_router_answers_from_the_fake() -> None:
+    """Mounted on respx, the fake answers clients that know nothing of it, the storage too."""
+    fake = FakeBanqup()
+    with respx.mock() as router:
+        fake.mount(router)
+        with httpx.Client(base_url="https://api.btx.eu.banqup.com") as client:
+            world = World(fake, client, [])
+            typed = {"Content-Type": "application/xml"}
+            answer = client.put(world.upload_url(), content=b"<a>", headers=typed)
+            assert answer.status_code == 200
+            fake.faults.add("users.me", nth=1, action=Fault.drop())
+            with pytest.raises(httpx.ReadError):
+                world.me()
+    assert fake.counts["files.upload"] == 1
+
+
+@pytest.mark.anyio
+async def test_respx_router_answers_an_async_client() -> None:
+    """Mounted on respx, the fake answers asynchronous clients too."""
+    fake = FakeZenvoices()
+    with respx.mock() as router:
+        fake.mount(router)
+        async with httpx.AsyncClient() as client:
+            answer = await client.get("https://app.zenvoices.com/public-api/v1/taxCodes")
+    assert answer.status_code == 404
+
+
+@pytest.mark.anyio
+async def test_async_transport_meets_the_same_faults() -> None:
+    """The async door answers, drops, truncates, drips and times out like the sync one."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    fake = FakeBanqup(sleep=sleep)
+    async with httpx.AsyncClient(
+        base_url="https://api.btx.eu.banqup.com", transport=fake.transport(), timeout=5
+    ) as client:
+        answer = await client.post(TOKEN, data=FORM)
+        headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        whole = (await client.get(ME, headers=headers)).content
+        fake.faults.add("users.me", nth=1, action=Fault.drip(50, pause=1))
+        fake.faults.add("users.me", nth=2, action=Fault.truncate(3))
+        fake.faults.add("users.me", nth=3, action=Fault.drop())
+        fake.faults.add("users.me", nth=4, action=Fault.delay(9))
+        fake.faults.add("users.me", nth=5, action=Fault.drop(body_read=0))
+        assert (await client.get(ME, headers=headers)).content == whole
+        for error in (
+            httpx.RemoteProtocolError,
+            httpx.ReadError,
+            httpx.ReadTimeout,
+            httpx.ReadError,
+        ):
+            with pytest.raises(error):
+                await client.get(ME, headers=headers)
+    assert slept == [1] * -(-len(whole) // 50) + [5]
+
+
+@pytest.mark.anyio
+async def test_async_client_on_sockets() -> None:
+    """An async client downloads from the served storage through a signed URL."""
+    fake = FakeBanqup()
+    space = fake.add_space()
+    fake.publish(space, files=[FakeFile("a.xml", "application/xml", b"<Invoice/>")])
+    with fake.serve() as served:
+        async with httpx.AsyncClient(base_url=served.url) as client:
+            answer = await client.post(TOKEN, data=FORM)
+            headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+            file = fake.documents(space)[0]["files"][0]["id"]
+            url = f"/datastore/documents/transaction/v1/spaces/{space}/files/{file}"
+            details = (await client.get(url, headers=headers)).json()
+            assert details["downloadUrl"].startswith(served.storage_url + "/")
+            assert (await client.get(details["downloadUrl"])).content == b"<Invoice/>"
