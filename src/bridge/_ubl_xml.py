@@ -1,0 +1,227 @@
+"""Feeding expat: chunks, caps and namespaces; nothing here knows what an invoice says.
+
+Invoices come from strangers. A DOCTYPE is refused (no entity, so no entity bomb), depth, size, the
+length of one tag and the number of different names are capped, and no text is kept here: whatever
+the document is, memory stays within a few megabytes.
+"""
+
+import os
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias
+from xml.parsers import expat
+
+from attrs import frozen
+
+CHUNK = 64 * 1024
+# Expat holds an unfinished tag or comment whole; a real one is under a few kilobytes.
+TOKEN_LIMIT = 4 * 1024 * 1024
+# Expat remembers every distinct name until the end; UBL 2.1 has about 2,000.
+NAME_LIMIT = 20_000
+
+WRAPPER = "StandardBusinessDocument"
+_WRAPPER_SPACE = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"
+_UBL_SPACE = re.compile(r"urn:oasis:names:(specification|tc):ubl:", re.IGNORECASE)
+
+# Python's codecs answer to names that no invoice has ("unicode_escape", "punycode"); some warn
+# or fail in their own ways, so the sender does not get to choose among them.
+_ENCODING = re.compile(
+    r"utf-?(8|16)([-_]?(le|be))?|(us-)?ascii|iso[-_]?8859[-_]?\d{1,2}|latin-?\d{1,2}"
+    r"|windows-?125\d|cp-?(125\d|437|85\d|86\d)|koi8-?[ru]",
+    re.IGNORECASE,
+)
+_SEPARATOR = " "  # a space cannot occur in a namespace that is a URI
+
+Reason: TypeAlias = Literal[
+    "empty", "not XML", "truncated", "encoding", "DOCTYPE", "too deep", "too big", "not UBL"
+]
+"""Why bytes could not be read as an invoice."""
+
+
+class Readable(Protocol):
+    """Anything with a binary ``read``: an open file, a ``BytesIO``, a pipe."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes, and none at the end."""
+        ...
+
+
+Source: TypeAlias = bytes | bytearray | memoryview | str | os.PathLike[str] | Readable
+"""What can be read: bytes, the path of a file, or an open binary file."""
+
+
+@frozen
+class NotReadable:
+    """The bytes cannot be read as a UBL invoice or credit note.
+
+    A value, not an exception: a file nobody can read is an ordinary thing to meet, and it must not
+    stop anything.
+
+    Attributes:
+        reason: One of a few fixed words, to decide by.
+        detail: The same for a person, with the line and column where there is one.
+    """
+
+    reason: Reason
+    detail: str
+
+    def __str__(self) -> str:
+        """Return the detail."""
+        return self.detail
+
+
+class Stop(Exception):  # noqa: N818 - a signal that leaves expat early, never an error that escapes
+    """Leave the parser now; `outcome` is None when all that was wanted has been read."""
+
+    def __init__(self, outcome: NotReadable | None = None) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
+class Visitor(Protocol):
+    """Receives elements by local name; ``None`` is a name outside UBL."""
+
+    def start(self, name: str | None, attributes: dict[str, str]) -> None:
+        """An element begins."""
+        ...
+
+    def text(self, data: str) -> None:
+        """Some text of the element that is open; one text may come in several calls."""
+        ...
+
+    def end(self) -> None:
+        """The element that is open ends."""
+        ...
+
+
+@contextmanager
+def opened(source: Source) -> Generator[Readable, None, None]:
+    """Open `source` for reading; a seekable file is left at the position where it was found."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        yield BytesIO(source)
+    elif isinstance(source, str | os.PathLike):
+        with Path(source).open("rb") as file:
+            yield file
+    else:
+        seek = getattr(source, "seek", None)
+        seekable = getattr(source, "seekable", None)
+        tell = getattr(source, "tell", None)
+        if not (callable(seek) and callable(tell) and callable(seekable) and seekable()):
+            yield source
+            return
+        position = tell()
+        try:
+            yield source
+        finally:
+            seek(position)
+
+
+def parse(
+    file: Readable, visitor: Visitor, *, max_bytes: int, max_depth: int
+) -> NotReadable | None:
+    """Give every element of `file` to `visitor`; return what is wrong, or None.
+
+    Raises:
+        OSError: When the file itself cannot be read.
+        TypeError: When the file was opened as text.
+    """
+    names: dict[str, str] = {}
+    parser = expat.ParserCreate(namespace_separator=_SEPARATOR, intern=names)
+    feeder = _Feeder(visitor, max_depth)
+    parser.buffer_text = True
+    parser.buffer_size = CHUNK
+    parser.XmlDeclHandler = feeder.declaration
+    parser.StartDoctypeDeclHandler = feeder.doctype
+    parser.StartElementHandler = feeder.start
+    parser.EndElementHandler = feeder.end
+    parser.CharacterDataHandler = visitor.text
+    fed = 0
+    chunk = b""
+    try:
+        while chunk := _read(file):
+            fed += len(chunk)
+            if fed > max_bytes:
+                return NotReadable("too big", f"larger than {max_bytes:,} bytes")
+            parser.Parse(chunk, False)
+            if fed - parser.CurrentByteIndex > TOKEN_LIMIT:
+                return NotReadable("too big", f"one tag or comment exceeds {TOKEN_LIMIT:,} bytes")
+            if len(names) > NAME_LIMIT:
+                return NotReadable("too big", f"more than {NAME_LIMIT:,} different names")
+        if not fed:
+            return NotReadable("empty", "there are no bytes")
+        parser.Parse(b"", True)
+    except Stop as stop:
+        return stop.outcome
+    except expat.ExpatError as error:
+        if error.code == _UNKNOWN_ENCODING:
+            return NotReadable("encoding", str(error))
+        # With bytes still coming the fault is in them; after the last, in what is missing.
+        truncated = not chunk and (feeder.began or error.code == _UNCLOSED_TOKEN)
+        return NotReadable("truncated" if truncated else "not XML", str(error))
+    except (LookupError, ValueError) as error:
+        # Before the root it is the codec that the declaration names; later, the caller's own file.
+        if feeder.began:
+            raise
+        return NotReadable("encoding", str(error))
+    return None
+
+
+_UNCLOSED_TOKEN = expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_TOKEN]
+_UNKNOWN_ENCODING = expat.errors.codes[expat.errors.XML_ERROR_UNKNOWN_ENCODING]
+
+
+def _read(file: Readable) -> bytes:
+    chunk = file.read(CHUNK)
+    # Expat takes text as well, ignoring what the document says of its own encoding.
+    if isinstance(chunk, str):
+        raise TypeError("open the file in binary mode")
+    return chunk
+
+
+class _Feeder:
+    """Turns expat's calls into the visitor's, and counts."""
+
+    def __init__(self, visitor: Visitor, max_depth: int) -> None:
+        self.began = False
+        self._visitor = visitor
+        self._max_depth = max_depth
+        self._depth = 0
+        self._local: dict[str, str | None] = {}
+
+    def declaration(self, version: str, encoding: str | None, standalone: int) -> None:
+        del version, standalone
+        if encoding is not None and not _ENCODING.fullmatch(encoding):
+            raise Stop(NotReadable("encoding", f"the encoding {encoding[:40]!r} is not read"))
+
+    def doctype(self, *_: object) -> None:
+        raise Stop(NotReadable("DOCTYPE", "a DOCTYPE is not accepted"))
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        self.began = True
+        self._depth += 1
+        if self._depth > self._max_depth:
+            raise Stop(NotReadable("too deep", f"nested deeper than {self._max_depth} elements"))
+        try:
+            local = self._local[name]
+        except KeyError:
+            local = self._local[name] = local_name(name)
+        self._visitor.start(local, attributes)
+
+    def end(self, name: str) -> None:
+        del name
+        self._depth -= 1
+        self._visitor.end()
+
+
+def local_name(name: str) -> str | None:
+    """Return the local part of expat's ``namespace local``, or None for what UBL does not own.
+
+    No namespace at all is taken for UBL: some senders forget it, and the local names are telling.
+    """
+    space, _, local = name.rpartition(_SEPARATOR)
+    if not space or _UBL_SPACE.match(space):
+        return local
+    return local if local == WRAPPER and space == _WRAPPER_SPACE else None
