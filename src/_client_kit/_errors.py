@@ -10,6 +10,7 @@
     ├── Rejected             the service understood and refused
     ├── RateLimited          too many calls; not applied
     ├── Unavailable          the service could not be reached, or said "not now"; not applied
+    │   └── Unreachable      no connection could be made at all
     ├── Indefinite           nobody knows whether it was applied
     ├── ProtocolError        the answer was not understood
     └── StoreError           the checkpoint store failed
@@ -35,6 +36,7 @@ __all__ = [
     "ServiceError",
     "StoreError",
     "Unavailable",
+    "Unreachable",
 ]
 
 
@@ -152,6 +154,10 @@ class Unavailable(ServiceError):
 
     kind = "unavailable"
     _retryable = True
+
+
+class Unreachable(Unavailable):
+    """No connection could be made at all: no name, no route, no trust."""
 
 
 class Indefinite(ServiceError):

@@ -11,6 +11,7 @@ from _client_kit._errors import (
     Rejected,
     ServiceError,
     Unavailable,
+    Unreachable,
 )
 from _client_kit._paging import Page
 from _client_kit._retry import RetryPolicy
@@ -57,4 +58,5 @@ __all__ = [
     "ServiceError",
     "Space",
     "Unavailable",
+    "Unreachable",
 ]

@@ -11,6 +11,7 @@ from _client_kit._errors import (
     Rejected,
     ServiceError,
     Unavailable,
+    Unreachable,
 )
 from _client_kit._files import Base64
 from _client_kit._paging import Page
@@ -42,6 +43,7 @@ __all__ = [
     "Secret",
     "ServiceError",
     "Unavailable",
+    "Unreachable",
     "UserLogin",
     "ZenvoicesClient",
 ]

@@ -26,6 +26,7 @@ from _client_kit._errors import (
     ProtocolError,
     ServiceError,
     Unavailable,
+    Unreachable,
 )
 from _client_kit._json import dumps
 from _client_kit._retry import RetryPolicy
@@ -248,7 +249,7 @@ class Calls:
                 return self._exchange(request, limit, min(timeout, remaining), token)
         except _NOT_SENT as error:
             reason = "timed out" if isinstance(error, httpx.TimeoutException) else _reason(error)
-            problem = Unavailable(
+            problem = Unreachable(
                 f"{operation.name}: no connection to {self.origin} ({reason})",
                 service=self.service,
                 hint="Check the network, the proxy settings and the address of the service.",

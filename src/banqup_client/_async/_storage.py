@@ -25,6 +25,7 @@ from _client_kit._errors import (
     Rejected,
     ServiceError,
     Unavailable,
+    Unreachable,
 )
 from _client_kit._retry import RetryPolicy, parse_retry_after
 from _client_kit._tls import shared_ssl_context
@@ -128,6 +129,9 @@ class AsyncStorage:
                         await world.write_chunk(target, chunk)
                 finally:
                     await response.aclose()
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError):
+            message = "files.download: no connection to the storage of files"
+            problem = Unreachable(message, service="banqup")
         except (TimeoutError, httpx.TimeoutException):
             problem = _unavailable("files.download: storage took too long", limit)
         except httpx.RequestError as error:

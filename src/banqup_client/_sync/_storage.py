@@ -25,13 +25,14 @@ from _client_kit._errors import (
     Rejected,
     ServiceError,
     Unavailable,
+    Unreachable,
 )
 from _client_kit._retry import RetryPolicy, parse_retry_after
 from _client_kit._sync._calls import Content
 from _client_kit._tls import shared_ssl_context
 from banqup_client._storage import SignedTarget, StorageHosts
 
-__all__ = ["ExpiredUrl", "Storage"]
+__all__ = ["Storage", "ExpiredUrl"]
 
 DEFAULT_MAX_BYTES = 1024 * 1024 * 1024
 
@@ -127,6 +128,9 @@ class Storage:
                         world.write_chunk(target, chunk)
                 finally:
                     response.close()
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError):
+            message = "files.download: no connection to the storage of files"
+            problem = Unreachable(message, service="banqup")
         except (TimeoutError, httpx.TimeoutException):
             problem = _unavailable("files.download: storage took too long", limit)
         except httpx.RequestError as error:
