@@ -14,7 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 from attrs import define, evolve, frozen
@@ -30,6 +30,7 @@ from ._fake_wire import (
     Refused,
     Reply,
     html_reply,
+    iso,
     json_reply,
     xml_error,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "Tokens",
     "When",
     "html_reply",
+    "iso",
     "json_reply",
     "require",
     "xml_error",
@@ -289,7 +291,7 @@ class FakeService:
             raise Refused(self._error(400, "The body is not valid JSON.")) from None
         if not isinstance(value, dict):
             raise Refused(self._error(400, "The body is not a JSON object."))
-        return value
+        return cast("dict[str, Any]", value)
 
     # Routing, log, date
 

@@ -48,7 +48,7 @@ class Fault:
     @staticmethod
     def rate_limit(retry_after: float | str | None = None) -> Fault:
         """Answer 429, with this Retry-After: seconds, or any text such as an HTTP date."""
-        headers = {}
+        headers: dict[str, str] = {}
         if retry_after is not None:
             text = retry_after if isinstance(retry_after, str) else f"{retry_after:g}"
             headers["Retry-After"] = text

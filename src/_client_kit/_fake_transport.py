@@ -215,6 +215,5 @@ async def wait_async(sleep: _Sleeps, seconds: float, timeout: float | None) -> N
 
 
 def _read_timeout(request: httpx.Request) -> float | None:
-    timeouts = request.extensions.get("timeout")
-    value = timeouts.get("read") if isinstance(timeouts, dict) else None
-    return float(value) if isinstance(value, int | float) else None
+    timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
+    return timeouts.get("read")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Literal
 from urllib.parse import parse_qsl
@@ -132,3 +133,11 @@ def xml_error(code: str, message: str, status: int) -> Reply:
         f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     )
     return Reply(status, text.encode(), (("Content-Type", "application/xml; charset=UTF-8"),))
+
+
+def iso(moment: datetime | float) -> str:
+    """A time in ISO-8601, UTC, with milliseconds."""
+    if not isinstance(moment, datetime):
+        moment = datetime.fromtimestamp(moment, UTC)
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
