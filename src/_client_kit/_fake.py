@@ -107,7 +107,7 @@ class Plan:
     @property
     def cut(self) -> int | None:
         """Where the connection is to be dropped inside the request's body."""
-        return self.fault.action.cut if self.fault and self.fault.when == "before" else None
+        return self.fault.action.body_read if self.fault and self.fault.when == "before" else None
 
     @property
     def pause(self) -> float:
@@ -175,7 +175,6 @@ class FakeService:
         self.clock = clock
         self.sleep = sleep
         self.date_header = date_header
-        self.faults = Faults()
         self.on_request: Callable[[FakeRequest], object] | None = None
         self.counts: Counter[str] = Counter()
         self.hosts = self.hosts | frozenset(hosts)
@@ -184,8 +183,10 @@ class FakeService:
         self._static: dict[tuple[str, str], dict[str, Route]] = {}
         self._dynamic: list[tuple[str, re.Pattern[str], dict[str, Route]]] = []
         self._date = (0, "")
-        for route in self._routes():
+        routes = self._routes()
+        for route in routes:
             self._add_route(route)
+        self.faults = Faults(route.operation for route in routes)
 
     # What a service says of itself
 
@@ -286,7 +287,7 @@ class FakeService:
         if call.head.media_type != "application/json":
             raise Refused(self._error(415, "Only application/json is supported."))
         try:
-            value = json.loads(call.body)
+            value = json.loads(str(call.body, "utf-8"), parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
             raise Refused(self._error(400, "The body is not valid JSON.")) from None
         if not isinstance(value, dict):
@@ -331,6 +332,10 @@ class FakeService:
         if self._date[0] != now:  # formatting costs more than many a request
             self._date = (now, formatdate(now, usegmt=True))
         return self._date[1]
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
 
 
 def require(values: Mapping[str, Any], **types: type | tuple[type, ...]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from attrs import define, field, frozen
@@ -19,7 +19,7 @@ When = Literal["before", "after"]
 class Fault:
     """What goes wrong with one call; made by the constructors below.
 
-    `truncate`, `drip`, `close` and a plain `delay` spoil a real answer, so the request is
+    `truncate`, `cut`, `drip`, `close` and a plain `delay` spoil a real answer, so the request is
     always applied under them.
     """
 
@@ -28,7 +28,7 @@ class Fault:
     """The answer given instead of the real one; None where the real one is only spoilt."""
     delivery: Delivery | None = None
     pause: float = 0.0
-    cut: int | None = None
+    body_read: int | None = None
     """Bytes of the request's body that are read before the connection is dropped."""
 
     @staticmethod
@@ -74,7 +74,7 @@ class Fault:
                 is still writing; None reads all of it. Needs ``when="before"``.
         """
         delivery = Delivery("drop", reset=reset)
-        return Fault("drop", Reply(0, delivery=delivery), cut=body_read)
+        return Fault("drop", Reply(0, delivery=delivery), body_read=body_read)
 
     @staticmethod
     def delay(seconds: float, then: Fault | None = None) -> Fault:
@@ -85,12 +85,17 @@ class Fault:
         """
         if then is None:
             return Fault("delay", pause=seconds)
-        return Fault(f"delay, {then.name}", then.reply, then.delivery, seconds, then.cut)
+        return Fault(f"delay, {then.name}", then.reply, then.delivery, seconds, then.body_read)
 
     @staticmethod
     def truncate(size: int) -> Fault:
         """Send this many bytes of the body under the whole body's Content-Length, then close."""
         return Fault("truncate", delivery=Delivery("truncate", size=size))
+
+    @staticmethod
+    def cut(size: int) -> Fault:
+        """Send this many bytes of the body without a Content-Length, then close in good order."""
+        return Fault("cut", delivery=Delivery("cut", size=size))
 
     @staticmethod
     def drip(size: int = 1, pause: float = 0.0) -> Fault:
@@ -130,8 +135,9 @@ class ScriptedFault:
 class Faults:
     """The script of a fake's faults."""
 
-    def __init__(self) -> None:
-        """Start without a fault."""
+    def __init__(self, operations: Iterable[str]) -> None:
+        """Start without a fault, for a service with these operations."""
+        self._operations = frozenset(operations) | {"unknown", "*"}
         self._lock = threading.Lock()
         self._script: list[ScriptedFault] = []
 
@@ -147,7 +153,8 @@ class Faults:
         """Script a fault.
 
         Args:
-            operation: The operation's name, or ``"*"`` for all.
+            operation: The operation's name, ``"*"`` for all, or ``"unknown"`` for requests that
+                match no operation.
             action: What goes wrong.
             nth: The call that is hit, counted from 1 from now on; None starts with the next.
             times: How many calls in a row are hit: one where `nth` is given, else every one.
@@ -156,6 +163,9 @@ class Faults:
         Returns:
             The line of the script, whose ``fired`` counts the calls it hit.
         """
+        if operation not in self._operations:
+            known = ", ".join(sorted(self._operations))
+            raise ValueError(f"there is no operation {operation!r}; there are: {known}")
         if nth is not None and nth < 1:
             raise ValueError("nth counts calls from 1")
         if times is None and nth is not None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import http
+import os
 import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -86,8 +88,10 @@ class Loopback:
         for _, connection in open_ones:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+        patience = time.monotonic() + 5  # one may be asleep in a scripted delay
         for thread, _ in open_ones:
-            thread.join(5)
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, patience - time.monotonic()))
 
     def __enter__(self) -> Self:
         """Return the server, which already listens."""
@@ -188,7 +192,7 @@ class _Conversation:
         lines = [f"HTTP/1.1 {reply.status} {_PHRASES.get(reply.status, 'Unknown')}"]
         lines += [f"{name}: {value}" for name, value in reply.wire_headers()]
         top = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-        body = b"" if reply.status in {204, 304} else reply.body
+        body, claimed = reply.wire_body()
         if delivery is not None and delivery.kind == "truncate":
             self._socket.sendall(top + body[: delivery.size])
             return False
@@ -204,11 +208,12 @@ class _Conversation:
         else:
             self._socket.sendall(top)
             self._socket.sendall(body)
-        return delivery is None or delivery.kind != "close"
+        # A length that lies must not eat into the next answer.
+        return claimed == len(body) and (delivery is None or delivery.kind not in {"close", "cut"})
 
     def _reset(self) -> None:
         """Close so that the client sees a reset: lingering for zero seconds does that."""
-        linger = struct.pack("ii", 1, 0)
+        linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
         with contextlib.suppress(OSError):
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self._socket.close()

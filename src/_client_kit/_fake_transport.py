@@ -35,8 +35,8 @@ class _Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
         self._read_timeout = read_timeout
 
     def _pieces(self) -> Iterator[tuple[float, bytes]]:
-        body, delivery = self._reply.body, self._reply.delivery
-        size, pause, end = _PIECE, 0.0, len(body)
+        (body, claimed), delivery = self._reply.wire_body(), self._reply.delivery
+        size, pause, end = _PIECE, 0.0, min(len(body), claimed)
         if delivery is not None and delivery.kind == "drip":
             size, pause = delivery.size, delivery.pause
         elif delivery is not None and delivery.kind == "truncate":
@@ -44,10 +44,10 @@ class _Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
         view = memoryview(body)
         for start in range(0, end, size):
             yield pause, bytes(view[start : min(start + size, end)])
-        if end < len(body):
+        if end < claimed:
             raise httpx.RemoteProtocolError(
                 "peer closed connection without sending complete message body "
-                f"(received {end} bytes, expected {len(body)})"
+                f"(received {end} bytes, expected {claimed})"
             )
 
     def __iter__(self) -> Iterator[bytes]:

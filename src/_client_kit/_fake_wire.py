@@ -74,7 +74,7 @@ class FakeRequest:
 class Delivery:
     """How an answer reaches the client, where that is not simply whole."""
 
-    kind: Literal["drop", "truncate", "drip", "garbage", "close"]
+    kind: Literal["drop", "truncate", "cut", "drip", "garbage", "close"]
     reset: bool = True
     size: int = 0
     pause: float = 0.0
@@ -86,7 +86,7 @@ class Reply:
     """An answer, before a door turns it into bytes or an ``httpx.Response``."""
 
     status: int
-    body: bytes = field(default=b"", repr=False)
+    body: Body = field(default=b"", repr=False)
     headers: tuple[tuple[str, str], ...] = ()
     pause: float = 0.0
     delivery: Delivery | None = None
@@ -98,9 +98,20 @@ class Reply:
         headers = (*self.headers, (name, value))
         return Reply(self.status, self.body, headers, self.pause, self.delivery)
 
+    def wire_body(self) -> tuple[Body, int]:
+        """The body to send and the length its headers claim, which a fault may have bent."""
+        if self.status in {204, 304}:
+            return b"", 0
+        body = self.body
+        if self.delivery is not None and self.delivery.kind == "cut":
+            body = body[: self.delivery.size]
+        claimed = {name.lower(): value for name, value in self.headers}
+        return body, int(claimed.get("content-length", len(body)))
+
     def wire_headers(self) -> tuple[tuple[str, str], ...]:
         """All headers to send, with the Content-Length unless the answer may have none."""
-        if self.status in {204, 304}:
+        unmeasured = self.delivery is not None and self.delivery.kind == "cut"
+        if unmeasured or self.status in {204, 304}:
             return self.headers
         return self.with_header("Content-Length", str(len(self.body))).headers
 
@@ -116,7 +127,10 @@ class Refused(Exception):  # noqa: N818 - an answer that ends the handling, not 
 
 def json_reply(value: object, status: int = 200) -> Reply:
     """A JSON answer."""
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # a lone surrogate travels only as an escape
+        body = json.dumps(value, separators=(",", ":")).encode()
     return Reply(status, body, (("Content-Type", "application/json; charset=utf-8"),))
 
 

@@ -280,7 +280,7 @@ class BanqupService(FakeService):
             "createdAt": iso(now),
             "updatedAt": iso(now),
         }
-        made = self._keep(space.id, body, [], now, now)
+        made = self._keep(space.id, body, sent["folder"], [], now, now)
         return json_reply(self._row(self._documents[made]), 201)
 
     def _list_documents(self, call: Call) -> Reply:
@@ -346,8 +346,7 @@ class BanqupService(FakeService):
         file = self._signed(call)
         if file.content is None:
             return xml_error("NoSuchKey", "The specified key does not exist.", 404)
-        body = file.content
-        return Reply(200, body, (("Content-Type", file.content_type),))  # type: ignore[arg-type]
+        return Reply(200, file.content, (("Content-Type", file.content_type),))
 
     def _signed(self, call: Call) -> StoredFile:
         self._urls.check(call.head)
@@ -373,11 +372,17 @@ class BanqupService(FakeService):
         return kept
 
     def _keep(
-        self, space: str, body: dict[str, Any], files: list[str], created: float, updated: float
+        self,
+        space: str,
+        body: dict[str, Any],
+        folder: str | None,
+        files: list[str],
+        created: float,
+        updated: float,
     ) -> str:
-        name = str(body["id"])
-        shuffle = hashlib.sha256(name.encode()).digest()
-        document = StoredDocument(name, space, files, body, created, updated, shuffle)
+        name = str(body.get("id", uuid.uuid4()))
+        shuffle = hashlib.sha256(name.encode(errors="surrogatepass")).digest()
+        document = StoredDocument(name, space, folder, files, body, created, updated, shuffle)
         self._documents[name] = self._spaces[space].documents[name] = document
         self._spaces[space].listings.clear()
         return name
@@ -423,7 +428,7 @@ class BanqupService(FakeService):
             found = [
                 document
                 for document in space.documents.values()
-                if (folder is None or document.body.get("folder") in {folder, None})
+                if (folder is None or document.folder in {folder, None})
                 and (since is None or document.updated >= since)
             ]
             if self.order == "shuffled":

@@ -67,6 +67,7 @@ class StoredDocument:
 
     id: str
     space: str
+    folder: str | None
     files: list[str]
     body: dict[str, Any]
     created: float

@@ -12,6 +12,7 @@ What that reference marks as assumed is assumed here too::
 from __future__ import annotations
 
 import json
+import ssl
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -95,7 +96,7 @@ class FakeBanqup(BanqupService):
 
         Args:
             space: The space's id.
-            folder: Its folder; None answers null.
+            folder: Its folder, by which listings filter it; None is in every one, as null.
             category: Its category.
             status: Its ``status.document``.
             files: Its files.
@@ -105,7 +106,8 @@ class FakeBanqup(BanqupService):
             created_at: Now, by the fake's clock, unless given.
             updated_at: As `created_at` unless given.
             id: A new uuid unless given.
-            extra: Members that replace those of the answer, to play an odd service.
+            extra: Members that replace those of the answer, to play an odd service; ``...``
+                leaves one out.
         """
         now = self.clock()
         created = now if created_at is None else created_at
@@ -129,7 +131,8 @@ class FakeBanqup(BanqupService):
                 "updatedAt": updated if isinstance(updated, str) else iso(updated),
                 **(extra or {}),
             }
-            return self._keep(space, body, names, epoch(created, now), epoch(updated, now))
+            body = {name: value for name, value in body.items() if value is not ...}
+            return self._keep(space, body, folder, names, epoch(created, now), epoch(updated, now))
 
     def set_status(self, document: str, status: str, *, touch: bool = True) -> None:
         """Change ``status.document``; `touch` moves ``updatedAt`` to now."""
@@ -186,7 +189,7 @@ class FakeBanqup(BanqupService):
         host: str = "127.0.0.1",
         port: int = 0,
         storage_port: int = 0,
-        ssl_context: Any = None,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> Loopback:
         """Serve the API and the storage on two loopback origins until closed.
 
@@ -194,7 +197,7 @@ class FakeBanqup(BanqupService):
             host: Address or name to listen on and to answer in URLs.
             port: The API's port; 0 for a free one.
             storage_port: The storage's port; 0 for a free one.
-            ssl_context: An ``ssl.SSLContext`` to serve https with.
+            ssl_context: What to serve https with; None serves http.
         """
         return Loopback(
             self, host=host, port=port, storage_port=storage_port, ssl_context=ssl_context

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import ssl
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -205,12 +206,14 @@ class FakeZenvoices(ZenvoicesService):
         signature = "sha256=" + seal.hex("-").upper()
         return {"Content-Type": "application/json", "abp-webhook-signature": signature}, body
 
-    def serve(self, *, host: str = "127.0.0.1", port: int = 0, ssl_context: Any = None) -> Loopback:
+    def serve(
+        self, *, host: str = "127.0.0.1", port: int = 0, ssl_context: ssl.SSLContext | None = None
+    ) -> Loopback:
         """Serve the API on a loopback origin until closed.
 
         Args:
             host: Address or name to listen on and to answer in URLs.
             port: The port; 0 for a free one.
-            ssl_context: An ``ssl.SSLContext`` to serve https with.
+            ssl_context: What to serve https with; None serves http.
         """
         return Loopback(self, host=host, port=port, ssl_context=ssl_context)

@@ -202,6 +202,18 @@ def test_listing_can_be_unhelpful(fake: FakeBanqup, client: httpx.Client) -> Non
     assert (len(answer["documents"]), answer["size"], answer["total"]) == (2, 50, 99)
 
 
+def test_odd_documents_are_answered_as_published(fake: FakeBanqup, client: httpx.Client) -> None:
+    """Members can be replaced or left out, lone surrogates too; filters use the real folder."""
+    space, headers = fake.add_space(), login(client)
+    fake.publish(space, folder="SALES", extra={"folder": ..., "id": "\ud800"})
+    url = documents(space)
+    answer = client.get(url, params={"folder": "SALES"}, headers=headers)
+    row = answer.json()["documents"][0]
+    assert ("folder" in row, row["id"]) == (False, "\ud800")
+    others = client.get(url, params={"folder": "PURCHASES"}, headers=headers).json()
+    assert others["total"] == 0
+
+
 def test_listing_order_is_chosen(fake: FakeBanqup, client: httpx.Client, clock: Clock) -> None:
     """Newest first is by creation; the default order is neither that nor its reverse."""
     space, headers = fake.add_space(), login(client)
@@ -371,7 +383,7 @@ def test_wrong_method_path_type_and_json_are_refused(
     text = {**headers, "Content-Type": "text/plain"}
     assert client.post(files(space), content=b"{}", headers=text).status_code == 415
     broken = {**headers, "Content-Type": "application/json"}
-    for content in (b"{", b"[" * 100_000, b"[]", b""):
+    for content in (b"{", b"[" * 100_000, b"[]", b"", b'{"a": NaN}', b'{"a": "\xff"}'):
         assert client.post(files(space), content=content, headers=broken).status_code == 400
 
 

@@ -130,6 +130,36 @@ def test_truncated_answer_is_a_protocol_error(world: World) -> None:
         world.me()
 
 
+def test_cut_answer_looks_whole(world: World) -> None:
+    """A body without a Content-Length that is cut arrives short, and nothing says so."""
+    whole = world.me().content
+    world.fake.faults.add("users.me", nth=1, action=Fault.cut(5))
+    answer = world.me()
+    assert (answer.content, "content-length" in answer.headers) == (whole[:5], False)
+    assert world.me().content == whole
+
+
+def test_content_length_that_lies(world: World) -> None:
+    """Too large a length is a protocol error, too small a one cuts; the next call works."""
+    for length in ("9", "2"):
+        action = Fault.status(200, b"hello", {"Content-Length": length})
+        world.fake.faults.add("users.me", nth=1, action=action)
+        if length == "2":
+            assert world.me().content == b"he"
+        else:
+            with pytest.raises(httpx.RemoteProtocolError):
+                world.me()
+    assert world.me().status_code == 200
+
+
+def test_answer_without_content(world: World) -> None:
+    """A scripted 204 has neither body nor length, and the connection goes on."""
+    world.fake.faults.add("users.me", nth=1, action=Fault.status(204, b"never sent"))
+    empty = world.me()
+    assert (empty.status_code, empty.content) == (204, b"")
+    assert world.me().status_code == 200
+
+
 def test_drip_pauses_before_each_piece(world: World) -> None:
     """A dripped body arrives whole, after one pause a piece."""
     whole = world.me().content
@@ -176,6 +206,12 @@ def test_times_and_wildcard_and_clear(world: World) -> None:
     assert (world.me().status_code, line.fired) == (200, 2)
     with pytest.raises(ValueError, match="from 1"):
         world.fake.faults.add("*", nth=0, action=Fault.html())
+
+
+def test_fault_of_an_unknown_operation_is_an_error() -> None:
+    """A misspelt operation cannot leave a test without its fault."""
+    with pytest.raises(ValueError, match=r"documents\.list"):
+        FakeBanqup().faults.add("document.list", action=Fault.html())
 
 
 def test_large_file_goes_both_ways(world: World) -> None:
