@@ -1,0 +1,64 @@
+"""The bridge's own leaves on the exception tree of :mod:`_client_kit._errors`.
+
+::
+
+    StoreError
+    ├── LeaseLost        another worker took this connection over; nothing was written
+    └── Busy             another worker holds this connection
+    ConfigurationError
+    └── NotActivated     activate() must come first
+"""
+
+from __future__ import annotations
+
+from _client_kit._errors import ConfigurationError, StoreError
+
+__all__ = ["Busy", "LeaseLost", "NotActivated"]
+
+
+class LeaseLost(StoreError):  # noqa: N818 - a lease lost is not a mistake
+    """Another worker took the connection over, or the lease was given back: nothing was written."""
+
+    def __init__(self, message: str = "the lease was taken over by another worker") -> None:
+        super().__init__(
+            message,
+            service="bridge",
+            retryable=True,
+            hint="Let the next run go on from what is stored.",
+        )
+
+
+class Busy(StoreError):  # noqa: N818 - nor is waiting for another
+    """Another worker holds the connection. Not a failure: that worker does the work.
+
+    Attributes:
+        held_until: When the lease ends unless it is renewed, in epoch seconds by the store's
+            clock; None where the store cannot tell.
+    """
+
+    def __init__(
+        self,
+        message: str = "another worker holds this connection",
+        *,
+        held_until: float | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(
+            message,
+            service="bridge",
+            retryable=True,
+            retry_after=retry_after,
+            hint="Leave it to the worker that holds it, or try again once its lease has ended.",
+        )
+        self.held_until = held_until
+
+
+class NotActivated(ConfigurationError):  # noqa: N818 - a word of the product
+    """The connection is not active in this store."""
+
+    def __init__(self, message: str = "this connection is not active in this store") -> None:
+        super().__init__(
+            message,
+            service="bridge",
+            hint="Call activate() once. What is there already then stays where it is.",
+        )
