@@ -128,6 +128,8 @@ class Dialect:
         Raises:
             ProtocolError: The body is not JSON.
         """
+        if operation.may_be_empty and not answer.body:
+            return None
         try:
             value = answer.json()
         except JsonError as error:

@@ -58,6 +58,8 @@ class Operation:
     needed: bool = False
     """Whether an export depends on it."""
     note: str = ""
+    may_be_empty: bool = False
+    """Whether an answer without a body is a success like any other."""
     _rename: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
 
     def url_path(self, values: Mapping[str, object], *, service: str) -> str:

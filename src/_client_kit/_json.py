@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Never
 
 __all__ = ["MAX_DEPTH", "JsonError", "dumps", "loads"]
@@ -58,7 +58,7 @@ def loads(body: bytes) -> Any:
     except json.JSONDecodeError as error:
         message = f"not JSON (at character {error.pos})"
         raise JsonError(message) from None
-    except ValueError:
+    except (ValueError, InvalidOperation):
         message = "a number is too long to read"
         raise JsonError(message) from None
     if _too_deep(value):

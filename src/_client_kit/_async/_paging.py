@@ -33,6 +33,7 @@ class AsyncListing(Generic[T]):
         async for page in self.pages():
             for item in page.items:
                 yield item
+            del page  # before the next is fetched
 
     async def pages(self) -> AsyncIterator[Page[T]]:
         """The pages, each fetched when it is asked for.
@@ -63,3 +64,4 @@ class AsyncListing(Generic[T]):
                 self.complete = True
                 return
             position = page.next
+            del page

@@ -34,6 +34,7 @@ class Listing(Generic[T]):
         for page in self.pages():
             for item in page.items:
                 yield item
+            del page  # before the next is fetched
 
     def pages(self) -> Iterator[Page[T]]:
         """The pages, each fetched when it is asked for.
@@ -64,3 +65,4 @@ class Listing(Generic[T]):
                 self.complete = True
                 return
             position = page.next
+            del page
