@@ -109,6 +109,7 @@ def _model_factory(cls: Any) -> _Hook:
         if attribute.name != "extra"
     ]
     known = frozenset(wire_name for _, wire_name, _, _ in fields)
+    keeps_extra = any(attribute.name == "extra" for attribute in attrs.fields(cls))
 
     def structure(value: Any, _: Any) -> Any:
         if type(value) is not dict:
@@ -125,7 +126,9 @@ def _model_factory(cls: Any) -> _Hook:
                 extra[wire_name] = raw
         if not value.keys() <= known:
             extra.update((name, value[name]) for name in value.keys() - known)
-        return cls(**arguments, extra=extra)
+        if keeps_extra:
+            arguments["extra"] = extra
+        return cls(**arguments)
 
     return structure
 
