@@ -18,6 +18,7 @@ from typing import Any, TypeVar, get_args, get_origin
 import attrs
 import cattrs
 
+from _client_kit._secret import Secret
 from _client_kit._times import parse_time
 
 __all__ = ["decode", "encode", "extra_field", "wire"]
@@ -78,6 +79,12 @@ def _datetime(value: Any, _: Any) -> datetime:
 def _mapping(value: Any, _: Any) -> Mapping[str, Any]:
     if type(value) is dict:
         return value
+    raise TypeError
+
+
+def _secret(value: Any, _: Any) -> Secret:
+    if type(value) is str:
+        return Secret(value)
     raise TypeError
 
 
@@ -142,6 +149,7 @@ def _converter() -> cattrs.Converter:
         (bool, _bool),
         (Decimal, _decimal),
         (datetime, _datetime),
+        (Secret, _secret),
         (Mapping[str, Any], _mapping),
     ):
         converter.register_structure_hook(type_, hook)

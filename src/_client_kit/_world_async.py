@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import io
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, BinaryIO, Generic, TypeVar
 
 from _client_kit._clock import Deadline
@@ -36,7 +36,7 @@ class Flight:
         self._locks = weakref.WeakKeyDictionary()
 
     @asynccontextmanager
-    async def turn(self, deadline: Deadline) -> AsyncIterator[None]:
+    async def turn(self, deadline: Deadline) -> AsyncGenerator[None]:
         """Wait for one's turn. Raises TimeoutError when the deadline comes first."""
         lock = self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
         async with asyncio.timeout(_seconds(deadline)):
@@ -57,24 +57,27 @@ async def sleep(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-@asynccontextmanager
-async def time_limit(deadline: Deadline) -> AsyncIterator[None]:
+def time_limit(deadline: Deadline) -> AbstractAsyncContextManager[object]:
     """Raise TimeoutError where the block outlives the deadline."""
-    async with asyncio.timeout(_seconds(deadline)):
-        yield
+    return asyncio.timeout(_seconds(deadline))
 
 
 async def read_chunk(file: BinaryIO, size: int) -> bytes:
-    """Up to that many bytes of a file, without blocking the loop."""
+    """Up to that many bytes of a file, without blocking the loop; memory needs no thread."""
+    if isinstance(file, io.BytesIO):
+        return file.read(size)
     return await asyncio.to_thread(file.read, size)
 
 
 async def write_chunk(file: BinaryIO, data: bytes) -> None:
-    """Append to a file without blocking the loop; memory needs no thread."""
+    """Append to a file without blocking the loop; memory needs no thread.
+
+    A cancellation waits until the write has ended: whoever cleans up after it has the file alone.
+    """
     if isinstance(file, io.BytesIO):
         file.write(data)
     else:
-        await asyncio.to_thread(file.write, data)
+        await call_store(file.write, data)
 
 
 async def run_blocking(function: Callable[..., _T], *args: Any) -> _T:
@@ -105,11 +108,13 @@ async def call_store(function: Callable[..., _T], *args: Any, **options: Any) ->
 
 
 class Workers(Generic[_T]):
-    """A bounded number of jobs under way; their results come back one batch at a time."""
+    """Runs jobs, at most so many at once; their results come back one batch at a time."""
 
     def __init__(self, size: int) -> None:
         self.size = size
+        self._room = asyncio.Semaphore(size)
         self._tasks: set[asyncio.Task[_T]] = set()
+        self._failed: list[BaseException] = []
 
     async def __aenter__(self) -> Workers[_T]:
         return self
@@ -121,18 +126,35 @@ class Workers(Generic[_T]):
 
     @property
     def busy(self) -> int:
-        """Jobs started whose results were not handed out yet."""
-        return len(self._tasks)
+        """Jobs started whose results or exceptions were not handed out yet."""
+        return len(self._tasks) + len(self._failed)
 
     async def start(self, job: Callable[..., Awaitable[_T]], *args: Any) -> None:
-        """Start a job."""
+        """Start a job, or let it wait until there is room."""
 
         async def run() -> _T:
-            return await job(*args)
+            async with self._room:
+                return await job(*args)
 
         self._tasks.add(asyncio.create_task(run()))
 
     async def finished(self) -> list[_T]:
-        """The results of the jobs that ended, at least one; a job's exception is raised."""
-        done, self._tasks = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        return [task.result() for task in done]
+        """The results of the jobs that ended: at least one while a job is busy, else none.
+
+        A job's exception is raised alone, after all results that came with it were returned, and
+        does not end the other jobs: asking again goes on.
+        """
+        results: list[_T] = []
+        if self._tasks and not self._failed:
+            ended, self._tasks = await asyncio.wait(
+                self._tasks, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in ended:
+                error = asyncio.CancelledError() if task.cancelled() else task.exception()
+                if error is None:
+                    results.append(task.result())
+                else:
+                    self._failed.append(error)
+        if not results and self._failed:
+            raise self._failed.pop(0)
+        return results
