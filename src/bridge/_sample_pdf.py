@@ -1,0 +1,72 @@
+"""A PDF of a few lines of text, written by hand so that samples need no other library."""
+
+from collections.abc import Sequence
+from hashlib import shake_128
+
+_LINES_PER_PAGE = 48
+_HEADER = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
+
+
+def write_pdf(lines: Sequence[str], *, size: int | None = None) -> bytes:
+    """Return a PDF that shows `lines`, the first of them large.
+
+    Args:
+        lines: The text, in the characters of Western Europe.
+        size: How many bytes the file is to have exactly. What is missing is filled with bytes that
+            do not compress, as the pictures of a real invoice do not.
+
+    Raises:
+        ValueError: When the text alone takes more than `size` bytes.
+    """
+    pages = [lines[n : n + _LINES_PER_PAGE] for n in range(0, len(lines), _LINES_PER_PAGE)] or [[]]
+    # 1 catalog, 2 pages, 3 font, then two objects for each page: itself and its text.
+    kids = b" ".join(b"%d 0 R" % (4 + 2 * n) for n in range(len(pages)))
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [%b] /Count %d >>" % (kids, len(pages)),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
+    ]
+    for n, page in enumerate(pages):
+        objects.append(
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents %d 0 R "
+            b"/Resources << /Font << /F1 3 0 R >> >> >>" % (5 + 2 * n)
+        )
+        objects.append(_stream(_text(page, large=n == 0)))
+    if size is None:
+        return _assemble(objects)
+    missing = size - len(_assemble([*objects, _stream(b"")]))
+    if missing < 0:
+        raise ValueError(f"this PDF takes at least {size - missing} bytes, not {size}")
+    filler = shake_128("\n".join(lines).encode()).digest(missing)
+    return _assemble([*objects, _stream(filler)])
+
+
+def _text(lines: Sequence[str], *, large: bool) -> bytes:
+    parts = [b"BT 15 TL 56 786 Td"]
+    for n, line in enumerate(lines):
+        shown = line.encode("cp1252", "replace")
+        for special in (b"\\", b"(", b")"):
+            shown = shown.replace(special, b"\\" + special)
+        parts.append(b"/F1 %d Tf (%b) Tj T*" % (14 if large and n == 0 else 10, shown))
+    return b"\n".join([*parts, b"ET"])
+
+
+def _stream(data: bytes) -> bytes:
+    # Ten digits whatever the length, here and below, so that the size of the file can be foreseen.
+    return b"<< /Length %010d >>\nstream\n%b\nendstream" % (len(data), data)
+
+
+def _assemble(objects: Sequence[bytes]) -> bytes:
+    parts = [_HEADER]
+    offset = len(_HEADER)
+    table = [b"0000000000 65535 f \n"]
+    for number, body in enumerate(objects, 1):
+        part = b"%d 0 obj\n%b\nendobj\n" % (number, body)
+        table.append(b"%010d 00000 n \n" % offset)
+        parts.append(part)
+        offset += len(part)
+    count = len(objects) + 1
+    parts.append(b"xref\n0 %d\n" % count + b"".join(table))
+    parts.append(b"trailer\n<< /Size %d /Root 1 0 R >>\n" % count)
+    parts.append(b"startxref\n%010d\n%%%%EOF\n" % offset)
+    return b"".join(parts)
