@@ -57,7 +57,7 @@ find_python() {
 
 # What an environment was made from: when this changes, it is made again.
 fingerprint() {
-  "$1" - "$ROOT" "$2" "${PYTHON:-}" <<'PYTHON'
+  "$1" - "$ROOT" "$2" <<'PYTHON'
 import hashlib, pathlib, sys
 
 parts = [*sys.argv[1:], sys.version, pathlib.Path(sys.argv[1], "pyproject.toml").read_text()]
@@ -87,7 +87,7 @@ prepare() {
   local level=$1 folder=$2 base requirement
   python=$ROOT/$folder/bin/python
   if suits "$python" && [ -f "$folder/.made-from" ] &&
-    [ "$(cat "$folder/.made-from")" = "$(fingerprint "$python" "$level")" ]; then
+    [ "$(cat "$folder/.made-from")" = "$(fingerprint "${PYTHON:-$python}" "$level")" ]; then
     return
   fi
   base=$(find_python) || exit 1

@@ -1,6 +1,11 @@
 """Fixtures for every test."""
 
 import pytest
+from hypothesis import settings
+
+# An example may take long on a machine that is busy with something else: that is no failure.
+settings.register_profile("project", settings.default, deadline=None)
+settings.load_profile("project")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,178 @@
+"""The entry points find a Python, install once, and keep standard output clean."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BASH = shutil.which("bash")
+
+pytestmark = pytest.mark.skipif(BASH is None, reason="the scripts need bash")
+
+# A Python as Debian packages it: no ensurepip, and a pip that may only install elsewhere. What pip
+# is asked for goes to a file, and it talks on standard output as pip does.
+DEBIAN = f"""#!/bin/sh
+case "$*" in
+  *"-m venv --without-pip"*) exec {sys.executable} "$@" ;;
+  *"-m venv"*) mkdir -p .venv-x/bin; echo "ensurepip is not available"; exit 1 ;;
+  *"-m pip --version"*) echo "pip 23" ;;
+  *"-m pip "*) echo "$@" >> "$LOG"; echo "Collecting things" ;;
+  *) exec {sys.executable} "$@" ;;
+esac
+"""
+BROKEN = "#!/bin/sh\necho 'pyenv: python: command not found' >&2; exit 127\n"
+OLD = "#!/bin/sh\nexit 1\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A clone with a blank in its path, and a folder for Pythons."""
+    clone = tmp_path / "a clone"
+    (clone / "scripts").mkdir(parents=True)
+    shutil.copy(ROOT / "pyproject.toml", clone)
+    shutil.copy(ROOT / "scripts/_env.sh", clone / "scripts")
+    (tmp_path / "bin").mkdir()
+    for tool in ("bash", "cat", "dirname", "mkdir", "rm", "sh"):
+        (tmp_path / "bin" / tool).symlink_to(str(shutil.which(tool)))
+    return clone
+
+
+def provide(project: Path, name: str, text: str) -> Path:
+    """Put a program on the path that the scripts see."""
+    path = project.parent / "bin" / name
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def source(project: Path, commands: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run commands behind the part that the scripts share, in a nearly empty environment."""
+    everything: Mapping[str, str] = {
+        "PATH": str(project.parent / "bin"),
+        "HOME": str(project.parent),
+        "LOG": str(project.parent / "log"),
+        **environment,
+    }
+    return subprocess.run(
+        [str(BASH), "-c", f"source scripts/_env.sh; {commands}"],
+        cwd=project,
+        env=everything,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_python_that_does_not_run_is_passed_over(project: Path) -> None:
+    """A broken shim and an old Python come first on the path; the one that works is taken."""
+    provide(project, "python3.13", BROKEN)
+    provide(project, "python3.12", OLD)
+    good = provide(project, "python3", DEBIAN)
+    found = source(project, "find_python")
+    assert (found.returncode, found.stdout, found.stderr) == (0, f"{good}\n", "")
+
+
+def test_python_named_by_the_caller_is_taken(project: Path) -> None:
+    """PYTHON wins over the names on the path."""
+    provide(project, "python3.13", DEBIAN)
+    named = provide(project, "mine", DEBIAN)
+    assert source(project, "find_python", PYTHON="mine").stdout == f"{named}\n"
+
+
+def test_python_named_by_the_caller_must_suit(project: Path) -> None:
+    """A PYTHON that is too old is an error, not a reason to take another."""
+    provide(project, "python3.13", DEBIAN)
+    provide(project, "mine", OLD)
+    found = source(project, "find_python", PYTHON="mine")
+    assert (found.returncode, found.stdout) == (1, "")
+    assert "PYTHON=mine is not a Python >= 3.11" in found.stderr
+
+
+def test_environment_is_installed_once(project: Path) -> None:
+    """Without ensurepip the outer pip installs; the second time none is asked, until a change."""
+    provide(project, "python3.11", DEBIAN)
+    log = project.parent / "log"
+    first = source(project, "prepare runtime .venv-x; echo ready")
+    assert (first.returncode, first.stdout) == (0, "ready\n"), first.stderr
+    assert "Collecting things" in first.stderr
+    python = project / ".venv-x/bin/python"
+    assert log.read_text(encoding="utf-8") == f"-m pip --python {python} install --editable=.\n"
+    second = source(project, 'prepare runtime .venv-x; echo "$python"', PATH="/usr/bin:/bin")
+    assert (second.stdout, second.stderr) == (f"{python}\n", "")
+    assert len(log.read_text(encoding="utf-8").splitlines()) == 1
+    with (project / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    assert source(project, "prepare runtime .venv-x").returncode == 0
+    assert len(log.read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_failed_installation_is_tried_again(project: Path) -> None:
+    """When pip fails the run ends, and the next one does not take the half-made environment."""
+    fails = DEBIAN.replace('echo "Collecting things"', "exit 3")
+    provide(project, "python3.11", fails)
+    for attempt in (1, 2):
+        run = source(project, "prepare dev .venv-x; echo ready")
+        assert (run.returncode, run.stdout) == (1, "")
+        assert "pip could not install what .venv-x needs" in run.stderr
+        asked = (project.parent / "log").read_text(encoding="utf-8").splitlines()
+        assert len(asked) == attempt
+    assert " --editable=.[" in asked[0]
+    assert " pytest >= " in asked[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "seen"),
+    [
+        ({}, ""),
+        ({"PYTHONIOENCODING": "ascii"}, "ascii:replace"),
+        ({"PYTHONIOENCODING": "ascii:strict"}, "ascii:strict"),
+    ],
+)
+def test_encoding_without_a_fallback_gets_one(
+    project: Path, given: dict[str, str], seen: str
+) -> None:
+    """A pipe that asked for ASCII gets question marks, not an exception; a choice is kept."""
+    run = source(project, 'echo "$PYTHONUTF8 ${PYTHONIOENCODING:-}"', **given)
+    assert run.stdout == f"1 {seen}\n"
+
+
+def test_proxies_never_stand_before_this_machine(project: Path) -> None:
+    """Loopback is added to what the caller already excepts, in both spellings."""
+    run = source(project, 'echo "$no_proxy $NO_PROXY"', no_proxy="intra.example")
+    local = "127.0.0.1,localhost,::1"
+    assert run.stdout == f"intra.example,{local} {local}\n"
+
+
+def test_empty_home_is_none(project: Path) -> None:
+    """An empty HOME would put caches at the root of the disk."""
+    assert source(project, 'echo "${HOME-none}"', HOME="").stdout == "none\n"
+
+
+@pytest.mark.parametrize("script", ["scripts/demo", "scripts/test", ".ci/run"])
+def test_entry_point_can_be_run(script: str) -> None:
+    """Each is executable and is valid bash."""
+    path = ROOT / script
+    assert path.stat().st_mode & stat.S_IXUSR
+    check = subprocess.run([str(BASH), "-n", str(path)], capture_output=True, check=False)
+    assert (check.returncode, check.stderr) == (0, b"")
+
+
+def test_unknown_argument_is_refused() -> None:
+    """A misspelt option ends the run before anything is installed."""
+    run = subprocess.run(
+        [str(ROOT / "scripts/test"), "--al"],
+        env={**os.environ, "CI": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stdout) == (1, "")
+    assert "unknown argument --al" in run.stderr
