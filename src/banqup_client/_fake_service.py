@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
-import json
 import secrets
 import time
 import uuid
@@ -12,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from email.utils import formatdate
 from typing import Any
-from urllib.parse import parse_qsl
 
 from _client_kit._fake import (
     Call,
@@ -28,16 +25,14 @@ from _client_kit._fake import (
     xml_error,
 )
 
+from ._fake_credentials import SignedUrls, bad_signature, check_grant, make_jwt
 from ._fake_state import (
     FakeFile,
     Order,
-    SignedUrls,
     StoredDocument,
     StoredFile,
     StoredSpace,
     TokenStyle,
-    bad_signature,
-    base64url,
 )
 
 _BASE = "/datastore/documents/transaction"
@@ -164,14 +159,12 @@ class BanqupService(FakeService):
     # Tokens
 
     def _token(self, call: Call) -> Reply:
-        refusal = self._bad_grant(call)
-        if refusal is not None:
-            return refusal
+        check_grant(call, self.client_id, self.client_secret)
         life, style = self.token_life, self.token_style
-        jwt = self._jwt() if style in {"jwt", "bare"} else None
-        token = self._tokens.issue(life, self.token_uses, self.client_id, jwt)
         if style == "bare":
-            return Reply(200, token.encode(), (("Content-Type", "text/plain"),))
+            return self._bare_token()
+        jwt = self._jwt() if style == "jwt" else None
+        token = self._tokens.issue(life, self.token_uses, self.client_id, jwt)
         body: dict[str, Any] = {"access_token": token, "token_type": "Bearer"}
         if style == "expires_at":
             body["expires_at"] = iso(self.clock() + life)
@@ -180,40 +173,15 @@ class BanqupService(FakeService):
         return json_reply(body)
 
     def _old_token(self, call: Call) -> Reply:
-        refusal = self._bad_grant(call)
-        if refusal is not None:
-            return refusal
+        check_grant(call, self.client_id, self.client_secret)
+        return self._bare_token()
+
+    def _bare_token(self) -> Reply:
         token = self._tokens.issue(self.token_life, self.token_uses, self.client_id, self._jwt())
         return Reply(200, token.encode(), (("Content-Type", "text/plain"),))
 
-    def _bad_grant(self, call: Call) -> Reply | None:
-        if call.head.media_type != "application/x-www-form-urlencoded":
-            return _oauth("invalid_request", "The credentials go in a form body.", 415)
-        try:
-            form = dict(parse_qsl(bytes(call.body).decode(), strict_parsing=True))
-        except ValueError:
-            return _oauth("invalid_request", "The form cannot be read.", 400)
-        if form.get("grant_type") != "client_credentials":
-            return _oauth("unsupported_grant_type", "Only client_credentials is allowed.", 400)
-        if not {"client_id", "client_secret"} <= form.keys():
-            return _oauth("invalid_request", "client_id and client_secret are required.", 400)
-        given = (form["client_id"], form["client_secret"])
-        if given != (self.client_id, self.client_secret):
-            return _oauth("invalid_client", "Client authentication failed.", 401)
-        return None
-
     def _jwt(self) -> str:
-        now = int(self.clock())
-        claims = {
-            "sub": self.client_id,
-            "iat": now,
-            "exp": now + int(self.token_life),
-            "jti": uuid.uuid4().hex,
-        }
-        parts = [base64url(json.dumps(part).encode()) for part in ({"alg": "HS256"}, claims)]
-        signed = ".".join(parts)
-        seal = hmac.digest(self._signing_key, signed.encode(), "sha256")
-        return f"{signed}.{base64url(seal)}"
+        return make_jwt(self.client_id, self.clock(), self.token_life, self._signing_key)
 
     # The API
 
@@ -444,7 +412,3 @@ class BanqupService(FakeService):
         if not text.isascii() or not text.isdigit() or int(text) < least:
             raise Refused(self._error(400, f"{name} must be a number of at least {least}."))
         return int(text)
-
-
-def _oauth(error: str, description: str, status: int) -> Reply:
-    return json_reply({"error": error, "error_description": description}, status)

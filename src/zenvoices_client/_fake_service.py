@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import binascii
-import hashlib
 import itertools
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 from attrs import evolve
 
@@ -22,22 +19,20 @@ from _client_kit._fake import (
     Route,
     Tokens,
     html_reply,
-    iso,
     json_reply,
     require,
 )
 
+from ._fake_answers import enveloped, invalid, login_result, read_attachments, refuse
 from ._fake_state import (
     MASTER,
     RIGHTS,
     WEBHOOKS,
-    Attachment,
     Company,
     FakeUser,
     InboxItem,
     Lookup,
     company_row,
-    enveloped,
     sort_key,
 )
 
@@ -48,7 +43,6 @@ _LIST_MEMBERS = {"maxResultCount", "skipCount", "sorting", "administrationId"}
 _UPLOAD_MEMBERS = {
     "administrationId", "externalId", "subject", "senderName", "destination", "attachments",
 }  # fmt: skip
-_FILE_MEMBERS = {"fileName", "contentType", "content"}
 
 
 class ZenvoicesService(FakeService):
@@ -144,34 +138,7 @@ class ZenvoicesService(FakeService):
         return caller
 
     def _error(self, status: int, detail: str) -> Reply:
-        return self._refuse(status, detail)
-
-    def _refuse(
-        self, status: int, message: str, *, details: str | None = None, members: Sequence[str] = ()
-    ) -> Reply:
-        """An ABP error envelope."""
-        invalid = [{"message": f"The {name} field is not valid.", "members": [name]}
-                   for name in members]  # fmt: skip
-        error = {
-            "code": 0,
-            "message": message,
-            "details": details,
-            "validationErrors": invalid or None,
-        }
-        return json_reply(
-            {
-                "result": None,
-                "targetUrl": None,
-                "success": False,
-                "error": error,
-                "unAuthorizedRequest": status in {401, 403},
-                "__abp": True,
-            },
-            status,
-        )
-
-    def _invalid(self, *members: str) -> Refused:
-        return Refused(self._refuse(400, "Your request is not valid!", members=members))
+        return refuse(status, detail)
 
     def _answer_with(self, value: object) -> Reply:
         return json_reply(enveloped(value) if self.envelope else value)
@@ -182,7 +149,7 @@ class ZenvoicesService(FakeService):
         sent = self._json(call)
         wrong = require(sent, userNameOrEmailAddress=str, password=str)
         if wrong:
-            raise self._invalid(*wrong)
+            raise invalid(*wrong)
         if sent.get("tenancyName") != self.organisation_code:
             name = sent.get("tenancyName")
             return self._failed(f"There is no tenant defined with name {name}")
@@ -205,33 +172,18 @@ class ZenvoicesService(FakeService):
         if user.must_change_password:
             return self._failed("You must change your password before you can log in.")
         if user.two_factor:
-            result = self._login_result(None)
+            result = login_result(None, self.clock(), self.token_life)
             result["requiresTwoFactorVerification"] = True
             result["twoFactorAuthProviders"] = ["Email", "GoogleAuthenticator"]
             return json_reply(enveloped(result))
         token = self._tokens.issue(self.token_life, self.token_uses, user.name)
-        return json_reply(enveloped(self._login_result(token)))
-
-    def _login_result(self, token: str | None) -> dict[str, Any]:
-        good = token is not None
-        expires = iso(self.clock() + self.token_life) if good else None
-        return {
-            "accessToken": token,
-            "expireInSeconds": int(self.token_life) if good else 0,
-            "accessTokenExpirationDateTimeUtc": expires,
-            "loginVerificationCode": None,
-            "requiresTwoFactorVerification": False,
-            "twoFactorAuthProviders": None,
-            "refreshToken": uuid.uuid4().hex if good else None,
-            "refreshTokenExpireInSeconds": 31_536_000 if good else 0,
-            "errorMessage": None,
-        }
+        return json_reply(enveloped(login_result(token, self.clock(), self.token_life)))
 
     def _failed(self, details: str) -> Reply:
         if self.login_failure_status == 200:
-            result = {**self._login_result(None), "errorMessage": details}
+            result = {**login_result(None, self.clock(), self.token_life), "errorMessage": details}
             return json_reply(enveloped(result))
-        return self._refuse(self.login_failure_status, "Login failed!", details=details)
+        return refuse(self.login_failure_status, "Login failed!", details=details)
 
     # Companies
 
@@ -239,19 +191,19 @@ class ZenvoicesService(FakeService):
         user = self._users.get(call.caller)
         if user is None or right not in user.rights:
             message = f"Required permissions are not granted: {RIGHTS[right]}"
-            raise Refused(self._refuse(403, message))
+            raise Refused(refuse(403, message))
 
     def _company(self, company: object, member: str = "administrationId") -> Company:
         """The company of this id, or the refusal of one that is unknown or not visible."""
         if isinstance(company, str) and company.isascii() and company.isdigit():
             company = int(company)
         if isinstance(company, bool) or not isinstance(company, int):
-            raise self._invalid(member)
+            raise invalid(member)
         found = self._companies.get(company)
         if found is None:
-            raise Refused(self._refuse(404, f"There is no administration with id {company}"))
+            raise Refused(refuse(404, f"There is no administration with id {company}"))
         if not found.visible:
-            raise Refused(self._refuse(403, "You have no rights on this administration."))
+            raise Refused(refuse(403, "You have no rights on this administration."))
         return found
 
     def _list_companies(self, call: Call) -> Reply:
@@ -280,7 +232,7 @@ class ZenvoicesService(FakeService):
             if not isinstance(sent.get(name), str | None):
                 wrong.append(name)
         if wrong:
-            raise self._invalid(*wrong)
+            raise invalid(*wrong)
         with self._lock:
             company = self._company(sent["administrationId"])
         candidate = InboxItem(
@@ -291,36 +243,14 @@ class ZenvoicesService(FakeService):
             subject=sent.get("subject"),
             sender_name=sent.get("senderName"),
             destination=sent.get("destination"),
-            attachments=self._attachments(sent["attachments"]),
+            attachments=read_attachments(sent["attachments"]),
             received_time=self.clock(),
         )
         refusal = self._refusal(candidate) if self._refusal is not None else None
         if refusal is not None:
-            return self._refuse(500, refusal)
+            return refuse(500, refusal)
         with self._lock:
             return self._answer_with(self._receive(candidate).json)
-
-    def _attachments(self, sent: list[Any]) -> tuple[Attachment, ...]:
-        if not sent:
-            raise self._invalid("attachments")
-        kept: list[Attachment] = []
-        for index, part in enumerate(sent):
-            where = f"attachments[{index}]"
-            if not isinstance(part, dict):
-                raise self._invalid(where)
-            part = cast("dict[str, Any]", part)
-            wrong = require(part, fileName=str, contentType=str, content=str)
-            wrong += sorted(part.keys() - _FILE_MEMBERS)
-            if wrong:
-                raise self._invalid(*(f"{where}.{name}" for name in wrong))
-            try:
-                content = binascii.a2b_base64(part.pop("content"), strict_mode=True)
-            except ValueError:
-                raise self._invalid(f"{where}.content") from None
-            seal = hashlib.sha256(content).hexdigest()
-            size = len(content)
-            kept.append(Attachment(part["fileName"], part["contentType"], size, seal, content))
-        return tuple(kept)
 
     def _receive(self, candidate: InboxItem) -> InboxItem:
         attachments = candidate.attachments
@@ -351,15 +281,15 @@ class ZenvoicesService(FakeService):
         query = call.head.query
         if "id" in query:
             if not query["id"].isascii() or not query["id"].isdigit():
-                raise self._invalid("id")
+                raise invalid("id")
             item = self._inbox.get(int(query["id"]))
             if item is None:
-                return self._refuse(404, "There is no such inbox document.")
+                return refuse(404, "There is no such inbox document.")
             self._company(item.company_id)
             return self._answer_with(item.json)
         missing = [name for name in ("administrationId", "externalId") if not query.get(name)]
         if missing:
-            raise self._invalid(*missing)
+            raise invalid(*missing)
         company = self._company(query["administrationId"])
         if self.lookup == "ignores_external_id":
             newest = [item for item in self._inbox.values() if item.company_id == company.id]
@@ -368,7 +298,7 @@ class ZenvoicesService(FakeService):
             ids = self._by_external_id.get((company.id, query["externalId"]), ())
             found = [item for item in map(self._inbox.__getitem__, ids) if self._listed(item)]
         if not found:
-            return self._refuse(404, "There is no such inbox document.")
+            return refuse(404, "There is no such inbox document.")
         return self._answer_with(found[0].json)
 
     # Master data
@@ -384,15 +314,15 @@ class ZenvoicesService(FakeService):
             query = call.head.query
             given = {key: query[key] for key in keys if query.get(key)}
             if not query.get("administrationId"):
-                raise self._invalid("administrationId")
+                raise invalid("administrationId")
             if not given:
-                raise self._invalid(keys[0])
+                raise invalid(keys[0])
             company = self._company(query["administrationId"])
             for record in self._records[name]:
                 same = all(str(record.get(key)) == value for key, value in given.items())
                 if same and record.get("administrationId") == company.id:
                     return self._answer_with(record)
-            return self._refuse(404, "There is no such record.")
+            return refuse(404, "There is no such record.")
 
         return Route(f"{name}.get", "GET", path, answer, frozenset({"administrationId", *keys}))
 
@@ -400,7 +330,7 @@ class ZenvoicesService(FakeService):
         for record in self._records["financial_transactions"]:
             if str(record.get("id")) == call.args[0]:
                 return self._answer_with(record)
-        return self._refuse(404, "There is no such record.")
+        return refuse(404, "There is no such record.")
 
     def _available(self, _call: Call) -> Reply:
         return self._answer_with(self.available_webhooks)
@@ -416,9 +346,9 @@ class ZenvoicesService(FakeService):
         call.ignored |= sent.keys() - _LIST_MEMBERS
         size, skip = sent.get("maxResultCount", 50), sent.get("skipCount", 0)
         if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= 250:
-            raise self._invalid("maxResultCount")
+            raise invalid("maxResultCount")
         if isinstance(skip, bool) or not isinstance(skip, int) or skip < 0:
-            raise self._invalid("skipCount")
+            raise invalid("skipCount")
         if sent.get("administrationId") is not None:
             company = self._company(sent["administrationId"])
             rows = [row for row in rows if row.get("administrationId") == company.id]
@@ -427,9 +357,9 @@ class ZenvoicesService(FakeService):
             words = sorting.split() if isinstance(sorting, str) else []
             known = set(sortable or itertools.chain.from_iterable(rows))
             if not words or len(words) > 2 or (rows and words[0] not in known):
-                raise self._invalid("sorting")
+                raise invalid("sorting")
             if len(words) == 2 and words[1].upper() not in {"ASC", "DESC"}:
-                raise self._invalid("sorting")
+                raise invalid("sorting")
             down = words[-1].upper() == "DESC" and len(words) == 2
             rows = sorted(rows, key=lambda row: sort_key(row.get(words[0])), reverse=down)
         return self._answer_with({"items": rows[skip : skip + size], "totalCount": len(rows)})

@@ -103,18 +103,6 @@ class Company:
     visible: bool
 
 
-def enveloped(result: object) -> dict[str, Any]:
-    """A result in the ABP envelope."""
-    return {
-        "result": result,
-        "targetUrl": None,
-        "success": True,
-        "error": None,
-        "unAuthorizedRequest": False,
-        "__abp": True,
-    }
-
-
 def company_row(company: Company) -> dict[str, Any]:
     """The company as the API answers it."""
     return {"id": company.id, "code": company.code, "name": company.name}
