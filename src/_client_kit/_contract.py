@@ -18,12 +18,13 @@ import re
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from attrs import evolve, field, frozen
 
 from _client_kit._address import check_id
 from _client_kit._errors import ConfigurationError
+from _client_kit._json import JsonError, is_list, is_object, loads
 
 __all__ = ["Contract", "Operation", "Property", "load_contract"]
 
@@ -94,19 +95,18 @@ def _query_text(value: object) -> str:
 
 def _rename(value: Any, tree: Mapping[str, Any], *, inward: bool) -> Any:
     """Rename members along a tree of ``{our name: (wire name, subtree)}``."""
-    if isinstance(value, list):
+    if is_list(value):
         return [_rename(item, tree, inward=inward) for item in value]
-    if not isinstance(value, dict):
+    if not is_object(value):
         return value
-    renamed: dict[str, Any] = dict(value)
+    # First take all out, then put all in: two members may swap their names.
+    renamed = dict(value)
+    moved: dict[str, Any] = {}
     for ours, (wire, below) in tree.items():
         old, new = (wire, ours) if inward else (ours, wire)
-        if old in value:
-            moved = _rename(value[old], below, inward=inward)
-            if old != new:
-                del renamed[old]
-            renamed[new] = moved
-    return renamed
+        if old in renamed:
+            moved[new] = _rename(renamed.pop(old), below, inward=inward)
+    return {**renamed, **moved}
 
 
 @frozen
@@ -128,28 +128,28 @@ class Contract:
         """
         if patch is None:
             return self
-        if isinstance(patch, (str, Path)):
-            patch = self._read_patch(Path(patch))
+        changed: object = self._read_patch(Path(patch)) if isinstance(patch, (str, Path)) else patch
         operations = dict(self.operations)
-        for name, changes in patch.items():
+        for name, changes in self._object(changed, "contract patch").items():
             self._check_key(name, operations, "operation")
             operations[name] = self._patch_one(operations[name], changes)
         return evolve(self, operations=operations)
 
-    def _read_patch(self, path: Path) -> Mapping[str, Any]:
+    def _read_patch(self, path: Path) -> object:
         try:
-            value = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not JSON"
+            return loads(path.read_bytes())
+        except (OSError, JsonError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
             raise self._error(f"contract patch {path.name!r} cannot be read: {reason}") from None
-        if not isinstance(value, dict):
-            raise self._error(f"contract patch {path.name!r} must be a JSON object")
-        return value
+
+    def _object(self, value: object, what: str) -> Mapping[str, Any]:
+        if not isinstance(value, Mapping):
+            raise self._error(f"{what} must be an object")
+        return cast("Mapping[str, Any]", value)
 
     def _patch_one(self, operation: Operation, changes: Any) -> Operation:
         name = operation.name
-        if not isinstance(changes, Mapping):
-            raise self._error(f"contract patch of {name} must be an object")
+        changes = self._object(changes, f"contract patch of {name}")
         for key in changes:
             self._check_key(key, _PATCH_KEYS, f"key of {name}")
         if "method" in changes:
@@ -163,14 +163,38 @@ class Contract:
             query = self._texts(changes["query"], f"query of {name}")
             for key in query:
                 self._check_key(key, operation.query, f"query name of {name}")
-            operation = evolve(operation, query={**operation.query, **query})
+            query = {**operation.query, **query}
+            self._check_distinct(query.values(), f"query of {name}")
+            operation = evolve(operation, query=query)
         if "rename" in changes:
-            renames = self._texts(changes["rename"], f"rename of {name}")
-            known = [item.path for item in (*operation.sends, *operation.reads)]
-            for key in renames:
-                self._check_key(key, known, f"property of {name}")
-            operation = evolve(operation, rename=_tree(renames))
+            operation = evolve(operation, rename=self._renames(operation, changes["rename"]))
         return operation
+
+    def _renames(self, operation: Operation, value: Any) -> dict[str, Any]:
+        name = operation.name
+        renames = self._texts(value, f"rename of {name}")
+        known = [item.path for item in (*operation.sends, *operation.reads)]
+        for path, wire in renames.items():
+            self._check_key(path, known, f"property of {name}")
+            if "." in wire or "[" in wire:
+                raise self._error(
+                    f"rename of {name}: give {path!r} its own new name, without what is above it"
+                )
+        for group in (operation.sends, operation.reads):
+            below: dict[str, list[str]] = {}
+            for item in group:
+                parent, _, last = item.path.rpartition(".")
+                below.setdefault(parent, []).append(renames.get(item.path, last))
+            for names in below.values():
+                self._check_distinct(names, f"rename of {name}")
+        return _tree(renames)
+
+    def _check_distinct(self, names: Iterable[str], what: str) -> None:
+        seen: set[str] = set()
+        for name in names:
+            if name in seen:
+                raise self._error(f"{what} gives two of them the name {name[:80]!r}")
+            seen.add(name)
 
     def _patch_path(self, operation: Operation, path: Any) -> str:
         if not isinstance(path, str) or not path.startswith("/") or re.search(r"[\s?#\\]", path):
@@ -183,11 +207,10 @@ class Contract:
         return path
 
     def _texts(self, value: Any, what: str) -> Mapping[str, str]:
-        if not isinstance(value, Mapping) or not all(
-            isinstance(key, str) and isinstance(text, str) and text for key, text in value.items()
-        ):
+        texts = self._object(value, what)
+        if not all(isinstance(text, str) and text for text in texts.values()):
             raise self._error(f"{what} must be an object of names to names")
-        return value
+        return texts
 
     def _check_key(self, key: object, known: Iterable[str], what: str) -> None:
         known = list(known)
@@ -206,7 +229,7 @@ def _tree(renames: Mapping[str, str]) -> dict[str, Any]:
     root: dict[str, Any] = {}
     for path, wire in renames.items():
         level = root
-        parts = path.replace("[]", "").split(".")
+        parts = path.replace("[]", "").lstrip(".").split(".")
         for part in parts[:-1]:
             level = level.setdefault(part, (part, {}))[1]
         _, below = level.get(parts[-1], (None, {}))

@@ -6,11 +6,11 @@ import io
 import os
 import secrets
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Self, cast
 
 from attrs import field, frozen
 
-from _client_kit._json import dumps
+from _client_kit._json import dumps, plain
 
 __all__ = ["Base64", "FileContent", "FileSource", "JsonTemplate", "json_template"]
 
@@ -46,10 +46,11 @@ class FileSource:
         if isinstance(content, (str, os.PathLike)):
             path = Path(content)
             return cls(path.stat().st_size, path)
-        if isinstance(content, io.TextIOBase) or not hasattr(content, "seek"):
+        file: object = content  # a caller without a type checker may pass anything
+        if isinstance(file, io.TextIOBase) or not hasattr(file, "seek"):
             message = (
                 "a file must be bytes, a path, or a binary file that can seek, "
-                f"not {type(content).__name__}"
+                f"not {type(file).__name__}"
             )
             raise TypeError(message)
         start = content.tell()
@@ -90,7 +91,7 @@ class _Borrowed:
     def close(self) -> None:
         pass
 
-    def __enter__(self) -> _Borrowed:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -124,17 +125,20 @@ class JsonTemplate:
 
 def json_template(value: object) -> JsonTemplate:
     """Encode a JSON value in which :class:`Base64` may stand for a string."""
-    mark = secrets.token_hex(16)  # cannot be guessed, so no text in the value can hold it
     files: list[Base64] = []
+    mark = ""
 
-    def stand_in(item: object) -> str:
+    def stand_in(item: object) -> object:
         if isinstance(item, Base64):
             files.append(item)
             return mark
-        message = f"{type(item).__name__} cannot be written as JSON"
-        raise TypeError(message)
+        return plain(item)
 
-    texts = [text.encode() for text in dumps(value, default=stand_in).split(mark)]
+    texts: list[bytes] = []
+    while len(texts) != len(files) + 1:  # else a text in the value holds the mark
+        mark = secrets.token_hex(16)
+        files.clear()
+        texts = [text.encode() for text in dumps(value, default=stand_in).split(mark)]
     parts: list[bytes | Base64] = [texts[0]]
     for file, text in zip(files, texts[1:], strict=True):
         parts += [file, text]

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
-from typing import Any, Never
+from typing import Any, Never, TypeGuard
 
-__all__ = ["MAX_DEPTH", "JsonError", "dumps", "loads"]
+__all__ = ["MAX_DEPTH", "JsonError", "dumps", "is_list", "is_object", "loads", "plain"]
 
 MAX_DEPTH = 64
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_LONE = re.compile("[\ud800-\udfff]")
 
 
 class JsonError(ValueError):
     """The bytes are not JSON we accept; the text says why, without quoting them."""
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a decoded value is a JSON object."""
+    return type(value) is dict
+
+
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """Whether a decoded value is a JSON list."""
+    return type(value) is list
 
 
 def _refuse_constant(name: str) -> Never:
@@ -61,7 +74,8 @@ def loads(body: bytes) -> Any:
     except (ValueError, InvalidOperation):
         message = "a number is too long to read"
         raise JsonError(message) from None
-    if _too_deep(value):
+    # Fewer brackets than levels allowed cannot be too deep: so most answers need no walk.
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _too_deep(value):
         message = f"nested deeper than {MAX_DEPTH}"
         raise JsonError(message)
     return _clean(value) if _SURROGATE.search(body) else value
@@ -73,10 +87,8 @@ def _too_deep(value: Any) -> bool:
     for _ in range(MAX_DEPTH + 1):
         below: list[Any] = []
         for item in level:
-            if type(item) is dict:
-                below.extend(x for x in item.values() if type(x) is dict or type(x) is list)
-            elif type(item) is list:
-                below.extend(x for x in item if type(x) is dict or type(x) is list)
+            members: Iterable[Any] = item.values() if is_object(item) else item
+            below.extend(x for x in members if is_object(x) or is_list(x))
         if not below:
             return False
         level = below
@@ -84,24 +96,41 @@ def _too_deep(value: Any) -> bool:
 
 
 def _clean(value: Any) -> Any:
-    if isinstance(value, str):
+    if type(value) is str:
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
+    if is_list(value):
         return [_clean(item) for item in value]
-    if isinstance(value, dict):
+    if is_object(value):
         return {_clean(key): _clean(item) for key, item in value.items()}
     return value
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, Decimal):
-        # The shortest float that reads back the same: JSON has no other way to write a fraction.
-        return float(value)
-    message = f"{type(value).__name__} cannot be written as JSON"
-    raise TypeError(message)
+def plain(value: object) -> object:
+    """What ``Decimal`` is written as; no other type is known here.
+
+    Raises:
+        TypeError: Another type.
+        ValueError: The number has more digits than a JSON number written by us can carry: an
+            amount is never changed silently.
+    """
+    if not isinstance(value, Decimal):
+        message = f"{type(value).__name__} cannot be written as JSON"
+        raise TypeError(message)
+    number = float(value)
+    if not math.isfinite(number) or Decimal(repr(number)) != value:
+        message = "a number has too many digits to be written as JSON"
+        raise ValueError(message)
+    return number
 
 
-def dumps(value: object, **options: Any) -> str:
-    """Compact JSON; ``Decimal`` becomes a number."""
-    options.setdefault("default", _plain)
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), **options)
+def dumps(value: object, *, default: Callable[[object], object] = plain) -> str:
+    """Compact JSON; ``Decimal`` becomes a number, and what UTF-8 cannot carry U+FFFD.
+
+    Raises:
+        TypeError: A value is of no type JSON knows.
+        ValueError: A number that JSON cannot carry.
+    """
+    text = json.dumps(
+        value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=default
+    )
+    return text if text.isascii() else _LONE.sub("\ufffd", text)

@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 import attrs
 import cattrs
 
+from _client_kit._json import is_list, is_object
 from _client_kit._secret import Secret
 from _client_kit._times import parse_time
 
@@ -35,7 +36,7 @@ def wire(name: str, **options: Any) -> Any:
 
 def extra_field() -> Any:
     """The attrs field that keeps what the model does not know."""
-    return attrs.field(factory=dict, repr=False, hash=False, kw_only=True)
+    return attrs.field(factory=dict[str, Any], repr=False, hash=False, kw_only=True)
 
 
 def _camel(name: str) -> str:
@@ -77,7 +78,7 @@ def _datetime(value: Any, _: Any) -> datetime:
 
 
 def _mapping(value: Any, _: Any) -> Mapping[str, Any]:
-    if type(value) is dict:
+    if is_object(value):
         return value
     raise TypeError
 
@@ -88,6 +89,11 @@ def _secret(value: Any, _: Any) -> Secret:
     raise TypeError
 
 
+def _is_tuple(type_: Any) -> bool:
+    origin: Any = get_origin(type_)
+    return origin is tuple
+
+
 _FAULTS = (TypeError, ValueError, InvalidOperation, OverflowError)
 
 
@@ -96,7 +102,7 @@ def _tuple_factory(type_: Any) -> _Hook:
     hook = _converter().get_structure_hook(item_type)
 
     def structure(value: Any, _: Any) -> tuple[Any, ...]:
-        if type(value) is not list:
+        if not is_list(value):
             raise TypeError
         return tuple(hook(item, item_type) for item in value)
 
@@ -119,7 +125,7 @@ def _model_factory(cls: Any) -> _Hook:
     keeps_extra = any(attribute.name == "extra" for attribute in attrs.fields(cls))
 
     def structure(value: Any, _: Any) -> Any:
-        if type(value) is not dict:
+        if not is_object(value):
             raise TypeError
         arguments: dict[str, Any] = {}
         extra: dict[str, Any] = {}
@@ -154,14 +160,12 @@ def _converter() -> cattrs.Converter:
     ):
         converter.register_structure_hook(type_, hook)
     converter.register_structure_hook_factory(attrs.has, _model_factory)
-    converter.register_structure_hook_factory(
-        lambda type_: get_origin(type_) is tuple, _tuple_factory
-    )
+    converter.register_structure_hook_factory(_is_tuple, _tuple_factory)
     return converter
 
 
 @cache
-def _hook_of(cls: type[Any]) -> _Hook:
+def _hook_of(cls: Any) -> _Hook:
     return _converter().get_structure_hook(cls)
 
 
@@ -171,15 +175,17 @@ def decode(cls: type[_T], value: Any) -> _T:
     Raises:
         TypeError: The value is no JSON object.
     """
-    return _hook_of(cls)(value, cls)  # type: ignore[no-any-return]
+    hook: _Hook = _hook_of(cast("Any", cls))
+    return cast("_T", hook(value, cls))
 
 
 def encode(value: Any) -> Any:
     """The JSON form of a model: None and empty collections left out, ``extra`` written back."""
-    if attrs.has(type(value)):
+    cls = cast("Any", type(value))
+    if attrs.has(cls):
         members = {
             attribute.metadata.get("wire") or _camel(attribute.name): encode(member)
-            for attribute in attrs.fields(type(value))
+            for attribute in attrs.fields(cls)
             if attribute.name != "extra"
             and (member := getattr(value, attribute.name)) not in (None, (), {})
         }
@@ -187,5 +193,5 @@ def encode(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, tuple):
-        return [encode(item) for item in value]
+        return [encode(item) for item in tuple[Any, ...](value)]
     return value

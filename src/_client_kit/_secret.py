@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from typing import Any, Never, final
 
 __all__ = ["Secret", "refuse_pickling"]
@@ -18,6 +19,12 @@ def refuse_pickling(value: object) -> Never:
     raise TypeError(message)
 
 
+def refuse_type(value: object) -> Never:
+    """Raise the TypeError for a secret that is no string."""
+    message = f"a secret must be a string, not {type(value).__name__}"
+    raise TypeError(message)
+
+
 @final
 class Secret:
     """A string that shows itself only to :meth:`reveal`.
@@ -28,14 +35,14 @@ class Secret:
 
     # A closure, not an attribute: no introspection of the instance yields the text.
     __slots__ = ("_reveal",)
+    _reveal: Callable[[], str]
 
     def __init__(self, value: str | Secret) -> None:
         if isinstance(value, Secret):
             self._reveal = value._reveal
             return
         if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            message = f"a secret must be a string, not {type(value).__name__}"
-            raise TypeError(message)
+            refuse_type(value)
         self._reveal = lambda: value
 
     def reveal(self) -> str:

@@ -6,9 +6,9 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, BinaryIO, Generic, TypeVar
 
 from _client_kit._clock import Deadline
@@ -34,7 +34,7 @@ class Flight:
         self._lock = threading.Lock()
 
     @contextmanager
-    def turn(self, deadline: Deadline) -> Iterator[None]:
+    def turn(self, deadline: Deadline) -> Generator[None]:
         """Wait for one's turn. Raises TimeoutError when the deadline comes first."""
         if not self._lock.acquire(timeout=min(deadline.remaining(), threading.TIMEOUT_MAX)):
             raise TimeoutError
@@ -49,10 +49,12 @@ def sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
-@contextmanager
-def time_limit(deadline: Deadline) -> Iterator[None]:
+_NO_LIMIT = nullcontext()
+
+
+def time_limit(deadline: Deadline) -> AbstractContextManager[None]:  # noqa: ARG001 - as its twin
     """Nothing can interrupt a thread: each operation's own timeout bounds it instead."""
-    yield
+    return _NO_LIMIT
 
 
 def read_chunk(file: BinaryIO, size: int) -> bytes:
@@ -76,7 +78,7 @@ def call_store(function: Callable[..., _T], *args: Any, **options: Any) -> _T:
 
 
 class Workers(Generic[_T]):
-    """A bounded number of jobs under way; their results come back one batch at a time.
+    """Runs jobs, at most so many at once; their results come back one batch at a time.
 
     With a size of one, a job runs in the caller's thread.
     """
@@ -84,7 +86,8 @@ class Workers(Generic[_T]):
     def __init__(self, size: int) -> None:
         self.size = size
         self._running = 0
-        self._results: queue.SimpleQueue[Future[_T]] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[Future[_T]] = queue.SimpleQueue()
+        self._failed: list[BaseException] = []
         self._pool = ThreadPoolExecutor(size, "export") if size > 1 else None
 
     def __enter__(self) -> Workers[_T]:
@@ -96,27 +99,42 @@ class Workers(Generic[_T]):
 
     @property
     def busy(self) -> int:
-        """Jobs started whose results were not handed out yet."""
-        return self._running
+        """Jobs started whose results or exceptions were not handed out yet."""
+        return self._running + len(self._failed)
 
     def start(self, job: Callable[..., _T], *args: Any) -> None:
-        """Start a job."""
-        self._running += 1
+        """Start a job, or let it wait until there is room."""
         if self._pool is not None:
-            self._pool.submit(job, *args).add_done_callback(self._results.put)
+            self._running += 1
+            self._pool.submit(job, *args).add_done_callback(self._ended.put)
             return
         future: Future[_T] = Future()
         try:
             future.set_result(job(*args))
         except Exception as error:  # noqa: BLE001 - handed to whoever asks for the result
             future.set_exception(error)
-        self._results.put(future)
+        self._running += 1
+        self._ended.put(future)
 
     def finished(self) -> list[_T]:
-        """The results of the jobs that ended, at least one; a job's exception is raised."""
-        futures = [self._results.get()]
-        with contextlib.suppress(queue.Empty):
-            while True:
-                futures.append(self._results.get_nowait())
-        self._running -= len(futures)
-        return [future.result() for future in futures]
+        """The results of the jobs that ended: at least one while a job is busy, else none.
+
+        A job's exception is raised alone, after all results that came with it were returned, and
+        does not end the other jobs: asking again goes on.
+        """
+        results: list[_T] = []
+        if self._running and not self._failed:
+            ended = [self._ended.get()]
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    ended.append(self._ended.get_nowait())
+            self._running -= len(ended)
+            for future in ended:
+                error = future.exception()
+                if error is None:
+                    results.append(future.result())
+                else:
+                    self._failed.append(error)
+        if not results and self._failed:
+            raise self._failed.pop(0)
+        return results

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import zlib
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote, urlencode
 
 import httpx
 
@@ -18,31 +20,15 @@ from _client_kit._answer import Answer, Dialect, Token
 from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
 from _client_kit._credentials import TokenState, TokenStates
-from _client_kit._errors import (
-    ConfigurationError,
-    CredentialsError,
-    Indefinite,
-    ProtocolError,
-    ServiceError,
-    Unavailable,
-    Unreachable,
-)
+from _client_kit._errors import ConfigurationError, CredentialsError, ServiceError, Unavailable
 from _client_kit._json import dumps
+from _client_kit._request import BROKEN, Outgoing, TooLargeError, bare, transport_failure
 from _client_kit._retry import RetryPolicy
 from _client_kit._tls import shared_ssl_context
 
 __all__ = ["AsyncCalls", "AsyncContent"]
 
 MAX_ANSWER = 64 * 1024 * 1024
-
-# What httpx raises before a byte of the request can have reached the service.
-_NOT_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.UnsupportedProtocol,
-    httpx.ProxyError,
-)
 
 AsyncContent = bytes | AsyncIterable[bytes]
 
@@ -72,27 +58,48 @@ class AsyncCalls:
         self._dialect = dialect
         self._state: TokenState = states.at(self.base_url)
         self._retry = retry or RetryPolicy()
-        self._user_agent = user_agent
+        # Compression is declined: an answer could unpack to any size.
+        self._headers = httpx.Headers(
+            {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": user_agent}
+        )
+        self._typed_headers: dict[str, httpx.Headers] = {}
         self._owned = http_client is None
         if http_client is not None and transport is not None:
             message = "give transport= or http_client=, not both"
             raise ConfigurationError(message, service=self.service)
         loopback = is_loopback(httpx.URL(self.base_url).host)
-        self._http = http_client or httpx.AsyncClient(
-            verify=ssl_context or shared_ssl_context(),
-            transport=transport,
-            # A proxy named in the environment is for the outside, never for this machine.
-            trust_env=not loopback,
-            follow_redirects=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-        )
+
+        def open_client() -> httpx.AsyncClient:
+            return httpx.AsyncClient(
+                verify=ssl_context or shared_ssl_context(),
+                transport=transport,
+                # A proxy named in the environment is for the outside, never for this machine.
+                trust_env=not loopback,
+                follow_redirects=False,
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+            )
+
+        # Only what we opened ourselves can be opened again in a forked child.
+        self._reopen: Callable[[], httpx.AsyncClient] | None = None
+        if http_client is None and transport is None:
+            self._reopen = open_client
+        self._http = http_client or open_client()
+        self._process = os.getpid()
 
     def _seconds(self, value: float, name: str) -> float:
-        if not 0 < value < float("inf"):
+        if not isinstance(value, (int, float)) or not 0 < value < float("inf"):  # pyright: ignore[reportUnnecessaryIsInstance]
             message = f"{name} must be a positive number of seconds"
             raise ConfigurationError(message, service=self.service)
         return float(value)
+
+    def _client(self) -> httpx.AsyncClient:
+        """The HTTP client; a fresh one after a fork, as two processes cannot share a socket."""
+        if self._process != os.getpid():
+            if self._reopen is not None:
+                self._http = self._reopen()
+            self._process = os.getpid()
+        return self._http
 
     async def aclose(self) -> None:
         """Close the connections, unless the HTTP client was injected: its owner closes it."""
@@ -138,28 +145,33 @@ class AsyncCalls:
             ServiceError: Of the subclass that says what went wrong.
         """
         url = self.base_url + operation.url_path(path or {}, service=self.service)
-        headers: dict[str, str] = {}
+        if query:
+            pairs = operation.url_query(query)
+            url = f"{url}?{urlencode(pairs, quote_via=quote)}" if pairs else url
         if json is not None:
             content = dumps(operation.rename_out(json)).encode()
+        headers = self._headers
         if content is not None:
-            headers["Content-Type"] = "application/json"
+            headers = self._with_type("application/json")
             if content_length is not None:
+                headers = httpx.Headers(headers)
                 headers["Content-Length"] = str(content_length)
-        request = (
-            operation.method,
-            url,
-            operation.url_query(query) if query else None,
-            headers,
-            content,
-        )
+        request = Outgoing(operation.method, url, headers, content)
         limit = Deadline.after(self.deadline if deadline is None else deadline)
-        answer = await self._repeat(
-            operation, request, limit, self.timeout if timeout is None else timeout
-        )
+        seconds = self.timeout if timeout is None else self._seconds(timeout, "timeout")
+        answer = await self._repeat(operation, request, limit, seconds)
         return self._dialect.payload(answer, operation), answer
 
+    def _with_type(self, content_type: str) -> httpx.Headers:
+        headers = self._typed_headers.get(content_type)
+        if headers is None:
+            headers = httpx.Headers(self._headers)
+            headers["Content-Type"] = content_type
+            self._typed_headers[content_type] = headers
+        return headers
+
     async def _repeat(
-        self, operation: Operation, request: Any, limit: Deadline, timeout: float
+        self, operation: Operation, request: Outgoing, limit: Deadline, timeout: float
     ) -> Answer:
         tried = 0
         renewed = False
@@ -181,7 +193,7 @@ class AsyncCalls:
                     continue
             pause = self._retry.pause(error, tried=tried, safe=operation.safe)
             if pause is None or pause >= limit.remaining():
-                raise error from None
+                raise bare(error) from None
             await world.sleep(pause)
 
     async def _token(self, limit: Deadline, timeout: float) -> Token:
@@ -201,11 +213,10 @@ class AsyncCalls:
     async def _fetch_token(self, limit: Deadline, timeout: float) -> Token:
         wanted = self._dialect.token_request()
         operation = wanted.operation
-        request = (
+        request = Outgoing(
             operation.method,
             self.base_url + operation.path,
-            None,
-            {"Content-Type": wanted.content_type},
+            self._with_type(wanted.content_type),
             wanted.content,
         )
         tried = 0
@@ -218,12 +229,12 @@ class AsyncCalls:
                 )
             except CredentialsError as error:
                 self._state.reject(error)
-                raise error from None
+                raise bare(error) from None
             except ServiceError as error:
                 # Asking for a token changes nothing, so it may be repeated like a read.
                 pause = self._retry.pause(error, tried=tried, safe=True)
                 if pause is None or pause >= limit.remaining():
-                    raise error from None
+                    raise bare(error) from None
                 await world.sleep(pause)
             else:
                 self._state.store(token, asked_at)
@@ -232,7 +243,7 @@ class AsyncCalls:
     async def _send(
         self,
         operation: Operation,
-        request: Any,
+        request: Outgoing,
         limit: Deadline,
         timeout: float,
         token: Token | None,
@@ -246,85 +257,50 @@ class AsyncCalls:
         try:
             async with world.time_limit(limit):
                 return await self._exchange(request, limit, min(timeout, remaining), token)
-        except _NOT_SENT as error:
-            reason = "timed out" if isinstance(error, httpx.TimeoutException) else _reason(error)
-            problem = Unreachable(
-                f"{operation.name}: no connection to {self.origin} ({reason})",
+        except ServiceError as error:  # raised by the body while it was sent
+            problem = error
+        except BROKEN as error:
+            problem = transport_failure(
+                error,
+                operation,
                 service=self.service,
-                hint="Check the network, the proxy settings and the address of the service.",
+                origin=self.origin,
+                in_time=limit.remaining() > 0,
             )
-        except (TimeoutError, httpx.TimeoutException):
-            problem = self._broken(operation, "the service took too long", limit)
-        except httpx.RequestError as error:
-            problem = self._broken(operation, f"the connection broke ({_reason(error)})", limit)
-        except _TooLarge:
-            message = f"{operation.name}: the answer is larger than {MAX_ANSWER} bytes"
-            problem = ProtocolError(message, service=self.service)
-        except zlib.error:
-            message = f"{operation.name}: the answer's compression is damaged"
-            problem = ProtocolError(message, service=self.service)
-        raise problem from None
-
-    def _broken(self, operation: Operation, what: str, limit: Deadline) -> ServiceError:
-        message = f"{operation.name}: {what}"
-        # Reading has no effect that could be in doubt.
-        kind = Unavailable if operation.safe else Indefinite
-        return kind(message, service=self.service, retryable=limit.remaining() > 0)
+        raise bare(problem) from None
 
     async def _exchange(
-        self, request: Any, limit: Deadline, timeout: float, token: Token | None
+        self, request: Outgoing, limit: Deadline, timeout: float, token: Token | None
     ) -> Answer:
-        method, url, query, headers, content = request
-        sent_headers = {
-            "Accept": "application/json",
-            # A compressed answer could unpack to any size.
-            "Accept-Encoding": "identity",
-            "User-Agent": self._user_agent,
-            **headers,
-        }
-        if token is not None:
-            sent_headers["Authorization"] = f"Bearer {token.value.reveal()}"
-        built = self._http.build_request(
-            method, url, params=query, headers=sent_headers, content=content, timeout=timeout
-        )
-        response = await self._http.send(built, stream=True, auth=None, follow_redirects=False)
+        built = request.build(token, timeout)
+        response = await self._client().send(built, stream=True, auth=None, follow_redirects=False)
         try:
+            # Looked at when the first piece is asked for: a slow body gets only the time left.
+            built.extensions["timeout"]["read"] = min(timeout, max(limit.remaining(), 0.001))
             body = await self._read(response, limit)
         finally:
             await response.aclose()
-        return Answer(response.status_code, dict(response.headers), body)
+        return Answer(response.status_code, response.headers, body)
 
     async def _read(self, response: httpx.Response, limit: Deadline) -> bytes:
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         unpack = zlib.decompressobj(47) if encoding in ("gzip", "deflate") else None
-        chunks: list[bytes] = []
-        size = 0
+        body = b""
+        more: bytearray | None = None  # for the second piece and on: most bodies have one
         async for chunk in response.aiter_raw():
             if limit.remaining() <= 0:
                 raise TimeoutError
+            size = len(body) if more is None else len(more)
             piece = unpack.decompress(chunk, MAX_ANSWER - size + 1) if unpack else chunk
-            size += len(piece)
-            if size > MAX_ANSWER:
-                raise _TooLarge
-            chunks.append(piece)
-        if unpack is not None and not unpack.eof and chunks:
+            if size + len(piece) > MAX_ANSWER:
+                raise TooLargeError(MAX_ANSWER)
+            if more is not None:
+                more += piece
+            elif body:
+                more = bytearray(body)
+                more += piece
+            else:
+                body = piece
+        if unpack is not None and not unpack.eof and (body or more is not None):
             raise zlib.error
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-class _TooLarge(Exception):
-    """An answer's body is over the cap."""
-
-
-def _reason(error: Exception) -> str:
-    """What went wrong below HTTP, without addresses or anything that was sent."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"TLS certificate not accepted: {cause.verify_message}"
-        if isinstance(cause, ssl.SSLError):
-            return "TLS failed"
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return type(error).__name__
+        return body if more is None else bytes(more)

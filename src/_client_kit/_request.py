@@ -1,0 +1,151 @@
+"""One request as it will go out, and what it means when it breaks under way."""
+
+from __future__ import annotations
+
+import ssl
+import zlib
+from collections.abc import AsyncIterable, Iterable
+from typing import TypeVar
+
+import httpx
+
+from _client_kit._answer import Token
+from _client_kit._contract import Operation
+from _client_kit._errors import Indefinite, ProtocolError, ServiceError, Unavailable, Unreachable
+
+__all__ = ["BROKEN", "Outgoing", "TooLargeError", "bare", "transport_failure"]
+
+_E = TypeVar("_E", bound=ServiceError)
+
+# What httpx raises before a byte of the request can have reached the service.
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.ProxyError,
+)
+_CHECK_NETWORK = "Check the network, the proxy settings and the address of the service."
+_CHECK_TLS = (
+    "Where a proxy or the service uses certificates of its own, pass an ssl_context= that "
+    "trusts them."
+)
+
+
+class TooLargeError(Exception):
+    """An answer's body is over the cap; the argument is the cap."""
+
+
+BROKEN = (httpx.HTTPError, httpx.StreamError, OSError, zlib.error, TooLargeError)
+"""What an exchange may raise that :func:`transport_failure` understands."""
+
+
+class Outgoing:
+    """A request that can be built any number of times.
+
+    It shows nothing of itself: a login's body is a password, and tracebacks show locals.
+    """
+
+    __slots__ = ("_content", "_headers", "_method", "_url")
+
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        headers: httpx.Headers,
+        content: bytes | Iterable[bytes] | AsyncIterable[bytes] | None,
+    ) -> None:
+        self._method = method
+        self._url = url
+        self._headers = headers
+        self._content = content
+
+    def build(self, token: Token | None, timeout: float) -> httpx.Request:
+        """A fresh httpx request.
+
+        Built here and not by the client, so that an injected client's default headers, query
+        parameters and cookies stay out of it. No caller's local ever holds the bare token.
+        """
+        headers = httpx.Headers(self._headers)
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token.value.reveal()}"
+        seconds = dict.fromkeys(("connect", "read", "write", "pool"), timeout)
+        return httpx.Request(
+            self._method,
+            self._url,
+            headers=headers,
+            content=self._content,
+            extensions={"timeout": seconds},
+        )
+
+
+def bare(error: _E) -> _E:
+    """The error without the frames and errors it came through: their locals hold what was sent."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
+def transport_failure(
+    error: Exception, operation: Operation, *, service: str, origin: str, in_time: bool
+) -> ServiceError:
+    """Our error for one of :data:`BROKEN`.
+
+    Args:
+        error: What was raised.
+        operation: What was called.
+        service: Name for the error.
+        origin: Where it was sent to.
+        in_time: Whether the deadline leaves time for another try.
+    """
+    if isinstance(error, _NOT_SENT):
+        return _not_sent(error, operation, service, origin)
+    if isinstance(error, TooLargeError):
+        message = f"{operation.name}: the answer is larger than {error.args[0]} bytes"
+        return ProtocolError(message, service=service)
+    if isinstance(error, zlib.error):
+        message = f"{operation.name}: the answer's compression is damaged"
+        return ProtocolError(message, service=service)
+    if isinstance(error, (TimeoutError, httpx.TimeoutException)):
+        what = "the service took too long"
+    else:
+        what = f"the connection broke ({_reason(error)})"
+    # Reading has no effect that could be in doubt.
+    kind = Unavailable if operation.safe else Indefinite
+    return kind(f"{operation.name}: {what}", service=service, retryable=in_time)
+
+
+def _not_sent(error: Exception, operation: Operation, service: str, origin: str) -> Unreachable:
+    reason = "timed out" if isinstance(error, httpx.TimeoutException) else _reason(error)
+    untrusted = _certificate_problem(error) is not None
+    return Unreachable(
+        f"{operation.name}: no connection to {origin} ({reason})",
+        service=service,
+        retryable=False if untrusted else None,
+        hint=_CHECK_TLS if untrusted else _CHECK_NETWORK,
+    )
+
+
+def _causes(error: BaseException) -> Iterable[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _certificate_problem(error: BaseException) -> ssl.SSLCertVerificationError | None:
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return cause
+    return None
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong below HTTP, without addresses or anything that was sent."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"TLS certificate not accepted: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return "TLS failed"
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+    return type(error).__name__
