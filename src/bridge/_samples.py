@@ -8,13 +8,14 @@ from base64 import b64encode
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Final, Literal
+from typing import Final
 
 from attrs import frozen
 
 from ._sample_parties import COMPANY, PARTNERS, SampleParty, structured_reference
 from ._sample_pdf import write_pdf
 from ._sample_xml import Line, Payment, Tax, write_ubl
+from .ubl import Kind
 
 __all__ = ["COMPANY", "PARTNERS", "Sample", "SampleParty", "sample"]
 
@@ -50,7 +51,7 @@ class Sample:
 
     filename: str
     content: bytes
-    kind: Literal["invoice", "credit note"]
+    kind: Kind
     number: str
     supplier: SampleParty
     customer: SampleParty
@@ -64,7 +65,7 @@ class Sample:
 def sample(
     n: int,
     *,
-    kind: Literal["invoice", "credit note"] = "invoice",
+    kind: Kind = "invoice",
     lines: int = 3,
     pdf_size: int | None = None,
     attach_pdf: bool = True,
@@ -170,7 +171,7 @@ def _taxes(lines: Sequence[Line]) -> list[Tax]:
 
 
 def _page(
-    kind: str,
+    kind: Kind,
     number: str,
     issued: date,
     supplier: SampleParty,

@@ -1,0 +1,270 @@
+"""The samples: valid by the rules of others, different from each other, the same everywhere."""
+
+import hashlib
+import io
+import os
+import re
+import subprocess
+import sys
+from base64 import b64decode
+from decimal import Decimal
+from itertools import product
+from pathlib import Path
+
+import pypdf
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
+from stdnum import iban, luhn
+from stdnum.be import vat as belgian
+from stdnum.fr import siren
+from stdnum.fr import tva as french
+from stdnum.lu import tva as luxembourgish
+
+from bridge import ubl
+from bridge._samples import COMPANY, PARTNERS, Sample, SampleParty, sample
+from support.en16931 import broken_rules, schema_fault
+
+KINDS: tuple[ubl.Kind, ...] = ("invoice", "credit note")
+
+anything = st.builds(
+    sample,
+    st.integers(0, 1_000_000),
+    kind=st.sampled_from(KINDS),
+    lines=st.integers(1, 60),
+    attach_pdf=st.booleans(),
+    sale=st.booleans(),
+)
+
+
+def every_sort() -> list[Sample]:
+    """Return samples with each partner, of each kind, in each direction, short and long."""
+    made = [
+        sample(n, kind=kind, sale=sale)
+        for n, kind, sale in product(range(len(PARTNERS)), KINDS, (False, True))
+    ]
+    made += [sample(n, lines=n) for n in (1, 2, 7, 40)]
+    made += [sample(3, attach_pdf=False), sample(4, pdf_size=100_000)]
+    return made
+
+
+def test_samples_pass_en_16931(tmp_path: Path) -> None:
+    """Every sort of sample passes every rule of EN 16931, and rules were applied to it."""
+    files = []
+    for n, made in enumerate(every_sort()):
+        files.append(tmp_path / f"{n}.xml")
+        files[-1].write_bytes(made.content)
+    answers = broken_rules(files)
+    assert len(answers) == len(files) == 42
+    assert [broken for _, broken in answers] == [[]] * len(files)
+    assert min(fired for fired, _ in answers) > 20
+
+
+@pytest.mark.parametrize("made", every_sort(), ids=lambda made: str(made.filename))
+def test_samples_follow_the_schema(made: Sample) -> None:
+    """Every sort of sample is valid UBL 2.1."""
+    assert schema_fault(made.content) is None
+
+
+def test_broken_samples_are_noticed(tmp_path: Path) -> None:
+    """The two checks do find faults: each change breaks the rule that forbids it."""
+    good = sample(0).content
+    changes = {
+        "BR-02": re.sub(rb"<cbc:ID>BDM[^<]*</cbc:ID>\n<cbc:Issue", b"<cbc:Issue", good),
+        "BR-CO-15": re.sub(rb"(<cbc:TaxInclusiveAmount[^>]*>)", rb"\g<1>9", good),
+        "BR-CO-10": re.sub(rb"(<cbc:LineExtensionAmount[^>]*>)", rb"\g<1>9", good, count=1),
+        "BR-S-08": re.sub(rb"(<cbc:TaxableAmount[^>]*>)", rb"\g<1>9", good, count=1),
+        "BR-61": re.sub(rb"<cac:PayeeFinancialAccount>.*</cac:PayeeFinancialAccount>", b"", good),
+        "BR-IC-10": sample(2).content.replace(b"VATEX-EU-IC", b"").replace(b"Intra-community", b""),
+    }
+    files = []
+    for rule, content in changes.items():
+        assert content not in (good, sample(2).content)
+        files.append(tmp_path / f"{rule}.xml")
+        files[-1].write_bytes(content)
+    answers = dict(zip(changes, broken_rules(files), strict=True))
+    for rule in changes.keys() - {"BR-IC-10"}:
+        assert rule in answers[rule][1], answers[rule]
+    assert answers["BR-IC-10"][1]
+    swapped = re.sub(rb"(<cbc:IssueDate>.*)\n(<cbc:DueDate>.*)\n", rb"\2\n\1\n", good)
+    assert "IssueDate" in str(schema_fault(swapped))
+
+
+@settings(deadline=None)
+@given(anything)
+def test_any_sample_is_valid_and_says_what_it_is(made: Sample) -> None:
+    """Whatever is asked for, the schema is kept and reading it gives what `Sample` says."""
+    assert schema_fault(made.content) is None
+    assert ubl.root_name(made.content) == made.kind.title().replace(" ", "")
+    found = ubl.peek(made.content)
+    assert isinstance(found, ubl.UblInvoice)
+    assert (found.kind, found.number, found.issue_date, found.currency) == (
+        made.kind,
+        made.number,
+        made.issue_date,
+        made.currency,
+    )
+    assert found.payment_reference == made.payment_reference
+    assert found.totals.payable == found.totals.tax_inclusive == made.total
+    for said, party in ((found.supplier, made.supplier), (found.customer, made.customer)):
+        assert said == ubl.UblParty(party.name, party.vat_number, party.enterprise_number)
+
+
+@settings(deadline=None)
+@given(anything)
+def test_the_sums_are_right(made: Sample) -> None:
+    """Lines, VAT and totals add up, worked out again from the XML."""
+    root = etree.fromstring(made.content)
+
+    def amounts(path: str) -> list[Decimal]:
+        return [Decimal(each.text or "") for each in root.iterfind(path)]
+
+    line = "{*}CreditNoteLine" if made.kind == "credit note" else "{*}InvoiceLine"
+    (net,) = amounts("{*}LegalMonetaryTotal/{*}TaxExclusiveAmount")
+    (tax,) = amounts("{*}TaxTotal/{*}TaxAmount")
+    assert sum(amounts(f"{line}/{{*}}LineExtensionAmount")) == net
+    assert sum(amounts("{*}TaxTotal/{*}TaxSubtotal/{*}TaxableAmount")) == net
+    assert net + tax == made.total > 0
+    subtotals = zip(
+        amounts("{*}TaxTotal/{*}TaxSubtotal/{*}TaxableAmount"),
+        amounts("{*}TaxTotal/{*}TaxSubtotal/{*}TaxCategory/{*}Percent"),
+        amounts("{*}TaxTotal/{*}TaxSubtotal/{*}TaxAmount"),
+        strict=True,
+    )
+    for taxable, rate, amount in subtotals:
+        assert abs(taxable * rate / 100 - amount) <= Decimal("0.005")
+    border = made.supplier.country != made.customer.country
+    assert (tax == 0) == border
+
+
+def check_numbers(party: SampleParty) -> None:
+    """Check the numbers of `party` with python-stdnum."""
+    iban.validate(party.iban)
+    if party.country == "BE":
+        belgian.validate(party.vat_number)
+        assert party.vat_number == f"BE{party.enterprise_number}"
+        assert party.endpoint_scheme == party.enterprise_scheme == "0208"
+    elif party.country == "FR":
+        french.validate(party.vat_number)
+        siren.validate(party.enterprise_number)
+        assert luhn.is_valid(party.endpoint)
+    else:
+        luxembourgish.validate(party.vat_number)
+        assert party.endpoint == party.vat_number
+
+
+def test_numbers_of_the_companies_pass_their_checks() -> None:
+    """Enterprise, VAT and account numbers are valid in Belgium, France and Luxembourg."""
+    parties = [COMPANY, *PARTNERS]
+    assert {party.country for party in parties} == {"BE", "FR", "LU"}
+    for party in parties:
+        check_numbers(party)
+    for field in ("name", "prefix", "vat_number", "enterprise_number", "iban", "endpoint"):
+        assert len({getattr(party, field) for party in parties}) == len(parties)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10**7))
+def test_belgian_reference_is_structured(n: int) -> None:
+    """A Belgian supplier asks for a structured reference whose last digits check the others."""
+    reference = sample(n, sale=True, attach_pdf=False).payment_reference
+    assert re.fullmatch(r"\+{3}\d{3}/\d{4}/\d{5}\+{3}", reference)
+    digits = re.sub(r"\D", "", reference)
+    assert int(digits[10:]) == (int(digits[:10]) % 97 or 97)
+
+
+def test_credit_note_names_its_invoice() -> None:
+    """A credit note of the same number refers to the invoice it corrects."""
+    note = sample(5, kind="credit note")
+    reference = f"<cbc:ID>{sample(5).number}</cbc:ID></cac:InvoiceDocumentReference>"
+    assert reference.encode() in note.content
+    assert note.number != sample(5).number
+
+
+def test_samples_differ_from_each_other() -> None:
+    """No two share a number, a name or their bytes."""
+    made = [
+        sample(n, kind=kind, sale=sale, attach_pdf=False)
+        for n, kind, sale in product(range(1000), KINDS, (False, True))
+    ]
+    assert len({each.filename for each in made}) == len(made)
+    assert len({each.number for each in made}) == len(made)
+    assert len({each.content for each in made}) == len(made)
+    for each in made:
+        assert re.fullmatch(r"[\w.-]+\.xml", each.filename, re.ASCII)
+
+
+def test_samples_are_the_same_everywhere() -> None:
+    """Another process, with other hashes, makes the same bytes."""
+    code = (
+        "import hashlib; from bridge._samples import sample\n"
+        "print(hashlib.sha256(b''.join(sample(n, pdf_size=5000).content for n in range(50)))"
+        ".hexdigest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for seed in ("1", "2")
+    }
+    here = b"".join(sample(n, pdf_size=5000).content for n in range(50))
+    assert digests == {hashlib.sha256(here).hexdigest()}
+
+
+def pdf_text(data: bytes) -> list[str]:
+    """Return the text of each page, read by pypdf."""
+    reader = pypdf.PdfReader(io.BytesIO(data), strict=True)
+    return [page.extract_text() for page in reader.pages]
+
+
+@pytest.mark.parametrize(("lines", "pages"), [(1, 1), (3, 1), (200, 5)])
+def test_pdf_shows_the_document(lines: int, pages: int) -> None:
+    """A strict reader opens the PDF and finds supplier, number and total in it."""
+    made = sample(4, lines=lines)
+    shown = pdf_text(made.pdf)
+    assert len(shown) == pages
+    assert made.supplier.name in shown[0]
+    assert "Li\u00e8ge" in shown[0]
+    assert made.number in shown[0]
+    assert f"Total: EUR {made.total}" in shown[-1]
+    assert made.payment_reference in shown[-1]
+
+
+def test_pdf_is_the_one_embedded() -> None:
+    """The embedded file is `pdf`, byte for byte; without it there is none."""
+    made = sample(6)
+    target = io.BytesIO()
+    found = ubl.extract(made.content, 0, target)
+    assert found == ubl.UblAttachment(0, f"{made.number}.pdf", "application/pdf", len(made.pdf))
+    assert target.getvalue() == made.pdf
+    root = etree.fromstring(made.content)
+    (embedded,) = root.iter("{*}EmbeddedDocumentBinaryObject")
+    assert b64decode(embedded.text or "", validate=True) == made.pdf
+    bare = ubl.peek(sample(6, attach_pdf=False).content)
+    assert isinstance(bare, ubl.UblInvoice)
+    assert bare.attachments == ()
+    assert sample(6, attach_pdf=False).pdf == made.pdf
+
+
+@pytest.mark.parametrize("size", [1_500, 2_000, 10_007, 1_500_000])
+def test_pdf_has_the_size_asked_for(size: int) -> None:
+    """The PDF has exactly that many bytes, still opens, and hardly compresses."""
+    made = sample(1, pdf_size=size)
+    assert len(made.pdf) == size
+    assert made.number in pdf_text(made.pdf)[0]
+    assert size * 4 / 3 < len(made.content) < size * 4 / 3 + 7_000
+
+
+def test_what_cannot_be_made_is_refused() -> None:
+    """A negative number, no line, and a PDF smaller than its text are mistakes."""
+    with pytest.raises(ValueError, match="counted from 0"):
+        sample(-1)
+    with pytest.raises(ValueError, match="at least one line"):
+        sample(0, lines=0)
+    with pytest.raises(ValueError, match=r"at least \d+ bytes, not 100"):
+        sample(0, pdf_size=100)
