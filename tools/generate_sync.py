@@ -329,10 +329,10 @@ def generate(root: Path, selected: Iterable[Twin]) -> tuple[dict[Path, str], lis
 
 
 def _tidy(root: Path, folder: Path) -> list[str]:
-    """Sort imports, drop those a twin has no use for, format; as the project's settings say."""
+    """Sort imports and ``__all__``, drop imports a twin has no use for, and format."""
     settings = ["--config", str(root / "pyproject.toml"), "--no-cache", "--quiet", str(folder)]
     problems: list[str] = []
-    for command in (["check", "--fix", "--select", "I,F401"], ["format"]):
+    for command in (["check", "--fix", "--select", "I,F401,RUF022"], ["format"]):
         run = subprocess.run(
             [sys.executable, "-m", "ruff", *command, *settings],
             cwd=root,

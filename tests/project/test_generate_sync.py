@@ -24,6 +24,8 @@ import pytest
 from _client_kit import _world_async as world
 from _client_kit._async._calls import AsyncCalls
 
+__all__ = ["AsyncFoo", "Bar"]
+
 pytestmark = pytest.mark.anyio
 
 Get = Callable[[int], Awaitable[dict[str, AsyncIterator[int]]]]
@@ -62,6 +64,8 @@ import httpx
 
 from _client_kit import _world_sync as world
 from _client_kit._sync._calls import Calls
+
+__all__ = ["Bar", "Foo"]
 
 Get = Callable[[int], dict[str, Iterator[int]]]
 Put = Callable[[int], tuple[int, int]]
