@@ -14,7 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 from urllib.parse import unquote
 
 from attrs import define, evolve, frozen
@@ -159,8 +159,8 @@ class FakeService:
         counts: Requests per operation, for the fake's whole life.
     """
 
-    hosts: frozenset[str] = frozenset()
-    storage_host: str = ""
+    default_hosts: ClassVar[frozenset[str]] = frozenset()
+    storage_host: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -177,7 +177,7 @@ class FakeService:
         self.date_header = date_header
         self.on_request: Callable[[FakeRequest], object] | None = None
         self.counts: Counter[str] = Counter()
-        self.hosts = self.hosts | frozenset(hosts)
+        self.hosts: frozenset[str] = self.default_hosts | frozenset(hosts)
         self._lock = threading.RLock()
         self._log: deque[FakeRequest] = deque(maxlen=log_size)
         self._static: dict[tuple[str, str], dict[str, Route]] = {}

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from email.utils import formatdate
-from typing import Any
+from typing import Any, ClassVar
 
 from _client_kit._fake import (
     Call,
@@ -48,7 +48,7 @@ _DOCUMENT_MEMBERS = {
 class BanqupService(FakeService):
     """The service's side of `banqup_client.testing.FakeBanqup`."""
 
-    hosts = frozenset(
+    default_hosts: ClassVar[frozenset[str]] = frozenset(
         {
             "api.uat.btx.eu.banqup.com",
             "api.uat.btx.fr.banqup.com",
@@ -57,7 +57,7 @@ class BanqupService(FakeService):
             "api.btx.fr.banqup.com",
         }
     )
-    storage_host = "storage.googleapis.com"
+    storage_host: ClassVar[str] = "storage.googleapis.com"
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class BanqupService(FakeService):
         self.token_style: TokenStyle = token_style
         self.whitelisted = whitelisted
         self.order: Order = order
-        self.ignore = set(ignore)
+        self.ignore: set[str] = set(ignore)
         self.total = total
         self.scan_seconds = scan_seconds
         self.url_life = url_life

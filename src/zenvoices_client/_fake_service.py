@@ -6,7 +6,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import evolve
 
@@ -48,7 +48,7 @@ _UPLOAD_MEMBERS = {
 class ZenvoicesService(FakeService):
     """The service's side of `zenvoices_client.testing.FakeZenvoices`."""
 
-    hosts = frozenset({"app.zenvoices.com"})
+    default_hosts: ClassVar[frozenset[str]] = frozenset({"app.zenvoices.com"})
 
     def __init__(
         self,
@@ -86,10 +86,13 @@ class ZenvoicesService(FakeService):
         self.keep_content = keep_content
         self.lookup: Lookup = lookup
         self.lookup_lag = lookup_lag
-        self.available_webhooks = ["Booking.AuthorizationStatusChanged", "Booking.Exported"]
+        self.available_webhooks: list[str] = [
+            "Booking.AuthorizationStatusChanged",
+            "Booking.Exported",
+        ]
         self._tokens = Tokens(clock)
         self._users: dict[str, FakeUser] = {}
-        self.user = FakeUser(user, password)
+        self.user: FakeUser = FakeUser(user, password)
         self._users[user] = self.user
         self._companies: dict[int, Company] = {}
         self._ids = itertools.count(101)

@@ -140,16 +140,15 @@ def test_cut_answer_looks_whole(world: World) -> None:
 
 
 def test_content_length_that_lies(world: World) -> None:
-    """Too large a length is a protocol error, too small a one cuts; the next call works."""
-    for length in ("9", "2"):
-        action = Fault.status(200, b"hello", {"Content-Length": length})
-        world.fake.faults.add("users.me", nth=1, action=action)
-        if length == "2":
-            assert world.me().content == b"he"
-        else:
-            with pytest.raises(httpx.RemoteProtocolError):
-                world.me()
+    """Too large a length is a protocol error and the next call works; too small a one cuts."""
+    large = Fault.status(200, b"hello", {"Content-Length": "9"})
+    world.fake.faults.add("users.me", nth=1, action=large)
+    with pytest.raises(httpx.RemoteProtocolError):
+        world.me()
     assert world.me().status_code == 200
+    small = Fault.status(200, b"hello", {"Content-Length": "2"})
+    world.fake.faults.add("users.me", nth=1, action=small)
+    assert world.me().content == b"he"
 
 
 def test_answer_without_content(world: World) -> None:
