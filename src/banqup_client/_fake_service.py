@@ -8,7 +8,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from email.utils import formatdate
 from typing import Any, ClassVar
 
 from _client_kit._fake import (
@@ -25,6 +24,7 @@ from _client_kit._fake import (
     xml_error,
 )
 
+from ._fake_answers import problem
 from ._fake_credentials import SignedUrls, bad_signature, check_grant, make_jwt
 from ._fake_state import (
     FakeFile,
@@ -136,25 +136,7 @@ class BanqupService(FakeService):
         return caller
 
     def _error(self, status: int, detail: str) -> Reply:
-        words = {
-            400: ("BAD_REQUEST", "Invalid Request Format"),
-            404: ("NOT_FOUND", "Not Found"),
-            415: ("UNSUPPORTED_MEDIA_TYPE", "Unsupported Media Type"),
-        }
-        error, title = words[status]
-        now = self.clock()
-        # The service is known to write this timestamp in either of two formats.
-        stamp = formatdate(now, usegmt=True) if status == 400 else iso(now)
-        body = {
-            "status": status,
-            "error": error,
-            "requestId": uuid.uuid4().hex,
-            "timestamp": stamp,
-            "type": "about:blank",
-            "title": title,
-            "detail": detail,
-        }
-        return json_reply(body, status)
+        return problem(status, detail, self.clock())
 
     # Tokens
 
