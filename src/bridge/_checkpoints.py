@@ -140,11 +140,11 @@ def check_ttl(ttl: float) -> float:
 def check_text(text: str, what: str) -> str:
     """Refuse text that some store would cut or could not write."""
     try:
-        whole = "\0" not in text and text.encode() is not None
+        text.encode()
     except UnicodeEncodeError:
-        whole = False
-    if not whole:
-        raise failure(f"{what} {text[:80]!r} cannot be stored: it holds a NUL or half a character")
+        raise failure(f"{what} {text[:80]!r} cannot be stored: it holds half a character") from None
+    if "\0" in text:
+        raise failure(f"{what} {text[:80]!r} cannot be stored: it holds a NUL")
     return text
 
 

@@ -16,7 +16,7 @@ from _client_kit._errors import ConfigurationError, StoreError
 __all__ = ["Busy", "LeaseLost", "NotActivated"]
 
 
-class LeaseLost(StoreError):  # noqa: N818 - a lease lost is not a mistake
+class LeaseLost(StoreError):
     """Another worker took the connection over, or the lease was given back: nothing was written."""
 
     def __init__(self, message: str = "the lease was taken over by another worker") -> None:
@@ -28,7 +28,7 @@ class LeaseLost(StoreError):  # noqa: N818 - a lease lost is not a mistake
         )
 
 
-class Busy(StoreError):  # noqa: N818 - nor is waiting for another
+class Busy(StoreError):
     """Another worker holds the connection. Not a failure: that worker does the work.
 
     Attributes:
@@ -53,7 +53,7 @@ class Busy(StoreError):  # noqa: N818 - nor is waiting for another
         self.held_until = held_until
 
 
-class NotActivated(ConfigurationError):  # noqa: N818 - a word of the product
+class NotActivated(ConfigurationError):
     """The connection is not active in this store."""
 
     def __init__(self, message: str = "this connection is not active in this store") -> None:

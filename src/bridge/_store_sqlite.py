@@ -20,7 +20,7 @@ import threading
 import time
 import weakref
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from heapq import merge
 from itertools import islice
 from operator import attrgetter
@@ -297,17 +297,17 @@ class SQLiteCheckpoints:
     # -- transactions --------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _writing(self) -> Generator[sqlite3.Connection, None, None]:
         with self._transaction("BEGIN IMMEDIATE") as file:
             yield file
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def _reading(self) -> Generator[sqlite3.Connection, None, None]:
         with self._transaction("BEGIN") as file:
             yield file
 
     @contextlib.contextmanager
-    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, begin: str) -> Generator[sqlite3.Connection, None, None]:
         with self._lock:
             try:
                 file = self._opened()

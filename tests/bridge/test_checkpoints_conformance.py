@@ -1,0 +1,400 @@
+"""Every store we ship keeps the rules, and stores that break one are found."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from bridge._checkpoints import CheckpointStore, Lease, Row
+from bridge._errors import LeaseLost
+from bridge._store_hook import HookCheckpoints
+from bridge._store_memory import MemoryCheckpoints, Shelf
+from bridge._store_sqlite import SQLiteCheckpoints
+from bridge.testing import checkpoint_conformance
+
+
+class Clock:
+    """A clock that tests move."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class TextFile:
+    """An application's own place for one text, with compare-and-set by a version line."""
+
+    _lock = threading.Lock()
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def load(self) -> tuple[str | None, object]:
+        if not self.path.exists():
+            return None, 0
+        version, _, value = self.path.read_text().partition("\n")
+        return value, int(version)
+
+    def save(self, value: str, expected: object) -> bool:
+        with self._lock:
+            if self.load()[1] != expected:
+                return False
+            assert isinstance(expected, int)
+            draft = self.path.with_suffix(f".{threading.get_ident()}")
+            draft.write_text(f"{expected + 1}\n{value}")
+            draft.replace(self.path)
+            return True
+
+
+clock = Clock()
+
+
+def open_hook(directory: Path) -> HookCheckpoints:
+    """A HookCheckpoints on a file."""
+    file = TextFile(directory / "state.json")
+    return HookCheckpoints(file.load, file.save, clock=clock)
+
+
+def open_single(directory: Path) -> HookCheckpoints:
+    """A HookCheckpoints without compare-and-set."""
+    kept: list[str] = []
+    return HookCheckpoints(
+        lambda: kept[-1] if kept else None, kept.append, single_worker=True, clock=clock
+    )
+
+
+test_memory = checkpoint_conformance(
+    lambda directory: MemoryCheckpoints(clock=clock), shared=False, advance=clock.advance
+)
+test_sqlite = checkpoint_conformance(
+    lambda directory: SQLiteCheckpoints(directory / "exports.db", clock=clock),
+    advance=clock.advance,
+)
+test_sqlite_by_the_hosts_clock = checkpoint_conformance(
+    lambda directory: SQLiteCheckpoints(directory / "exports.db")
+)
+test_hook = checkpoint_conformance(open_hook, advance=clock.advance)
+test_hook_for_a_single_worker = checkpoint_conformance(
+    open_single, shared=False, advance=clock.advance
+)
+
+
+# -- broken stores ---------------------------------------------------------------------------------
+
+
+class CallersClock(MemoryCheckpoints):
+    """Judges a lease by the wall clock of whoever asks."""
+
+    def __init__(self) -> None:
+        super().__init__(clock=lambda: time.time() + (clock.now - 1_800_000_000.0))
+
+
+class LostUpdate(HookCheckpoints):
+    """Its compare-and-set does not compare."""
+
+    def __init__(self, directory: Path) -> None:
+        file = TextFile(directory / "state.json")
+
+        def save(value: str, expected: object) -> bool:
+            time.sleep(0.001)  # what any real store takes; the race is then certain
+            return file.save(value, file.load()[1]) or True
+
+        super().__init__(file.load, save, clock=clock)
+
+
+class Broken(MemoryCheckpoints):
+    """A memory store to break in one place."""
+
+    def __init__(self) -> None:
+        super().__init__(clock=clock)
+
+    def shelf(self, key: str) -> Shelf:
+        return self._shelves.setdefault(key, Shelf())
+
+
+class FenceIgnored(Broken):
+    """Lets any lease commit."""
+
+    def commit(
+        self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
+    ) -> None:
+        super().commit(
+            evolve(lease, fence=self.shelf(lease.key).fence), head=head, rows=rows, ttl=ttl
+        )
+
+
+class FenceStartsAgain(Broken):
+    """Forgets the fence when a lease is given back."""
+
+    def release(self, lease: Lease) -> None:
+        super().release(lease)
+        self.shelf(lease.key).fence = 0
+
+
+class NotAtomic(Broken):
+    """Writes row by row and stops at the first that it cannot write."""
+
+    def commit(
+        self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
+    ) -> None:
+        super().commit(lease, head=head, ttl=ttl)
+        for row in rows:
+            super().commit(lease, rows=[row], ttl=ttl)
+            time.sleep(0)
+
+
+class DueIgnored(Broken):
+    """Selects by state alone."""
+
+    def select(
+        self, key: str, states: Sequence[str], *, due: float | None, after: str | None, limit: int
+    ) -> Sequence[Row]:
+        return super().select(key, states, due=None, after=after, limit=limit)
+
+
+class OwnerMayTakeAgain(Broken):
+    """Gives a held lease to its owner once more."""
+
+    def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
+        if self.shelf(key).owner == owner:
+            self.shelf(key).expires = None
+        return super().acquire(key, owner, ttl)
+
+
+class NeverExpires(Broken):
+    """Keeps a dead worker's lease for ever."""
+
+    def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
+        return super().acquire(key, owner, 1e9)
+
+
+class ExpiredMayNotCommit(Broken):
+    """Refuses a lease that has expired though nobody took it."""
+
+    def commit(
+        self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
+    ) -> None:
+        if self.held_until(lease.key) is None:
+            raise LeaseLost
+        super().commit(lease, head=head, rows=rows, ttl=ttl)
+
+
+class NotRenewed(Broken):
+    """Does not renew the lease on commit."""
+
+    def commit(
+        self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
+    ) -> None:
+        until = self.shelf(lease.key).expires
+        super().commit(lease, head=head, rows=rows, ttl=ttl)
+        self.shelf(lease.key).expires = until
+
+
+class OneKey(Broken):
+    """Keeps all connections in one place."""
+
+    def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
+        rows = {row.id: row for shelf in self._shelves.values() for row in shelf.rows.values()}
+        return [rows[name] for name in dict.fromkeys(ids) if name in rows]
+
+
+class IdsFoldCase(Broken):
+    """Compares ids as a database with a friendly collation does."""
+
+    def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
+        folded = {name.lower() for name in ids}
+        return [row for row in self.shelf(key).rows.values() if row.id.lower() in folded]
+
+
+class FirstPageForEver(Broken):
+    """Ignores where the page before ended."""
+
+    def select(
+        self, key: str, states: Sequence[str], *, due: float | None, after: str | None, limit: int
+    ) -> Sequence[Row]:
+        rows = super().select(key, states, due=due, after=after, limit=limit)
+        return rows or super().select(key, states, due=due, after=None, limit=limit)[:1]
+
+
+class HeadCleared(Broken):
+    """Takes "no head" for an empty head."""
+
+    def commit(
+        self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
+    ) -> None:
+        super().commit(lease, head=head or "", rows=rows, ttl=ttl)
+
+
+class NoLock(Broken):
+    """Looks, thinks, and then takes the lease."""
+
+    def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
+        if self.held_until(key) is not None:
+            return None
+        time.sleep(0.01)
+        self.shelf(key).expires = None
+        return super().acquire(key, owner, ttl)
+
+
+BROKEN: list[tuple[Any, str]] = [
+    (CallersClock, "the-callers-clock-decides-nothing"),
+    (FenceIgnored, "a-superseded-lease-writes-nothing"),
+    (FenceStartsAgain, "the-fence-grows-with-every-lease"),
+    (NotAtomic, "a-commit-that-fails-writes-nothing"),
+    (DueIgnored, "select-filters-by-state-and-due"),
+    (OwnerMayTakeAgain, "a-held-lease-is-refused-to-everybody"),
+    (NeverExpires, "an-expired-lease-can-be-taken-over"),
+    (ExpiredMayNotCommit, "an-expired-lease-that-nobody-took-commits-and-holds"),
+    (NotRenewed, "a-commit-sets-when-the-lease-ends"),
+    (OneKey, "keys-do-not-see-each-other"),
+    (IdsFoldCase, "ids-are-told-apart-by-case-and-accents"),
+    (FirstPageForEver, "random-calls-agree-with-a-model"),
+    (HeadCleared, "a-commit-without-a-head-leaves-the-head"),
+    (NoLock, "of-many-at-once-one-gets-the-lease"),
+]
+
+
+def run_rule(test: Callable[..., None], name: str, directory: Path) -> None:
+    """Run one rule of a conformance test by its name."""
+    mark = test.pytestmark[0]  # type: ignore[attr-defined]
+    rules = dict(zip(mark.kwargs["ids"], mark.args[1], strict=True))
+    test(rules[name], directory)
+
+
+@pytest.mark.parametrize(("broken", "rule"), BROKEN, ids=[broken.__name__ for broken, _ in BROKEN])
+def test_a_broken_store_is_found(
+    broken: Callable[[], CheckpointStore],
+    rule: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A store that breaks a rule fails the test named after that rule."""
+    monkeypatch.setattr("bridge._conformance._PATIENCE", 0.5)
+    test = checkpoint_conformance(lambda directory: broken(), shared=False, advance=clock.advance)
+    with pytest.raises((AssertionError, LeaseLost)):
+        run_rule(test, rule, tmp_path)
+
+
+def test_a_lost_update_is_found(tmp_path: Path) -> None:
+    """A store whose compare-and-set overwrites another worker's commit fails."""
+    test = checkpoint_conformance(LostUpdate, advance=clock.advance)
+    with pytest.raises((AssertionError, LeaseLost)):
+        run_rule(test, "no-commit-is-lost-between-many-workers", tmp_path)
+
+
+def test_stores_that_share_nothing_are_found(tmp_path: Path) -> None:
+    """Two stores on one directory that do not see each other's data fail."""
+    test = checkpoint_conformance(
+        lambda directory: MemoryCheckpoints(clock=clock), advance=clock.advance
+    )
+    with pytest.raises(AssertionError):
+        run_rule(test, "what-was-committed-reads-back-exactly", tmp_path)
+
+
+def test_every_rule_has_a_name_of_its_own() -> None:
+    """Rules are told apart by readable names in the output of pytest."""
+    ids = test_memory.pytestmark[0].kwargs["ids"]  # type: ignore[attr-defined]
+    assert len(set(ids)) == len(ids) >= 20
+    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz-") for name in ids)
+
+
+def test_one_line_is_all_a_user_writes(pytester_source: tuple[str, Path]) -> None:
+    """A test file with one line runs the suite under plain pytest."""
+    source, directory = pytester_source
+    file = directory / "test_mine.py"
+    file.write_text(source)
+    assert (
+        pytest.main(["-q", "-p", "no:cacheprovider", "--rootdir", str(directory), str(file)]) == 0
+    )
+
+
+@pytest.fixture
+def pytester_source(tmp_path: Path) -> tuple[str, Path]:
+    """A user's whole test module."""
+    line = "test_mine = checkpoint_conformance(lambda path: SQLiteCheckpoints(path / 'mine.db'))"
+    imports = (
+        "from bridge._store_sqlite import SQLiteCheckpoints\n"
+        "from bridge.testing import checkpoint_conformance\n"
+    )
+    return imports + line + "\n", tmp_path
+
+
+# -- what the shipped stores add -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "hook"])
+def test_a_store_tells_when_a_lease_ends(kind: str, tmp_path: Path) -> None:
+    """held_until() is the end of a held lease in the store's epoch seconds, else None."""
+    here = Clock()
+    file = TextFile(tmp_path / "state.json")
+    store = {
+        "memory": lambda: MemoryCheckpoints(clock=here),
+        "sqlite": lambda: SQLiteCheckpoints(tmp_path / "x.db", clock=here),
+        "hook": lambda: HookCheckpoints(file.load, file.save, clock=here),
+    }[kind]()
+    assert store.held_until("k") is None
+    lease = store.acquire("k", "worker", 60)
+    assert lease is not None
+    assert store.held_until("k") == here.now + 60
+    store.commit(lease, ttl=90)
+    assert store.held_until("k") == here.now + 90
+    here.advance(90)
+    assert store.held_until("k") is None
+    store.commit(lease, ttl=5)
+    store.release(lease)
+    assert store.held_until("k") is None
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "hook"])
+def test_a_clock_set_back_frees_a_dead_workers_lease_in_time(kind: str, tmp_path: Path) -> None:
+    """After the clock jumps back a day, a lease still lasts no longer than it was for."""
+    here = Clock()
+    file = TextFile(tmp_path / "state.json")
+    store = {
+        "memory": lambda: MemoryCheckpoints(clock=here),
+        "sqlite": lambda: SQLiteCheckpoints(tmp_path / "x.db", clock=here),
+        "hook": lambda: HookCheckpoints(file.load, file.save, clock=here),
+    }[kind]()
+    assert store.acquire("k", "dies", 60)
+    here.advance(-86_400)
+    assert store.acquire("k", "another", 60) is None
+    here.advance(61)
+    assert store.acquire("k", "another", 60) is not None
+
+
+def test_names_are_unique_per_conformance_run() -> None:
+    """A rule never meets what an earlier run left in a store that lives elsewhere."""
+    seen: list[str] = []
+
+    class Spy(MemoryCheckpoints):
+        def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
+            seen.append(key)
+            return super().acquire(key, owner, ttl)
+
+    test = checkpoint_conformance(lambda directory: Spy(), shared=False)
+    for _ in itertools.repeat(None, 2):
+        run_rule(test, "a-new-key-is-empty", Path())
+    assert len(set(seen)) == 2
+
+
+def test_text_file_keeps_plain_json(tmp_path: Path) -> None:
+    """What a hook is given to keep is JSON that any tool can read."""
+    store = open_hook(tmp_path)
+    lease = store.acquire("k", "worker", 60)
+    assert lease is not None
+    store.commit(lease, head="h", rows=[Row("a", "waiting", 1.0, "{}")], ttl=60)
+    value = json.loads(TextFile(tmp_path / "state.json").load()[0] or "")
+    assert value["connections"]["k"]["rows"] == {"a": ["waiting", 1.0, "{}"]}
