@@ -131,16 +131,17 @@ class Dialect:
         if operation.may_be_empty and not answer.body:
             return None
         try:
-            value = answer.json()
+            return operation.rename_in(self.unwrap(answer.json()))
         except JsonError as error:
-            message = (
-                f"{operation.name}: expected JSON, got {answer.describe()} "
-                f"with status {answer.status}: {error}"
-            )
-            raise ProtocolError(
-                message,
-                service=self.service,
-                status=answer.status,
-                request_id=answer.request_id,
-            ) from None
-        return operation.rename_in(self.unwrap(value))
+            reason = str(error)
+        message = (
+            f"{operation.name}: expected JSON, got {answer.describe()} "
+            f"with status {answer.status}: {reason}"
+        )
+        raise ProtocolError(
+            message,
+            service=self.service,
+            status=answer.status,
+            request_id=answer.request_id,
+            answered_at=answer.date,
+        )

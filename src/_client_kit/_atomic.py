@@ -27,6 +27,12 @@ class AtomicFile:
         os.fsync(self.handle.fileno())
         self.handle.close()
         self._temporary.replace(self._path)
+        if os.name == "posix":  # the name is durable when the folder is
+            folder = os.open(self._path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
     def __enter__(self) -> Self:
         return self
@@ -37,6 +43,8 @@ class AtomicFile:
         _value: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        self.handle.close()
-        with contextlib.suppress(FileNotFoundError):
-            self._temporary.unlink()
+        try:
+            self.handle.close()  # may fail too, on a full disk
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                self._temporary.unlink()

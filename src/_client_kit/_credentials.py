@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from typing import Any, TypeVar
 
 from _client_kit import _clock
@@ -30,6 +32,12 @@ class TokenState:
         self._renew_at = 0.0
         self._rejection: CredentialsError | None = None
         self._flights: dict[type[Any], Any] = {}
+        _living.add(self)
+
+    def forked(self) -> None:
+        """Go on in a forked child: whoever held a lock or was in flight stayed in the parent."""
+        self._lock = threading.Lock()
+        self._flights = {}
 
     def flight(self, kind: type[_F]) -> _F:
         """What the calls of one world wait in while one of them fetches a token."""
@@ -61,6 +69,18 @@ class TokenState:
         """Remember for good that the service refused the credential."""
         with self._lock:
             self._rejection = error.copy()
+
+
+_living: weakref.WeakSet[TokenState] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for state in list(_living):
+        state.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class TokenStates:

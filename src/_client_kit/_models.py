@@ -9,7 +9,7 @@ in the field ``extra`` under its wire name. Wire names are the field names in ca
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -193,5 +193,5 @@ def encode(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, tuple):
-        return [encode(item) for item in tuple[Any, ...](value)]
+        return [encode(item) for item in cast("Sequence[Any]", value)]
     return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import zlib
 from collections.abc import AsyncIterable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -16,6 +16,7 @@ from _client_kit._errors import Indefinite, ProtocolError, ServiceError, Unavail
 __all__ = ["BROKEN", "Outgoing", "TooLargeError", "bare", "transport_failure"]
 
 _E = TypeVar("_E", bound=ServiceError)
+_Pieces = Iterable[bytes] | AsyncIterable[bytes]
 
 # What httpx raises before a byte of the request can have reached the service.
 _NOT_SENT = (
@@ -53,15 +54,22 @@ class Outgoing:
         method: str,
         url: str,
         headers: httpx.Headers,
-        content: bytes | Iterable[bytes] | AsyncIterable[bytes] | None,
+        content: bytes | _Pieces | None,
     ) -> None:
         self._method = method
         self._url = url
         self._headers = headers
         self._content = content
 
-    def build(self, token: Token | None, timeout: float) -> httpx.Request:
-        """A fresh httpx request.
+    @property
+    def streamed(self) -> Any:
+        """The body where it is sent piece by piece, else None."""
+        return None if isinstance(self._content, bytes) else self._content
+
+    def build(
+        self, token: Token | None, timeout: float, streamed: _Pieces | None = None
+    ) -> httpx.Request:
+        """A fresh httpx request, with ``streamed`` as its body where that is given.
 
         Built here and not by the client, so that an injected client's default headers, query
         parameters and cookies stay out of it. No caller's local ever holds the bare token.
@@ -74,7 +82,7 @@ class Outgoing:
             self._method,
             self._url,
             headers=headers,
-            content=self._content,
+            content=self._content if streamed is None else streamed,
             extensions={"timeout": seconds},
         )
 

@@ -6,8 +6,8 @@ refusal from a fault, and the caller's deadline; no library sees both.
 
 from __future__ import annotations
 
-import math
 import random
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -19,6 +19,7 @@ from _client_kit._times import parse_time
 __all__ = ["RetryPolicy", "parse_retry_after"]
 
 MAX_RETRY_AFTER = 3600.0
+_SECONDS = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def parse_retry_after(value: str | None, now: datetime | None = None) -> float | None:
@@ -30,15 +31,13 @@ def parse_retry_after(value: str | None, now: datetime | None = None) -> float |
     if value is None:
         return None
     value = value.strip()
-    try:
+    if _SECONDS.fullmatch(value):
         seconds = float(value)
-    except ValueError:
+    else:
         try:
             seconds = (parse_time(value) - (now or datetime.now(UTC))).total_seconds()
-        except (ValueError, OverflowError):
+        except ValueError:
             return None
-    if math.isnan(seconds):
-        return None
     return min(max(seconds, 0.0), MAX_RETRY_AFTER)
 
 

@@ -16,13 +16,12 @@ def parse_time(text: str) -> datetime:
     """
     text = text.strip()
     try:
-        value = datetime.fromisoformat(text)
-    except ValueError:
-        value = parsedate_to_datetime(text)
-    if value.tzinfo is None:
-        return value.replace(tzinfo=UTC)
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        message = "a time outside the calendar"
+        try:
+            value = datetime.fromisoformat(text)
+        except ValueError:
+            value = parsedate_to_datetime(text)
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    # What the standard library raises for hostile text besides ValueError.
+    except (ValueError, TypeError, IndexError, OverflowError):
+        message = "neither an ISO 8601 nor an HTTP date"
         raise ValueError(message) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import zlib
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self
@@ -272,7 +272,10 @@ class AsyncCalls:
     async def _exchange(
         self, request: Outgoing, limit: Deadline, timeout: float, token: Token | None
     ) -> Answer:
-        built = request.build(token, timeout)
+        pieces = request.streamed
+        if pieces is not None:
+            pieces = _in_time(pieces, limit)
+        built = request.build(token, timeout, pieces)
         response = await self._client().send(built, stream=True, auth=None, follow_redirects=False)
         try:
             # Looked at when the first piece is asked for: a slow body gets only the time left.
@@ -304,3 +307,11 @@ class AsyncCalls:
         if unpack is not None and not unpack.eof and (body or more is not None):
             raise zlib.error
         return body if more is None else bytes(more)
+
+
+async def _in_time(pieces: AsyncIterable[bytes], limit: Deadline) -> AsyncIterator[bytes]:
+    """A body that ends with the deadline, however slowly it is taken."""
+    async for piece in pieces:
+        if limit.remaining() <= 0:
+            raise TimeoutError
+        yield piece
