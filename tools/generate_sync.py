@@ -61,7 +61,12 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 _ARTICLE = re.compile(r"\b([Aa])n (?=[`*]*(?:async |Async)[^AEIOUaeiou\W])")
 _KEYWORD_IN_TEXT = re.compile(r"(?<!\w)(?:async|await)[ \t]+(?=\S)")
 _ASYNC_LINT = re.compile(r"#\s*noqa:\s*ASYNC\d+(?:\s*,\s*ASYNC\d+)*\s*$")
-_PYTEST_MARK = re.compile(r"^(?:pytestmark\s*=\s*|\s*@)pytest\.mark\.anyio[ \t]*$", re.MULTILINE)
+# The line with its end, and a blank line behind it; or one mark in a list of several.
+_PYTEST_MARK = re.compile(
+    r"^(?:pytestmark[ \t]*=[ \t]*|[ \t]*@)pytest\.mark\.anyio[ \t]*\n(?:[ \t]*\n)?"
+    r"|\bpytest\.mark\.anyio,[ \t]*",
+    re.MULTILINE,
+)
 
 LEFTOVER = re.compile(
     r"(?i:async)"

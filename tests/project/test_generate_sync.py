@@ -220,3 +220,11 @@ def test_formatted_string_turns_the_same_on_every_python() -> None:
     source = "x = f\"{await a} and {{await}} {f'{await b:>{await c}}'}\"\n"
     text = generate_sync.sync_source(source, name="x.py").splitlines()[1]
     assert text == "x = f\"{a} and {{await}} {f'{b:>{c}}'}\""
+
+
+def test_mark_in_a_list_leaves_the_other_marks() -> None:
+    """Only the mark of the event loop goes; what else marks the tests stays."""
+    source = "pytestmark = [pytest.mark.anyio, pytest.mark.long]\n"
+    assert generate_sync.sync_source(source, name="x.py").endswith(
+        "pytestmark = [pytest.mark.long]\n"
+    )
