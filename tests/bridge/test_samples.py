@@ -23,6 +23,8 @@ from stdnum.fr import tva as french
 from stdnum.lu import tva as luxembourgish
 
 from bridge import ubl
+from bridge._sample_parties import structured_reference
+from bridge._sample_pdf import write_pdf
 from bridge._samples import COMPANY, PARTNERS, Sample, SampleParty, sample
 from support.en16931 import broken_rules, schema_fault
 
@@ -268,3 +270,18 @@ def test_what_cannot_be_made_is_refused() -> None:
         sample(0, lines=0)
     with pytest.raises(ValueError, match=r"at least \d+ bytes, not 100"):
         sample(0, pdf_size=100)
+
+
+@pytest.mark.parametrize(
+    ("number", "reference"),
+    [(0, "+++000/0000/00097+++"), (97, "+++000/0000/09797+++"), (98, "+++000/0000/09801+++")],
+)
+def test_no_remainder_is_written_as_97(number: int, reference: str) -> None:
+    """The check digits of a Belgian reference are never 00."""
+    assert structured_reference(number) == reference
+
+
+def test_pdf_shows_brackets_and_backslashes() -> None:
+    """What has a meaning in PDF's own syntax is shown as it is."""
+    line = r"a) b ( c \ d \( (e)"
+    assert line in pdf_text(write_pdf(["first", line]))[0]

@@ -282,3 +282,41 @@ def test_values_are_frozen_and_travel() -> None:
         assert pickle.loads(pickle.dumps(value)) == value
     with pytest.raises(AttributeError):
         read(FULL).number = "other"  # type: ignore[misc]
+
+
+def test_only_a_number_of_a_register_is_an_enterprise_number() -> None:
+    """An address in a scheme of another kind (a GLN, an e-mail) is not taken for one."""
+    body = (
+        "<cac:AccountingSupplierParty><cac:Party>"
+        '<cbc:EndpointID schemeID="0088">7300010000001</cbc:EndpointID>'
+        "<cac:PartyIdentification><cbc:ID>12</cbc:ID></cac:PartyIdentification>"
+        "{}</cac:Party></cac:AccountingSupplierParty>"
+    )
+    assert read(document(body.format(""))).supplier == ubl.UblParty()
+    right = (
+        '<cac:PartyIdentification><cbc:ID schemeID="be:cbe">0777000124</cbc:ID>'
+        "</cac:PartyIdentification>"
+    )
+    assert read(document(body.format(right))).supplier.enterprise_number == "0777000124"
+
+
+def test_elements_inside_an_embedded_file_are_passed_over() -> None:
+    """No schema allows them; the text around them is still the file's, and they are not fields."""
+    data = document(embedded(b"abcdef")).replace(b"YWJjZGVm", b"YWJj<cbc:ID>*</cbc:ID>ZGVm")
+    target = io.BytesIO()
+    ubl.extract(data, 0, target)
+    assert target.getvalue() == b"abcdef"
+    assert [each.size for each in read(data).attachments] == [6]
+    assert read(data).number is None
+
+
+def test_only_attachments_are_embedded_files() -> None:
+    """A binary object elsewhere, in an extension say, is no attachment."""
+    loose = "<cbc:EmbeddedDocumentBinaryObject>QQ==</cbc:EmbeddedDocumentBinaryObject>"
+    assert read(document(loose)).attachments == ()
+
+
+def test_an_invoice_deep_in_a_wrapper_is_not_the_document() -> None:
+    """Only a child of the wrapper is the document that it wraps."""
+    data = b"<StandardBusinessDocument><Manifest><Invoice/></Manifest></StandardBusinessDocument>"
+    assert refused(data).reason == "not UBL"
