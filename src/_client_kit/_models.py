@@ -89,9 +89,18 @@ def _secret(value: Any, _: Any) -> Secret:
     raise TypeError
 
 
+def _is_mapping(type_: Any) -> bool:
+    return type_ == Mapping[str, Any]
+
+
 def _is_tuple(type_: Any) -> bool:
     origin: Any = get_origin(type_)
     return origin is tuple
+
+
+def _is_mapping(type_: Any) -> bool:
+    origin: Any = get_origin(type_)
+    return origin is Mapping
 
 
 _FAULTS = (TypeError, ValueError, InvalidOperation, OverflowError)
@@ -156,11 +165,12 @@ def _converter() -> cattrs.Converter:
         (Decimal, _decimal),
         (datetime, _datetime),
         (Secret, _secret),
-        (Mapping[str, Any], _mapping),
     ):
         converter.register_structure_hook(type_, hook)
+    converter.register_structure_hook_func(_is_mapping, _mapping)
     converter.register_structure_hook_factory(attrs.has, _model_factory)
     converter.register_structure_hook_factory(_is_tuple, _tuple_factory)
+    converter.register_structure_hook_func(_is_mapping, _mapping)
     return converter
 
 
