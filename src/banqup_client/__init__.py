@@ -18,20 +18,27 @@ from _client_kit._retry import RetryPolicy
 from _client_kit._secret import Secret
 from banqup_client._async._client import AsyncBanqupClient
 from banqup_client._credentials import ClientCredentials
+from banqup_client._dialect import NOT_WHITELISTED
 from banqup_client._environment import Environment
-from banqup_client._errors import FileNotReady, FileRefused
+from banqup_client._errors import FileNotReady, FileRefused, UrlExpired
 from banqup_client._models import (
     Address,
     Document,
+    DocumentConnection,
     DocumentFile,
+    DocumentMetadata,
     DocumentStatus,
+    ExtensionPoint,
     FileDetails,
+    Message,
     Party,
     Space,
+    User,
 )
 from banqup_client._sync._client import BanqupClient
 
 __all__ = [
+    "NOT_WHITELISTED",
     "Address",
     "AsyncBanqupClient",
     "BanqupClient",
@@ -39,13 +46,17 @@ __all__ = [
     "ConfigurationError",
     "CredentialsError",
     "Document",
+    "DocumentConnection",
     "DocumentFile",
+    "DocumentMetadata",
     "DocumentStatus",
     "Environment",
+    "ExtensionPoint",
     "FileDetails",
     "FileNotReady",
     "FileRefused",
     "Indefinite",
+    "Message",
     "NotFound",
     "Page",
     "Party",
@@ -59,4 +70,6 @@ __all__ = [
     "Space",
     "Unavailable",
     "Unreachable",
+    "UrlExpired",
+    "User",
 ]

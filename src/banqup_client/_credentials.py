@@ -12,7 +12,7 @@ from _client_kit._credentials import TokenStates
 from _client_kit._errors import ConfigurationError
 from _client_kit._secret import Secret, refuse_pickling
 
-__all__ = ["ClientCredentials"]
+__all__ = ["ClientCredentials", "check_credentials"]
 
 
 @frozen(eq=False)
@@ -28,7 +28,8 @@ class ClientCredentials:
         scope: Scopes to ask for, separated by spaces (observed).
 
     Raises:
-        ConfigurationError: The id or the secret is empty.
+        ConfigurationError: One of them is empty, or holds a control character such as the line
+            break at the end of a file.
     """
 
     client_id: str
@@ -37,12 +38,10 @@ class ClientCredentials:
     _states: TokenStates = field(factory=TokenStates, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        if not isinstance(self.client_id, str) or not self.client_id.strip():
-            message = "client_id must be a text that is not empty"
-            raise ConfigurationError(message, service="banqup")
-        if not self.client_secret:
-            message = "client_secret must not be empty"
-            raise ConfigurationError(message, service="banqup")
+        _check_text(self.client_id, "client_id")
+        _check_text(self.client_secret.reveal(), "client_secret")
+        if self.scope is not None:
+            _check_text(self.scope, "scope")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -60,3 +59,22 @@ class ClientCredentials:
 
     def __reduce__(self) -> Never:
         refuse_pickling(self)
+
+
+def _check_text(value: object, name: str) -> None:
+    # The value itself is never named: it may be the secret, or be mistaken for it.
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        message = f"{name} must be a text that is not empty, without line breaks"
+        raise ConfigurationError(message, service="banqup")
+
+
+def check_credentials(value: object) -> ClientCredentials:
+    """The value, if it is a client's credentials.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
+    if not isinstance(value, ClientCredentials):
+        message = f"credentials must be ClientCredentials, not {type(value).__name__}"
+        raise ConfigurationError(message, service="banqup")
+    return value

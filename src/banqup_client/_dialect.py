@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,28 +15,29 @@ from _client_kit._answer import Answer, Dialect, Token, TokenRequest, sanitise
 from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (
     CredentialsError,
-    Indefinite,
+    NotFound,
     PermissionDenied,
     ProtocolError,
     ServiceError,
-    Unavailable,
 )
-from _client_kit._json import JsonError, loads
+from _client_kit._json import JsonError, is_object, loads
 from _client_kit._secret import Secret
-from _client_kit._status import meaning_of
+from _client_kit._status import CONTRACT_HINT, meaning_of
 from _client_kit._times import parse_time
 from banqup_client._credentials import ClientCredentials
 
 __all__ = ["NOT_WHITELISTED", "dialect_of"]
 
 SERVICE = "banqup"
+MAX_LIFE = 10.0**6
 TOKEN_LIFE = 300.0  # the shortest life any page of the vendor names
 
 NOT_WHITELISTED = (
     "The app is not whitelisted: a space administrator must add its App ID in Banqup under "
     "Settings > External applications, with roles, and the APIs must be enabled on the app in the "
-    "developer portal. Without this, Banqup answers with an empty list of spaces, not with an error."
+    "developer portal. Until then Banqup answers with an empty list of spaces, not with an error."
 )
+"""Why a list of spaces is empty, for a person to read."""
 _LOGIN_CAUSES = (
     "Check client id and client secret of the app in Banqup's developer portal, and that they "
     "belong to this environment."
@@ -42,18 +45,24 @@ _LOGIN_CAUSES = (
 
 
 def server_text(answer: Answer) -> str | None:
-    """What the service says went wrong, from any of the body shapes it is known to use."""
+    """What the service says went wrong, from any of the body shapes it is known to use.
+
+    Of a web page only that it came: its text is for browsers.
+    """
     body = answer.json_or_none()
-    if not isinstance(body, dict):
-        return None
+    if not is_object(body):
+        text = body if isinstance(body, str) else ""
+        if answer.content_type == "text/plain":
+            text = answer.body.decode("utf-8", "replace")
+        return sanitise(text) or (f"it sent {answer.describe()}" if answer.body else None)
     fault = body.get("fault")
-    if isinstance(fault, dict):
+    if is_object(fault):
         body = {**fault, "title": fault.get("faultstring") or fault.get("message")}
     names = ("title", "detail", "error_description", "message")
-    texts = [body[name] for name in names if isinstance(body.get(name), str)]
-    if not texts and isinstance(body.get("error"), str):
-        texts = [body["error"]]
-    return sanitise(": ".join(dict.fromkeys(text for text in texts if text))) or None
+    texts = [text for name in names if isinstance(text := body.get(name), str) and text]
+    if not texts and isinstance(error := body.get("error"), str):
+        texts = [error]
+    return sanitise(": ".join(dict.fromkeys(texts))) or None
 
 
 def failure(answer: Answer, operation: Operation) -> ServiceError | None:
@@ -66,8 +75,10 @@ def failure(answer: Answer, operation: Operation) -> ServiceError | None:
             "The app misses a role in this space (Banqup: Settings > External applications), or "
             "the API is not enabled on the app in the developer portal."
         )
-    if kind is CredentialsError:
+    elif kind is CredentialsError:
         hint = _LOGIN_CAUSES
+    elif kind is NotFound and not is_object(answer.json_or_none()):
+        hint = CONTRACT_HINT  # a gateway that knows no such address, not the service itself
     said = server_text(answer)
     return kind(
         f"{operation.name}: {text}" + (f": {said}" if said else ""),
@@ -82,7 +93,7 @@ def failure(answer: Answer, operation: Operation) -> ServiceError | None:
 
 def _request_id(answer: Answer) -> str | None:
     body = answer.json_or_none()
-    value = body.get("requestId") if isinstance(body, dict) else None
+    value = body.get("requestId") if is_object(body) else None
     if isinstance(value, str) and value not in ("", "none"):
         return sanitise(value)[:100]
     return answer.request_id
@@ -120,70 +131,75 @@ def read_token(answer: Answer, operation: Operation) -> Token:
         ServiceError: The service did not get to decide.
     """
     if not 200 <= answer.status < 300:
-        raise _refusal(answer, operation)
+        raise _refusal(answer)
     text = answer.body.decode("utf-8", "replace").strip().strip('"')
-    body = operation.rename_in(answer.json_or_none())
-    value = body.get("access_token") if isinstance(body, dict) else None
-    if not isinstance(body, dict) and text.count(".") == 2 and _claims(text):
-        value, body = text, {}
-    if not isinstance(value, str) or not value or not isinstance(body, dict):
+    payload = operation.rename_in(answer.json_or_none())
+    body = payload if is_object(payload) else {}
+    value = body.get("access_token")
+    if not is_object(payload) and _claims(text):
+        value = text
+    if not isinstance(value, str) or not value:
         message = f"token.get: got {answer.describe()} instead of an access token"
-        raise ProtocolError(message, service=SERVICE, status=answer.status)
+        raise ProtocolError(
+            message, service=SERVICE, status=answer.status, request_id=answer.request_id
+        )
     check_header_text(value, "access token", service=SERVICE, error=ProtocolError)
     return Token(Secret(value), _life(body, value, answer))
 
 
-def _refusal(answer: Answer, operation: Operation) -> ServiceError:
-    error = failure(answer, operation)
-    if answer.status in (400, 401, 403):
-        said = server_text(answer)
-        return CredentialsError(
-            "the app's credentials were refused" + (f": {said}" if said else ""),
-            service=SERVICE,
-            status=answer.status,
-            request_id=_request_id(answer),
-            hint=_LOGIN_CAUSES,
-        )
-    if error is None or isinstance(error, Indefinite):
-        # Asking for a token changes nothing, so no outcome can be in doubt.
-        return Unavailable(
-            f"token.get: the service failed ({answer.status})",
-            service=SERVICE,
-            status=answer.status,
-            retry_after=answer.retry_after,
-        )
-    return error
+def _refusal(answer: Answer) -> ServiceError:
+    """Why there is no token: a refusal is final, so a gateway's words must not pass for one."""
+    said = server_text(answer)
+    # Asking for a token changes nothing, so no outcome can be in doubt.
+    kind, text, hint = meaning_of(answer.status, safe=True)
+    text = f"token.get: {text}"
+    decided = answer.status in (400, 403) and is_object(answer.json_or_none())
+    if answer.status == 401 or decided:
+        kind, text, hint = CredentialsError, "the app's credentials were refused", _LOGIN_CAUSES
+    elif kind is NotFound:
+        hint = CONTRACT_HINT
+    return kind(
+        text + (f": {said}" if said else ""),
+        service=SERVICE,
+        status=answer.status,
+        retry_after=answer.retry_after,
+        request_id=_request_id(answer),
+        hint=hint,
+        answered_at=answer.date,
+    )
 
 
 def _life(body: dict[str, Any], token: str, answer: Answer) -> float:
-    """Seconds the token lives, by the server's clock where the answer shows it."""
+    """Seconds the token lives, by the server's clock where the answer shows it.
+
+    The first of these that lies ahead: ``expires_at``, ``expires_in``, the JWT's own claim.
+    """
     now = answer.date or datetime.now(UTC)
-    life: float | None = None
-    expires_at = body.get("expires_at")
-    if isinstance(expires_at, str):
-        try:
-            life = (parse_time(expires_at) - now).total_seconds()
-        except ValueError:
-            life = None
-    if life is None:
-        life = _number(body.get("expires_in"))
-    if life is None:
-        claims = _claims(token)
-        expires = _number(claims.get("exp"))
-        if expires is not None:
-            issued = _number(claims.get("iat"))
-            life = expires - (now.timestamp() if issued is None else issued)
-    if life is None or life <= 0:
-        return TOKEN_LIFE
-    return min(life, 10.0**6)
+    claims = _claims(token)
+    expires, issued = _number(claims.get("exp")), _number(claims.get("iat"))
+    from_claims = None
+    if expires is not None:
+        from_claims = expires - (now.timestamp() if issued is None else issued)
+    for life in (
+        _seconds_until(body.get("expires_at"), now),
+        _number(body.get("expires_in")),
+        from_claims,
+    ):
+        if life is not None and life > 0:
+            return min(life, MAX_LIFE)
+    return TOKEN_LIFE
+
+
+def _seconds_until(value: Any, now: datetime) -> float | None:
+    try:
+        return (parse_time(value) - now).total_seconds() if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, str) and value.isdigit() and len(value) < 16:
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 10**15:
-        return None
-    return float(value)
+    digits = str(value) if type(value) in (int, str, Decimal) else ""
+    return float(digits) if re.fullmatch(r"\d{1,15}(\.\d+)?", digits, re.ASCII) else None
 
 
 def _claims(token: str) -> dict[str, Any]:
@@ -195,4 +211,4 @@ def _claims(token: str) -> dict[str, Any]:
         value = loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
     except (binascii.Error, JsonError, ValueError):
         return {}
-    return value if isinstance(value, dict) else {}
+    return value if is_object(value) else {}

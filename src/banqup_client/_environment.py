@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ["Environment"]
+from _client_kit._errors import ConfigurationError
+
+__all__ = ["Environment", "address_of"]
 
 
 class Environment(Enum):
@@ -20,3 +22,17 @@ class Environment(Enum):
     """Production, all regions but France (assumed: the environment's label dropped)."""
     PRODUCTION_FR = "https://api.btx.fr.banqup.com"
     """Production, France (assumed: the environment's label dropped)."""
+
+
+def address_of(environment: object, base_url: str | None) -> str:
+    """The address to speak to, of an environment or given instead of one.
+
+    Raises:
+        ConfigurationError: Both are given, or neither, or the environment is none.
+    """
+    if isinstance(environment, Environment) and base_url is None:
+        return environment.value
+    if environment is None and base_url is not None:
+        return base_url
+    message = "give either an environment, such as Environment.UAT_EU, or base_url="
+    raise ConfigurationError(message, service="banqup")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from _client_kit._errors import Rejected, Unavailable
+from _client_kit._errors import PermissionDenied, Rejected, Unavailable
 
-__all__ = ["FileNotReady", "FileRefused"]
+__all__ = ["FileNotReady", "FileRefused", "UrlExpired"]
 
 
 class FileNotReady(Unavailable):
@@ -13,3 +13,7 @@ class FileNotReady(Unavailable):
 
 class FileRefused(Rejected):
     """Banqup's virus scan rejected the file."""
+
+
+class UrlExpired(PermissionDenied):
+    """Storage did not take a signed URL (400 or 403), nor a fresh one."""

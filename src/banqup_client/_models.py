@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, Self
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
-from _client_kit._models import extra_field, wire
+from _client_kit._errors import ProtocolError
+from _client_kit._json import JsonError, is_list, is_object, loads
+from _client_kit._models import decode, extra_field
+from _client_kit._secret import Secret
 
-__all__ = ["Address", "Document", "DocumentFile", "DocumentStatus", "FileDetails", "Party", "Space"]
+__all__ = [
+    "Address",
+    "Document",
+    "DocumentConnection",
+    "DocumentFile",
+    "DocumentMetadata",
+    "DocumentStatus",
+    "ExtensionPoint",
+    "FileDetails",
+    "Message",
+    "Party",
+    "Space",
+    "User",
+]
+
+MAX_MESSAGE = 1024 * 1024
 
 
 @frozen(kw_only=True)
@@ -31,8 +50,34 @@ class Space:
 
 
 @frozen(kw_only=True)
+class User:
+    """Who the token stands for; the members are assumed.
+
+    Attributes:
+        id: Its id.
+        name: Its name.
+        type: What it is, such as ``application``.
+        extra: Members of the answer that this class does not know.
+    """
+
+    id: str | None = None
+    name: str | None = None
+    type: str | None = None
+    extra: Mapping[str, Any] = extra_field()
+
+
+@frozen(kw_only=True)
 class Address:
-    """A postal address."""
+    """A postal address.
+
+    Attributes:
+        country: Two-letter code.
+        post_code: Postal code.
+        town_name: Town.
+        street_name: Street.
+        building_number: Number in the street.
+        extra: Members of the answer that this class does not know.
+    """
 
     country: str | None = None
     post_code: str | None = None
@@ -57,7 +102,7 @@ class Party:
     legal_name: str | None = None
     trade_name: str | None = None
     address: Address | None = None
-    global_identifiers: Mapping[str, Any] = field(factory=dict)
+    global_identifiers: Mapping[str, Any] = field(factory=dict[str, Any])
     extra: Mapping[str, Any] = extra_field()
 
     @property
@@ -78,9 +123,9 @@ class Party:
     def _identifier(self, ending: str) -> str | None:
         for scheme, value in self.global_identifiers.items():
             if scheme.endswith(ending):
-                first = value[0] if isinstance(value, list) and value else value
-                if isinstance(first, str) and first:
-                    return first
+                for text in value if is_list(value) else [value]:
+                    if isinstance(text, str) and text:
+                        return text
         return None
 
 
@@ -122,7 +167,33 @@ class DocumentFile:
 
 
 @frozen(kw_only=True)
-class _Metadata:
+class DocumentConnection:
+    """Whom a document ties to its space.
+
+    Attributes:
+        id: The other party's id in Banqup.
+        display_name: Its name.
+        relation_type: ``CUSTOMER`` (published); ``SUPPLIER`` (assumed).
+        extra: Members of the answer that this class does not know.
+    """
+
+    id: str | None = None
+    display_name: str | None = None
+    relation_type: str | None = None
+    extra: Mapping[str, Any] = extra_field()
+
+
+@frozen(kw_only=True)
+class DocumentMetadata:
+    """Parties and dates of a document.
+
+    Attributes:
+        due_date: When it is to be paid; a date without a time is its midnight in UTC.
+        customer: Who received it.
+        supplier: Who sent it.
+        extra: Members of the answer that this class does not know.
+    """
+
     due_date: datetime | None = None
     customer: Party | None = None
     supplier: Party | None = None
@@ -143,6 +214,7 @@ class Document:
         category: ``INVOICE`` (published); ``CREDIT_NOTE``, ``PURCHASE_ORDER`` (assumed).
         source: Where it came from.
         status: Its statuses.
+        connections: Whom it ties to the space.
         metadata: Parties and dates; see also ``supplier`` and ``customer``.
         created_at: When it was created.
         updated_at: When it last changed; approval may not touch it.
@@ -156,7 +228,8 @@ class Document:
     category: str | None = None
     source: str | None = None
     status: DocumentStatus = field(factory=DocumentStatus)
-    metadata: _Metadata = field(factory=_Metadata, repr=False)
+    connections: tuple[DocumentConnection, ...] = field(default=(), repr=False)
+    metadata: DocumentMetadata = field(factory=DocumentMetadata, repr=False)
     created_at: datetime | None = None
     updated_at: datetime | None = None
     files: tuple[DocumentFile, ...] = ()
@@ -208,6 +281,92 @@ class FileDetails:
     content_type: str | None = None
     retention_time: datetime | None = None
     # Signed URLs are credentials: never shown, and worth nothing after an hour.
-    _upload_url: str | None = wire("uploadUrl", repr=False, alias="_upload_url")
-    _download_url: str | None = wire("downloadUrl", repr=False, alias="_download_url")
+    _upload_url: Secret | None = field(
+        default=None, repr=False, eq=False, alias="_upload_url", metadata={"wire": "uploadUrl"}
+    )
+    _download_url: Secret | None = field(
+        default=None, repr=False, eq=False, alias="_download_url", metadata={"wire": "downloadUrl"}
+    )
     extra: Mapping[str, Any] = extra_field()
+
+    def __reduce__(self) -> tuple[Callable[[], FileDetails], tuple[()]]:
+        """Pickled and copied without the signed URLs: they leave no process."""
+        kept = {
+            attribute.name: getattr(self, attribute.name)
+            for attribute in fields(type(self))
+            if attribute.name not in ("_upload_url", "_download_url")
+        }
+        return partial(type(self), **kept), ()
+
+
+@frozen(kw_only=True)
+class ExtensionPoint:
+    """A place where apps can register; its members are assumed.
+
+    Attributes:
+        id: Its id.
+        namespace: Whose it is.
+        name: Its name.
+        version: Its version.
+        extra: Members of the answer that this class does not know.
+    """
+
+    id: str | None = None
+    namespace: str | None = None
+    name: str | None = None
+    version: str | None = None
+    extra: Mapping[str, Any] = extra_field()
+
+
+@frozen(kw_only=True)
+class Message:
+    """What Banqup posts to an app's ``/messages``: a hint to look again, never data.
+
+    How Banqup proves that a message is its own is not documented. So nothing in one can be
+    believed: let it start an export, or read ``resource_id`` again through the client. Messages
+    may come twice, late, in any order, or not at all.
+
+    Attributes:
+        id: The message's id.
+        audience: Whom it is for.
+        category: ``document``, ``entity``, ``file``, ``payment``, ``paymentInformation``, ``space``
+            or ``spaceAsset`` (published).
+        type: What happened; the words are not documented.
+        scope: Where it happened.
+        subject: Who or what it is about.
+        resource_id: Id of the resource to look at.
+        channel: How it was sent.
+        data: More, of unknown structure.
+        extra: Members of the body that this class does not know.
+    """
+
+    id: str | None = None
+    audience: str | None = None
+    category: str | None = None
+    type: str | None = None
+    scope: str | None = None
+    subject: str | None = None
+    resource_id: str | None = None
+    channel: str | None = None
+    data: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
+    extra: Mapping[str, Any] = extra_field()
+
+    @classmethod
+    def from_body(cls, body: bytes | str) -> Self:
+        """The message in the body of a request.
+
+        Raises:
+            ProtocolError: Not a JSON object, or larger than 1 MiB.
+        """
+        raw = body.encode("utf-8", "replace") if isinstance(body, str) else body
+        problem = "larger than 1 MiB"
+        if len(raw) <= MAX_MESSAGE:
+            try:
+                value = loads(raw)
+            except JsonError as error:
+                problem = str(error)
+            else:
+                if is_object(value):
+                    return decode(cls, value)
+                problem = "not a JSON object"
+        raise ProtocolError(f"message: {problem}", service="banqup")

@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+import httpx
 from attrs import frozen
 
 from _client_kit._address import is_loopback
 from _client_kit._errors import ConfigurationError, ProtocolError
+from _client_kit._secret import Secret
 
-__all__ = ["STORAGE_HOSTS", "SignedTarget", "StorageHosts"]
+__all__ = ["DEFAULT_MAX_BYTES", "STORAGE_HOSTS", "SignedUrl", "StorageHosts"]
 
 STORAGE_HOSTS = ("storage.googleapis.com",)  # published
+DEFAULT_MAX_BYTES = 1024 * 1024 * 1024
+
+# Strict on purpose: what parsers disagree about ends up at another host than the one checked.
+_URL = re.compile(r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?(/[!-~]*)")
 
 
-@frozen
-class SignedTarget:
-    """A signed URL taken apart.
+class SignedUrl(httpx.URL):
+    """A URL whose path and query go on the wire byte for byte, and which its repr does not show.
 
-    Attributes:
-        url: The URL as it came.
-        target: Path and query byte for byte, as they must be sent.
+    httpx quotes anew what it finds unusual, and one changed byte breaks the signature. (httpcore's
+    ``target`` extension would do as well, but it also replaces the target of the CONNECT that is
+    sent to a proxy, in the clear.)
     """
 
-    url: str
-    target: bytes
+    def __init__(self, url: str, target: str) -> None:
+        super().__init__(url)
+        self._target = target.encode("ascii")
+
+    @property
+    def raw_path(self) -> bytes:
+        """Path and query as they were signed."""
+        return self._target
+
+    def __repr__(self) -> str:
+        return f"SignedUrl('{self.scheme}://{self.host}/***')"
 
 
 @frozen
@@ -46,53 +61,54 @@ class StorageHosts:
         Raises:
             ConfigurationError: Not a collection of host names.
         """
-        names = [hosts] if isinstance(hosts, str) else list(hosts)
+        names: list[object] = [hosts] if isinstance(hosts, str) else list(hosts)
+        checked: set[str] = set()
         for name in names:
-            if not isinstance(name, str) or not name or set(name) & set("/@?# *"):
+            match = _URL.fullmatch(f"https://{name}/") if isinstance(name, str) else None
+            if match is None or _is_address(match[2]):
                 message = "storage_hosts must be host names such as 'storage.googleapis.com'"
                 raise ConfigurationError(message, service="banqup")
-        return cls(
-            frozenset(name.lower().removesuffix(":443") for name in names),
-            is_loopback(urlsplit(base_url).hostname),
-        )
+            checked.add(_name(match[2], match[3]))
+        return cls(frozenset(checked), is_loopback(urlsplit(base_url).hostname))
 
-    def check(self, url: str) -> SignedTarget:
+    def check(self, url: Secret) -> SignedUrl:
         """The URL, if it may be followed.
 
         Raises:
             ProtocolError: It names another host, or is not a URL of the kind that is signed.
         """
-        try:
-            parts = urlsplit(url)
-            host = (parts.hostname or "").lower()
-            port = parts.port
-        except ValueError:
-            raise self._refused("is not a URL") from None
-        if not url.isascii() or not url.isprintable() or " " in url:
-            raise self._refused("is not a URL")
-        if parts.username is not None or parts.password is not None or parts.fragment:
-            raise self._refused("holds a user name or a fragment")
-        if self.loopback and is_loopback(host):
-            if parts.scheme not in ("http", "https"):
-                raise self._refused("is not http")
-        else:
-            if parts.scheme != "https":
-                raise self._refused("is not https")
-            if _is_address(host):
-                raise self._refused("names an address instead of a host")
-            name = host if port in (None, 443) else f"{host}:{port}"
-            if name not in self.hosts:
-                raise self._refused(f"names the host {name!r}, which storage_hosts= does not list")
-        after_host = url.split("://", 1)[1].split("/", 1)
-        return SignedTarget(url, b"/" + (after_host[1] if len(after_host) > 1 else "").encode())
+        # Nothing raises where the URL is a local variable: tracebacks can show those.
+        problem = self._problem(url.reveal())
+        if isinstance(problem, str):
+            message = f"the signed URL of a file {problem}"
+            raise ProtocolError(message, service="banqup")
+        return problem
 
-    def _refused(self, why: str) -> ProtocolError:
-        return ProtocolError(f"the signed URL of a file {why}", service="banqup")
+    def _problem(self, url: str) -> str | SignedUrl:
+        match = _URL.fullmatch(url)
+        if match is None or "#" in url:
+            return "is not a URL that could be signed"
+        scheme, host, port, target = match.groups()
+        try:
+            signed = SignedUrl(url, target)
+        except httpx.InvalidURL:
+            return "is not a URL that could be signed"
+        if self.loopback and is_loopback(host.strip("[]").lower()):
+            return signed
+        if scheme != "https":
+            return "is not https"
+        if (name := _name(host, port)) not in self.hosts:
+            return f"names the host {name[:100]!r}, which storage_hosts= does not list"
+        return signed
+
+
+def _name(host: str, port: str | None) -> str:
+    return host.lower() if port in (None, "443") else f"{host.lower()}:{port}"
 
 
 def _is_address(host: str) -> bool:
     try:
-        ip_address(host)
+        ip_address(host.strip("[]"))
     except ValueError:
         return False
     return True

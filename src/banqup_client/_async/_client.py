@@ -11,18 +11,19 @@ from typing import Any, Never, Self
 import httpx
 
 from _client_kit._async._calls import AsyncCalls
-from _client_kit._errors import ConfigurationError
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
 from _client_kit._user_agent import user_agent_of
 from banqup_client._async._documents import AsyncDocuments, DecodeDocument
 from banqup_client._async._files import AsyncFiles
+from banqup_client._async._messages import AsyncMessages
 from banqup_client._async._spaces import AsyncSpaces
 from banqup_client._async._storage import AsyncStorage
+from banqup_client._async._users import AsyncUsers
 from banqup_client._contract import shipped_contract
-from banqup_client._credentials import ClientCredentials
+from banqup_client._credentials import ClientCredentials, check_credentials
 from banqup_client._dialect import dialect_of
-from banqup_client._environment import Environment
+from banqup_client._environment import Environment, address_of
 from banqup_client._storage import STORAGE_HOSTS
 
 __all__ = ["AsyncBanqupClient"]
@@ -70,19 +71,14 @@ class AsyncBanqupClient:
         storage_hosts: Iterable[str] = STORAGE_HOSTS,
         storage_transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        if not isinstance(credentials, ClientCredentials):
-            message = f"credentials must be ClientCredentials, not {type(credentials).__name__}"
-            raise ConfigurationError(message, service="banqup")
-        if (environment is None) == (base_url is None):
-            message = "give either an environment, such as Environment.UAT_EU, or base_url="
-            raise ConfigurationError(message, service="banqup")
+        self.credentials = check_credentials(credentials)
+        address = address_of(environment, base_url)
         facts = shipped_contract().patched(contract)
         agent = user_agent_of(user_agent, service="banqup")
-        self.credentials = credentials
         self._calls = AsyncCalls(
             dialect_of(credentials, facts),
             credentials._states,
-            base_url=base_url or (environment.value if environment else ""),
+            base_url=address,
             timeout=timeout,
             deadline=deadline,
             user_agent=agent,
@@ -92,6 +88,7 @@ class AsyncBanqupClient:
             ssl_context=ssl_context,
         )
         self._storage = AsyncStorage(
+            facts,
             storage_hosts,
             base_url=self._calls.base_url,
             timeout=self._calls.timeout,
@@ -103,16 +100,25 @@ class AsyncBanqupClient:
         self.spaces = AsyncSpaces(self._calls, facts)
         self.documents = AsyncDocuments(self._calls, facts, decode_document)
         self.files = AsyncFiles(self._calls, facts, self._storage)
+        self.users = AsyncUsers(self._calls, facts)
+        self.messages = AsyncMessages(self._calls, facts)
 
     @property
     def base_url(self) -> str:
         """The address this client speaks to."""
         return self._calls.base_url
 
+    @property
+    def deadline(self) -> float:
+        """Seconds a whole call may take."""
+        return self._calls.deadline
+
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._calls.aclose()
-        await self._storage.aclose()
+        try:
+            await self._calls.aclose()
+        finally:
+            await self._storage.aclose()
 
     async def __aenter__(self) -> Self:
         return self

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
+
+from attrs import evolve, frozen
 
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._paging import AsyncListing
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError, ProtocolError
-from _client_kit._models import decode
+from _client_kit._json import is_object
+from _client_kit._models import decode, encode
 from _client_kit._paging import Page, fingerprint
-from banqup_client._models import Document
+from banqup_client._models import Document, DocumentConnection, DocumentStatus, Party
+from banqup_client._payload import instant, object_in, rows_in
 
 __all__ = ["AsyncDocuments"]
 
 DecodeDocument = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 MAX_PAGE_SIZE = 50
+MAX_EMPTY_PAGES = 100
+
+
+@frozen
+class _Position:
+    """Where a listing goes on: a page's number, or the token the last page named."""
+
+    page: int = 0
+    token: str | None = None
+    # Of a page that was not full although nothing said that it was the last.
+    short: int | None = None
 
 
 class AsyncDocuments:
@@ -41,7 +56,9 @@ class AsyncDocuments:
     ) -> AsyncListing[Document]:
         """The documents of a space, lazily, in no order that could be relied on. Assumed.
 
-        A service that ignores a filter returns more: check what matters on the documents.
+        A service that ignores a filter returns more: check what matters on the documents. Whatever
+        it answers, the iteration ends; documents that move between pages while it runs may come
+        twice or be missing, so list again before concluding that one is gone.
 
         Args:
             space_id: The space.
@@ -49,48 +66,66 @@ class AsyncDocuments:
             updated_since: Only documents that changed at or after this aware time.
             page_size: Entries per request, 1 to 50.
         """
-        operation = self._contract["documents.list"]
         if not 1 <= page_size <= MAX_PAGE_SIZE:
             message = f"page_size must be 1 to {MAX_PAGE_SIZE}, not {page_size}"
             raise ConfigurationError(message, service="banqup")
-        since: str | None = None
-        if updated_since is not None:
-            if updated_since.tzinfo is None:
-                message = "updated_since must be an aware datetime, with a time zone"
-                raise ConfigurationError(message, service="banqup")
-            text = updated_since.astimezone(UTC).isoformat(timespec="milliseconds")
-            since = text.replace("+00:00", "Z")
+        query = {
+            "folder": folder,
+            "updated_since": instant(updated_since, "updated_since"),
+            "size": page_size,
+        }
 
-        async def fetch(position: Any) -> Page[Document]:
-            query = {"folder": folder, "updated_since": since, "size": page_size}
-            query["next" if isinstance(position, str) else "page"] = position
+        async def fetch(position: _Position) -> Page[Document]:
+            return await self._page(space_id, query, position)
+
+        return AsyncListing(fetch, _Position())
+
+    async def _page(
+        self, space_id: str, query: Mapping[str, Any], position: _Position
+    ) -> Page[Document]:
+        operation = self._contract["documents.list"]
+        empty = 0
+        while True:
+            where = {"page": position.page} if position.token is None else {"next": position.token}
             payload, answer = await self._calls.call(
-                operation, path={"space_id": space_id}, query=query
+                operation, path={"space_id": space_id}, query={**query, **where}
             )
-            rows = payload.get("documents") if isinstance(payload, dict) else None
-            if not isinstance(rows, list):
-                message = "documents.list: expected an object with a list 'documents'"
+            rows = rows_in(payload, "documents", operation, answer)
+            following = payload.get("next")
+            token = following if type(following) is str and following else None
+            if rows or token is None or token == position.token:
+                break
+            position = evolve(position, token=token)  # nothing on this page, but more behind it
+            empty += 1
+            if empty == MAX_EMPTY_PAGES:
+                message = f"documents.list: {empty} empty pages in a row, each naming another"
                 raise ProtocolError(message, service="banqup", status=answer.status)
-            items = tuple(self._decode(row) for row in rows if isinstance(row, dict))
-            total, size, following = (payload.get(name) for name in ("total", "size", "next"))
-            wanted = min(page_size, size) if type(size) is int and size > 0 else page_size
-            by_token = isinstance(following, str) and bool(following)
-            return Page(
-                items,
-                total if type(total) is int else None,
-                answer.date,
-                unreadable=len(rows) - len(items),
-                full=by_token or len(rows) >= wanted,
-                next=following if by_token else self._next_page(position),
-                fingerprint=fingerprint(rows),
-            )
-
-        return AsyncListing(fetch, 0)
-
-    @staticmethod
-    def _next_page(position: Any) -> int | None:
-        # After a page asked for by token, no token means the end.
-        return position + 1 if isinstance(position, int) else None
+        identity = fingerprint(rows)
+        if identity == position.short:
+            rows = []  # the page asked for is ignored; that only page was not full, so it is all
+        total, size = (payload.get(name) for name in ("total", "size"))
+        wanted: int = query["size"]
+        if type(size) is int and 0 < size < wanted:
+            wanted = size
+        known = type(total) is int and total >= len(rows)
+        short = not known and token is None and len(rows) < wanted
+        following = None
+        if token is not None:
+            following = _Position(token=token)
+        elif position.token is None:
+            # After a page asked for by token, no token means the end.
+            following = _Position(page=position.page + 1, short=identity if short else None)
+        documents = tuple(self._decode(row) for row in rows if is_object(row))
+        return Page(
+            documents,
+            total if known else None,
+            answer.date,
+            unreadable=len(rows) - len(documents),
+            # Only a total can say that a page is the last; its size may be the service's whim.
+            full=token is not None or not known or len(rows) >= wanted,
+            next=following,
+            fingerprint=identity,
+        )
 
     async def get(self, space_id: str, document_id: str) -> Document:
         """One document. Assumed.
@@ -98,14 +133,77 @@ class AsyncDocuments:
         Raises:
             NotFound: The space does not have it.
         """
+        operation = self._contract["documents.get"]
         payload, answer = await self._calls.call(
-            self._contract["documents.get"],
-            path={"space_id": space_id, "document_id": document_id},
+            operation, path={"space_id": space_id, "document_id": document_id}
         )
-        if not isinstance(payload, dict):
-            message = "documents.get: expected an object"
-            raise ProtocolError(message, service="banqup", status=answer.status)
-        return self._decode(payload)
+        return self._decode(object_in(payload, operation, answer))
+
+    async def create(
+        self,
+        space_id: str,
+        *,
+        folder: str,
+        category: str = "INVOICE",
+        supplier: Party | None = None,
+        customer: Party | None = None,
+        due_date: date | None = None,
+        connections: Sequence[DocumentConnection] = (),
+        status: DocumentStatus | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        source: str = "documentcreator",
+    ) -> Document:
+        """Create a document. Published; how a file is tied to it is not.
+
+        Not repeated by itself where it is unknown whether Banqup created it.
+
+        Args:
+            space_id: The space.
+            folder: ``SALES`` or ``PURCHASES``.
+            category: Such as ``INVOICE``.
+            supplier: Who sent it.
+            customer: Who received it.
+            due_date: When it is to be paid.
+            connections: Whom it ties to the space.
+            status: Statuses to start with.
+            metadata: Further members of its metadata, under their names on the wire.
+            source: Where it comes from.
+
+        Raises:
+            Indefinite: It may have been created: look before trying again.
+            Rejected: Banqup refused it.
+        """
+        operation = self._contract["documents.create"]
+        details: dict[str, Any] = {
+            "dueDate": None if due_date is None else _day(due_date),
+            "supplier": encode(supplier),
+            "customer": encode(customer),
+        }
+        body: dict[str, Any] = {
+            "source": source,
+            "spaceId": str(space_id),
+            "folder": folder,
+            "category": category,
+            "connections": [encode(connection) for connection in connections],
+            "metadata": {
+                **(metadata or {}),
+                **{name: value for name, value in details.items() if value is not None},
+            },
+        }
+        if status is not None:
+            body["status"] = encode(status)
+        payload, answer = await self._calls.call(operation, path={"space_id": space_id}, json=body)
+        return self._decode(object_in(payload, operation, answer))
 
     def _decode(self, row: Mapping[str, Any]) -> Document:
-        return decode(Document, self._decode_document(row) if self._decode_document else row)
+        if self._decode_document is None:
+            return decode(Document, row)
+        try:
+            return decode(Document, dict(self._decode_document(row)))
+        except Exception as error:
+            message = f"decode_document= failed with {type(error).__name__}"
+            raise ConfigurationError(message, service="banqup") from error
+
+
+def _day(value: date) -> str:
+    return (value.date() if isinstance(value, datetime) else value).isoformat()

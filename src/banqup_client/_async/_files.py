@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, BinaryIO, overload
 
 from _client_kit import _world_async as world
+from _client_kit._address import check_header_text
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._atomic import AtomicFile
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
-from _client_kit._errors import ProtocolError
+from _client_kit._errors import ConfigurationError, ProtocolError
+from _client_kit._files import FileContent, FileSource
 from _client_kit._models import decode
-from banqup_client._async._storage import DEFAULT_MAX_BYTES, AsyncStorage, ExpiredUrl
-from banqup_client._errors import FileNotReady, FileRefused
+from _client_kit._secret import Secret
+from _client_kit._status import CONTRACT_HINT
+from banqup_client._async._storage import AsyncStorage
+from banqup_client._errors import FileNotReady, FileRefused, UrlExpired
 from banqup_client._models import FileDetails
+from banqup_client._payload import instant, object_in
+from banqup_client._storage import DEFAULT_MAX_BYTES
 
 __all__ = ["AsyncFiles"]
 
@@ -36,15 +44,119 @@ class AsyncFiles:
         Raises:
             NotFound: The space does not have it.
         """
+        operation = self._contract["files.details"]
         payload, answer = await self._calls.call(
-            self._contract["files.details"],
-            path={"space_id": space_id, "file_id": file_id},
+            operation, path={"space_id": space_id, "file_id": file_id}, deadline=deadline
+        )
+        return decode(FileDetails, object_in(payload, operation, answer))
+
+    async def create(
+        self,
+        space_id: str,
+        *,
+        filename: str,
+        size: int,
+        content_type: str,
+        description: str | None = None,
+        retention_time: datetime | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        deadline: float | None = None,
+    ) -> FileDetails:
+        """Announce a file; its bytes follow with :meth:`upload`, which does both. Published.
+
+        Args:
+            space_id: The space.
+            filename: Its name.
+            size: Its length in bytes.
+            content_type: Its media type, such as ``application/xml``.
+            description: A text for people.
+            retention_time: Until when Banqup is to keep it; an aware time.
+            metadata: Where it belongs, such as
+                ``{"folder": "PURCHASES", "documentCategory": "INVOICE"}``.
+            deadline: Seconds for everything together; the client's own by default.
+        """
+        operation = self._contract["files.create"]
+        check_header_text(content_type, "content_type", service="banqup")
+        if "/" not in content_type or content_type != content_type.strip():
+            message = "content_type must be a media type such as 'application/xml'"
+            raise ConfigurationError(message, service="banqup")
+        body = {
+            "filename": filename,
+            "description": description,
+            "retentionTime": instant(retention_time, "retention_time"),
+            "fileSize": size,
+            "fileType": content_type,
+            "contentType": content_type,
+            "metadata": None if metadata is None else dict(metadata),
+        }
+        payload, answer = await self._calls.call(
+            operation,
+            path={"space_id": space_id},
+            json={name: value for name, value in body.items() if value is not None},
             deadline=deadline,
         )
-        if not isinstance(payload, dict):
-            message = "files.details: expected an object"
-            raise ProtocolError(message, service="banqup", status=answer.status)
-        return decode(FileDetails, payload)
+        return decode(FileDetails, object_in(payload, operation, answer))
+
+    async def upload(
+        self,
+        space_id: str,
+        content: FileContent,
+        *,
+        filename: str,
+        content_type: str,
+        description: str | None = None,
+        retention_time: datetime | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        deadline: float | None = None,
+    ) -> FileDetails:
+        """Create a file and send its bytes to the signed URL. Published; the verb PUT is assumed.
+
+        Args:
+            space_id: The space.
+            content: Bytes, a path, or an open binary file that can seek.
+            filename: Its name.
+            content_type: Its media type; storage takes the bytes under exactly this one.
+            description: A text for people.
+            retention_time: Until when Banqup is to keep it; an aware time.
+            metadata: Where it belongs, such as
+                ``{"folder": "PURCHASES", "documentCategory": "INVOICE"}``.
+            deadline: Seconds for everything together; the client's own by default.
+
+        Returns:
+            The details as they were before the bytes were sent. Banqup scans them next: see
+            :meth:`details`.
+
+        Raises:
+            Indefinite: The connection broke while the bytes were sent.
+        """
+        limit = Deadline.after(self._calls.deadline if deadline is None else deadline)
+        source = FileSource.of(content)
+        details = await self.create(
+            space_id,
+            filename=filename,
+            size=source.size,
+            content_type=content_type,
+            description=description,
+            retention_time=retention_time,
+            metadata=metadata,
+            deadline=limit.remaining(),
+        )
+        try:
+            await self._send(details, source, content_type, limit)
+        except UrlExpired:
+            fresh = await self.details(space_id, details.id or "", deadline=limit.remaining())
+            await self._send(fresh, source, content_type, limit)
+        return details
+
+    async def _send(
+        self, details: FileDetails, source: FileSource, content_type: str, limit: Deadline
+    ) -> None:
+        if details._upload_url is None:
+            message = "files.upload: the file's details name no URL to send its bytes to"
+            raise ProtocolError(message, service="banqup", hint=CONTRACT_HINT)
+        await self._storage.upload(
+            details._upload_url, source, content_type=content_type, limit=limit
+        )
 
     @overload
     async def download(
@@ -83,8 +195,9 @@ class AsyncFiles:
         Args:
             space_id: The space.
             file_id: The file.
-            to: A path, which appears only when it is complete, or a binary file that can seek and
-                truncate; without it the bytes are returned.
+            to: A path, which appears only when it is complete and then is readable by its owner
+                only, or a binary file that can seek and truncate; without it the bytes are
+                returned.
             max_bytes: The most to accept.
             deadline: Seconds for everything together; the client's own by default.
 
@@ -94,7 +207,10 @@ class AsyncFiles:
         Raises:
             FileNotReady: Not uploaded or not scanned yet.
             FileRefused: Banqup's virus scan rejected it.
+            UrlExpired: Storage took neither the signed URL nor a fresh one.
+            Rejected: Larger than ``max_bytes``.
             ProtocolError: Truncated, or of another size than Banqup says.
+            OSError: It cannot be written to ``to``.
         """
         limit = Deadline.after(self._calls.deadline if deadline is None else deadline)
         if to is None:
@@ -104,45 +220,32 @@ class AsyncFiles:
         if isinstance(to, (str, os.PathLike)):
             with AtomicFile(to) as file:
                 details = await self._fetch(space_id, file_id, file.handle, max_bytes, limit)
-                await world.run_blocking(file.keep)
+                await world.call_store(file.keep)
                 return details
         return await self._fetch(space_id, file_id, to, max_bytes, limit)
 
     async def _fetch(
         self, space_id: str, file_id: str, target: BinaryIO, max_bytes: int, limit: Deadline
     ) -> FileDetails:
-        details = await self._ready(space_id, file_id, limit)
+        details, url = await self._ready(space_id, file_id, limit)
         try:
-            await self._receive(details, target, max_bytes, limit)
-        except ExpiredUrl:
-            details = await self._ready(space_id, file_id, limit)
-            await self._receive(details, target, max_bytes, limit)
+            await self._storage.download(url, target, details.file_size, max_bytes, limit)
+        except UrlExpired:
+            details, url = await self._ready(space_id, file_id, limit)
+            await self._storage.download(url, target, details.file_size, max_bytes, limit)
         return details
 
-    async def _receive(
-        self, details: FileDetails, target: BinaryIO, max_bytes: int, limit: Deadline
-    ) -> None:
-        await self._storage.download(
-            details._download_url or "",
-            target,
-            size=details.file_size,
-            max_bytes=max_bytes,
-            limit=limit,
-        )
-
-    async def _ready(self, space_id: str, file_id: str, limit: Deadline) -> FileDetails:
+    async def _ready(
+        self, space_id: str, file_id: str, limit: Deadline
+    ) -> tuple[FileDetails, Secret]:
         details = await self.details(space_id, file_id, deadline=limit.remaining())
-        problem: Any = None
         if details.status == "REJECTED":
-            problem = FileRefused(
-                "Banqup's virus scan rejected the file", service="banqup", retryable=False
-            )
-        elif details.status == "AWAITING_UPLOAD" or not details._download_url:
-            problem = FileNotReady(
-                f"the file is not ready yet (status {details.status!r})",
-                service="banqup",
-                retryable=True,
-            )
-        if problem is not None:
-            raise problem
-        return details
+            message = "files.download: Banqup's virus scan rejected the file"
+            raise FileRefused(message, service="banqup")
+        if details.status != "AWAITING_UPLOAD" and details._download_url is not None:
+            return details, details._download_url
+        if details.status == "AVAILABLE":
+            message = "files.download: the file is available, but its details name no URL for it"
+            raise ProtocolError(message, service="banqup", hint=CONTRACT_HINT)
+        message = f"files.download: the file is not ready yet (status {details.status!r})"
+        raise FileNotReady(message, service="banqup")

@@ -11,20 +11,21 @@ from typing import Any, Never, Self
 
 import httpx
 
-from _client_kit._errors import ConfigurationError
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
 from _client_kit._sync._calls import Calls
 from _client_kit._user_agent import user_agent_of
 from banqup_client._contract import shipped_contract
-from banqup_client._credentials import ClientCredentials
+from banqup_client._credentials import ClientCredentials, check_credentials
 from banqup_client._dialect import dialect_of
-from banqup_client._environment import Environment
+from banqup_client._environment import Environment, address_of
 from banqup_client._storage import STORAGE_HOSTS
 from banqup_client._sync._documents import DecodeDocument, Documents
 from banqup_client._sync._files import Files
+from banqup_client._sync._messages import Messages
 from banqup_client._sync._spaces import Spaces
 from banqup_client._sync._storage import Storage
+from banqup_client._sync._users import Users
 
 __all__ = ["BanqupClient"]
 
@@ -71,19 +72,14 @@ class BanqupClient:
         storage_hosts: Iterable[str] = STORAGE_HOSTS,
         storage_transport: httpx.BaseTransport | None = None,
     ) -> None:
-        if not isinstance(credentials, ClientCredentials):
-            message = f"credentials must be ClientCredentials, not {type(credentials).__name__}"
-            raise ConfigurationError(message, service="banqup")
-        if (environment is None) == (base_url is None):
-            message = "give either an environment, such as Environment.UAT_EU, or base_url="
-            raise ConfigurationError(message, service="banqup")
+        self.credentials = check_credentials(credentials)
+        address = address_of(environment, base_url)
         facts = shipped_contract().patched(contract)
         agent = user_agent_of(user_agent, service="banqup")
-        self.credentials = credentials
         self._calls = Calls(
             dialect_of(credentials, facts),
             credentials._states,
-            base_url=base_url or (environment.value if environment else ""),
+            base_url=address,
             timeout=timeout,
             deadline=deadline,
             user_agent=agent,
@@ -93,6 +89,7 @@ class BanqupClient:
             ssl_context=ssl_context,
         )
         self._storage = Storage(
+            facts,
             storage_hosts,
             base_url=self._calls.base_url,
             timeout=self._calls.timeout,
@@ -104,16 +101,25 @@ class BanqupClient:
         self.spaces = Spaces(self._calls, facts)
         self.documents = Documents(self._calls, facts, decode_document)
         self.files = Files(self._calls, facts, self._storage)
+        self.users = Users(self._calls, facts)
+        self.messages = Messages(self._calls, facts)
 
     @property
     def base_url(self) -> str:
         """The address this client speaks to."""
         return self._calls.base_url
 
+    @property
+    def deadline(self) -> float:
+        """Seconds a whole call may take."""
+        return self._calls.deadline
+
     def close(self) -> None:
         """Close the connections."""
-        self._calls.close()
-        self._storage.close()
+        try:
+            self._calls.close()
+        finally:
+            self._storage.close()
 
     def __enter__(self) -> Self:
         return self

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from _client_kit._answer import sanitise
 from _client_kit._contract import Contract
-from _client_kit._errors import NotFound, ProtocolError
+from _client_kit._errors import NotFound
+from _client_kit._json import is_object
 from _client_kit._models import decode
 from _client_kit._sync._calls import Calls
 from banqup_client._dialect import NOT_WHITELISTED
 from banqup_client._models import Space
+from banqup_client._payload import rows_in
 
 __all__ = ["Spaces"]
 
@@ -23,14 +26,13 @@ class Spaces:
     def list(self) -> tuple[Space, ...]:
         """Every space the app may see. Published; no paging is shown.
 
-        Empty means that no space administrator has whitelisted the app (published).
+        Empty means that no space administrator has whitelisted the app (published):
+        ``banqup_client.NOT_WHITELISTED`` is the explanation to show.
         """
-        payload, answer = self._calls.call(self._contract["spaces.list"])
-        rows = payload.get("spaces") if isinstance(payload, dict) else None
-        if not isinstance(rows, list):
-            message = "spaces.list: expected an object with a list 'spaces'"
-            raise ProtocolError(message, service="banqup", status=answer.status)
-        return tuple(decode(Space, row) for row in rows if isinstance(row, dict))
+        operation = self._contract["spaces.list"]
+        payload, answer = self._calls.call(operation)
+        rows = rows_in(payload, "spaces", operation, answer)
+        return tuple(decode(Space, row) for row in rows if is_object(row))
 
     def get(self, space_id: str) -> Space:
         """One space, from the list.
@@ -38,10 +40,11 @@ class Spaces:
         Raises:
             NotFound: The app may not see it; the hint says what to do.
         """
+        wanted = str(space_id).strip()
         spaces = self.list()
         for space in spaces:
-            if space.id is not None and space.id.lower() == space_id.strip().lower():
+            if space.id is not None and space.id.lower() == wanted.lower():
                 return space
-        seen = ", ".join(repr(space.id) for space in spaces[:20]) or "none"
-        message = f"the space {space_id[:80]!r} is not among those the app may see: {seen}"
+        seen = ", ".join(sanitise(space.id)[:60] for space in spaces[:20]) or "none"
+        message = f"the space {wanted[:80]!r} is not among those the app may see: {seen}"
         raise NotFound(message, service="banqup", hint=NOT_WHITELISTED)

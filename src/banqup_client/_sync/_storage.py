@@ -7,38 +7,38 @@ URL, which is a credential for as long as it lives.
 
 from __future__ import annotations
 
+import os
 import ssl
 import urllib.request
-from collections.abc import Iterable
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import BinaryIO
 
 import httpx
 
 from _client_kit import _world_sync as world
+from _client_kit._answer import sanitise
 from _client_kit._clock import Deadline
+from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (
-    Indefinite,
     NotFound,
-    PermissionDenied,
     ProtocolError,
     RateLimited,
     Rejected,
     ServiceError,
     Unavailable,
-    Unreachable,
 )
+from _client_kit._files import FileSource
+from _client_kit._request import BROKEN, bare, transport_failure
 from _client_kit._retry import RetryPolicy, parse_retry_after
+from _client_kit._secret import Secret
 from _client_kit._sync._calls import Content
 from _client_kit._tls import shared_ssl_context
-from banqup_client._storage import SignedTarget, StorageHosts
+from banqup_client._errors import UrlExpired
+from banqup_client._storage import SignedUrl, StorageHosts
 
-__all__ = ["Storage", "ExpiredUrl"]
+__all__ = ["Storage"]
 
-DEFAULT_MAX_BYTES = 1024 * 1024 * 1024
-
-
-class ExpiredUrl(PermissionDenied):
-    """Storage no longer takes a signed URL (400 or 403): a fresh one may help."""
+CHUNK = 64 * 1024
 
 
 class Storage:
@@ -46,6 +46,7 @@ class Storage:
 
     def __init__(
         self,
+        contract: Contract,
         hosts: Iterable[str],
         *,
         base_url: str,
@@ -55,178 +56,271 @@ class Storage:
         transport: httpx.BaseTransport | None,
         ssl_context: ssl.SSLContext | None,
     ) -> None:
+        self._down = contract["files.download"]
+        self._up = contract["files.upload"]
         self._hosts = StorageHosts.of(hosts, base_url=base_url)
         self._timeout = timeout
         self._user_agent = user_agent
         self._retry = retry or RetryPolicy()
-        self._transport = transport or httpx.HTTPTransport(
-            verify=ssl_context or shared_ssl_context(), proxy=self._proxy()
+        self._ssl_context = ssl_context
+        self._injected = transport is not None
+        self._transport = transport or self._open()
+        self._process = os.getpid()
+
+    def _open(self) -> httpx.BaseTransport:
+        return httpx.HTTPTransport(
+            verify=self._ssl_context or shared_ssl_context(), proxy=self._proxy()
         )
 
     def _proxy(self) -> str | None:
         """The proxy the environment names for storage, as httpx would find it."""
-        if self._hosts.loopback:
-            return None
-        host = next(iter(sorted(self._hosts.hosts)), "")
-        if urllib.request.proxy_bypass(host):
+        host = min(self._hosts.hosts, default="")
+        if self._hosts.loopback or urllib.request.proxy_bypass(host):
             return None
         proxies = urllib.request.getproxies()
-        return proxies.get("https") or proxies.get("all")
+        proxy = proxies.get("https") or proxies.get("all")
+        return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
 
     def download(
-        self, url: str, target: BinaryIO, *, size: int | None, max_bytes: int, limit: Deadline
+        self, url: Secret, target: BinaryIO, size: int | None, max_bytes: int, limit: Deadline
     ) -> None:
         """Write the bytes behind a signed URL to a file, from where it stands.
 
         Raises:
-            ExpiredUrl: Storage did not take the URL.
-            ProtocolError: Truncated, of another size than named, compressed, or over the cap.
+            UrlExpired: Storage did not take the URL.
+            ProtocolError: Truncated, of another size than named, or compressed.
+            Rejected: Larger than the cap.
             ServiceError: Anything else.
         """
         signed = self._hosts.check(url)
+        if size is not None and size > max_bytes:
+            raise _over_cap(max_bytes)
         start = target.tell()
-        tried = 0
-        while True:
-            tried += 1
+
+        def once() -> None:
             try:
                 self._receive(signed, target, size, max_bytes, limit)
-            except ServiceError as error:
+            except BaseException:
                 target.seek(start)
                 target.truncate()
-                pause = self._retry.pause(error, tried=tried, safe=True)
-                if pause is None or pause >= limit.remaining():
-                    raise
-                world.sleep(pause)
-            else:
-                return
+                raise
+
+        self._repeat(once, limit)
 
     def _receive(
         self,
-        signed: SignedTarget,
+        signed: SignedUrl,
         target: BinaryIO,
         size: int | None,
         max_bytes: int,
         limit: Deadline,
     ) -> None:
-        received = 0
         problem: ServiceError
         try:
             with world.time_limit(limit):
-                response = self._request("GET", signed, limit, {"Accept-Encoding": "identity"})
+                request = self._request(self._down, signed, limit, {"Accept-Encoding": "identity"})
+                response = self._send(request)
                 try:
-                    self._check(response, max_bytes)
-                    for chunk in response.iter_raw():
-                        if limit.remaining() <= 0:
-                            raise TimeoutError
-                        received += len(chunk)
-                        if received > max_bytes:
-                            raise _over_cap(max_bytes)
-                        world.write_chunk(target, chunk)
+                    _check_download(response, size, max_bytes)
+                    # Looked at when the first piece is asked for: only the time left remains.
+                    request.extensions["timeout"]["read"] = self._seconds(limit)
+                    _copy(response, target, size, max_bytes, limit)
+                    return
                 finally:
                     response.close()
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError):
-            message = "files.download: no connection to the storage of files"
-            problem = Unreachable(message, service="banqup")
-        except (TimeoutError, httpx.TimeoutException):
-            problem = _unavailable("files.download: storage took too long", limit)
-        except httpx.RequestError as error:
-            problem = _unavailable(
-                f"files.download: the connection to storage broke ({type(error).__name__})", limit
-            )
-        else:
-            if size is None or received == size:
-                return
-            problem = ProtocolError(
-                f"files.download: got {received} bytes of a file of {size}",
-                service="banqup",
-                retryable=True,
-            )
-        raise problem from None
+        except _WriteError as error:
+            raise error.cause from None
+        except ServiceError as error:
+            problem = error
+        except BROKEN as error:
+            problem = self._failure(error, self._down, signed, limit)
+        raise bare(problem) from None
 
     def upload(
-        self, url: str, content: Content, *, content_type: str, size: int, limit: Deadline
+        self, url: Secret, source: FileSource, *, content_type: str, limit: Deadline
     ) -> None:
-        """Put a file's bytes to a signed URL with exactly its declared type (assumed: PUT).
+        """Put a file's bytes to a signed URL with exactly its declared type.
 
         Raises:
-            ExpiredUrl: Storage did not take the URL.
+            UrlExpired: Storage did not take the URL.
             ServiceError: Anything else.
         """
         signed = self._hosts.check(url)
-        headers = {"Content-Type": content_type, "Content-Length": str(size)}
-        problem: ServiceError
-        try:
-            with world.time_limit(limit):
-                response = self._request("PUT", signed, limit, headers, content)
-                try:
-                    self._check(response, DEFAULT_MAX_BYTES)
-                finally:
+        headers = {"Content-Type": content_type, "Content-Length": str(source.size)}
+
+        def once() -> None:
+            problem: ServiceError
+            try:
+                with world.time_limit(limit):
+                    request = self._request(self._up, signed, limit, headers, FileBody(source))
+                    response = self._send(request)
                     response.close()
+                if 200 <= response.status_code < 300:
+                    return
+                problem = _refusal("files.upload", response.status_code, response.headers)
+            except ServiceError as error:
+                problem = error
+            except BROKEN as error:
+                problem = self._failure(error, self._up, signed, limit)
+            raise bare(problem) from None
+
+        self._repeat(once, limit)
+
+    def _repeat(self, once: Callable[[], None], limit: Deadline) -> None:
+        """Both directions may be repeated: the same bytes sent again change nothing more."""
+        tried = 0
+        while True:
+            tried += 1
+            try:
+                once()
                 return
-        except (TimeoutError, httpx.TimeoutException, httpx.RequestError) as error:
-            problem = Indefinite(
-                f"files.upload: the connection to storage broke ({type(error).__name__})",
-                service="banqup",
-            )
-        raise problem from None
+            except ServiceError as error:
+                pause = self._retry.pause(error, tried=tried, safe=True)
+                if pause is None or pause >= limit.remaining():
+                    raise
+            world.sleep(pause)
 
     def _request(
         self,
-        method: str,
-        signed: SignedTarget,
+        operation: Operation,
+        signed: SignedUrl,
         limit: Deadline,
-        headers: dict[str, str],
+        headers: Mapping[str, str],
         content: Content | None = None,
-    ) -> httpx.Response:
-        seconds = min(self._timeout, max(limit.remaining(), 0.001))
-        timeout = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
+    ) -> httpx.Request:
+        seconds = self._seconds(limit)
         request = httpx.Request(
-            method,
-            signed.url,
+            operation.method,
+            signed,
             headers={"User-Agent": self._user_agent, **headers},
             content=content,
-            # The target overrides httpx's own quoting: one changed byte breaks the signature.
-            extensions={"timeout": timeout, "target": signed.target},
+            extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)},
         )
+        request.url = signed  # httpx has made a copy, which would be quoted anew
+        return request
+
+    def _seconds(self, limit: Deadline) -> float:
+        if limit.remaining() <= 0:
+            raise TimeoutError
+        return min(self._timeout, limit.remaining())
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        if self._process != os.getpid():
+            # Two processes cannot share a socket: a forked child opens its own.
+            if not self._injected:
+                self._transport = self._open()
+            self._process = os.getpid()
         return self._transport.handle_request(request)
 
-    def _check(self, response: httpx.Response, max_bytes: int) -> None:
-        status = response.status_code
-        headers = response.headers
-        if status not in (200, 201, 204):
-            raise _refusal(status, headers)
-        encoding = headers.get("content-encoding", "identity").strip().lower()
-        if encoding != "identity":
-            message = "files.download: storage compressed the file although it was asked not to"
-            raise ProtocolError(message, service="banqup", status=status)
-        length = headers.get("content-length", "")
-        if length.isdigit() and int(length[:18]) > max_bytes:
+    @staticmethod
+    def _failure(
+        error: Exception, operation: Operation, signed: SignedUrl, limit: Deadline
+    ) -> ServiceError:
+        return transport_failure(
+            error,
+            operation,
+            service="banqup",
+            origin=f"{signed.scheme}://{signed.host}",
+            in_time=limit.remaining() > 0,
+        )
+
+
+class FileBody:
+    """Iterates over a file's bytes, anew each time."""
+
+    def __init__(self, source: FileSource) -> None:
+        self._source = source
+
+    def __iter__(self) -> Iterator[bytes]:
+        left = self._source.size
+        with self._source.open() as file:
+            while left > 0:
+                chunk = world.read_chunk(file, min(CHUNK, left))
+                if not chunk:
+                    message = "files.upload: the file became shorter while it was sent"
+                    raise Rejected(message, service="banqup")
+                left -= len(chunk)
+                yield chunk
+
+
+class _WriteError(Exception):
+    """The target cannot be written: not to be mistaken for a connection that breaks."""
+
+    def __init__(self, cause: OSError) -> None:
+        self.cause = cause
+
+
+def _copy(
+    response: httpx.Response, target: BinaryIO, size: int | None, max_bytes: int, limit: Deadline
+) -> None:
+    received = 0
+    for chunk in response.iter_raw():
+        if limit.remaining() <= 0:
+            raise TimeoutError
+        received += len(chunk)
+        if received > max_bytes:
             raise _over_cap(max_bytes)
+        if size is not None and received > size:
+            raise _wrong_size(f"more than the {size}")
+        try:
+            world.write_chunk(target, chunk)
+        except OSError as error:
+            raise _WriteError(error) from None
+    if size is not None and received != size:
+        raise _wrong_size(f"{received} of the {size}")
+
+
+def _check_download(response: httpx.Response, size: int | None, max_bytes: int) -> None:
+    """Refuse what is not the whole file as it is, as far as the headers tell."""
+    headers = response.headers
+    if response.status_code != 200:
+        raise _refusal("files.download", response.status_code, headers)
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        message = "files.download: storage compressed the file although it was asked not to"
+        raise ProtocolError(message, service="banqup", status=200)
+    length = headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and "transfer-encoding" not in headers:
+        announced = int(length[:18])
+        if announced > max_bytes:
+            raise _over_cap(max_bytes)
+        if size is not None and announced != size:
+            raise _wrong_size(f"{announced} of the {size}")
+
+
+def _wrong_size(got: str) -> ProtocolError:
+    # Worth another try: a cache or a proxy may have cut it.
+    message = f"files.download: storage sent {got} bytes that the file has"
+    return ProtocolError(message, service="banqup", status=200, retryable=True)
 
 
 def _over_cap(max_bytes: int) -> Rejected:
     message = f"files.download: the file is larger than {max_bytes} bytes"
-    return Rejected(message, service="banqup", hint="Raise the limit if that is expected.")
+    hint = "Raise max_bytes= if that is expected."
+    return Rejected(message, service="banqup", hint=hint)
 
 
-def _unavailable(message: str, limit: Deadline) -> Unavailable:
-    return Unavailable(message, service="banqup", retryable=limit.remaining() > 0)
-
-
-def _refusal(status: int, headers: Any) -> ServiceError:
+def _refusal(name: str, status: int, headers: httpx.Headers) -> ServiceError:
     """What a status of storage means; its body may hold the signed request, so it is not read."""
-    options = {"service": "banqup", "status": status}
-    after = parse_retry_after(headers.get("retry-after"))
+    kind: type[ServiceError] = ProtocolError
+    text = f"storage answered with an unexpected status ({status})"
     if status in (400, 403):
-        return ExpiredUrl(f"storage did not take the signed URL ({status})", **options)
-    if status in (404, 410):
-        return NotFound(f"storage does not have the file ({status})", **options)
-    if status == 429:
-        return RateLimited("storage: too many requests (429)", retry_after=after, **options)
-    if status == 408 or status >= 500:
-        return Unavailable(f"storage failed ({status})", retry_after=after, **options)
-    return ProtocolError(f"storage answered with an unexpected status ({status})", **options)
+        kind, text = UrlExpired, f"storage did not take the signed URL ({status})"
+    elif status in (404, 410):
+        kind, text = NotFound, f"storage does not have the file ({status})"
+    elif status == 429:
+        kind, text = RateLimited, "too many requests for storage (429)"
+    elif status == 408 or status >= 500:
+        kind, text = Unavailable, f"storage failed ({status})"
+    request_id = headers.get("x-guploader-uploadid")
+    return kind(
+        f"{name}: {text}",
+        service="banqup",
+        status=status,
+        retry_after=parse_retry_after(headers.get("retry-after")),
+        request_id=sanitise(request_id)[:100] if request_id else None,
+    )

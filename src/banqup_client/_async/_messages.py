@@ -1,0 +1,42 @@
+"""Where Banqup's messages come from."""
+
+from __future__ import annotations
+
+from _client_kit._async._calls import AsyncCalls
+from _client_kit._contract import Contract
+from _client_kit._errors import NotFound
+from _client_kit._json import is_object
+from _client_kit._models import decode
+from banqup_client._models import ExtensionPoint
+from banqup_client._payload import rows_in
+
+__all__ = ["AsyncMessages"]
+
+
+class AsyncMessages:
+    """The extension point at which an app registers to be sent messages.
+
+    The body of the registration itself is not documented, so it has no method of its own; send
+    what Banqup tells you to with ``client.request("POST",
+    f"/core/plugin/api/v1/extensionPoints/{point.id}/extensions", json=...)``. What then arrives is
+    read by :meth:`banqup_client.Message.from_body`.
+    """
+
+    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
+        self._calls = calls
+        self._contract = contract
+
+    async def find(self) -> ExtensionPoint:
+        """The extension point of message listeners. Published; its answer's shape is assumed.
+
+        Raises:
+            NotFound: Banqup names none.
+        """
+        operation = self._contract["messages.find"]
+        query = {"namespace": "com.unifiedpost.btx", "name": "messageListeners", "version": "1.0"}
+        payload, answer = await self._calls.call(operation, query=query)
+        for row in rows_in(payload, "extensionPoints", operation, answer):
+            if is_object(row):
+                return decode(ExtensionPoint, row)
+        message = "messages.find: Banqup names no extension point for message listeners"
+        raise NotFound(message, service="banqup", status=answer.status)

@@ -1,0 +1,25 @@
+"""Who calls."""
+
+from __future__ import annotations
+
+from _client_kit._async._calls import AsyncCalls
+from _client_kit._contract import Contract
+from _client_kit._models import decode
+from banqup_client._models import User
+from banqup_client._payload import object_in
+
+__all__ = ["AsyncUsers"]
+
+
+class AsyncUsers:
+    """The user, or the app, that the token stands for."""
+
+    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
+        self._calls = calls
+        self._contract = contract
+
+    async def me(self) -> User:
+        """Who Banqup takes the caller for. Published on an older page; its members are assumed."""
+        operation = self._contract["users.me"]
+        payload, answer = await self._calls.call(operation)
+        return decode(User, object_in(payload, operation, answer))

@@ -1,0 +1,62 @@
+"""Checking the outermost shape of an answer, and writing times for the wire."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from _client_kit._answer import Answer
+from _client_kit._contract import Operation
+from _client_kit._errors import ConfigurationError, ProtocolError
+from _client_kit._json import is_list, is_object
+from _client_kit._status import CONTRACT_HINT
+
+__all__ = ["instant", "object_in", "rows_in"]
+
+
+def object_in(payload: Any, operation: Operation, answer: Answer) -> dict[str, Any]:
+    """The payload as a JSON object.
+
+    Raises:
+        ProtocolError: It is none.
+    """
+    if not is_object(payload):
+        raise _unexpected(operation, answer, "an object")
+    return payload
+
+
+def rows_in(payload: Any, member: str, operation: Operation, answer: Answer) -> list[Any]:
+    """The list a payload holds under a name.
+
+    Raises:
+        ProtocolError: It holds none.
+    """
+    rows = object_in(payload, operation, answer).get(member)
+    if not is_list(rows):
+        raise _unexpected(operation, answer, f"an object with a list {member!r}")
+    return rows
+
+
+def _unexpected(operation: Operation, answer: Answer, expected: str) -> ProtocolError:
+    return ProtocolError(
+        f"{operation.name}: expected {expected}",
+        service="banqup",
+        status=answer.status,
+        request_id=answer.request_id,
+        hint=CONTRACT_HINT if operation.evidence == "assumed" else None,
+        answered_at=answer.date,
+    )
+
+
+def instant(value: datetime | None, name: str) -> str | None:
+    """An aware datetime as the wire has it: UTC, milliseconds, ``Z``.
+
+    Raises:
+        ConfigurationError: It has no time zone.
+    """
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        message = f"{name} must be an aware datetime, with a time zone"
+        raise ConfigurationError(message, service="banqup")
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
