@@ -98,11 +98,6 @@ def _is_tuple(type_: Any) -> bool:
     return origin is tuple
 
 
-def _is_mapping(type_: Any) -> bool:
-    origin: Any = get_origin(type_)
-    return origin is Mapping
-
-
 _FAULTS = (TypeError, ValueError, InvalidOperation, OverflowError)
 
 
@@ -170,7 +165,6 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook_func(_is_mapping, _mapping)
     converter.register_structure_hook_factory(attrs.has, _model_factory)
     converter.register_structure_hook_factory(_is_tuple, _tuple_factory)
-    converter.register_structure_hook_func(_is_mapping, _mapping)
     return converter
 
 
