@@ -12,7 +12,7 @@ from _client_kit._credentials import TokenStates
 from _client_kit._errors import ConfigurationError
 from _client_kit._secret import Secret, refuse_pickling
 
-__all__ = ["UserLogin"]
+__all__ = ["UserLogin", "check_login"]
 
 
 @frozen(eq=False)
@@ -29,7 +29,7 @@ class UserLogin:
         organisation_code: The organisation code (Zenvoices' tenancy name).
 
     Raises:
-        ConfigurationError: One of them is empty.
+        ConfigurationError: One of them is empty or no text.
     """
 
     user: str
@@ -38,14 +38,11 @@ class UserLogin:
     _states: TokenStates = field(factory=TokenStates, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        for name in ("user", "organisation_code"):
-            value = getattr(self, name)
-            if not isinstance(value, str) or not value.strip():
+        values = (self.user, self.password.reveal(), self.organisation_code)
+        for name, value in zip(("user", "password", "organisation_code"), values, strict=True):
+            if not _is_text(value):
                 message = f"{name} must be a text that is not empty"
                 raise ConfigurationError(message, service="zenvoices")
-        if not self.password:
-            message = "password must not be empty"
-            raise ConfigurationError(message, service="zenvoices")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -64,3 +61,21 @@ class UserLogin:
 
     def __reduce__(self) -> Never:
         refuse_pickling(self)
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is a string that says something and can be sent: a lone surrogate cannot."""
+    if not isinstance(value, str) or not value.strip():
+        return False
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def check_login(value: object) -> None:
+    """Refuse anything but a :class:`UserLogin`.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    if not isinstance(value, UserLogin):
+        message = f"login must be a UserLogin, not {type(value).__name__}"
+        raise ConfigurationError(message, service="zenvoices")

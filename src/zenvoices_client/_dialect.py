@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from _client_kit._address import check_header_text
@@ -18,12 +18,12 @@ from _client_kit._errors import (
     ServiceError,
     Unavailable,
 )
-from _client_kit._json import dumps
+from _client_kit._json import dumps, is_list, is_object
 from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT, meaning_of
 from zenvoices_client._credentials import UserLogin
 
-__all__ = ["dialect_of"]
+__all__ = ["dialect_of", "member"]
 
 SERVICE = "zenvoices"
 TOKEN_LIFE = 86_400.0  # published: one day
@@ -44,9 +44,14 @@ _RIGHTS = {
 }
 
 
-def is_envelope(body: Any) -> bool:
+def member(value: object, name: str) -> Any:
+    """A member of a JSON object; None where it is missing or the value is no object."""
+    return value.get(name) if is_object(value) else None
+
+
+def is_envelope(body: object) -> bool:
     """Whether a JSON body is wrapped as the ABP framework does."""
-    return isinstance(body, dict) and (
+    return is_object(body) and (
         body.get("__abp") is True or ("success" in body and "result" in body)
     )
 
@@ -56,35 +61,34 @@ def unwrap(body: Any) -> Any:
     return body.get("result") if is_envelope(body) else body
 
 
-def server_text(body: Any) -> str | None:
+def server_text(body: object) -> str | None:
     """What the service says went wrong, in the user's language."""
-    if not isinstance(body, dict):
-        return None
-    texts: list[str] = []
-    error = body.get("error")
-    result = body.get("result")
-    if isinstance(result, dict):
-        texts.append(sanitise(result.get("errorMessage") or ""))
-    if isinstance(error, dict):
-        texts += [sanitise(error.get("message") or ""), sanitise(error.get("details") or "")]
-        texts += [
-            sanitise(item.get("message") or "")
-            for item in error.get("validationErrors") or ()
-            if isinstance(item, dict)
-        ]
-    elif isinstance(error, str):
-        texts.append(sanitise(error))
+    error = member(body, "error")
+    said = [
+        member(member(body, "result"), "errorMessage"),
+        *([error] if isinstance(error, str) else []),
+        member(error, "message"),
+        member(error, "details"),
+        *(member(item, "message") for item in _validation_errors(error)),
+    ]
+    texts = [sanitise(text) for text in said if isinstance(text, str)]
     return sanitise(" ".join(text for text in dict.fromkeys(texts) if text)) or None
 
 
-def _members(body: Any) -> tuple[str, ...]:
-    error = body.get("error") if isinstance(body, dict) else None
-    items = error.get("validationErrors") if isinstance(error, dict) else None
+def _validation_errors(error: object) -> list[Any]:
+    items = member(error, "validationErrors")
+    return items if is_list(items) else []
+
+
+def _members(body: object) -> tuple[str, ...]:
+    """Names of the request's fields that validation errors complain about."""
+    listed = [member(item, "members") for item in _validation_errors(member(body, "error"))]
     return tuple(
-        sanitise(member)
-        for item in (items if isinstance(items, list) else ())
-        if isinstance(item, dict) and isinstance(item.get("members"), list)
-        for member in item["members"]
+        sanitise(name)
+        for names in listed
+        if is_list(names)
+        for name in names
+        if isinstance(name, str)
     )
 
 
@@ -94,18 +98,26 @@ def failure(answer: Answer, operation: Operation) -> ServiceError | None:
     The body decides first: a 500 with an envelope is a refusal, one without is a fault whose
     outcome nobody knows.
     """
-    status = answer.status
-    body = answer.json_or_none() if status >= 300 or b'"success"' in answer.body else None
-    envelope = is_envelope(body)
-    if 200 <= status < 300 and not (envelope and body["success"] is False):
+    success = 200 <= answer.status < 300
+    if success and b'"success"' not in answer.body:
         return None
-    kind, text, hint = _classify(status, operation, envelope=envelope)
+    body = answer.json_or_none()
+    envelope = is_envelope(body)
+    refused = envelope and member(body, "success") is False
+    if success and not refused:
+        return None
+    kind, text, hint = _classify(answer.status, operation, envelope=envelope, refused=refused)
+    return _error(kind, f"{operation.name}: {text}", answer, body, hint)
+
+
+def _error(
+    kind: type[ServiceError], message: str, answer: Answer, body: object, hint: str | None
+) -> ServiceError:
     said = server_text(body)
-    message = f"{operation.name}: {text}" + (f": {said}" if said else "")
     return kind(
-        message,
+        f"{message}: {said}" if said else message,
         service=SERVICE,
-        status=status,
+        status=answer.status,
         retry_after=answer.retry_after,
         request_id=answer.request_id,
         hint=hint,
@@ -115,15 +127,18 @@ def failure(answer: Answer, operation: Operation) -> ServiceError | None:
 
 
 def _classify(
-    status: int, operation: Operation, *, envelope: bool
+    status: int, operation: Operation, *, envelope: bool, refused: bool
 ) -> tuple[type[ServiceError], str, str | None]:
-    if status == 404 and not envelope:
-        return ConfigurationError, "no such call at this address (404)", CONTRACT_HINT
-    if envelope and (status >= 500 or status < 300):
+    if status in (404, 410) and not envelope:
+        return ConfigurationError, f"no such call at this address ({status})", CONTRACT_HINT
+    if refused and (status >= 500 or status < 300):
         return Rejected, f"refused ({status})", None
     kind, text, hint = meaning_of(status, safe=operation.safe)
     if kind is CredentialsError:
-        hint = _LOGIN_CAUSES
+        hint = (
+            "The login was accepted, yet its access token is not: the user may have been locked, "
+            "made inactive or logged out since."
+        )
     if kind is PermissionDenied:
         right = _RIGHTS.get(operation.name.partition(".")[0])
         named = f"the right {right}" if right else "the right for this call"
@@ -164,39 +179,35 @@ def read_token(answer: Answer, operation: Operation) -> Token:
         ServiceError: The service did not get to decide.
     """
     body = operation.rename_in(answer.json_or_none())
-    result: Mapping[str, Any] = {}
-    if isinstance(body, dict):
-        inner = body.get("result", body)
-        result = inner if isinstance(inner, dict) else {}
-    value = result.get("accessToken")
+    result = body["result"] if is_object(body) and "result" in body else body
+    value = member(result, "accessToken")
     if isinstance(value, str) and value and 200 <= answer.status < 300:
         check_header_text(value, "access token", service=SERVICE, error=ProtocolError)
-        life = result.get("expireInSeconds")
-        seconds = float(life) if type(life) is int and 0 < life < 10**9 else TOKEN_LIFE
-        return Token(Secret(value), seconds)
-    decided = isinstance(body, dict) and (is_envelope(body) or "error" in body or "result" in body)
-    if result.get("requiresTwoFactorVerification") is True:
-        message = "the login needs a second factor"
-        raise CredentialsError(message, service=SERVICE, status=answer.status, hint=_TWO_FACTOR)
-    if answer.status != 429 and (decided or answer.status in (400, 401)):
-        said = server_text(body)
-        message = "the login was refused" + (f": {said}" if said else "")
-        raise CredentialsError(
-            message,
-            service=SERVICE,
-            status=answer.status,
-            request_id=answer.request_id,
-            hint=_LOGIN_CAUSES,
-        )
+        return Token(Secret(value), _life(member(result, "expireInSeconds")))
+    if member(result, "requiresTwoFactorVerification") is True:
+        raise _error(CredentialsError, "the login needs a second factor", answer, body, _TWO_FACTOR)
+    if _decided(answer.status, body):
+        raise _error(CredentialsError, "the login was refused", answer, body, _LOGIN_CAUSES)
     error = failure(answer, operation)
-    if error is None or isinstance(error, Indefinite):
-        kind = ProtocolError if error is None else Unavailable
-        text = f"got {answer.describe()}" if error is None else f"failed ({answer.status})"
-        error = kind(
-            f"login: {text} instead of an access token",
-            service=SERVICE,
-            status=answer.status,
-            retry_after=answer.retry_after,
-            request_id=answer.request_id,
-        )
+    if error is None:
+        text = f"login: got {answer.describe()} instead of an access token"
+        raise _error(ProtocolError, text, answer, None, CONTRACT_HINT)
+    if isinstance(error, Indefinite):  # asking for a token changes nothing that could be in doubt
+        raise _error(Unavailable, f"login: failed ({answer.status})", answer, None, None)
     raise error
+
+
+def _life(seconds: object) -> float:
+    if isinstance(seconds, (int, Decimal)) and seconds is not True and 0 < seconds < 10**9:
+        return float(seconds)
+    return TOKEN_LIFE
+
+
+def _decided(status: int, body: object) -> bool:
+    """Whether it was Zenvoices that said no, not a gateway on the way to it."""
+    if status == 429:
+        return False
+    if status in (400, 401) or is_envelope(body):
+        return True
+    said = is_object(body) and ("error" in body or "result" in body)
+    return said and status not in (408, 502, 503, 504)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
 from attrs import field, frozen
 
-from _client_kit._files import Base64, FileSource
+from _client_kit._files import Base64, FileContent, FileSource
 from _client_kit._models import extra_field, wire
 from zenvoices_client._file_name import safe_file_name
 
@@ -63,6 +64,27 @@ class InboxDocument:
     extra: Mapping[str, Any] = extra_field()
 
 
+def _source(content: FileContent | FileSource) -> FileSource:
+    return FileSource.of(content)
+
+
+def _attachments(items: Iterable[Attachment]) -> tuple[Attachment, ...]:
+    attachments = tuple(items)
+    others: list[object] = [item for item in attachments if type(item) is not Attachment]
+    if not attachments or others:
+        message = "attachments must hold at least one Attachment, and nothing else"
+        raise TypeError(message)
+    return attachments
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _sendable(text: str | None) -> str | None:
+    """Text without lone surrogates, which have no UTF-8 form."""
+    return None if text is None else _SURROGATE.sub("\ufffd", text)
+
+
 @frozen
 class Attachment:
     """A file of an inbox upload.
@@ -74,7 +96,7 @@ class Attachment:
     """
 
     file_name: str = field(converter=safe_file_name)
-    content: FileSource = field(converter=FileSource.of, repr=False)
+    content: FileSource = field(converter=_source, repr=False)
     content_type: str = "application/xml"
 
     @property
@@ -90,18 +112,18 @@ class InboxUpload:
     Zenvoices' assignment rules can test subject and sender name, so fill them consistently; a
     journal code in square brackets in the subject, such as ``[INK]``, chooses the journal
     (published for e-mail).
+
+    Args:
+        attachments: Its files, at least one.
+        subject: Its subject.
+        sender_name: Who sent it.
+        destination: Where it is to go from the inbox; its values are not documented.
     """
 
-    attachments: tuple[Attachment, ...] = field(converter=tuple)
-    subject: str | None = None
-    sender_name: str | None = None
-    destination: str | None = None
-
-    @attachments.validator
-    def _check(self, _: object, value: tuple[object, ...]) -> None:
-        if not value or not all(isinstance(item, Attachment) for item in value):
-            message = "attachments must hold at least one Attachment, and nothing else"
-            raise TypeError(message)
+    attachments: tuple[Attachment, ...] = field(converter=_attachments)
+    subject: str | None = field(default=None, converter=_sendable)
+    sender_name: str | None = field(default=None, converter=_sendable)
+    destination: str | None = field(default=None, converter=_sendable)
 
 
 @frozen

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Never, Self
+from typing import TYPE_CHECKING, Any, Never, Self, TypeVar, overload
 
 import httpx
 
 from _client_kit._async._calls import AsyncCalls
-from _client_kit._errors import ConfigurationError
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
 from _client_kit._user_agent import user_agent_of
 from zenvoices_client._async._companies import AsyncCompanies
 from zenvoices_client._async._inbox import AsyncInbox, EncodeUpload
 from zenvoices_client._contract import shipped_contract
-from zenvoices_client._credentials import UserLogin
+from zenvoices_client._credentials import UserLogin, check_login
 from zenvoices_client._dialect import dialect_of
 from zenvoices_client._models import encode_upload as default_encode_upload
+from zenvoices_client._request import operation_of, read_model
+
+if TYPE_CHECKING:
+    from zenvoices_client._async import _master_data as master_data
+    from zenvoices_client._async._webhooks import AsyncWebhooks
 
 __all__ = ["AsyncZenvoicesClient"]
 
 BASE_URL = "https://app.zenvoices.com"
+
+T = TypeVar("T")
 
 
 class AsyncZenvoicesClient:
@@ -62,11 +69,9 @@ class AsyncZenvoicesClient:
         contract: Mapping[str, Any] | str | Path | None = None,
         encode_upload: EncodeUpload = default_encode_upload,
     ) -> None:
-        if not isinstance(login, UserLogin):
-            message = f"login must be a UserLogin, not {type(login).__name__}"
-            raise ConfigurationError(message, service="zenvoices")
+        check_login(login)
         facts = shipped_contract().patched(contract)
-        self.login = login
+        self.login: UserLogin = login
         self._calls = AsyncCalls(
             dialect_of(login, facts),
             login._states,
@@ -79,8 +84,164 @@ class AsyncZenvoicesClient:
             http_client=http_client,
             ssl_context=ssl_context,
         )
-        self.companies = AsyncCompanies(self._calls, facts)
-        self.inbox = AsyncInbox(self._calls, facts, encode_upload)
+        self._facts = facts
+        self.companies: AsyncCompanies = AsyncCompanies(self._calls, facts)
+        """The companies this user may see."""
+        self.inbox: AsyncInbox = AsyncInbox(self._calls, facts, encode_upload)
+        """The inboxes of the companies."""
+
+    @cached_property
+    def accounts(self) -> master_data.AsyncAccounts:
+        """Creditors and debtors."""
+        from zenvoices_client._async._master_data import AsyncAccounts
+
+        return AsyncAccounts(self._calls, self._facts)
+
+    @cached_property
+    def ledger_accounts(self) -> master_data.AsyncLedgerAccounts:
+        """Ledger accounts."""
+        from zenvoices_client._async._master_data import AsyncLedgerAccounts
+
+        return AsyncLedgerAccounts(self._calls, self._facts)
+
+    @cached_property
+    def cost_centres(self) -> master_data.AsyncCostCentres:
+        """Cost centres."""
+        from zenvoices_client._async._master_data import AsyncCostCentres
+
+        return AsyncCostCentres(self._calls, self._facts)
+
+    @cached_property
+    def cost_units(self) -> master_data.AsyncCostUnits:
+        """Cost units."""
+        from zenvoices_client._async._master_data import AsyncCostUnits
+
+        return AsyncCostUnits(self._calls, self._facts)
+
+    @cached_property
+    def employees(self) -> master_data.AsyncEmployees:
+        """Employees."""
+        from zenvoices_client._async._master_data import AsyncEmployees
+
+        return AsyncEmployees(self._calls, self._facts)
+
+    @cached_property
+    def payment_conditions(self) -> master_data.AsyncPaymentConditions:
+        """Payment conditions."""
+        from zenvoices_client._async._master_data import AsyncPaymentConditions
+
+        return AsyncPaymentConditions(self._calls, self._facts)
+
+    @cached_property
+    def products(self) -> master_data.AsyncProducts:
+        """Products."""
+        from zenvoices_client._async._master_data import AsyncProducts
+
+        return AsyncProducts(self._calls, self._facts)
+
+    @cached_property
+    def projects(self) -> master_data.AsyncProjects:
+        """Projects."""
+        from zenvoices_client._async._master_data import AsyncProjects
+
+        return AsyncProjects(self._calls, self._facts)
+
+    @cached_property
+    def purchase_orders(self) -> master_data.AsyncPurchaseOrders:
+        """Purchase orders."""
+        from zenvoices_client._async._master_data import AsyncPurchaseOrders
+
+        return AsyncPurchaseOrders(self._calls, self._facts)
+
+    @cached_property
+    def tax_codes(self) -> master_data.AsyncTaxCodes:
+        """Tax codes."""
+        from zenvoices_client._async._master_data import AsyncTaxCodes
+
+        return AsyncTaxCodes(self._calls, self._facts)
+
+    @cached_property
+    def financial_transactions(self) -> master_data.AsyncFinancialTransactions:
+        """Financial transactions."""
+        from zenvoices_client._async._master_data import AsyncFinancialTransactions
+
+        return AsyncFinancialTransactions(self._calls, self._facts)
+
+    @cached_property
+    def webhooks(self) -> AsyncWebhooks:
+        """Webhook names and subscriptions."""
+        from zenvoices_client._async._webhooks import AsyncWebhooks
+
+        return AsyncWebhooks(self._calls, self._facts)
+
+    @overload
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, object] | None = None,
+        json: object = None,
+        model: None = None,
+        safe: bool | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> Any: ...
+
+    @overload
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, object] | None = None,
+        json: object = None,
+        model: type[T],
+        safe: bool | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> T: ...
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, object] | None = None,
+        json: object = None,
+        model: type[Any] | None = None,
+        safe: bool | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> Any:
+        """Call what this library does not model, with its login, retries and errors.
+
+        Args:
+            method: The HTTP method.
+            path: Below ``/public-api/v1/``, such as ``"taxCodes/list"``; or from the root of the
+                address when it starts with a slash. Never another address.
+            query: Query parameters; None is left out.
+            json: A JSON body.
+            model: An attrs class to read the answer's JSON object into: ``vat_number`` is read
+                from ``vatNumber``, and a field ``extra`` keeps what the class does not know.
+            safe: Whether the call only reads, so that it is repeated after a fault whose outcome
+                is unknown. By default only GET is.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for the whole call.
+
+        Returns:
+            The payload, out of the envelope where there is one; None for an empty answer. With
+            ``model``, an instance of it.
+
+        Raises:
+            ConfigurationError: Method, path or model cannot be used.
+            ServiceError: Of the subclass that says what went wrong.
+        """
+        operation = operation_of(method, path, query or {}, safe=safe, model=model)
+        payload, answer = await self._calls.call(
+            operation, query=query, json=json, timeout=timeout, deadline=deadline
+        )
+        return payload if model is None else read_model(model, payload, operation, answer)
 
     @property
     def base_url(self) -> str:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from _client_kit._answer import sanitise
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._paging import AsyncListing
+from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
-from _client_kit._errors import ConfigurationError
-from zenvoices_client._async._lists import list_all
+from _client_kit._errors import ConfigurationError, ProtocolError
+from _client_kit._json import is_object
+from _client_kit._status import CONTRACT_HINT
+from zenvoices_client._async._lists import list_all, read_object
+from zenvoices_client._dialect import member
 from zenvoices_client._models import Company
 
 __all__ = ["AsyncCompanies"]
+
+SHOWN_CODES = 50
 
 
 class AsyncCompanies:
@@ -19,41 +26,109 @@ class AsyncCompanies:
         self._calls = calls
         self._contract = contract
 
-    def list(self, *, page_size: int = 250, sorting: str | None = None) -> AsyncListing[Company]:
+    def list(
+        self,
+        *,
+        page_size: int = 250,
+        sorting: str | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> AsyncListing[Company]:
         """Every company, lazily. Observed; the fields of an item are assumed.
 
         Args:
             page_size: Entries per request, 1 to 250.
             sorting: A field to sort by, with ``" DESC"`` behind it for descending.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for each page.
         """
-        operation = self._contract["companies.list"]
         return list_all(
-            self._calls, operation, Company, page_size=page_size, filters={"sorting": sorting}
+            self._calls,
+            self._contract["companies.list"],
+            Company,
+            page_size=page_size,
+            filters={"sorting": sorting},
+            timeout=timeout,
+            deadline=deadline,
         )
 
-    async def resolve(self, code: str) -> Company:
+    async def get(
+        self, company_id: int, *, timeout: float | None = None, deadline: float | None = None
+    ) -> Company:
+        """One company by its number. Observed; its fields are assumed.
+
+        Args:
+            company_id: The company's number.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for the whole call.
+
+        Raises:
+            NotFound: There is none with it.
+        """
+        operation = self._contract["companies.get"]
+        payload, answer = await self._calls.call(
+            operation, path={"company_id": company_id}, timeout=timeout, deadline=deadline
+        )
+        inner = member(payload, "administration")
+        return read_object(Company, inner if is_object(inner) else payload, operation, answer)
+
+    async def resolve(
+        self, code: str, *, timeout: float | None = None, deadline: float | None = None
+    ) -> Company:
         """The company with a code: compared trimmed, exactly first, then ignoring case.
+
+        Args:
+            code: The company code, a string: it may have leading zeros and letters.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for everything together.
 
         Raises:
             ConfigurationError: None or several have it; the message lists the codes this user
                 can see.
         """
-        wanted = code.strip()
-        companies = [company async for company in self.list() if company.code is not None]
-        exact = [item for item in companies if (item.code or "").strip() == wanted]
+        wanted = _text(code)
         folded = wanted.casefold()
-        loose = [item for item in companies if (item.code or "").strip().casefold() == folded]
-        matches = exact or loose
-        if len(matches) == 1 and matches[0].id is not None:
-            return matches[0]
-        seen = ", ".join(sorted(repr(item.code) for item in companies)[:50]) or "none"
-        count = "no company" if not matches else f"{len(matches)} companies"
-        message = f"{count} with the code {wanted!r}; codes this user can see: {seen}"
-        raise ConfigurationError(
-            message,
-            service="zenvoices",
-            hint=(
-                "The company code is shown in Zenvoices under Manage > Organisation > Companies; "
-                "a company is missing when the user has no rights on it."
-            ),
-        )
+        exact: dict[int | None, Company] = {}
+        loose: dict[int | None, Company] = {}
+        codes: set[str] = set()
+        until = Deadline.after(self._calls.deadline if deadline is None else deadline)
+        operation = self._contract["companies.list"]
+        async for company in list_all(
+            self._calls, operation, Company, timeout=timeout, until=until
+        ):
+            found = (company.code or "").strip()
+            codes.add(found)
+            if found == wanted:
+                exact[company.id] = company
+            elif found.casefold() == folded:
+                loose[company.id] = company
+        matches = list(exact.values() or loose.values())
+        if len(matches) != 1:
+            raise _ambiguous(wanted, len(matches), codes - {""})
+        if matches[0].id is None:
+            message = f"companies.list: the company with the code {wanted!r} has no number"
+            raise ProtocolError(message, service="zenvoices", hint=CONTRACT_HINT)
+        return matches[0]
+
+
+def _text(code: object) -> str:
+    if not isinstance(code, str) or not code.strip():
+        message = "a company code is a string with its leading zeros, and not empty"
+        raise ConfigurationError(message, service="zenvoices")
+    return code.strip()
+
+
+def _ambiguous(wanted: str, count: int, codes: set[str]) -> ConfigurationError:
+    shown = [repr(sanitise(code)[:40]) for code in sorted(codes)[:SHOWN_CODES]]
+    more = len(codes) - len(shown)
+    seen = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+    what = f"{count} companies" if count else "no company"
+    message = f"{what} with the code {wanted!r}; codes this user can see: {seen or 'none'}"
+    return ConfigurationError(
+        message,
+        service="zenvoices",
+        hint=(
+            "The company code is shown in Zenvoices under Manage > Organisation > Companies; "
+            "a company is missing when the user has no rights on it."
+        ),
+    )

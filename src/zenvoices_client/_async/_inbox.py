@@ -8,16 +8,18 @@ from typing import Any
 from _client_kit._async._body import AsyncJsonBody
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._paging import AsyncListing
-from _client_kit._contract import Contract
+from _client_kit._clock import Deadline
+from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (
     ConfigurationError,
     NotFound,
     ProtocolError,
     Rejected,
 )
-from _client_kit._files import json_template
+from _client_kit._files import JsonTemplate, json_template
+from _client_kit._json import is_object
 from _client_kit._models import decode
-from zenvoices_client._async._lists import list_all
+from zenvoices_client._async._lists import list_all, read_object
 from zenvoices_client._models import InboxDocument, InboxUpload, Lookup
 
 __all__ = ["AsyncInbox"]
@@ -60,17 +62,12 @@ class AsyncInbox:
             deadline: Seconds for the whole call.
 
         Raises:
-            Rejected: Refused; ``status`` 413 when too large.
+            Rejected: Refused; ``status`` 413 when too large, by Zenvoices or by ``max_bytes``.
             Indefinite: Nobody knows whether it arrived.
             ProtocolError: It may have arrived, but the answer could not be read.
         """
         operation = self._contract["inbox.upload"]
-        if external_id is not None and len(external_id) > MAX_EXTERNAL_ID:
-            message = f"external_id may have {MAX_EXTERNAL_ID} characters, not {len(external_id)}"
-            raise ConfigurationError(message, service="zenvoices")
-        template = json_template(
-            operation.rename_out(self._encode(upload, company_id, external_id))
-        )
+        template = self._template(operation, upload, company_id, external_id)
         if max_bytes is not None and template.size > max_bytes:
             message = f"inbox.upload: {template.size} bytes to send, the limit is {max_bytes}"
             raise Rejected(message, service="zenvoices", status=413)
@@ -83,7 +80,7 @@ class AsyncInbox:
         )
         if type(payload) is int:
             payload = {"id": payload}
-        document = decode(InboxDocument, payload) if isinstance(payload, dict) else None
+        document = decode(InboxDocument, payload) if is_object(payload) else None
         if document is None or document.id is None:
             message = "inbox.upload: the answer names no document id"
             raise ProtocolError(
@@ -91,12 +88,32 @@ class AsyncInbox:
                 service="zenvoices",
                 status=answer.status,
                 request_id=answer.request_id,
+                answered_at=answer.date,
                 hint="Whether the document arrived is not known: look it up before sending again.",
             )
         return document
 
+    def _template(
+        self, operation: Operation, upload: InboxUpload, company_id: int, external_id: str | None
+    ) -> JsonTemplate:
+        if external_id is not None and not 0 < len(external_id) <= MAX_EXTERNAL_ID:
+            message = f"external_id may have 1 to {MAX_EXTERNAL_ID} characters"
+            raise ConfigurationError(message, service="zenvoices")
+        encoded = operation.rename_out(self._encode(upload, company_id, external_id))
+        try:
+            return json_template(encoded)
+        except UnicodeEncodeError:
+            message = "inbox.upload: a text holds a lone surrogate, which cannot be sent"
+            raise ConfigurationError(message, service="zenvoices") from None
+
     def list(
-        self, *, company_id: int | None = None, page_size: int = 250, sorting: str | None = None
+        self,
+        *,
+        company_id: int | None = None,
+        page_size: int = 250,
+        sorting: str | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
     ) -> AsyncListing[InboxDocument]:
         """The documents in the inboxes, lazily. Observed; the company filter is assumed.
 
@@ -104,6 +121,8 @@ class AsyncInbox:
             company_id: Only this company's, if Zenvoices honours the filter.
             page_size: Entries per request, 1 to 250.
             sorting: A field to sort by, with ``" DESC"`` behind it for descending.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for each page.
         """
         return list_all(
             self._calls,
@@ -111,45 +130,83 @@ class AsyncInbox:
             InboxDocument,
             page_size=page_size,
             filters={"administrationId": company_id, "sorting": sorting},
+            timeout=timeout,
+            deadline=deadline,
         )
 
-    async def details(self, id: int) -> InboxDocument:  # noqa: A002 - the field's name
+    async def details(
+        self,
+        id: int,  # noqa: A002 - the field's name
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> InboxDocument:
         """One document by Zenvoices' number. Observed; the query is assumed.
+
+        Args:
+            id: Zenvoices' number of the document.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for the whole call.
 
         Raises:
             NotFound: There is none with it.
         """
-        payload, answer = await self._calls.call(self._contract["inbox.details"], query={"id": id})
-        if not isinstance(payload, dict):
-            message = "inbox.details: expected an object"
-            raise ProtocolError(message, service="zenvoices", status=answer.status)
-        return decode(InboxDocument, payload)
+        operation = self._contract["inbox.details"]
+        payload, answer = await self._calls.call(
+            operation, query={"id": id}, timeout=timeout, deadline=deadline
+        )
+        return read_object(InboxDocument, payload, operation, answer)
 
-    async def find(self, *, external_id: str, company_id: int) -> Lookup:
-        """Look a document up by its sender's id. Assumed: the query.
+    async def find(
+        self,
+        *,
+        external_id: str,
+        company_id: int,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> Lookup:
+        """Look a document up by its sender's id. Observed; the query is assumed.
 
         Says ``"cannot tell"`` when Zenvoices' answer proves nothing: it does not know the call, or
         brings another document. Then the list is scanned, which can prove presence, never absence.
 
+        Args:
+            external_id: The sender's own id, as it was given to :meth:`upload`.
+            company_id: The company's number at that time.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for everything together.
+
         Raises:
             ServiceError: The look-up could not be made.
         """
+        until = Deadline.after(self._calls.deadline if deadline is None else deadline)
         try:
             payload, answer = await self._calls.call(
                 self._contract["inbox.details"],
                 query={"company_id": company_id, "external_id": external_id},
+                timeout=timeout,
+                deadline=until.remaining(),
             )
         except NotFound as error:
             return Lookup("not found", answered_at=error.answered_at)
         except (ConfigurationError, Rejected, ProtocolError):
-            return await self._scan(external_id, company_id)
-        document = decode(InboxDocument, payload) if isinstance(payload, dict) else None
+            return await self._scan(external_id, company_id, timeout, until)
+        document = decode(InboxDocument, payload) if is_object(payload) else None
         if document is not None and _matches(document, external_id, company_id):
             return Lookup("found", document, answer.date)
-        return await self._scan(external_id, company_id)
+        return await self._scan(external_id, company_id, timeout, until)
 
-    async def _scan(self, external_id: str, company_id: int) -> Lookup:
-        listing = self.list(company_id=company_id)
+    async def _scan(
+        self, external_id: str, company_id: int, timeout: float | None, until: Deadline
+    ) -> Lookup:
+        listing = list_all(
+            self._calls,
+            self._contract["inbox.list"],
+            InboxDocument,
+            filters={"administrationId": company_id},
+            timeout=timeout,
+            until=until,
+        )
         pages = 0
         try:
             async for page in listing.pages():

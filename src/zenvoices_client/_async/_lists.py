@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from _client_kit._answer import Answer
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._paging import AsyncListing
+from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
 from _client_kit._errors import ConfigurationError, ProtocolError
+from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
 from _client_kit._paging import Page, fingerprint
+from zenvoices_client._dialect import member
 
-__all__ = ["list_all"]
+__all__ = ["list_all", "read_object"]
 
 T = TypeVar("T")
 
@@ -22,32 +26,66 @@ def list_all(
     operation: Operation,
     model: type[T],
     *,
-    page_size: int,
+    page_size: int = 250,
     filters: Mapping[str, Any] | None = None,
+    timeout: float | None = None,
+    deadline: float | None = None,
+    until: Deadline | None = None,
 ) -> AsyncListing[T]:
-    """A lazy list of an operation that pages by ``skipCount`` and ``maxResultCount``."""
+    """A lazy list of an operation that pages by ``skipCount`` and ``maxResultCount``.
+
+    ``deadline`` is for each page, ``until`` for all of them.
+    """
     if not 1 <= page_size <= 250:
         message = f"page_size must be 1 to 250, not {page_size}"
         raise ConfigurationError(message, service="zenvoices")
     sent = {name: value for name, value in (filters or {}).items() if value is not None}
 
     async def fetch(skip: Any) -> Page[T]:
-        body = {**sent, "maxResultCount": page_size, "skipCount": skip}
-        payload, answer = await calls.call(operation, json=body)
-        rows = payload.get("items") if isinstance(payload, dict) else None
-        if not isinstance(rows, list):
-            message = f"{operation.name}: expected an object with a list 'items'"
-            raise ProtocolError(message, service="zenvoices", status=answer.status)
-        total = payload.get("totalCount")
-        items = tuple(decode(model, row) for row in rows if isinstance(row, dict))
+        payload, answer = await calls.call(
+            operation,
+            json={**sent, "maxResultCount": page_size, "skipCount": skip},
+            timeout=timeout,
+            deadline=deadline if until is None else until.remaining(),
+        )
+        rows = member(payload, "items")
+        if not is_list(rows):
+            raise _not_understood(operation, "an object with a list 'items'", answer)
+        total = member(payload, "totalCount")
+        total = total if type(total) is int and total >= 0 else None
+        items = tuple(decode(model, row) for row in rows if is_object(row))
+        seen = skip + len(rows)
         return Page(
             items,
-            total if type(total) is int else None,
+            total,
             answer.date,
             unreadable=len(rows) - len(items),
             full=len(rows) >= page_size,
-            next=skip + len(rows),
+            # A total below what has come already is not believed.
+            next=None if seen == total else seen,
             fingerprint=fingerprint(rows),
         )
 
     return AsyncListing(fetch, 0)
+
+
+def read_object(model: type[T], payload: object, operation: Operation, answer: Answer) -> T:
+    """A model from an answer that must be a JSON object.
+
+    Raises:
+        ProtocolError: It is something else.
+    """
+    if not is_object(payload):
+        raise _not_understood(operation, "an object", answer)
+    return decode(model, payload)
+
+
+def _not_understood(operation: Operation, expected: str, answer: Answer) -> ProtocolError:
+    message = f"{operation.name}: expected {expected}"
+    return ProtocolError(
+        message,
+        service="zenvoices",
+        status=answer.status,
+        request_id=answer.request_id,
+        answered_at=answer.date,
+    )

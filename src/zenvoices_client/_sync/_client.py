@@ -5,27 +5,34 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Never, Self
+from typing import TYPE_CHECKING, Any, Never, Self, TypeVar, overload
 
 import httpx
 
-from _client_kit._errors import ConfigurationError
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
 from _client_kit._sync._calls import Calls
 from _client_kit._user_agent import user_agent_of
 from zenvoices_client._contract import shipped_contract
-from zenvoices_client._credentials import UserLogin
+from zenvoices_client._credentials import UserLogin, check_login
 from zenvoices_client._dialect import dialect_of
 from zenvoices_client._models import encode_upload as default_encode_upload
+from zenvoices_client._request import operation_of, read_model
 from zenvoices_client._sync._companies import Companies
 from zenvoices_client._sync._inbox import EncodeUpload, Inbox
+
+if TYPE_CHECKING:
+    from zenvoices_client._sync import _master_data as master_data
+    from zenvoices_client._sync._webhooks import Webhooks
 
 __all__ = ["ZenvoicesClient"]
 
 BASE_URL = "https://app.zenvoices.com"
+
+T = TypeVar("T")
 
 
 class ZenvoicesClient:
@@ -63,11 +70,9 @@ class ZenvoicesClient:
         contract: Mapping[str, Any] | str | Path | None = None,
         encode_upload: EncodeUpload = default_encode_upload,
     ) -> None:
-        if not isinstance(login, UserLogin):
-            message = f"login must be a UserLogin, not {type(login).__name__}"
-            raise ConfigurationError(message, service="zenvoices")
+        check_login(login)
         facts = shipped_contract().patched(contract)
-        self.login = login
+        self.login: UserLogin = login
         self._calls = Calls(
             dialect_of(login, facts),
             login._states,
@@ -80,8 +85,164 @@ class ZenvoicesClient:
             http_client=http_client,
             ssl_context=ssl_context,
         )
-        self.companies = Companies(self._calls, facts)
-        self.inbox = Inbox(self._calls, facts, encode_upload)
+        self._facts = facts
+        self.companies: Companies = Companies(self._calls, facts)
+        """The companies this user may see."""
+        self.inbox: Inbox = Inbox(self._calls, facts, encode_upload)
+        """The inboxes of the companies."""
+
+    @cached_property
+    def accounts(self) -> master_data.Accounts:
+        """Creditors and debtors."""
+        from zenvoices_client._sync._master_data import Accounts
+
+        return Accounts(self._calls, self._facts)
+
+    @cached_property
+    def ledger_accounts(self) -> master_data.LedgerAccounts:
+        """Ledger accounts."""
+        from zenvoices_client._sync._master_data import LedgerAccounts
+
+        return LedgerAccounts(self._calls, self._facts)
+
+    @cached_property
+    def cost_centres(self) -> master_data.CostCentres:
+        """Cost centres."""
+        from zenvoices_client._sync._master_data import CostCentres
+
+        return CostCentres(self._calls, self._facts)
+
+    @cached_property
+    def cost_units(self) -> master_data.CostUnits:
+        """Cost units."""
+        from zenvoices_client._sync._master_data import CostUnits
+
+        return CostUnits(self._calls, self._facts)
+
+    @cached_property
+    def employees(self) -> master_data.Employees:
+        """Employees."""
+        from zenvoices_client._sync._master_data import Employees
+
+        return Employees(self._calls, self._facts)
+
+    @cached_property
+    def payment_conditions(self) -> master_data.PaymentConditions:
+        """Payment conditions."""
+        from zenvoices_client._sync._master_data import PaymentConditions
+
+        return PaymentConditions(self._calls, self._facts)
+
+    @cached_property
+    def products(self) -> master_data.Products:
+        """Products."""
+        from zenvoices_client._sync._master_data import Products
+
+        return Products(self._calls, self._facts)
+
+    @cached_property
+    def projects(self) -> master_data.Projects:
+        """Projects."""
+        from zenvoices_client._sync._master_data import Projects
+
+        return Projects(self._calls, self._facts)
+
+    @cached_property
+    def purchase_orders(self) -> master_data.PurchaseOrders:
+        """Purchase orders."""
+        from zenvoices_client._sync._master_data import PurchaseOrders
+
+        return PurchaseOrders(self._calls, self._facts)
+
+    @cached_property
+    def tax_codes(self) -> master_data.TaxCodes:
+        """Tax codes."""
+        from zenvoices_client._sync._master_data import TaxCodes
+
+        return TaxCodes(self._calls, self._facts)
+
+    @cached_property
+    def financial_transactions(self) -> master_data.FinancialTransactions:
+        """Financial transactions."""
+        from zenvoices_client._sync._master_data import FinancialTransactions
+
+        return FinancialTransactions(self._calls, self._facts)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """Webhook names and subscriptions."""
+        from zenvoices_client._sync._webhooks import Webhooks
+
+        return Webhooks(self._calls, self._facts)
+
+    @overload
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, object] | None = None,
+        json: object = None,
+        model: None = None,
+        safe: bool | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> Any: ...
+
+    @overload
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, object] | None = None,
+        json: object = None,
+        model: type[T],
+        safe: bool | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> T: ...
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, object] | None = None,
+        json: object = None,
+        model: type[Any] | None = None,
+        safe: bool | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> Any:
+        """Call what this library does not model, with its login, retries and errors.
+
+        Args:
+            method: The HTTP method.
+            path: Below ``/public-api/v1/``, such as ``"taxCodes/list"``; or from the root of the
+                address when it starts with a slash. Never another address.
+            query: Query parameters; None is left out.
+            json: A JSON body.
+            model: An attrs class to read the answer's JSON object into: ``vat_number`` is read
+                from ``vatNumber``, and a field ``extra`` keeps what the class does not know.
+            safe: Whether the call only reads, so that it is repeated after a fault whose outcome
+                is unknown. By default only GET is.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for the whole call.
+
+        Returns:
+            The payload, out of the envelope where there is one; None for an empty answer. With
+            ``model``, an instance of it.
+
+        Raises:
+            ConfigurationError: Method, path or model cannot be used.
+            ServiceError: Of the subclass that says what went wrong.
+        """
+        operation = operation_of(method, path, query or {}, safe=safe, model=model)
+        payload, answer = self._calls.call(
+            operation, query=query, json=json, timeout=timeout, deadline=deadline
+        )
+        return payload if model is None else read_model(model, payload, operation, answer)
 
     @property
     def base_url(self) -> str:

@@ -1,0 +1,318 @@
+"""Master data: records of the accounting software, by company."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Generic, TypeVar
+
+from _client_kit._async._calls import AsyncCalls
+from _client_kit._async._paging import AsyncListing
+from _client_kit._contract import Contract
+from _client_kit._errors import ConfigurationError
+from zenvoices_client._async._lists import list_all, read_object
+from zenvoices_client._master_models import (
+    Account,
+    CostCentre,
+    CostUnit,
+    Employee,
+    FinancialTransaction,
+    LedgerAccount,
+    PaymentCondition,
+    Product,
+    Project,
+    PurchaseOrder,
+    TaxCode,
+)
+
+__all__ = [
+    "AsyncAccounts",
+    "AsyncCostCentres",
+    "AsyncCostUnits",
+    "AsyncEmployees",
+    "AsyncFinancialTransactions",
+    "AsyncLedgerAccounts",
+    "AsyncPaymentConditions",
+    "AsyncProducts",
+    "AsyncProjects",
+    "AsyncPurchaseOrders",
+    "AsyncTaxCodes",
+]
+
+T = TypeVar("T")
+
+
+class AsyncRecords(Generic[T]):
+    """Records of one kind: what their resources have in common."""
+
+    _resource: ClassVar[str]
+
+    def __init__(self, calls: AsyncCalls, contract: Contract, model: type[T]) -> None:
+        self._calls = calls
+        self._contract = contract
+        self._model = model
+
+    def list(
+        self,
+        *,
+        company_id: int | None = None,
+        page_size: int = 250,
+        sorting: str | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> AsyncListing[T]:
+        """Every record, lazily. Observed; the company filter is assumed.
+
+        Args:
+            company_id: Only this company's, if Zenvoices honours the filter.
+            page_size: Entries per request, 1 to 250.
+            sorting: A field to sort by, with ``" DESC"`` behind it for descending.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for each page.
+        """
+        return list_all(
+            self._calls,
+            self._contract[f"{self._resource}.list"],
+            self._model,
+            page_size=page_size,
+            filters={"administrationId": company_id, "sorting": sorting},
+            timeout=timeout,
+            deadline=deadline,
+        )
+
+    async def _get(
+        self,
+        company_id: int,
+        timeout: float | None,
+        deadline: float | None,
+        *,
+        verb: str = "get",
+        **key: str | None,
+    ) -> T:
+        given = {name: value for name, value in key.items() if value is not None}
+        if len(given) != 1 or not all(given.values()):
+            message = f"{self._resource}.get: give one of {', '.join(key)}, and not empty"
+            raise ConfigurationError(message, service="zenvoices")
+        operation = self._contract[f"{self._resource}.{verb}"]
+        payload, answer = await self._calls.call(
+            operation,
+            query={"company_id": company_id, **given},
+            timeout=timeout,
+            deadline=deadline,
+        )
+        return read_object(self._model, payload, operation, answer)
+
+
+class AsyncCodedRecords(AsyncRecords[T]):
+    """Records that are found by their code or by the accounting software's own id."""
+
+    async def get(
+        self,
+        *,
+        company_id: int,
+        code: str | None = None,
+        external_id: str | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> T:
+        """One record of a company. Observed; the query is assumed.
+
+        Args:
+            company_id: The company's number.
+            code: The record's code; or
+            external_id: the accounting software's own id of it.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for the whole call.
+
+        Raises:
+            NotFound: The company has none with it.
+        """
+        return await self._get(company_id, timeout, deadline, code=code, external_id=external_id)
+
+
+class AsyncAccounts(AsyncRecords[Account]):
+    """Creditors and debtors."""
+
+    _resource = "accounts"
+
+    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
+        super().__init__(calls, contract, Account)
+
+    async def get(
+        self,
+        *,
+        company_id: int,
+        code: str,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> Account:
+        """One account of a company by its code. Observed; the query is assumed.
+
+        Args:
+            company_id: The company's number.
+            code: The account's code.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for the whole call.
+
+        Raises:
+            NotFound: The company has none with it.
+        """
+        return await self._get(company_id, timeout, deadline, code=code)
+
+    async def get_by_external_id(
+        self,
+        *,
+        company_id: int,
+        external_id: str,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> Account:
+        """One account by the accounting software's own id. Observed; the query is assumed.
+
+        Args:
+            company_id: The company's number.
+            external_id: The accounting software's own id of the account.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for the whole call.
+
+        Raises:
+            NotFound: The company has none with it.
+        """
+        return await self._get(
+            company_id, timeout, deadline, verb="get_by_external_id", external_id=external_id
+        )
+
+
+class AsyncPurchaseOrders(AsyncRecords[PurchaseOrder]):
+    """Purchase orders."""
+
+    _resource = "purchase_orders"
+
+    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
+        super().__init__(calls, contract, PurchaseOrder)
+
+    async def get(
+        self,
+        *,
+        company_id: int,
+        number: str | None = None,
+        external_id: str | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> PurchaseOrder:
+        """One purchase order of a company. Observed; the query is assumed.
+
+        Args:
+            company_id: The company's number.
+            number: The purchase order's number; or
+            external_id: the accounting software's own id of it.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for the whole call.
+
+        Raises:
+            NotFound: The company has none with it.
+        """
+        return await self._get(
+            company_id, timeout, deadline, number=number, external_id=external_id
+        )
+
+
+class AsyncFinancialTransactions(AsyncRecords[FinancialTransaction]):
+    """Financial transactions."""
+
+    _resource = "financial_transactions"
+
+    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
+        super().__init__(calls, contract, FinancialTransaction)
+
+    async def get(
+        self, transaction_id: int, *, timeout: float | None = None, deadline: float | None = None
+    ) -> FinancialTransaction:
+        """One financial transaction by its number. Observed; its fields are assumed.
+
+        Args:
+            transaction_id: Zenvoices' number of it.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for the whole call.
+
+        Raises:
+            NotFound: There is none with it.
+        """
+        operation = self._contract["financial_transactions.get"]
+        payload, answer = await self._calls.call(
+            operation,
+            path={"transaction_id": transaction_id},
+            timeout=timeout,
+            deadline=deadline,
+        )
+        return read_object(self._model, payload, operation, answer)
+
+
+class AsyncLedgerAccounts(AsyncCodedRecords[LedgerAccount]):
+    """Ledger accounts."""
+
+    _resource = "ledger_accounts"
+
+    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
+        super().__init__(calls, contract, LedgerAccount)
+
+
+class AsyncEmployees(AsyncCodedRecords[Employee]):
+    """Employees."""
+
+    _resource = "employees"
+
+    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
+        super().__init__(calls, contract, Employee)
+
+
+class AsyncProducts(AsyncCodedRecords[Product]):
+    """Products."""
+
+    _resource = "products"
+
+    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
+        super().__init__(calls, contract, Product)
+
+
+class AsyncProjects(AsyncCodedRecords[Project]):
+    """Projects."""
+
+    _resource = "projects"
+
+    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
+        super().__init__(calls, contract, Project)
+
+
+class AsyncCostCentres(AsyncRecords[CostCentre]):
+    """Cost centres."""
+
+    _resource = "cost_centres"
+
+    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
+        super().__init__(calls, contract, CostCentre)
+
+
+class AsyncCostUnits(AsyncRecords[CostUnit]):
+    """Cost units."""
+
+    _resource = "cost_units"
+
+    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
+        super().__init__(calls, contract, CostUnit)
+
+
+class AsyncPaymentConditions(AsyncRecords[PaymentCondition]):
+    """Payment conditions."""
+
+    _resource = "payment_conditions"
+
+    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
+        super().__init__(calls, contract, PaymentCondition)
+
+
+class AsyncTaxCodes(AsyncRecords[TaxCode]):
+    """Tax codes."""
+
+    _resource = "tax_codes"
+
+    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
+        super().__init__(calls, contract, TaxCode)

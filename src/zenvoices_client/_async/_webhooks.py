@@ -1,0 +1,68 @@
+"""Webhooks: the names that can be subscribed to, and the subscriptions."""
+
+from __future__ import annotations
+
+from _client_kit._answer import Answer
+from _client_kit._async._calls import AsyncCalls
+from _client_kit._contract import Contract
+from _client_kit._errors import ProtocolError
+from _client_kit._json import is_list, is_object
+from _client_kit._models import decode
+from zenvoices_client._dialect import member
+from zenvoices_client._webhooks import WebhookSubscription
+
+__all__ = ["AsyncWebhooks"]
+
+
+class AsyncWebhooks:
+    """Webhook subscriptions. Creating and deleting them is not known; see the portal."""
+
+    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
+        self._calls = calls
+        self._contract = contract
+
+    async def available(
+        self, *, timeout: float | None = None, deadline: float | None = None
+    ) -> tuple[str, ...]:
+        """Names of the events that can be subscribed to. Observed.
+
+        Args:
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for the whole call.
+        """
+        operation = self._contract["webhooks.available"]
+        payload, answer = await self._calls.call(operation, timeout=timeout, deadline=deadline)
+        names = member(payload, "items") if is_object(payload) else payload
+        if not is_list(names):
+            raise _no_list(operation.name, answer)
+        return tuple(name for name in names if isinstance(name, str))
+
+    async def list(
+        self, *, timeout: float | None = None, deadline: float | None = None
+    ) -> tuple[WebhookSubscription, ...]:
+        """The subscriptions. Observed; their fields are assumed.
+
+        Args:
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for the whole call.
+        """
+        operation = self._contract["webhooks.list"]
+        payload, answer = await self._calls.call(operation, timeout=timeout, deadline=deadline)
+        rows = member(payload, "items") if is_object(payload) else payload
+        if not is_list(rows):
+            raise _no_list(operation.name, answer)
+        return tuple(
+            decode(
+                WebhookSubscription,
+                {name: value for name, value in row.items() if name.lower() != "secret"},
+            )
+            for row in rows
+            if is_object(row)
+        )
+
+
+def _no_list(operation: str, answer: Answer) -> ProtocolError:
+    message = f"{operation}: expected a list"
+    return ProtocolError(
+        message, service="zenvoices", status=answer.status, request_id=answer.request_id
+    )
