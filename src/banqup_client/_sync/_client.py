@@ -7,10 +7,11 @@ import ssl
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Never, Self
+from typing import Any, Never, Self, TypeVar, overload
 
 import httpx
 
+from _client_kit._free_call import operation_of, read_model
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
 from _client_kit._sync._calls import Calls
@@ -28,6 +29,8 @@ from banqup_client._sync._storage import Storage
 from banqup_client._sync._users import Users
 
 __all__ = ["BanqupClient"]
+
+T = TypeVar("T")
 
 
 class BanqupClient:
@@ -103,6 +106,78 @@ class BanqupClient:
         self.files = Files(self._calls, facts, self._storage)
         self.users = Users(self._calls, facts)
         self.messages = Messages(self._calls, facts)
+
+    @overload
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, object] | None = ...,
+        json: object = ...,
+        model: None = ...,
+        safe: bool | None = ...,
+        timeout: float | None = ...,
+        deadline: float | None = ...,
+    ) -> Any: ...
+
+    @overload
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, object] | None = ...,
+        json: object = ...,
+        model: type[T],
+        safe: bool | None = ...,
+        timeout: float | None = ...,
+        deadline: float | None = ...,
+    ) -> T: ...
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, object] | None = None,
+        json: object = None,
+        model: type[Any] | None = None,
+        safe: bool | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> Any:
+        """Call what this library does not model, with its token, retries and errors.
+
+        Args:
+            method: The HTTP method.
+            path: From the root of the API's address, such as ``"/entitystore/v1/spaces"``. Never
+                another address.
+            query: Query parameters; None is left out.
+            json: A JSON body.
+            model: An attrs class to read the answer's JSON object into: ``vat_number`` is read
+                from ``vatNumber``, and a field ``extra`` keeps what the class does not know.
+            safe: Whether the call only reads, so that it is repeated after a fault whose outcome
+                is unknown. By default only GET is.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for the whole call.
+
+        Returns:
+            The answer's JSON; None for an empty answer. With ``model``, an instance of it.
+
+        Raises:
+            ConfigurationError: Method, path or model cannot be used.
+            ServiceError: Of the subclass that says what went wrong.
+        """
+        operation = operation_of(
+            method, path, query or {}, service="banqup", safe=safe, model=model
+        )
+        payload, answer = self._calls.call(
+            operation, query=query, json=json, timeout=timeout, deadline=deadline
+        )
+        if model is None:
+            return payload
+        return read_model(model, payload, operation, answer, service="banqup")
 
     @property
     def base_url(self) -> str:
