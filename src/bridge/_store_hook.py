@@ -110,15 +110,17 @@ class HookCheckpoints:
         check_text(key, "the key")
         check_text(owner, "the owner")
 
-        def take(shelves: Shelves) -> Lease | None:
+        def take(shelves: Shelves) -> tuple[Lease | None, bool]:
             shelf = shelves.setdefault(key, Shelf())
-            return shelf.acquire(key, owner, ttl, self._clock())
+            before = shelf.expires
+            lease = shelf.acquire(key, owner, ttl, self._clock())
+            return lease, shelf.expires != before
 
         return self._change(take)
 
     def release(self, lease: Lease) -> None:
         """See :meth:`CheckpointStore.release`."""
-        self._change(lambda shelves: _shelf(shelves, lease.key).release(lease) or None)
+        self._change(lambda shelves: (None, _shelf(shelves, lease.key).release(lease)))
 
     def held_until(self, key: str) -> float | None:
         """When the lease ends, or None when nobody holds it."""
@@ -152,7 +154,7 @@ class HookCheckpoints:
         if head is not None:
             check_text(head, "the head")
 
-        def write(shelves: Shelves) -> bool:
+        def write(shelves: Shelves) -> tuple[None, bool]:
             shelf = _shelf(shelves, lease.key)
             shelf.commit(lease, head, checked, ttl, self._clock())
             if sum(len(shelf.rows) for shelf in shelves.values()) > ROW_LIMIT:
@@ -160,18 +162,18 @@ class HookCheckpoints:
                     f"the application's checkpoint value would hold more than {ROW_LIMIT} rows",
                     hint="Move to SQLiteCheckpoints or SQLAlchemyCheckpoints.",
                 )
-            return True
+            return None, True
 
         self._change(write)
 
-    def _change(self, change: Callable[[Shelves], _T]) -> _T:
-        """Apply ``change`` to what is stored now, and store it unless it says None."""
+    def _change(self, change: Callable[[Shelves], tuple[_T, bool]]) -> _T:
+        """Apply ``change`` to what is stored now, and store it if that changed anything."""
         with self._lock:
             for _ in range(_ATTEMPTS):
                 shelves, version = self._read()
                 self._known = None  # until it is stored, what is changed here is nobody's truth
-                result = change(shelves)
-                if result is None:
+                result, changed = change(shelves)
+                if not changed:
                     return result
                 text = _write(shelves)
                 if self._store(text, version):
@@ -191,9 +193,13 @@ class HookCheckpoints:
         value: Any = answer
         version: Any = None
         if not self._single_worker:
-            if not isinstance(answer, tuple) or len(cast("tuple[Any, ...]", answer)) != 2:
-                raise failure("the application's load hook must return (value, version)")
-            value, version = cast("tuple[Any, Any]", answer)
+            try:
+                value, version = answer
+            except (TypeError, ValueError):
+                raise failure(
+                    "the application's load hook must return (value, version)",
+                    hint="Without compare-and-set, use single_worker=True.",
+                ) from None
         if value is None:
             return {}, version
         if not isinstance(value, str):

@@ -37,13 +37,14 @@ class Shelf:
         """The end of the lease, or None when nobody holds it."""
         if self.expires is None or self.expires <= now:
             return None
-        # A clock that was set back must not keep a dead worker's lease for longer than it was for.
-        self.expires = min(self.expires, now + self.ttl)
-        return self.expires
+        return min(self.expires, now + self.ttl)
 
     def acquire(self, key: str, owner: str, ttl: float, now: float) -> Lease | None:
         """Take the lease unless it is held."""
-        if self.held_until(now) is not None:
+        until = self.held_until(now)
+        if until is not None:
+            # A clock that was set back must not keep a dead worker's lease for ever.
+            self.expires = until
             return None
         self.fence += 1
         self.owner, self.expires, self.ttl = owner, now + ttl, ttl

@@ -1,0 +1,135 @@
+"""Activation: from here on documents count; what is there already stays where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from attrs import define, evolve, field
+
+from _client_kit._address import is_id
+from _client_kit._errors import Unavailable
+from banqup_client import AsyncBanqupClient, Document
+from bridge import _life as life
+from bridge._async._ledger import AsyncLedger
+from bridge._eligibility import FOLDERS, Exportable, judge
+from bridge._life import Cause, Delivery
+from bridge._report import DeliveryRow, delivery_row
+
+__all__ = ["AsyncBaseline"]
+
+MAX_PASSES = 6
+ROWS_PER_COMMIT = 400
+
+
+@define
+class _Seen:
+    """A document as a pass over the space showed it first."""
+
+    document: Document
+    late: bool
+
+
+@define
+class AsyncBaseline:
+    """Lists a space until two passes agree, and records every document with its status.
+
+    A document that appears between the passes is new if the server's time says it is younger than
+    the first answer; otherwise it may be an old one that paging had hidden, and is skipped.
+    """
+
+    banqup: AsyncBanqupClient
+    space_id: str
+    exportable: Exportable
+    clock: Callable[[], float]
+    ledger: AsyncLedger
+    answered_at: datetime | None = None
+    baseline: int = 0
+    waiting: int = 0
+    skipped: list[DeliveryRow] = field(factory=list)
+    _seen: dict[str, _Seen] = field(factory=dict)
+    _young: set[str] = field(factory=set)
+
+    async def record(self) -> None:
+        """List, and put every document into the ledger; the caller commits the activation.
+
+        Raises:
+            Unavailable: The space changed so much that no two passes agreed.
+            ServiceError: Banqup could not be read.
+        """
+        before: dict[str, str | None] | None = None
+        for _ in range(MAX_PASSES):
+            shown = await self._pass(first=before is None)
+            if shown == before:
+                break
+            before = shown
+        else:
+            message = f"the space changed in each of {MAX_PASSES} listings; try again in a moment"
+            raise Unavailable(message, service="banqup")
+        ids = list(self._seen)
+        for start in range(0, len(ids), ROWS_PER_COMMIT):
+            some = ids[start : start + ROWS_PER_COMMIT]
+            stored = await self.ledger.find(some)
+            for document_id in some:
+                self._put(document_id, self._seen[document_id], stored.get(document_id))
+            await self.ledger.flush()
+
+    async def _pass(self, *, first: bool) -> dict[str, str | None]:
+        """List both folders once: the status of each document that was there at the start."""
+        shown: dict[str, str | None] = {}
+        for folder in FOLDERS:
+            listing = self.banqup.documents.list(self.space_id, folder=folder)
+            async for page in listing.pages():
+                if self.answered_at is None:
+                    self.answered_at = page.answered_at
+                for item in page.items:
+                    if not is_id(item.id):
+                        continue
+                    document = item if item.folder else evolve(item, folder=folder)
+                    self._note(str(item.id), document, late=not first)
+                    if item.id not in self._young:
+                        shown[str(item.id)] = item.status.document
+            if not listing.complete:
+                message = f"Banqup's list of {folder} did not end where it said it would"
+                raise Unavailable(message, service="banqup")
+        return shown
+
+    def _note(self, document_id: str, document: Document, *, late: bool) -> None:
+        if document_id in self._seen or document_id in self._young:
+            return
+        created, began = document.created_at, self.answered_at
+        if late and created is not None and began is not None and created > began:
+            self._young.add(document_id)
+            return
+        self._seen[document_id] = _Seen(document, late)
+
+    def _put(self, document_id: str, seen: _Seen, stored: Delivery | None) -> None:
+        new = self._recorded(document_id, seen, stored)
+        self.ledger.put(stored, new)
+        if new.state == "baseline":
+            self.baseline += 1
+        elif new.state == "waiting":
+            self.waiting += 1
+        elif new.state == "skipped" and new != stored:
+            self.skipped.append(delivery_row(new))
+
+    def _recorded(self, document_id: str, seen: _Seen, stored: Delivery | None) -> Delivery:
+        document = seen.document
+        status = document.status.document
+        verdict = judge(self.exportable, document)
+        if stored is None or not self.ledger.head.activations:
+            # Never active before: what an activation that did not end left behind says nothing.
+            if seen.late and verdict is None:
+                late = life.first_seen(document_id, document.folder)
+                return self._advance(late, life.Skipped("appeared during activation"))
+            return life.at_activation(document_id, document.folder, status, verdict)
+        if stored.state != "waiting" or stored.attempted or stored.forced:
+            return stored
+        was_for_client = stored.known or stored.cause is Cause.CLIENT
+        changed = not stored.known or status != stored.seen
+        if verdict is None and was_for_client and changed:
+            return self._advance(stored, life.Skipped("approved while inactive"))
+        return stored
+
+    def _advance(self, delivery: Delivery, event: life.Event) -> Delivery:
+        return life.advance(delivery, event, self.clock())

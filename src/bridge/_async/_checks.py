@@ -1,0 +1,92 @@
+"""Looking at every prerequisite of an export, one call each."""
+
+from __future__ import annotations
+
+from _client_kit._errors import NotFound, ServiceError
+from banqup_client import AsyncBanqupClient
+from bridge._verification import explained
+from zenvoices_client import AsyncZenvoicesClient, Company
+
+__all__ = ["AsyncChecks"]
+
+
+class AsyncChecks:
+    """Checks what an export needs of both services; reads only."""
+
+    def __init__(
+        self,
+        banqup: AsyncBanqupClient,
+        zenvoices: AsyncZenvoicesClient,
+        space_id: str,
+        company_code: str,
+    ) -> None:
+        self._banqup = banqup
+        self._zenvoices = zenvoices
+        self._space_id = space_id
+        self._company_code = company_code
+
+    async def all(self) -> dict[str, str | ServiceError]:
+        """What each check found, by its name; those left out could not be made."""
+        found: dict[str, str | ServiceError] = {}
+        await self._banqup_checks(found)
+        await self._zenvoices_checks(found)
+        return found
+
+    async def _banqup_checks(self, found: dict[str, str | ServiceError]) -> None:
+        try:
+            spaces = await self._banqup.spaces.list()
+        except ServiceError as error:
+            found["banqup login"] = error
+            return
+        found["banqup login"] = self._banqup.base_url
+        wanted = self._space_id.lower()
+        space = next((item for item in spaces if (item.id or "").lower() == wanted), None)
+        if space is None:
+            text = "the app may see no space at all" if not spaces else "the app may not see it"
+            found["banqup space"] = NotFound(f"space {self._space_id}: {text}", service="banqup")
+            return
+        found["banqup space"] = space.name or self._space_id
+        try:
+            listing = self._banqup.documents.list(self._space_id, page_size=1)
+            async for page in listing.pages():
+                count = "" if page.total is None else f"{page.total} documents"
+                found["banqup documents"] = count
+                break
+        except ServiceError as error:
+            found["banqup documents"] = error
+
+    async def _zenvoices_checks(self, found: dict[str, str | ServiceError]) -> None:
+        try:
+            async for _ in self._zenvoices.companies.list(page_size=1).pages():
+                break
+        except ServiceError as error:
+            found["zenvoices companies"] = error
+            if error.kind == "permission":
+                found["zenvoices login"] = self._zenvoices.login.user
+            return
+        found["zenvoices login"] = self._zenvoices.login.user
+        found["zenvoices companies"] = ""
+        try:
+            company = await self._zenvoices.companies.resolve(self._company_code)
+        except ServiceError as error:
+            found["company code"] = error
+            return
+        found["company code"] = f"{company.code} {company.name or ''}".strip()
+        try:
+            async for _ in self._zenvoices.inbox.list(company_id=company.id, page_size=1).pages():
+                break
+        except ServiceError as error:
+            found["zenvoices inbox"] = error
+        else:
+            found["zenvoices inbox"] = ""
+
+    async def company(self) -> Company:
+        """The company the code names.
+
+        Raises:
+            ServiceError: With the remedy as its hint.
+        """
+        try:
+            return await self._zenvoices.companies.resolve(self._company_code)
+        except ServiceError as error:
+            raise explained("company code", error) from None

@@ -1,0 +1,474 @@
+"""Connection: one space tied to one company."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, Never
+
+from _client_kit import _world_async as world
+from _client_kit._address import check_id, origin_of
+from _client_kit._clock import Deadline
+from _client_kit._errors import ConfigurationError, ServiceError
+from _client_kit._secret import refuse_pickling
+from banqup_client import AsyncBanqupClient
+from bridge import _life as life
+from bridge._async._activation import AsyncBaseline
+from bridge._async._checks import AsyncChecks
+from bridge._async._ledger import AsyncLedger
+from bridge._async._run import AsyncRun, RunOptions
+from bridge._async._transfer import AsyncTransfer
+from bridge._checkpoints import CheckpointStore
+from bridge._eligibility import Exportable, default_exportable
+from bridge._errors import NotActivated
+from bridge._events import Listener
+from bridge._mapper import AsyncMapper, default_mapper
+from bridge._records import active_head
+from bridge._remedies import Language
+from bridge._report import (
+    Activation,
+    Confirmation,
+    DeliveryRow,
+    ExportReport,
+    Request,
+    Status,
+    delivery_row,
+)
+from bridge._verification import Verification, run_failure, verification_of
+from zenvoices_client import AsyncZenvoicesClient
+
+__all__ = ["AsyncConnection"]
+
+PAGE = 500
+MAX_IN_FLIGHT = 32
+
+
+class AsyncConnection:
+    """One Banqup space tied to one Zenvoices company.
+
+    Building one makes no call. Whoever embeds it decides when to run it; the store remembers, so
+    that any process with the same store can make the next run.
+
+    Args:
+        banqup: The client that reads the space. Connections may share it.
+        zenvoices: The client that writes to the company. Connections may share it.
+        space_id: The space.
+        company_code: The company's code in Zenvoices, a string: ``"0042"`` is not ``42``.
+        checkpoints: Where to remember what was done.
+        mapper: Makes the upload of a document; see :data:`Mapper`.
+        listeners: Called with each event of a run, in turn.
+        in_flight: How many documents are fetched and sent at the same time.
+        on_uncertain: What to do with a document of which nobody can find out whether it arrived:
+            ``"hold"`` it until settle() says, or ``"resend"`` it at the risk of a duplicate.
+        exportable: Says which documents may be exported; see :func:`default_exportable`.
+        clock: Epoch seconds, by which waiting documents become due.
+        lease_ttl: Seconds for which a run holds the connection before another may take over; at
+            least twice the Zenvoices client's deadline.
+
+    Raises:
+        ConfigurationError: An argument is not usable; the message says which and why.
+    """
+
+    def __init__(
+        self,
+        banqup: AsyncBanqupClient,
+        zenvoices: AsyncZenvoicesClient,
+        *,
+        space_id: str,
+        company_code: str,
+        checkpoints: CheckpointStore,
+        mapper: AsyncMapper = default_mapper,
+        listeners: Sequence[Listener] = (),
+        in_flight: int = 4,
+        on_uncertain: Literal["hold", "resend"] = "hold",
+        exportable: Exportable = default_exportable,
+        clock: Callable[[], float] = time.time,
+        lease_ttl: float = 600.0,
+    ) -> None:
+        self.space_id = check_id(space_id, "space_id", service="bridge")
+        if not isinstance(company_code, str) or not company_code.strip():
+            message = "company_code must be a text such as '0042', with its leading zeros"
+            raise ConfigurationError(message, service="bridge")
+        if not 1 <= in_flight <= MAX_IN_FLIGHT:
+            message = f"in_flight must be 1 to {MAX_IN_FLIGHT}, not {in_flight}"
+            raise ConfigurationError(message, service="bridge")
+        if on_uncertain not in ("hold", "resend"):
+            message = "on_uncertain must be 'hold' or 'resend'"
+            raise ConfigurationError(message, service="bridge")
+        if not lease_ttl >= 2 * zenvoices.deadline:
+            message = (
+                f"lease_ttl ({lease_ttl:g} s) must be at least twice the Zenvoices client's "
+                f"deadline ({zenvoices.deadline:g} s)"
+            )
+            raise ConfigurationError(message, service="bridge")
+        self.company_code = company_code.strip()
+        self._banqup = banqup
+        self._zenvoices = zenvoices
+        self._store = checkpoints
+        self._mapper = mapper
+        self._listeners = tuple(listeners)
+        self._in_flight = in_flight
+        self._on_uncertain: Literal["hold", "resend"] = on_uncertain
+        self._exportable = exportable
+        self._clock = clock
+        self._lease_ttl = float(lease_ttl)
+        self._company_id: int | None = None
+        self._checks = AsyncChecks(banqup, zenvoices, self.space_id, self.company_code)
+        self._binding = {
+            "banqup": origin_of(banqup.base_url),
+            "space": self.space_id,
+            "zenvoices": origin_of(zenvoices.base_url),
+            "organisation": zenvoices.login.organisation_code.strip(),
+            "company": self.company_code,
+        }
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(space {self.space_id!r} to company {self.company_code!r})"
+
+    def __reduce__(self) -> Never:
+        refuse_pickling(self)
+
+    @property
+    def key(self) -> str:
+        """What the store keeps this connection under."""
+        return " ".join(self._binding.values())
+
+    def _ledger(self, key: str | None = None, binding: dict[str, str] | None = None) -> AsyncLedger:
+        return AsyncLedger(self._store, key or self.key, binding or self._binding, self._lease_ttl)
+
+    async def verify(self, *, lang: Language = "en") -> Verification:
+        """Check every prerequisite of an export, reading only.
+
+        Args:
+            lang: Language of titles and remedies, ``"en"`` or ``"fr"``.
+
+        Returns:
+            One check per prerequisite; what fails says what to change and where.
+        """
+        found = await self._checks.all()
+        try:
+            await self._ledger().read()
+        except ServiceError as error:
+            found["checkpoints"] = error
+        else:
+            found["checkpoints"] = type(self._store).__name__
+        return verification_of(found, lang)
+
+    async def activate(self) -> Activation:
+        """From now on documents count; every one that is there stays where it is.
+
+        Checks everything that verify() checks, lists the space until two listings agree, and
+        remembers each document with its status. Nothing is active before all of that is stored.
+        On an active connection it changes nothing.
+
+        Raises:
+            ServiceError: What verify() found, or Banqup could not be listed.
+            ConfigurationError: The space is active with another company in the same store.
+            Busy: A run of this connection is under way.
+        """
+        verification = await self.verify()
+        verification.raise_for_failure()
+        ledger = self._ledger()
+        await ledger.acquire()
+        try:
+            if ledger.head.active:
+                head = ledger.head
+                return Activation(
+                    new=False,
+                    activated_at=head.activated_at,
+                    company_id=self._company_id,
+                    baseline=head.counts.get("baseline", 0),
+                )
+            await self._claim_space()
+            company_id = await self._company(True)
+            baseline = AsyncBaseline(
+                banqup=self._banqup,
+                space_id=self.space_id,
+                exportable=self._exportable,
+                clock=self._clock,
+                ledger=ledger,
+            )
+            try:
+                await baseline.record()
+            except ServiceError as error:
+                raise run_failure(error) from None
+            ledger.update(
+                active=True,
+                activations=ledger.head.activations + 1,
+                activated_at=baseline.answered_at,
+                cursors={},
+                full_at={},
+            )
+            await ledger.flush()
+            return Activation(
+                new=True,
+                activated_at=baseline.answered_at,
+                company_id=company_id,
+                baseline=baseline.baseline,
+                waiting=baseline.waiting,
+                skipped=tuple(baseline.skipped),
+            )
+        finally:
+            await ledger.release()
+
+    async def _claim_space(self) -> None:
+        """Note in the store which company the space goes to, unless it goes to another."""
+        binding = {name: self._binding[name] for name in ("banqup", "space")}
+        claim = self._ledger(" ".join(("space", *binding.values())), binding)
+        await claim.acquire()
+        try:
+            holder = (claim.head.last_run or {}).get("key")
+            if isinstance(holder, str) and holder != self.key:
+                text = await world.call_store(self._store.head, holder)
+                if text is not None and active_head(text):
+                    company = (claim.head.last_run or {}).get("company")
+                    message = f"the space is active with the company {company!r} in this store"
+                    raise ConfigurationError(
+                        message,
+                        service="bridge",
+                        hint="deactivate() that connection first: a space goes to one company.",
+                    )
+            claim.update(last_run={"key": self.key, "company": self.company_code})
+            await claim.flush()
+        finally:
+            await claim.release()
+
+    async def deactivate(self) -> None:
+        """Stop exporting. What was delivered or waits stays on record; see activate().
+
+        Raises:
+            Busy: A run of this connection is under way.
+        """
+        ledger = self._ledger()
+        await ledger.acquire()
+        try:
+            if ledger.head.active:
+                ledger.update(active=False)
+                await ledger.flush()
+        finally:
+            await ledger.release()
+
+    async def _company(self, fresh: bool) -> int:
+        """The company's number, asked for once and again when it may have changed."""
+        if fresh or self._company_id is None:
+            company = await self._checks.company()
+            self._company_id = company.id
+        return self._company_id or 0
+
+    async def export_new(
+        self,
+        *,
+        dry_run: bool = False,
+        limit: int | None = None,
+        deadline: float | None = None,
+        look_first: bool = False,
+    ) -> ExportReport:
+        """Move every document that has become exportable since activation to the company's inbox.
+
+        Args:
+            dry_run: Only say what would be done with each document, and why.
+            limit: At most so many documents in this run.
+            deadline: Begin nothing new after so many seconds; what is under way ends.
+            look_first: Look each document up in Zenvoices before it is sent, as after the store
+                was restored from a backup.
+
+        Returns:
+            What was done. A document's own fault never raises: it is in the report.
+
+        Raises:
+            NotActivated: activate() must come first.
+            Busy: Another run of this connection is under way.
+            ServiceError: Something that concerns more than one document; ``report`` on the error
+                says what was done before.
+        """
+        if limit is not None and limit < 1:
+            message = f"limit must be at least 1, not {limit}"
+            raise ConfigurationError(message, service="bridge")
+        until = Deadline.after(deadline)
+        ledger = self._ledger()
+        await (ledger.read() if dry_run else ledger.acquire())
+        try:
+            if not ledger.head.active:
+                # What is wrong comes first: a wrong company code looks like another connection.
+                verification = await self.verify()
+                verification.raise_for_failure()
+                raise NotActivated
+            run = AsyncRun(
+                ledger=ledger,
+                banqup=self._banqup,
+                zenvoices=self._zenvoices,
+                transfer=AsyncTransfer(self._banqup, self._zenvoices, self.space_id, self._mapper),
+                space_id=self.space_id,
+                company_code=self.company_code,
+                company=self._company,
+                exportable=self._exportable,
+                listeners=self._listeners,
+                clock=self._clock,
+                options=RunOptions(
+                    dry_run=dry_run,
+                    limit=limit,
+                    deadline=until,
+                    look_first=look_first,
+                    in_flight=self._in_flight,
+                    on_uncertain=self._on_uncertain,
+                ),
+            )
+            return await run.execute()
+        finally:
+            await ledger.release()
+
+    async def status(self) -> Status:
+        """What the connection knows of itself. Asks the store only, never a service.
+
+        Raises:
+            StoreError: The store failed.
+        """
+        ledger = self._ledger()
+        await ledger.read()
+        head = ledger.head
+        attention = [
+            delivery_row(item) for item in await ledger.select("failed", "uncertain", limit=PAGE)
+        ]
+        return Status(
+            active=head.active,
+            space_id=self.space_id,
+            company_code=self.company_code,
+            activated_at=head.activated_at,
+            last_run=head.last_run,
+            counts=head.counts,
+            attention=tuple(attention),
+            unknown_statuses=head.unknown,
+        )
+
+    async def resend(self, ids: Iterable[str]) -> tuple[Request, ...]:
+        """Have the next run send documents (again), whatever became of them.
+
+        Each is sent under a new external id, so Zenvoices shows a second document where it has the
+        first: that is what asking for it means. What may be on its way right now is not accepted:
+        the next run, or settle(), finds out first.
+
+        Args:
+            ids: Documents in Banqup, known to the connection or not.
+
+        Raises:
+            NotActivated: activate() must come first.
+            Busy: A run of this connection is under way.
+        """
+        wanted = [check_id(item, "document id", service="bridge") for item in dict.fromkeys(ids)]
+        ledger = self._ledger()
+        await ledger.acquire()
+        try:
+            if not ledger.head.active:
+                raise NotActivated
+            answers: list[Request] = []
+            for start in range(0, len(wanted), PAGE):
+                some = wanted[start : start + PAGE]
+                stored = await ledger.find(some)
+                answers += [self._request(ledger, item, stored.get(item)) for item in some]
+                await ledger.flush()
+            return tuple(answers)
+        finally:
+            await ledger.release()
+
+    def _request(
+        self, ledger: AsyncLedger, document_id: str, stored: life.Delivery | None
+    ) -> Request:
+        delivery = stored or life.first_seen(document_id, None)
+        if delivery.state == "sending":
+            reason = "may be on its way; the next run finds out"
+            return Request(document_id, accepted=False, reason=reason)
+        if delivery.state == "uncertain":
+            reason = "nobody knows whether it arrived; settle() says so first"
+            return Request(document_id, accepted=False, reason=reason)
+        ledger.put(stored, life.advance(delivery, life.Requested(), self._clock()))
+        return Request(document_id, accepted=True)
+
+    async def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
+        """Say what a person saw in Zenvoices of a document that is ``uncertain``.
+
+        Args:
+            document_id: The document in Banqup.
+            delivered: True when it is in the company's inbox; False has it sent again.
+
+        Raises:
+            ConfigurationError: The document is not uncertain.
+            Busy: A run of this connection is under way.
+        """
+        check_id(document_id, "document id", service="bridge")
+        ledger = self._ledger()
+        await ledger.acquire()
+        try:
+            stored = (await ledger.find([document_id])).get(document_id)
+            if stored is None or stored.state != "uncertain":
+                state = "unknown to this connection" if stored is None else stored.state
+                message = f"the document {document_id!r} is {state}, not uncertain"
+                raise ConfigurationError(message, service="bridge")
+            new = life.advance(stored, life.Settled(delivered), self._clock())
+            ledger.put(stored, new)
+            await ledger.flush()
+            return delivery_row(new)
+        finally:
+            await ledger.release()
+
+    async def confirm(self) -> Confirmation:
+        """Look up every delivered document that was not confirmed yet.
+
+        Says what Zenvoices has, says it does not have, or shows more than once. Nothing is sent.
+
+        Raises:
+            NotActivated: activate() must come first.
+            Busy: A run of this connection is under way.
+            ServiceError: Zenvoices could not be asked.
+        """
+        ledger = self._ledger()
+        await ledger.acquire()
+        try:
+            if not ledger.head.activations:
+                raise NotActivated
+            return await self._confirm(ledger)
+        except ServiceError as error:
+            raise run_failure(error) from None
+        finally:
+            await ledger.release()
+
+    async def _confirm(self, ledger: AsyncLedger) -> Confirmation:
+        company_id = await self._company(False)
+        shown: Counter[str] = Counter()
+        async for document in self._zenvoices.inbox.list(company_id=company_id):
+            if document.external_id and document.company_id in (None, company_id):
+                shown[document.external_id] += 1
+        confirmed = 0
+        lines: dict[str, list[DeliveryRow]] = {"missing": [], "twice": [], "undecided": []}
+        after: str | None = None
+        while some := await ledger.select("delivered", "confirmed", after=after, limit=PAGE):
+            after = some[-1].document_id
+            for delivery in some:
+                name = delivery.external_id
+                if name is None:
+                    continue
+                if shown[name] > 1:
+                    lines["twice"].append(delivery_row(delivery))
+                if delivery.state == "confirmed":
+                    continue
+                outcome, inbox_id = "found", None
+                if not shown[name]:
+                    found = await self._zenvoices.inbox.find(
+                        external_id=name, company_id=delivery.company_id or company_id
+                    )
+                    outcome = found.outcome
+                    inbox_id = found.document.id if found.document else None
+                if outcome == "found":
+                    confirmed += 1
+                    event = life.Confirmed(inbox_id)
+                    ledger.put(delivery, life.advance(delivery, event, self._clock()))
+                else:
+                    where = "missing" if outcome == "not found" else "undecided"
+                    lines[where].append(delivery_row(delivery))
+            await ledger.flush()
+        return Confirmation(
+            confirmed=confirmed,
+            missing=tuple(lines["missing"]),
+            twice=tuple(lines["twice"]),
+            undecided=tuple(lines["undecided"]),
+        )

@@ -1,0 +1,129 @@
+"""The result of verify()."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from attrs import field, frozen
+
+from _client_kit._errors import ServiceError
+from bridge._remedies import CHECKS, Language, cause_of, remedy, title
+
+__all__ = ["Check", "Verification", "explained", "run_failure", "verification_of"]
+
+
+@frozen
+class Check:
+    """One prerequisite of an export.
+
+    Attributes:
+        name: Which one, a stable name for programs.
+        title: What it is about, for a person.
+        outcome: ``"skipped"`` when an earlier failure left nothing to check it with.
+        detail: What was found.
+        remedy: What to change and where, when it failed.
+    """
+
+    name: str
+    title: str
+    outcome: Literal["ok", "failed", "skipped"]
+    detail: str = ""
+    remedy: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that JSON can hold."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "outcome": self.outcome,
+            "detail": self.detail,
+            "remedy": self.remedy,
+        }
+
+
+@frozen(kw_only=True)
+class Verification:
+    """One check per prerequisite.
+
+    Attributes:
+        checks: In the order they were made.
+        error: The first failure as an error, for ``raise``; None when all is well.
+        lang: The language of titles and remedies.
+    """
+
+    checks: tuple[Check, ...]
+    error: ServiceError | None = field(default=None, repr=False)
+    lang: Language = "en"
+
+    @property
+    def ok(self) -> bool:
+        """Whether an export can run."""
+        return all(check.outcome == "ok" for check in self.checks)
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that failed."""
+        return tuple(check for check in self.checks if check.outcome == "failed")
+
+    def raise_for_failure(self) -> None:
+        """Raise the first failure, if there is one.
+
+        Raises:
+            ServiceError: With the remedy as its hint.
+        """
+        if self.error is not None:
+            raise self.error.copy()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that JSON can hold."""
+        return {"ok": self.ok, "checks": [check.to_dict() for check in self.checks]}
+
+
+def verification_of(found: dict[str, str | ServiceError], lang: Language) -> Verification:
+    """Build the result from what each check found: a detail, an error, or nothing (skipped)."""
+    failures: dict[str, tuple[str, str]] = {}
+    first: ServiceError | None = None
+    for check, result in found.items():
+        if isinstance(result, ServiceError):
+            where, cause = cause_of(check, result)
+            failures.setdefault(where, (result.message, remedy(cause, lang)))
+            if first is None:
+                first = explained(check, result)
+    checks = [_check(name, found, failures, lang) for name in CHECKS]
+    return Verification(checks=tuple(checks), error=first, lang=lang)
+
+
+def _check(
+    name: str,
+    found: dict[str, str | ServiceError],
+    failures: dict[str, tuple[str, str]],
+    lang: Language,
+) -> Check:
+    text = title(name, lang)
+    if name in failures:
+        return Check(name, text, "failed", *failures[name])
+    result = found.get(name)
+    if isinstance(result, str):
+        return Check(name, text, "ok", result)
+    return Check(name, text, "skipped")
+
+
+def explained(check: str, error: ServiceError) -> ServiceError:
+    """The error with the remedy of its check as the hint, in English as all errors are."""
+    _, cause = cause_of(check, error)
+    copy = error.copy()
+    copy.hint = remedy(cause, "en")
+    return copy
+
+
+_EXPLAINED = ("credentials", "permission", "not found", "unavailable", "rate limited", "protocol")
+
+
+def run_failure(error: ServiceError) -> ServiceError:
+    """An error that ends a run, with the remedy of the check it would fail."""
+    known = error.kind in _EXPLAINED or (error.kind == "configuration" and error.status)
+    if error.service == "bridge" or not known or (error.hint and error.kind == "protocol"):
+        return error.copy()
+    if error.service == "zenvoices":
+        return explained("zenvoices inbox", error)
+    return explained("banqup space" if error.kind == "not found" else "banqup documents", error)
