@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from _client_kit._errors import ConfigurationError, ServiceError
 
-__all__ = ["check_base_url", "check_header_text", "check_id", "is_loopback", "origin_of"]
+__all__ = ["check_base_url", "check_header_text", "check_id", "is_id", "is_loopback", "origin_of"]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _HEADER_TEXT = re.compile(r"[\x20-\x7e]*")
@@ -95,3 +95,8 @@ def check_header_text(
         message = f"{name} must be printable ASCII without line breaks"
         raise error(message, service=service)
     return value
+
+
+def is_id(value: object) -> bool:
+    """Whether a value can stand in a path as an id, see :func:`check_id`."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None

@@ -63,6 +63,11 @@ class FileSource:
         """The bytes themselves where they are in memory anyway."""
         return self._content if isinstance(self._content, bytes) else None
 
+    @property
+    def shared_file(self) -> object:
+        """What the bytes come from: bytes, a path, or somebody's open file."""
+        return self._content
+
     def open(self) -> BinaryIO:
         """A binary file at the first byte. Closing it leaves a file that was passed in open."""
         if isinstance(self._content, bytes):

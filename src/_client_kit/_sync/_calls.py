@@ -13,6 +13,7 @@ from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 import httpx
+from attrs import evolve
 
 from _client_kit import _clock
 from _client_kit import _world_sync as world
@@ -213,7 +214,8 @@ class Calls:
 
     def _fetch_token(self, limit: Deadline, timeout: float) -> Token:
         wanted = self._dialect.token_request()
-        operation = wanted.operation
+        # Asking for a token changes nothing, so it may be repeated like a read.
+        operation = evolve(wanted.operation, safe=True)
         request = Outgoing(
             operation.method,
             self.base_url + operation.path,
@@ -232,7 +234,7 @@ class Calls:
                 self._state.reject(error)
                 raise bare(error) from None
             except ServiceError as error:
-                # Asking for a token changes nothing, so it may be repeated like a read.
+                error.applied = False  # what the token is wanted for was not sent
                 pause = self._retry.pause(error, tried=tried, safe=True)
                 if pause is None or pause >= limit.remaining():
                     raise bare(error) from None
@@ -289,11 +291,13 @@ class Calls:
     def _read(self, response: httpx.Response, limit: Deadline) -> bytes:
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         unpack = zlib.decompressobj(47) if encoding in ("gzip", "deflate") else None
+        started = False
         body = b""
         more: bytearray | None = None  # for the second piece and on: most bodies have one
         for chunk in response.iter_raw():
             if limit.remaining() <= 0:
                 raise TimeoutError
+            started = True
             size = len(body) if more is None else len(more)
             piece = unpack.decompress(chunk, MAX_ANSWER - size + 1) if unpack else chunk
             if size + len(piece) > MAX_ANSWER:
@@ -305,7 +309,7 @@ class Calls:
                 more += piece
             else:
                 body = piece
-        if unpack is not None and not unpack.eof and (body or more is not None):
+        if unpack is not None and not unpack.eof and started:
             raise zlib.error
         return body if more is None else bytes(more)
 
