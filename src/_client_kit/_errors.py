@@ -58,8 +58,9 @@ class ServiceError(Exception):
 
     kind: ClassVar[str] = "service"
     _retryable: ClassVar[bool] = False
-    applied: ClassVar[bool | None] = False
-    """Whether the call took effect: False is *definitely not*, None is *unknown*."""
+    applied: bool | None = False
+    """Whether the call took effect: False is *definitely not*, None is *unknown*. Its class says,
+    unless the failure came before the call itself was sent."""
 
     def __init__(
         self,

@@ -84,7 +84,7 @@ def loads(body: bytes) -> Any:
 def _too_deep(value: Any) -> bool:
     """Breadth first, so that depth costs no recursion."""
     level: list[Any] = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         below: list[Any] = []
         for item in level:
             members: Iterable[Any] = item.values() if is_object(item) else item

@@ -1,0 +1,453 @@
+"""The one way every API call goes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from _client_kit import _clock
+from _client_kit import _world_async as world
+from _client_kit._async._calls import AsyncCalls
+from _client_kit._credentials import TokenStates
+from _client_kit._errors import (
+    ConfigurationError,
+    CredentialsError,
+    Indefinite,
+    ProtocolError,
+    RateLimited,
+    Rejected,
+    ServiceError,
+    Unavailable,
+    Unreachable,
+)
+from _client_kit._retry import RetryPolicy
+from support.kit_service import (
+    ORIGIN,
+    READ,
+    TOKEN,
+    TOKEN_CALL,
+    WRITE,
+    Clock,
+    Service,
+    dialect,
+    reply,
+    together_async,
+)
+
+pytestmark = pytest.mark.anyio
+
+STEADY = RetryPolicy(wait_jitter=0.0)
+THING: dict[str, object] = {"thing_id": "a1"}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Time that only the test moves; a pause takes none."""
+    clock = Clock()
+    monkeypatch.setattr(_clock, "monotonic", clock)
+    monkeypatch.setattr(world, "sleep", clock.sleep_async)
+    return clock
+
+
+def calls_to(service: Service, **options: Any) -> AsyncCalls:
+    """A client's calls with the test service behind them."""
+    settings: dict[str, Any] = {
+        "base_url": ORIGIN,
+        "timeout": 10.0,
+        "deadline": 60.0,
+        "user_agent": "test",
+        "retry": STEADY,
+        "transport": service,
+        "http_client": None,
+        "ssl_context": None,
+        "states": TokenStates(),
+        **options,
+    }
+    return AsyncCalls(dialect(), settings.pop("states"), **settings)
+
+
+class Pieces:
+    """A body that can be sent any number of times."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces = pieces
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self.pieces:
+            yield piece
+
+
+async def test_payload_and_headers() -> None:
+    """A call carries token, agent and query under the wire's names, and brings the payload."""
+    service = Service(reply(200, {"id": 7}, {"X-Request-Id": "r-1"}))
+    payload, answer = await calls_to(service).call(
+        READ, path=THING, query={"since": "2026-01-01", "word": "a b&c", "missing": None}
+    )
+    (request, body) = service.requests[0]
+    assert payload == {"id": 7}
+    assert answer.request_id == "r-1"
+    assert str(request.url) == f"{ORIGIN}/things/a1?from=2026-01-01&q=a%20b%26c"
+    assert request.headers["authorization"] == f"Bearer {TOKEN}-1"
+    assert request.headers["user-agent"] == "test"
+    assert request.headers["accept-encoding"] == "identity"
+    assert body == b""
+
+
+async def test_json_body() -> None:
+    """A JSON body travels as UTF-8 with its type and length."""
+    service = Service()
+    await calls_to(service).call(WRITE, json={"name": "Café"})
+    request, body = service.requests[0]
+    assert body == '{"name":"Café"}'.encode()
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["content-length"] == str(len(body))
+
+
+async def test_streamed_body_has_its_length() -> None:
+    """A streamed body is sent with the length that was given, not in chunks."""
+    service = Service()
+    await calls_to(service).call(WRITE, content=Pieces(b"[1", b"]"), content_length=3)
+    request, body = service.requests[0]
+    assert body == b"[1]"
+    assert request.headers["content-length"] == "3"
+    assert "transfer-encoding" not in request.headers
+
+
+async def test_renewal_after_401_repeats_a_streamed_body() -> None:
+    """A 401 is answered by one fresh token and the same body from its start."""
+    service = Service(reply(401))
+    calls = calls_to(service)
+    payload, _ = await calls.call(WRITE, content=Pieces(b"[1", b"]"), content_length=3)
+    assert payload == {"ok": True}
+    assert [body for _, body in service.requests] == [b"[1]", b"[1]"]
+    assert service.bearers == [f"Bearer {TOKEN}-1", f"Bearer {TOKEN}-2"]
+
+
+async def test_second_401_is_raised() -> None:
+    """A fresh token that is not taken either ends the call; the next call asks for another."""
+    service = Service(reply(401), reply(401))
+    calls = calls_to(service)
+    with pytest.raises(CredentialsError) as caught:
+        await calls.call(READ, path=THING)
+    assert caught.value.status == 401
+    assert len(service.token_requests) == 2
+    await calls.call(READ, path=THING)
+    assert len(service.token_requests) == 3
+
+
+@pytest.mark.parametrize("good", [True, False])
+async def test_one_token_request_for_many(good: bool) -> None:
+    """32 at once ask for one token, and a refusal is shared by all of them."""
+    service = Service()
+    if not good:
+        service.token_script = [reply(401)]
+    calls = calls_to(service)
+
+    async def call(_number: int) -> object:
+        return (await calls.call(READ, path=THING))[0]
+
+    outcomes = await together_async(32, call)
+    assert len(service.token_requests) == 1
+    if good:
+        assert outcomes == [{"ok": True}] * 32
+    else:
+        assert {type(outcome) for outcome in outcomes} == {CredentialsError}
+        assert len(set(map(id, outcomes))) == 32  # each its own exception object
+        assert service.requests == []
+
+
+async def test_rejection_is_final() -> None:
+    """A refused credential is refused without a request, in every client that uses it."""
+    states = TokenStates()
+    first, second = Service(), Service()
+    first.token_script = [reply(401)]
+    for service in (first, first, second):
+        with pytest.raises(CredentialsError, match="the password was refused"):
+            await calls_to(service, states=states).call(READ, path=THING)
+    assert len(first.token_requests) == 1
+    assert second.token_requests == []
+
+
+async def test_token_is_shared_by_clients() -> None:
+    """Two clients with one credential at one address ask for one token."""
+    states = TokenStates()
+    service = Service()
+    for _ in range(2):
+        await calls_to(service, states=states).call(READ, path=THING)
+    assert len(service.token_requests) == 1
+
+
+async def test_token_never_goes_to_another_address() -> None:
+    """A credential used at two addresses gets a token from each."""
+    states = TokenStates()
+    here, there = Service(), Service()
+    there.token_script = [reply(200, {"token": "other"})]
+    await calls_to(here, states=states).call(READ, path=THING)
+    await calls_to(there, states=states, base_url="https://api.invalid").call(READ, path=THING)
+    assert here.bearers == [f"Bearer {TOKEN}-1"]
+    assert there.bearers == ["Bearer other"]
+
+
+@pytest.mark.parametrize(
+    ("life", "before", "after"), [(3600.0, 3539.0, 3541.0), (60.0, 29.0, 31.0)]
+)
+async def test_token_life(clock: Clock, life: float, before: float, after: float) -> None:
+    """A token is renewed a minute early, a short-lived one after half its life."""
+    service = Service()
+    service.token_life = life
+    calls = calls_to(service, deadline=100_000.0)
+    started = clock.now
+    await calls.call(READ, path=THING)
+    clock.now = started + before
+    await calls.call(READ, path=THING)
+    assert len(service.token_requests) == 1
+    clock.now = started + after
+    await calls.call(READ, path=THING)
+    assert len(service.token_requests) == 2
+
+
+async def test_token_request_is_repeated(clock: Clock) -> None:
+    """A token service that fails for a moment is asked again; nothing is rejected."""
+    service = Service()
+    service.token_script = [reply(503), httpx.ReadTimeout("slow")]
+    await calls_to(service).call(READ, path=THING)
+    assert len(service.token_requests) == 3
+    assert clock.pauses == [0.25, 0.5]
+
+
+RETRIED = 4
+ONCE = 1
+FAULTS: list[tuple[Exception, type[ServiceError], int, type[ServiceError], int]] = [
+    (httpx.ConnectError("refused"), Unreachable, RETRIED, Unreachable, RETRIED),
+    (httpx.ConnectTimeout("slow"), Unreachable, RETRIED, Unreachable, RETRIED),
+    (httpx.PoolTimeout("full"), Unreachable, RETRIED, Unreachable, RETRIED),
+    (httpx.ProxyError("407"), Unreachable, RETRIED, Unreachable, RETRIED),
+    (httpx.WriteTimeout("slow"), Unavailable, RETRIED, Indefinite, ONCE),
+    (httpx.WriteError("reset"), Unavailable, RETRIED, Indefinite, ONCE),
+    (httpx.ReadTimeout("slow"), Unavailable, RETRIED, Indefinite, ONCE),
+    (httpx.ReadError("reset"), Unavailable, RETRIED, Indefinite, ONCE),
+    (httpx.RemoteProtocolError("gone"), Unavailable, RETRIED, Indefinite, ONCE),
+    (httpx.LocalProtocolError("length"), Unavailable, RETRIED, Indefinite, ONCE),
+    (TimeoutError(), Unavailable, RETRIED, Indefinite, ONCE),
+    (ConnectionResetError(104, "reset by peer"), Unavailable, RETRIED, Indefinite, ONCE),
+]
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(("fault", "read", "reads", "write", "writes"), FAULTS, ids=repr)
+async def test_broken_connections(
+    fault: Exception,
+    read: type[ServiceError],
+    reads: int,
+    write: type[ServiceError],
+    writes: int,
+) -> None:
+    """What was surely not sent is tried again; a write that may have arrived is not."""
+    for operation, path, kind, tries in ((READ, THING, read, reads), (WRITE, {}, write, writes)):
+        service = Service(*[fault] * 10)
+        with pytest.raises(ServiceError) as caught:
+            await calls_to(service).call(operation, path=path)
+        assert type(caught.value) is kind
+        assert len(service.requests) == tries
+
+
+STATUSES: list[tuple[int, type[ServiceError], int, type[ServiceError], int]] = [
+    (301, ProtocolError, ONCE, ProtocolError, ONCE),
+    (400, Rejected, ONCE, Rejected, ONCE),
+    (405, ConfigurationError, ONCE, ConfigurationError, ONCE),
+    (408, Unavailable, RETRIED, Indefinite, ONCE),
+    (409, Unavailable, RETRIED, Indefinite, ONCE),
+    (413, Rejected, ONCE, Rejected, ONCE),
+    (422, Rejected, ONCE, Rejected, ONCE),
+    (429, RateLimited, RETRIED, RateLimited, RETRIED),
+    (500, Unavailable, RETRIED, Indefinite, ONCE),
+    (501, ConfigurationError, ONCE, ConfigurationError, ONCE),
+    (503, Unavailable, RETRIED, Indefinite, ONCE),
+]
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(("status", "read", "reads", "write", "writes"), STATUSES)
+async def test_statuses(
+    status: int,
+    read: type[ServiceError],
+    reads: int,
+    write: type[ServiceError],
+    writes: int,
+) -> None:
+    """Each status has one meaning, and is tried again only where that cannot do harm."""
+    for operation, path, kind, tries in ((READ, THING, read, reads), (WRITE, {}, write, writes)):
+        service = Service(*[reply(status) for _ in range(10)])
+        with pytest.raises(ServiceError) as caught:
+            await calls_to(service).call(operation, path=path)
+        assert type(caught.value) is kind
+        assert caught.value.status == status
+        assert len(service.requests) == tries
+
+
+@pytest.mark.parametrize(
+    ("header", "pause"),
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("-5", 0.0),
+        ("Sun, 01 Mar 2026 10:00:30 GMT", 30.0),
+        ("Sun, 01 Mar 2026 09:00:00 GMT", 0.0),
+        ("soon", 0.25),
+        ("nan", 0.25),
+        ("inf", 0.25),
+        ("1_0", 0.25),
+    ],
+)
+async def test_retry_after(clock: Clock, header: str, pause: float) -> None:
+    """Retry-After is seconds or a date by the server's clock; garbage is as if it were absent."""
+    headers = {"Retry-After": header, "Date": "Sun, 01 Mar 2026 10:00:00 GMT"}
+    service = Service(reply(429, None, headers))
+    await calls_to(service).call(WRITE, json={})
+    assert clock.pauses == [pause]
+
+
+async def test_retry_after_beyond_the_deadline(clock: Clock) -> None:
+    """A pause that would outlive the deadline is not begun; the error says how long it was."""
+    service = Service(reply(429, None, {"Retry-After": "9" * 400}))
+    with pytest.raises(RateLimited) as caught:
+        await calls_to(service).call(READ, path=THING)
+    assert caught.value.retry_after == 3600.0
+    assert clock.pauses == []
+
+
+async def test_deadline_covers_attempts_and_pauses(clock: Clock) -> None:
+    """Attempts end with the deadline, however many the policy would allow."""
+    service = Service(*[reply(503) for _ in range(50)])
+    policy = RetryPolicy(attempts=50, wait_initial=4.0, wait_max=4.0, wait_jitter=0.0)
+    with pytest.raises(Unavailable):
+        await calls_to(service, retry=policy).call(READ, path=THING, deadline=10.0)
+    assert clock.pauses == [4.0, 4.0]
+    assert len(service.requests) == 3
+
+
+async def test_deadline_covers_the_token(clock: Clock) -> None:
+    """A token that came too late leaves no time: the call is not sent."""
+    service = Service()
+
+    def slow() -> None:
+        clock.now += 11.0
+
+    service.before_token = slow
+    with pytest.raises(Unavailable):
+        await calls_to(service).call(READ, path=THING, deadline=10.0)
+    assert service.requests == []
+
+
+class Drip:
+    """A body whose every piece takes a second of the test's clock."""
+
+    def __init__(self, clock: Clock, count: int) -> None:
+        self.clock = clock
+        self.count = count
+        self.taken = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for _ in range(self.count):
+            self.clock.now += 1.0
+            self.taken += 1
+            yield b" "
+
+
+async def test_deadline_ends_a_slow_upload(clock: Clock) -> None:
+    """A service that takes a body drop by drop cannot outlive the deadline."""
+    service = Service()
+    body = Drip(clock, 1000)
+    with pytest.raises(Indefinite, match="took too long") as caught:
+        await calls_to(service).call(WRITE, content=body, content_length=1000, deadline=5.0)
+    assert body.taken <= 7
+    assert not caught.value.retryable
+
+
+async def test_errors_from_a_body_come_out_as_they_are() -> None:
+    """An error of ours raised while a body is read keeps its class and loses its frames."""
+
+    class Failing:
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"["
+            message = "a file became shorter"
+            raise Rejected(message, service="bridge")
+
+    with pytest.raises(Rejected, match="a file became shorter") as caught:
+        await calls_to(Service()).call(WRITE, content=Failing(), content_length=2)
+    assert caught.value.__context__ is None
+    files = " ".join(str(entry.path) for entry in caught.traceback)
+    assert "httpx" not in files
+
+
+async def test_redirects_and_defaults_of_an_injected_client() -> None:
+    """An injected client's redirects, auth, headers, cookies and parameters stay out of calls."""
+    service = Service(reply(307, None, {"Location": "https://evil.example/", "Set-Cookie": "a=b"}))
+    async with httpx.AsyncClient(
+        transport=service,
+        follow_redirects=True,
+        auth=("user", "their-password"),
+        headers={"X-Api-Key": "theirs", "Authorization": "Basic x"},
+        cookies={"session": "theirs"},
+        params={"key": "theirs"},
+    ) as client:
+        calls = calls_to(service, transport=None, http_client=client)
+        with pytest.raises(ProtocolError):
+            await calls.call(READ, path=THING)
+        await calls.call(READ, path=THING)
+        await calls.aclose()
+        assert not client.is_closed
+    assert len(service.requests) == 2
+    for request, _ in service.requests:
+        assert request.url.host == "api.example"
+        assert request.url.query == b""
+        assert request.headers["authorization"] == f"Bearer {TOKEN}-1"
+        assert "cookie" not in request.headers
+        assert "x-api-key" not in request.headers
+
+
+async def test_cookies_are_never_sent_back() -> None:
+    """A cookie the service sets is not kept."""
+    service = Service(reply(200, {}, {"Set-Cookie": "session=1; Path=/"}))
+    calls = calls_to(service)
+    for _ in range(2):
+        await calls.call(READ, path=THING)
+    assert all("cookie" not in request.headers for request, _ in service.requests)
+
+
+async def test_own_client_is_closed() -> None:
+    """Leaving the block closes the transport the calls went through."""
+    service = Service()
+    async with calls_to(service) as calls:
+        await calls.call(READ, path=THING)
+    assert service.closed
+
+
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "5", None])
+@pytest.mark.parametrize("name", ["timeout", "deadline"])
+async def test_times_that_are_no_times(name: str, value: object) -> None:
+    """A timeout or deadline that is not a positive number is refused when a client is made."""
+    with pytest.raises(ConfigurationError, match=name):
+        calls_to(Service(), **{name: value})
+
+
+async def test_transport_and_client_exclude_each_other() -> None:
+    """Two ways to send are one too many."""
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(ConfigurationError, match="not both"):
+            calls_to(Service(), http_client=client)
+
+
+async def test_an_unsafe_call_is_not_repeated_for_a_lost_token_answer() -> None:
+    """A write whose token could not be had was not sent, and says so."""
+    service = Service()
+    service.token_script = [httpx.ReadTimeout("slow")] * 10
+    calls = calls_to(service, retry=RetryPolicy(attempts=1))
+    with pytest.raises(ServiceError) as caught:
+        await calls.call(WRITE, json={})
+    assert caught.value.applied is False
+    assert service.requests == []
+    assert TOKEN_CALL.name in str(caught.value)
