@@ -283,7 +283,7 @@ class SQLAlchemyCheckpoints:
             raise failure("the database's clock gave no time")
         return now
 
-    def _query(self, key: str) -> sa.Select[Any]:
+    def _query(self, key: str) -> Any:
         table = _delivery.c
         return (
             sa.select(table.id, table.state, table.due, table.value, _connection.c.version)

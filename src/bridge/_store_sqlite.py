@@ -324,6 +324,9 @@ class SQLiteCheckpoints:
                 # Whatever it was, the next call starts from a fresh look at the file.
                 self._handle.close()
                 raise self._failed(error) from None
+            except UnicodeDecodeError:
+                self._handle.close()
+                raise self._damaged("its text is not UTF-8") from None
 
     def _opened(self) -> sqlite3.Connection:
         file = self._handle.file

@@ -198,9 +198,10 @@ class NotRenewed(Broken):
     def commit(
         self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
     ) -> None:
-        until = self.shelf(lease.key).expires
+        shelf = self.shelf(lease.key)
+        until, term = shelf.expires, shelf.ttl
         super().commit(lease, head=head, rows=rows, ttl=ttl)
-        self.shelf(lease.key).expires = until
+        shelf.expires, shelf.ttl = until, term
 
 
 class OneKey(Broken):
@@ -335,16 +336,23 @@ def pytester_source(tmp_path: Path) -> tuple[str, Path]:
 # -- what the shipped stores add -----------------------------------------------------------------
 
 
+def shipped(
+    kind: str, directory: Path, clock: Clock
+) -> MemoryCheckpoints | SQLiteCheckpoints | HookCheckpoints:
+    """A new store of the kind."""
+    if kind == "memory":
+        return MemoryCheckpoints(clock=clock)
+    if kind == "sqlite":
+        return SQLiteCheckpoints(directory / "x.db", clock=clock)
+    file = TextFile(directory / "state.json")
+    return HookCheckpoints(file.load, file.save, clock=clock)
+
+
 @pytest.mark.parametrize("kind", ["memory", "sqlite", "hook"])
 def test_a_store_tells_when_a_lease_ends(kind: str, tmp_path: Path) -> None:
     """held_until() is the end of a held lease in the store's epoch seconds, else None."""
     here = Clock()
-    file = TextFile(tmp_path / "state.json")
-    store = {
-        "memory": lambda: MemoryCheckpoints(clock=here),
-        "sqlite": lambda: SQLiteCheckpoints(tmp_path / "x.db", clock=here),
-        "hook": lambda: HookCheckpoints(file.load, file.save, clock=here),
-    }[kind]()
+    store = shipped(kind, tmp_path, here)
     assert store.held_until("k") is None
     lease = store.acquire("k", "worker", 60)
     assert lease is not None
@@ -362,12 +370,7 @@ def test_a_store_tells_when_a_lease_ends(kind: str, tmp_path: Path) -> None:
 def test_a_clock_set_back_frees_a_dead_workers_lease_in_time(kind: str, tmp_path: Path) -> None:
     """After the clock jumps back a day, a lease still lasts no longer than it was for."""
     here = Clock()
-    file = TextFile(tmp_path / "state.json")
-    store = {
-        "memory": lambda: MemoryCheckpoints(clock=here),
-        "sqlite": lambda: SQLiteCheckpoints(tmp_path / "x.db", clock=here),
-        "hook": lambda: HookCheckpoints(file.load, file.save, clock=here),
-    }[kind]()
+    store = shipped(kind, tmp_path, here)
     assert store.acquire("k", "dies", 60)
     here.advance(-86_400)
     assert store.acquire("k", "another", 60) is None

@@ -1,0 +1,249 @@
+"""SQLAlchemyCheckpoints on SQLite, and on a real PostgreSQL server."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from _client_kit._errors import ConfigurationError, StoreError
+from bridge._checkpoints import Lease, Row
+from bridge._store_sqlalchemy import SQLAlchemyCheckpoints
+from bridge.testing import checkpoint_conformance
+from support.postgres import NoPostgres, postgres
+
+
+class Closing(SQLAlchemyCheckpoints):
+    """A store that closes its own engine, for suites that open many."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = sa.create_engine(url)
+        super().__init__(self.engine)
+        self.create_tables()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+test_sqlite_conformance = checkpoint_conformance(
+    lambda directory: Closing(f"sqlite:///{directory / 'state.db'}")
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Generator[str, None, None]:
+    """The URL of a running PostgreSQL."""
+    try:
+        with postgres() as url:
+            yield url
+    except NoPostgres as reason:
+        pytest.skip(str(reason))
+
+
+_url: list[str] = []
+
+
+@pytest.fixture
+def named(server: str) -> Generator[None, None, None]:
+    """Tells the conformance suite where the server is."""
+    _url[:] = [server]
+    yield
+    _url.clear()
+
+
+test_postgres_conformance = pytest.mark.long(
+    pytest.mark.usefixtures("named")(checkpoint_conformance(lambda directory: Closing(_url[0])))
+)
+
+test_postgres_conformance_on_an_engine_that_commits_by_itself = pytest.mark.long(
+    pytest.mark.usefixtures("named")(checkpoint_conformance(lambda directory: _autocommit()))
+)
+
+
+def _autocommit() -> SQLAlchemyCheckpoints:
+    store = Closing(_url[0])
+    strange = store.engine.execution_options(isolation_level="AUTOCOMMIT")
+    SQLAlchemyCheckpoints.__init__(store, strange)
+    return store
+
+
+@pytest.mark.long
+def test_postgres_hands_one_lease_to_many_new_workers(server: str) -> None:
+    """Of many workers that meet on a key nobody used before, one gets the lease."""
+    stores = [Closing(server) for _ in range(6)]
+    try:
+        for n in range(15):
+            won: list[Lease | None] = []
+            start = threading.Barrier(6)
+
+            def take(store: Closing, key: str, start: threading.Barrier, won: list[Any]) -> None:
+                start.wait(20)
+                won.append(store.acquire(key, "worker", 600))
+
+            threads = [
+                threading.Thread(target=take, args=(store, f"meet {n}", start, won))
+                for store in stores
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(30)
+            assert len(won) == 6
+            assert sum(lease is not None for lease in won) == 1
+    finally:
+        for store in stores:
+            store.close()
+
+
+@pytest.mark.long
+def test_postgres_judges_a_lease_after_waiting_for_its_row(server: str) -> None:
+    """A lease that ends while another worker waits for the row is given to that worker."""
+    store, engine = Closing(server), sa.create_engine(server)
+    assert store.acquire("waits", "dies", 0.3)
+    got: list[Lease | None] = []
+    with engine.begin() as db:
+        db.execute(sa.text("SELECT 1 FROM bridge_connection WHERE key = 'waits' FOR UPDATE"))
+        waiter = threading.Thread(target=lambda: got.append(store.acquire("waits", "next", 60)))
+        waiter.start()
+        db.execute(sa.text("SELECT pg_sleep(0.6)"))
+    waiter.join(20)
+    store.close()
+    engine.dispose()
+    assert got[0] is not None
+
+
+@pytest.mark.long
+def test_postgres_waits_for_its_disk_though_told_not_to(server: str) -> None:
+    """A commit is durable also where the database's default is not to wait for the disk."""
+    engine = sa.create_engine(server, connect_args={"options": "-c synchronous_commit=off"})
+    seen: list[str] = []
+
+    @sa.event.listens_for(engine, "commit")
+    def before_commit(connection: sa.Connection) -> None:
+        cursor = connection.connection.cursor()
+        cursor.execute("SHOW synchronous_commit")
+        seen.extend(cursor.fetchone() or [])
+
+    store = SQLAlchemyCheckpoints(engine)
+    store.create_tables()
+    seen.clear()
+    lease = store.acquire("durable", "worker", 60)
+    assert lease is not None
+    store.commit(lease, head="1", ttl=60)
+    engine.dispose()
+    assert seen == ["on", "on"]
+
+
+@pytest.mark.long
+def test_postgres_that_went_away_is_an_error_to_try_again() -> None:
+    """A server that stopped is a retryable StoreError, without the statement in it."""
+    try:
+        with postgres() as url:
+            store = Closing(url)
+            lease = store.acquire("k", "worker", 60)
+            assert lease is not None
+    except NoPostgres as reason:
+        pytest.skip(str(reason))
+    with pytest.raises(StoreError) as caught:
+        store.commit(lease, head="private head", ttl=60)
+    store.close()
+    assert caught.value.retryable
+    assert "private head" not in str(caught.value)
+
+
+# -- on SQLite -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Generator[sa.Engine, None, None]:
+    """An engine on an empty SQLite file."""
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'state.db'}")
+    yield engine
+    engine.dispose()
+
+
+def test_tables_that_are_not_there_are_an_error(engine: sa.Engine) -> None:
+    """Missing tables are never taken for "nothing was ever activated"."""
+    with pytest.raises(StoreError, match="create_tables") as caught:
+        SQLAlchemyCheckpoints(engine).head("k")
+    assert not caught.value.retryable
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_create_tables_twice_keeps_what_is_there(engine: sa.Engine) -> None:
+    """create_tables() changes nothing that exists."""
+    store = SQLAlchemyCheckpoints(engine)
+    store.create_tables()
+    lease = store.acquire("k", "worker", 60)
+    assert lease is not None
+    store.commit(lease, head="kept", ttl=60)
+    store.create_tables()
+    assert store.head("k") == "kept"
+
+
+def test_rows_of_a_newer_release_are_refused(engine: sa.Engine) -> None:
+    """Whatever is asked of a connection that a newer release wrote is refused."""
+    store = SQLAlchemyCheckpoints(engine)
+    store.create_tables()
+    lease = store.acquire("k", "worker", 60)
+    assert lease is not None
+    store.commit(lease, head="h", rows=[Row("a", "waiting", 1.0, "{}")], ttl=60)
+    with engine.begin() as db:
+        db.execute(sa.text("UPDATE bridge_connection SET version = 2"))
+    calls: list[Any] = [
+        lambda: store.head("k"),
+        lambda: store.find("k", ["a"]),
+        lambda: store.select("k", ["waiting"], due=None, after=None, limit=5),
+        lambda: store.acquire("k", "worker", 60),
+        lambda: store.commit(lease, head="x", ttl=60),
+        lambda: store.release(lease),
+        lambda: store.held_until("k"),
+    ]
+    for call in calls:
+        with pytest.raises(StoreError, match="newer release"):
+            call()
+
+
+def test_a_lease_ends_by_the_databases_clock(engine: sa.Engine) -> None:
+    """held_until() is in the database's epoch seconds, and None once released."""
+    store = SQLAlchemyCheckpoints(engine)
+    store.create_tables()
+    with engine.connect() as db:
+        now = db.execute(sa.text("SELECT (julianday('now') - 2440587.5) * 86400.0")).scalar_one()
+    lease = store.acquire("k", "worker", 600)
+    assert lease is not None
+    until = store.held_until("k")
+    assert until is not None
+    assert now + 599 < until < now + 660
+    store.release(lease)
+    assert store.held_until("k") is None
+
+
+def test_a_clock_set_back_frees_a_dead_workers_lease(engine: sa.Engine) -> None:
+    """A lease far beyond its own length is cut to it when somebody asks."""
+    store = SQLAlchemyCheckpoints(engine)
+    store.create_tables()
+    assert store.acquire("k", "dies", 60)
+    with engine.begin() as db:
+        db.execute(sa.text("UPDATE bridge_connection SET expires = expires + 86400"))
+    assert store.acquire("k", "another", 60) is None
+    with engine.connect() as db:
+        query = "SELECT expires - (julianday('now') - 2440587.5) * 86400.0 FROM bridge_connection"
+        assert db.execute(sa.text(query)).scalar_one() <= 60
+
+
+def test_another_database_is_refused() -> None:
+    """A dialect whose locks we never tested is refused, with what to use."""
+    engine = sa.create_mock_engine("mysql://", lambda *_: None)
+    with pytest.raises(ConfigurationError, match="PostgreSQL or SQLite"):
+        SQLAlchemyCheckpoints(engine)  # type: ignore[arg-type]
+
+
+def test_metadata_holds_both_tables() -> None:
+    """Alembic finds the tables in metadata."""
+    assert set(SQLAlchemyCheckpoints.metadata.tables) == {"bridge_connection", "bridge_delivery"}

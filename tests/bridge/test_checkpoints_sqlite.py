@@ -1,0 +1,579 @@
+"""SQLiteCheckpoints: one file that survives kills, and is never mistaken for an empty one."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import pickle
+import random
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from _client_kit._errors import StoreError
+from bridge import _store_sqlite
+from bridge._checkpoints import FIND_LIMIT, Lease, Row
+from bridge._errors import LeaseLost
+from bridge._store_sqlite import SQLiteCheckpoints
+
+posix = pytest.mark.skipif(os.name != "posix", reason="modes and owners are those of POSIX")
+ROWS = [Row(f"id-{n}", "delivered", None, '{"v":1}') for n in range(50)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the file will be."""
+    return tmp_path / "exports.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Generator[SQLiteCheckpoints, None, None]:
+    """An open store."""
+    with SQLiteCheckpoints(path) as store:
+        yield store
+
+
+def leased(store: SQLiteCheckpoints, key: str = "k") -> Lease:
+    """The lease, which nobody holds."""
+    lease = store.acquire(key, "worker", 600)
+    assert lease is not None
+    return lease
+
+
+def filled(path: Path) -> bytes:
+    """Write some rows and give the whole file."""
+    with SQLiteCheckpoints(path) as store:
+        lease = leased(store)
+        store.commit(lease, head='{"active":true}', rows=ROWS, ttl=600)
+        store.release(lease)
+    return path.read_bytes()
+
+
+def look(path: Path) -> tuple[str | None, list[Row]]:
+    """All that a run would read."""
+    with SQLiteCheckpoints(path) as store:
+        head = store.head("k")
+        found = sorted(store.find("k", [row.id for row in ROWS]), key=lambda row: row.id)
+        store.select("k", ["delivered"], due=None, after=None, limit=100)
+        return head, found
+
+
+# -- the file --------------------------------------------------------------------------------------
+
+
+@posix
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o777])
+def test_only_the_owner_may_read_the_file(path: Path, umask: int) -> None:
+    """The file and all that SQLite puts beside it have mode 0600, whatever the umask."""
+    before = os.umask(umask)
+    try:
+        with SQLiteCheckpoints(path) as store:
+            store.commit(leased(store), rows=ROWS, ttl=60)
+            modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == {"exports.db": 0o600, "exports.db-wal": 0o600, "exports.db-shm": 0o600}
+
+
+def test_between_runs_there_is_one_file_with_everything(path: Path) -> None:
+    """After release() and close() one file is there, and a copy of it alone is complete."""
+    copy = path.with_name("copy.db")
+    with SQLiteCheckpoints(path) as store:
+        lease = leased(store)
+        store.commit(lease, head="h", rows=ROWS, ttl=60)
+        store.release(lease)
+        copy.write_bytes(path.read_bytes())
+        copy.chmod(0o600)
+    assert [file.name for file in path.parent.glob("exports*")] == ["exports.db"]
+    assert look(copy) == ("h", sorted(ROWS, key=lambda row: row.id))
+
+
+def test_a_commit_waits_for_the_disk(store: SQLiteCheckpoints) -> None:
+    """The connection is in write-ahead mode with synchronous=FULL."""
+    store.head("k")
+    file = store._handle.file
+    assert file is not None
+    assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert file.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_a_missing_directory_is_named(tmp_path: Path) -> None:
+    """The directory must exist; the error says so."""
+    with pytest.raises(StoreError, match="must be a directory"):
+        SQLiteCheckpoints(tmp_path / "no" / "exports.db").head("k")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", ":memory:", "a\0b"])
+def test_what_is_no_file_is_refused(name: str) -> None:
+    """A path that cannot be a file is refused at once."""
+    with pytest.raises(StoreError, match="not the path"):
+        SQLiteCheckpoints(name)
+
+
+@posix
+def test_a_link_is_refused(path: Path) -> None:
+    """A symbolic link, dangling or not, is neither followed nor written through."""
+    for target in (path.with_name("other.db"), path.with_name("nowhere.db")):
+        if target.name == "other.db":
+            filled(target)
+        path.symlink_to(target)
+        with pytest.raises(StoreError, match="link"):
+            SQLiteCheckpoints(path).head("k")
+        path.unlink()
+    assert not path.with_name("nowhere.db").exists()
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_file_others_may_change_is_refused(path: Path, mode: int) -> None:
+    """A file that the group or the world can write is refused, with the command that mends it."""
+    filled(path)
+    path.chmod(mode)
+    with pytest.raises(StoreError, match="chmod 600"):
+        look(path)
+
+
+@posix
+def test_a_directory_where_others_may_replace_the_file_is_refused(path: Path) -> None:
+    """A directory open to the world needs its sticky bit."""
+    filled(path)
+    path.parent.chmod(0o777)
+    with pytest.raises(StoreError, match="mode 700"):
+        look(path)
+    path.parent.chmod(0o1777)
+    assert look(path)[0] is not None
+
+
+@posix
+def test_a_file_of_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that belongs to somebody else is refused."""
+    filled(path)
+    other = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: other)
+    with pytest.raises(StoreError, match="another user"):
+        look(path)
+
+
+def test_a_deleted_file_is_a_new_store(path: Path) -> None:
+    """A file that is gone means "not activated", which only activate() changes."""
+    filled(path)
+    path.unlink()
+    assert look(path) == (None, [])
+
+
+def test_a_file_that_vanishes_while_in_use_is_an_error(path: Path, store: Any) -> None:
+    """Nothing is written to a file that was removed or replaced under a running export."""
+    lease = leased(store)
+    path.unlink()
+    with pytest.raises(StoreError, match="removed or replaced"):
+        store.commit(lease, head="lost", ttl=60)
+
+
+def test_a_log_without_its_file_is_refused(path: Path) -> None:
+    """The remains of a killed run are not mixed into a new file."""
+    path.with_name("exports.db-wal").write_bytes(b"\0" * 4096)
+    with pytest.raises(StoreError, match="still there"):
+        SQLiteCheckpoints(path).head("k")
+    assert not path.exists()
+
+
+def test_many_first_users_make_one_file(path: Path) -> None:
+    """Stores that meet on a file that is not there yet all use the same one."""
+    errors: list[BaseException] = []
+    start = threading.Barrier(8)
+
+    def work(n: int) -> None:
+        try:
+            with SQLiteCheckpoints(path) as store:
+                start.wait(20)
+                store.commit(leased(store, str(n)), head=str(n), ttl=60)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+    with SQLiteCheckpoints(path) as store:
+        assert [store.head(str(n)) for n in range(8)] == [str(n) for n in range(8)]
+    assert [file.name for file in path.parent.iterdir()] == ["exports.db"]
+
+
+def test_a_file_system_without_hard_links_will_do(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a file cannot be linked in place, its name is reserved and then filled."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    filled(path)
+    assert look(path)[0] == '{"active":true}'
+    assert [file.name for file in path.parent.iterdir()] == ["exports.db"]
+
+
+# -- damage ----------------------------------------------------------------------------------------
+
+
+def broken_files(whole: bytes) -> dict[str, bytes]:
+    """What a bad disk, a bad copy or a wrong path leaves."""
+    half = len(whole) // 2
+    page = 4096
+    return {
+        "empty": b"",
+        "one byte": whole[:1],
+        "header only": whole[:100],
+        "half a page": whole[: page // 2],
+        "first page only": whole[:page],
+        "cut in half": whole[: half // page * page],
+        "cut within a page": whole[: half + 7],
+        "last page lost": whole[:-page],
+        "zeroed": bytes(len(whole)),
+        "first page zeroed": bytes(page) + whole[page:],
+        "second page zeroed": whole[:page] + bytes(page) + whole[2 * page :],
+        "garbage": random.Random(1).randbytes(len(whole)),
+        "text": b'{"connections": {}}',
+        "front lost": whole[page:],
+    }
+
+
+@pytest.mark.parametrize("kind", list(broken_files(bytes(40_960))))
+def test_a_damaged_file_is_refused_loudly(path: Path, kind: str) -> None:
+    """A damaged file raises, names the path and a remedy, and is left as it was."""
+    broken = broken_files(filled(path))[kind]
+    path.write_bytes(broken)
+    with pytest.raises(StoreError) as caught:
+        look(path)
+    assert str(path) in str(caught.value)
+    assert "backup" in str(caught.value)
+    assert not caught.value.retryable
+    assert path.read_bytes() == broken
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_a_flipped_byte_is_harmless_or_refused(path: Path) -> None:
+    """Whatever byte is flipped: the file reads as before or raises; it never reads as less."""
+    whole = filled(path)
+    before = look(path)
+    chance = random.Random(20_260_102)
+    places = sorted({*range(100), *chance.sample(range(len(whole)), 400)})
+    refused = 0
+    for place in places:
+        bad = bytearray(whole)
+        bad[place] ^= 1 << chance.randrange(8)
+        path.write_bytes(bad)
+        try:
+            seen = look(path)
+        except StoreError:
+            refused += 1
+        else:
+            assert seen == before, f"byte {place}"
+    assert refused > 50
+
+
+def test_another_programs_database_is_refused(path: Path) -> None:
+    """Somebody else's SQLite file is refused and not written to."""
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE theirs (x)")
+    other.commit()
+    other.close()
+    path.chmod(0o600)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="not a checkpoint file"):
+        look(path)
+    assert path.read_bytes() == before
+
+
+def test_a_tampered_row_is_refused(path: Path) -> None:
+    """A row or a head that no longer matches its checksum raises."""
+    for change in (
+        "UPDATE delivery SET state = 'waiting' WHERE id = 'id-7'",
+        "UPDATE connection SET head = NULL",
+        "UPDATE connection SET fence = fence - 1",
+        "DROP TABLE connection",
+    ):
+        filled(path)
+        other = sqlite3.connect(path)
+        other.execute(change)
+        other.commit()
+        other.close()
+        with pytest.raises(StoreError, match="damaged"):
+            look(path)
+        path.unlink()
+
+
+# -- versions --------------------------------------------------------------------------------------
+
+
+def test_a_newer_file_is_refused_and_kept(path: Path) -> None:
+    """A file of a newer release is refused and not touched."""
+    filled(path)
+    other = sqlite3.connect(path)
+    other.execute("PRAGMA user_version = 2")
+    other.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="newer release"):
+        look(path)
+    assert path.read_bytes() == before
+
+
+NEXT = ("ALTER TABLE delivery ADD COLUMN note TEXT", "UPDATE delivery SET note = state")
+
+
+def test_an_older_file_is_brought_up_to_date(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of version 1 is migrated when opened, once, and keeps what it holds."""
+    filled(path)
+    before = look(path)
+    monkeypatch.setattr(_store_sqlite, "MIGRATIONS", (*_store_sqlite.MIGRATIONS, NEXT))
+    assert look(path) == before
+    assert look(path) == before
+    other = sqlite3.connect(path)
+    assert other.execute("PRAGMA user_version").fetchone() == (2,)
+    assert other.execute("SELECT DISTINCT note FROM delivery").fetchall() == [("delivered",)]
+    other.close()
+
+
+def test_a_migration_that_fails_leaves_the_old_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A migration is all or nothing: the release before can still read the file."""
+    filled(path)
+    before = look(path)
+    with monkeypatch.context() as patch:
+        step = (*NEXT, "UPDATE nowhere SET x = 1")
+        patch.setattr(_store_sqlite, "MIGRATIONS", (*_store_sqlite.MIGRATIONS, step))
+        with pytest.raises(StoreError):
+            look(path)
+    assert look(path) == before
+
+
+# -- errors ----------------------------------------------------------------------------------------
+
+
+def test_a_file_locked_for_too_long_is_an_error_to_try_again(path: Path) -> None:
+    """Another process that writes for longer than the timeout makes a retryable StoreError."""
+    filled(path)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with SQLiteCheckpoints(path, timeout=0.0) as store:
+        with pytest.raises(StoreError, match="locked") as caught:
+            store.acquire("k", "worker", 60)
+        assert caught.value.retryable
+        other.execute("ROLLBACK")
+        assert store.acquire("k", "worker", 60) is not None
+    other.close()
+
+
+def test_a_full_disk_writes_nothing(path: Path) -> None:
+    """A commit that finds the disk full raises, and leaves what was there."""
+    with SQLiteCheckpoints(path) as store:
+        lease = leased(store)
+        store.commit(lease, head="before", ttl=60)
+        file = store._handle.file
+        assert file is not None
+        pages = file.execute("PRAGMA page_count").fetchone()[0]
+        file.execute(f"PRAGMA max_page_count = {pages + 1}")
+        rows = [Row(f"big-{n}", "waiting", None, "x" * 9000) for n in range(50)]
+        with pytest.raises(StoreError, match="full") as caught:
+            store.commit(lease, head="after", rows=rows, ttl=60)
+        assert "disk" in str(caught.value)
+        assert store.head("k") == "before"
+        assert store.find("k", ["big-0"]) == []
+        store.commit(lease, head="after", ttl=60)
+
+
+def test_too_many_ids_are_a_mistake_of_the_caller(store: SQLiteCheckpoints) -> None:
+    """find() with more than 500 ids is a ValueError."""
+    with pytest.raises(ValueError, match="500"):
+        store.find("k", ["x"] * (FIND_LIMIT + 1))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        Row("", "waiting", None, "{}"),
+        Row("a", "", None, "{}"),
+        Row("a", "waiting", float("nan"), "{}"),
+        Row("a", "waiting", float("inf"), "{}"),
+        Row("a\0b", "waiting", None, "{}"),
+        Row("\ud800", "waiting", None, "{}"),
+        Row("a", "waiting", None, "\udfff"),
+    ],
+    ids=["no id", "no state", "nan", "infinite", "nul", "half id", "half value"],
+)
+def test_what_would_not_read_back_is_refused(store: SQLiteCheckpoints, row: Row) -> None:
+    """A row that SQLite would change or could not write is a StoreError, and nothing is written."""
+    lease = leased(store)
+    with pytest.raises(StoreError, match="cannot be stored"):
+        store.commit(lease, head="x", rows=[row], ttl=60)
+    assert store.head("k") is None
+
+
+@pytest.mark.parametrize("ttl", [0, -1, float("nan"), float("inf")])
+def test_a_lease_lasts_a_positive_time(store: SQLiteCheckpoints, ttl: float) -> None:
+    """A lease that never ends, or never was, is a ValueError."""
+    with pytest.raises(ValueError, match="seconds"):
+        store.acquire("k", "worker", ttl)
+
+
+# -- processes and threads -------------------------------------------------------------------------
+
+
+def test_an_interrupt_within_a_commit_leaves_nothing_half_done(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """KeyboardInterrupt in the middle rolls back, and the store works on."""
+    with SQLiteCheckpoints(path) as store:
+        lease = leased(store)
+        real = SQLiteCheckpoints._update
+
+        def interrupted(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(SQLiteCheckpoints, "_update", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            store.commit(lease, rows=ROWS, ttl=60)
+        monkeypatch.setattr(SQLiteCheckpoints, "_update", real)
+        assert store.find("k", ["id-1"]) == []
+        store.commit(lease, rows=ROWS, ttl=60)
+
+
+def _child(store: SQLiteCheckpoints, lease: Lease, answers: Any) -> None:
+    try:
+        store.commit(lease, head="child", ttl=60)
+        answers.put((store.acquire("k", "child", 60) is None, store.head("k")))
+    finally:
+        store.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_store_works_on_both_sides_of_a_fork(store: SQLiteCheckpoints) -> None:
+    """No open file crosses a fork: child and parent open it anew, and see each other's commits."""
+    lease = leased(store)
+    opened = store._handle.file
+    context = multiprocessing.get_context("fork")
+    answers = context.Queue()
+    child = context.Process(target=_child, args=(store, lease, answers))
+    child.start()
+    assert store._handle.file is None or store._handle.file is not opened
+    assert answers.get(timeout=30) == (True, "child")
+    child.join(30)
+    assert child.exitcode == 0
+    answers.close()
+    answers.join_thread()
+    assert store.head("k") == "child"
+    store.commit(lease, head="parent", ttl=60)
+
+
+KILLED = """
+import sys
+from bridge._checkpoints import Row
+from bridge._store_sqlite import SQLiteCheckpoints
+store = SQLiteCheckpoints(sys.argv[1])
+lease = store.acquire("k", "dies", 600)
+for n in range(10**9):
+    rows = [Row(f"id-{i}", "waiting", None, str(n)) for i in range(20)]
+    store.commit(lease, head=str(n), rows=rows, ttl=600)
+    print(n, flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+def test_a_kill_leaves_whole_commits(path: Path) -> None:
+    """After a SIGKILL at any moment the file opens, and holds all that was committed, and whole."""
+    for n in range(6):
+        with subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True
+        ) as child:
+            assert child.stdout is not None
+            for _ in range(1 + 7 * n):
+                child.stdout.readline()
+            child.kill()
+            lines = child.stdout.read().split()
+        with SQLiteCheckpoints(path, clock=lambda: time.time() + 10_000) as store:
+            head = store.head("k")
+            assert head is not None
+            if lines:
+                assert int(head) >= int(lines[-1])
+            values = {row.value for row in store.find("k", [f"id-{i}" for i in range(20)])}
+            assert values == {head}
+            lease = store.acquire("k", "next", 600)
+            assert lease is not None
+            store.release(lease)
+
+
+def test_a_forgotten_store_closes_its_file(path: Path) -> None:
+    """A store that nobody closed leaves no open file and no ResourceWarning."""
+    store = SQLiteCheckpoints(path)
+    store.head("k")
+    handle = store._handle
+    assert handle.file is not None
+    del store
+    gc.collect()
+    assert handle.file is None
+
+
+def test_a_closed_store_opens_again(store: SQLiteCheckpoints) -> None:
+    """close() is not the end: the next call opens the file again."""
+    lease = leased(store)
+    store.close()
+    store.close()
+    store.commit(lease, head="h", ttl=60)
+    assert store.head("k") == "h"
+
+
+def test_a_superseded_lease_is_told_by_its_own_error(path: Path) -> None:
+    """LeaseLost is a StoreError that can be pickled and retried."""
+    now = [1000.0]
+    with SQLiteCheckpoints(path, clock=lambda: now[0]) as store:
+        old = leased(store)
+        now[0] += 601
+        leased(store)
+        with pytest.raises(LeaseLost) as caught:
+            store.commit(old, head="x", ttl=60)
+    assert isinstance(pickle.loads(pickle.dumps(caught.value)), LeaseLost)
+    assert caught.value.retryable
+
+
+def plan(store: SQLiteCheckpoints, call: Callable[[], object]) -> list[str]:
+    """How SQLite looks up what a call asks for."""
+    store.head("k")
+    file = store._handle.file
+    assert file is not None
+    seen: list[str] = []
+    file.set_trace_callback(seen.append)
+    call()
+    file.set_trace_callback(None)
+    queries = [text for text in seen if text.startswith("SELECT")]
+    assert queries
+    return [row[3] for text in queries for row in file.execute(f"EXPLAIN QUERY PLAN {text}")]
+
+
+def test_no_query_visits_past_deliveries(store: SQLiteCheckpoints) -> None:
+    """find() and select() search an index and never scan or sort, however many rows there are."""
+    store.commit(leased(store), rows=ROWS, ttl=60)
+    steps = plan(store, lambda: store.find("k", ["id-1", "id-2"]))
+    for due in (None, 5.0):
+        steps += plan(
+            store,
+            lambda due=due: store.select(  # type: ignore[misc]
+                "k", ["waiting", "sending"], due=due, after="a", limit=5
+            ),
+        )
+    assert not [step for step in steps if "SCAN" in step or "TEMP B-TREE" in step]
+    assert any("delivery_by_state (connection=? AND state=? AND id>?)" in step for step in steps)

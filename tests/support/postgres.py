@@ -1,0 +1,81 @@
+"""A real PostgreSQL server of the tests' own, in a temporary directory, on a socket only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+__all__ = ["NoPostgres", "postgres"]
+
+
+class NoPostgres(Exception):
+    """Why there is no server to test with."""
+
+
+def _programs() -> Path:
+    found = shutil.which("initdb")
+    homes = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    for home in [*([Path(found).resolve().parent] if found else []), *homes]:
+        if all((home / name).exists() for name in ("initdb", "pg_ctl", "postgres")):
+            return home
+    raise NoPostgres("PostgreSQL is not installed here (Debian: apt-get install postgresql)")
+
+
+def _user() -> int | None:
+    """The user to run as: PostgreSQL refuses root."""
+    if os.geteuid() != 0:
+        return None
+    import pwd
+
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name).pw_uid
+    raise NoPostgres("PostgreSQL does not run as root, and there is no other user here")
+
+
+@contextlib.contextmanager
+def postgres() -> Generator[str, None, None]:
+    """Start a server; give SQLAlchemy's URL of an empty database; stop it and remove it.
+
+    Raises:
+        NoPostgres: There is none to be had here.
+    """
+    programs, user = _programs(), _user()
+    # Not pytest's own directory: its parents are closed to other users, and its name is too long
+    # for a socket.
+    home = Path(tempfile.mkdtemp(prefix="pg-"))
+    try:
+        if user is not None:
+            os.chown(home, user, -1)
+        data, log = home / "data", home / "log"
+
+        def run(*command: str) -> None:
+            done = subprocess.run(
+                [str(programs / command[0]), *command[1:]],
+                user=user,
+                cwd=home,
+                capture_output=True,
+                text=True,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                timeout=120,
+            )
+            if done.returncode:
+                said = log.read_text() if log.exists() else ""
+                raise NoPostgres(f"{command[0]} failed: {done.stderr.strip()} {said[-500:]}")
+
+        # A language's own order, not C: ids must be ordered by code point in any database.
+        run("initdb", "-D", str(data), "-U", "tests", "-A", "trust", "-E", "UTF8", "--no-sync")
+        options = f"-k {home} -c listen_addresses='' -c max_connections=200"
+        run("pg_ctl", "-D", str(data), "-l", str(log), "-w", "-o", options, "start")
+        try:
+            yield f"postgresql+psycopg://tests@/postgres?host={home}"
+        finally:
+            run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
