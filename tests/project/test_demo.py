@@ -1,0 +1,143 @@
+"""The commands a newcomer runs first."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from bridge._samples import sample
+from support.corpus import CORPUS, needs_corpus
+
+FIELDS = {
+    "verified": bool,
+    "baseline": int,
+    "published": int,
+    "exported": int,
+    "skipped": int,
+    "waiting": int,
+    "failed": int,
+    "uncertain": int,
+    "refused": int,
+    "second_run_exported": int,
+    "bytes_identical": bool,
+    "seconds": float,
+}
+
+
+def demo(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "bridge", "demo", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        **options,
+    )
+
+
+def figures(*arguments: str) -> dict[str, Any]:
+    ended = demo("--json", *arguments)
+    assert ended.returncode == 0, ended.stderr
+    value: dict[str, Any] = json.loads(ended.stdout)
+    return value
+
+
+def test_the_demo_tells_its_figures_as_one_json_object() -> None:
+    """--json prints every promised field, alone on standard output."""
+    told = figures()
+    assert {name: type(value) for name, value in told.items()} == FIELDS
+    assert told["verified"]
+    assert told["bytes_identical"]
+    assert told["baseline"] == 3
+    assert told["published"] == 7
+    assert told["exported"] == 5
+    assert told["waiting"] == 2
+    assert told["refused"] == 1
+    assert told["second_run_exported"] == 0
+
+
+def test_the_demo_tells_the_story_in_words() -> None:
+    """Without --json a newcomer reads each step, what waits, and why."""
+    ended = demo(encoding="utf-8", env={"PYTHONUTF8": "1", "PATH": ""})
+    assert ended.returncode == 0, ended.stderr
+    for words in (
+        "connection.verify()",
+        "connection.activate()",
+        "connection.export_new()",
+        "not approved yet",
+        "is closed",
+        "0 exported",
+    ):
+        assert words in ended.stdout, words
+
+
+def test_the_demo_survives_a_pipe_that_is_not_utf_8() -> None:
+    """Letters the output cannot show are replaced; the command does not fail."""
+    ended = demo(env={"PYTHONIOENCODING": "ascii", "PATH": "", "LANG": "C"})
+    assert ended.returncode == 0, ended.stderr
+    assert "Caf?" in ended.stdout
+
+
+def test_the_demo_exports_the_documents_of_a_folder(tmp_path: Path) -> None:
+    """Every .xml and .pdf below the folder goes through unchanged, all but an empty one."""
+    below = tmp_path / "below"
+    below.mkdir()
+    invoice = sample(1)
+    (below / "A.XML").write_bytes(invoice.content)
+    (tmp_path / "b.pdf").write_bytes(invoice.pdf)
+    (tmp_path / "broken.xml").write_bytes(invoice.content[:500])
+    (tmp_path / "empty.xml").write_bytes(b"")
+    (tmp_path / "ignored.txt").write_bytes(b"text")
+    told = figures("--documents", str(tmp_path))
+    assert told["published"] == 4
+    assert told["exported"] == 3
+    assert told["failed"] == 1
+    assert told["bytes_identical"]
+
+
+@needs_corpus
+def test_the_demo_exports_every_real_invoice() -> None:
+    """All real files, the malformed ones too, arrive unchanged; only the empty one does not."""
+    files = [path for path in CORPUS.rglob("*") if path.suffix.lower() in (".xml", ".pdf")]
+    told = figures("--documents", str(CORPUS))
+    assert told["published"] == len(files)
+    assert told["exported"] == len(files) - 1
+    assert told["failed"] == 1
+    assert told["bytes_identical"]
+
+
+def test_the_sandbox_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    """The code it prints runs against it as it stands, and SIGTERM ends it quietly."""
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", "-u", "-m", "bridge", "sandbox"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    ) as sandbox:
+        assert sandbox.stdout is not None
+        lines = []
+        for line in sandbox.stdout:
+            lines.append(line)
+            if line.startswith("Ctrl-C"):
+                break
+        text = "".join(lines)
+        found = re.search(r"^from banqup_client.*?export_new\(\)\)", text, re.DOTALL | re.MULTILINE)
+        assert found is not None
+        ended = subprocess.run(
+            [sys.executable, "-c", found[0]],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        sandbox.send_signal(signal.SIGTERM)
+        _, errors = sandbox.communicate(timeout=30)
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "exports.db").exists()
+    assert sandbox.returncode == 0
+    assert errors == ""
