@@ -401,7 +401,7 @@ class SQLiteCheckpoints:
             )
         if version < 1:
             raise self._damaged(f"its version is {version}")
-        if size <= _CHECKED_AT_OPEN and _pragma(file, "quick_check(1)") != "ok":
+        if size <= _CHECKED_AT_OPEN and _pragma(file, "integrity_check(1)") != "ok":
             raise self._damaged("the check of the whole file failed")
         if _pragma(file, "journal_mode = WAL") != "wal":
             # A file system without shared memory; there, only EXTRA is as durable as FULL in WAL.
