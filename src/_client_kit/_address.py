@@ -11,6 +11,7 @@ from _client_kit._errors import ConfigurationError, ServiceError
 __all__ = ["check_base_url", "check_header_text", "check_id", "is_id", "is_loopback", "origin_of"]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")  # a name, or an IPv6 address
 _HEADER_TEXT = re.compile(r"[\x20-\x7e]*")
 
 
@@ -61,6 +62,8 @@ def check_base_url(url: str, *, service: str) -> str:
             problem = "must not hold a query or fragment"
         elif not _HEADER_TEXT.fullmatch(url) or " " in url:
             problem = "must be plain ASCII without spaces"
+        elif not _HOST.fullmatch(parts.hostname) or {".", ".."} & set(parts.path.split("/")):
+            problem = "must name a host and a path as they are, without '%' or '..'"
     if problem:
         message = f"base_url {problem}"
         raise ConfigurationError(message, service=service)
