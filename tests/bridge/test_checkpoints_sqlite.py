@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from _client_kit._errors import StoreError
-from bridge import _store_sqlite
+from bridge import _sqlite_file
 from bridge._checkpoints import FIND_LIMIT, Lease, Row
 from bridge._errors import LeaseLost
 from bridge._store_sqlite import SQLiteCheckpoints
@@ -101,7 +101,7 @@ def test_between_runs_there_is_one_file_with_everything(path: Path) -> None:
 def test_a_commit_waits_for_the_disk(store: SQLiteCheckpoints) -> None:
     """The connection is in write-ahead mode with synchronous=FULL."""
     store.head("k")
-    file = store._handle.file
+    file = store._file.handle.file
     assert file is not None
     assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert file.execute("PRAGMA synchronous").fetchone() == (2,)
@@ -338,7 +338,7 @@ def test_an_older_file_is_brought_up_to_date(path: Path, monkeypatch: pytest.Mon
     """A file of version 1 is migrated when opened, once, and keeps what it holds."""
     filled(path)
     before = look(path)
-    monkeypatch.setattr(_store_sqlite, "MIGRATIONS", (*_store_sqlite.MIGRATIONS, NEXT))
+    monkeypatch.setattr(_sqlite_file, "MIGRATIONS", (*_sqlite_file.MIGRATIONS, NEXT))
     assert look(path) == before
     assert look(path) == before
     other = sqlite3.connect(path)
@@ -355,7 +355,7 @@ def test_a_migration_that_fails_leaves_the_old_file(
     before = look(path)
     with monkeypatch.context() as patch:
         step = (*NEXT, "UPDATE nowhere SET x = 1")
-        patch.setattr(_store_sqlite, "MIGRATIONS", (*_store_sqlite.MIGRATIONS, step))
+        patch.setattr(_sqlite_file, "MIGRATIONS", (*_sqlite_file.MIGRATIONS, step))
         with pytest.raises(StoreError):
             look(path)
     assert look(path) == before
@@ -383,7 +383,7 @@ def test_a_full_disk_writes_nothing(path: Path) -> None:
     with SQLiteCheckpoints(path) as store:
         lease = leased(store)
         store.commit(lease, head="before", ttl=60)
-        file = store._handle.file
+        file = store._file.handle.file
         assert file is not None
         pages = file.execute("PRAGMA page_count").fetchone()[0]
         file.execute(f"PRAGMA max_page_count = {pages + 1}")
@@ -465,12 +465,12 @@ def _child(store: SQLiteCheckpoints, lease: Lease, answers: Any) -> None:
 def test_a_store_works_on_both_sides_of_a_fork(store: SQLiteCheckpoints) -> None:
     """No open file crosses a fork: child and parent open it anew, and see each other's commits."""
     lease = leased(store)
-    opened = store._handle.file
+    opened = store._file.handle.file
     context = multiprocessing.get_context("fork")
     answers = context.Queue()
     child = context.Process(target=_child, args=(store, lease, answers))
     child.start()
-    assert store._handle.file is None or store._handle.file is not opened
+    assert store._file.handle.file is None or store._file.handle.file is not opened
     assert answers.get(timeout=30) == (True, "child")
     child.join(30)
     assert child.exitcode == 0
@@ -521,7 +521,7 @@ def test_a_forgotten_store_closes_its_file(path: Path) -> None:
     """A store that nobody closed leaves no open file and no ResourceWarning."""
     store = SQLiteCheckpoints(path)
     store.head("k")
-    handle = store._handle
+    handle = store._file.handle
     assert handle.file is not None
     del store
     gc.collect()
@@ -553,7 +553,7 @@ def test_a_superseded_lease_is_told_by_its_own_error(path: Path) -> None:
 def plan(store: SQLiteCheckpoints, call: Callable[[], object]) -> list[str]:
     """How SQLite looks up what a call asks for."""
     store.head("k")
-    file = store._handle.file
+    file = store._file.handle.file
     assert file is not None
     seen: list[str] = []
     file.set_trace_callback(seen.append)
