@@ -283,7 +283,7 @@ def test_a_broken_store_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A store that breaks a rule fails the test named after that rule."""
-    monkeypatch.setattr("bridge._conformance._PATIENCE", 0.5)
+    monkeypatch.setattr("bridge._conformance_bench.PATIENCE", 0.5)
     test = checkpoint_conformance(lambda directory: broken(), shared=False, advance=clock.advance)
     with pytest.raises((AssertionError, LeaseLost)):
         run_rule(test, rule, tmp_path)
