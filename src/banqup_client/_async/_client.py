@@ -74,7 +74,7 @@ class AsyncBanqupClient:
         storage_hosts: Iterable[str] = STORAGE_HOSTS,
         storage_transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self.credentials = check_credentials(credentials)
+        self.credentials: ClientCredentials = check_credentials(credentials)
         address = address_of(environment, base_url)
         facts = shipped_contract().patched(contract)
         agent = user_agent_of(user_agent, service="banqup")
@@ -100,11 +100,11 @@ class AsyncBanqupClient:
             transport=storage_transport,
             ssl_context=ssl_context,
         )
-        self.spaces = AsyncSpaces(self._calls, facts)
-        self.documents = AsyncDocuments(self._calls, facts, decode_document)
-        self.files = AsyncFiles(self._calls, facts, self._storage)
-        self.users = AsyncUsers(self._calls, facts)
-        self.messages = AsyncMessages(self._calls, facts)
+        self.spaces: AsyncSpaces = AsyncSpaces(self._calls, facts)
+        self.documents: AsyncDocuments = AsyncDocuments(self._calls, facts, decode_document)
+        self.files: AsyncFiles = AsyncFiles(self._calls, facts, self._storage)
+        self.users: AsyncUsers = AsyncUsers(self._calls, facts)
+        self.messages: AsyncMessages = AsyncMessages(self._calls, facts)
 
     @overload
     async def request(

@@ -93,13 +93,13 @@ class AsyncDocuments:
             rows = rows_in(payload, "documents", operation, answer)
             following = payload.get("next")
             token = following if type(following) is str and following else None
-            if rows or token is None or token == position.token:
+            if rows or token is None:
                 break
-            position = evolve(position, token=token)  # nothing on this page, but more behind it
             empty += 1
-            if empty == MAX_EMPTY_PAGES:
-                message = f"documents.list: {empty} empty pages in a row, each naming another"
+            if token == position.token or empty == MAX_EMPTY_PAGES:
+                message = "documents.list: only empty pages, each naming another"
                 raise ProtocolError(message, service="banqup", status=answer.status)
+            position = evolve(position, token=token)  # nothing on this page, but more behind it
         identity = fingerprint(rows)
         if identity == position.short:
             rows = []  # the page asked for is ignored; that only page was not full, so it is all

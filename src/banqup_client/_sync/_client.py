@@ -75,7 +75,7 @@ class BanqupClient:
         storage_hosts: Iterable[str] = STORAGE_HOSTS,
         storage_transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self.credentials = check_credentials(credentials)
+        self.credentials: ClientCredentials = check_credentials(credentials)
         address = address_of(environment, base_url)
         facts = shipped_contract().patched(contract)
         agent = user_agent_of(user_agent, service="banqup")
@@ -101,11 +101,11 @@ class BanqupClient:
             transport=storage_transport,
             ssl_context=ssl_context,
         )
-        self.spaces = Spaces(self._calls, facts)
-        self.documents = Documents(self._calls, facts, decode_document)
-        self.files = Files(self._calls, facts, self._storage)
-        self.users = Users(self._calls, facts)
-        self.messages = Messages(self._calls, facts)
+        self.spaces: Spaces = Spaces(self._calls, facts)
+        self.documents: Documents = Documents(self._calls, facts, decode_document)
+        self.files: Files = Files(self._calls, facts, self._storage)
+        self.users: Users = Users(self._calls, facts)
+        self.messages: Messages = Messages(self._calls, facts)
 
     @overload
     def request(

@@ -1,0 +1,436 @@
+"""Downloads through the fake: what is written where, and what is asked how often."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+import pytest
+
+from _client_kit import _clock
+from _client_kit import _world_async as world
+from banqup_client import (
+    AsyncBanqupClient,
+    Environment,
+    FileDetails,
+    FileNotReady,
+    FileRefused,
+    NotFound,
+    ProtocolError,
+    Rejected,
+    RetryPolicy,
+    Unavailable,
+    UrlExpired,
+)
+from banqup_client.testing import FakeBanqup, FakeFile, Fault
+from support.banqup_service import (
+    API,
+    LOOPBACK,
+    ONCE,
+    SECRET,
+    SIGNATURE,
+    SPACE,
+    TOKEN,
+    Scripted,
+    credentials,
+    fake_banqup,
+    file_details,
+    invoice,
+)
+from support.kit_service import Clock
+
+pytestmark = pytest.mark.anyio
+
+CONTENT = b"<Invoice>" + b"x" * 200_000 + b"</Invoice>"
+SIGNED = f"https://storage.googleapis.com/b/f?X-Goog-Signature={SIGNATURE}"
+
+
+def client_of(fake: FakeBanqup, **options: Any) -> AsyncBanqupClient:
+    return AsyncBanqupClient(
+        credentials(),
+        Environment.UAT_EU,
+        transport=fake.transport(),
+        storage_transport=fake.transport(),
+        **{"retry": ONCE, **options},
+    )
+
+
+def published(file: FakeFile | None = None, **options: Any) -> tuple[FakeBanqup, str, str]:
+    """A fake with one file, its space and the file's id."""
+    fake = fake_banqup(**options)
+    space = fake.add_space()
+    fake.publish(space, files=[file or invoice(CONTENT)])
+    return fake, space, fake.documents(space)[0]["files"][0]["id"]
+
+
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+async def test_bytes_are_returned() -> None:
+    """Without a target the bytes themselves come back."""
+    fake, space, file = published()
+    assert await client_of(fake).files.download(space, file) == CONTENT
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+async def test_a_path_is_written_and_only_its_owner_may_read_it(
+    kind: type[Any], tmp_path: Path
+) -> None:
+    """A path holds the whole file, privately, and replaces what was there."""
+    fake, space, file = published()
+    path = tmp_path / "F1.xml"
+    path.write_bytes(b"old")
+    details = await client_of(fake).files.download(space, file, kind(path))
+    assert path.read_bytes() == CONTENT
+    assert details.filename == "F1.xml"
+    assert names_in(tmp_path) == ["F1.xml"]
+    if os.name == "posix":
+        assert path.stat().st_mode & 0o077 == 0
+
+
+async def test_an_open_file_is_written_from_where_it_stands() -> None:
+    """What is in a binary file before its position stays."""
+    fake, space, file = published()
+    target = io.BytesIO(b"head")
+    target.seek(4)
+    await client_of(fake).files.download(space, file, target)
+    assert target.getvalue() == b"head" + CONTENT
+
+
+async def test_an_empty_file_is_a_file() -> None:
+    """Nought bytes are downloaded as such."""
+    fake, space, file = published(invoice(b""))
+    assert await client_of(fake).files.download(space, file) == b""
+
+
+FAILURES = [
+    Fault.truncate(100_000),
+    Fault.status(503),
+    Fault.status(403),
+    Fault.drop(),
+    Fault.garbage(),
+    Fault.redirect("https://storage.googleapis.com/elsewhere"),
+]
+
+
+@pytest.mark.parametrize("fault", FAILURES, ids=lambda fault: str(fault.name))
+async def test_a_path_never_holds_a_part_of_a_file(fault: Fault, tmp_path: Path) -> None:
+    """After a failure the old file is there as it was, and nothing beside it."""
+    fake, space, file = published()
+    fake.faults.add("files.download", action=fault)
+    path = tmp_path / "F1.xml"
+    path.write_bytes(b"old")
+    with pytest.raises((Unavailable, UrlExpired, ProtocolError)):
+        await client_of(fake).files.download(space, file, path)
+    assert path.read_bytes() == b"old"
+    assert names_in(tmp_path) == ["F1.xml"]
+
+
+@pytest.mark.parametrize("fault", FAILURES, ids=lambda fault: str(fault.name))
+async def test_an_open_file_is_put_back_to_where_it_stood(fault: Fault) -> None:
+    """After a failure a binary file ends where it ended before."""
+    fake, space, file = published()
+    fake.faults.add("files.download", action=fault)
+    target = io.BytesIO(b"head")
+    target.seek(4)
+    with pytest.raises((Unavailable, UrlExpired, ProtocolError)):
+        await client_of(fake).files.download(space, file, target)
+    assert target.getvalue() == b"head"
+    assert target.tell() == 4
+
+
+async def test_a_broken_download_is_repeated_from_the_start() -> None:
+    """A second try brings the whole file, not a longer one."""
+    fake, space, file = published()
+    fake.faults.add("files.download", action=Fault.truncate(1000), nth=1)
+    client = client_of(fake, retry=RetryPolicy(wait_initial=0.0, wait_jitter=0.0))
+    assert await client.files.download(space, file) == CONTENT
+    assert fake.counts["files.download"] == 2
+
+
+async def test_a_retry_after_of_storage_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Storage's own pause is kept before the next try."""
+    clock = Clock()
+    monkeypatch.setattr(_clock, "monotonic", clock)
+    monkeypatch.setattr(world, "sleep", clock.sleep_async)
+    fake, space, file = published()
+    fake.faults.add("files.download", action=Fault.rate_limit(7), nth=1)
+    client = client_of(fake, retry=RetryPolicy(wait_jitter=0.0))
+    assert await client.files.download(space, file) == CONTENT
+    assert clock.pauses == [7.0]
+
+
+@pytest.mark.parametrize("status", [400, 403])
+async def test_a_signed_url_that_expired_is_asked_for_once_more(status: int) -> None:
+    """Fresh details are read once, and their URL is used."""
+    fake, space, file = published()
+    fake.faults.add("files.download", action=Fault.status(status), nth=1)
+    assert await client_of(fake).files.download(space, file) == CONTENT
+    assert fake.counts["files.details"] == 2
+
+
+async def test_a_signed_url_that_is_refused_twice_is_an_error() -> None:
+    """There is no third try, whatever the retry policy."""
+    fake, space, file = published(url_life=0)
+    with pytest.raises(UrlExpired):
+        await client_of(fake, retry=RetryPolicy()).files.download(space, file)
+    assert fake.counts["files.download"] == fake.counts["files.details"] == 2
+
+
+async def test_details_are_read_right_before_each_download() -> None:
+    """Two downloads read the details twice: a signed URL is never kept."""
+    fake, space, file = published()
+    client = client_of(fake)
+    await client.files.download(space, file)
+    await client.files.download(space, file)
+    assert [request.operation for request in fake.requests if request.operation != "token.get"] == [
+        "files.details",
+        "files.download",
+    ] * 2
+
+
+async def test_a_file_that_is_not_ready_is_told_apart() -> None:
+    """Not uploaded or not scanned yet is worth another try; an infected file is not."""
+    fake, space, file = published(invoice(status="AWAITING_UPLOAD"))
+    with pytest.raises(FileNotReady, match="AWAITING_UPLOAD") as waiting:
+        await client_of(fake).files.download(space, file)
+    assert waiting.value.retryable
+    (document,) = fake.documents(space)
+    fake.set_file_status(document["id"], 0, "REJECTED")
+    with pytest.raises(FileRefused, match="virus") as refused:
+        await client_of(fake).files.download(space, file)
+    assert not refused.value.retryable
+    assert fake.counts["files.download"] == 0
+
+
+async def test_an_available_file_without_a_url_points_at_the_contract() -> None:
+    """The URL's name is assumed: where it is missing, the error says what to correct."""
+    client = AsyncBanqupClient(
+        credentials(), Environment.CVE, transport=Scripted(lambda _: file_details(None, 3))
+    )
+    with pytest.raises(ProtocolError, match="contract="):
+        await client.files.download(SPACE, "f1")
+
+
+async def test_a_file_that_storage_does_not_have_is_not_found() -> None:
+    """404 of storage is NotFound."""
+    fake, space, file = published()
+    fake.faults.add("files.download", action=Fault.status(404))
+    with pytest.raises(NotFound):
+        await client_of(fake).files.download(space, file)
+
+
+@pytest.mark.parametrize("size", [len(CONTENT) - 1, len(CONTENT) + 1])
+async def test_another_size_than_banqup_says_is_an_error(size: int) -> None:
+    """Too few and too many bytes are both a ProtocolError."""
+    fake, space, file = published(invoice(CONTENT, size=size))
+    with pytest.raises(ProtocolError, match=f"of the {size} bytes"):
+        await client_of(fake).files.download(space, file)
+
+
+async def test_a_file_over_the_cap_is_not_asked_for() -> None:
+    """Where Banqup says that it is too large, storage is left alone."""
+    fake, space, file = published()
+    with pytest.raises(Rejected, match="larger than 1000 bytes") as caught:
+        await client_of(fake).files.download(space, file, max_bytes=1000)
+    assert caught.value.hint
+    assert fake.counts["files.download"] == 0
+
+
+async def test_the_deadline_covers_details_and_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the details took is no longer there for the bytes."""
+    clock = Clock()
+    monkeypatch.setattr(_clock, "monotonic", clock)
+    fake, space, file = published()
+
+    def slow(request: Any) -> None:
+        clock.now += 6
+
+    fake.on_request = slow
+    with pytest.raises(Unavailable):
+        await client_of(fake).files.download(space, file, deadline=10)
+    assert fake.counts["files.download"] == 0
+
+
+async def test_a_target_that_cannot_be_written_is_an_oserror() -> None:
+    """A full disk is the caller's to hear of, not a broken connection to be tried again."""
+
+    class Full(io.BytesIO):
+        def write(self, data: object, /) -> int:
+            raise OSError(28, "No space left on device")
+
+    fake, space, file = published()
+    with pytest.raises(OSError, match="No space left"):
+        await client_of(fake, retry=RetryPolicy()).files.download(space, file, Full())
+    assert fake.counts["files.download"] == 1
+
+
+async def test_the_token_never_goes_to_storage() -> None:
+    """Requests to storage carry neither token, nor cookies, nor an injected client's defaults."""
+    fake, space, file = published()
+    async with httpx.AsyncClient(
+        transport=fake.transport(), headers={"X-Api-Key": "k"}, cookies={"a": "b"}
+    ) as ours:
+        client = AsyncBanqupClient(
+            credentials(),
+            Environment.UAT_EU,
+            http_client=ours,
+            storage_transport=fake.transport(),
+        )
+        await client.files.download(space, file)
+    (request,) = [request for request in fake.requests if request.origin == "storage"]
+    assert set(request.headers) == {"host", "user-agent", "accept-encoding"}
+    assert request.headers["accept-encoding"] == "identity"
+
+
+async def test_an_injected_transport_never_sees_a_signed_url() -> None:
+    """``transport=`` is for the API only."""
+    seen: list[str] = []
+
+    def storage(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=b"abc")
+
+    def api(request: httpx.Request) -> object:
+        seen.append(request.url.host)
+        return file_details(SIGNED, 3)
+
+    client = AsyncBanqupClient(
+        credentials(),
+        Environment.UAT_EU,
+        transport=Scripted(api),
+        storage_transport=httpx.MockTransport(storage),
+    )
+    assert await client.files.download(SPACE, "f1") == b"abc"
+    assert set(seen) == {"api.uat.btx.eu.banqup.com"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/b/f",
+        "https://storage.googleapis.com.evil.example/b/f",
+        "https://storage.googleapis.com@evil.example/b/f",
+        "https://evil.example\\@storage.googleapis.com/b/f",
+        "https://evil.example#@storage.googleapis.com/b/f",
+        "https://storage.googleapis.com:444/b/f",
+        "http://storage.googleapis.com/b/f",
+        "https://127.0.0.1/b/f",
+        "https://[::1]/b/f",
+        "file:///etc/passwd",
+        "https://storage.googleapis.com/b/f#x",
+        "https://storage.googleapis.com/b f",
+        "https://storage.googleapis.com/b\r\nX: y",
+        "https://storage.googleapis.com",
+        "//storage.googleapis.com/b",
+        "",
+    ],
+)
+async def test_only_listed_hosts_are_asked(url: str) -> None:
+    """A signed URL that leads anywhere else is refused before a request, and not quoted."""
+    asked: list[httpx.Request] = []
+
+    def storage(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, content=b"abc")
+
+    client = AsyncBanqupClient(
+        credentials(),
+        Environment.UAT_EU,
+        transport=Scripted(lambda _: file_details(url, 3)),
+        storage_transport=httpx.MockTransport(storage),
+    )
+    with pytest.raises(ProtocolError):
+        await client.files.download(SPACE, "f1")
+    assert asked == []
+
+
+async def test_other_hosts_can_be_listed() -> None:
+    """``storage_hosts`` replaces the list, ports included."""
+    client = AsyncBanqupClient(
+        credentials(),
+        Environment.UAT_EU,
+        transport=Scripted(lambda _: file_details("https://Files.example:8443/f?s=1", 3)),
+        storage_transport=httpx.MockTransport(lambda _: httpx.Response(200, content=b"abc")),
+        storage_hosts=["files.example:8443"],
+    )
+    assert await client.files.download(SPACE, "f1") == b"abc"
+
+
+async def test_signed_urls_are_shown_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+    """Neither logs at any level, nor details in any form, hold signature, secret or token."""
+    caplog.set_level(logging.DEBUG)
+    client = AsyncBanqupClient(
+        credentials(),
+        Environment.UAT_EU,
+        transport=Scripted(lambda _: file_details(SIGNED, 3, uploadUrl=SIGNED)),
+        storage_transport=httpx.MockTransport(lambda _: httpx.Response(200, content=b"abc")),
+    )
+    details = await client.files.download(SPACE, "f1", io.BytesIO())
+    shown = [repr(details), str(attrs.asdict(details)), repr(client), str(vars(client))]
+    shown += [str(pickle.dumps(details)), str(attrs.astuple(details)), caplog.text]
+    for text in shown:
+        assert SIGNATURE not in text
+        assert SECRET not in text
+        assert TOKEN not in text
+    assert pickle.loads(pickle.dumps(details)) == details
+    assert isinstance(details, FileDetails)
+
+
+@pytest.mark.parametrize(
+    "storage",
+    [
+        httpx.Response(503),
+        httpx.Response(403, content=SIGNED.encode()),
+        httpx.Response(302, headers={"location": SIGNED}),
+        httpx.Response(200, content=b"abcd"),
+        httpx.ReadError(SIGNED),
+        httpx.ConnectError(SIGNED),
+        httpx.ReadTimeout(SIGNED),
+    ],
+    ids=repr,
+)
+async def test_errors_never_hold_a_signed_url(storage: httpx.Response | Exception) -> None:
+    """Not in their text, their chain, or the locals of their traceback."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if isinstance(storage, Exception):
+            raise storage
+        return httpx.Response(storage.status_code, headers=storage.headers, content=storage.content)
+
+    client = AsyncBanqupClient(
+        credentials(),
+        base_url=API,
+        transport=Scripted(lambda _: file_details(SIGNED, 3)),
+        storage_transport=httpx.MockTransport(answer),
+        retry=ONCE,
+    )
+    with pytest.raises((Unavailable, UrlExpired, ProtocolError)) as caught:
+        await client.files.download(SPACE, "f1")
+    error: BaseException | None = caught.value
+    assert SIGNATURE not in str(pickle.dumps(error))
+    while error is not None:
+        assert SIGNATURE not in f"{error!r} {error} {vars(error)}"
+        trace = error.__traceback__
+        while trace is not None:
+            if "banqup_client" in trace.tb_frame.f_code.co_filename:
+                assert SIGNATURE not in repr(trace.tb_frame.f_locals)
+            trace = trace.tb_next
+        error = error.__cause__ or error.__context__
+
+
+async def test_loopback_storage_is_for_a_loopback_api_only() -> None:
+    """A fake on this machine may name storage on this machine, without TLS."""
+    client = AsyncBanqupClient(
+        credentials(),
+        base_url=LOOPBACK,
+        transport=Scripted(lambda _: file_details("http://127.0.0.1:8/f?s=1", 3)),
+        storage_transport=httpx.MockTransport(lambda _: httpx.Response(200, content=b"abc")),
+    )
+    assert await client.files.download(SPACE, "f1") == b"abc"

@@ -1,0 +1,396 @@
+"""Every operation, against the fake."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+import pytest
+
+from banqup_client import (
+    NOT_WHITELISTED,
+    Address,
+    AsyncBanqupClient,
+    ConfigurationError,
+    DocumentConnection,
+    DocumentStatus,
+    Environment,
+    Indefinite,
+    NotFound,
+    Party,
+    PermissionDenied,
+    ProtocolError,
+    Rejected,
+    RetryPolicy,
+)
+from banqup_client.testing import FakeBanqup, Fault
+from support.banqup_service import SPACE, Scripted, credentials, fake_banqup, invoice
+
+pytestmark = pytest.mark.anyio
+
+ONCE = RetryPolicy(attempts=1)
+
+
+def client_of(fake: FakeBanqup, **options: Any) -> AsyncBanqupClient:
+    return AsyncBanqupClient(
+        credentials(),
+        Environment.UAT_EU,
+        transport=fake.transport(),
+        storage_transport=fake.transport(),
+        **{"retry": ONCE, **options},
+    )
+
+
+async def test_spaces_are_listed() -> None:
+    """The spaces that whitelisted the app come with id, name and type."""
+    fake = fake_banqup()
+    ours = fake.add_space(name="Brouwerij De Molenbeek BV")
+    fake.add_space(name="Drukkerij Ter Linden NV", whitelisted=False)
+    client = client_of(fake)
+    (space,) = await client.spaces.list()
+    assert (space.id, space.name, space.type) == (ours, "Brouwerij De Molenbeek BV", "BUSINESS")
+    assert (await client.spaces.get(ours.upper())).id == ours
+
+
+async def test_a_space_that_is_not_whitelisted_comes_with_an_explanation() -> None:
+    """An empty list is no error; asking for one space says what an administrator must do."""
+    fake = fake_banqup(whitelisted=False)
+    space = fake.add_space()
+    client = client_of(fake)
+    assert await client.spaces.list() == ()
+    with pytest.raises(NotFound) as caught:
+        await client.spaces.get(space)
+    assert caught.value.hint == NOT_WHITELISTED
+    assert "External applications" in str(caught.value)
+
+
+async def test_users_me_says_who_calls() -> None:
+    """The app sees itself."""
+    me = await client_of(fake_banqup()).users.me()
+    assert (me.name, me.type) == ("demo-app", "application")
+
+
+async def test_documents_are_listed_by_folder_and_time() -> None:
+    """Folder and time of change narrow the list; a time travels as UTC with milliseconds."""
+    fake = fake_banqup()
+    space = fake.add_space()
+    fake.publish(space, folder="SALES", updated_at=datetime(2026, 1, 1, tzinfo=UTC))
+    wanted = fake.publish(space, folder="SALES", updated_at=datetime(2026, 3, 1, tzinfo=UTC))
+    fake.publish(space, folder="PURCHASES", updated_at=datetime(2026, 3, 1, tzinfo=UTC))
+    since = datetime(2026, 2, 1, 1, tzinfo=timezone(timedelta(hours=1)))
+    listing = client_of(fake).documents.list(space, folder="SALES", updated_since=since)
+    assert [document.id async for document in listing] == [wanted]
+    assert listing.complete
+    sent = fake.requests[-1].query
+    assert sent["updatedSince"] == "2026-02-01T00:00:00.000Z"
+    assert sent["folder"] == "SALES"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"page_size": 0}, {"page_size": 51}, {"updated_since": datetime(2026, 1, 1)}],
+)
+async def test_a_list_that_would_be_refused_is_not_asked_for(arguments: dict[str, Any]) -> None:
+    """Page sizes Banqup refuses and times without a zone are errors before any request."""
+    fake = fake_banqup()
+    with pytest.raises(ConfigurationError):
+        client_of(fake).documents.list(fake.add_space(), **arguments)
+    assert fake.requests == []
+
+
+async def test_one_document_is_read() -> None:
+    """A document comes with its status, parties and files."""
+    fake = fake_banqup()
+    space = fake.add_space()
+    made = fake.publish(
+        space,
+        category="CREDIT_NOTE",
+        files=[invoice(b"12345")],
+        supplier={"legalName": "Drukkerij Ter Linden NV", "globalIdentifiers": {"be:vat": "BE1"}},
+    )
+    document = await client_of(fake).documents.get(space, made)
+    assert document.is_credit_note
+    assert document.status.document == "FULLY_APPROVED"
+    assert document.supplier.vat_number == "BE1"
+    assert [file.file_size for file in document.files] == [5]
+
+
+async def test_a_document_that_is_gone_is_not_found() -> None:
+    """A removed document is NotFound, with Banqup's own words and request id."""
+    fake = fake_banqup()
+    space = fake.add_space()
+    made = fake.publish(space)
+    fake.remove(made)
+    with pytest.raises(NotFound, match="The document was not found") as caught:
+        await client_of(fake).documents.get(space, made)
+    assert caught.value.request_id
+    assert not caught.value.hint
+
+
+async def test_an_id_cannot_leave_its_place_in_the_path() -> None:
+    """An id that would change the address is refused before any request."""
+    fake = fake_banqup()
+    with pytest.raises(ConfigurationError):
+        await client_of(fake).documents.get("..", "x")
+    assert fake.requests == []
+
+
+async def test_a_document_is_created() -> None:
+    """What is given arrives under the published names, and the answer is read back."""
+    fake = fake_banqup()
+    space = fake.add_space()
+    customer = Party(
+        legal_name="Brouwerij De Molenbeek BV",
+        address=Address(country="BE", town_name="Molenbeek"),
+        global_identifiers={"be:vat": "BE0123456749"},
+    )
+    document = await client_of(fake).documents.create(
+        space,
+        folder="SALES",
+        customer=customer,
+        due_date=date(2026, 12, 12),
+        connections=[DocumentConnection(id="c1", display_name="X", relation_type="CUSTOMER")],
+        status=DocumentStatus(pay="FULLY_PAID"),
+        metadata={"$schema": "s"},
+    )
+    (stored,) = fake.documents(space)
+    assert stored["metadata"]["dueDate"] == "2026-12-12"
+    assert stored["metadata"]["$schema"] == "s"
+    assert stored["metadata"]["customer"]["address"] == {"country": "BE", "townName": "Molenbeek"}
+    assert stored["connections"] == [{"id": "c1", "displayName": "X", "relationType": "CUSTOMER"}]
+    assert stored["status"]["pay"] == "FULLY_PAID"
+    assert document.id == stored["id"]
+    assert document.customer == customer
+    assert document.connections[0].relation_type == "CUSTOMER"
+
+
+async def test_a_document_refused_by_banqup_is_rejected() -> None:
+    """A 400 is Rejected and carries what Banqup says."""
+    fake = fake_banqup()
+    space = fake.add_space()
+    with pytest.raises(Rejected, match="folder"):
+        await client_of(fake).documents.create(space, folder="")
+
+
+async def test_creating_is_not_repeated_where_its_outcome_is_unknown() -> None:
+    """A broken connection leaves one document, and Indefinite."""
+    fake = fake_banqup()
+    space = fake.add_space()
+    fake.faults.add("documents.create", action=Fault.drop(), nth=1, when="after")
+    with pytest.raises(Indefinite):
+        await client_of(fake, retry=RetryPolicy()).documents.create(space, folder="SALES")
+    assert len(fake.documents(space)) == 1
+
+
+async def test_a_file_is_created() -> None:
+    """What is announced arrives; the answer waits for its bytes."""
+    fake = fake_banqup()
+    space = fake.add_space()
+    details = await client_of(fake).files.create(
+        space,
+        filename="S.xml",
+        size=3,
+        content_type="application/xml",
+        description="XML of FAC-001",
+        retention_time=datetime(2029, 9, 30, tzinfo=UTC),
+        metadata={"folder": "PURCHASES"},
+    )
+    assert details.status == "AWAITING_UPLOAD"
+    assert (details.filename, details.file_size, details.file_type) == (
+        "S.xml",
+        3,
+        "application/xml",
+    )
+    assert details.retention_time == datetime(2029, 9, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("kind", ["bytes", "path", "file"])
+async def test_a_file_is_uploaded(kind: str, tmp_path: Path) -> None:
+    """Bytes, a path and an open file arrive whole, under the declared type and no token."""
+    content = bytes(range(256)) * 1000
+    path = tmp_path / "S.pdf"
+    path.write_bytes(content)
+    fake = fake_banqup()
+    space = fake.add_space()
+    client = client_of(fake)
+    given: Any = {"bytes": content, "path": path, "file": io.BytesIO(content)}[kind]
+    details = await client.files.upload(
+        space, given, filename="S.pdf", content_type="application/pdf"
+    )
+    assert await client.files.download(space, details.id or "") == content
+    (put,) = [request for request in fake.requests if request.operation == "files.upload"]
+    assert put.headers["content-type"] == "application/pdf"
+    assert put.headers["content-length"] == str(len(content))
+    assert "authorization" not in put.headers
+
+
+async def test_an_upload_url_that_expired_is_asked_for_once_more() -> None:
+    """Storage refuses the first URL; a fresh one takes the bytes."""
+    fake = fake_banqup()
+    space = fake.add_space()
+    fake.faults.add("files.upload", action=Fault.status(400), nth=1)
+    client = client_of(fake)
+    details = await client.files.upload(space, b"<x/>", filename="S", content_type="text/xml")
+    assert (await client.files.details(space, details.id or "")).status == "AVAILABLE"
+    assert fake.counts["files.details"] == 2
+
+
+async def test_an_upload_is_repeated_as_a_put_may_be() -> None:
+    """A connection that breaks under the bytes is tried again with the same bytes."""
+    fake = fake_banqup()
+    space = fake.add_space()
+    fake.faults.add("files.upload", action=Fault.drop(body_read=1), nth=1)
+    client = client_of(fake, retry=RetryPolicy(wait_initial=0.0, wait_jitter=0.0))
+    details = await client.files.upload(space, b"<x/>", filename="S", content_type="text/xml")
+    assert await client.files.download(space, details.id or "") == b"<x/>"
+
+
+async def test_an_upload_that_breaks_for_good_is_indefinite() -> None:
+    """Nobody knows whether storage has the bytes."""
+    fake = fake_banqup()
+    space = fake.add_space()
+    fake.faults.add("files.upload", action=Fault.drop())
+    with pytest.raises(Indefinite):
+        await client_of(fake).files.upload(space, b"x", filename="S", content_type="text/xml")
+
+
+async def test_a_file_that_shrinks_while_it_is_sent_is_no_upload(tmp_path: Path) -> None:
+    """The bytes announced must come; fewer are an error, not a short file."""
+    path = tmp_path / "S.xml"
+    path.write_bytes(b"x" * 10)
+    fake = fake_banqup()
+    space = fake.add_space()
+
+    def shrink(request: Any) -> None:
+        if request.operation == "files.create":
+            path.write_bytes(b"x")
+
+    fake.on_request = shrink
+    with pytest.raises(Rejected, match="became shorter"):
+        await client_of(fake).files.upload(space, path, filename="S", content_type="text/xml")
+    assert fake.counts["files.upload"] == 0
+
+
+@pytest.mark.parametrize("content_type", ["", "xml", "a/b\r\nX: y", " a/b"])
+async def test_a_content_type_that_cannot_be_declared_is_refused(content_type: str) -> None:
+    """What cannot stand in a header is an error before any request."""
+    fake = fake_banqup()
+    with pytest.raises(ConfigurationError):
+        await client_of(fake).files.upload(
+            fake.add_space(), b"", filename="S", content_type=content_type
+        )
+    assert fake.requests == []
+
+
+async def test_the_extension_point_of_messages_is_found() -> None:
+    """The published query finds it."""
+    fake = fake_banqup()
+    point = await client_of(fake).messages.find()
+    assert point.id
+    assert (point.name, point.version) == ("messageListeners", "1.0")
+
+
+async def test_no_extension_point_is_not_found() -> None:
+    """An empty answer is NotFound."""
+    client = AsyncBanqupClient(
+        credentials(), Environment.CVE, transport=Scripted(lambda _: {"extensionPoints": []})
+    )
+    with pytest.raises(NotFound):
+        await client.messages.find()
+
+
+async def test_request_reaches_what_is_not_modelled() -> None:
+    """The escape hatch sends the token, and reads into a caller's own class."""
+
+    @attrs.frozen
+    class Point:
+        id: str | None = None
+
+    fake = fake_banqup()
+    client = client_of(fake)
+    found = await client.messages.find()
+    body: dict[str, object] = {"url": "https://a.example"}
+    path = f"/core/plugin/api/v1/extensionPoints/{found.id}/extensions"
+    made = await client.request("POST", path, json=body, model=Point)
+    assert made.id
+    assert fake.listeners == [body]
+    spaces = await client.request("GET", "/entitystore/v1/spaces", query={"x": None})
+    assert spaces == {"spaces": []}
+
+
+@pytest.mark.parametrize("path", ["//evil.example/x", "https://evil.example", "/a/../b", "/a?b"])
+async def test_request_never_leaves_the_address(path: str) -> None:
+    """A path that names another host, or leaves its folder, is refused."""
+    fake = fake_banqup()
+    with pytest.raises(ConfigurationError):
+        await client_of(fake).request("GET", path)
+    assert fake.requests == []
+
+
+async def test_a_right_that_is_missing_says_where_it_is_given() -> None:
+    """403 is PermissionDenied with a hint that names the screen."""
+    fake = fake_banqup()
+    fake.faults.add("spaces.list", action=Fault.status(403))
+    with pytest.raises(PermissionDenied) as caught:
+        await client_of(fake).spaces.list()
+    assert "developer portal" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"spaces": {}}', b"null", b"<html></html>", b""])
+async def test_an_answer_of_another_shape_is_a_protocol_error(body: bytes) -> None:
+    """A success that cannot be read is never an empty list."""
+    client = AsyncBanqupClient(
+        credentials(),
+        Environment.CVE,
+        transport=Scripted(lambda _: httpx.Response(200, content=body)),
+    )
+    with pytest.raises(ProtocolError, match=r"spaces\.list"):
+        await client.spaces.list()
+
+
+async def test_decode_document_puts_another_structure_right() -> None:
+    """A function of the caller's turns rows into the assumed structure, in lists and alone."""
+    client = AsyncBanqupClient(
+        credentials(),
+        Environment.CVE,
+        transport=Scripted(lambda _: {"documents": [{"doc": {"id": "d1"}}], "total": 1}),
+        decode_document=lambda row: row["doc"],
+    )
+    assert [document.id async for document in client.documents.list(SPACE)] == ["d1"]
+
+
+async def test_decode_document_that_fails_is_named() -> None:
+    """A fault in the caller's function is a ConfigurationError that points at it."""
+    client = AsyncBanqupClient(
+        credentials(),
+        Environment.CVE,
+        transport=Scripted(lambda _: {"documents": [{}], "total": 1}),
+        decode_document=lambda row: row["doc"],
+    )
+    with pytest.raises(ConfigurationError, match="decode_document= failed with KeyError"):
+        await anext(client.documents.list(SPACE).pages())
+
+
+async def test_the_contract_can_be_corrected() -> None:
+    """Paths, query names and property names are replaced in one place."""
+    scripted = Scripted(lambda _: {"items": [{"id": "d1", "modifiedAt": "2026-01-01T00:00:00Z"}]})
+    client = AsyncBanqupClient(
+        credentials(),
+        Environment.CVE,
+        transport=scripted,
+        contract={
+            "documents.list": {
+                "path": "/v3/{space_id}/docs",
+                "query": {"folder": "box"},
+                "rename": {"documents": "items", "documents[].updatedAt": "modifiedAt"},
+            }
+        },
+    )
+    page = await anext(client.documents.list(SPACE, folder="SALES").pages())
+    assert page.items[0].updated_at == datetime(2026, 1, 1, tzinfo=UTC)
+    assert scripted.requests[0].url.path == f"/v3/{SPACE}/docs"
+    assert scripted.requests[0].url.params["box"] == "SALES"

@@ -1,0 +1,78 @@
+"""A Banqup that answers what a test tells it to, in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+
+from banqup_client import ClientCredentials, RetryPolicy
+from banqup_client.testing import FakeBanqup, FakeFile
+
+SECRET = "canary-secret-7d21"
+TOKEN = "canary-token-41fe"
+SIGNATURE = "canary-signature-9b03"
+SPACE = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+LOOPBACK = "http://127.0.0.1:9"
+API = "https://api.uat.btx.eu.banqup.com"
+ONCE = RetryPolicy(attempts=1)
+STEADY = RetryPolicy(wait_jitter=0.0)
+
+Handler = Callable[[httpx.Request], object]
+
+
+def credentials() -> ClientCredentials:
+    """Fresh credentials that both the fake and :class:`Scripted` accept."""
+    return ClientCredentials("demo-app", SECRET)
+
+
+def fake_banqup(**options: Any) -> FakeBanqup:
+    """A fake that accepts :func:`credentials`."""
+    return FakeBanqup(client_secret=SECRET, **options)
+
+
+def invoice(content: bytes = b"<Invoice/>", **options: Any) -> FakeFile:
+    """A file that is UBL by its name."""
+    return FakeFile("F1.xml", "application/xml", content, **options)
+
+
+class Scripted(httpx.MockTransport):
+    """Answers token requests by itself and all others with a handler.
+
+    The handler returns an httpx response, or a value to answer as JSON.
+
+    Attributes:
+        requests: Every request but those for a token.
+        token_requests: Those for a token.
+    """
+
+    def __init__(self, handler: Handler, token: object = None) -> None:
+        super().__init__(self._answer)
+        self._answer_with = handler
+        self._token = token
+        self.requests: list[httpx.Request] = []
+        self.token_requests: list[httpx.Request] = []
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.startswith("/oauth2/"):
+            self.token_requests.append(request)
+            return as_response(self._token or {"access_token": TOKEN, "expires_in": 300})
+        self.requests.append(request)
+        return as_response(self._answer_with(request))
+
+
+def as_response(value: object) -> httpx.Response:
+    """The value itself where it is a response, bytes as they are, anything else as JSON."""
+    if isinstance(value, httpx.Response):
+        return value
+    if isinstance(value, bytes):
+        return httpx.Response(200, content=value)
+    return httpx.Response(200, content=json.dumps(value).encode())
+
+
+def file_details(url: str | None, size: int | None, **more: object) -> Mapping[str, object]:
+    """Details of a file that can be downloaded."""
+    details = {"id": "f1", "status": "AVAILABLE", "fileSize": size, "downloadUrl": url}
+    return {name: value for name, value in {**details, **more}.items() if value is not None}
