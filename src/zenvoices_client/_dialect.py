@@ -186,7 +186,7 @@ def read_token(answer: Answer, operation: Operation) -> Token:
         return Token(Secret(value), _life(member(result, "expireInSeconds")))
     if member(result, "requiresTwoFactorVerification") is True:
         raise _error(CredentialsError, "the login needs a second factor", answer, body, _TWO_FACTOR)
-    if _decided(answer.status, body):
+    if not value and _decided(answer.status, body):
         raise _error(CredentialsError, "the login was refused", answer, body, _LOGIN_CAUSES)
     error = failure(answer, operation)
     if error is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
@@ -77,14 +76,6 @@ def _attachments(items: Iterable[Attachment]) -> tuple[Attachment, ...]:
     return attachments
 
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-def _sendable(text: str | None) -> str | None:
-    """Text without lone surrogates, which have no UTF-8 form."""
-    return None if text is None else _SURROGATE.sub("\ufffd", text)
-
-
 @frozen
 class Attachment:
     """A file of an inbox upload.
@@ -121,9 +112,9 @@ class InboxUpload:
     """
 
     attachments: tuple[Attachment, ...] = field(converter=_attachments)
-    subject: str | None = field(default=None, converter=_sendable)
-    sender_name: str | None = field(default=None, converter=_sendable)
-    destination: str | None = field(default=None, converter=_sendable)
+    subject: str | None = None
+    sender_name: str | None = None
+    destination: str | None = None
 
 
 @frozen

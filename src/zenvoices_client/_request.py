@@ -42,7 +42,7 @@ def operation_of(
     problem = None
     if method not in _METHODS:
         problem = f"method must be one of {', '.join(_METHODS)}"
-    elif not _PATH.fullmatch(path):
+    elif path == API_BASE or not _PATH.fullmatch(path):
         problem = "path must be a plain path, without a host, a query, '.' or '..'"
     elif model is not None and not attrs.has(model):
         problem = "model must be an attrs class"

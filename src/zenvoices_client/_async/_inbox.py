@@ -96,15 +96,12 @@ class AsyncInbox:
     def _template(
         self, operation: Operation, upload: InboxUpload, company_id: int, external_id: str | None
     ) -> JsonTemplate:
-        if external_id is not None and not 0 < len(external_id) <= MAX_EXTERNAL_ID:
-            message = f"external_id may have 1 to {MAX_EXTERNAL_ID} characters"
+        if external_id is not None and not (
+            0 < len(external_id) <= MAX_EXTERNAL_ID and external_id.isprintable()
+        ):
+            message = f"external_id may have 1 to {MAX_EXTERNAL_ID} printable characters"
             raise ConfigurationError(message, service="zenvoices")
-        encoded = operation.rename_out(self._encode(upload, company_id, external_id))
-        try:
-            return json_template(encoded)
-        except UnicodeEncodeError:
-            message = "inbox.upload: a text holds a lone surrogate, which cannot be sent"
-            raise ConfigurationError(message, service="zenvoices") from None
+        return json_template(operation.rename_out(self._encode(upload, company_id, external_id)))
 
     def list(
         self,
