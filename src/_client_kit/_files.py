@@ -54,7 +54,7 @@ class FileSource:
             )
             raise TypeError(message)
         start = content.tell()
-        size = content.seek(0, os.SEEK_END) - start
+        size = max(content.seek(0, os.SEEK_END) - start, 0)
         content.seek(start)
         return cls(size, content, start)
 

@@ -90,7 +90,7 @@ def _secret(value: Any, _: Any) -> Secret:
 
 
 def _is_mapping(type_: Any) -> bool:
-    return type_ == Mapping[str, Any]
+    return bool(type_ == Mapping[str, Any])
 
 
 def _is_tuple(type_: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 from collections.abc import AsyncIterator
+from typing import BinaryIO
 
 from _client_kit import _world_async as world
 from _client_kit._errors import Indefinite
@@ -41,16 +42,30 @@ class AsyncJsonBody:
             for start in range(0, left, READ_SIZE):
                 yield b2a_base64(content[start : start + READ_SIZE], newline=False)
             return
-        with source.open() as file:
+        try:
+            file = source.open()
+        except OSError as error:
+            raise self._unreadable(error) from None
+        with file:
             while left > 0:
-                chunk = await world.read_chunk(file, min(READ_SIZE, left))
-                while len(chunk) % 3 and len(chunk) < min(READ_SIZE, left):
-                    more = await world.read_chunk(file, min(READ_SIZE, left) - len(chunk))
-                    if not more:
-                        break
-                    chunk += more
-                if not chunk:
-                    message = "a file became shorter while it was sent"
-                    raise Indefinite(message, service=self._service)
+                chunk = await self._read(file, min(READ_SIZE, left))
                 left -= len(chunk)
                 yield b2a_base64(chunk, newline=False)
+
+    async def _read(self, file: BinaryIO, size: int) -> bytes:
+        """The next bytes, as many as asked for: else there would be padding in the middle."""
+        chunk = b""
+        while len(chunk) < size:
+            try:
+                more = await world.read_chunk(file, size - len(chunk))
+            except OSError as error:
+                raise self._unreadable(error) from None
+            if not more:
+                message = "a file became shorter while it was sent"
+                raise Indefinite(message, service=self._service, retryable=False)
+            chunk = chunk + more if chunk else more
+        return chunk
+
+    def _unreadable(self, error: OSError) -> Indefinite:
+        message = f"a file could not be read while it was sent ({error.strerror})"
+        return Indefinite(message, service=self._service, retryable=False)

@@ -118,7 +118,8 @@ async def test_run_blocking_of_a_function_of_this_world() -> None:
         await world.sleep(0)
         return 2 * value
 
-    assert await world.run_blocking(double, 4) == 8
+    result: object = await world.run_blocking(double, 4)
+    assert result == 8
 
 
 async def test_call_store() -> None:

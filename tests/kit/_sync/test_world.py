@@ -117,7 +117,8 @@ def test_run_blocking_of_a_function_of_this_world() -> None:
         world.sleep(0)
         return 2 * value
 
-    assert world.run_blocking(double, 4) == 8
+    result: object = world.run_blocking(double, 4)
+    assert result == 8
 
 
 def test_call_store() -> None:

@@ -1,0 +1,161 @@
+"""A JSON body with files in it."""
+
+from __future__ import annotations
+
+import io
+import json
+import secrets
+from base64 import b64decode
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from _client_kit._async import _body
+from _client_kit._async._body import AsyncJsonBody
+from _client_kit._errors import Indefinite
+from _client_kit._files import Base64, FileSource, JsonTemplate, json_template
+
+pytestmark = pytest.mark.anyio
+
+
+async def sent(template: JsonTemplate) -> bytes:
+    """The whole body, in the pieces it travels in put together."""
+    body = AsyncJsonBody(template, service="bridge")
+    pieces = [piece async for piece in body]
+    again = [piece async for piece in body]
+    assert again == pieces  # it can be sent any number of times
+    return b"".join(pieces)
+
+
+class Trickle(io.BytesIO):
+    """A file that gives fewer bytes than it is asked for."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """At most two."""
+        return super().read(2 if size is None or size < 0 else min(size, 2))
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 5, 6, 7, 100])
+@pytest.mark.parametrize("kind", ["bytes", "path", "file", "trickle"])
+async def test_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, kind: str) -> None:
+    """Files of any length arrive whole, and the length announced is the length sent."""
+    monkeypatch.setattr(_body, "READ_SIZE", 6)
+    content = bytes(range(size))
+    path = tmp_path / "x"
+    path.write_bytes(content)
+    makers: dict[str, Any] = {
+        "bytes": lambda: content,
+        "path": lambda: path,
+        "file": lambda: io.BytesIO(content),
+        "trickle": lambda: Trickle(content),
+    }
+    source = FileSource.of(makers[kind]())
+    template = json_template({"a": "x", "files": [Base64(source), Base64(source)], "z": None})
+    body = await sent(template)
+    assert len(body) == template.size
+    value = json.loads(body)
+    assert [b64decode(text, validate=True) for text in value["files"]] == [content] * 2
+    assert (value["a"], value["z"]) == ("x", None)
+
+
+async def test_open_file_is_read_from_where_it_stood() -> None:
+    """What was read before is not sent, and the file is left open."""
+    file = io.BytesIO(b"head and rest")
+    file.seek(9)
+    template = json_template([Base64(FileSource.of(file))])
+    assert b64decode(json.loads(await sent(template))[0]) == b"rest"
+    assert not file.closed
+
+
+async def test_pieces_stay_small(tmp_path: Path) -> None:
+    """A large file is never in memory as a whole."""
+    path = tmp_path / "x"
+    path.write_bytes(b"x" * 1_000_000)
+    template = json_template([Base64(FileSource.of(path))])
+    largest = 0
+    async for piece in AsyncJsonBody(template, service="bridge"):
+        largest = max(largest, len(piece))
+    assert largest <= _body.READ_SIZE // 3 * 4 + 10
+
+
+async def test_file_that_shrinks(tmp_path: Path) -> None:
+    """A file cut short after its length was announced is an error, not a shorter upload."""
+    path = tmp_path / "x"
+    path.write_bytes(b"x" * 10)
+    template = json_template([Base64(FileSource.of(path))])
+    path.write_bytes(b"x" * 5)
+    with pytest.raises(Indefinite, match="became shorter"):
+        await sent(template)
+
+
+async def test_file_that_grows(tmp_path: Path) -> None:
+    """A file written to meanwhile is sent as long as was announced."""
+    path = tmp_path / "x"
+    path.write_bytes(b"x" * 10)
+    template = json_template([Base64(FileSource.of(path))])
+    path.write_bytes(b"x" * 50)
+    assert b64decode(json.loads(await sent(template))[0]) == b"x" * 10
+
+
+async def test_file_that_vanishes(tmp_path: Path) -> None:
+    """A file that cannot be opened or read any more is our error, and says why."""
+    path = tmp_path / "x"
+    path.write_bytes(b"x" * 10)
+    template = json_template([Base64(FileSource.of(path))])
+    path.unlink()
+    with pytest.raises(Indefinite, match="No such file"):
+        await sent(template)
+    (tmp_path / "x").mkdir()
+    with pytest.raises(Indefinite, match="Is a directory"):
+        await sent(template)
+
+
+async def test_text_that_holds_the_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text that looks like the mark for a file is sent as the text it is."""
+    marks = iter(["first", "second", "x", "third"])
+    monkeypatch.setattr(secrets, "token_hex", lambda _size: next(marks))
+    value = {"first": "second", "file": Base64(FileSource.of(b"abc")), "text": "max first"}
+    assert json.loads(await sent(json_template(value))) == {
+        "first": "second",
+        "file": "YWJj",
+        "text": "max first",
+    }
+
+
+@pytest.mark.parametrize("content", [7, None, object(), io.StringIO("text"), ["x"]])
+def test_what_is_no_file(content: object) -> None:
+    """Something else than a file is refused by its type."""
+    with pytest.raises(TypeError, match=f"not {type(content).__name__}"):
+        FileSource.of(cast("BinaryIO", content))
+
+
+@given(
+    st.dictionaries(st.text(), st.text() | st.integers() | st.binary(), max_size=5),
+    st.lists(st.binary(max_size=20), max_size=3),
+)
+def test_any_texts_and_files(texts: dict[str, Any], files: list[bytes]) -> None:
+    """Whatever texts stand beside the files, the pieces make the same JSON again."""
+    value: list[Any] = [
+        {
+            key: Base64(FileSource.of(text)) if isinstance(text, bytes) else text
+            for key, text in texts.items()
+        },
+        *[Base64(FileSource.of(file)) for file in files],
+    ]
+    template = json_template(value)
+    whole = b"".join(
+        part if isinstance(part, bytes) else b"!" * part.encoded_size for part in template.parts
+    )
+    assert len(whole) == template.size
+    found = json.loads(whole)
+    assert len(found) == 1 + len(files)
+    assert set(found[0]) == set(texts)
+
+
+def test_nothing_else_is_written() -> None:
+    """A value JSON does not know is refused, beside a file too."""
+    with pytest.raises(TypeError, match="set cannot be written"):
+        json_template([Base64(FileSource.of(b"x")), {1}])

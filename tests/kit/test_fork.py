@@ -1,0 +1,155 @@
+"""A client made before a fork works in the child."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from _client_kit import _world_sync as world
+from _client_kit._clock import Deadline
+from _client_kit._credentials import TokenStates
+from _client_kit._sync._calls import Calls
+from support.kit_service import READ, Service, dialect
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork"),
+    # Newer Pythons warn of just what is tested here: a fork beside threads.
+    pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),
+]
+
+
+def in_child(job: Callable[[], object]) -> None:
+    """Run a job in a forked child; fails where the job raises or hangs."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            job()
+            code = 0
+        finally:
+            os._exit(code)
+    timer = threading.Timer(10.0, os.kill, (child, 9))
+    timer.start()
+    try:
+        _, status = os.waitpid(child, 0)
+    finally:
+        timer.cancel()
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def calls_to(base_url: str, transport: Service | None) -> Calls:
+    """A client's calls."""
+    return Calls(
+        dialect(),
+        TokenStates(),
+        base_url=base_url,
+        timeout=5.0,
+        deadline=5.0,
+        user_agent="test",
+        retry=None,
+        transport=transport,
+        http_client=None,
+        ssl_context=None,
+    )
+
+
+def test_turn_taken_in_the_parent_does_not_block_the_child() -> None:
+    """A fork while a thread waits for a token leaves the child free to ask for its own."""
+    service = Service()
+    calls = calls_to("https://api.example", service)
+    asked, go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        asked.set()
+        go.wait(10)
+
+    service.before_token = hold
+    thread = threading.Thread(target=calls.call, args=(READ,), kwargs={"path": {"thing_id": "a"}})
+    thread.start()
+    try:
+        assert asked.wait(10)
+
+        def job() -> None:
+            service.before_token = lambda: None
+            assert calls.call(READ, path={"thing_id": "a"})[0] == {"ok": True}
+
+        in_child(job)
+    finally:
+        go.set()
+        thread.join(10)
+
+
+def test_lock_held_in_the_parent_is_free_in_the_child() -> None:
+    """A fork at the very moment another thread reads the token state blocks nobody."""
+    states = TokenStates()
+    state = states.at("https://api.example")
+
+    def job() -> None:
+        assert state.current() is None
+        with state.flight(world.Flight).turn(Deadline.after(1.0)):
+            pass
+
+    with state.flight(world.Flight).turn(Deadline()), state._lock:
+        in_child(job)
+
+
+@contextmanager
+def counting_server() -> Iterator[tuple[str, list[int]]]:
+    """A keep-alive server on loopback, and how many requests each connection brought."""
+    connections: list[int] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+    open_sockets: list[socket.socket] = []
+
+    def answer(peer: socket.socket, number: int) -> None:
+        with peer:
+            pending = b""
+            while data := peer.recv(65_536):
+                pending += data
+                while b"\r\n\r\n" in pending:
+                    head, _, pending = pending.partition(b"\r\n\r\n")
+                    if b"POST /token" in head:
+                        pending = b""
+                        body = b'{"token": "t"}'
+                    else:
+                        connections[number] += 1
+                        body = b"{}"
+                    size = str(len(body)).encode()
+                    peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: " + size + b"\r\n\r\n" + body)
+
+    def serve() -> None:
+        while True:
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
+            open_sockets.append(peer)
+            connections.append(0)
+            threading.Thread(target=answer, args=(peer, len(connections) - 1), daemon=True).start()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", connections
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(10)
+
+
+def test_child_opens_its_own_connection() -> None:
+    """Parent and child never write on one connection; the token is shared."""
+    with counting_server() as (url, connections), calls_to(url, None) as calls:
+        calls.call(READ, path={"thing_id": "a"})
+
+        def job() -> None:
+            for _ in range(2):
+                calls.call(READ, path={"thing_id": "a"})
+
+        in_child(job)
+        calls.call(READ, path={"thing_id": "a"})
+        assert connections == [2, 2]
