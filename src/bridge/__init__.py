@@ -19,7 +19,15 @@ from bridge._events import (
     RunStarted,
 )
 from bridge._mapper import AsyncMapper, Mapper, SourceFile, default_mapper
-from bridge._report import Activation, Confirmation, DeliveryRow, ExportReport, Request, Status
+from bridge._report import (
+    Activation,
+    Confirmation,
+    Deliveries,
+    DeliveryRow,
+    ExportReport,
+    Request,
+    Status,
+)
 from bridge._store_memory import MemoryCheckpoints
 from bridge._store_sqlite import SQLiteCheckpoints
 from bridge._sync._connection import Connection
@@ -34,6 +42,7 @@ __all__ = [
     "CheckpointStore",
     "Confirmation",
     "Connection",
+    "Deliveries",
     "DeliveryRow",
     "DocumentFailed",
     "DocumentFound",

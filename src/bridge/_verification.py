@@ -7,7 +7,9 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from _client_kit._errors import ServiceError
-from bridge._remedies import CHECKS, Language, cause_of, remedy, title
+from bridge._display import Cell, Line, Shown, Table, Tone, View
+from bridge._remedies import CHECKS, cause_of, remedy, title
+from bridge._words import Language, say
 
 __all__ = ["Check", "Verification", "explained", "run_failure", "verification_of"]
 
@@ -22,6 +24,7 @@ class Check:
         outcome: ``"skipped"`` when an earlier failure left nothing to check it with.
         detail: What was found.
         remedy: What to change and where, when it failed.
+        cause: Which remedy that is, a stable name for programs.
     """
 
     name: str
@@ -29,6 +32,7 @@ class Check:
     outcome: Literal["ok", "failed", "skipped"]
     detail: str = ""
     remedy: str = ""
+    cause: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that JSON can hold."""
@@ -38,12 +42,22 @@ class Check:
             "outcome": self.outcome,
             "detail": self.detail,
             "remedy": self.remedy,
+            "cause": self.cause,
         }
 
 
+_OUTCOMES: dict[str, tuple[str, Tone]] = {
+    "ok": ("ok", "ok"),
+    "failed": ("FAILED", "bad"),
+    "skipped": ("not checked", "dim"),
+}
+
+
 @frozen(kw_only=True)
-class Verification:
+class Verification(Shown):
     """One check per prerequisite.
+
+    ``print()`` shows a table, a notebook shows it as HTML; both in ``lang`` or any other language.
 
     Attributes:
         checks: In the order they were made.
@@ -76,17 +90,51 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that JSON can hold."""
-        return {"ok": self.ok, "checks": [check.to_dict() for check in self.checks]}
+        return {"ok": self.ok, "checks": self.rows}
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A flat dict per check, for ``pandas.DataFrame``."""
+        return [check.to_dict() for check in self.checks]
+
+    def _language(self) -> Language:
+        return self.lang
+
+    def _view(self, lang: Language) -> View:
+        failed = len(self.failed)
+        if self.ok:
+            heading = say("Ready to export: all {} checks passed", lang).format(len(self.checks))
+        else:
+            heading = say("Not ready to export: {} of {} checks failed", lang)
+            heading = heading.format(failed, len(self.checks))
+        headings = tuple(say(text, lang) for text in ("", "check", "found"))
+        table = Table(
+            "",
+            headings,
+            tuple(_line(check, lang) for check in self.checks),
+            say("what to do", lang),
+        )
+        return View(heading, "ok" if self.ok else "bad", tables=(table,))
+
+
+def _line(check: Check, lang: Language) -> Line:
+    word, tone = _OUTCOMES[check.outcome]
+    cells = (
+        Cell(say(word, lang), tone),
+        Cell(title(check.name, lang) if check.name in CHECKS else check.title),
+        Cell(check.detail, "dim" if check.outcome == "ok" else ""),
+    )
+    return Line(cells, remedy(check.cause, lang) if check.cause else check.remedy)
 
 
 def verification_of(found: dict[str, str | ServiceError], lang: Language) -> Verification:
     """Build the result from what each check found: a detail, an error, or nothing (skipped)."""
-    failures: dict[str, tuple[str, str]] = {}
+    failures: dict[str, tuple[str, str, str]] = {}
     first: ServiceError | None = None
     for check, result in found.items():
         if isinstance(result, ServiceError):
             where, cause = cause_of(check, result)
-            failures.setdefault(where, (result.message, remedy(cause, lang)))
+            failures.setdefault(where, (result.message, remedy(cause, lang), cause))
             if first is None:
                 first = explained(check, result)
     checks = [_check(name, found, failures, lang) for name in CHECKS]
@@ -96,7 +144,7 @@ def verification_of(found: dict[str, str | ServiceError], lang: Language) -> Ver
 def _check(
     name: str,
     found: dict[str, str | ServiceError],
-    failures: dict[str, tuple[str, str]],
+    failures: dict[str, tuple[str, str, str]],
     lang: Language,
 ) -> Check:
     text = title(name, lang)

@@ -1,0 +1,96 @@
+"""The words people see, in English and French."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+__all__ = ["FRENCH", "Language", "say"]
+
+Language = Literal["en", "fr"]
+
+FRENCH: dict[str, str] = {
+    # What a document's way looks like to an accountant
+    "client action needed": "action client requise",
+    "queued": "en file d'attente",
+    "ready to process": "prêt à traiter",
+    "error": "erreur",
+    "skipped": "ignoré",
+    "baseline": "antérieur",
+    # States
+    "waiting": "en attente",
+    "sending": "en cours d'envoi",
+    "delivered": "livré",
+    "confirmed": "confirmé",
+    "failed": "abandonné",
+    "uncertain": "incertain",
+    # Outcomes of checks
+    "ok": "ok",
+    "FAILED": "ÉCHEC",
+    "not checked": "non vérifié",
+    # Headings
+    "check": "vérification",
+    "found": "constaté",
+    "what to do": "que faire",
+    "status": "statut",
+    "state": "état",
+    "document": "document",
+    "sent as": "envoyé comme",
+    "inbox": "réception",
+    "reason": "raison",
+    "documents": "documents",
+    # Verification
+    "Ready to export: all {} checks passed": "Prêt à exporter : les {} vérifications sont bonnes",
+    "Not ready to export: {} of {} checks failed": (
+        "Pas prêt à exporter : {} vérification(s) sur {} en échec"
+    ),
+    # Reports
+    "Export: {} sent to company {}": "Export : {} envoyé(s) vers l'entreprise {}",
+    "Dry run: {} would be sent to company {}": (
+        "Essai à blanc : {} seraient envoyé(s) vers l'entreprise {}"
+    ),
+    "Export stopped: {} sent to company {}": (
+        "Export interrompu : {} envoyé(s) vers l'entreprise {}"
+    ),
+    "stopped because": "interrompu parce que",
+    "listed in Banqup": "listés dans Banqup",
+    "sent": "envoyés",
+    "found to have arrived": "retrouvés dans Zenvoices",
+    "refused by Zenvoices": "refusés par Zenvoices",
+    "left for the client": "action client requise",
+    "not readable as UBL": "illisibles comme UBL",
+    "changed after delivery": "modifiés après livraison",
+    "took": "durée",
+    "next try {}": "prochain essai {}",
+    "attempt {}": "tentative {}",
+    "not sent: {}": "non envoyé : {}",
+    "... and {} more": "... et {} de plus",
+    "no documents": "aucun document",
+    # Status
+    "Active: company {}": "Active : entreprise {}",
+    "Not active: company {}": "Pas active : entreprise {}",
+    "space": "espace",
+    "active since": "active depuis",
+    "last run": "dernier passage",
+    "needs a person": "demande une intervention",
+    "unknown status {}: {} documents": "statut inconnu {} : {} documents",
+    # Activation
+    "Activated: documents count from now on": "Activée : les documents comptent dès maintenant",
+    "Active already: nothing changed": "Déjà active : rien n'a changé",
+    "company number": "numéro de l'entreprise",
+    "left where they are": "laissés où ils sont",
+    "waiting for the client": "attendent le client",
+    # Confirmation
+    "Confirmed: Zenvoices has {} documents": "Confirmé : Zenvoices a {} documents",
+    "missing in Zenvoices": "absents de Zenvoices",
+    "there more than once": "présents plusieurs fois",
+    "not to be decided": "impossibles à décider",
+    # Requests
+    "sent by the next run": "envoyé au prochain passage",
+    "not accepted": "non accepté",
+}
+"""French by English."""
+
+
+def say(text: str, lang: Language) -> str:
+    """A text of this module in a language; one it does not have stays English."""
+    return FRENCH.get(text, text) if lang == "fr" else text
