@@ -81,7 +81,11 @@ class WebhookEvent:
 
 
 _KEYS = {
-    name.lower(): name for name in ("id", "webhookEvent", "attempt", "data", "creationTimeUtc")
+    "id": "id",
+    "webhookevent": "name",
+    "attempt": "attempt",
+    "data": "data",
+    "creationtimeutc": "createdAt",
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.mutations import mutated
+from support.broken_json import mutated
 from support.zenvoices import ONCE, TOKEN, enveloped, login, refusal
 from zenvoices_client import Attachment, InboxUpload, ServiceError, ZenvoicesClient
 

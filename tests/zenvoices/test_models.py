@@ -1,0 +1,169 @@
+"""The values that go in and come out."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import string
+import unicodedata
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import attrs
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import zenvoices_client
+from _client_kit._models import decode
+from zenvoices_client import (
+    Account,
+    Attachment,
+    Company,
+    InboxDocument,
+    InboxUpload,
+    Lookup,
+    Product,
+    PurchaseOrder,
+    WebhookSubscription,
+)
+from zenvoices_client._file_name import safe_file_name
+
+DOCUMENT = {
+    "id": 4711,
+    "externalId": "0042",
+    "administrationId": 101,
+    "importStatus": 3,
+    "receivedTime": "2026-01-02T04:04:05+01:00",
+    "newField": {"a": [1.5]},
+}
+
+
+def test_document_is_read_leniently() -> None:
+    """Known members get their types, missing ones are None, unknown ones are kept."""
+    document = decode(InboxDocument, DOCUMENT)
+    assert document == InboxDocument(
+        id=4711,
+        external_id="0042",
+        company_id=101,
+        import_status=3,
+        received_time=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        extra={"newField": {"a": [1.5]}},
+    )
+    assert document.received_time is not None
+    assert document.received_time.utcoffset() is not None
+
+
+def test_code_stays_a_string() -> None:
+    """A code with leading zeros, or one a service writes as a number, is a string."""
+    assert decode(Company, {"code": "0042"}).code == "0042"
+    assert decode(Company, {"code": 42}).code == "42"
+
+
+MODELS = [
+    value
+    for name in zenvoices_client.__all__
+    if attrs.has(value := getattr(zenvoices_client, name)) and hasattr(value, "extra")
+]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_models_are_frozen_and_travel(model: type[Company]) -> None:
+    """Every model can be pickled, compared and hashed, and nothing can be changed on it."""
+    value = decode(model, {"id": 1, "code": "7", "lines": [{"a": 1}], "unknown": Decimal("1.5")})
+    assert value.extra["unknown"] == Decimal("1.5")
+    copy = pickle.loads(pickle.dumps(value))
+    assert copy == value
+    assert hash(copy) == hash(value)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        value.extra = {}  # type: ignore[misc]
+    assert not hasattr(value, "__dict__")
+
+
+def test_models_under_test_are_the_ones_that_matter() -> None:
+    """The list above is not empty by accident."""
+    assert {Account, Company, InboxDocument, Product, PurchaseOrder, WebhookSubscription} <= set(
+        MODELS
+    )
+
+
+def test_upload_travels(tmp_path: Path) -> None:
+    """An upload of bytes or paths, and a look-up, can be sent to another process."""
+    path = tmp_path / "a.xml"
+    path.write_bytes(b"<Invoice/>")
+    upload = InboxUpload(attachments=[Attachment("a.xml", path), Attachment("b.xml", b"<x/>")])
+    copy = pickle.loads(pickle.dumps(upload))
+    assert copy == upload
+    assert [part.size for part in copy.attachments] == [10, 4]
+    found = Lookup("found", InboxDocument(id=1), datetime(2026, 1, 1, tzinfo=UTC))
+    assert pickle.loads(pickle.dumps(found)) == found
+
+
+def test_content_is_not_shown() -> None:
+    """A printed upload names its files and never holds their bytes."""
+    assert "canary" not in repr(InboxUpload(attachments=[Attachment("a.xml", b"canary")]))
+
+
+@pytest.mark.parametrize("attachments", [(), [b"x"], ["a.xml"], [None]])
+def test_upload_holds_attachments_only(attachments: list[Attachment]) -> None:
+    """An upload without a file, or with something else, is a programming error."""
+    with pytest.raises(TypeError, match="at least one Attachment"):
+        InboxUpload(attachments=attachments)
+
+
+@pytest.mark.parametrize("content", [io.StringIO("x"), 3, None, ["x"]])
+def test_content_that_is_no_file_is_refused(content: bytes) -> None:
+    """Text files and other things are refused before anything is sent."""
+    with pytest.raises(TypeError):
+        Attachment("a.xml", content)
+
+
+def test_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """A missing file is noticed when the attachment is made, not while it is sent."""
+    with pytest.raises(FileNotFoundError):
+        Attachment("a.xml", tmp_path / "missing.xml")
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("F2026-001.xml", "F2026-001.xml"),
+        ("V01/15000001.xml", "15000001.xml"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\temp\\a.pdf", "a.pdf"),
+        ("a\r\nb.xml", "a_b.xml"),
+        ("CON.xml", "_CON.xml"),
+        ("", "document"),
+        ("...", "document"),
+        ("///", "document"),
+        ("\u202egnp.exe", "_gnp.exe"),
+        ("Re\u0301sume\u0301.pdf", "R\u00e9sum\u00e9.pdf"),
+        (" a .xml ", "a.xml"),
+    ],
+)
+def test_file_name_is_made_safe(name: str, safe: str) -> None:
+    """Folders, control characters, reserved names and blanks at the ends are taken out."""
+    assert Attachment(name, b"x").file_name == safe
+
+
+@given(st.text(max_size=300))
+@example("x" * 300 + ".pdf")
+@example("\u20ac" * 100 + ".xml")
+@example("a." + "b" * 40)
+@example("\ud800")
+def test_every_file_name_is_safe(name: str) -> None:
+    """Whatever goes in, a short, printable, single and stable name comes out."""
+    safe = safe_file_name(name)
+    assert 0 < len(safe.encode()) <= 120
+    assert not set(safe) & set('/\\<>:"|?*\0\r\n')
+    assert safe not in {".", ".."}
+    assert safe == safe.strip(" ")
+    assert not any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in safe)
+    assert safe_file_name(safe) == safe
+
+
+@given(st.text(string.ascii_letters, min_size=1, max_size=300), st.sampled_from(["xml", "pdf"]))
+def test_file_name_keeps_its_extension(stem: str, extension: str) -> None:
+    """However long the name, its type stays visible."""
+    assert safe_file_name(f"{stem}.{extension}").endswith(f".{extension}")
