@@ -1,0 +1,190 @@
+"""A world for an exporter to live in: both services, one space, one company, one clock."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from banqup_client import BanqupClient, ClientCredentials
+from banqup_client.testing import FakeBanqup, FakeFile, FileStatus
+from bridge import Connection, Row, SQLiteCheckpoints
+from bridge._life import STATES
+from harness.clock import SharedClock
+from harness.oracle import Findings, Truth, digest, judge
+from zenvoices_client import UserLogin, ZenvoicesClient
+from zenvoices_client.testing import FakeZenvoices, InboxItem
+
+__all__ = ["CANARIES", "DEADLINE", "LEASE_TTL", "World", "invoice"]
+
+CANARIES = ("canary-client-secret-4e1f", "canary-user-password-9b2c")
+"""The credentials of every exporter: neither may occur in what it writes."""
+
+DEADLINE = 10.0
+LEASE_TTL = 30.0
+_UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
+
+
+def invoice(number: int) -> bytes:
+    """A small UBL invoice that no other number gives."""
+    basic = f"{_UBL}CommonBasicComponents-2"
+    return (
+        f'<Invoice xmlns="{_UBL}Invoice-2" xmlns:b="{basic}"><b:ID>F-{number:05d}</b:ID></Invoice>'
+    ).encode()
+
+
+class World:
+    """Fakes on loopback sockets, a checkpoint file, and what a test knows of the documents.
+
+    Args:
+        directory: An empty directory for checkpoint, clock and the exporter's output.
+        neighbour: Whether the company's inbox holds a document of an earlier day, with which a
+            look-up can be tested.
+    """
+
+    def __init__(self, directory: Path, *, neighbour: bool = True) -> None:
+        self.directory = directory
+        self.clock = SharedClock(directory / "clock")
+        self.banqup = FakeBanqup(client_secret=CANARIES[0], clock=self.clock)
+        self.zenvoices = FakeZenvoices(password=CANARIES[1], clock=self.clock)
+        self.space = self.banqup.add_space("Brouwerij De Molenbeek BV")
+        self.company = self.zenvoices.add_company(code="0042", name="Brouwerij De Molenbeek BV")
+        self.zenvoices.refuse_when(self._refusal)
+        self.checkpoint = directory / "exports.db"
+        self.truths: dict[str, Truth] = {}
+        self._numbers = itertools.count(1)
+        self._refused: set[str] = set()
+        self._open = ExitStack()
+        self.banqup_url = self._open.enter_context(self.banqup.serve()).url
+        self.zenvoices_url = self._open.enter_context(self.zenvoices.serve()).url
+        self._open.callback(self.clock.close)
+        self.store = SQLiteCheckpoints(self.checkpoint, clock=self.clock)
+        self._open.callback(self.store.close)
+        self._banqup_client = self._open.enter_context(
+            BanqupClient(ClientCredentials("demo-app", CANARIES[0]), base_url=self.banqup_url)
+        )
+        self._zenvoices_client = self._open.enter_context(
+            ZenvoicesClient(
+                UserLogin("api-user", CANARIES[1], organisation_code="acme"),
+                base_url=self.zenvoices_url,
+                deadline=DEADLINE,
+            )
+        )
+        if neighbour:
+            self._add_neighbour()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def _add_neighbour(self) -> None:
+        """Something else has put a document into the inbox, a day ago."""
+        item = InboxItem(
+            id=0,
+            external_id="from-another-system",
+            company_id=self.company,
+            company_code="0042",
+            subject="Invoice 1",
+            sender_name=None,
+            destination=None,
+            attachments=(),
+            received_time=self.clock() - 86_400,
+        )
+        self.zenvoices._receive(item)
+
+    # What happens in the world
+
+    def publish(
+        self,
+        *,
+        status: str = "FULLY_APPROVED",
+        folder: str = "PURCHASES",
+        old: bool = False,
+        refused: bool = False,
+        file_status: FileStatus = "AVAILABLE",
+        **options: Any,
+    ) -> str:
+        """Put a document into the space, and note what is to become of it."""
+        number = next(self._numbers)
+        content = invoice(number)
+        name = self.banqup.publish(
+            self.space,
+            status=status,
+            folder=folder,
+            files=[FakeFile(f"F-{number}.xml", "application/xml", content, status=file_status)],
+            **options,
+        )
+        approved = status == "FULLY_APPROVED" or (folder == "SALES" and status == "VALIDATED")
+        if refused:
+            self._refused.add(digest(content))
+        self.truths[name] = Truth(
+            name, digest(content), wanted=approved and not old, old=old, blocked=refused
+        )
+        return name
+
+    def approve(self, document: str) -> None:
+        """Somebody approves a document."""
+        self.banqup.set_status(document, "FULLY_APPROVED")
+        truth = self.truths[document]
+        truth.wanted = not truth.old
+
+    def _refusal(self, item: InboxItem) -> str | None:
+        refused = any(part.sha256 in self._refused for part in item.attachments)
+        return "The period is closed." if refused else None
+
+    # What can be seen of it
+
+    def connection(self) -> Connection:
+        """The connection as the test's own process sees it; it makes no call by itself."""
+        return Connection(
+            self._banqup_client,
+            self._zenvoices_client,
+            space_id=self.space,
+            company_code="0042",
+            checkpoints=self.store,
+            clock=self.clock,
+            lease_ttl=LEASE_TTL,
+        )
+
+    def inbox(self) -> list[InboxItem]:
+        """What is in the company's inbox."""
+        return [item for item in self.zenvoices.inbox if item.attachments]
+
+    def rows(self) -> Sequence[Row]:
+        """Every delivery in the checkpoint."""
+        if not self.checkpoint.exists():
+            return []
+        return self.store.select(self.connection().key, STATES, due=None, after=None, limit=100_000)
+
+    def judge(self, *, final: bool = False) -> Findings:
+        """Ask the oracle."""
+        status = self.connection().status() if self.checkpoint.exists() else None
+        return judge(self.truths.values(), self.inbox(), self.rows(), status, final=final)
+
+    def settled_by_a_person(self) -> int:
+        """Have a person look at each uncertain document in the inbox and say what is there."""
+        there = {part.sha256 for item in self.inbox() for part in item.attachments}
+        uncertain = [row.id for row in self.rows() if row.state == "uncertain"]
+        for name in uncertain:
+            self.connection().settle(name, delivered=self.truths[name].content in there)
+        return len(uncertain)
+
+    def leaks(self) -> list[str]:
+        """Files of this world in which a credential stands."""
+        found: list[str] = []
+        for path in self.directory.iterdir():
+            if path.is_file() and path.name != "order.json":
+                content = path.read_bytes()
+                found += [path.name for canary in CANARIES if os.fsencode(canary) in content]
+        return found
