@@ -166,14 +166,14 @@ class Indefinite(ServiceError):
 
     kind = "indefinite"
     _retryable = True
-    applied = None
+    applied: bool | None = None
 
 
 class ProtocolError(ServiceError):
     """The answer was not understood, so nobody knows whether the call was applied."""
 
     kind = "protocol"
-    applied = None
+    applied: bool | None = None
 
 
 class StoreError(ServiceError):

@@ -131,6 +131,20 @@ def reply(
     return httpx.Response(status, headers=headers or {}, stream=Body(*pieces))
 
 
+class WatchedBody(Body):
+    """A body that notes the read timeout in force when its first piece is asked for."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        super().__init__(*pieces)
+        self.request: httpx.Request | None = None
+        self.read_timeout: float | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        assert self.request is not None
+        self.read_timeout = self.request.extensions["timeout"]["read"]
+        return super().__iter__()
+
+
 class Service(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """Answers by script; gives out tokens by itself.
 
@@ -168,6 +182,8 @@ class Service(httpx.BaseTransport, httpx.AsyncBaseTransport):
                 step = self.script.pop(0) if self.script else reply(200, {"ok": True})
         if isinstance(step, Exception):
             raise step
+        if isinstance(step.stream, WatchedBody):
+            step.stream.request = request
         return step
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

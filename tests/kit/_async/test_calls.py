@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -32,6 +33,7 @@ from support.kit_service import (
     WRITE,
     Clock,
     Service,
+    WatchedBody,
     dialect,
     reply,
     together_async,
@@ -145,8 +147,17 @@ async def test_one_token_request_for_many(good: bool) -> None:
     if not good:
         service.token_script = [reply(401)]
     calls = calls_to(service)
+    started: list[int] = []
 
-    async def call(_number: int) -> object:
+    def until_all_wait() -> None:
+        while len(started) < 32:
+            time.sleep(0.001)
+        time.sleep(0.02)
+
+    service.before_token = until_all_wait
+
+    async def call(number: int) -> object:
+        started.append(number)
         return (await calls.call(READ, path=THING))[0]
 
     outcomes = await together_async(32, call)
@@ -342,6 +353,19 @@ async def test_deadline_covers_the_token(clock: Clock) -> None:
     assert service.requests == []
 
 
+async def test_deadline_shortens_the_wait_for_a_body(clock: Clock) -> None:
+    """After a late head, the body gets only the time that is left."""
+    body = WatchedBody(b"{}")
+    service = Service(httpx.Response(200, stream=body))
+
+    def slow() -> None:
+        clock.now += 12.0
+
+    service.before_token = slow
+    await calls_to(service, timeout=10.0).call(READ, path=THING, deadline=15.0)
+    assert body.read_timeout == 3.0
+
+
 class Drip:
     """A body whose every piece takes a second of the test's clock."""
 
@@ -439,6 +463,16 @@ async def test_transport_and_client_exclude_each_other() -> None:
     async with httpx.AsyncClient() as client:
         with pytest.raises(ConfigurationError, match="not both"):
             calls_to(Service(), http_client=client)
+
+
+async def test_token_that_cannot_be_read() -> None:
+    """A write whose token could not be read was definitely not applied."""
+    service = Service()
+    service.token_script = [reply(200, b"<html>")]
+    with pytest.raises(ProtocolError) as caught:
+        await calls_to(service).call(WRITE, json={})
+    assert caught.value.applied is False
+    assert service.requests == []
 
 
 async def test_an_unsafe_call_is_not_repeated_for_a_lost_token_answer() -> None:

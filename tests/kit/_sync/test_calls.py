@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,6 +34,7 @@ from support.kit_service import (
     WRITE,
     Clock,
     Service,
+    WatchedBody,
     dialect,
     reply,
     together_sync,
@@ -144,8 +146,17 @@ def test_one_token_request_for_many(good: bool) -> None:
     if not good:
         service.token_script = [reply(401)]
     calls = calls_to(service)
+    started: list[int] = []
 
-    def call(_number: int) -> object:
+    def until_all_wait() -> None:
+        while len(started) < 32:
+            time.sleep(0.001)
+        time.sleep(0.02)
+
+    service.before_token = until_all_wait
+
+    def call(number: int) -> object:
+        started.append(number)
         return calls.call(READ, path=THING)[0]
 
     outcomes = together_sync(32, call)
@@ -341,6 +352,19 @@ def test_deadline_covers_the_token(clock: Clock) -> None:
     assert service.requests == []
 
 
+def test_deadline_shortens_the_wait_for_a_body(clock: Clock) -> None:
+    """After a late head, the body gets only the time that is left."""
+    body = WatchedBody(b"{}")
+    service = Service(httpx.Response(200, stream=body))
+
+    def slow() -> None:
+        clock.now += 12.0
+
+    service.before_token = slow
+    calls_to(service, timeout=10.0).call(READ, path=THING, deadline=15.0)
+    assert body.read_timeout == 3.0
+
+
 class Drip:
     """A body whose every piece takes a second of the test's clock."""
 
@@ -438,6 +462,16 @@ def test_transport_and_client_exclude_each_other() -> None:
     with httpx.Client() as client:
         with pytest.raises(ConfigurationError, match="not both"):
             calls_to(Service(), http_client=client)
+
+
+def test_token_that_cannot_be_read() -> None:
+    """A write whose token could not be read was definitely not applied."""
+    service = Service()
+    service.token_script = [reply(200, b"<html>")]
+    with pytest.raises(ProtocolError) as caught:
+        calls_to(service).call(WRITE, json={})
+    assert caught.value.applied is False
+    assert service.requests == []
 
 
 def test_an_unsafe_call_is_not_repeated_for_a_lost_token_answer() -> None:
