@@ -1,4 +1,8 @@
-"""What Banqup's answers say."""
+"""What Banqup's answers say.
+
+The read models are partly assumed, so every member may be missing. An id that is missing is the
+empty text, which no call accepts: code that goes on with an id needs no check of its own.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +47,7 @@ class Space:
         extra: Members of the answer that this class does not know.
     """
 
-    id: str | None = None
+    id: str = ""
     name: str | None = None
     type: str | None = None
     extra: Mapping[str, Any] = extra_field()
@@ -159,7 +163,7 @@ class DocumentFile:
         extra: Members of the answer that this class does not know.
     """
 
-    id: str | None = None
+    id: str = ""
     filename: str | None = None
     content_type: str | None = None
     file_size: int | None = None
@@ -222,7 +226,7 @@ class Document:
         extra: Members of the answer that this class does not know.
     """
 
-    id: str | None = None
+    id: str = ""
     space_id: str | None = None
     folder: str | None = None
     category: str | None = None
@@ -272,7 +276,7 @@ class FileDetails:
         extra: Members of the answer that this class does not know.
     """
 
-    id: str | None = None
+    id: str = ""
     filename: str | None = None
     description: str | None = None
     status: str | None = None
@@ -311,7 +315,7 @@ class ExtensionPoint:
         extra: Members of the answer that this class does not know.
     """
 
-    id: str | None = None
+    id: str = ""
     namespace: str | None = None
     name: str | None = None
     version: str | None = None

@@ -101,6 +101,11 @@ def test_a_member_of_another_type_is_kept_aside() -> None:
     assert document.extra == {"status": "APPROVED", "files": "none", "createdAt": "?"}
 
 
+def test_a_missing_id_is_the_empty_text() -> None:
+    """Code that goes on with an id needs no check of its own: no call accepts the empty text."""
+    assert decode(Document, {}).id == decode(Document, {"id": None}).id == Space().id == ""
+
+
 @pytest.mark.parametrize(
     ("identifiers", "number"),
     [

@@ -144,7 +144,7 @@ class AsyncFiles:
         try:
             await self._send(details, source, content_type, limit)
         except UrlExpired:
-            fresh = await self.details(space_id, details.id or "", deadline=limit.remaining())
+            fresh = await self.details(space_id, details.id, deadline=limit.remaining())
             await self._send(fresh, source, content_type, limit)
         return details
 

@@ -42,7 +42,7 @@ class AsyncSpaces:
         wanted = str(space_id).strip()
         spaces = await self.list()
         for space in spaces:
-            if space.id is not None and space.id.lower() == wanted.lower():
+            if wanted and space.id.lower() == wanted.lower():
                 return space
         seen = ", ".join(sanitise(space.id)[:60] for space in spaces[:20]) or "none"
         message = f"the space {wanted[:80]!r} is not among those the app may see: {seen}"

@@ -143,7 +143,7 @@ class Files:
         try:
             self._send(details, source, content_type, limit)
         except UrlExpired:
-            fresh = self.details(space_id, details.id or "", deadline=limit.remaining())
+            fresh = self.details(space_id, details.id, deadline=limit.remaining())
             self._send(fresh, source, content_type, limit)
         return details
 

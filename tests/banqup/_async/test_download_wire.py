@@ -99,7 +99,7 @@ async def test_nothing_secret_is_logged_at_any_level(caplog: pytest.LogCaptureFi
     with fake.serve() as served:
         async with AsyncBanqupClient(credentials(), base_url=served.url) as client:
             (document,) = [found async for found in client.documents.list(space)]
-            content = await client.files.download(space, document.files[0].id or "")
+            content = await client.files.download(space, document.files[0].id)
     assert content == BODY
     names = {record.name.partition(".")[0] for record in caplog.records}
     assert {"httpx", "httpcore"} <= names

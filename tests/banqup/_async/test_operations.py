@@ -136,6 +136,8 @@ async def test_an_id_cannot_leave_its_place_in_the_path() -> None:
     fake = fake_banqup()
     with pytest.raises(ConfigurationError):
         await client_of(fake).documents.get("..", "x")
+    with pytest.raises(ConfigurationError):
+        await client_of(fake).files.download("s1", "")
     assert fake.requests == []
 
 
@@ -221,7 +223,7 @@ async def test_a_file_is_uploaded(kind: str, tmp_path: Path) -> None:
     details = await client.files.upload(
         space, given, filename="S.pdf", content_type="application/pdf"
     )
-    assert await client.files.download(space, details.id or "") == content
+    assert await client.files.download(space, details.id) == content
     (put,) = [request for request in fake.requests if request.operation == "files.upload"]
     assert put.headers["content-type"] == "application/pdf"
     assert put.headers["content-length"] == str(len(content))
@@ -235,7 +237,7 @@ async def test_an_upload_url_that_expired_is_asked_for_once_more() -> None:
     fake.faults.add("files.upload", action=Fault.status(400), nth=1)
     client = client_of(fake)
     details = await client.files.upload(space, b"<x/>", filename="S", content_type="text/xml")
-    assert (await client.files.details(space, details.id or "")).status == "AVAILABLE"
+    assert (await client.files.details(space, details.id)).status == "AVAILABLE"
     assert fake.counts["files.details"] == 2
 
 
@@ -246,7 +248,7 @@ async def test_an_upload_is_repeated_as_a_put_may_be() -> None:
     fake.faults.add("files.upload", action=Fault.drop(body_read=1), nth=1)
     client = client_of(fake, retry=RetryPolicy(wait_initial=0.0, wait_jitter=0.0))
     details = await client.files.upload(space, b"<x/>", filename="S", content_type="text/xml")
-    assert await client.files.download(space, details.id or "") == b"<x/>"
+    assert await client.files.download(space, details.id) == b"<x/>"
 
 
 async def test_an_upload_that_breaks_for_good_is_indefinite() -> None:

@@ -34,7 +34,7 @@ async def listed(answers: Answers, *, page_size: int = 50) -> tuple[list[str], b
     scripted = Scripted(lambda request: answers(dict(request.url.params)))
     client = AsyncBanqupClient(credentials(), base_url=API, transport=scripted)
     listing = client.documents.list(SPACE, page_size=page_size)
-    ids = [document.id or "" async for document in listing]
+    ids = [document.id async for document in listing]
     return ids, listing.complete, len(scripted.requests)
 
 

@@ -98,7 +98,7 @@ def test_nothing_secret_is_logged_at_any_level(caplog: pytest.LogCaptureFixture)
     with fake.serve() as served:
         with BanqupClient(credentials(), base_url=served.url) as client:
             (document,) = [found for found in client.documents.list(space)]
-            content = client.files.download(space, document.files[0].id or "")
+            content = client.files.download(space, document.files[0].id)
     assert content == BODY
     names = {record.name.partition(".")[0] for record in caplog.records}
     assert {"httpx", "httpcore"} <= names

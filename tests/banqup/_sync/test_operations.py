@@ -135,6 +135,8 @@ def test_an_id_cannot_leave_its_place_in_the_path() -> None:
     fake = fake_banqup()
     with pytest.raises(ConfigurationError):
         client_of(fake).documents.get("..", "x")
+    with pytest.raises(ConfigurationError):
+        client_of(fake).files.download("s1", "")
     assert fake.requests == []
 
 
@@ -218,7 +220,7 @@ def test_a_file_is_uploaded(kind: str, tmp_path: Path) -> None:
     client = client_of(fake)
     given: Any = {"bytes": content, "path": path, "file": io.BytesIO(content)}[kind]
     details = client.files.upload(space, given, filename="S.pdf", content_type="application/pdf")
-    assert client.files.download(space, details.id or "") == content
+    assert client.files.download(space, details.id) == content
     (put,) = [request for request in fake.requests if request.operation == "files.upload"]
     assert put.headers["content-type"] == "application/pdf"
     assert put.headers["content-length"] == str(len(content))
@@ -232,7 +234,7 @@ def test_an_upload_url_that_expired_is_asked_for_once_more() -> None:
     fake.faults.add("files.upload", action=Fault.status(400), nth=1)
     client = client_of(fake)
     details = client.files.upload(space, b"<x/>", filename="S", content_type="text/xml")
-    assert client.files.details(space, details.id or "").status == "AVAILABLE"
+    assert client.files.details(space, details.id).status == "AVAILABLE"
     assert fake.counts["files.details"] == 2
 
 
@@ -243,7 +245,7 @@ def test_an_upload_is_repeated_as_a_put_may_be() -> None:
     fake.faults.add("files.upload", action=Fault.drop(body_read=1), nth=1)
     client = client_of(fake, retry=RetryPolicy(wait_initial=0.0, wait_jitter=0.0))
     details = client.files.upload(space, b"<x/>", filename="S", content_type="text/xml")
-    assert client.files.download(space, details.id or "") == b"<x/>"
+    assert client.files.download(space, details.id) == b"<x/>"
 
 
 def test_an_upload_that_breaks_for_good_is_indefinite() -> None:

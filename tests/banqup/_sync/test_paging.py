@@ -33,7 +33,7 @@ def listed(answers: Answers, *, page_size: int = 50) -> tuple[list[str], bool, i
     scripted = Scripted(lambda request: answers(dict(request.url.params)))
     client = BanqupClient(credentials(), base_url=API, transport=scripted)
     listing = client.documents.list(SPACE, page_size=page_size)
-    ids = [document.id or "" for document in listing]
+    ids = [document.id for document in listing]
     return ids, listing.complete, len(scripted.requests)
 
 
