@@ -11,12 +11,10 @@ from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
-    Indefinite,
     PermissionDenied,
     ProtocolError,
     Rejected,
     ServiceError,
-    Unavailable,
 )
 from _client_kit._json import dumps, is_list, is_object
 from _client_kit._secret import Secret
@@ -192,8 +190,6 @@ def read_token(answer: Answer, operation: Operation) -> Token:
     if error is None:
         text = f"login: got {answer.describe()} instead of an access token"
         raise _error(ProtocolError, text, answer, None, CONTRACT_HINT)
-    if isinstance(error, Indefinite):  # asking for a token changes nothing that could be in doubt
-        raise _error(Unavailable, f"login: failed ({answer.status})", answer, None, None)
     raise error
 
 
