@@ -1,5 +1,7 @@
 """Moves new invoices from a Banqup space to a Zenvoices company."""
 
+import typing as _typing
+
 from _client_kit._errors import ServiceError, StoreError
 from bridge._async._connection import AsyncConnection
 from bridge._checkpoints import CheckpointStore, Lease, Row
@@ -33,6 +35,11 @@ from bridge._store_sqlite import SQLiteCheckpoints
 from bridge._sync._connection import Connection
 from bridge._verification import Check, Verification
 
+if _typing.TYPE_CHECKING:
+    from bridge._config import ConnectionConfig
+    from bridge._store_hook import HookCheckpoints
+    from bridge._store_sqlalchemy import SQLAlchemyCheckpoints
+
 __all__ = [
     "Activation",
     "AsyncConnection",
@@ -42,6 +49,7 @@ __all__ = [
     "CheckpointStore",
     "Confirmation",
     "Connection",
+    "ConnectionConfig",
     "Deliveries",
     "DeliveryRow",
     "DocumentFailed",
@@ -54,6 +62,7 @@ __all__ = [
     "Event",
     "ExportReport",
     "Exportable",
+    "HookCheckpoints",
     "Lease",
     "LeaseLost",
     "Listener",
@@ -64,6 +73,7 @@ __all__ = [
     "Row",
     "RunEnded",
     "RunStarted",
+    "SQLAlchemyCheckpoints",
     "SQLiteCheckpoints",
     "ServiceError",
     "Skip",
@@ -75,3 +85,35 @@ __all__ = [
     "default_exportable",
     "default_mapper",
 ]
+
+# Loaded when first used: not every application needs them.
+_LAZY = {
+    "ConnectionConfig": "bridge._config",
+    "HookCheckpoints": "bridge._store_hook",
+    "SQLAlchemyCheckpoints": "bridge._store_sqlalchemy",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    try:
+        value: object = getattr(import_module(_LAZY[name]), name)
+    except ImportError as error:
+        # The extra is not installed: `import *` still works, and using the name says what to do.
+        return _missing(name, str(error))
+    globals()[name] = value
+    return value
+
+
+def _missing(name: str, message: str) -> type:
+    def refuse(*_args: object, **_options: object) -> object:
+        raise ImportError(message)
+
+    return type(name, (), {"__new__": refuse})
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

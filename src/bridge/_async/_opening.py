@@ -1,0 +1,85 @@
+"""Opening a connection that is described as data."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from _client_kit import _world_async as world
+from banqup_client import AsyncBanqupClient, ClientCredentials
+from banqup_client._storage import STORAGE_HOSTS
+from bridge._async._connection import AsyncConnection
+from bridge._checkpoints import CheckpointStore
+from bridge._config import login_of_this_process, store_of
+from bridge._eligibility import Exportable
+from bridge._events import Listener
+from bridge._mapper import AsyncMapper
+from zenvoices_client import AsyncZenvoicesClient, UserLogin
+
+if TYPE_CHECKING:
+    from bridge._config import ConnectionConfig
+
+__all__ = ["open_connection"]
+
+
+@asynccontextmanager
+async def open_connection(
+    config: ConnectionConfig,
+    banqup: AsyncBanqupClient | None,
+    zenvoices: AsyncZenvoicesClient | None,
+    checkpoints: CheckpointStore | None,
+    mapper: AsyncMapper,
+    listeners: Sequence[Listener],
+    exportable: Exportable,
+    clock: Callable[[], float],
+) -> AsyncGenerator[AsyncConnection]:
+    """A connection; what was not handed in is made from the config, and closed at the end."""
+    async with AsyncExitStack() as stack:
+        if banqup is None:
+            banqup = await stack.enter_async_context(_banqup(config))
+        if zenvoices is None:
+            zenvoices = await stack.enter_async_context(_zenvoices(config))
+        if checkpoints is None:
+            made, close = await world.call_store(store_of, config)
+            stack.push_async_callback(world.call_store, close)
+            checkpoints = made
+        yield AsyncConnection(
+            banqup,
+            zenvoices,
+            space_id=config.space_id,
+            company_code=config.company_code,
+            checkpoints=checkpoints,
+            mapper=mapper,
+            listeners=listeners,
+            in_flight=config.in_flight,
+            on_uncertain=config.on_uncertain,
+            exportable=exportable,
+            clock=clock,
+            lease_ttl=config.lease_ttl,
+        )
+
+
+def _banqup(config: ConnectionConfig) -> AsyncBanqupClient:
+    credentials = login_of_this_process(ClientCredentials)
+    hosts = STORAGE_HOSTS if config.storage_hosts is None else config.storage_hosts
+    return AsyncBanqupClient(
+        credentials,
+        config.environment,
+        base_url=config.banqup_url,
+        timeout=config.timeout,
+        deadline=config.deadline,
+        contract=config.banqup_contract,
+        storage_hosts=hosts,
+    )
+
+
+def _zenvoices(config: ConnectionConfig) -> AsyncZenvoicesClient:
+    login = login_of_this_process(UserLogin)
+    return AsyncZenvoicesClient(
+        login,
+        base_url=config.zenvoices_url,
+        timeout=config.timeout,
+        deadline=config.deadline,
+        contract=config.zenvoices_contract,
+    )

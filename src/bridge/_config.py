@@ -1,0 +1,451 @@
+"""A connection as plain data, for engines that hand work to other processes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard, TypeVar, cast
+from urllib.parse import urlsplit
+
+from attrs import NOTHING, field, fields, frozen
+
+from _client_kit._address import check_id
+from _client_kit._errors import ConfigurationError
+from banqup_client import AsyncBanqupClient, BanqupClient, ClientCredentials, Environment
+from bridge._checkpoints import CheckpointStore
+from bridge._eligibility import Exportable, default_exportable
+from bridge._events import Listener
+from bridge._mapper import AsyncMapper, Mapper, default_mapper
+from zenvoices_client import AsyncZenvoicesClient, UserLogin, ZenvoicesClient
+
+if TYPE_CHECKING:
+    from bridge._async._connection import AsyncConnection
+    from bridge._sync._connection import Connection
+
+__all__ = ["ConnectionConfig", "login_of_this_process", "store_of"]
+
+Contract = Mapping[str, Any] | str | None
+
+ZENVOICES = "https://app.zenvoices.com"
+SECRET_WORDS = ("password", "secret", "token", "client_id", "user", "login", "credential")
+WHERE_SECRETS_ARE = (
+    "Credentials are no part of it: a worker takes them from its environment, see "
+    "ClientCredentials.from_env and UserLogin.from_env."
+)
+
+
+def _is_table(value: object) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping)
+
+
+def _is_list(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
+
+
+def _is_tuple(value: object) -> TypeGuard[tuple[Any, ...]]:
+    return isinstance(value, tuple)
+
+
+def _environment(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return Environment[value]
+    except KeyError:
+        near = _nearest(value, Environment.__members__)
+        raise _wrong(f"environment {value[:80]!r} is unknown", near) from None
+
+
+def _patch(value: Any) -> Any:
+    if not _is_table(value):
+        return value
+    # A copy, so that what is frozen stays as it is; and it must be JSON in the end.
+    try:
+        return json.loads(json.dumps(value))
+    except (TypeError, ValueError):
+        raise _wrong("a contract patch must be data that JSON can hold") from None
+
+
+def _hosts(value: Any) -> Any:
+    return tuple(value) if _is_list(value) else value
+
+
+@frozen(kw_only=True)
+class ConnectionConfig:
+    """Everything that makes a connection, but its credentials: frozen, and JSON in and out.
+
+    An engine sends it to a worker as :meth:`to_dict`; the worker opens it with credentials of its
+    own environment. Whoever can read the engine's queue learns no secret::
+
+        config = ConnectionConfig.from_dict(message)
+        with config.open() as connection:
+            report = connection.export_new()
+
+    Attributes:
+        space_id: The space.
+        company_code: The company's code, a text: ``"0042"``.
+        environment: Which Banqup to speak to; in JSON its name, such as ``"UAT_EU"``.
+        banqup_url: Another address of Banqup instead.
+        zenvoices_url: Where Zenvoices answers.
+        checkpoint_file: The file of :class:`SQLiteCheckpoints`.
+        checkpoint_url_variable: Instead of a file, the *name* of the environment variable that
+            holds SQLAlchemy's URL of a database: the URL itself may hold a password.
+        banqup_contract: Corrections of wire facts: data, or the path of a JSON file at the worker.
+        zenvoices_contract: The same for Zenvoices.
+        storage_hosts: Hosts whose signed URLs are followed; None for those the client knows.
+        timeout: Seconds for each connect, read and write of both clients.
+        deadline: Seconds for a whole call of both clients.
+        in_flight: How many documents are fetched and sent at the same time.
+        on_uncertain: ``"hold"`` or ``"resend"``, as for :class:`Connection`.
+        lease_ttl: Seconds for which a run holds the connection.
+
+    Raises:
+        ConfigurationError: A value is not usable; the message names the field.
+    """
+
+    space_id: str
+    company_code: str
+    environment: Environment | None = field(default=None, converter=_environment)
+    banqup_url: str | None = None
+    zenvoices_url: str = ZENVOICES
+    checkpoint_file: str | None = None
+    checkpoint_url_variable: str | None = None
+    banqup_contract: Contract = field(default=None, converter=_patch, hash=False)
+    zenvoices_contract: Contract = field(default=None, converter=_patch, hash=False)
+    storage_hosts: tuple[str, ...] | None = field(default=None, converter=_hosts)
+    timeout: float = 30.0
+    deadline: float = 300.0
+    in_flight: int = 4
+    on_uncertain: Literal["hold", "resend"] = "hold"
+    lease_ttl: float = 600.0
+
+    def __attrs_post_init__(self) -> None:
+        for name, (kind, fits) in _KINDS.items():
+            value = getattr(self, name)
+            if not fits(value):
+                # Never the value: somebody may have put a secret there.
+                raise _wrong(f"{name} must be {kind}, not {type(value).__name__}", _ABOUT.get(name))
+        check_id(self.space_id, "space_id", service="bridge")
+        if (self.environment is None) == (self.banqup_url is None):
+            raise _wrong("give either environment or banqup_url")
+        if (self.checkpoint_file is None) == (self.checkpoint_url_variable is None):
+            raise _wrong(
+                "give either checkpoint_file or checkpoint_url_variable",
+                "Checkpoints are what a connection remembers between two runs.",
+            )
+        if self.checkpoint_file is not None and "://" in self.checkpoint_file:
+            raise _wrong(
+                "checkpoint_file must be the path of a file, not a URL",
+                "A URL may hold a password: put it into an environment variable of the workers "
+                "and name that variable in checkpoint_url_variable.",
+            )
+        for name in ("banqup_url", "zenvoices_url"):
+            _check_address(name, getattr(self, name))
+
+    # Data in and out
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that JSON can hold; what has its default is left out."""
+        data: dict[str, Any] = {}
+        for item in fields(type(self)):
+            value = getattr(self, item.name)
+            if item.default is NOTHING or value != item.default:
+                data[item.name] = _plain(value)
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ConnectionConfig:
+        """The config that :meth:`to_dict` gave, or a table written by hand.
+
+        Raises:
+            ConfigurationError: A key is unknown or missing, or a value is not usable; the message
+                names it, with the nearest right key.
+        """
+        if not _is_table(data):
+            raise _wrong(f"a connection must be a table of keys, not {type(data).__name__}")
+        known = {item.name: item for item in fields(cls)}
+        for key in data:
+            if key not in known:
+                raise _unknown(key, known)
+        missing = [name for name, item in known.items() if item.default is NOTHING]
+        missing = [name for name in missing if name not in data]
+        if missing:
+            raise _wrong(f"{' and '.join(missing)} must be given")
+        return cls(**data)
+
+    @classmethod
+    def many(
+        cls, rows: Iterable[Mapping[str, Any]], /, **shared: Any
+    ) -> tuple[ConnectionConfig, ...]:
+        """One connection per row of a table, each with ``shared`` where its row is silent.
+
+        ::
+
+            rows = database.execute("SELECT space_id, company_code FROM clients").mappings()
+            configs = ConnectionConfig.many(rows, environment="PRODUCTION_EU", ...)
+
+        Raises:
+            ConfigurationError: A row is not usable, or names a space that an earlier one names;
+                the message counts the rows from 1.
+        """
+        configs: list[ConnectionConfig] = []
+        first: dict[str, int] = {}
+        for number, row in enumerate(rows, 1):
+            try:
+                config = cls.from_dict(_merged(shared, row))
+            except ConfigurationError as error:
+                raise _wrong(f"connection {number}: {error.message}", error.hint) from None
+            space = config.space_id.lower()
+            if space in first:
+                raise _wrong(
+                    f"connection {number}: space_id is that of connection {first[space]} too",
+                    "A space goes to one company.",
+                )
+            first[space] = number
+            configs.append(config)
+        return tuple(configs)
+
+    @classmethod
+    def from_toml(cls, path: str | os.PathLike[str]) -> tuple[ConnectionConfig, ...]:
+        """One connection per ``[[connection]]`` table of a TOML file; what stands above is shared.
+
+        ::
+
+            environment = "PRODUCTION_EU"
+            checkpoint_url_variable = "EXPORTS_DATABASE"
+
+            [[connection]]
+            space_id = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+            company_code = "0042"
+
+        Raises:
+            ConfigurationError: The file cannot be read, or holds something unusable.
+        """
+        import tomllib
+
+        name = Path(path)
+        try:
+            shared = tomllib.loads(name.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise _wrong(f"{name} cannot be read: {reason}") from None
+        rows = shared.pop("connection", None)
+        if not isinstance(rows, list) or not rows:
+            raise _wrong(f"{name} has no [[connection]] table")
+        try:
+            return cls.many(cast("list[Mapping[str, Any]]", rows), **shared)
+        except ConfigurationError as error:
+            raise _wrong(f"{name}: {error.message}", error.hint) from None
+
+    # Connections
+
+    def open(
+        self,
+        *,
+        banqup: BanqupClient | None = None,
+        zenvoices: ZenvoicesClient | None = None,
+        checkpoints: CheckpointStore | None = None,
+        mapper: Mapper = default_mapper,
+        listeners: Sequence[Listener] = (),
+        exportable: Exportable = default_exportable,
+        clock: Callable[[], float] = time.time,
+    ) -> AbstractContextManager[Connection]:
+        """The connection, for a ``with`` block; what is not handed in is made, and closed after.
+
+        Credentials come from this process's environment. Every connection that the process opens
+        shares them with their tokens: one login serves thousands of runs, and a wrong password is
+        tried once per process instead of once per run, which would lock the user.
+
+        Args:
+            banqup: A client to use, and leave open, instead of one of the config's own.
+            zenvoices: The same for Zenvoices.
+            checkpoints: A store to use, and leave open, instead of the one the config names.
+            mapper: As for :class:`Connection`, and so are the others.
+            listeners: Called with each event.
+            exportable: Says which documents may be exported.
+            clock: Epoch seconds.
+
+        Raises:
+            ConfigurationError: A credential is missing, or a value is not usable after all.
+        """
+        from bridge._sync._opening import open_connection
+
+        return open_connection(
+            self, banqup, zenvoices, checkpoints, mapper, listeners, exportable, clock
+        )
+
+    def open_async(
+        self,
+        *,
+        banqup: AsyncBanqupClient | None = None,
+        zenvoices: AsyncZenvoicesClient | None = None,
+        checkpoints: CheckpointStore | None = None,
+        mapper: AsyncMapper = default_mapper,
+        listeners: Sequence[Listener] = (),
+        exportable: Exportable = default_exportable,
+        clock: Callable[[], float] = time.time,
+    ) -> AbstractAsyncContextManager[AsyncConnection]:
+        """The same as :meth:`open`, for ``async with``."""
+        from bridge._async._opening import open_connection
+
+        return open_connection(
+            self, banqup, zenvoices, checkpoints, mapper, listeners, exportable, clock
+        )
+
+
+def _wrong(message: str, hint: str | None = None) -> ConfigurationError:
+    return ConfigurationError(message, service="bridge", hint=hint)
+
+
+def _merged(shared: Mapping[str, Any], row: object) -> Any:
+    return {**shared, **row} if _is_table(row) else row
+
+
+def _nearest(word: str, words: Iterable[str]) -> str:
+    import difflib
+
+    known = list(words)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(known)}."
+
+
+def _unknown(key: object, known: Iterable[str]) -> ConfigurationError:
+    text = str(key)
+    if any(word in text.lower() for word in SECRET_WORDS):
+        return _wrong(f"unknown key {text[:80]!r}", WHERE_SECRETS_ARE)
+    return _wrong(f"unknown key {text[:80]!r}", _nearest(text, known))
+
+
+def _check_address(name: str, address: str | None) -> None:
+    if address is None:
+        return
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        raise _wrong(f"{name} is not an address") from None
+    if "@" in parts.netloc or parts.query:
+        raise _wrong(f"{name} must not hold a user, a password or a query", WHERE_SECRETS_ARE)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Environment):
+        return value.name
+    if _is_tuple(value):
+        return list(value)
+    return _patch(value)
+
+
+def _optional(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or fits(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_positive(value: Any) -> bool:
+    # True is an int to Python; infinity and NaN are not JSON.
+    return type(value) in (int, float) and 0 < value < float("inf")
+
+
+def _is_patch(value: Any) -> bool:
+    return _is_table(value) or _is_text(value)
+
+
+def _are_hosts(value: Any) -> bool:
+    return _is_tuple(value) and all(map(_is_text, value))
+
+
+_TEXT = ("a text", _is_text)
+_OPTIONAL_TEXT = ("a text", _optional(_is_text))
+_PATCH = ("a table or the path of a JSON file", _optional(_is_patch))
+_SECONDS = ("a positive number of seconds", _is_positive)
+_KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "space_id": _TEXT,
+    "company_code": _TEXT,
+    "environment": ("an environment", _optional(lambda value: isinstance(value, Environment))),
+    "banqup_url": _OPTIONAL_TEXT,
+    "zenvoices_url": _TEXT,
+    "checkpoint_file": _OPTIONAL_TEXT,
+    "checkpoint_url_variable": _OPTIONAL_TEXT,
+    "banqup_contract": _PATCH,
+    "zenvoices_contract": _PATCH,
+    "storage_hosts": ("a list of host names", _optional(_are_hosts)),
+    "timeout": _SECONDS,
+    "deadline": _SECONDS,
+    "in_flight": ("a whole number", lambda value: type(value) is int),
+    "on_uncertain": ("'hold' or 'resend'", lambda value: value in ("hold", "resend")),
+    "lease_ttl": _SECONDS,
+}
+_ABOUT = {
+    "company_code": 'Write it as a text with its leading zeros: "0042" is not 42.',
+}
+
+
+# What a process makes of it
+
+_VARIABLES = (
+    "BANQUP_CLIENT_ID",
+    "BANQUP_CLIENT_SECRET",
+    "BANQUP_SCOPE",
+    "ZENVOICES_USER",
+    "ZENVOICES_PASSWORD",
+    "ZENVOICES_ORGANISATION_CODE",
+)
+_Login = TypeVar("_Login", ClientCredentials, UserLogin)
+_lock = threading.Lock()
+_shared: dict[tuple[type[Any], bytes], Any] = {}
+
+
+def login_of_this_process(kind: type[_Login]) -> _Login:
+    """The credentials in this process's environment: the same object while they are the same.
+
+    Raises:
+        ConfigurationError: A variable is not set.
+    """
+    # A digest, so that no secret stands in a traceback's local variables.
+    digest = hashlib.sha256()
+    for name in _VARIABLES:
+        digest.update(f"{name}={os.environ.get(name)}\0".encode("utf-8", "surrogateescape"))
+    key = (kind, digest.digest())
+    with _lock:
+        if key not in _shared:
+            _shared[key] = kind.from_env()
+        found: _Login = _shared[key]
+        return found
+
+
+def store_of(config: ConnectionConfig) -> tuple[CheckpointStore, Callable[[], object]]:
+    """The store a config names, and what closes it.
+
+    Raises:
+        ConfigurationError: The variable is not set, or holds no URL of a database that is known.
+    """
+    if config.checkpoint_file is not None:
+        from bridge._store_sqlite import SQLiteCheckpoints
+
+        file = SQLiteCheckpoints(config.checkpoint_file)
+        return file, file.close
+    name = str(config.checkpoint_url_variable)
+    from sqlalchemy import create_engine, exc
+
+    from bridge._store_sqlalchemy import SQLAlchemyCheckpoints
+
+    if not os.environ.get(name):
+        raise _wrong(
+            f"the environment variable {name[:80]!r} is not set",
+            "checkpoint_url_variable names it; it holds SQLAlchemy's URL of the database.",
+        )
+    try:
+        engine = create_engine(os.environ[name])
+    except (exc.ArgumentError, ValueError):
+        raise _wrong(f"the environment variable {name[:80]!r} holds no database URL") from None
+    except ImportError as error:
+        raise _wrong(f"the database driver {error.name!r} is not installed") from None
+    return SQLAlchemyCheckpoints(engine), engine.dispose
