@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from _client_kit import _clock
 from _client_kit._answer import Token
-from _client_kit._errors import CredentialsError
+from _client_kit._errors import CredentialsError, ServiceError
 
 __all__ = ["TokenState", "TokenStates"]
 
@@ -31,6 +31,9 @@ class TokenState:
         self._token: Token | None = None
         self._renew_at = 0.0
         self._rejection: CredentialsError | None = None
+        self._failure: ServiceError | None = None
+        self.failures = 0
+        """How many times all attempts to get a token were in vain."""
         self._flights: dict[type[Any], Any] = {}
         _living.add(self)
 
@@ -69,6 +72,18 @@ class TokenState:
         """Remember for good that the service refused the credential."""
         with self._lock:
             self._rejection = error.copy()
+
+    def fail(self, error: ServiceError) -> None:
+        """Tell those who wait for the same token that all attempts were in vain."""
+        with self._lock:
+            self._failure = error.copy()
+            self.failures += 1
+
+    def share_failure(self, known: int) -> None:
+        """Raise the failure that came while one waited: else each would try in vain again."""
+        with self._lock:
+            if self._failure is not None and self.failures > known:
+                raise self._failure.copy()
 
 
 _living: weakref.WeakSet[TokenState] = weakref.WeakSet()

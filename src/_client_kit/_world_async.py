@@ -18,6 +18,7 @@ __all__ = [
     "Flight",
     "Workers",
     "call_store",
+    "home",
     "read_chunk",
     "run_blocking",
     "sleep",
@@ -50,6 +51,11 @@ class Flight:
 def _seconds(deadline: Deadline) -> float | None:
     remaining = deadline.remaining()
     return None if remaining == float("inf") else remaining
+
+
+def home() -> object:
+    """Where a connection belongs: the running event loop."""
+    return asyncio.get_running_loop()
 
 
 async def sleep(seconds: float) -> None:

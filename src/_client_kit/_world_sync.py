@@ -17,6 +17,7 @@ __all__ = [
     "Flight",
     "Workers",
     "call_store",
+    "home",
     "read_chunk",
     "run_blocking",
     "sleep",
@@ -42,6 +43,11 @@ class Flight:
             yield
         finally:
             self._lock.release()
+
+
+def home() -> object:
+    """Where a connection belongs: threads share theirs."""
+    return Flight
 
 
 def sleep(seconds: float) -> None:

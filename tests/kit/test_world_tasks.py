@@ -13,6 +13,7 @@ from _client_kit._async._calls import AsyncCalls
 from _client_kit._clock import Deadline
 from _client_kit._credentials import TokenStates
 from support.kit_service import ORIGIN, READ, Service, dialect
+from support.kit_sockets import Peer, server
 
 pytestmark = pytest.mark.anyio
 
@@ -99,6 +100,38 @@ def test_token_state_serves_loops_one_after_another() -> None:
     for _ in range(2):
         asyncio.run(once())
     assert len(service.token_requests) == 1
+
+
+def test_client_serves_loops_one_after_another() -> None:
+    """A client kept over several runs of asyncio opens connections of its own in each."""
+
+    def talk(peer: Peer) -> None:
+        while True:
+            peer.head()
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    with server(talk) as (url, connections):
+        calls = AsyncCalls(
+            dialect(),
+            TokenStates(),
+            base_url=url,
+            timeout=5.0,
+            deadline=20.0,
+            user_agent="test",
+            retry=None,
+            transport=None,
+            http_client=None,
+            ssl_context=None,
+        )
+
+        async def run() -> None:
+            for _ in range(2):
+                await calls.call(READ, path={"thing_id": "a1"})
+            await calls.aclose()
+
+        for _ in range(3):
+            asyncio.run(run())
+        assert len(connections) == 3
 
 
 async def test_time_limit_interrupts() -> None:

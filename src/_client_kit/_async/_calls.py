@@ -10,6 +10,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
+from weakref import WeakKeyDictionary
 
 import httpx
 from attrs import evolve
@@ -81,11 +82,13 @@ class AsyncCalls:
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
             )
 
-        # Only what we opened ourselves can be opened again in a forked child.
-        self._reopen: Callable[[], httpx.AsyncClient] | None = None
-        if http_client is None and transport is None:
-            self._reopen = open_client
-        self._http = http_client or open_client()
+        # Connections belong to one process and, with tasks, to one event loop. What we open
+        # ourselves can be opened again elsewhere; what was injected is its owner's to keep apart.
+        self._open: Callable[[], httpx.AsyncClient] = open_client
+        self._given = http_client
+        if http_client is None and transport is not None:
+            self._given = open_client()
+        self._opened: WeakKeyDictionary[Any, httpx.AsyncClient] = WeakKeyDictionary()
         self._process = os.getpid()
 
     def _seconds(self, value: float, name: str) -> float:
@@ -95,17 +98,22 @@ class AsyncCalls:
         return float(value)
 
     def _client(self) -> httpx.AsyncClient:
-        """The HTTP client; a fresh one after a fork, as two processes cannot share a socket."""
+        """The HTTP client of this process and event loop."""
+        if self._given is not None:
+            return self._given
         if self._process != os.getpid():
-            if self._reopen is not None:
-                self._http = self._reopen()
+            self._opened = WeakKeyDictionary()
             self._process = os.getpid()
-        return self._http
+        home = world.home()
+        client = self._opened.get(home)
+        if client is None:
+            client = self._opened.setdefault(home, self._open())
+        return client
 
     async def aclose(self) -> None:
         """Close the connections, unless the HTTP client was injected: its owner closes it."""
         if self._owned:
-            await self._http.aclose()
+            await self._client().aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -201,10 +209,12 @@ class AsyncCalls:
         token = self._state.current()
         if token is not None:
             return token
+        known = self._state.failures
         try:
             async with self._state.flight(world.Flight).turn(limit):
                 token = self._state.current()
                 if token is None:
+                    self._state.share_failure(known)
                     token = await self._fetch_token(limit, timeout)
                 return token
         except TimeoutError:
@@ -235,6 +245,8 @@ class AsyncCalls:
             except ServiceError as error:
                 error.applied = False  # what the token is wanted for was not sent
                 pause = self._retry.pause(error, tried=tried, safe=True)
+                if pause is None and limit.remaining() > 0:
+                    self._state.fail(error)
                 if pause is None or pause >= limit.remaining():
                     raise bare(error) from None
                 await world.sleep(pause)

@@ -11,6 +11,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
+from weakref import WeakKeyDictionary
 
 import httpx
 from attrs import evolve
@@ -82,11 +83,13 @@ class Calls:
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
             )
 
-        # Only what we opened ourselves can be opened again in a forked child.
-        self._reopen: Callable[[], httpx.Client] | None = None
-        if http_client is None and transport is None:
-            self._reopen = open_client
-        self._http = http_client or open_client()
+        # Connections belong to one process and, with tasks, to one event loop. What we open
+        # ourselves can be opened again elsewhere; what was injected is its owner's to keep apart.
+        self._open: Callable[[], httpx.Client] = open_client
+        self._given = http_client
+        if http_client is None and transport is not None:
+            self._given = open_client()
+        self._opened: WeakKeyDictionary[Any, httpx.Client] = WeakKeyDictionary()
         self._process = os.getpid()
 
     def _seconds(self, value: float, name: str) -> float:
@@ -96,17 +99,22 @@ class Calls:
         return float(value)
 
     def _client(self) -> httpx.Client:
-        """The HTTP client; a fresh one after a fork, as two processes cannot share a socket."""
+        """The HTTP client of this process and event loop."""
+        if self._given is not None:
+            return self._given
         if self._process != os.getpid():
-            if self._reopen is not None:
-                self._http = self._reopen()
+            self._opened = WeakKeyDictionary()
             self._process = os.getpid()
-        return self._http
+        home = world.home()
+        client = self._opened.get(home)
+        if client is None:
+            client = self._opened.setdefault(home, self._open())
+        return client
 
     def close(self) -> None:
         """Close the connections, unless the HTTP client was injected: its owner closes it."""
         if self._owned:
-            self._http.close()
+            self._client().close()
 
     def __enter__(self) -> Self:
         return self
@@ -202,10 +210,12 @@ class Calls:
         token = self._state.current()
         if token is not None:
             return token
+        known = self._state.failures
         try:
             with self._state.flight(world.Flight).turn(limit):
                 token = self._state.current()
                 if token is None:
+                    self._state.share_failure(known)
                     token = self._fetch_token(limit, timeout)
                 return token
         except TimeoutError:
@@ -236,6 +246,8 @@ class Calls:
             except ServiceError as error:
                 error.applied = False  # what the token is wanted for was not sent
                 pause = self._retry.pause(error, tried=tried, safe=True)
+                if pause is None and limit.remaining() > 0:
+                    self._state.fail(error)
                 if pause is None or pause >= limit.remaining():
                     raise bare(error) from None
                 world.sleep(pause)

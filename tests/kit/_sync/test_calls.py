@@ -169,6 +169,30 @@ def test_one_token_request_for_many(good: bool) -> None:
         assert service.requests == []
 
 
+def test_failed_token_request_is_shared(clock: Clock) -> None:
+    """When the token service is down, those who waited do not each ask it again; later ones do."""
+    service = Service()
+    service.token_script = [reply(503) for _ in range(4)]
+    calls = calls_to(service)
+    started: list[int] = []
+
+    def until_all_wait() -> None:
+        while len(started) < 8:
+            time.sleep(0.001)
+        time.sleep(0.02)
+
+    service.before_token = until_all_wait
+
+    def call(number: int) -> object:
+        started.append(number)
+        return calls.call(READ, path=THING)[0]
+
+    outcomes = together_sync(8, call)
+    assert {type(outcome) for outcome in outcomes} == {Unavailable}
+    assert len(service.token_requests) == RETRIED
+    assert call(8) == {"ok": True}
+
+
 def test_rejection_is_final() -> None:
     """A refused credential is refused without a request, in every client that uses it."""
     states = TokenStates()
