@@ -1,0 +1,24 @@
+"""A large upload is never in memory as a whole."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "upload_memory.py"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's peak is read from /proc")
+def test_upload_takes_little_memory() -> None:
+    """The peak stays within its budget, which is less than half of the file that is sent."""
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARK), "--megabytes", "20"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("peak +") == 4
