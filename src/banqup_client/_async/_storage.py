@@ -166,12 +166,8 @@ class AsyncStorage:
             problem: ServiceError
             try:
                 async with world.time_limit(limit):
-                    request = self._request(self._up, signed, limit, headers, AsyncFileBody(source))
-                    response = await self._send(request)
-                    await response.aclose()
-                if 200 <= response.status_code < 300:
+                    await self._put(signed, headers, source, limit)
                     return
-                problem = _refusal("files.upload", response.status_code, response.headers)
             except ServiceError as error:
                 problem = error
             except BROKEN as error:

@@ -167,12 +167,8 @@ class Storage:
             problem: ServiceError
             try:
                 with world.time_limit(limit):
-                    request = self._request(self._up, signed, limit, headers, FileBody(source))
-                    response = self._send(request)
-                    response.close()
-                if 200 <= response.status_code < 300:
+                    self._put(signed, headers, source, limit)
                     return
-                problem = _refusal("files.upload", response.status_code, response.headers)
             except ServiceError as error:
                 problem = error
             except BROKEN as error:

@@ -26,6 +26,7 @@ from banqup_client import (
     ProtocolError,
     Rejected,
     RetryPolicy,
+    ServiceError,
     Unavailable,
     UrlExpired,
 )
@@ -393,23 +394,35 @@ def test_signed_urls_are_shown_nowhere(caplog: pytest.LogCaptureFixture) -> None
     ],
     ids=repr,
 )
-def test_errors_never_hold_a_signed_url(storage: httpx.Response | Exception) -> None:
+@pytest.mark.parametrize("direction", ["download", "upload"])
+def test_errors_never_hold_a_signed_url(
+    storage: httpx.Response | Exception, direction: str
+) -> None:
     """Not in their text, their chain, or the locals of their traceback."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         if isinstance(storage, Exception):
             raise storage
-        return httpx.Response(storage.status_code, headers=storage.headers, content=storage.content)
+        # What would be a success is none for an upload.
+        status = max(storage.status_code, 300 if direction == "upload" else 200)
+        return httpx.Response(status, headers=storage.headers, content=storage.content)
 
     client = BanqupClient(
         credentials(),
         base_url=API,
-        transport=Scripted(lambda _: file_details(SIGNED, 3)),
+        transport=Scripted(lambda _: file_details(SIGNED, 3, uploadUrl=SIGNED)),
         storage_transport=httpx.MockTransport(answer),
         retry=ONCE,
     )
-    with pytest.raises((Unavailable, UrlExpired, ProtocolError)) as caught:
-        client.files.download(SPACE, "f1")
+
+    def attempt() -> None:
+        if direction == "download":
+            client.files.download(SPACE, "f1")
+        else:
+            client.files.upload(SPACE, b"abc", filename="F", content_type="text/xml")
+
+    with pytest.raises(ServiceError) as caught:
+        attempt()
     error: BaseException | None = caught.value
     assert SIGNATURE not in str(pickle.dumps(error))
     while error is not None:

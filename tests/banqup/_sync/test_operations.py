@@ -238,6 +238,15 @@ def test_an_upload_url_that_expired_is_asked_for_once_more() -> None:
     assert fake.counts["files.details"] == 2
 
 
+def test_an_answer_without_an_upload_url_points_at_the_contract() -> None:
+    """Where the URL is missing, the error says what to correct."""
+    client = BanqupClient(
+        credentials(), Environment.CVE, transport=Scripted(lambda _: {"id": "f1"})
+    )
+    with pytest.raises(ProtocolError, match="contract="):
+        client.files.upload(SPACE, b"x", filename="S", content_type="text/xml")
+
+
 def test_an_upload_is_repeated_as_a_put_may_be() -> None:
     """A connection that breaks under the bytes is tried again with the same bytes."""
     fake = fake_banqup()
