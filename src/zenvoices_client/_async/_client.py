@@ -24,6 +24,7 @@ from zenvoices_client._models import encode_upload as default_encode_upload
 from zenvoices_client._request import operation_of, read_model
 
 if TYPE_CHECKING:
+    from zenvoices_client import _master_models as models
     from zenvoices_client._async import _master_data as master_data
     from zenvoices_client._async._webhooks import AsyncWebhooks
 
@@ -94,78 +95,91 @@ class AsyncZenvoicesClient:
     def accounts(self) -> master_data.AsyncAccounts:
         """Creditors and debtors."""
         from zenvoices_client._async._master_data import AsyncAccounts
+        from zenvoices_client._master_models import Account
 
-        return AsyncAccounts(self._calls, self._facts)
+        return AsyncAccounts(self._calls, self._facts, "accounts", Account)
 
     @cached_property
-    def ledger_accounts(self) -> master_data.AsyncLedgerAccounts:
+    def ledger_accounts(self) -> master_data.AsyncCodedRecords[models.LedgerAccount]:
         """Ledger accounts."""
-        from zenvoices_client._async._master_data import AsyncLedgerAccounts
+        from zenvoices_client._async._master_data import AsyncCodedRecords
+        from zenvoices_client._master_models import LedgerAccount
 
-        return AsyncLedgerAccounts(self._calls, self._facts)
+        return AsyncCodedRecords(self._calls, self._facts, "ledger_accounts", LedgerAccount)
 
     @cached_property
-    def cost_centres(self) -> master_data.AsyncCostCentres:
+    def cost_centres(self) -> master_data.AsyncRecords[models.CostCentre]:
         """Cost centres."""
-        from zenvoices_client._async._master_data import AsyncCostCentres
+        from zenvoices_client._async._master_data import AsyncRecords
+        from zenvoices_client._master_models import CostCentre
 
-        return AsyncCostCentres(self._calls, self._facts)
+        return AsyncRecords(self._calls, self._facts, "cost_centres", CostCentre)
 
     @cached_property
-    def cost_units(self) -> master_data.AsyncCostUnits:
+    def cost_units(self) -> master_data.AsyncRecords[models.CostUnit]:
         """Cost units."""
-        from zenvoices_client._async._master_data import AsyncCostUnits
+        from zenvoices_client._async._master_data import AsyncRecords
+        from zenvoices_client._master_models import CostUnit
 
-        return AsyncCostUnits(self._calls, self._facts)
+        return AsyncRecords(self._calls, self._facts, "cost_units", CostUnit)
 
     @cached_property
-    def employees(self) -> master_data.AsyncEmployees:
+    def employees(self) -> master_data.AsyncCodedRecords[models.Employee]:
         """Employees."""
-        from zenvoices_client._async._master_data import AsyncEmployees
+        from zenvoices_client._async._master_data import AsyncCodedRecords
+        from zenvoices_client._master_models import Employee
 
-        return AsyncEmployees(self._calls, self._facts)
+        return AsyncCodedRecords(self._calls, self._facts, "employees", Employee)
 
     @cached_property
-    def payment_conditions(self) -> master_data.AsyncPaymentConditions:
+    def payment_conditions(self) -> master_data.AsyncRecords[models.PaymentCondition]:
         """Payment conditions."""
-        from zenvoices_client._async._master_data import AsyncPaymentConditions
+        from zenvoices_client._async._master_data import AsyncRecords
+        from zenvoices_client._master_models import PaymentCondition
 
-        return AsyncPaymentConditions(self._calls, self._facts)
+        return AsyncRecords(self._calls, self._facts, "payment_conditions", PaymentCondition)
 
     @cached_property
-    def products(self) -> master_data.AsyncProducts:
+    def products(self) -> master_data.AsyncCodedRecords[models.Product]:
         """Products."""
-        from zenvoices_client._async._master_data import AsyncProducts
+        from zenvoices_client._async._master_data import AsyncCodedRecords
+        from zenvoices_client._master_models import Product
 
-        return AsyncProducts(self._calls, self._facts)
+        return AsyncCodedRecords(self._calls, self._facts, "products", Product)
 
     @cached_property
-    def projects(self) -> master_data.AsyncProjects:
+    def projects(self) -> master_data.AsyncCodedRecords[models.Project]:
         """Projects."""
-        from zenvoices_client._async._master_data import AsyncProjects
+        from zenvoices_client._async._master_data import AsyncCodedRecords
+        from zenvoices_client._master_models import Project
 
-        return AsyncProjects(self._calls, self._facts)
+        return AsyncCodedRecords(self._calls, self._facts, "projects", Project)
 
     @cached_property
     def purchase_orders(self) -> master_data.AsyncPurchaseOrders:
         """Purchase orders."""
         from zenvoices_client._async._master_data import AsyncPurchaseOrders
+        from zenvoices_client._master_models import PurchaseOrder
 
-        return AsyncPurchaseOrders(self._calls, self._facts)
+        return AsyncPurchaseOrders(self._calls, self._facts, "purchase_orders", PurchaseOrder)
 
     @cached_property
-    def tax_codes(self) -> master_data.AsyncTaxCodes:
+    def tax_codes(self) -> master_data.AsyncRecords[models.TaxCode]:
         """Tax codes."""
-        from zenvoices_client._async._master_data import AsyncTaxCodes
+        from zenvoices_client._async._master_data import AsyncRecords
+        from zenvoices_client._master_models import TaxCode
 
-        return AsyncTaxCodes(self._calls, self._facts)
+        return AsyncRecords(self._calls, self._facts, "tax_codes", TaxCode)
 
     @cached_property
     def financial_transactions(self) -> master_data.AsyncFinancialTransactions:
         """Financial transactions."""
         from zenvoices_client._async._master_data import AsyncFinancialTransactions
+        from zenvoices_client._master_models import FinancialTransaction
 
-        return AsyncFinancialTransactions(self._calls, self._facts)
+        return AsyncFinancialTransactions(
+            self._calls, self._facts, "financial_transactions", FinancialTransaction
+        )
 
     @cached_property
     def webhooks(self) -> AsyncWebhooks:

@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._paging import AsyncListing
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
 from zenvoices_client._async._lists import list_all, read_object
-from zenvoices_client._master_models import (
-    Account,
-    CostCentre,
-    CostUnit,
-    Employee,
-    FinancialTransaction,
-    LedgerAccount,
-    PaymentCondition,
-    Product,
-    Project,
-    PurchaseOrder,
-    TaxCode,
-)
+from zenvoices_client._master_models import Account, FinancialTransaction, PurchaseOrder
 
 __all__ = [
     "AsyncAccounts",
-    "AsyncCostCentres",
-    "AsyncCostUnits",
-    "AsyncEmployees",
+    "AsyncCodedRecords",
     "AsyncFinancialTransactions",
-    "AsyncLedgerAccounts",
-    "AsyncPaymentConditions",
-    "AsyncProducts",
-    "AsyncProjects",
     "AsyncPurchaseOrders",
-    "AsyncTaxCodes",
+    "AsyncRecords",
 ]
 
 T = TypeVar("T")
@@ -43,11 +25,12 @@ T = TypeVar("T")
 class AsyncRecords(Generic[T]):
     """Records of one kind: what their resources have in common."""
 
-    _resource: ClassVar[str]
-
-    def __init__(self, calls: AsyncCalls, contract: Contract, model: type[T]) -> None:
+    def __init__(
+        self, calls: AsyncCalls, contract: Contract, resource: str, model: type[T]
+    ) -> None:
         self._calls = calls
         self._contract = contract
+        self._resource = resource
         self._model = model
 
     def list(
@@ -131,11 +114,6 @@ class AsyncCodedRecords(AsyncRecords[T]):
 class AsyncAccounts(AsyncRecords[Account]):
     """Creditors and debtors."""
 
-    _resource = "accounts"
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        super().__init__(calls, contract, Account)
-
     async def get(
         self,
         *,
@@ -184,11 +162,6 @@ class AsyncAccounts(AsyncRecords[Account]):
 class AsyncPurchaseOrders(AsyncRecords[PurchaseOrder]):
     """Purchase orders."""
 
-    _resource = "purchase_orders"
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        super().__init__(calls, contract, PurchaseOrder)
-
     async def get(
         self,
         *,
@@ -218,11 +191,6 @@ class AsyncPurchaseOrders(AsyncRecords[PurchaseOrder]):
 class AsyncFinancialTransactions(AsyncRecords[FinancialTransaction]):
     """Financial transactions."""
 
-    _resource = "financial_transactions"
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        super().__init__(calls, contract, FinancialTransaction)
-
     async def get(
         self, transaction_id: int, *, timeout: float | None = None, deadline: float | None = None
     ) -> FinancialTransaction:
@@ -244,75 +212,3 @@ class AsyncFinancialTransactions(AsyncRecords[FinancialTransaction]):
             deadline=deadline,
         )
         return read_object(self._model, payload, operation, answer)
-
-
-class AsyncLedgerAccounts(AsyncCodedRecords[LedgerAccount]):
-    """Ledger accounts."""
-
-    _resource = "ledger_accounts"
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        super().__init__(calls, contract, LedgerAccount)
-
-
-class AsyncEmployees(AsyncCodedRecords[Employee]):
-    """Employees."""
-
-    _resource = "employees"
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        super().__init__(calls, contract, Employee)
-
-
-class AsyncProducts(AsyncCodedRecords[Product]):
-    """Products."""
-
-    _resource = "products"
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        super().__init__(calls, contract, Product)
-
-
-class AsyncProjects(AsyncCodedRecords[Project]):
-    """Projects."""
-
-    _resource = "projects"
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        super().__init__(calls, contract, Project)
-
-
-class AsyncCostCentres(AsyncRecords[CostCentre]):
-    """Cost centres."""
-
-    _resource = "cost_centres"
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        super().__init__(calls, contract, CostCentre)
-
-
-class AsyncCostUnits(AsyncRecords[CostUnit]):
-    """Cost units."""
-
-    _resource = "cost_units"
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        super().__init__(calls, contract, CostUnit)
-
-
-class AsyncPaymentConditions(AsyncRecords[PaymentCondition]):
-    """Payment conditions."""
-
-    _resource = "payment_conditions"
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        super().__init__(calls, contract, PaymentCondition)
-
-
-class AsyncTaxCodes(AsyncRecords[TaxCode]):
-    """Tax codes."""
-
-    _resource = "tax_codes"
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        super().__init__(calls, contract, TaxCode)

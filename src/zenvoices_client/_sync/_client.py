@@ -25,6 +25,7 @@ from zenvoices_client._sync._companies import Companies
 from zenvoices_client._sync._inbox import EncodeUpload, Inbox
 
 if TYPE_CHECKING:
+    from zenvoices_client import _master_models as models
     from zenvoices_client._sync import _master_data as master_data
     from zenvoices_client._sync._webhooks import Webhooks
 
@@ -94,79 +95,92 @@ class ZenvoicesClient:
     @cached_property
     def accounts(self) -> master_data.Accounts:
         """Creditors and debtors."""
+        from zenvoices_client._master_models import Account
         from zenvoices_client._sync._master_data import Accounts
 
-        return Accounts(self._calls, self._facts)
+        return Accounts(self._calls, self._facts, "accounts", Account)
 
     @cached_property
-    def ledger_accounts(self) -> master_data.LedgerAccounts:
+    def ledger_accounts(self) -> master_data.CodedRecords[models.LedgerAccount]:
         """Ledger accounts."""
-        from zenvoices_client._sync._master_data import LedgerAccounts
+        from zenvoices_client._master_models import LedgerAccount
+        from zenvoices_client._sync._master_data import CodedRecords
 
-        return LedgerAccounts(self._calls, self._facts)
+        return CodedRecords(self._calls, self._facts, "ledger_accounts", LedgerAccount)
 
     @cached_property
-    def cost_centres(self) -> master_data.CostCentres:
+    def cost_centres(self) -> master_data.Records[models.CostCentre]:
         """Cost centres."""
-        from zenvoices_client._sync._master_data import CostCentres
+        from zenvoices_client._master_models import CostCentre
+        from zenvoices_client._sync._master_data import Records
 
-        return CostCentres(self._calls, self._facts)
+        return Records(self._calls, self._facts, "cost_centres", CostCentre)
 
     @cached_property
-    def cost_units(self) -> master_data.CostUnits:
+    def cost_units(self) -> master_data.Records[models.CostUnit]:
         """Cost units."""
-        from zenvoices_client._sync._master_data import CostUnits
+        from zenvoices_client._master_models import CostUnit
+        from zenvoices_client._sync._master_data import Records
 
-        return CostUnits(self._calls, self._facts)
+        return Records(self._calls, self._facts, "cost_units", CostUnit)
 
     @cached_property
-    def employees(self) -> master_data.Employees:
+    def employees(self) -> master_data.CodedRecords[models.Employee]:
         """Employees."""
-        from zenvoices_client._sync._master_data import Employees
+        from zenvoices_client._master_models import Employee
+        from zenvoices_client._sync._master_data import CodedRecords
 
-        return Employees(self._calls, self._facts)
+        return CodedRecords(self._calls, self._facts, "employees", Employee)
 
     @cached_property
-    def payment_conditions(self) -> master_data.PaymentConditions:
+    def payment_conditions(self) -> master_data.Records[models.PaymentCondition]:
         """Payment conditions."""
-        from zenvoices_client._sync._master_data import PaymentConditions
+        from zenvoices_client._master_models import PaymentCondition
+        from zenvoices_client._sync._master_data import Records
 
-        return PaymentConditions(self._calls, self._facts)
+        return Records(self._calls, self._facts, "payment_conditions", PaymentCondition)
 
     @cached_property
-    def products(self) -> master_data.Products:
+    def products(self) -> master_data.CodedRecords[models.Product]:
         """Products."""
-        from zenvoices_client._sync._master_data import Products
+        from zenvoices_client._master_models import Product
+        from zenvoices_client._sync._master_data import CodedRecords
 
-        return Products(self._calls, self._facts)
+        return CodedRecords(self._calls, self._facts, "products", Product)
 
     @cached_property
-    def projects(self) -> master_data.Projects:
+    def projects(self) -> master_data.CodedRecords[models.Project]:
         """Projects."""
-        from zenvoices_client._sync._master_data import Projects
+        from zenvoices_client._master_models import Project
+        from zenvoices_client._sync._master_data import CodedRecords
 
-        return Projects(self._calls, self._facts)
+        return CodedRecords(self._calls, self._facts, "projects", Project)
 
     @cached_property
     def purchase_orders(self) -> master_data.PurchaseOrders:
         """Purchase orders."""
+        from zenvoices_client._master_models import PurchaseOrder
         from zenvoices_client._sync._master_data import PurchaseOrders
 
-        return PurchaseOrders(self._calls, self._facts)
+        return PurchaseOrders(self._calls, self._facts, "purchase_orders", PurchaseOrder)
 
     @cached_property
-    def tax_codes(self) -> master_data.TaxCodes:
+    def tax_codes(self) -> master_data.Records[models.TaxCode]:
         """Tax codes."""
-        from zenvoices_client._sync._master_data import TaxCodes
+        from zenvoices_client._master_models import TaxCode
+        from zenvoices_client._sync._master_data import Records
 
-        return TaxCodes(self._calls, self._facts)
+        return Records(self._calls, self._facts, "tax_codes", TaxCode)
 
     @cached_property
     def financial_transactions(self) -> master_data.FinancialTransactions:
         """Financial transactions."""
+        from zenvoices_client._master_models import FinancialTransaction
         from zenvoices_client._sync._master_data import FinancialTransactions
 
-        return FinancialTransactions(self._calls, self._facts)
+        return FinancialTransactions(
+            self._calls, self._facts, "financial_transactions", FinancialTransaction
+        )
 
     @cached_property
     def webhooks(self) -> Webhooks:

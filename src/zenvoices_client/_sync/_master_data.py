@@ -3,39 +3,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
-from zenvoices_client._master_models import (
-    Account,
-    CostCentre,
-    CostUnit,
-    Employee,
-    FinancialTransaction,
-    LedgerAccount,
-    PaymentCondition,
-    Product,
-    Project,
-    PurchaseOrder,
-    TaxCode,
-)
+from zenvoices_client._master_models import Account, FinancialTransaction, PurchaseOrder
 from zenvoices_client._sync._lists import list_all, read_object
 
 __all__ = [
     "Accounts",
-    "CostCentres",
-    "CostUnits",
-    "Employees",
+    "CodedRecords",
     "FinancialTransactions",
-    "LedgerAccounts",
-    "PaymentConditions",
-    "Products",
-    "Projects",
     "PurchaseOrders",
-    "TaxCodes",
+    "Records",
 ]
 
 T = TypeVar("T")
@@ -44,11 +26,10 @@ T = TypeVar("T")
 class Records(Generic[T]):
     """Records of one kind: what their resources have in common."""
 
-    _resource: ClassVar[str]
-
-    def __init__(self, calls: Calls, contract: Contract, model: type[T]) -> None:
+    def __init__(self, calls: Calls, contract: Contract, resource: str, model: type[T]) -> None:
         self._calls = calls
         self._contract = contract
+        self._resource = resource
         self._model = model
 
     def list(
@@ -132,11 +113,6 @@ class CodedRecords(Records[T]):
 class Accounts(Records[Account]):
     """Creditors and debtors."""
 
-    _resource = "accounts"
-
-    def __init__(self, calls: Calls, contract: Contract) -> None:
-        super().__init__(calls, contract, Account)
-
     def get(
         self,
         *,
@@ -185,11 +161,6 @@ class Accounts(Records[Account]):
 class PurchaseOrders(Records[PurchaseOrder]):
     """Purchase orders."""
 
-    _resource = "purchase_orders"
-
-    def __init__(self, calls: Calls, contract: Contract) -> None:
-        super().__init__(calls, contract, PurchaseOrder)
-
     def get(
         self,
         *,
@@ -217,11 +188,6 @@ class PurchaseOrders(Records[PurchaseOrder]):
 class FinancialTransactions(Records[FinancialTransaction]):
     """Financial transactions."""
 
-    _resource = "financial_transactions"
-
-    def __init__(self, calls: Calls, contract: Contract) -> None:
-        super().__init__(calls, contract, FinancialTransaction)
-
     def get(
         self, transaction_id: int, *, timeout: float | None = None, deadline: float | None = None
     ) -> FinancialTransaction:
@@ -243,75 +209,3 @@ class FinancialTransactions(Records[FinancialTransaction]):
             deadline=deadline,
         )
         return read_object(self._model, payload, operation, answer)
-
-
-class LedgerAccounts(CodedRecords[LedgerAccount]):
-    """Ledger accounts."""
-
-    _resource = "ledger_accounts"
-
-    def __init__(self, calls: Calls, contract: Contract) -> None:
-        super().__init__(calls, contract, LedgerAccount)
-
-
-class Employees(CodedRecords[Employee]):
-    """Employees."""
-
-    _resource = "employees"
-
-    def __init__(self, calls: Calls, contract: Contract) -> None:
-        super().__init__(calls, contract, Employee)
-
-
-class Products(CodedRecords[Product]):
-    """Products."""
-
-    _resource = "products"
-
-    def __init__(self, calls: Calls, contract: Contract) -> None:
-        super().__init__(calls, contract, Product)
-
-
-class Projects(CodedRecords[Project]):
-    """Projects."""
-
-    _resource = "projects"
-
-    def __init__(self, calls: Calls, contract: Contract) -> None:
-        super().__init__(calls, contract, Project)
-
-
-class CostCentres(Records[CostCentre]):
-    """Cost centres."""
-
-    _resource = "cost_centres"
-
-    def __init__(self, calls: Calls, contract: Contract) -> None:
-        super().__init__(calls, contract, CostCentre)
-
-
-class CostUnits(Records[CostUnit]):
-    """Cost units."""
-
-    _resource = "cost_units"
-
-    def __init__(self, calls: Calls, contract: Contract) -> None:
-        super().__init__(calls, contract, CostUnit)
-
-
-class PaymentConditions(Records[PaymentCondition]):
-    """Payment conditions."""
-
-    _resource = "payment_conditions"
-
-    def __init__(self, calls: Calls, contract: Contract) -> None:
-        super().__init__(calls, contract, PaymentCondition)
-
-
-class TaxCodes(Records[TaxCode]):
-    """Tax codes."""
-
-    _resource = "tax_codes"
-
-    def __init__(self, calls: Calls, contract: Contract) -> None:
-        super().__init__(calls, contract, TaxCode)
