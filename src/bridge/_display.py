@@ -20,10 +20,24 @@ __all__ = ["Cell", "Line", "Shown", "Table", "Tone", "View", "plain"]
 WIDTH = 80
 _GAP = 2
 _NARROWEST = 6
-_LONGEST = 1000
+_LONGEST, _LONGEST_CELL = 1000, 200
 _LINES_IN_TEXT, _LINES_IN_HTML = 40, 200
 
 Tone = Literal["", "ok", "bad", "wait", "dim"]
+
+
+def plain(text: str, longest: int = _LONGEST) -> str:
+    """One line without anything that a terminal obeys; what was taken out is seen as its code."""
+    text = " ".join(text[:longest].split()) + ("..." if len(text) > longest else "")
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def _short(text: str) -> str:
+    return plain(text, _LONGEST_CELL)
 
 
 @frozen
@@ -36,7 +50,7 @@ class Cell:
         whole: Not broken over lines while there is room elsewhere, as an id.
     """
 
-    text: str
+    text: str = field(converter=_short)
     tone: Tone = ""
     whole: bool = False
 
@@ -121,16 +135,6 @@ class Shown:
 
     def _repr_html_(self) -> str:
         return self.to_html()
-
-
-def plain(text: str) -> str:
-    """One line without anything that a terminal obeys; what was taken out is seen as its code."""
-    text = " ".join(text[:_LONGEST].split()) + ("..." if len(text) > _LONGEST else "")
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 # Text

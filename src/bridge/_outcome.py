@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, Literal
 
 from attrs import field, frozen
 
+from _client_kit._clock import Deadline
 from _client_kit._errors import ServiceError
 from banqup_client import Document
+from bridge._eligibility import Skip
 from bridge._life import Delivery, Event
-from bridge._mapper import SourceFile
+from bridge._mapper import AsyncMapper, SourceFile
 from zenvoices_client import InboxUpload
 
-__all__ = ["Candidate", "Outcome", "files_digest", "sent_details"]
+__all__ = [
+    "Candidate",
+    "Outcome",
+    "RunOptions",
+    "call_mapper",
+    "files_digest",
+    "nonsense",
+    "sent_details",
+]
 
 
 @frozen
@@ -30,6 +40,18 @@ class Candidate:
     document: Document = field(repr=False)
     delivery: Delivery
     stored: Delivery | None
+
+
+@frozen(kw_only=True)
+class RunOptions:
+    """What a caller of export_new() asked for, and what its connection was built with."""
+
+    dry_run: bool = False
+    limit: int | None = None
+    deadline: Deadline = field(factory=Deadline)
+    look_first: bool = False
+    in_flight: int = 4
+    on_uncertain: Literal["hold", "resend"] = "hold"
 
 
 @frozen
@@ -55,14 +77,38 @@ def files_digest(document: Document) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
+def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceFile]) -> object:
+    """What a mapper says, and a look at the files where looking blocks nobody else."""
+    try:
+        said = mapper(document, files)
+    except StopIteration as error:
+        # It means something else to whoever waits for a worker.
+        message = f"StopIteration: {error}"
+        raise RuntimeError(message) from error
+    if not isinstance(said, Skip):
+        for file in files:
+            file.look()
+    return said
+
+
+def nonsense(said: object) -> str:
+    """Why what a mapper returned is of no use."""
+    if isinstance(said, Coroutine):
+        said.close()
+        return "the mapper is a coroutine function, which only AsyncConnection takes"
+    return f"the mapper returned {type(said).__name__}, not InboxUpload or Skip"
+
+
 def sent_details(upload: InboxUpload, files: Sequence[SourceFile]) -> dict[str, Any]:
     """What a report's line says of an upload."""
     first = upload.attachments[0]
-    sent = {id(item.content.shared_file) for item in upload.attachments}
+    sent = [file for file in files if file.is_sent_by(upload)]
+    others = tuple(file.name for file in files if not file.is_sent_by(upload))
     return {
         "subject": upload.subject,
         "sender_name": upload.sender_name,
         "file_name": first.file_name,
         "size": sum(item.size for item in upload.attachments),
-        "other_files": tuple(file.name for file in files if id(file.open()) not in sent),
+        "other_files": others,
+        "warning": next((file.warning for file in sent if file.warning), ""),
     }

@@ -84,6 +84,12 @@ FRENCH: dict[str, str] = {
     "missing in Zenvoices": "absents de Zenvoices",
     "there more than once": "présents plusieurs fois",
     "not to be decided": "impossibles à décider",
+    # Trials of a mapper
+    "Mapper: {} of {} documents would be sent": "Mapper : {} documents sur {} seraient envoyés",
+    "subject": "objet",
+    "sender": "expéditeur",
+    "destination": "destination",
+    "files": "fichiers",
     # Requests
     "sent by the next run": "envoyé au prochain passage",
     "not accepted": "non accepté",
