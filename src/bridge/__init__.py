@@ -37,6 +37,8 @@ from bridge._verification import Check, Verification
 
 if _typing.TYPE_CHECKING:
     from bridge._config import ConnectionConfig
+    from bridge._mappers import JournalRule, journal, named, only
+    from bridge._progress import ProgressBar
     from bridge._store_hook import HookCheckpoints
     from bridge._store_sqlalchemy import SQLAlchemyCheckpoints
 
@@ -63,12 +65,14 @@ __all__ = [
     "ExportReport",
     "Exportable",
     "HookCheckpoints",
+    "JournalRule",
     "Lease",
     "LeaseLost",
     "Listener",
     "Mapper",
     "MemoryCheckpoints",
     "NotActivated",
+    "ProgressBar",
     "Request",
     "Row",
     "RunEnded",
@@ -84,11 +88,19 @@ __all__ = [
     "Wait",
     "default_exportable",
     "default_mapper",
+    "journal",
+    "named",
+    "only",
 ]
 
 # Loaded when first used: not every application needs them.
 _LAZY = {
     "ConnectionConfig": "bridge._config",
+    "JournalRule": "bridge._mappers",
+    "ProgressBar": "bridge._progress",
+    "journal": "bridge._mappers",
+    "named": "bridge._mappers",
+    "only": "bridge._mappers",
     "HookCheckpoints": "bridge._store_hook",
     "SQLAlchemyCheckpoints": "bridge._store_sqlalchemy",
 }

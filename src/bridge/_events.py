@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 
 from attrs import frozen
 
+from bridge._display import plain
 from bridge._report import DeliveryRow, ExportReport
 
 __all__ = [
@@ -135,9 +136,13 @@ def tell(listeners: Sequence[Listener], event: Event) -> None:
         logger.log(level, "%s", _line(event))
     for listener in listeners:
         try:
-            listener(event)
-        except Exception:  # noqa: BLE001 - somebody else's function
+            said = listener(event)
+        except Exception:
             logger.warning("a listener raised on %s", type(event).__name__, exc_info=True)
+            continue
+        if isinstance(said, Coroutine):
+            said.close()
+            logger.warning("a listener is a coroutine function: it must be a plain one")
 
 
 def _line(event: Event) -> str:
@@ -148,7 +153,7 @@ def _line(event: Event) -> str:
         case DocumentFound(document_id, folder):
             return f"document {document_id!r} in {folder!r} found"
         case RunEnded(report):
-            return f"export ended: {report.summary()}"
+            return plain(f"export ended: {report.summary()}")
         case _:
             row = event.delivery
             what = type(event).__name__.removeprefix("Document").lower()
