@@ -15,10 +15,10 @@ from attrs.exceptions import FrozenInstanceError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from _client_kit._errors import ConfigurationError
 from banqup_client import ClientCredentials, Environment
 from bridge import ConnectionConfig, MemoryCheckpoints, SQLAlchemyCheckpoints, SQLiteCheckpoints
 from bridge._config import login_of_this_process, store_of
-from bridge._errors import ConfigurationError
 from zenvoices_client import UserLogin
 
 SPACE = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
@@ -207,7 +207,7 @@ def test_missing_toml_is_refused(tmp_path: Path) -> None:
 def test_space_that_occurs_twice_is_refused() -> None:
     """A space goes to one company, however its id is written."""
     rows = [{"space_id": SPACE}, {"space_id": OTHER}, {"space_id": SPACE.upper()}]
-    with pytest.raises(ConfigurationError, match="connection 3: .* that of connection 1"):
+    with pytest.raises(ConfigurationError, match=r"connection 3: .* that of connection 1"):
         ConnectionConfig.many(
             rows, company_code="1", environment="UAT_EU", checkpoint_file="exports.db"
         )

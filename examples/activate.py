@@ -1,0 +1,40 @@
+"""Activates connections: from then on their new documents count. Run again, it changes nothing.
+
+Usage: python activate.py connections.toml
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from sqlalchemy import create_engine
+
+from bridge import ConnectionConfig, ServiceError, SQLAlchemyCheckpoints
+
+
+def main(path: str) -> int:
+    """Activate each connection; say what each that cannot be activated lacks."""
+    configs = ConnectionConfig.from_toml(path)
+    for variable in {config.checkpoint_url_variable for config in configs} - {None}:
+        # Or let Alembic make them: SQLAlchemyCheckpoints.metadata belongs in its target_metadata.
+        engine = create_engine(os.environ[str(variable)])
+        SQLAlchemyCheckpoints(engine).create_tables()
+        engine.dispose()
+    failed = 0
+    for config in configs:
+        try:
+            with config.open() as connection:
+                activation = connection.activate()
+        except ServiceError as error:
+            failed += 1
+            print(f"{config.company_code}: {error}")
+            if error.kind == "credentials":
+                break  # the next one would be refused too, and five wrong passwords lock a user
+        else:
+            print(f"{config.company_code}: {'activated' if activation.new else 'active already'}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,38 @@
+"""Exports connections one after the other. In a crontab, with the credentials in a file of yours::
+
+    17 * * * *  . /etc/exports.env && python cron.py /etc/connections.toml
+
+Says nothing when all is well, so that cron sends no mail. A run that takes longer than the hour is
+no harm: the next one finds the connection busy and goes on with the others.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from bridge import Busy, ConnectionConfig, ServiceError
+
+
+def main(path: str) -> int:
+    """Export each connection; the exit code says whether a person has to look."""
+    failed = False
+    for config in ConnectionConfig.from_toml(path):
+        try:
+            with config.open() as connection:
+                report = connection.export_new()
+        except Busy:
+            continue
+        except ServiceError as error:
+            failed = True
+            print(f"{config.company_code}: {error}", file=sys.stderr)
+            if error.kind == "credentials":
+                break  # the same for all of them
+        else:
+            if report.failed or report.uncertain:
+                failed = True
+                print(f"{config.company_code}: {report.summary()}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
