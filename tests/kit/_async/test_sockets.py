@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -83,11 +84,20 @@ async def test_broken_connections(case: str) -> None:
 
 async def test_idle_connection_that_was_closed() -> None:
     """A kept connection that the server has closed meanwhile is noticed, not written to."""
-    with server(says(OK)) as (url, connections):
+    gone = threading.Event()
+
+    def talk(peer: Peer) -> None:
+        peer.head()
+        peer.send(OK)
+        peer.sock.shutdown(socket.SHUT_RDWR)
+        gone.set()
+
+    with server(talk) as (url, connections):
         async with calls_to(url) as calls:
             for _ in range(3):
                 await calls.call(READ, path=THING)
-                await world.sleep(0.02)  # the server's goodbye must have arrived
+                assert await world.run_blocking(gone.wait, 10)
+                gone.clear()
         assert len(connections) == 3
 
 

@@ -179,7 +179,7 @@ def test_failed_token_request_is_shared(clock: Clock) -> None:
     def until_all_wait() -> None:
         while len(started) < 8:
             time.sleep(0.001)
-        time.sleep(0.02)
+        time.sleep(0.05)
 
     service.before_token = until_all_wait
 

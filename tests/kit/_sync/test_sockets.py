@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -82,11 +83,20 @@ def test_broken_connections(case: str) -> None:
 
 def test_idle_connection_that_was_closed() -> None:
     """A kept connection that the server has closed meanwhile is noticed, not written to."""
-    with server(says(OK)) as (url, connections):
+    gone = threading.Event()
+
+    def talk(peer: Peer) -> None:
+        peer.head()
+        peer.send(OK)
+        peer.sock.shutdown(socket.SHUT_RDWR)
+        gone.set()
+
+    with server(talk) as (url, connections):
         with calls_to(url) as calls:
             for _ in range(3):
                 calls.call(READ, path=THING)
-                world.sleep(0.02)  # the server's goodbye must have arrived
+                assert world.run_blocking(gone.wait, 10)
+                gone.clear()
         assert len(connections) == 3
 
 
