@@ -1,0 +1,448 @@
+"""Holding a contract against a vendor's OpenAPI file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from attrs import evolve, frozen
+
+from _client_kit._comparison import Comparison, Finding, OperationFinding, Status
+from _client_kit._contract import Contract, Operation, Property
+from _client_kit._errors import ConfigurationError
+from _client_kit._expectations import Expectations
+from _client_kit._matching import Match, folded, look_alikes, match_all, split_path, split_prefix
+from _client_kit._openapi import VendorFile, VendorOperation
+from _client_kit._schema import Schema, tree, walk
+
+__all__ = ["compare"]
+
+_NO_FUNCTION = "Another structure of this call cannot be corrected from outside: please report it."
+
+
+def compare(contract: Contract, file: VendorFile, expected: Expectations) -> Comparison:
+    """Every operation and property of the contract, and what the file says of it."""
+    ours = list(contract.operations.values())
+    matches = match_all(ours, file.operations)
+    described = _described_prefixes(ours, file.operations, matches)
+    found: list[OperationFinding] = []
+    patch: dict[str, Any] = {}
+    for operation in sorted(ours, key=lambda item: not item.needed):
+        match = matches.get(operation.name)
+        if match is None:
+            found.append(_absent(operation, file.operations, matches, described))
+            continue
+        one = _Pair(operation, match, expected)
+        found.append(one.result())
+        if changes := one.patch():
+            patch[operation.name] = changes
+    return Comparison(
+        contract.service, file.title, file.version, tuple(found), _loadable(contract, patch)
+    )
+
+
+def _described_prefixes(
+    ours: Sequence[Operation], theirs: Sequence[VendorOperation], matches: Mapping[str, Match]
+) -> set[str]:
+    """The prefixes of our paths whose operations the file is about."""
+    known = {split_prefix(item.path)[0] for item in ours if item.name in matches}
+    for operation in ours:
+        prefix = split_prefix(operation.path)[0]
+        start = folded(prefix)
+        if prefix and any(folded(item.path)[: len(start)] == start for item in theirs):
+            known.add(prefix)
+    return known - {""}
+
+
+def _absent(
+    operation: Operation,
+    theirs: Sequence[VendorOperation],
+    matches: Mapping[str, Match],
+    described: set[str],
+) -> OperationFinding:
+    """An operation the file does not have: missing, or beyond what the file is about."""
+    missing = split_prefix(operation.path)[0] in described
+    same_path = [
+        item
+        for item in theirs
+        if folded(item.path) == folded(operation.path)
+        and all(item is not match.theirs for match in matches.values())
+    ]
+    methods = tuple(
+        Finding(
+            "method",
+            operation.method,
+            "differs",
+            operation.method,
+            item.method,
+            operation.evidence,
+            operation.needed,
+            "It takes its input elsewhere then: the contract= argument cannot say that alone.",
+        )
+        for item in same_path
+    )
+    likely = look_alikes(operation, theirs, matches) if operation.needed else ()
+    return OperationFinding(
+        operation.name,
+        operation.needed,
+        "missing" if missing else "not described",
+        f"{operation.method} {operation.path}",
+        evidence=operation.evidence,
+        findings=methods,
+        look_alikes=likely,
+    )
+
+
+def _loadable(contract: Contract, patch: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a patch that the contract takes."""
+    taken: dict[str, Any] = {}
+    for name, changes in patch.items():
+        try:
+            contract.patched({name: changes})
+        except ConfigurationError:  # two members would get one name: a person must look
+            continue
+        taken[name] = changes
+    return taken
+
+
+@frozen
+class _Place:
+    """Where a property of ours was found in the file's schema, or why not."""
+
+    status: Status
+    theirs: str = ""
+    schema: Schema | None = None
+    last: str = ""
+    exact: bool = True
+
+
+class _Pair:
+    """One operation of ours and the vendor's that is the same."""
+
+    def __init__(self, ours: Operation, match: Match, expected: Expectations) -> None:
+        self._ours = ours
+        self._theirs = match.theirs
+        self._match = match
+        self._kinds = expected.kinds.get(ours.name, {})
+        self._words = expected.words.get(ours.name, {})
+        self._essential = expected.essential.get(ours.name, frozenset())
+        self._function = expected.functions.get(ours.name, "")
+        self._form = ours.name in expected.forms
+        answer = match.theirs.answer
+        self._answer = None if answer is None else expected.unwrap(ours.name, answer)
+        self._names: dict[str, list[str]] = {}
+        self._queries: dict[str, str] = {}
+
+    def result(self) -> OperationFinding:
+        """Everything found about the operation."""
+        findings = [*self._path(), *self._query(), *self._body()]
+        findings += self._properties("reads", self._ours.reads, self._answer)
+        findings = [self._both_ways(item) for item in findings]
+        differs = any(item.status in ("differs", "missing") for item in findings)
+        unlike = any(item.place in ("sends", "body") and item.contradicts for item in findings)
+        body = self._theirs.body
+        return OperationFinding(
+            self._ours.name,
+            self._ours.needed,
+            "differs" if differs else "confirmed",
+            f"{self._ours.method} {self._ours.path}",
+            f"{self._theirs.method} {self._theirs.path}",
+            self._ours.evidence,
+            tuple(findings),
+            tree(body) if unlike and body is not None else (),
+        )
+
+    def _both_ways(self, item: Finding) -> Finding:
+        """A rename changes what is sent and what is read: where they differ it is no correction."""
+        names = self._names.get(item.name, [])
+        if item.place in ("sends", "reads") and item.remedy and len(set(names)) > 1:
+            text = f"It is sent and read under different names: {' and '.join(names)}. "
+            return evolve(item, remedy=text + self._by_function())
+        return item
+
+    def patch(self) -> dict[str, Any]:
+        """The corrections that are sure."""
+        changes: dict[str, Any] = {}
+        if self._match.path and self._match.sure:
+            changes["path"] = self._match.path
+        if self._queries:
+            changes["query"] = dict(self._queries)
+        renames = {
+            path: names[0]
+            for path, names in self._names.items()
+            if names[0] != _last(path) and self._agreed(path)
+        }
+        if renames:
+            changes["rename"] = renames
+        return changes
+
+    def _agreed(self, path: str) -> bool:
+        """Whether one name does for all: a property sent and read has one correction for both."""
+        sides = sum(item.path == path for item in (*self._ours.sends, *self._ours.reads))
+        names = self._names.get(path, [])
+        return len(names) == sides and len(set(names)) == 1
+
+    def _path(self) -> Iterator[Finding]:
+        if split_path(self._theirs.path) != split_path(self._ours.path):
+            new = self._match.path or self._theirs.path
+            yield Finding(
+                "path",
+                self._ours.path,
+                "differs",
+                self._ours.path,
+                self._theirs.path,
+                self._ours.evidence,
+                self._ours.needed,
+                self._correction({"path": new})
+                if self._match.path
+                else "It has other placeholders: the contract= argument cannot fill them.",
+            )
+        for name in self._theirs.headers:
+            yield Finding(
+                "header", name, "differs", "", f"{name}, required", "", self._ours.needed,
+                "Send it through an http_client= with that header.",
+            )  # fmt: skip
+
+    def _correction(self, changes: Mapping[str, Any]) -> str:
+        return f"contract={json.dumps({self._ours.name: changes}, ensure_ascii=False)}"
+
+    def _query(self) -> Iterator[Finding]:
+        seen: set[str] = set()
+        always = {name for name in self._ours.query if f"?{name}" in self._essential}
+        for name, wire in self._ours.query.items():
+            essential = self._ours.needed and name in always
+            theirs = self._theirs.query
+            near = (
+                [wire] if wire in theirs else [x for x in theirs if x.casefold() == wire.casefold()]
+            )
+            seen.update(near)
+            found = near[0] if len(near) == 1 else ""
+            status: Status = "confirmed"
+            remedy, said = "", found
+            if not found:
+                status, said = "missing", ", ".join(sorted(theirs)[:12])
+            elif found != wire:
+                status, remedy = "differs", self._correction({"query": {name: found}})
+                self._queries[name] = found
+            elif self._words_unknown(f"?{name}", theirs[found]):
+                status, said = "differs", _choice(theirs[found])
+            must = found in self._theirs.required and always and name not in always
+            if must and self._ours.needed:
+                status, said, essential = "differs", f"{found}, required", True
+            ours = _shown(wire, self._words.get(f"?{name}", ()))
+            yield Finding(
+                "query",
+                name,
+                status,
+                ours,
+                said,
+                self._ours.evidence,
+                essential,
+                remedy,
+            )
+        for name in sorted(self._theirs.required - seen):
+            yield Finding(
+                "query", name, "differs", "", f"{name}, required", "", self._ours.needed,
+                "The contract= argument cannot add it: no release of this library sends it yet.",
+            )  # fmt: skip
+
+    def _body(self) -> Iterator[Finding]:
+        sends = self._ours.sends
+        theirs = self._theirs
+        if not sends and theirs.body is None:
+            return
+        if theirs.media and ("json" in theirs.media or theirs.media == "*/*") is self._form:
+            ours = "application/x-www-form-urlencoded" if self._form else "application/json"
+            if theirs.media != ours:
+                yield Finding(
+                    "body", "media type", "differs", ours, theirs.media, self._ours.evidence,
+                    self._ours.needed, "It cannot be corrected: this library sends no other kind.",
+                )  # fmt: skip
+                return
+        places: dict[str, _Place] = {}
+        yield from self._properties("sends", sends, theirs.body, places)
+        if theirs.body is not None:
+            known = {place.theirs for place in places.values() if place.schema is not None}
+            yield from self._unsent(theirs.body, "", known)
+
+    def _unsent(self, schema: Schema, path: str, known: set[str]) -> Iterator[Finding]:
+        """What the file requires of an object that we send, and we do not."""
+        inner = schema.inner()
+        path += "[]" if inner is not schema and path else ""
+        for name in inner.names:
+            below = f"{path}.{name}" if path else name
+            member = inner.member(name)
+            if below in known:
+                yield from self._unsent(member, below, known)
+            elif name in inner.required and not member.read_only:
+                yield Finding(
+                    "sends", below, "differs", "", f"{below}: {member}, required", "",
+                    self._ours.needed, self._by_function(),
+                )  # fmt: skip
+
+    def _by_function(self) -> str:
+        return f"Correct it with {self._function}." if self._function else ""
+
+    def _properties(
+        self,
+        group: str,
+        properties: Sequence[Property],
+        schema: Schema | None,
+        places: dict[str, _Place] | None = None,
+    ) -> Iterator[Finding]:
+        places = {} if places is None else places
+        known = {item.path for item in properties}
+        for item in properties:
+            place = self._locate(schema, self._wire(item.path))
+            places[item.path] = place
+            essential = self._ours.needed and f"{group}:{item.path}" in self._essential
+            yield self._finding(
+                group, item, place, essential, _parent(item.path, known, places), schema
+            )
+
+    def _finding(
+        self,
+        group: str,
+        item: Property,
+        place: _Place,
+        essential: bool,
+        parent: str,
+        schema: Schema | None,
+    ) -> Finding:
+        ours = _last(self._wire(item.path))
+        status: Status = place.status
+        theirs, remedy = place.theirs, ""
+        if place.schema is not None:
+            wanted = self._kinds.get(item.path)
+            if place.exact:
+                self._names.setdefault(item.path, []).append(place.last)
+            if place.status == "differs":
+                if place.last != ours:
+                    remedy = self._correction({"rename": {item.path: place.last}})
+            elif wanted and place.schema.kinds and not wanted & place.schema.kinds:
+                status, theirs = "differs", f"{place.theirs}: {place.schema}"
+                ours = f"{ours}: {'|'.join(sorted(wanted))}"
+                remedy = self._by_function()
+            elif self._words_unknown(item.path, place.schema):
+                status, theirs = "differs", f"{place.theirs}: {_choice(place.schema)}"
+                ours = _shown(ours, self._words[item.path])
+                remedy = self._by_function()
+        elif status == "missing" and not parent and schema is not None:
+            elsewhere = _elsewhere(schema, _last(item.path))
+            theirs = f"elsewhere: {elsewhere}" if elsewhere else place.theirs
+            remedy = self._by_function() or _NO_FUNCTION
+            if not elsewhere and place.last:
+                remedy = (
+                    f"If one of these is it: {self._correction({'rename': {item.path: '...'}})}"
+                )
+        under = f"{group} {parent}" if parent and place.schema is None else ""
+        return Finding(
+            group,
+            item.path,
+            status,
+            ours,
+            theirs,
+            item.evidence,
+            essential,
+            remedy,
+            under,
+        )
+
+    def _words_unknown(self, path: str, schema: Schema) -> bool:
+        words, listed = self._words.get(path, ()), {str(word) for word in schema.inner().words}
+        return bool(listed and words) and not set(words) <= listed
+
+    def _wire(self, path: str) -> str:
+        """A property's path as the patched contract has it on the wire."""
+        tree_: Mapping[str, Any] = self._ours._rename
+        parts: list[str] = []
+        for part in path.split("."):
+            name, brackets, _ = part.partition("[")
+            wire, tree_ = tree_.get(name, (name, {}))
+            parts.append(wire + ("[]" if brackets else ""))
+        return ".".join(parts)
+
+    def _locate(self, schema: Schema | None, path: str) -> _Place:
+        if schema is None:
+            return _Place("not described")
+        below, trail = schema, ""
+        status: Status = "confirmed"
+        last, exact = "", True
+        parts = path.split(".")
+        for number, part in enumerate(parts):
+            name = part.removesuffix("[]")
+            if name:
+                at_end = number == len(parts) - 1
+                if "array" in below.kinds:
+                    return _Place("missing", f"{trail or 'the answer'} is a list")
+                if below.kinds and "object" not in below.kinds:
+                    return _Place("missing", f"{trail or 'the answer'} is {below}")
+                spelt, same_letters = _spelling(name, below)
+                if not spelt:
+                    said = ", ".join(below.names[:12])
+                    return _Place(
+                        "missing" if below.described else "not described", said, last=said
+                    )
+                below = below.member(spelt)
+                trail = f"{trail}.{spelt}" if trail else spelt
+                status = "differs" if spelt != name else "confirmed"
+                last, exact = spelt, same_letters
+                if at_end:
+                    break
+            if part.endswith("[]"):
+                if below.kinds and "array" not in below.kinds:
+                    return _Place("missing", f"{trail or 'the answer'} is {below}")
+                below = below.items()
+                trail += "[]"
+        return _Place(status, trail, below, last, exact)
+
+
+def _spelling(name: str, schema: Schema) -> tuple[str, bool]:
+    """A member's name as the file spells it, and whether only letter case differs."""
+    if name in schema.names:
+        return name, True
+    cased = [item for item in schema.names if item.casefold() == name.casefold()]
+    if len(cased) == 1:
+        return cased[0], True
+    letters = [item for item in schema.names if _letters(item) == _letters(name)]
+    return (letters[0], False) if len(letters) == 1 else ("", False)
+
+
+def _letters(name: str) -> str:
+    return name.replace("_", "").replace("-", "").casefold()
+
+
+def _elsewhere(schema: Schema, name: str) -> str:
+    """Where else the file has a property of this name."""
+    found: list[str] = []
+    for path, _ in walk(schema, 4):
+        if _letters(_last(path)) == _letters(name):
+            found.append(path)
+        if len(found) == 3:
+            break
+    return ", ".join(found)
+
+
+def _last(path: str) -> str:
+    return path.rpartition(".")[2].removesuffix("[]")
+
+
+def _parent(path: str, known: set[str], places: Mapping[str, _Place]) -> str:
+    """The nearest property above that was not found, which this one's absence follows from."""
+    found = ""
+    above = path
+    while "." in above:
+        above = above.rpartition(".")[0]
+        name = above.removesuffix("[]")
+        if name in known and name in places and places[name].schema is None:
+            found = name
+    return found
+
+
+def _choice(schema: Schema) -> str:
+    return "one of " + ", ".join(str(word) for word in schema.inner().words[:12])
+
+
+def _shown(name: str, words: Sequence[str]) -> str:
+    return f"{name}: {', '.join(words)}" if words else name

@@ -1,0 +1,156 @@
+"""Getting a vendor's file: from disk or over https, as JSON or YAML, within limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from _client_kit._address import is_loopback, origin_of
+from _client_kit._answer import sanitise
+from _client_kit._clock import Deadline
+from _client_kit._json import MAX_DEPTH, JsonError, loads
+from _client_kit._schema import VendorFileError
+from _client_kit._tls import shared_ssl_context
+
+__all__ = ["MAX_BYTES", "load"]
+
+MAX_BYTES = 16 * 1024 * 1024
+DEADLINE = 60.0
+_STEP = 10.0
+_HOPS = 3
+
+
+def load(place: str, *, transport: httpx.BaseTransport | None = None) -> Any:
+    """The decoded file at a path or a URL.
+
+    Raises:
+        VendorFileError: It cannot be had, or is neither JSON nor YAML.
+    """
+    body = _fetch(place, transport) if "://" in place else _read(Path(place))
+    text = body.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not text:
+        message = "the file is empty"
+        raise VendorFileError(message)
+    if text.startswith(b"<"):
+        message = "it is a web page or XML, not an OpenAPI file: the address may need a login"
+        raise VendorFileError(message)
+    try:
+        return loads(body)
+    except JsonError as error:
+        if text[:1] in b"{[" or place.lower().partition("?")[0].endswith(".json"):
+            message = f"it cannot be read: {error}"
+            raise VendorFileError(message) from None
+    return _yaml(text)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            body = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "its name cannot be used"
+        message = f"{str(path)[:200]!r} cannot be read: {reason}"
+        raise VendorFileError(message) from None
+    _measure(len(body))
+    return body
+
+
+def _measure(size: int) -> None:
+    if size > MAX_BYTES:
+        message = f"it is larger than {MAX_BYTES // 1024 // 1024} MB"
+        raise VendorFileError(message)
+
+
+def _fetch(url: str, transport: httpx.BaseTransport | None) -> bytes:
+    """GET a file: https only, redirects on the same origin only, no credentials."""
+    limit = Deadline.after(DEADLINE)
+    origin = _checked(url)
+    loopback = is_loopback(urlsplit(url).hostname)
+    try:
+        with httpx.Client(
+            verify=shared_ssl_context(),
+            transport=transport,
+            trust_env=not loopback,
+            timeout=_STEP,
+            headers={"Accept": "application/json, */*", "Accept-Encoding": "identity"},
+        ) as client:
+            for _ in range(_HOPS):
+                with client.stream("GET", url) as response:
+                    if not response.is_redirect:
+                        return _body(response, limit)
+                    url = urljoin(url, response.headers["location"])
+                    if _checked(url) != origin:
+                        message = f"it redirects to {urlsplit(url).hostname!r}: give that address"
+                        raise VendorFileError(message)
+    except httpx.HTTPError as error:
+        message = f"it cannot be fetched: {type(error).__name__}"
+        raise VendorFileError(message) from None
+    message = "it redirects without end"
+    raise VendorFileError(message)
+
+
+def _checked(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        allowed = parts.scheme == "https" or (
+            parts.scheme == "http" and is_loopback(parts.hostname)
+        )
+        if allowed and parts.hostname and not parts.username:
+            httpx.URL(url)
+            return origin_of(url)
+    except (ValueError, httpx.InvalidURL):
+        pass
+    message = "the address must be https, without a user name"
+    raise VendorFileError(message)
+
+
+def _body(response: httpx.Response, limit: Deadline) -> bytes:
+    if response.status_code != 200:
+        message = f"it cannot be fetched: the server answers {response.status_code}"
+        raise VendorFileError(message)
+    if response.headers.get("content-encoding", "identity") != "identity":
+        message = "it came compressed, which was not asked for"
+        raise VendorFileError(message)
+    body = bytearray()
+    whole = response.is_stream_consumed  # as httpx.MockTransport makes its answers
+    for piece in [response.content] if whole else response.iter_raw():
+        body += piece
+        if limit.remaining() <= 0:
+            message = f"it took longer than {DEADLINE:g} seconds"
+            raise VendorFileError(message)
+        _measure(len(body))
+    return bytes(body)
+
+
+def _yaml(text: bytes) -> Any:
+    """YAML with every scalar kept as text, so that ``no`` stays a name and ``200`` a status."""
+    try:
+        import yaml
+    except ImportError:
+        message = (
+            "it is not JSON; to read YAML, install the extra: pip install 'banqup-zenvoices[yaml]'"
+        )
+        raise VendorFileError(message) from None
+    loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+    try:
+        depth = 0
+        # The composer recurses, the parser does not: so the depth is looked at first.
+        for event in yaml.parse(text, Loader=loader):
+            depth += isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent))
+            depth -= isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent))
+            if depth > MAX_DEPTH:
+                message = f"it cannot be read: nested deeper than {MAX_DEPTH}"
+                raise VendorFileError(message)
+        return yaml.load(text, Loader=loader)  # noqa: S506 - a BaseLoader makes texts only
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f" in line {mark.line + 1}" if mark is not None else ""
+        message = f"it is neither JSON nor YAML: {sanitise(error.problem)}{where}"
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        if isinstance(error, VendorFileError):
+            raise
+        message = "it is neither JSON nor YAML"
+    raise VendorFileError(message)

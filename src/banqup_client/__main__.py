@@ -1,0 +1,19 @@
+"""``python -m banqup_client contract``: does Banqup's own API file say what we do?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from _client_kit._contract_command import run
+from banqup_client._contract import shipped_contract
+from banqup_client._expectations import expectations
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command. Returns the exit code."""
+    return run("banqup_client", shipped_contract(), expectations(), arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
