@@ -62,13 +62,15 @@ async def test_a_cancelled_download_leaves_nothing(tmp_path: Path) -> None:
 
 async def test_a_write_under_way_ends_before_the_file_is_put_back() -> None:
     """A thread that still writes cannot add to a file that was cut back already."""
-    writing, go_on = threading.Event(), threading.Event()
+    writing, go_on, written = threading.Event(), threading.Event(), threading.Event()
 
     class Slow(io.BytesIO):
         def write(self, data: object, /) -> int:
             writing.set()
             go_on.wait()
-            return super().write(bytes(data))  # type: ignore[call-overload]
+            count: int = super().write(bytes(data))  # type: ignore[call-overload]
+            written.set()
+            return count
 
     class NotMemory:
         """A file that is written in a thread, as one on a disk is."""
@@ -96,6 +98,7 @@ async def test_a_write_under_way_ends_before_the_file_is_put_back() -> None:
     go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await task
+    await asyncio.to_thread(written.wait)
     assert target.held.getvalue() == b""
 
 
