@@ -203,9 +203,10 @@ async def wait_async(sleep: _Sleeps, seconds: float, timeout: float | None) -> N
     late = timeout is not None and seconds >= timeout
     waited = timeout if late and timeout is not None else seconds
     if sleep is time.sleep:
-        import anyio  # httpx brings it; loaded only where a delay is really waited for
+        # Loaded only where a delay is really waited for.
+        from _client_kit._world_async import sleep as let_pass
 
-        await anyio.sleep(waited)
+        await let_pass(waited)
     else:
         result = sleep(waited)
         if inspect.isawaitable(result):

@@ -68,7 +68,7 @@ def test_the_demo_tells_the_story_in_words() -> None:
         "connection.activate()",
         "connection.export_new()",
         "not approved yet",
-        "is closed",
+        "The period of invoice",
         "0 exported",
     ):
         assert words in ended.stdout, words
