@@ -1,0 +1,257 @@
+"""Everything in one process and in memory: services, store, clocks, and processes that crash.
+
+Three clocks tick here, as in life: the true one, by which the services and every monotonic clock
+go; the exporter's wall clock, which somebody may set wrong; and the store's, which is the same
+machine's. Nothing sleeps.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import httpx
+from attrs import define, field
+
+from _client_kit import _clock, _world_sync
+from banqup_client import BanqupClient, ClientCredentials, Environment
+from banqup_client.testing import FakeBanqup, FakeFile
+from bridge import CheckpointStore, Connection, ExportReport, MemoryCheckpoints, Row
+from bridge._life import STATES
+from harness.oracle import Findings, Truth, digest, judge
+from harness.world import invoice
+from zenvoices_client import UserLogin, ZenvoicesClient
+from zenvoices_client.testing import FakeZenvoices, Lookup
+
+__all__ = ["Crash", "Process", "Simulation"]
+
+START = 1_790_000_000.0
+LEASE_TTL = 600.0
+DEADLINE = 120.0
+PAGE = 3
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+class ShortPages(FakeBanqup):
+    """A Banqup whose pages are short, so that a few documents fill several."""
+
+    def _number(self, query: Mapping[str, str], name: str, default: int, least: int) -> int:
+        number = super()._number(query, name, default, least)
+        return min(number, PAGE) if name == "size" else number
+
+
+@define(eq=False)
+class Process:
+    """One exporter's process: it counts its steps, and once it has crashed it does nothing more.
+
+    Attributes:
+        crash_at: The step at which it dies.
+        hooks: What happens elsewhere in the world at some of its steps.
+    """
+
+    crash_at: int | None = None
+    hooks: dict[int, Callable[[], object]] = field(factory=dict)
+    steps: int = 0
+    dead: bool = False
+
+    def step(self) -> None:
+        """One more step towards the outside."""
+        if self.dead:
+            raise Crash
+        self.steps += 1
+        if self.steps == self.crash_at:
+            self.dead = True
+            raise Crash
+        hook = self.hooks.pop(self.steps, None)
+        if hook is not None:
+            hook()
+
+
+class SteppedTransport(httpx.BaseTransport):
+    """A transport with a step before and after each request, in which a little time passes."""
+
+    def __init__(
+        self, inner: httpx.BaseTransport, process: Process, tick: Callable[[float], None]
+    ) -> None:
+        self._inner = inner
+        self._process = process
+        self._tick = tick
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self._process.step()
+        self._tick(0.05)
+        response = self._inner.handle_request(request)
+        self._process.step()
+        return response
+
+
+class SteppedStore:
+    """A store with a step before and after each call."""
+
+    def __init__(self, store: CheckpointStore, process: Process) -> None:
+        self._store = store
+        self._process = process
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+
+        def stepped(*args: Any, **options: Any) -> Any:
+            self._process.step()
+            result = method(*args, **options)
+            self._process.step()
+            return result
+
+        return stepped
+
+
+class Simulation:
+    """A world in memory, with what a test knows of it. Use it as a context manager."""
+
+    def __init__(self, *, lookup: Lookup = "works", lag: float = 0.0) -> None:
+        self.now = START
+        self.skew = 0.0
+        self.banqup = ShortPages(clock=self.true_time, sleep=self.pass_time, token_life=900.0)
+        self.zenvoices = FakeZenvoices(
+            clock=self.true_time, sleep=self.pass_time, lookup=lookup, lookup_lag=lag
+        )
+        self.space = self.banqup.add_space("Brouwerij De Molenbeek BV")
+        self.company = self.zenvoices.add_company(code="0042", name="Brouwerij De Molenbeek BV")
+        self.store = MemoryCheckpoints(clock=self.wall_time)
+        self.truths: dict[str, Truth] = {}
+        self.statuses: dict[str, tuple[str, str]] = {}
+        self._numbers = itertools.count(1)
+        self._undo: list[Callable[[], None]] = []
+
+    # Time
+
+    def true_time(self) -> float:
+        """The services' time."""
+        return self.now
+
+    def wall_time(self) -> float:
+        """What the exporter's machine takes for the time."""
+        return self.now + self.skew
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+    def __enter__(self) -> Simulation:
+        monotonic, sleep = _clock.monotonic, _world_sync.sleep
+        # A monotonic clock knows nothing of a wall clock that was set.
+        _clock.monotonic = self.true_time
+        _world_sync.sleep = self.pass_time
+
+        def undo() -> None:
+            _clock.monotonic = monotonic
+            _world_sync.sleep = sleep
+
+        self._undo.append(undo)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for undo in self._undo:
+            undo()
+
+    # Documents
+
+    def publish(self, folder: str, status: str, **options: Any) -> str:
+        """Put a document with a file of its own into the space."""
+        number = next(self._numbers)
+        content = invoice(number)
+        name = self.banqup.publish(
+            self.space,
+            folder=folder,
+            status=status,
+            files=[FakeFile(f"F-{number}.xml", "application/xml", content)],
+            **options,
+        )
+        self.truths[name] = Truth(name, digest(content))
+        self.statuses[name] = (folder, status)
+        return name
+
+    def set_status(self, document: str, status: str, *, touch: bool = True) -> None:
+        """Change a document's status."""
+        self.banqup.set_status(document, status, touch=touch)
+        self.statuses[document] = (self.statuses[document][0], status)
+
+    def remove(self, document: str) -> None:
+        """Delete a document: it may have arrived before, and need not."""
+        self.banqup.remove(document)
+        del self.statuses[document]
+        self.truths[document].blocked = True
+
+    def exportable(self, document: str) -> bool:
+        """Whether it is approved, or sent, now."""
+        folder, status = self.statuses.get(document, ("", ""))
+        return status == "FULLY_APPROVED" or (folder == "SALES" and status == "VALIDATED")
+
+    # Exporters
+
+    def clients(self, process: Process) -> tuple[BanqupClient, ZenvoicesClient]:
+        """Clients of a fresh process, with no token."""
+        banqup = BanqupClient(
+            ClientCredentials("demo-app", "demo-secret"),
+            Environment.UAT_EU,
+            transport=SteppedTransport(self.banqup.transport(), process, self.pass_time),
+            storage_transport=SteppedTransport(self.banqup.transport(), process, self.pass_time),
+            deadline=DEADLINE,
+        )
+        zenvoices = ZenvoicesClient(
+            UserLogin("api-user", "demo-password", organisation_code="acme"),
+            transport=SteppedTransport(self.zenvoices.transport(), process, self.pass_time),
+            deadline=DEADLINE,
+        )
+        return banqup, zenvoices
+
+    def connection(self, process: Process | None = None, **options: Any) -> Connection:
+        """A connection in a process of its own."""
+        process = process or Process()
+        banqup, zenvoices = self.clients(process)
+        return Connection(
+            banqup,
+            zenvoices,
+            space_id=self.space,
+            company_code="0042",
+            checkpoints=SteppedStore(self.store, process),
+            clock=self.wall_time,
+            in_flight=1,
+            lease_ttl=LEASE_TTL,
+            **options,
+        )
+
+    def export(self, process: Process | None = None, **options: Any) -> ExportReport:
+        """One run of a fresh process."""
+        return self.connection(process).export_new(**options)
+
+    # The checkpoint
+
+    def rows(self) -> Sequence[Row]:
+        """Every delivery."""
+        key = self.connection().key
+        return self.store.select(key, STATES, due=None, after=None, limit=100_000)
+
+    def backup(self) -> object:
+        """A copy of the checkpoint."""
+        return copy.deepcopy(self.store._shelves)
+
+    def restore(self, backup: Any) -> None:
+        """Put a copy in the place of the checkpoint."""
+        self.store._shelves = copy.deepcopy(backup)
+
+    def judge(self, *, final: bool = False) -> Findings:
+        """Ask the oracle."""
+        for name, truth in self.truths.items():
+            truth.wanted = not truth.old and not truth.blocked and self.exportable(name)
+        return judge(
+            self.truths.values(),
+            self.zenvoices.inbox,
+            self.rows(),
+            self.connection().status(),
+            final=final,
+        )

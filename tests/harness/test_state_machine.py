@@ -1,0 +1,451 @@
+"""A machine that tries everything: documents, faults, crashes, drift, clocks, people.
+
+Whatever happens, nothing is sent twice and nothing old is sent. And once faults have stopped and
+time has passed, everything that counts is in Zenvoices, or named for a person.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from banqup_client.testing import Fault
+from bridge import Busy, ServiceError
+from harness.oracle import judge
+from harness.simulation import LEASE_TTL, Crash, Process, Simulation
+from harness.wrong_designs import DESIGNS
+
+STEPS = st.integers(1, 90)
+FOLDERS = st.sampled_from(["PURCHASES", "SALES"])
+STATUSES = st.sampled_from(
+    ["FULLY_APPROVED", "FULLY_APPROVED", "VALIDATED", "AWAITING_VALIDATION", "DRAFT", "REFUSED",
+     "SOMETHING_NEW"]
+)  # fmt: skip
+DAY = 86_400.0
+TIMES = st.sampled_from([30.0, 700.0, 4_000.0, DAY, 3 * DAY])
+_ENVELOPE = {"__abp": True, "success": False, "error": {"message": "The period is closed."}}
+FAULTS: dict[str, Fault] = {
+    "500": Fault.status(500),
+    "503": Fault.status(503),
+    "429": Fault.rate_limit(7),
+    "401": Fault.status(401),
+    "html": Fault.html(),
+    "empty": Fault.status(200),
+    "redirect": Fault.redirect("https://elsewhere.example/"),
+    "drop": Fault.drop(),
+    "close": Fault.drop(reset=False),
+    "slow": Fault.delay(45.0),
+    "slow, then drop": Fault.delay(45.0, then=Fault.drop()),
+    "garbage": Fault.garbage(),
+    "truncate": Fault.truncate(5),
+}
+UPLOAD_FAULTS = FAULTS | {
+    "400": Fault.status(400, {"message": "no"}),
+    "413": Fault.status(413),
+    "refused": Fault.status(500, _ENVELOPE),
+    "broken body": Fault.drop(body_read=100),
+}
+# Saying "definitely not applied" of something that was applied is lying: no fault of a service.
+HONEST_AFTER = ["500", "html", "empty", "redirect", "drop", "close", "slow", "garbage", "truncate"]
+OPERATIONS = st.sampled_from(
+    [("banqup", name) for name in ("documents.list", "documents.get", "files.details",
+                                   "files.download", "token.get")]
+    + [("zenvoices", name) for name in ("inbox.details", "login", "companies.list", "inbox.list")]
+)  # fmt: skip
+
+
+class Deliveries(RuleBasedStateMachine):
+    """One space, one company, and everything that can happen to the two."""
+
+    lookups: ClassVar[tuple[tuple[str, float], ...]] = (("works", 0.0),)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world: Simulation | None = None
+        self.crash_at: int | None = None
+        self.hooks: dict[int, Callable[[], object]] = {}
+        self.copy: object = None
+        self.restored = False
+        self.activations = 0
+
+    @initialize(data=st.data())
+    def begin(self, data: st.DataObject) -> None:
+        lookup, lag = data.draw(st.sampled_from(self.lookups))
+        self.world = Simulation(lookup=lookup, lag=lag)  # type: ignore[arg-type]
+        self.world.__enter__()
+        for status in ("FULLY_APPROVED", "AWAITING_VALIDATION", "DRAFT", "REFUSED"):
+            self.it.publish("PURCHASES", status)
+        if data.draw(st.integers(0, 3)):
+            self.activate()
+
+    @property
+    def it(self) -> Simulation:
+        assert self.world is not None
+        return self.world
+
+    def teardown(self) -> None:
+        if self.world is None:
+            return
+        try:
+            self.come_to_rest()
+        finally:
+            self.world.__exit__()
+
+    # In Banqup
+
+    def _some(self, data: st.DataObject) -> str:
+        return data.draw(st.sampled_from(sorted(self.it.statuses, key=list(self.it.truths).index)))
+
+    @precondition(lambda self: len(self.it.truths) < 25)
+    @rule(folder=FOLDERS, status=STATUSES, late=st.booleans())
+    def publish(self, folder: str, status: str, late: bool) -> None:
+        """A document appears, sometimes with a stamp from before."""
+        stamps = {"created_at": self.it.now - 3 * DAY} if late else {}
+        name = self.it.publish(folder, status, **stamps)
+        self._seen_while_inactive(name)
+
+    @rule(data=st.data(), status=STATUSES, touch=st.booleans())
+    def change(self, data: st.DataObject, status: str, touch: bool) -> None:
+        """A status changes; the service may forget to say when."""
+        name = self._some(data)
+        self.it.set_status(name, status, touch=touch)
+        self._seen_while_inactive(name)
+
+    def _seen_while_inactive(self, name: str) -> None:
+        """What becomes exportable while nothing is active is not exported, or need not be."""
+
+    @precondition(lambda self: len(self.it.statuses) > 2)
+    @rule(data=st.data())
+    def remove(self, data: st.DataObject) -> None:
+        """A document is deleted."""
+        self.it.remove(self._some(data))
+
+    # What will go wrong in the next run
+
+    @rule(where=OPERATIONS, what=st.sampled_from(sorted(FAULTS)), nth=st.integers(1, 4),
+          times=st.integers(1, 6), after=st.booleans())  # fmt: skip
+    def fail_reading(
+        self, where: tuple[str, str], what: str, nth: int, times: int, after: bool
+    ) -> None:
+        """Some calls that read will fail."""
+        service = self.it.banqup if where[0] == "banqup" else self.it.zenvoices
+        when = "after" if after and what in HONEST_AFTER else "before"
+        service.faults.add(where[1], action=FAULTS[what], nth=nth, times=times, when=when)
+
+    @rule(what=st.sampled_from(sorted(UPLOAD_FAULTS)), nth=st.integers(1, 4),
+          times=st.integers(1, 3), after=st.booleans())  # fmt: skip
+    def fail_uploading(self, what: str, nth: int, times: int, after: bool) -> None:
+        """Some uploads will fail, applied or not."""
+        when = "after" if after and what in HONEST_AFTER else "before"
+        fault = UPLOAD_FAULTS[what]
+        self.it.zenvoices.faults.add("inbox.upload", action=fault, nth=nth, times=times, when=when)
+
+    @rule()
+    def faults_stop(self) -> None:
+        """Everything works again."""
+        self.it.banqup.faults.clear()
+        self.it.zenvoices.faults.clear()
+
+    @rule(step=STEPS)
+    def crash(self, step: int) -> None:
+        """The next process will die at this step."""
+        self.crash_at = step
+
+    @rule(step=STEPS)
+    def tokens_expire(self, step: int) -> None:
+        """In the middle of the next run, every token will expire."""
+
+        def expire() -> None:
+            self.it.banqup.expire_tokens()
+            self.it.zenvoices.expire_tokens()
+
+        self.hooks[step] = expire
+
+    @rule(step=STEPS, folder=FOLDERS, data=st.data())
+    def drift(self, step: int, folder: str, data: st.DataObject) -> None:
+        """In the middle of the next run, a document appears and another goes: pages shift."""
+        going = self._some(data)
+
+        def shift() -> None:
+            if going in self.it.statuses and len(self.it.statuses) > 2:
+                self.it.remove(going)
+            self.publish(folder, "FULLY_APPROVED", False)
+
+        self.hooks[step] = shift
+
+    @rule(step=STEPS, pause=st.sampled_from([0.0, 300.0, 2 * LEASE_TTL]))
+    def second_worker(self, step: int, pause: float) -> None:
+        """In the middle of the next run the process pauses, and another one runs meanwhile."""
+
+        def run() -> None:
+            self.it.pass_time(pause)
+            self._attempt(Process())
+
+        self.hooks[step] = run
+
+    @rule(jump=st.sampled_from([-DAY, -3_600.0, 3_600.0, DAY]), step=STEPS)
+    def clock_is_set(self, jump: float, step: int) -> None:
+        """In the middle of the next run somebody sets the machine's clock."""
+
+        def jumped() -> None:
+            self.it.skew = jump
+
+        self.hooks[step] = jumped
+
+    # Runs
+
+    def _process(self) -> Process:
+        process = Process(self.crash_at, self.hooks)
+        self.crash_at, self.hooks = None, {}
+        return process
+
+    def _attempt(self, process: Process) -> None:
+        """One run, however it ends; after a restored backup with a look first."""
+        try:
+            report = self.it.export(process, look_first=self.restored)
+        except (Crash, ServiceError):
+            return
+        assert sum(report.states.values()) == report.listed
+        if report.stopped is None:
+            self.restored = False
+
+    @rule()
+    def run(self) -> None:
+        """An export."""
+        self._attempt(self._process())
+
+    @rule(limit=st.integers(1, 3))
+    def run_some(self, limit: int) -> None:
+        """An export of a few documents."""
+        try:
+            self.it.export(self._process(), limit=limit, look_first=self.restored)
+        except (Crash, ServiceError):
+            return
+
+    @rule(seconds=TIMES)
+    def time_passes(self, seconds: float) -> None:
+        """Time passes."""
+        self.it.pass_time(seconds)
+
+    # People
+
+    @rule()
+    def activate(self) -> None:
+        """Somebody activates the connection; what is there stays where it is."""
+        was = self.it.connection().status().active
+        try:
+            self.it.connection(self._process()).activate()
+        except (Crash, ServiceError):
+            pass
+        if not was and self.it.connection().status().active:
+            self._now_active()
+
+    def _now_active(self) -> None:
+        """What is approved at an activation is old, unless it was on its way already."""
+        self.copy = None
+        there = {part.sha256 for item in self.it.zenvoices.inbox for part in item.attachments}
+        rows = {row.id: row for row in self.it.rows()}
+        for name, truth in self.it.truths.items():
+            row = rows.get(name)
+            attempted = row is not None and row.state not in ("baseline", "skipped")
+            if self.it.exportable(name) and not attempted and truth.content not in there:
+                truth.old = True
+        self.activations += 1
+
+    @rule()
+    def deactivate(self) -> None:
+        """Somebody deactivates the connection."""
+        try:
+            self.it.connection(self._process()).deactivate()
+        except (Crash, ServiceError):
+            pass
+        self.copy = None
+
+    @rule(data=st.data())
+    def resend(self, data: st.DataObject) -> None:
+        """Somebody wants a document sent again."""
+        name = self._some(data)
+        # Counted before: a crash may hide that the wish was stored.
+        try:
+            (request,) = self.it.connection().resend([name])
+        except ServiceError:
+            return
+        if request.accepted:
+            self.it.truths[name].copies += 1
+
+    @rule()
+    def settle(self) -> None:
+        """A person looks at what is uncertain."""
+        self._settle()
+
+    def _settle(self) -> None:
+        there = {part.sha256 for item in self.it.zenvoices.inbox for part in item.attachments}
+        for row in self.it.rows():
+            if row.state == "uncertain":
+                truth = self.it.truths[row.id]
+                sent_as = json.loads(row.value)["external_id"]
+                names = {item.external_id for item in self.it.zenvoices.inbox}
+                delivered = truth.content in there and sent_as in names
+                try:
+                    self.it.connection().settle(row.id, delivered=delivered)
+                except Busy:
+                    return
+
+    @precondition(lambda self: self.it.zenvoices.lookup == "works")
+    @rule()
+    def back_up(self) -> None:
+        """Somebody copies the checkpoint."""
+        if self.it.connection().status().active:
+            self.copy = self.it.backup()
+
+    @precondition(lambda self: self.copy is not None)
+    @rule()
+    def restore(self) -> None:
+        """The checkpoint is lost, and an old copy takes its place."""
+        self.it.restore(self.copy)
+        self.it.pass_time(LEASE_TTL + 700.0)
+        self.restored = True
+
+    # What must hold
+
+    @invariant()
+    def never_twice_never_old(self) -> None:
+        """Nothing twice, nothing old, and what is missing is named."""
+        if self.world is None:
+            return
+        found = self.it.judge()
+        assert found.clean, found
+
+    def come_to_rest(self) -> None:
+        """Faults stop, time passes, people do their part: then everything must be there."""
+        self.faults_stop()
+        self.crash_at, self.hooks = None, {}
+        self.it.pass_time(LEASE_TTL + 1)
+        if not self.it.connection().status().active:
+            self.activate()
+        for _ in range(8):
+            self.it.pass_time(DAY + 3_600.0)
+            self.it.export(look_first=self.restored)
+            self.restored = False
+            self._settle()
+            failed = [row.id for row in self.it.rows() if row.state == "failed"]
+            for name in failed:
+                self.it.connection().resend([name])
+                self.it.truths[name].copies += 1
+        found = self.it.judge(final=True)
+        assert found.clean, found
+        assert not found.uncertain, found
+        assert not [row for row in self.it.rows() if row.state == "sending"]
+
+
+class LateLookups(Deliveries):
+    """The same where look-ups show a new document only after a while, or not at all."""
+
+    lookups = (("lags", 300.0), ("missing", 0.0), ("ignores_external_id", 0.0))
+
+
+def _try(machine: type[RuleBasedStateMachine], examples: int, steps: int, **more: Any) -> None:
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+            **more,
+        ),
+    )
+
+
+@pytest.mark.parametrize("machine", [Deliveries, LateLookups])
+def test_whatever_happens(machine: type[RuleBasedStateMachine]) -> None:
+    """Never twice, never old; and in the end everything is delivered or named."""
+    _try(machine, 40, 25, derandomize=True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("machine", [Deliveries, LateLookups])
+def test_whatever_happens_for_longer(machine: type[RuleBasedStateMachine]) -> None:
+    """The same with more examples, and other ones each time."""
+    _try(machine, 400, 40)
+
+
+class WrongDesign(RuleBasedStateMachine):
+    """A few of the things that can happen, to an exporter that is wrong."""
+
+    design: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.it = Simulation()
+        self.it.__enter__()
+        self.directory = tempfile.TemporaryDirectory()
+        self.crash_at: int | None = None
+        self.it.truths[self.it.publish("PURCHASES", "FULLY_APPROVED")].old = True
+        self._exporter(Process()).activate()
+
+    def _exporter(self, process: Process) -> Any:
+        memory = Path(self.directory.name) / "done.json"
+        clients = self.it.clients(process)
+        return DESIGNS[self.design](*clients, self.it.space, memory, process.step)
+
+    @rule()
+    def publish(self) -> None:
+        self.it.pass_time(1.0)
+        self.it.publish("PURCHASES", "FULLY_APPROVED")
+
+    @rule(what=st.sampled_from(["refused", "drop", "500"]), after=st.booleans())
+    def fail_uploading(self, what: str, after: bool) -> None:
+        when = "after" if after and what in HONEST_AFTER else "before"
+        fault = UPLOAD_FAULTS[what]
+        self.it.zenvoices.faults.add("inbox.upload", action=fault, nth=1, times=1, when=when)
+
+    @rule(step=st.integers(1, 40))
+    def crash(self, step: int) -> None:
+        self.crash_at = step
+
+    @rule()
+    def run(self) -> None:
+        process, self.crash_at = Process(self.crash_at), None
+        try:
+            self._exporter(process).export()
+        except (Crash, ServiceError):
+            return
+
+    def teardown(self) -> None:
+        try:
+            self.it.zenvoices.faults.clear()
+            self._exporter(Process()).export()
+            for name, truth in self.it.truths.items():
+                truth.wanted = not truth.old and self.it.exportable(name)
+            found = judge(self.it.truths.values(), self.it.zenvoices.inbox, final=True)
+            assert found.clean, found
+        finally:
+            self.directory.cleanup()
+            self.it.__exit__()
+
+
+@pytest.mark.parametrize(
+    ("design", "what"), [("mark then post", "lost"), ("post then mark", "twice")]
+)
+def test_a_wrong_design_is_found(design: str, what: str) -> None:
+    """What the machine is worth: it breaks a design that loses, and one that sends twice."""
+    machine = type("Found", (WrongDesign,), {"design": design})
+    with pytest.raises(AssertionError, match=rf"{what}=\('"):
+        _try(machine, 200, 12, derandomize=True, phases=[Phase.generate], print_blob=False)
