@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import frozen
+from attrs import field, frozen
 
 from banqup_client import Document
 
 __all__ = ["Exportable", "Skip", "Verdict", "Wait", "default_exportable", "judge"]
 
 FOLDERS = ("PURCHASES", "SALES")
+LONGEST_WORD = 100
+
+
+def _text(value: object) -> str:
+    """Text, whatever a caller's function gave: it is kept, so it must be readable again."""
+    return str(value)
+
+
+def _word(value: object) -> str | None:
+    return None if value is None else str(value)[:LONGEST_WORD]
 
 
 @frozen
@@ -23,9 +33,9 @@ class Wait:
         unknown: The status word nobody has told us about, where that is why.
     """
 
-    reason: str
+    reason: str = field(converter=_text)
     client_action: bool = True
-    unknown: str | None = None
+    unknown: str | None = field(default=None, converter=_word)
 
 
 @frozen
@@ -36,7 +46,7 @@ class Skip:
         reason: Why, for a person.
     """
 
-    reason: str
+    reason: str = field(converter=_text)
 
 
 Verdict = Wait | Skip | None
@@ -90,16 +100,15 @@ def default_exportable(document: Document) -> bool | Wait | Skip:
 def judge(exportable: Exportable, document: Document) -> Verdict:
     """What the rule says of a document; a rule that fails makes its document wait."""
     try:
-        said = exportable(document)
+        said: object = exportable(document)
     except Exception as error:  # noqa: BLE001 - somebody else's function
         return Wait(f"exportable= raised {type(error).__name__}", client_action=False)
     if said is True:
         return None
     if said is False:
         return Wait(f"not exportable yet (status {document.status.document})")
-    if isinstance(said, (Wait, Skip)):
+    if isinstance(said, (Wait, Skip)):  # pyright: ignore[reportUnnecessaryIsInstance]
         return said
-    return Wait(
-        f"exportable= returned {type(said).__name__} instead of bool, Wait or Skip",
-        client_action=False,
-    )
+    what = type(said).__name__
+    reason = f"exportable= returned {what} instead of bool, Wait or Skip"
+    return Wait(reason, client_action=False)

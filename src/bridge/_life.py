@@ -20,9 +20,26 @@ import hashlib
 from datetime import datetime
 from enum import Enum
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from bridge._eligibility import Skip, Verdict
+from bridge._life_events import (
+    Absent,
+    Arrived,
+    Confirmed,
+    Doubtful,
+    Event,
+    Intended,
+    Listed,
+    NotReady,
+    NotSent,
+    Pardoned,
+    Refused,
+    Requested,
+    Settled,
+    Skipped,
+    Undecidable,
+)
 
 __all__ = [
     "Absent",
@@ -50,8 +67,11 @@ __all__ = [
 
 MAX_ATTEMPTS = 5
 FIRST_PAUSE = 3600.0
+FIRST_PAUSE_NOT_READY = 300.0
 LONGEST_PAUSE = 86_400.0
 ABSENCE_CONFIRMED_AFTER = 600.0
+LONGEST_WORD = 100
+LONGEST_REASON = 500
 
 STATES = (
     "baseline",
@@ -77,6 +97,20 @@ class Cause(Enum):
     """Tried and refused; tried again when due."""
     QUEUED = "queued"
     """Can be sent now."""
+    GONE = "gone"
+    """Skipped because Banqup did not have it any more."""
+
+
+def word_of(text: str | None) -> str | None:
+    """A service's word as it is kept: a long one is cut, yet stays unlike any other."""
+    if text is None or len(text) <= LONGEST_WORD:
+        return text
+    digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()
+    return f"{text[: LONGEST_WORD - 17]}~{digest[:16]}"
+
+
+def _reason(text: str) -> str:
+    return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"
 
 
 @frozen
@@ -93,7 +127,7 @@ class Delivery:
         known: Whether ``seen`` counts: the document was there at activation and is not new yet.
         due: When it is looked at again, in seconds of the connection's clock.
         attempts: Tries that failed because of this document.
-        looks: How often it was looked at in vain.
+        looks: How often it was looked at, or put off, in vain; the next pause grows with it.
         generation: Raised by every resend; part of the external id.
         forced: A person asked for it: what it would be refused or held for no longer counts.
         external_id: The id it was, or is being, sent under.
@@ -107,10 +141,10 @@ class Delivery:
 
     document_id: str
     state: str = "waiting"
-    folder: str | None = None
-    reason: str = ""
+    folder: str | None = field(default=None, converter=word_of)
+    reason: str = field(default="", converter=_reason)
     cause: Cause = Cause.NONE
-    seen: str | None = None
+    seen: str | None = field(default=None, converter=word_of)
     known: bool = False
     due: float | None = None
     attempts: int = 0
@@ -129,127 +163,6 @@ class Delivery:
     def attempted(self) -> bool:
         """Whether it was ever about to be sent, or tried in vain."""
         return self.external_id is not None or self.attempts > 0 or self.generation > 0
-
-
-@frozen
-class Listed:
-    """Banqup showed the document; ``verdict`` is what the rule says of it, None for export it."""
-
-    status: str | None
-    verdict: Verdict
-    reread: bool = False
-    """Whether it was asked for by itself because it was due."""
-
-
-@frozen
-class NotReady:
-    """Its file cannot be fetched yet."""
-
-    reason: str
-
-
-@frozen
-class Skipped:
-    """It is not to be exported, or no longer there."""
-
-    reason: str
-
-
-@frozen
-class Intended:
-    """It is about to be sent: durable before the first byte leaves."""
-
-    external_id: str
-    company_id: int
-    files: str | None = None
-
-
-@frozen
-class Arrived:
-    """Zenvoices has it."""
-
-    inbox_id: int | None
-    reason: str = ""
-
-
-@frozen
-class Refused:
-    """This document could not be exported, for a reason of its own."""
-
-    reason: str
-    final: bool = False
-
-
-@frozen
-class Pardoned:
-    """It was refused for a reason that turned out not to be its own."""
-
-    reason: str
-
-
-@frozen
-class NotSent:
-    """It is certain that it was not sent, for a reason that is not its own."""
-
-    reason: str
-
-
-@frozen
-class Doubtful:
-    """The upload ended, and nobody knows whether it arrived."""
-
-    reason: str
-
-
-@frozen
-class Absent:
-    """A look-up that can be believed answered that Zenvoices does not have it."""
-
-    at: datetime
-
-
-@frozen
-class Undecidable:
-    """Looking it up cannot tell whether it arrived."""
-
-    reason: str
-
-
-@frozen
-class Requested:
-    """A person asked for it to be sent (again)."""
-
-
-@frozen
-class Settled:
-    """A person looked in Zenvoices and said whether it is there."""
-
-    delivered: bool
-
-
-@frozen
-class Confirmed:
-    """It was looked up afterwards and found."""
-
-    inbox_id: int | None
-
-
-Event = (
-    Listed
-    | NotReady
-    | Skipped
-    | Intended
-    | Arrived
-    | Refused
-    | Pardoned
-    | NotSent
-    | Doubtful
-    | Absent
-    | Undecidable
-    | Requested
-    | Settled
-    | Confirmed
-)
 
 
 def external_id_of(space_id: str, document_id: str, generation: int) -> str:
@@ -285,9 +198,9 @@ def at_activation(
     )
 
 
-def _pause(count: int) -> float:
+def _pause(count: int, first: float = FIRST_PAUSE) -> float:
     """Seconds until the next look: 1 hour, doubling up to 24."""
-    return min(FIRST_PAUSE * 2.0 ** min(count, 10), LONGEST_PAUSE)
+    return min(first * 2.0 ** min(count, 10), LONGEST_PAUSE)
 
 
 def advance(delivery: Delivery, event: Event, now: float) -> Delivery:
@@ -303,27 +216,25 @@ def advance(delivery: Delivery, event: Event, now: float) -> Delivery:
     """
     state = delivery.state
     match event:
+        case Listed() if state == "waiting":
+            return _listed(delivery, event, now)
+        case Listed() if delivery.cause is Cause.GONE:
+            # It is there after all.
+            return _listed(evolve(delivery, state="waiting", cause=Cause.NONE), event, now)
         case Listed():
-            return _listed(delivery, event, now) if state == "waiting" else delivery
+            return delivery
         case Requested() if state not in ("sending", "uncertain"):
-            return Delivery(
-                delivery.document_id,
-                "waiting",
-                delivery.folder,
-                "to be sent by request",
-                Cause.QUEUED,
-                due=now,
-                generation=delivery.generation + (delivery.external_id is not None),
-                forced=True,
-            )
+            return _requested(delivery, now)
         case NotReady() if state == "waiting":
             return evolve(
                 delivery,
                 reason=event.reason,
                 cause=Cause.NOT_READY,
-                due=now + _pause(delivery.looks),
+                due=now + _pause(delivery.looks, FIRST_PAUSE_NOT_READY),
                 looks=delivery.looks + 1,
             )
+        case Skipped(reason, gone=True) if state == "waiting":
+            return evolve(delivery, state="skipped", reason=reason, cause=Cause.GONE, due=None)
         case Skipped() if state == "waiting":
             return _ended(delivery, "skipped", event.reason)
         case Intended() if state == "waiting":
@@ -342,19 +253,24 @@ def advance(delivery: Delivery, event: Event, now: float) -> Delivery:
             )
         case Arrived() if state in ("waiting", "sending", "uncertain"):
             return evolve(
-                _ended(delivery, "delivered", event.reason), inbox_id=event.inbox_id, looks=0
+                _ended(delivery, "delivered", event.reason),
+                inbox_id=event.inbox_id,
+                external_id=event.external_id or delivery.external_id,
+                company_id=event.company_id or delivery.company_id,
+                looks=0,
             )
         case Refused() if state in ("waiting", "sending"):
             return _refused(delivery, event, now)
         case Pardoned() if state in ("waiting", "failed"):
-            attempts = max(0, delivery.attempts - 1)
+            # The pause grows all the same: others get their turn first.
             return evolve(
                 delivery,
                 state="waiting",
                 reason=event.reason,
                 cause=Cause.RETRY,
-                due=now + _pause(attempts),
-                attempts=attempts,
+                due=now + _pause(delivery.looks),
+                attempts=max(0, delivery.attempts - 1),
+                looks=delivery.looks + 1,
             )
         case NotSent() if state in ("waiting", "sending", "uncertain"):
             return evolve(
@@ -368,14 +284,14 @@ def advance(delivery: Delivery, event: Event, now: float) -> Delivery:
             )
         case Doubtful() if state == "sending":
             return evolve(delivery, reason=event.reason, doubtful=True)
-        case Absent() if state == "sending":
+        case Absent(at) if state == "sending":
             first = delivery.absent_at
-            if first is None:
-                return evolve(delivery, absent_at=event.at)
-            if (event.at - first).total_seconds() < ABSENCE_CONFIRMED_AFTER:
+            if first is None or at < first:
+                return evolve(delivery, absent_at=at)
+            if (at - first).total_seconds() < ABSENCE_CONFIRMED_AFTER:
                 return delivery
             return advance(delivery, NotSent("did not arrive; sent again"), now)
-        case Undecidable() if state == "sending":
+        case Undecidable() if state in ("waiting", "sending"):
             return _ended(delivery, "uncertain", event.reason)
         case Settled() if state == "uncertain":
             if event.delivered:
@@ -404,18 +320,40 @@ def _ended(delivery: Delivery, state: str, reason: str) -> Delivery:
     )
 
 
+def _requested(delivery: Delivery, now: float) -> Delivery:
+    """Under a new id; the last one is kept where it may have arrived without our knowing it."""
+    was_delivered = delivery.state in ("delivered", "confirmed")
+    return Delivery(
+        delivery.document_id,
+        "waiting",
+        delivery.folder,
+        "to be sent by request",
+        Cause.QUEUED,
+        due=now,
+        generation=delivery.generation + (was_delivered or delivery.external_id is not None),
+        forced=True,
+        external_id=None if was_delivered else delivery.external_id,
+        company_id=None if was_delivered else delivery.company_id,
+    )
+
+
 def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
     looks = delivery.looks + event.reread
-    due = now + _pause(delivery.looks) if event.reread or delivery.due is None else delivery.due
-    if delivery.known:
-        if event.status == delivery.seen:
+    due = delivery.due
+    if due is None or due <= now:
+        due = now + _pause(delivery.looks)
+    if delivery.known and not delivery.forced:
+        status = word_of(event.status)
+        if delivery.seen is None and event.status is not None:
+            return _first_shown(delivery, event, due)
+        if event.status is None or status == delivery.seen:
             return evolve(delivery, due=due, looks=looks)
         delivery = evolve(delivery, known=False, looks=0)
         looks, due = 0, now + _pause(0)
     if delivery.forced:
         return delivery
     match event.verdict:
-        case None if delivery.cause is Cause.RETRY:
+        case None if delivery.cause in (Cause.RETRY, Cause.NOT_READY):
             return delivery
         case None:
             return evolve(delivery, cause=Cause.QUEUED, reason="", due=now)
@@ -424,6 +362,13 @@ def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
         case wait:
             cause = Cause.CLIENT if wait.client_action else Cause.NONE
             return evolve(delivery, reason=wait.reason, cause=cause, due=due, looks=looks)
+
+
+def _first_shown(delivery: Delivery, event: Listed, due: float) -> Delivery:
+    """The first status shown of a document that had none at activation proves no change."""
+    if event.verdict is None:
+        return _ended(delivery, "skipped", "was there before activation, with no status shown")
+    return evolve(delivery, seen=event.status, due=due)
 
 
 def _refused(delivery: Delivery, event: Refused, now: float) -> Delivery:

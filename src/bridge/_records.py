@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NoReturn
 
 from attrs import asdict, evolve, field, fields, frozen
 
 from _client_kit._errors import StoreError
+from _client_kit._json import is_object
 from bridge._checkpoints import Row
 from bridge._life import STATES, Cause, Delivery
 
 __all__ = ["Head", "active_head", "counted_as", "delivery_of", "head_of", "head_text", "row_of"]
 
 VERSION = 1
-_T = TypeVar("_T")
 
 
 @frozen
@@ -69,8 +69,12 @@ def row_of(delivery: Delivery) -> Row:
         for name, value in asdict(delivery, recurse=False).items()
         if name not in ("document_id", "state", "due") and value != _DEFAULTS[name]
     }
-    text = json.dumps({"v": VERSION, **members}, ensure_ascii=False, separators=(",", ":"))
-    return Row(delivery.document_id, delivery.state, delivery.due, text)
+    return Row(delivery.document_id, delivery.state, delivery.due, _text(members))
+
+
+def _text(members: Mapping[str, Any]) -> str:
+    # Escapes, so that a NUL or half a character from a service is never the store's problem.
+    return json.dumps({"v": VERSION, **members}, separators=(",", ":"), allow_nan=False)
 
 
 def _plain(value: Any) -> Any:
@@ -87,18 +91,24 @@ def _damaged(what: str) -> StoreError:
     )
 
 
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
 def _versioned(text: str, what: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value: object = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise _damaged(f"{what} is not JSON") from None
-    version = value.pop("v", None) if isinstance(value, dict) else None
-    if type(version) is not int:
+    if not is_object(value):
+        raise _damaged(f"{what} is not a JSON object")
+    version = value.pop("v", None)
+    if type(version) is not int or version < 1:
         raise _damaged(f"{what} has no version")
     if version > VERSION:
         message = f"{what} was written by a newer version of this library ({version})"
         raise StoreError(message, service="bridge", hint="Update banqup-zenvoices.")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 _CHECKS: dict[str, Callable[[Any], bool]] = {
@@ -149,7 +159,7 @@ def head_text(head: Head) -> str:
     members = asdict(head, recurse=False)
     members["cursors"] = {name: _plain(value) for name, value in head.cursors.items()}
     members["activated_at"] = _plain(head.activated_at)
-    return json.dumps({"v": VERSION, **members}, ensure_ascii=False, separators=(",", ":"))
+    return _text(members)
 
 
 def head_of(text: str, binding: Mapping[str, Any]) -> Head:
@@ -183,8 +193,8 @@ def head_of(text: str, binding: Mapping[str, Any]) -> Head:
     return evolve(head, activated_at=activated, cursors=cursors, controls=controls)
 
 
-def _numbers(value: Any) -> bool:
-    return isinstance(value, dict) and all(type(item) in (int, float) for item in value.values())
+def _numbers(value: object) -> bool:
+    return is_object(value) and all(type(item) in (int, float) for item in value.values())
 
 
 def active_head(text: str) -> bool:

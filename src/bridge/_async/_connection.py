@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, Never
 
-from _client_kit import _world_async as world
 from _client_kit._address import check_id, origin_of
 from _client_kit._clock import Deadline
 from _client_kit._errors import ConfigurationError, ServiceError
 from _client_kit._secret import refuse_pickling
 from banqup_client import AsyncBanqupClient
 from bridge import _life as life
-from bridge._async._activation import AsyncBaseline
+from bridge._async._activation import AsyncBaseline, claim_space
 from bridge._async._checks import AsyncChecks
+from bridge._async._confirmation import confirmed
 from bridge._async._ledger import AsyncLedger
-from bridge._async._run import AsyncRun, RunOptions
-from bridge._async._transfer import AsyncTransfer
+from bridge._async._run import AsyncRun
 from bridge._checkpoints import CheckpointStore
 from bridge._eligibility import Exportable, default_exportable
 from bridge._errors import NotActivated
 from bridge._events import Listener
 from bridge._mapper import AsyncMapper, default_mapper
-from bridge._records import active_head
+from bridge._outcome import RunOptions
 from bridge._remedies import Language
 from bridge._report import (
     Activation,
@@ -42,6 +41,7 @@ __all__ = ["AsyncConnection"]
 
 PAGE = 500
 MAX_IN_FLIGHT = 32
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 class AsyncConnection:
@@ -86,8 +86,11 @@ class AsyncConnection:
         clock: Callable[[], float] = time.time,
         lease_ttl: float = 600.0,
     ) -> None:
-        self.space_id = check_id(space_id, "space_id", service="bridge")
-        if not isinstance(company_code, str) or not company_code.strip():
+        space_id = check_id(space_id, "space_id", service="bridge")
+        # However it is typed, a UUID is one space and one connection.
+        self.space_id = space_id.lower() if _UUID.fullmatch(space_id) else space_id
+        code: object = company_code  # a caller without a type checker may pass a number
+        if not isinstance(code, str) or not code.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
             message = "company_code must be a text such as '0042', with its leading zeros"
             raise ConfigurationError(message, service="bridge")
         if not 1 <= in_flight <= MAX_IN_FLIGHT:
@@ -102,7 +105,7 @@ class AsyncConnection:
                 f"deadline ({zenvoices.deadline:g} s)"
             )
             raise ConfigurationError(message, service="bridge")
-        self.company_code = company_code.strip()
+        self.company_code = code.strip()
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._store = checkpoints
@@ -172,67 +175,44 @@ class AsyncConnection:
         ledger = self._ledger()
         await ledger.acquire()
         try:
-            if ledger.head.active:
-                head = ledger.head
+            head = ledger.head
+            if head.active:
                 return Activation(
                     new=False,
                     activated_at=head.activated_at,
                     company_id=self._company_id,
                     baseline=head.counts.get("baseline", 0),
                 )
-            await self._claim_space()
-            company_id = await self._company(True)
-            baseline = AsyncBaseline(
-                banqup=self._banqup,
-                space_id=self.space_id,
-                exportable=self._exportable,
-                clock=self._clock,
-                ledger=ledger,
-            )
+            # Held until the end: two connections must not take the same space at once.
+            binding = {name: self._binding[name] for name in ("banqup", "space")}
+            claim = self._ledger(" ".join(("space", *binding.values())), binding)
+            await claim_space(claim, self._store, self.key, self.company_code)
             try:
+                company_id = await self._company(True)
+                baseline = AsyncBaseline(
+                    banqup=self._banqup,
+                    space_id=self.space_id,
+                    exportable=self._exportable,
+                    clock=self._clock,
+                    ledger=ledger,
+                )
                 await baseline.record()
-            except ServiceError as error:
-                raise run_failure(error) from None
-            ledger.update(
-                active=True,
-                activations=ledger.head.activations + 1,
-                activated_at=baseline.answered_at,
-                cursors={},
-                full_at={},
-            )
-            await ledger.flush()
-            return Activation(
-                new=True,
-                activated_at=baseline.answered_at,
-                company_id=company_id,
-                baseline=baseline.baseline,
-                waiting=baseline.waiting,
-                skipped=tuple(baseline.skipped),
-            )
+                await claim.renew()
+                ledger.update(
+                    active=True,
+                    activations=ledger.head.activations + 1,
+                    activated_at=baseline.answered_at,
+                    cursors={},
+                    full_at={},
+                )
+                await ledger.flush()
+            finally:
+                await claim.release()
+            return baseline.activation(company_id)
+        except ServiceError as error:
+            raise run_failure(error) from None
         finally:
             await ledger.release()
-
-    async def _claim_space(self) -> None:
-        """Note in the store which company the space goes to, unless it goes to another."""
-        binding = {name: self._binding[name] for name in ("banqup", "space")}
-        claim = self._ledger(" ".join(("space", *binding.values())), binding)
-        await claim.acquire()
-        try:
-            holder = (claim.head.last_run or {}).get("key")
-            if isinstance(holder, str) and holder != self.key:
-                text = await world.call_store(self._store.head, holder)
-                if text is not None and active_head(text):
-                    company = (claim.head.last_run or {}).get("company")
-                    message = f"the space is active with the company {company!r} in this store"
-                    raise ConfigurationError(
-                        message,
-                        service="bridge",
-                        hint="deactivate() that connection first: a space goes to one company.",
-                    )
-            claim.update(last_run={"key": self.key, "company": self.company_code})
-            await claim.flush()
-        finally:
-            await claim.release()
 
     async def deactivate(self) -> None:
         """Stop exporting. What was delivered or waits stays on record; see activate().
@@ -298,10 +278,10 @@ class AsyncConnection:
                 ledger=ledger,
                 banqup=self._banqup,
                 zenvoices=self._zenvoices,
-                transfer=AsyncTransfer(self._banqup, self._zenvoices, self.space_id, self._mapper),
                 space_id=self.space_id,
                 company_code=self.company_code,
                 company=self._company,
+                mapper=self._mapper,
                 exportable=self._exportable,
                 listeners=self._listeners,
                 clock=self._clock,
@@ -426,49 +406,8 @@ class AsyncConnection:
         try:
             if not ledger.head.activations:
                 raise NotActivated
-            return await self._confirm(ledger)
+            return await confirmed(ledger, self._zenvoices, await self._company(False), self._clock)
         except ServiceError as error:
             raise run_failure(error) from None
         finally:
             await ledger.release()
-
-    async def _confirm(self, ledger: AsyncLedger) -> Confirmation:
-        company_id = await self._company(False)
-        shown: Counter[str] = Counter()
-        async for document in self._zenvoices.inbox.list(company_id=company_id):
-            if document.external_id and document.company_id in (None, company_id):
-                shown[document.external_id] += 1
-        confirmed = 0
-        lines: dict[str, list[DeliveryRow]] = {"missing": [], "twice": [], "undecided": []}
-        after: str | None = None
-        while some := await ledger.select("delivered", "confirmed", after=after, limit=PAGE):
-            after = some[-1].document_id
-            for delivery in some:
-                name = delivery.external_id
-                if name is None:
-                    continue
-                if shown[name] > 1:
-                    lines["twice"].append(delivery_row(delivery))
-                if delivery.state == "confirmed":
-                    continue
-                outcome, inbox_id = "found", None
-                if not shown[name]:
-                    found = await self._zenvoices.inbox.find(
-                        external_id=name, company_id=delivery.company_id or company_id
-                    )
-                    outcome = found.outcome
-                    inbox_id = found.document.id if found.document else None
-                if outcome == "found":
-                    confirmed += 1
-                    event = life.Confirmed(inbox_id)
-                    ledger.put(delivery, life.advance(delivery, event, self._clock()))
-                else:
-                    where = "missing" if outcome == "not found" else "undecided"
-                    lines[where].append(delivery_row(delivery))
-            await ledger.flush()
-        return Confirmation(
-            confirmed=confirmed,
-            missing=tuple(lines["missing"]),
-            twice=tuple(lines["twice"]),
-            undecided=tuple(lines["undecided"]),
-        )

@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO, cast
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from _client_kit import _world_async as world
 from _client_kit._address import check_id
-from _client_kit._errors import (
-    ConfigurationError,
-    CredentialsError,
-    Indefinite,
-    NotFound,
-    PermissionDenied,
-    ProtocolError,
-    RateLimited,
-    Rejected,
-    ServiceError,
-    StoreError,
-    Unavailable,
-    Unreachable,
-)
-from banqup_client import (
-    AsyncBanqupClient,
-    Document,
-    DocumentFile,
-    FileNotReady,
-    FileRefused,
-    UrlExpired,
-)
+from _client_kit._errors import ConfigurationError, NotFound, Rejected
+from _client_kit._files import FileSource
+from banqup_client import AsyncBanqupClient, Document, DocumentFile
 from bridge import _life as life
+from bridge._async._recovery import AsyncRecovery
 from bridge._eligibility import Skip
-from bridge._life import Delivery
+from bridge._faults import fetch_fault, upload_fault
 from bridge._mapper import AsyncMapper, SourceFile
-from bridge._outcome import Candidate, Outcome, files_digest, sent_details
-from bridge._spool import Spool
-from zenvoices_client import AsyncZenvoicesClient, InboxUpload
+from bridge._outcome import (
+    Candidate,
+    Outcome,
+    call_mapper,
+    files_digest,
+    nonsense,
+    sent_details,
+)
+from bridge._spool import Guarded, Spool
+from zenvoices_client import AsyncZenvoicesClient, Attachment, InboxUpload
 
 __all__ = ["AsyncTransfer", "Prepared"]
+
+_MEDIA_TYPE = re.compile(r"[!-~]{1,100}(; ?[!-~]{1,100}){0,3}")
 
 
 @frozen
@@ -53,10 +45,10 @@ class Prepared:
     files: str
     sent: dict[str, Any] = field(repr=False)
 
-    def close(self) -> None:
+    def discard(self) -> None:
         """Throw the fetched bytes away."""
         for spool in self.spools:
-            spool.close()
+            spool.discard()
 
 
 class AsyncTransfer:
@@ -68,28 +60,36 @@ class AsyncTransfer:
         zenvoices: AsyncZenvoicesClient,
         space_id: str,
         mapper: AsyncMapper,
+        recovery: AsyncRecovery,
     ) -> None:
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._space_id = space_id
         self._mapper = mapper
+        self._recovery = recovery
+        self._spools: list[Spool] = []
+
+    def discard(self) -> None:
+        """Throw away what is left of documents whose jobs did not come to their end."""
+        for spool in self._spools:
+            spool.discard()
+        self._spools.clear()
 
     async def prepare(
         self, candidate: Candidate, company_id: int, look_first: bool
     ) -> Prepared | Outcome:
         """Fetch and map a document; look it up first where it may have been sent before."""
         spools: list[Spool] = []
+        prepared = False
         try:
             result = await self._prepare(candidate, company_id, look_first, spools)
-        except BaseException as error:
-            for spool in spools:
-                spool.close()
-            if not isinstance(error, Exception):
-                raise
-            return Outcome(candidate, *_fetch_fault(error))
-        if isinstance(result, Outcome):
-            for spool in spools:
-                spool.close()
+            prepared = isinstance(result, Prepared)
+        except Exception as error:  # noqa: BLE001 - whatever it is, only this document is concerned
+            return Outcome(candidate, *fetch_fault(error))
+        finally:
+            if not prepared:
+                for spool in spools:
+                    spool.discard()
         return result
 
     async def _prepare(
@@ -97,16 +97,20 @@ class AsyncTransfer:
     ) -> Prepared | Outcome:
         document, delivery = candidate.document, candidate.delivery
         external_id = life.external_id_of(self._space_id, delivery.document_id, delivery.generation)
-        if look_first or delivery.external_id is not None:
-            found = await self._look_up(delivery, external_id, company_id)
+        if look_first or delivery.external_id is not None or delivery.generation:
+            found = await self._recovery.before_sending(
+                delivery, external_id, company_id, thorough=look_first
+            )
             if found is not None:
                 return Outcome(candidate, found)
         if not document.files:
             return Outcome(candidate, life.NotReady("the document has no file yet"))
         files: list[SourceFile] = []
         for file in document.files:
-            spools.append(Spool())
-            fetched = await self._fetch(file, spools[-1])
+            spool = Spool()
+            spools.append(spool)
+            self._spools.append(spool)
+            fetched = await self._fetch(file, spool)
             if fetched is None:
                 return Outcome(candidate, await self._gone(delivery.document_id))
             files.append(fetched)
@@ -124,118 +128,90 @@ class AsyncTransfer:
             sent_details(mapped, files),
         )
 
-    async def _look_up(
-        self, delivery: Delivery, external_id: str, company_id: int
-    ) -> life.Event | None:
-        """The event of having arrived earlier, if Zenvoices has the document."""
-        wanted = delivery.external_id or external_id
-        for company in dict.fromkeys((delivery.company_id or company_id, company_id)):
-            found = await self._zenvoices.inbox.find(external_id=wanted, company_id=company)
-            if found.outcome == "found":
-                inbox_id = found.document.id if found.document else None
-                return life.Arrived(inbox_id, "was there already")
-        return None
-
     async def _fetch(self, file: DocumentFile, spool: Spool) -> SourceFile | None:
         """One file's bytes in the spool; None where the service does not have it."""
         try:
             check_id(file.id, "file id", service="banqup")
         except ConfigurationError:
             message = "a file of the document has no usable id"
-            raise ProtocolError(message, service="banqup") from None
+            raise Rejected(message, service="banqup") from None
         try:
-            details = await self._banqup.files.download(self._space_id, str(file.id), spool)
+            details = await self._banqup.files.download(
+                self._space_id, str(file.id), cast("BinaryIO", spool)
+            )
         except NotFound:
             return None
-        size = spool.seek(0, 2)
-        kind = details.content_type or file.content_type or "application/octet-stream"
+        size = spool.seal()
+        kind = details.content_type or file.content_type or ""
+        if not _MEDIA_TYPE.fullmatch(kind):
+            kind = "application/octet-stream"
         name = file.filename or details.filename or str(file.id)
-        return SourceFile(str(file.id), name, kind, size, spool)
+        return SourceFile(str(file.id), name, kind, size, cast("BinaryIO", spool))
 
     async def _gone(self, document_id: str) -> life.Event:
         """What it means that a file is not there: the document is gone, or just the file."""
         try:
             await self._banqup.documents.get(self._space_id, document_id)
         except NotFound:
-            return life.Skipped("gone")
+            return life.Skipped("gone", gone=True)
         return life.Refused("Banqup does not have the document's file")
 
     async def _map(
         self, document: Document, files: tuple[SourceFile, ...]
     ) -> InboxUpload | life.Event:
         try:
-            mapped = await world.run_blocking(self._mapper, document, files)
+            mapped: object = await world.run_blocking(call_mapper, self._mapper, document, files)
         except Exception as error:  # noqa: BLE001 - somebody else's function
             return life.Refused(f"the mapper raised {type(error).__name__}: {error}"[:300])
         if isinstance(mapped, Skip):
             return life.Skipped(mapped.reason)
         if not isinstance(mapped, InboxUpload):
-            reason = f"the mapper returned {type(mapped).__name__}, not InboxUpload or Skip"
-            return life.Refused(reason)
+            return life.Refused(nonsense(mapped))
         if not all(attachment.size for attachment in mapped.attachments):
             return life.Refused("the file is empty", final=True)
         return mapped
 
     async def upload(
-        self, prepared: Prepared, company_id: int, guard: Callable[[], None]
+        self, prepared: Prepared, company_id: int, guard: Callable[[float], None]
     ) -> Outcome:
         """Upload what was prepared; the guard is called before each piece and may stop it."""
         candidate = prepared.candidate
+        began = False
+        opened: list[Guarded] = []
+
+        def before_each_piece() -> None:
+            nonlocal began
+            guard(0.0)
+            began = True
+
         try:
-            guard()
-            for spool in prepared.spools:
-                spool.guard = guard
+            guard(self._zenvoices.deadline)
+            upload = _watched(prepared, before_each_piece, opened)
             document = await self._zenvoices.inbox.upload(
-                prepared.upload, company_id=company_id, external_id=prepared.external_id
+                upload, company_id=company_id, external_id=prepared.external_id
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, only this document is concerned
-            event, fault = _upload_fault(error)
+            event, fault = upload_fault(error, began=began)
             return Outcome(candidate, event, fault, prepared.sent)
         finally:
-            prepared.close()
+            prepared.discard()
+            for file in opened:
+                file.discard()
         return Outcome(candidate, life.Arrived(document.id), sent=prepared.sent)
 
 
-def _fetch_fault(error: Exception) -> tuple[life.Event, ServiceError | None]:
-    """What a failure before the upload means for its document and for the run."""
-    if not isinstance(error, ServiceError):
-        return life.Refused(f"{type(error).__name__} while it was fetched and mapped"), None
-    reason = error.message
-    match error:
-        case FileRefused():
-            return life.Refused(reason, final=True), None
-        case FileNotReady():
-            return life.NotReady(reason), None
-        case UrlExpired():
-            return life.Refused(reason), None
-        case (
-            CredentialsError()
-            | PermissionDenied()
-            | RateLimited()
-            | Unreachable()
-            | ConfigurationError()
-            | StoreError()
-        ):
-            return life.NotSent(reason), error
-        case Unavailable() | Indefinite():
-            return life.Refused(reason), error
-        case Rejected():
-            return life.Refused(reason, final="larger than" in reason), None
-        case _:
-            return life.Refused(reason), None
-
-
-def _upload_fault(error: Exception) -> tuple[life.Event, ServiceError | None]:
-    """What a failed upload means for its document and for the run."""
-    if not isinstance(error, ServiceError):
-        return life.Doubtful(f"{type(error).__name__} while it was sent"), None
-    reason = error.message
-    match error:
-        case Rejected(status=413):
-            return life.Refused(reason, final=True), None
-        case Rejected():
-            return life.Refused(reason), error
-        case Indefinite() | ProtocolError():
-            return life.Doubtful(reason), error
-        case _:
-            return life.NotSent(reason), error
+def _watched(
+    prepared: Prepared, before_each_piece: Callable[[], None], opened: list[Guarded]
+) -> InboxUpload:
+    """The upload with the guard before each piece, wherever a mapper took its bytes from."""
+    attachments: list[Attachment] = []
+    for attachment in prepared.upload.attachments:
+        file = attachment.content.shared_file
+        if isinstance(file, Spool):
+            file.guard = before_each_piece
+            attachments.append(attachment)
+        else:
+            opened.append(Guarded(attachment.content.open(), before_each_piece))
+            content = FileSource.of(cast("BinaryIO", opened[-1]))
+            attachments.append(evolve(attachment, content=content))
+    return evolve(prepared.upload, attachments=tuple(attachments))

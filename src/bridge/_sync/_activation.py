@@ -8,16 +8,20 @@ from datetime import datetime
 
 from attrs import define, evolve, field
 
+from _client_kit import _world_sync as world
 from _client_kit._address import is_id
-from _client_kit._errors import Unavailable
+from _client_kit._errors import ConfigurationError, Unavailable
 from banqup_client import BanqupClient, Document
 from bridge import _life as life
+from bridge._checkpoints import CheckpointStore
+from bridge._deliveries import Deliveries, DeliveryRow, delivery_row
 from bridge._eligibility import FOLDERS, Exportable, judge
 from bridge._life import Cause, Delivery
-from bridge._report import DeliveryRow, delivery_row
+from bridge._records import active_head
+from bridge._report import Activation
 from bridge._sync._ledger import Ledger
 
-__all__ = ["Baseline"]
+__all__ = ["Baseline", "claim_space"]
 
 MAX_PASSES = 6
 ROWS_PER_COMMIT = 400
@@ -75,12 +79,24 @@ class Baseline:
                 self._put(document_id, self._seen[document_id], stored.get(document_id))
             self.ledger.flush()
 
+    def activation(self, company_id: int) -> Activation:
+        """What was recorded."""
+        return Activation(
+            new=True,
+            activated_at=self.answered_at,
+            company_id=company_id,
+            baseline=self.baseline,
+            waiting=self.waiting,
+            skipped=Deliveries(self.skipped),
+        )
+
     def _pass(self, *, first: bool) -> dict[str, str | None]:
         """List both folders once: the status of each document that was there at the start."""
         shown: dict[str, str | None] = {}
         for folder in FOLDERS:
             listing = self.banqup.documents.list(self.space_id, folder=folder)
             for page in listing.pages():
+                self.ledger.flush()  # a long listing must not outlive the lease
                 if self.answered_at is None:
                     self.answered_at = page.answered_at
                 for item in page.items:
@@ -118,7 +134,8 @@ class Baseline:
         document = seen.document
         status = document.status.document
         verdict = judge(self.exportable, document)
-        if stored is None or not self.ledger.head.activations:
+        unknown = stored is None or stored.cause is Cause.GONE
+        if stored is None or unknown or not self.ledger.head.activations:
             # Never active before: what an activation that did not end left behind says nothing.
             if seen.late and verdict is None:
                 late = life.first_seen(document_id, document.folder)
@@ -126,11 +143,45 @@ class Baseline:
             return life.at_activation(document_id, document.folder, status, verdict)
         if stored.state != "waiting" or stored.attempted or stored.forced:
             return stored
-        was_for_client = stored.known or stored.cause is Cause.CLIENT
-        changed = not stored.known or status != stored.seen
-        if verdict is None and was_for_client and changed:
+        # What was not exportable when it was last looked at, while the connection was active.
+        had_to_wait = stored.cause in (Cause.CLIENT, Cause.NONE)
+        changed = not stored.known or life.word_of(status) != stored.seen
+        if verdict is None and had_to_wait and changed:
             return self._advance(stored, life.Skipped("approved while inactive"))
         return stored
 
     def _advance(self, delivery: Delivery, event: life.Event) -> Delivery:
         return life.advance(delivery, event, self.clock())
+
+
+def claim_space(claim: Ledger, store: CheckpointStore, key: str, company_code: str) -> None:
+    """Note in the store which company a space goes to, and hold on to that note.
+
+    Args:
+        claim: The ledger of the space itself; the caller releases it.
+        store: Where it and the connections are kept.
+        key: The connection that wants the space.
+        company_code: Its company.
+
+    Raises:
+        ConfigurationError: The space is active with another company.
+        Busy: Another connection is being activated for it.
+    """
+    claim.acquire()
+    try:
+        holder = (claim.head.last_run or {}).get("key")
+        if isinstance(holder, str) and holder != key:
+            text = world.call_store(store.head, holder)
+            if text is not None and active_head(text):
+                company = (claim.head.last_run or {}).get("company")
+                message = f"the space is active with the company {company!r} in this store"
+                raise ConfigurationError(
+                    message,
+                    service="bridge",
+                    hint="deactivate() that connection first: a space goes to one company.",
+                )
+        claim.update(last_run={"key": key, "company": company_code})
+        claim.flush()
+    except BaseException:
+        claim.release()
+        raise

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from attrs import evolve
 
 from _client_kit import _clock
 from _client_kit import _world_sync as world
+from _client_kit._errors import StoreError
 from bridge._checkpoints import FIND_LIMIT, CheckpointStore, Lease, Row, held_until
 from bridge._errors import Busy, LeaseLost
 from bridge._life import Delivery
@@ -18,13 +20,14 @@ from bridge._records import Head, counted_as, delivery_of, head_of, head_text, r
 
 __all__ = ["Ledger"]
 
+logger = logging.getLogger("bridge")
+
 
 class Ledger:
     """Reads deliveries, gathers changes, and commits them together under a lease.
 
     Attributes:
         head: The connection's head as it will be committed next.
-        exists: Whether the store has a head for the connection.
     """
 
     def __init__(
@@ -39,7 +42,6 @@ class Ledger:
         self._rows: dict[str, Row] = {}
         self._changed = False
         self.head = Head(binding)
-        self.exists = False
 
     def acquire(self) -> None:
         """Take the lease and read the head.
@@ -48,12 +50,17 @@ class Ledger:
             Busy: Another worker holds it.
             StoreError: The store failed, or its value is damaged.
         """
-        asked_at = _clock.monotonic()
-        lease = world.call_store(self._store.acquire, self._key, secrets.token_hex(8), self._ttl)
-        if lease is None:
-            raise Busy(held_until=world.call_store(held_until, self._store, self._key))
-        self._lease, self._until = lease, asked_at + self._ttl
+        owner = secrets.token_hex(8)
+
+        def take() -> None:
+            # Kept at once: a cancellation that comes meanwhile must not leave it taken.
+            self._until = _clock.monotonic() + self._ttl
+            self._lease = self._store.acquire(self._key, owner, self._ttl)
+
         try:
+            world.call_store(take)
+            if self._lease is None:
+                raise Busy(held_until=world.call_store(held_until, self._store, self._key))
             self.read()
         except BaseException:
             self.release()
@@ -62,14 +69,18 @@ class Ledger:
     def read(self) -> None:
         """Read the head, with or without the lease."""
         text = world.call_store(self._store.head, self._key)
-        self.exists = text is not None
         self.head = Head(self._binding) if text is None else head_of(text, self._binding)
 
     def release(self) -> None:
         """Give the lease back; what was not committed is forgotten."""
         lease, self._lease = self._lease, None
-        if lease is not None:
+        if lease is None:
+            return
+        try:
             world.call_store(self._store.release, lease)
+        except StoreError as error:
+            # What was done is durable, and the lease ends by itself.
+            logger.warning("the lease could not be given back: %s", error.message)
 
     def find(self, ids: Sequence[str]) -> dict[str, Delivery]:
         """The deliveries of those documents that have one."""
@@ -106,35 +117,42 @@ class Ledger:
         self._changed = True
 
     def flush(self) -> None:
-        """Commit what was put and updated, and renew the lease; nothing to do costs nothing.
+        """Commit what was put and updated; nothing to do costs nothing while the lease is young.
 
         Raises:
             LeaseLost: Another worker took over; nothing was written.
         """
-        if self._changed:
+        if self._changed or self.remaining() < self._ttl / 2:
             self.renew()
 
     def renew(self) -> None:
         """Commit whether or not anything changed, which renews the lease."""
         if self._lease is None:
             raise LeaseLost
-        rows, self._rows = tuple(self._rows.values()), {}
+        rows = self._rows
         head = head_text(self.head) if self._changed else None
-        self._changed = False
         asked_at = _clock.monotonic()
-        world.call_store(self._store.commit, self._lease, head=head, rows=rows, ttl=self._ttl)
+        world.call_store(
+            self._store.commit, self._lease, head=head, rows=tuple(rows.values()), ttl=self._ttl
+        )
+        # Only now: what a commit that failed did not write belongs to the next one.
+        self._rows, self._changed = {}, False
         self._until = asked_at + self._ttl
 
     def remaining(self) -> float:
         """Seconds the lease still lasts, by the monotonic clock; never more than in truth."""
         return self._until - _clock.monotonic()
 
-    def guard(self) -> None:
-        """Stop whoever is about to send bytes after the lease has ended.
+    def guard(self, needed: float = 0.0) -> None:
+        """Stop whoever is about to send bytes without the lease.
+
+        Args:
+            needed: Seconds for which it must last.
 
         Raises:
-            LeaseLost: It has.
+            LeaseLost: It has ended, or ends too soon.
         """
-        if self.remaining() <= 0:
-            message = "the lease ended while a document was being sent"
-            raise LeaseLost(message)
+        if self.remaining() <= needed:
+            error = LeaseLost("the lease ended while a document was being sent")
+            error.retryable = False  # a call that met it is not worth repeating
+            raise error

@@ -5,7 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from _client_kit._errors import NotFound, PermissionDenied
+from _client_kit._errors import (
+    ConfigurationError,
+    NotFound,
+    PermissionDenied,
+    ProtocolError,
+    Rejected,
+    ServiceError,
+)
 from bridge import _life as life
 from bridge._life import Delivery
 from bridge._sync._ledger import Ledger
@@ -20,10 +27,11 @@ CONTROL_PAGES = 4
 
 
 class Recovery:
-    """Looks up deliveries that are ``sending``.
+    """Looks up deliveries by their external ids.
 
     "Not found" is believed only when the same look-up finds a document that is known to be there,
-    and only on the second answer, at least 10 minutes by the server's clock after the first.
+    and of one that was ``sending`` only on the second answer, at least 10 minutes by the server's
+    clock after the first.
     """
 
     def __init__(
@@ -32,79 +40,121 @@ class Recovery:
         self._ledger = ledger
         self._zenvoices = zenvoices
         self._clock = clock
-        self._controls: dict[int, bool] = {}
+        self._controls: dict[int, str] = {}
 
     def event(self, delivery: Delivery, company_id: int) -> life.Event | None:
-        """What looking a delivery up tells; None when it must be asked again later.
+        """What looking up one that is ``sending`` tells; None when it must be asked again later.
 
         Raises:
             ServiceError: The look-up could not be made; the delivery stays as it is.
         """
-        found = self.look_up(delivery, company_id)
+        external_id = delivery.external_id or ""
+        found = self.look_up(delivery, external_id, company_id)
         if found is None:
             return life.Undecidable("Zenvoices does not let it be looked up for this company")
         if found.outcome == "found":
-            inbox_id = found.document.id if found.document else None
-            return life.Arrived(inbox_id, "found in Zenvoices afterwards")
+            return _arrived(found, "found in Zenvoices afterwards", external_id)
         if found.outcome == "cannot tell":
             return life.Undecidable("Zenvoices' answer does not tell whether it arrived")
         if self._ledger.head.lookup == "lags":
             return life.Undecidable("look-ups in Zenvoices do not show new documents at once")
-        if not self._control(delivery.company_id or company_id):
+        if self._control(delivery.company_id or company_id) != "works":
             return life.Undecidable("no other document is there to test the look-up with")
         if not delivery.doubtful and self._may_be_sending(delivery):
             return None
-        if found.answered_at is None:
-            return None
-        return life.Absent(found.answered_at)
+        return None if found.answered_at is None else life.Absent(found.answered_at)
 
     def _may_be_sending(self, delivery: Delivery) -> bool:
         """Whether another worker could still be at this upload."""
-        if delivery.intended_at is None:
-            return False
-        ends = delivery.intended_at + self._zenvoices.deadline + MARGIN
-        return self._clock() < ends
+        began, now = delivery.intended_at, self._clock()
+        # A clock that was set back says nothing: the two answers are far enough apart.
+        return began is not None and began <= now < began + self._zenvoices.deadline + MARGIN
 
-    def look_up(self, delivery: Delivery, company_id: int) -> Lookup | None:
+    def before_sending(
+        self, delivery: Delivery, external_id: str, company_id: int, *, thorough: bool
+    ) -> life.Event | None:
+        """What looking a document up before it is sent tells; None to send it.
+
+        Args:
+            delivery: The record.
+            external_id: The id it would be sent under.
+            company_id: The company it would be sent to.
+            thorough: Hold it where look-ups cannot be relied on.
+        """
+        for name in dict.fromkeys((delivery.external_id or external_id, external_id)):
+            found = self.look_up(delivery, name, company_id)
+            if found is not None and found.outcome == "found":
+                return _arrived(found, "was there already", name)
+            if thorough and (found is None or found.outcome == "cannot tell"):
+                return life.Undecidable("Zenvoices' answer does not tell whether it is there")
+        if thorough and self._control(company_id) == "fails":
+            return life.Undecidable("look-ups in Zenvoices do not find what is there")
+        return None
+
+    def look_up(self, delivery: Delivery, external_id: str, company_id: int) -> Lookup | None:
         """Look under the company of the intent, and under today's where it was linked anew."""
         answer: Lookup | None = None
-        for company in dict.fromkeys((delivery.company_id or company_id, company_id)):
+        first = delivery.company_id or company_id
+        for company in dict.fromkeys((first, company_id)):
             try:
-                found = self._zenvoices.inbox.find(
-                    external_id=delivery.external_id or "", company_id=company
-                )
-            except (PermissionDenied, NotFound):
+                found = self._zenvoices.inbox.find(external_id=external_id, company_id=company)
+            except PermissionDenied:
                 if company == company_id:
                     raise
                 # The company's old number is no longer ours to ask about.
                 continue
             if found.outcome == "found":
                 return found
-            if company == (delivery.company_id or company_id):
+            if company == first:
                 answer = found
         return answer
 
-    def _control(self, company_id: int) -> bool:
-        """Whether the look-up finds a document that is known to be in the company's inbox."""
+    def _control(self, company_id: int) -> str:
+        """Whether the look-up ``works`` or ``fails``; ``nothing`` when nothing can test it."""
         if company_id not in self._controls:
             self._controls[company_id] = self._test(company_id)
         return self._controls[company_id]
 
-    def _test(self, company_id: int) -> bool:
+    def _test(self, company_id: int) -> str:
         known = [name for name, company in self._ledger.head.controls if company == company_id]
         for external_id in reversed(known):
             if self._finds(external_id, company_id):
-                return True
+                return "works"
+        if known:
+            return "fails"
+        # Nothing delivered yet: anybody's document will do.
+        listing = self._zenvoices.inbox.list(company_id=company_id)
         pages = 0
-        for page in self._zenvoices.inbox.list(company_id=company_id).pages():
-            for document in page.items:
-                if document.external_id and document.company_id == company_id:
-                    return self._finds(document.external_id, company_id)
-            pages += 1
-            if pages == CONTROL_PAGES:
-                break
-        return False
+        try:
+            for page in listing.pages():
+                for document in page.items:
+                    if document.external_id and document.company_id == company_id:
+                        works = self._finds(document.external_id, company_id)
+                        return "works" if works else "fails"
+                pages += 1
+                if pages == CONTROL_PAGES:
+                    break
+        except (ConfigurationError, NotFound, ProtocolError, Rejected):
+            return "fails"
+        return "nothing" if listing.complete else "fails"
 
     def _finds(self, external_id: str, company_id: int) -> bool:
         found = self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
         return found.outcome == "found"
+
+    def works(self, external_id: str, company_id: int) -> bool | None:
+        """Whether the look-up finds what was just delivered; None where it could not be made."""
+        try:
+            return self._finds(external_id, company_id)
+        except ServiceError:
+            return None
+
+
+def _arrived(found: Lookup, reason: str, external_id: str) -> life.Arrived:
+    document = found.document
+    return life.Arrived(
+        document.id if document else None,
+        reason,
+        external_id,
+        document.company_id if document else None,
+    )

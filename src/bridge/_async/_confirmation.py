@@ -1,0 +1,74 @@
+"""Asking Zenvoices what it has of the documents that were delivered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from _client_kit._errors import PermissionDenied
+from bridge import _life as life
+from bridge._async._ledger import AsyncLedger
+from bridge._deliveries import Deliveries, DeliveryRow, delivery_row
+from bridge._life import Delivery
+from bridge._report import Confirmation
+from zenvoices_client import AsyncZenvoicesClient, Lookup
+
+__all__ = ["confirmed"]
+
+
+async def confirmed(
+    ledger: AsyncLedger,
+    zenvoices: AsyncZenvoicesClient,
+    company_id: int,
+    clock: Callable[[], float],
+) -> Confirmation:
+    """Look up what was delivered and record what is there.
+
+    Raises:
+        ServiceError: Zenvoices could not be asked.
+    """
+    shown: Counter[str] = Counter()
+    async for item in zenvoices.inbox.list(company_id=company_id):
+        if item.external_id and item.company_id in (None, company_id):
+            shown[item.external_id] += 1
+    count = 0
+    lines: dict[str, list[DeliveryRow]] = {"twice": [], "not found": [], "cannot tell": []}
+    after: str | None = None
+    while some := await ledger.select("delivered", "confirmed", after=after):
+        after = some[-1].document_id
+        for delivery in some:
+            name = delivery.external_id
+            if name is not None and shown[name] > 1:
+                lines["twice"].append(delivery_row(delivery))
+            if delivery.state == "confirmed":
+                continue
+            found = None
+            if name is None or not shown[name]:
+                found = await _look_up(zenvoices, delivery, company_id)
+            if found is not None and found.outcome != "found":
+                lines[found.outcome].append(delivery_row(delivery))
+                continue
+            count += 1
+            document = None if found is None else found.document
+            event = life.Confirmed(None if document is None else document.id)
+            ledger.put(delivery, life.advance(delivery, event, clock()))
+        await ledger.flush()
+    return Confirmation(
+        confirmed=count,
+        missing=Deliveries(lines["not found"]),
+        twice=Deliveries(lines["twice"]),
+        undecided=Deliveries(lines["cannot tell"]),
+    )
+
+
+async def _look_up(zenvoices: AsyncZenvoicesClient, delivery: Delivery, company_id: int) -> Lookup:
+    company = delivery.company_id or company_id
+    if delivery.external_id is None:
+        return Lookup("cannot tell")
+    try:
+        return await zenvoices.inbox.find(external_id=delivery.external_id, company_id=company)
+    except PermissionDenied:
+        if company == company_id:
+            raise
+        # The company's old number is no longer ours to ask about.
+        return Lookup("cannot tell")
