@@ -12,6 +12,7 @@ import pytest
 
 from _client_kit import _clock
 from _client_kit import _world_sync as world
+from _client_kit._clock import Deadline
 from _client_kit._credentials import TokenStates
 from _client_kit._errors import (
     ConfigurationError,
@@ -374,6 +375,38 @@ def test_deadline_covers_the_token(clock: Clock) -> None:
     with pytest.raises(Unavailable):
         calls_to(service).call(READ, path=THING, deadline=10.0)
     assert service.requests == []
+
+
+def test_deadline_ends_the_wait_for_anothers_token() -> None:
+    """Who waits for a token that another asks for gives up with its own deadline."""
+    service, states = Service(), TokenStates()
+    calls = calls_to(service, states=states)
+    with states.at(ORIGIN).flight(world.Flight).turn(Deadline()):
+        with pytest.raises(Unavailable, match="waiting for an access token") as caught:
+            calls.call(WRITE, json={}, deadline=0.01)
+    assert caught.value.applied is False
+    assert service.token_requests == []
+
+
+def test_deadline_that_has_passed() -> None:
+    """With no time left nothing is sent at all."""
+    service = Service()
+    with pytest.raises(Unavailable, match="before the request was sent"):
+        calls_to(service).call(WRITE, json={}, deadline=0.0)
+    assert service.requests == []
+    assert service.token_requests == []
+
+
+def test_answers_of_a_mock_transport() -> None:
+    """A test's own httpx.MockTransport can stand for the service."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/token":
+            return httpx.Response(200, json={"token": "t"})
+        return httpx.Response(200, json={"bearer": request.headers["authorization"]})
+
+    calls = calls_to(Service(), transport=httpx.MockTransport(answer))
+    assert calls.call(READ, path=THING)[0] == {"bearer": "Bearer t"}
 
 
 def test_deadline_shortens_the_wait_for_a_body(clock: Clock) -> None:
