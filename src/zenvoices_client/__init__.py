@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from _client_kit._async._paging import AsyncListing
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
@@ -20,6 +21,7 @@ from _client_kit._files import Base64
 from _client_kit._paging import Page
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import Secret
+from _client_kit._sync._paging import Listing
 from zenvoices_client._async._client import AsyncZenvoicesClient
 from zenvoices_client._credentials import UserLogin
 from zenvoices_client._models import Attachment, Company, InboxDocument, InboxUpload, Lookup
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SIGNATURE_HEADER",
     "Account",
+    "AsyncListing",
     "AsyncZenvoicesClient",
     "Attachment",
     "Base64",
@@ -63,6 +66,7 @@ __all__ = [
     "InboxUpload",
     "Indefinite",
     "LedgerAccount",
+    "Listing",
     "Lookup",
     "NotFound",
     "Page",

@@ -11,6 +11,7 @@ from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
+    NotFound,
     PermissionDenied,
     ProtocolError,
     Rejected,
@@ -137,6 +138,8 @@ def _classify(
             "The login was accepted, yet its access token is not: the user may have been locked, "
             "made inactive or logged out since."
         )
+    if kind is NotFound:
+        hint = "A company that was linked again has a new number: resolve its code again."
     if kind is PermissionDenied:
         right = _RIGHTS.get(operation.name.partition(".")[0])
         named = f"the right {right}" if right else "the right for this call"

@@ -11,6 +11,7 @@ import pytest
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "upload_memory.py"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's peak is read from /proc")
 def test_upload_takes_little_memory() -> None:
     """The peak stays within its budget, which is less than half of the file that is sent."""

@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 import httpx
 import pytest
+import respx
 
 from support.zenvoices import ONCE, answering, login
 from zenvoices_client import (
@@ -37,6 +38,20 @@ async def test_served_fake_is_spoken_to_over_sockets() -> None:
                 InboxUpload(attachments=[Attachment("a.xml", b"<x/>" * 100_000)]), company_id=101
             )
     assert fake.inbox[0].attachments[0].size == 400_000
+
+
+async def test_fake_answers_behind_respx() -> None:
+    """Mounted on a respx router, the fake takes uploads from a client that was given nothing."""
+    fake = FakeZenvoices()
+    fake.add_company("0042")
+    with respx.mock() as router:
+        fake.mount(router)
+        async with AsyncZenvoicesClient(login(), retry=ONCE) as client:
+            assert await read(client) == ["0042"]
+            await client.inbox.upload(
+                InboxUpload(attachments=[Attachment("a.xml", b"<x/>")]), company_id=101
+            )
+    assert fake.inbox[0].attachments[0].content == b"<x/>"
 
 
 async def test_own_http_client_stays_open() -> None:

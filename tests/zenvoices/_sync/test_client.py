@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import httpx
 import pytest
+import respx
 
 from support.zenvoices import ONCE, answering, login
 from zenvoices_client import (
@@ -36,6 +37,20 @@ def test_served_fake_is_spoken_to_over_sockets() -> None:
                 InboxUpload(attachments=[Attachment("a.xml", b"<x/>" * 100_000)]), company_id=101
             )
     assert fake.inbox[0].attachments[0].size == 400_000
+
+
+def test_fake_answers_behind_respx() -> None:
+    """Mounted on a respx router, the fake takes uploads from a client that was given nothing."""
+    fake = FakeZenvoices()
+    fake.add_company("0042")
+    with respx.mock() as router:
+        fake.mount(router)
+        with ZenvoicesClient(login(), retry=ONCE) as client:
+            assert read(client) == ["0042"]
+            client.inbox.upload(
+                InboxUpload(attachments=[Attachment("a.xml", b"<x/>")]), company_id=101
+            )
+    assert fake.inbox[0].attachments[0].content == b"<x/>"
 
 
 def test_own_http_client_stays_open() -> None:

@@ -214,8 +214,10 @@ def test_company_that_cannot_be_written_to(
     company = 999 if visible is None else 101
     if visible is False:
         fake.set_visible(101, visible=False)
-    with pytest.raises(error):
+    with pytest.raises(error) as caught:
         client_of(fake).inbox.upload(upload_of(), company_id=company)
+    hint = "resolve its code again" if visible is None else "rights on the company itself"
+    assert hint in str(caught.value)
 
 
 @pytest.mark.parametrize("external_id", ["", "x" * 51, "\ud800", "a\nb"])
