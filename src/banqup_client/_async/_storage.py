@@ -108,7 +108,7 @@ class AsyncStorage:
                 target.truncate()
                 raise
 
-        await self._repeat(once, limit)
+        await self._repeat(once, self._down, limit)
 
     async def _receive(
         self,
@@ -174,7 +174,7 @@ class AsyncStorage:
                 problem = self._failure(error, self._up, signed, limit)
             raise bare(problem) from None
 
-        await self._repeat(once, limit)
+        await self._repeat(once, self._up, limit)
 
     async def _put(
         self, signed: SignedUrl, headers: Mapping[str, str], source: FileSource, limit: Deadline
@@ -185,8 +185,9 @@ class AsyncStorage:
         if not 200 <= response.status_code < 300:
             raise _refusal("files.upload", response.status_code, response.headers)
 
-    async def _repeat(self, once: Callable[[], Awaitable[None]], limit: Deadline) -> None:
-        """Both directions may be repeated: the same bytes sent again change nothing more."""
+    async def _repeat(
+        self, once: Callable[[], Awaitable[None]], operation: Operation, limit: Deadline
+    ) -> None:
         tried = 0
         while True:
             tried += 1
@@ -194,7 +195,7 @@ class AsyncStorage:
                 await once()
                 return
             except ServiceError as error:
-                pause = self._retry.pause(error, tried=tried, safe=True)
+                pause = self._retry.pause(error, tried=tried, safe=operation.safe)
                 if pause is None or pause >= limit.remaining():
                     raise
             await world.sleep(pause)

@@ -109,7 +109,7 @@ class Storage:
                 target.truncate()
                 raise
 
-        self._repeat(once, limit)
+        self._repeat(once, self._down, limit)
 
     def _receive(
         self,
@@ -175,7 +175,7 @@ class Storage:
                 problem = self._failure(error, self._up, signed, limit)
             raise bare(problem) from None
 
-        self._repeat(once, limit)
+        self._repeat(once, self._up, limit)
 
     def _put(
         self, signed: SignedUrl, headers: Mapping[str, str], source: FileSource, limit: Deadline
@@ -186,8 +186,7 @@ class Storage:
         if not 200 <= response.status_code < 300:
             raise _refusal("files.upload", response.status_code, response.headers)
 
-    def _repeat(self, once: Callable[[], None], limit: Deadline) -> None:
-        """Both directions may be repeated: the same bytes sent again change nothing more."""
+    def _repeat(self, once: Callable[[], None], operation: Operation, limit: Deadline) -> None:
         tried = 0
         while True:
             tried += 1
@@ -195,7 +194,7 @@ class Storage:
                 once()
                 return
             except ServiceError as error:
-                pause = self._retry.pause(error, tried=tried, safe=True)
+                pause = self._retry.pause(error, tried=tried, safe=operation.safe)
                 if pause is None or pause >= limit.remaining():
                     raise
             world.sleep(pause)

@@ -250,23 +250,29 @@ async def test_an_answer_without_an_upload_url_points_at_the_contract() -> None:
         await client.files.upload(SPACE, b"x", filename="S", content_type="text/xml")
 
 
-async def test_an_upload_is_repeated_as_a_put_may_be() -> None:
-    """A connection that breaks under the bytes is tried again with the same bytes."""
+async def test_an_upload_that_was_not_taken_is_repeated() -> None:
+    """Where storage says "not now", the same bytes are sent again, from any source."""
     fake = fake_banqup()
     space = fake.add_space()
-    fake.faults.add("files.upload", action=Fault.drop(body_read=1), nth=1)
+    fake.faults.add("files.upload", action=Fault.status(503), nth=1)
     client = client_of(fake, retry=RetryPolicy(wait_initial=0.0, wait_jitter=0.0))
-    details = await client.files.upload(space, b"<x/>", filename="S", content_type="text/xml")
+    content = io.BytesIO(b"head<x/>")
+    content.seek(4)
+    details = await client.files.upload(space, content, filename="S", content_type="text/xml")
     assert await client.files.download(space, details.id) == b"<x/>"
+    assert fake.counts["files.upload"] == 2
 
 
 async def test_an_upload_that_breaks_for_good_is_indefinite() -> None:
-    """Nobody knows whether storage has the bytes."""
+    """Nobody knows whether storage has the bytes, so they are not sent again."""
     fake = fake_banqup()
     space = fake.add_space()
-    fake.faults.add("files.upload", action=Fault.drop())
+    fault = fake.faults.add("files.upload", action=Fault.drop())
     with pytest.raises(Indefinite):
-        await client_of(fake).files.upload(space, b"x", filename="S", content_type="text/xml")
+        await client_of(fake, retry=RetryPolicy()).files.upload(
+            space, b"x", filename="S", content_type="text/xml"
+        )
+    assert fault.fired == 1
 
 
 async def test_a_file_that_shrinks_while_it_is_sent_is_no_upload(tmp_path: Path) -> None:
