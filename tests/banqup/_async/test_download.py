@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import io
-import logging
 import os
-import pickle
 from pathlib import Path
 from typing import Any
 
-import attrs
-import httpx
 import pytest
 
 from _client_kit import _clock
@@ -18,26 +14,20 @@ from _client_kit import _world_async as world
 from banqup_client import (
     AsyncBanqupClient,
     Environment,
-    FileDetails,
     FileNotReady,
     FileRefused,
     NotFound,
     ProtocolError,
     Rejected,
     RetryPolicy,
-    ServiceError,
     Unavailable,
     UrlExpired,
 )
 from banqup_client.testing import FakeBanqup, FakeFile, Fault
 from support.banqup_service import (
-    API,
-    LOOPBACK,
     ONCE,
-    SECRET,
     SIGNATURE,
     SPACE,
-    TOKEN,
     Scripted,
     credentials,
     fake_banqup,
@@ -271,179 +261,3 @@ async def test_a_target_that_cannot_be_written_is_an_oserror() -> None:
     with pytest.raises(OSError, match="No space left"):
         await client_of(fake, retry=RetryPolicy()).files.download(space, file, Full())
     assert fake.counts["files.download"] == 1
-
-
-async def test_the_token_never_goes_to_storage() -> None:
-    """Requests to storage carry neither token, nor cookies, nor an injected client's defaults."""
-    fake, space, file = published()
-    async with httpx.AsyncClient(
-        transport=fake.transport(), headers={"X-Api-Key": "k"}, cookies={"a": "b"}
-    ) as ours:
-        client = AsyncBanqupClient(
-            credentials(),
-            Environment.UAT_EU,
-            http_client=ours,
-            storage_transport=fake.transport(),
-        )
-        await client.files.download(space, file)
-    (request,) = [request for request in fake.requests if request.origin == "storage"]
-    assert set(request.headers) == {"host", "user-agent", "accept-encoding"}
-    assert request.headers["accept-encoding"] == "identity"
-
-
-async def test_an_injected_transport_never_sees_a_signed_url() -> None:
-    """``transport=`` is for the API only."""
-    seen: list[str] = []
-
-    def storage(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, content=b"abc")
-
-    def api(request: httpx.Request) -> object:
-        seen.append(request.url.host)
-        return file_details(SIGNED, 3)
-
-    client = AsyncBanqupClient(
-        credentials(),
-        Environment.UAT_EU,
-        transport=Scripted(api),
-        storage_transport=httpx.MockTransport(storage),
-    )
-    assert await client.files.download(SPACE, "f1") == b"abc"
-    assert set(seen) == {"api.uat.btx.eu.banqup.com"}
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://evil.example/b/f",
-        "https://storage.googleapis.com.evil.example/b/f",
-        "https://storage.googleapis.com@evil.example/b/f",
-        "https://evil.example\\@storage.googleapis.com/b/f",
-        "https://evil.example#@storage.googleapis.com/b/f",
-        "https://storage.googleapis.com:444/b/f",
-        "http://storage.googleapis.com/b/f",
-        "https://127.0.0.1/b/f",
-        "https://[::1]/b/f",
-        "file:///etc/passwd",
-        "https://storage.googleapis.com/b/f#x",
-        "https://storage.googleapis.com/b f",
-        "https://storage.googleapis.com/b\r\nX: y",
-        "https://storage.googleapis.com",
-        "//storage.googleapis.com/b",
-        "",
-    ],
-)
-async def test_only_listed_hosts_are_asked(url: str) -> None:
-    """A signed URL that leads anywhere else is refused before a request, and not quoted."""
-    asked: list[httpx.Request] = []
-
-    def storage(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
-        return httpx.Response(200, content=b"abc")
-
-    client = AsyncBanqupClient(
-        credentials(),
-        Environment.UAT_EU,
-        transport=Scripted(lambda _: file_details(url, 3)),
-        storage_transport=httpx.MockTransport(storage),
-    )
-    with pytest.raises(ProtocolError):
-        await client.files.download(SPACE, "f1")
-    assert asked == []
-
-
-async def test_other_hosts_can_be_listed() -> None:
-    """``storage_hosts`` replaces the list, ports included."""
-    client = AsyncBanqupClient(
-        credentials(),
-        Environment.UAT_EU,
-        transport=Scripted(lambda _: file_details("https://Files.example:8443/f?s=1", 3)),
-        storage_transport=httpx.MockTransport(lambda _: httpx.Response(200, content=b"abc")),
-        storage_hosts=["files.example:8443"],
-    )
-    assert await client.files.download(SPACE, "f1") == b"abc"
-
-
-async def test_signed_urls_are_shown_nowhere(caplog: pytest.LogCaptureFixture) -> None:
-    """Neither logs at any level, nor details in any form, hold signature, secret or token."""
-    caplog.set_level(logging.DEBUG)
-    client = AsyncBanqupClient(
-        credentials(),
-        Environment.UAT_EU,
-        transport=Scripted(lambda _: file_details(SIGNED, 3, uploadUrl=SIGNED)),
-        storage_transport=httpx.MockTransport(lambda _: httpx.Response(200, content=b"abc")),
-    )
-    details = await client.files.download(SPACE, "f1", io.BytesIO())
-    shown = [repr(details), str(attrs.asdict(details)), repr(client), str(vars(client))]
-    shown += [str(pickle.dumps(details)), str(attrs.astuple(details)), caplog.text]
-    for text in shown:
-        assert SIGNATURE not in text
-        assert SECRET not in text
-        assert TOKEN not in text
-    assert pickle.loads(pickle.dumps(details)) == details
-    assert isinstance(details, FileDetails)
-
-
-@pytest.mark.parametrize(
-    "storage",
-    [
-        httpx.Response(503),
-        httpx.Response(403, content=SIGNED.encode()),
-        httpx.Response(302, headers={"location": SIGNED}),
-        httpx.Response(200, content=b"abcd"),
-        httpx.ReadError(SIGNED),
-        httpx.ConnectError(SIGNED),
-        httpx.ReadTimeout(SIGNED),
-    ],
-    ids=repr,
-)
-@pytest.mark.parametrize("direction", ["download", "upload"])
-async def test_errors_never_hold_a_signed_url(
-    storage: httpx.Response | Exception, direction: str
-) -> None:
-    """Not in their text, their chain, or the locals of their traceback."""
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        if isinstance(storage, Exception):
-            raise storage
-        # What would be a success is none for an upload.
-        status = max(storage.status_code, 300 if direction == "upload" else 200)
-        return httpx.Response(status, headers=storage.headers, content=storage.content)
-
-    client = AsyncBanqupClient(
-        credentials(),
-        base_url=API,
-        transport=Scripted(lambda _: file_details(SIGNED, 3, uploadUrl=SIGNED)),
-        storage_transport=httpx.MockTransport(answer),
-        retry=ONCE,
-    )
-
-    async def attempt() -> None:
-        if direction == "download":
-            await client.files.download(SPACE, "f1")
-        else:
-            await client.files.upload(SPACE, b"abc", filename="F", content_type="text/xml")
-
-    with pytest.raises(ServiceError) as caught:
-        await attempt()
-    error: BaseException | None = caught.value
-    assert SIGNATURE not in str(pickle.dumps(error))
-    while error is not None:
-        assert SIGNATURE not in f"{error!r} {error} {vars(error)}"
-        trace = error.__traceback__
-        while trace is not None:
-            if "banqup_client" in trace.tb_frame.f_code.co_filename:
-                assert SIGNATURE not in repr(trace.tb_frame.f_locals)
-            trace = trace.tb_next
-        error = error.__cause__ or error.__context__
-
-
-async def test_loopback_storage_is_for_a_loopback_api_only() -> None:
-    """A fake on this machine may name storage on this machine, without TLS."""
-    client = AsyncBanqupClient(
-        credentials(),
-        base_url=LOOPBACK,
-        transport=Scripted(lambda _: file_details("http://127.0.0.1:8/f?s=1", 3)),
-        storage_transport=httpx.MockTransport(lambda _: httpx.Response(200, content=b"abc")),
-    )
-    assert await client.files.download(SPACE, "f1") == b"abc"

@@ -359,7 +359,8 @@ async def test_an_upload_sends_exactly_the_declared_type() -> None:
     received: list[bytes] = []
 
     def take(connection: socket.socket) -> None:
-        received.append(connection.recv(10))
+        if not server.requests[0].endswith(b"<x/>"):  # it may have come with the header
+            received.append(connection.recv(10))
         connection.sendall(answer())
 
     with RawServer(take) as server:
