@@ -333,9 +333,8 @@ class _Pair:
             theirs = f"elsewhere: {elsewhere}" if elsewhere else place.theirs
             remedy = self._by_function() or _NO_FUNCTION
             if not elsewhere and place.last:
-                remedy = (
-                    f"If one of these is it: {self._correction({'rename': {item.path: '...'}})}"
-                )
+                name = self._correction({"rename": {item.path: "..."}})
+                remedy = f"If it is one of these: {name}. Else: {remedy}"
         under = f"{group} {parent}" if parent and place.schema is None else ""
         return Finding(
             group,

@@ -9,15 +9,15 @@ from banqup_client._models import Document, FileDetails, Space
 
 __all__ = ["expectations"]
 
+# A folder that is missing trusts the query, a category or a size that is missing stops nothing.
 _ESSENTIAL = {
     "token.get": "sends:grant_type sends:client_id sends:client_secret reads:access_token",
     "spaces.list": "reads:spaces reads:spaces[].id",
     "documents.list": "?folder ?page ?size reads:documents reads:documents[].id "
-    "reads:documents[].folder reads:documents[].category reads:documents[].status "
-    "reads:documents[].status.document reads:documents[].files reads:documents[].files[].id",
-    "documents.get": "reads:id reads:folder reads:category reads:status reads:status.document "
-    "reads:files reads:files[].id",
-    "files.details": "reads:status reads:fileSize reads:downloadUrl",
+    "reads:documents[].status reads:documents[].status.document reads:documents[].files "
+    "reads:documents[].files[].id",
+    "documents.get": "reads:id reads:status reads:status.document reads:files reads:files[].id",
+    "files.details": "reads:downloadUrl",
 }
 _STATUSES = ("VALIDATED", "FULLY_APPROVED")
 _FOLDERS = ("PURCHASES", "SALES")

@@ -21,8 +21,8 @@ _ESSENTIAL = {
     "sends:attachments sends:attachments[].fileName sends:attachments[].contentType "
     "sends:attachments[].content reads:id",
     "inbox.list": "sends:maxResultCount sends:skipCount reads:items reads:items[].id "
-    "reads:items[].externalId reads:items[].administrationId",
-    "inbox.details": "?company_id ?external_id reads:id reads:externalId reads:administrationId",
+    "reads:items[].externalId",
+    "inbox.details": "?company_id ?external_id reads:id reads:externalId",
 }
 
 

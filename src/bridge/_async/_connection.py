@@ -35,7 +35,7 @@ from bridge._report import (
     delivery_row,
 )
 from bridge._verification import Verification, run_failure, verification_of
-from zenvoices_client import AsyncZenvoicesClient
+from zenvoices_client import AsyncZenvoicesClient, InboxUpload
 
 __all__ = ["AsyncConnection"]
 
@@ -140,15 +140,33 @@ class AsyncConnection:
     def _ledger(self, key: str | None = None, binding: dict[str, str] | None = None) -> AsyncLedger:
         return AsyncLedger(self._store, key or self.key, binding or self._binding, self._lease_ttl)
 
-    async def verify(self, *, lang: Language = "en") -> Verification:
+    async def verify(
+        self,
+        *,
+        deep: bool = False,
+        sample: InboxUpload | bool | None = None,
+        lang: Language = "en",
+    ) -> Verification:
         """Check every prerequisite of an export, reading only.
 
         Args:
+            deep: Make every call an export makes, too, and hold each answer against what this
+                library assumes: what was expected, which names and types came, what corrects it.
+            sample: With ``deep``, also send one test document to the company, marked as such
+                and announced in the log, and read it back: True for a made-up invoice, or an
+                upload of your own. Zenvoices keeps it until somebody deletes it.
             lang: Language of titles and remedies, ``"en"`` or ``"fr"``.
 
         Returns:
-            One check per prerequisite; what fails says what to change and where.
+            One check per prerequisite, and with ``deep`` one per call; what fails says what to
+            change and where.
+
+        Raises:
+            ConfigurationError: ``sample`` was given without ``deep``.
         """
+        if sample and not deep:
+            message = "verify(sample=) sends a test document: say deep=True, too"
+            raise ConfigurationError(message, service="bridge")
         found = await self._checks.all()
         try:
             await self._ledger().read()
@@ -156,7 +174,14 @@ class AsyncConnection:
             found["checkpoints"] = error
         else:
             found["checkpoints"] = type(self._store).__name__
-        return verification_of(found, lang)
+        verification = verification_of(found, lang)
+        if not deep:
+            return verification
+        # Only who asks for it pays for loading it.
+        from bridge._async._deep import AsyncDeep
+
+        looking = AsyncDeep(self._banqup, self._zenvoices, self.space_id, self.company_code, lang)
+        return await looking.add_to(verification, sample)
 
     async def activate(self) -> Activation:
         """From now on documents count; every one that is there stays where it is.

@@ -36,7 +36,7 @@ from bridge._sync._confirmation import confirmed
 from bridge._sync._ledger import Ledger
 from bridge._sync._run import Run
 from bridge._verification import Verification, run_failure, verification_of
-from zenvoices_client import ZenvoicesClient
+from zenvoices_client import InboxUpload, ZenvoicesClient
 
 __all__ = ["Connection"]
 
@@ -141,15 +141,33 @@ class Connection:
     def _ledger(self, key: str | None = None, binding: dict[str, str] | None = None) -> Ledger:
         return Ledger(self._store, key or self.key, binding or self._binding, self._lease_ttl)
 
-    def verify(self, *, lang: Language = "en") -> Verification:
+    def verify(
+        self,
+        *,
+        deep: bool = False,
+        sample: InboxUpload | bool | None = None,
+        lang: Language = "en",
+    ) -> Verification:
         """Check every prerequisite of an export, reading only.
 
         Args:
+            deep: Make every call an export makes, too, and hold each answer against what this
+                library assumes: what was expected, which names and types came, what corrects it.
+            sample: With ``deep``, also send one test document to the company, marked as such
+                and announced in the log, and read it back: True for a made-up invoice, or an
+                upload of your own. Zenvoices keeps it until somebody deletes it.
             lang: Language of titles and remedies, ``"en"`` or ``"fr"``.
 
         Returns:
-            One check per prerequisite; what fails says what to change and where.
+            One check per prerequisite, and with ``deep`` one per call; what fails says what to
+            change and where.
+
+        Raises:
+            ConfigurationError: ``sample`` was given without ``deep``.
         """
+        if sample and not deep:
+            message = "verify(sample=) sends a test document: say deep=True, too"
+            raise ConfigurationError(message, service="bridge")
         found = self._checks.all()
         try:
             self._ledger().read()
@@ -157,7 +175,14 @@ class Connection:
             found["checkpoints"] = error
         else:
             found["checkpoints"] = type(self._store).__name__
-        return verification_of(found, lang)
+        verification = verification_of(found, lang)
+        if not deep:
+            return verification
+        # Only who asks for it pays for loading it.
+        from bridge._sync._deep import Deep
+
+        looking = Deep(self._banqup, self._zenvoices, self.space_id, self.company_code, lang)
+        return looking.add_to(verification, sample)
 
     def activate(self) -> Activation:
         """From now on documents count; every one that is there stays where it is.

@@ -1,0 +1,299 @@
+"""verify(deep=True): every operation an export uses, its answer held against the contract."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping
+from typing import Any, BinaryIO, cast
+
+from attrs import evolve
+
+from _client_kit._async._body import AsyncJsonBody
+from _client_kit._contract import Operation
+from _client_kit._errors import ConfigurationError, NotFound, ServiceError
+from _client_kit._json import is_list, is_object
+from banqup_client import AsyncBanqupClient
+from banqup_client._expectations import expectations as banqup_expectations
+from bridge._samples import sample as sample_document
+from bridge._shapes import answered, broken, looked_at
+from bridge._spool import Spool
+from bridge._verification import Check, Verification
+from bridge._words import Language
+from zenvoices_client import AsyncZenvoicesClient, Attachment, InboxUpload
+from zenvoices_client._expectations import expectations as zenvoices_expectations
+
+__all__ = ["AsyncDeep"]
+
+logger = logging.getLogger("bridge")
+
+FOLDERS = ("PURCHASES", "SALES")
+LONG_AGO = "2020-01-01T00:00:00.000Z"
+NOT_READ_BACK = (
+    "The upload was taken, but its look-up does not find it: look into the company's inbox in "
+    "Zenvoices. If it is there, correct inbox.details or inbox.list; until then a document whose "
+    "upload breaks off is held as uncertain."
+)
+MAX_BYTES = 64 * 1024 * 1024
+
+
+class AsyncDeep:
+    """Calls what an export calls; reads only, unless a test document is to be sent."""
+
+    def __init__(
+        self,
+        banqup: AsyncBanqupClient,
+        zenvoices: AsyncZenvoicesClient,
+        space_id: str,
+        company_code: str,
+        lang: Language,
+    ) -> None:
+        self._banqup = banqup
+        self._zenvoices = zenvoices
+        self._space_id = space_id
+        self._company_code = company_code
+        self._lang: Language = lang
+        self._checks: list[Check] = []
+
+    async def add_to(
+        self, verification: Verification, sample: InboxUpload | bool | None
+    ) -> Verification:
+        """The verification with one more check for each operation."""
+        await self._look_at_banqup()
+        company_id = await self._look_at_zenvoices()
+        if sample:
+            await self._send(marked(sample), company_id)
+        checks = (*verification.checks, *self._checks)
+        error = verification.error
+        failed = next((check for check in self._checks if check.outcome == "failed"), None)
+        if error is None and failed is not None:
+            message = f"{failed.name}: {failed.detail}"
+            error = ConfigurationError(message, service="bridge", hint=failed.remedy)
+        return evolve(verification, checks=checks, error=error)
+
+    # Banqup
+
+    async def _look_at_banqup(self) -> None:
+        await self._ask("spaces.list")
+        pages: list[Any] = []
+        for query in (
+            *({"folder": folder, "page": 0, "size": 50} for folder in FOLDERS),
+            {"folder": FOLDERS[0], "updated_since": LONG_AGO, "page": 0, "size": 50},
+        ):
+            page = await self._ask("documents.list", query=query, judged=False)
+            if page is None:
+                break
+            pages.append(self._decoded(page))
+        else:
+            self._judge(pages, self._operation("documents.list"))
+        rows = [row for page in pages if is_object(page) for row in _listed(page, "documents")]
+        found = next((row for row in rows if is_object(row) and _listed(row, "files")), None)
+        found = found or next((row for row in rows if is_object(row) and row.get("id")), {})
+        document = await self._ask_for("documents.get", {"document_id": found.get("id")})
+        found = document if is_object(document) else found
+        files = _listed(found, "files")
+        file_id = files[0].get("id") if files and is_object(files[0]) else None
+        details = await self._ask_for("files.details", {"file_id": file_id})
+        await self._download(file_id, details)
+
+    def _decoded(self, page: Any) -> Any:
+        """A page with the caller's decode_document= applied, as the client does."""
+        if not is_object(page) or not is_list(page.get("documents")):
+            return page
+        return {**page, "documents": [self._document(row) for row in page["documents"]]}
+
+    def _document(self, row: Any) -> Any:
+        function = self._banqup.documents._decode_document
+        if function is None or not is_object(row):
+            return row
+        try:
+            return dict(function(row))
+        except Exception:  # noqa: BLE001 - somebody else's function
+            return {}
+
+    async def _ask_for(self, name: str, ids: Mapping[str, Any]) -> Any:
+        """One record by the id an earlier answer brought."""
+        if not all(ids.values()):
+            self._nothing(name, "the space holds no document with a file to look at")
+            return None
+        payload = await self._ask(name, path={"space_id": self._space_id, **ids}, judged=False)
+        if payload is not None:
+            payload = self._document(payload) if name == "documents.get" else payload
+            waits = is_object(payload) and payload.get("status") == "AWAITING_UPLOAD"
+            if name == "files.details" and waits:
+                self._nothing(name, "the file is not scanned yet: look again later")
+                return None
+            self._judge([payload], self._operation(name))
+        return payload
+
+    async def _download(self, file_id: Any, details: Any) -> None:
+        name = "files.download"
+        if not is_object(details) or not details.get("downloadUrl"):
+            self._nothing(name, "there is no file to fetch")
+            return
+        try:
+            with Spool() as spool:
+                target = cast("BinaryIO", spool)
+                await self._banqup.files.download(
+                    self._space_id, str(file_id), target, max_bytes=MAX_BYTES
+                )
+                size = spool.seek(0, 2)
+        except ServiceError as error:
+            self._broken(error, name, self._operation(name))
+        else:
+            self._checks.append(looked_at(name, f"{size} bytes", self._lang))
+
+    # Zenvoices
+
+    async def _look_at_zenvoices(self) -> int | None:
+        """Look at Zenvoices' operations and return the company's number."""
+        page = {"maxResultCount": 50, "skipCount": 0}
+        await self._ask("companies.list", json=page)
+        company_id: int | None = None
+        try:
+            company_id = (await self._zenvoices.companies.resolve(self._company_code)).id
+        except ServiceError:  # the ordinary checks say why
+            self._nothing("inbox.list", "the company is not known")
+            self._nothing("inbox.details", "the company is not known")
+            return None
+        listed = await self._ask("inbox.list", json={**page, "administrationId": company_id})
+        rows = _listed(listed, "items") if is_object(listed) else []
+        known = next((row["externalId"] for row in rows if _is_ours(row, company_id)), None)
+        await self._look_up(known, company_id)
+        return company_id
+
+    async def _look_up(self, external_id: str | None, company_id: int | None) -> None:
+        name = "inbox.details"
+        query = {"company_id": company_id, "external_id": external_id or _new_id("none")}
+        try:
+            payload, _ = await self._zenvoices._calls.call(self._operation(name), query=query)
+        except NotFound as error:
+            if external_id is None:
+                detail = "an id that does not exist is not found, as it should be"
+                self._checks.append(looked_at(name, detail, self._lang))
+            else:
+                self._broken(error, name, self._operation(name))
+        except ServiceError as error:
+            self._broken(error, name, self._operation(name))
+        else:
+            check = self._judge([payload], self._operation(name))
+            came = payload.get("externalId") if is_object(payload) else None
+            if check.outcome == "ok" and came != query["external_id"]:
+                self._checks[-1] = evolve(
+                    check,
+                    outcome="failed",
+                    detail="the answer is about another document: the external id is ignored",
+                    remedy='Check the query names: ZenvoicesClient(contract={"inbox.details": '
+                    '{"query": {"external_id": "..."}}}).',
+                )
+
+    async def _send(self, upload: InboxUpload, company_id: int | None) -> None:
+        """Send one test document and read it back."""
+        name = "inbox.upload"
+        if company_id is None:
+            self._nothing(name, "the company is not known, so nothing was sent")
+            return
+        external_id = _new_id("test")
+        logger.warning(
+            "verify(sample=) now sends one test document to the company %r in Zenvoices: %r, "
+            "external id %s. Delete it there afterwards.",
+            self._company_code,
+            upload.subject,
+            external_id,
+        )
+        operation = self._operation(name)
+        inbox = self._zenvoices.inbox
+        template = inbox._template(operation, upload, company_id, external_id)
+        try:
+            payload, _ = await self._zenvoices._calls.call(
+                operation,
+                content=AsyncJsonBody(template, service="zenvoices"),
+                content_length=template.size,
+            )
+            payload = {"id": payload} if type(payload) is int else payload
+            check = self._judge([payload], operation)
+            if check.outcome == "ok":
+                found = await inbox.find(external_id=external_id, company_id=company_id)
+                detail = f"sent as {upload.subject!r}, and {found.outcome} when read back"
+                self._checks[-1] = (
+                    evolve(check, detail=detail)
+                    if found.outcome == "found"
+                    else evolve(check, outcome="failed", detail=detail, remedy=NOT_READ_BACK)
+                )
+        except ServiceError as error:
+            self._broken(error, name, operation)
+
+    # Both
+
+    def _operation(self, name: str) -> Operation:
+        if name.startswith(("companies.", "inbox.")):
+            return self._zenvoices._facts[name]
+        return self._banqup.documents._contract[name]
+
+    async def _ask(
+        self,
+        name: str,
+        *,
+        path: Mapping[str, object] | None = None,
+        query: Mapping[str, object] | None = None,
+        json: object = None,
+        judged: bool = True,
+    ) -> Any:
+        """An operation's payload in our names; None, and a failed check, where there is none."""
+        operation = self._operation(name)
+        zenvoices = name.startswith(("companies.", "inbox."))
+        calls = self._zenvoices._calls if zenvoices else self._banqup.documents._calls
+        if path is None and not zenvoices:
+            path = {"space_id": self._space_id}
+        try:
+            payload, _ = await calls.call(operation, path=path, query=query, json=json)
+        except ServiceError as error:
+            self._broken(error, name, operation)
+            return None
+        if judged:
+            self._judge([payload], operation)
+        return payload
+
+    def _judge(self, payloads: list[Any], operation: Operation) -> Check:
+        zenvoices = operation.name.startswith(("companies.", "inbox."))
+        expected = zenvoices_expectations() if zenvoices else banqup_expectations()
+        client = "ZenvoicesClient" if zenvoices else "BanqupClient"
+        check = answered(payloads, operation, expected, client=client, lang=self._lang)
+        self._checks.append(check)
+        return check
+
+    def _broken(self, error: ServiceError, name: str, operation: Operation) -> None:
+        client = "ZenvoicesClient" if error.service == "zenvoices" else "BanqupClient"
+        self._checks.append(broken(error, name, operation, client=client, lang=self._lang))
+
+    def _nothing(self, name: str, why: str) -> None:
+        self._checks.append(looked_at(name, why, self._lang, skipped=True))
+
+
+def _listed(value: Mapping[str, Any], name: str) -> list[Any]:
+    listed = value.get(name)
+    return listed if is_list(listed) else []
+
+
+def _is_ours(row: Any, company_id: int | None) -> bool:
+    """Whether an inbox document of the company can be looked up by its external id."""
+    if not is_object(row) or not isinstance(row.get("externalId"), str) or not row["externalId"]:
+        return False
+    return row.get("administrationId") in (None, company_id)
+
+
+def _new_id(kind: str) -> str:
+    """An external id nobody has used."""
+    return f"{kind}-{uuid.uuid4().hex}"
+
+
+def marked(sample: InboxUpload | bool) -> InboxUpload:
+    """The document to send, marked so that nobody takes it for a real one."""
+    if isinstance(sample, InboxUpload):
+        return evolve(sample, subject=f"TEST {sample.subject or ''}".strip())
+    content = sample_document(0).content
+    return InboxUpload(
+        attachments=(Attachment("TEST-please-delete.xml", content),),
+        subject="TEST, please delete",
+        sender_name="TEST banqup-zenvoices",
+    )
