@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import httpx
 from attrs import define, field
@@ -18,7 +18,14 @@ from attrs import define, field
 from _client_kit import _clock, _world_sync
 from banqup_client import BanqupClient, ClientCredentials, Environment
 from banqup_client.testing import FakeBanqup, FakeFile
-from bridge import CheckpointStore, Connection, ExportReport, MemoryCheckpoints, Row
+from bridge import (
+    CheckpointStore,
+    Connection,
+    ExportReport,
+    MemoryCheckpoints,
+    Row,
+    StoreError,
+)
 from bridge._life import STATES
 from harness.oracle import Findings, Truth, digest, judge
 from harness.world import invoice
@@ -52,11 +59,15 @@ class Process:
     Attributes:
         crash_at: The step at which it dies.
         hooks: What happens elsewhere in the world at some of its steps.
+        store_fails_at: The step of the store, two for each call, at which the store fails: its
+            call was not done, or it was and nobody hears of it.
     """
 
     crash_at: int | None = None
     hooks: dict[int, Callable[[], object]] = field(factory=dict)
+    store_fails_at: int | None = None
     steps: int = 0
+    store_steps: int = 0
     dead: bool = False
 
     def step(self) -> None:
@@ -70,6 +81,12 @@ class Process:
         hook = self.hooks.pop(self.steps, None)
         if hook is not None:
             hook()
+
+    def store_step(self) -> None:
+        """One more step of the store."""
+        self.store_steps += 1
+        if self.store_steps == self.store_fails_at:
+            raise StoreError("the disk is full", service="bridge")
 
 
 class SteppedTransport(httpx.BaseTransport):
@@ -102,7 +119,9 @@ class SteppedStore:
 
         def stepped(*args: Any, **options: Any) -> Any:
             self._process.step()
+            self._process.store_step()
             result = method(*args, **options)
+            self._process.store_step()
             self._process.step()
             return result
 
@@ -141,7 +160,7 @@ class Simulation:
         """Let time pass."""
         self.now += seconds
 
-    def __enter__(self) -> Simulation:
+    def __enter__(self) -> Self:
         monotonic, sleep = _clock.monotonic, _world_sync.sleep
         # A monotonic clock knows nothing of a wall clock that was set.
         _clock.monotonic = self.true_time
@@ -185,6 +204,18 @@ class Simulation:
         self.banqup.remove(document)
         del self.statuses[document]
         self.truths[document].blocked = True
+
+    def hide(self, document: str) -> Callable[[], None]:
+        """Have Banqup answer as if it had no such document; returns what brings it back."""
+        space = self.banqup._spaces[self.space]
+        kept = space.documents.pop(document)
+        space.listings.clear()
+
+        def back() -> None:
+            space.documents[document] = kept
+            space.listings.clear()
+
+        return back
 
     def exportable(self, document: str) -> bool:
         """Whether it is approved, or sent, now."""

@@ -153,6 +153,7 @@ def _strike(
             for service in (world.banqup, world.zenvoices):
                 strike(service, blow, exporters.kill)
             ended = exporters.run(world, "export", in_flight=in_flight)
+            blow.nth = 0  # what comes after this run is left in peace
             if fatal and blow.struck:
                 assert_killed(ended)
             _finish(totals, world, exporters, f"{blow.struck}, request {nth} {when}",
@@ -287,13 +288,13 @@ def test_killed_where_a_look_up_cannot_tell(
 
 @pytest.mark.long
 @pytest.mark.parametrize("lookup", ["missing", "lags", "ignores_external_id"])
-def test_killed_at_every_step_where_a_look_up_cannot_tell(
+def test_killed_at_many_steps_where_a_look_up_cannot_tell(
     exporters: Exporters, check: Check, lookup: str
 ) -> None:
-    """The same at each step in turn."""
-    totals = _look_up_cannot_tell(exporters, lookup, range(1, 112, 2))
+    """The same at every fourth step."""
+    totals = _look_up_cannot_tell(exporters, lookup, range(1, 112, 4))
     check(totals)
-    assert totals.kills > 50
+    assert totals.kills == 28
 
 
 def _look_up_cannot_tell(exporters: Exporters, lookup: str, steps: Iterable[int]) -> Totals:

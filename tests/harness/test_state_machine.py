@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -41,6 +42,7 @@ TIMES = st.sampled_from([30.0, 700.0, 4_000.0, DAY, 3 * DAY])
 _ENVELOPE = {"__abp": True, "success": False, "error": {"message": "The period is closed."}}
 FAULTS: dict[str, Fault] = {
     "500": Fault.status(500),
+    "502": Fault.status(502),
     "503": Fault.status(503),
     "429": Fault.rate_limit(7),
     "401": Fault.status(401),
@@ -56,12 +58,33 @@ FAULTS: dict[str, Fault] = {
 }
 UPLOAD_FAULTS = FAULTS | {
     "400": Fault.status(400, {"message": "no"}),
+    "408": Fault.status(408),
+    "409": Fault.status(409),
     "413": Fault.status(413),
     "refused": Fault.status(500, _ENVELOPE),
     "broken body": Fault.drop(body_read=100),
 }
 # Saying "definitely not applied" of something that was applied is lying: no fault of a service.
-HONEST_AFTER = ["500", "html", "empty", "redirect", "drop", "close", "slow", "garbage", "truncate"]
+HONEST_AFTER = [
+    "408",
+    "409",
+    "500",
+    "502",
+    "html",
+    "empty",
+    "redirect",
+    "drop",
+    "close",
+    "slow",
+    "garbage",
+    "truncate",
+]
+
+
+def _when(what: str, after: bool) -> Literal["before", "after"]:
+    return "after" if after and what in HONEST_AFTER else "before"
+
+
 OPERATIONS = st.sampled_from(
     [("banqup", name) for name in ("documents.list", "documents.get", "files.details",
                                    "files.download", "token.get")]
@@ -80,6 +103,8 @@ class Deliveries(RuleBasedStateMachine):
         self.crash_at: int | None = None
         self.hooks: dict[int, Callable[[], object]] = {}
         self.copy: object = None
+        self.hidden: dict[str, Callable[[], None]] = {}
+        self.store_fails_at: int | None = None
         self.restored = False
         self.activations = 0
 
@@ -133,7 +158,9 @@ class Deliveries(RuleBasedStateMachine):
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:
         """A document is deleted."""
-        self.it.remove(self._some(data))
+        name = self._some(data)
+        if name not in self.hidden:
+            self.it.remove(name)
 
     # What will go wrong in the next run
 
@@ -144,14 +171,14 @@ class Deliveries(RuleBasedStateMachine):
     ) -> None:
         """Some calls that read will fail."""
         service = self.it.banqup if where[0] == "banqup" else self.it.zenvoices
-        when = "after" if after and what in HONEST_AFTER else "before"
+        when = _when(what, after)
         service.faults.add(where[1], action=FAULTS[what], nth=nth, times=times, when=when)
 
     @rule(what=st.sampled_from(sorted(UPLOAD_FAULTS)), nth=st.integers(1, 4),
           times=st.integers(1, 3), after=st.booleans())  # fmt: skip
     def fail_uploading(self, what: str, nth: int, times: int, after: bool) -> None:
         """Some uploads will fail, applied or not."""
-        when = "after" if after and what in HONEST_AFTER else "before"
+        when = _when(what, after)
         fault = UPLOAD_FAULTS[what]
         self.it.zenvoices.faults.add("inbox.upload", action=fault, nth=nth, times=times, when=when)
 
@@ -165,6 +192,45 @@ class Deliveries(RuleBasedStateMachine):
     def crash(self, step: int) -> None:
         """The next process will die at this step."""
         self.crash_at = step
+
+    @rule(step=st.integers(1, 40))
+    def store_fails(self, step: int) -> None:
+        """In the next run the store will fail once, having done what it was asked or not."""
+        self.store_fails_at = step
+
+    @rule(step=STEPS)
+    def company_is_linked_anew(self, step: int) -> None:
+        """In the middle of the next run the company gets another number in Zenvoices."""
+
+        def link() -> None:
+            self.it.company = self.it.zenvoices.relink_company(self.it.company)
+
+        self.hooks[step] = link
+
+    @rule(step=STEPS)
+    def access_is_lost(self, step: int) -> None:
+        """In the middle of the next run somebody takes the app out of the space."""
+        self.hooks[step] = lambda: self.it.banqup.set_whitelisted(self.it.space, False)
+
+    @rule()
+    def access_is_given(self) -> None:
+        """The app is among the space's applications again."""
+        self.it.banqup.set_whitelisted(self.it.space, True)
+
+    @precondition(lambda self: len(self.it.statuses) - len(self.hidden) > 2)
+    @rule(data=st.data())
+    def disappear(self, data: st.DataObject) -> None:
+        """A document is not shown for a while."""
+        name = self._some(data)
+        if name not in self.hidden:
+            self.hidden[name] = self.it.hide(name)
+
+    @precondition(lambda self: self.hidden)
+    @rule()
+    def reappear(self) -> None:
+        """What was not shown is shown again."""
+        while self.hidden:
+            self.hidden.popitem()[1]()
 
     @rule(step=STEPS)
     def tokens_expire(self, step: int) -> None:
@@ -182,7 +248,7 @@ class Deliveries(RuleBasedStateMachine):
         going = self._some(data)
 
         def shift() -> None:
-            if going in self.it.statuses and len(self.it.statuses) > 2:
+            if going in self.it.statuses and going not in self.hidden and len(self.it.statuses) > 2:
                 self.it.remove(going)
             self.publish(folder, "FULLY_APPROVED", False)
 
@@ -210,8 +276,8 @@ class Deliveries(RuleBasedStateMachine):
     # Runs
 
     def _process(self) -> Process:
-        process = Process(self.crash_at, self.hooks)
-        self.crash_at, self.hooks = None, {}
+        process = Process(self.crash_at, self.hooks, self.store_fails_at)
+        self.crash_at, self.hooks, self.store_fails_at = None, {}, None
         return process
 
     def _attempt(self, process: Process) -> None:
@@ -237,6 +303,26 @@ class Deliveries(RuleBasedStateMachine):
         except (Crash, ServiceError):
             return
 
+    @rule(seconds=st.sampled_from([0.0, 0.5, 2.0]))
+    def run_briefly(self, seconds: float) -> None:
+        """An export that is to begin nothing new after a while."""
+        with suppress(Crash, ServiceError):
+            self.it.export(self._process(), deadline=seconds, look_first=self.restored)
+
+    @rule()
+    def run_dry(self) -> None:
+        """An export that only says what it would do."""
+        rows, inbox = self.it.rows(), len(self.it.zenvoices.inbox)
+        with suppress(Crash, ServiceError):
+            self.it.export(Process(self.crash_at), dry_run=True)
+        assert (self.it.rows(), len(self.it.zenvoices.inbox)) == (rows, inbox)
+
+    @rule()
+    def confirm(self) -> None:
+        """Somebody compares with Zenvoices."""
+        with suppress(Crash, ServiceError):
+            self.it.connection(self._process()).confirm()
+
     @rule(seconds=TIMES)
     def time_passes(self, seconds: float) -> None:
         """Time passes."""
@@ -248,10 +334,8 @@ class Deliveries(RuleBasedStateMachine):
     def activate(self) -> None:
         """Somebody activates the connection; what is there stays where it is."""
         was = self.it.connection().status().active
-        try:
+        with suppress(Crash, ServiceError):
             self.it.connection(self._process()).activate()
-        except (Crash, ServiceError):
-            pass
         if not was and self.it.connection().status().active:
             self._now_active()
 
@@ -270,10 +354,8 @@ class Deliveries(RuleBasedStateMachine):
     @rule()
     def deactivate(self) -> None:
         """Somebody deactivates the connection."""
-        try:
+        with suppress(Crash, ServiceError):
             self.it.connection(self._process()).deactivate()
-        except (Crash, ServiceError):
-            pass
         self.copy = None
 
     @rule(data=st.data())
@@ -334,7 +416,9 @@ class Deliveries(RuleBasedStateMachine):
     def come_to_rest(self) -> None:
         """Faults stop, time passes, people do their part: then everything must be there."""
         self.faults_stop()
-        self.crash_at, self.hooks = None, {}
+        self._process()
+        self.access_is_given()
+        self.reappear()
         self.it.pass_time(LEASE_TTL + 1)
         if not self.it.connection().status().active:
             self.activate()
@@ -412,7 +496,7 @@ class WrongDesign(RuleBasedStateMachine):
 
     @rule(what=st.sampled_from(["refused", "drop", "500"]), after=st.booleans())
     def fail_uploading(self, what: str, after: bool) -> None:
-        when = "after" if after and what in HONEST_AFTER else "before"
+        when = _when(what, after)
         fault = UPLOAD_FAULTS[what]
         self.it.zenvoices.faults.add("inbox.upload", action=fault, nth=1, times=1, when=when)
 
