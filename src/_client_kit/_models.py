@@ -13,14 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import Any, TypeVar, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_origin
 
 import attrs
-import cattrs
 
 from _client_kit._json import is_list, is_object
 from _client_kit._secret import Secret
 from _client_kit._times import parse_time
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 __all__ = ["decode", "encode", "extra_field", "wire"]
 
@@ -151,7 +153,9 @@ def _model_factory(cls: Any) -> _Hook:
 
 
 @cache
-def _converter() -> cattrs.Converter:
+def _converter() -> Converter:
+    import cattrs  # when the first answer is decoded: importing it takes as long as httpx's models
+
     converter = cattrs.Converter(detailed_validation=False)
     for type_, hook in (
         (str, _str),

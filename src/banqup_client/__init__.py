@@ -1,5 +1,7 @@
 """A typed client of the Banqup API, sync and async."""
 
+import typing as _typing
+
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
@@ -13,10 +15,10 @@ from _client_kit._errors import (
     Unavailable,
     Unreachable,
 )
+from _client_kit._lazy import lazy_names as _lazy_names
 from _client_kit._paging import Page
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import Secret
-from banqup_client._async._client import AsyncBanqupClient
 from banqup_client._credentials import ClientCredentials
 from banqup_client._dialect import NOT_WHITELISTED
 from banqup_client._environment import Environment
@@ -36,6 +38,9 @@ from banqup_client._models import (
     User,
 )
 from banqup_client._sync._client import BanqupClient
+
+if _typing.TYPE_CHECKING:
+    from banqup_client._async._client import AsyncBanqupClient
 
 __all__ = [
     "NOT_WHITELISTED",
@@ -73,3 +78,8 @@ __all__ = [
     "UrlExpired",
     "User",
 ]
+
+# An export without an event loop does not need it.
+_LAZY = {"AsyncBanqupClient": "banqup_client._async._client"}
+
+__getattr__, __dir__ = _lazy_names(globals(), _LAZY)

@@ -3,7 +3,7 @@
 import typing as _typing
 
 from _client_kit._errors import ServiceError, StoreError
-from bridge._async._connection import AsyncConnection
+from _client_kit._lazy import lazy_names as _lazy_names
 from bridge._checkpoints import CheckpointStore, Lease, Row
 from bridge._eligibility import Exportable, Skip, Wait, default_exportable
 from bridge._errors import Busy, LeaseLost, NotActivated
@@ -36,6 +36,7 @@ from bridge._sync._connection import Connection
 from bridge._verification import Check, Verification
 
 if _typing.TYPE_CHECKING:
+    from bridge._async._connection import AsyncConnection
     from bridge._config import ConnectionConfig
     from bridge._mappers import JournalRule, journal, named, only
     from bridge._progress import ProgressBar
@@ -95,6 +96,7 @@ __all__ = [
 
 # Loaded when first used: not every application needs them.
 _LAZY = {
+    "AsyncConnection": "bridge._async._connection",
     "ConnectionConfig": "bridge._config",
     "JournalRule": "bridge._mappers",
     "ProgressBar": "bridge._progress",
@@ -105,27 +107,4 @@ _LAZY = {
     "SQLAlchemyCheckpoints": "bridge._store_sqlalchemy",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    try:
-        value: object = getattr(import_module(_LAZY[name]), name)
-    except ImportError as error:
-        # The extra is not installed: `import *` still works, and using the name says what to do.
-        return _missing(name, str(error))
-    globals()[name] = value
-    return value
-
-
-def _missing(name: str, message: str) -> type:
-    def refuse(*_args: object, **_options: object) -> object:
-        raise ImportError(message)
-
-    return type(name, (), {"__new__": refuse})
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+__getattr__, __dir__ = _lazy_names(globals(), _LAZY)

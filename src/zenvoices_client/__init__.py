@@ -1,9 +1,7 @@
 """A typed client of the Zenvoices public API, sync and async."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import typing as _typing
 
-from _client_kit._async._paging import AsyncListing
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
@@ -18,16 +16,18 @@ from _client_kit._errors import (
     Unreachable,
 )
 from _client_kit._files import Base64
+from _client_kit._lazy import lazy_names as _lazy_names
 from _client_kit._paging import Page
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import Secret
 from _client_kit._sync._paging import Listing
-from zenvoices_client._async._client import AsyncZenvoicesClient
 from zenvoices_client._credentials import UserLogin
 from zenvoices_client._models import Attachment, Company, InboxDocument, InboxUpload, Lookup
 from zenvoices_client._sync._client import ZenvoicesClient
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
+    from _client_kit._async._paging import AsyncListing
+    from zenvoices_client._async._client import AsyncZenvoicesClient
     from zenvoices_client._master_models import (
         Account,
         CostCentre,
@@ -91,34 +91,25 @@ __all__ = [
     "verify_signature",
 ]
 
-# An export needs none of these, so they load when somebody first asks for one.
-_ON_FIRST_USE = {
-    "Account": "_master_models",
-    "CostCentre": "_master_models",
-    "CostUnit": "_master_models",
-    "Employee": "_master_models",
-    "FinancialTransaction": "_master_models",
-    "LedgerAccount": "_master_models",
-    "PaymentCondition": "_master_models",
-    "Product": "_master_models",
-    "Project": "_master_models",
-    "PurchaseOrder": "_master_models",
-    "TaxCode": "_master_models",
-    "SIGNATURE_HEADER": "_webhooks",
-    "WebhookEvent": "_webhooks",
-    "WebhookSubscription": "_webhooks",
-    "verify_signature": "_webhooks",
+# An export without an event loop needs none of these.
+_LAZY = {
+    "AsyncListing": "_client_kit._async._paging",
+    "AsyncZenvoicesClient": "zenvoices_client._async._client",
+    "Account": "zenvoices_client._master_models",
+    "CostCentre": "zenvoices_client._master_models",
+    "CostUnit": "zenvoices_client._master_models",
+    "Employee": "zenvoices_client._master_models",
+    "FinancialTransaction": "zenvoices_client._master_models",
+    "LedgerAccount": "zenvoices_client._master_models",
+    "PaymentCondition": "zenvoices_client._master_models",
+    "Product": "zenvoices_client._master_models",
+    "Project": "zenvoices_client._master_models",
+    "PurchaseOrder": "zenvoices_client._master_models",
+    "TaxCode": "zenvoices_client._master_models",
+    "SIGNATURE_HEADER": "zenvoices_client._webhooks",
+    "WebhookEvent": "zenvoices_client._webhooks",
+    "WebhookSubscription": "zenvoices_client._webhooks",
+    "verify_signature": "zenvoices_client._webhooks",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _ON_FIRST_USE:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    value = getattr(import_module(f"{__name__}.{_ON_FIRST_USE[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return [*__all__, "testing"]
+__getattr__, __dir__ = _lazy_names(globals(), _LAZY)

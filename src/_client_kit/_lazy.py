@@ -1,0 +1,48 @@
+"""Names of a package root that are loaded when they are first used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+__all__ = ["lazy_names"]
+
+
+def lazy_names(
+    namespace: dict[str, Any], modules: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """``__getattr__`` and ``__dir__`` for a package root.
+
+    Not every application needs every name: one that runs without an event loop, say, should not
+    pay for importing one.
+
+    Args:
+        namespace: The package's ``globals()``.
+        modules: The module of each lazy name.
+    """
+
+    def load(name: str) -> Any:
+        if name not in modules:
+            message = f"module {namespace['__name__']!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        try:
+            value = getattr(import_module(modules[name]), name)
+        except ImportError as error:
+            # The extra is not installed: `import *` still works, and using the name says what
+            # to do.
+            return _missing(name, str(error))
+        namespace[name] = value
+        return value
+
+    def names() -> list[str]:
+        return sorted({*namespace, *modules})
+
+    return load, names
+
+
+def _missing(name: str, message: str) -> type:
+    def refuse(*_args: object, **_options: object) -> object:
+        raise ImportError(message)
+
+    return type(name, (), {"__new__": refuse})
