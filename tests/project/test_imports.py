@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "bridge": {"_client_kit", "banqup_client", "bridge", "zenvoices_client"},
 }
 RUNTIME = {"attrs", "cattrs", "httpx"}
-EXTRAS = {"IPython", "psycopg", "pytest", "respx", "sqlalchemy", "tqdm"}
+EXTRAS = {"IPython", "psycopg", "pytest", "respx", "sqlalchemy", "tqdm", "yaml"}
 """Only ever imported inside a function or for annotations: they may be missing."""
 EVENT_LOOPS = {"anyio", "asyncio", "curio", "sniffio", "trio"}
 WORLD = Path("_client_kit/_world_async.py")
