@@ -85,6 +85,8 @@ class Table:
             for index in range(len(self.headings))
             if (self.grouped and index == 0) or any(line.cells[index].text for line in self.lines)
         ]
+        if len(kept) <= self.grouped:
+            return self
         headings = tuple(self.headings[index] for index in kept)
         lines = (Line(tuple(line.cells[index] for index in kept), line.note) for line in self.lines)
         return evolve(self, headings=headings, lines=tuple(lines))
@@ -199,9 +201,9 @@ def _text(view: View, lang: Language) -> str:
             facts += [_pad(plain(name), head) + first, *(" " * head + line for line in rest)]
         parts.append("\n".join(line.rstrip() for line in facts))
     parts += [_text_table(table.lean(), lang) for table in view.tables if table.lines]
-    if view.notes:
+    if any(view.notes):
         notes: list[str] = []
-        for note in view.notes:
+        for note in filter(None, view.notes):
             first, *rest = _wrap(note, WIDTH - 2)
             notes += [f"- {first}", *(f"  {line}" for line in rest)]
         parts.append("\n".join(notes))
@@ -320,8 +322,8 @@ def _html(view: View, lang: Language) -> str:
         )
         parts.append(f'<dl class="bz-facts">{"".join(facts)}</dl>')
     parts += [_html_table(table.lean(), lang) for table in view.tables if table.lines]
-    if view.notes:
-        notes = "".join(f"<li>{_escaped(note)}</li>" for note in view.notes)
+    if any(view.notes):
+        notes = "".join(f"<li>{_escaped(note)}</li>" for note in view.notes if note)
         parts.append(f'<ul class="bz-notes">{notes}</ul>')
     return "\n".join([*parts, "</div>"])
 

@@ -160,6 +160,7 @@ class ExportReport(Shown):
             "uncertain": self.uncertain,
             "refused": self.refused,
             "changed": self.changed,
+            "flagged": self.flagged,
             "deliveries": [row.to_dict() for row in self.deliveries],
             "notes": list(self.notes),
             "stopped": self.stopped,
@@ -181,6 +182,7 @@ class ExportReport(Shown):
             *((state, self.states[state]) for state in sorted(self.states)),
             ("found to have arrived", self.recovered),
             ("refused by Zenvoices", self.refused),
+            ("not readable as UBL", self.flagged),
             ("changed after delivery", self.changed),
             ("took", f"{self.seconds:.1f} s"),
         )

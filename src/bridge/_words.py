@@ -56,7 +56,6 @@ FRENCH: dict[str, str] = {
     "sent": "envoyés",
     "found to have arrived": "retrouvés dans Zenvoices",
     "refused by Zenvoices": "refusés par Zenvoices",
-    "left for the client": "action client requise",
     "not readable as UBL": "illisibles comme UBL",
     "changed after delivery": "modifiés après livraison",
     "took": "durée",
@@ -90,9 +89,6 @@ FRENCH: dict[str, str] = {
     "sender": "expéditeur",
     "destination": "destination",
     "files": "fichiers",
-    # Requests
-    "sent by the next run": "envoyé au prochain passage",
-    "not accepted": "non accepté",
 }
 """French by English."""
 

@@ -1,0 +1,349 @@
+"""What people see: text that fits a terminal, HTML that fits a notebook, plain data."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import unicodedata
+from collections.abc import Callable
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from _client_kit._errors import PermissionDenied
+from bridge import (
+    Activation,
+    Check,
+    Confirmation,
+    Deliveries,
+    DeliveryRow,
+    ExportReport,
+    Status,
+    Verification,
+)
+from bridge._display import Shown, plain
+from bridge._remedies import CHECKS
+from bridge._verification import verification_of
+from bridge._words import FRENCH
+from bridge.testing import Trials, trial_document, try_mapper
+
+NOW = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
+DOCUMENT = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+HOSTILE = [
+    "<script>alert('x')</script>",
+    '"><img src=x onerror=alert(1)>',
+    "\x1b[31mred\x1b]0;title\x07",
+    "inv\u202eecioice\u2066\u200b",
+    "two\nlines\r\nand\ttabs\x85\u2028",
+    "'&amp;\"",
+    "\ud800\udfff\x00\ufeff",
+    "wide \U0001f37a\u4e2d\u6587 and Zalgo e\u0301\u0323\u20dd",
+    "x" * 400,
+    "",
+]
+
+
+def rows(text: str) -> tuple[DeliveryRow, ...]:
+    """A line in every state, made of one text."""
+    states = ("delivered", "confirmed", "waiting", "sending", "skipped", "failed", "uncertain")
+    lines = [
+        DeliveryRow(
+            f"{DOCUMENT}{text}" if place % 2 else DOCUMENT,
+            state,
+            reason=text,
+            inbox_id=place or None,
+            folder=text,
+            subject=text,
+            sender_name=text,
+            file_name=text,
+            attempts=place,
+            next_try=NOW,
+            other_files=(text, text),
+            warning=text,
+        )
+        for place, state in enumerate(states)
+    ]
+    return (*lines, evolve(lines[2], status="client action needed"))
+
+
+def report(text: str = "", **changes: Any) -> ExportReport:
+    """A report in which one text stands wherever a service's text can stand."""
+    return evolve(
+        ExportReport(
+            space_id=DOCUMENT,
+            company_code=text or "0042",
+            started_at=NOW,
+            ended_at=NOW,
+            listed=9,
+            states={"delivered": 3, "baseline": 6},
+            exported=2,
+            deliveries=Deliveries(rows(text)),
+            notes=(text, "a note"),
+            stopped=text,
+        ),
+        **changes,
+    )
+
+
+def verification(text: str, lang: Any = "en") -> Verification:
+    """A verification with a failure, a detail and an unknown check."""
+    found: dict[str, Any] = dict.fromkeys(CHECKS, text)
+    found["zenvoices inbox"] = PermissionDenied(text, service="zenvoices", status=403)
+    made = verification_of(found, lang)
+    return evolve(made, checks=(*made.checks, Check(text, text, "failed", text, text)))
+
+
+def everything(text: str) -> list[Shown]:
+    """Each kind of value that prints itself, made of one text."""
+    lines = Deliveries(rows(text))
+    return [
+        report(text),
+        report(text, dry_run=True, stopped=None),
+        verification(text),
+        verification(text, "fr"),
+        lines,
+        Deliveries(),
+        Activation(new=True, activated_at=NOW, company_id=7, baseline=3, skipped=lines),
+        Activation(new=False),
+        Status(
+            active=True,
+            space_id=text,
+            company_code=text,
+            activated_at=NOW,
+            last_run={"ended_at": NOW.isoformat()},
+            counts={"waiting for the client": 2, "failed": 1, text: 4},
+            attention=lines,
+            unknown_statuses={text: 2},
+        ),
+        Status(active=False, space_id=DOCUMENT, company_code="0042"),
+        Confirmation(confirmed=3, missing=lines, twice=lines, undecided=lines),
+        try_mapper(documents=[trial_document((f"{text}.xml", b"<a>"), supplier=text)]),
+    ]
+
+
+def columns(line: str) -> int:
+    """Columns a terminal gives to a line, counted by other code than the library's."""
+    return sum(
+        0
+        if unicodedata.category(char) in {"Mn", "Me"}
+        else 1 + (unicodedata.east_asian_width(char) in {"W", "F"})
+        for char in line
+    )
+
+
+class Elements(HTMLParser):
+    """Which elements and attributes a page has, and whether each is closed in turn."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.names: set[str] = set()
+        self.attributes: set[str] = set()
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """An element begins."""
+        self.open.append(tag)
+        self.names.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_endtag(self, tag: str) -> None:
+        """An element ends, and it is the one that began last."""
+        assert self.open.pop() == tag
+
+
+OURS = {
+    *("style", "div", "table", "caption", "thead", "tbody", "tr", "th", "td", "span"),
+    *("dl", "dt", "dd", "ul", "li"),
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_text_fits_a_terminal_and_commands_it_nothing(text: str, lang: Any) -> None:
+    """No line is wider than 80 columns, none ends in blanks, none holds a control character."""
+    for value in everything(text):
+        for line in value.to_text(lang=lang).split("\n"):
+            assert columns(line) <= 80, line
+            assert line.isprintable(), line
+            assert line == line.rstrip()
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_html_holds_only_its_own_elements(text: str, lang: Any) -> None:
+    """Whatever a value says, it adds no element, no attribute and nothing invisible."""
+    for value in everything(text):
+        page = value.to_html(lang=lang)
+        elements = Elements(page)
+        assert elements.names <= OURS
+        assert elements.attributes <= {"class", "scope", "colspan"}
+        assert elements.open == []
+        assert page.replace("\n", "").isprintable()
+        page.encode()
+
+
+@given(text=st.text(alphabet=st.characters(), max_size=60))
+def test_any_text_becomes_one_printable_line(text: str) -> None:
+    """Nothing breaks a line, and what was printable stays as it was."""
+    shown = plain(text)
+    assert shown.isprintable()
+    if text.isprintable():
+        assert shown == " ".join(text.split())
+
+
+@given(text=st.text(max_size=300), subject=st.text(max_size=120), lines=st.integers(1, 4))
+def test_tables_of_any_text_fit(text: str, subject: str, lines: int) -> None:
+    """Width holds for every mix of narrow and wide cells."""
+    made = Deliveries(
+        DeliveryRow(text[:40], "failed", reason=text, subject=subject) for _ in range(lines)
+    )
+    assert max(columns(line) for line in str(made).split("\n")) <= 80
+
+
+def test_values_print_the_same_way_everywhere() -> None:
+    """``print()``, ``str()`` and a notebook take the value's own language; repr stays short."""
+    english, french = verification("x"), verification("x", "fr")
+    assert str(french) == french.to_text() == english.to_text(lang="fr") == f"{french}"
+    assert french._repr_html_() == french.to_html(lang="fr")
+    assert len(repr(report("x"))) < 700
+    assert "DeliveryRow" not in repr(report("x"))
+
+
+def test_what_needs_a_person_comes_first() -> None:
+    """Errors, then the client's turn, then what is queued; what arrived is last."""
+    text = str(report("x"))
+    order = ["error (2)", "client action needed (1)", "queued (2)", "skipped", "ready to process"]
+    places = [text.index(word) for word in order]
+    assert places == sorted(places)
+
+
+def test_report_in_text_reads_as_meant() -> None:
+    """A small report, letter by letter."""
+    made = ExportReport(
+        space_id=DOCUMENT,
+        company_code="0042",
+        started_at=NOW,
+        ended_at=NOW,
+        listed=3,
+        states={"delivered": 1, "waiting": 1, "baseline": 1},
+        exported=1,
+        deliveries=Deliveries(
+            [
+                DeliveryRow(DOCUMENT, "delivered", inbox_id=4711, subject="Invoice BDM-7"),
+                DeliveryRow(
+                    DOCUMENT[::-1],
+                    "waiting",
+                    "refused",
+                    subject="Invoice BDM-8",
+                    attempts=2,
+                    next_try=NOW,
+                ),
+            ]
+        ),
+    )
+    assert str(made).split("\n") == [
+        "Export: 1 sent to company 0042",
+        "",
+        "space             3fa85f64-5717-4562-b3fc-2c963f66afa6",
+        "listed in Banqup  3",
+        "baseline          1",
+        "delivered         1",
+        "waiting           1",
+        "took              0.0 s",
+        "",
+        "document                              sent as        inbox",
+        "------------------------------------  -------------  -----",
+        "queued (1)",
+        "6afa66f369c2-cf3b-2654-7175-46f58af3  Invoice BDM-8",
+        "    refused; attempt 2; next try 2026-03-02 08:30 UTC",
+        "ready to process (1)",
+        "3fa85f64-5717-4562-b3fc-2c963f66afa6  Invoice BDM-7  4711",
+    ]
+
+
+def test_status_in_french_uses_the_accountants_words() -> None:
+    """The words a French-speaking accountant knows stand in text and HTML."""
+    status = Status(
+        active=True, space_id=DOCUMENT, company_code="0042", counts={"failed": 1, "delivered": 4}
+    )
+    for shown in (status.to_text(lang="fr"), status.to_html(lang="fr")):
+        for word in ("action client requise", "prêt à traiter", "erreur"):
+            assert word in shown
+    assert "client action needed" in str(status)
+
+
+def test_long_lists_are_cut_and_say_so() -> None:
+    """A terminal shows 40 lines and a notebook 200, with the number of the rest."""
+    lines = Deliveries(DeliveryRow(f"document-{n}", "delivered") for n in range(1000))
+    text, page = str(lines), lines.to_html()
+    assert text.count("document-") == 40
+    assert "... and 960 more" in text
+    assert "ready to process (1000)" in text
+    assert page.count("document-") == 200
+    assert "... et 800 de plus" in lines.to_html(lang="fr")
+
+
+def test_html_follows_the_theme() -> None:
+    """Colours come as variables for light and dark, and nothing paints a background."""
+    page = report().to_html()
+    assert "prefers-color-scheme:dark" in page
+    assert '[data-jp-theme-light="false"]' in page
+    assert "background:#" not in page.replace(" ", "")
+
+
+@pytest.mark.parametrize("value", everything("x"), ids=lambda value: type(value).__name__)
+def test_plain_data_is_json_and_rows_are_flat(value: Any) -> None:
+    """``to_dict()`` is JSON as it stands, and every row holds single values only."""
+    if not isinstance(value, Trials):
+        json.loads(json.dumps(value.to_dict()))
+    for row in getattr(value, "rows", ()):
+        assert all(item is None or isinstance(item, str | int | float) for item in row.values())
+
+
+@pytest.mark.parametrize("make", [lambda: Deliveries(rows("x")), report, lambda: verification("x")])
+def test_values_can_be_pickled(make: Callable[[], Any]) -> None:
+    """They travel from worker processes as what they are."""
+    value = make()
+    again = pickle.loads(pickle.dumps(value))
+    assert type(again) is type(value)
+    assert str(again) == str(value)
+
+
+def test_deliveries_are_a_tuple_that_can_be_narrowed() -> None:
+    """They compare, index and filter as tuples do."""
+    lines = Deliveries(rows("x"))
+    assert lines == rows("x")
+    assert [row.state for row in lines.of_state("failed", "uncertain")] == ["failed", "uncertain"]
+    assert isinstance(report(deliveries=list(lines)).deliveries, Deliveries)
+
+
+class Misses(dict[str, str]):
+    """A dictionary that remembers what was looked up in vain."""
+
+    def __init__(self, words: dict[str, str]) -> None:
+        super().__init__(words)
+        self.missed: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """As a dict does."""
+        if key not in self:
+            self.missed.add(key)
+        return super().get(key, default)
+
+
+def test_every_shown_word_is_french_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No heading and no status word of any view is left without its French."""
+    words = Misses(FRENCH)
+    monkeypatch.setattr("bridge._words.FRENCH", words)
+    for value in everything("0042"):
+        value.to_text(lang="fr")
+    assert words.missed <= {""}
+    assert set(FRENCH) == {" ".join(word.split()) for word in FRENCH}
+    assert all(word.count("{}") == french.count("{}") for word, french in FRENCH.items())
