@@ -125,14 +125,17 @@ TONES: dict[str, Tone] = {
 _ORDER = ("error", "client action needed", "queued", "skipped", "ready to process")
 
 
-def table(rows: Iterable[DeliveryRow], lang: Language, title: str = "") -> Table:
+def table(
+    rows: Iterable[DeliveryRow], lang: Language, title: str = "", *, status: str | None = None
+) -> Table:
+    """A table of lines, what needs a person first; ``status`` stands for that of every line."""
     order = {status: place for place, status in enumerate(_ORDER)}
     lines = sorted(rows, key=lambda row: order.get(_status(row), len(order)))
     headings = ("status", "document", "sent as", "inbox")
     return Table(
         title,
         tuple(say(heading, lang) for heading in headings),
-        tuple(_line(row, lang) for row in lines),
+        tuple(_line(row, lang, status or _status(row)) for row in lines),
         say("reason", lang),
         grouped=True,
     )
@@ -142,8 +145,7 @@ def _status(row: DeliveryRow) -> str:
     return row.status or _STATUS.get(row.state, row.state)
 
 
-def _line(row: DeliveryRow, lang: Language) -> Line:
-    status = _status(row)
+def _line(row: DeliveryRow, lang: Language, status: str) -> Line:
     notes = [row.reason, row.warning]
     if row.attempts and row.state == "waiting":
         notes.append(say("attempt {}", lang).format(row.attempts))

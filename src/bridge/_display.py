@@ -20,6 +20,7 @@ __all__ = ["Cell", "Line", "Shown", "Table", "Tone", "View", "plain"]
 WIDTH = 80
 _GAP = 2
 _NARROWEST = 6
+_SHORT = 32
 _LONGEST, _LONGEST_CELL = 1000, 200
 _LINES_IN_TEXT, _LINES_IN_HTML = 40, 200
 
@@ -291,14 +292,16 @@ background:transparent;font-size:inherit;table-layout:auto}}
 .bz-view table.bz-table caption{{caption-side:top;text-align:left;font-weight:600;padding:.2em 0;
 color:inherit}}
 .bz-view table.bz-table tr:nth-child(n){{background:transparent}}
-.bz-view table.bz-table th,.bz-view table.bz-table td{{text-align:left;vertical-align:top;
+.bz-view .bz-scroll{{overflow-x:auto}}
+.bz-view table.bz-table th,.bz-view table.bz-table td{{text-align:left;vertical-align:baseline;
 border:0;border-bottom:1px solid var(--bz-rule);padding:.35em 1em .35em 0;color:inherit;
 background:transparent;overflow-wrap:anywhere;white-space:normal;max-width:26em;min-width:4em}}
 .bz-view table.bz-table th{{font-weight:600;opacity:.72;white-space:nowrap}}
 .bz-view table.bz-table td.bz-note{{min-width:13em;max-width:36em}}
 .bz-view table.bz-table td.bz-whole{{white-space:nowrap;overflow-wrap:normal;max-width:none;
 font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12px}}
-.bz-view table.bz-table td .bz-tone{{white-space:nowrap}}
+.bz-view table.bz-table td.bz-short{{white-space:nowrap}}
+.bz-view table.bz-table td.bz-number{{text-align:right;font-variant-numeric:tabular-nums}}
 .bz-view .bz-ok{{color:var(--bz-ok);font-weight:600}}
 .bz-view .bz-bad{{color:var(--bz-bad);font-weight:600}}
 .bz-view .bz-wait{{color:var(--bz-wait);font-weight:600}}
@@ -348,13 +351,18 @@ def _html_table(table: Table, lang: Language) -> str:
     head = "".join(f'<th scope="col">{_escaped(heading)}</th>' for heading in headings)
     body = "\n".join(rows)
     return (
-        f'<table class="bz-table">{caption}<thead><tr>{head}</tr></thead>\n'
-        f"<tbody>{body}</tbody></table>"
+        f'<div class="bz-scroll"><table class="bz-table">{caption}<thead><tr>{head}</tr></thead>\n'
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
 def _html_cell(cell: Cell) -> str:
     text = _escaped(cell.text)
     if cell.tone:
-        text = f'<span class="bz-tone{_class(cell.tone)}">{text}</span>'
-    return f'<td class="bz-whole">{text}</td>' if cell.whole else f"<td>{text}</td>"
+        text = f'<span class="{_class(cell.tone).strip()}">{text}</span>'
+    if cell.whole:
+        return f'<td class="bz-whole">{text}</td>'
+    if cell.text.isdecimal():
+        return f'<td class="bz-number">{text}</td>'
+    # A number such as BDM-2026-00042 is not to be broken at its hyphens.
+    return f'<td class="bz-short">{text}</td>' if len(cell.text) <= _SHORT else f"<td>{text}</td>"

@@ -38,6 +38,11 @@ def _facts(lang: Language, *facts: tuple[str, object]) -> tuple[tuple[str, str],
     return tuple((say(name, lang), str(value)) for name, value in facts if value)
 
 
+def needing(count: int, lang: Language) -> str:
+    """The end of a heading where something needs a person."""
+    return "; " + say("{} need a person", lang).format(count) if count else ""
+
+
 def _last(run: Mapping[str, Any] | None) -> str:
     """When the last run ended, as its summary says."""
     ended = (run or {}).get("ended_at")
@@ -186,10 +191,10 @@ class ExportReport(Shown):
             ("changed after delivery", self.changed),
             ("took", f"{self.seconds:.1f} s"),
         )
-        bad = self.failed or self.uncertain or self.stopped
+        errors = self.failed + self.count("uncertain")
         return View(
-            say(heading, lang).format(sent, self.company_code),
-            "bad" if bad else "ok",
+            say(heading, lang).format(sent, self.company_code) + needing(errors, lang),
+            "bad" if errors or self.stopped else "ok",
             facts,
             (table(self.deliveries, lang),),
             self.notes,
@@ -284,7 +289,7 @@ class Status(Shown):
         )
         unknown = say("unknown status {}: {} documents", lang)
         return View(
-            say(heading, lang).format(self.company_code),
+            say(heading, lang).format(self.company_code) + needing(self.error, lang),
             "bad" if self.error else "ok" if self.active else "wait",
             _facts(
                 lang,
@@ -369,12 +374,14 @@ class Confirmation(Shown):
     undecided: Deliveries = field(default=Deliveries(), converter=_deliveries)
 
     def _view(self, lang: Language) -> View:
+        wrong = len(self.missing) + len(self.twice)
+        heading = say("Confirmed: Zenvoices has {} documents", lang).format(self.confirmed)
         return View(
-            say("Confirmed: Zenvoices has {} documents", lang).format(self.confirmed),
-            "bad" if self.missing or self.twice else "ok",
+            heading + needing(wrong, lang),
+            "bad" if wrong else "ok",
             tables=(
-                table(self.missing, lang, say("missing in Zenvoices", lang)),
-                table(self.twice, lang, say("there more than once", lang)),
+                table(self.missing, lang, say("missing in Zenvoices", lang), status="error"),
+                table(self.twice, lang, say("there more than once", lang), status="error"),
                 table(self.undecided, lang, say("not to be decided", lang)),
             ),
         )

@@ -71,6 +71,7 @@ FRENCH: dict[str, str] = {
     "active since": "active depuis",
     "last run": "dernier passage",
     "needs a person": "demande une intervention",
+    "{} need a person": "{} demande(nt) une intervention",
     "unknown status {}: {} documents": "statut inconnu {} : {} documents",
     # Activation
     "Activated: documents count from now on": "Activée : les documents comptent dès maintenant",
