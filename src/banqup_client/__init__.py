@@ -19,6 +19,7 @@ from _client_kit._lazy import lazy_names as _lazy_names
 from _client_kit._paging import Page
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import Secret
+from _client_kit._sync._paging import Listing
 from banqup_client._credentials import ClientCredentials
 from banqup_client._dialect import NOT_WHITELISTED
 from banqup_client._environment import Environment
@@ -40,12 +41,14 @@ from banqup_client._models import (
 from banqup_client._sync._client import BanqupClient
 
 if _typing.TYPE_CHECKING:
+    from _client_kit._async._paging import AsyncListing
     from banqup_client._async._client import AsyncBanqupClient
 
 __all__ = [
     "NOT_WHITELISTED",
     "Address",
     "AsyncBanqupClient",
+    "AsyncListing",
     "BanqupClient",
     "ClientCredentials",
     "ConfigurationError",
@@ -61,6 +64,7 @@ __all__ = [
     "FileNotReady",
     "FileRefused",
     "Indefinite",
+    "Listing",
     "Message",
     "NotFound",
     "Page",
@@ -79,7 +83,13 @@ __all__ = [
     "User",
 ]
 
-# An export without an event loop does not need it.
-_LAZY = {"AsyncBanqupClient": "banqup_client._async._client"}
-
-__getattr__, __dir__ = _lazy_names(globals(), _LAZY)
+# An export without an event loop needs neither. Type checkers see the imports above, and so still
+# find a name that is misspelt.
+if not _typing.TYPE_CHECKING:
+    __getattr__, __dir__ = _lazy_names(
+        globals(),
+        {
+            "AsyncBanqupClient": "banqup_client._async._client",
+            "AsyncListing": "_client_kit._async._paging",
+        },
+    )

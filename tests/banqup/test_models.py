@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import pickle
+import subprocess
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -182,12 +184,25 @@ def test_no_body_breaks_a_receiver(body: bytes) -> None:
 
 
 def test_what_is_listed_is_there() -> None:
-    """``__all__`` is sorted, complete and without anything private."""
+    """``__all__`` is complete, without anything private, and every name in it can be had."""
     listed = banqup_client.__all__
     assert len(set(listed)) == len(listed)
     public = {
         name
-        for name, value in vars(banqup_client).items()
-        if not name.startswith("_") and not isinstance(value, type(banqup_client))
+        for name in dir(banqup_client)
+        if not name.startswith("_")
+        and not isinstance(getattr(banqup_client, name), type(banqup_client))
     }
     assert public == set(listed)
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = banqup_client.Nothing  # type: ignore[attr-defined]
+
+
+def test_a_program_without_an_event_loop_does_not_load_one() -> None:
+    """The async client is loaded when it is first used."""
+    code = (
+        "import sys, banqup_client as b; b.BanqupClient; "
+        "assert 'banqup_client._async._client' not in sys.modules; b.AsyncBanqupClient; "
+        "assert 'banqup_client._async._client' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
