@@ -87,6 +87,7 @@ class Exporters:
             "secrets": CANARIES,
             "space": world.space,
             "checkpoint": str(world.checkpoint),
+            "store": world.address,
             "clock": str(world.clock.path),
             "deadline": DEADLINE,
             "lease_ttl": LEASE_TTL,

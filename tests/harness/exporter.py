@@ -24,9 +24,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from _client_kit import _world_sync as world
 from banqup_client import BanqupClient, ClientCredentials
-from bridge import CheckpointStore, Connection, ServiceError, SQLiteCheckpoints
+from bridge import CheckpointStore, Connection, ServiceError
 from harness.clock import SharedClock
 from harness.wrong_designs import DESIGNS
+from support.stores import open_store
 from zenvoices_client import UserLogin, ZenvoicesClient
 
 TIMEOUT = 2.0
@@ -101,8 +102,9 @@ def obey(order: dict[str, Any]) -> dict[str, Any]:
     """Do one thing and say how it went.
 
     Args:
-        order: ``verb`` ("activate" or "export"), addresses, credentials, ``checkpoint``, ``clock``,
-            ``in_flight``, ``kill_at`` (a step, or null), ``design``, ``options`` of the verb.
+        order: ``verb`` ("activate" or "export"), addresses, credentials, ``checkpoint``, ``store``,
+            ``clock``, ``in_flight``, ``kill_at`` (a step, or null), ``design``, and ``options`` of
+            the verb.
     """
     steps = Steps(order["kill_at"])
     step_requests(steps)
@@ -125,7 +127,7 @@ def obey(order: dict[str, Any]) -> dict[str, Any]:
         design = DESIGNS[order["design"]]
         exporter = design(banqup, zenvoices, order["space"], Path(order["checkpoint"]), steps)
         return {"ok": True, "told": getattr(exporter, order["verb"])(), "steps": steps.count}
-    store = SQLiteCheckpoints(order["checkpoint"], clock=clock)
+    store = open_store(order["store"], clock)
     connection = Connection(
         banqup,
         zenvoices,

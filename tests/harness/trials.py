@@ -55,11 +55,11 @@ class Totals:
 
 
 @contextmanager
-def new_world(*, neighbour: bool = True) -> Generator[World]:
+def new_world(*, neighbour: bool = True, store: str | None = None) -> Generator[World]:
     """A world in a directory of its own, in which no credential may be found afterwards."""
     with (
         tempfile.TemporaryDirectory() as directory,
-        World(Path(directory), neighbour=neighbour) as world,
+        World(Path(directory), neighbour=neighbour, store=store) as world,
     ):
         yield world
         assert world.leaks() == []

@@ -12,10 +12,11 @@ from typing import Any, Self
 
 from banqup_client import BanqupClient, ClientCredentials
 from banqup_client.testing import FakeBanqup, FakeFile, FileStatus
-from bridge import Connection, Row, SQLiteCheckpoints
+from bridge import Connection, Row
 from bridge._life import STATES
 from harness.clock import SharedClock
 from harness.oracle import Findings, Truth, digest, judge
+from support.stores import open_store
 from zenvoices_client import UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices, InboxItem
 
@@ -44,9 +45,12 @@ class World:
         directory: An empty directory for checkpoint, clock and the exporter's output.
         neighbour: Whether the company's inbox holds a document of an earlier day, with which a
             look-up can be tested.
+        store: The address of another store than the checkpoint file, see `support.stores`.
     """
 
-    def __init__(self, directory: Path, *, neighbour: bool = True) -> None:
+    def __init__(
+        self, directory: Path, *, neighbour: bool = True, store: str | None = None
+    ) -> None:
         self.directory = directory
         self.clock = SharedClock(directory / "clock")
         self.banqup = FakeBanqup(client_secret=CANARIES[0], clock=self.clock)
@@ -55,6 +59,7 @@ class World:
         self.company = self.zenvoices.add_company(code="0042", name="Brouwerij De Molenbeek BV")
         self.zenvoices.refuse_when(self._refusal)
         self.checkpoint = directory / "exports.db"
+        self.address = store or f"file:{self.checkpoint}"
         self.truths: dict[str, Truth] = {}
         self._numbers = itertools.count(1)
         self._refused: set[str] = set()
@@ -62,7 +67,7 @@ class World:
         self.banqup_url = self._open.enter_context(self.banqup.serve()).url
         self.zenvoices_url = self._open.enter_context(self.zenvoices.serve()).url
         self._open.callback(self.clock.close)
-        self.store = SQLiteCheckpoints(self.checkpoint, clock=self.clock)
+        self.store = open_store(self.address, self.clock, create=True)
         self._open.callback(self.store.close)
         self._banqup_client = self._open.enter_context(
             BanqupClient(ClientCredentials("demo-app", CANARIES[0]), base_url=self.banqup_url)
@@ -161,15 +166,20 @@ class World:
         """What is in the company's inbox."""
         return [item for item in self.zenvoices.inbox if item.attachments]
 
+    @property
+    def _nothing_stored(self) -> bool:
+        """Whether there is no file yet, which looking at it would make."""
+        return self.address == f"file:{self.checkpoint}" and not self.checkpoint.exists()
+
     def rows(self) -> Sequence[Row]:
         """Every delivery in the checkpoint."""
-        if not self.checkpoint.exists():
+        if self._nothing_stored:
             return []
         return self.store.select(self.connection().key, STATES, due=None, after=None, limit=100_000)
 
     def judge(self, *, final: bool = False) -> Findings:
         """Ask the oracle."""
-        status = self.connection().status() if self.checkpoint.exists() else None
+        status = self.connection().status() if not self._nothing_stored else None
         return judge(self.truths.values(), self.inbox(), self.rows(), status, final=final)
 
     def settled_by_a_person(self) -> int:

@@ -8,30 +8,21 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
-import sqlalchemy as sa
+from bridge import CheckpointStore, HookCheckpoints, SQLiteCheckpoints
 
-from bridge import HookCheckpoints, SQLAlchemyCheckpoints, SQLiteCheckpoints
-
-__all__ = ["TextFile", "open_store"]
+__all__ = ["Store", "TextFile", "open_store"]
 
 Clock = Callable[[], float]
 
 
-class Moved(SQLAlchemyCheckpoints):
-    """The database's clock, and what the test has moved its own by."""
-
-    def __init__(self, url: str, clock: Clock) -> None:
-        self.engine = sa.create_engine(url)
-        super().__init__(self.engine)
-        self._moved = lambda: clock() - time.time()
-
-    def _now(self, db: sa.Connection) -> float:
-        return super()._now(db) + self._moved()
+class Store(CheckpointStore, Protocol):
+    """A store that can be closed."""
 
     def close(self) -> None:
-        """Give the engine's connections back."""
-        self.engine.dispose()
+        """Give everything back."""
+        ...
 
 
 class TextFile:
@@ -79,9 +70,30 @@ class Hooked(HookCheckpoints):
         """There is nothing to close."""
 
 
-def open_store(
-    address: str, clock: Clock, *, create: bool = False
-) -> SQLiteCheckpoints | Moved | Hooked:
+def _in_database(url: str, clock: Clock, *, create: bool) -> Store:
+    # Only here: most processes that come by this module do without SQLAlchemy.
+    import sqlalchemy as sa
+
+    from bridge import SQLAlchemyCheckpoints
+
+    engine = sa.create_engine(url)
+
+    class Moved(SQLAlchemyCheckpoints):
+        """By the database's clock, and what the test has moved its own by."""
+
+        def _now(self, db: Any) -> float:
+            return super()._now(db) + clock() - time.time()
+
+        def close(self) -> None:
+            engine.dispose()
+
+    store = Moved(engine)
+    if create:
+        store.create_tables()
+    return store
+
+
+def open_store(address: str, clock: Clock, *, create: bool = False) -> Store:
     """The store of an address: ``file:PATH``, ``text:PATH``, or SQLAlchemy's URL of a database.
 
     Args:
@@ -94,7 +106,4 @@ def open_store(
         return SQLiteCheckpoints(rest, clock=clock)
     if kind == "text":
         return Hooked(Path(rest), clock)
-    store = Moved(address, clock)
-    if create:
-        store.create_tables()
-    return store
+    return _in_database(address, clock, create=create)
