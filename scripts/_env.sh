@@ -65,7 +65,7 @@ print(hashlib.sha256("\0".join(parts).encode()).hexdigest())
 PYTHON
 }
 
-# Prints what to install, one requirement a line: "runtime", or "dev" with all development tools.
+# Prints what to install, one requirement a line: "runtime", or a dependency group such as "dev".
 requirements() {
   "$1" - "$2" <<'PYTHON'
 import sys, tomllib
@@ -73,7 +73,7 @@ import sys, tomllib
 with open("pyproject.toml", "rb") as file:
     project = tomllib.load(file)
 name = project["project"]["name"]
-wanted = [name] if sys.argv[1] == "runtime" else project["dependency-groups"]["dev"]
+wanted = [name] if sys.argv[1] == "runtime" else project["dependency-groups"][sys.argv[1]]
 for requirement in wanted:
     # The project itself is installed from here, never from an index.
     print(requirement.replace(name, "--editable=.") if requirement.startswith(name) else requirement)
@@ -81,8 +81,8 @@ PYTHON
 }
 
 # prepare LEVEL FOLDER: makes sure that FOLDER holds an environment with everything of LEVEL
-# ("runtime" or "dev") and puts its interpreter in $python. Without a change in pyproject.toml
-# nothing is installed, so the second time needs no network.
+# ("runtime", or a dependency group) and puts its interpreter in $python. Without a change in
+# pyproject.toml nothing is installed, so the second time needs no network.
 prepare() {
   local level=$1 folder=$2 base requirement
   python=$ROOT/$folder/bin/python
