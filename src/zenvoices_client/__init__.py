@@ -112,4 +112,6 @@ _LAZY = {
     "verify_signature": "zenvoices_client._webhooks",
 }
 
-__getattr__, __dir__ = _lazy_names(globals(), _LAZY)
+# Type checkers see the imports above, and so still find a name that is misspelt.
+if not _typing.TYPE_CHECKING:
+    __getattr__, __dir__ = _lazy_names(globals(), _LAZY)

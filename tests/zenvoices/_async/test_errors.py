@@ -134,6 +134,7 @@ async def test_refusal_names_the_fields_it_is_about() -> None:
         {"message": "Te groot", "members": ["maxResultCount"]},
         {"message": "Ongeldig", "members": ["attachments[0].content", "subject"]},
         {"message": None, "members": None},
+        {"message": 3, "members": [None, 3, {}]},
         "?",
     ]
     client = client_of(refusal("Ongeldige aanvraag", validationErrors=errors), 400)

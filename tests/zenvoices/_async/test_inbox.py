@@ -376,11 +376,31 @@ async def test_scan_of_the_list_is_bounded() -> None:
         def __call__(self, request: httpx.Request) -> httpx.Response:
             if request.url.path.endswith("/details"):
                 return httpx.Response(404)
-            self.pages = [{"items": [{"id": len(self.asked)}]}]
+            self.pages = [{"items": [{"id": len(self.asked)}], "totalCount": 1_000_000}]
             return super().__call__(request)
 
     pages = Endless({})
     client = AsyncZenvoicesClient(login(), transport=answering(pages))
     found = await client.inbox.find(external_id="a", company_id=1)
     assert found.outcome == "cannot tell"
-    assert len(pages.asked) <= 20
+    assert len(pages.asked) == 20
+
+
+async def test_deadline_of_a_lookup_is_for_all_its_calls(
+    fake: FakeZenvoices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking up and scanning the list share the caller's deadline."""
+    now = [0.0]
+    monkeypatch.setattr("_client_kit._clock.monotonic", lambda: now[0])
+    fake.lookup = "missing"
+    client = client_of(fake)
+    await client.companies.get(101)
+    fake.on_request = lambda request: now.__setitem__(0, now[0] + 6.0)
+    with pytest.raises(Unavailable):
+        await client.inbox.find(external_id="a", company_id=101, deadline=10.0)
+    assert fake.counts["inbox.details"] == 1
+    now[0] = 0.0
+    with pytest.raises(Unavailable):
+        await client.inbox.find(external_id="a", company_id=101, deadline=5.0)
+    assert fake.counts["inbox.details"] == 2
+    assert (await client.inbox.find(external_id="a", company_id=101)).outcome == "cannot tell"

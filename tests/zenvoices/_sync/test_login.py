@@ -139,6 +139,7 @@ def test_rejection_at_one_address_says_nothing_of_another() -> None:
         (500, refusal(), CredentialsError),
         (500, {"error": "nee"}, CredentialsError),
         (403, refusal(), CredentialsError),
+        (503, refusal(), CredentialsError),
         (400, b"", CredentialsError),
         (401, b"", CredentialsError),
         (503, {"error": "gateway"}, Unavailable),
