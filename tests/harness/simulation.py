@@ -28,9 +28,9 @@ from bridge import (
 )
 from bridge._life import STATES
 from harness.oracle import Findings, Truth, digest, judge
-from harness.world import invoice
+from harness.world import add_neighbour, invoice
 from zenvoices_client import UserLogin, ZenvoicesClient
-from zenvoices_client.testing import FakeZenvoices, Lookup
+from zenvoices_client.testing import FakeZenvoices, InboxItem, Lookup
 
 __all__ = ["Crash", "Process", "Simulation"]
 
@@ -131,7 +131,9 @@ class SteppedStore:
 class Simulation:
     """A world in memory, with what a test knows of it. Use it as a context manager."""
 
-    def __init__(self, *, lookup: Lookup = "works", lag: float = 0.0) -> None:
+    def __init__(
+        self, *, lookup: Lookup = "works", lag: float = 0.0, neighbour: bool = True
+    ) -> None:
         self.now = START
         self.skew = 0.0
         self.banqup = ShortPages(clock=self.true_time, sleep=self.pass_time, token_life=900.0)
@@ -140,6 +142,8 @@ class Simulation:
         )
         self.space = self.banqup.add_space("Brouwerij De Molenbeek BV")
         self.company = self.zenvoices.add_company(code="0042", name="Brouwerij De Molenbeek BV")
+        if neighbour:
+            add_neighbour(self.zenvoices, self.company, self.now - 86_400.0)
         self.store = MemoryCheckpoints(clock=self.wall_time)
         self.truths: dict[str, Truth] = {}
         self.statuses: dict[str, tuple[str, str]] = {}
@@ -260,7 +264,12 @@ class Simulation:
         """One run of a fresh process."""
         return self.connection(process).export_new(**options)
 
-    # The checkpoint
+    # What became of it
+
+    @property
+    def inbox(self) -> list[InboxItem]:
+        """What was put into the company's inbox by this connection."""
+        return [item for item in self.zenvoices.inbox if item.attachments]
 
     def rows(self) -> Sequence[Row]:
         """Every delivery."""
@@ -281,8 +290,23 @@ class Simulation:
             truth.wanted = not truth.old and not truth.blocked and self.exportable(name)
         return judge(
             self.truths.values(),
-            self.zenvoices.inbox,
+            self.inbox,
             self.rows(),
             self.connection().status(),
             final=final,
         )
+
+    def state(self, document: str) -> str | None:
+        """What the checkpoint says of a document."""
+        return next((row.state for row in self.rows() if row.id == document), None)
+
+    def rest(self, runs: int = 3) -> None:
+        """Faults stop and days pass: then everything must be there, and once."""
+        self.banqup.faults.clear()
+        self.zenvoices.faults.clear()
+        for _ in range(runs):
+            self.pass_time(86_400.0 + LEASE_TTL)
+            self.export()
+        found = self.judge(final=True)
+        assert found.clean, found
+        assert not found.uncertain, found

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from contextlib import suppress
 
 import pytest
 
 from bridge import ServiceError
 from harness.simulation import LEASE_TTL, Crash, Process, Simulation
-
-DAY = 86_400.0
-
-
-@pytest.fixture
-def world() -> Generator[Simulation]:
-    """An active connection with nothing new yet, whose first document is old."""
-    with Simulation() as world:
-        world.truths[world.publish("PURCHASES", "FULLY_APPROVED")].old = True
-        world.connection().activate()
-        world.pass_time(60.0)
-        yield world
-
-
-def _state(world: Simulation, document: str) -> str | None:
-    return next((row.state for row in world.rows() if row.id == document), None)
 
 
 def _crash_after_the_upload(world: Simulation) -> None:
@@ -40,14 +23,6 @@ def _crash_after_the_upload(world: Simulation) -> None:
     world.zenvoices.refuse_when(None)
 
 
-def _rest(world: Simulation, runs: int = 3) -> None:
-    for _ in range(runs):
-        world.pass_time(DAY + LEASE_TTL)
-        world.export()
-    found = world.judge(final=True)
-    assert found.clean, found
-
-
 @pytest.mark.parametrize("step", range(1, 40))
 def test_a_store_that_fails_once(world: Simulation, step: int) -> None:
     """After a commit that failed, counts and rows still agree, and everything arrives."""
@@ -57,7 +32,7 @@ def test_a_store_that_fails_once(world: Simulation, step: int) -> None:
         world.export(Process(store_fails_at=step))
     except ServiceError:
         assert world.judge().clean, world.judge()
-    _rest(world)
+    world.rest()
 
 
 def test_a_document_that_was_gone_and_is_back(world: Simulation) -> None:
@@ -65,13 +40,13 @@ def test_a_document_that_was_gone_and_is_back(world: Simulation) -> None:
     name = world.publish("PURCHASES", "AWAITING_VALIDATION")
     world.export()
     back = world.hide(name)
-    world.pass_time(DAY)
+    world.pass_time(86_400.0)
     world.export()
-    assert _state(world, name) == "skipped"
+    assert world.state(name) == "skipped"
     back()
     world.set_status(name, "FULLY_APPROVED")
-    _rest(world)
-    assert _state(world, name) == "delivered"
+    world.rest()
+    assert world.state(name) == "delivered"
 
 
 def test_access_lost_in_the_middle_of_a_run(world: Simulation) -> None:
@@ -88,24 +63,24 @@ def test_access_lost_in_the_middle_of_a_run(world: Simulation) -> None:
         with suppress(ServiceError):
             world.export(Process(hooks={step: lose}))
         world.banqup.set_whitelisted(world.space, True)
-    _rest(world)
+    world.rest()
 
 
 def test_a_company_linked_anew_while_an_upload_was_in_doubt(world: Simulation) -> None:
     """What went to the company's old number, which nobody may look at, is held; the run goes on."""
     first = world.publish("PURCHASES", "FULLY_APPROVED")
     world.export()
-    assert _state(world, first) == "delivered"
+    assert world.state(first) == "delivered"
     lost = world.publish("PURCHASES", "FULLY_APPROVED")
     _crash_after_the_upload(world)
-    assert _state(world, lost) == "sending"
+    assert world.state(lost) == "sending"
     world.zenvoices.relink_company(world.company)
     other = world.publish("PURCHASES", "FULLY_APPROVED")
     for _ in range(4):
         world.pass_time(LEASE_TTL + 700.0)
         world.export()
-    assert _state(world, other) == "delivered"
-    assert _state(world, lost) == "uncertain"
+    assert world.state(other) == "delivered"
+    assert world.state(lost) == "uncertain"
     assert world.judge().clean, world.judge()
 
 

@@ -111,7 +111,11 @@ class Deliveries(RuleBasedStateMachine):
     @initialize(data=st.data())
     def begin(self, data: st.DataObject) -> None:
         lookup, lag = data.draw(st.sampled_from(self.lookups))
-        self.world = Simulation(lookup=lookup, lag=lag)  # type: ignore[arg-type]
+        self.world = Simulation(
+            lookup=lookup,  # type: ignore[arg-type]
+            lag=lag,
+            neighbour=data.draw(st.booleans()),
+        )
         self.world.__enter__()
         for status in ("FULLY_APPROVED", "AWAITING_VALIDATION", "DRAFT", "REFUSED"):
             self.it.publish("PURCHASES", status)
@@ -312,10 +316,10 @@ class Deliveries(RuleBasedStateMachine):
     @rule()
     def run_dry(self) -> None:
         """An export that only says what it would do."""
-        rows, inbox = self.it.rows(), len(self.it.zenvoices.inbox)
+        rows, inbox = self.it.rows(), len(self.it.inbox)
         with suppress(Crash, ServiceError):
             self.it.export(Process(self.crash_at), dry_run=True)
-        assert (self.it.rows(), len(self.it.zenvoices.inbox)) == (rows, inbox)
+        assert (self.it.rows(), len(self.it.inbox)) == (rows, inbox)
 
     @rule()
     def confirm(self) -> None:
@@ -342,7 +346,7 @@ class Deliveries(RuleBasedStateMachine):
     def _now_active(self) -> None:
         """What is approved at an activation is old, unless it was on its way already."""
         self.copy = None
-        there = {part.sha256 for item in self.it.zenvoices.inbox for part in item.attachments}
+        there = {part.sha256 for item in self.it.inbox for part in item.attachments}
         rows = {row.id: row for row in self.it.rows()}
         for name, truth in self.it.truths.items():
             row = rows.get(name)
@@ -376,12 +380,12 @@ class Deliveries(RuleBasedStateMachine):
         self._settle()
 
     def _settle(self) -> None:
-        there = {part.sha256 for item in self.it.zenvoices.inbox for part in item.attachments}
+        there = {part.sha256 for item in self.it.inbox for part in item.attachments}
         for row in self.it.rows():
             if row.state == "uncertain":
                 truth = self.it.truths[row.id]
                 sent_as = json.loads(row.value)["external_id"]
-                names = {item.external_id for item in self.it.zenvoices.inbox}
+                names = {item.external_id for item in self.it.inbox}
                 delivered = truth.content in there and sent_as in names
                 try:
                     self.it.connection().settle(row.id, delivered=delivered)
@@ -518,7 +522,7 @@ class WrongDesign(RuleBasedStateMachine):
             self._exporter(Process()).export()
             for name, truth in self.it.truths.items():
                 truth.wanted = not truth.old and self.it.exportable(name)
-            found = judge(self.it.truths.values(), self.it.zenvoices.inbox, final=True)
+            found = judge(self.it.truths.values(), self.it.inbox, final=True)
             assert found.clean, found
         finally:
             self.directory.cleanup()

@@ -20,7 +20,7 @@ from support.stores import open_store
 from zenvoices_client import UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices, InboxItem
 
-__all__ = ["CANARIES", "DEADLINE", "LEASE_TTL", "World", "invoice"]
+__all__ = ["CANARIES", "DEADLINE", "LEASE_TTL", "World", "add_neighbour", "invoice"]
 
 CANARIES = ("canary-client-secret-4e1f", "canary-user-password-9b2c")
 """The credentials of every exporter: neither may occur in what it writes."""
@@ -36,6 +36,22 @@ def invoice(number: int) -> bytes:
     return (
         f'<Invoice xmlns="{_UBL}Invoice-2" xmlns:b="{basic}"><b:ID>F-{number:05d}</b:ID></Invoice>'
     ).encode()
+
+
+def add_neighbour(zenvoices: FakeZenvoices, company: int, received: float) -> None:
+    """Something else has put a document into the company's inbox."""
+    item = InboxItem(
+        id=0,
+        external_id="from-another-system",
+        company_id=company,
+        company_code="0042",
+        subject="Invoice 1",
+        sender_name=None,
+        destination=None,
+        attachments=(),
+        received_time=received,
+    )
+    zenvoices._receive(item)
 
 
 class World:
@@ -80,7 +96,7 @@ class World:
             )
         )
         if neighbour:
-            self._add_neighbour()
+            add_neighbour(self.zenvoices, self.company, self.clock() - 86_400)
 
     def __enter__(self) -> Self:
         return self
@@ -92,21 +108,6 @@ class World:
         traceback: TracebackType | None,
     ) -> None:
         self._open.close()
-
-    def _add_neighbour(self) -> None:
-        """Something else has put a document into the inbox, a day ago."""
-        item = InboxItem(
-            id=0,
-            external_id="from-another-system",
-            company_id=self.company,
-            company_code="0042",
-            subject="Invoice 1",
-            sender_name=None,
-            destination=None,
-            attachments=(),
-            received_time=self.clock() - 86_400,
-        )
-        self.zenvoices._receive(item)
 
     # What happens in the world
 
