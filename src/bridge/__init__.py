@@ -107,4 +107,6 @@ _LAZY = {
     "SQLAlchemyCheckpoints": "bridge._store_sqlalchemy",
 }
 
+__getattr__: _typing.Callable[[str], _typing.Any]
+__dir__: _typing.Callable[[], list[str]]
 __getattr__, __dir__ = _lazy_names(globals(), _LAZY)

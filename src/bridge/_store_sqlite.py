@@ -65,7 +65,7 @@ class SQLiteCheckpoints:
                 f"{name!r} is not the path of a file",
                 hint="Name a file, or use MemoryCheckpoints for a trial.",
             )
-        self.path = Path(name).absolute()
+        self.path: Path = Path(name).absolute()
         self._clock = clock
         self._file = CheckpointFile(self.path, timeout)
 

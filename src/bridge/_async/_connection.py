@@ -88,7 +88,7 @@ class AsyncConnection:
     ) -> None:
         space_id = check_id(space_id, "space_id", service="bridge")
         # However it is typed, a UUID is one space and one connection.
-        self.space_id = space_id.lower() if _UUID.fullmatch(space_id) else space_id
+        self.space_id: str = space_id.lower() if _UUID.fullmatch(space_id) else space_id
         code: object = company_code  # a caller without a type checker may pass a number
         if not isinstance(code, str) or not code.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
             message = "company_code must be a text such as '0042', with its leading zeros"
@@ -105,7 +105,7 @@ class AsyncConnection:
                 f"deadline ({zenvoices.deadline:g} s)"
             )
             raise ConfigurationError(message, service="bridge")
-        self.company_code = code.strip()
+        self.company_code: str = code.strip()
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._store = checkpoints
