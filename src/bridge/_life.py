@@ -341,7 +341,7 @@ def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
     looks = delivery.looks + event.reread
     due = delivery.due
     if due is None or due <= now:
-        due = now + _pause(delivery.looks)
+        due = now + _pause(looks)
     if delivery.known and not delivery.forced:
         status = word_of(event.status)
         if delivery.seen is None and event.status is not None:

@@ -182,7 +182,9 @@ def head_of(text: str, binding: Mapping[str, Any]) -> Head:
             and (head.last_run is None or isinstance(head.last_run, dict))
         ):
             raise TypeError
-        controls = tuple((str(name), int(company)) for name, company in head.controls)
+        controls = tuple((name, company) for name, company in head.controls)
+        if not all(type(name) is str and type(company) is int for name, company in controls):
+            raise TypeError
         activated = None if head.activated_at is None else _time(head.activated_at)
         cursors = {str(name): _time(moment) for name, moment in head.cursors.items()}
     except (TypeError, ValueError, AttributeError):

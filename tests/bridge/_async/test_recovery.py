@@ -1,0 +1,439 @@
+"""Recovery: finding out what became of uploads whose end nobody saw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from banqup_client.testing import Fault
+from bridge import ServiceError
+from bridge._records import head_of, head_text, row_of
+from support.bridge_world import DAY, HOUR, AsyncWorld, counted
+from zenvoices_client import ConfigurationError, PermissionDenied, Unreachable
+
+pytestmark = pytest.mark.anyio
+
+MINUTE = 60.0
+
+
+async def active(world: AsyncWorld, **options: Any) -> Any:
+    connection = world.connect(**options)
+    await connection.activate()
+    return connection
+
+
+async def in_doubt(world: AsyncWorld, connection: Any, *, applied: bool, known: bool = True) -> str:
+    """Leave one document ``sending``; with ``known`` another one was delivered before."""
+    if known:
+        world.one()
+        await connection.export_new()
+    document = world.one()
+    when: Any = "after" if applied else "before"
+    world.zenvoices.faults.add("inbox.upload", action=Fault.html(), nth=1, when=when)
+    with pytest.raises(ServiceError):
+        await connection.export_new()
+    assert world.states[document] == "sending"
+    return document
+
+
+def crashed(world: AsyncWorld, document: str, **changes: Any) -> None:
+    """Put a delivery on record as a worker that died in the middle of an upload left it."""
+    lease = world.store.acquire(world.key, "test", 600)
+    assert lease is not None
+    before = world.delivery(document)
+    left: dict[str, Any] = {"doubtful": False, "intended_at": world.clock.now, **changes}
+    world.store.commit(lease, rows=[row_of(evolve(before, **left))], ttl=600)
+    world.store.release(lease)
+
+
+async def test_what_arrived_is_found() -> None:
+    """An upload that arrived is delivered, with Zenvoices' number, and not sent again."""
+    world = AsyncWorld()
+    connection = await active(world)
+    document = await in_doubt(world, connection, applied=True)
+    report = await connection.export_new()
+    assert (report.recovered, report.exported) == (1, 0)
+    assert world.delivery(document).inbox_id == world.zenvoices.inbox[-1].id
+    assert set(world.sent.values()) == {1}
+
+
+async def test_absence_is_believed_on_the_second_answer_ten_minutes_later() -> None:
+    """Until then it stays ``sending``; then it is sent once more, uncharged, under its id."""
+    world = AsyncWorld()
+    connection = await active(world)
+    document = await in_doubt(world, connection, applied=False)
+    external_id = world.delivery(document).external_id
+    for _ in range(3):
+        report = await connection.export_new()
+        assert (world.states[document], report.uncertain) == ("sending", 1)
+        world.clock.pass_(3 * MINUTE)
+    world.clock.pass_(2 * MINUTE)
+    assert (await connection.export_new()).exported == 1
+    assert world.zenvoices.inbox[-1].external_id == external_id
+    assert world.delivery(document).attempts == 0
+
+
+async def test_upload_that_arrives_late_is_not_repeated() -> None:
+    """A document that shows up between the two answers is delivered."""
+    world = AsyncWorld()
+    connection = await active(world)
+    document = await in_doubt(world, connection, applied=True)
+    world.zenvoices.lookup, world.zenvoices.lookup_lag = "lags", 5 * MINUTE
+    lease = world.store.acquire(world.key, "test", 600)
+    assert lease is not None
+    world.store.release(lease)
+    world.clock.pass_(MINUTE)
+    await connection.export_new()
+    assert world.states[document] in ("sending", "uncertain")
+    world.clock.pass_(30 * MINUTE)
+    await connection.export_new()
+    if world.states[document] == "uncertain":
+        await connection.settle(document, delivered=True)
+    assert set(world.sent.values()) == {1}
+    assert world.states[document] == "delivered"
+
+
+async def test_without_the_servers_time_absence_is_never_believed() -> None:
+    """Where answers have no Date, what cannot be found stays ``sending``."""
+    world = AsyncWorld()
+    connection = await active(world)
+    document = await in_doubt(world, connection, applied=False)
+    world.zenvoices.date_header = False
+    for _ in range(4):
+        world.clock.pass_(HOUR)
+        await connection.export_new()
+        assert world.states[document] == "sending"
+    world.zenvoices.date_header = True
+    for _ in range(2):
+        await connection.export_new()
+        world.clock.pass_(11 * MINUTE)
+    await connection.export_new()
+    assert world.states[document] == "delivered"
+
+
+async def test_our_clock_does_not_shorten_the_ten_minutes() -> None:
+    """Only the server's Date counts between the two answers."""
+    world = AsyncWorld()
+    ours = [world.clock.now]
+    connection = await active(world, clock=lambda: ours[0])
+    document = await in_doubt(world, connection, applied=False)
+    for _ in range(5):
+        ours[0] += DAY
+        await connection.export_new()
+        assert world.states[document] == "sending"
+
+
+async def test_first_document_without_any_control_is_uncertain() -> None:
+    """With nothing to test the look-up with, it is held and named until a person says."""
+    world = AsyncWorld()
+    connection = await active(world)
+    document = await in_doubt(world, connection, applied=False, known=False)
+    report = await connection.export_new()
+    assert (world.states[document], report.uncertain) == ("uncertain", 1)
+    assert "test the look-up" in report.deliveries[0].reason
+    status = await connection.status()
+    assert [row.document_id for row in status.attention] == [document]
+    for _ in range(3):
+        world.clock.pass_(DAY)
+        report = await connection.export_new()
+        assert (report.exported, report.uncertain) == (0, 1)
+    settled = await connection.settle(document, delivered=False)
+    assert settled.state == "waiting"
+    assert (await connection.export_new()).exported == 1
+
+
+async def test_anybodys_document_serves_as_the_first_control() -> None:
+    """Where nothing was delivered yet, a document that has an external id tests the look-up."""
+    world = AsyncWorld()
+    connection = await active(world)
+    document = await in_doubt(world, connection, applied=False, known=False)
+    other = world.connect()
+    await other._zenvoices.inbox.upload(
+        _upload(), company_id=world.company, external_id="somebody-else-1"
+    )
+    await connection.export_new()
+    assert world.states[document] == "sending"
+    world.clock.pass_(11 * MINUTE)
+    await connection.export_new()
+    assert world.states[document] == "delivered"
+    assert set(world.sent.values()) == {1}
+
+
+def _upload() -> Any:
+    from zenvoices_client import Attachment, InboxUpload
+
+    return InboxUpload(attachments=(Attachment("other.xml", b"<Invoice/>"),))
+
+
+async def test_control_of_ones_own_is_not_replaced_by_anybodys() -> None:
+    """Where known deliveries are no longer found, the look-up is not believed."""
+    world = AsyncWorld()
+    connection = await active(world)
+    document = await in_doubt(world, connection, applied=False)
+    world.zenvoices.remove(world.zenvoices.inbox[0].id)
+    await connection._zenvoices.inbox.upload(
+        _upload(), company_id=world.company, external_id="somebody-else-1"
+    )
+    await connection.export_new()
+    assert world.states[document] == "uncertain"
+
+
+@pytest.mark.parametrize("lookup", ["missing", "ignores_external_id"])
+@pytest.mark.parametrize("applied", [True, False])
+async def test_lookup_that_decides_nothing_holds(lookup: Any, applied: bool) -> None:
+    """Without a look-up that works, nothing in doubt is sent again; the list may show it."""
+    world = AsyncWorld()
+    connection = await active(world)
+    world.zenvoices.lookup = lookup
+    document = await in_doubt(world, connection, applied=applied)
+    for _ in range(3):
+        await connection.export_new()
+        world.clock.pass_(HOUR)
+    assert world.states[document] == ("delivered" if applied else "uncertain")
+    assert set(world.sent.values()) == {1}
+
+
+async def test_lookup_that_lags_holds() -> None:
+    """Where the first delivery is not shown at once, what is in doubt is held, never repeated."""
+    world = AsyncWorld()
+    world.zenvoices.lookup, world.zenvoices.lookup_lag = "lags", 2 * HOUR
+    connection = await active(world)
+    world.one()
+    report = await connection.export_new()
+    assert any("held for a person" in note for note in report.notes)
+    document = await in_doubt(world, connection, applied=True, known=False)
+    for _ in range(2):
+        await connection.export_new()
+        world.clock.pass_(15 * MINUTE)
+    assert world.states[document] == "uncertain"
+    assert set(world.sent.values()) == {1}
+
+
+async def test_first_delivery_is_read_back_once_a_run() -> None:
+    """One look-up tells whether look-ups can be relied on."""
+    world = AsyncWorld()
+    connection = await active(world)
+    world.publish(5)
+    await connection.export_new()
+    assert world.calls("inbox.details") == 1
+    text = world.store.head(world.key) or ""
+    assert head_of(text, connection._binding).lookup == "works"
+
+
+async def test_on_uncertain_resend() -> None:
+    """Whoever prefers a duplicate to a gap has it sent again, looked up first."""
+    world = AsyncWorld()
+    connection = await active(world)
+    document = await in_doubt(world, connection, applied=False, known=False)
+    await connection.export_new()
+    assert world.states[document] == "uncertain"
+    report = await world.connect(on_uncertain="resend").export_new()
+    assert (report.exported, world.states[document]) == (1, "delivered")
+    assert set(world.sent.values()) == {1}
+
+
+async def test_outage_during_recovery_leaves_it_sending() -> None:
+    """A look-up that could not be made decides nothing, and holds up nobody else."""
+    world = AsyncWorld()
+    connection = await active(world)
+    document = await in_doubt(world, connection, applied=True)
+    world.one()
+    line = world.zenvoices.faults.add("inbox.details", action=Fault.status(503))
+    report = await connection.export_new()
+    assert line.fired
+    assert (world.states[document], report.exported, report.uncertain) == ("sending", 1, 1)
+    assert any("look-up could not be made" in note for note in report.notes)
+    world.zenvoices.faults.clear()
+    report = await connection.export_new()
+    assert (report.recovered, world.states[document]) == (1, "delivered")
+    assert set(world.sent.values()) == {1}
+
+
+async def test_unreachable_service_during_recovery_is_raised() -> None:
+    """With no connection at all the run ends, and what was in doubt stays as it is."""
+    world = AsyncWorld()
+    connection = await active(world)
+    document = await in_doubt(world, connection, applied=True)
+    hosts, world.zenvoices.hosts = world.zenvoices.hosts, frozenset()
+    with pytest.raises(Unreachable):
+        await connection.export_new()
+    assert world.states[document] == "sending"
+    world.zenvoices.hosts = hosts
+    await connection.export_new()
+    assert world.states[document] == "delivered"
+
+
+async def test_missing_right_during_recovery_is_raised() -> None:
+    """Without the right to look nothing is decided."""
+    world = AsyncWorld()
+    connection = await active(world)
+    document = await in_doubt(world, connection, applied=True)
+    world.zenvoices.rights = {"companies"}
+    with pytest.raises(PermissionDenied):
+        await connection.export_new()
+    assert world.states[document] == "sending"
+
+
+async def test_sender_that_may_still_be_at_work_is_waited_for() -> None:
+    """After a crash, absence counts only once the upload's deadline and a margin have passed."""
+    world = AsyncWorld()
+    connection = await active(world, deadline=300.0)
+    document = await in_doubt(world, connection, applied=False)
+    crashed(world, document)
+    await connection.export_new()
+    assert world.delivery(document).absent_at is None
+    world.clock.pass_(359)
+    await connection.export_new()
+    assert world.delivery(document).absent_at is None
+    world.clock.pass_(1)
+    await connection.export_new()
+    assert world.delivery(document).absent_at is not None
+    world.clock.pass_(600)
+    await connection.export_new()
+    assert world.states[document] == "delivered"
+
+
+async def test_intent_from_the_future_is_not_waited_for() -> None:
+    """A clock that was set back does not hold a document until the clock catches up."""
+    world = AsyncWorld()
+    connection = await active(world)
+    document = await in_doubt(world, connection, applied=False)
+    crashed(world, document, intended_at=world.clock.now + 1000 * DAY)
+    await connection.export_new()
+    world.clock.pass_(11 * MINUTE)
+    await connection.export_new()
+    assert world.states[document] == "delivered"
+
+
+async def test_expired_lease_is_taken_over() -> None:
+    """A worker that died holding the connection blocks it until its lease ends, not longer."""
+    world = AsyncWorld()
+    connection = await active(world)
+    document = await in_doubt(world, connection, applied=True)
+    assert world.store.acquire(world.key, "the dead", 600) is not None
+    with pytest.raises(ServiceError, match="another worker"):
+        await connection.export_new()
+    world.clock.pass_(601)
+    await connection.export_new()
+    assert world.states[document] == "delivered"
+
+
+async def test_relinked_company_is_looked_up_under_its_old_number() -> None:
+    """What was sent to the old number is found there; what cannot be found there is held."""
+    world = AsyncWorld()
+    connection = await active(world)
+    document = await in_doubt(world, connection, applied=False)
+    world.zenvoices.relink_company(world.company)
+    world.one()
+    await connection.export_new()
+    world.clock.pass_(HOUR)
+    await connection.export_new()
+    assert world.states[document] == "uncertain"
+    assert set(world.sent.values()) == {1}
+    asked = [
+        request.query["administrationId"]
+        for request in world.zenvoices.requests
+        if request.operation == "inbox.details"
+    ]
+    assert str(world.company) in asked
+
+
+async def test_resend_is_preceded_by_a_look_up_of_its_own_id() -> None:
+    """A resend that had arrived, after a store was restored, is found and not repeated."""
+    world = AsyncWorld()
+    connection = await active(world)
+    document = world.one()
+    await connection.export_new()
+    await connection.resend([document])
+    shelf = world.store._shelves[world.key]
+    backup = (shelf.head, dict(shelf.rows))
+    await connection.export_new()
+    assert len(world.zenvoices.inbox) == 2
+    shelf.head, shelf.rows = backup[0], dict(backup[1])
+    report = await connection.export_new()
+    assert (report.exported, report.recovered) == (0, 1)
+    assert len(world.zenvoices.inbox) == 2
+
+
+async def test_restored_backup_with_look_first() -> None:
+    """What was sent since the backup is found before it would be sent again."""
+    world = AsyncWorld()
+    connection = await active(world)
+    first = world.one()
+    await connection.export_new()
+    shelf = world.store._shelves[world.key]
+    backup = (shelf.head, dict(shelf.rows))
+    world.publish(7)
+    await connection.export_new()
+    shelf.head, shelf.rows = backup[0], dict(backup[1])
+    new = world.one()
+    report = await connection.export_new(look_first=True)
+    assert (report.exported, report.recovered) == (1, 7)
+    assert set(world.sent.values()) == {1}
+    assert {world.states[first], world.states[new]} == {"delivered"}
+    assert counted((await connection.status()).counts) == world.counts
+
+
+@pytest.mark.parametrize("lookup", ["missing", "ignores_external_id"])
+async def test_look_first_without_a_look_up_that_works_holds(lookup: Any) -> None:
+    """After a restored backup nothing is sent that cannot be looked up."""
+    world = AsyncWorld()
+    connection = await active(world)
+    world.zenvoices.lookup = lookup
+    world.one()
+    await connection.export_new()
+    world.publish(2)
+    report = await connection.export_new(look_first=True)
+    assert (report.exported, report.uncertain) == (0, 2)
+
+
+async def test_look_first_with_a_look_up_that_finds_nothing_holds() -> None:
+    """A look-up that does not find a known delivery proves no absence."""
+    world = AsyncWorld()
+    connection = await active(world)
+    world.one()
+    await connection.export_new()
+    world.zenvoices.lookup, world.zenvoices.lookup_lag = "lags", 100 * DAY
+    world.publish(2)
+    report = await connection.export_new(look_first=True)
+    assert (report.exported, report.uncertain) == (0, 2)
+
+
+async def test_look_first_into_an_empty_inbox_sends() -> None:
+    """Where there is nothing in the inbox, nothing can have been sent before."""
+    world = AsyncWorld()
+    connection = await active(world)
+    world.publish(3)
+    assert (await connection.export_new(look_first=True)).exported == 3
+
+
+async def test_deleted_document_is_not_sent_again() -> None:
+    """What Zenvoices' users delete after it was delivered stays deleted."""
+    world = AsyncWorld()
+    connection = await active(world)
+    world.one()
+    await connection.export_new()
+    world.zenvoices.remove(world.zenvoices.inbox[0].id)
+    world.clock.pass_(2 * DAY)
+    assert (await connection.export_new()).exported == 0
+
+
+async def test_head_of_another_connection_is_refused() -> None:
+    """A store whose head was made for another company is not used."""
+    world = AsyncWorld()
+    connection = await active(world)
+    text = world.store.head(world.key) or ""
+    head = head_of(text, connection._binding)
+    other = {**connection._binding, "company": "0099"}
+    world.store._shelves[world.key].head = head_text(evolve(head, binding=other))
+    with pytest.raises(ServiceError, match="another connection"):
+        await connection.export_new()
+
+
+async def test_wrong_lease_is_refused() -> None:
+    """A lease shorter than two uploads is no lease."""
+    world = AsyncWorld()
+    with pytest.raises(ConfigurationError, match="lease_ttl"):
+        world.connect(deadline=301.0)
