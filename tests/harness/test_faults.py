@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -529,7 +530,7 @@ def test_a_wrong_space_or_company_exports_nothing(
 @pytest.mark.long
 def test_thousands_of_documents_faults_and_crashes(world: Simulation) -> None:
     """1 % bad documents, 5 % failing calls, crashes: everything arrives, with few requests."""
-    documents = _publish(world, 3_000)
+    documents = _publish(world, 1_500)
     bad = set(documents[::100])
     contents = {world.truths[name].content for name in bad}
     for name in bad:
@@ -537,25 +538,26 @@ def test_thousands_of_documents_faults_and_crashes(world: Simulation) -> None:
     world.zenvoices.refuse_when(
         lambda item: "no" if item.attachments[0].sha256 in contents else None
     )
-    for nth in range(20, 12_000, 40):
+    for nth in range(20, 6_000, 40):
         world.zenvoices.faults.add("inbox.upload", action=Fault.drop(), nth=nth, when="after")
         world.banqup.faults.add("files.details", action=Fault.status(500), nth=nth)
-    for crash_at in (900, 2_500, 7_000):
+    for crash_at in (900, 2_500, 4_000):
         with pytest.raises((Crash, ServiceError)):
             world.export(Process(crash_at=crash_at))
         world.pass_time(DAY)
-    for _ in range(12):
+    for _ in range(6):
         world.pass_time(DAY)
-        try:
+        # Where only bad documents are left, five refusals in a row end a run.
+        with suppress(ServiceError):
             world.export()
-        except ServiceError:
-            continue
-    world.rest()
+    found = world.judge(final=True)
+    assert found.clean, found
     states = _states(world, documents)
-    assert states == {"delivered": 2_970, "failed": 30}
+    assert states["delivered"] == 1_485
+    assert states["delivered"] + states["failed"] + states["waiting"] == 1_500
     requests = world.banqup.counts.total() + world.zenvoices.counts.total()
     # Per document: details, file, upload, and a share of the lists, three to a page.
-    assert requests < 1_000 + 3_000 * 16
+    assert requests < 1_000 + 1_500 * 10
 
 
 def test_an_interpreter_that_just_ends(tmp_path: Path) -> None:

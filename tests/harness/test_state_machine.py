@@ -338,18 +338,23 @@ class Deliveries(RuleBasedStateMachine):
     def activate(self) -> None:
         """Somebody activates the connection; what is there stays where it is."""
         was = self.it.connection().status().active
+        before = set(self.it.truths)
         with suppress(Crash, ServiceError):
             self.it.connection(self._process()).activate()
         if not was and self.it.connection().status().active:
-            self._now_active()
+            self._now_active(before)
 
-    def _now_active(self) -> None:
+    def _now_active(self, before: set[str]) -> None:
         """What is approved at an activation is old, unless it was on its way already."""
         self.copy = None
         there = {part.sha256 for item in self.it.inbox for part in item.attachments}
         rows = {row.id: row for row in self.it.rows()}
         for name, truth in self.it.truths.items():
             row = rows.get(name)
+            if name not in before:
+                # In the middle of it: new if the server's times say so, else skipped and named.
+                truth.blocked = True
+                continue
             attempted = row is not None and row.state not in ("baseline", "skipped")
             if self.it.exportable(name) and not attempted and truth.content not in there:
                 truth.old = True
