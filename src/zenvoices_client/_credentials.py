@@ -38,9 +38,13 @@ class UserLogin:
     _states: TokenStates = field(factory=TokenStates, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        values = (self.user, self.password.reveal(), self.organisation_code)
-        for name, value in zip(("user", "password", "organisation_code"), values, strict=True):
-            if not _is_text(value):
+        usable = {
+            "user": _is_text(self.user),
+            "password": _is_text(self.password.reveal()),
+            "organisation_code": _is_text(self.organisation_code),
+        }
+        for name, is_usable in usable.items():
+            if not is_usable:
                 message = f"{name} must be a text that is not empty"
                 raise ConfigurationError(message, service="zenvoices")
 
@@ -54,9 +58,12 @@ class UserLogin:
         names = ("ZENVOICES_USER", "ZENVOICES_PASSWORD", "ZENVOICES_ORGANISATION_CODE")
         missing = [name for name in names if not environ.get(name)]
         if missing:
+            del environ  # tools that print the locals of a traceback would print the password
             message = f"environment variables not set: {', '.join(missing)}"
             raise ConfigurationError(message, service="zenvoices")
-        user, password, organisation_code = (environ[name] for name in names)
+        user, organisation_code = environ[names[0]], environ[names[2]]
+        password = Secret(environ[names[1]])
+        del environ
         return cls(user, password, organisation_code=organisation_code)
 
     def __reduce__(self) -> Never:
