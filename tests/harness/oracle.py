@@ -96,6 +96,9 @@ def judge(
         final: Faults have stopped and time has passed: what nothing is wrong with must be there.
     """
     arrived = Counter(part.sha256 for item in inbox for part in item.attachments)
+    # An activation that has not ended yet, or failed, may have called documents old that are not.
+    active = status is None or status.active
+    finished = ("delivered", "confirmed", "baseline") if active else ("delivered", "confirmed")
     named: Mapping[str, Row] = {row.id: row for row in rows or ()}
     lost: list[str] = []
     twice: list[str] = []
@@ -113,7 +116,7 @@ def judge(
             continue
         if row is not None and row.state == "uncertain":
             uncertain.append(truth.id)
-        elif row is not None and row.state in ("delivered", "confirmed", "baseline"):
+        elif row is not None and row.state in finished:
             lost.append(truth.id)
         elif final and not truth.blocked:
             # Even where the checkpoint still names it: nothing stands in its way any more.
