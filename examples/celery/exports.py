@@ -26,13 +26,15 @@ for folder in ("messages", "control", "results"):
 
 app = Celery("exports")
 app.conf.update(
-    # Runs without a server. With Redis or RabbitMQ it is this one line, and the next three go:
+    # Runs without a server. With Redis or RabbitMQ this is the one line to change, and the
+    # options below it go: they are the file system's.
     # broker_url="redis://localhost:6379/0", or broker_url="amqp://guest@localhost//",
     broker_url="filesystem://",
     broker_transport_options={
         "data_folder_in": str(QUEUE / "messages"),
         "data_folder_out": str(QUEUE / "messages"),
         "control_folder": str(QUEUE / "control"),
+        "polling_interval": 0.1,
     },
     result_backend=f"file://{QUEUE / 'results'}",
     # Plain data only: whoever can write to the queue still cannot run code in a worker.

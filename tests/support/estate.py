@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from banqup_client.testing import FakeBanqup, FakeFile
 from bridge import ConnectionConfig
-from zenvoices_client.testing import FakeZenvoices
+from zenvoices_client.testing import FakeZenvoices, InboxItem
 
 __all__ = ["CREDENTIALS", "DEADLINE", "LEASE_TTL", "Estate", "invoice"]
 
@@ -55,7 +55,21 @@ class Estate:
         self.spaces = [self.banqup.add_space(name) for name in names]
         self.codes = [f"{number:04d}" for number in range(42, 42 + connections)]
         for code, name in zip(self.codes, names, strict=True):
-            self.zenvoices.add_company(code=code, name=name)
+            company = self.zenvoices.add_company(code=code, name=name)
+            # Another system's, of a day ago: look-ups can be tested with it from the first run on.
+            self.zenvoices._receive(
+                InboxItem(
+                    id=0,
+                    external_id="from-another-system",
+                    company_id=company,
+                    company_code=code,
+                    subject="Invoice 1",
+                    sender_name=None,
+                    destination=None,
+                    attachments=(),
+                    received_time=clock() - 86_400,
+                )
+            )
         self.published: dict[str, str] = {}
         """The company each invoice must come to, by the digest of its bytes."""
         self._old: set[str] = set()
