@@ -105,6 +105,7 @@ class AsyncRun:
         self._journal.begin()
         try:
             await self._execute()
+            return await self._journal.end()
         except ServiceError as error:
             failure = run_failure(error)
             self._tally.stopped = failure.message
@@ -113,7 +114,6 @@ class AsyncRun:
             except StoreError:
                 failure.report = self._journal.break_off()
             raise failure from None
-        return await self._journal.end()
 
     async def _execute(self) -> None:
         self._sending.company_id = await self._company(False)

@@ -106,6 +106,7 @@ class Run:
         self._journal.begin()
         try:
             self._execute()
+            return self._journal.end()
         except ServiceError as error:
             failure = run_failure(error)
             self._tally.stopped = failure.message
@@ -114,7 +115,6 @@ class Run:
             except StoreError:
                 failure.report = self._journal.break_off()
             raise failure from None
-        return self._journal.end()
 
     def _execute(self) -> None:
         self._sending.company_id = self._company(False)

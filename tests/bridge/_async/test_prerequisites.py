@@ -1,0 +1,236 @@
+"""Every prerequisite: the check that fails, what it says to do, and what an export raises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bridge import AsyncConnection, ServiceError
+from support.bridge_world import HOUR, AsyncWorld
+from zenvoices_client import (
+    ConfigurationError,
+    CredentialsError,
+    NotFound,
+    PermissionDenied,
+    Unreachable,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+class Case:
+    """What goes wrong, where it shows, and what has to be changed on which screen."""
+
+    def __init__(
+        self,
+        name: str,
+        check: str,
+        error: type[ServiceError],
+        words: tuple[str, ...],
+        spoil: Callable[[AsyncWorld], object] = lambda world: None,
+        **options: Any,
+    ) -> None:
+        self.name = name
+        self.check = check
+        self.error = error
+        self.words = words
+        self.spoil = spoil
+        self.options = options
+
+    def connect(self, world: AsyncWorld) -> AsyncConnection:
+        """Spoil the world, then build the connection as the application would."""
+        self.spoil(world)
+        return world.connect(**self.options)
+
+
+def set_rights(*rights: str) -> Callable[[AsyncWorld], object]:
+    return lambda world: setattr(world.zenvoices, "rights", set(rights))
+
+
+def no_hosts(service: str) -> Callable[[AsyncWorld], object]:
+    return lambda world: setattr(getattr(world, service), "hosts", frozenset[str]())
+
+
+USERS = "Manage > Organisation > Users"
+CASES = [
+    Case(
+        "wrong Zenvoices password",
+        "zenvoices login",
+        CredentialsError,
+        ("user name and password", "organisation code", USERS),
+        password="wrong",
+    ),
+    Case(
+        "two factors",
+        "zenvoices login",
+        CredentialsError,
+        ("two factors", "API user", USERS),
+        lambda world: setattr(world.zenvoices, "two_factor", True),
+    ),
+    Case(
+        "wrong Banqup secret",
+        "banqup login",
+        CredentialsError,
+        ("client secret", "developer portal"),
+        secret="wrong",
+    ),
+    Case(
+        "missing inbox right",
+        "zenvoices inbox",
+        PermissionDenied,
+        ("API > Inbox access", USERS),
+        set_rights("companies"),
+    ),
+    Case(
+        "missing company-list right",
+        "zenvoices companies",
+        PermissionDenied,
+        ("API > Companies > List access", USERS),
+        set_rights("inbox"),
+    ),
+    Case(
+        "app that is not whitelisted",
+        "banqup space",
+        NotFound,
+        ("Settings > External applications", "App ID"),
+        lambda world: setattr(world.banqup, "whitelisted", False),
+    ),
+    Case(
+        "Banqup out of reach",
+        "banqup login",
+        Unreachable,
+        ("Banqup could not be reached", "proxy"),
+        no_hosts("banqup"),
+    ),
+    Case(
+        "Zenvoices out of reach",
+        "zenvoices companies",
+        Unreachable,
+        ("Zenvoices could not be reached", "proxy"),
+        no_hosts("zenvoices"),
+    ),
+]
+WRONG_CODE = Case(
+    "wrong company code",
+    "company code",
+    ConfigurationError,
+    ("Manage > Organisation > Companies",),
+    company_code="9999",
+)
+GONE_COMPANY = Case(
+    "company that is no longer visible",
+    "company code",
+    ConfigurationError,
+    ("Manage > Organisation > Companies",),
+    lambda world: world.zenvoices.set_visible(world.company, visible=False),
+)
+
+
+def named(case: Case) -> str:
+    return case.name
+
+
+async def test_everything_in_order() -> None:
+    """With every prerequisite met, every check is ok and nothing is changed."""
+    world = AsyncWorld()
+    world.one()
+    verification = await world.connect().verify()
+    assert verification.ok
+    assert [check.outcome for check in verification.checks] == ["ok"] * len(verification.checks)
+    assert world.zenvoices.inbox == []
+    assert world.calls("inbox.upload") == 0
+    verification.raise_for_failure()
+
+
+@pytest.mark.parametrize("case", [*CASES, WRONG_CODE, GONE_COMPANY], ids=named)
+@pytest.mark.parametrize("lang", ["en", "fr"])
+async def test_verify_fails_on_the_right_check(case: Case, lang: Any) -> None:
+    """The remedy names the screen and the setting; nothing that works is blamed."""
+    world = AsyncWorld()
+    verification = await case.connect(world).verify(lang=lang)
+    assert [check.name for check in verification.failed] == [case.check]
+    assert not verification.ok
+    remedy = verification.failed[0].remedy
+    if lang == "en":
+        assert all(word in remedy for word in case.words), remedy
+    else:
+        assert remedy
+        assert not all(word in remedy for word in case.words)
+
+
+@pytest.mark.parametrize("case", [*CASES, WRONG_CODE, GONE_COMPANY], ids=named)
+async def test_export_before_activation_raises_the_same(case: Case) -> None:
+    """What is wrong comes before "not activated"; no document is touched."""
+    world = AsyncWorld()
+    world.one()
+    connection = case.connect(world)
+    for verb in (connection.activate, connection.export_new):
+        with pytest.raises(case.error) as caught:
+            await verb()
+        assert all(word in (caught.value.hint or "") for word in case.words), caught.value.hint
+        assert caught.value.kind == case.error.kind
+    assert world.zenvoices.inbox == []
+    assert world.calls("documents.list") <= 2
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["same process", "new process"])
+@pytest.mark.parametrize("case", [*CASES, GONE_COMPANY], ids=named)
+async def test_export_raises_the_same_when_it_goes_wrong_later(case: Case, kept: bool) -> None:
+    """After activation too; the document waits uncharged, and is exported once it is put right."""
+    world = AsyncWorld()
+    connection = world.connect()
+    await connection.activate()
+    document = world.one()
+    if case.options or not kept:
+        broken = case.connect(world)
+    else:
+        case.spoil(world)
+        broken = connection
+        world.banqup.expire_tokens()
+        world.zenvoices.expire_tokens()
+    hosts = {}
+    for service in (world.banqup, world.zenvoices):
+        hosts[service] = type(service).default_hosts
+    if kept and case.name == "missing company-list right":
+        # The company's number is known: the right is not needed any more.
+        assert (await broken.export_new()).exported == 1
+        return
+    with pytest.raises(case.error) as caught:
+        await broken.export_new()
+    assert all(word in (caught.value.hint or "") for word in case.words), caught.value.hint
+    assert caught.value.report.exported == 0
+    assert world.zenvoices.inbox == []
+    assert document not in world.rows or world.delivery(document).attempts == 0
+    assert world.states.get(document, "waiting") == "waiting"
+    for service, known in hosts.items():
+        service.hosts = known
+    world.banqup.whitelisted = True
+    world.zenvoices.rights = {"inbox", "companies"}
+    world.zenvoices.two_factor = False
+    world.zenvoices.set_visible(world.company, visible=True)
+    world.clock.pass_(HOUR)
+    assert (await world.connect().export_new()).exported == 1
+
+
+async def test_store_that_fails_is_a_check_too() -> None:
+    """A checkpoint store that cannot be read fails its own check."""
+    world = AsyncWorld()
+    await world.connect().activate()
+    world.store._shelves[world.key].head = "{"
+    connection = world.connect()
+    verification = await connection.verify()
+    assert [check.name for check in verification.failed] == ["checkpoints"]
+    with pytest.raises(ServiceError, match="damaged"):
+        await connection.export_new()
+
+
+async def test_rejected_password_is_tried_once() -> None:
+    """A wrong password is final: five tries would lock the user."""
+    world = AsyncWorld()
+    connection = world.connect(password="wrong")
+    for _ in range(4):
+        with pytest.raises(CredentialsError):
+            await connection.export_new()
+    assert world.calls("login") == 1
