@@ -6,15 +6,16 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from _client_kit._comparison import Comparison, Finding, OperationFinding, Status
 from _client_kit._contract import Contract, Operation, Property
 from _client_kit._errors import ConfigurationError
 from _client_kit._expectations import Expectations
+from _client_kit._locating import Place, elsewhere, last, locate
 from _client_kit._matching import Match, folded, look_alikes, match_all, split_path, split_prefix
 from _client_kit._openapi import VendorFile, VendorOperation
-from _client_kit._schema import Schema, tree, walk
+from _client_kit._schema import Schema, tree
 
 __all__ = ["compare"]
 
@@ -106,17 +107,6 @@ def _loadable(contract: Contract, patch: Mapping[str, Any]) -> dict[str, Any]:
     return taken
 
 
-@frozen
-class _Place:
-    """Where a property of ours was found in the file's schema, or why not."""
-
-    status: Status
-    theirs: str = ""
-    schema: Schema | None = None
-    last: str = ""
-    exact: bool = True
-
-
 class _Pair:
     """One operation of ours and the vendor's that is the same."""
 
@@ -127,11 +117,11 @@ class _Pair:
         self._kinds = expected.kinds.get(ours.name, {})
         self._words = expected.words.get(ours.name, {})
         self._essential = expected.essential.get(ours.name, frozenset())
-        self._function = expected.functions.get(ours.name, "")
+        self._functions = expected.functions
         self._form = ours.name in expected.forms
         answer = match.theirs.answer
         self._answer = None if answer is None else expected.unwrap(ours.name, answer)
-        self._names: dict[str, list[str]] = {}
+        self._names: dict[str, list[tuple[str, bool]]] = {}
         self._queries: dict[str, str] = {}
 
     def result(self) -> OperationFinding:
@@ -155,10 +145,10 @@ class _Pair:
 
     def _both_ways(self, item: Finding) -> Finding:
         """A rename changes what is sent and what is read: where they differ it is no correction."""
-        names = self._names.get(item.name, [])
+        names = [name for name, _ in self._names.get(item.name, [])]
         if item.place in ("sends", "reads") and item.remedy and len(set(names)) > 1:
             text = f"It is sent and read under different names: {' and '.join(names)}. "
-            return evolve(item, remedy=text + self._by_function())
+            return evolve(item, remedy=text + self._by_function(item.place))
         return item
 
     def patch(self) -> dict[str, Any]:
@@ -169,11 +159,11 @@ class _Pair:
         if self._queries:
             changes["query"] = dict(self._queries)
         renames = {
-            path: names[0]
+            path: names[0][0]
             for path, names in self._names.items()
-            if names[0] != _last(path) and self._agreed(path)
+            if names[0][0] != last(path) and self._agreed(path)
         }
-        if renames:
+        if any(name != last(self._wire(path)) for path, name in renames.items()):
             changes["rename"] = renames
         return changes
 
@@ -181,7 +171,7 @@ class _Pair:
         """Whether one name does for all: a property sent and read has one correction for both."""
         sides = sum(item.path == path for item in (*self._ours.sends, *self._ours.reads))
         names = self._names.get(path, [])
-        return len(names) == sides and len(set(names)) == 1
+        return len(names) == sides and len(set(names)) == 1 and names[0][1]
 
     def _path(self) -> Iterator[Finding]:
         if split_path(self._theirs.path) != split_path(self._ours.path):
@@ -260,7 +250,7 @@ class _Pair:
                     self._ours.needed, "It cannot be corrected: this library sends no other kind.",
                 )  # fmt: skip
                 return
-        places: dict[str, _Place] = {}
+        places: dict[str, Place] = {}
         yield from self._properties("sends", sends, theirs.body, places)
         if theirs.body is not None:
             known = {place.theirs for place in places.values() if place.schema is not None}
@@ -278,23 +268,24 @@ class _Pair:
             elif name in inner.required and not member.read_only:
                 yield Finding(
                     "sends", below, "differs", "", f"{below}: {member}, required", "",
-                    self._ours.needed, self._by_function(),
+                    self._ours.needed, self._by_function("sends"),
                 )  # fmt: skip
 
-    def _by_function(self) -> str:
-        return f"Correct it with {self._function}." if self._function else ""
+    def _by_function(self, group: str) -> str:
+        function = self._functions.get(f"{group}:{self._ours.name}")
+        return f"Correct it with {function}." if function else _NO_FUNCTION
 
     def _properties(
         self,
         group: str,
         properties: Sequence[Property],
         schema: Schema | None,
-        places: dict[str, _Place] | None = None,
+        places: dict[str, Place] | None = None,
     ) -> Iterator[Finding]:
         places = {} if places is None else places
         known = {item.path for item in properties}
         for item in properties:
-            place = self._locate(schema, self._wire(item.path))
+            place = locate(schema, self._wire(item.path))
             places[item.path] = place
             essential = self._ours.needed and f"{group}:{item.path}" in self._essential
             yield self._finding(
@@ -305,34 +296,33 @@ class _Pair:
         self,
         group: str,
         item: Property,
-        place: _Place,
+        place: Place,
         essential: bool,
         parent: str,
         schema: Schema | None,
     ) -> Finding:
-        ours = _last(self._wire(item.path))
+        ours = last(self._wire(item.path))
         status: Status = place.status
         theirs, remedy = place.theirs, ""
         if place.schema is not None:
-            wanted = self._kinds.get(item.path)
-            if place.exact:
-                self._names.setdefault(item.path, []).append(place.last)
+            wanted = self._kinds.get(item.path) or self._implied(item.path)
+            self._names.setdefault(item.path, []).append((place.last, place.exact))
             if place.status == "differs":
                 if place.last != ours:
                     remedy = self._correction({"rename": {item.path: place.last}})
             elif wanted and place.schema.kinds and not wanted & place.schema.kinds:
                 status, theirs = "differs", f"{place.theirs}: {place.schema}"
                 ours = f"{ours}: {'|'.join(sorted(wanted))}"
-                remedy = self._by_function()
+                remedy = self._by_function(group)
             elif self._words_unknown(item.path, place.schema):
                 status, theirs = "differs", f"{place.theirs}: {_choice(place.schema)}"
                 ours = _shown(ours, self._words[item.path])
-                remedy = self._by_function()
+                remedy = self._by_function(group)
         elif status == "missing" and not parent and schema is not None:
-            elsewhere = _elsewhere(schema, _last(item.path))
-            theirs = f"elsewhere: {elsewhere}" if elsewhere else place.theirs
-            remedy = self._by_function() or _NO_FUNCTION
-            if not elsewhere and place.last:
+            found = elsewhere(schema, last(item.path))
+            theirs = f"elsewhere: {found}" if found else place.theirs
+            remedy = self._by_function(group)
+            if not found and place.last:
                 name = self._correction({"rename": {item.path: "..."}})
                 remedy = f"If it is one of these: {name}. Else: {remedy}"
         under = f"{group} {parent}" if parent and place.schema is None else ""
@@ -348,6 +338,15 @@ class _Pair:
             under,
         )
 
+    def _implied(self, path: str) -> frozenset[str]:
+        """The type a property must have for those below it to be where the contract has them."""
+        for item in (*self._ours.sends, *self._ours.reads):
+            if item.path.startswith(f"{path}[]"):
+                return frozenset({"array"})
+            if item.path.startswith(f"{path}."):
+                return frozenset({"object"})
+        return frozenset()
+
     def _words_unknown(self, path: str, schema: Schema) -> bool:
         words, listed = self._words.get(path, ()), {str(word) for word in schema.inner().words}
         return bool(listed and words) and not set(words) <= listed
@@ -362,72 +361,8 @@ class _Pair:
             parts.append(wire + ("[]" if brackets else ""))
         return ".".join(parts)
 
-    def _locate(self, schema: Schema | None, path: str) -> _Place:
-        if schema is None:
-            return _Place("not described")
-        below, trail = schema, ""
-        status: Status = "confirmed"
-        last, exact = "", True
-        parts = path.split(".")
-        for number, part in enumerate(parts):
-            name = part.removesuffix("[]")
-            if name:
-                at_end = number == len(parts) - 1
-                if "array" in below.kinds:
-                    return _Place("missing", f"{trail or 'the answer'} is a list")
-                if below.kinds and "object" not in below.kinds:
-                    return _Place("missing", f"{trail or 'the answer'} is {below}")
-                spelt, same_letters = _spelling(name, below)
-                if not spelt:
-                    said = ", ".join(below.names[:12])
-                    return _Place(
-                        "missing" if below.described else "not described", said, last=said
-                    )
-                below = below.member(spelt)
-                trail = f"{trail}.{spelt}" if trail else spelt
-                status = "differs" if spelt != name else "confirmed"
-                last, exact = spelt, same_letters
-                if at_end:
-                    break
-            if part.endswith("[]"):
-                if below.kinds and "array" not in below.kinds:
-                    return _Place("missing", f"{trail or 'the answer'} is {below}")
-                below = below.items()
-                trail += "[]"
-        return _Place(status, trail, below, last, exact)
 
-
-def _spelling(name: str, schema: Schema) -> tuple[str, bool]:
-    """A member's name as the file spells it, and whether only letter case differs."""
-    if name in schema.names:
-        return name, True
-    cased = [item for item in schema.names if item.casefold() == name.casefold()]
-    if len(cased) == 1:
-        return cased[0], True
-    letters = [item for item in schema.names if _letters(item) == _letters(name)]
-    return (letters[0], False) if len(letters) == 1 else ("", False)
-
-
-def _letters(name: str) -> str:
-    return name.replace("_", "").replace("-", "").casefold()
-
-
-def _elsewhere(schema: Schema, name: str) -> str:
-    """Where else the file has a property of this name."""
-    found: list[str] = []
-    for path, _ in walk(schema, 4):
-        if _letters(_last(path)) == _letters(name):
-            found.append(path)
-        if len(found) == 3:
-            break
-    return ", ".join(found)
-
-
-def _last(path: str) -> str:
-    return path.rpartition(".")[2].removesuffix("[]")
-
-
-def _parent(path: str, known: set[str], places: Mapping[str, _Place]) -> str:
+def _parent(path: str, known: set[str], places: Mapping[str, Place]) -> str:
     """The nearest property above that was not found, which this one's absence follows from."""
     found = ""
     above = path

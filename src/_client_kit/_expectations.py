@@ -39,7 +39,7 @@ class Expectations:
         words: Per operation the words of a property or query the export relies on.
         forms: Operations whose body is a form, not JSON.
         unwrap: The schema of an answer's payload, out of the service's envelope.
-        functions: What corrects another structure, per operation.
+        functions: What corrects another structure, per ``sends:`` or ``reads:`` and operation.
     """
 
     essential: Mapping[str, frozenset[str]]

@@ -216,7 +216,7 @@ def _server_path(level: Mapping[str, Any]) -> str | None:
     variables = servers[0].get("variables")
     for name, variable in variables.items() if is_object(variables) else ():
         if is_object(variable):
-            url = url.replace("{" + str(name) + "}", str(variable.get("default", "")))
+            url = url.replace("{" + str(name) + "}", str(variable.get("default", "")))[:2000]
     try:
         return "/" + urlsplit(url).path.strip("/")
     except ValueError:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from _client_kit._json import is_list, is_object
 
@@ -79,7 +79,7 @@ class Node:
         if key in self._read:
             return self._read[key][1]
         if key in trail or len(trail) >= MAX_CHAIN:
-            message = "a schema leads back to itself through $ref or allOf"
+            message = f"a schema leads back to itself, or through more than {MAX_CHAIN} others"
             raise VendorFileError(message)
         trail = (*trail, key)
         parts = [self._own(raw)]
@@ -207,8 +207,9 @@ def _all_of(node: Node, parts: Sequence[Schema]) -> Schema:
 def _either(node: Node, variants: Sequence[Schema]) -> Schema:
     """What satisfies one of the variants: a member of any of them may be there."""
     real = [part for part in variants if part.kinds or part.raw_members or part.words]
+    nullable = any(part.nullable for part in variants)
     if len(real) == 1:
-        return real[0]
+        return evolve(real[0], nullable=nullable)
     members: dict[str, tuple[Any, ...]] = {}
     for part in real:
         for name, raws in part.raw_members.items():
@@ -222,7 +223,7 @@ def _either(node: Node, variants: Sequence[Schema]) -> Schema:
         raw_members=members,
         required=frozenset.intersection(*(part.required for part in real)) if real else frozenset(),
         raw_items=next((part.raw_items for part in real if part.raw_items), ()),
-        nullable=any(part.nullable for part in variants),
+        nullable=nullable,
         open=not described,
     )
 

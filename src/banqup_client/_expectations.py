@@ -48,5 +48,5 @@ def expectations() -> Expectations:
             "files.details": {"status": ("AVAILABLE",)},
         },
         forms=frozenset({"token.get"}),
-        functions={"documents.list": decode, "documents.get": decode},
+        functions={"reads:documents.list": decode, "reads:documents.get": decode},
     )

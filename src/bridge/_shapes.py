@@ -185,7 +185,7 @@ def answered(
     renames = {item.path: item.near or "..." for item in problems}
     patch = json.dumps({name: {"rename": renames}})
     advice = text("rename", lang).format(client, patch)
-    if function := expected.functions.get(name):
+    if function := expected.functions.get(f"reads:{name}"):
         advice += text("function", lang).format(function)
     return Check(name, _title(name, lang), "failed", "; ".join(details), f"{advice}.")
 

@@ -1,0 +1,118 @@
+"""Getting a vendor's file from a URL: https only, same origin only, within limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from _client_kit import _openapi_source
+from _client_kit._openapi import read_openapi
+from _client_kit._openapi_source import load
+from _client_kit._schema import VendorFileError
+from support.openapi import simple
+
+URL = "https://vendor.example/swagger.json"
+
+
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+def fetched(answer: Answer, url: str = URL) -> Any:
+    """What is loaded from a URL that answers so."""
+    return load(url, transport=httpx.MockTransport(answer))
+
+
+def test_url_is_fetched_without_credentials() -> None:
+    """One GET, and redirects on the same origin are followed."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        assert "authorization" not in request.headers
+        if request.url.path == "/swagger.json":
+            return httpx.Response(302, headers={"Location": "/v1/swagger.json"})
+        return httpx.Response(200, json=simple({}))
+
+    assert read_openapi(fetched(answer)).title == "T"
+    assert asked == ["/swagger.json", "/v1/swagger.json"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (lambda _: httpx.Response(404), "answers 404"),
+        (lambda _: httpx.Response(200, html="<html>Sign in</html>"), "web page"),
+        (
+            lambda _: httpx.Response(302, headers={"Location": "https://other.example/x"}),
+            "redirects to 'other.example'",
+        ),
+        (
+            lambda _: httpx.Response(302, headers={"Location": "http://vendor.example/x"}),
+            "must be https",
+        ),
+        (lambda _: httpx.Response(302, headers={"Location": URL}), "without end"),
+        (
+            lambda _: httpx.Response(200, headers={"Content-Encoding": "br"}, stream=Pieces(b"x")),
+            "compressed",
+        ),
+    ],
+)
+def test_answer_that_is_no_file_is_refused(answer: Answer, reason: str) -> None:
+    """Errors, logins, other hosts, loops and unwanted compression."""
+    with pytest.raises(VendorFileError, match=reason):
+        fetched(answer)
+
+
+class Pieces(httpx.SyncByteStream):
+    """A body in pieces."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Any:
+        return iter(self._pieces)
+
+
+def test_endless_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body over the limit and one that takes too long end in an error."""
+    monkeypatch.setattr(_openapi_source, "MAX_BYTES", 1024 * 1024)
+    big = Pieces(*[b" " * 65536] * 20)
+    with pytest.raises(VendorFileError, match="larger"):
+        fetched(lambda _: httpx.Response(200, stream=big))
+    monkeypatch.setattr(_openapi_source, "DEADLINE", 1e-9)
+    with pytest.raises(VendorFileError, match="took longer"):
+        fetched(lambda _: httpx.Response(200, stream=Pieces(b" ", b" ")))
+
+
+def test_unreachable_address_is_an_error() -> None:
+    """The reason is named without a traceback."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no route")
+
+    with pytest.raises(VendorFileError, match="ConnectError"):
+        fetched(answer)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://vendor.example/swagger.json",
+        "ftp://vendor.example/swagger.json",
+        "file:///etc/passwd",
+        "https://user:secret@vendor.example/swagger.json",
+        "https:///swagger.json",
+        "https://[::1/swagger.json",
+    ],
+)
+def test_address_that_is_not_https_is_refused(url: str) -> None:
+    """Nothing is asked of it."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise AssertionError(request.url)
+
+    with pytest.raises(VendorFileError, match="must be https"):
+        fetched(answer, url)

@@ -1,0 +1,125 @@
+"""What a comparison says of a difference: both sides, corrections, what looks like it."""
+
+from __future__ import annotations
+
+import json
+
+from support.openapi import (
+    banqup,
+    file,
+    finding,
+    move_path,
+    rename_member,
+    set_member,
+    zenvoices,
+)
+from zenvoices_client._contract import shipped_contract as zenvoices_contract
+
+API = "/public-api/v1"
+TEXT = {"type": "string"}
+
+
+def test_both_sides_of_a_difference_are_shown() -> None:
+    """A finding says what the contract has, what the file has, and how to correct it."""
+    root = file("zenvoices-as-assumed")
+    rename_member("CreateInboxInput", "externalId", "external_id", root)
+    found = finding(zenvoices(root), "inbox.upload", "sends", "externalId")
+    assert (found.ours, found.theirs, found.evidence) == ("externalId", "external_id", "assumed")
+    # It is read as externalId still, so a rename would break that.
+    assert found.remedy.startswith("It is sent and read under different names: external_id")
+    assert "encode_upload" in found.remedy
+    rename_member("InboxDto", "externalId", "external_id", root)
+    found = finding(zenvoices(root), "inbox.upload", "sends", "externalId")
+    assert found.remedy == 'contract={"inbox.upload": {"rename": {"externalId": "external_id"}}}'
+
+
+def test_word_the_file_does_not_list_is_a_difference_with_the_words_it_lists() -> None:
+    """A status the export waits for and the file does not know is shown with those it knows."""
+    root = file("banqup-as-assumed")
+    set_member("DocumentStatus", "document", {**TEXT, "enum": ["VALIDATED", "APPROVED"]}, root)
+    found = finding(banqup(root), "documents.get", "reads", "status.document")
+    assert found.ours == "document: VALIDATED, FULLY_APPROVED"
+    assert found.theirs == "status.document: one of VALIDATED, APPROVED"
+
+
+def test_suggestion_leaves_out_what_is_not_sure() -> None:
+    """Another spelling than letter case, a new name and a moved member are not suggested."""
+    root = file("zenvoices-as-assumed")
+    rename_member("InboxDto", "subject", "Subject", root)
+    rename_member("AdministrationListDto", "code", "administration_code", root)
+    rename_member("AdministrationListDto", "name", "Name", root)
+    patch = zenvoices(root).patch
+    assert patch == {
+        "companies.list": {"rename": {"items[].name": "Name"}},
+        "companies.get": {"rename": {"administration.name": "Name"}},
+        "inbox.details": {"rename": {"subject": "Subject"}},
+        # Not inbox.upload: it sends the subject as "subject" still.
+    }
+    zenvoices_contract().patched(patch)
+
+
+def test_prefix_is_suggested_only_where_the_file_agrees_with_itself() -> None:
+    """One operation below another prefix among many that stayed is no new prefix."""
+    root = file("zenvoices-as-assumed")
+    move_path(f"{API}/inbox/list", "/public-api/v2/inbox/list", root)
+    comparison = zenvoices(root)
+    assert comparison["inbox.list"].status == "missing"
+    assert comparison.patch == {}
+    everything = file("zenvoices-as-assumed")
+    everything["paths"] = {
+        path.replace(API, "/external"): item for path, item in everything["paths"].items()
+    }
+    comparison = zenvoices(everything)
+    assert comparison.patch["inbox.list"] == {"path": "/external/inbox/list"}
+    assert comparison.patch["companies.get"] == {"path": "/external/administration/{company_id}"}
+
+
+def test_missing_upload_is_followed_by_every_call_that_carries_a_file() -> None:
+    """Each POST whose body holds content is shown with its body, the likeliest first."""
+    comparison = zenvoices(file("zenvoices-nested"))
+    upload = comparison["inbox.upload"]
+    assert upload.status == "missing"
+    assert comparison.contradicted
+    assert [like.call for like in upload.look_alikes] == [
+        f"POST {API}/inbox/uploadAndRead",
+        f"POST {API}/profile/picture",
+    ]
+    assert upload.look_alikes[0].body == (
+        "header: object, required",
+        "  administrationId: integer (int32), required",
+        "  externalId: string",
+        "  subject: string",
+        "  sender: string",
+        "file: object, required",
+        "  name: string, required",
+        "  mediaType: string",
+        "  data: string (byte), required",
+        "source: string, required, one of email, api",
+    )
+
+
+def test_missing_list_is_followed_by_what_looks_like_it() -> None:
+    """Operations about the same things come first; what has nothing in common is left out."""
+    comparison = zenvoices(file("zenvoices-renamed"))
+    assert [like.call for like in comparison["companies.list"].look_alikes] == [
+        f"POST {API}/administrations/search"
+    ]
+    assert comparison["inbox.list"].look_alikes[0].call == f"POST {API}/inbox/search"
+    assert comparison["inbox.details"].look_alikes[0].call == f"GET {API}/inbox/document"
+    listed = banqup(file("banqup-renamed"))["documents.list"]
+    assert listed.look_alikes[0].call.endswith("/invoices")
+
+
+def test_comparison_is_plain_data_for_programs() -> None:
+    """JSON holds everything the text shows."""
+    comparison = banqup(file("banqup-nested"))
+    data = json.loads(json.dumps(comparison.to_dict()))
+    assert data["contradicted"] is True
+    listed = next(item for item in data["operations"] if item["name"] == "documents.list")
+    assert listed["contradicted"] is True
+    missing = [item["name"] for item in listed["findings"] if item["status"] == "missing"]
+    assert "documents[].status" in missing
+    consequence = next(
+        item for item in listed["findings"] if item["name"] == "documents[].status.document"
+    )
+    assert consequence["under"] == "reads documents[].status"
