@@ -9,6 +9,7 @@ Nothing here runs in the tests' own process: there, `harness.children` gives the
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -23,12 +24,14 @@ import httpx
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from _client_kit import _world_sync as world
-from banqup_client import BanqupClient, ClientCredentials
+from _client_kit._models import decode
+from _client_kit._tls import shared_ssl_context
+from banqup_client import BanqupClient, ClientCredentials, Document, FileDetails, Space
 from bridge import CheckpointStore, Connection, ServiceError
 from harness.clock import SharedClock
 from harness.wrong_designs import DESIGNS
 from support.stores import open_store
-from zenvoices_client import UserLogin, ZenvoicesClient
+from zenvoices_client import Company, InboxDocument, UserLogin, ZenvoicesClient
 
 TIMEOUT = 2.0
 
@@ -161,6 +164,11 @@ def run(order: dict[str, Any]) -> None:
 
 def serve() -> None:
     """Fork for each order on stdin; answer with the child's number, then with how it ended."""
+    # What every process would make anew costs more than an export of a few documents.
+    shared_ssl_context()
+    for model in (Document, FileDetails, Space, Company, InboxDocument):
+        decode(model, {})
+    gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()
