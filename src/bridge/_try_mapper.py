@@ -179,6 +179,7 @@ class Trials(tuple[Trial, ...], Shown):
     """What a mapper made of several documents: a tuple that prints as a table."""
 
     __slots__ = ()
+    _repr_pretty_ = Shown._repr_pretty_  # IPython's own way with tuples comes first otherwise
 
     @property
     def rows(self) -> list[dict[str, Any]]:
