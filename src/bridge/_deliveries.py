@@ -81,6 +81,7 @@ class Deliveries(tuple[DeliveryRow, ...], Shown):
     """Lines of documents: a tuple that prints as a table, what needs a person first."""
 
     __slots__ = ()
+    _repr_pretty_ = Shown._repr_pretty_  # IPython's own way with tuples comes first otherwise
 
     @property
     def rows(self) -> list[dict[str, Any]]:

@@ -27,6 +27,8 @@ __all__ = [
 ]
 
 logger = logging.getLogger("bridge")
+# Silent until the application configures logging: a warning would tear tables and progress bars.
+logger.addHandler(logging.NullHandler())
 
 
 @frozen
@@ -156,5 +158,6 @@ def _line(event: Event) -> str:
             return plain(f"export ended: {report.summary()}")
         case _:
             row = event.delivery
-            what = type(event).__name__.removeprefix("Document").lower()
-            return f"document {row.document_id!r} {what}: {row.state} {row.reason!r}"
+            number = "" if row.inbox_id is None else f" as {row.inbox_id}"
+            reason = f": {row.reason!r}" if row.reason else ""
+            return f"document {row.document_id!r} {row.state}{number}{reason}"

@@ -212,8 +212,19 @@ def test_values_print_the_same_way_everywhere() -> None:
     english, french = verification("x"), verification("x", "fr")
     assert str(french) == french.to_text() == english.to_text(lang="fr") == f"{french}"
     assert french._repr_html_() == french.to_html(lang="fr")
+    assert french._repr_mimebundle_(include=None, exclude=None) == {
+        "text/plain": str(french),
+        "text/html": french.to_html(),
+    }
     assert len(repr(report("x"))) < 700
     assert "DeliveryRow" not in repr(report("x"))
+
+
+def test_ipython_prints_values_as_people_see_them() -> None:
+    """In its terminal too, and for the tuples that it would print in its own way."""
+    pretty = pytest.importorskip("IPython.lib.pretty", reason="IPython is not installed")
+    for value in (Deliveries(rows("x")), try_mapper()):
+        assert pretty.pretty(value) == str(value)
 
 
 def test_what_needs_a_person_comes_first() -> None:

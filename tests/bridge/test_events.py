@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import subprocess
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -29,6 +30,12 @@ from bridge import (
     RunStarted,
 )
 from bridge._events import tell
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was logged as a warning."""
+    return [record.message for record in caplog.records if record.levelno >= logging.WARNING]
+
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 FORGED = "d-1\n2026-03-02 INFO bridge: document 'd-2' sent\x1b[31m\u202e"
@@ -95,7 +102,7 @@ def test_listener_that_raises_keeps_nobody_from_hearing(
 
     tell([raising, heard.append], DocumentFound("d-1", "SALES"))
     assert heard == [DocumentFound("d-1", "SALES")]
-    assert caplog.messages == ["a listener raised on DocumentFound"]
+    assert warnings(caplog) == ["a listener raised on DocumentFound"]
 
 
 def test_listener_that_is_a_coroutine_function_is_named(caplog: pytest.LogCaptureFixture) -> None:
@@ -104,7 +111,7 @@ def test_listener_that_is_a_coroutine_function_is_named(caplog: pytest.LogCaptur
     async def listener(event: Event) -> None: ...
 
     tell([listener], DocumentFound("d-1", None))
-    assert caplog.messages == ["a listener is a coroutine function: it must be a plain one"]
+    assert warnings(caplog) == ["a listener is a coroutine function: it must be a plain one"]
 
 
 @pytest.mark.parametrize("event", one_of_each(FORGED), ids=lambda event: type(event).__name__)
@@ -126,6 +133,25 @@ def test_log_levels_tell_trouble_from_routine(caplog: pytest.LogCaptureFixture) 
     assert levels == [
         *("INFO", "DEBUG", "INFO", "DEBUG", "DEBUG", "DEBUG", "WARNING", "WARNING", "INFO"),
     ]
+
+
+def test_log_line_says_what_became_of_a_document(caplog: pytest.LogCaptureFixture) -> None:
+    """State, Zenvoices' number and the reason, where there are any."""
+    with caplog.at_level(logging.DEBUG, "bridge"):
+        tell([], DocumentSent(DeliveryRow("d-1", "delivered", inbox_id=4711)))
+        tell([], DocumentFailed(DeliveryRow("d-2", "failed", "the file is empty")))
+    assert caplog.messages == [
+        "document 'd-1' delivered as 4711",
+        "document 'd-2' failed: 'the file is empty'",
+    ]
+
+
+def test_nothing_is_written_before_logging_is_configured() -> None:
+    """A warning does not reach standard error by itself."""
+    code = "from bridge import *; from bridge._events import tell\n"
+    code += "tell([], DocumentFailed(DeliveryRow('d-2', 'failed', 'x')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
 
 
 class Terminal(io.StringIO):
