@@ -123,7 +123,7 @@ def judge(
             lost.append(truth.id)
         elif rows is not None and final and row is None:
             lost.append(truth.id)
-        elif row is not None and row.state not in NAMED:
+        elif row is not None and row.state not in NAMED and (active or row.state != "baseline"):
             wrong.append(f"{truth.id} is {row.state!r}")
         elif final and row is not None and row.state == "waiting" and row.due is None:
             wrong.append(f"{truth.id} waits without a next try")

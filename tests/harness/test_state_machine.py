@@ -351,8 +351,9 @@ class Deliveries(RuleBasedStateMachine):
         rows = {row.id: row for row in self.it.rows()}
         for name, truth in self.it.truths.items():
             row = rows.get(name)
-            if name not in before:
+            if name not in before or name in self.hidden:
                 # In the middle of it: new if the server's times say so, else skipped and named.
+                # And what no listing showed counts as new when it is shown.
                 truth.blocked = True
                 continue
             attempted = row is not None and row.state not in ("baseline", "skipped")
