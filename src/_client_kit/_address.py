@@ -56,7 +56,7 @@ def check_base_url(url: str, *, service: str) -> str:
             problem = "must start with https:// and name a host"
         elif parts.scheme == "http" and not is_loopback(parts.hostname):
             problem = "must be https; http is allowed on loopback only"
-        elif parts.username or parts.password:
+        elif "@" in parts.netloc:
             problem = "must not hold a user name or password"
         elif parts.query or parts.fragment:
             problem = "must not hold a query or fragment"

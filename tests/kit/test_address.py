@@ -49,6 +49,7 @@ def test_base_urls(url: str, kept: str) -> None:
         "http://localhost.evil.example",
         "http://localhost@evil.example",
         "https://user:secret@api.example",
+        "https://:@api.example",
         "https://api.example?key=secret",
         "https://api.example#x",
         "https://api.example:99999",
