@@ -262,7 +262,7 @@ def test_killed_at_a_system_call(exporters: Exporters, check: Check) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("call", "every"), [("pwrite64", 3), ("fdatasync", 1), ("sendto", 2), ("fcntl", 25)]
+    ("call", "every"), [("pwrite64", 6), ("fdatasync", 2), ("sendto", 3), ("fcntl", 25)]
 )
 def test_killed_at_each_system_call(
     exporters: Exporters, check: Check, call: str, every: int
@@ -270,7 +270,7 @@ def test_killed_at_each_system_call(
     """Killed at the n-th write, sync, send or lock: nothing lost, nothing twice."""
     totals = _kill_at_calls(exporters, call, every)
     check(totals)
-    assert totals.kills >= 10
+    assert totals.kills >= 5
 
 
 @pytest.mark.parametrize("lookup", ["missing", "lags", "ignores_external_id"])

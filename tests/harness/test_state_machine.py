@@ -477,7 +477,7 @@ def test_whatever_happens(machine: type[RuleBasedStateMachine]) -> None:
 @pytest.mark.parametrize("machine", [Deliveries, LateLookups])
 def test_whatever_happens_for_longer(machine: type[RuleBasedStateMachine]) -> None:
     """The same with more examples, and other ones each time."""
-    _try(machine, 400, 40)
+    _try(machine, 150, 40)
 
 
 class WrongDesign(RuleBasedStateMachine):
