@@ -1,0 +1,265 @@
+"""verify(deep=True): every call of an export held against the contract, values never shown."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from attrs import define, field
+
+from banqup_client import AsyncBanqupClient, ClientCredentials, Environment
+from banqup_client.testing import FakeBanqup, FakeFile
+from bridge import AsyncConnection, Check, MemoryCheckpoints, Verification
+from bridge._samples import sample
+from support import corrections, dialects
+from support.dialects import Dialect
+from zenvoices_client import (
+    AsyncZenvoicesClient,
+    Attachment,
+    ConfigurationError,
+    InboxUpload,
+    UserLogin,
+)
+from zenvoices_client.testing import FakeZenvoices
+
+pytestmark = pytest.mark.anyio
+
+CALLS = (
+    "spaces.list", "documents.list", "documents.get", "files.details", "files.download",
+    "companies.list", "inbox.list", "inbox.details",
+)  # fmt: skip
+
+
+@define
+class World:
+    """Both services with one document, and a connection between them."""
+
+    banqup: FakeBanqup = field(factory=FakeBanqup)
+    zenvoices: FakeZenvoices = field(factory=FakeZenvoices)
+    banqup_dialect: Callable[[FakeBanqup], Dialect] | None = None
+    zenvoices_dialect: Callable[[FakeZenvoices], Dialect] | None = None
+    banqup_options: dict[str, Any] = field(factory=dict)
+    zenvoices_options: dict[str, Any] = field(factory=dict)
+    documents: int = 1
+
+    async def verify(self, *, looks: int = 1, deep: bool = True, **options: Any) -> Verification:
+        """What the last of some looks finds."""
+        space = self.banqup.add_space()
+        self.zenvoices.add_company(code="0042")
+        for number in range(self.documents):
+            file = FakeFile("geheim.xml", "application/xml", sample(number).content)
+            self.banqup.publish(
+                space,
+                files=[file],
+                supplier={"legalName": "Brouwerij De Molenbeek BV"},
+                metadata={"be:vat-of-somebody 0404616494": {"klant": 1}},
+            )
+        reader = AsyncBanqupClient(
+            ClientCredentials("demo-app", "demo-secret"),
+            Environment.UAT_EU,
+            transport=(self.banqup_dialect or FakeBanqup.transport)(self.banqup),
+            storage_transport=self.banqup.transport(),
+            **self.banqup_options,
+        )
+        writer = AsyncZenvoicesClient(
+            UserLogin("api-user", "demo-password", organisation_code="acme"),
+            transport=(self.zenvoices_dialect or FakeZenvoices.transport)(self.zenvoices),
+            **self.zenvoices_options,
+        )
+        async with reader, writer:
+            connection = AsyncConnection(
+                reader,
+                writer,
+                space_id=space,
+                company_code="0042",
+                checkpoints=MemoryCheckpoints(),
+            )
+            for _ in range(looks - 1):
+                await connection.verify(deep=deep, **options)
+            return await connection.verify(deep=deep, **options)
+
+
+def check(verification: Verification, name: str) -> Check:
+    """The check of one call."""
+    (found,) = (item for item in verification.checks if item.name == name)
+    return found
+
+
+async def test_every_call_of_an_export_is_looked_at_without_an_upload() -> None:
+    """All is well with services that answer as assumed, and nothing was sent."""
+    world = World()
+    verification = await world.verify()
+    assert verification.ok
+    verification.raise_for_failure()
+    assert [item.name for item in verification.checks][-len(CALLS) :] == list(CALLS)
+    assert check(verification, "spaces.list").outcome == "ok"
+    assert world.zenvoices.inbox == []
+    assert not world.zenvoices.counts["inbox.upload"]
+
+
+async def test_ordinary_verify_makes_no_deep_call() -> None:
+    """Only who asks for it pays for it, and a sample needs it."""
+    world = World()
+    assert (await world.verify(deep=False)).ok
+    assert not world.banqup.counts["files.details"]
+    with pytest.raises(ConfigurationError, match="deep=True"):
+        await World().verify(deep=False, sample=True)
+
+
+async def test_other_structure_is_shown_by_names_and_types_only() -> None:
+    """What was expected, what came and what corrects it; no value of a document anywhere."""
+    world = World(banqup_dialect=dialects.banqup_nested)
+    verification = await world.verify()
+    found = check(verification, "documents.list")
+    assert found.outcome == "failed"
+    assert "expected documents[].status (object)" in found.detail
+    came = "documents[] has key (string), header (object), workflow (object), content (object)"
+    assert came in found.detail
+    assert "BanqupClient(contract=" in found.remedy
+    assert "decode_document" in found.remedy
+    with pytest.raises(ConfigurationError, match=r"documents\.list"):
+        verification.raise_for_failure()
+    shown = f"{verification}{verification.to_dict()}{verification.error}"
+    for value in ("geheim", "Molenbeek BV (", "0404616494", "APPROVED", "PURCHASES"):
+        assert value not in shown
+
+
+async def test_name_that_holds_data_is_not_shown() -> None:
+    """A member whose name is somebody's data appears as a placeholder."""
+    banqup = FakeBanqup()
+
+    def strange(document: Any) -> Any:
+        return {"VAT BE0404616494": document["id"], "files": 1}
+
+    world = World(banqup=banqup, banqup_options={"decode_document": strange})
+    found = check(await world.verify(), "documents.list")
+    assert "<name> (string), files (integer)" in found.detail
+    assert "0404616494" not in found.detail
+
+
+async def test_correction_makes_every_call_answer_as_assumed() -> None:
+    """With its patches and functions, services of other dialects pass."""
+    world = World(
+        banqup_dialect=dialects.banqup_nested,
+        zenvoices_dialect=dialects.zenvoices_renamed,
+        banqup_options={"decode_document": corrections.decode_nested},
+        zenvoices_options={"contract": corrections.ZENVOICES_RENAMED},
+    )
+    verification = await world.verify(sample=True)
+    assert [item.name for item in verification.failed] == []
+    assert len(world.zenvoices.inbox) == 1
+
+
+async def test_name_in_other_letters_is_put_into_the_remedy() -> None:
+    """The patch a person needs is written out."""
+
+    def cased(document: Any) -> Any:
+        return {("Files" if name == "files" else name): document[name] for name in document}
+
+    found = check(await World(banqup_options={"decode_document": cased}).verify(), "documents.list")
+    assert "expected documents[].files (array)" in found.detail
+    assert '{"documents.list": {"rename": {"documents[].files": "Files"}}}' in found.remedy
+
+
+async def test_address_that_does_not_exist_says_where_to_correct_it() -> None:
+    """A missing call names the path in the contract, in both languages."""
+    world = World(zenvoices_dialect=dialects.zenvoices_cased)
+    found = check(await world.verify(lang="fr"), "companies.list")
+    assert found.title == "companies.list répond comme supposé"
+    assert 'ZenvoicesClient(contract={"companies.list": {"path": "..."}})' in found.remedy
+    assert "corrigez" in found.remedy
+
+
+async def test_empty_space_is_said_and_is_no_failure() -> None:
+    """What could not be looked at for want of a document does not count against an export."""
+    verification = await World(documents=0).verify()
+    assert verification.ok
+    for name in ("documents.get", "files.details", "files.download"):
+        assert check(verification, name).outcome == "skipped"
+        assert check(verification, name).detail
+
+
+async def test_file_that_is_not_scanned_yet_is_no_contradiction() -> None:
+    """The download URL comes later."""
+    banqup = FakeBanqup(scan_seconds=3600)
+    world = World(banqup=banqup)
+    publish = banqup.publish
+
+    def not_ready(*arguments: Any, **options: Any) -> str:
+        document = publish(*arguments, **options)
+        banqup.set_file_status(document, 0, "AWAITING_UPLOAD")
+        return document
+
+    banqup.publish = not_ready  # type: ignore[method-assign]
+    verification = await world.verify()
+    assert check(verification, "files.details").outcome == "skipped"
+    assert verification.ok
+
+
+async def test_sample_is_announced_marked_sent_once_and_read_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The announcement is in the log before the document is in the inbox."""
+    world = World()
+    announced: list[int] = []
+
+    class Watch(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "test document" in record.getMessage():
+                announced.append(len(world.zenvoices.inbox))
+
+    watch = Watch()
+    logging.getLogger("bridge").addHandler(watch)
+    try:
+        verification = await world.verify(sample=True)
+    finally:
+        logging.getLogger("bridge").removeHandler(watch)
+    assert announced == [0]
+    assert "0042" in caplog.text
+    (item,) = world.zenvoices.inbox
+    assert item.subject is not None
+    assert item.subject.startswith("TEST")
+    assert item.attachments[0].file_name.startswith("TEST")
+    assert "found when read back" in check(verification, "inbox.upload").detail
+    assert verification.ok
+
+
+async def test_sample_of_ones_own_is_marked_too() -> None:
+    """Its subject says that it is a test."""
+    upload = InboxUpload(attachments=(Attachment("a.xml", b"<Invoice/>"),), subject="Factuur")
+    world = World()
+    await world.verify(sample=upload)
+    (item,) = world.zenvoices.inbox
+    assert item.subject == "TEST Factuur"
+    assert item.attachments[0].content == b"<Invoice/>"
+
+
+async def test_sample_that_cannot_be_read_back_fails() -> None:
+    """An upload whose look-up answers for another document is no proof of arrival."""
+    zenvoices = FakeZenvoices(lookup="lags")
+    found = check(await World(zenvoices=zenvoices).verify(sample=True), "inbox.upload")
+    assert found.outcome == "failed"
+    assert "read back" in found.detail
+    assert found.remedy
+
+
+async def test_look_up_that_ignores_the_external_id_is_found_out() -> None:
+    """An answer about another document is no answer, and neither is a missing call."""
+    zenvoices = FakeZenvoices(lookup="ignores_external_id")
+    # The third look finds two documents, and is answered with the newest whatever it asks for.
+    found = check(await World(zenvoices=zenvoices).verify(looks=3, sample=True), "inbox.details")
+    assert found.outcome == "failed"
+    assert "ignored" in found.detail
+    missing = World(zenvoices=FakeZenvoices(lookup="missing"))
+    assert check(await missing.verify(), "inbox.details").outcome == "failed"
+
+
+async def test_upload_in_another_dialect_is_not_lost_silently() -> None:
+    """A refused test document fails the check and names the address."""
+    world = World(zenvoices_dialect=dialects.zenvoices_nested)
+    found = check(await world.verify(sample=True), "inbox.upload")
+    assert found.outcome == "failed"
+    assert '{"inbox.upload": {"path": "..."}}' in found.remedy
+    assert world.zenvoices.inbox == []
