@@ -1,33 +1,41 @@
 """Configuration of the documentation."""
 
+import ast
+import inspect
+from importlib import import_module
 from importlib.metadata import version as version_of
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.domains.python import PyObject
+from sphinx.pycode import ModuleAnalyzer
 
 project = "banqup-zenvoices"
 author = "The banqup-zenvoices authors"
 copyright = "2026, the banqup-zenvoices authors"  # noqa: A001 - Sphinx's name
 version = release = version_of("banqup-zenvoices")
 
-extensions = [
-    "myst_nb",
-    "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
-    "sphinx.ext.intersphinx",
-    "sphinx.ext.viewcode",
-]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 exclude_patterns = ["_build"]
-nitpicky = False
 
 myst_enable_extensions = ["colon_fence", "deflist", "attrs_block"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # the test run executes what is to be executed
 
-autodoc_default_options = {"members": True, "show-inheritance": False}
-autodoc_typehints = "description"
-autodoc_member_order = "bysource"
+# Public names are documented where their package shows them, each once.
+add_module_names = False
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 80
 autodoc_class_signature = "mixed"
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
 napoleon_google_docstring = True
-intersphinx_mapping: dict[str, tuple[str, None]] = {}
+napoleon_use_ivar = True
+# What a class's "Attributes" section becomes is headed by this; "Variables" is no word for them.
+for kind in PyObject.doc_field_types:
+    if kind.name == "variable":
+        kind.label = "Attributes"
 
 html_theme = "furo"
 html_title = "banqup-zenvoices"
@@ -35,3 +43,30 @@ html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_show_sourcelink = False
 html_theme_options = {"navigation_with_keys": True}
+
+
+def home(package: str, name: str) -> str:
+    """The module in which a name that a package shows is written."""
+    tree = ast.parse(inspect.getsource(import_module(package)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and name in {alias.name for alias in node.names}:
+            return (f"{package.split('.')[0]}." if node.level else "") + str(node.module)
+    return package
+
+
+def describe_data(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """A constant or an alias is described where it is written, not where its package shows it."""
+    if what not in ("data", "type"):
+        return
+    package, _, short = name.rpartition(".")
+    written = ModuleAnalyzer.for_module(home(package, short))
+    written.analyze()
+    lines[:] = written.attr_docs.get(("", short), [])
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", describe_data)
+    return {"parallel_read_safe": True}
