@@ -161,7 +161,7 @@ def _line(row: DeliveryRow, lang: Language, status: str) -> Line:
             Cell(row.subject or row.file_name or ""),
             Cell("" if row.inbox_id is None else str(row.inbox_id), whole=True),
         ),
-        "; ".join(note for note in notes if note),
+        "; ".join(note.rstrip(".") for note in notes if note),
     )
 
 
