@@ -129,6 +129,8 @@ def _model_factory(cls: Any) -> _Hook:
     ]
     known = frozenset(wire_name for _, wire_name, _, _ in fields)
     keeps_extra = any(attribute.name == "extra" for attribute in attrs.fields(cls))
+    # What comes beside a signed URL, or instead of it, may be one under another name.
+    guarded = any(Secret in (type_, *get_args(type_)) for _, _, type_, _ in fields)
 
     def structure(value: Any, _: Any) -> Any:
         if not is_object(value):
@@ -146,10 +148,21 @@ def _model_factory(cls: Any) -> _Hook:
         if not value.keys() <= known:
             extra.update((name, value[name]) for name in value.keys() - known)
         if keeps_extra:
-            arguments["extra"] = extra
+            arguments["extra"] = _without_queries(extra) if guarded else extra
         return cls(**arguments)
 
     return structure
+
+
+def _without_queries(value: Any) -> Any:
+    """A JSON value whose addresses have lost their queries."""
+    if is_object(value):
+        return {name: _without_queries(item) for name, item in value.items()}
+    if is_list(value):
+        return [_without_queries(item) for item in value]
+    if isinstance(value, str) and "://" in value and "?" in value:
+        return value.partition("?")[0] + "?***"
+    return value
 
 
 @cache

@@ -16,6 +16,7 @@ from _client_kit._errors import (
     Unreachable,
 )
 from _client_kit._lazy import lazy_names as _lazy_names
+from _client_kit._log_filter import RedactSecrets
 from _client_kit._paging import Page
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import Secret
@@ -72,6 +73,7 @@ __all__ = [
     "PermissionDenied",
     "ProtocolError",
     "RateLimited",
+    "RedactSecrets",
     "Rejected",
     "RetryPolicy",
     "Secret",

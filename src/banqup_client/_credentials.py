@@ -38,10 +38,14 @@ class ClientCredentials:
     _states: TokenStates = field(factory=TokenStates, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        _check_text(self.client_id, "client_id")
-        _check_text(self.client_secret.reveal(), "client_secret")
-        if self.scope is not None:
-            _check_text(self.scope, "scope")
+        for name, fine in (
+            ("client_id", _is_text(self.client_id)),
+            ("client_secret", _is_text(self.client_secret.reveal())),
+            ("scope", self.scope is None or _is_text(self.scope)),
+        ):
+            if not fine:
+                message = f"{name} must be a text that is not empty, without line breaks"
+                raise ConfigurationError(message, service="banqup")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -61,11 +65,9 @@ class ClientCredentials:
         refuse_pickling(self)
 
 
-def _check_text(value: object, name: str) -> None:
-    # The value itself is never named: it may be the secret, or be mistaken for it.
-    if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        message = f"{name} must be a text that is not empty, without line breaks"
-        raise ConfigurationError(message, service="banqup")
+def _is_text(value: object) -> bool:
+    # Told, not raised, from here: a traceback can show the local variables of what raises.
+    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
 
 
 def check_credentials(value: object) -> ClientCredentials:

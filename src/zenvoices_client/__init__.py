@@ -17,6 +17,7 @@ from _client_kit._errors import (
 )
 from _client_kit._files import Base64
 from _client_kit._lazy import lazy_names as _lazy_names
+from _client_kit._log_filter import RedactSecrets
 from _client_kit._paging import Page
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import Secret
@@ -77,6 +78,7 @@ __all__ = [
     "ProtocolError",
     "PurchaseOrder",
     "RateLimited",
+    "RedactSecrets",
     "Rejected",
     "RetryPolicy",
     "Secret",
