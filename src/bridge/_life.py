@@ -225,6 +225,9 @@ def advance(delivery: Delivery, event: Event, now: float) -> Delivery:
             return delivery
         case Requested() if state not in ("sending", "uncertain"):
             return _requested(delivery, now)
+        case NotReady(file=False) if state == "waiting":
+            later = now + _pause(delivery.looks)
+            return evolve(delivery, due=later, looks=delivery.looks + 1)
         case NotReady() if state == "waiting":
             return evolve(
                 delivery,

@@ -39,9 +39,11 @@ class Listed:
 
 @frozen
 class NotReady:
-    """Its file cannot be fetched yet."""
+    """Its file cannot be fetched yet, or the document itself cannot be read just now."""
 
     reason: str
+    file: bool = True
+    """Whether it is the file: otherwise nothing new is known of the document."""
 
 
 @frozen

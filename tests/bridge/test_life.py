@@ -35,6 +35,7 @@ def delivery(state: str) -> Delivery:
 EVENTS: dict[str, life.Event] = {
     "listed": life.Listed("FULLY_APPROVED", None),
     "not ready": life.NotReady("scan"),
+    "not readable": life.NotReady("503", file=False),
     "skipped": life.Skipped("order"),
     "gone": life.Skipped("gone", gone=True),
     "intended": life.Intended(EXTERNAL, 7, "digest"),
@@ -58,6 +59,7 @@ ARROWS: dict[str, dict[str, str]] = {
     "waiting": {
         "listed": "waiting",
         "not ready": "waiting",
+        "not readable": "waiting",
         "skipped": "skipped",
         "gone": "skipped",
         "intended": "sending",
@@ -218,6 +220,14 @@ def test_status_that_was_not_shown_at_activation_proves_no_change() -> None:
     assert (draft.state, draft.known, draft.seen) == ("waiting", True, "DRAFT")
     hidden = life.advance(known("DRAFT"), life.Listed(None, None), NOW)
     assert (hidden.state, hidden.known) == ("waiting", True)
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_document_that_cannot_be_read_keeps_its_cause(cause: Cause) -> None:
+    """An outage puts off the next look and says nothing of the document itself."""
+    waits = evolve(delivery("waiting"), cause=cause, reason="as before", due=NOW)
+    later = life.advance(waits, life.NotReady("503", file=False), NOW)
+    assert later == evolve(waits, due=NOW + 3600, looks=1)
 
 
 @pytest.mark.parametrize("cause", [Cause.RETRY, Cause.NOT_READY])

@@ -321,7 +321,7 @@ class Run:
             except NotFound:
                 event: life.Event = life.Skipped("gone", gone=True)
                 if not self._can_read_one():
-                    event = life.NotReady("Banqup did not show it when it was asked for")
+                    event = life.NotReady("asking for one document does not work", file=False)
                 self._tally.seen[delivery.document_id] = delivery.state
                 self._journal.record(delivery, self._journal.advance(delivery, event))
                 continue
@@ -336,7 +336,8 @@ class Run:
                 if faults == FAULTS_IN_A_ROW or isinstance(error, Unreachable):
                     raise
                 self._tally.seen[delivery.document_id] = delivery.state
-                later = self._journal.advance(delivery, life.NotReady(error.message))
+                unread = life.NotReady(error.message, file=False)
+                later = self._journal.advance(delivery, unread)
                 self._journal.record(delivery, later)
                 continue
             faults = 0

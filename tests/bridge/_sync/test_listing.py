@@ -316,6 +316,28 @@ def test_route_that_is_not_there_loses_no_document() -> None:
     assert connection.export_new().exported == 1
 
 
+def test_document_that_cannot_be_read_waits_on() -> None:
+    """A failure to read one again changes nothing of it; three in a row end the run."""
+    world = World()
+    connection = active(world)
+    documents = world.publish(2, "DRAFT", updated_at=world.clock.now - 9 * DAY)
+    world.one()
+    connection.export_new()
+    world.banqup.faults.add("documents.get", action=Fault.status(503))
+    world.clock.pass_(2 * HOUR)
+    connection.export_new()
+    assert {world.delivery(document).reason for document in documents} == {
+        "not approved yet (status DRAFT)"
+    }
+    world.publish(4, "DRAFT", updated_at=world.clock.now - 9 * DAY)
+    world.clock.pass_(23 * HOUR)
+    connection.export_new()
+    world.clock.pass_(3 * HOUR)
+    with pytest.raises(ServiceError, match="503") as caught:
+        connection.export_new()
+    assert caught.value.report.stopped
+
+
 def test_gone_document_that_reappears_is_exported() -> None:
     """What a list shows again was not gone."""
     world = World()

@@ -202,6 +202,7 @@ def test_lookup_that_lags_holds() -> None:
     world.one()
     report = connection.export_new()
     assert any("held for a person" in note for note in report.notes)
+    world.clock.pass_(3 * HOUR)  # by now the first one can be found
     document = in_doubt(world, connection, applied=True, known=False)
     for _ in range(2):
         connection.export_new()
