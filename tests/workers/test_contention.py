@@ -128,7 +128,7 @@ def held(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("kind", ["SQLite", "PostgreSQL"])
 @pytest.mark.parametrize("size", [2, 4])
 def test_workers_at_once_send_each_document_once(
     tmp_path: Path, address: Address, kind: str, size: int, capsys: pytest.CaptureFixture[str]
