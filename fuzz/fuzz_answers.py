@@ -15,8 +15,7 @@ import httpx
 from _client_kit._json import dumps, loads
 from _client_kit._models import decode, encode
 from banqup_client import BanqupClient, ClientCredentials, Message, ServiceError, Space
-from zenvoices_client import RetryPolicy, UserLogin, ZenvoicesClient
-from zenvoices_client import WebhookEvent, verify_signature
+from zenvoices_client import RetryPolicy, UserLogin, WebhookEvent, ZenvoicesClient, verify_signature
 
 # Its only log line is not what is looked at, and costs more than a call.
 logging.getLogger("httpx").disabled = True
@@ -57,7 +56,7 @@ def _answers(data: bytes) -> httpx.MockTransport:
     return httpx.MockTransport(answer)
 
 
-_UNSENDABLE = {code: None for code in (*range(32), *range(127, 256))}
+_UNSENDABLE = dict.fromkeys((*range(32), *range(127, 256)))
 
 
 def _banqup(data: bytes) -> BanqupClient:

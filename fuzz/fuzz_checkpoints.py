@@ -43,9 +43,7 @@ def _value(text: str) -> None:
         return
     rows = store.select(KEY, list(STATES), due=None, after=None, limit=10)
     store.commit(lease, head="{}", rows=rows, ttl=10.0)
-    again = HookCheckpoints(
-        lambda: saved[-1], saved.append, single_worker=True, clock=lambda: 0.0
-    )
+    again = HookCheckpoints(lambda: saved[-1], saved.append, single_worker=True, clock=lambda: 0.0)
     if list(again.select(KEY, list(STATES), due=None, after=None, limit=10)) != list(rows):
         raise AssertionError("what was stored is not read the same")
 

@@ -39,4 +39,3 @@ def seeds() -> list[bytes]:
         b'<x:Invoice xmlns:x="' + name + b'"><x:ID>1</x:ID></x:Invoice>',
         b"<StandardBusinessDocument><CreditNote><ID>1</ID></CreditNote></StandardBusinessDocument>",
     ]
-

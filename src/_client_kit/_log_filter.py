@@ -34,9 +34,9 @@ def redact(text: str) -> str:
 class RedactSecrets(logging.Filter):
     """Takes credentials out of log records: signed URLs, tokens, passwords, client secrets.
 
-    This library's own calls write none. An ``httpx.Client`` of the application does: httpx logs each
-    request's whole URL at INFO. Add it to the handlers, because a logger's filter does not see what
-    is logged below it::
+    This library's own calls write none. An ``httpx.Client`` of the application does: httpx logs
+    each request's whole URL at INFO. Add it to the handlers, because a logger's filter does not see
+    what is logged below it::
 
         for handler in logging.getLogger().handlers:
             handler.addFilter(RedactSecrets())

@@ -37,6 +37,13 @@ class ClientCredentials:
     scope: str | None = None
     _states: TokenStates = field(factory=TokenStates, init=False, repr=False)
 
+    def __init__(
+        self, client_id: str, client_secret: str | Secret, scope: str | None = None
+    ) -> None:
+        # From here on no frame has the bare text, which a traceback with local variables shows.
+        client_secret = Secret(client_secret)
+        self.__attrs_init__(client_id, client_secret, scope)  # type: ignore[attr-defined]
+
     def __attrs_post_init__(self) -> None:
         for name, fine in (
             ("client_id", _is_text(self.client_id)),

@@ -37,6 +37,13 @@ class UserLogin:
     organisation_code: str = field(kw_only=True)
     _states: TokenStates = field(factory=TokenStates, init=False, repr=False)
 
+    def __init__(self, user: str, password: str | Secret, *, organisation_code: str) -> None:
+        # From here on no frame has the bare text, which a traceback with local variables shows.
+        password = Secret(password)
+        self.__attrs_init__(  # type: ignore[attr-defined]
+            user, password, organisation_code=organisation_code
+        )
+
     def __attrs_post_init__(self) -> None:
         usable = {
             "user": _is_text(self.user),

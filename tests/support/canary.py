@@ -24,10 +24,10 @@ import gc
 import re
 import reprlib
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import attrs
@@ -41,7 +41,6 @@ import bridge
 import zenvoices_client
 from _client_kit import _credentials, _fake, _fake_transport
 from _client_kit._address import origin_of
-from _client_kit._errors import ServiceError
 from _client_kit._secret import Secret
 from banqup_client import _fake_credentials
 from bridge import _sample_parties, _store_hook, _store_memory, _store_sqlite
@@ -96,7 +95,7 @@ class Watch:
         self._all.add(value)
         if len(self._recent) < 200:
             self._recent[value] = None
-            self._recent[quote(value, safe="")] = None
+            self._recent[quote(value, safe="", errors="replace")] = None
         if origin is not None:
             self._origins.setdefault(value, set()).add(origin)
         if "://" in value and (signed := _SIGNATURE.search(value)):
@@ -199,11 +198,14 @@ def shown(value: object) -> str:
 def check_object(value: object, when: str) -> None:
     """A public object in every way there is to show it."""
     name = f"{type(value).__module__}.{type(value).__qualname__}"
-    forms: dict[str, Callable[[], object]] = {"repr": lambda: repr(value), "str": lambda: str(value)}
+    forms: dict[str, Callable[[], object]] = {
+        "repr": lambda: repr(value),
+        "str": lambda: str(value),
+    }
     if hasattr(value, "__dict__"):
         forms["vars"] = lambda: repr(vars(value))
     if attrs.has(type(value)):
-        forms["asdict"] = lambda: repr(attrs.asdict(value))
+        forms["asdict"] = lambda: repr(attrs.asdict(cast(Any, value)))
     html = getattr(value, "_repr_html_", None)
     if callable(html):
         forms["_repr_html_"] = html
@@ -236,9 +238,6 @@ def ours(frame: FrameType) -> bool:
 
 def check_error(error: BaseException) -> None:
     """An exception that a test caught: text, attributes, and local variables."""
-    if not any(isinstance(one, (ServiceError, httpx.HTTPError)) for one in chain(error)):
-        if not isinstance(error, (TypeError, ValueError, OSError, RuntimeError)):
-            return
     for one in chain(error):
         kind = type(one).__name__
         watch.look(f"{one} {one!r} {shown(one.__dict__)}", f"a {kind}")
@@ -345,9 +344,10 @@ def install() -> None:
     after(Secret, "__init__", lambda _none, secret, *_: watch.add(secret.reveal()))
     after(_fake.Tokens, "issue", lambda token, *_: watch.add(token))
     after(_fake_credentials.SignedUrls, "sign", lambda url, *_: watch.add(url))
-    for transport in (httpx.MockTransport, _fake_transport.FakeTransport, httpx.HTTPTransport):
+    in_memory: list[type[Any]] = [httpx.MockTransport, _fake_transport.FakeTransport]
+    for transport in (*in_memory, httpx.HTTPTransport):
         before(transport, "handle_request", lambda _self, request: check_request(request))
-    for transport in (httpx.MockTransport, _fake_transport.FakeTransport, httpx.AsyncHTTPTransport):
+    for transport in (*in_memory, httpx.AsyncHTTPTransport):
         before(transport, "handle_async_request", lambda _self, request: check_request(request))
     for store in (_store_memory.MemoryCheckpoints, _store_sqlite.SQLiteCheckpoints):
         before(store, "commit", committed)
@@ -392,9 +392,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[Any]:
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """When a test has ended, fail it for what was seen."""
-    report: pytest.TestReport = yield
+    report = yield
     if call.when != "teardown":
         return report
     if watch.on:

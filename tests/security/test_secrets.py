@@ -1,0 +1,242 @@
+"""Secrets: shown by nothing, sent nowhere else, left in no traceback."""
+
+import copy
+import hmac
+import logging
+import pickle
+import traceback
+from collections.abc import Callable
+from typing import Any, cast
+
+import attrs
+import httpx
+import pytest
+
+from _client_kit._models import decode
+from banqup_client import BanqupClient, ClientCredentials, Environment, FileDetails, RedactSecrets
+from banqup_client.testing import FakeBanqup
+from bridge import Connection, MemoryCheckpoints, ServiceError
+from zenvoices_client import Secret, UserLogin, ZenvoicesClient
+from zenvoices_client.testing import FakeZenvoices
+
+WORD = "canary-of-test-secrets-31c9"
+
+
+def app() -> ClientCredentials:
+    """Credentials with the canary in them."""
+    return ClientCredentials("demo-app", WORD)
+
+
+def login() -> UserLogin:
+    """A login with the canary in it."""
+    return UserLogin("api-user", WORD, organisation_code="acme")
+
+
+def banqup() -> BanqupClient:
+    """A client that has fetched a token."""
+    fake = FakeBanqup(client_secret=WORD)
+    client = BanqupClient(app(), Environment.UAT_EU, transport=fake.transport())
+    client.spaces.list()
+    return client
+
+
+def zenvoices() -> ZenvoicesClient:
+    """A client that has logged in."""
+    client = ZenvoicesClient(login(), transport=FakeZenvoices(password=WORD).transport())
+    list(client.companies.list())
+    return client
+
+
+def connection() -> Connection:
+    """A connection over both."""
+    return Connection(
+        banqup(),
+        zenvoices(),
+        space_id="3fa85f64-5717-4562-b3fc-2c963f66afa6",
+        company_code="0042",
+        checkpoints=MemoryCheckpoints(),
+    )
+
+
+BEARERS: list[Callable[[], object]] = [app, login, banqup, zenvoices, connection]
+
+
+@pytest.mark.parametrize("make", BEARERS)
+def test_nothing_that_bears_a_secret_is_pickled(make: Callable[[], object]) -> None:
+    """Credentials, clients and connections stay in their process; the error says what to do."""
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps(make())
+
+
+@pytest.mark.parametrize("make", BEARERS)
+def test_no_way_of_showing_shows_a_secret(make: Callable[[], object]) -> None:
+    """repr, str, format, vars and asdict of what bears a secret, some levels down, show none."""
+    seen: set[int] = set()
+    level: list[object] = [make()]
+    for _ in range(5):
+        below: list[object] = []
+        for value in level:
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
+            assert WORD not in f"{value!r} {value!s} {value:}"
+            if attrs.has(type(value)):
+                assert WORD not in repr(attrs.asdict(cast(Any, value), recurse=False))
+            if isinstance(value, Secret):
+                continue
+            names = [*getattr(value, "__dict__", {}), *getattr(type(value), "__slots__", ())]
+            members = [getattr(value, name, None) for name in names]
+            below += [one for one in members if type(one).__module__.split(".")[0] in OURS]
+        level = below
+    assert len(seen) > 1
+
+
+OURS = ("_client_kit", "banqup_client", "zenvoices_client", "bridge")
+
+
+def test_a_copied_secret_is_the_same_masked_one() -> None:
+    """A copy holds no second text, and evolve() keeps the mask."""
+    secret = Secret(WORD)
+    assert copy.deepcopy([secret])[0] is secret
+    changed = attrs.evolve(app(), client_id="other")
+    assert changed.client_secret == secret
+    assert WORD not in repr(changed)
+
+
+def test_secrets_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every comparison goes through compare_digest, half a character included."""
+    asked: list[object] = []
+    real = hmac.compare_digest
+
+    def compare(one: bytes, other: bytes) -> bool:
+        asked.append(one)
+        return real(one, other)
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    assert Secret("a\ud800") == Secret("a\ud800")
+    assert Secret("a\ud800") != Secret("b")
+    assert len(asked) == 2
+
+
+def local_values(error: BaseException) -> str:
+    """What a traceback with local variables shows of our own frames."""
+    shown: list[str] = []
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_globals.get("__name__", "").partition(".")[0] in OURS:
+            shown += [f"{name}={value!r}" for name, value in frame.f_locals.items()]
+    return "\n".join(shown)
+
+
+@pytest.mark.parametrize("bad", [f"{WORD}\n", f"{WORD}\ud800"])
+def test_a_refused_secret_is_in_no_frame_of_ours(bad: str) -> None:
+    """A secret with the line break of its file is refused, and no local variable shows it."""
+    with pytest.raises(ServiceError) as caught:
+        ClientCredentials("demo-app", bad)
+    assert WORD not in local_values(caught.value) + str(caught.value)
+    if "\ud800" in bad:
+        with pytest.raises(ServiceError) as caught:
+            UserLogin("api-user", bad, organisation_code="acme")
+        assert WORD not in local_values(caught.value) + str(caught.value)
+
+
+def test_a_signed_url_under_another_name_is_cut() -> None:
+    """What file details hold beside the fields we know keeps no signed query."""
+    body = {
+        "id": "f",
+        "downloadUrl": {"href": f"https://storage.example/f?X-Goog-Signature={WORD}"},
+        "signedUrls": [f"https://storage.example/f?sig={WORD}", 7],
+    }
+    details = decode(FileDetails, body)
+    assert WORD not in repr(attrs.asdict(details))
+    assert details.extra == {
+        "downloadUrl": {"href": "https://storage.example/f?***"},
+        "signedUrls": ["https://storage.example/f?***", 7],
+    }
+
+
+class Lines(logging.Handler):
+    """Keeps what it was given, as text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one record."""
+        self.text += self.format(record) + "\n"
+
+
+def logged(message: str, *values: object, filtered: bool = True) -> str:
+    """What a handler with the filter shows of one log call."""
+    handler = Lines()
+    if filtered:
+        handler.addFilter(RedactSecrets())
+    record = logging.LogRecord("app", logging.INFO, "app.py", 1, message, values, None)
+    handler.handle(record)
+    return handler.text
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        f"HTTP Request: GET https://storage.googleapis.com/b/f?X-Goog-Signature={WORD}&x=1 200",
+        f"Authorization: Bearer {WORD}",
+        f"headers [(b'Authorization', b'Bearer {WORD}')]",
+        f'{{"client_secret": "{WORD}", "scope": null}}',
+        f"{{'password': '{WORD}'}}",
+        f"grant_type=client_credentials&client_secret={WORD}&scope=a",
+        f"https://user:{WORD}@proxy.example/",
+        f'"accessToken":"{WORD}"',
+        f"X-Api-Key: {WORD}",
+    ],
+)
+def test_the_log_filter_takes_secrets_out(message: str) -> None:
+    """Signed URLs, tokens, passwords and keys leave a log record; without the filter they stay."""
+    assert WORD in logged("%s", message, filtered=False)
+    assert WORD not in logged("%s", message)
+    assert "***" in logged("%s", message)
+
+
+def test_the_log_filter_leaves_the_rest() -> None:
+    """Ordinary lines, per cent signs and arguments that do not fit come through as they are."""
+    assert logged("%d documents, 100%% done, %s", 3, "https://a.example/x") == (
+        "3 documents, 100% done, https://a.example/x\n"
+    )
+    handler = Lines()
+    record = logging.LogRecord("app", logging.INFO, "app.py", 1, "%d", ("x",), None)
+    assert RedactSecrets().filter(record)
+    assert handler.text == ""
+
+
+@pytest.mark.leaks("an application's own httpx logs its signed URL, until the filter is there")
+def test_the_log_filter_covers_an_applications_own_httpx() -> None:
+    """httpx logs a signed URL at INFO: with the filter on the handler, without its query."""
+    handler = Lines()
+    handler.addFilter(RedactSecrets())
+    logger = logging.getLogger("httpx")
+    before, level = logger.handlers[:], logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200))) as client:
+            client.get(f"https://storage.googleapis.com/f?X-Goog-Signature={WORD}")
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
+    assert logger.handlers == before
+    assert "storage.googleapis.com/f?***" in handler.text
+    assert WORD not in handler.text
+
+
+def test_the_log_filter_covers_tracebacks() -> None:
+    """The text of an exception that is logged loses its secrets too."""
+    handler = Lines()
+    handler.addFilter(RedactSecrets())
+    try:
+        raise RuntimeError(f"failed: https://a.example/f?token={WORD}")
+    except RuntimeError as error:
+        info = (type(error), error, error.__traceback__)
+    handler.handle(logging.LogRecord("app", logging.ERROR, "app.py", 1, "oops", (), info))
+    assert "RuntimeError" in handler.text
+    assert "https://a.example/f?***" in handler.text
+    assert f"token={WORD}" not in handler.text.replace("{WORD}", "")
