@@ -29,6 +29,7 @@ python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 80
 autodoc_class_signature = "mixed"
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints = "signature"
 napoleon_google_docstring = True
 napoleon_use_ivar = True
