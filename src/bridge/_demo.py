@@ -7,7 +7,7 @@ import json
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ class Services:
 
 
 @contextmanager
-def services() -> Iterator[Services]:
+def services() -> Generator[Services, None, None]:
     """Serve both fakes on loopback for as long as the block lasts."""
     banqup = FakeBanqup(client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
     zenvoices = FakeZenvoices(user=USER, password=PASSWORD, organisation_code=ORGANISATION)
