@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeGuard, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard, cast
 from urllib.parse import urlsplit
 
 from attrs import NOTHING, field, fields, frozen
 
 from _client_kit._address import check_id
 from _client_kit._errors import ConfigurationError
-from banqup_client import AsyncBanqupClient, BanqupClient, ClientCredentials, Environment
+from banqup_client import AsyncBanqupClient, BanqupClient, Environment
 from bridge._checkpoints import CheckpointStore
 from bridge._eligibility import Exportable, default_exportable
 from bridge._events import Listener
 from bridge._mapper import AsyncMapper, Mapper, default_mapper
-from zenvoices_client import AsyncZenvoicesClient, UserLogin, ZenvoicesClient
+from bridge._process import wrong
+from zenvoices_client import AsyncZenvoicesClient, ZenvoicesClient
 
 if TYPE_CHECKING:
     from bridge._async._connection import AsyncConnection
     from bridge._sync._connection import Connection
 
-__all__ = ["ConnectionConfig", "login_of_this_process", "store_of"]
+__all__ = ["ConnectionConfig"]
 
 Contract = Mapping[str, Any] | str | None
 
@@ -59,7 +58,7 @@ def _environment(value: Any) -> Any:
         return Environment[value]
     except KeyError:
         near = _nearest(value, Environment.__members__)
-        raise _wrong(f"environment {value[:80]!r} is unknown", near) from None
+        raise wrong(f"environment {value[:80]!r} is unknown", near) from None
 
 
 def _patch(value: Any) -> Any:
@@ -69,7 +68,7 @@ def _patch(value: Any) -> Any:
     try:
         return json.loads(json.dumps(value))
     except (TypeError, ValueError):
-        raise _wrong("a contract patch must be data that JSON can hold") from None
+        raise wrong("a contract patch must be data that JSON can hold") from None
 
 
 def _hosts(value: Any) -> Any:
@@ -130,17 +129,17 @@ class ConnectionConfig:
             value = getattr(self, name)
             if not fits(value):
                 # Never the value: somebody may have put a secret there.
-                raise _wrong(f"{name} must be {kind}, not {type(value).__name__}", _ABOUT.get(name))
+                raise wrong(f"{name} must be {kind}, not {type(value).__name__}", _ABOUT.get(name))
         check_id(self.space_id, "space_id", service="bridge")
         if (self.environment is None) == (self.banqup_url is None):
-            raise _wrong("give either environment or banqup_url")
+            raise wrong("give either environment or banqup_url")
         if (self.checkpoint_file is None) == (self.checkpoint_url_variable is None):
-            raise _wrong(
+            raise wrong(
                 "give either checkpoint_file or checkpoint_url_variable",
                 "Checkpoints are what a connection remembers between two runs.",
             )
         if self.checkpoint_file is not None and "://" in self.checkpoint_file:
-            raise _wrong(
+            raise wrong(
                 "checkpoint_file must be the path of a file, not a URL",
                 "A URL may hold a password: put it into an environment variable of the workers "
                 "and name that variable in checkpoint_url_variable.",
@@ -168,7 +167,7 @@ class ConnectionConfig:
                 names it, with the nearest right key.
         """
         if not _is_table(data):
-            raise _wrong(f"a connection must be a table of keys, not {type(data).__name__}")
+            raise wrong(f"a connection must be a table of keys, not {type(data).__name__}")
         known = {item.name: item for item in fields(cls)}
         for key in data:
             if key not in known:
@@ -176,7 +175,7 @@ class ConnectionConfig:
         missing = [name for name, item in known.items() if item.default is NOTHING]
         missing = [name for name in missing if name not in data]
         if missing:
-            raise _wrong(f"{' and '.join(missing)} must be given")
+            raise wrong(f"{' and '.join(missing)} must be given")
         return cls(**data)
 
     @classmethod
@@ -200,10 +199,10 @@ class ConnectionConfig:
             try:
                 config = cls.from_dict(_merged(shared, row))
             except ConfigurationError as error:
-                raise _wrong(f"connection {number}: {error.message}", error.hint) from None
+                raise wrong(f"connection {number}: {error.message}", error.hint) from None
             space = config.space_id.lower()
             if space in first:
-                raise _wrong(
+                raise wrong(
                     f"connection {number}: space_id is that of connection {first[space]} too",
                     "A space goes to one company.",
                 )
@@ -234,14 +233,14 @@ class ConnectionConfig:
             shared = tomllib.loads(name.read_text("utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise _wrong(f"{name} cannot be read: {reason}") from None
+            raise wrong(f"{name} cannot be read: {reason}") from None
         rows = shared.pop("connection", None)
         if not isinstance(rows, list) or not rows:
-            raise _wrong(f"{name} has no [[connection]] table")
+            raise wrong(f"{name} has no [[connection]] table")
         try:
             return cls.many(cast("list[Mapping[str, Any]]", rows), **shared)
         except ConfigurationError as error:
-            raise _wrong(f"{name}: {error.message}", error.hint) from None
+            raise wrong(f"{name}: {error.message}", error.hint) from None
 
     # Connections
 
@@ -299,10 +298,6 @@ class ConnectionConfig:
         )
 
 
-def _wrong(message: str, hint: str | None = None) -> ConfigurationError:
-    return ConfigurationError(message, service="bridge", hint=hint)
-
-
 def _merged(shared: Mapping[str, Any], row: object) -> Any:
     return {**shared, **row} if _is_table(row) else row
 
@@ -318,8 +313,8 @@ def _nearest(word: str, words: Iterable[str]) -> str:
 def _unknown(key: object, known: Iterable[str]) -> ConfigurationError:
     text = str(key)
     if any(word in text.lower() for word in SECRET_WORDS):
-        return _wrong(f"unknown key {text[:80]!r}", WHERE_SECRETS_ARE)
-    return _wrong(f"unknown key {text[:80]!r}", _nearest(text, known))
+        return wrong(f"unknown key {text[:80]!r}", WHERE_SECRETS_ARE)
+    return wrong(f"unknown key {text[:80]!r}", _nearest(text, known))
 
 
 def _check_address(name: str, address: str | None) -> None:
@@ -328,9 +323,9 @@ def _check_address(name: str, address: str | None) -> None:
     try:
         parts = urlsplit(address)
     except ValueError:
-        raise _wrong(f"{name} is not an address") from None
+        raise wrong(f"{name} is not an address") from None
     if "@" in parts.netloc or parts.query:
-        raise _wrong(f"{name} must not hold a user, a password or a query", WHERE_SECRETS_ARE)
+        raise wrong(f"{name} must not hold a user, a password or a query", WHERE_SECRETS_ARE)
 
 
 def _plain(value: Any) -> Any:
@@ -386,66 +381,3 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
 _ABOUT = {
     "company_code": 'Write it as a text with its leading zeros: "0042" is not 42.',
 }
-
-
-# What a process makes of it
-
-_VARIABLES = (
-    "BANQUP_CLIENT_ID",
-    "BANQUP_CLIENT_SECRET",
-    "BANQUP_SCOPE",
-    "ZENVOICES_USER",
-    "ZENVOICES_PASSWORD",
-    "ZENVOICES_ORGANISATION_CODE",
-)
-_Login = TypeVar("_Login", ClientCredentials, UserLogin)
-_lock = threading.Lock()
-_shared: dict[tuple[type[Any], bytes], Any] = {}
-
-
-def login_of_this_process(kind: type[_Login]) -> _Login:
-    """The credentials in this process's environment: the same object while they are the same.
-
-    Raises:
-        ConfigurationError: A variable is not set.
-    """
-    # A digest, so that no secret stands in a traceback's local variables.
-    digest = hashlib.sha256()
-    for name in _VARIABLES:
-        digest.update(f"{name}={os.environ.get(name)}\0".encode("utf-8", "surrogateescape"))
-    key = (kind, digest.digest())
-    with _lock:
-        if key not in _shared:
-            _shared[key] = kind.from_env()
-        found: _Login = _shared[key]
-        return found
-
-
-def store_of(config: ConnectionConfig) -> tuple[CheckpointStore, Callable[[], object]]:
-    """The store a config names, and what closes it.
-
-    Raises:
-        ConfigurationError: The variable is not set, or holds no URL of a database that is known.
-    """
-    if config.checkpoint_file is not None:
-        from bridge._store_sqlite import SQLiteCheckpoints
-
-        file = SQLiteCheckpoints(config.checkpoint_file)
-        return file, file.close
-    name = str(config.checkpoint_url_variable)
-    from sqlalchemy import create_engine, exc
-
-    from bridge._store_sqlalchemy import SQLAlchemyCheckpoints
-
-    if not os.environ.get(name):
-        raise _wrong(
-            f"the environment variable {name[:80]!r} is not set",
-            "checkpoint_url_variable names it; it holds SQLAlchemy's URL of the database.",
-        )
-    try:
-        engine = create_engine(os.environ[name])
-    except (exc.ArgumentError, ValueError):
-        raise _wrong(f"the environment variable {name[:80]!r} holds no database URL") from None
-    except ImportError as error:
-        raise _wrong(f"the database driver {error.name!r} is not installed") from None
-    return SQLAlchemyCheckpoints(engine), engine.dispose

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from _client_kit._errors import ConfigurationError
 from banqup_client import ClientCredentials, Environment
 from bridge import ConnectionConfig, MemoryCheckpoints, SQLAlchemyCheckpoints, SQLiteCheckpoints
-from bridge._config import login_of_this_process, store_of
+from bridge._process import login_of_this_process, store_of
 from zenvoices_client import UserLogin
 
 SPACE = "3fa85f64-5717-4562-b3fc-2c963f66afa6"

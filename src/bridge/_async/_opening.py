@@ -11,10 +11,10 @@ from banqup_client import AsyncBanqupClient, ClientCredentials
 from banqup_client._storage import STORAGE_HOSTS
 from bridge._async._connection import AsyncConnection
 from bridge._checkpoints import CheckpointStore
-from bridge._config import login_of_this_process, store_of
 from bridge._eligibility import Exportable
 from bridge._events import Listener
 from bridge._mapper import AsyncMapper
+from bridge._process import login_of_this_process, store_of
 from zenvoices_client import AsyncZenvoicesClient, UserLogin
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from _client_kit import _world_sync as world
 from banqup_client import BanqupClient, ClientCredentials
 from banqup_client._storage import STORAGE_HOSTS
 from bridge._checkpoints import CheckpointStore
-from bridge._config import login_of_this_process, store_of
 from bridge._eligibility import Exportable
 from bridge._events import Listener
 from bridge._mapper import Mapper
+from bridge._process import login_of_this_process, store_of
 from bridge._sync._connection import Connection
 from zenvoices_client import UserLogin, ZenvoicesClient
 
