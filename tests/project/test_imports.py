@@ -21,6 +21,8 @@ MAY_IMPORT = {
 RUNTIME = {"attrs", "cattrs", "httpx"}
 EXTRAS = {"IPython", "psycopg", "pytest", "respx", "sqlalchemy", "tqdm", "yaml"}
 """Only ever imported inside a function or for annotations: they may be missing."""
+ON_DEMAND = {("bridge/_store_sqlalchemy.py", "sqlalchemy")}
+"""Modules that are built on an extra, and loaded when what they hold is asked for by its name."""
 EVENT_LOOPS = {"anyio", "asyncio", "curio", "sniffio", "trio"}
 WORLD = Path("_client_kit/_world_async.py")
 
@@ -68,7 +70,7 @@ def faults(source: str, path: Path) -> list[str]:
             if path != WORLD or name != "asyncio":
                 found.append(f"{where}; only {WORLD} may know the event loop")
         elif name in EXTRAS:
-            if eager:
+            if eager and (path.as_posix(), name) not in ON_DEMAND:
                 found.append(f"{where} when it is imported; that is an extra")
         elif name not in RUNTIME and name not in sys.stdlib_module_names:
             found.append(f"{where}, which is no dependency")
