@@ -17,10 +17,10 @@ from bridge._checkpoints import CheckpointStore
 from bridge._deliveries import Deliveries, DeliveryRow, delivery_row
 from bridge._eligibility import FOLDERS, Exportable, judge
 from bridge._life import Cause, Delivery
-from bridge._records import active_head
+from bridge._records import Head, active_head
 from bridge._report import Activation
 
-__all__ = ["AsyncBaseline", "claim_space"]
+__all__ = ["AsyncBaseline", "claim_space", "unchanged"]
 
 MAX_PASSES = 6
 ROWS_PER_COMMIT = 400
@@ -77,6 +77,22 @@ class AsyncBaseline:
             for document_id in some:
                 self._put(document_id, self._seen[document_id], stored.get(document_id))
             await self.ledger.flush()
+
+    async def commit(self, claim: AsyncLedger) -> None:
+        """Make the connection active: the one commit that counts.
+
+        Args:
+            claim: The hold on the space; lost, nothing becomes active.
+        """
+        await claim.renew()
+        self.ledger.update(
+            active=True,
+            activations=self.ledger.head.activations + 1,
+            activated_at=self.answered_at,
+            cursors={},
+            full_at={},
+        )
+        await self.ledger.flush()
 
     def activation(self, company_id: int) -> Activation:
         """What was recorded."""
@@ -151,6 +167,16 @@ class AsyncBaseline:
 
     def _advance(self, delivery: Delivery, event: life.Event) -> Delivery:
         return life.advance(delivery, event, self.clock())
+
+
+def unchanged(head: Head, company_id: int | None) -> Activation:
+    """What an activation finds that is active already."""
+    return Activation(
+        new=False,
+        activated_at=head.activated_at,
+        company_id=company_id,
+        baseline=head.counts.get("baseline", 0),
+    )
 
 
 async def claim_space(

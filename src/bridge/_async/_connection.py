@@ -12,11 +12,11 @@ from _client_kit._clock import Deadline
 from _client_kit._errors import ConfigurationError, ServiceError
 from _client_kit._secret import refuse_pickling
 from banqup_client import AsyncBanqupClient
-from bridge import _life as life
-from bridge._async._activation import AsyncBaseline, claim_space
+from bridge._async._activation import AsyncBaseline, claim_space, unchanged
 from bridge._async._checks import AsyncChecks
 from bridge._async._confirmation import confirmed
 from bridge._async._ledger import AsyncLedger
+from bridge._async._requests import request_all, settle_one
 from bridge._async._run import AsyncRun
 from bridge._checkpoints import CheckpointStore
 from bridge._eligibility import Exportable, default_exportable
@@ -200,14 +200,8 @@ class AsyncConnection:
         ledger = self._ledger()
         await ledger.acquire()
         try:
-            head = ledger.head
-            if head.active:
-                return Activation(
-                    new=False,
-                    activated_at=head.activated_at,
-                    company_id=self._company_id,
-                    baseline=head.counts.get("baseline", 0),
-                )
+            if ledger.head.active:
+                return unchanged(ledger.head, self._company_id)
             # Held until the end: two connections must not take the same space at once.
             binding = {name: self._binding[name] for name in ("banqup", "space")}
             claim = self._ledger(" ".join(("space", *binding.values())), binding)
@@ -222,15 +216,7 @@ class AsyncConnection:
                     ledger=ledger,
                 )
                 await baseline.record()
-                await claim.renew()
-                ledger.update(
-                    active=True,
-                    activations=ledger.head.activations + 1,
-                    activated_at=baseline.answered_at,
-                    cursors={},
-                    full_at={},
-                )
-                await ledger.flush()
+                await baseline.commit(claim)
             finally:
                 await claim.release()
             return baseline.activation(company_id)
@@ -366,28 +352,9 @@ class AsyncConnection:
         try:
             if not ledger.head.active:
                 raise NotActivated
-            answers: list[Request] = []
-            for start in range(0, len(wanted), PAGE):
-                some = wanted[start : start + PAGE]
-                stored = await ledger.find(some)
-                answers += [self._request(ledger, item, stored.get(item)) for item in some]
-                await ledger.flush()
-            return tuple(answers)
+            return await request_all(ledger, wanted, self._clock)
         finally:
             await ledger.release()
-
-    def _request(
-        self, ledger: AsyncLedger, document_id: str, stored: life.Delivery | None
-    ) -> Request:
-        delivery = stored or life.first_seen(document_id, None)
-        if delivery.state == "sending":
-            reason = "may be on its way; the next run finds out"
-            return Request(document_id, accepted=False, reason=reason)
-        if delivery.state == "uncertain":
-            reason = "nobody knows whether it arrived; settle() says so first"
-            return Request(document_id, accepted=False, reason=reason)
-        ledger.put(stored, life.advance(delivery, life.Requested(), self._clock()))
-        return Request(document_id, accepted=True)
 
     async def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
         """Say what a person saw in Zenvoices of a document that is ``uncertain``.
@@ -404,15 +371,7 @@ class AsyncConnection:
         ledger = self._ledger()
         await ledger.acquire()
         try:
-            stored = (await ledger.find([document_id])).get(document_id)
-            if stored is None or stored.state != "uncertain":
-                state = "unknown to this connection" if stored is None else stored.state
-                message = f"the document {document_id!r} is {state}, not uncertain"
-                raise ConfigurationError(message, service="bridge")
-            new = life.advance(stored, life.Settled(delivered), self._clock())
-            ledger.put(stored, new)
-            await ledger.flush()
-            return delivery_row(new)
+            return await settle_one(ledger, document_id, delivered, self._clock)
         finally:
             await ledger.release()
 

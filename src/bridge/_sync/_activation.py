@@ -17,11 +17,11 @@ from bridge._checkpoints import CheckpointStore
 from bridge._deliveries import Deliveries, DeliveryRow, delivery_row
 from bridge._eligibility import FOLDERS, Exportable, judge
 from bridge._life import Cause, Delivery
-from bridge._records import active_head
+from bridge._records import Head, active_head
 from bridge._report import Activation
 from bridge._sync._ledger import Ledger
 
-__all__ = ["Baseline", "claim_space"]
+__all__ = ["Baseline", "claim_space", "unchanged"]
 
 MAX_PASSES = 6
 ROWS_PER_COMMIT = 400
@@ -78,6 +78,22 @@ class Baseline:
             for document_id in some:
                 self._put(document_id, self._seen[document_id], stored.get(document_id))
             self.ledger.flush()
+
+    def commit(self, claim: Ledger) -> None:
+        """Make the connection active: the one commit that counts.
+
+        Args:
+            claim: The hold on the space; lost, nothing becomes active.
+        """
+        claim.renew()
+        self.ledger.update(
+            active=True,
+            activations=self.ledger.head.activations + 1,
+            activated_at=self.answered_at,
+            cursors={},
+            full_at={},
+        )
+        self.ledger.flush()
 
     def activation(self, company_id: int) -> Activation:
         """What was recorded."""
@@ -152,6 +168,16 @@ class Baseline:
 
     def _advance(self, delivery: Delivery, event: life.Event) -> Delivery:
         return life.advance(delivery, event, self.clock())
+
+
+def unchanged(head: Head, company_id: int | None) -> Activation:
+    """What an activation finds that is active already."""
+    return Activation(
+        new=False,
+        activated_at=head.activated_at,
+        company_id=company_id,
+        baseline=head.counts.get("baseline", 0),
+    )
 
 
 def claim_space(claim: Ledger, store: CheckpointStore, key: str, company_code: str) -> None:

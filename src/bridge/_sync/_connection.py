@@ -13,7 +13,6 @@ from _client_kit._clock import Deadline
 from _client_kit._errors import ConfigurationError, ServiceError
 from _client_kit._secret import refuse_pickling
 from banqup_client import BanqupClient
-from bridge import _life as life
 from bridge._checkpoints import CheckpointStore
 from bridge._eligibility import Exportable, default_exportable
 from bridge._errors import NotActivated
@@ -30,10 +29,11 @@ from bridge._report import (
     Status,
     delivery_row,
 )
-from bridge._sync._activation import Baseline, claim_space
+from bridge._sync._activation import Baseline, claim_space, unchanged
 from bridge._sync._checks import Checks
 from bridge._sync._confirmation import confirmed
 from bridge._sync._ledger import Ledger
+from bridge._sync._requests import request_all, settle_one
 from bridge._sync._run import Run
 from bridge._verification import Verification, run_failure, verification_of
 from zenvoices_client import InboxUpload, ZenvoicesClient
@@ -201,14 +201,8 @@ class Connection:
         ledger = self._ledger()
         ledger.acquire()
         try:
-            head = ledger.head
-            if head.active:
-                return Activation(
-                    new=False,
-                    activated_at=head.activated_at,
-                    company_id=self._company_id,
-                    baseline=head.counts.get("baseline", 0),
-                )
+            if ledger.head.active:
+                return unchanged(ledger.head, self._company_id)
             # Held until the end: two connections must not take the same space at once.
             binding = {name: self._binding[name] for name in ("banqup", "space")}
             claim = self._ledger(" ".join(("space", *binding.values())), binding)
@@ -223,15 +217,7 @@ class Connection:
                     ledger=ledger,
                 )
                 baseline.record()
-                claim.renew()
-                ledger.update(
-                    active=True,
-                    activations=ledger.head.activations + 1,
-                    activated_at=baseline.answered_at,
-                    cursors={},
-                    full_at={},
-                )
-                ledger.flush()
+                baseline.commit(claim)
             finally:
                 claim.release()
             return baseline.activation(company_id)
@@ -367,26 +353,9 @@ class Connection:
         try:
             if not ledger.head.active:
                 raise NotActivated
-            answers: list[Request] = []
-            for start in range(0, len(wanted), PAGE):
-                some = wanted[start : start + PAGE]
-                stored = ledger.find(some)
-                answers += [self._request(ledger, item, stored.get(item)) for item in some]
-                ledger.flush()
-            return tuple(answers)
+            return request_all(ledger, wanted, self._clock)
         finally:
             ledger.release()
-
-    def _request(self, ledger: Ledger, document_id: str, stored: life.Delivery | None) -> Request:
-        delivery = stored or life.first_seen(document_id, None)
-        if delivery.state == "sending":
-            reason = "may be on its way; the next run finds out"
-            return Request(document_id, accepted=False, reason=reason)
-        if delivery.state == "uncertain":
-            reason = "nobody knows whether it arrived; settle() says so first"
-            return Request(document_id, accepted=False, reason=reason)
-        ledger.put(stored, life.advance(delivery, life.Requested(), self._clock()))
-        return Request(document_id, accepted=True)
 
     def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
         """Say what a person saw in Zenvoices of a document that is ``uncertain``.
@@ -403,15 +372,7 @@ class Connection:
         ledger = self._ledger()
         ledger.acquire()
         try:
-            stored = ledger.find([document_id]).get(document_id)
-            if stored is None or stored.state != "uncertain":
-                state = "unknown to this connection" if stored is None else stored.state
-                message = f"the document {document_id!r} is {state}, not uncertain"
-                raise ConfigurationError(message, service="bridge")
-            new = life.advance(stored, life.Settled(delivered), self._clock())
-            ledger.put(stored, new)
-            ledger.flush()
-            return delivery_row(new)
+            return settle_one(ledger, document_id, delivered, self._clock)
         finally:
             ledger.release()
 

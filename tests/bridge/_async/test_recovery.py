@@ -12,6 +12,7 @@ from bridge import ServiceError
 from bridge._records import head_of, head_text, row_of
 from support.bridge_world import DAY, HOUR, AsyncWorld, counted
 from zenvoices_client import ConfigurationError, PermissionDenied, Unreachable
+from zenvoices_client._fake_state import Company
 
 pytestmark = pytest.mark.anyio
 
@@ -321,24 +322,21 @@ async def test_expired_lease_is_taken_over() -> None:
     assert world.states[document] == "delivered"
 
 
-async def test_relinked_company_is_looked_up_under_its_old_number() -> None:
-    """What was sent to the old number is found there; what cannot be found there is held."""
+@pytest.mark.parametrize("visible", [True, False, None])
+async def test_relinked_company_is_looked_up_under_its_old_number(visible: bool | None) -> None:
+    """What was sent to the old number is found there; where that is closed, it is held."""
     world = AsyncWorld()
     connection = await active(world)
-    document = await in_doubt(world, connection, applied=False)
-    world.zenvoices.relink_company(world.company)
-    world.one()
-    await connection.export_new()
-    world.clock.pass_(HOUR)
-    await connection.export_new()
-    assert world.states[document] == "uncertain"
+    document = await in_doubt(world, connection, applied=True)
+    new = world.zenvoices.relink_company(world.company)
+    if visible is not None:
+        old = Company(world.company, "0042-old", "Brouwerij De Molenbeek BV", visible)
+        world.zenvoices._companies[world.company] = old
+    fresh = world.one()
+    report = await connection.export_new()
+    assert world.states[document] == ("delivered" if visible else "uncertain")
+    assert (report.exported, world.delivery(fresh).company_id) == (1, new)
     assert set(world.sent.values()) == {1}
-    asked = [
-        request.query["administrationId"]
-        for request in world.zenvoices.requests
-        if request.operation == "inbox.details"
-    ]
-    assert str(world.company) in asked
 
 
 async def test_resend_is_preceded_by_a_look_up_of_its_own_id() -> None:

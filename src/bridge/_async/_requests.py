@@ -1,0 +1,61 @@
+"""What a person asks for: to send documents again, and to take their word for what arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from _client_kit._errors import ConfigurationError
+from bridge import _life as life
+from bridge._async._ledger import AsyncLedger
+from bridge._checkpoints import FIND_LIMIT
+from bridge._deliveries import DeliveryRow, delivery_row
+from bridge._life import Delivery
+from bridge._report import Request
+
+__all__ = ["request_all", "settle_one"]
+
+
+async def request_all(
+    ledger: AsyncLedger, wanted: Sequence[str], clock: Callable[[], float]
+) -> tuple[Request, ...]:
+    """Have the next run send documents; what may be on its way is refused."""
+    answers: list[Request] = []
+    for start in range(0, len(wanted), FIND_LIMIT):
+        some = wanted[start : start + FIND_LIMIT]
+        stored = await ledger.find(some)
+        for document_id in some:
+            delivery = stored.get(document_id) or life.first_seen(document_id, None)
+            reason = _why_not(delivery)
+            if not reason:
+                wish = life.advance(delivery, life.Requested(), clock())
+                ledger.put(stored.get(document_id), wish)
+            answers.append(Request(document_id, accepted=not reason, reason=reason))
+        await ledger.flush()
+    return tuple(answers)
+
+
+def _why_not(delivery: Delivery) -> str:
+    if delivery.state == "sending":
+        return "may be on its way; the next run finds out"
+    if delivery.state == "uncertain":
+        return "nobody knows whether it arrived; settle() says so first"
+    return ""
+
+
+async def settle_one(
+    ledger: AsyncLedger, document_id: str, delivered: bool, clock: Callable[[], float]
+) -> DeliveryRow:
+    """Record what a person saw of a document that is uncertain.
+
+    Raises:
+        ConfigurationError: It is not uncertain.
+    """
+    stored = (await ledger.find([document_id])).get(document_id)
+    if stored is None or stored.state != "uncertain":
+        state = "unknown to this connection" if stored is None else stored.state
+        message = f"the document {document_id!r} is {state}, not uncertain"
+        raise ConfigurationError(message, service="bridge")
+    new = life.advance(stored, life.Settled(delivered), clock())
+    ledger.put(stored, new)
+    await ledger.flush()
+    return delivery_row(new)
