@@ -65,7 +65,7 @@ def run(
     except RecursionError:
         return _refuse(program, f"{options.against[:200]}: it is nested too deep")
     if options.suggest:
-        known = loads(options.contract.read_bytes()) if options.contract else {}
+        known: dict[str, Any] = loads(options.contract.read_bytes()) if options.contract else {}
         shown = json.dumps(_merged(known, result.patch), indent=2, ensure_ascii=False)
     elif options.json:
         shown = json.dumps(result.to_dict(), indent=2, ensure_ascii=False)

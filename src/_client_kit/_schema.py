@@ -19,6 +19,9 @@ __all__ = ["Node", "Schema", "VendorFileError", "is_true", "tree", "walk"]
 
 MAX_CHAIN = 60
 MAX_BRANCHES = 2_000
+MAX_PARTS = 20
+MAX_LISTS = 5
+MAX_WORK = 400_000
 TREE_DEPTH = 6
 TREE_LINES = 120
 
@@ -39,6 +42,18 @@ class Node:
         self.root = root
         # The raw value is kept beside its schema: an id is only good while its object lives.
         self._read: dict[int, tuple[Any, Schema]] = {}
+        self._left = MAX_WORK
+
+    def spend(self, work: int) -> None:
+        """Count what merging schemas costs, which a hostile file can drive beyond all bounds.
+
+        Raises:
+            VendorFileError: No honest file needs as much.
+        """
+        self._left -= work
+        if self._left < 0:
+            message = "its schemas are too entangled to be compared"
+            raise VendorFileError(message)
 
     def follow(self, value: Any) -> Any:
         """What a parameter, a body or an answer is, with its ``$ref`` followed."""
@@ -162,7 +177,7 @@ class Schema:
     def inner(self) -> Schema:
         """The entries' schema of a list, of lists of lists too; else itself."""
         schema = self
-        for _ in range(MAX_CHAIN):
+        for _ in range(MAX_LISTS):
             if "array" not in schema.kinds or not schema.raw_items:
                 break
             schema = schema.items()
@@ -184,15 +199,18 @@ def _all_of(node: Node, parts: Sequence[Schema]) -> Schema:
     """What satisfies every part."""
     if len(parts) == 1:
         return parts[0]
-    kinds = [part.kinds for part in parts if part.kinds]
+    node.spend(sum(1 + len(part.raw_members) for part in parts))
+    kinds: frozenset[str] = frozenset()
     members: dict[str, tuple[Any, ...]] = {}
     for part in parts:
+        kinds = kinds & part.kinds or kinds or part.kinds
         for name, raws in part.raw_members.items():
             kept = members.get(name, ())
-            members[name] = kept + tuple(raw for raw in raws if all(raw is not x for x in kept))
+            new = tuple(raw for raw in raws if all(raw is not x for x in kept))
+            members[name] = (kept + new)[:MAX_PARTS]
     return Schema(
         node,
-        kinds=frozenset.intersection(*kinds) or kinds[0] if kinds else frozenset(),
+        kinds=kinds,
         format=next((part.format for part in parts if part.format), ""),
         nullable=any(part.nullable for part in parts),
         words=next((part.words for part in parts if part.words), ()),
@@ -210,8 +228,11 @@ def _either(node: Node, variants: Sequence[Schema]) -> Schema:
     nullable = any(part.nullable for part in variants)
     if len(real) == 1:
         return evolve(real[0], nullable=nullable)
+    node.spend(sum(1 + len(part.raw_members) for part in real))
     members: dict[str, tuple[Any, ...]] = {}
+    required = real[0].required if real else frozenset[str]()
     for part in real:
+        required &= part.required
         for name, raws in part.raw_members.items():
             members.setdefault(name, raws)
     described = all(part.described for part in real) if members else True
@@ -221,7 +242,7 @@ def _either(node: Node, variants: Sequence[Schema]) -> Schema:
         if all(part.kinds for part in real)
         else frozenset(),
         raw_members=members,
-        required=frozenset.intersection(*(part.required for part in real)) if real else frozenset(),
+        required=required,
         raw_items=next((part.raw_items for part in real if part.raw_items), ()),
         nullable=nullable,
         open=not described,

@@ -126,6 +126,29 @@ def test_file_that_fans_out_is_read_in_time(
     assert len(capsys.readouterr().out) < 100_000
 
 
+def test_file_of_entangled_schemas_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Merging what merges what merges is given up, not waited for."""
+    parts = [
+        {
+            "properties": {
+                f"p{m}": {"allOf": [{"$ref": f"#/components/schemas/E{k}"} for k in range(60)]}
+                for m in range(20)
+            }
+        }
+        for n in range(60)
+    ]
+    schemas = {f"E{n}": part for n, part in enumerate(parts)}
+    start = {"allOf": [{"$ref": f"#/components/schemas/E{n}"} for n in range(60)]}
+    root = simple(start, **schemas)
+    post = root["paths"].pop("/public-api/v1/inbox")
+    root["paths"] = {f"/public-api/v1/other{n}": post for n in range(2_000)}
+    (tmp_path / "entangled.json").write_text(json.dumps(root), encoding="utf-8")
+    assert COMMANDS["zenvoices"](["contract", "--against", str(tmp_path / "entangled.json")]) == 2
+    assert "too entangled" in capsys.readouterr().err
+
+
 def test_file_that_cannot_be_opened_is_an_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -87,8 +87,9 @@ class AsyncDeep:
         else:
             self._judge(pages, self._operation("documents.list"))
         rows = [row for page in pages if is_object(page) for row in _listed(page, "documents")]
-        found = next((row for row in rows if is_object(row) and _listed(row, "files")), None)
-        found = found or next((row for row in rows if is_object(row) and row.get("id")), {})
+        known: list[dict[str, Any]] = [row for row in rows if is_object(row) and row.get("id")]
+        known.sort(key=lambda row: not _listed(row, "files"))
+        found: dict[str, Any] = known[0] if known else {}
         document = await self._ask_for("documents.get", {"document_id": found.get("id")})
         found = document if is_object(document) else found
         files = _listed(found, "files")
