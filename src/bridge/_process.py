@@ -65,16 +65,17 @@ def store_of(config: ConnectionConfig) -> tuple[CheckpointStore, Callable[[], ob
 
         file = SQLiteCheckpoints(config.checkpoint_file)
         return file, file.close
-    name = str(config.checkpoint_url_variable)
-    from sqlalchemy import create_engine, exc
-
+    # First, because it says which extra to install where SQLAlchemy is missing.
     from bridge._store_sqlalchemy import SQLAlchemyCheckpoints
 
+    name = str(config.checkpoint_url_variable)
     if not os.environ.get(name):
         raise wrong(
             f"the environment variable {name[:80]!r} is not set",
             "checkpoint_url_variable names it; it holds SQLAlchemy's URL of the database.",
         )
+    from sqlalchemy import create_engine, exc
+
     try:
         engine = create_engine(os.environ[name])
     except (exc.ArgumentError, ValueError):

@@ -313,6 +313,10 @@ def test_names_of_an_extra_that_is_missing_say_so_when_used(tmp_path: Path) -> N
         "from bridge import *\n"
         "try:\n    SQLAlchemyCheckpoints(None)\n"
         "except ImportError as error:\n    print(error)\n"
+        "from bridge._process import store_of\n"
+        f"config = ConnectionConfig.from_dict({_with_database().to_dict()})\n"
+        "try:\n    store_of(config)\n"
+        "except ImportError as error:\n    print(error)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -321,7 +325,7 @@ def test_names_of_an_extra_that_is_missing_say_so_when_used(tmp_path: Path) -> N
         text=True,
         check=True,
     )
-    assert "pip install 'banqup-zenvoices[sql]'" in done.stdout
+    assert done.stdout.count("pip install 'banqup-zenvoices[sql]'") == 2
 
 
 def test_rarely_used_names_are_loaded_when_used() -> None:
