@@ -139,7 +139,7 @@ def test_file_of_entangled_schemas_is_refused(
         }
         for n in range(60)
     ]
-    schemas = {f"E{n}": part for n, part in enumerate(parts)}
+    schemas: dict[str, Any] = {f"E{n}": part for n, part in enumerate(parts)}
     start = {"allOf": [{"$ref": f"#/components/schemas/E{n}"} for n in range(60)]}
     root = simple(start, **schemas)
     post = root["paths"].pop("/public-api/v1/inbox")
