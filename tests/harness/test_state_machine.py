@@ -207,6 +207,8 @@ class Deliveries(RuleBasedStateMachine):
         """In the middle of the next run the company gets another number in Zenvoices."""
 
         def link() -> None:
+            # A copy from before knows nothing of the number under which things went meanwhile.
+            self.copy = None
             self.it.company = self.it.zenvoices.relink_company(self.it.company)
 
         self.hooks[step] = link
@@ -298,6 +300,36 @@ class Deliveries(RuleBasedStateMachine):
     def run(self) -> None:
         """An export."""
         self._attempt(self._process())
+
+    @rule(
+        documents=st.integers(0, 2),
+        step=st.none() | STEPS,
+        what=st.none() | st.sampled_from(sorted(UPLOAD_FAULTS)),
+        nth=st.integers(1, 2),
+        after=st.booleans(),
+        seconds=TIMES,
+    )
+    def day(
+        self,
+        documents: int,
+        step: int | None,
+        what: str | None,
+        nth: int,
+        after: bool,
+        seconds: float,
+    ) -> None:
+        """What often comes together: documents, a fault, a crash, a run, and time passes."""
+        self.access_is_given()
+        if not self.it.connection().status().active:
+            self.activate()
+        for _ in range(documents):
+            self.publish("PURCHASES", "FULLY_APPROVED", False)
+        if what is not None:
+            self.fail_uploading(what, nth, 1, after)
+        self.crash_at = step
+        self.run()
+        self.faults_stop()
+        self.it.pass_time(seconds)
 
     @rule(limit=st.integers(1, 3))
     def run_some(self, limit: int) -> None:
@@ -398,6 +430,18 @@ class Deliveries(RuleBasedStateMachine):
                     self.it.connection().settle(row.id, delivered=delivered)
                 except Busy:
                     return
+
+    @precondition(lambda self: self.it.zenvoices.lookup == "works")
+    @rule()
+    def back_up_work_and_restore(self) -> None:
+        """A copy, work that it knows nothing of, and the copy in the checkpoint's place."""
+        self.back_up()
+        for _ in range(2):
+            self.publish("PURCHASES", "FULLY_APPROVED", False)
+        self.run()
+        if self.copy is not None:
+            self.restore()
+            self.run()
 
     @precondition(lambda self: self.it.zenvoices.lookup == "works")
     @rule()
