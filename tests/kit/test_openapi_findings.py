@@ -123,3 +123,35 @@ def test_comparison_is_plain_data_for_programs() -> None:
         item for item in listed["findings"] if item["name"] == "documents[].status.document"
     )
     assert consequence["under"] == "reads documents[].status"
+
+
+def test_prefix_of_one_operation_alone_is_not_believed() -> None:
+    """It is shown as a difference; only another version of the same prefix is suggested."""
+    root = file("zenvoices-as-assumed")
+    listed = root["paths"][f"{API}/inbox/list"]
+    root["paths"] = {"/external/inbox/list": listed}
+    comparison = zenvoices(root)
+    assert comparison["inbox.list"].status == "differs"
+    assert comparison.patch == {}
+    root["paths"] = {"/public-api/v2/inbox/list": listed}
+    assert zenvoices(root).patch == {"inbox.list": {"path": "/public-api/v2/inbox/list"}}
+
+
+def test_two_operations_that_could_be_ours_are_not_chosen_between() -> None:
+    """The same end of the path below two prefixes is no match."""
+    root = file("zenvoices-as-assumed")
+    listed = root["paths"][f"{API}/inbox/list"]
+    root["paths"] = {"/public-api/v2/inbox/list": listed, "/public-api/v3/inbox/list": listed}
+    comparison = zenvoices(root)
+    assert comparison["inbox.list"].theirs == ""
+    assert comparison.patch == {}
+
+
+def test_name_that_is_sent_and_read_is_suggested_only_when_both_are_known() -> None:
+    """A file that does not show the answer leaves open what a rename would do to it."""
+    root = file("zenvoices-as-assumed")
+    rename_member("CreateInboxInput", "externalId", "ExternalId", root)
+    rename_member("InboxAttachmentInput", "content", "Content", root)
+    del root["paths"][f"{API}/inbox"]["post"]["responses"]["200"]["content"]
+    comparison = zenvoices(root)
+    assert comparison.patch == {"inbox.upload": {"rename": {"attachments[].content": "Content"}}}
