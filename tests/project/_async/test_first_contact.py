@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from support import corrections, dialects
-from support.dialects import Dialect
 
 from banqup_client import AsyncBanqupClient, ClientCredentials, Environment
 from banqup_client.testing import FakeBanqup, FakeFile
 from bridge import AsyncConnection, MemoryCheckpoints, ServiceError
 from bridge._samples import sample
+from support import corrections, dialects
+from support.dialects import Dialect
 from zenvoices_client import AsyncZenvoicesClient, UserLogin
 from zenvoices_client.testing import FakeZenvoices
 
