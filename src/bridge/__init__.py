@@ -107,6 +107,6 @@ _LAZY = {
     "SQLAlchemyCheckpoints": "bridge._store_sqlalchemy",
 }
 
-__getattr__: _typing.Callable[[str], _typing.Any]
-__dir__: _typing.Callable[[], list[str]]
-__getattr__, __dir__ = _lazy_names(globals(), _LAZY)
+# Type checkers see the imports above, and so still find a name that is misspelt.
+if not _typing.TYPE_CHECKING:
+    __getattr__, __dir__ = _lazy_names(globals(), _LAZY)
