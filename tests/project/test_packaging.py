@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from collections.abc import Iterable
+from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ["_client_kit", "banqup_client", "bridge", "zenvoices_client"]
+URLS = "Project-URL"
+LINK = re.compile(r"\]\(([^)#][^)]*)\)")
 
 
 def names(requirements: Iterable[str]) -> list[str]:
@@ -66,26 +71,96 @@ def contents_faults(files: Iterable[str]) -> list[str]:
     return found
 
 
-@pytest.mark.long
-def test_wheel_holds_the_packages_and_nothing_else(tmp_path: Path) -> None:
-    """The wheel that pip would build has every contract and type marker, the licence, no tests."""
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the source distribution, as a release would upload them."""
+    folder = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
+    return folder
+
+
+def metadata_of(wheel: Path) -> Message:
+    """What an index and pip read of a wheel."""
     with zipfile.ZipFile(wheel) as archive:
-        files = archive.namelist()
-        (metadata,) = (name for name in files if name.endswith(".dist-info/METADATA"))
-        required = re.findall(r"(?m)^Requires-Dist: (.+)$", archive.read(metadata).decode())
-    assert contents_faults(files) == []
-    assert any(name.endswith("/licenses/LICENSE") for name in files)
-    assert names(required) == ["attrs", "cattrs", "httpx"]
-    # What is in the source tree and not in the wheel works here and nowhere else.
-    sources = {
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return message_from_bytes(archive.read(name))
+
+
+def sources() -> set[str]:
+    """Every file under src, without what Python and pip leave there."""
+    return {
         path.relative_to(ROOT / "src").as_posix()
         for path in (ROOT / "src").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts and ".egg-info" not in str(path)
     }
-    assert sources - set(files) == set()
+
+
+@pytest.mark.long
+def test_wheel_holds_the_packages_and_nothing_else(built: Path) -> None:
+    """The wheel has every contract and type marker, the licence, and no tests."""
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        files = archive.namelist()
+    assert contents_faults(files) == []
+    assert any(name.endswith("/licenses/LICENSE") for name in files)
+    # What is in the source tree and not in the wheel works here and nowhere else.
+    assert sources() - set(files) == set()
+
+
+@pytest.mark.long
+def test_source_distribution_builds_the_same_and_holds_no_tests(built: Path) -> None:
+    """Sources, readme, changelog, licence and settings: all that a build needs, and no more."""
+    (archive,) = built.glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        files = {member.name.partition("/")[2] for member in opened.getmembers() if member.isfile()}
+    beside = {"PKG-INFO", "README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", ".gitignore"}
+    assert {f"src/{name}" for name in sources()} - files == set()
+    assert {name for name in files if not name.startswith("src/")} == beside
+
+
+@pytest.mark.long
+def test_an_index_takes_both(built: Path) -> None:
+    """``twine check --strict`` finds the long description whole and able to be shown."""
+    files = sorted(str(path) for path in built.iterdir() if path.suffix in (".whl", ".gz"))
+    assert len(files) == 2
+    run = subprocess.run(
+        [sys.executable, "-m", "twine", "--no-color", "check", "--strict", *files],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.count("PASSED") == 2
+
+
+@pytest.mark.long
+def test_metadata_says_what_it_is(built: Path) -> None:
+    """Version, dependencies, extras, Pythons, licence and links are what an index shows."""
+    (wheel,) = built.glob("*.whl")
+    found = metadata_of(wheel)
+    assert names(found.get_all("Requires-Dist", [])) == ["attrs", "cattrs", "httpx"]
+    assert found["Requires-Python"] == ">=3.11"
+    assert found["License-Expression"] == "MIT"
+    assert set(found.get_all("Provides-Extra", [])) >= {"progress", "sql", "testing", "yaml"}
+    links = {text.partition(", ")[0]: text.partition(", ")[2] for text in found.get_all(URLS, [])}
+    assert set(links) == {"Documentation", "Source", "Changelog", "Issues"}
+    assert all(link.startswith("https://") for link in links.values())
+    classifiers = found.get_all("Classifier", [])
+    assert "Typing :: Typed" in classifiers
+    assert not any("Stable" in text for text in classifiers), "it has not met the real services"
+
+
+@pytest.mark.long
+def test_long_description_is_readme_and_changelog(built: Path) -> None:
+    """A reader of the index sees both, and no link that only works in the repository."""
+    (wheel,) = built.glob("*.whl")
+    text = str(metadata_of(wheel).get_payload())
+    assert metadata_of(wheel)["Description-Content-Type"] == "text/markdown"
+    assert text.lstrip().startswith("# banqup-zenvoices")
+    assert "It has not been run against the real services" in text
+    assert "\n# Changelog" in text
+    assert [link for link in LINK.findall(text) if not link.startswith("https://")] == []
 
 
 def test_faulty_wheel_is_found() -> None:
