@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Never, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Never, Self, TypeVar, overload
 
 import httpx
 
@@ -15,17 +16,19 @@ from _client_kit._free_call import operation_of, read_model
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
 from _client_kit._user_agent import user_agent_of
-from banqup_client._async._documents import AsyncDocuments, DecodeDocument
-from banqup_client._async._files import AsyncFiles
-from banqup_client._async._messages import AsyncMessages
-from banqup_client._async._spaces import AsyncSpaces
 from banqup_client._async._storage import AsyncStorage
-from banqup_client._async._users import AsyncUsers
 from banqup_client._contract import shipped_contract
 from banqup_client._credentials import ClientCredentials, check_credentials
 from banqup_client._dialect import dialect_of
 from banqup_client._environment import Environment, address_of
 from banqup_client._storage import STORAGE_HOSTS
+
+if TYPE_CHECKING:
+    from banqup_client._async._documents import AsyncDocuments, DecodeDocument
+    from banqup_client._async._files import AsyncFiles
+    from banqup_client._async._messages import AsyncMessages
+    from banqup_client._async._spaces import AsyncSpaces
+    from banqup_client._async._users import AsyncUsers
 
 __all__ = ["AsyncBanqupClient"]
 
@@ -100,11 +103,45 @@ class AsyncBanqupClient:
             transport=storage_transport,
             ssl_context=ssl_context,
         )
-        self.spaces: AsyncSpaces = AsyncSpaces(self._calls, facts)
-        self.documents: AsyncDocuments = AsyncDocuments(self._calls, facts, decode_document)
-        self.files: AsyncFiles = AsyncFiles(self._calls, facts, self._storage)
-        self.users: AsyncUsers = AsyncUsers(self._calls, facts)
-        self.messages: AsyncMessages = AsyncMessages(self._calls, facts)
+        self._facts = facts
+        self._decode_document = decode_document
+
+    # Each part of the API, with its models, is loaded when it is first used.
+
+    @cached_property
+    def spaces(self) -> AsyncSpaces:
+        """The spaces whose administrators have whitelisted the app."""
+        from banqup_client._async._spaces import AsyncSpaces
+
+        return AsyncSpaces(self._calls, self._facts)
+
+    @cached_property
+    def documents(self) -> AsyncDocuments:
+        """The documents in spaces."""
+        from banqup_client._async._documents import AsyncDocuments
+
+        return AsyncDocuments(self._calls, self._facts, self._decode_document)
+
+    @cached_property
+    def files(self) -> AsyncFiles:
+        """The files of a space's documents."""
+        from banqup_client._async._files import AsyncFiles
+
+        return AsyncFiles(self._calls, self._facts, self._storage)
+
+    @cached_property
+    def users(self) -> AsyncUsers:
+        """The user behind the app."""
+        from banqup_client._async._users import AsyncUsers
+
+        return AsyncUsers(self._calls, self._facts)
+
+    @cached_property
+    def messages(self) -> AsyncMessages:
+        """Banqup's messages about what has changed."""
+        from banqup_client._async._messages import AsyncMessages
+
+        return AsyncMessages(self._calls, self._facts)
 
     @overload
     async def request(

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Never, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Never, Self, TypeVar, overload
 
 import httpx
 
@@ -21,12 +22,14 @@ from banqup_client._credentials import ClientCredentials, check_credentials
 from banqup_client._dialect import dialect_of
 from banqup_client._environment import Environment, address_of
 from banqup_client._storage import STORAGE_HOSTS
-from banqup_client._sync._documents import DecodeDocument, Documents
-from banqup_client._sync._files import Files
-from banqup_client._sync._messages import Messages
-from banqup_client._sync._spaces import Spaces
 from banqup_client._sync._storage import Storage
-from banqup_client._sync._users import Users
+
+if TYPE_CHECKING:
+    from banqup_client._sync._documents import DecodeDocument, Documents
+    from banqup_client._sync._files import Files
+    from banqup_client._sync._messages import Messages
+    from banqup_client._sync._spaces import Spaces
+    from banqup_client._sync._users import Users
 
 __all__ = ["BanqupClient"]
 
@@ -101,11 +104,45 @@ class BanqupClient:
             transport=storage_transport,
             ssl_context=ssl_context,
         )
-        self.spaces: Spaces = Spaces(self._calls, facts)
-        self.documents: Documents = Documents(self._calls, facts, decode_document)
-        self.files: Files = Files(self._calls, facts, self._storage)
-        self.users: Users = Users(self._calls, facts)
-        self.messages: Messages = Messages(self._calls, facts)
+        self._facts = facts
+        self._decode_document = decode_document
+
+    # Each part of the API, with its models, is loaded when it is first used.
+
+    @cached_property
+    def spaces(self) -> Spaces:
+        """The spaces whose administrators have whitelisted the app."""
+        from banqup_client._sync._spaces import Spaces
+
+        return Spaces(self._calls, self._facts)
+
+    @cached_property
+    def documents(self) -> Documents:
+        """The documents in spaces."""
+        from banqup_client._sync._documents import Documents
+
+        return Documents(self._calls, self._facts, self._decode_document)
+
+    @cached_property
+    def files(self) -> Files:
+        """The files of a space's documents."""
+        from banqup_client._sync._files import Files
+
+        return Files(self._calls, self._facts, self._storage)
+
+    @cached_property
+    def users(self) -> Users:
+        """The user behind the app."""
+        from banqup_client._sync._users import Users
+
+        return Users(self._calls, self._facts)
+
+    @cached_property
+    def messages(self) -> Messages:
+        """Banqup's messages about what has changed."""
+        from banqup_client._sync._messages import Messages
+
+        return Messages(self._calls, self._facts)
 
     @overload
     def request(

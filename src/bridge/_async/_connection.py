@@ -5,37 +5,37 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, Never
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, Never
 
 from _client_kit._address import check_id, origin_of
 from _client_kit._clock import Deadline
 from _client_kit._errors import ConfigurationError, ServiceError
 from _client_kit._secret import refuse_pickling
-from banqup_client import AsyncBanqupClient
-from bridge._async._activation import AsyncBaseline, claim_space, unchanged
-from bridge._async._checks import AsyncChecks
-from bridge._async._confirmation import confirmed
-from bridge._async._ledger import AsyncLedger
-from bridge._async._requests import request_all, settle_one
-from bridge._async._run import AsyncRun
-from bridge._checkpoints import CheckpointStore
-from bridge._eligibility import Exportable, default_exportable
 from bridge._errors import NotActivated
-from bridge._events import Listener
-from bridge._mapper import AsyncMapper, default_mapper
-from bridge._outcome import RunOptions
-from bridge._remedies import Language
-from bridge._report import (
-    Activation,
-    Confirmation,
-    DeliveryRow,
-    ExportReport,
-    Request,
-    Status,
-    delivery_row,
-)
-from bridge._verification import Verification, run_failure, verification_of
-from zenvoices_client import AsyncZenvoicesClient, InboxUpload
+
+if TYPE_CHECKING:
+    from banqup_client import AsyncBanqupClient
+    from bridge._async._checks import AsyncChecks
+    from bridge._async._ledger import AsyncLedger
+    from bridge._checkpoints import CheckpointStore
+    from bridge._eligibility import Exportable
+    from bridge._events import Listener
+    from bridge._mapper import AsyncMapper
+    from bridge._remedies import Language
+    from bridge._report import (
+        Activation,
+        Confirmation,
+        DeliveryRow,
+        ExportReport,
+        Request,
+        Status,
+    )
+    from bridge._verification import Verification
+    from zenvoices_client import AsyncZenvoicesClient, InboxUpload
+
+# What a verb needs is imported in it: a connection is quick to build, and whoever only asks for
+# its status does not pay for an export.
 
 __all__ = ["AsyncConnection"]
 
@@ -56,7 +56,7 @@ class AsyncConnection:
         space_id: The space.
         company_code: The company's code in Zenvoices, a string: ``"0042"`` is not ``42``.
         checkpoints: Where to remember what was done.
-        mapper: Makes the upload of a document; see :data:`Mapper`.
+        mapper: Makes the upload of a document; see :data:`Mapper` and :func:`default_mapper`.
         listeners: Called with each event of a run, in turn.
         in_flight: How many documents are fetched and sent at the same time.
         on_uncertain: What to do with a document of which nobody can find out whether it arrived:
@@ -78,11 +78,11 @@ class AsyncConnection:
         space_id: str,
         company_code: str,
         checkpoints: CheckpointStore,
-        mapper: AsyncMapper = default_mapper,
+        mapper: AsyncMapper | None = None,
         listeners: Sequence[Listener] = (),
         in_flight: int = 4,
         on_uncertain: Literal["hold", "resend"] = "hold",
-        exportable: Exportable = default_exportable,
+        exportable: Exportable | None = None,
         clock: Callable[[], float] = time.time,
         lease_ttl: float = 600.0,
     ) -> None:
@@ -117,7 +117,6 @@ class AsyncConnection:
         self._clock = clock
         self._lease_ttl = float(lease_ttl)
         self._company_id: int | None = None
-        self._checks = AsyncChecks(banqup, zenvoices, self.space_id, self.company_code)
         self._binding = {
             "banqup": origin_of(banqup.base_url),
             "space": self.space_id,
@@ -132,12 +131,26 @@ class AsyncConnection:
     def __reduce__(self) -> Never:
         refuse_pickling(self)
 
+    @cached_property
+    def _checks(self) -> AsyncChecks:
+        from bridge._async._checks import AsyncChecks
+
+        return AsyncChecks(self._banqup, self._zenvoices, self.space_id, self.company_code)
+
+    @cached_property
+    def _may_be_exported(self) -> Exportable:
+        from bridge._eligibility import default_exportable
+
+        return self._exportable or default_exportable
+
     @property
     def key(self) -> str:
         """What the store keeps this connection under."""
         return " ".join(self._binding.values())
 
     def _ledger(self, key: str | None = None, binding: dict[str, str] | None = None) -> AsyncLedger:
+        from bridge._async._ledger import AsyncLedger
+
         return AsyncLedger(self._store, key or self.key, binding or self._binding, self._lease_ttl)
 
     async def verify(
@@ -167,6 +180,8 @@ class AsyncConnection:
         if sample and not deep:
             message = "verify(sample=) sends a test document: say deep=True, too"
             raise ConfigurationError(message, service="bridge")
+        from bridge._verification import verification_of
+
         found = await self._checks.all()
         try:
             await self._ledger().read()
@@ -177,7 +192,6 @@ class AsyncConnection:
         verification = verification_of(found, lang)
         if not deep:
             return verification
-        # Only who asks for it pays for loading it.
         from bridge._async._deep import AsyncDeep
 
         looking = AsyncDeep(self._banqup, self._zenvoices, self.space_id, self.company_code, lang)
@@ -195,6 +209,9 @@ class AsyncConnection:
             ConfigurationError: The space is active with another company in the same store.
             Busy: A run of this connection is under way.
         """
+        from bridge._async._activation import AsyncBaseline, claim_space, unchanged
+        from bridge._verification import run_failure
+
         verification = await self.verify()
         verification.raise_for_failure()
         ledger = self._ledger()
@@ -211,7 +228,7 @@ class AsyncConnection:
                 baseline = AsyncBaseline(
                     banqup=self._banqup,
                     space_id=self.space_id,
-                    exportable=self._exportable,
+                    exportable=self._may_be_exported,
                     clock=self._clock,
                     ledger=ledger,
                 )
@@ -273,6 +290,10 @@ class AsyncConnection:
             ServiceError: Something that concerns more than one document; ``report`` on the error
                 says what was done before.
         """
+        from bridge._async._run import AsyncRun
+        from bridge._mapper import default_mapper
+        from bridge._outcome import RunOptions
+
         if limit is not None and limit < 1:
             message = f"limit must be at least 1, not {limit}"
             raise ConfigurationError(message, service="bridge")
@@ -292,8 +313,8 @@ class AsyncConnection:
                 space_id=self.space_id,
                 company_code=self.company_code,
                 company=self._company,
-                mapper=self._mapper,
-                exportable=self._exportable,
+                mapper=self._mapper or default_mapper,
+                exportable=self._may_be_exported,
                 listeners=self._listeners,
                 clock=self._clock,
                 options=RunOptions(
@@ -315,6 +336,8 @@ class AsyncConnection:
         Raises:
             StoreError: The store failed.
         """
+        from bridge._report import Status, delivery_row
+
         ledger = self._ledger()
         await ledger.read()
         head = ledger.head
@@ -346,6 +369,8 @@ class AsyncConnection:
             NotActivated: activate() must come first.
             Busy: A run of this connection is under way.
         """
+        from bridge._async._requests import request_all
+
         wanted = [check_id(item, "document id", service="bridge") for item in dict.fromkeys(ids)]
         ledger = self._ledger()
         await ledger.acquire()
@@ -367,6 +392,8 @@ class AsyncConnection:
             ConfigurationError: The document is not uncertain.
             Busy: A run of this connection is under way.
         """
+        from bridge._async._requests import settle_one
+
         check_id(document_id, "document id", service="bridge")
         ledger = self._ledger()
         await ledger.acquire()
@@ -385,6 +412,9 @@ class AsyncConnection:
             Busy: A run of this connection is under way.
             ServiceError: Zenvoices could not be asked.
         """
+        from bridge._async._confirmation import confirmed
+        from bridge._verification import run_failure
+
         ledger = self._ledger()
         await ledger.acquire()
         try:

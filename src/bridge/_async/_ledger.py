@@ -112,8 +112,9 @@ class AsyncLedger:
 
     def update(self, **changes: Any) -> None:
         """Have the next commit write a changed head."""
-        self.head = evolve(self.head, **changes)
-        self._changed = True
+        head = evolve(self.head, **changes)
+        self._changed = self._changed or head != self.head
+        self.head = head
 
     async def flush(self) -> None:
         """Commit what was put and updated; nothing to do costs nothing while the lease is young.

@@ -6,37 +6,37 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, Never
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, Never
 
 from _client_kit._address import check_id, origin_of
 from _client_kit._clock import Deadline
 from _client_kit._errors import ConfigurationError, ServiceError
 from _client_kit._secret import refuse_pickling
-from banqup_client import BanqupClient
-from bridge._checkpoints import CheckpointStore
-from bridge._eligibility import Exportable, default_exportable
 from bridge._errors import NotActivated
-from bridge._events import Listener
-from bridge._mapper import Mapper, default_mapper
-from bridge._outcome import RunOptions
-from bridge._remedies import Language
-from bridge._report import (
-    Activation,
-    Confirmation,
-    DeliveryRow,
-    ExportReport,
-    Request,
-    Status,
-    delivery_row,
-)
-from bridge._sync._activation import Baseline, claim_space, unchanged
-from bridge._sync._checks import Checks
-from bridge._sync._confirmation import confirmed
-from bridge._sync._ledger import Ledger
-from bridge._sync._requests import request_all, settle_one
-from bridge._sync._run import Run
-from bridge._verification import Verification, run_failure, verification_of
-from zenvoices_client import InboxUpload, ZenvoicesClient
+
+if TYPE_CHECKING:
+    from banqup_client import BanqupClient
+    from bridge._checkpoints import CheckpointStore
+    from bridge._eligibility import Exportable
+    from bridge._events import Listener
+    from bridge._mapper import Mapper
+    from bridge._remedies import Language
+    from bridge._report import (
+        Activation,
+        Confirmation,
+        DeliveryRow,
+        ExportReport,
+        Request,
+        Status,
+    )
+    from bridge._sync._checks import Checks
+    from bridge._sync._ledger import Ledger
+    from bridge._verification import Verification
+    from zenvoices_client import InboxUpload, ZenvoicesClient
+
+# What a verb needs is imported in it: a connection is quick to build, and whoever only asks for
+# its status does not pay for an export.
 
 __all__ = ["Connection"]
 
@@ -57,7 +57,7 @@ class Connection:
         space_id: The space.
         company_code: The company's code in Zenvoices, a string: ``"0042"`` is not ``42``.
         checkpoints: Where to remember what was done.
-        mapper: Makes the upload of a document; see :data:`Mapper`.
+        mapper: Makes the upload of a document; see :data:`Mapper` and :func:`default_mapper`.
         listeners: Called with each event of a run, in turn.
         in_flight: How many documents are fetched and sent at the same time.
         on_uncertain: What to do with a document of which nobody can find out whether it arrived:
@@ -79,11 +79,11 @@ class Connection:
         space_id: str,
         company_code: str,
         checkpoints: CheckpointStore,
-        mapper: Mapper = default_mapper,
+        mapper: Mapper | None = None,
         listeners: Sequence[Listener] = (),
         in_flight: int = 4,
         on_uncertain: Literal["hold", "resend"] = "hold",
-        exportable: Exportable = default_exportable,
+        exportable: Exportable | None = None,
         clock: Callable[[], float] = time.time,
         lease_ttl: float = 600.0,
     ) -> None:
@@ -118,7 +118,6 @@ class Connection:
         self._clock = clock
         self._lease_ttl = float(lease_ttl)
         self._company_id: int | None = None
-        self._checks = Checks(banqup, zenvoices, self.space_id, self.company_code)
         self._binding = {
             "banqup": origin_of(banqup.base_url),
             "space": self.space_id,
@@ -133,12 +132,26 @@ class Connection:
     def __reduce__(self) -> Never:
         refuse_pickling(self)
 
+    @cached_property
+    def _checks(self) -> Checks:
+        from bridge._sync._checks import Checks
+
+        return Checks(self._banqup, self._zenvoices, self.space_id, self.company_code)
+
+    @cached_property
+    def _may_be_exported(self) -> Exportable:
+        from bridge._eligibility import default_exportable
+
+        return self._exportable or default_exportable
+
     @property
     def key(self) -> str:
         """What the store keeps this connection under."""
         return " ".join(self._binding.values())
 
     def _ledger(self, key: str | None = None, binding: dict[str, str] | None = None) -> Ledger:
+        from bridge._sync._ledger import Ledger
+
         return Ledger(self._store, key or self.key, binding or self._binding, self._lease_ttl)
 
     def verify(
@@ -168,6 +181,8 @@ class Connection:
         if sample and not deep:
             message = "verify(sample=) sends a test document: say deep=True, too"
             raise ConfigurationError(message, service="bridge")
+        from bridge._verification import verification_of
+
         found = self._checks.all()
         try:
             self._ledger().read()
@@ -178,7 +193,6 @@ class Connection:
         verification = verification_of(found, lang)
         if not deep:
             return verification
-        # Only who asks for it pays for loading it.
         from bridge._sync._deep import Deep
 
         looking = Deep(self._banqup, self._zenvoices, self.space_id, self.company_code, lang)
@@ -196,6 +210,9 @@ class Connection:
             ConfigurationError: The space is active with another company in the same store.
             Busy: A run of this connection is under way.
         """
+        from bridge._sync._activation import Baseline, claim_space, unchanged
+        from bridge._verification import run_failure
+
         verification = self.verify()
         verification.raise_for_failure()
         ledger = self._ledger()
@@ -212,7 +229,7 @@ class Connection:
                 baseline = Baseline(
                     banqup=self._banqup,
                     space_id=self.space_id,
-                    exportable=self._exportable,
+                    exportable=self._may_be_exported,
                     clock=self._clock,
                     ledger=ledger,
                 )
@@ -274,6 +291,10 @@ class Connection:
             ServiceError: Something that concerns more than one document; ``report`` on the error
                 says what was done before.
         """
+        from bridge._mapper import default_mapper
+        from bridge._outcome import RunOptions
+        from bridge._sync._run import Run
+
         if limit is not None and limit < 1:
             message = f"limit must be at least 1, not {limit}"
             raise ConfigurationError(message, service="bridge")
@@ -293,8 +314,8 @@ class Connection:
                 space_id=self.space_id,
                 company_code=self.company_code,
                 company=self._company,
-                mapper=self._mapper,
-                exportable=self._exportable,
+                mapper=self._mapper or default_mapper,
+                exportable=self._may_be_exported,
                 listeners=self._listeners,
                 clock=self._clock,
                 options=RunOptions(
@@ -316,6 +337,8 @@ class Connection:
         Raises:
             StoreError: The store failed.
         """
+        from bridge._report import Status, delivery_row
+
         ledger = self._ledger()
         ledger.read()
         head = ledger.head
@@ -347,6 +370,8 @@ class Connection:
             NotActivated: activate() must come first.
             Busy: A run of this connection is under way.
         """
+        from bridge._sync._requests import request_all
+
         wanted = [check_id(item, "document id", service="bridge") for item in dict.fromkeys(ids)]
         ledger = self._ledger()
         ledger.acquire()
@@ -368,6 +393,8 @@ class Connection:
             ConfigurationError: The document is not uncertain.
             Busy: A run of this connection is under way.
         """
+        from bridge._sync._requests import settle_one
+
         check_id(document_id, "document id", service="bridge")
         ledger = self._ledger()
         ledger.acquire()
@@ -386,6 +413,9 @@ class Connection:
             Busy: A run of this connection is under way.
             ServiceError: Zenvoices could not be asked.
         """
+        from bridge._sync._confirmation import confirmed
+        from bridge._verification import run_failure
+
         ledger = self._ledger()
         ledger.acquire()
         try:

@@ -15,17 +15,16 @@ from _client_kit._async._calls import AsyncCalls
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
 from _client_kit._user_agent import user_agent_of
-from zenvoices_client._async._companies import AsyncCompanies
-from zenvoices_client._async._inbox import AsyncInbox, EncodeUpload
 from zenvoices_client._contract import shipped_contract
 from zenvoices_client._credentials import UserLogin, check_login
 from zenvoices_client._dialect import dialect_of
-from zenvoices_client._models import encode_upload as default_encode_upload
 from zenvoices_client._request import operation_of, read_model
 
 if TYPE_CHECKING:
     from zenvoices_client import _master_models as models
     from zenvoices_client._async import _master_data as master_data
+    from zenvoices_client._async._companies import AsyncCompanies
+    from zenvoices_client._async._inbox import AsyncInbox, EncodeUpload
     from zenvoices_client._async._webhooks import AsyncWebhooks
 
 __all__ = ["AsyncZenvoicesClient"]
@@ -68,7 +67,7 @@ class AsyncZenvoicesClient:
         http_client: httpx.AsyncClient | None = None,
         ssl_context: ssl.SSLContext | None = None,
         contract: Mapping[str, Any] | str | Path | None = None,
-        encode_upload: EncodeUpload = default_encode_upload,
+        encode_upload: EncodeUpload | None = None,
     ) -> None:
         check_login(login)
         facts = shipped_contract().patched(contract)
@@ -86,10 +85,23 @@ class AsyncZenvoicesClient:
             ssl_context=ssl_context,
         )
         self._facts = facts
-        self.companies: AsyncCompanies = AsyncCompanies(self._calls, facts)
+        self._encode_upload = encode_upload
+
+    # Each part of the API, with its models, is loaded when it is first used.
+
+    @cached_property
+    def companies(self) -> AsyncCompanies:
         """The companies this user may see."""
-        self.inbox: AsyncInbox = AsyncInbox(self._calls, facts, encode_upload)
+        from zenvoices_client._async._companies import AsyncCompanies
+
+        return AsyncCompanies(self._calls, self._facts)
+
+    @cached_property
+    def inbox(self) -> AsyncInbox:
         """The inboxes of the companies."""
+        from zenvoices_client._async._inbox import AsyncInbox
+
+        return AsyncInbox(self._calls, self._facts, self._encode_upload)
 
     @cached_property
     def accounts(self) -> master_data.AsyncAccounts:

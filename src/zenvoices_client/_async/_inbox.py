@@ -20,7 +20,7 @@ from _client_kit._files import JsonTemplate, json_template
 from _client_kit._json import is_object
 from _client_kit._models import decode
 from zenvoices_client._async._lists import list_all, read_object
-from zenvoices_client._models import InboxDocument, InboxUpload, Lookup
+from zenvoices_client._models import InboxDocument, InboxUpload, Lookup, encode_upload
 
 __all__ = ["AsyncInbox"]
 
@@ -33,10 +33,12 @@ SCANNED_PAGES = 20
 class AsyncInbox:
     """The inboxes of the companies."""
 
-    def __init__(self, calls: AsyncCalls, contract: Contract, encode: EncodeUpload) -> None:
+    def __init__(
+        self, calls: AsyncCalls, contract: Contract, encode: EncodeUpload | None = None
+    ) -> None:
         self._calls = calls
         self._contract = contract
-        self._encode = encode
+        self._encode = encode or encode_upload
 
     async def upload(
         self,

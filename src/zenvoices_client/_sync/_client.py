@@ -19,14 +19,13 @@ from _client_kit._user_agent import user_agent_of
 from zenvoices_client._contract import shipped_contract
 from zenvoices_client._credentials import UserLogin, check_login
 from zenvoices_client._dialect import dialect_of
-from zenvoices_client._models import encode_upload as default_encode_upload
 from zenvoices_client._request import operation_of, read_model
-from zenvoices_client._sync._companies import Companies
-from zenvoices_client._sync._inbox import EncodeUpload, Inbox
 
 if TYPE_CHECKING:
     from zenvoices_client import _master_models as models
     from zenvoices_client._sync import _master_data as master_data
+    from zenvoices_client._sync._companies import Companies
+    from zenvoices_client._sync._inbox import EncodeUpload, Inbox
     from zenvoices_client._sync._webhooks import Webhooks
 
 __all__ = ["ZenvoicesClient"]
@@ -69,7 +68,7 @@ class ZenvoicesClient:
         http_client: httpx.Client | None = None,
         ssl_context: ssl.SSLContext | None = None,
         contract: Mapping[str, Any] | str | Path | None = None,
-        encode_upload: EncodeUpload = default_encode_upload,
+        encode_upload: EncodeUpload | None = None,
     ) -> None:
         check_login(login)
         facts = shipped_contract().patched(contract)
@@ -87,10 +86,23 @@ class ZenvoicesClient:
             ssl_context=ssl_context,
         )
         self._facts = facts
-        self.companies: Companies = Companies(self._calls, facts)
+        self._encode_upload = encode_upload
+
+    # Each part of the API, with its models, is loaded when it is first used.
+
+    @cached_property
+    def companies(self) -> Companies:
         """The companies this user may see."""
-        self.inbox: Inbox = Inbox(self._calls, facts, encode_upload)
+        from zenvoices_client._sync._companies import Companies
+
+        return Companies(self._calls, self._facts)
+
+    @cached_property
+    def inbox(self) -> Inbox:
         """The inboxes of the companies."""
+        from zenvoices_client._sync._inbox import Inbox
+
+        return Inbox(self._calls, self._facts, self._encode_upload)
 
     @cached_property
     def accounts(self) -> master_data.Accounts:

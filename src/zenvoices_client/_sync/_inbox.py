@@ -20,7 +20,7 @@ from _client_kit._models import decode
 from _client_kit._sync._body import JsonBody
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
-from zenvoices_client._models import InboxDocument, InboxUpload, Lookup
+from zenvoices_client._models import InboxDocument, InboxUpload, Lookup, encode_upload
 from zenvoices_client._sync._lists import list_all, read_object
 
 __all__ = ["Inbox"]
@@ -34,10 +34,12 @@ SCANNED_PAGES = 20
 class Inbox:
     """The inboxes of the companies."""
 
-    def __init__(self, calls: Calls, contract: Contract, encode: EncodeUpload) -> None:
+    def __init__(
+        self, calls: Calls, contract: Contract, encode: EncodeUpload | None = None
+    ) -> None:
         self._calls = calls
         self._contract = contract
-        self._encode = encode
+        self._encode = encode or encode_upload
 
     def upload(
         self,
