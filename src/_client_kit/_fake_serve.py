@@ -28,7 +28,7 @@ _MAX_HEAD = 65_536
 _PHRASES = {status.value: status.phrase for status in http.HTTPStatus}
 
 
-class _Gone(Exception):  # noqa: N818 - the peer's doing, not an error
+class _Gone(Exception):
     """The client closed the connection."""
 
 

@@ -116,7 +116,7 @@ class Reply:
         return self.with_header("Content-Length", str(len(self.body))).headers
 
 
-class Refused(Exception):  # noqa: N818 - an answer that ends the handling, not an error
+class Refused(Exception):
     """Raised by a handler to answer at once."""
 
     def __init__(self, reply: Reply) -> None:

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from types import FrameType
 
 from bridge._demo import run_demo, run_sandbox
 
@@ -34,8 +35,12 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     if options.command == "sandbox":
         stop = threading.Event()
+
+        def end(_number: int, _frame: FrameType | None) -> None:
+            stop.set()
+
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
+            signal.signal(number, end)
         return run_sandbox(stop)
     if options.documents is not None and not options.documents.is_dir():
         parser.error(f"--documents: {options.documents} is not a folder")

@@ -73,7 +73,8 @@ class NotReadable:
         return self.detail
 
 
-class Stop(Exception):  # noqa: N818 - a signal that leaves expat early, never an error that escapes
+class Stop(Exception):
+    # A signal that leaves expat early, never an error that escapes.
     """Leave the parser now; `outcome` is None when all that was wanted has been read."""
 
     def __init__(self, outcome: NotReadable | None = None) -> None:
@@ -174,9 +175,9 @@ _UNKNOWN_ENCODING = expat.errors.codes[expat.errors.XML_ERROR_UNKNOWN_ENCODING]
 
 
 def _read(file: Readable) -> bytes:
-    chunk = file.read(CHUNK)
+    chunk: object = file.read(CHUNK)
     # Expat takes text as well, ignoring what the document says of its own encoding.
-    if isinstance(chunk, str):
+    if not isinstance(chunk, bytes):
         raise TypeError("open the file in binary mode")
     return chunk
 

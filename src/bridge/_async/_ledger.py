@@ -122,7 +122,7 @@ class AsyncLedger:
         Raises:
             LeaseLost: Another worker took over; nothing was written.
         """
-        if self._changed or self.remaining() < self._ttl / 2:
+        if self._rows or self._changed or self.remaining() < self._ttl / 2:
             await self.renew()
 
     async def renew(self) -> None:

@@ -123,7 +123,7 @@ class Ledger:
         Raises:
             LeaseLost: Another worker took over; nothing was written.
         """
-        if self._changed or self.remaining() < self._ttl / 2:
+        if self._rows or self._changed or self.remaining() < self._ttl / 2:
             self.renew()
 
     def renew(self) -> None:
