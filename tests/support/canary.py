@@ -14,7 +14,8 @@ they could show:
   signature only to the origin that it was made for, and neither beside the other.
 
 A hit fails its test. A short or plain word ("secret", "pw") is no canary: see :func:`worth`. The
-marker ``leaks`` is for tests that show a secret on purpose, and names the reason.
+marker ``leaks`` is for tests that show a secret on purpose, and names the reason. The tests of the
+fakes are not watched: they use plain httpx, which logs each URL, and nothing of ours lies between.
 """
 
 from __future__ import annotations
@@ -44,11 +45,15 @@ from _client_kit._address import origin_of
 from _client_kit._secret import Secret
 from banqup_client import _fake_credentials
 from bridge import _sample_parties, _store_hook, _store_memory, _store_sqlite
+from zenvoices_client import Attachment, Base64, InboxUpload
 
 SOURCE = str(Path(_credentials.__file__).parents[1])
 LIBRARIES = tuple(f"/site-packages/{name}/" for name in ("httpx", "httpcore", "h11"))
-FAKES = ("_fake", "testing.py", "_demo.py", "_try_mapper.py")
+FAKES = ("_fake", "testing.py", "_demo.py", "_try_mapper.py", "_sample")
+FAKES_TESTS = Path(__file__).parents[1] / "fakes"
 ENOUGH = 64 * 1024  # of one text: more than any that is looked at has, but for bodies
+# What carries a document carries the bank account in it.
+CARRIERS = (Attachment, InboxUpload, Base64)
 SAMPLES = 8  # public objects of one class that are looked at per test
 SWEEP = 50  # after this many tests, everything that lives is looked at
 
@@ -101,9 +106,11 @@ class Watch:
         if "://" in value and (signed := _SIGNATURE.search(value)):
             self.add(signed[1], origin_of(value))
 
-    def look(self, text: str, where: str) -> None:
-        """Remember that a canary is in a text."""
+    def look(self, text: str, where: str, *, bank: bool = True) -> None:
+        """Remember that a canary, or a bank account, is in a text."""
         found = self.find(text)
+        if found in self._always and not bank:
+            return
         if found is not None:
             self.hit(found, where)
 
@@ -205,7 +212,7 @@ def check_object(value: object, when: str) -> None:
     if hasattr(value, "__dict__"):
         forms["vars"] = lambda: repr(vars(value))
     if attrs.has(type(value)):
-        forms["asdict"] = lambda: repr(attrs.asdict(cast(Any, value)))
+        forms["asdict"] = lambda: repr(attrs.asdict(cast("Any", value)))
     html = getattr(value, "_repr_html_", None)
     if callable(html):
         forms["_repr_html_"] = html
@@ -214,7 +221,9 @@ def check_object(value: object, when: str) -> None:
             text = str(make())
         except Exception:  # half made, or asdict of what cannot be copied
             continue
-        watch.look(text[:ENOUGH], f"{form} of a {name} {when}")
+        watch.look(
+            text[:ENOUGH], f"{form} of a {name} {when}", bank=not isinstance(value, CARRIERS)
+        )
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
@@ -386,7 +395,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A test begins."""
-    watch.begin(item.get_closest_marker("leaks") is None)
+    watch.begin(item.get_closest_marker("leaks") is None and FAKES_TESTS not in item.path.parents)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,0 +1,174 @@
+"""The supply chain: an audit that asked nobody fails; workflows are pinned; nothing real ships."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def tool() -> ModuleType:
+    """tools/audit.py."""
+    spec = util.spec_from_file_location("audit", ROOT / "tools" / "audit.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+INSTALLED = {"httpx": "0.28.1", "attrs": "26.1", "banqup-zenvoices": "0.1.0", "pip": "25"}
+CLEAN = [{"name": "httpx", "version": "0.28.1", "vulns": []}, {"name": "attrs", "vulns": []}]
+
+
+def test_an_audit_of_everything_passes() -> None:
+    """Each dependency was looked up, and none has a known vulnerability."""
+    assert tool().judge(INSTALLED, {"dependencies": CLEAN}) == []
+
+
+@pytest.mark.parametrize(
+    ("report", "said"),
+    [
+        (None, "no advisory source"),
+        ({}, "no advisory source"),
+        ({"dependencies": []}, "nothing was looked up"),
+        ({"dependencies": CLEAN[:1]}, "attrs: not looked up"),
+        (
+            {"dependencies": [CLEAN[0], {"name": "attrs", "skip_reason": "no such host"}]},
+            "attrs: not looked up",
+        ),
+        (
+            {"dependencies": [CLEAN[0], {"name": "attrs", "vulns": [{"id": "PYSEC-1"}]}]},
+            "PYSEC-1",
+        ),
+    ],
+)
+def test_an_audit_that_missed_something_fails(report: object, said: str) -> None:
+    """No report, an empty one, a skipped dependency and a finding are all failures."""
+    assert any(said in problem for problem in tool().judge(INSTALLED, report))
+
+
+def test_an_audit_that_reaches_no_source_fails() -> None:
+    """Run for real, with every way out closed: the audit ends with 1 and says so."""
+    closed = dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
+    closed |= {name.lower(): value for name, value in closed.items()}
+    environment = {k: v for k, v in os.environ.items() if k.lower() != "no_proxy"} | closed
+    ended = subprocess.run(
+        [sys.executable, "tools/audit.py", sys.executable],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=environment,
+        timeout=300,
+    )
+    assert ended.returncode == 1, ended.stdout
+    assert "the audit FAILED" in ended.stdout
+    assert "not looked up" in ended.stdout or "no advisory source" in ended.stdout
+
+
+@pytest.mark.long
+def test_the_sbom_lists_the_runtime_dependencies(tmp_path: Path) -> None:
+    """The bill of materials is CycloneDX, and names the project and all it needs to run."""
+    pytest.importorskip("cyclonedx_py", reason="cyclonedx-bom is in the group supply")
+    target = tmp_path / "bom.json"
+    command = [sys.executable, "-m", "cyclonedx_py", "environment", "--pyproject"]
+    command += [str(ROOT / "pyproject.toml"), "--of", "JSON", "-o", str(target), sys.executable]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    bom = json.loads(target.read_text())
+    assert bom["bomFormat"] == "CycloneDX"
+    assert bom["metadata"]["component"]["name"] == "banqup-zenvoices"
+    names = {component["name"] for component in bom["components"]}
+    assert {"httpx", "attrs", "cattrs", "httpcore", "h11", "certifi"} <= names
+
+
+def uses(text: str) -> list[str]:
+    """What the steps of a workflow use."""
+    return re.findall(r"^\s*-?\s*uses:\s*(\S+)", text, re.MULTILINE)
+
+
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
+
+
+def test_workflows_are_pinned_and_have_least_rights() -> None:
+    """Every action by its full hash; no right at the top; OIDC in the publishing job alone."""
+    assert [path.stem for path in WORKFLOWS] == ["publish", "test"]
+    for path in WORKFLOWS:
+        text = path.read_text()
+        assert uses(text)
+        assert [one for one in uses(text) if not PINNED.fullmatch(one)] == []
+        assert "\npermissions: {}\n" in text
+        assert text.count("actions/checkout@") == text.count("persist-credentials: false")
+        assert "secrets." not in text
+        assert "pull_request_target" not in text
+    publish = (WORKFLOWS[0]).read_text()
+    build, job = publish.split("\n  publish:\n")
+    assert "id-token" not in build
+    assert "id-token: write" in job
+    assert "attestations: true" in job
+    assert "environment:" in job
+    assert "checkout" not in job
+    assert not PINNED.fullmatch("actions/checkout@v4")
+
+
+def test_zizmor_finds_nothing(tmp_path: Path) -> None:
+    """The workflows pass zizmor offline; one that is not pinned does not."""
+    zizmor = Path(sys.executable).with_name("zizmor")
+    if not zizmor.exists():
+        pytest.skip("zizmor is not installed")
+    command = [str(zizmor), "--offline", "--no-progress", "--persona=pedantic"]
+    ended = subprocess.run(
+        [*command, str(ROOT / ".github" / "workflows")], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    bad = tmp_path / ".github" / "workflows"
+    bad.mkdir(parents=True)
+    text = (WORKFLOWS[1]).read_text().replace("permissions: {}", "permissions: write-all")
+    (bad / "test.yml").write_text(text)
+    ended = subprocess.run([*command, str(bad)], capture_output=True, text=True, check=False)
+    assert ended.returncode != 0
+
+
+def test_every_dependency_has_its_reason() -> None:
+    """docs/security.md says of each dependency, at run time and in development, what it is for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    for extra in project["project"]["optional-dependencies"].values():
+        wanted += extra
+    for group in project["dependency-groups"].values():
+        wanted += group
+    names = {re.split(r"[\s\[<>=~;]", item)[0] for item in wanted} - {"banqup-zenvoices"}
+    assert len(names) > 20
+    page = (ROOT / "docs" / "security.md").read_text()
+    told = set(re.findall(r"^\| `([\w.-]+)` \| \S.{10,}\|$", page, re.MULTILINE))
+    assert names - told == set()
+    assert told - names == set()
+
+
+def test_no_real_document_is_in_the_repository() -> None:
+    """No invoice, PDF, archive, key or database is kept: samples are made by code."""
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    suffixes = {".xml", ".pdf", ".zip", ".p12", ".pem", ".key", ".db", ".sqlite", ".ubl", ".env"}
+    assert [one for one in listed.stdout.splitlines() if Path(one).suffix in suffixes] == []
+
+
+def test_security_policy_says_what_it_must() -> None:
+    """SECURITY.md names versions, a private way to report, and what is and is not defended."""
+    text = (ROOT / "SECURITY.md").read_text()
+    for heading in ("## Supported versions", "## Reporting a vulnerability", "## Threat model"):
+        assert heading in text
+    assert "private vulnerability reporting" in text.lower()
+    assert re.search(r"not defend", text)
