@@ -1,5 +1,6 @@
 """Every Python example in the documentation and the README runs."""
 
+import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,3 +127,115 @@ def test_every_page_with_examples_is_run() -> None:
     """No page falls out of the list by its name."""
     names = {page.name for page in PAGES}
     assert {"README.md", "start.md", "activate.md", "again.md", "schedule.md"} <= names
+
+
+# The site as a whole
+
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+ANCHOR = re.compile(r"^\(([\w-]+)\)=$|^#{1,6} +(.+)$", re.MULTILINE)
+DIRECTIVE = re.compile(
+    r"^\.\. (?:(currentmodule):: (\S+)|auto(?:class|exception|function|data):: (\S+))$",
+    re.MULTILINE,
+)
+TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PUBLIC = (
+    *("banqup_client", "banqup_client.testing", "bridge", "bridge.testing", "bridge.ubl"),
+    *("zenvoices_client", "zenvoices_client.testing"),
+)
+
+
+def without_code(text: str) -> str:
+    """The prose of a page, without its examples."""
+    return re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(text: str) -> set[str]:
+    """What a link may name behind ``#``: labels, and headings as GitHub and Sphinx write them."""
+    prose = without_code(text)
+    found: set[str] = set()
+    for label, heading in ANCHOR.findall(prose):
+        plain = re.sub(r"[^\w\- ]", "", re.sub(r"\]\([^)]*\)", "", heading).lower())
+        found.add(label or plain.strip().replace(" ", "-"))
+    return found
+
+
+def broken_links(page: Path) -> list[str]:
+    """Links of a page to files and headings that are not there."""
+    prose = re.sub(
+        r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
+    )
+    broken: list[str] = []
+    for link in LINK.findall(prose):
+        target, _, heading = link.partition("#")
+        if re.match(r"[a-z]+:", link) or heading.split(".")[0] in {"bridge", "banqup_client"}:
+            continue
+        file = (page.parent / target) if target else page
+        if not file.exists() or (
+            heading
+            and file.suffix == ".md"
+            and heading not in anchors(file.read_text(encoding="utf-8"))
+        ):
+            broken.append(link)
+    return broken
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Each link to a page or a heading of ours finds it."""
+    assert broken_links(page) == []
+
+
+def test_a_broken_link_is_found(tmp_path: Path) -> None:
+    """A missing page and a missing heading are named; code and other sites are not looked at."""
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# A page: with `code`\n[a](gone.md) [b](#a-page-with-code) [c](#no) [d](https://x.test/#y)\n"
+        "```python\na[0](b)\n```\n",
+        encoding="utf-8",
+    )
+    assert broken_links(page) == ["gone.md", "#no"]
+
+
+def documented(pages: list[Path]) -> list[tuple[str, str]]:
+    """Module and name of everything that the reference describes, in its order."""
+    found: list[tuple[str, str]] = []
+    for page in pages:
+        module = ""
+        for current, name, described in DIRECTIVE.findall(page.read_text(encoding="utf-8")):
+            if current:
+                module = name
+            else:
+                found.append((module, described))
+    return found
+
+
+def test_the_reference_describes_each_public_name_once() -> None:
+    """Nothing public is left out, nothing is told twice, nothing else is told."""
+    told = documented(sorted((ROOT / "docs").glob("reference-*.md")))
+    values = [getattr(importlib.import_module(module), name) for module, name in told]
+    assert [name for index, (_, name) in enumerate(told) if told[index] in told[:index]] == []
+    assert [
+        name for module, name in told if name not in importlib.import_module(module).__all__
+    ] == []
+    missing = [
+        f"{module}.{name}"
+        for module in PUBLIC
+        for name in importlib.import_module(module).__all__
+        if (module, name) not in told
+        and not any(getattr(importlib.import_module(module), name) is value for value in values)
+    ]
+    assert missing == []
+
+
+def test_the_architecture_names_modules_that_exist() -> None:
+    """Each module on the page is where it says."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = re.findall(
+        r"`((?:_client_kit|banqup_client|bridge|zenvoices_client)/[\w/]+\.py)`", text
+    )
+    assert len(named) > 30
+    assert [name for name in named if not (ROOT / "src" / name).is_file()] == []
+    written = {
+        f"bridge/_async/{path.name}" for path in (ROOT / "src/bridge/_async").glob("_[a-z]*.py")
+    }
+    assert written - set(named) == set()
