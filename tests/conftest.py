@@ -3,6 +3,9 @@
 import pytest
 from hypothesis import settings
 
+# Fails the run when a secret shows anywhere.
+pytest_plugins = ["support.canary"]
+
 # An example may take long on a machine that is busy with something else: that is no failure.
 settings.register_profile("project", settings.default, deadline=None)
 settings.load_profile("project")

@@ -1,8 +1,8 @@
 """Audit the dependencies of an environment, and fail unless every one of them was looked up.
 
-``pip-audit`` ends with 0 and "No known vulnerabilities found" when it reached no advisory source and
-skipped every package. So its exit code is not believed: its report must name each distribution that
-is installed, none skipped.
+``pip-audit`` ends with 0 and "No known vulnerabilities found" when it reached no advisory source
+and skipped every package. So its exit code is not believed: its report must name each distribution
+that is installed, none skipped.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ from _client_kit._answer import Token
 from _client_kit._contract import Operation
 from _client_kit._errors import Indefinite, ProtocolError, ServiceError, Unavailable, Unreachable
 
-__all__ = ["BROKEN", "Outgoing", "TooLargeError", "bare", "transport_failure"]
+__all__ = ["BROKEN", "Outgoing", "TooLargeError", "bare", "interrupted", "transport_failure"]
 
-_E = TypeVar("_E", bound=ServiceError)
+_E = TypeVar("_E", bound=BaseException)
 _Pieces = Iterable[bytes] | AsyncIterable[bytes]
 
 # What httpx raises before a byte of the request can have reached the service.
@@ -91,6 +91,15 @@ def bare(error: _E) -> _E:
     """The error without the frames and errors it came through: their locals hold what was sent."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
+
+
+def interrupted(error: BaseException) -> None:
+    """Take the frames off a cancellation or an interrupt: it passes through those of a request.
+
+    Ordinary exceptions keep theirs: one that is none of ours is a fault that somebody has to find.
+    """
+    if not isinstance(error, Exception):
+        bare(error)
 
 
 def transport_failure(

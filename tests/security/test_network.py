@@ -57,14 +57,17 @@ def dangers(tree: ast.AST) -> list[str]:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             names = [alias.name for alias in node.names]
             module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
-            for name in (*names, *(f"{module}.{name}" for name in names)):
-                if any(f"{name}.".startswith(f"{never}.") for never in NEVER):
-                    found.append(f"line {node.lineno}: imports {name}")
+            whole = (*names, *(f"{module}.{name}" for name in names))
+            found += [
+                f"line {node.lineno}: imports {name}"
+                for name in whole
+                if any(f"{name}.".startswith(f"{never}.") for never in NEVER)
+            ]
         if isinstance(node, ast.Call):
             for keyword in node.keywords:
                 constant = isinstance(keyword.value, ast.Constant) and keyword.value.value
                 if keyword.arg == "verify" and isinstance(keyword.value, ast.Constant):
-                    found.append(f"line {node.lineno}: verify={constant}")
+                    found.append(f"line {node.lineno}: verify={constant!r}")
                 if keyword.arg == "follow_redirects" and constant is not False:
                     found.append(f"line {node.lineno}: follows redirects")
             if isinstance(node.func, ast.Name) and node.func.id in ("eval", "exec"):

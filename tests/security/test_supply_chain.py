@@ -172,3 +172,15 @@ def test_security_policy_says_what_it_must() -> None:
         assert heading in text
     assert "private vulnerability reporting" in text.lower()
     assert re.search(r"not defend", text)
+
+
+def test_the_lowest_versions_are_those_we_promise() -> None:
+    """What ``./scripts/test --all`` runs on is the lower bound of each runtime dependency."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    lowest = set(project["dependency-groups"]["lowest"])
+    wanted = project["project"]["dependencies"]
+    assert len(wanted) == 3
+    for requirement in wanted:
+        bound = re.fullmatch(r"([\w-]+) >= ([\d.]+)(, < \d+)?", requirement)
+        assert bound is not None
+        assert f"{bound[1]} == {bound[2]}" in lowest

@@ -25,7 +25,14 @@ from _client_kit._contract import Operation
 from _client_kit._credentials import TokenState, TokenStates
 from _client_kit._errors import ConfigurationError, CredentialsError, ServiceError, Unavailable
 from _client_kit._json import dumps
-from _client_kit._request import BROKEN, Outgoing, TooLargeError, bare, transport_failure
+from _client_kit._request import (
+    BROKEN,
+    Outgoing,
+    TooLargeError,
+    bare,
+    interrupted,
+    transport_failure,
+)
 from _client_kit._retry import RetryPolicy
 from _client_kit._tls import shared_ssl_context
 
@@ -282,6 +289,9 @@ class Calls:
                 origin=self.origin,
                 in_time=limit.remaining() > 0,
             )
+        except BaseException as error:
+            interrupted(error)
+            raise
         raise bare(problem) from None
 
     def _exchange(

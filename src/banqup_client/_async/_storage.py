@@ -28,7 +28,7 @@ from _client_kit._errors import (
     Unavailable,
 )
 from _client_kit._files import FileSource
-from _client_kit._request import BROKEN, bare, transport_failure
+from _client_kit._request import BROKEN, bare, interrupted, transport_failure
 from _client_kit._retry import RetryPolicy, parse_retry_after
 from _client_kit._secret import Secret
 from _client_kit._tls import shared_ssl_context
@@ -129,6 +129,9 @@ class AsyncStorage:
             problem = error
         except BROKEN as error:
             problem = self._failure(error, self._down, signed, limit)
+        except BaseException as error:
+            interrupted(error)
+            raise
         raise (bare(problem) if isinstance(problem, ServiceError) else problem) from None
 
     async def _get(
@@ -172,6 +175,9 @@ class AsyncStorage:
                 problem = error
             except BROKEN as error:
                 problem = self._failure(error, self._up, signed, limit)
+            except BaseException as error:
+                interrupted(error)
+                raise
             raise bare(problem) from None
 
         await self._repeat(once, self._up, limit)
