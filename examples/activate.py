@@ -8,19 +8,28 @@ from __future__ import annotations
 import os
 import sys
 
-from sqlalchemy import create_engine
+from bridge import ConnectionConfig, ServiceError
 
-from bridge import ConnectionConfig, ServiceError, SQLAlchemyCheckpoints
+
+def create_tables(url: str) -> None:
+    """Make the tables, where they are not there yet. A checkpoint file needs none of this.
+
+    Or let Alembic make them: SQLAlchemyCheckpoints.metadata belongs in its target_metadata.
+    """
+    from sqlalchemy import create_engine
+
+    from bridge import SQLAlchemyCheckpoints
+
+    engine = create_engine(url)
+    SQLAlchemyCheckpoints(engine).create_tables()
+    engine.dispose()
 
 
 def main(path: str) -> int:
     """Activate each connection; say what each that cannot be activated lacks."""
     configs = ConnectionConfig.from_toml(path)
     for variable in {config.checkpoint_url_variable for config in configs} - {None}:
-        # Or let Alembic make them: SQLAlchemyCheckpoints.metadata belongs in its target_metadata.
-        engine = create_engine(os.environ[str(variable)])
-        SQLAlchemyCheckpoints(engine).create_tables()
-        engine.dispose()
+        create_tables(os.environ[str(variable)])
     failed = 0
     for config in configs:
         try:

@@ -26,6 +26,14 @@ PAGES = [
     if path.name not in ELSEWHERE and BLOCK.search(path.read_text(encoding="utf-8"))
 ]
 
+ENVIRONMENT = {
+    "BANQUP_CLIENT_ID": "client-id",
+    "BANQUP_CLIENT_SECRET": "secret",
+    "ZENVOICES_USER": "api-user",
+    "ZENVOICES_PASSWORD": "password",
+    "ZENVOICES_ORGANISATION_CODE": "acme",
+}
+
 # What a reader of a how-to page has already: the code of "Start in five minutes".
 START = """
 from banqup_client import BanqupClient, ClientCredentials, Environment
@@ -63,6 +71,8 @@ def run(
 ) -> dict[str, Any]:
     """Run a page's examples in order, in one namespace, as a reader would paste them."""
     monkeypatch.chdir(folder)
+    for variable, value in ENVIRONMENT.items():
+        monkeypatch.setenv(variable, value)
     banqup, _ = services
     names: dict[str, Any] = {"SPACE": SPACE, "__name__": page.stem}
     if page.name not in ("README.md", "start.md"):
