@@ -55,7 +55,7 @@ ENOUGH = 64 * 1024  # of one text: more than any that is looked at has, but for 
 # What carries a document carries the bank account in it.
 CARRIERS = (Attachment, InboxUpload, Base64)
 SAMPLES = 8  # public objects of one class that are looked at per test
-SWEEP = 50  # after this many tests, everything that lives is looked at
+SWEEP = 200  # after this many tests, everything that lives is looked at
 
 _WORD = re.compile(r"[A-Za-z0-9_.~+/-]{8,}")
 _SIGNATURE = re.compile(r"[?&][\w-]*Signature=([^&]+)", re.IGNORECASE)
@@ -374,7 +374,7 @@ def _output(text: str) -> None:
 
 def sweep() -> None:
     """Look at every public object that lives."""
-    kinds = tuple(public_classes())
+    kinds = frozenset(public_classes())
     for value in gc.get_objects():
         if type(value) in kinds:
             check_object(value, "that lives when its test ended")
