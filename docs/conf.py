@@ -2,10 +2,12 @@
 
 import ast
 import inspect
+import re
 from importlib import import_module
 from importlib.metadata import version as version_of
 from typing import Any
 
+import attrs
 from sphinx.application import Sphinx
 from sphinx.domains.python import PyObject
 from sphinx.pycode import ModuleAnalyzer
@@ -67,7 +69,33 @@ def describe_data(
     lines[:] = written.attr_docs.get(("", short), [])
 
 
+MADE_BY_ATTRS = re.compile(r"attr_dict\['(\w+)'\]\.default")
+
+
+def show_defaults(
+    app: Sphinx,
+    what: str,
+    name: str,
+    obj: Any,
+    options: object,
+    signature: str | None,
+    answer: str | None,
+) -> tuple[str | None, str | None]:
+    """Show the defaults of a class that attrs made, not how attrs wrote its ``__init__``."""
+    if signature is None or not attrs.has(obj):
+        return signature, answer
+
+    def default(found: re.Match[str]) -> str:
+        # A factory's value differs each time.
+        value = attrs.fields_dict(obj)[found[1]].default
+        return "..." if isinstance(value, attrs.Factory) else repr(value)
+
+    shown = MADE_BY_ATTRS.sub(default, signature)
+    return re.sub(r"(= ?)NOTHING\b", r"\1...", shown), answer
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.connect("autodoc-process-docstring", describe_data)
+    app.connect("autodoc-process-signature", show_defaults)
     return {"parallel_read_safe": True}
