@@ -1,7 +1,10 @@
 """Every Python example in the documentation and the README runs."""
 
 import importlib
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -249,3 +252,46 @@ def test_the_architecture_names_modules_that_exist() -> None:
         f"bridge/_async/{path.name}" for path in (ROOT / "src/bridge/_async").glob("_[a-z]*.py")
     }
     assert written - set(named) == set()
+
+
+# Pages that are more than examples to paste
+
+
+def test_the_integration_test_on_the_page_passes(tmp_path: Path) -> None:
+    """The module that "Test your integration" shows is a pytest module, whole and green."""
+    (code,) = examples(ROOT / "docs" / "testing.md")
+    (tmp_path / "test_integration.py").write_text(code, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 passed" in done.stdout
+
+
+def without_chance(text: str) -> list[str]:
+    """A report without what differs from run to run: ids, times, and which upload came first."""
+    text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC|\b\d+\.\d s\b|\b47\d\d\b", "...", text)
+    return sorted(line.strip() for line in text.strip().splitlines())
+
+
+@pytest.mark.long
+def test_the_picture_is_what_the_demo_reports() -> None:
+    """The report in the README is one that the program really prints."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    picture = readme.partition("<!-- picture -->")[2].partition("<!-- /picture -->")[0]
+    shown = picture.partition("```text\n")[2].partition("```")[0]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "bridge", "demo"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONUTF8": "1"},
+        check=True,
+    )
+    said = done.stdout.partition("connection.export_new()\n")[2].partition("\n5. ")[0]
+    assert without_chance(shown) == without_chance(said)
