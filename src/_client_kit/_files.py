@@ -83,6 +83,7 @@ class _Borrowed:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self.in_memory = isinstance(file, io.BytesIO) or getattr(file, "in_memory", False) is True
 
     def read(self, size: int = -1, /) -> bytes:
         return self._file.read(size)

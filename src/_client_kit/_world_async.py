@@ -68,9 +68,14 @@ def time_limit(deadline: Deadline) -> AbstractAsyncContextManager[object]:
     return asyncio.timeout(_seconds(deadline))
 
 
+def _in_memory(file: BinaryIO) -> bool:
+    """Whether using a file never waits: it is memory, or says that it is."""
+    return isinstance(file, io.BytesIO) or getattr(file, "in_memory", False) is True
+
+
 async def read_chunk(file: BinaryIO, size: int) -> bytes:
     """Up to that many bytes of a file, without blocking the loop; memory needs no thread."""
-    if isinstance(file, io.BytesIO):
+    if _in_memory(file):
         return file.read(size)
     return await asyncio.to_thread(file.read, size)
 
@@ -80,7 +85,7 @@ async def write_chunk(file: BinaryIO, data: bytes) -> None:
 
     A cancellation waits until the write has ended: whoever cleans up after it has the file alone.
     """
-    if isinstance(file, io.BytesIO):
+    if _in_memory(file):
         file.write(data)
     else:
         await call_store(file.write, data)

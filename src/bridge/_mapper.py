@@ -33,11 +33,13 @@ class FileView(io.RawIOBase):
 
     Attributes:
         file: The file itself.
+        in_memory: Whether reading never waits.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
         self.file = file
+        self.in_memory = getattr(file, "in_memory", False) is True
         self._at = 0
 
     def readable(self) -> bool:

@@ -120,6 +120,10 @@ class AsyncSending:
                     prepared.append(result)
                 else:
                     await self._take(result, queue)
+            if self._options.in_flight > 1:
+                # Whoever is free fetches the next while this commit is on its way to the disk.
+                while queue and workers.busy + len(prepared) < self._room():
+                    await self._start(queue.popleft(), workers)
             for item in await self._intended(prepared, queue):
                 await workers.start(
                     self._transfer.upload, item, self.company_id, self._journal.ledger.guard

@@ -121,6 +121,10 @@ class Sending:
                     prepared.append(result)
                 else:
                     self._take(result, queue)
+            if self._options.in_flight > 1:
+                # Whoever is free fetches the next while this commit is on its way to the disk.
+                while queue and workers.busy + len(prepared) < self._room():
+                    self._start(queue.popleft(), workers)
             for item in self._intended(prepared, queue):
                 workers.start(
                     self._transfer.upload, item, self.company_id, self._journal.ledger.guard
