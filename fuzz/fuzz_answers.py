@@ -6,7 +6,6 @@ The first three bytes choose the call, the status and the media type; the rest i
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,9 +15,6 @@ from _client_kit._json import dumps, loads
 from _client_kit._models import decode, encode
 from banqup_client import BanqupClient, ClientCredentials, Message, ServiceError, Space
 from zenvoices_client import RetryPolicy, UserLogin, WebhookEvent, ZenvoicesClient, verify_signature
-
-# Its only log line is not what is looked at, and costs more than a call.
-logging.getLogger("httpx").disabled = True
 
 STATUSES = (200, 201, 204, 400, 401, 403, 404, 405, 409, 410, 413, 415, 429, 500, 502, 503, 301)
 KINDS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from hashlib import sha256
 from importlib import import_module
@@ -14,6 +15,8 @@ FOLDER = Path(__file__).resolve().parent.parent / ".fuzz"
 
 def main(name: str, given: list[str]) -> None:
     """Fuzz until told to stop; what is learned and what is found go to ``.fuzz``."""
+    # Its only log line is not what is looked at, and costs more than a call.
+    logging.getLogger("httpx").disabled = True
     with atheris.instrument_imports(
         include=["_client_kit", "banqup_client", "zenvoices_client", "bridge", f"fuzz_{name}"]
     ):
