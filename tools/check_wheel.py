@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Builds the wheel and runs the tests against it, on every supported Python of this machine.
 
-Usage: ``test_wheel.py [--python PATH]... [--] [PYTEST ARGUMENTS]``. Needs hatchling, and pip or a
+Usage: ``check_wheel.py [--python PATH]... [--] [PYTEST ARGUMENTS]``. Needs hatchling, and pip or a
 Python with ensurepip. Each Python keeps an environment of its own in ``.venv-wheel-<version>``.
 
 The tests are copied to a folder that has no ``src`` beside it, so that only what is in the wheel
