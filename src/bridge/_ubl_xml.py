@@ -11,7 +11,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, cast
 from xml.parsers import expat
 
 from attrs import frozen
@@ -175,7 +175,7 @@ _UNKNOWN_ENCODING = expat.errors.codes[expat.errors.XML_ERROR_UNKNOWN_ENCODING]
 
 
 def _read(file: Readable) -> bytes:
-    chunk: object = file.read(CHUNK)
+    chunk = cast("object", file.read(CHUNK))
     # Expat takes text as well, ignoring what the document says of its own encoding.
     if not isinstance(chunk, bytes):
         raise TypeError("open the file in binary mode")
