@@ -7,6 +7,7 @@ import platform
 import sys
 from collections.abc import Iterator
 
+import floor
 import footprint
 import throughput
 from measure import Measure
@@ -22,6 +23,7 @@ def measures(*, quick: bool) -> Iterator[tuple[str, Iterator[Measure]]]:
         yield "imports", footprint.imports(rounds)
         yield "nothing", footprint.nothing_new(service, rounds, 10_000 if quick else 1_000_000)
         yield "memory", footprint.memory(service, 100, 200 if quick else 10_000)
+        yield "floor", floor.measures(rounds)
         yield "export", throughput.measures(service, rounds)
 
 
