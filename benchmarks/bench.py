@@ -7,6 +7,7 @@ import platform
 import sys
 from collections.abc import Iterator
 
+import calls
 import floor
 import footprint
 import throughput
@@ -18,6 +19,7 @@ def measures(*, quick: bool) -> Iterator[tuple[str, Iterator[Measure]]]:
     """Every group of figures by name."""
     rounds = 1 if quick else 5
     with Service() as service:
+        yield "calls", calls.measures(rounds)
         yield "tokens", footprint.tokens(service)
         yield "connections", footprint.connections(service, rounds)
         yield "imports", footprint.imports(rounds)
