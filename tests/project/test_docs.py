@@ -1,6 +1,7 @@
 """Every Python example in the documentation and the README runs."""
 
 import importlib
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import respx
 
+import bridge
 from banqup_client.testing import FakeBanqup, FakeFile
 from bridge._samples import sample
 from zenvoices_client.testing import FakeZenvoices
@@ -140,6 +142,48 @@ def test_every_page_with_examples_is_run() -> None:
     """No page falls out of the list by its name."""
     names = {page.name for page in PAGES}
     assert {"README.md", "start.md", "activate.md", "again.md", "schedule.md"} <= names
+
+
+def executed() -> str:
+    """The code of every example that some test runs, the story's cells among it."""
+    story = json.loads((ROOT / "docs" / "story.ipynb").read_text(encoding="utf-8"))
+    cells = ["".join(cell["source"]) for cell in story["cells"] if cell["cell_type"] == "code"]
+    pages = [*PAGES, *(ROOT / "docs" / name for name in sorted(ELSEWHERE))]
+    return "\n".join([*(code for page in pages for code in examples(page)), *cells])
+
+
+def not_shown(names: list[str], code: str) -> list[str]:
+    """The names that are nowhere in the code as a whole word."""
+    return [name for name in names if not re.search(rf"\b{re.escape(name)}\b", code)]
+
+
+def test_every_public_name_of_the_bridge_is_shown() -> None:
+    """A reader finds each name in an example that runs."""
+    assert not_shown(sorted(bridge.__all__), executed()) == []
+
+
+def test_a_name_that_is_not_shown_is_found() -> None:
+    """A part of a longer word shows nothing, and neither does prose."""
+    assert not_shown(["Row", "Lease"], "row: DeliveryRow\nlease: Lease") == ["Row"]
+    assert not_shown(["PostgreSQL"], executed()) == ["PostgreSQL"]
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_the_store_on_the_page_keeps_the_rules(
+    services: tuple[FakeBanqup, FakeZenvoices],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The suite that "A store of your own" names judges the store shown there."""
+    names = run(ROOT / "docs" / "stores.md", services, tmp_path, monkeypatch)
+    test = names["test_my_store"]
+    (mark,) = test.pytestmark
+    assert len(mark.args[1]) > 10
+    for number, rule in enumerate(mark.args[1]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        test(rule, folder)
+    close(names)
 
 
 # The site as a whole
