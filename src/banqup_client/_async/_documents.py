@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._paging import AsyncListing
+from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_object
@@ -53,6 +54,8 @@ class AsyncDocuments:
         folder: str | None = None,
         updated_since: datetime | None = None,
         page_size: int = MAX_PAGE_SIZE,
+        timeout: float | None = None,
+        deadline: float | None = None,
     ) -> AsyncListing[Document]:
         """The documents of a space, lazily, in no order that could be relied on. Assumed.
 
@@ -65,6 +68,8 @@ class AsyncDocuments:
             folder: ``SALES`` or ``PURCHASES``; both by default.
             updated_since: Only documents that changed at or after this aware time.
             page_size: Entries per request, 1 to 50.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for each page; the client's own by default.
         """
         if not 1 <= page_size <= MAX_PAGE_SIZE:
             message = f"page_size must be 1 to {MAX_PAGE_SIZE}, not {page_size}"
@@ -76,19 +81,29 @@ class AsyncDocuments:
         }
 
         async def fetch(position: _Position) -> Page[Document]:
-            return await self._page(space_id, query, position)
+            limit = Deadline.after(self._calls.deadline if deadline is None else deadline)
+            return await self._page(space_id, query, position, timeout, limit)
 
         return AsyncListing(fetch, _Position())
 
     async def _page(
-        self, space_id: str, query: Mapping[str, Any], position: _Position
+        self,
+        space_id: str,
+        query: Mapping[str, Any],
+        position: _Position,
+        timeout: float | None,
+        limit: Deadline,
     ) -> Page[Document]:
         operation = self._contract["documents.list"]
         empty = 0
         while True:
             where = {"page": position.page} if position.token is None else {"next": position.token}
             payload, answer = await self._calls.call(
-                operation, path={"space_id": space_id}, query={**query, **where}
+                operation,
+                path={"space_id": space_id},
+                query={**query, **where},
+                timeout=timeout,
+                deadline=limit.remaining(),
             )
             rows = rows_in(payload, "documents", operation, answer)
             following = payload.get("next")
@@ -127,15 +142,31 @@ class AsyncDocuments:
             fingerprint=identity,
         )
 
-    async def get(self, space_id: str, document_id: str) -> Document:
+    async def get(
+        self,
+        space_id: str,
+        document_id: str,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> Document:
         """One document. Assumed.
+
+        Args:
+            space_id: The space.
+            document_id: The document.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for everything together; the client's own by default.
 
         Raises:
             NotFound: The space does not have it.
         """
         operation = self._contract["documents.get"]
         payload, answer = await self._calls.call(
-            operation, path={"space_id": space_id, "document_id": document_id}
+            operation,
+            path={"space_id": space_id, "document_id": document_id},
+            timeout=timeout,
+            deadline=deadline,
         )
         return self._decode(object_in(payload, operation, answer))
 
@@ -152,6 +183,8 @@ class AsyncDocuments:
         status: DocumentStatus | None = None,
         metadata: Mapping[str, Any] | None = None,
         source: str = "documentcreator",
+        timeout: float | None = None,
+        deadline: float | None = None,
     ) -> Document:
         """Create a document. Published; how a file is tied to it is not.
 
@@ -168,6 +201,8 @@ class AsyncDocuments:
             status: Statuses to start with.
             metadata: Further members of its metadata, under their names on the wire.
             source: Where it comes from.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for everything together; the client's own by default.
 
         Raises:
             Indefinite: It may have been created: look before trying again.
@@ -192,7 +227,13 @@ class AsyncDocuments:
         }
         if status is not None:
             body["status"] = encode(status)
-        payload, answer = await self._calls.call(operation, path={"space_id": space_id}, json=body)
+        payload, answer = await self._calls.call(
+            operation,
+            path={"space_id": space_id},
+            json=body,
+            timeout=timeout,
+            deadline=deadline,
+        )
         return self._decode(object_in(payload, operation, answer))
 
     def _decode(self, row: Mapping[str, Any]) -> Document:

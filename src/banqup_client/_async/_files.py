@@ -37,16 +37,30 @@ class AsyncFiles:
         self._storage = storage
 
     async def details(
-        self, space_id: str, file_id: str, *, deadline: float | None = None
+        self,
+        space_id: str,
+        file_id: str,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
     ) -> FileDetails:
         """What Banqup knows of a file. Published, but for the download URL.
+
+        Args:
+            space_id: The space.
+            file_id: The file.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for everything together; the client's own by default.
 
         Raises:
             NotFound: The space does not have it.
         """
         operation = self._contract["files.details"]
         payload, answer = await self._calls.call(
-            operation, path={"space_id": space_id, "file_id": file_id}, deadline=deadline
+            operation,
+            path={"space_id": space_id, "file_id": file_id},
+            timeout=timeout,
+            deadline=deadline,
         )
         return decode(FileDetails, object_in(payload, operation, answer))
 
@@ -60,6 +74,7 @@ class AsyncFiles:
         description: str | None = None,
         retention_time: datetime | None = None,
         metadata: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
         deadline: float | None = None,
     ) -> FileDetails:
         """Announce a file; its bytes follow with :meth:`upload`, which does both. Published.
@@ -73,6 +88,7 @@ class AsyncFiles:
             retention_time: Until when Banqup is to keep it; an aware time.
             metadata: Where it belongs, such as
                 ``{"folder": "PURCHASES", "documentCategory": "INVOICE"}``.
+            timeout: Seconds for each connect, read and write.
             deadline: Seconds for everything together; the client's own by default.
         """
         operation = self._contract["files.create"]
@@ -93,6 +109,7 @@ class AsyncFiles:
             operation,
             path={"space_id": space_id},
             json={name: value for name, value in body.items() if value is not None},
+            timeout=timeout,
             deadline=deadline,
         )
         return decode(FileDetails, object_in(payload, operation, answer))
@@ -107,6 +124,7 @@ class AsyncFiles:
         description: str | None = None,
         retention_time: datetime | None = None,
         metadata: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
         deadline: float | None = None,
     ) -> FileDetails:
         """Create a file and send its bytes to the signed URL. Published; the verb PUT is assumed.
@@ -120,6 +138,7 @@ class AsyncFiles:
             retention_time: Until when Banqup is to keep it; an aware time.
             metadata: Where it belongs, such as
                 ``{"folder": "PURCHASES", "documentCategory": "INVOICE"}``.
+            timeout: Seconds for each connect, read and write.
             deadline: Seconds for everything together; the client's own by default.
 
         Returns:
@@ -139,23 +158,31 @@ class AsyncFiles:
             description=description,
             retention_time=retention_time,
             metadata=metadata,
+            timeout=timeout,
             deadline=limit.remaining(),
         )
         try:
-            await self._send(details, source, content_type, limit)
+            await self._send(details, source, content_type, limit, timeout)
         except UrlExpired:
-            fresh = await self.details(space_id, details.id, deadline=limit.remaining())
-            await self._send(fresh, source, content_type, limit)
+            fresh = await self.details(
+                space_id, details.id, timeout=timeout, deadline=limit.remaining()
+            )
+            await self._send(fresh, source, content_type, limit, timeout)
         return details
 
     async def _send(
-        self, details: FileDetails, source: FileSource, content_type: str, limit: Deadline
+        self,
+        details: FileDetails,
+        source: FileSource,
+        content_type: str,
+        limit: Deadline,
+        timeout: float | None,
     ) -> None:
         if details._upload_url is None:
             message = "files.upload: the file's details name no URL to send its bytes to"
             raise ProtocolError(message, service="banqup", hint=CONTRACT_HINT)
         await self._storage.upload(
-            details._upload_url, source, content_type=content_type, limit=limit
+            details._upload_url, source, content_type=content_type, limit=limit, timeout=timeout
         )
 
     @overload
@@ -165,6 +192,7 @@ class AsyncFiles:
         file_id: str,
         *,
         max_bytes: int = ...,
+        timeout: float | None = ...,
         deadline: float | None = ...,
     ) -> bytes: ...
 
@@ -176,6 +204,7 @@ class AsyncFiles:
         to: str | os.PathLike[str] | BinaryIO,
         *,
         max_bytes: int = ...,
+        timeout: float | None = ...,
         deadline: float | None = ...,
     ) -> FileDetails: ...
 
@@ -186,6 +215,7 @@ class AsyncFiles:
         to: str | os.PathLike[str] | BinaryIO | None = None,
         *,
         max_bytes: int = DEFAULT_MAX_BYTES,
+        timeout: float | None = None,
         deadline: float | None = None,
     ) -> bytes | FileDetails:
         """A file's bytes. Assumed: the signed URL in the file's details.
@@ -199,6 +229,7 @@ class AsyncFiles:
                 only, or a binary file that can seek and truncate; without it the bytes are
                 returned.
             max_bytes: The most to accept.
+            timeout: Seconds for each connect, read and write.
             deadline: Seconds for everything together; the client's own by default.
 
         Returns:
@@ -215,30 +246,38 @@ class AsyncFiles:
         limit = Deadline.after(self._calls.deadline if deadline is None else deadline)
         if to is None:
             buffer = io.BytesIO()
-            await self._fetch(space_id, file_id, buffer, max_bytes, limit)
+            await self._fetch(space_id, file_id, buffer, max_bytes, limit, timeout)
             return buffer.getvalue()
         if isinstance(to, (str, os.PathLike)):
             with AtomicFile(to) as file:
-                details = await self._fetch(space_id, file_id, file.handle, max_bytes, limit)
+                details = await self._fetch(
+                    space_id, file_id, file.handle, max_bytes, limit, timeout
+                )
                 await world.call_store(file.keep)
                 return details
-        return await self._fetch(space_id, file_id, to, max_bytes, limit)
+        return await self._fetch(space_id, file_id, to, max_bytes, limit, timeout)
 
     async def _fetch(
-        self, space_id: str, file_id: str, target: BinaryIO, max_bytes: int, limit: Deadline
+        self,
+        space_id: str,
+        file_id: str,
+        target: BinaryIO,
+        max_bytes: int,
+        limit: Deadline,
+        timeout: float | None,
     ) -> FileDetails:
-        details, url = await self._ready(space_id, file_id, limit)
+        details, url = await self._ready(space_id, file_id, limit, timeout)
         try:
-            await self._storage.download(url, target, details.file_size, max_bytes, limit)
+            await self._storage.download(url, target, details.file_size, max_bytes, limit, timeout)
         except UrlExpired:
-            details, url = await self._ready(space_id, file_id, limit)
-            await self._storage.download(url, target, details.file_size, max_bytes, limit)
+            details, url = await self._ready(space_id, file_id, limit, timeout)
+            await self._storage.download(url, target, details.file_size, max_bytes, limit, timeout)
         return details
 
     async def _ready(
-        self, space_id: str, file_id: str, limit: Deadline
+        self, space_id: str, file_id: str, limit: Deadline, timeout: float | None
     ) -> tuple[FileDetails, Secret]:
-        details = await self.details(space_id, file_id, deadline=limit.remaining())
+        details = await self.details(space_id, file_id, timeout=timeout, deadline=limit.remaining())
         if details.status == "REJECTED":
             message = "files.download: Banqup's virus scan rejected the file"
             raise FileRefused(message, service="banqup")

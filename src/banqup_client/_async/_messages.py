@@ -26,15 +26,23 @@ class AsyncMessages:
         self._calls = calls
         self._contract = contract
 
-    async def find(self) -> ExtensionPoint:
+    async def find(
+        self, *, timeout: float | None = None, deadline: float | None = None
+    ) -> ExtensionPoint:
         """The extension point of message listeners. Published; its answer's shape is assumed.
+
+        Args:
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for everything together; the client's own by default.
 
         Raises:
             NotFound: Banqup names none.
         """
         operation = self._contract["messages.find"]
         query = {"namespace": "com.unifiedpost.btx", "name": "messageListeners", "version": "1.0"}
-        payload, answer = await self._calls.call(operation, query=query)
+        payload, answer = await self._calls.call(
+            operation, query=query, timeout=timeout, deadline=deadline
+        )
         for row in rows_in(payload, "extensionPoints", operation, answer):
             if is_object(row):
                 return decode(ExtensionPoint, row)

@@ -22,25 +22,38 @@ class AsyncSpaces:
         self._calls = calls
         self._contract = contract
 
-    async def list(self) -> tuple[Space, ...]:
+    async def list(
+        self, *, timeout: float | None = None, deadline: float | None = None
+    ) -> tuple[Space, ...]:
         """Every space the app may see. Published; no paging is shown.
 
         Empty means that no space administrator has whitelisted the app (published):
         ``banqup_client.NOT_WHITELISTED`` is the explanation to show.
+
+        Args:
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for everything together; the client's own by default.
         """
         operation = self._contract["spaces.list"]
-        payload, answer = await self._calls.call(operation)
+        payload, answer = await self._calls.call(operation, timeout=timeout, deadline=deadline)
         rows = rows_in(payload, "spaces", operation, answer)
         return tuple(decode(Space, row) for row in rows if is_object(row))
 
-    async def get(self, space_id: str) -> Space:
-        """One space, from the list.
+    async def get(
+        self, space_id: str, *, timeout: float | None = None, deadline: float | None = None
+    ) -> Space:
+        """One space. Published, from the list.
+
+        Args:
+            space_id: The space; upper and lower case are the same.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for everything together; the client's own by default.
 
         Raises:
             NotFound: The app may not see it; the hint says what to do.
         """
         wanted = str(space_id).strip()
-        spaces = await self.list()
+        spaces = await self.list(timeout=timeout, deadline=deadline)
         for space in spaces:
             if wanted and space.id.lower() == wanted.lower():
                 return space

@@ -85,7 +85,13 @@ class AsyncStorage:
         await self._transport.aclose()
 
     async def download(
-        self, url: Secret, target: BinaryIO, size: int | None, max_bytes: int, limit: Deadline
+        self,
+        url: Secret,
+        target: BinaryIO,
+        size: int | None,
+        max_bytes: int,
+        limit: Deadline,
+        timeout: float | None = None,
     ) -> None:
         """Write the bytes behind a signed URL to a file, from where it stands.
 
@@ -102,7 +108,7 @@ class AsyncStorage:
 
         async def once() -> None:
             try:
-                await self._receive(signed, target, size, max_bytes, limit)
+                await self._receive(signed, target, size, max_bytes, limit, timeout)
             except BaseException:
                 target.seek(start)
                 target.truncate()
@@ -117,11 +123,12 @@ class AsyncStorage:
         size: int | None,
         max_bytes: int,
         limit: Deadline,
+        timeout: float | None,
     ) -> None:
         problem: ServiceError | OSError
         try:
             async with world.time_limit(limit):
-                await self._get(signed, target, size, max_bytes, limit)
+                await self._get(signed, target, size, max_bytes, limit, timeout)
                 return
         except _WriteError as error:
             problem = error.cause
@@ -141,20 +148,27 @@ class AsyncStorage:
         size: int | None,
         max_bytes: int,
         limit: Deadline,
+        timeout: float | None,
     ) -> None:
         # A frame of its own, left behind by whatever is raised: a request shows its URL.
-        request = self._request(self._down, signed, limit, {"Accept-Encoding": "identity"})
+        request = self._request(self._down, signed, limit, timeout, {"Accept-Encoding": "identity"})
         response = await self._send(request)
         try:
             _check_download(response, size, max_bytes)
             # Looked at when the first piece is asked for: a slow body gets only the time left.
-            request.extensions["timeout"]["read"] = self._seconds(limit)
+            request.extensions["timeout"]["read"] = self._seconds(limit, timeout)
             await _copy(response, target, size, max_bytes, limit)
         finally:
             await response.aclose()
 
     async def upload(
-        self, url: Secret, source: FileSource, *, content_type: str, limit: Deadline
+        self,
+        url: Secret,
+        source: FileSource,
+        *,
+        content_type: str,
+        limit: Deadline,
+        timeout: float | None = None,
     ) -> None:
         """Put a file's bytes to a signed URL with exactly its declared type.
 
@@ -169,7 +183,7 @@ class AsyncStorage:
             problem: ServiceError
             try:
                 async with world.time_limit(limit):
-                    await self._put(signed, headers, source, limit)
+                    await self._put(signed, headers, source, limit, timeout)
                     return
             except ServiceError as error:
                 problem = error
@@ -183,9 +197,14 @@ class AsyncStorage:
         await self._repeat(once, self._up, limit)
 
     async def _put(
-        self, signed: SignedUrl, headers: Mapping[str, str], source: FileSource, limit: Deadline
+        self,
+        signed: SignedUrl,
+        headers: Mapping[str, str],
+        source: FileSource,
+        limit: Deadline,
+        timeout: float | None,
     ) -> None:
-        request = self._request(self._up, signed, limit, headers, AsyncFileBody(source))
+        request = self._request(self._up, signed, limit, timeout, headers, AsyncFileBody(source))
         response = await self._send(request)
         await response.aclose()
         if not 200 <= response.status_code < 300:
@@ -211,10 +230,11 @@ class AsyncStorage:
         operation: Operation,
         signed: SignedUrl,
         limit: Deadline,
+        timeout: float | None,
         headers: Mapping[str, str],
         content: AsyncContent | None = None,
     ) -> httpx.Request:
-        seconds = self._seconds(limit)
+        seconds = self._seconds(limit, timeout)
         request = httpx.Request(
             operation.method,
             signed,
@@ -225,10 +245,10 @@ class AsyncStorage:
         request.url = signed  # httpx has made a copy, which would be quoted anew
         return request
 
-    def _seconds(self, limit: Deadline) -> float:
+    def _seconds(self, limit: Deadline, timeout: float | None) -> float:
         if limit.remaining() <= 0:
             raise TimeoutError
-        return min(self._timeout, limit.remaining())
+        return min(self._timeout if timeout is None else timeout, limit.remaining())
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
         if self._process != os.getpid():

@@ -18,8 +18,13 @@ class AsyncUsers:
         self._calls = calls
         self._contract = contract
 
-    async def me(self) -> User:
-        """Who Banqup takes the caller for. Published on an older page; its members are assumed."""
+    async def me(self, *, timeout: float | None = None, deadline: float | None = None) -> User:
+        """Who Banqup takes the caller for. Published on an older page; its members are assumed.
+
+        Args:
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for everything together; the client's own by default.
+        """
         operation = self._contract["users.me"]
-        payload, answer = await self._calls.call(operation)
+        payload, answer = await self._calls.call(operation, timeout=timeout, deadline=deadline)
         return decode(User, object_in(payload, operation, answer))

@@ -37,15 +37,31 @@ class Files:
         self._contract = contract
         self._storage = storage
 
-    def details(self, space_id: str, file_id: str, *, deadline: float | None = None) -> FileDetails:
+    def details(
+        self,
+        space_id: str,
+        file_id: str,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> FileDetails:
         """What Banqup knows of a file. Published, but for the download URL.
+
+        Args:
+            space_id: The space.
+            file_id: The file.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for everything together; the client's own by default.
 
         Raises:
             NotFound: The space does not have it.
         """
         operation = self._contract["files.details"]
         payload, answer = self._calls.call(
-            operation, path={"space_id": space_id, "file_id": file_id}, deadline=deadline
+            operation,
+            path={"space_id": space_id, "file_id": file_id},
+            timeout=timeout,
+            deadline=deadline,
         )
         return decode(FileDetails, object_in(payload, operation, answer))
 
@@ -59,6 +75,7 @@ class Files:
         description: str | None = None,
         retention_time: datetime | None = None,
         metadata: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
         deadline: float | None = None,
     ) -> FileDetails:
         """Announce a file; its bytes follow with :meth:`upload`, which does both. Published.
@@ -72,6 +89,7 @@ class Files:
             retention_time: Until when Banqup is to keep it; an aware time.
             metadata: Where it belongs, such as
                 ``{"folder": "PURCHASES", "documentCategory": "INVOICE"}``.
+            timeout: Seconds for each connect, read and write.
             deadline: Seconds for everything together; the client's own by default.
         """
         operation = self._contract["files.create"]
@@ -92,6 +110,7 @@ class Files:
             operation,
             path={"space_id": space_id},
             json={name: value for name, value in body.items() if value is not None},
+            timeout=timeout,
             deadline=deadline,
         )
         return decode(FileDetails, object_in(payload, operation, answer))
@@ -106,6 +125,7 @@ class Files:
         description: str | None = None,
         retention_time: datetime | None = None,
         metadata: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
         deadline: float | None = None,
     ) -> FileDetails:
         """Create a file and send its bytes to the signed URL. Published; the verb PUT is assumed.
@@ -119,6 +139,7 @@ class Files:
             retention_time: Until when Banqup is to keep it; an aware time.
             metadata: Where it belongs, such as
                 ``{"folder": "PURCHASES", "documentCategory": "INVOICE"}``.
+            timeout: Seconds for each connect, read and write.
             deadline: Seconds for everything together; the client's own by default.
 
         Returns:
@@ -138,22 +159,30 @@ class Files:
             description=description,
             retention_time=retention_time,
             metadata=metadata,
+            timeout=timeout,
             deadline=limit.remaining(),
         )
         try:
-            self._send(details, source, content_type, limit)
+            self._send(details, source, content_type, limit, timeout)
         except UrlExpired:
-            fresh = self.details(space_id, details.id, deadline=limit.remaining())
-            self._send(fresh, source, content_type, limit)
+            fresh = self.details(space_id, details.id, timeout=timeout, deadline=limit.remaining())
+            self._send(fresh, source, content_type, limit, timeout)
         return details
 
     def _send(
-        self, details: FileDetails, source: FileSource, content_type: str, limit: Deadline
+        self,
+        details: FileDetails,
+        source: FileSource,
+        content_type: str,
+        limit: Deadline,
+        timeout: float | None,
     ) -> None:
         if details._upload_url is None:
             message = "files.upload: the file's details name no URL to send its bytes to"
             raise ProtocolError(message, service="banqup", hint=CONTRACT_HINT)
-        self._storage.upload(details._upload_url, source, content_type=content_type, limit=limit)
+        self._storage.upload(
+            details._upload_url, source, content_type=content_type, limit=limit, timeout=timeout
+        )
 
     @overload
     def download(
@@ -162,6 +191,7 @@ class Files:
         file_id: str,
         *,
         max_bytes: int = ...,
+        timeout: float | None = ...,
         deadline: float | None = ...,
     ) -> bytes: ...
 
@@ -173,6 +203,7 @@ class Files:
         to: str | os.PathLike[str] | BinaryIO,
         *,
         max_bytes: int = ...,
+        timeout: float | None = ...,
         deadline: float | None = ...,
     ) -> FileDetails: ...
 
@@ -183,6 +214,7 @@ class Files:
         to: str | os.PathLike[str] | BinaryIO | None = None,
         *,
         max_bytes: int = DEFAULT_MAX_BYTES,
+        timeout: float | None = None,
         deadline: float | None = None,
     ) -> bytes | FileDetails:
         """A file's bytes. Assumed: the signed URL in the file's details.
@@ -196,6 +228,7 @@ class Files:
                 only, or a binary file that can seek and truncate; without it the bytes are
                 returned.
             max_bytes: The most to accept.
+            timeout: Seconds for each connect, read and write.
             deadline: Seconds for everything together; the client's own by default.
 
         Returns:
@@ -212,28 +245,36 @@ class Files:
         limit = Deadline.after(self._calls.deadline if deadline is None else deadline)
         if to is None:
             buffer = io.BytesIO()
-            self._fetch(space_id, file_id, buffer, max_bytes, limit)
+            self._fetch(space_id, file_id, buffer, max_bytes, limit, timeout)
             return buffer.getvalue()
         if isinstance(to, (str, os.PathLike)):
             with AtomicFile(to) as file:
-                details = self._fetch(space_id, file_id, file.handle, max_bytes, limit)
+                details = self._fetch(space_id, file_id, file.handle, max_bytes, limit, timeout)
                 world.call_store(file.keep)
                 return details
-        return self._fetch(space_id, file_id, to, max_bytes, limit)
+        return self._fetch(space_id, file_id, to, max_bytes, limit, timeout)
 
     def _fetch(
-        self, space_id: str, file_id: str, target: BinaryIO, max_bytes: int, limit: Deadline
+        self,
+        space_id: str,
+        file_id: str,
+        target: BinaryIO,
+        max_bytes: int,
+        limit: Deadline,
+        timeout: float | None,
     ) -> FileDetails:
-        details, url = self._ready(space_id, file_id, limit)
+        details, url = self._ready(space_id, file_id, limit, timeout)
         try:
-            self._storage.download(url, target, details.file_size, max_bytes, limit)
+            self._storage.download(url, target, details.file_size, max_bytes, limit, timeout)
         except UrlExpired:
-            details, url = self._ready(space_id, file_id, limit)
-            self._storage.download(url, target, details.file_size, max_bytes, limit)
+            details, url = self._ready(space_id, file_id, limit, timeout)
+            self._storage.download(url, target, details.file_size, max_bytes, limit, timeout)
         return details
 
-    def _ready(self, space_id: str, file_id: str, limit: Deadline) -> tuple[FileDetails, Secret]:
-        details = self.details(space_id, file_id, deadline=limit.remaining())
+    def _ready(
+        self, space_id: str, file_id: str, limit: Deadline, timeout: float | None
+    ) -> tuple[FileDetails, Secret]:
+        details = self.details(space_id, file_id, timeout=timeout, deadline=limit.remaining())
         if details.status == "REJECTED":
             message = "files.download: Banqup's virus scan rejected the file"
             raise FileRefused(message, service="banqup")

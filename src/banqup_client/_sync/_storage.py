@@ -86,7 +86,13 @@ class Storage:
         self._transport.close()
 
     def download(
-        self, url: Secret, target: BinaryIO, size: int | None, max_bytes: int, limit: Deadline
+        self,
+        url: Secret,
+        target: BinaryIO,
+        size: int | None,
+        max_bytes: int,
+        limit: Deadline,
+        timeout: float | None = None,
     ) -> None:
         """Write the bytes behind a signed URL to a file, from where it stands.
 
@@ -103,7 +109,7 @@ class Storage:
 
         def once() -> None:
             try:
-                self._receive(signed, target, size, max_bytes, limit)
+                self._receive(signed, target, size, max_bytes, limit, timeout)
             except BaseException:
                 target.seek(start)
                 target.truncate()
@@ -118,11 +124,12 @@ class Storage:
         size: int | None,
         max_bytes: int,
         limit: Deadline,
+        timeout: float | None,
     ) -> None:
         problem: ServiceError | OSError
         try:
             with world.time_limit(limit):
-                self._get(signed, target, size, max_bytes, limit)
+                self._get(signed, target, size, max_bytes, limit, timeout)
                 return
         except _WriteError as error:
             problem = error.cause
@@ -142,20 +149,27 @@ class Storage:
         size: int | None,
         max_bytes: int,
         limit: Deadline,
+        timeout: float | None,
     ) -> None:
         # A frame of its own, left behind by whatever is raised: a request shows its URL.
-        request = self._request(self._down, signed, limit, {"Accept-Encoding": "identity"})
+        request = self._request(self._down, signed, limit, timeout, {"Accept-Encoding": "identity"})
         response = self._send(request)
         try:
             _check_download(response, size, max_bytes)
             # Looked at when the first piece is asked for: a slow body gets only the time left.
-            request.extensions["timeout"]["read"] = self._seconds(limit)
+            request.extensions["timeout"]["read"] = self._seconds(limit, timeout)
             _copy(response, target, size, max_bytes, limit)
         finally:
             response.close()
 
     def upload(
-        self, url: Secret, source: FileSource, *, content_type: str, limit: Deadline
+        self,
+        url: Secret,
+        source: FileSource,
+        *,
+        content_type: str,
+        limit: Deadline,
+        timeout: float | None = None,
     ) -> None:
         """Put a file's bytes to a signed URL with exactly its declared type.
 
@@ -170,7 +184,7 @@ class Storage:
             problem: ServiceError
             try:
                 with world.time_limit(limit):
-                    self._put(signed, headers, source, limit)
+                    self._put(signed, headers, source, limit, timeout)
                     return
             except ServiceError as error:
                 problem = error
@@ -184,9 +198,14 @@ class Storage:
         self._repeat(once, self._up, limit)
 
     def _put(
-        self, signed: SignedUrl, headers: Mapping[str, str], source: FileSource, limit: Deadline
+        self,
+        signed: SignedUrl,
+        headers: Mapping[str, str],
+        source: FileSource,
+        limit: Deadline,
+        timeout: float | None,
     ) -> None:
-        request = self._request(self._up, signed, limit, headers, FileBody(source))
+        request = self._request(self._up, signed, limit, timeout, headers, FileBody(source))
         response = self._send(request)
         response.close()
         if not 200 <= response.status_code < 300:
@@ -210,10 +229,11 @@ class Storage:
         operation: Operation,
         signed: SignedUrl,
         limit: Deadline,
+        timeout: float | None,
         headers: Mapping[str, str],
         content: Content | None = None,
     ) -> httpx.Request:
-        seconds = self._seconds(limit)
+        seconds = self._seconds(limit, timeout)
         request = httpx.Request(
             operation.method,
             signed,
@@ -224,10 +244,10 @@ class Storage:
         request.url = signed  # httpx has made a copy, which would be quoted anew
         return request
 
-    def _seconds(self, limit: Deadline) -> float:
+    def _seconds(self, limit: Deadline, timeout: float | None) -> float:
         if limit.remaining() <= 0:
             raise TimeoutError
-        return min(self._timeout, limit.remaining())
+        return min(self._timeout if timeout is None else timeout, limit.remaining())
 
     def _send(self, request: httpx.Request) -> httpx.Response:
         if self._process != os.getpid():

@@ -19,8 +19,13 @@ class Users:
         self._calls = calls
         self._contract = contract
 
-    def me(self) -> User:
-        """Who Banqup takes the caller for. Published on an older page; its members are assumed."""
+    def me(self, *, timeout: float | None = None, deadline: float | None = None) -> User:
+        """Who Banqup takes the caller for. Published on an older page; its members are assumed.
+
+        Args:
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for everything together; the client's own by default.
+        """
         operation = self._contract["users.me"]
-        payload, answer = self._calls.call(operation)
+        payload, answer = self._calls.call(operation, timeout=timeout, deadline=deadline)
         return decode(User, object_in(payload, operation, answer))
