@@ -37,7 +37,8 @@ app.conf.update(
         "polling_interval": 0.1,
     },
     result_backend=f"file://{QUEUE / 'results'}",
-    # Plain data only: whoever can write to the queue still cannot run code in a worker.
+    # Plain data only: whoever can write to the queue brings no code of its own to a worker, but
+    # can name functions that are installed there, in encode_upload and decode_document.
     task_serializer="json",
     result_serializer="json",
     accept_content=["json"],
@@ -51,7 +52,7 @@ app.conf.update(
 
 
 class ExportFailed(Exception):
-    """What ended an export, as plain data in ``args[0]``: kind, message, hint, report."""
+    """What ended an export, as plain data in ``args[0]``: the keys that described() gives."""
 
 
 def described(error: ServiceError) -> ExportFailed:
@@ -64,7 +65,9 @@ def described(error: ServiceError) -> ExportFailed:
             "message": error.message,
             "hint": error.hint,
             "request_id": error.request_id,
+            "status": error.status,
             "retryable": error.retryable,
+            "retry_after": error.retry_after,
             "report": error.report.to_dict() if error.report else None,
         }
     )

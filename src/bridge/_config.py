@@ -97,6 +97,10 @@ class ConnectionConfig:
             holds SQLAlchemy's URL of a database: the URL itself may hold a password.
         banqup_contract: Corrections of wire facts: data, or the path of a JSON file at the worker.
         zenvoices_contract: The same for Zenvoices.
+        decode_document: Names the function for ``BanqupClient(decode_document=)``, as
+            ``"package.module:function"``. It is imported where the connection is opened, so take
+            the name only from where you would take code.
+        encode_upload: The same for ``ZenvoicesClient(encode_upload=)``.
         storage_hosts: Hosts whose signed URLs are followed; None for those the client knows.
         timeout: Seconds for each connect, read and write of both clients.
         deadline: Seconds for a whole call of both clients.
@@ -117,6 +121,8 @@ class ConnectionConfig:
     checkpoint_url_variable: str | None = None
     banqup_contract: Contract = field(default=None, converter=_patch, hash=False)
     zenvoices_contract: Contract = field(default=None, converter=_patch, hash=False)
+    decode_document: str | None = None
+    encode_upload: str | None = None
     storage_hosts: tuple[str, ...] | None = field(default=None, converter=_hosts)
     timeout: float = 30.0
     deadline: float = 300.0
@@ -271,7 +277,8 @@ class ConnectionConfig:
             clock: Epoch seconds.
 
         Raises:
-            ConfigurationError: A credential is missing, or a value is not usable after all.
+            ConfigurationError: A credential is missing, a named function cannot be imported, or a
+                value is not usable after all.
         """
         from bridge._sync._opening import open_connection
 
@@ -360,6 +367,7 @@ def _are_hosts(value: Any) -> bool:
 _TEXT = ("a text", _is_text)
 _OPTIONAL_TEXT = ("a text", _optional(_is_text))
 _PATCH = ("a table or the path of a JSON file", _optional(_is_patch))
+_OPTIONAL_FUNCTION = ("a text such as 'package.module:function'", _optional(_is_text))
 _SECONDS = ("a positive number of seconds", _is_positive)
 _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "space_id": _TEXT,
@@ -371,6 +379,8 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "checkpoint_url_variable": _OPTIONAL_TEXT,
     "banqup_contract": _PATCH,
     "zenvoices_contract": _PATCH,
+    "decode_document": _OPTIONAL_FUNCTION,
+    "encode_upload": _OPTIONAL_FUNCTION,
     "storage_hosts": ("a list of host names", _optional(_are_hosts)),
     "timeout": _SECONDS,
     "deadline": _SECONDS,

@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from _client_kit._errors import ConfigurationError
@@ -16,7 +17,7 @@ from zenvoices_client import UserLogin
 if TYPE_CHECKING:
     from bridge._config import ConnectionConfig
 
-__all__ = ["login_of_this_process", "store_of", "wrong"]
+__all__ = ["function_of", "login_of_this_process", "store_of", "wrong"]
 
 _VARIABLES = (
     "BANQUP_CLIENT_ID",
@@ -52,6 +53,37 @@ def login_of_this_process(kind: type[_Login]) -> _Login:
 def wrong(message: str, hint: str | None = None) -> ConfigurationError:
     """A setting of a connection that cannot be used."""
     return ConfigurationError(message, service="bridge", hint=hint)
+
+
+def function_of(field: str, name: str | None) -> Callable[..., Any] | None:
+    """The function that a config's field names as ``"package.module:function"``.
+
+    Raises:
+        ConfigurationError: It is written otherwise, or there is no such module or function.
+    """
+    if name is None:
+        return None
+    module_name, _, function_name = name.partition(":")
+    if not all(part.isidentifier() for part in [*module_name.split("."), function_name]):
+        raise wrong(
+            f"{field} must name a function",
+            "Write it as 'package.module:function', with one colon and without a call.",
+        )
+    try:
+        module = import_module(module_name)
+    except Exception as error:
+        raise wrong(
+            f"{field}: importing {module_name[:80]!r} failed with {type(error).__name__}",
+            "Install the module, or put its folder on PYTHONPATH, where the connection is opened.",
+        ) from error
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise wrong(
+            f"{field}: {module_name[:80]!r} has no function {function_name[:80]!r}",
+            "Name a function that stands at the top level of the module.",
+        )
+    found: Callable[..., Any] = function
+    return found
 
 
 def store_of(config: ConnectionConfig) -> tuple[CheckpointStore, Callable[[], object]]:

@@ -216,7 +216,11 @@ def test_celery_task_that_nothing_but_a_person_can_help_is_not_retried(
 
 @pytest.mark.parametrize(
     "error",
-    [LeaseLost(), NotActivated(), ServiceError("no", service="banqup", request_id="r-1")],
+    [
+        LeaseLost(),
+        NotActivated(),
+        ServiceError("no", service="banqup", status=503, retry_after=7.5, request_id="r-1"),
+    ],
 )
 def test_celery_failure_arrives_with_its_facts_through_json(
     configs: Configs, error: ServiceError
@@ -233,7 +237,9 @@ def test_celery_failure_arrives_with_its_facts_through_json(
     assert type(back) is exports.ExportFailed
     assert back.args[0]["error"] == type(error).__name__
     assert back.args[0]["message"] == error.message
+    assert back.args[0]["status"] == error.status
     assert back.args[0]["retryable"] is error.retryable
+    assert back.args[0]["retry_after"] == error.retry_after
 
 
 def test_celery_example_fires_every_connection(

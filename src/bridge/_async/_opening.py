@@ -14,7 +14,7 @@ from bridge._checkpoints import CheckpointStore
 from bridge._eligibility import Exportable
 from bridge._events import Listener
 from bridge._mapper import AsyncMapper
-from bridge._process import login_of_this_process, store_of
+from bridge._process import function_of, login_of_this_process, store_of
 from zenvoices_client import AsyncZenvoicesClient, UserLogin
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def _banqup(config: ConnectionConfig) -> AsyncBanqupClient:
         timeout=config.timeout,
         deadline=config.deadline,
         contract=config.banqup_contract,
+        decode_document=function_of("decode_document", config.decode_document),
         storage_hosts=hosts,
     )
 
@@ -82,4 +83,5 @@ def _zenvoices(config: ConnectionConfig) -> AsyncZenvoicesClient:
         timeout=config.timeout,
         deadline=config.deadline,
         contract=config.zenvoices_contract,
+        encode_upload=function_of("encode_upload", config.encode_upload),
     )

@@ -14,7 +14,7 @@ from bridge._checkpoints import CheckpointStore
 from bridge._eligibility import Exportable
 from bridge._events import Listener
 from bridge._mapper import Mapper
-from bridge._process import login_of_this_process, store_of
+from bridge._process import function_of, login_of_this_process, store_of
 from bridge._sync._connection import Connection
 from zenvoices_client import UserLogin, ZenvoicesClient
 
@@ -71,6 +71,7 @@ def _banqup(config: ConnectionConfig) -> BanqupClient:
         timeout=config.timeout,
         deadline=config.deadline,
         contract=config.banqup_contract,
+        decode_document=function_of("decode_document", config.decode_document),
         storage_hosts=hosts,
     )
 
@@ -83,4 +84,5 @@ def _zenvoices(config: ConnectionConfig) -> ZenvoicesClient:
         timeout=config.timeout,
         deadline=config.deadline,
         contract=config.zenvoices_contract,
+        encode_upload=function_of("encode_upload", config.encode_upload),
     )
