@@ -58,7 +58,7 @@ def check_base_url(url: str, *, service: str) -> str:
             problem = "must be https; http is allowed on loopback only"
         elif "@" in parts.netloc:
             problem = "must not hold a user name or password"
-        elif parts.query or parts.fragment:
+        elif "?" in url or "#" in url:
             problem = "must not hold a query or fragment"
         elif not _HEADER_TEXT.fullmatch(url) or " " in url:
             problem = "must be plain ASCII without spaces"

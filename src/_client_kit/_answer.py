@@ -12,20 +12,35 @@ from attrs import field, frozen
 from _client_kit._contract import Operation
 from _client_kit._errors import ProtocolError, ServiceError
 from _client_kit._json import JsonError, loads
+from _client_kit._log_filter import redact_addresses
 from _client_kit._retry import parse_retry_after
 from _client_kit._secret import Secret
 from _client_kit._times import parse_time
 
-__all__ = ["Answer", "Dialect", "Token", "TokenRequest", "sanitise"]
+__all__ = ["Answer", "Dialect", "Token", "TokenRequest", "sanitise", "scrub"]
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+"
+)
 MAX_SERVER_TEXT = 500
+SHORTEST_SECRET = 6  # what is shorter stands in ordinary words, too
 
 
 def sanitise(text: object) -> str:
     """A service's own words, safe to show: one line, no control characters, at most 500 long."""
-    shown = _CONTROL.sub(" ", str(text)).strip()
+    shown = redact_addresses(_CONTROL.sub(" ", str(text))).strip()
     return shown if len(shown) <= MAX_SERVER_TEXT else shown[: MAX_SERVER_TEXT - 1] + "…"
+
+
+def scrub(error: ServiceError, *secrets: Secret) -> ServiceError:
+    """The error, without secrets that the service repeated in its own words."""
+    for secret in secrets:
+        if len(secret.reveal()) >= SHORTEST_SECRET:
+            error.message = error.message.replace(secret.reveal(), "***")
+            if error.request_id is not None:
+                error.request_id = error.request_id.replace(secret.reveal(), "***")
+    error.args = (error.message,)
+    return error
 
 
 @frozen
@@ -114,6 +129,7 @@ class Dialect:
         read_token: Reads the token from its answer, or raises.
         failure: The error an answer means, None for success; the flag says the call only reads.
         unwrap: The payload inside a successful answer's JSON.
+        secret: The credential's own, which a service may repeat in its errors.
     """
 
     service: str
@@ -121,6 +137,7 @@ class Dialect:
     read_token: Callable[[Answer], Token]
     failure: Callable[[Answer, Operation], ServiceError | None]
     unwrap: Callable[[Any], Any]
+    secret: Secret = Secret("")  # noqa: RUF009 - immutable
 
     def payload(self, answer: Answer, operation: Operation) -> Any:
         """The JSON payload of a successful answer, in the names of our own contract.

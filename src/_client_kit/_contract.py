@@ -197,7 +197,11 @@ class Contract:
             seen.add(name)
 
     def _patch_path(self, operation: Operation, path: Any) -> str:
-        if not isinstance(path, str) or not path.startswith("/") or re.search(r"[\s?#\\]", path):
+        if (
+            not isinstance(path, str)
+            or not path.startswith("/")
+            or re.search(r"[^!-~]|[?#\\]", path)
+        ):
             raise self._error(f"path of {operation.name} must start with '/' and hold no query")
         if any(part in (".", "..") for part in path.split("/")):
             raise self._error(f"path of {operation.name} must not hold '.' or '..'")

@@ -90,6 +90,8 @@ class ServiceError(Exception):
     def __str__(self) -> str:
         parts = [f"{self.service}: {self.message}"]
         if self.hint:
+            if not self.message.endswith((".", "!", "?", ":", "…")):
+                parts[0] += "."
             parts.append(self.hint)
         if self.request_id:
             parts.append(f"(request id {self.request_id})")

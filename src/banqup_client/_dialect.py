@@ -120,7 +120,9 @@ def dialect_of(credentials: ClientCredentials, contract: Contract) -> Dialect:
     def read(answer: Answer) -> Token:
         return read_token(answer, operation)
 
-    return Dialect(SERVICE, token_request, read, failure, lambda body: body)
+    return Dialect(
+        SERVICE, token_request, read, failure, lambda body: body, credentials.client_secret
+    )
 
 
 def read_token(answer: Answer, operation: Operation) -> Token:

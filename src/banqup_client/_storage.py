@@ -63,13 +63,16 @@ class StorageHosts:
         """
         names: list[object] = [hosts] if isinstance(hosts, str) else list(hosts)
         checked: set[str] = set()
+        loopback = is_loopback(urlsplit(base_url).hostname)
         for name in names:
+            if loopback and isinstance(name, str) and _on_loopback(name):
+                continue  # allowed anyway, while the API is there too
             match = _URL.fullmatch(f"https://{name}/") if isinstance(name, str) else None
             if match is None or _is_address(match[2]):
                 message = "storage_hosts must be host names such as 'storage.googleapis.com'"
                 raise ConfigurationError(message, service="banqup")
             checked.add(_name(match[2], match[3]))
-        return cls(frozenset(checked), is_loopback(urlsplit(base_url).hostname))
+        return cls(frozenset(checked), loopback)
 
     def check(self, url: Secret) -> SignedUrl:
         """The URL, if it may be followed.
@@ -104,6 +107,12 @@ class StorageHosts:
 
 def _name(host: str, port: str | None) -> str:
     return host.lower() if port in (None, "443") else f"{host.lower()}:{port}"
+
+
+def _on_loopback(name: str) -> bool:
+    """Whether ``host`` or ``host:port`` is on this machine."""
+    host = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?", name)
+    return is_loopback(name) or (host is not None and is_loopback(host[1].strip("[]").lower()))
 
 
 def _is_address(host: str) -> bool:

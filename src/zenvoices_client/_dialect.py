@@ -102,7 +102,7 @@ def failure(answer: Answer, operation: Operation) -> ServiceError | None:
         return None
     body = answer.json_or_none()
     envelope = is_envelope(body)
-    refused = envelope and member(body, "success") is False
+    refused = member(body, "success") is False and (envelope or operation.name == "inbox.upload")
     if success and not refused:
         return None
     kind, text, hint = _classify(answer.status, operation, envelope=envelope, refused=refused)
@@ -167,7 +167,7 @@ def dialect_of(login: UserLogin, contract: Contract) -> Dialect:
     def read(answer: Answer) -> Token:
         return read_token(answer, operation)
 
-    return Dialect(SERVICE, token_request, read, failure, unwrap)
+    return Dialect(SERVICE, token_request, read, failure, unwrap, login.password)
 
 
 def read_token(answer: Answer, operation: Operation) -> Token:

@@ -554,7 +554,9 @@ def test_thousands_of_documents_faults_and_crashes(world: Simulation) -> None:
     assert found.clean, found
     states = _states(world, documents)
     assert states["delivered"] == 1_485
-    assert states["delivered"] + states["failed"] + states["waiting"] == 1_500
+    # A bad one may have met a broken connection last: then it is looked up in the next run.
+    named = ("failed", "waiting", "sending", "uncertain")
+    assert states["delivered"] + sum(states[state] for state in named) == 1_500
     requests = world.banqup.counts.total() + world.zenvoices.counts.total()
     # Per document: details, file, upload, and a share of the lists, three to a page.
     assert requests < 1_000 + 1_500 * 10

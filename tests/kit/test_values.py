@@ -115,7 +115,7 @@ def test_every_error_is_pickled_whole(cls: type[ServiceError]) -> None:
         assert type(twin) is cls
         assert vars(twin) == vars(error)
         assert twin.args == ("what happened",)
-        assert str(twin) == "bridge: what happened Do this. (request id r-1)"
+        assert str(twin) == "bridge: what happened. Do this. (request id r-1)"
         assert twin.__traceback__ is None
 
 

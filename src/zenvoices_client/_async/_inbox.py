@@ -83,7 +83,7 @@ class AsyncInbox:
         if type(payload) is int:
             payload = {"id": payload}
         document = decode(InboxDocument, payload) if is_object(payload) else None
-        if document is None or document.id is None:
+        if document is None or document.id is None or document.id <= 0:
             message = "inbox.upload: the answer names no document id"
             raise ProtocolError(
                 message,
