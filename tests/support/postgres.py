@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Generator
@@ -26,15 +27,20 @@ def _programs() -> Path:
     raise NoPostgres("PostgreSQL is not installed here (Debian: apt-get install postgresql)")
 
 
-def _user() -> int | None:
-    """The user to run as: PostgreSQL refuses root."""
+def _user() -> tuple[int | None, tuple[str, ...]]:
+    """The user to run as, and what to start the programs through: PostgreSQL refuses root."""
     if os.geteuid() != 0:
-        return None
+        return None, ()
     import pwd
 
     for name in ("postgres", "nobody"):
         with contextlib.suppress(KeyError):
-            return pwd.getpwnam(name).pw_uid
+            user = pwd.getpwnam(name).pw_uid
+            # initdb cannot do without it, and some containers give it to root alone: then the
+            # server runs as root under another number.
+            if stat.S_IMODE(os.stat(os.devnull).st_mode) & 0o006 == 0o006:
+                return user, ()
+            return None, ("unshare", f"--map-user={user}", f"--map-group={user}", "--")
     raise NoPostgres("PostgreSQL does not run as root, and there is no other user here")
 
 
@@ -45,7 +51,7 @@ def postgres() -> Generator[str, None, None]:
     Raises:
         NoPostgres: There is none to be had here.
     """
-    programs, user = _programs(), _user()
+    programs, (user, through) = _programs(), _user()
     # Not pytest's own directory: its parents are closed to other users, and its name is too long
     # for a socket.
     home = Path(tempfile.mkdtemp(prefix="pg-"))
@@ -56,7 +62,7 @@ def postgres() -> Generator[str, None, None]:
 
         def run(*command: str) -> None:
             done = subprocess.run(
-                [str(programs / command[0]), *command[1:]],
+                [*through, str(programs / command[0]), *command[1:]],
                 user=user,
                 cwd=home,
                 capture_output=True,
@@ -67,7 +73,8 @@ def postgres() -> Generator[str, None, None]:
             )
             if done.returncode:
                 said = log.read_text() if log.exists() else ""
-                raise NoPostgres(f"{command[0]} failed: {done.stderr.strip()} {said[-500:]}")
+                why = f"{done.stderr.strip()} {said}".strip().splitlines()[-1:]
+                raise NoPostgres(f"{command[0]} failed: {''.join(why)}")
 
         # A language's own order, not C: ids must be ordered by code point in any database.
         run("initdb", "-D", str(data), "-U", "tests", "-A", "trust", "-E", "UTF8", "--no-sync")
