@@ -63,7 +63,7 @@ _PATHS = frozenset(
 )
 _EMBEDDED = "EmbeddedDocumentBinaryObject"
 
-# All that is no letter of base64. A character outside ASCII has become a question mark by then.
+# All that is no letter of base64; no character outside ASCII has one in its bytes.
 _NOT_BASE64 = bytes(
     set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
 )
@@ -94,11 +94,11 @@ class Base64:
         """The number of bytes so far; a single letter left over stands for none."""
         return self._letters * 3 // 4
 
-    def feed(self, data: str) -> None:
+    def feed(self, data: bytes) -> None:
         """Take a piece; what is not base64 in it is passed over."""
         if self._ended:
             return
-        letters = data.encode("ascii", "replace").translate(None, _NOT_BASE64)
+        letters = data.translate(None, _NOT_BASE64)
         letters, padding, _ = letters.partition(b"=")
         self._ended = bool(padding)
         self._letters += len(letters)
@@ -117,6 +117,8 @@ class Base64:
 
 class RootReader:
     """Learns the name of the root, and leaves."""
+
+    raw = None
 
     def __init__(self) -> None:
         self.root: str | None = None
@@ -162,6 +164,13 @@ class Reader:
         self._file_depth = 0
         self._inside = False
 
+    @property
+    def raw(self) -> Callable[[bytes], object] | None:
+        """Takes what an embedded file holds, which is counted or written and never parsed."""
+        if self._file is None or len(self._open) > self._file_depth + 1:
+            return None
+        return self._file.feed
+
     def finish(self) -> Finished | NotReadable:
         """Return what was read; the whole document has passed, or the wanted attachment."""
         if self._root is None:
@@ -198,7 +207,7 @@ class Reader:
     def text(self, data: str) -> None:
         """Some text of the element that is open."""
         if self._file is not None:
-            self._file.feed(data)
+            self._file.feed(data.encode("ascii", "replace"))
         elif self._room:
             path = self._open[-1]
             if path in _FIELDS or path == _TAX_AMOUNT:

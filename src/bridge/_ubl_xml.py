@@ -7,7 +7,8 @@ the document is, memory stays within a few megabytes.
 
 import os
 import re
-from collections.abc import Generator
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -85,6 +86,11 @@ class Stop(Exception):
 class Visitor(Protocol):
     """Receives elements by local name; ``None`` is a name outside UBL."""
 
+    @property
+    def raw(self) -> Callable[[bytes], object] | None:
+        """Takes the text of the element that is open as bytes; None where it must be parsed."""
+        ...
+
     def start(self, name: str | None, attributes: dict[str, str]) -> None:
         """An element begins."""
         ...
@@ -139,15 +145,26 @@ def parse(
     parser.StartElementHandler = feeder.start
     parser.EndElementHandler = feeder.end
     parser.CharacterDataHandler = visitor.text
-    fed = 0
+    fed = given = 0
     chunk = b""
+    wide = plain = False
     try:
         while chunk := _read(file):
+            wide = wide or (not fed and (b"\0" in chunk[:4] or chunk[:2] in _WIDE))
             fed += len(chunk)
             if fed > max_bytes:
                 return NotReadable("too big", f"larger than {max_bytes:,} bytes")
+            if plain and (take := visitor.raw) is not None:
+                chunk = _past_text(chunk, take)
+                if not chunk:
+                    continue
+            given += len(chunk)
             parser.Parse(chunk, False)
-            if fed - parser.CurrentByteIndex > TOKEN_LIMIT:
+            plain = visitor.raw is not None and not wide and _ends_plain(chunk, plain)
+            if plain:  # what expat holds back comes before what it never sees
+                parser.buffer_text = False
+                parser.buffer_text = True
+            if given - parser.CurrentByteIndex > TOKEN_LIMIT:
                 return NotReadable("too big", f"one tag or comment exceeds {TOKEN_LIMIT:,} bytes")
             if len(names) > NAME_LIMIT:
                 return NotReadable("too big", f"more than {NAME_LIMIT:,} different names")
@@ -172,6 +189,30 @@ def parse(
 
 _UNCLOSED_TOKEN = expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_TOKEN]
 _UNKNOWN_ENCODING = expat.errors.codes[expat.errors.XML_ERROR_UNKNOWN_ENCODING]
+
+
+_WIDE = (BOM_UTF16_LE, BOM_UTF16_BE)
+_PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n"
+
+
+def _ends_plain(chunk: bytes, plain: bool) -> bool:
+    """Whether no tag, reference or character is cut by the end of what was parsed."""
+    start = chunk.rfind(b">") + 1
+    return (plain or start > 0) and not chunk[start:].translate(None, _PLAIN)
+
+
+def _past_text(chunk: bytes, take: Callable[[bytes], object]) -> bytes:
+    """Give away the text a chunk begins with; return the rest, and the line ends of the text.
+
+    Embedded files are nearly all of a large invoice, and their base64 is nothing to parse. The
+    line ends keep the lines of errors right. Text with references in it is left to expat.
+    """
+    end = chunk.find(b"<")
+    text = chunk if end < 0 else chunk[:end]
+    if b"&" in text:
+        return chunk
+    take(text)
+    return b"\n" * text.count(b"\n") + (b"" if end < 0 else chunk[end:])
 
 
 def _read(file: Readable) -> bytes:

@@ -187,6 +187,52 @@ def test_size_is_what_extract_writes(text: str) -> None:
     assert len(target.getvalue()) == found.size == read(whole).attachments[0].size
 
 
+PIECES = st.sampled_from(
+    [
+        "QUJDRA",
+        "QUJD\n",
+        "\r\n",
+        " ",
+        "=",
+        "&#13;",
+        "&amp;",
+        "<!-- a - b -->",
+        "é",
+        "-_",
+        "<![CDATA[QUJD]]>",
+        "<x>QUJD</x>",
+        "<?a b?>",
+        "QUJDQUJDQUJDQUJDQUJDQUJDQUJD",
+    ]
+)
+
+
+@settings(deadline=None)
+@given(st.lists(PIECES, max_size=12).map("".join), st.integers(1, 60), st.booleans())
+def test_however_it_is_cut_the_same_is_read(text: str, size: int, wide: bool) -> None:
+    """Text that is passed by in large files says what it says when it is parsed."""
+    whole = document(embedded(b"@@@") + embedded(b"second"))
+    whole = whole.replace(base64.b64encode(b"@@@"), text.encode())
+    if wide:
+        whole = whole.decode().encode("utf-16")
+    wanted, bytes_wanted = read(whole), io.BytesIO()
+    ubl.extract(whole, 0, bytes_wanted)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bridge._ubl_xml.CHUNK", size)
+        found, bytes_found = read(whole), io.BytesIO()
+        ubl.extract(whole, 0, bytes_found)
+    assert found == wanted
+    assert bytes_found.getvalue() == bytes_wanted.getvalue()
+
+
+def test_the_line_of_an_error_behind_a_large_file_is_right() -> None:
+    """Lines that are not parsed count."""
+    whole = document(embedded(b"@@@")).replace(base64.b64encode(b"@@@"), b"QUJD\n" * 99_999)
+    lines = whole[: whole.rindex(b"</")].count(b"\n") + 1
+    broken = refused(whole[: whole.rindex(b"</")] + b"</nothing>")
+    assert f"line {lines}," in broken.detail
+
+
 def test_extract_names_what_is_not_there() -> None:
     """A wrong index is the caller's mistake; unreadable bytes are a value."""
     for index in (2, -1):
