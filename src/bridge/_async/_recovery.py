@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from attrs import frozen
+
 from _client_kit._errors import (
     ConfigurationError,
     NotFound,
@@ -17,12 +19,19 @@ from bridge._async._ledger import AsyncLedger
 from bridge._life import Delivery
 from zenvoices_client import AsyncZenvoicesClient, Lookup
 
-__all__ = ["AsyncRecovery"]
+__all__ = ["AsyncRecovery", "Control"]
 
 # After the longest an upload may take, this long passes before "not there" is believed of one
 # whose sender may still be at work.
 MARGIN = 60.0
 CONTROL_PAGES = 4
+
+
+@frozen
+class Control:
+    """Whether the look-up found what had just been delivered; None where it could not be made."""
+
+    works: bool | None
 
 
 class AsyncRecovery:
@@ -143,12 +152,12 @@ class AsyncRecovery:
         found = await self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
         return found.outcome == "found"
 
-    async def works(self, external_id: str, company_id: int) -> bool | None:
-        """Whether the look-up finds what was just delivered; None where it could not be made."""
+    async def control(self, external_id: str, company_id: int) -> Control:
+        """Look up what was just delivered."""
         try:
-            return await self._finds(external_id, company_id)
+            return Control(await self._finds(external_id, company_id))
         except ServiceError:
-            return None
+            return Control(None)
 
 
 def _arrived(found: Lookup, reason: str, external_id: str) -> life.Arrived:

@@ -21,7 +21,7 @@ from _client_kit._errors import (
 from bridge import _events as events
 from bridge import _life as life
 from bridge._async._journal import AsyncJournal
-from bridge._async._recovery import AsyncRecovery
+from bridge._async._recovery import AsyncRecovery, Control
 from bridge._async._transfer import AsyncTransfer, Prepared
 from bridge._life import Cause, Delivery
 from bridge._outcome import Candidate, Outcome, RunOptions
@@ -34,7 +34,7 @@ CONTROLS = 3
 
 
 class AsyncSending:
-    """Moves candidates through the workers, one at a time until one was delivered.
+    """Moves candidates through the workers; uploads go one at a time until one was delivered.
 
     Attributes:
         company_id: The company, as it is numbered today.
@@ -64,6 +64,7 @@ class AsyncSending:
         self.doubts: list[Delivery] = []
         self._taken: set[str] = set()
         self._delivered = False
+        self._first: tuple[str, int] | None = None
         self._fetched = False
         self._refused: list[Delivery] = []
         self._unfetched: list[Delivery] = []
@@ -107,33 +108,58 @@ class AsyncSending:
             self._journal.tally.line(evolve(delivery, reason="would be sent", due=None))
 
     async def _work(self, queue: deque[Candidate], workers: world.Workers[Any]) -> None:
+        ready: deque[Prepared] = deque()
+        uploading = 0
         while True:
-            while queue and workers.busy < self._room():
-                await self._start(queue.popleft(), workers)
+            await self._fetch(queue, workers, len(ready))
             if not workers.busy:
                 return
-            prepared: list[Prepared] = []
             for result in await workers.finished():
                 if isinstance(result, Prepared):
                     self._fetched = True
                     self._unfetched.clear()
-                    prepared.append(result)
+                    ready.append(result)
+                elif isinstance(result, Control):
+                    self._checked(result)
                 else:
+                    uploading -= result.candidate.delivery.state == "sending"
                     await self._take(result, queue)
+            chosen = self._choose(ready, uploading, queue)
             if self._options.in_flight > 1:
                 # Whoever is free fetches the next while this commit is on its way to the disk.
-                while queue and workers.busy + len(prepared) < self._room():
-                    await self._start(queue.popleft(), workers)
-            for item in await self._intended(prepared, queue):
+                waiting = len(ready) + len(chosen) - self._delivered
+                await self._fetch(queue, workers, waiting)
+            for item in await self._intended(chosen, queue):
+                uploading += 1
                 await workers.start(
                     self._transfer.upload, item, self.company_id, self._journal.ledger.guard
                 )
+            if self._first is not None and self.fault is None:
+                name, self._first = self._first, None
+                await workers.start(self._recovery.control, *name)
 
-    def _room(self) -> int:
-        """How many documents may be under way: one, until the first was delivered."""
-        if not self.may_go_on():
-            return 0
-        return self._options.in_flight if self._delivered else 1
+    async def _fetch(
+        self, queue: deque[Candidate], workers: world.Workers[Any], waiting: int
+    ) -> None:
+        """Have more documents fetched: one alone, until the first was."""
+        room = self._options.in_flight if self._fetched else 1
+        while queue and workers.busy + waiting < room and self.may_go_on():
+            await self._start(queue.popleft(), workers)
+
+    def _choose(
+        self, ready: deque[Prepared], uploading: int, queue: deque[Candidate]
+    ) -> list[Prepared]:
+        """Who is uploaded now: one alone, until the first was delivered."""
+        room = (self._options.in_flight if self._delivered else 1) - uploading
+        chosen = [ready.popleft() for _ in range(min(room, len(ready)))]
+        if self.fault is not None:
+            self._put_back([*chosen, *ready], queue)
+            chosen = []
+            ready.clear()
+        elif self._options.deadline.remaining() <= 0:
+            self._put_back(ready, queue)
+            ready.clear()
+        return chosen
 
     async def _start(self, candidate: Candidate, workers: world.Workers[Any]) -> None:
         delivery = candidate.delivery
@@ -145,9 +171,6 @@ class AsyncSending:
 
     async def _intended(self, prepared: list[Prepared], queue: deque[Candidate]) -> list[Prepared]:
         """Those that may be uploaded now, as their intents are durable."""
-        if self.fault is not None:
-            self._put_back(prepared, queue)
-            prepared = []
         sending = [self._intend(item) for item in prepared]
         try:
             await self._journal.flush()
@@ -164,7 +187,7 @@ class AsyncSending:
             return []
         return sending
 
-    def _put_back(self, prepared: list[Prepared], queue: deque[Candidate]) -> None:
+    def _put_back(self, prepared: Iterable[Prepared], queue: deque[Candidate]) -> None:
         for item in prepared:
             item.discard()
             queue.append(item.candidate)
@@ -200,7 +223,7 @@ class AsyncSending:
         delivery = self._journal.advance(candidate.delivery, event)
         self._journal.record(candidate.stored, delivery, outcome.sent)
         if isinstance(event, life.Arrived):
-            await self._arrived(delivery, uploaded=uploading)
+            self._arrived(delivery, uploaded=uploading)
         elif isinstance(event, life.Doubtful):
             self._doubt(delivery, error)
         elif isinstance(event, life.Refused) and uploading:
@@ -228,7 +251,7 @@ class AsyncSending:
             return failure
         return error if self.company_id == before else None
 
-    async def _arrived(self, delivery: Delivery, *, uploaded: bool) -> None:
+    def _arrived(self, delivery: Delivery, *, uploaded: bool) -> None:
         self._unfetched.clear()
         if not uploaded:
             self._journal.tally.recovered += 1
@@ -242,15 +265,13 @@ class AsyncSending:
         if self._delivered:
             return
         self._delivered = True
-        try:
-            await self._journal.flush()
-        except StoreError as error:
-            self.fault = self.fault or error
-            return
-        works = await self._recovery.works(name, company)
-        if works is not None:
-            ledger.update(lookup="works" if works else "lags")
-        if works is False:
+        self._first = (name, company)
+
+    def _checked(self, control: Control) -> None:
+        """The first delivery was looked up, to know whether look-ups can be relied on."""
+        if control.works is not None:
+            self._journal.ledger.update(lookup="works" if control.works else "lags")
+        if control.works is False:
             self._journal.tally.note(
                 "Zenvoices did not show the first delivery when it was looked up: what is in "
                 "doubt after a crash will be held for a person"

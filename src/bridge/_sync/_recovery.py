@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from attrs import frozen
+
 from _client_kit._errors import (
     ConfigurationError,
     NotFound,
@@ -18,12 +20,19 @@ from bridge._life import Delivery
 from bridge._sync._ledger import Ledger
 from zenvoices_client import Lookup, ZenvoicesClient
 
-__all__ = ["Recovery"]
+__all__ = ["Control", "Recovery"]
 
 # After the longest an upload may take, this long passes before "not there" is believed of one
 # whose sender may still be at work.
 MARGIN = 60.0
 CONTROL_PAGES = 4
+
+
+@frozen
+class Control:
+    """Whether the look-up found what had just been delivered; None where it could not be made."""
+
+    works: bool | None
 
 
 class Recovery:
@@ -142,12 +151,12 @@ class Recovery:
         found = self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
         return found.outcome == "found"
 
-    def works(self, external_id: str, company_id: int) -> bool | None:
-        """Whether the look-up finds what was just delivered; None where it could not be made."""
+    def control(self, external_id: str, company_id: int) -> Control:
+        """Look up what was just delivered."""
         try:
-            return self._finds(external_id, company_id)
+            return Control(self._finds(external_id, company_id))
         except ServiceError:
-            return None
+            return Control(None)
 
 
 def _arrived(found: Lookup, reason: str, external_id: str) -> life.Arrived:

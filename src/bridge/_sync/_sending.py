@@ -24,7 +24,7 @@ from bridge import _life as life
 from bridge._life import Cause, Delivery
 from bridge._outcome import Candidate, Outcome, RunOptions
 from bridge._sync._journal import Journal
-from bridge._sync._recovery import Recovery
+from bridge._sync._recovery import Control, Recovery
 from bridge._sync._transfer import Prepared, Transfer
 
 __all__ = ["Sending"]
@@ -35,7 +35,7 @@ CONTROLS = 3
 
 
 class Sending:
-    """Moves candidates through the workers, one at a time until one was delivered.
+    """Moves candidates through the workers; uploads go one at a time until one was delivered.
 
     Attributes:
         company_id: The company, as it is numbered today.
@@ -65,6 +65,7 @@ class Sending:
         self.doubts: list[Delivery] = []
         self._taken: set[str] = set()
         self._delivered = False
+        self._first: tuple[str, int] | None = None
         self._fetched = False
         self._refused: list[Delivery] = []
         self._unfetched: list[Delivery] = []
@@ -108,33 +109,56 @@ class Sending:
             self._journal.tally.line(evolve(delivery, reason="would be sent", due=None))
 
     def _work(self, queue: deque[Candidate], workers: world.Workers[Any]) -> None:
+        ready: deque[Prepared] = deque()
+        uploading = 0
         while True:
-            while queue and workers.busy < self._room():
-                self._start(queue.popleft(), workers)
+            self._fetch(queue, workers, len(ready))
             if not workers.busy:
                 return
-            prepared: list[Prepared] = []
             for result in workers.finished():
                 if isinstance(result, Prepared):
                     self._fetched = True
                     self._unfetched.clear()
-                    prepared.append(result)
+                    ready.append(result)
+                elif isinstance(result, Control):
+                    self._checked(result)
                 else:
+                    uploading -= result.candidate.delivery.state == "sending"
                     self._take(result, queue)
+            chosen = self._choose(ready, uploading, queue)
             if self._options.in_flight > 1:
                 # Whoever is free fetches the next while this commit is on its way to the disk.
-                while queue and workers.busy + len(prepared) < self._room():
-                    self._start(queue.popleft(), workers)
-            for item in self._intended(prepared, queue):
+                waiting = len(ready) + len(chosen) - self._delivered
+                self._fetch(queue, workers, waiting)
+            for item in self._intended(chosen, queue):
+                uploading += 1
                 workers.start(
                     self._transfer.upload, item, self.company_id, self._journal.ledger.guard
                 )
+            if self._first is not None and self.fault is None:
+                name, self._first = self._first, None
+                workers.start(self._recovery.control, *name)
 
-    def _room(self) -> int:
-        """How many documents may be under way: one, until the first was delivered."""
-        if not self.may_go_on():
-            return 0
-        return self._options.in_flight if self._delivered else 1
+    def _fetch(self, queue: deque[Candidate], workers: world.Workers[Any], waiting: int) -> None:
+        """Have more documents fetched: one alone, until the first was."""
+        room = self._options.in_flight if self._fetched else 1
+        while queue and workers.busy + waiting < room and self.may_go_on():
+            self._start(queue.popleft(), workers)
+
+    def _choose(
+        self, ready: deque[Prepared], uploading: int, queue: deque[Candidate]
+    ) -> list[Prepared]:
+        """Who is uploaded now: one alone, until the first was delivered."""
+        room = (self._options.in_flight if self._delivered else 1) - uploading
+        chosen = [ready.popleft() for _ in range(min(room, len(ready)))]
+        if self.fault is not None:
+            self._put_back([*chosen, *ready], queue)
+            chosen = []
+            ready.clear()
+        elif self._options.deadline.remaining() <= 0:
+            self._put_back(ready, queue)
+            ready.clear()
+        return chosen
 
     def _start(self, candidate: Candidate, workers: world.Workers[Any]) -> None:
         delivery = candidate.delivery
@@ -144,9 +168,6 @@ class Sending:
 
     def _intended(self, prepared: list[Prepared], queue: deque[Candidate]) -> list[Prepared]:
         """Those that may be uploaded now, as their intents are durable."""
-        if self.fault is not None:
-            self._put_back(prepared, queue)
-            prepared = []
         sending = [self._intend(item) for item in prepared]
         try:
             self._journal.flush()
@@ -163,7 +184,7 @@ class Sending:
             return []
         return sending
 
-    def _put_back(self, prepared: list[Prepared], queue: deque[Candidate]) -> None:
+    def _put_back(self, prepared: Iterable[Prepared], queue: deque[Candidate]) -> None:
         for item in prepared:
             item.discard()
             queue.append(item.candidate)
@@ -241,15 +262,13 @@ class Sending:
         if self._delivered:
             return
         self._delivered = True
-        try:
-            self._journal.flush()
-        except StoreError as error:
-            self.fault = self.fault or error
-            return
-        works = self._recovery.works(name, company)
-        if works is not None:
-            ledger.update(lookup="works" if works else "lags")
-        if works is False:
+        self._first = (name, company)
+
+    def _checked(self, control: Control) -> None:
+        """The first delivery was looked up, to know whether look-ups can be relied on."""
+        if control.works is not None:
+            self._journal.ledger.update(lookup="works" if control.works else "lags")
+        if control.works is False:
             self._journal.tally.note(
                 "Zenvoices did not show the first delivery when it was looked up: what is in "
                 "doubt after a crash will be held for a person"

@@ -79,16 +79,16 @@ def test_one_at_a_time_until_one_is_delivered() -> None:
     connection = active(world, in_flight=8)
     world.publish(12)
     refuse(world, "F0001.xml", "F0002.xml")
-    fetched: list[int] = []
+    under_way: list[int] = []
 
     def note(request: Any) -> None:
-        if request.operation == "files.download" and not world.zenvoices.inbox:
-            fetched.append(world.calls("files.download") - world.calls("inbox.upload"))
+        if request.operation == "inbox.upload" and not world.zenvoices.inbox:
+            under_way.append(list(world.states.values()).count("sending"))
 
-    world.banqup.on_request = note
+    world.zenvoices.on_request = note
     report = connection.export_new()
     assert report.exported == 10
-    assert set(fetched) == {0}
+    assert set(under_way) == {1}
 
 
 @pytest.mark.parametrize("status", [404, 405, 415])
