@@ -6,12 +6,15 @@ import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+import httpx
+
 from _client_kit._errors import ConfigurationError, ServiceError
 
 __all__ = ["check_base_url", "check_header_text", "check_id", "is_id", "is_loopback", "origin_of"]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")  # a name, or an IPv6 address
+_LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
+_HOST = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)*{_LABEL}\.?|[0-9a-f:.]*:[0-9a-f:.]*")
 _HEADER_TEXT = re.compile(r"[\x20-\x7e]*")
 
 
@@ -62,12 +65,25 @@ def check_base_url(url: str, *, service: str) -> str:
             problem = "must not hold a query or fragment"
         elif not _HEADER_TEXT.fullmatch(url) or " " in url:
             problem = "must be plain ASCII without spaces"
-        elif not _HOST.fullmatch(parts.hostname) or {".", ".."} & set(parts.path.split("/")):
+        elif (
+            not _HOST.fullmatch(parts.hostname)
+            or "%" in parts.path
+            or {".", ".."} & set(parts.path.split("/"))
+            or not _is_understood(url)
+        ):
             problem = "must name a host and a path as they are, without '%' or '..'"
     if problem:
         message = f"base_url {problem}"
         raise ConfigurationError(message, service=service)
     return url.rstrip("/")
+
+
+def _is_understood(url: str) -> bool:
+    """Whether httpx can send to it: it decodes names such as ``xn--``."""
+    try:
+        return bool(httpx.URL(url).host)
+    except (httpx.InvalidURL, ValueError):
+        return False
 
 
 def check_id(value: object, name: str, *, service: str) -> str:

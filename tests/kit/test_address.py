@@ -27,6 +27,8 @@ from _client_kit._user_agent import user_agent_of
         ("http://localhost:8080", "http://localhost:8080"),
         ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
         ("http://[::1]:8080", "http://[::1]:8080"),
+        ("https://xn--caf-dma.example", "https://xn--caf-dma.example"),
+        ("https://a_b-c.internal.:443/x_y", "https://a_b-c.internal.:443/x_y"),
     ],
 )
 def test_base_urls(url: str, kept: str) -> None:
@@ -62,6 +64,22 @@ def test_base_urls(url: str, kept: str) -> None:
         "https://api.example\\@evil.example",
         "https://a%62.example",
         "https://api.example/../../x",
+        "https://api.example/%2e%2e/x",
+        "https://api.example/a%2fb",
+        "https://..",
+        "https://.",
+        "https://a..b",
+        "https://-a.example",
+        "https://a-.example",
+        "https://xn--",
+        "https://xn--/",
+        "https://xn--a",
+        "https://api.xn--/",
+        "https://xn--zzzzzzzz--.example",
+        f"https://{'a' * 64}.example",
+        f"https://{'a.' * 127}example",
+        "https://[::g]",
+        "https://[:]",
         None,
         7,
         b"https://api.example",
@@ -85,6 +103,7 @@ def test_both_url_parsers_agree(rest: str) -> None:
     sent_to = httpx.URL(kept + "/x")
     assert origin_of(kept) == origin_of(str(sent_to))
     assert sent_to.userinfo == b""
+    sent_to.host.encode("idna")  # as asking for its address does
 
 
 @pytest.mark.parametrize(
