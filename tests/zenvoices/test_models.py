@@ -159,8 +159,47 @@ def test_every_file_name_is_safe(name: str) -> None:
     assert not set(safe) & set('/\\<>:"|?*\0\r\n')
     assert safe not in {".", ".."}
     assert safe == safe.strip(" ")
-    assert not any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in safe)
+    assert not any(unicodedata.category(letter)[0] == "C" for letter in safe)
+    assert not {"\u2028", "\u2029"} & set(safe)
+    stem = safe.partition(".")[0].rstrip(" ").upper()
+    assert stem not in {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
+    assert not (stem[:3] in {"COM", "LPT"} and stem[3:] in set("0123456789\u00b9\u00b2\u00b3"))
     assert safe_file_name(safe) == safe
+
+
+HIDDEN = st.sampled_from([
+    "\u00ad", "\u061c", "\u180e", "\u200d", "\u2028", "\u2066", "\ufeff", "\ufff9", "\ue000",
+    "\ufdd0", "\U000e0001", "\U000e0041", "\U000e007f", "\U0010fffe",
+])  # fmt: skip
+
+
+@given(st.lists(st.one_of(HIDDEN, st.sampled_from("aZ9 .-_/\u00e9\u4e2d\u0301\U0001f600$\u00b9"))))
+@example(list("COM\u00b9"))
+@example(list("con" + " " * 130 + "x.txt"))
+@example(list("conin$.txt"))
+@example(list("nul .txt"))
+def test_what_does_not_show_leaves_a_file_name(letters: list[str]) -> None:
+    """Format, tag, private and unassigned characters go; nothing that can be seen does."""
+    test_every_file_name_is_safe.hypothesis.inner_test("".join(letters))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Facture n\u00b0 12 \u2013 \u00e9t\u00e9.pdf",
+        "\u8acb\u6c42\u66f8\u3000\uff11.xml",
+        "\u0441\u0447\u0451\u0442.pdf",
+        "\u05d7\u05e9\u05d1\u05d5\u05df.pdf",
+        "\U0001f600\u2764\ufe0f.pdf",
+        "prix\u00a0HT.pdf",
+        "COM\u00b95.txt",
+        "context.xml",
+        "lpt.xml",
+    ],
+)
+def test_an_ordinary_file_name_stays(name: str) -> None:
+    """Accents, other scripts, emoji and the spaces of a language are no danger."""
+    assert safe_file_name(name) == name
 
 
 @given(st.text(string.ascii_letters, min_size=1, max_size=300), st.sampled_from(["xml", "pdf"]))
