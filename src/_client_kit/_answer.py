@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from attrs import field, frozen
 
@@ -19,28 +20,43 @@ from _client_kit._times import parse_time
 
 __all__ = ["Answer", "Dialect", "Token", "TokenRequest", "sanitise", "scrub"]
 
-_CONTROL = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+"
-)
 MAX_SERVER_TEXT = 500
 SHORTEST_SECRET = 6  # what is shorter stands in ordinary words, too
 
 
 def sanitise(text: object) -> str:
-    """A service's own words, safe to show: one line, no control characters, at most 500 long."""
-    shown = redact_addresses(_CONTROL.sub(" ", str(text))).strip()
+    """A service's own words, safe to show: one line, nothing invisible, at most 500 long."""
+    shown = str(text)[: 10 * MAX_SERVER_TEXT]  # cut early: an answer may be large
+    if not shown.isprintable():  # control, direction, format characters, and spaces but for " "
+        shown = "".join(char if char.isprintable() else "\n" for char in shown)
+        shown = re.sub("\n+", " ", shown)
+    shown = redact_addresses(shown).strip()
     return shown if len(shown) <= MAX_SERVER_TEXT else shown[: MAX_SERVER_TEXT - 1] + "…"
 
 
 def scrub(error: ServiceError, *secrets: Secret) -> ServiceError:
     """The error, without secrets that the service repeated in its own words."""
     for secret in secrets:
-        if len(secret.reveal()) >= SHORTEST_SECRET:
-            error.message = error.message.replace(secret.reveal(), "***")
+        plain = secret.reveal()
+        if len(plain) < SHORTEST_SECRET:
+            continue
+        for one in dict.fromkeys((plain, quote(plain, safe=""), quote_plus(plain))):
+            error.message = _masked(error.message, one)
+            error.members = tuple(_masked(member, one) for member in error.members)
             if error.request_id is not None:
-                error.request_id = error.request_id.replace(secret.reveal(), "***")
+                error.request_id = _masked(error.request_id, one)
     error.args = (error.message,)
     return error
+
+
+def _masked(text: str, secret: str) -> str:
+    """The text without a secret, and without its beginning where the text was cut inside it."""
+    text = text.replace(secret, "***")
+    whole = text.removesuffix("…")
+    for length in range(min(len(secret), len(whole)), SHORTEST_SECRET - 1, -1):
+        if whole.endswith(secret[:length]):
+            return f"{whole[:-length]}***"
+    return text
 
 
 @frozen

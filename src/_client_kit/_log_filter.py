@@ -1,16 +1,19 @@
-"""A filter for an application's own log: our calls need none, its other use of httpx may."""
+"""What a log may show: of our own calls, and, with a filter, of an application's use of httpx."""
 
 from __future__ import annotations
 
 import logging
 import re
+from contextvars import ContextVar
 
-__all__ = ["RedactSecrets", "redact", "redact_addresses"]
+__all__ = ["OwnCall", "RedactSecrets", "redact", "redact_addresses"]
 
 _RULES = (
-    # The query of an address: a signed one is a credential.
-    (re.compile(r"(\bhttps?://[^\s'\"<>?#]+)\?[^\s'\"<>]+"), r"\1?***"),
-    (re.compile(r"(\bhttps?://)[^\s'\"<>/@]+@"), r"\1***@"),
+    # What follows the path of an address: a signed query is a credential.
+    (re.compile(r"(\bhttps?://[^\s'\"<>?#;%]+)[?#;%][^\s'\"<>]+", re.IGNORECASE), r"\1?***"),
+    (re.compile(r"\b(https?)%3a%2f%2f[^\s'\"<>]+", re.IGNORECASE), r"\1://***"),
+    (re.compile(r"([?&;][\w.-]*(?:sig|signature)=)[^\s'\"<>&;]+", re.IGNORECASE), r"\1***"),
+    (re.compile(r"(\bhttps?://)[^\s'\"<>/@]+@", re.IGNORECASE), r"\1***@"),
     (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]+", re.IGNORECASE), r"\1 ***"),
     # Members of JSON, forms, and what repr makes of a mapping or of header pairs.
     (
@@ -31,7 +34,7 @@ def redact(text: str) -> str:
     return text
 
 
-_SIGNED = (*_RULES[:2], (re.compile(r"\bbearer\s+[\w.~+/=-]{8,}", re.IGNORECASE), "Bearer ***"))
+_SIGNED = (*_RULES[:4], (re.compile(r"\bbearer\s+[\w.~+/=-]{8,}", re.IGNORECASE), "Bearer ***"))
 
 
 def redact_addresses(text: str) -> str:
@@ -66,3 +69,46 @@ class RedactSecrets(logging.Filter):
         if record.stack_info:
             record.stack_info = redact(record.stack_info)
         return True
+
+
+class OwnCall:
+    """``with OwnCall():`` httpx and httpcore log no header, no body and no words of the service.
+
+    Of this thread or task only: an application's own calls are logged as they were.
+    """
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        self._before = _in_own_call.get()
+        _in_own_call.set(True)
+
+    def __exit__(self, *_error: object) -> None:
+        # Not reset(), which refuses to run where a forgotten coroutine is cleaned up.
+        _in_own_call.set(self._before)
+
+
+_in_own_call: ContextVar[bool] = ContextVar("in_own_call", default=False)
+
+
+def _cut(record: logging.LogRecord) -> bool:
+    """Let through what cannot hold a secret, and drop what is not known to be that."""
+    if not _in_own_call.get() or record.name == "httpcore.connection":
+        return True
+    if record.name.startswith("httpcore."):
+        # "receive_response_headers.complete return_value=...": the event, not what it carried.
+        record.msg, record.args = record.getMessage().partition(" ")[0], None
+        return True
+    if record.name == "httpx" and isinstance(record.args, tuple) and len(record.args) == 5:
+        record.args = (*record.args[:4], "")  # the last is the status in the service's own words
+        return True
+    return False
+
+
+# At the loggers that write the records: a filter sees nothing of what loggers below it write.
+for _name in (
+    "httpx",
+    *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")),
+    *(f"hpack.{part}" for part in ("hpack", "table")),  # of an injected HTTP/2 client
+):
+    logging.getLogger(_name).addFilter(_cut)

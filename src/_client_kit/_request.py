@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ssl
+import traceback
 import zlib
 from collections.abc import AsyncIterable, Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpx
 
@@ -94,12 +95,29 @@ def bare(error: _E) -> _E:
 
 
 def interrupted(error: BaseException) -> None:
-    """Take the frames off a cancellation or an interrupt: it passes through those of a request.
+    """Take off the frames of an exception that is none of ours: they hold what was sent.
 
-    Ordinary exceptions keep theirs: one that is none of ours is a fault that somebody has to find.
+    It may be a cancellation, an interrupt, or a fault that somebody has to find: for that one a
+    note says where it was raised.
     """
-    if not isinstance(error, Exception):
-        bare(error)
+    if isinstance(error, Exception) and (place := _place(error)):
+        error.add_note(f"raised at {place}; its frames held a request, so they were taken off")
+    if isinstance(error, UnicodeEncodeError):
+        # The whole text, of which one character was the fault.
+        error.object = ""
+        error.args = (error.encoding, "", error.start, error.end, error.reason)
+    if isinstance(error, BaseExceptionGroup):
+        for one in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            interrupted(one)
+    error.__cause__ = error.__context__ = error.__traceback__ = None
+
+
+def _place(error: BaseException) -> str | None:
+    """Where an exception was raised."""
+    found = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        found = f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}, line {line}"
+    return found
 
 
 def transport_failure(

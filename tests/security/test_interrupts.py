@@ -1,17 +1,20 @@
-"""A cancellation or an interrupt leaves no secret behind in its traceback."""
+"""A cancellation, an interrupt or a fault leaves no secret behind in its traceback."""
 
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
-from banqup_client import BanqupClient, ClientCredentials
+from banqup_client import BanqupClient, ClientCredentials, ConfigurationError
 from banqup_client.testing import FakeBanqup, FakeFile
 from support.canary import ours, shown
 from zenvoices_client import RetryPolicy
 
 WORD = "canary-of-interrupts-5d02"
 ONCE = RetryPolicy(attempts=1)
+HERE = "https://api.uat.btx.eu.banqup.com"
 
 
 class Interrupting(httpx.BaseTransport):
@@ -54,7 +57,7 @@ def test_an_interrupted_download_shows_no_signed_url() -> None:
     with (
         BanqupClient(
             ClientCredentials("demo-app", WORD),
-            base_url="https://api.uat.btx.eu.banqup.com",
+            base_url=HERE,
             transport=fake.transport(),
             storage_transport=Interrupting(fake.transport()),
             retry=ONCE,
@@ -71,7 +74,7 @@ def test_an_interrupted_login_shows_no_secret() -> None:
     with (
         BanqupClient(
             ClientCredentials("demo-app", WORD),
-            base_url="https://api.uat.btx.eu.banqup.com",
+            base_url=HERE,
             transport=Interrupting(fake.transport()),
             retry=ONCE,
         ) as client,
@@ -80,3 +83,79 @@ def test_an_interrupted_login_shows_no_secret() -> None:
         client.spaces.list()
     assert WORD not in frames(caught.value)
     assert caught.value.__context__ is None
+
+
+class Failing(httpx.BaseTransport):
+    """Fails at once, below a frame that holds the request and its headers."""
+
+    def __init__(self, fault: Exception) -> None:
+        self._fault = fault
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Fail."""
+        sent = (request, str(request.url), request.headers.raw)
+        raise self._fault from ValueError(sent)
+
+
+def everything(error: BaseException) -> str:
+    """A traceback with the local variables of all its frames, whosever they are."""
+    report = traceback.TracebackException.from_exception(error, capture_locals=True)
+    return "".join(report.format())
+
+
+FAULTS: list[Callable[[], Exception]] = [
+    MemoryError,
+    RecursionError,
+    AssertionError,
+    lambda: RuntimeError("no"),
+    lambda: ValueError("no"),
+]
+
+
+def download(client: BanqupClient, space: str, folder: Path) -> None:
+    """Fetch the file."""
+    client.files.download(space, "f1", folder / "f1.xml")
+
+
+def upload(client: BanqupClient, space: str, _folder: Path) -> None:
+    """Send one."""
+    client.files.upload(space, b"<Invoice/>", filename="a.xml", content_type="text/xml")
+
+
+@pytest.mark.parametrize("make", FAULTS)
+@pytest.mark.parametrize("move", [download, upload])
+def test_a_fault_below_storage_shows_no_signed_url(
+    make: Callable[[], Exception], move: Callable[[BanqupClient, str, Path], None], tmp_path: Path
+) -> None:
+    """What goes wrong inside httpx while bytes move says where, and shows no frame of it."""
+    fake = FakeBanqup(client_secret=WORD)
+    space = fake.add_space()
+    fake.publish(space, files=[FakeFile("F1.xml", "application/xml", b"<Invoice/>", id="f1")])
+    fault = make()
+    with (
+        BanqupClient(
+            ClientCredentials("demo-app", WORD),
+            base_url=HERE,
+            transport=fake.transport(),
+            storage_transport=Failing(fault),
+            retry=ONCE,
+        ) as client,
+        pytest.raises(type(fault)) as caught,
+    ):
+        move(client, space, tmp_path)
+    assert caught.value is fault
+    told = everything(fault)
+    assert "Goog-Sig" + "nature" not in told
+    assert "in handle_request" not in told
+    assert "handle_request, line" in fault.__notes__[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_proxy_password_is_in_no_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client whose storage would go through a malformed proxy is refused when it is made."""
+    for name in ("HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "no_proxy", "all_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:{WORD}@proxy.example:none")
+    with pytest.raises(ConfigurationError, match="HTTPS_PROXY") as caught:
+        BanqupClient(ClientCredentials("demo-app", "s"), base_url=HERE)
+    assert WORD not in everything(caught.value)

@@ -25,6 +25,8 @@ from _client_kit._contract import Operation
 from _client_kit._credentials import TokenState, TokenStates
 from _client_kit._errors import ConfigurationError, CredentialsError, ServiceError, Unavailable
 from _client_kit._json import dumps
+from _client_kit._log_filter import OwnCall
+from _client_kit._proxy import opened
 from _client_kit._request import (
     BROKEN,
     Outgoing,
@@ -80,14 +82,18 @@ class Calls:
         loopback = is_loopback(httpx.URL(self.base_url).host)
 
         def open_client() -> httpx.Client:
-            return httpx.Client(
-                verify=ssl_context or shared_ssl_context(),
-                transport=transport,
-                # A proxy named in the environment is for the outside, never for this machine.
-                trust_env=not loopback,
-                follow_redirects=False,
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+            context = ssl_context or shared_ssl_context()
+            return opened(
+                lambda: httpx.Client(
+                    verify=context,
+                    transport=transport,
+                    # A proxy named in the environment is for the outside, never for this machine.
+                    trust_env=not loopback,
+                    follow_redirects=False,
+                    cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+                    limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+                ),
+                service=self.service,
             )
 
         # Connections belong to one process and, with tasks, to one event loop. What we open
@@ -176,8 +182,14 @@ class Calls:
         request = Outgoing(operation.method, url, headers, content)
         limit = Deadline.after(self.deadline if deadline is None else deadline)
         seconds = self.timeout if timeout is None else self._seconds(timeout, "timeout")
-        answer = self._repeat(operation, request, limit, seconds)
-        return self._dialect.payload(answer, operation), answer
+        try:
+            answer = self._repeat(operation, request, limit, seconds)
+            return self._dialect.payload(answer, operation), answer
+        except ServiceError:
+            raise
+        except BaseException as error:
+            interrupted(error)
+            raise
 
     def _with_type(self, content_type: str) -> httpx.Headers:
         headers = self._typed_headers.get(content_type)
@@ -280,8 +292,9 @@ class Calls:
             raise Unavailable(message, service=self.service, retryable=False)
         problem: ServiceError
         try:
-            with world.time_limit(limit):
-                return self._exchange(request, limit, min(timeout, remaining), token)
+            with OwnCall():
+                with world.time_limit(limit):
+                    return self._exchange(request, limit, min(timeout, remaining), token)
         except ServiceError as error:  # raised by the body while it was sent
             problem = error
         except BROKEN as error:
@@ -292,9 +305,6 @@ class Calls:
                 origin=self.origin,
                 in_time=limit.remaining() > 0,
             )
-        except BaseException as error:
-            interrupted(error)
-            raise
         raise bare(problem) from None
 
     def _exchange(

@@ -28,6 +28,8 @@ from _client_kit._errors import (
     Unavailable,
 )
 from _client_kit._files import FileSource
+from _client_kit._log_filter import OwnCall
+from _client_kit._proxy import opened
 from _client_kit._request import BROKEN, bare, interrupted, transport_failure
 from _client_kit._retry import RetryPolicy, parse_retry_after
 from _client_kit._secret import Secret
@@ -67,8 +69,9 @@ class AsyncStorage:
         self._process = os.getpid()
 
     def _open(self) -> httpx.AsyncBaseTransport:
-        return httpx.AsyncHTTPTransport(
-            verify=self._ssl_context or shared_ssl_context(), proxy=self._proxy()
+        context = self._ssl_context or shared_ssl_context()
+        return opened(
+            lambda: httpx.AsyncHTTPTransport(verify=context, proxy=self._proxy()), service="banqup"
         )
 
     def _proxy(self) -> str | None:
@@ -127,18 +130,16 @@ class AsyncStorage:
     ) -> None:
         problem: ServiceError | OSError
         try:
-            async with world.time_limit(limit):
-                await self._get(signed, target, size, max_bytes, limit, timeout)
-                return
+            with OwnCall():
+                async with world.time_limit(limit):
+                    await self._get(signed, target, size, max_bytes, limit, timeout)
+            return
         except _WriteError as error:
             problem = error.cause
         except ServiceError as error:
             problem = error
         except BROKEN as error:
             problem = self._failure(error, self._down, signed, limit)
-        except BaseException as error:
-            interrupted(error)
-            raise
         raise (bare(problem) if isinstance(problem, ServiceError) else problem) from None
 
     async def _get(
@@ -182,16 +183,14 @@ class AsyncStorage:
         async def once() -> None:
             problem: ServiceError
             try:
-                async with world.time_limit(limit):
-                    await self._put(signed, headers, source, limit, timeout)
-                    return
+                with OwnCall():
+                    async with world.time_limit(limit):
+                        await self._put(signed, headers, source, limit, timeout)
+                return
             except ServiceError as error:
                 problem = error
             except BROKEN as error:
                 problem = self._failure(error, self._up, signed, limit)
-            except BaseException as error:
-                interrupted(error)
-                raise
             raise bare(problem) from None
 
         await self._repeat(once, self._up, limit)
@@ -223,6 +222,9 @@ class AsyncStorage:
                 pause = self._retry.pause(error, tried=tried, safe=operation.safe)
                 if pause is None or pause >= limit.remaining():
                     raise
+            except BaseException as error:
+                interrupted(error)
+                raise
             await world.sleep(pause)
 
     def _request(

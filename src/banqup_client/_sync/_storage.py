@@ -28,6 +28,8 @@ from _client_kit._errors import (
     Unavailable,
 )
 from _client_kit._files import FileSource
+from _client_kit._log_filter import OwnCall
+from _client_kit._proxy import opened
 from _client_kit._request import BROKEN, bare, interrupted, transport_failure
 from _client_kit._retry import RetryPolicy, parse_retry_after
 from _client_kit._secret import Secret
@@ -68,8 +70,9 @@ class Storage:
         self._process = os.getpid()
 
     def _open(self) -> httpx.BaseTransport:
-        return httpx.HTTPTransport(
-            verify=self._ssl_context or shared_ssl_context(), proxy=self._proxy()
+        context = self._ssl_context or shared_ssl_context()
+        return opened(
+            lambda: httpx.HTTPTransport(verify=context, proxy=self._proxy()), service="banqup"
         )
 
     def _proxy(self) -> str | None:
@@ -128,18 +131,16 @@ class Storage:
     ) -> None:
         problem: ServiceError | OSError
         try:
-            with world.time_limit(limit):
-                self._get(signed, target, size, max_bytes, limit, timeout)
-                return
+            with OwnCall():
+                with world.time_limit(limit):
+                    self._get(signed, target, size, max_bytes, limit, timeout)
+            return
         except _WriteError as error:
             problem = error.cause
         except ServiceError as error:
             problem = error
         except BROKEN as error:
             problem = self._failure(error, self._down, signed, limit)
-        except BaseException as error:
-            interrupted(error)
-            raise
         raise (bare(problem) if isinstance(problem, ServiceError) else problem) from None
 
     def _get(
@@ -183,16 +184,14 @@ class Storage:
         def once() -> None:
             problem: ServiceError
             try:
-                with world.time_limit(limit):
-                    self._put(signed, headers, source, limit, timeout)
-                    return
+                with OwnCall():
+                    with world.time_limit(limit):
+                        self._put(signed, headers, source, limit, timeout)
+                return
             except ServiceError as error:
                 problem = error
             except BROKEN as error:
                 problem = self._failure(error, self._up, signed, limit)
-            except BaseException as error:
-                interrupted(error)
-                raise
             raise bare(problem) from None
 
         self._repeat(once, self._up, limit)
@@ -222,6 +221,9 @@ class Storage:
                 pause = self._retry.pause(error, tried=tried, safe=operation.safe)
                 if pause is None or pause >= limit.remaining():
                     raise
+            except BaseException as error:
+                interrupted(error)
+                raise
             world.sleep(pause)
 
     def _request(

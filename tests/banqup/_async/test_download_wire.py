@@ -107,6 +107,15 @@ async def test_nothing_secret_is_logged_at_any_level(caplog: pytest.LogCaptureFi
         assert text not in caplog.text
 
 
+async def test_no_header_of_an_answer_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Cookies, addresses and words in storage's answer are in no log, of httpcore either."""
+    caplog.set_level(logging.DEBUG)
+    said = answer(BODY, f"Set-Cookie: sid={SECRET}", f"Location: https://h.example/f?s={SECRET}")
+    assert await fetch(said.replace(b"200 OK", f"200 {SECRET}".encode())) == BODY
+    assert "receive_response_headers.complete" in caplog.messages
+    assert SECRET not in caplog.text
+
+
 CUT = {
     "sized body cut": answer(BODY[:500], length=len(BODY)),
     "chunked body cut": answer(b"400\r\n" + BODY[:500], "Transfer-Encoding: chunked", length=None),
