@@ -14,6 +14,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_origin
+from urllib.parse import unquote
 
 import attrs
 
@@ -36,9 +37,15 @@ def wire(name: str, **options: Any) -> Any:
     return attrs.field(metadata={"wire": name}, **options)
 
 
-def extra_field() -> Any:
-    """The attrs field that keeps what the model does not know."""
-    return attrs.field(factory=dict[str, Any], repr=False, hash=False, kw_only=True)
+def extra_field(*, addresses: bool = True) -> Any:
+    """The attrs field that keeps what the model does not know.
+
+    Where ``addresses`` is False, no text of the model keeps more of one than its origin: what comes
+    beside a signed URL, or instead of it, may be one under another name.
+    """
+    metadata = {"addresses": addresses}
+    factory = dict[str, Any]
+    return attrs.field(factory=factory, repr=False, hash=False, kw_only=True, metadata=metadata)
 
 
 def _camel(name: str) -> str:
@@ -129,8 +136,7 @@ def _model_factory(cls: Any) -> _Hook:
     ]
     known = frozenset(wire_name for _, wire_name, _, _ in fields)
     keeps_extra = any(attribute.name == "extra" for attribute in attrs.fields(cls))
-    # What comes beside a signed URL, or instead of it, may be one under another name.
-    guarded = any(Secret in (type_, *get_args(type_)) for _, _, type_, _ in fields)
+    guarded = any(not attribute.metadata.get("addresses", True) for attribute in attrs.fields(cls))
 
     def structure(value: Any, _: Any) -> Any:
         if not is_object(value):
@@ -142,26 +148,37 @@ def _model_factory(cls: Any) -> _Hook:
             if raw is None:
                 continue
             try:
-                arguments[name] = hook(raw, type_)
+                read = hook(raw, type_)
+                arguments[name] = _by_origin(read) if guarded else read
             except _FAULTS:
                 extra[wire_name] = raw
         if not value.keys() <= known:
             extra.update((name, value[name]) for name in value.keys() - known)
         if keeps_extra:
-            arguments["extra"] = _without_queries(extra) if guarded else extra
+            arguments["extra"] = _by_origin(extra) if guarded else extra
         return cls(**arguments)
 
     return structure
 
 
-def _without_queries(value: Any) -> Any:
-    """A JSON value whose addresses have lost their queries."""
+_ADDRESS = re.compile(
+    r"\b[a-z][\w+.-]+:[/\\]|^//|[?&;#][\w.-]*(?:sig|token|credential)[\w-]*=", re.IGNORECASE
+)
+_ORIGIN = re.compile(r"\s*([a-z][a-z0-9+.-]*://[a-z0-9._-]+(?::\d+)?)(?=[/?#;]|$)", re.IGNORECASE)
+
+
+def _by_origin(value: Any) -> Any:
+    """A JSON value of whose addresses only scheme and host are left: the rest may be a signature.
+
+    A text that holds one otherwise than alone is masked as a whole.
+    """
     if is_object(value):
-        return {name: _without_queries(item) for name, item in value.items()}
+        return {_by_origin(name): _by_origin(item) for name, item in value.items()}
     if is_list(value):
-        return [_without_queries(item) for item in value]
-    if isinstance(value, str) and "://" in value and "?" in value:
-        return value.partition("?")[0] + "?***"
+        return [_by_origin(item) for item in value]
+    if isinstance(value, str) and _ADDRESS.search(unquote(unquote(value))):
+        origin = _ORIGIN.match(value)
+        return f"{origin[1]}/***" if origin else "***"
     return value
 
 

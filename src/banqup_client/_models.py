@@ -160,14 +160,15 @@ class DocumentFile:
         filename: Its name.
         content_type: Its media type.
         file_size: Its length in bytes.
-        extra: Members of the answer that this class does not know.
+        extra: Members of the answer that this class does not know; of addresses, which may be
+            signed, the origin only.
     """
 
     id: str = ""
     filename: str | None = None
     content_type: str | None = None
     file_size: int | None = None
-    extra: Mapping[str, Any] = extra_field()
+    extra: Mapping[str, Any] = extra_field(addresses=False)
 
 
 @frozen(kw_only=True)
@@ -273,7 +274,8 @@ class FileDetails:
         file_type: Its media type.
         content_type: Its media type, as it must be uploaded.
         retention_time: Until when Banqup keeps it.
-        extra: Members of the answer that this class does not know.
+        extra: Members of the answer that this class does not know; of addresses, which may be
+            signed, the origin only.
     """
 
     id: str = ""
@@ -291,7 +293,7 @@ class FileDetails:
     _download_url: Secret | None = field(
         default=None, repr=False, eq=False, alias="_download_url", metadata={"wire": "downloadUrl"}
     )
-    extra: Mapping[str, Any] = extra_field()
+    extra: Mapping[str, Any] = extra_field(addresses=False)
 
     def __reduce__(self) -> tuple[Callable[[], FileDetails], tuple[()]]:
         """Pickled and copied without the signed URLs: they leave no process."""

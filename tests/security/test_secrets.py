@@ -13,7 +13,14 @@ import httpx
 import pytest
 
 from _client_kit._models import decode
-from banqup_client import BanqupClient, ClientCredentials, Environment, FileDetails, RedactSecrets
+from banqup_client import (
+    BanqupClient,
+    ClientCredentials,
+    DocumentFile,
+    Environment,
+    FileDetails,
+    RedactSecrets,
+)
 from banqup_client.testing import FakeBanqup
 from bridge import Connection, MemoryCheckpoints, ServiceError
 from zenvoices_client import Secret, UserLogin, ZenvoicesClient
@@ -149,9 +156,57 @@ def test_a_signed_url_under_another_name_is_cut() -> None:
     details = decode(FileDetails, body)
     assert WORD not in repr(attrs.asdict(details))
     assert details.extra == {
-        "downloadUrl": {"href": "https://storage.example/f?***"},
-        "signedUrls": ["https://storage.example/f?***", 7],
+        "downloadUrl": {"href": "https://storage.example/***"},
+        "signedUrls": ["https://storage.example/***", 7],
     }
+
+
+SHAPES = [
+    "https://storage.example/f/{}",
+    "HTTPS://storage.example/f?sig={}",
+    "https://storage.example/f;sig={}",
+    "https://storage.example/f#sig={}",
+    "https://u:{}@storage.example/f",
+    "https%3A%2F%2Fstorage.example%2Ff%3Fsig%3D{}",
+    "https%253A%252F%252Fstorage.example%252F{}",
+    "//storage.example/f?sig={}",
+    "gs://bucket/{}",
+    "see https://storage.example/f?sig={}",
+    "/b/f?X-Goog-Signature={}",
+    "storage.example/b/f?x=1&X-Goog-Credential={}",
+    '{{"url": "https:\\/\\/storage.example\\/f?sig={}"}}',
+    "https:\\\\storage.example\\{}",
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("model", [FileDetails, DocumentFile])
+def test_an_address_of_any_shape_is_shown_by_origin(shape: str, model: type[Any]) -> None:
+    """Wherever it stands, also as a member's name, no more than scheme and host is kept."""
+    url = shape.format(WORD)
+    body = {"id": "f", "x": [{"y": {"z": url}}], url: 1, "filename": url, "fileSize": url}
+    details = decode(model, body)
+    assert WORD not in f"{attrs.asdict(details)} {details!r} {details!s}"
+    assert details.extra["x"][0]["y"]["z"] in (
+        "https://storage.example/***",
+        "gs://bucket/***",
+        "HTTPS://storage.example/***",
+        "***",
+    )
+
+
+def test_what_is_no_address_is_kept() -> None:
+    """Names, paths, times and media types of a file stay as they came."""
+    body = {
+        "filename": "C:\\invoices\\F1.xml",
+        "contentType": "application/xml; charset=utf-8",
+        "description": "F1: 50 % / what?",
+        "more": ["2026-01-01T10:00:00Z", "a/b", {"size": 7, "ok": True, "none": None}],
+    }
+    details = decode(FileDetails, body)
+    assert (details.filename, details.description) == (body["filename"], body["description"])
+    assert details.content_type == body["contentType"]
+    assert details.extra == {"more": body["more"]}
 
 
 class Lines(logging.Handler):
@@ -181,6 +236,10 @@ def logged(message: str, *values: object, filtered: bool = True) -> str:
     [
         f"HTTP Request: GET https://storage.googleapis.com/b/f?X-Goog-Signature={WORD}&x=1 200",
         f"Authorization: Bearer {WORD}",
+        f"get HTTPS://storage.googleapis.com/b/f?X-Goog-Signature={WORD}",
+        f"https://storage.googleapis.com/f#x?sig={WORD}",
+        f"https%3A%2F%2Fstorage.googleapis.com%2Ff%3FX-Goog-Signature%3D{WORD}",
+        f"/b/f?x=1&X-Goog-Signature={WORD}",
         f"headers [(b'Authorization', b'Bearer {WORD}')]",
         f'{{"client_secret": "{WORD}", "scope": null}}',
         f"{{'password': '{WORD}'}}",
