@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, overload
 
 from _client_kit import _world_async as world
 from _client_kit._address import check_header_text
+from _client_kit._answer import sanitise
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._atomic import AtomicFile
 from _client_kit._clock import Deadline
@@ -286,5 +287,6 @@ class AsyncFiles:
         if details.status == "AVAILABLE":
             message = "files.download: the file is available, but its details name no URL for it"
             raise ProtocolError(message, service="banqup", hint=CONTRACT_HINT)
-        message = f"files.download: the file is not ready yet (status {details.status!r})"
+        status = sanitise(details.status)[:60]
+        message = f"files.download: the file is not ready yet (status {status!r})"
         raise FileNotReady(message, service="banqup")
