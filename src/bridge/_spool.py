@@ -9,7 +9,8 @@ from typing import IO
 
 __all__ = ["Guarded", "Spool"]
 
-IN_MEMORY = 1024 * 1024
+# Nearly every invoice, also with its PDF inside, so that nearly none costs a file.
+IN_MEMORY = 3 * 1024 * 1024
 
 
 class Spool(io.RawIOBase):
@@ -23,7 +24,8 @@ class Spool(io.RawIOBase):
 
     def __init__(self) -> None:
         super().__init__()
-        self._file: IO[bytes] = io.BytesIO()
+        self._memory = io.BytesIO()
+        self._file: IO[bytes] = self._memory
         self._sealed = False
         self.in_memory = True
         self.guard: Callable[[], object] | None = None
@@ -73,9 +75,9 @@ class Spool(io.RawIOBase):
     def _roll_over(self) -> None:
         position = self._file.tell()
         file = tempfile.TemporaryFile(prefix="banqup-zenvoices-")  # noqa: SIM115 - see discard
-        self._file.seek(0)
-        file.write(self._file.read())
+        file.write(self._memory.getbuffer())
         file.seek(position)
+        self._memory.close()
         self._file, self.in_memory = file, False
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
