@@ -40,6 +40,15 @@ class SignedUrl(httpx.URL):
         """Path and query as they were signed."""
         return self._target
 
+    def hidden(self) -> SignedUrl:
+        """The same for what sends it, with nothing but its origin for whoever looks on.
+
+        Instrumentation replaces httpx's own transports and keeps the URL of each request.
+        """
+        return SignedUrl(
+            f"{self.scheme}://{self.netloc.decode('ascii')}/***", self._target.decode()
+        )
+
     def __repr__(self) -> str:
         return f"SignedUrl('{self.scheme}://{self.host}/***')"
 

@@ -236,14 +236,15 @@ class Storage:
         content: Content | None = None,
     ) -> httpx.Request:
         seconds = self._seconds(limit, timeout)
+        url = signed if self._injected else signed.hidden()
         request = httpx.Request(
             operation.method,
-            signed,
+            url,
             headers={"User-Agent": self._user_agent, **headers},
             content=content,
             extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)},
         )
-        request.url = signed  # httpx has made a copy, which would be quoted anew
+        request.url = url  # httpx has made a copy, which would be quoted anew
         return request
 
     def _seconds(self, limit: Deadline, timeout: float | None) -> float:

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 import trustme
 
@@ -114,6 +115,24 @@ async def test_no_header_of_an_answer_is_logged(caplog: pytest.LogCaptureFixture
     assert await fetch(said.replace(b"200 OK", f"200 {SECRET}".encode())) == BODY
     assert "receive_response_headers.complete" in caplog.messages
     assert SECRET not in caplog.text
+
+
+async def test_whoever_watches_httpx_sees_no_signed_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instrumentation that replaces httpx's transport, for traces, finds the host and no more."""
+    seen: list[str] = []
+    send = httpx.AsyncHTTPTransport.handle_async_request
+
+    async def traced(self: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+        url = request.url
+        seen.extend([str(url), str(httpx.URL(url)), str(url.copy_with(port=1)), repr(request)])
+        seen.extend([url.path, str(url.params), url.query.decode()])
+        return await send(self, request)
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", traced)
+    assert await fetch(answer(BODY)) == BODY
+    assert seen[0].startswith("http://127.0.0.1:")
+    assert seen[0].endswith("/***")
+    assert not [text for text in seen if "F1" in text or SIGNATURE in text]
 
 
 CUT = {
