@@ -15,14 +15,14 @@ from measure import Measure
 from service import Service
 
 
-def measures(*, quick: bool) -> Iterator[tuple[str, Iterator[Measure]]]:
+def measures(*, quick: bool, runtime: str) -> Iterator[tuple[str, Iterator[Measure]]]:
     """Every group of figures by name."""
     rounds = 1 if quick else 5
     with Service() as service:
         yield "calls", calls.measures(rounds)
         yield "tokens", footprint.tokens(service)
         yield "connections", footprint.connections(service, rounds)
-        yield "imports", footprint.imports(rounds)
+        yield "imports", footprint.imports(rounds, runtime)
         yield "nothing", footprint.nothing_new(service, rounds, 10_000 if quick else 1_000_000)
         yield "memory", footprint.memory(service, 100, 200 if quick else 10_000)
         yield "floor", floor.measures(rounds)
@@ -35,6 +35,12 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object per line and figure")
     parser.add_argument("--quick", action="store_true", help="one round, smaller numbers")
     parser.add_argument("--only", metavar="WORD", help="only groups with this word in their name")
+    parser.add_argument(
+        "--runtime",
+        metavar="PYTHON",
+        default=sys.executable,
+        help="of an environment with the runtime dependencies alone, for the import's time",
+    )
     options = parser.parse_args()
     if not options.json:
         print(f"Python {platform.python_version()} on {platform.machine()}, {platform.system()}")
@@ -43,7 +49,7 @@ def main() -> int:
         )
         print(header, "-" * len(header), sep="\n")
     missed = 0
-    for name, group in measures(quick=options.quick):
+    for name, group in measures(quick=options.quick, runtime=options.runtime):
         if options.only and options.only not in name:
             continue
         for measure in group:

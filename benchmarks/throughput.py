@@ -45,8 +45,8 @@ def measures(service: Service, rounds: int) -> Iterator[Measure]:
 
 def _count(latency: str, size: str, in_flight: int) -> int:
     if size == "2 MB":
-        return 16 if latency == "20 ms" else 24
-    return (40 if in_flight == 1 else 120) if latency == "20 ms" else 200
+        return 16 * in_flight
+    return 60 * in_flight if latency == "20 ms" else 200
 
 
 def _space(service: Service) -> str:
