@@ -201,6 +201,12 @@ class ExportReport(Shown):
         )
 
 
+_NOTHING_LISTED = (
+    "Banqup listed no document. If the space is not empty, call deactivate(), let the client's "
+    "user see its documents in Banqup, and call activate() again before the first export."
+)
+
+
 @frozen(kw_only=True)
 class Activation(Shown):
     """What activate() did.
@@ -233,7 +239,11 @@ class Activation(Shown):
         )
         if self.new:
             skipped = table(self.skipped, lang, say("skipped", lang))
-            return View(say(heading, lang), "ok", facts, (skipped,))
+            # A right that is missing can look like a space with nothing in it, and what it hides
+            # would count as new on the day it is given.
+            empty = not (self.baseline or self.waiting or self.skipped)
+            notes = (say(_NOTHING_LISTED, lang),) if empty else ()
+            return View(say(heading, lang), "ok", facts, (skipped,), notes)
         return View(say("Active already: nothing changed", lang), "", facts[:2])
 
     def to_dict(self) -> dict[str, Any]:

@@ -76,6 +76,12 @@ FRENCH: dict[str, str] = {
     # Activation
     "Activated: documents count from now on": "Activée : les documents comptent dès maintenant",
     "Active already: nothing changed": "Déjà active : rien n'a changé",
+    "Banqup listed no document. If the space is not empty, call deactivate(), let the client's "
+    "user see its documents in Banqup, and call activate() again before the first export.": (
+        "Banqup n'a listé aucun document. Si l'espace n'est pas vide, appelez deactivate(), "
+        "donnez à l'utilisateur le droit de voir ses documents dans Banqup, puis rappelez "
+        "activate() avant le premier export."
+    ),
     "company number": "numéro de l'entreprise",
     "left where they are": "laissés où ils sont",
     "waiting for the client": "attendent le client",

@@ -358,3 +358,16 @@ def test_every_shown_word_is_french_too(monkeypatch: pytest.MonkeyPatch) -> None
     assert words.missed <= {""}
     assert set(FRENCH) == {" ".join(word.split()) for word in FRENCH}
     assert all(word.count("{}") == french.count("{}") for word, french in FRENCH.items())
+
+
+def test_activation_of_a_space_that_shows_nothing_warns() -> None:
+    """What a missing right hides would be history that counts as new: said at once."""
+    empty = Activation(new=True, activated_at=NOW, company_id=7)
+    assert "deactivate()" in empty.to_text()
+    assert "n'a listé aucun document" in empty.to_text(lang="fr")
+    for other in (
+        Activation(new=True, baseline=1),
+        Activation(new=True, waiting=1),
+        Activation(new=False),
+    ):
+        assert "deactivate()" not in other.to_text()
