@@ -19,9 +19,9 @@ def refuse_pickling(value: object) -> Never:
     raise TypeError(message)
 
 
-def refuse_type(value: object) -> Never:
+def refuse_type(kind: type[object]) -> Never:
     """Raise the TypeError for a secret that is no string."""
-    message = f"a secret must be a string, not {type(value).__name__}"
+    message = f"a secret must be a string, not {kind.__name__}"
     raise TypeError(message)
 
 
@@ -42,7 +42,9 @@ class Secret:
             self._reveal = value._reveal
             return
         if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            refuse_type(value)
+            kind = type(value)
+            del value  # a password in bytes, say: no frame of the error shows it
+            refuse_type(kind)
         self._reveal = lambda: value
 
     def reveal(self) -> str:

@@ -151,6 +151,41 @@ def test_a_fault_below_storage_shows_no_signed_url(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        "banqup_client._sync._files.decode",
+        "banqup_client._storage.SignedUrl.__init__",
+        "_client_kit._answer.loads",
+    ],
+)
+@pytest.mark.parametrize("fault", [MemoryError, KeyboardInterrupt])
+def test_a_fault_in_reading_details_shows_no_signed_url(
+    place: str, fault: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does one where an answer with a signed URL is read, or the URL is checked."""
+    fake = FakeBanqup(client_secret=WORD)
+    space = fake.add_space()
+    fake.publish(space, files=[FakeFile("F1.xml", "application/xml", b"<Invoice/>", id="f1")])
+
+    def fail(*given: object) -> None:
+        raise fault
+
+    with BanqupClient(
+        ClientCredentials("demo-app", WORD),
+        base_url=HERE,
+        transport=fake.transport(),
+        storage_transport=fake.transport(),
+        retry=ONCE,
+    ) as client:
+        client.spaces.list()
+        monkeypatch.setattr(place, fail)
+        with pytest.raises(fault) as caught:
+            client.files.download(space, "f1")
+    told = everything(caught.value)
+    assert "Goog-Sig" + "nature" not in told
+
+
 def test_a_proxy_password_is_in_no_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client whose storage would go through a malformed proxy is refused when it is made."""
     for name in ("HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "no_proxy", "all_proxy", "https_proxy"):

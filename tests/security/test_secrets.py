@@ -146,6 +146,13 @@ def test_a_refused_secret_is_in_no_frame_of_ours(bad: str) -> None:
         assert WORD not in local_values(caught.value) + str(caught.value)
 
 
+def test_a_secret_in_bytes_is_in_no_frame() -> None:
+    """What is no text is refused by its type, and no local variable of Secret shows it."""
+    with pytest.raises(TypeError, match="must be a string, not bytes") as caught:
+        Secret(cast("str", WORD.encode()))
+    assert WORD not in local_values(caught.value)
+
+
 def test_a_signed_url_under_another_name_is_cut() -> None:
     """What file details hold beside the fields we know keeps no signed query."""
     body = {

@@ -11,13 +11,14 @@ from typing import Any, BinaryIO, overload
 
 from _client_kit import _world_sync as world
 from _client_kit._address import check_header_text
-from _client_kit._answer import sanitise
+from _client_kit._answer import Answer, sanitise
 from _client_kit._atomic import AtomicFile
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract
-from _client_kit._errors import ConfigurationError, ProtocolError
+from _client_kit._contract import Contract, Operation
+from _client_kit._errors import ConfigurationError, ProtocolError, ServiceError
 from _client_kit._files import FileContent, FileSource
 from _client_kit._models import decode
+from _client_kit._request import bare, interrupted
 from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT
 from _client_kit._sync._calls import Calls
@@ -58,13 +59,16 @@ class Files:
             NotFound: The space does not have it.
         """
         operation = self._contract["files.details"]
-        payload, answer = self._calls.call(
+        # No local of this frame: it names signed URLs.
+        return _details(
             operation,
-            path={"space_id": space_id, "file_id": file_id},
-            timeout=timeout,
-            deadline=deadline,
+            *self._calls.call(
+                operation,
+                path={"space_id": space_id, "file_id": file_id},
+                timeout=timeout,
+                deadline=deadline,
+            ),
         )
-        return decode(FileDetails, object_in(payload, operation, answer))
 
     def create(
         self,
@@ -107,14 +111,16 @@ class Files:
             "contentType": content_type,
             "metadata": None if metadata is None else dict(metadata),
         }
-        payload, answer = self._calls.call(
+        return _details(
             operation,
-            path={"space_id": space_id},
-            json={name: value for name, value in body.items() if value is not None},
-            timeout=timeout,
-            deadline=deadline,
+            *self._calls.call(
+                operation,
+                path={"space_id": space_id},
+                json={name: value for name, value in body.items() if value is not None},
+                timeout=timeout,
+                deadline=deadline,
+            ),
         )
-        return decode(FileDetails, object_in(payload, operation, answer))
 
     def upload(
         self,
@@ -287,3 +293,15 @@ class Files:
         status = sanitise(details.status)[:60]
         message = f"files.download: the file is not ready yet (status {status!r})"
         raise FileNotReady(message, service="banqup")
+
+
+def _details(operation: Operation, payload: object, answer: Answer) -> FileDetails:
+    """The details in a payload, whose signed URLs stay in no frame if that fails."""
+    try:
+        return decode(FileDetails, object_in(payload, operation, answer))
+    except BaseException as error:
+        del payload
+        if not isinstance(error, ServiceError):
+            interrupted(error)
+            raise
+        raise bare(error) from None
