@@ -41,8 +41,8 @@ class Secret:
         if isinstance(value, Secret):
             self._reveal = value._reveal
             return
-        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            kind = type(value)
+        kind: type[object] = type(value)
+        if not issubclass(kind, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             del value  # a password in bytes, say: no frame of the error shows it
             refuse_type(kind)
         self._reveal = lambda: value
