@@ -67,7 +67,7 @@ def check_base_url(url: str, *, service: str) -> str:
             problem = "must be plain ASCII without spaces"
         elif (
             not _HOST.fullmatch(parts.hostname)
-            or "%" in parts.path
+            or {"%", "\\"} & set(parts.path)
             or {".", ".."} & set(parts.path.split("/"))
             or not _is_understood(url)
         ):

@@ -66,6 +66,7 @@ def test_base_urls(url: str, kept: str) -> None:
         "https://api.example/../../x",
         "https://api.example/%2e%2e/x",
         "https://api.example/a%2fb",
+        "https://api.example/a\\..\\b",
         "https://..",
         "https://.",
         "https://a..b",
