@@ -5,8 +5,8 @@ and the bank accounts of the sample invoices are canaries. While a test runs it 
 they could show:
 
 - log records of every logger at DEBUG, captured output, warnings;
-- text, attributes and traceback, with the local variables of our frames and of httpx, httpcore and
-  h11, of every exception that a test catches with ``pytest.raises``;
+- text, attributes and traceback, with the local variables of our frames and of httpx, httpcore, h11
+  and anyio, of every exception that a test catches with ``pytest.raises``;
 - ``repr``, ``str``, ``vars``, ``asdict`` and HTML of public objects as they are made, and of those
   that live when a test ends;
 - what is committed to a checkpoint store, and the SQLite file when it is closed;
@@ -48,7 +48,7 @@ from bridge import _sample_parties, _store_hook, _store_memory, _store_sqlite
 from zenvoices_client import Attachment, Base64, InboxUpload
 
 SOURCE = str(Path(_credentials.__file__).parents[1])
-LIBRARIES = tuple(f"/site-packages/{name}/" for name in ("httpx", "httpcore", "h11"))
+LIBRARIES = tuple(f"/site-packages/{name}/" for name in ("httpx", "httpcore", "h11", "anyio"))
 FAKES = ("_fake", "testing.py", "_demo.py", "_try_mapper.py", "_sample")
 FAKES_TESTS = Path(__file__).parents[1] / "fakes"
 ENOUGH = 64 * 1024  # of one text: more than any that is looked at has, but for bodies
