@@ -161,6 +161,7 @@ def _model_factory(cls: Any) -> _Hook:
     return structure
 
 
+_MARK = re.compile(r"[/\\%=]")  # most texts have none of these
 _ADDRESS = re.compile(
     r"\b[a-z][\w+.-]+:[/\\]|^//|[?&;#][\w.-]*(?:sig|token|credential)[\w-]*=", re.IGNORECASE
 )
@@ -172,13 +173,15 @@ def _by_origin(value: Any) -> Any:
 
     A text that holds one otherwise than alone is masked as a whole.
     """
+    if isinstance(value, str):
+        if not _MARK.search(value) or not _ADDRESS.search(unquote(unquote(value))):
+            return value
+        origin = _ORIGIN.match(value)
+        return f"{origin[1]}/***" if origin else "***"
     if is_object(value):
         return {_by_origin(name): _by_origin(item) for name, item in value.items()}
     if is_list(value):
         return [_by_origin(item) for item in value]
-    if isinstance(value, str) and _ADDRESS.search(unquote(unquote(value))):
-        origin = _ORIGIN.match(value)
-        return f"{origin[1]}/***" if origin else "***"
     return value
 
 
