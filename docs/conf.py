@@ -8,6 +8,7 @@ from importlib.metadata import version as version_of
 from typing import Any
 
 import attrs
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.domains.python import PyObject
 from sphinx.pycode import ModuleAnalyzer
@@ -94,8 +95,16 @@ def show_defaults(
     return re.sub(r"(= ?)NOTHING\b", r"\1...", shown), answer
 
 
+def mark_tables_of_tests(app: Sphinx, document: nodes.document) -> None:
+    """A table that names tests is laid out so that their names have a line of their own."""
+    for table in document.findall(nodes.table):
+        if any("::test_" in code.astext() for code in table.findall(nodes.literal)):
+            table["classes"].append("tests")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.connect("autodoc-process-docstring", describe_data)
     app.connect("autodoc-process-signature", show_defaults)
+    app.connect("doctree-read", mark_tables_of_tests)
     return {"parallel_read_safe": True}
