@@ -110,13 +110,17 @@ def test_wheel_holds_the_packages_and_nothing_else(built: Path) -> None:
 
 @pytest.mark.long
 def test_source_distribution_builds_the_same_and_holds_no_tests(built: Path) -> None:
-    """Sources, readme, changelog, licence and settings: all that a build needs, and no more."""
+    """What a build needs, the documentation and the examples; nothing that was built, no tests."""
     (archive,) = built.glob("*.tar.gz")
     with tarfile.open(archive) as opened:
         files = {member.name.partition("/")[2] for member in opened.getmembers() if member.isfile()}
-    beside = {"PKG-INFO", "README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", ".gitignore"}
+    beside = {"PKG-INFO", "LICENSE", "pyproject.toml", ".gitignore"}
+    beside |= {path.name for path in ROOT.glob("*.md")}
     assert {f"src/{name}" for name in sources()} - files == set()
-    assert {name for name in files if not name.startswith("src/")} == beside
+    assert {name for name in files if "/" not in name} == beside
+    assert {name.partition("/")[0] for name in files if "/" in name} == {"src", "docs", "examples"}
+    assert not any("_build" in name for name in files)
+    assert {"docs/first-contact.md", "docs/story.ipynb", "examples/cron.py"} <= files
 
 
 @pytest.mark.long
@@ -144,8 +148,8 @@ def test_metadata_says_what_it_is(built: Path) -> None:
     assert found["License-Expression"] == "MIT"
     assert set(found.get_all("Provides-Extra", [])) >= {"progress", "sql", "testing", "yaml"}
     links = {text.partition(", ")[0]: text.partition(", ")[2] for text in found.get_all(URLS, [])}
-    assert set(links) == {"Documentation", "Source", "Changelog", "Issues"}
-    assert all(link.startswith("https://") for link in links.values())
+    # Only what is known: a placeholder would send people, and their reports, to strangers.
+    assert links == {"Banqup": "https://www.banqup.com", "Zenvoices": "https://www.zenvoices.com"}
     classifiers = found.get_all("Classifier", [])
     assert "Typing :: Typed" in classifiers
     assert not any("Stable" in text for text in classifiers), "it has not met the real services"
@@ -153,7 +157,7 @@ def test_metadata_says_what_it_is(built: Path) -> None:
 
 @pytest.mark.long
 def test_long_description_is_readme_and_changelog(built: Path) -> None:
-    """A reader of the index sees both, and no link that only works in the repository."""
+    """A reader of the index sees both; a page of the repository is named instead of linked."""
     (wheel,) = built.glob("*.whl")
     text = str(metadata_of(wheel).get_payload())
     assert metadata_of(wheel)["Description-Content-Type"] == "text/markdown"
@@ -161,6 +165,7 @@ def test_long_description_is_readme_and_changelog(built: Path) -> None:
     assert "It has not been run against the real services" in text
     assert "\n# Changelog" in text
     assert [link for link in LINK.findall(text) if not link.startswith("https://")] == []
+    assert "what to do at first contact (`docs/first-contact.md`)" in " ".join(text.split())
 
 
 def test_faulty_wheel_is_found() -> None:
