@@ -1,6 +1,6 @@
 """Activates connections: from then on their new documents count. Run again, it changes nothing.
 
-Usage: python activate.py connections.toml
+Usage: python activate.py [connections.toml]
 """
 
 from __future__ import annotations
@@ -46,4 +46,4 @@ def main(path: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1] if sys.argv[1:] else "connections.toml"))

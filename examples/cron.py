@@ -1,6 +1,11 @@
-"""Exports connections one after the other. In a crontab, with the credentials in a file of yours::
+"""Exports connections one after the other. In a crontab, with the Python that has the library::
 
-    17 * * * *  . /etc/exports.env && python cron.py /etc/connections.toml
+    17 * * * *  . /etc/exports.env && /opt/exports/venv/bin/python cron.py /etc/connections.toml
+
+The credentials are in a file of yours, here /etc/exports.env, which only you may read (mode 0600).
+Each of its lines is an ``export``, for the program sees no variable without::
+
+    export BANQUP_CLIENT_ID=...
 
 Says nothing when all is well, so that cron sends no mail. A run that takes longer than the hour is
 no harm: the next one finds the connection busy and goes on with the others.
@@ -35,4 +40,4 @@ def main(path: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1] if sys.argv[1:] else "connections.toml"))

@@ -38,4 +38,5 @@ def export_all(configs: Sequence[ConnectionConfig], processes: int = 4) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(1 if export_all(ConnectionConfig.from_toml(sys.argv[1])) else 0)
+    path = sys.argv[1] if sys.argv[1:] else "connections.toml"
+    sys.exit(1 if export_all(ConnectionConfig.from_toml(path)) else 0)
