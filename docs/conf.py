@@ -11,6 +11,7 @@ import attrs
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.domains.python import PyObject
+from sphinx.ext.napoleon import GoogleDocstring
 from sphinx.pycode import ModuleAnalyzer
 
 project = "banqup-zenvoices"
@@ -40,6 +41,24 @@ napoleon_use_ivar = True
 for kind in PyObject.doc_field_types:
     if kind.name == "variable":
         kind.label = "Attributes"
+
+
+def whole_returns(
+    self: GoogleDocstring, preprocess_types: bool = False
+) -> list[tuple[str, str, list[str]]]:
+    """What is returned. Its type is in the annotation: a colon in the text is a colon."""
+    lines = self._dedent(self._consume_to_next_section())
+    return [("", "", GoogleDocstring(lines, self._config).lines())] if lines else []
+
+
+def whole_attribute(self: GoogleDocstring) -> tuple[str, list[str]]:
+    """What an attribute is, likewise."""
+    lines = self._dedent(self._consume_to_end())
+    return "", GoogleDocstring(lines, self._config).lines()
+
+
+setattr(GoogleDocstring, "_consume_returns_section", whole_returns)  # noqa: B010
+setattr(GoogleDocstring, "_consume_inline_attribute", whole_attribute)  # noqa: B010
 
 html_theme = "furo"
 html_title = "banqup-zenvoices"
