@@ -87,7 +87,7 @@ __all__ = [
 
 # An export without an event loop needs neither. Type checkers see the imports above, and so still
 # find a name that is misspelt.
-if not _typing.TYPE_CHECKING:
+if not _typing.TYPE_CHECKING:  # pragma: no branch - true whenever it runs
     __getattr__, __dir__ = _lazy_names(
         globals(),
         {

@@ -115,5 +115,5 @@ _LAZY = {
 }
 
 # Type checkers see the imports above, and so still find a name that is misspelt.
-if not _typing.TYPE_CHECKING:
+if not _typing.TYPE_CHECKING:  # pragma: no branch - true whenever it runs
     __getattr__, __dir__ = _lazy_names(globals(), _LAZY)
