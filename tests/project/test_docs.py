@@ -284,6 +284,38 @@ def test_the_reference_describes_each_public_name_once() -> None:
     assert missing == []
 
 
+def drawn(page: str) -> dict[str, str]:
+    """The tree of errors that a page draws: each name with the one it hangs from."""
+    parents: dict[str, str] = {}
+    branch: list[str] = []
+    for line in page.partition("## The tree")[2].partition("```text\n")[2].splitlines():
+        if line == "```":
+            break
+        depth, name = re.match(r"([│├└─ ]*)(\w+)", line).groups()  # type: ignore[union-attr]
+        branch[len(depth) // 4 :] = [name]
+        if len(branch) > 1:
+            parents[name] = branch[-2]
+    return parents
+
+
+def test_the_tree_of_errors_is_the_one_there_is() -> None:
+    """Each public exception hangs where the page draws it, and none is missing."""
+    found = {
+        value.__name__: value.__bases__[0].__name__
+        for module in map(importlib.import_module, PUBLIC)
+        for value in (getattr(module, name) for name in module.__all__)
+        if isinstance(value, type) and issubclass(value, bridge.ServiceError)
+    }
+    del found["ServiceError"]
+    assert drawn((ROOT / "docs" / "reference-errors.md").read_text(encoding="utf-8")) == found
+
+
+def test_a_wrong_tree_is_seen() -> None:
+    """An error that hangs elsewhere is read as hanging there."""
+    page = "## The tree\n```text\nA\n├── B  words\n│   └── C  words\n└── D\n    └── E\n```\n"
+    assert drawn(page) == {"B": "A", "C": "B", "D": "A", "E": "D"}
+
+
 def test_the_architecture_names_modules_that_exist() -> None:
     """Each module on the page is where it says."""
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
