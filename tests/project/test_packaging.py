@@ -165,7 +165,7 @@ def test_long_description_is_readme_and_changelog(built: Path) -> None:
     assert "It has not been run against the real services" in text
     assert "\n# Changelog" in text
     assert [link for link in LINK.findall(text) if not link.startswith("https://")] == []
-    assert "what to do at first contact (`docs/first-contact.md`)" in " ".join(text.split())
+    assert "First contact (`docs/first-contact.md`) has the ten steps" in " ".join(text.split())
 
 
 def test_faulty_wheel_is_found() -> None:
