@@ -27,7 +27,8 @@ class AtomicFile:
         os.fsync(self.handle.fileno())
         self.handle.close()
         self._temporary.replace(self._path)
-        if os.name == "posix":  # the name is durable when the folder is
+        if os.name == "posix":  # pragma: no branch - elsewhere a folder cannot be synced
+            # The name is durable when the folder is.
             folder = os.open(self._path.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)

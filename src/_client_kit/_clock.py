@@ -29,7 +29,3 @@ class Deadline:
     def remaining(self) -> float:
         """Seconds left; at least 0."""
         return max(0.0, self.at - monotonic())
-
-    def earliest(self, other: Deadline) -> Deadline:
-        """Whichever of the two comes first."""
-        return self if self.at <= other.at else other

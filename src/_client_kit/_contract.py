@@ -28,7 +28,6 @@ from _client_kit._json import JsonError, is_list, is_object, loads
 
 __all__ = ["Contract", "Operation", "Property", "load_contract"]
 
-EVIDENCE = ("published", "observed", "assumed")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _PATCH_KEYS = ("method", "path", "query", "rename")
 

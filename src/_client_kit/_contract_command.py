@@ -62,8 +62,6 @@ def run(
         return _refuse(program, f"{options.against[:200]}: {error}")
     except ConfigurationError as error:
         return _refuse(program, error.message)
-    except RecursionError:
-        return _refuse(program, f"{options.against[:200]}: it is nested too deep")
     if options.suggest:
         known: dict[str, Any] = loads(options.contract.read_bytes()) if options.contract else {}
         shown = json.dumps(_merged(known, result.patch), indent=2, ensure_ascii=False)

@@ -22,30 +22,25 @@ class Place:
 
 
 def locate(schema: Schema | None, path: str) -> Place:
+    """The place of a property, written as in the contract: ``documents[].id``."""
     if schema is None:
         return Place("not described")
     below, trail = schema, ""
     status: Status = "confirmed"
     spelling, exact = "", True
-    parts = path.split(".")
-    for number, part in enumerate(parts):
+    for part in path.split("."):
         name = part.removesuffix("[]")
-        if name:
-            at_end = number == len(parts) - 1
-            if "array" in below.kinds:
-                return Place("missing", f"{trail or 'the answer'} is a list")
-            if below.kinds and "object" not in below.kinds:
-                return Place("missing", f"{trail or 'the answer'} is {below}")
-            spelt, same_letters = _spelling(name, below)
-            if not spelt:
-                said = ", ".join(below.names[:12])
-                return Place("missing" if below.described else "not described", said, last=said)
-            below = below.member(spelt)
-            trail = f"{trail}.{spelt}" if trail else spelt
-            status = "differs" if spelt != name else "confirmed"
-            spelling, exact = spelt, same_letters
-            if at_end:
-                break
+        if "array" in below.kinds:
+            return Place("missing", f"{trail or 'the answer'} is a list")
+        if below.kinds and "object" not in below.kinds:
+            return Place("missing", f"{trail or 'the answer'} is {below}")
+        spelling, exact = _spelling(name, below)
+        if not spelling:
+            said = ", ".join(below.names[:12])
+            return Place("missing" if below.described else "not described", said, last=said)
+        below = below.member(spelling)
+        trail = f"{trail}.{spelling}" if trail else spelling
+        status = "differs" if spelling != name else "confirmed"
         if part.endswith("[]"):
             if below.kinds and "array" not in below.kinds:
                 return Place("missing", f"{trail or 'the answer'} is {below}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,6 @@ from bridge._deliveries import (
     Deliveries,
     DeliveryRow,
     delivery_row,
-    moment,
     table,
     time_text,
 )
@@ -29,7 +28,6 @@ __all__ = [
     "Request",
     "Status",
     "delivery_row",
-    "moment",
 ]
 
 
@@ -47,10 +45,6 @@ def _last(run: Mapping[str, Any] | None) -> str:
     """When the last run ended, as its summary says."""
     ended = (run or {}).get("ended_at")
     return time_text(datetime.fromisoformat(ended)) if isinstance(ended, str) else ""
-
-
-def _deliveries(rows: Iterable[DeliveryRow]) -> Deliveries:
-    return Deliveries(rows)
 
 
 @frozen(kw_only=True)
@@ -87,7 +81,7 @@ class ExportReport(Shown):
     refused: int = 0
     recovered: int = 0
     changed: int = 0
-    deliveries: Deliveries = field(default=Deliveries(), converter=_deliveries, repr=False)
+    deliveries: Deliveries = field(default=Deliveries(), converter=Deliveries, repr=False)
     notes: tuple[str, ...] = ()
     stopped: str | None = None
 
@@ -226,7 +220,7 @@ class Activation(Shown):
     company_id: int | None = None
     baseline: int = 0
     waiting: int = 0
-    skipped: Deliveries = field(default=Deliveries(), converter=_deliveries)
+    skipped: Deliveries = field(default=Deliveries(), converter=Deliveries)
 
     def _view(self, lang: Language) -> View:
         heading = "Activated: documents count from now on"
@@ -280,7 +274,7 @@ class Status(Shown):
     activated_at: datetime | None = None
     last_run: Mapping[str, Any] | None = None
     counts: Mapping[str, int] = field(factory=dict[str, int])
-    attention: Deliveries = field(default=Deliveries(), converter=_deliveries)
+    attention: Deliveries = field(default=Deliveries(), converter=Deliveries)
     unknown_statuses: Mapping[str, int] = field(factory=dict[str, int])
 
     def _view(self, lang: Language) -> View:
@@ -379,9 +373,9 @@ class Confirmation(Shown):
     """
 
     confirmed: int = 0
-    missing: Deliveries = field(default=Deliveries(), converter=_deliveries)
-    twice: Deliveries = field(default=Deliveries(), converter=_deliveries)
-    undecided: Deliveries = field(default=Deliveries(), converter=_deliveries)
+    missing: Deliveries = field(default=Deliveries(), converter=Deliveries)
+    twice: Deliveries = field(default=Deliveries(), converter=Deliveries)
+    undecided: Deliveries = field(default=Deliveries(), converter=Deliveries)
 
     def _view(self, lang: Language) -> View:
         wrong = len(self.missing) + len(self.twice)

@@ -160,7 +160,7 @@ class CheckpointFile:
             raise failure(
                 f"{self.path} is a link or not a file", hint="Name the checkpoint file itself."
             )
-        if os.name == "posix":
+        if os.name == "posix":  # pragma: no branch - Windows has neither owners nor modes
             if seen.st_uid != os.geteuid():
                 raise failure(
                     f"{self.path} belongs to another user (id {seen.st_uid})",
@@ -223,7 +223,7 @@ class CheckpointFile:
                 _put(draft, self.path)
             finally:
                 draft.unlink(missing_ok=True)
-            if os.name == "posix":
+            if os.name == "posix":  # pragma: no branch - elsewhere a folder cannot be synced
                 _fsync(self.path.parent)
         except OSError as error:
             raise failure(
@@ -350,7 +350,7 @@ def _after_fork() -> None:
     _registry_lock.release()
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
     os.register_at_fork(
         before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
     )

@@ -31,15 +31,12 @@ class Tally:
     unreadable: int = 0
     stopped: str | None = None
 
-    def line(
-        self, delivery: Delivery, sent: Mapping[str, Any] | None = None, *, news: bool = True
-    ) -> DeliveryRow:
-        """Note a delivery's state; a line is kept unless it was finished before this run."""
+    def line(self, delivery: Delivery, sent: Mapping[str, Any] | None = None) -> DeliveryRow:
+        """Note a delivery's state, and keep a line of it."""
         row = delivery_row(delivery, **(sent or {}))
         if delivery.document_id in self.seen:
             self.seen[delivery.document_id] = delivery.state
-        if news:
-            self.rows[delivery.document_id] = row
+        self.rows[delivery.document_id] = row
         return row
 
     def note(self, text: str) -> None:

@@ -42,7 +42,7 @@ class FakeZenvoices(ZenvoicesService):
     """Zenvoices' public API, with a state that tests change at any time.
 
     Attributes:
-        user: The first user; `add_user` adds others.
+        user: The first user, whose flags make it one that cannot log in; `add_user` adds others.
         login_failure_status: The status of a failed login: 500, 400 or 401 with an envelope, or
             200 with an ``accessToken`` of null and an ``errorMessage``.
         envelope: Whether answers outside the login are wrapped in the ABP envelope.
@@ -72,42 +72,6 @@ class FakeZenvoices(ZenvoicesService):
     @rights.setter
     def rights(self, rights: set[str]) -> None:
         self.user.rights = rights
-
-    @property
-    def two_factor(self) -> bool:
-        """Whether the first user has two-factor authentication."""
-        return self.user.two_factor
-
-    @two_factor.setter
-    def two_factor(self, value: bool) -> None:
-        self.user.two_factor = value
-
-    @property
-    def sso(self) -> bool:
-        """Whether the first user signs on elsewhere."""
-        return self.user.sso
-
-    @sso.setter
-    def sso(self, value: bool) -> None:
-        self.user.sso = value
-
-    @property
-    def must_change_password(self) -> bool:
-        """Whether the first user must change the password at the next login."""
-        return self.user.must_change_password
-
-    @must_change_password.setter
-    def must_change_password(self, value: bool) -> None:
-        self.user.must_change_password = value
-
-    @property
-    def inactive(self) -> bool:
-        """Whether the first user is switched off."""
-        return self.user.inactive
-
-    @inactive.setter
-    def inactive(self, value: bool) -> None:
-        self.user.inactive = value
 
     def add_company(
         self, code: str = "0042", name: str = "Brouwerij De Molenbeek BV", *, visible: bool = True

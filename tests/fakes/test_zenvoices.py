@@ -104,7 +104,7 @@ def test_unusable_user_can_fail_with_200_and_no_token(
 ) -> None:
     """Failure with status 200 has an accessToken of null and an errorMessage."""
     fake.login_failure_status = 200
-    setattr(fake, flag, True)
+    setattr(fake.user, flag, True)
     answer = login(client)
     result = answer.json()["result"]
     assert (answer.status_code, result["accessToken"]) == (200, None)
@@ -113,7 +113,7 @@ def test_unusable_user_can_fail_with_200_and_no_token(
 
 def test_two_factor_is_told_by_its_flag(fake: FakeZenvoices, client: httpx.Client) -> None:
     """A two-factor user gets the flag instead of a token."""
-    fake.two_factor = True
+    fake.user.two_factor = True
     result = login(client).json()["result"]
     assert (result["accessToken"], result["requiresTwoFactorVerification"]) == (None, True)
 

@@ -189,12 +189,10 @@ def test_payload_error_carries_the_answers_facts() -> None:
 
 
 def test_deadlines() -> None:
-    """A deadline never has less than no time left, and the earlier of two wins."""
+    """A deadline never has less than no time left; none at all never comes."""
     assert Deadline(at=0.0).remaining() == 0.0
     assert Deadline.after(None).remaining() == float("inf")
     assert 59.0 < Deadline.after(60.0).remaining() <= 60.0
-    assert Deadline(1.0).earliest(Deadline(2.0)) == Deadline(1.0)
-    assert Deadline().earliest(Deadline(2.0)) == Deadline(2.0)
 
 
 def test_dropping_an_old_token_keeps_its_successor() -> None:

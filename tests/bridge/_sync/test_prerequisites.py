@@ -66,7 +66,7 @@ CASES = [
         "zenvoices login",
         CredentialsError,
         ("two factors", "API user", USERS),
-        lambda world: setattr(world.zenvoices, "two_factor", True),
+        lambda world: setattr(world.zenvoices.user, "two_factor", True),
     ),
     Case(
         "wrong Banqup secret",
@@ -207,7 +207,7 @@ def test_export_raises_the_same_when_it_goes_wrong_later(case: Case, kept: bool)
         service.hosts = known
     world.banqup.whitelisted = True
     world.zenvoices.rights = {"inbox", "companies"}
-    world.zenvoices.two_factor = False
+    world.zenvoices.user.two_factor = False
     world.zenvoices.set_visible(world.company, visible=True)
     world.clock.pass_(HOUR)
     assert world.connect().export_new().exported == 1

@@ -67,7 +67,7 @@ def test_wrong_password_is_a_refused_login(status: int) -> None:
 def test_user_that_cannot_be_used_is_refused(flag: str, said: str) -> None:
     """Users of other kinds fail with the service's own words."""
     fake = FakeZenvoices()
-    setattr(fake, flag, True)
+    setattr(fake.user, flag, True)
     with pytest.raises(CredentialsError, match=said):
         read(client_of(fake))
 
@@ -81,7 +81,7 @@ def test_wrong_organisation_is_refused() -> None:
 def test_two_factor_is_told_by_its_flag() -> None:
     """A second factor is named, with the way out, and not the list of other causes."""
     fake = FakeZenvoices()
-    fake.two_factor = True
+    fake.user.two_factor = True
     with pytest.raises(CredentialsError, match="second factor") as caught:
         read(client_of(fake))
     assert "dedicated API user" in str(caught.value)
