@@ -12,6 +12,7 @@ if _typing.TYPE_CHECKING:
     from bridge._async._connection import AsyncConnection
     from bridge._checkpoints import CheckpointStore, Lease, Row
     from bridge._config import ConnectionConfig
+    from bridge._deliveries import Deliveries, DeliveryRow
     from bridge._eligibility import Exportable, Skip, Wait, default_exportable
     from bridge._events import (
         DocumentFailed,
@@ -32,8 +33,6 @@ if _typing.TYPE_CHECKING:
     from bridge._report import (
         Activation,
         Confirmation,
-        Deliveries,
-        DeliveryRow,
         ExportReport,
         Request,
         Status,
@@ -120,8 +119,8 @@ _LAZY = {
     "default_mapper": "bridge._mapper",
     "Activation": "bridge._report",
     "Confirmation": "bridge._report",
-    "Deliveries": "bridge._report",
-    "DeliveryRow": "bridge._report",
+    "Deliveries": "bridge._deliveries",
+    "DeliveryRow": "bridge._deliveries",
     "ExportReport": "bridge._report",
     "Request": "bridge._report",
     "Status": "bridge._report",

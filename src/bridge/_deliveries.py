@@ -12,7 +12,16 @@ from bridge._display import Cell, Line, Shown, Table, Tone, View
 from bridge._life import Cause, Delivery
 from bridge._words import Language, say
 
-__all__ = ["TONES", "Deliveries", "DeliveryRow", "delivery_row", "moment", "table", "time_text"]
+__all__ = [
+    "TONES",
+    "Deliveries",
+    "DeliveryRow",
+    "deliveries_of",
+    "delivery_row",
+    "moment",
+    "table",
+    "time_text",
+]
 
 
 @frozen
@@ -100,6 +109,11 @@ class Deliveries(tuple[DeliveryRow, ...], Shown):
         if not self:
             return View(say("no documents", lang))
         return View(f"{len(self)} {say('documents', lang)}", tables=(table(self, lang),))
+
+
+def deliveries_of(rows: Iterable[DeliveryRow]) -> Deliveries:
+    """Lines as they are shown: a converter of attrs fields."""
+    return Deliveries(rows)
 
 
 def flat(row: DeliveryRow) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from attrs import frozen
 
+from bridge._deliveries import DeliveryRow
 from bridge._display import plain
-from bridge._report import DeliveryRow, ExportReport
+from bridge._report import ExportReport
 
 __all__ = [
     "DocumentFailed",

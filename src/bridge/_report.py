@@ -12,6 +12,7 @@ from bridge._deliveries import (
     TONES,
     Deliveries,
     DeliveryRow,
+    deliveries_of,
     delivery_row,
     table,
     time_text,
@@ -22,7 +23,6 @@ from bridge._words import Language, say
 __all__ = [
     "Activation",
     "Confirmation",
-    "Deliveries",
     "DeliveryRow",
     "ExportReport",
     "Request",
@@ -81,7 +81,7 @@ class ExportReport(Shown):
     refused: int = 0
     recovered: int = 0
     changed: int = 0
-    deliveries: Deliveries = field(default=Deliveries(), converter=Deliveries, repr=False)
+    deliveries: Deliveries = field(default=Deliveries(), converter=deliveries_of, repr=False)
     notes: tuple[str, ...] = ()
     stopped: str | None = None
 
@@ -220,10 +220,9 @@ class Activation(Shown):
     company_id: int | None = None
     baseline: int = 0
     waiting: int = 0
-    skipped: Deliveries = field(default=Deliveries(), converter=Deliveries)
+    skipped: Deliveries = field(default=Deliveries(), converter=deliveries_of)
 
     def _view(self, lang: Language) -> View:
-        heading = "Activated: documents count from now on"
         facts = _facts(
             lang,
             ("active since", self.activated_at and time_text(self.activated_at)),
@@ -237,7 +236,8 @@ class Activation(Shown):
             # would count as new on the day it is given.
             empty = not (self.baseline or self.waiting or self.skipped)
             notes = (say(_NOTHING_LISTED, lang),) if empty else ()
-            return View(say(heading, lang), "ok", facts, (skipped,), notes)
+            heading = say("Activated: documents count from now on", lang)
+            return View(heading, "ok", facts, (skipped,), notes)
         return View(say("Active already: nothing changed", lang), "", facts[:2])
 
     def to_dict(self) -> dict[str, Any]:
@@ -274,7 +274,7 @@ class Status(Shown):
     activated_at: datetime | None = None
     last_run: Mapping[str, Any] | None = None
     counts: Mapping[str, int] = field(factory=dict[str, int])
-    attention: Deliveries = field(default=Deliveries(), converter=Deliveries)
+    attention: Deliveries = field(default=Deliveries(), converter=deliveries_of)
     unknown_statuses: Mapping[str, int] = field(factory=dict[str, int])
 
     def _view(self, lang: Language) -> View:
@@ -373,9 +373,9 @@ class Confirmation(Shown):
     """
 
     confirmed: int = 0
-    missing: Deliveries = field(default=Deliveries(), converter=Deliveries)
-    twice: Deliveries = field(default=Deliveries(), converter=Deliveries)
-    undecided: Deliveries = field(default=Deliveries(), converter=Deliveries)
+    missing: Deliveries = field(default=Deliveries(), converter=deliveries_of)
+    twice: Deliveries = field(default=Deliveries(), converter=deliveries_of)
+    undecided: Deliveries = field(default=Deliveries(), converter=deliveries_of)
 
     def _view(self, lang: Language) -> View:
         wrong = len(self.missing) + len(self.twice)

@@ -9,8 +9,9 @@ from typing import Any
 
 from attrs import define, field
 
+from bridge._deliveries import DeliveryRow, delivery_row
 from bridge._life import Delivery
-from bridge._report import DeliveryRow, ExportReport, delivery_row
+from bridge._report import ExportReport
 
 __all__ = ["Tally"]
 
