@@ -32,6 +32,10 @@ class Head:
         full_at: By folder, when it was last listed without a date (the connection's clock).
         counts: How many deliveries are in each state, see :func:`counted_as`.
         controls: External id and company of the last deliveries, to test look-ups with.
+        companies: The numbers the company had in Zenvoices, today's last: what was sent before it
+            was linked anew is found under its old one.
+        restored_at: The server's time of the last run that looked first: what is older is looked
+            up before it is sent, in later runs too.
         lookup: What reading back the first delivery of the last run said of look-ups:
             ``"works"``, ``"lags"``, or None.
         unknown: Status words nobody has told us about, with how often each was seen.
@@ -46,6 +50,8 @@ class Head:
     full_at: Mapping[str, float] = field(factory=dict[str, float])
     counts: Mapping[str, int] = field(factory=dict[str, int])
     controls: tuple[tuple[str, int], ...] = ()
+    companies: tuple[int, ...] = ()
+    restored_at: datetime | None = None
     lookup: str | None = None
     unknown: Mapping[str, int] = field(factory=dict[str, int])
     last_run: Mapping[str, Any] | None = None
@@ -60,6 +66,7 @@ def counted_as(delivery: Delivery) -> str:
 
 _DEFAULTS = {item.name: item.default for item in fields(Delivery)}
 _TIMES = ("absent_at",)
+_HEAD_TIMES = ("activated_at", "restored_at")
 
 
 def row_of(delivery: Delivery) -> Row:
@@ -158,7 +165,8 @@ def head_text(head: Head) -> str:
     """The JSON text of a head."""
     members = asdict(head, recurse=False)
     members["cursors"] = {name: _plain(value) for name, value in head.cursors.items()}
-    members["activated_at"] = _plain(head.activated_at)
+    for name in _HEAD_TIMES:
+        members[name] = _plain(members[name])
     return _text(members)
 
 
@@ -185,14 +193,19 @@ def head_of(text: str, binding: Mapping[str, Any]) -> Head:
         controls = tuple((name, company) for name, company in head.controls)
         if not all(type(name) is str and type(company) is int for name, company in controls):
             raise TypeError
-        activated = None if head.activated_at is None else _time(head.activated_at)
+        companies = tuple(head.companies)
+        if not all(type(number) is int for number in companies):
+            raise TypeError
+        times: dict[str, Any] = {
+            name: None if value.get(name) is None else _time(value[name]) for name in _HEAD_TIMES
+        }
         cursors = {str(name): _time(moment) for name, moment in head.cursors.items()}
     except (TypeError, ValueError, AttributeError):
         raise _damaged("the connection's head has members of the wrong kind") from None
     if head.binding != binding:
         message = "the checkpoint belongs to another connection"
         raise StoreError(message, service="bridge", hint="Use the store it was made with.")
-    return evolve(head, activated_at=activated, cursors=cursors, controls=controls)
+    return evolve(head, **times, cursors=cursors, controls=controls, companies=companies)
 
 
 def _numbers(value: object) -> bool:

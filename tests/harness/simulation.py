@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -128,6 +129,10 @@ class SteppedStore:
         return stepped
 
 
+def _id(name: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
+
+
 class Simulation:
     """A world in memory, with what a test knows of it. Use it as a context manager."""
 
@@ -140,7 +145,8 @@ class Simulation:
         self.zenvoices = FakeZenvoices(
             clock=self.true_time, sleep=self.pass_time, lookup=lookup, lookup_lag=lag
         )
-        self.space = self.banqup.add_space("Brouwerij De Molenbeek BV")
+        # Every id is the same each time: hypothesis must be able to try an example again.
+        self.space = self.banqup.add_space("Brouwerij De Molenbeek BV", id=_id("space"))
         self.company = self.zenvoices.add_company(code="0042", name="Brouwerij De Molenbeek BV")
         if neighbour:
             add_neighbour(self.zenvoices, self.company, self.now - 86_400.0)
@@ -191,7 +197,10 @@ class Simulation:
             self.space,
             folder=folder,
             status=status,
-            files=[FakeFile(f"F-{number}.xml", "application/xml", content)],
+            files=[
+                FakeFile(f"F-{number}.xml", "application/xml", content, id=_id(f"file {number}"))
+            ],
+            id=_id(f"document {number}"),
             **options,
         )
         self.truths[name] = Truth(name, digest(content))

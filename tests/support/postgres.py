@@ -38,7 +38,7 @@ def _user() -> tuple[int | None, tuple[str, ...]]:
             user = pwd.getpwnam(name).pw_uid
             # initdb cannot do without it, and some containers give it to root alone: then the
             # server runs as root under another number.
-            if stat.S_IMODE(os.stat(os.devnull).st_mode) & 0o006 == 0o006:
+            if stat.S_IMODE(Path(os.devnull).stat().st_mode) & 0o006 == 0o006:
                 return user, ()
             return None, ("unshare", f"--map-user={user}", f"--map-group={user}", "--")
     raise NoPostgres("PostgreSQL does not run as root, and there is no other user here")

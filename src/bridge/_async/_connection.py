@@ -225,6 +225,7 @@ class AsyncConnection:
             await claim_space(claim, self._store, self.key, self.company_code)
             try:
                 company_id = await self._company(True)
+                ledger.remember_company(company_id)
                 baseline = AsyncBaseline(
                     banqup=self._banqup,
                     space_id=self.space_id,

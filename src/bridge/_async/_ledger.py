@@ -21,6 +21,9 @@ __all__ = ["AsyncLedger"]
 
 logger = logging.getLogger("bridge")
 
+COMPANIES = 5
+"""As many numbers of the company are remembered; each is one more look-up before a re-send."""
+
 
 class AsyncLedger:
     """Reads deliveries, gathers changes, and commits them together under a lease.
@@ -115,6 +118,11 @@ class AsyncLedger:
         head = evolve(self.head, **changes)
         self._changed = self._changed or head != self.head
         self.head = head
+
+    def remember_company(self, number: int) -> None:
+        """Have the next commit write the company's number of today."""
+        known = [other for other in self.head.companies if other != number]
+        self.update(companies=(*known, number)[-COMPANIES:])
 
     async def flush(self) -> None:
         """Commit what was put and updated; nothing to do costs nothing while the lease is young.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from attrs import frozen
 
@@ -95,9 +96,28 @@ class AsyncRecovery:
                 return _arrived(found, "was there already", name)
             if thorough and (found is None or found.outcome == "cannot tell"):
                 return life.Undecidable("Zenvoices' answer does not tell whether it is there")
+            for number in self._ledger.head.companies if thorough else ():
+                # What the checkpoint has lost may have been sent before the company was linked
+                # anew.
+                if number not in (delivery.company_id, company_id):
+                    event = await self._under_old_number(name, number)
+                    if event is not None:
+                        return event
         if thorough and await self._control(company_id) == "fails":
             return life.Undecidable("look-ups in Zenvoices do not find what is there")
         return None
+
+    async def _under_old_number(self, external_id: str, company_id: int) -> life.Event | None:
+        """What the company was sent under a number it no longer has; None when nothing."""
+        with suppress(NotFound, PermissionDenied, Rejected):
+            found = await self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
+            if found.outcome == "found":
+                return _arrived(found, "was there already", external_id)
+            # A number that is closed may answer as one under which nothing is.
+            if found.outcome == "not found" and await self._control(company_id) == "works":
+                return None
+        number = f"the company's old number {company_id}"
+        return life.Undecidable(f"Zenvoices does not say what it has under {number}")
 
     async def look_up(self, delivery: Delivery, external_id: str, company_id: int) -> Lookup | None:
         """Look under the company of the intent, and under today's where it was linked anew."""

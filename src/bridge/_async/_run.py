@@ -85,7 +85,7 @@ class AsyncRun:
             self._journal,
             AsyncTransfer(banqup, zenvoices, space_id, mapper, self._recovery),
             self._recovery,
-            company,
+            self._number,
             self._can_read_one,
             options,
             zenvoices.deadline,
@@ -116,7 +116,7 @@ class AsyncRun:
             raise failure from None
 
     async def _execute(self) -> None:
-        self._sending.company_id = await self._company(False)
+        self._sending.company_id = await self._number(False)
         if not self._options.dry_run:
             await self._settle()
         for folder in FOLDERS:
@@ -125,6 +125,12 @@ class AsyncRun:
         if self._sending.may_go_on():
             await self._read_due()
         await self._check_doubts()
+
+    async def _number(self, fresh: bool) -> int:
+        """The company's number, remembered for look-ups after it was linked anew."""
+        number = await self._company(fresh)
+        self._ledger.remember_company(number)
+        return number
 
     # What a crash or an outage left behind
 
@@ -142,7 +148,7 @@ class AsyncRun:
                 continue
             if not looked_up:
                 # The number may have changed since the connection was built.
-                self._sending.company_id = await self._company(True)
+                self._sending.company_id = await self._number(True)
             looked_up += 1
             try:
                 event = await self._recovery.event(delivery, self._sending.company_id)
@@ -206,6 +212,8 @@ class AsyncRun:
         changes: list[datetime] = []
         async for page in listing.pages():
             answered_at = answered_at or page.answered_at
+            if self._options.look_first and answered_at is not None:
+                self._ledger.update(restored_at=answered_at)
             changes += [item.updated_at for item in page.items if item.updated_at is not None]
             changes = [max(changes)] if changes else []
             await self._consider_page(folder, page)

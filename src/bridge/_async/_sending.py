@@ -165,9 +165,17 @@ class AsyncSending:
         delivery = candidate.delivery
         self._taken.add(delivery.document_id)
         self._journal.tell(events.DocumentFound(delivery.document_id, delivery.folder))
-        await workers.start(
-            self._transfer.prepare, candidate, self.company_id, self._options.look_first
-        )
+        look_first = self._looks_first(candidate)
+        await workers.start(self._transfer.prepare, candidate, self.company_id, look_first)
+
+    def _looks_first(self, candidate: Candidate) -> bool:
+        """Whether it may have been sent by a run that a restored checkpoint knows nothing of."""
+        if self._options.look_first:
+            return True
+        if candidate.delivery.forced:  # a person has looked, or wants it again
+            return False
+        restored, created = self._journal.ledger.head.restored_at, candidate.document.created_at
+        return restored is not None and (created is None or created <= restored)
 
     async def _intended(self, prepared: list[Prepared], queue: deque[Candidate]) -> list[Prepared]:
         """Those that may be uploaded now, as their intents are durable."""

@@ -86,7 +86,7 @@ class Run:
             self._journal,
             Transfer(banqup, zenvoices, space_id, mapper, self._recovery),
             self._recovery,
-            company,
+            self._number,
             self._can_read_one,
             options,
             zenvoices.deadline,
@@ -117,7 +117,7 @@ class Run:
             raise failure from None
 
     def _execute(self) -> None:
-        self._sending.company_id = self._company(False)
+        self._sending.company_id = self._number(False)
         if not self._options.dry_run:
             self._settle()
         for folder in FOLDERS:
@@ -126,6 +126,12 @@ class Run:
         if self._sending.may_go_on():
             self._read_due()
         self._check_doubts()
+
+    def _number(self, fresh: bool) -> int:
+        """The company's number, remembered for look-ups after it was linked anew."""
+        number = self._company(fresh)
+        self._ledger.remember_company(number)
+        return number
 
     # What a crash or an outage left behind
 
@@ -143,7 +149,7 @@ class Run:
                 continue
             if not looked_up:
                 # The number may have changed since the connection was built.
-                self._sending.company_id = self._company(True)
+                self._sending.company_id = self._number(True)
             looked_up += 1
             try:
                 event = self._recovery.event(delivery, self._sending.company_id)
@@ -207,6 +213,8 @@ class Run:
         changes: list[datetime] = []
         for page in listing.pages():
             answered_at = answered_at or page.answered_at
+            if self._options.look_first and answered_at is not None:
+                self._ledger.update(restored_at=answered_at)
             changes += [item.updated_at for item in page.items if item.updated_at is not None]
             changes = [max(changes)] if changes else []
             self._consider_page(folder, page)

@@ -374,6 +374,65 @@ def test_restored_backup_with_look_first() -> None:
     assert counted(connection.status().counts) == world.counts
 
 
+def test_looking_first_goes_on_for_what_is_older() -> None:
+    """A run that looks first and does not come to everything leaves that to the next ones."""
+    world = World()
+    connection = active(world)
+    world.one()
+    connection.export_new()
+    shelf = world.store._shelves[world.key]
+    backup = (shelf.head, dict(shelf.rows))
+    world.publish(5)
+    connection.export_new()
+    shelf.head, shelf.rows = backup[0], dict(backup[1])
+    report = connection.export_new(look_first=True, limit=2)
+    assert (report.exported, report.recovered) == (0, 2)
+    world.clock.pass_(60)
+    world.publish(2)
+    looked = world.calls("inbox.details")
+    report = connection.export_new()
+    assert (report.exported, report.recovered) == (2, 3)
+    # Three that are older, and the first delivery of the run: nothing that came later.
+    assert world.calls("inbox.details") == looked + 4
+    assert set(world.sent.values()) == {1}
+
+
+def test_what_a_person_did_not_find_is_sent_after_a_restored_backup() -> None:
+    """Held because nobody could tell, settled as not there, and not held again."""
+    world = World()
+    connection = active(world)
+    world.zenvoices.lookup = "missing"
+    document = world.one()
+    report = connection.export_new(look_first=True)
+    assert (report.exported, report.uncertain) == (0, 1)
+    connection.settle(document, delivered=False)
+    assert connection.export_new().exported == 1
+    assert world.states[document] == "delivered"
+
+
+@pytest.mark.parametrize("visible", [True, False, None])
+def test_restored_backup_of_a_company_linked_anew(visible: bool | None) -> None:
+    """What went under the old number is found there; where that is closed, it is held."""
+    world = World()
+    connection = active(world)
+    shelf = world.store._shelves[world.key]
+    backup = (shelf.head, dict(shelf.rows))
+    sent = world.one()
+    connection.export_new()
+    shelf.head, shelf.rows = backup[0], dict(backup[1])
+    world.zenvoices.relink_company(world.company)
+    if visible is not None:
+        old = Company(world.company, "0042-old", "Brouwerij De Molenbeek BV", visible)
+        world.zenvoices._companies[world.company] = old
+    report = connection.export_new(look_first=True)
+    assert (report.exported, world.states[sent]) == (0, "delivered" if visible else "uncertain")
+    world.clock.pass_(60)
+    fresh = world.one()
+    assert connection.export_new().exported == 1
+    assert world.states[fresh] == "delivered"
+    assert set(world.sent.values()) == {1}
+
+
 @pytest.mark.parametrize("lookup", ["missing", "ignores_external_id"])
 def test_look_first_without_a_look_up_that_works_holds(lookup: Any) -> None:
     """After a restored backup nothing is sent that cannot be looked up."""
