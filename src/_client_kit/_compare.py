@@ -244,12 +244,11 @@ class _Pair:
             return
         if theirs.media and ("json" in theirs.media or theirs.media == "*/*") is self._form:
             ours = "application/x-www-form-urlencoded" if self._form else "application/json"
-            if theirs.media != ours:
-                yield Finding(
-                    "body", "media type", "differs", ours, theirs.media, self._ours.evidence,
-                    self._ours.needed, "It cannot be corrected: this library sends no other kind.",
-                )  # fmt: skip
-                return
+            yield Finding(
+                "body", "media type", "differs", ours, theirs.media, self._ours.evidence,
+                self._ours.needed, "It cannot be corrected: this library sends no other kind.",
+            )  # fmt: skip
+            return
         places: dict[str, Place] = {}
         yield from self._properties("sends", sends, theirs.body, places)
         if theirs.body is not None:
@@ -308,8 +307,7 @@ class _Pair:
             wanted = self._kinds.get(item.path) or self._implied(item.path)
             self._names.setdefault(item.path, []).append((place.last, place.exact))
             if place.status == "differs":
-                if place.last != ours:
-                    remedy = self._correction({"rename": {item.path: place.last}})
+                remedy = self._correction({"rename": {item.path: place.last}})
             elif wanted and place.schema.kinds and not wanted & place.schema.kinds:
                 status, theirs = "differs", f"{place.theirs}: {place.schema}"
                 ours = f"{ours}: {'|'.join(sorted(wanted))}"

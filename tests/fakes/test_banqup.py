@@ -234,6 +234,38 @@ def test_listing_order_is_chosen(fake: FakeBanqup, client: httpx.Client, clock: 
     assert listed() == ids[::-1]
 
 
+def test_url_of_a_removed_file_leads_nowhere(fake: FakeBanqup, client: httpx.Client) -> None:
+    """A signed URL that outlives its file is answered as the storage answers it."""
+    space = fake.add_space()
+    document = fake.publish(space, files=[UBL])
+    url = details(client, fake, space, document)["downloadUrl"]
+    fake.remove(document)
+    answer = client.get(url)
+    assert (answer.status_code, "NoSuchKey" in answer.text) == (404, True)
+
+
+def test_file_put_again_shows_in_its_document(fake: FakeBanqup, client: httpx.Client) -> None:
+    """The URL of an upload is good for a second one, and a document's row shows the new size."""
+    space, headers = fake.add_space(), login(client)
+    body = {"filename": "a.pdf", "fileSize": 1, "contentType": "application/pdf"}
+    made = client.post(files(space), json=body, headers=headers).json()
+    pdf = FakeFile("a.pdf", "application/pdf", b"%PDF", id=made["id"])
+    fake.publish(space, files=[pdf])
+    answer = client.put(
+        made["uploadUrl"], content=b"%PDF-1.7", headers={"Content-Type": "application/pdf"}
+    )
+    assert answer.status_code == 200
+    (row,) = client.get(documents(space), headers=headers).json()["documents"]
+    assert row["files"][0]["fileSize"] == 8
+
+
+def test_form_that_is_none_is_refused(client: httpx.Client) -> None:
+    """A token request whose form cannot be read is an RFC 6749 error."""
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = client.post(TOKEN, content=b"no form at all", headers=form)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
 def test_status_change_is_seen_with_and_without_touch(
     fake: FakeBanqup, client: httpx.Client, clock: Clock
 ) -> None:
@@ -365,6 +397,8 @@ def test_message_listeners_are_found_and_registered(fake: FakeBanqup, client: ht
     query = {"namespace": "com.unifiedpost.btx", "name": "messageListeners", "version": "1.0"}
     assert client.get(url, params={"name": "x"}, headers=headers).status_code == 400
     points = client.get(url, params=query, headers=headers).json()["extensionPoints"]
+    others = client.get(url, params={**query, "name": "another"}, headers=headers)
+    assert others.json() == {"extensionPoints": []}
     body = {"basePath": "https://accounting.example"}
     made = client.post(f"{url}/{points[0]['id']}/extensions", json=body, headers=headers)
     assert (made.status_code, fake.listeners) == (201, [body])

@@ -306,6 +306,78 @@ def test_nonsense_on_the_socket_is_a_400() -> None:
         assert httpx.get(f"{served.url}/x").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [
+        (b"GET / HTTP/1.1\r\nno header at all\r\n\r\n", b"HTTP/1.1 400 "),
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000, b"HTTP/1.1 431 "),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1", b""),
+        (b"POST /x HTTP/1.1\r\nContent-Length: 9\r\n\r\nshort", b""),
+        (
+            b"POST /x HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx",
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 ",
+        ),
+        (
+            (
+                b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                b"1\r\nx\r\n0\r\nTrailer: of no interest\r\n\r\n"
+            ),
+            b"HTTP/1.1 404 ",
+        ),
+    ],
+)
+def test_odd_requests_on_the_socket(sent: bytes, answer: bytes) -> None:
+    """What clients may send besides the usual is answered, or ends the connection."""
+    with FakeZenvoices().serve() as served:
+        where = urlsplit(served.url)
+        assert where.hostname is not None
+        assert where.port is not None
+        with socket.create_connection((where.hostname, where.port)) as connection:
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+            with connection.makefile("rb") as stream:
+                received = stream.read()
+        assert received.startswith(answer) if answer else received == b""
+        assert httpx.get(f"{served.url}/x").status_code == 404
+
+
+def test_server_can_be_closed_by_a_hook_and_twice() -> None:
+    """A test that ends the server in the middle of a request does not wait for that request."""
+    fake = FakeZenvoices()
+    served = fake.serve()
+    fake.on_request = lambda _: served.close()
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"{served.url}/x")
+    served.close()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{served.url}/x")
+
+
+def test_drip_without_a_pause_does_not_sleep(world: World) -> None:
+    """A body in small pieces arrives whole without waiting."""
+    whole = world.me().content
+    world.fake.faults.add("users.me", nth=1, action=Fault.drip(10))
+    assert (world.me().content, world.slept) == (whole, [])
+
+
+@pytest.mark.anyio
+async def test_async_delay_leaves_the_event_loop_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless a sleep was given, an async client waits by the event loop, never by the thread."""
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr("_client_kit._world_async.sleep", sleep)
+    fake = FakeZenvoices()
+    fake.faults.add("unknown", action=Fault.delay(60))
+    async with httpx.AsyncClient(
+        base_url="https://app.zenvoices.com", transport=fake.transport(), timeout=None
+    ) as client:
+        assert (await client.get("/x")).status_code == 404
+    assert waited == [60]
+
+
 def test_state_changes_while_served() -> None:
     """Documents published from one thread are listed to clients in others, each exactly once."""
     fake = FakeBanqup()

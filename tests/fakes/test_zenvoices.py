@@ -132,6 +132,33 @@ def test_five_wrong_passwords_lock_the_user_for_300_s(
     assert login(client).status_code == 200
 
 
+def test_unknown_user_fails_like_a_wrong_password(client: httpx.Client) -> None:
+    """Nobody learns from the answer which users there are."""
+    unknown = login(client, userNameOrEmailAddress="nobody").json()["error"]
+    assert unknown == login(client, password="wrong").json()["error"]
+
+
+@pytest.mark.parametrize("company", [True, "x", 1.5])
+def test_company_that_is_no_number_is_invalid(
+    client: httpx.Client, headers: dict[str, str], company: object
+) -> None:
+    """A company's id is a number, or a text of digits."""
+    answer = client.post(f"{BASE}/inbox/list", json={"administrationId": company}, headers=headers)
+    assert (answer.status_code, members(answer)) == (400, ["administrationId"])
+
+
+def test_inbox_document_without_external_id_can_be_removed(
+    fake: FakeZenvoices, client: httpx.Client, headers: dict[str, str]
+) -> None:
+    """What came by another way than an export is deleted like the rest."""
+    company = fake.add_company()
+    made = [upload(client, headers, company, externalId=name).json()["id"] for name in (None, "e2")]
+    fake.remove(made[0])
+    assert [item.id for item in fake.inbox] == made[1:]
+    fake.remove(made[1])
+    assert fake.inbox == []
+
+
 def test_misspelt_login_is_a_validation_error(client: httpx.Client) -> None:
     """A login without its members is a 400 that names them; a form is a 415."""
     answer = client.post(LOGIN, json={"userName": "x", "password": "y"})

@@ -1,0 +1,184 @@
+"""Vendor files that are written in unusual ways, and what is said of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import frozen
+
+from _client_kit._comparison import Comparison, OperationFinding
+from _client_kit._expectations import kinds_of
+from _client_kit._openapi import read_openapi
+from _client_kit._openapi_source import load
+from _client_kit._schema import MAX_LISTS, Schema, VendorFileError, tree
+from support.openapi import banqup, file, finding, move_path, only_media, simple, zenvoices
+
+API = "/public-api/v1"
+DOCUMENTS = "/datastore/documents/transaction/v2/spaces/{spaceId}/documents"
+
+
+def body_of(schema: Any, **named: Any) -> Schema:
+    """The body of a file's only operation."""
+    body = read_openapi(simple(schema, **named)).operations[0].body
+    assert body is not None
+    return body
+
+
+def without_prefix(prefix: str) -> Any:
+    """Zenvoices' file with every path below another prefix."""
+    root = file("zenvoices-as-assumed")
+    root["paths"] = {path.replace(API, prefix): item for path, item in root["paths"].items()}
+    return root
+
+
+def test_reference_may_lead_into_a_list() -> None:
+    """A number in a reference is a place in a list."""
+    body = body_of(
+        {"properties": {"a": {"$ref": "#/components/schemas/Any/oneOf/1"}}},
+        Any={"oneOf": [{"type": "string"}, {"type": "integer"}]},
+    )
+    assert tree(body) == ("a: integer",)
+
+
+def test_variants_have_the_members_of_any_and_require_those_of_all() -> None:
+    """What one variant names may be there; what every variant requires must be."""
+    one = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+    two = {"properties": {"a": {}, "b": {"type": "integer"}}, "required": ["b", "a"]}
+    body = body_of({"oneOf": [one, two]})
+    assert tree(body) == ("a: string, required", "b: integer")
+    assert body.described
+    assert not body_of({"oneOf": [one, {"type": "object"}]}).described
+    mixed = body_of({"properties": {"x": {"anyOf": [{"type": "string"}, {"type": "integer"}]}}})
+    assert tree(mixed) == ("x: integer|string",)
+    vague = body_of({"properties": {"x": {"anyOf": [{"type": "string"}, {"enum": ["a"]}]}}})
+    assert tree(vague) == ("x: anything",)
+
+
+def test_lists_of_lists_are_opened_a_few_times_only() -> None:
+    """A list in a list in a list ends somewhere, for a file can nest them without end."""
+    nested: Any = {"type": "string"}
+    for _ in range(MAX_LISTS + 2):
+        nested = {"type": "array", "items": nested}
+    inner = body_of(nested).inner()
+    assert (inner.kind, inner.items().kind, inner.items().items().kind) == (
+        "array",
+        "array",
+        "string",
+    )
+
+
+def test_what_is_not_where_it_belongs_is_passed_over() -> None:
+    """Extensions among paths, parameters that are no objects, answers without schema: no error."""
+    root = simple({"properties": {"a": {}}})
+    post = root["paths"][f"{API}/inbox"]["post"]
+    post["parameters"] = ["nonsense", {"in": "query", "name": "q", "schema": {}}]
+    post["responses"] = {"200": "nonsense", "201": {"content": {"application/json": "nonsense"}}}
+    root["paths"]["x-notes"] = {"get": {}}
+    root["servers"] = [{"url": "/{a}/{b}", "variables": {"a": "nonsense", "b": {"default": "c"}}}]
+    (only,) = read_openapi(root).operations
+    assert (only.path, list(only.query), only.answer) == (f"/{{a}}/c{API}/inbox", ["q"], None)
+
+
+def test_byte_that_yaml_cannot_hold_is_no_yaml(tmp_path: Path) -> None:
+    """What the YAML reader refuses as a whole has no line to name."""
+    pytest.importorskip("yaml")
+    path = tmp_path / "a.yaml"
+    path.write_bytes(b"openapi: \xff\xfe")
+    with pytest.raises(VendorFileError, match=r"neither JSON nor YAML$"):
+        load(str(path))
+
+
+def test_words_of_a_query_are_compared() -> None:
+    """A folder of ours that the file does not list is a difference an export stumbles over."""
+    root = file("banqup-as-assumed")
+    for parameter in root["paths"][DOCUMENTS]["get"]["parameters"]:
+        if parameter["name"] == "folder":
+            parameter["schema"] = {"type": "string", "enum": ["IN", "OUT"]}
+    found = finding(banqup(root), "documents.list", "query", "folder")
+    assert (found.status, found.theirs, found.contradicts) == ("differs", "one of IN, OUT", True)
+
+
+def test_upload_without_a_described_body_is_not_contradicted() -> None:
+    """A file that shows no body says nothing of what is sent in it."""
+    root = file("zenvoices-as-assumed")
+    del root["paths"][f"{API}/inbox"]["post"]["requestBody"]
+    sent = [item for item in zenvoices(root)["inbox.upload"].findings if item.place == "sends"]
+    assert sent
+    assert {item.status for item in sent} == {"not described"}
+
+
+def test_upload_answered_by_a_bare_number_is_read_as_the_id() -> None:
+    """The client takes a number for the id, so a file that shows one contradicts nothing."""
+    root = file("zenvoices-as-assumed")
+    answer = {"content": {"application/json": {"schema": {"type": "integer"}}}}
+    root["paths"][f"{API}/inbox"]["post"]["responses"] = {"200": answer}
+    found = finding(zenvoices(root), "inbox.upload", "reads", "id")
+    assert (found.status, found.contradicts) == ("not described", False)
+
+
+def test_form_is_shown_with_its_media_type() -> None:
+    """Where uploads are forms, what looks like our upload says so above its members."""
+    root = file("zenvoices-as-assumed")
+    move_path(f"{API}/inbox", f"{API}/documents/new", root)
+    only_media(f"{API}/documents/new", "multipart/form-data", root)
+    likes = zenvoices(root)["inbox.upload"].look_alikes
+    (form,) = (like for like in likes if like.call == f"POST {API}/documents/new")
+    assert form.body[0] == "as multipart/form-data"
+    assert any(line.startswith("attachments") for line in form.body)
+
+
+def test_prefix_with_a_placeholder_of_its_own_cannot_be_filled() -> None:
+    """We have nothing to put into it, so nothing is suggested."""
+    comparison = zenvoices(without_prefix("/tenants/{tenant}"))
+    found = finding(comparison, "inbox.list", "path", f"{API}/inbox/list")
+    assert found.remedy.startswith("It has other placeholders")
+    assert comparison.patch == {}
+
+
+def test_path_that_the_contract_refuses_is_not_suggested() -> None:
+    """What is suggested can be loaded: a path with a letter outside ASCII cannot."""
+    comparison = zenvoices(without_prefix("/öffentlich"))
+    assert comparison.contradicted
+    assert comparison.patch == {}
+
+
+def test_text_points_to_the_suggestion_instead_of_repeating_it() -> None:
+    """A correction that --suggest prints is not printed beside its finding too."""
+    comparison = zenvoices(without_prefix("/external"))
+    text = str(comparison)
+    assert comparison.patch["inbox.list"] == {"path": "/external/inbox/list"}
+    assert "! path" in text
+    assert "--suggest prints the correction" in text
+    assert 'contract={"inbox.list"' not in text
+    alone = Comparison(
+        "zenvoices", comparison.title, comparison.version, (comparison["inbox.list"],)
+    )
+    assert 'contract={"inbox.list"' in str(alone)
+
+
+def test_file_of_another_service_is_recognised() -> None:
+    """A file that has nothing of ours is not said to contradict nothing."""
+    root = {"openapi": "3.0.0", "info": {}, "paths": {"/pets": {"get": {"responses": {}}}}}
+    assert str(zenvoices(root)).endswith("is it the file of this service?")
+
+
+def test_heading_without_operations_is_left_out() -> None:
+    """Only what there is has a heading."""
+    needed = OperationFinding("a.list", True, "confirmed", "GET /a")
+    text = str(Comparison("banqup", "T", "3.0.0", (needed,)))
+    assert "Needed by an export" in text
+    assert "The rest" not in text
+
+
+@frozen
+class Tagged:
+    """A model with a list of texts."""
+
+    tags: tuple[str, ...] = ()
+
+
+def test_list_of_texts_is_a_list() -> None:
+    """A list whose entries are no objects has no members to hold against the file."""
+    assert kinds_of(Tagged) == {"tags": frozenset({"array"})}
