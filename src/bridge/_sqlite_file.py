@@ -294,7 +294,7 @@ def _migrate(file: sqlite3.Connection) -> None:
         file.execute(f"PRAGMA user_version = {max(version, len(MIGRATIONS))}")
         file.execute("COMMIT")
     except BaseException:
-        if file.in_transaction:
+        if file.in_transaction:  # pragma: no branch - a full disk ends it by itself
             file.execute("ROLLBACK")
         raise
 

@@ -247,3 +247,29 @@ def test_another_database_is_refused() -> None:
 def test_metadata_holds_both_tables() -> None:
     """Alembic finds the tables in metadata."""
     assert set(SQLAlchemyCheckpoints.metadata.tables) == {"bridge_connection", "bridge_delivery"}
+
+
+def test_a_database_that_drops_a_new_connection_is_an_error(tmp_path: Path) -> None:
+    """A trigger of the application's own may undo what is inserted: that is told, not hidden."""
+    store = Closing(f"sqlite:///{tmp_path / 'state.db'}")
+    with store.engine.begin() as db:
+        db.execute(
+            sa.text(
+                "CREATE TRIGGER undo AFTER INSERT ON bridge_connection "
+                "BEGIN DELETE FROM bridge_connection; END"
+            )
+        )
+    with pytest.raises(StoreError, match="did not keep"):
+        store.acquire("k", "worker", 60)
+    store.close()
+
+
+def test_no_rows_are_asked_for(tmp_path: Path) -> None:
+    """A limit of nothing gives nothing."""
+    store = Closing(f"sqlite:///{tmp_path / 'state.db'}")
+    lease = store.acquire("k", "worker", 60)
+    assert lease is not None
+    store.commit(lease, rows=[Row("a", "waiting", None, "1")], ttl=60)
+    assert list(store.select("k", ["waiting"], due=None, after=None, limit=0)) == []
+    assert len(store.select("k", ["waiting"], due=None, after=None, limit=1)) == 1
+    store.close()

@@ -528,6 +528,58 @@ def test_a_forgotten_store_closes_its_file(path: Path) -> None:
     assert handle.file is None
 
 
+def test_giving_a_lease_back_opens_no_file_that_was_closed(store: SQLiteCheckpoints) -> None:
+    """Folding the log is best effort: a file that is closed meanwhile stays closed."""
+    leased(store)
+    store.close()
+    store._file.fold()
+    assert store._file.handle.file is None
+
+
+@posix
+def test_a_path_through_a_file_is_refused(path: Path) -> None:
+    """A file where a directory should be is named with the system's reason."""
+    path.write_bytes(b"")
+    with pytest.raises(StoreError, match=r"cannot be looked at: Not a directory"):
+        SQLiteCheckpoints(path / "state.db").head("k")
+
+
+def test_a_file_without_a_version_is_damaged(path: Path) -> None:
+    """Marked as ours, but of no version: half of something, and nothing to write to."""
+    filled(path)
+    other = sqlite3.connect(path)
+    other.execute("PRAGMA user_version = 0")
+    other.close()
+    with pytest.raises(StoreError, match="its version is 0"):
+        look(path)
+
+
+def test_a_file_system_without_shared_memory_syncs_more(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a write-ahead log cannot be had, a commit is as durable by another way."""
+    asked: list[str] = []
+    pragma = _sqlite_file._pragma
+
+    def refusing(file: sqlite3.Connection, what: str) -> Any:
+        return "delete" if what == "journal_mode = WAL" else pragma(file, what)
+
+    filled(path)
+    monkeypatch.setattr(_sqlite_file, "_pragma", refusing)
+    store = SQLiteCheckpoints(path)
+    with store, store._file.transaction(write=False) as file:
+        asked.append(str(file.execute("PRAGMA synchronous").fetchone()[0]))
+    assert asked == ["3"]  # EXTRA
+
+
+def test_no_rows_are_asked_for(store: SQLiteCheckpoints) -> None:
+    """A limit of nothing gives nothing."""
+    lease = leased(store)
+    store.commit(lease, rows=[Row("a", "waiting", None, "1")], ttl=60)
+    assert list(store.select("k", ["waiting"], due=None, after=None, limit=0)) == []
+    assert len(store.select("k", ["waiting"], due=None, after=None, limit=1)) == 1
+
+
 def test_a_closed_store_opens_again(store: SQLiteCheckpoints) -> None:
     """close() is not the end: the next call opens the file again."""
     lease = leased(store)

@@ -366,3 +366,21 @@ def test_an_invoice_deep_in_a_wrapper_is_not_the_document() -> None:
     """Only a child of the wrapper is the document that it wraps."""
     data = b"<StandardBusinessDocument><Manifest><Invoice/></Manifest></StandardBusinessDocument>"
     assert refused(data).reason == "not UBL"
+
+
+def test_wrapper_without_an_invoice_carries_no_attachment() -> None:
+    """Extracting from what is no invoice says so instead of raising."""
+    found = ubl.extract(
+        b"<StandardBusinessDocument><Manifest/></StandardBusinessDocument>", 0, io.BytesIO()
+    )
+    assert isinstance(found, ubl.NotReadable)
+    assert found.reason == "not UBL"
+
+
+def test_only_the_first_tax_totals_are_looked_at() -> None:
+    """A document may repeat them without end; the one in its currency stands at the beginning."""
+    total = '<cac:TaxTotal><cbc:TaxAmount currencyID="{}">{}</cbc:TaxAmount></cac:TaxTotal>'
+    others = "".join(total.format("USD", n) for n in range(20))
+    currency = "<cbc:DocumentCurrencyCode>EUR</cbc:DocumentCurrencyCode>"
+    assert read(document(currency + others + total.format("EUR", 21))).totals.tax is None
+    assert read(document(currency + total.format("EUR", 21) + others)).totals.tax == Decimal(21)

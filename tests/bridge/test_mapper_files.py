@@ -1,0 +1,90 @@
+"""The files a mapper is given: other libraries read them as any open file."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+
+from _client_kit._errors import ConfigurationError, NotFound, Rejected
+from bridge import SourceFile
+from bridge import _life as life
+from bridge._faults import fetch_fault, upload_fault
+from bridge._mapper import main_file
+from bridge._spool import IN_MEMORY, Spool
+
+
+def file_of(name: str, content: bytes, kind: str = "application/octet-stream") -> SourceFile:
+    """One file of a document."""
+    return SourceFile("f1", name, kind, len(content), io.BytesIO(content))
+
+
+def test_file_can_be_wrapped_as_text_buffered_and_as_an_archive() -> None:
+    """What reads open files reads these: line by line, in buffers, from the end."""
+    lines = file_of("a.csv", "één;2\ntwee;3\n".encode())
+    assert list(io.TextIOWrapper(lines.open(), "utf-8")) == ["één;2\n", "twee;3\n"]
+    buffered = io.BufferedReader(lines.open())  # type: ignore[type-var]
+    assert (buffered.read(4), buffered.read()) == ("éé".encode(), b"n;2\ntwee;3\n")
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("inside.txt", "x" * 100)
+    with zipfile.ZipFile(file_of("a.zip", archive.getvalue()).open()) as opened:
+        assert opened.read("inside.txt") == b"x" * 100
+
+
+def test_readers_of_one_file_do_not_move_each_other() -> None:
+    """Each stands where it was left, whatever the others read."""
+    file = file_of("a.bin", b"0123456789")
+    one, other = file.open(), file.open()
+    assert (one.read(2), other.read(4), one.seek(2, io.SEEK_CUR)) == (b"01", b"0123", 4)
+    assert (one.read(), other.read(), other.seek(-1, io.SEEK_END)) == (b"456789", b"456789", 9)
+
+
+def test_main_file_is_the_first_with_bytes_where_none_is_of_a_known_kind() -> None:
+    """An empty file is the document only where there is no other; no file at all is an error."""
+    empty, text = file_of("a.txt", b""), file_of("b.txt", b"hello")
+    assert main_file([empty, text]) is text
+    assert main_file([empty]) is empty
+    with pytest.raises(ValueError, match="has no file"):
+        main_file([])
+
+
+def test_large_download_goes_to_a_file_and_reads_back_whole() -> None:
+    """Memory holds small documents only; what is sealed is never changed."""
+    with_room, piece = Spool(), b"x" * 1024
+    with_room.write(piece)
+    assert with_room.in_memory
+    with_room.discard()
+    spool = Spool()
+    for _ in range(IN_MEMORY // len(piece)):
+        spool.write(piece)
+    before = spool.in_memory
+    spool.write(b"end")
+    assert (before, spool.in_memory) == (True, False)
+    assert spool.seal() == IN_MEMORY + 3
+    spool.seek(IN_MEMORY - 1)
+    assert spool.read() == b"xend"
+    with pytest.raises(io.UnsupportedOperation, match="never changed"):
+        spool.write(b"more")
+    with pytest.raises(io.UnsupportedOperation, match="never changed"):
+        spool.truncate(0)
+    spool.discard()
+
+
+def test_refusal_while_fetching_is_final_only_for_what_stays_too_large() -> None:
+    """A file that grew too large is given up; another refusal is tried again in later runs."""
+    large = fetch_fault(Rejected("the file is larger than 100 bytes", service="banqup"))
+    other = fetch_fault(Rejected("no", service="banqup"))
+    missing = fetch_fault(NotFound("no file", service="banqup"))
+    assert large == (life.Refused("the file is larger than 100 bytes", final=True), None)
+    assert other == (life.Refused("no"), None)
+    assert missing == (life.Refused("no file"), None)
+
+
+def test_what_cannot_be_sent_is_its_documents_own_fault() -> None:
+    """A request that was never made says nothing about the route; one that was answered does."""
+    unsendable = ConfigurationError("no such header", service="zenvoices")
+    assert upload_fault(unsendable, began=False) == (life.Refused("no such header"), None)
+    answered = ConfigurationError("404", service="zenvoices", status=404)
+    assert upload_fault(answered, began=True) == (life.NotSent("404"), answered)
