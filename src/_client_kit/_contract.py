@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import unquote
 
 from attrs import evolve, field, frozen
 
@@ -202,7 +203,7 @@ class Contract:
             or re.search(r"[^!-~]|[?#\\]", path)
         ):
             raise self._error(f"path of {operation.name} must start with '/' and hold no query")
-        if any(part in (".", "..") for part in path.split("/")):
+        if any(unquote(part) in (".", "..") for part in path.split("/")):
             raise self._error(f"path of {operation.name} must not hold '.' or '..'")
         known = _PLACEHOLDER.findall(operation.path)
         for placeholder in _PLACEHOLDER.findall(path):

@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Callable
 from typing import Any, Never, final
 
-__all__ = ["Secret", "refuse_pickling"]
+__all__ = ["Secret", "refuse_pickling", "refuse_type"]
 
 
 def refuse_pickling(value: object) -> Never:

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from _client_kit._credentials import TokenStates
 from _client_kit._errors import ConfigurationError
-from _client_kit._secret import Secret, refuse_pickling
+from _client_kit._secret import Secret, refuse_pickling, refuse_type
 
 __all__ = ["ClientCredentials", "check_credentials"]
 
@@ -41,6 +41,10 @@ class ClientCredentials:
         self, client_id: str, client_secret: str | Secret, scope: str | None = None
     ) -> None:
         # From here on no frame has the bare text, which a traceback with local variables shows.
+        kind: type[object] = type(client_secret)
+        if not issubclass(kind, (str, Secret)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            del self, client_secret
+            refuse_type(kind)
         client_secret = Secret(client_secret)
         self.__attrs_init__(client_id, client_secret, scope)  # type: ignore[attr-defined]
 
@@ -64,9 +68,13 @@ class ClientCredentials:
         names = ("BANQUP_CLIENT_ID", "BANQUP_CLIENT_SECRET")
         missing = [name for name in names if not environ.get(name)]
         if missing:
+            del environ  # tools that print the locals of a traceback would print the secret
             message = f"environment variables not set: {', '.join(missing)}"
             raise ConfigurationError(message, service="banqup")
-        return cls(environ[names[0]], environ[names[1]], environ.get("BANQUP_SCOPE") or None)
+        client_id, scope = environ[names[0]], environ.get("BANQUP_SCOPE") or None
+        client_secret = Secret(environ[names[1]])
+        del environ
+        return cls(client_id, client_secret, scope)
 
     def __reduce__(self) -> Never:
         refuse_pickling(self)

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from _client_kit._credentials import TokenStates
 from _client_kit._errors import ConfigurationError
-from _client_kit._secret import Secret, refuse_pickling
+from _client_kit._secret import Secret, refuse_pickling, refuse_type
 
 __all__ = ["UserLogin", "check_login"]
 
@@ -39,6 +39,10 @@ class UserLogin:
 
     def __init__(self, user: str, password: str | Secret, *, organisation_code: str) -> None:
         # From here on no frame has the bare text, which a traceback with local variables shows.
+        kind: type[object] = type(password)
+        if not issubclass(kind, (str, Secret)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            del self, password
+            refuse_type(kind)
         password = Secret(password)
         self.__attrs_init__(  # type: ignore[attr-defined]
             user, password, organisation_code=organisation_code

@@ -33,9 +33,21 @@ def verify_signature(body: bytes, header: str | None, secret: str | Secret) -> b
         body: The request's raw body.
         header: The value of its ``abp-webhook-signature`` header; None where it has none.
         secret: The subscription's secret, ``whs_...``, whole.
+
+    Raises:
+        TypeError: One of them is of another type.
     """
+    for name, value, kinds in (
+        ("body", body, (bytes, bytearray, memoryview)),
+        ("header", header, (str, type(None))),
+        ("secret", secret, (str, Secret)),
+    ):
+        if not isinstance(value, kinds):  # pyright: ignore[reportUnnecessaryIsInstance]
+            message = f"{name} must not be of type {type(value).__name__}"
+            del value, body, header, secret  # no frame of the error shows the secret
+            raise TypeError(message)
     scheme, _, signature = (header or "").partition("=")
-    key = Secret(secret).reveal().encode()
+    key = Secret(secret).reveal().encode("utf-8", "surrogatepass")
     expected = hmac.new(key, body, "sha256").hexdigest()
     given = signature.strip().replace("-", "").lower().encode("utf-8", "replace")
     same = hmac.compare_digest(given, expected.encode())
