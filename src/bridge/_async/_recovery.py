@@ -99,7 +99,7 @@ class AsyncRecovery:
             for number in self._ledger.head.companies if thorough else ():
                 # What the checkpoint has lost may have been sent before the company was linked
                 # anew.
-                if number not in (delivery.company_id, company_id):
+                if number != company_id:
                     event = await self._under_old_number(name, number)
                     if event is not None:
                         return event
@@ -113,8 +113,9 @@ class AsyncRecovery:
             found = await self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
             if found.outcome == "found":
                 return _arrived(found, "was there already", external_id)
-            # A number that is closed may answer as one under which nothing is.
-            if found.outcome == "not found" and await self._control(company_id) == "works":
+            # A number that is closed may answer as one under which nothing is, and may have been
+            # open a moment ago.
+            if found.outcome == "not found" and await self._test(company_id) == "works":
                 return None
         number = f"the company's old number {company_id}"
         return life.Undecidable(f"Zenvoices does not say what it has under {number}")
