@@ -112,6 +112,7 @@ def test_unknown_keys_name_the_nearest(patch: Any, hint: str) -> None:
         {"things.get": {"path": "/things?x=1"}},
         {"things.get": {"path": "/things#x"}},
         {"things.get": {"path": "/a/../b"}},
+        {"things.get": {"path": "/a/%2e%2E/b"}},
         {"things.get": {"path": "/a b"}},
         {"things.get": {"path": None}},
         {"things.get": {"query": ["since"]}},
