@@ -1,0 +1,55 @@
+"""The commands as functions: what they print, and what ends them."""
+
+from __future__ import annotations
+
+import io
+import threading
+from pathlib import Path
+
+import pytest
+
+from bridge import _demo
+from bridge.__main__ import main
+
+
+def test_the_demo_tells_its_story_and_what_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbered steps, the report's own words, and nothing left behind; on any kind of stream."""
+    told = io.StringIO()
+    monkeypatch.setattr("sys.stdout", told)
+    assert main(["demo"]) == 0
+    assert "\n1. " in told.getvalue()
+    assert "sent to company" in told.getvalue()
+    assert told.getvalue().rstrip().endswith("left nothing behind.")
+
+
+def test_a_folder_that_is_not_there_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is started."""
+    with pytest.raises(SystemExit) as caught:
+        main(["demo", "--documents", str(tmp_path / "nowhere")])
+    assert caught.value.code == 2
+    assert "nowhere is not a folder" in capsys.readouterr().err
+
+
+@pytest.mark.leaks("the sandbox tells its invented credentials")
+def test_the_sandbox_publishes_as_long_as_it_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A purchase arrives after each pause, until somebody ends it."""
+    published: list[str] = []
+    publish = _demo.Services.publish_sample
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            return len(published) == 5
+
+    def counted(world: _demo.Services, *arguments: object, **options: object) -> str:
+        made = publish(world, *arguments, **options)  # type: ignore[arg-type]
+        published.append(made)
+        return made
+
+    monkeypatch.setattr(_demo.Services, "publish_sample", counted)
+    assert _demo.run_sandbox(Stop()) == 0
+    assert len(set(published)) == 5
+    assert "3 approved purchases are there" in capsys.readouterr().out
