@@ -42,7 +42,7 @@ def operation_of(
     if method not in _METHODS:
         problem = f"method must be one of {', '.join(_METHODS)}"
     elif not _PATH.fullmatch(path):
-        problem = "path must start with '/' and hold no host, query, '.' or '..'"
+        problem = "path must be a plain path such as '/a/b', without host, query, '.' or '..'"
     elif model is not None and not attrs.has(model):
         problem = "model must be an attrs class"
     if problem is not None:

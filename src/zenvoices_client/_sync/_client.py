@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Never, Self, TypeVar, overload
 
 import httpx
 
+from _client_kit._free_call import operation_of, read_model
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
 from _client_kit._sync._calls import Calls
@@ -19,7 +20,6 @@ from _client_kit._user_agent import user_agent_of
 from zenvoices_client._contract import shipped_contract
 from zenvoices_client._credentials import UserLogin, check_login
 from zenvoices_client._dialect import dialect_of
-from zenvoices_client._request import operation_of, read_model
 
 if TYPE_CHECKING:
     from zenvoices_client import _master_models as models
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["ZenvoicesClient"]
 
 BASE_URL = "https://app.zenvoices.com"
+API_BASE = "/public-api/v1/"
 
 T = TypeVar("T")
 
@@ -264,11 +265,17 @@ class ZenvoicesClient:
             ConfigurationError: Method, path or model cannot be used.
             ServiceError: Of the subclass that says what went wrong.
         """
-        operation = operation_of(method, path, query or {}, safe=safe, model=model)
+        # An empty path becomes one that is refused.
+        path = path if path.startswith("/") else API_BASE + (path or "/")
+        operation = operation_of(
+            method, path, query or {}, service="zenvoices", safe=safe, model=model
+        )
         payload, answer = self._calls.call(
             operation, query=query, json=json, timeout=timeout, deadline=deadline
         )
-        return payload if model is None else read_model(model, payload, operation, answer)
+        if model is None:
+            return payload
+        return read_model(model, payload, operation, answer, service="zenvoices")
 
     @property
     def base_url(self) -> str:
