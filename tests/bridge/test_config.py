@@ -19,6 +19,7 @@ from _client_kit._errors import ConfigurationError
 from banqup_client import ClientCredentials, Environment
 from bridge import ConnectionConfig, MemoryCheckpoints, SQLAlchemyCheckpoints, SQLiteCheckpoints
 from bridge._process import function_of, login_of_this_process, store_of
+from support.bridge_world import AsyncWorld, World
 from zenvoices_client import UserLogin
 
 SPACE = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
@@ -291,6 +292,33 @@ async def test_named_functions_are_called_by_the_async_clients() -> None:
     async with config.open_async(checkpoints=MemoryCheckpoints()) as connection:
         assert connection._banqup.documents._decode({"key": "d-1"}).id == "d-1"
         assert connection._zenvoices.inbox._encode(upload, 7, None) == {"company": 7}
+
+
+def test_clients_that_are_handed_in_stay_open() -> None:
+    """Closing the connection's block closes what it made itself, and nothing else."""
+    config = ConnectionConfig.from_dict(LEAST)
+    world = World()
+    ours = world.connect()
+    with config.open(
+        banqup=ours._banqup, zenvoices=ours._zenvoices, checkpoints=world.store
+    ) as connection:
+        assert connection._banqup is ours._banqup
+        assert connection._zenvoices is ours._zenvoices
+    assert ours.activate().new
+
+
+@pytest.mark.anyio
+async def test_async_clients_that_are_handed_in_stay_open() -> None:
+    """The same for ``async with``; no credentials are wanted of the environment."""
+    config = ConnectionConfig.from_dict(LEAST)
+    world = AsyncWorld()
+    ours = world.connect()
+    async with config.open_async(
+        banqup=ours._banqup, zenvoices=ours._zenvoices, checkpoints=world.store
+    ) as connection:
+        assert connection._banqup is ours._banqup
+        assert connection._zenvoices is ours._zenvoices
+    assert (await ours.activate()).new
 
 
 @pytest.mark.parametrize("field", ["decode_document", "encode_upload"])

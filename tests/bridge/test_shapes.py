@@ -1,0 +1,91 @@
+"""What a deep look says of an answer: types that came, and advice that fits."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import sys
+import time
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from _client_kit._errors import NotFound, RateLimited
+from banqup_client import Document
+from banqup_client._contract import shipped_contract
+from banqup_client._expectations import expectations
+from bridge import MemoryCheckpoints, SourceFile, only
+from bridge._conformance_bench import clock_of_the_caller
+from bridge._shapes import answered, broken, kind_of
+from zenvoices_client._contract import shipped_contract as zenvoices_contract
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (None, "null"),
+        (True, "boolean"),
+        ("a", "string"),
+        (1, "integer"),
+        (Decimal("1.5"), "number"),
+        (1.5, "number"),
+        ([], "array"),
+        ({}, "object"),
+    ],
+)
+def test_types_are_those_of_json(value: object, kind: str) -> None:
+    """A flag is no number, though Python says so."""
+    assert kind_of(value) == kind
+
+
+def test_list_of_other_things_is_shown_by_their_types() -> None:
+    """Texts where objects were expected: no value of theirs is quoted."""
+    operation = shipped_contract()["documents.list"]
+    check = answered(
+        [{"documents": ["private", 7]}], operation, expectations(), client="C", lang="en"
+    )
+    assert check.outcome == "failed"
+    assert "integer, string" in check.detail
+    assert "private" not in check.detail
+
+
+def test_advice_names_a_correction_only_where_one_could_help() -> None:
+    """A path is corrected where nothing was found; waiting longer corrects no path."""
+    operation = zenvoices_contract()["inbox.list"]
+    options: dict[str, Any] = {"client": "ZenvoicesClient", "lang": "en"}
+    missing = NotFound("inbox.list: 404", service="zenvoices", status=404)
+    late = RateLimited("inbox.list: 429", service="zenvoices", status=429)
+    assert '"path"' in broken(missing, "inbox.list", operation, **options).remedy
+    assert '"path"' not in broken(late, "inbox.list", operation, **options).remedy
+
+
+def test_parties_are_looked_for_in_what_there_is() -> None:
+    """A PDF says nothing of its parties, so those that Banqup shows have to do."""
+    pdf = SourceFile("f1", "a.pdf", "application/pdf", 4, io.BytesIO(b"%PDF"))
+    mapper: Any = only(lambda document, files: "mapped", parties=["Brouwerij De Molenbeek BV"])
+    assert mapper(Document(id="d1"), [pdf]) != "mapped"
+
+
+def test_every_clock_of_the_caller_is_set_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those a store's module imported by name; afterwards they are right again."""
+    module = SimpleNamespace(now=time.time, date=datetime.datetime)
+    monkeypatch.setitem(sys.modules, "store_of_a_test", module)
+
+    class Store(MemoryCheckpoints):
+        """A store of an application's own."""
+
+    Store.__module__ = "store_of_a_test"
+    before = time.time()
+    with clock_of_the_caller(Store(), 3600.0):
+        clocks = [
+            time.time(),
+            time.time_ns() / 1e9,
+            module.now(),
+            module.date.now().timestamp(),
+            datetime.datetime.now(datetime.UTC).timestamp(),
+            module.date.utcnow().replace(tzinfo=datetime.UTC).timestamp(),
+        ]
+    assert all(3600.0 <= clock - before < 3700.0 for clock in clocks)
+    assert module.now() - before < 100.0
