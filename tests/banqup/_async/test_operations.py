@@ -186,6 +186,14 @@ async def test_creating_is_not_repeated_where_its_outcome_is_unknown() -> None:
     assert len(fake.documents(space)) == 1
 
 
+async def test_rows_that_are_no_extension_point_are_passed_over() -> None:
+    """The first that can be read is taken."""
+    fake = fake_banqup()
+    rows = {"extensionPoints": ["nonsense", {"id": "p-1"}, {"id": "p-2"}]}
+    fake.faults.add("messages.find", action=Fault.status(200, rows))
+    assert (await client_of(fake).messages.find()).id == "p-1"
+
+
 async def test_the_extension_point_of_messages_is_found() -> None:
     """The published query finds it."""
     fake = fake_banqup()

@@ -37,6 +37,16 @@ class Trickle(io.BytesIO):
         return super().read(2 if size is None or size < 0 else min(size, 2))
 
 
+class Broken(io.BytesIO):
+    """A file whose disk fails behind the first bytes."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Three bytes, then an error."""
+        if self.tell():
+            raise OSError(5, "Input/output error")
+        return super().read(3)
+
+
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 5, 6, 7, 100])
 @pytest.mark.parametrize("kind", ["bytes", "path", "file", "trickle"])
 def test_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, kind: str) -> None:
@@ -97,6 +107,14 @@ def test_file_that_grows(tmp_path: Path) -> None:
     template = json_template([Base64(FileSource.of(path))])
     path.write_bytes(b"x" * 50)
     assert b64decode(json.loads(sent(template))[0]) == b"x" * 10
+
+
+def test_file_that_breaks_in_the_middle() -> None:
+    """What was sent of it may have arrived, and the reason is the disk's."""
+    template = json_template([Base64(FileSource.of(Broken(b"x" * 10)))])
+    with pytest.raises(Indefinite, match="Input/output error") as caught:
+        sent(template)
+    assert not caught.value.retryable
 
 
 def test_file_that_vanishes(tmp_path: Path) -> None:
