@@ -33,8 +33,8 @@ def operation(method: str = "get", path: str = "/things", **options: Any) -> Any
     ("options", "said"),
     [
         ({"method": "FETCH"}, "method must be one of GET"),
-        ({"path": "things"}, "path must start with"),
-        ({"path": "/a/../b"}, "path must start with"),
+        ({"path": "things"}, "path must "),
+        ({"path": "/a/../b"}, "path must "),
         ({"model": int}, "model must be an attrs class"),
     ],
 )
