@@ -225,7 +225,6 @@ class AsyncConnection:
             await claim_space(claim, self._store, self.key, self.company_code)
             try:
                 company_id = await self._company(True)
-                ledger.remember_company(company_id)
                 baseline = AsyncBaseline(
                     banqup=self._banqup,
                     space_id=self.space_id,
@@ -234,6 +233,7 @@ class AsyncConnection:
                     ledger=ledger,
                 )
                 await baseline.record()
+                ledger.remember_company(company_id)
                 await baseline.commit(claim)
             finally:
                 await claim.release()

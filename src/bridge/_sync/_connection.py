@@ -226,7 +226,6 @@ class Connection:
             claim_space(claim, self._store, self.key, self.company_code)
             try:
                 company_id = self._company(True)
-                ledger.remember_company(company_id)
                 baseline = Baseline(
                     banqup=self._banqup,
                     space_id=self.space_id,
@@ -235,6 +234,7 @@ class Connection:
                     ledger=ledger,
                 )
                 baseline.record()
+                ledger.remember_company(company_id)
                 baseline.commit(claim)
             finally:
                 claim.release()
