@@ -24,6 +24,7 @@ def fetch(url: str) -> None:
 def test_an_applications_own_calls_are_logged_as_ever(caplog: pytest.LogCaptureFixture) -> None:
     """Before, after and beside a call of ours, in another thread and another context."""
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "httpx")  # whatever an application in another test has set
 
     def in_a_thread(url: str) -> None:
         thread = threading.Thread(target=fetch, args=(url,))
