@@ -92,7 +92,7 @@ class AsyncRun:
         )
         self._batch: list[Candidate] = []
         self._listed: str | None = None
-        self._reads_one: bool | None = None
+        self._reads_one = False
         self._everything = True
 
     async def execute(self) -> ExportReport:
@@ -357,18 +357,26 @@ class AsyncRun:
 
     async def _can_read_one(self) -> bool:
         """Whether asking for one document works at all: only then is one that is missing gone."""
-        if self._reads_one is None:
+        if not self._reads_one:
             try:
-                known = self._listed
-                if known is None:
-                    listing = self._banqup.documents.list(self._space_id, page_size=1)
-                    async for document in listing:
-                        known = document.id if is_id(document.id) else None
-                        break
-                if known is None:
-                    return False
-                await self._banqup.documents.get(self._space_id, known)
+                # The one listed last may have gone since.
+                self._reads_one = await self._has(self._listed) or await self._has(
+                    await self._first_listed()
+                )
             except ServiceError:
                 return False
-            self._reads_one = True
         return self._reads_one
+
+    async def _has(self, document_id: str | None) -> bool:
+        if document_id is None:
+            return False
+        try:
+            await self._banqup.documents.get(self._space_id, document_id)
+        except NotFound:
+            return False
+        return True
+
+    async def _first_listed(self) -> str | None:
+        async for document in self._banqup.documents.list(self._space_id, page_size=1):
+            return document.id if is_id(document.id) else None
+        return None

@@ -93,7 +93,7 @@ class Run:
         )
         self._batch: list[Candidate] = []
         self._listed: str | None = None
-        self._reads_one: bool | None = None
+        self._reads_one = False
         self._everything = True
 
     def execute(self) -> ExportReport:
@@ -358,18 +358,24 @@ class Run:
 
     def _can_read_one(self) -> bool:
         """Whether asking for one document works at all: only then is one that is missing gone."""
-        if self._reads_one is None:
+        if not self._reads_one:
             try:
-                known = self._listed
-                if known is None:
-                    listing = self._banqup.documents.list(self._space_id, page_size=1)
-                    for document in listing:
-                        known = document.id if is_id(document.id) else None
-                        break
-                if known is None:
-                    return False
-                self._banqup.documents.get(self._space_id, known)
+                # The one listed last may have gone since.
+                self._reads_one = self._has(self._listed) or self._has(self._first_listed())
             except ServiceError:
                 return False
-            self._reads_one = True
         return self._reads_one
+
+    def _has(self, document_id: str | None) -> bool:
+        if document_id is None:
+            return False
+        try:
+            self._banqup.documents.get(self._space_id, document_id)
+        except NotFound:
+            return False
+        return True
+
+    def _first_listed(self) -> str | None:
+        for document in self._banqup.documents.list(self._space_id, page_size=1):
+            return document.id if is_id(document.id) else None
+        return None
