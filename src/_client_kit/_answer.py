@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from json import dumps
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -27,11 +28,15 @@ SHORTEST_SECRET = 6  # what is shorter stands in ordinary words, too
 def sanitise(text: object) -> str:
     """A service's own words, safe to show: one line, nothing invisible, at most 500 long."""
     shown = str(text)[: 10 * MAX_SERVER_TEXT]  # cut early: an answer may be large
-    if not shown.isprintable():  # control, direction, format characters, and spaces but for " "
-        shown = "".join(char if char.isprintable() else "\n" for char in shown)
-        shown = re.sub("\n+", " ", shown)
-    shown = redact_addresses(shown).strip()
+    shown = redact_addresses(_one_line(shown)).strip()
     return shown if len(shown) <= MAX_SERVER_TEXT else shown[: MAX_SERVER_TEXT - 1] + "…"
+
+
+def _one_line(text: str) -> str:
+    if text.isprintable():  # control, direction, format characters, and spaces but for " "
+        return text
+    shown = "".join(char if char.isprintable() else "\n" for char in text)
+    return re.sub("\n+", " ", shown)
 
 
 def scrub(error: ServiceError, *secrets: Secret) -> ServiceError:
@@ -40,13 +45,23 @@ def scrub(error: ServiceError, *secrets: Secret) -> ServiceError:
         plain = secret.reveal()
         if len(plain) < SHORTEST_SECRET:
             continue
-        for one in dict.fromkeys((plain, quote(plain, safe=""), quote_plus(plain))):
+        for one in _writings(plain):
             error.message = _masked(error.message, one)
             error.members = tuple(_masked(member, one) for member in error.members)
             if error.request_id is not None:
                 error.request_id = _masked(error.request_id, one)
     error.args = (error.message,)
     return error
+
+
+def _writings(secret: str) -> Iterable[str]:
+    """How a service may write a secret that it repeats: as it is, in a form, in JSON; cleaned."""
+    forms = (secret, quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace"))
+    quoted = (dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
+    written = dict.fromkeys((*forms, *quoted))
+    # Longest first: one may hold another.
+    every = {*written, *map(_one_line, written)}
+    return sorted((one for one in every if len(one) >= SHORTEST_SECRET), key=len, reverse=True)
 
 
 def _masked(text: str, secret: str) -> str:

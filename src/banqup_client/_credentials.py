@@ -12,7 +12,7 @@ from _client_kit._credentials import TokenStates
 from _client_kit._errors import ConfigurationError
 from _client_kit._secret import Secret, refuse_pickling, refuse_type
 
-__all__ = ["ClientCredentials", "check_credentials"]
+__all__ = ["ClientCredentials", "refuse_credentials"]
 
 
 @frozen(eq=False)
@@ -85,13 +85,7 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip()) and value.isprintable()
 
 
-def check_credentials(value: object) -> ClientCredentials:
-    """The value, if it is a client's credentials.
-
-    Raises:
-        ConfigurationError: It is not.
-    """
-    if not isinstance(value, ClientCredentials):
-        message = f"credentials must be ClientCredentials, not {type(value).__name__}"
-        raise ConfigurationError(message, service="banqup")
-    return value
+def refuse_credentials(kind: type[object]) -> Never:
+    """Raise the error for what is no app's credentials, without it: it may be a secret."""
+    message = f"credentials must be ClientCredentials, not {kind.__name__}"
+    raise ConfigurationError(message, service="banqup")

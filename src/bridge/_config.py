@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
@@ -351,6 +352,11 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
+def _is_variable(value: Any) -> bool:
+    # A database's URL, which holds a password, must not be taken for the name of a variable.
+    return isinstance(value, str) and re.fullmatch(r"[A-Za-z_]\w*", value) is not None
+
+
 def _is_positive(value: Any) -> bool:
     # True is an int to Python; infinity and NaN are not JSON.
     return type(value) in (int, float) and 0 < value < float("inf")
@@ -376,7 +382,7 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "banqup_url": _OPTIONAL_TEXT,
     "zenvoices_url": _TEXT,
     "checkpoint_file": _OPTIONAL_TEXT,
-    "checkpoint_url_variable": _OPTIONAL_TEXT,
+    "checkpoint_url_variable": ("the name of an environment variable", _optional(_is_variable)),
     "banqup_contract": _PATCH,
     "zenvoices_contract": _PATCH,
     "decode_document": _OPTIONAL_FUNCTION,

@@ -12,7 +12,7 @@ from _client_kit._credentials import TokenStates
 from _client_kit._errors import ConfigurationError
 from _client_kit._secret import Secret, refuse_pickling, refuse_type
 
-__all__ = ["UserLogin", "check_login"]
+__all__ = ["UserLogin", "refuse_login"]
 
 
 @frozen(eq=False)
@@ -88,12 +88,7 @@ def _is_text(value: object) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
-def check_login(value: object) -> None:
-    """Refuse anything but a :class:`UserLogin`.
-
-    Raises:
-        ConfigurationError: It is something else.
-    """
-    if not isinstance(value, UserLogin):
-        message = f"login must be a UserLogin, not {type(value).__name__}"
-        raise ConfigurationError(message, service="zenvoices")
+def refuse_login(kind: type[object]) -> Never:
+    """Raise the error for what is no user's login, without it: it may be a password."""
+    message = f"login must be a UserLogin, not {kind.__name__}"
+    raise ConfigurationError(message, service="zenvoices")

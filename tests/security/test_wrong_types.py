@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
+import httpx
 import pytest
 
-from _client_kit._errors import ConfigurationError
-from banqup_client import ClientCredentials
-from zenvoices_client import UserLogin, verify_signature
+from _client_kit._errors import ConfigurationError, ServiceError
+from banqup_client import BanqupClient, ClientCredentials, Environment
+from bridge import ConnectionConfig
+from zenvoices_client import UserLogin, ZenvoicesClient, verify_signature
 
 CANARY = "kanarie-9f31"
 
@@ -32,14 +36,16 @@ def shown(error: BaseException) -> str:
         lambda: ClientCredentials("app", CANARY.encode()),  # type: ignore[arg-type]
         lambda: ClientCredentials("app", [CANARY]),  # type: ignore[arg-type]
         lambda: UserLogin("me", CANARY.encode(), organisation_code="acme"),  # type: ignore[arg-type]
+        lambda: BanqupClient(("app", CANARY), Environment.UAT_EU),  # type: ignore[arg-type]
+        lambda: ZenvoicesClient(CANARY),  # type: ignore[arg-type]
         lambda: verify_signature(CANARY, "sha256=00", CANARY),  # type: ignore[arg-type]
         lambda: verify_signature(b"{}", 3, CANARY),  # type: ignore[arg-type]
         lambda: verify_signature(b"{}", "sha256=00", CANARY.encode()),  # type: ignore[arg-type]
     ],
 )
 def test_a_secret_of_a_wrong_type_is_in_no_frame(call: Callable[[], Any]) -> None:
-    """A TypeError that names the type, with nothing of the value in any frame of ours."""
-    with pytest.raises(TypeError) as caught:
+    """The error names the type, and nothing of the value is in any frame of ours."""
+    with pytest.raises((TypeError, ConfigurationError)) as caught:
         call()
     assert CANARY not in shown(caught.value)
 
@@ -62,3 +68,46 @@ def test_an_environment_that_is_refused_is_in_no_frame(kind: Any) -> None:
 def test_a_secret_with_half_a_character_signs_nothing() -> None:
     """What no encoding takes is a wrong secret, not an error that shows it."""
     assert not verify_signature(b"{}", "sha256=00", f"{CANARY}\ud800")
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        'pa"ss\\word-9931',
+        "geheim\twacht9931",
+        "geheim\u00a0wacht9931",
+        "wáchtwoord-ü9931",
+        "p+w/9931 ?",
+    ],
+)
+def test_a_password_that_the_service_repeats_in_any_writing_is_not_shown(password: str) -> None:
+    """As it is, in JSON with or without escapes, in a form: none of them is in the error."""
+
+    def echo(request: httpx.Request) -> httpx.Response:
+        body = request.content.decode()
+        said = (
+            f"{body} {json.dumps(password, ensure_ascii=False)} {password} {quote_plus(password)}"
+        )
+        refusal = {"__abp": True, "success": False, "error": {"message": said, "details": body}}
+        return httpx.Response(500, json=refusal)
+
+    client = ZenvoicesClient(
+        UserLogin("me", password, organisation_code="acme"), transport=httpx.MockTransport(echo)
+    )
+    with pytest.raises(ServiceError) as caught:
+        list(client.companies.list())
+    assert "9931" not in str(caught.value)
+    client.close()
+
+
+def test_a_database_url_is_no_name_of_a_variable() -> None:
+    """A password in the wrong setting is refused without being shown."""
+    with pytest.raises(ConfigurationError, match="checkpoint_url_variable") as caught:
+        ConnectionConfig(
+            space_id="s1",
+            company_code="1",
+            environment=Environment.UAT_EU,
+            zenvoices_url="https://app.zenvoices.com",
+            checkpoint_url_variable="postgresql://u:hunter-9931@db/exports",
+        )
+    assert "9931" not in str(caught.value)

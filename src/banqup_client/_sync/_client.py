@@ -18,7 +18,7 @@ from _client_kit._secret import refuse_pickling
 from _client_kit._sync._calls import Calls
 from _client_kit._user_agent import user_agent_of
 from banqup_client._contract import shipped_contract
-from banqup_client._credentials import ClientCredentials, check_credentials
+from banqup_client._credentials import ClientCredentials, refuse_credentials
 from banqup_client._dialect import dialect_of
 from banqup_client._environment import Environment, address_of
 from banqup_client._storage import STORAGE_HOSTS
@@ -78,7 +78,11 @@ class BanqupClient:
         storage_hosts: Iterable[str] = STORAGE_HOSTS,
         storage_transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self.credentials: ClientCredentials = check_credentials(credentials)
+        kind: type[object] = type(credentials)
+        if not issubclass(kind, ClientCredentials):
+            del self, credentials
+            refuse_credentials(kind)
+        self.credentials: ClientCredentials = credentials
         address = address_of(environment, base_url)
         facts = shipped_contract().patched(contract)
         agent = user_agent_of(user_agent, service="banqup")

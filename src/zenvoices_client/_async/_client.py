@@ -17,7 +17,7 @@ from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
 from _client_kit._user_agent import user_agent_of
 from zenvoices_client._contract import shipped_contract
-from zenvoices_client._credentials import UserLogin, check_login
+from zenvoices_client._credentials import UserLogin, refuse_login
 from zenvoices_client._dialect import dialect_of
 
 if TYPE_CHECKING:
@@ -70,7 +70,10 @@ class AsyncZenvoicesClient:
         contract: Mapping[str, Any] | str | Path | None = None,
         encode_upload: EncodeUpload | None = None,
     ) -> None:
-        check_login(login)
+        kind: type[object] = type(login)
+        if not issubclass(kind, UserLogin):
+            del self, login
+            refuse_login(kind)
         facts = shipped_contract().patched(contract)
         self.login: UserLogin = login
         self._calls = AsyncCalls(
