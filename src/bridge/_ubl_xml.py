@@ -147,10 +147,11 @@ def parse(
     parser.CharacterDataHandler = visitor.text
     fed = given = 0
     chunk = b""
-    wide = plain = False
+    head = b""
+    plain = False
     try:
         while chunk := _read(file):
-            wide = wide or (not fed and (b"\0" in chunk[:4] or chunk[:2] in _WIDE))
+            head = (head + chunk[:4])[:4]
             fed += len(chunk)
             if fed > max_bytes:
                 return NotReadable("too big", f"larger than {max_bytes:,} bytes")
@@ -160,7 +161,7 @@ def parse(
                     continue
             given += len(chunk)
             parser.Parse(chunk, False)
-            plain = visitor.raw is not None and not wide and _ends_plain(chunk, plain)
+            plain = visitor.raw is not None and not _is_wide(head) and _ends_plain(chunk, plain)
             if plain:  # what expat holds back comes before what it never sees
                 parser.buffer_text = False
                 parser.buffer_text = True
@@ -193,6 +194,11 @@ _UNKNOWN_ENCODING = expat.errors.codes[expat.errors.XML_ERROR_UNKNOWN_ENCODING]
 
 _WIDE = (BOM_UTF16_LE, BOM_UTF16_BE)
 _PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n"
+
+
+def _is_wide(head: bytes) -> bool:
+    """Whether a document that begins so has two bytes to a character."""
+    return b"\0" in head or head[:2] in _WIDE
 
 
 def _ends_plain(chunk: bytes, plain: bool) -> bool:
