@@ -282,6 +282,8 @@ def advance(delivery: Delivery, event: Event, now: float) -> Delivery:
                 reason=event.reason,
                 cause=Cause.QUEUED,
                 due=now,
+                # What was held is sent because somebody decided it, and is not held again.
+                forced=delivery.forced or state == "uncertain",
                 doubtful=False,
                 absent_at=None,
             )
@@ -299,8 +301,7 @@ def advance(delivery: Delivery, event: Event, now: float) -> Delivery:
         case Settled() if state == "uncertain":
             if event.delivered:
                 return _ended(delivery, "delivered", "seen in Zenvoices by a person")
-            sent_again = advance(delivery, NotSent("not in Zenvoices, says a person"), now)
-            return evolve(sent_again, forced=True)
+            return advance(delivery, NotSent("not in Zenvoices, says a person"), now)
         case Confirmed() if state in ("delivered", "confirmed"):
             found = delivery.inbox_id if event.inbox_id is None else event.inbox_id
             return evolve(delivery, state="confirmed", inbox_id=found)

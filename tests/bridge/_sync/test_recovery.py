@@ -410,6 +410,17 @@ def test_what_a_person_did_not_find_is_sent_after_a_restored_backup() -> None:
     assert world.states[document] == "delivered"
 
 
+def test_what_is_to_be_sent_again_as_configured_is_not_held_for_ever() -> None:
+    """Held once after a restored backup, and sent by the next run, as ``on_uncertain`` says."""
+    world = World()
+    connection = active(world, on_uncertain="resend")
+    world.zenvoices.lookup = "missing"
+    document = world.one()
+    assert connection.export_new(look_first=True).uncertain == 1
+    assert connection.export_new().exported == 1
+    assert world.states[document] == "delivered"
+
+
 @pytest.mark.parametrize("visible", [True, False, None])
 def test_restored_backup_of_a_company_linked_anew(visible: bool | None) -> None:
     """What went under the old number is found there; where that is closed, it is held."""
