@@ -146,6 +146,8 @@ class CheckpointFile:
         except OSError as error:
             raise failure(f"{self.path} cannot be looked at: {error.strerror}") from None
         self._inspect(seen)
+        if os.name == "posix":  # pragma: no branch - Windows has neither owners nor modes
+            self._close_to_others(seen)
         file = self.handle.open(self.path, self._timeout)
         try:
             self._prepare(file, seen.st_size)
@@ -156,29 +158,26 @@ class CheckpointFile:
         return file
 
     def _inspect(self, seen: os.stat_result) -> None:
-        if stat.S_ISLNK(seen.st_mode) or not stat.S_ISREG(seen.st_mode):
-            raise failure(
-                f"{self.path} is a link or not a file", hint="Name the checkpoint file itself."
-            )
+        _inspect_one(self.path, seen)
         if os.name == "posix":  # pragma: no branch - Windows has neither owners nor modes
-            if seen.st_uid != os.geteuid():
-                raise failure(
-                    f"{self.path} belongs to another user (id {seen.st_uid})",
-                    hint="Run as the file's owner, or give the file to this user with chown.",
-                )
-            parent = self.path.parent.stat()
-            if seen.st_mode & 0o022:
-                raise failure(
-                    f"{self.path} can be changed by other users",
-                    hint=f"Check its content can be trusted, then: chmod 600 {self.path}",
-                )
-            if parent.st_mode & 0o002 and not parent.st_mode & stat.S_ISVTX:
-                raise failure(
-                    f"{self.path.parent} lets every user replace the checkpoint file",
-                    hint="Keep the file in a directory of its own with mode 700.",
-                )
+            _inspect_folder(self.path.parent)
         if not seen.st_size:
             raise self.damaged("the file is empty")
+
+    def _close_to_others(self, seen: os.stat_result) -> None:
+        """Look at what SQLite keeps beside the file, too, and let nobody else read any of it."""
+        found = {self.path: seen}
+        for tail in ("-wal", "-shm", "-journal"):
+            beside = Path(f"{self.path}{tail}")
+            with contextlib.suppress(FileNotFoundError):
+                found[beside] = os.lstat(beside)
+        for path, one in found.items():
+            _inspect_one(path, one)
+        for path, one in found.items():
+            if one.st_mode & 0o077:
+                # Another process of ours may have put away what is beside the file.
+                with contextlib.suppress(FileNotFoundError):
+                    path.chmod(0o600)
 
     def _prepare(self, file: sqlite3.Connection, size: int) -> None:
         if _pragma(file, "application_id") != APPLICATION_ID:
@@ -214,6 +213,8 @@ class CheckpointFile:
                 )
         draft = self.path.with_name(f".{self.path.name}.{os.urandom(8).hex()}.new")
         try:
+            if os.name == "posix":  # pragma: no branch - Windows has neither owners nor modes
+                _inspect_folder(self.path.parent)
             _reserve(draft)
             try:
                 with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as file:
@@ -282,6 +283,45 @@ class _Handle:
         if file is not None:
             with contextlib.suppress(sqlite3.Error):
                 file.close()
+
+
+def _inspect_one(path: Path, seen: os.stat_result) -> None:
+    if not stat.S_ISREG(seen.st_mode):  # lstat: a link is none either
+        raise failure(
+            f"{path} is a link or not a file",
+            hint="Name the checkpoint file itself; what is beside it may be no link either.",
+        )
+    if os.name == "posix":  # pragma: no branch - Windows has neither owners nor modes
+        if seen.st_uid != os.geteuid():
+            raise failure(
+                f"{path} belongs to another user (id {seen.st_uid})",
+                hint="Run as the file's owner, or give the file to this user with chown.",
+            )
+        if seen.st_mode & 0o022:
+            raise failure(
+                f"{path} can be changed by other users",
+                hint=f"Check its content can be trusted, then: chmod 600 {path}",
+            )
+
+
+def _inspect_folder(folder: Path) -> None:
+    """Refuse a folder in which another user could put a file in the place of ours."""
+    seen = folder.stat()
+    if seen.st_uid not in (0, os.geteuid()):
+        raise failure(
+            f"{folder} belongs to another user (id {seen.st_uid}), who could replace the "
+            "checkpoint file",
+            hint="Give the directory to this user with chown, or keep the file in another one.",
+        )
+    # A user's own group may write: where each user has one, that is what a umask of 002 gives.
+    open_to_all = seen.st_mode & 0o002
+    open_to_group = seen.st_mode & 0o020 and seen.st_gid != os.getegid()
+    if (open_to_all or open_to_group) and not seen.st_mode & stat.S_ISVTX:
+        raise failure(
+            f"{folder} lets {'every user' if open_to_all else 'its group'} replace the "
+            "checkpoint file",
+            hint="Keep the file in a directory of its own with mode 700.",
+        )
 
 
 def _migrate(file: sqlite3.Connection) -> None:

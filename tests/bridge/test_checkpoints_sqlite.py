@@ -165,6 +165,102 @@ def test_a_file_of_another_user_is_refused(path: Path, monkeypatch: pytest.Monke
         look(path)
 
 
+def owned(monkeypatch: pytest.MonkeyPatch, path: Path, **other: int) -> None:
+    """Make a file or folder look as if it belonged to another user or group."""
+    for name in ("stat", "lstat"):
+        asked = getattr(os, name)
+
+        def answer(
+            what: Any, *rest: Any, asked: Callable[..., os.stat_result] = asked, **options: Any
+        ) -> os.stat_result:
+            seen = asked(what, *rest, **options)
+            if what != path:
+                return seen
+            fields = list(seen[:10])
+            fields[4], fields[5] = other.get("user", seen.st_uid), other.get("group", seen.st_gid)
+            return os.stat_result(fields)
+
+        monkeypatch.setattr(os, name, answer)
+
+
+@posix
+@pytest.mark.parametrize("there", [True, False])
+def test_a_directory_a_group_may_change_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    """Unless the group is the user's own, or the sticky bit keeps files with their owners."""
+    if there:
+        filled(path)
+    path.parent.chmod(0o775)
+    with monkeypatch.context() as patch:
+        owned(patch, path.parent, group=os.getegid() + 1)
+        with pytest.raises(StoreError, match=r"its group replace .*mode 700"):
+            look(path)
+        assert path.exists() is there
+        path.parent.chmod(0o1775)
+        look(path)
+    path.parent.chmod(0o775)
+    owned(monkeypatch, path.parent, group=os.getegid())
+    look(path)
+
+
+@posix
+@pytest.mark.parametrize("there", [True, False])
+def test_a_directory_of_another_user_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    """Its owner could replace the file, sticky bit or not; root may own it."""
+    if there:
+        filled(path)
+    path.parent.chmod(0o1777)
+    with monkeypatch.context() as patch:
+        owned(patch, path.parent, user=os.geteuid() + 1)
+        with pytest.raises(StoreError, match=r"another user .* chown, or keep"):
+            look(path)
+        assert path.exists() is there
+    owned(monkeypatch, path.parent, user=0)
+    look(path)
+
+
+@posix
+@pytest.mark.parametrize("tail", ["-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("fault", ["link", "mode", "owner"])
+def test_what_is_beside_the_file_is_looked_at_too(
+    path: Path, monkeypatch: pytest.MonkeyPatch, tail: str, fault: str
+) -> None:
+    """Nobody can plant a log into which the content would be written, or that would be read."""
+    before = filled(path)
+    beside = path.with_name(path.name + tail)
+    target = path.with_name("nowhere")
+    if fault == "link":
+        beside.symlink_to(target)
+    else:
+        beside.touch(0o600)
+    if fault == "mode":
+        beside.chmod(0o606)
+    if fault == "owner":
+        owned(monkeypatch, beside, user=os.geteuid() + 1)
+    with pytest.raises(StoreError, match=f"exports.db{tail} (is a link|can be|belongs)"):
+        look(path)
+    assert path.read_bytes() == before
+    assert not target.exists()
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o711])
+def test_a_file_others_may_read_is_closed_to_them(path: Path, mode: int) -> None:
+    """A backup put back with the usual mode is taken, and set to 0600 with all beside it."""
+    filled(path)
+    left = path.with_name(f"{path.name}-wal")
+    left.touch()
+    for file in (path, left):
+        file.chmod(mode)
+    with SQLiteCheckpoints(path) as store:
+        store.commit(leased(store), rows=ROWS, ttl=60)
+        modes = {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    assert modes == {0o600}
+
+
 def test_a_deleted_file_is_a_new_store(path: Path) -> None:
     """A file that is gone means "not activated", which only activate() changes."""
     filled(path)
