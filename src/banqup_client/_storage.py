@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import httpx
@@ -25,30 +24,28 @@ _URL = re.compile(r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5})
 
 
 class SignedUrl(httpx.URL):
-    """A URL whose path and query go on the wire byte for byte, and which its repr does not show.
+    """A URL whose path and query go on the wire byte for byte; it shows its origin alone.
 
     httpx quotes anew what it finds unusual, and one changed byte breaks the signature. (httpcore's
     ``target`` extension would do as well, but it also replaces the target of the CONNECT that is
     sent to a proxy, in the clear.)
+
+    Only the origin is in what httpx parsed, and so in ``str()``, ``vars()`` and what
+    instrumentation keeps: it replaces httpx's own transports and looks at the URL of each request.
     """
 
-    def __init__(self, url: str, target: str) -> None:
-        super().__init__(url)
-        self._target = target.encode("ascii")
+    def __init__(self, signed: Secret, shown: str) -> None:
+        super().__init__(shown)
+        self._signed = signed
 
     @property
     def raw_path(self) -> bytes:
         """Path and query as they were signed."""
-        return self._target
+        return f"/{self._signed.reveal().split('/', 3)[3]}".encode("ascii")
 
-    def hidden(self) -> SignedUrl:
-        """The same for what sends it, with nothing but its origin for whoever looks on.
-
-        Instrumentation replaces httpx's own transports and keeps the URL of each request.
-        """
-        return SignedUrl(
-            f"{self.scheme}://{self.netloc.decode('ascii')}/***", self._target.decode()
-        )
+    def whole(self) -> SignedUrl:
+        """The same for a transport that was injected: a fake looks at path and query."""
+        return SignedUrl(self._signed, self._signed.reveal())
 
     def __repr__(self) -> str:
         return f"SignedUrl('{self.scheme}://{self.host}/***')"
@@ -78,7 +75,7 @@ class StorageHosts:
             if loopback and isinstance(name, str) and _on_loopback(name):
                 continue  # allowed anyway, while the API is there too
             match = _URL.fullmatch(f"https://{name}/") if isinstance(name, str) else None
-            if match is None or _is_address(match[2]):
+            if match is None or match[4] != "/" or not _is_remote(match[2]):
                 message = "storage_hosts must be host names such as 'storage.googleapis.com'"
                 raise ConfigurationError(message, service="banqup")
             checked.add(_name(match[2], match[3]))
@@ -92,7 +89,7 @@ class StorageHosts:
         """
         # Nothing raises where the URL is a local variable: tracebacks can show those.
         try:
-            problem = self._problem(url.reveal())
+            problem = self._problem(url)
         except BaseException as error:
             interrupted(error)
             raise
@@ -101,13 +98,14 @@ class StorageHosts:
             raise ProtocolError(message, service="banqup")
         return problem
 
-    def _problem(self, url: str) -> str | SignedUrl:
-        match = _URL.fullmatch(url)
-        if match is None or "#" in url:
+    def _problem(self, url: Secret) -> str | SignedUrl:
+        match = _URL.fullmatch(url.reveal())
+        if match is None or "#" in match[4]:
             return "is not a URL that could be signed"
         scheme, host, port, target = match.groups()
         try:
-            signed = SignedUrl(url, target)
+            httpx.URL(match[0])
+            signed = SignedUrl(url, f"{match[0].removesuffix(target)}/***")
         except httpx.InvalidURL:
             return "is not a URL that could be signed"
         if self.loopback and is_loopback(host.strip("[]").lower()):
@@ -129,9 +127,10 @@ def _on_loopback(name: str) -> bool:
     return is_loopback(name) or (host is not None and is_loopback(host[1].strip("[]").lower()))
 
 
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
+def _is_remote(host: str) -> bool:
+    """Whether a host is a name, of another machine.
+
+    Resolvers read as an address what ends in a number, also ``127.1``, ``2130706433`` and ``0x7f``.
+    """
+    last = host.lower().removesuffix(".").rpartition(".")[2]
+    return not ("[" in host or last.isdigit() or last.startswith("0x") or last == "localhost")

@@ -237,7 +237,7 @@ class AsyncStorage:
         content: AsyncContent | None = None,
     ) -> httpx.Request:
         seconds = self._seconds(limit, timeout)
-        url = signed if self._injected else signed.hidden()
+        url = signed.whole() if self._injected else signed
         request = httpx.Request(
             operation.method,
             url,

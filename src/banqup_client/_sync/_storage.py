@@ -236,7 +236,7 @@ class Storage:
         content: Content | None = None,
     ) -> httpx.Request:
         seconds = self._seconds(limit, timeout)
-        url = signed if self._injected else signed.hidden()
+        url = signed.whole() if self._injected else signed
         request = httpx.Request(
             operation.method,
             url,

@@ -312,15 +312,8 @@ def tls_of(authority: trustme.CA, name: str) -> ssl.SSLContext:
 async def fetch_over_tls(
     server: RawServer, trusted: ssl.SSLContext | None, **options: Any
 ) -> bytes:
-    """A download over TLS, with an API that is not on loopback."""
-    client = client_of(
-        server.url + TARGET,
-        base_url=API,
-        storage_hosts=[f"localhost:{server.port}"],
-        ssl_context=trusted,
-        **options,
-    )
-    async with client:
+    """A download over TLS from this machine, so with an API that is there too."""
+    async with client_of(server.url + TARGET, ssl_context=trusted, **options) as client:
         return await client.files.download(SPACE, "f1")
 
 

@@ -14,11 +14,14 @@ import pytest
 
 from banqup_client import (
     BanqupClient,
+    ConfigurationError,
     Environment,
     FileDetails,
     ProtocolError,
+    Secret,
     ServiceError,
 )
+from banqup_client._storage import StorageHosts
 from banqup_client.testing import FakeBanqup, FakeFile
 from support.banqup_service import (
     API,
@@ -136,6 +139,30 @@ def test_other_hosts_can_be_listed() -> None:
         storage_hosts=["files.example:8443"],
     )
     assert client.files.download(SPACE, "f1") == b"abc"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("storage.googleapis.com/bucket", "files.example/", "user@files.example"),
+        *("127.0.0.1", "127.1", "127.0.0.1.", "2130706433", "0x7f.1", "127.0.0.0X1", "[::1]"),
+        *("localhost", "LocalHost.", "files.localhost", "localhost:8443"),
+    ],
+)
+def test_what_is_no_other_machines_name_is_not_listed(host: str) -> None:
+    """A path, an address in any spelling and this machine are refused when the client is made."""
+    with pytest.raises(ConfigurationError, match="storage_hosts must be host names"):
+        BanqupClient(credentials(), Environment.UAT_EU, storage_hosts=[host])
+
+
+def test_a_checked_url_shows_its_origin_alone() -> None:
+    """Neither as a text nor by its members; what goes on the wire is whole."""
+    hosts = StorageHosts.of(["storage.googleapis.com"], base_url=API)
+    url = hosts.check(Secret(SIGNED))
+    assert str(url) == "https://storage.googleapis.com/***"
+    assert SIGNATURE not in f"{url} {url!r} {vars(url)} {httpx.Request('GET', url)!r}"
+    assert url.raw_path == SIGNED.removeprefix("https://storage.googleapis.com").encode()
+    assert str(url.whole()) == SIGNED
 
 
 def test_signed_urls_are_shown_nowhere(caplog: pytest.LogCaptureFixture) -> None:
