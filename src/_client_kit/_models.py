@@ -41,7 +41,8 @@ def extra_field(*, addresses: bool = True) -> Any:
     """The attrs field that keeps what the model does not know.
 
     Where ``addresses`` is False, no text of the model keeps more of one than its origin: what comes
-    beside a signed URL, or instead of it, may be one under another name.
+    beside a signed URL, or instead of it, may be one under another name. Members that are named
+    after a credential are masked.
     """
     metadata = {"addresses": addresses}
     factory = dict[str, Any]
@@ -168,6 +169,9 @@ _ADDRESS = re.compile(
 _ORIGIN = re.compile(r"\s*([a-z][a-z0-9+.-]*://[a-z0-9._-]+(?::\d+)?)(?=[/?#;]|$)", re.IGNORECASE)
 
 
+_CREDENTIAL = re.compile(r"signature|token|authorization|secret|password", re.IGNORECASE)
+
+
 def _by_origin(value: Any) -> Any:
     """A JSON value of whose addresses only scheme and host are left: the rest may be a signature.
 
@@ -179,10 +183,16 @@ def _by_origin(value: Any) -> Any:
         origin = _ORIGIN.match(value)
         return f"{origin[1]}/***" if origin else "***"
     if is_object(value):
-        return {_by_origin(name): _by_origin(item) for name, item in value.items()}
+        return {_by_origin(name): _member(name, item) for name, item in value.items()}
     if is_list(value):
         return [_by_origin(item) for item in value]
     return value
+
+
+def _member(name: str, value: Any) -> Any:
+    if _CREDENTIAL.search(name) and value is not None and not isinstance(value, bool):
+        return "***"
+    return _by_origin(value)
 
 
 @cache

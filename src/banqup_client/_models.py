@@ -142,13 +142,14 @@ class DocumentStatus:
             ``FULLY_APPROVED``, ``REFUSED``, ``DISPUTED``, ``DRAFT`` (assumed spellings).
         pay: ``UNPAID`` (published) and others.
         delivery: ``RECEIVED`` (published) and others.
-        extra: Members of the answer that this class does not know.
+        extra: Members of the answer that this class does not know; of addresses, which may be
+            signed, the origin only.
     """
 
     document: str | None = None
     pay: str | None = None
     delivery: str | None = None
-    extra: Mapping[str, Any] = extra_field()
+    extra: Mapping[str, Any] = extra_field(addresses=False)
 
 
 @frozen(kw_only=True)
@@ -224,7 +225,8 @@ class Document:
         created_at: When it was created.
         updated_at: When it last changed; approval may not touch it.
         files: Its files.
-        extra: Members of the answer that this class does not know.
+        extra: Members of the answer that this class does not know; of addresses, which may be
+            signed, the origin only.
     """
 
     id: str = ""
@@ -238,7 +240,7 @@ class Document:
     created_at: datetime | None = None
     updated_at: datetime | None = None
     files: tuple[DocumentFile, ...] = ()
-    extra: Mapping[str, Any] = extra_field()
+    extra: Mapping[str, Any] = extra_field(addresses=False)
 
     @property
     def supplier(self) -> Party:
@@ -342,8 +344,8 @@ class Message:
         subject: Who or what it is about.
         resource_id: Id of the resource to look at.
         channel: How it was sent.
-        data: More, of unknown structure.
-        extra: Members of the body that this class does not know.
+        data: More, of unknown structure; of addresses, which may be signed, the origin only.
+        extra: Members of the body that this class does not know, addresses likewise.
     """
 
     id: str | None = None
@@ -355,7 +357,7 @@ class Message:
     resource_id: str | None = None
     channel: str | None = None
     data: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
-    extra: Mapping[str, Any] = extra_field()
+    extra: Mapping[str, Any] = extra_field(addresses=False)
 
     @classmethod
     def from_body(cls, body: bytes | str) -> Self:
