@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import logging
 import os
 import re
 import subprocess
@@ -65,10 +66,12 @@ def services() -> Iterator[tuple[FakeBanqup, FakeZenvoices]]:
     zenvoices = FakeZenvoices(user="api-user", password="password", organisation_code="acme")
     banqup.add_space(id=SPACE, name="Café De Sluis BV")
     zenvoices.add_company(code="0042", name="Café De Sluis BV")
+    level = logging.getLogger("httpx").level
     with respx.mock(assert_all_called=False) as router:
         banqup.mount(router)
         zenvoices.mount(router)
         yield banqup, zenvoices
+    logging.getLogger("httpx").setLevel(level)  # an example sets it for its application
 
 
 def run(

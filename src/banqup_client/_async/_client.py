@@ -78,7 +78,7 @@ class AsyncBanqupClient:
         storage_transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         kind: type[object] = type(credentials)
-        if not issubclass(kind, ClientCredentials):
+        if not issubclass(kind, ClientCredentials):  # pyright: ignore[reportUnnecessaryIsInstance]
             del self, credentials
             refuse_credentials(kind)
         self.credentials: ClientCredentials = credentials

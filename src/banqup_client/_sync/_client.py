@@ -79,7 +79,7 @@ class BanqupClient:
         storage_transport: httpx.BaseTransport | None = None,
     ) -> None:
         kind: type[object] = type(credentials)
-        if not issubclass(kind, ClientCredentials):
+        if not issubclass(kind, ClientCredentials):  # pyright: ignore[reportUnnecessaryIsInstance]
             del self, credentials
             refuse_credentials(kind)
         self.credentials: ClientCredentials = credentials

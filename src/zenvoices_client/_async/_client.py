@@ -71,7 +71,7 @@ class AsyncZenvoicesClient:
         encode_upload: EncodeUpload | None = None,
     ) -> None:
         kind: type[object] = type(login)
-        if not issubclass(kind, UserLogin):
+        if not issubclass(kind, UserLogin):  # pyright: ignore[reportUnnecessaryIsInstance]
             del self, login
             refuse_login(kind)
         facts = shipped_contract().patched(contract)
