@@ -346,7 +346,7 @@ class _Pair:
         return frozenset()
 
     def _words_unknown(self, path: str, schema: Schema) -> bool:
-        words, listed = self._words.get(path, ()), {str(word) for word in schema.inner().words}
+        words, listed = self._words.get(path, ()), set(schema.inner().words)
         return bool(listed and words) and not set(words) <= listed
 
     def _wire(self, path: str) -> str:
@@ -373,7 +373,7 @@ def _parent(path: str, known: set[str], places: Mapping[str, Place]) -> str:
 
 
 def _choice(schema: Schema) -> str:
-    return "one of " + ", ".join(str(word) for word in schema.inner().words[:12])
+    return "one of " + ", ".join(schema.inner().words[:12])
 
 
 def _shown(name: str, words: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from _client_kit._errors import ConfigurationError
 from _client_kit._expectations import Expectations
 from _client_kit._json import is_object, loads
 from _client_kit._openapi import read_openapi
-from _client_kit._openapi_source import load
+from _client_kit._openapi_source import load, shown_place
 from _client_kit._schema import VendorFileError
 
 __all__ = ["run"]
@@ -59,14 +59,14 @@ def run(
             contract.patched(options.contract), read_openapi(load(options.against)), expected
         )
     except VendorFileError as error:
-        return _refuse(program, f"{options.against[:200]}: {error}")
+        return _refuse(program, f"{shown_place(options.against)}: {error}")
     except ConfigurationError as error:
         return _refuse(program, error.message)
     if options.suggest:
         known: dict[str, Any] = loads(options.contract.read_bytes()) if options.contract else {}
         shown = json.dumps(_merged(known, result.patch), indent=2, ensure_ascii=False)
     elif options.json:
-        shown = json.dumps(result.to_dict(), indent=2, ensure_ascii=False)
+        shown = json.dumps(result.to_dict(), indent=2)
     else:
         shown = str(result)
     sys.stdout.write(f"{shown}\n")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from attrs import frozen
 
@@ -40,14 +41,17 @@ class Match:
     sure: bool = True
 
 
-def split_path(path: str) -> list[str]:
+# Every path of a file is asked for once for each operation of ours.
+@lru_cache(maxsize=100_000)
+def split_path(path: str) -> tuple[str, ...]:
     """A path's segments, placeholders all alike."""
-    return [_PLACEHOLDER.sub("{}", part) for part in path.strip("/").split("/")]
+    return tuple(_PLACEHOLDER.sub("{}", part) for part in path.strip("/").split("/"))
 
 
-def folded(path: str) -> list[str]:
+@lru_cache(maxsize=100_000)
+def folded(path: str) -> tuple[str, ...]:
     """A path's segments in lower case."""
-    return [part.casefold() for part in split_path(path)]
+    return tuple(part.casefold() for part in split_path(path))
 
 
 def split_prefix(path: str) -> tuple[str, str]:

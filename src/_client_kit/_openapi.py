@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,11 +10,15 @@ from urllib.parse import urlsplit
 from attrs import field, frozen
 
 from _client_kit._json import is_list, is_object
-from _client_kit._schema import Node, Schema, VendorFileError, is_true
+from _client_kit._schema import Node, Schema, VendorFileError, is_true, text
 
 __all__ = ["VendorFile", "VendorOperation", "read_openapi"]
 
 _METHODS = ("get", "post", "put", "patch", "delete")
+MAX_PATHS = 20_000
+MAX_PATH = 2_000
+MAX_PATH_TEXT = 2_000_000
+_VARIABLE = re.compile(r"\{([^{}]*)\}")
 _OUR_HEADERS = ("authorization", "accept", "content-type", "user-agent")
 
 
@@ -61,7 +66,7 @@ def read_openapi(root: Any) -> VendorFile:
     if not is_object(root):
         message = "it is not an OpenAPI file: an object was expected at its root"
         raise VendorFileError(message)
-    version = str(root.get("openapi", root.get("swagger", "")))
+    version = text(root.get("openapi", root.get("swagger")))
     if not version.startswith(("2.", "3.0", "3.1")):
         shown = f"version {version[:20]!r}" if version else "no 'openapi' or 'swagger' version"
         message = f"it is not an OpenAPI file of version 2.0, 3.0 or 3.1: it names {shown}"
@@ -73,10 +78,13 @@ def read_openapi(root: Any) -> VendorFile:
     reader = _Reader(Node(root))
     operations: list[VendorOperation] = []
     for path, raw in paths.items():
-        if str(path).startswith("/"):
-            operations += reader.operations(str(path), raw)
+        if path.startswith("/"):
+            operations += reader.operations(text(path), raw)
+    if len(paths) > MAX_PATHS or sum(len(item.path) for item in operations) > MAX_PATH_TEXT:
+        message = "its paths are more, or longer together, than can be compared"
+        raise VendorFileError(message)
     info = root.get("info")
-    title = str(info.get("title", "")) if is_object(info) else ""
+    title = text(info.get("title")) if is_object(info) else ""
     return VendorFile(title[:100], version[:20], tuple(operations))
 
 
@@ -85,7 +93,7 @@ class _Reader:
         self._node = node
         self._prefix = _server_path(node.root)
         if self._prefix is None:
-            self._prefix = "/" + str(node.root.get("basePath", "")).strip("/")
+            self._prefix = "/" + text(node.root.get("basePath")).strip("/")
 
     def operations(self, path: str, raw: Any) -> list[VendorOperation]:
         item = self._node.follow(raw)
@@ -105,13 +113,17 @@ class _Reader:
             (found for level in (raw, item) if (found := _server_path(level)) is not None),
             self._prefix,
         )
+        path = (prefix or "").rstrip("/") + path
+        if len(path) > MAX_PATH:
+            message = f"a path is longer than {MAX_PATH:,} characters"
+            raise VendorFileError(message)
         parameters: dict[tuple[str, str], dict[str, Any]] = {}
         for level in (item, raw):
             listed = level.get("parameters")
             for parameter in map(self._node.follow, listed if is_list(listed) else []):
                 if is_object(parameter):
-                    name = str(parameter.get("name", ""))
-                    parameters[str(parameter.get("in", "")), name] = parameter
+                    name = text(parameter.get("name"))
+                    parameters[text(parameter.get("in")), name] = parameter
         query: dict[str, Schema] = {}
         required: set[str] = set()
         headers: list[str] = []
@@ -125,8 +137,8 @@ class _Reader:
         media, body = self._body(raw, parameters)
         return VendorOperation(
             method=method.upper(),
-            path=(prefix or "").rstrip("/") + path,
-            name=str(raw.get("operationId", ""))[:100],
+            path=path,
+            name=text(raw.get("operationId"))[:100],
             query=query,
             required=frozenset(required),
             headers=tuple(headers),
@@ -146,7 +158,7 @@ class _Reader:
         for (place, name), parameter in parameters.items():
             if place == "body":
                 consumes = raw.get("consumes", self._node.root.get("consumes"))
-                types = [str(kind) for kind in consumes] if is_list(consumes) else []
+                types = [text(kind) for kind in consumes] if is_list(consumes) else []
                 media = next((kind for kind in types if _is_json(kind)), "")
                 media = media or (types[0] if types else "application/json")
                 return media, self._node.schema(parameter.get("schema"))
@@ -165,7 +177,7 @@ class _Reader:
         """The schema of the first successful answer that has one."""
         answers = raw.get("responses")
         answers = answers if is_object(answers) else {}
-        good = sorted((str(status), value) for status, value in answers.items() if _good(status))
+        good = sorted((status, value) for status, value in answers.items() if _good(status))
         for _, value in good:
             answer = self._node.follow(value)
             if not is_object(answer):
@@ -180,17 +192,15 @@ class _Reader:
     def _content(self, content: Any) -> tuple[str, Schema | None]:
         if not is_object(content) or not content:
             return "", None
-        media = next(
-            (str(kind) for kind in content if _is_json(str(kind))), str(next(iter(content)))
-        )
+        media = next((kind for kind in content if _is_json(kind)), next(iter(content)))
         described = content[media]
         if not is_object(described) or "schema" not in described:
-            return media, None
-        return media, self._node.schema(described["schema"])
+            return text(media), None
+        return text(media), self._node.schema(described["schema"])
 
 
-def _good(status: object) -> bool:
-    return str(status).upper() in ("2XX", "200", "201", "202", "203")
+def _good(status: str) -> bool:
+    return status.upper() in ("2XX", "200", "201", "202", "203")
 
 
 def _is_json(media: str) -> bool:
@@ -212,11 +222,14 @@ def _server_path(level: Mapping[str, Any]) -> str | None:
     servers = level.get("servers")
     if not is_list(servers) or not servers or not is_object(servers[0]):
         return None
-    url = str(servers[0].get("url", ""))
-    variables = servers[0].get("variables")
-    for name, variable in variables.items() if is_object(variables) else ():
-        if is_object(variable):
-            url = url.replace("{" + str(name) + "}", str(variable.get("default", "")))[:2000]
+    named = servers[0].get("variables")
+    variables: dict[str, Any] = named if is_object(named) else {}
+
+    def filled(match: re.Match[str]) -> str:
+        variable = variables.get(match[1])
+        return text(variable.get("default")) if is_object(variable) else match[0]
+
+    url = _VARIABLE.sub(filled, text(servers[0].get("url")))
     try:
         return "/" + urlsplit(url).path.strip("/")
     except ValueError:

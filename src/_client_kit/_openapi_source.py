@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -12,15 +14,18 @@ from _client_kit._address import is_loopback, origin_of
 from _client_kit._answer import sanitise
 from _client_kit._clock import Deadline
 from _client_kit._json import MAX_DEPTH, JsonError, loads
-from _client_kit._schema import VendorFileError
+from _client_kit._log_filter import OwnCall
+from _client_kit._schema import VendorFileError, text
 from _client_kit._tls import shared_ssl_context
 
-__all__ = ["MAX_BYTES", "load"]
+__all__ = ["MAX_BYTES", "load", "shown_place"]
 
 MAX_BYTES = 16 * 1024 * 1024
 DEADLINE = 60.0
 _STEP = 10.0
 _HOPS = 3
+_AFTER_PATH = re.compile("[?#;]")
+_NOWHERE = "it redirects to what is no address"
 
 
 def load(place: str, *, transport: httpx.BaseTransport | None = None) -> Any:
@@ -30,20 +35,33 @@ def load(place: str, *, transport: httpx.BaseTransport | None = None) -> Any:
         VendorFileError: It cannot be had, or is neither JSON nor YAML.
     """
     body = _fetch(place, transport) if "://" in place else _read(Path(place))
-    text = body.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not text:
+    start = body.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not start:
         message = "the file is empty"
         raise VendorFileError(message)
-    if text.startswith(b"<"):
+    if start.startswith(b"<"):
         message = "it is a web page or XML, not an OpenAPI file: the address may need a login"
         raise VendorFileError(message)
     try:
         return loads(body)
     except JsonError as error:
-        if text[:1] in b"{[" or place.lower().partition("?")[0].endswith(".json"):
+        if start[:1] in b"{[" or place.lower().partition("?")[0].endswith(".json"):
             message = f"it cannot be read: {error}"
             raise VendorFileError(message) from None
-    return _yaml(text)
+    return _yaml(start)
+
+
+def shown_place(place: str) -> str:
+    """A place as a message may name it: a path, or a URL without what could be a credential."""
+    if "://" not in place:
+        return text(place[:200])
+    try:
+        parts = urlsplit(place)
+        if parts.scheme in ("https", "http") and parts.hostname:
+            return text((origin_of(place) + _AFTER_PATH.split(parts.path)[0])[:200])
+    except ValueError:
+        pass
+    return "the address"
 
 
 def _read(path: Path) -> bytes:
@@ -78,10 +96,10 @@ def _fetch(url: str, transport: httpx.BaseTransport | None) -> bytes:
             headers={"Accept": "application/json, */*", "Accept-Encoding": "identity"},
         ) as client:
             for _ in range(_HOPS):
-                with client.stream("GET", url) as response:
-                    if not response.is_redirect:
+                with OwnCall(), closing(_asked(client, url)) as response:
+                    if not response.has_redirect_location:
                         return _body(response, limit)
-                    url = urljoin(url, response.headers["location"])
+                    url = _joined(url, response.headers["location"])
                     if _checked(url) != origin:
                         message = f"it redirects to {urlsplit(url).hostname!r}: give that address"
                         raise VendorFileError(message)
@@ -92,13 +110,36 @@ def _fetch(url: str, transport: httpx.BaseTransport | None) -> bytes:
     raise VendorFileError(message)
 
 
+class _Logged(httpx.URL):
+    """A URL that httpx logs without what follows its path, which may be a credential."""
+
+    def __str__(self) -> str:
+        return _AFTER_PATH.split(super().__str__())[0]
+
+
+def _asked(client: httpx.Client, url: str) -> httpx.Response:
+    request = client.build_request("GET", url)
+    request.url = _Logged(url)
+    try:
+        return client.send(request, stream=True)
+    except httpx.InvalidURL:  # of a redirect: httpx reads it, though it is not to follow it
+        raise VendorFileError(_NOWHERE) from None
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise VendorFileError(_NOWHERE) from None
+
+
 def _checked(url: str) -> str:
     try:
         parts = urlsplit(url)
         allowed = parts.scheme == "https" or (
             parts.scheme == "http" and is_loopback(parts.hostname)
         )
-        if allowed and parts.hostname and not parts.username:
+        if allowed and parts.hostname and "@" not in parts.netloc:
             httpx.URL(url)
             return origin_of(url)
     except (ValueError, httpx.InvalidURL):
@@ -125,7 +166,7 @@ def _body(response: httpx.Response, limit: Deadline) -> bytes:
     return bytes(body)
 
 
-def _yaml(text: bytes) -> Any:
+def _yaml(body: bytes) -> Any:
     """YAML with every scalar kept as text, so that ``no`` stays a name and ``200`` a status."""
     try:
         import yaml
@@ -138,13 +179,13 @@ def _yaml(text: bytes) -> Any:
     try:
         depth = 0
         # The composer recurses, the parser does not: so the depth is looked at first.
-        for event in yaml.parse(text, Loader=loader):
+        for event in yaml.parse(body, Loader=loader):
             depth += isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent))
             depth -= isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent))
             if depth > MAX_DEPTH:
                 message = f"it cannot be read: nested deeper than {MAX_DEPTH}"
                 raise VendorFileError(message)
-        return yaml.load(text, Loader=loader)  # noqa: S506 - a BaseLoader makes texts only
+        return yaml.load(body, Loader=loader)  # noqa: S506 - a BaseLoader makes texts only
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" in line {mark.line + 1}" if mark is not None else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,13 +16,14 @@ from attrs import evolve, frozen
 
 from _client_kit._json import is_list, is_object
 
-__all__ = ["Node", "Schema", "VendorFileError", "is_true", "tree", "walk"]
+__all__ = ["Node", "Schema", "VendorFileError", "is_true", "text", "tree", "walk"]
 
 MAX_CHAIN = 60
 MAX_BRANCHES = 2_000
 MAX_PARTS = 20
 MAX_LISTS = 5
 MAX_WORK = 400_000
+MAX_TEXT = 4_000
 TREE_DEPTH = 6
 TREE_LINES = 120
 
@@ -33,6 +35,23 @@ class VendorFileError(ValueError):
 def is_true(value: object) -> bool:
     """A flag; our YAML reader keeps every scalar as text."""
     return value is True or value == "true"
+
+
+def text(value: object) -> str:
+    """A text or number of the file, safe to show and not endless; empty for anything else.
+
+    A terminal obeys what is not printable. And ``str`` of a list could go on without end: YAML can
+    name a list many times in a list that it names many times.
+    """
+    shown = value if isinstance(value, str) else str(value) if _is_number(value) else ""
+    shown = shown[:MAX_TEXT]
+    if shown.isprintable():
+        return shown
+    return "".join(char if char.isprintable() else "\ufffd" for char in shown)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float, Decimal))
 
 
 class Node:
@@ -112,7 +131,8 @@ class Node:
 
     def _own(self, raw: dict[str, Any]) -> Schema:
         named = raw.get("type")
-        kinds = {str(kind) for kind in (named if is_list(named) else [named]) if kind is not None}
+        kinds = {text(kind) for kind in (named if is_list(named) else [named]) if kind is not None}
+        kinds.discard("")
         nullable = "null" in kinds or is_true(raw.get("nullable")) or is_true(raw.get("x-nullable"))
         members = raw.get("properties")
         members = members if is_object(members) else {}
@@ -124,11 +144,11 @@ class Node:
         return Schema(
             self,
             kinds=frozenset(kinds - {"null"}),
-            format=str(encoding) if encoding is not None else "",
+            format=text(encoding),
             nullable=nullable,
-            words=tuple(word for word in words if word is not None) if is_list(words) else (),
-            raw_members={str(name): (value,) for name, value in members.items()},
-            required=frozenset(map(str, _listed(raw, "required"))),
+            words=tuple(text(word) for word in words if word is not None) if is_list(words) else (),
+            raw_members={text(name): (value,) for name, value in members.items()},
+            required=frozenset(map(text, _listed(raw, "required"))),
             raw_items=(raw["items"],) if "items" in raw else (),
             read_only=is_true(raw.get("readOnly")),
             open=is_object(more) or is_true(more),
@@ -148,7 +168,7 @@ class Schema:
     kinds: frozenset[str] = frozenset()
     format: str = ""
     nullable: bool = False
-    words: tuple[Any, ...] = ()
+    words: tuple[str, ...] = ()
     raw_members: Mapping[str, tuple[Any, ...]] = {}
     required: frozenset[str] = frozenset()
     raw_items: tuple[Any, ...] = ()
@@ -290,7 +310,7 @@ def _write(schema: Schema, indent: str, lines: list[str], above: tuple[str, ...]
         if name in inner.required:
             notes.append("required")
         if member.words:
-            notes.append("one of " + ", ".join(str(word) for word in member.words[:12]))
+            notes.append("one of " + ", ".join(member.words[:12]))
         lines.append(f"{indent}{name}: {', '.join(notes)}"[:200])
         if len(above) < TREE_DEPTH:
             _write(member, indent + "  ", lines, (*above, name))

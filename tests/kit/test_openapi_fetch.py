@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from _client_kit import _openapi_source
 from _client_kit._openapi import read_openapi
-from _client_kit._openapi_source import load
+from _client_kit._openapi_source import load, shown_place
 from _client_kit._schema import VendorFileError
 from support.openapi import simple
 
@@ -54,6 +55,14 @@ def test_url_is_fetched_without_credentials() -> None:
             "must be https",
         ),
         (lambda _: httpx.Response(302, headers={"Location": URL}), "without end"),
+        (lambda _: httpx.Response(302), "answers 302"),
+        (lambda _: httpx.Response(304), "answers 304"),
+        (lambda _: httpx.Response(302, headers={"Location": "http://["}), "no address"),
+        (lambda _: httpx.Response(302, headers={"Location": "javascript:1"}), "no address"),
+        (
+            lambda _: httpx.Response(302, headers={"Location": "https://:p@vendor.example/x"}),
+            "without a user name",
+        ),
         (
             lambda _: httpx.Response(200, headers={"Content-Encoding": "br"}, stream=Pieces(b"x")),
             "compressed",
@@ -104,6 +113,8 @@ def test_unreachable_address_is_an_error() -> None:
         "ftp://vendor.example/swagger.json",
         "file:///etc/passwd",
         "https://user:secret@vendor.example/swagger.json",
+        "https://:secret@vendor.example/swagger.json",
+        "https://@vendor.example/swagger.json",
         "https:///swagger.json",
         "https://[::1/swagger.json",
     ],
@@ -116,3 +127,38 @@ def test_address_that_is_not_https_is_refused(url: str) -> None:
 
     with pytest.raises(VendorFileError, match="must be https"):
         fetched(answer, url)
+
+
+def test_query_of_an_address_is_sent_and_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """A signed address is fetched as it is; the log has its path, and no query or fragment."""
+    caplog.set_level(logging.DEBUG)
+    asked: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.raw_path)
+        if len(asked) == 1:
+            return httpx.Response(302, headers={"Location": "/v1/a.json?sig=second-9931"})
+        return httpx.Response(200, json=simple({}))
+
+    fetched(answer, f"{URL}?sig=first-9931#part-9931")
+    assert asked == [b"/swagger.json?sig=first-9931", b"/v1/a.json?sig=second-9931"]
+    assert f"GET {URL} " in caplog.text
+    assert "GET https://vendor.example/v1/a.json " in caplog.text
+    assert "9931" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        ("https://user:hunter2@Vendor.example:8443/a?sig=A#b", "https://vendor.example:8443/a"),
+        ("https://:hunter2@vendor.example/a;sig=A", "https://vendor.example/a"),
+        ("https://[user:hunter2@vendor.example/a", "the address"),
+        ("https://vendor.example:hunter2/a", "the address"),
+        ("user:hunter2@vendor.example://a", "the address"),
+        ("a folder/swagger.json", "a folder/swagger.json"),
+        ("a\x1b[2J.json", "a\ufffd[2J.json"),
+    ],
+)
+def test_address_is_shown_without_its_credentials(place: str, shown: str) -> None:
+    """Origin and path are enough to know which file is meant."""
+    assert shown_place(place) == shown

@@ -51,6 +51,27 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "version 1.2": (b'{"swagger": "1.2", "paths": {}}', "1.2"),
     "version 4": (b'{"openapi": "4.0.0", "paths": {}}', "4.0.0"),
     "no paths": (b'{"openapi": "3.0.0"}', "no paths"),
+    "more paths than anyone has": (
+        b'{"openapi": "3.0.0", "paths": {'
+        + b",".join(b'"/%d": {}' % n for n in range(20_001))
+        + b"}}",
+        "its paths are more",
+    ),
+    "paths longer than anyone has": (
+        b'{"openapi": "3.0.0", "paths": {'
+        + b",".join(b'"/%d%s": {"get": {}}' % (n, b"a" * 1_900) for n in range(1_100))
+        + b"}}",
+        "its paths are more, or longer",
+    ),
+    "a long path": (
+        b'{"openapi": "3.0.0", "paths": {"/%s": {"get": {}}}}' % (b"a/" * 1_000),
+        "a path is longer",
+    ),
+    "a long path with its server": (
+        b'{"openapi": "3.0.0", "servers": [{"url": "%s"}], "paths": {"/%s": {"get": {}}}}'
+        % (b"/a" * 800, b"a" * 800),
+        "a path is longer",
+    ),
     "a path that is a number": (b'{"openapi": "3.0.0", "paths": {"/a": 1}}', "not an object"),
 }  # fmt: skip
 _LOOP = {"$ref": "#/components/schemas/A"}
@@ -194,3 +215,34 @@ def test_any_json_is_compared_or_refused(paths: Any, more: Any) -> None:
         for item in read_openapi(root).operations:
             for found in (item.body, item.answer):
                 assert found is None or len(tree(found)) < 200
+
+
+def test_server_of_many_long_variables_is_read_in_time() -> None:
+    """Each of many placeholders stands for a long text: no more is made of it than can be used."""
+    root = simple({})
+    long = {"default": "b" * 5_000_000}
+    root["servers"] = [{"url": "/" + "{a}" * 1_000_000, "variables": {"a": long}}]
+    with pytest.raises(VendorFileError, match="a path is longer"):
+        read_openapi(root)
+
+
+def test_lists_where_texts_belong_are_not_written_out() -> None:
+    """Lists named many times in lists that are named many times would fill the memory."""
+    bomb: Any = ["x"]
+    for _ in range(60):
+        bomb = [bomb] * 9
+    root = simple({"properties": {"a": {"type": bomb, "format": bomb, "enum": [bomb, 1, "b"]}}})
+    root["info"]["title"] = bomb
+    root["basePath"] = bomb
+    post = root["paths"]["/public-api/v1/inbox"]["post"]
+    post["operationId"] = bomb
+    post["parameters"] = [{"in": bomb, "name": bomb}, {"in": "query", "name": bomb}]
+    post["servers"] = [{"url": "/{b}", "variables": {"b": {"default": bomb}}}]
+    file = read_openapi(root)
+    (operation,) = file.operations
+    assert (file.title, operation.name, operation.path) == ("", "", "/public-api/v1/inbox")
+    assert list(operation.query) == [""]
+    assert operation.body is not None
+    assert tree(operation.body) == ("a: anything, one of , 1, b",)
+    with pytest.raises(VendorFileError, match="no 'openapi'"):
+        read_openapi({**root, "openapi": bomb})
