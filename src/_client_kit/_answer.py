@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from html import escape
 from json import dumps
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -45,6 +46,11 @@ def scrub(error: ServiceError, *secrets: Secret) -> ServiceError:
         plain = secret.reveal()
         if len(plain) < SHORTEST_SECRET:
             continue
+        any_writing = re.compile("".join(map(_written, plain)), re.IGNORECASE)
+        error.message = any_writing.sub("***", error.message)
+        error.members = tuple(any_writing.sub("***", member) for member in error.members)
+        if error.request_id is not None:
+            error.request_id = any_writing.sub("***", error.request_id)
         for one in _writings(plain):
             error.message = _masked(error.message, one)
             error.members = tuple(_masked(member, one) for member in error.members)
@@ -54,8 +60,28 @@ def scrub(error: ServiceError, *secrets: Secret) -> ServiceError:
     return error
 
 
+def _written(char: str) -> str:
+    """A pattern for one character, escaped for JSON, a form, HTML, or several of them in turn."""
+    units = char.encode("utf-16-be", "surrogatepass")
+    pairs = (units[at : at + 2].hex() for at in range(0, len(units), 2))
+    forms = [
+        r"\\*" + re.escape(char),
+        "".join(rf"\\+u{pair}" for pair in pairs),
+        "".join(f"%(?:25)*{byte:02x}" for byte in char.encode("utf-8", "surrogatepass")),
+        f"&#0*{ord(char)};|&#x0*{ord(char):x};|{re.escape(escape(char))}",
+    ]
+    short = dumps(char)[1:-1]
+    if short.startswith("\\") and short[1] != "u":
+        forms.append(r"\\+" + re.escape(short[1:]))
+    if char == " ":
+        forms.append(r"\+")
+    elif not char.isprintable():
+        forms.append(" ?")  # what a cleaned text shows of it, or of a row of them
+    return f"(?:{'|'.join(forms)})"
+
+
 def _writings(secret: str) -> Iterable[str]:
-    """How a service may write a secret that it repeats: as it is, in a form, in JSON; cleaned."""
+    """How a secret may be written whose end was cut off: as it is, in a form, in JSON; cleaned."""
     forms = (secret, quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace"))
     quoted = (dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
     written = dict.fromkeys((*forms, *quoted))

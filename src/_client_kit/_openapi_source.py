@@ -13,8 +13,10 @@ import httpx
 from _client_kit._address import is_loopback, origin_of
 from _client_kit._answer import sanitise
 from _client_kit._clock import Deadline
+from _client_kit._errors import ConfigurationError
 from _client_kit._json import MAX_DEPTH, JsonError, loads
 from _client_kit._log_filter import OwnCall
+from _client_kit._proxy import opened
 from _client_kit._schema import VendorFileError, text
 from _client_kit._tls import shared_ssl_context
 
@@ -87,14 +89,18 @@ def _fetch(url: str, transport: httpx.BaseTransport | None) -> bytes:
     limit = Deadline.after(DEADLINE)
     origin = _checked(url)
     loopback = is_loopback(urlsplit(url).hostname)
-    try:
-        with httpx.Client(
+
+    def client_of_httpx() -> httpx.Client:
+        return httpx.Client(
             verify=shared_ssl_context(),
             transport=transport,
             trust_env=not loopback,
             timeout=_STEP,
             headers={"Accept": "application/json, */*", "Accept-Encoding": "identity"},
-        ) as client:
+        )
+
+    try:
+        with opened(client_of_httpx, service="contract") as client:
             for _ in range(_HOPS):
                 with OwnCall(), closing(_asked(client, url)) as response:
                     if not response.has_redirect_location:
@@ -103,6 +109,8 @@ def _fetch(url: str, transport: httpx.BaseTransport | None) -> bytes:
                     if _checked(url) != origin:
                         message = f"it redirects to {urlsplit(url).hostname!r}: give that address"
                         raise VendorFileError(message)
+    except ConfigurationError as error:
+        raise VendorFileError(error.message) from None
     except httpx.HTTPError as error:
         message = f"it cannot be fetched: {type(error).__name__}"
         raise VendorFileError(message) from None

@@ -146,11 +146,12 @@ class CheckpointFile:
         except OSError as error:
             raise failure(f"{self.path} cannot be looked at: {error.strerror}") from None
         self._inspect(seen)
-        if os.name == "posix":  # pragma: no branch - Windows has neither owners nor modes
-            self._close_to_others(seen)
+        self._beside()
         file = self.handle.open(self.path, self._timeout)
         try:
             self._prepare(file, seen.st_size)
+            # Only now it is known to be ours; and nobody has put something beside it meanwhile.
+            self._close_to_others()
         except BaseException:
             self.handle.close()
             raise
@@ -164,17 +165,24 @@ class CheckpointFile:
         if not seen.st_size:
             raise self.damaged("the file is empty")
 
-    def _close_to_others(self, seen: os.stat_result) -> None:
-        """Look at what SQLite keeps beside the file, too, and let nobody else read any of it."""
-        found = {self.path: seen}
+    def _beside(self) -> dict[Path, os.stat_result]:
+        """What SQLite keeps beside the file, which must be as it is."""
+        found: dict[Path, os.stat_result] = {}
         for tail in ("-wal", "-shm", "-journal"):
-            beside = Path(f"{self.path}{tail}")
+            path = Path(f"{self.path}{tail}")
             with contextlib.suppress(FileNotFoundError):
-                found[beside] = os.lstat(beside)
-        for path, one in found.items():
-            _inspect_one(path, one)
-        for path, one in found.items():
-            if one.st_mode & 0o077:
+                found[path] = os.lstat(path)
+        if os.name == "posix":  # pragma: no branch - Windows has neither owners nor modes
+            for path, seen in found.items():
+                _inspect_one(path, seen)
+        return found
+
+    def _close_to_others(self) -> None:
+        """Let nobody else read the file, or what is beside it."""
+        if os.name != "posix":  # pragma: no cover - Windows has neither owners nor modes
+            return
+        for path, seen in {self.path: os.lstat(self.path), **self._beside()}.items():
+            if seen.st_mode & 0o077:
                 # Another process of ours may have put away what is beside the file.
                 with contextlib.suppress(FileNotFoundError):
                     path.chmod(0o600)

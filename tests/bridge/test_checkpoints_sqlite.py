@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import multiprocessing
 import os
@@ -725,3 +726,32 @@ def test_no_query_visits_past_deliveries(store: SQLiteCheckpoints) -> None:
         )
     assert not [step for step in steps if "SCAN" in step or "TEMP B-TREE" in step]
     assert any("delivery_by_state (connection=? AND state=? AND id>?)" in step for step in steps)
+
+
+def test_a_file_that_is_not_ours_keeps_its_mode(tmp_path: Path) -> None:
+    """Named by mistake, somebody else's file is refused and left as it was."""
+    path = tmp_path / "theirs.db"
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE t (x)")
+    path.chmod(0o644)
+    with pytest.raises(StoreError, match="not a checkpoint file"):
+        SQLiteCheckpoints(path).head("k")
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_what_is_put_beside_the_file_while_it_is_opened_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What SQLite keeps there is looked at again once the file is open."""
+    path = tmp_path / "exports.db"
+    with SQLiteCheckpoints(path) as store:
+        assert store.head("k") is None
+    opened = _sqlite_file._Handle.open
+
+    def plant(handle: Any, *args: Any) -> Any:
+        (tmp_path / "exports.db-journal").symlink_to(tmp_path / "elsewhere")
+        return opened(handle, *args)
+
+    monkeypatch.setattr(_sqlite_file._Handle, "open", plant)
+    with pytest.raises(StoreError, match="db-journal"):
+        store.head("k")

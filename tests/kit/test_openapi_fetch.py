@@ -162,3 +162,11 @@ def test_query_of_an_address_is_sent_and_not_logged(caplog: pytest.LogCaptureFix
 def test_address_is_shown_without_its_credentials(place: str, shown: str) -> None:
     """Origin and path are enough to know which file is meant."""
     assert shown_place(place) == shown
+
+
+def test_malformed_proxy_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal that names the variable, instead of a traceback with its password."""
+    monkeypatch.setenv("https_proxy", "http://u:hunter-9931/x@127.0.0.1:1")
+    with pytest.raises(VendorFileError, match="https_proxy") as caught:
+        _openapi_source._fetch("https://vendor.example/openapi.json", None)
+    assert "9931" not in str(caught.value)

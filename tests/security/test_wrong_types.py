@@ -78,6 +78,7 @@ def test_a_secret_with_half_a_character_signs_nothing() -> None:
         "geheim\u00a0wacht9931",
         "wáchtwoord-ü9931",
         "p+w/9931 ?",
+        "p&a<s+w9931",
     ],
 )
 def test_a_password_that_the_service_repeats_in_any_writing_is_not_shown(password: str) -> None:
