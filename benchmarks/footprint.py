@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,16 @@ def nothing_new(service: Service, rounds: int, rows: int) -> Iterator[Measure]:
     """A run with nothing to do, after few and after many deliveries."""
     times: dict[int, list[float]] = {1_000: [], rows: []}
     requests: list[float] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for past, measured in times.items():
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        made: dict[int, Connection] = {}
+        for past in times:
             banqup, zenvoices = clients(service)
+            stack.enter_context(banqup)
+            stack.enter_context(zenvoices)
+            store = stack.enter_context(SQLiteCheckpoints(Path(folder) / f"{past}.db"))
             space = service.ask("space")
-            store = SQLiteCheckpoints(Path(folder) / f"{past}.db")
-            connection = Connection(
+            connection = made[past] = Connection(
                 banqup, zenvoices, space_id=space, company_code=COMPANY_CODE, checkpoints=store
             )
             connection.activate()
@@ -51,16 +56,14 @@ def nothing_new(service: Service, rounds: int, rows: int) -> Iterator[Measure]:
             connection.export_new()
             _fill(store, connection.key, past)
             connection.export_new()
-            for _ in range(rounds * 10):
+        for _ in range(rounds * 20):
+            for past, connection in made.items():
                 before = sum(service.ask("counts").values())
                 began = time.perf_counter()
                 report = connection.export_new()
-                measured.append(time.perf_counter() - began)
+                times[past].append(time.perf_counter() - began)
                 requests.append(sum(service.ask("counts").values()) - before)
                 assert report.exported == 0
-            store.close()
-            banqup.close()
-            zenvoices.close()
     yield absolute(
         "nothing new: requests per folder", [n / 2 for n in requests], unit="", at_most=1
     )
