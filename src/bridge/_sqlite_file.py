@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import stat
 import threading
 import weakref
 from collections.abc import Generator
@@ -23,6 +22,7 @@ from typing import Any
 
 from _client_kit._errors import StoreError
 from bridge._checkpoints import failure
+from bridge._file_owner import inspect_file, inspect_folder
 
 __all__ = ["CheckpointFile"]
 
@@ -159,9 +159,9 @@ class CheckpointFile:
         return file
 
     def _inspect(self, seen: os.stat_result) -> None:
-        _inspect_one(self.path, seen)
+        inspect_file(self.path, seen)
         if os.name == "posix":  # pragma: no branch - Windows has neither owners nor modes
-            _inspect_folder(self.path.parent)
+            inspect_folder(self.path.parent)
         if not seen.st_size:
             raise self.damaged("the file is empty")
 
@@ -174,7 +174,7 @@ class CheckpointFile:
                 found[path] = os.lstat(path)
         if os.name == "posix":  # pragma: no branch - Windows has neither owners nor modes
             for path, seen in found.items():
-                _inspect_one(path, seen)
+                inspect_file(path, seen)
         return found
 
     def _close_to_others(self) -> None:
@@ -222,7 +222,7 @@ class CheckpointFile:
         draft = self.path.with_name(f".{self.path.name}.{os.urandom(8).hex()}.new")
         try:
             if os.name == "posix":  # pragma: no branch - Windows has neither owners nor modes
-                _inspect_folder(self.path.parent)
+                inspect_folder(self.path.parent)
             _reserve(draft)
             try:
                 with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as file:
@@ -291,45 +291,6 @@ class _Handle:
         if file is not None:
             with contextlib.suppress(sqlite3.Error):
                 file.close()
-
-
-def _inspect_one(path: Path, seen: os.stat_result) -> None:
-    if not stat.S_ISREG(seen.st_mode):  # lstat: a link is none either
-        raise failure(
-            f"{path} is a link or not a file",
-            hint="Name the checkpoint file itself; what is beside it may be no link either.",
-        )
-    if os.name == "posix":  # pragma: no branch - Windows has neither owners nor modes
-        if seen.st_uid != os.geteuid():
-            raise failure(
-                f"{path} belongs to another user (id {seen.st_uid})",
-                hint="Run as the file's owner, or give the file to this user with chown.",
-            )
-        if seen.st_mode & 0o022:
-            raise failure(
-                f"{path} can be changed by other users",
-                hint=f"Check its content can be trusted, then: chmod 600 {path}",
-            )
-
-
-def _inspect_folder(folder: Path) -> None:
-    """Refuse a folder in which another user could put a file in the place of ours."""
-    seen = folder.stat()
-    if seen.st_uid not in (0, os.geteuid()):
-        raise failure(
-            f"{folder} belongs to another user (id {seen.st_uid}), who could replace the "
-            "checkpoint file",
-            hint="Give the directory to this user with chown, or keep the file in another one.",
-        )
-    # A user's own group may write: where each user has one, that is what a umask of 002 gives.
-    open_to_all = seen.st_mode & 0o002
-    open_to_group = seen.st_mode & 0o020 and seen.st_gid != os.getegid()
-    if (open_to_all or open_to_group) and not seen.st_mode & stat.S_ISVTX:
-        raise failure(
-            f"{folder} lets {'every user' if open_to_all else 'its group'} replace the "
-            "checkpoint file",
-            hint="Keep the file in a directory of its own with mode 700.",
-        )
 
 
 def _migrate(file: sqlite3.Connection) -> None:
