@@ -135,8 +135,8 @@ class AsyncSending:
                     self._transfer.upload, item, self.company_id, self._journal.ledger.guard
                 )
             if self._first is not None and self.fault is None:
-                name, self._first = self._first, None
-                await workers.start(self._recovery.control, *name)
+                first, self._first = self._first, None
+                await workers.start(self._recovery.control, *first)
 
     async def _fetch(
         self, queue: deque[Candidate], workers: world.Workers[Any], waiting: int

@@ -136,8 +136,8 @@ class Sending:
                     self._transfer.upload, item, self.company_id, self._journal.ledger.guard
                 )
             if self._first is not None and self.fault is None:
-                name, self._first = self._first, None
-                workers.start(self._recovery.control, *name)
+                first, self._first = self._first, None
+                workers.start(self._recovery.control, *first)
 
     def _fetch(self, queue: deque[Candidate], workers: world.Workers[Any], waiting: int) -> None:
         """Have more documents fetched: one alone, until the first was."""
