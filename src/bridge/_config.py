@@ -19,9 +19,9 @@ from _client_kit._errors import ConfigurationError
 from banqup_client import AsyncBanqupClient, BanqupClient, Environment
 from bridge._checkpoints import CheckpointStore
 from bridge._eligibility import Exportable, default_exportable
+from bridge._errors import wrong
 from bridge._events import Listener
 from bridge._mapper import AsyncMapper, Mapper, default_mapper
-from bridge._process import wrong
 from zenvoices_client import AsyncZenvoicesClient, ZenvoicesClient
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from _client_kit._errors import ConfigurationError, StoreError
 
-__all__ = ["Busy", "LeaseLost", "NotActivated"]
+__all__ = ["Busy", "LeaseLost", "NotActivated", "wrong"]
 
 
 class LeaseLost(StoreError):
@@ -62,3 +62,8 @@ class NotActivated(ConfigurationError):
             service="bridge",
             hint="Call activate() once. What is there already then stays where it is.",
         )
+
+
+def wrong(message: str, hint: str | None = None) -> ConfigurationError:
+    """A setting or an argument that cannot be used."""
+    return ConfigurationError(message, service="bridge", hint=hint)

@@ -16,9 +16,9 @@ from typing import Any, Literal, TypeVar, cast
 
 from attrs import evolve
 
-from _client_kit._errors import ConfigurationError
 from banqup_client import Document, Party
 from bridge._eligibility import Skip
+from bridge._errors import wrong
 from bridge._mapper import SourceFile, main_file, one_line
 from zenvoices_client import InboxUpload
 
@@ -90,8 +90,7 @@ def journal(
         ConfigurationError: A code that is not letters, digits, ``.``, ``_`` and ``-``.
     """
     if into not in ("subject", "destination"):
-        message = "into must be 'subject' or 'destination'"
-        raise ConfigurationError(message, service="bridge")
+        raise wrong("into must be 'subject' or 'destination'")
     rule = codes if callable(codes) else _by_folder(codes)
 
     def changed(
@@ -123,12 +122,11 @@ def named(mapper: _Mapper[_Said], pattern: str) -> _Mapper[_Said]:
     try:
         parts = list(Formatter().parse(pattern))
     except (TypeError, ValueError) as error:
-        message = f"the pattern of file names cannot be read: {error}"
-        raise ConfigurationError(message, service="bridge") from None
+        raise wrong(f"the pattern of file names cannot be read: {error}") from None
     for _, name, spec, conversion in parts:
         if name is not None and (name not in _FIELDS or spec or conversion):
-            message = f"{{{name}}} is not one of {', '.join(f'{{{each}}}' for each in _FIELDS)}"
-            raise ConfigurationError(message, service="bridge")
+            known = ", ".join(f"{{{each}}}" for each in _FIELDS)
+            raise wrong(f"{{{name}}} is not one of {known}")
 
     def changed(
         document: Document, files: Sequence[SourceFile], upload: InboxUpload
@@ -169,8 +167,7 @@ def _words(name: str, words: Collection[str] | None) -> frozenset[str] | None:
         return None
     given = cast("Collection[object]", words)  # a caller without a type checker may pass anything
     if isinstance(words, str) or not all(isinstance(word, str) for word in given):
-        message = f"{name} must be a list of texts, such as {name}=[{words!r}]"
-        raise ConfigurationError(message, service="bridge")
+        raise wrong(f"{name} must be a list of texts, such as {name}=[{words!r}]")
     return frozenset(_folded(word) for word in words)
 
 
@@ -196,7 +193,7 @@ def _by_folder(codes: Mapping[str, str]) -> JournalRule:
         try:
             _check_code(code)
         except ValueError as error:
-            raise ConfigurationError(str(error), service="bridge") from None
+            raise wrong(str(error)) from None
     return lambda document, _: by_folder.get(_folded(document.folder))
 
 

@@ -9,15 +9,15 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from _client_kit._errors import ConfigurationError
 from banqup_client import ClientCredentials
 from bridge._checkpoints import CheckpointStore
+from bridge._errors import wrong
 from zenvoices_client import UserLogin
 
 if TYPE_CHECKING:
     from bridge._config import ConnectionConfig
 
-__all__ = ["function_of", "login_of_this_process", "store_of", "wrong"]
+__all__ = ["function_of", "login_of_this_process", "store_of"]
 
 _VARIABLES = (
     "BANQUP_CLIENT_ID",
@@ -48,11 +48,6 @@ def login_of_this_process(kind: type[_Login]) -> _Login:
             _shared[key] = kind.from_env()
         found: _Login = _shared[key]
         return found
-
-
-def wrong(message: str, hint: str | None = None) -> ConfigurationError:
-    """A setting of a connection that cannot be used."""
-    return ConfigurationError(message, service="bridge", hint=hint)
 
 
 def function_of(field: str, name: str | None) -> Callable[..., Any] | None:

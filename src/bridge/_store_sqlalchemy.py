@@ -22,9 +22,9 @@ except ImportError as error:  # pragma: no cover - the test environment has the 
         "SQLAlchemyCheckpoints needs SQLAlchemy: pip install 'banqup-zenvoices[sql]'"
     ) from error
 
-from _client_kit._errors import ConfigurationError, StoreError
+from _client_kit._errors import StoreError
 from bridge._checkpoints import Lease, Row, check_ids, check_rows, check_text, check_ttl, failure
-from bridge._errors import LeaseLost
+from bridge._errors import LeaseLost, wrong
 
 __all__ = ["SQLAlchemyCheckpoints"]
 
@@ -112,10 +112,9 @@ class SQLAlchemyCheckpoints:
     def __init__(self, engine: sa.Engine) -> None:
         dialect = engine.dialect.name
         if dialect not in _CLOCKS:
-            raise ConfigurationError(
+            raise wrong(
                 f"SQLAlchemyCheckpoints does not know {dialect}",
-                service="bridge",
-                hint="Use PostgreSQL or SQLite, or write a store and run the conformance suite.",
+                "Use PostgreSQL or SQLite, or write a store and run the conformance suite.",
             )
         self._dialect = dialect
         self._engine = engine

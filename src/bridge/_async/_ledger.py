@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from attrs import evolve
 
@@ -44,6 +44,13 @@ class AsyncLedger:
         self._rows: dict[str, Row] = {}
         self._changed = False
         self.head = Head(binding)
+
+    async def __aenter__(self) -> Self:
+        await self.acquire()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.release()
 
     async def acquire(self) -> None:
         """Take the lease and read the head.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from _client_kit._errors import ConfigurationError
 from bridge import _life as life
 from bridge._async._ledger import AsyncLedger
 from bridge._checkpoints import FIND_LIMIT
 from bridge._deliveries import DeliveryRow, delivery_row
+from bridge._errors import wrong
 from bridge._life import Delivery
 from bridge._report import Request
 
@@ -53,8 +53,7 @@ async def settle_one(
     stored = (await ledger.find([document_id])).get(document_id)
     if stored is None or stored.state != "uncertain":
         state = "unknown to this connection" if stored is None else stored.state
-        message = f"the document {document_id!r} is {state}, not uncertain"
-        raise ConfigurationError(message, service="bridge")
+        raise wrong(f"the document {document_id!r} is {state}, not uncertain")
     new = life.advance(stored, life.Settled(delivered), clock())
     ledger.put(stored, new)
     await ledger.flush()

@@ -10,12 +10,13 @@ from attrs import define, evolve, field
 
 from _client_kit import _world_sync as world
 from _client_kit._address import is_id
-from _client_kit._errors import ConfigurationError, Unavailable
+from _client_kit._errors import Unavailable
 from banqup_client import BanqupClient, Document
 from bridge import _life as life
 from bridge._checkpoints import CheckpointStore
 from bridge._deliveries import Deliveries, DeliveryRow, delivery_row
 from bridge._eligibility import FOLDERS, Exportable, judge
+from bridge._errors import wrong
 from bridge._life import Cause, Delivery
 from bridge._records import Head, active_head
 from bridge._report import Activation
@@ -181,33 +182,25 @@ def unchanged(head: Head, company_id: int | None) -> Activation:
 
 
 def claim_space(claim: Ledger, store: CheckpointStore, key: str, company_code: str) -> None:
-    """Note in the store which company a space goes to, and hold on to that note.
+    """Note in the store which company a space goes to.
 
     Args:
-        claim: The ledger of the space itself; the caller releases it.
+        claim: The ledger of the space itself, which the caller holds.
         store: Where it and the connections are kept.
         key: The connection that wants the space.
         company_code: Its company.
 
     Raises:
         ConfigurationError: The space is active with another company.
-        Busy: Another connection is being activated for it.
     """
-    claim.acquire()
-    try:
-        holder = (claim.head.last_run or {}).get("key")
-        if isinstance(holder, str) and holder != key:
-            text = world.call_store(store.head, holder)
-            if text is not None and active_head(text):
-                company = (claim.head.last_run or {}).get("company")
-                message = f"the space is active with the company {company!r} in this store"
-                raise ConfigurationError(
-                    message,
-                    service="bridge",
-                    hint="deactivate() that connection first: a space goes to one company.",
-                )
-        claim.update(last_run={"key": key, "company": company_code})
-        claim.flush()
-    except BaseException:
-        claim.release()
-        raise
+    before = claim.head.last_run or {}
+    holder = before.get("key")
+    if isinstance(holder, str) and holder != key:
+        text = world.call_store(store.head, holder)
+        if text is not None and active_head(text):
+            raise wrong(
+                f"the space is active with the company {before.get('company')!r} in this store",
+                "deactivate() that connection first: a space goes to one company.",
+            )
+    claim.update(last_run={"key": key, "company": company_code})
+    claim.flush()

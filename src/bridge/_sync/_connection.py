@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING, Literal, Never
 
 from _client_kit._address import check_id, origin_of
 from _client_kit._clock import Deadline
-from _client_kit._errors import ConfigurationError, ServiceError
+from _client_kit._errors import ServiceError
 from _client_kit._secret import refuse_pickling
-from bridge._errors import NotActivated
+from bridge._binding import check_options, company_code_of, space_id_of
+from bridge._errors import NotActivated, wrong
 
 if TYPE_CHECKING:
     from banqup_client import BanqupClient
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["Connection"]
 
 PAGE = 500
-MAX_IN_FLIGHT = 32
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 class Connection:
@@ -87,26 +85,9 @@ class Connection:
         clock: Callable[[], float] = time.time,
         lease_ttl: float = 600.0,
     ) -> None:
-        space_id = check_id(space_id, "space_id", service="bridge")
-        # However it is typed, a UUID is one space and one connection.
-        self.space_id: str = space_id.lower() if _UUID.fullmatch(space_id) else space_id
-        code: object = company_code  # a caller without a type checker may pass a number
-        if not isinstance(code, str) or not code.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
-            message = "company_code must be a text such as '0042', with its leading zeros"
-            raise ConfigurationError(message, service="bridge")
-        if not 1 <= in_flight <= MAX_IN_FLIGHT:
-            message = f"in_flight must be 1 to {MAX_IN_FLIGHT}, not {in_flight}"
-            raise ConfigurationError(message, service="bridge")
-        if on_uncertain not in ("hold", "resend"):
-            message = "on_uncertain must be 'hold' or 'resend'"
-            raise ConfigurationError(message, service="bridge")
-        if not lease_ttl >= 2 * zenvoices.deadline:
-            message = (
-                f"lease_ttl ({lease_ttl:g} s) must be at least twice the Zenvoices client's "
-                f"deadline ({zenvoices.deadline:g} s)"
-            )
-            raise ConfigurationError(message, service="bridge")
-        self.company_code: str = code.strip()
+        self.space_id: str = space_id_of(space_id)
+        self.company_code: str = company_code_of(company_code)
+        check_options(in_flight, on_uncertain, lease_ttl, zenvoices.deadline)
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._store = checkpoints
@@ -179,8 +160,7 @@ class Connection:
             ConfigurationError: ``sample`` was given without ``deep``.
         """
         if sample and not deep:
-            message = "verify(sample=) sends a test document: say deep=True, too"
-            raise ConfigurationError(message, service="bridge")
+            raise wrong("verify(sample=) sends a test document: say deep=True, too")
         from bridge._verification import verification_of
 
         found = self._checks.all()
@@ -215,34 +195,28 @@ class Connection:
 
         verification = self.verify()
         verification.raise_for_failure()
-        ledger = self._ledger()
-        ledger.acquire()
-        try:
-            if ledger.head.active:
-                return unchanged(ledger.head, self._company_id)
-            # Held until the end: two connections must not take the same space at once.
-            binding = {name: self._binding[name] for name in ("banqup", "space")}
-            claim = self._ledger(" ".join(("space", *binding.values())), binding)
-            claim_space(claim, self._store, self.key, self.company_code)
+        with self._ledger() as ledger:
             try:
-                company_id = self._company(True)
-                baseline = Baseline(
-                    banqup=self._banqup,
-                    space_id=self.space_id,
-                    exportable=self._may_be_exported,
-                    clock=self._clock,
-                    ledger=ledger,
-                )
-                baseline.record()
-                ledger.remember_company(company_id)
-                baseline.commit(claim)
-            finally:
-                claim.release()
-            return baseline.activation(company_id)
-        except ServiceError as error:
-            raise run_failure(error) from None
-        finally:
-            ledger.release()
+                if ledger.head.active:
+                    return unchanged(ledger.head, self._company_id)
+                # Held until the end: two connections must not take the same space at once.
+                binding = {name: self._binding[name] for name in ("banqup", "space")}
+                with self._ledger(" ".join(("space", *binding.values())), binding) as claim:
+                    claim_space(claim, self._store, self.key, self.company_code)
+                    company_id = self._company(True)
+                    baseline = Baseline(
+                        banqup=self._banqup,
+                        space_id=self.space_id,
+                        exportable=self._may_be_exported,
+                        clock=self._clock,
+                        ledger=ledger,
+                    )
+                    baseline.record()
+                    ledger.remember_company(company_id)
+                    baseline.commit(claim)
+                return baseline.activation(company_id)
+            except ServiceError as error:
+                raise run_failure(error) from None
 
     def deactivate(self) -> None:
         """Stop exporting. What was delivered or waits stays on record; see activate().
@@ -250,14 +224,10 @@ class Connection:
         Raises:
             Busy: A run of this connection is under way.
         """
-        ledger = self._ledger()
-        ledger.acquire()
-        try:
+        with self._ledger() as ledger:
             if ledger.head.active:
                 ledger.update(active=False)
                 ledger.flush()
-        finally:
-            ledger.release()
 
     def _company(self, fresh: bool) -> int:
         """The company's number, asked for once and again when it may have changed."""
@@ -298,8 +268,7 @@ class Connection:
         from bridge._sync._run import Run
 
         if limit is not None and limit < 1:
-            message = f"limit must be at least 1, not {limit}"
-            raise ConfigurationError(message, service="bridge")
+            raise wrong(f"limit must be at least 1, not {limit}")
         until = Deadline.after(deadline)
         ledger = self._ledger()
         (ledger.read() if dry_run else ledger.acquire())
@@ -375,14 +344,10 @@ class Connection:
         from bridge._sync._requests import request_all
 
         wanted = [check_id(item, "document id", service="bridge") for item in dict.fromkeys(ids)]
-        ledger = self._ledger()
-        ledger.acquire()
-        try:
+        with self._ledger() as ledger:
             if not ledger.head.active:
                 raise NotActivated
             return request_all(ledger, wanted, self._clock)
-        finally:
-            ledger.release()
 
     def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
         """Say what a person saw in Zenvoices of a document that is ``uncertain``.
@@ -398,12 +363,8 @@ class Connection:
         from bridge._sync._requests import settle_one
 
         check_id(document_id, "document id", service="bridge")
-        ledger = self._ledger()
-        ledger.acquire()
-        try:
+        with self._ledger() as ledger:
             return settle_one(ledger, document_id, delivered, self._clock)
-        finally:
-            ledger.release()
 
     def confirm(self) -> Confirmation:
         """Look up every delivered document that was not confirmed yet.
@@ -418,13 +379,11 @@ class Connection:
         from bridge._sync._confirmation import confirmed
         from bridge._verification import run_failure
 
-        ledger = self._ledger()
-        ledger.acquire()
-        try:
+        with self._ledger() as ledger:
             if not ledger.head.activations:
                 raise NotActivated
-            return confirmed(ledger, self._zenvoices, self._company(False), self._clock)
-        except ServiceError as error:
-            raise run_failure(error) from None
-        finally:
-            ledger.release()
+            try:
+                company_id = self._company(False)
+                return confirmed(ledger, self._zenvoices, company_id, self._clock)
+            except ServiceError as error:
+                raise run_failure(error) from None

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from attrs import evolve
 
@@ -45,6 +45,13 @@ class Ledger:
         self._rows: dict[str, Row] = {}
         self._changed = False
         self.head = Head(binding)
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def acquire(self) -> None:
         """Take the lease and read the head.
