@@ -25,6 +25,7 @@ _VERBS = frozenset(
 _CONTENT = frozenset({"bytes", "data", "document", "file", "filebytes", "filedata", "payload"})
 _BASE64 = frozenset({"byte", "binary", "base64", "base64url"})
 MOST_LOOK_ALIKES = 5
+MOST_UPLOADS = 20
 
 
 @frozen(eq=False)
@@ -158,22 +159,29 @@ def look_alikes(
     taken = {id(match.theirs) for match in matches.values()}
     wanted = _words(operation.name, operation.path)
     uploads = any(item.path.rpartition(".")[2] == "content" for item in operation.sends)
-    scored: list[tuple[int, LookAlike]] = []
+    carries: dict[tuple[int, str], bool] = {}  # a schema may be that of many bodies
+    scored: list[tuple[int, VendorOperation]] = []
     for item in theirs:
         score = 2 * len(wanted & _words(item.name, item.path))
         score += 2 * _same_shape(operation.path, item.path)
         fits = score > 0 and item.method in (operation.method, "GET", "POST")
         if uploads:
-            fits = item.method in ("POST", "PUT") and carries_content(item.body, item.media)
-        if not fits or id(item) in taken:
-            continue
-        body: tuple[str, ...] = tree(item.body) if uploads and item.body is not None else ()
-        if uploads and item.media and "json" not in item.media:
-            body = (f"as {item.media}", *body)
-        score += item.method == operation.method
-        scored.append((score, LookAlike(f"{item.method} {item.path}", item.name, body)))
+            body = (id(item.body), item.media)
+            if item.method in ("POST", "PUT") and body not in carries:
+                carries[body] = carries_content(item.body, item.media)
+            fits = carries.get(body, False)
+        if fits and id(item) not in taken:
+            scored.append((score + (item.method == operation.method), item))
     scored.sort(key=lambda entry: -entry[0])
-    return tuple(like for _, like in (scored if uploads else scored[:MOST_LOOK_ALIKES]))
+    most = MOST_UPLOADS if uploads else MOST_LOOK_ALIKES
+    return tuple(_look_alike(item, shown=uploads) for _, item in scored[:most])
+
+
+def _look_alike(item: VendorOperation, *, shown: bool) -> LookAlike:
+    body: tuple[str, ...] = tree(item.body) if shown and item.body is not None else ()
+    if shown and item.media and "json" not in item.media:
+        body = (f"as {item.media}", *body)
+    return LookAlike(f"{item.method} {item.path}", item.name, body)
 
 
 def _same_shape(ours: str, theirs: str) -> bool:

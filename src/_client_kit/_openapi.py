@@ -91,7 +91,7 @@ def read_openapi(root: Any) -> VendorFile:
 class _Reader:
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._prefix = _server_path(node.root)
+        self._prefix = self._server_path(node.root)
         if self._prefix is None:
             self._prefix = "/" + text(node.root.get("basePath")).strip("/")
 
@@ -110,7 +110,7 @@ class _Reader:
         self, method: str, path: str, item: dict[str, Any], raw: dict[str, Any]
     ) -> VendorOperation:
         prefix = next(
-            (found for level in (raw, item) if (found := _server_path(level)) is not None),
+            (found for level in (raw, item) if (found := self._server_path(level)) is not None),
             self._prefix,
         )
         path = (prefix or "").rstrip("/") + path
@@ -119,8 +119,7 @@ class _Reader:
             raise VendorFileError(message)
         parameters: dict[tuple[str, str], dict[str, Any]] = {}
         for level in (item, raw):
-            listed = level.get("parameters")
-            for parameter in map(self._node.follow, listed if is_list(listed) else []):
+            for parameter in map(self._node.follow, self._list(level.get("parameters"))):
                 if is_object(parameter):
                     name = text(parameter.get("name"))
                     parameters[text(parameter.get("in")), name] = parameter
@@ -130,7 +129,9 @@ class _Reader:
         for (place, name), parameter in parameters.items():
             must = is_true(parameter.get("required"))
             if place == "query":
-                query[name] = self._node.schema(parameter.get("schema", _inline(parameter)))
+                query[name] = self._node.schema(
+                    parameter["schema"] if "schema" in parameter else self._inline(parameter)
+                )
                 required |= {name} if must else set()
             elif place == "header" and must and name.lower() not in _OUR_HEADERS:
                 headers.append(name)
@@ -147,6 +148,40 @@ class _Reader:
             answer=self._answer(raw),
         )
 
+    def _server_path(self, level: Mapping[str, Any]) -> str | None:
+        """The path of the first server; None where there is none."""
+        servers = level.get("servers")
+        if not is_list(servers) or not servers or not is_object(servers[0]):
+            return None
+        named = servers[0].get("variables")
+        variables: dict[str, Any] = named if is_object(named) else {}
+
+        def filled(match: re.Match[str]) -> str:
+            variable = variables.get(match[1])
+            return text(variable.get("default")) if is_object(variable) else match[0]
+
+        url = _VARIABLE.sub(filled, text(servers[0].get("url")))
+        self._node.spend(len(url) // 500)
+        try:
+            return "/" + urlsplit(url).path.strip("/")
+        except ValueError:
+            message = f"the server {url[:100]!r} is not a URL"
+            raise VendorFileError(message) from None
+
+    # What is below an operation may be shared by any number of them, so it is counted each time.
+
+    def _list(self, value: Any) -> list[Any]:
+        """A list of the file; empty where there is none."""
+        entries = value if is_list(value) else []
+        self._node.spend(len(entries))
+        return entries
+
+    def _object(self, value: Any) -> dict[str, Any]:
+        """An object of the file; empty where there is none."""
+        members = value if is_object(value) else {}
+        self._node.spend(len(members))
+        return members
+
     def _body(
         self, raw: dict[str, Any], parameters: Mapping[tuple[str, str], dict[str, Any]]
     ) -> tuple[str, Schema | None]:
@@ -158,7 +193,7 @@ class _Reader:
         for (place, name), parameter in parameters.items():
             if place == "body":
                 consumes = raw.get("consumes", self._node.root.get("consumes"))
-                types = [text(kind) for kind in consumes] if is_list(consumes) else []
+                types = [text(kind) for kind in self._list(consumes)]
                 media = next((kind for kind in types if _is_json(kind)), "")
                 media = media or (types[0] if types else "application/json")
                 return media, self._node.schema(parameter.get("schema"))
@@ -168,18 +203,25 @@ class _Reader:
             return "", None
         upload = any(parameter.get("type") == "file" for parameter in form.values())
         names = [name for name, parameter in form.items() if is_true(parameter.get("required"))]
-        members = {name: _inline(parameter) for name, parameter in form.items()}
+        members = {name: self._inline(parameter) for name, parameter in form.items()}
         schema = {"type": "object", "properties": members, "required": names}
         media = "multipart/form-data" if upload else "application/x-www-form-urlencoded"
         return media, self._node.schema(schema)
 
+    def _inline(self, parameter: dict[str, Any]) -> dict[str, Any]:
+        """A parameter of version 2.0 as the schema it stands for."""
+        self._node.spend(5)  # it is made anew for each operation
+        kept = ("type", "format", "enum", "items")
+        schema: dict[str, Any] = {name: parameter[name] for name in kept if name in parameter}
+        if schema.get("type") == "file":
+            schema |= {"type": "string", "format": "binary"}
+        return schema
+
     def _answer(self, raw: dict[str, Any]) -> Schema | None:
         """The schema of the first successful answer that has one."""
-        answers = raw.get("responses")
-        answers = answers if is_object(answers) else {}
-        good = sorted((status, value) for status, value in answers.items() if _good(status))
-        for _, value in good:
-            answer = self._node.follow(value)
+        answers = self._object(raw.get("responses"))
+        for status in sorted(filter(_good, answers)):
+            answer = self._node.follow(answers[status])
             if not is_object(answer):
                 continue
             if "schema" in answer:
@@ -190,10 +232,9 @@ class _Reader:
         return None
 
     def _content(self, content: Any) -> tuple[str, Schema | None]:
-        if not is_object(content) or not content:
-            return "", None
-        media = next((kind for kind in content if _is_json(kind)), next(iter(content)))
-        described = content[media]
+        offered = self._object(content)
+        media = next(filter(_is_json, offered), next(iter(offered), ""))
+        described = offered.get(media)
         if not is_object(described) or "schema" not in described:
             return text(media), None
         return text(media), self._node.schema(described["schema"])
@@ -206,32 +247,3 @@ def _good(status: str) -> bool:
 def _is_json(media: str) -> bool:
     kind = media.partition(";")[0].strip().lower()
     return kind in ("application/json", "text/json", "*/*") or kind.endswith("+json")
-
-
-def _inline(parameter: dict[str, Any]) -> dict[str, Any]:
-    """A parameter of version 2.0 as the schema it stands for."""
-    kept = ("type", "format", "enum", "items")
-    schema: dict[str, Any] = {name: parameter[name] for name in kept if name in parameter}
-    if schema.get("type") == "file":
-        schema |= {"type": "string", "format": "binary"}
-    return schema
-
-
-def _server_path(level: Mapping[str, Any]) -> str | None:
-    """The path of the first server; None where there is none."""
-    servers = level.get("servers")
-    if not is_list(servers) or not servers or not is_object(servers[0]):
-        return None
-    named = servers[0].get("variables")
-    variables: dict[str, Any] = named if is_object(named) else {}
-
-    def filled(match: re.Match[str]) -> str:
-        variable = variables.get(match[1])
-        return text(variable.get("default")) if is_object(variable) else match[0]
-
-    url = _VARIABLE.sub(filled, text(servers[0].get("url")))
-    try:
-        return "/" + urlsplit(url).path.strip("/")
-    except ValueError:
-        message = f"the server {url[:100]!r} is not a URL"
-        raise VendorFileError(message) from None

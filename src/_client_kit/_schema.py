@@ -64,14 +64,14 @@ class Node:
         self._left = MAX_WORK
 
     def spend(self, work: int) -> None:
-        """Count what merging schemas costs, which a hostile file can drive beyond all bounds.
+        """Count what is gone through: where places are shared, that can be far more than is there.
 
         Raises:
             VendorFileError: No honest file needs as much.
         """
         self._left -= work
         if self._left < 0:
-            message = "its schemas are too entangled to be compared"
+            message = "it is too entangled to be compared"
             raise VendorFileError(message)
 
     def follow(self, value: Any) -> Any:
@@ -285,6 +285,7 @@ def walk(schema: Schema, depth: int = TREE_DEPTH) -> Iterator[tuple[str, Schema]
             left -= 1
             if left < 0:
                 return
+            schema._node.spend(1)
             member = inner.member(name)
             below = f"{path}.{name}" if path else name
             yield below, member

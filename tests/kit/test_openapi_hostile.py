@@ -16,7 +16,7 @@ from _client_kit._openapi import read_openapi
 from _client_kit._openapi_source import MAX_BYTES, load
 from _client_kit._schema import VendorFileError, tree
 from support.corrections import COMMANDS
-from support.openapi import simple
+from support.openapi import simple, zenvoices
 
 URL = "https://vendor.example/swagger.json"
 
@@ -168,6 +168,58 @@ def test_file_of_entangled_schemas_is_refused(
     (tmp_path / "entangled.json").write_text(json.dumps(root), encoding="utf-8")
     assert COMMANDS["zenvoices"](["contract", "--against", str(tmp_path / "entangled.json")]) == 2
     assert "too entangled" in capsys.readouterr().err
+
+
+MANY = range(2_000)
+_TEXT = {"type": "string"}
+SHARED: dict[str, Any] = {
+    "parameters": {"post": {}, "parameters": [{"in": "query", "name": f"{n}"} for n in MANY]},
+    "a form": {"post": {"parameters": [{"in": "formData", "name": f"{n}"} for n in MANY]}},
+    "media types": {
+        "post": {"consumes": [f"{n}" for n in MANY], "parameters": [{"in": "body", "name": "b"}]}
+    },
+    "bodies": {"post": {"requestBody": {"content": {f"{n}": {} for n in MANY}}}},
+    "answers": {"post": {"responses": {f"{n}": {} for n in MANY}}},
+    "a server": {
+        "post": {},
+        "servers": [{"url": "/?" + "{a}" * 1_300, "variables": {"a": {"default": "b" * 5_000}}}],
+    },
+}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_what_thousands_of_paths_share_is_not_read_without_end(name: str) -> None:
+    """One large path item that each of many paths refers to: given up, not waited for."""
+    paths = {f"/{n}": {"$ref": "#/x"} for n in range(2_000)}
+    with pytest.raises(VendorFileError, match="too entangled"):
+        read_openapi({"openapi": "3.0.0", "paths": paths, "x": SHARED[name]})
+
+
+def test_bodies_that_thousands_of_paths_share_are_looked_through_once() -> None:
+    """Each may be the upload that is looked for; some are named, not all."""
+    wide = {f"{n}": _TEXT for n in range(1_500)}
+    for members, named in (
+        ({**wide, "number": {"type": "integer"}}, 0),
+        ({**wide, "data": _TEXT}, 20),
+    ):
+        root = simple({"type": "object", "properties": members})
+        post = root["paths"].pop("/public-api/v1/inbox")
+        root["paths"] = {f"/{n}": {"$ref": "#/x"} for n in range(2_000)}
+        root["x"] = post
+        assert len(zenvoices(root)["inbox.upload"].look_alikes) == named
+
+
+def test_wide_bodies_below_many_others_are_not_looked_through_without_end() -> None:
+    """Different bodies that each hold the same wide object."""
+    wide = {"type": "object", "properties": {f"{n}": {"type": "integer"} for n in range(1_500)}}
+    root = simple({}, Wide=wide)
+    below = {"$ref": "#/components/schemas/Wide"}
+    root["paths"] = {
+        f"/{n}": simple({"properties": {"a": below}})["paths"]["/public-api/v1/inbox"]
+        for n in range(2_000)
+    }
+    with pytest.raises(VendorFileError, match="too entangled"):
+        zenvoices(root)
 
 
 def test_file_that_cannot_be_opened_is_an_error(
