@@ -1,4 +1,9 @@
-"""Who could have written a checkpoint file, or put another one in its place."""
+"""Who could have written a checkpoint file, or put another one in its place.
+
+Nothing holds a path still between a look at it and SQLite's open. So it must lead only through
+folders where nobody but root and this user can change that: what CERT's FIO15-C calls a secure
+directory, and what sshd asks of a key file (StrictModes).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,9 @@ from pathlib import Path
 
 from bridge._checkpoints import failure
 
-__all__ = ["inspect_file", "inspect_folder"]
+__all__ = ["inspect_file", "inspect_folders"]
+
+_ROOT = Path("/")
 
 
 def inspect_file(path: Path, seen: os.stat_result) -> None:
@@ -36,21 +43,72 @@ def inspect_file(path: Path, seen: os.stat_result) -> None:
             )
 
 
-def inspect_folder(folder: Path) -> None:
-    """Refuse a folder in which another user could put a file in the place of ours."""
-    seen = folder.stat()
-    if seen.st_uid not in (0, os.geteuid()):
+def inspect_folders(file: Path) -> None:
+    """Refuse a path that another user could make lead elsewhere, or put something beside its end.
+
+    Args:
+        file: An absolute path; of the file itself nothing is asked.
+    """
+    try:
+        file.parent.stat()  # a folder that is missing, links that go round in a circle
+        folder = _walk(file.parent)
+        # Here a sticky bit is not enough: SQLite believes a journal that it finds beside the file.
+        _inspect_folder(folder, os.lstat(folder), "put something beside the checkpoint file")
+    except OSError as error:
         raise failure(
-            f"{folder} belongs to another user (id {seen.st_uid}), who could replace the "
+            f"{file.parent} cannot be looked at: {error.strerror}",
+            hint=f"{file.parent} must be a directory that this user can write to.",
+        ) from None
+
+
+def _walk(folder: Path) -> Path:
+    """Go to a folder as the system does, from the root and through every link, and look around.
+
+    So each folder and link is known to be trusted before anything is looked up in it.
+
+    Returns:
+        The folder, by a path without links.
+    """
+    place, left = _ROOT, [*reversed(folder.parts)]
+    while left:
+        part = left.pop()
+        if part == "..":
+            place = place.parent  # which it is: there are no links in it
+            continue
+        before, place = place, place / part
+        seen = os.lstat(place)
+        _inspect_owner(place, seen)
+        if stat.S_ISLNK(seen.st_mode):
+            left += reversed(place.readlink().parts)
+            place = before
+        elif not seen.st_mode & stat.S_ISVTX:
+            # With the sticky bit, what belongs to root or to us stays where it is.
+            _inspect_folder(place, seen, "replace the checkpoint file")
+    return place
+
+
+def _inspect_owner(place: Path, seen: os.stat_result) -> None:
+    # Who owns / can replace everything, and is root; but in a user namespace that root outside is
+    # shown as "nobody" (65534).
+    if seen.st_uid not in (0, os.geteuid(), os.lstat(_ROOT).st_uid):
+        raise failure(
+            f"{place} belongs to another user (id {seen.st_uid}), who could replace the "
             "checkpoint file",
-            hint="Give the directory to this user with chown, or keep the file in another one.",
+            hint="Give it to this user with chown, or keep the file in another directory.",
         )
+
+
+def _inspect_folder(folder: Path, seen: os.stat_result, harm: str) -> None:
     # A user's own group may write: where each user has one, that is what a umask of 002 gives.
-    open_to_all = seen.st_mode & 0o002
-    open_to_group = seen.st_mode & 0o020 and seen.st_gid != os.getegid()
-    if (open_to_all or open_to_group) and not seen.st_mode & stat.S_ISVTX:
-        raise failure(
-            f"{folder} lets {'every user' if open_to_all else 'its group'} replace the "
-            "checkpoint file",
-            hint="Keep the file in a directory of its own with mode 700.",
-        )
+    if seen.st_mode & 0o002:
+        who = "every user"
+    elif seen.st_mode & 0o020 and seen.st_gid != os.getegid():
+        who = f"its group (id {seen.st_gid})"
+    else:
+        return
+    raise failure(
+        f"{folder} lets {who} {harm}",
+        hint=f"Keep the file in a directory of its own: mkdir -m 700 {folder / 'checkpoints'}"
+        if seen.st_mode & stat.S_ISVTX
+        else f"Close it to others (chmod go-w {folder}), or keep the file in another directory.",
+    )

@@ -22,7 +22,7 @@ from typing import Any
 
 from _client_kit._errors import StoreError
 from bridge._checkpoints import failure
-from bridge._file_owner import inspect_file, inspect_folder
+from bridge._file_owner import inspect_file, inspect_folders
 
 __all__ = ["CheckpointFile"]
 
@@ -138,6 +138,8 @@ class CheckpointFile:
     # -- opening -------------------------------------------------------------------------------
 
     def _open(self) -> sqlite3.Connection:
+        if os.name == "posix":  # pragma: no branch - Windows has neither owners nor modes
+            inspect_folders(self.path)
         try:
             seen = os.lstat(self.path)
         except FileNotFoundError:
@@ -160,8 +162,6 @@ class CheckpointFile:
 
     def _inspect(self, seen: os.stat_result) -> None:
         inspect_file(self.path, seen)
-        if os.name == "posix":  # pragma: no branch - Windows has neither owners nor modes
-            inspect_folder(self.path.parent)
         if not seen.st_size:
             raise self.damaged("the file is empty")
 
@@ -221,8 +221,6 @@ class CheckpointFile:
                 )
         draft = self.path.with_name(f".{self.path.name}.{os.urandom(8).hex()}.new")
         try:
-            if os.name == "posix":  # pragma: no branch - Windows has neither owners nor modes
-                inspect_folder(self.path.parent)
             _reserve(draft)
             try:
                 with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as file:
