@@ -107,7 +107,7 @@ class Loopback:
         self.close()
 
     def _accept(self, listener: socket.socket, origin: str) -> None:
-        while not self._closing.is_set():
+        while True:
             try:
                 connection, _ = listener.accept()
             except OSError:  # pragma: no cover - where closing a listener ends its accept()

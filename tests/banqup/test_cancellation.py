@@ -1,17 +1,16 @@
-"""Async only: what a cancelled download leaves behind. And both worlds: what a fork does."""
+"""Async only: what a cancelled download leaves behind."""
 
 from __future__ import annotations
 
 import asyncio
 import io
-import os
 import socket
 import threading
 from pathlib import Path
 
 import pytest
 
-from banqup_client import AsyncBanqupClient, BanqupClient
+from banqup_client import AsyncBanqupClient
 from support.banqup_service import (
     LOOPBACK,
     ONCE,
@@ -100,24 +99,3 @@ async def test_a_write_under_way_ends_before_the_file_is_put_back() -> None:
         await task
     await asyncio.to_thread(written.wait)
     assert target.held.getvalue() == b""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_child_opens_connections_of_its_own() -> None:
-    """A child that inherits a client with open connections downloads over others."""
-    fake = fake_banqup()
-    space = fake.add_space()
-    fake.publish(space, files=[invoice(b"12345")])
-    file = fake.documents(space)[0]["files"][0]["id"]
-    with fake.serve() as served, BanqupClient(credentials(), base_url=served.url) as client:
-        assert client.files.download(space, file) == b"12345"
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                status = 0 if client.files.download(space, file) == b"12345" else 2
-            finally:
-                os._exit(status)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-        assert client.files.download(space, file) == b"12345"

@@ -149,6 +149,10 @@ def test_app_not_whitelisted_sees_no_space(fake: FakeBanqup, client: httpx.Clien
     assert rows == [{"id": seen, "name": "Garage Sint-Elooi BV", "type": "BUSINESS"}]
     answer = client.get(documents(hidden), headers=headers)
     assert (answer.status_code, answer.json()["error"]) == (404, "NOT_FOUND")
+    fake.set_whitelisted(hidden, True)
+    fake.set_whitelisted(seen, False)
+    rows = client.get("/entitystore/v1/spaces", headers=headers).json()["spaces"]
+    assert [row["id"] for row in rows] == [hidden]
     fake.whitelisted = False
     assert client.get("/entitystore/v1/spaces", headers=headers).json() == {"spaces": []}
 
@@ -212,6 +216,19 @@ def test_odd_documents_are_answered_as_published(fake: FakeBanqup, client: httpx
     assert ("folder" in row, row["id"]) == (False, "\ud800")
     others = client.get(url, params={"folder": "PURCHASES"}, headers=headers).json()
     assert others["total"] == 0
+
+
+def test_times_of_documents_may_be_any_text(fake: FakeBanqup, client: httpx.Client) -> None:
+    """A text is answered as it was given; one that is a time is filtered by, another is now."""
+    space, headers = fake.add_space(), login(client)
+    for moment in ("2020-01-02T03:04:05+01:00", "yesterday"):
+        fake.publish(space, created_at=moment, updated_at=moment)
+    url = documents(space)
+    rows = client.get(url, headers=headers).json()["documents"]
+    assert {row["updatedAt"] for row in rows} == {"2020-01-02T03:04:05+01:00", "yesterday"}
+    query = {"updatedSince": "2021-01-01T00:00:00Z"}
+    (row,) = client.get(url, params=query, headers=headers).json()["documents"]
+    assert row["updatedAt"] == "yesterday"
 
 
 def test_listing_order_is_chosen(fake: FakeBanqup, client: httpx.Client, clock: Clock) -> None:
@@ -372,6 +389,8 @@ def test_file_status_and_content_can_be_changed(fake: FakeBanqup, client: httpx.
     before = details(client, fake, space, document)
     fake.set_file_status(document, 0, "AWAITING_UPLOAD")
     assert "downloadUrl" not in details(client, fake, space, document)
+    elsewhere = client.get(f"{files(fake.add_space())}/{before['id']}", headers=login(client))
+    assert elsewhere.status_code == 404
     fake.replace_file(document, 0, FakeFile("F2.xml", "application/xml", b"<CreditNote/>"))
     after = details(client, fake, space, document)
     assert (after["id"], after["filename"], after["fileSize"]) == (before["id"], "F2.xml", 13)

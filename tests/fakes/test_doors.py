@@ -182,8 +182,10 @@ def test_canned_answers_arrive(world: World) -> None:
     world.fake.faults.add("users.me", nth=1, action=Fault.rate_limit(7))
     world.fake.faults.add("users.me", nth=2, action=Fault.html())
     world.fake.faults.add("users.me", nth=3, action=Fault.redirect("https://evil.example/"))
-    limited, page, moved = world.me(), world.me(), world.me()
+    world.fake.faults.add("users.me", nth=4, action=Fault.rate_limit())
+    limited, page, moved, silent = world.me(), world.me(), world.me(), world.me()
     assert (limited.status_code, limited.headers["retry-after"]) == (429, "7")
+    assert (silent.status_code, "retry-after" in silent.headers) == (429, False)
     assert (page.status_code, page.headers["content-type"][:9]) == (200, "text/html")
     assert (moved.status_code, moved.headers["location"]) == (302, "https://evil.example/")
 

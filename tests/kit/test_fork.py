@@ -2,49 +2,30 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-
-import pytest
+from typing import Any, TypeVar
 
 from _client_kit import _world_sync as world
+from _client_kit._async._calls import AsyncCalls
 from _client_kit._clock import Deadline
 from _client_kit._credentials import TokenStates
 from _client_kit._sync._calls import Calls
+from support.forks import forks, in_child
 from support.kit_service import READ, Service, dialect
 
-pytestmark = [
-    pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork"),
-    # Newer Pythons warn of just what is tested here: a fork beside threads.
-    pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),
-]
+pytestmark = forks
+
+READ_A: dict[str, Any] = {"path": {"thing_id": "a"}}
+_C = TypeVar("_C", Calls, AsyncCalls)
 
 
-def in_child(job: Callable[[], object]) -> None:
-    """Run a job in a forked child; fails where the job raises or hangs."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            job()
-            code = 0
-        finally:
-            os._exit(code)
-    timer = threading.Timer(10.0, os.kill, (child, 9))
-    timer.start()
-    try:
-        _, status = os.waitpid(child, 0)
-    finally:
-        timer.cancel()
-    assert os.waitstatus_to_exitcode(status) == 0
-
-
-def calls_to(base_url: str, transport: Service | None) -> Calls:
+def calls_of(kind: type[_C], base_url: str, transport: Any = None) -> _C:
     """A client's calls."""
-    return Calls(
+    return kind(
         dialect(),
         TokenStates(),
         base_url=base_url,
@@ -61,7 +42,7 @@ def calls_to(base_url: str, transport: Service | None) -> Calls:
 def test_turn_taken_in_the_parent_does_not_block_the_child() -> None:
     """A fork while a thread waits for a token leaves the child free to ask for its own."""
     service = Service()
-    calls = calls_to("https://api.example", service)
+    calls = calls_of(Calls, "https://api.example", service)
     asked, go = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -69,14 +50,14 @@ def test_turn_taken_in_the_parent_does_not_block_the_child() -> None:
         go.wait(10)
 
     service.before_token = hold
-    thread = threading.Thread(target=calls.call, args=(READ,), kwargs={"path": {"thing_id": "a"}})
+    thread = threading.Thread(target=calls.call, args=(READ,), kwargs=READ_A)
     thread.start()
     try:
         assert asked.wait(10)
 
         def job() -> None:
             service.before_token = lambda: None
-            assert calls.call(READ, path={"thing_id": "a"})[0] == {"ok": True}
+            assert calls.call(READ, **READ_A)[0] == {"ok": True}
 
         in_child(job)
     finally:
@@ -143,13 +124,29 @@ def counting_server() -> Iterator[tuple[str, list[int]]]:
 
 def test_child_opens_its_own_connection() -> None:
     """Parent and child never write on one connection; the token is shared."""
-    with counting_server() as (url, connections), calls_to(url, None) as calls:
-        calls.call(READ, path={"thing_id": "a"})
+    with counting_server() as (url, connections), calls_of(Calls, url) as calls:
+        calls.call(READ, **READ_A)
 
         def job() -> None:
             for _ in range(2):
-                calls.call(READ, path={"thing_id": "a"})
+                calls.call(READ, **READ_A)
 
         in_child(job)
-        calls.call(READ, path={"thing_id": "a"})
+        calls.call(READ, **READ_A)
+        assert connections == [2, 2]
+
+
+def test_child_of_a_program_with_tasks_opens_its_own_connection() -> None:
+    """The same where the child runs an event loop of its own."""
+    with counting_server() as (url, connections), asyncio.Runner() as runner:
+        calls = calls_of(AsyncCalls, url)
+        runner.run(calls.call(READ, **READ_A))
+
+        async def job() -> None:
+            for _ in range(2):
+                await calls.call(READ, **READ_A)
+
+        in_child(lambda: asyncio.run(job()))
+        runner.run(calls.call(READ, **READ_A))
+        runner.run(calls.aclose())
         assert connections == [2, 2]

@@ -10,6 +10,7 @@ from support.openapi import (
     finding,
     move_path,
     rename_member,
+    schema,
     set_member,
     zenvoices,
 )
@@ -155,3 +156,32 @@ def test_name_that_is_sent_and_read_is_suggested_only_when_both_are_known() -> N
     del root["paths"][f"{API}/inbox"]["post"]["responses"]["200"]["content"]
     comparison = zenvoices(root)
     assert comparison.patch == {"inbox.upload": {"rename": {"attachments[].content": "Content"}}}
+
+
+def test_list_where_an_object_is_expected_is_named() -> None:
+    """An answer that is a bare list has none of our members, and it is said what it is."""
+    root = file("banqup-as-assumed")
+    rows = schema(root, "DocumentList")["properties"]["documents"]
+    root["components"]["schemas"]["DocumentList"] = rows
+    found = finding(banqup(root), "documents.list", "reads", "documents")
+    assert (found.status, found.theirs) == ("missing", "the answer is a list")
+    assert found.contradicts
+
+
+def test_text_where_an_object_is_expected_is_named() -> None:
+    """A status that is a text has no members, and it is said what it is."""
+    root = file("banqup-as-assumed")
+    set_member("Document", "status", TEXT, root)
+    found = finding(banqup(root), "documents.get", "reads", "status.document")
+    assert (found.status, found.theirs) == ("missing", "status is string")
+
+
+def test_a_name_found_in_many_places_is_shown_in_three() -> None:
+    """Where else a property may be is a hint, not a list of the file."""
+    root = file("banqup-as-assumed")
+    members = schema(root, "FileDetails")["properties"]
+    old = members.pop("downloadUrl")
+    for name in ("a", "b", "c", "d"):
+        members[name] = {"type": "object", "properties": {"downloadUrl": old}}
+    found = finding(banqup(root), "files.details", "reads", "downloadUrl")
+    assert found.theirs == "elsewhere: a.downloadUrl, b.downloadUrl, c.downloadUrl"

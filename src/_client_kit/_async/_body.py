@@ -32,8 +32,7 @@ class AsyncJsonBody:
             async for piece in self._pieces(part.source):
                 yield pending + piece
                 pending = b""
-        if pending:
-            yield pending
+        yield pending  # not empty: a JSON value with files in it ends with text
 
     async def _pieces(self, source: FileSource) -> AsyncIterator[bytes]:
         left = source.size

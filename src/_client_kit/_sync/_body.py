@@ -33,8 +33,7 @@ class JsonBody:
             for piece in self._pieces(part.source):
                 yield pending + piece
                 pending = b""
-        if pending:
-            yield pending
+        yield pending  # not empty: a JSON value with files in it ends with text
 
     def _pieces(self, source: FileSource) -> Iterator[bytes]:
         left = source.size

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from _client_kit import _clock
@@ -248,6 +250,29 @@ async def test_the_deadline_covers_details_and_body(monkeypatch: pytest.MonkeyPa
     with pytest.raises(Unavailable):
         await client_of(fake).files.download(space, file, deadline=10)
     assert fake.counts["files.download"] == 0
+
+
+async def test_a_body_that_comes_too_late_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline is looked at with each piece, whatever the transport makes of timeouts."""
+    clock = Clock()
+    monkeypatch.setattr(_clock, "monotonic", clock)
+
+    async def late() -> AsyncIterator[bytes]:
+        yield b"ab"
+        clock.now += 11
+        yield b"c"
+
+    client = AsyncBanqupClient(
+        credentials(),
+        Environment.UAT_EU,
+        transport=Scripted(lambda _: file_details(SIGNED, 3)),
+        storage_transport=httpx.MockTransport(lambda _: httpx.Response(200, content=late())),
+        retry=ONCE,
+    )
+    target = io.BytesIO()
+    with pytest.raises(Unavailable, match="took too long"):
+        await client.files.download(SPACE, "f1", target, deadline=10)
+    assert target.getvalue() == b""
 
 
 async def test_a_target_that_cannot_be_written_is_an_oserror() -> None:

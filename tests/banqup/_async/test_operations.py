@@ -51,7 +51,9 @@ async def test_spaces_are_listed() -> None:
     client = client_of(fake)
     (space,) = await client.spaces.list()
     assert (space.id, space.name, space.type) == (ours, "Brouwerij De Molenbeek BV", "BUSINESS")
+    another = fake.add_space(name="Garage Sint-Elooi BV")
     assert (await client.spaces.get(ours.upper())).id == ours
+    assert (await client.spaces.get(another)).name == "Garage Sint-Elooi BV"
 
 
 async def test_a_space_that_is_not_whitelisted_comes_with_an_explanation() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import pickle
+import traceback
 from typing import Any
 
 import attrs
@@ -20,6 +21,7 @@ from banqup_client import (
     Secret,
     ServiceError,
 )
+from banqup_client._async import _files
 from banqup_client._storage import StorageHosts
 from banqup_client.testing import FakeBanqup, FakeFile
 from support.banqup_service import (
@@ -107,6 +109,8 @@ async def test_an_injected_transport_never_sees_a_signed_url() -> None:
         "https://storage.googleapis.com/b f",
         "https://storage.googleapis.com/b\r\nX: y",
         "https://storage.googleapis.com",
+        "https://xn--a/b/f",
+        "https://storage.googleapis.com:99999/b/f",
         "//storage.googleapis.com/b",
         "",
     ],
@@ -238,6 +242,26 @@ async def test_errors_never_hold_a_signed_url(
                 assert SIGNATURE not in repr(trace.tb_frame.f_locals)
             trace = trace.tb_next
         error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize("fault", [MemoryError, KeyboardInterrupt])
+async def test_fault_in_reading_details_shows_no_signed_url(
+    fault: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends the reading of an answer that holds signed URLs goes on without its frames."""
+
+    def decode(_model: object, payload: object) -> None:
+        raise fault(len(str(payload)))
+
+    monkeypatch.setattr(_files, "decode", decode)
+    client = AsyncBanqupClient(
+        credentials(), base_url=API, transport=Scripted(lambda _: file_details(SIGNED, 3))
+    )
+    with pytest.raises(fault) as caught:
+        await client.files.details(SPACE, "f1")
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    assert SIGNATURE not in "".join(repr(frame.f_locals) for frame in frames[1:])
+    assert decode.__code__ not in [frame.f_code for frame in frames]
 
 
 async def test_loopback_storage_is_for_a_loopback_api_only() -> None:

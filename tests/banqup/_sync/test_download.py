@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from _client_kit import _clock
@@ -245,6 +247,29 @@ def test_the_deadline_covers_details_and_body(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(Unavailable):
         client_of(fake).files.download(space, file, deadline=10)
     assert fake.counts["files.download"] == 0
+
+
+def test_a_body_that_comes_too_late_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline is looked at with each piece, whatever the transport makes of timeouts."""
+    clock = Clock()
+    monkeypatch.setattr(_clock, "monotonic", clock)
+
+    def late() -> Iterator[bytes]:
+        yield b"ab"
+        clock.now += 11
+        yield b"c"
+
+    client = BanqupClient(
+        credentials(),
+        Environment.UAT_EU,
+        transport=Scripted(lambda _: file_details(SIGNED, 3)),
+        storage_transport=httpx.MockTransport(lambda _: httpx.Response(200, content=late())),
+        retry=ONCE,
+    )
+    target = io.BytesIO()
+    with pytest.raises(Unavailable, match="took too long"):
+        client.files.download(SPACE, "f1", target, deadline=10)
+    assert target.getvalue() == b""
 
 
 def test_a_target_that_cannot_be_written_is_an_oserror() -> None:

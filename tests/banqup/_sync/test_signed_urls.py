@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import logging
 import pickle
+import traceback
 from typing import Any
 
 import attrs
@@ -22,6 +23,7 @@ from banqup_client import (
     ServiceError,
 )
 from banqup_client._storage import StorageHosts
+from banqup_client._sync import _files
 from banqup_client.testing import FakeBanqup, FakeFile
 from support.banqup_service import (
     API,
@@ -106,6 +108,8 @@ def test_an_injected_transport_never_sees_a_signed_url() -> None:
         "https://storage.googleapis.com/b f",
         "https://storage.googleapis.com/b\r\nX: y",
         "https://storage.googleapis.com",
+        "https://xn--a/b/f",
+        "https://storage.googleapis.com:99999/b/f",
         "//storage.googleapis.com/b",
         "",
     ],
@@ -237,6 +241,26 @@ def test_errors_never_hold_a_signed_url(
                 assert SIGNATURE not in repr(trace.tb_frame.f_locals)
             trace = trace.tb_next
         error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize("fault", [MemoryError, KeyboardInterrupt])
+def test_fault_in_reading_details_shows_no_signed_url(
+    fault: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends the reading of an answer that holds signed URLs goes on without its frames."""
+
+    def decode(_model: object, payload: object) -> None:
+        raise fault(len(str(payload)))
+
+    monkeypatch.setattr(_files, "decode", decode)
+    client = BanqupClient(
+        credentials(), base_url=API, transport=Scripted(lambda _: file_details(SIGNED, 3))
+    )
+    with pytest.raises(fault) as caught:
+        client.files.details(SPACE, "f1")
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    assert SIGNATURE not in "".join(repr(frame.f_locals) for frame in frames[1:])
+    assert decode.__code__ not in [frame.f_code for frame in frames]
 
 
 def test_loopback_storage_is_for_a_loopback_api_only() -> None:

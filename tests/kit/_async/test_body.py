@@ -80,6 +80,23 @@ async def test_open_file_is_read_from_where_it_stood() -> None:
     assert not file.closed
 
 
+async def test_what_a_source_opens_is_a_source_again() -> None:
+    """A file handed on by its reader: each starts where it stood, and closing one closes none."""
+    file = io.BytesIO(b"head and rest")
+    file.seek(9)
+    with FileSource.of(file).open() as first:
+        first.read(1)
+        again = FileSource.of(first)
+        assert again.size == 3
+        for _ in range(2):
+            second = again.open()
+            assert second.read() == b"est"
+            second.close()
+        first.seek(0)
+        assert (first.read(4), first.tell()) == (b"head", 4)
+    assert not file.closed
+
+
 async def test_pieces_stay_small(tmp_path: Path) -> None:
     """A large file is never in memory as a whole."""
     path = tmp_path / "x"

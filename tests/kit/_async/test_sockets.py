@@ -223,3 +223,16 @@ async def test_own_ssl_context(authority: trustme.CA) -> None:
         async with calls_to(url, ssl_context=trusting) as calls:
             with pytest.raises(Unreachable, match="TLS certificate not accepted"):
                 await calls.call(READ, path=THING)
+
+
+async def test_server_that_speaks_no_tls() -> None:
+    """Plain text where TLS is expected is named in few words: nothing was sent."""
+
+    def talk(peer: Peer) -> None:
+        peer.send(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
+
+    with server(talk) as (url, _):
+        async with calls_to(url.replace("http:", "https:")) as calls:
+            with pytest.raises(Unreachable, match="TLS failed") as caught:
+                await calls.call(WRITE, json={})
+    assert caught.value.applied is False

@@ -222,3 +222,16 @@ def test_own_ssl_context(authority: trustme.CA) -> None:
         with calls_to(url, ssl_context=trusting) as calls:
             with pytest.raises(Unreachable, match="TLS certificate not accepted"):
                 calls.call(READ, path=THING)
+
+
+def test_server_that_speaks_no_tls() -> None:
+    """Plain text where TLS is expected is named in few words: nothing was sent."""
+
+    def talk(peer: Peer) -> None:
+        peer.send(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
+
+    with server(talk) as (url, _):
+        with calls_to(url.replace("http:", "https:")) as calls:
+            with pytest.raises(Unreachable, match="TLS failed") as caught:
+                calls.call(WRITE, json={})
+    assert caught.value.applied is False
