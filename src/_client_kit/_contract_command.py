@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from _client_kit._compare import compare
 from _client_kit._contract import Contract
@@ -29,7 +30,7 @@ def run(
     arguments: Sequence[str] | None = None,
 ) -> int:
     """Run the command. Returns 0, 1 when an export's needs are contradicted, 2 when it cannot."""
-    parser = argparse.ArgumentParser(prog=f"python -m {program}")
+    parser = _Parser(prog=f"python -m {program}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser(
         "contract",
@@ -50,7 +51,10 @@ def run(
         action="store_true",
         help="print a patch for what differs in letter case or path prefix only, nothing else",
     )
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        names = re.findall(r"^--[a-z-]+(?==|$)", "\n".join(unknown), re.MULTILINE)
+        parser.error(f"unknown arguments: {' '.join(names)}")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -71,6 +75,13 @@ def run(
         shown = str(result)
     sys.stdout.write(f"{shown}\n")
     return 1 if result.contradicted else 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Does not repeat what somebody typed, which could be a credential."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(re.split("['\"=]", message)[0].rstrip(": "))
 
 
 def _refuse(program: str, message: str) -> int:

@@ -27,6 +27,12 @@ DEADLINE = 60.0
 _STEP = 10.0
 _HOPS = 3
 _AFTER_PATH = re.compile("[?#;]")
+_ADDRESS = re.compile(
+    r"(https?://)(?:[^@/?#;\\]*@)?"
+    r"((?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?(?:/[^@?#;\\]*)?)(?:[?#;][^@]*)?",
+    re.IGNORECASE,
+)
+_LIKE_AN_ADDRESS = re.compile(r"\w{2,}:/|.*(://|@)", re.DOTALL)
 _NOWHERE = "it redirects to what is no address"
 
 
@@ -54,16 +60,16 @@ def load(place: str, *, transport: httpx.BaseTransport | None = None) -> Any:
 
 
 def shown_place(place: str) -> str:
-    """A place as a message may name it: a path, or a URL without what could be a credential."""
-    if "://" not in place:
-        return text(place[:200])
-    try:
-        parts = urlsplit(place)
-        if parts.scheme in ("https", "http") and parts.hostname:
-            return text((origin_of(place) + _AFTER_PATH.split(parts.path)[0])[:200])
-    except ValueError:
-        pass
-    return "the address"
+    """A place as a message may name it: a path, or an address without what could be a credential.
+
+    One that is mistyped is not shown at all: no part of it is surely none.
+    """
+    address = _ADDRESS.fullmatch(place)
+    if address is not None:
+        place = address[1] + address[2]
+    elif _LIKE_AN_ADDRESS.match(place):
+        return "--against"
+    return text(_AFTER_PATH.split(place)[0][:200])
 
 
 def _read(path: Path) -> bytes:
@@ -72,7 +78,7 @@ def _read(path: Path) -> bytes:
             body = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "its name cannot be used"
-        message = f"{str(path)[:200]!r} cannot be read: {reason}"
+        message = f"it cannot be read: {reason}"
         raise VendorFileError(message) from None
     _measure(len(body))
     return body

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +62,72 @@ def test_names_of_a_file_cannot_command_the_terminal(
         assert f"POST /{HARMLESS}/inbox ({HARMLESS})" in shown
 
 
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (
+            "https://user:hunter2@vendor.example/f.json?sig=hunter2",
+            "https://vendor.example/f.json: the address must be https, without a user name",
+        ),
+        ("https:/user:hunter2@vendor.example/f.json", "--against: it cannot be read"),
+        ("htp://user:hunter2@vendor.example", "--against: the address must be https"),
+        ("user:hunter2@vendor.example/f.json", "--against: it cannot be read"),
+        ("vendor.example/f.json?sig=hunter2", "vendor.example/f.json: it cannot be read"),
+        ("folder/f.json", "folder/f.json: it cannot be read: No such file"),
+    ],
+)
 def test_command_does_not_repeat_the_credentials_of_its_address(
-    capsys: pytest.CaptureFixture[str],
+    place: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The refusal names origin and path of the file, and says why."""
-    place = "https://user:hunter2@vendor.example/f.json?sig=AAAA"
+    """The refusal names the file where that is surely no credential, and says why."""
     assert COMMANDS["banqup"](["contract", "--against", place]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert "https://vendor.example/f.json: the address must be https, without" in shown.err
+    assert shown.err.startswith(f"banqup_client: {said}")
     assert "hunter2" not in shown.err
-    assert "AAAA" not in shown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["contract", "--against", "f", "--passwrd=hunter2", "--user", "hunter2"],
+            "--passwrd --user",
+        ),
+        (["contract", "--against", "f", "-phunter2", "--hunter2@"], "unknown arguments"),
+        (["contract", "--json=hunter2", "--against", "f"], "argument --json"),
+        (["contract", "--=hunter2", "--against", "f"], "ambiguous option"),
+        (["hunter2"], "argument COMMAND: invalid choice"),
+        (["contract"], "are required: --against"),
+    ],
+)
+def test_command_does_not_repeat_what_it_does_not_understand(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistyped option is named without its value, which may be a password."""
+    with pytest.raises(SystemExit, match="2"):
+        COMMANDS["banqup"](arguments)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert said in shown.err
+    assert "hunter2" not in shown.err
+
+
+class Written:
+    """A stream of a program's own in the place of standard output."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> None:
+        """Keep it."""
+        self.text += text
+
+
+def test_command_writes_to_a_stream_of_a_programs_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where standard output was replaced by something that only takes texts, it is written to."""
+    out = Written()
+    monkeypatch.setattr(sys, "stdout", out)
+    path = str(VENDOR_FILES / "zenvoices-as-assumed.json")
+    assert COMMANDS["zenvoices"](["contract", "--against", path]) == 0
+    assert "contradicts nothing" in out.text

@@ -150,11 +150,17 @@ def test_query_of_an_address_is_sent_and_not_logged(caplog: pytest.LogCaptureFix
 @pytest.mark.parametrize(
     ("place", "shown"),
     [
-        ("https://user:hunter2@Vendor.example:8443/a?sig=A#b", "https://vendor.example:8443/a"),
+        ("https://user:hunter2@Vendor.example:8443/a?sig=A#b", "https://Vendor.example:8443/a"),
         ("https://:hunter2@vendor.example/a;sig=A", "https://vendor.example/a"),
-        ("https://[user:hunter2@vendor.example/a", "the address"),
-        ("https://vendor.example:hunter2/a", "the address"),
-        ("user:hunter2@vendor.example://a", "the address"),
+        ("https://[user:hunter2@vendor.example/a", "https://vendor.example/a"),
+        ("https://user:hunter2/x@vendor.example/a", "--against"),
+        ("https://user:12#hunter2@vendor.example/a", "--against"),
+        ("https://vendor.example:hunter2/a", "--against"),
+        ("user:hunter2@vendor.example://a", "--against"),
+        ("https:user:hunter2@vendor.example", "--against"),
+        ("https:/vendor.example/hunter2", "--against"),
+        ("http://[::1]:8000/a", "http://[::1]:8000/a"),
+        (r"C:\folder\swagger.json", r"C:\folder\swagger.json"),
         ("a folder/swagger.json", "a folder/swagger.json"),
         ("a\x1b[2J.json", "a\ufffd[2J.json"),
     ],
@@ -167,6 +173,8 @@ def test_address_is_shown_without_its_credentials(place: str, shown: str) -> Non
 def test_malformed_proxy_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """A refusal that names the variable, instead of a traceback with its password."""
     monkeypatch.setenv("https_proxy", "http://u:hunter-9931/x@127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "localhost")
     with pytest.raises(VendorFileError, match="https_proxy") as caught:
         _openapi_source._fetch("https://vendor.example/openapi.json", None)
     assert "9931" not in str(caught.value)
+    assert "no_proxy" not in str(caught.value)
