@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Never
 
 from _client_kit._errors import ConfigurationError
 
-__all__ = ["Environment", "address_of"]
+__all__ = ["Environment", "address_of", "refuse_environment"]
 
 
 class Environment(Enum):
@@ -24,15 +25,22 @@ class Environment(Enum):
     """Production, France (assumed: the environment's label dropped)."""
 
 
-def address_of(environment: object, base_url: str | None) -> str:
+def address_of(environment: Environment | None, base_url: str | None) -> str:
     """The address to speak to, of an environment or given instead of one.
 
     Raises:
-        ConfigurationError: Both are given, or neither, or the environment is none.
+        ConfigurationError: Both are given, or neither.
     """
-    if isinstance(environment, Environment) and base_url is None:
+    if environment is not None and base_url is None:
         return environment.value
     if environment is None and base_url is not None:
         return base_url
     message = "give either an environment, such as Environment.UAT_EU, or base_url="
+    raise ConfigurationError(message, service="banqup")
+
+
+def refuse_environment(kind: type[object]) -> Never:
+    """Raise the error for what is no environment, without it: it may be a secret."""
+    known = ", ".join(Environment.__members__)
+    message = f"environment must be an Environment ({known}), not {kind.__name__}"
     raise ConfigurationError(message, service="banqup")

@@ -42,6 +42,14 @@ def test_credentials_that_cannot_be_right_are_refused(value: str) -> None:
         assert not value.strip() or repr(value) not in str(caught.value)
 
 
+def test_an_environment_that_is_none_is_not_repeated() -> None:
+    """A secret in its place is not shown; the names there are, are."""
+    environment: Any = SECRET
+    with pytest.raises(ConfigurationError, match=r"UAT_EU, .*PRODUCTION_FR\), not str") as caught:
+        BanqupClient(credentials(), environment)
+    assert SECRET not in str(caught.value)
+
+
 def test_credentials_show_no_secret_and_stay_in_their_process() -> None:
     """repr, asdict and comparison show a mask; pickling and copying are refused."""
     app = credentials()

@@ -20,7 +20,7 @@ from banqup_client._async._storage import AsyncStorage
 from banqup_client._contract import shipped_contract
 from banqup_client._credentials import ClientCredentials, refuse_credentials
 from banqup_client._dialect import dialect_of
-from banqup_client._environment import Environment, address_of
+from banqup_client._environment import Environment, address_of, refuse_environment
 from banqup_client._storage import STORAGE_HOSTS
 
 if TYPE_CHECKING:
@@ -81,6 +81,10 @@ class AsyncBanqupClient:
         if not issubclass(kind, ClientCredentials):  # pyright: ignore[reportUnnecessaryIsInstance]
             del self, credentials
             refuse_credentials(kind)
+        named: type[object] = type(environment)
+        if not issubclass(named, (Environment, type(None))):  # pyright: ignore[reportUnnecessaryIsInstance]
+            del self, environment
+            refuse_environment(named)
         self.credentials: ClientCredentials = credentials
         address = address_of(environment, base_url)
         facts = shipped_contract().patched(contract)
