@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import accumulate, takewhile
 from typing import Any, Literal
 
 from attrs import evolve, field, frozen
@@ -182,12 +183,8 @@ def _wrap(text: str, width: int) -> list[str]:
 
 def _fitting(word: str, width: int) -> int:
     """Where to break a word that is too long: behind a mark in it, if one is near the end."""
-    cut = taken = 0
-    for char in word:
-        taken += _width(char)
-        if taken > width:
-            break
-        cut += 1
+    taken = accumulate(map(_width, word))
+    cut = sum(1 for _ in takewhile(lambda columns: columns <= width, taken))
     marks = [match.end() for match in re.finditer(r"[-/_.@:]", word[:cut])]
     if marks and marks[-1] > cut // 2:
         return marks[-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Callable
-from typing import IO
+from typing import IO, BinaryIO
 
 __all__ = ["Guarded", "Spool"]
 
@@ -13,51 +13,45 @@ __all__ = ["Guarded", "Spool"]
 IN_MEMORY = 3 * 1024 * 1024
 
 
-class Spool(io.RawIOBase):
+class _Wrapped:
+    """Passes on what an upload asks of its file."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def discard(self) -> None:
+        """Close the file; a temporary one is then gone."""
+        self._file.close()
+
+
+class Spool(_Wrapped):
     """A temporary binary file nobody else can open, gone when it is discarded.
 
-    A mapper may read it, and even close it: that has no effect, as its bytes are still to be sent.
-
     Attributes:
-        guard: Called before each read; whoever sends the bytes may stop it by raising.
+        in_memory: Whether reading never waits.
     """
 
     def __init__(self) -> None:
-        super().__init__()
         self._memory = io.BytesIO()
-        self._file: IO[bytes] = self._memory
+        super().__init__(self._memory)
         self._sealed = False
         self.in_memory = True
-        self.guard: Callable[[], object] | None = None
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return not self._sealed
-
-    def seekable(self) -> bool:
-        return True
 
     def seal(self) -> int:
         """Refuse to be changed from now on, and return the length in bytes."""
         self._sealed = True
         return self._file.seek(0, io.SEEK_END)
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        if self.guard is not None:
-            self.guard()
-        return self._file.read(-1 if size is None else size)
-
-    def readall(self) -> bytes:
-        return self.read()
-
-    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def write(self, data: bytes, /) -> int:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+    def write(self, data: bytes, /) -> int:
         self._may_change()
         if self.in_memory and self._file.tell() + len(data) > IN_MEMORY:
             self._roll_over()
@@ -80,44 +74,19 @@ class Spool(io.RawIOBase):
         self._memory.close()
         self._file, self.in_memory = file, False
 
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        return self._file.seek(offset, whence)
 
-    def tell(self) -> int:
-        return self._file.tell()
+class Guarded(_Wrapped):
+    """An open file with a function called before each read, which may stop it by raising.
 
-    def close(self) -> None:
-        """Nothing: see the class."""
+    Attributes:
+        in_memory: Whether reading never waits.
+    """
 
-    def discard(self) -> None:
-        """Throw the bytes away."""
-        self._file.close()
-
-
-class Guarded(io.RawIOBase):
-    """Somebody's open file, with a function called before each read."""
-
-    def __init__(self, file: IO[bytes], guard: Callable[[], object]) -> None:
-        super().__init__()
-        self._file = file
+    def __init__(self, file: BinaryIO, guard: Callable[[], object]) -> None:
+        super().__init__(file)
         self._guard = guard
+        self.in_memory = isinstance(file, io.BytesIO) or getattr(file, "in_memory", False) is True
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def read(self, size: int | None = -1, /) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         self._guard()
-        return self._file.read(-1 if size is None else size)
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def discard(self) -> None:
-        """Close the file."""
-        self._file.close()
+        return super().read(size)

@@ -47,18 +47,15 @@ class AsyncChecks:
             return
         found["banqup space"] = space.name or self._space_id
         try:
-            listing = self._banqup.documents.list(self._space_id, page_size=1)
-            async for page in listing.pages():
-                count = "" if page.total is None else f"{page.total} documents"
-                found["banqup documents"] = count
-                break
+            page = await anext(self._banqup.documents.list(self._space_id, page_size=1).pages())
         except ServiceError as error:
             found["banqup documents"] = error
+        else:
+            found["banqup documents"] = "" if page.total is None else f"{page.total} documents"
 
     async def _zenvoices_checks(self, found: dict[str, str | ServiceError]) -> None:
         try:
-            async for _ in self._zenvoices.companies.list(page_size=1).pages():
-                break
+            await anext(self._zenvoices.companies.list(page_size=1).pages())
         except ServiceError as error:
             found["zenvoices companies"] = error
             if error.kind == "permission":
@@ -73,8 +70,7 @@ class AsyncChecks:
             return
         found["company code"] = f"{company.code} {company.name or ''}".strip()
         try:
-            async for _ in self._zenvoices.inbox.list(company_id=company.id, page_size=1).pages():
-                break
+            await anext(self._zenvoices.inbox.list(company_id=company.id, page_size=1).pages())
         except ServiceError as error:
             found["zenvoices inbox"] = error
         else:

@@ -48,18 +48,15 @@ class Checks:
             return
         found["banqup space"] = space.name or self._space_id
         try:
-            listing = self._banqup.documents.list(self._space_id, page_size=1)
-            for page in listing.pages():
-                count = "" if page.total is None else f"{page.total} documents"
-                found["banqup documents"] = count
-                break
+            page = next(self._banqup.documents.list(self._space_id, page_size=1).pages())
         except ServiceError as error:
             found["banqup documents"] = error
+        else:
+            found["banqup documents"] = "" if page.total is None else f"{page.total} documents"
 
     def _zenvoices_checks(self, found: dict[str, str | ServiceError]) -> None:
         try:
-            for _ in self._zenvoices.companies.list(page_size=1).pages():
-                break
+            next(self._zenvoices.companies.list(page_size=1).pages())
         except ServiceError as error:
             found["zenvoices companies"] = error
             if error.kind == "permission":
@@ -74,8 +71,7 @@ class Checks:
             return
         found["company code"] = f"{company.code} {company.name or ''}".strip()
         try:
-            for _ in self._zenvoices.inbox.list(company_id=company.id, page_size=1).pages():
-                break
+            next(self._zenvoices.inbox.list(company_id=company.id, page_size=1).pages())
         except ServiceError as error:
             found["zenvoices inbox"] = error
         else:

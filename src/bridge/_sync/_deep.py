@@ -131,17 +131,16 @@ class Deep:
         if not is_object(details) or not details.get("downloadUrl"):
             self._nothing(name, "there is no file to fetch")
             return
+        spool = Spool()
         try:
-            with Spool() as spool:
-                target = cast("BinaryIO", spool)
-                self._banqup.files.download(
-                    self._space_id, str(file_id), target, max_bytes=MAX_BYTES
-                )
-                size = spool.seek(0, 2)
+            self._banqup.files.download(
+                self._space_id, str(file_id), cast("BinaryIO", spool), max_bytes=MAX_BYTES
+            )
+            self._checks.append(looked_at(name, f"{spool.seal()} bytes", self._lang))
         except ServiceError as error:
             self._broken(error, name, self._operation(name))
-        else:
-            self._checks.append(looked_at(name, f"{size} bytes", self._lang))
+        finally:
+            spool.discard()
 
     # Zenvoices
 

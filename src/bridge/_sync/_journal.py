@@ -64,10 +64,7 @@ class Journal:
         if sent is None and before is not None:
             sent = {"subject": before.subject, "sender_name": before.sender_name}
         row = self.tally.line(new, sent)
-        if settled:
-            self._told.append(events.DocumentSettled(row))
-        elif new.state in _TOLD:
-            self._told.append(_TOLD[new.state](row))
+        self._told.append(events.DocumentSettled(row) if settled else _TOLD[new.state](row))
 
     def tell(self, event: events.Event) -> None:
         """Have an event told with the next that is durable."""

@@ -205,12 +205,7 @@ def _watched(
     """The upload with the guard before each piece, wherever a mapper took its bytes from."""
     attachments: list[Attachment] = []
     for attachment in prepared.upload.attachments:
-        file = attachment.content.shared_file
-        if isinstance(file, Spool):
-            file.guard = before_each_piece
-            attachments.append(attachment)
-        else:
-            opened.append(Guarded(attachment.content.open(), before_each_piece))
-            content = FileSource.of(cast("BinaryIO", opened[-1]))
-            attachments.append(evolve(attachment, content=content))
+        opened.append(Guarded(attachment.content.open(), before_each_piece))
+        content = FileSource.of(cast("BinaryIO", opened[-1]))
+        attachments.append(evolve(attachment, content=content))
     return evolve(prepared.upload, attachments=tuple(attachments))
