@@ -156,6 +156,40 @@ class NotAtomic(Broken):
             time.sleep(0)
 
 
+class TakesAnything(Broken):
+    """Keeps rows without a look at them."""
+
+    def commit(
+        self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
+    ) -> None:
+        super().commit(lease, head=head, ttl=ttl)
+        self.shelf(lease.key).rows.update((row.id, row) for row in rows)
+
+
+class ShowsHalf(Broken):
+    """Replaces the first row, and the others once somebody has read them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._reads = threading.Semaphore(0)
+
+    def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
+        found = super().find(key, ids)
+        self._reads.release()
+        return found
+
+    def commit(
+        self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
+    ) -> None:
+        if self.shelf(lease.key).rows:
+            super().commit(lease, head=head, rows=rows[:1], ttl=ttl)
+            while self._reads.acquire(blocking=False):
+                pass
+            for _ in range(2):  # the first of them may have begun before
+                self._reads.acquire(timeout=0.5)
+        super().commit(lease, head=head, rows=rows, ttl=ttl)
+
+
 class DueIgnored(Broken):
     """Selects by state alone."""
 
@@ -255,6 +289,8 @@ BROKEN: list[tuple[Any, str]] = [
     (FenceIgnored, "a-superseded-lease-writes-nothing"),
     (FenceStartsAgain, "the-fence-grows-with-every-lease"),
     (NotAtomic, "a-commit-that-fails-writes-nothing"),
+    (TakesAnything, "a-commit-that-fails-writes-nothing"),
+    (ShowsHalf, "a-reader-never-sees-half-a-commit"),
     (DueIgnored, "select-filters-by-state-and-due"),
     (OwnerMayTakeAgain, "a-held-lease-is-refused-to-everybody"),
     (NeverExpires, "an-expired-lease-can-be-taken-over"),

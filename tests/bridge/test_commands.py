@@ -10,6 +10,7 @@ import pytest
 
 from bridge import _demo
 from bridge.__main__ import main
+from support.bridge_world import invoice
 
 
 def test_the_demo_tells_its_story_and_what_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,6 +21,18 @@ def test_the_demo_tells_its_story_and_what_it_took(monkeypatch: pytest.MonkeyPat
     assert "\n1. " in told.getvalue()
     assert "sent to company" in told.getvalue()
     assert told.getvalue().rstrip().endswith("left nothing behind.")
+
+
+def test_the_demo_shows_the_beginning_of_a_long_inbox(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of somebody's own folder all is sent, and twenty lines of the inbox are shown."""
+    for number in range(21):
+        (tmp_path / f"{number:02}.xml").write_bytes(invoice(f"F{number:02}"))
+    assert main(["demo", "--documents", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out.partition("\n5. ")[2].partition("\n6. ")[0]
+    assert shown.count("Invoice F") == 20
+    assert "... and 1 more" in shown
 
 
 def test_a_folder_that_is_not_there_is_named(

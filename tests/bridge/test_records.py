@@ -153,6 +153,7 @@ def test_newer_row_is_refused() -> None:
         {"controls": [[1, 2]]},
         {"controls": [["id", "7"]]},
         {"controls": 5},
+        {"companies": ["7"]},
         {"lookup": "perhaps"},
         {"unknown": []},
         {"last_run": "yesterday"},

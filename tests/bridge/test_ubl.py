@@ -346,6 +346,12 @@ def test_only_a_number_of_a_register_is_an_enterprise_number() -> None:
     assert read(document(body.format(right))).supplier.enterprise_number == "0777000124"
 
 
+def test_elements_inside_a_field_are_passed_over() -> None:
+    """No schema allows them, and what they say is no part of the field."""
+    data = document("<cbc:ID>F1<cbc:Note>not this</cbc:Note>-2</cbc:ID>")
+    assert read(data).number == "F1-2"
+
+
 def test_elements_inside_an_embedded_file_are_passed_over() -> None:
     """No schema allows them; the text around them is still the file's, and they are not fields."""
     data = document(embedded(b"abcdef")).replace(b"YWJjZGVm", b"YWJj<cbc:ID>*</cbc:ID>ZGVm")

@@ -35,6 +35,8 @@ from support.ubl_documents import FULL, PDF, document, embedded, read, refused
         (b'<?xml version="1.0" encoding="klingon"?><Invoice/>', "encoding"),
         (b'<?xml version="1.0" encoding="unicode_escape"?><Invoice/>', "encoding"),
         (b'<?xml version="1.0" encoding="latin-99"?><Invoice/>', "encoding"),
+        # A code page whose ASCII is not ASCII.
+        (b'<?xml version="1.0" encoding="cp864"?><Invoice/>', "encoding"),
         (b"<html/>", "not UBL"),
         (b"<Order><Invoice/></Order>", "not UBL"),
         (b'<Invoice xmlns="http://www.ebinterface.at/schema/6p0/"/>', "not UBL"),

@@ -66,6 +66,17 @@ async def test_list_that_does_not_end_is_no_baseline() -> None:
     assert not (await connection.status()).active
 
 
+async def test_document_whose_id_cannot_be_asked_for_is_no_part_of_the_baseline() -> None:
+    """It is passed over by activation and by every run, and the report counts it."""
+    world = AsyncWorld()
+    world.one(id="../x")
+    good = world.one()
+    connection = await active(world)
+    assert world.states == {good: "baseline"}
+    report = await connection.export_new()
+    assert report.notes == ("1 entries of Banqup's lists have no usable id",)
+
+
 async def test_two_failures_are_both_shown_and_the_first_is_raised() -> None:
     """Whoever sets up both services reads everything at once."""
     verification = await AsyncWorld().connect(secret="wrong", password="wrong").verify()
@@ -191,6 +202,19 @@ async def test_confirm_cannot_tell_what_lies_under_a_closed_number() -> None:
     assert confirmation.missing == ()
 
 
+async def test_confirm_cannot_tell_what_was_never_sent_by_us() -> None:
+    """What a person saw in Zenvoices, and we never sent, has no external id to look up."""
+    world = AsyncWorld()
+    connection = await active(world)
+    world.zenvoices.lookup = "missing"
+    document = world.one()
+    await connection.export_new(look_first=True)
+    await connection.settle(document, delivered=True)
+    confirmation = await connection.confirm()
+    assert [row.document_id for row in confirmation.undecided] == [document]
+    assert world.states == {document: "delivered"}
+
+
 async def test_confirm_without_the_right_to_look_up_raises() -> None:
     """A right that is missing is no answer about a document."""
     world = AsyncWorld()
@@ -220,15 +244,17 @@ async def looked(world: AsyncWorld, **options: Any) -> dict[str, Any]:
         ("documents.list", Fault.status(200, {"rows": [1]}), "failed"),
         ("documents.get", Fault.status(500), "failed"),
         ("files.download", Fault.status(500), "failed"),
+        ("inbox.details", Fault.status(500), "failed"),
     ],
 )
-async def test_deep_look_names_the_operation_of_banqup_that_fails(
+async def test_deep_look_names_the_operation_that_fails(
     operation: str, fault: Fault, outcome: str
 ) -> None:
     """Each operation has its own check, and the others are looked at all the same."""
     world = AsyncWorld()
     world.one()
-    world.banqup.faults.add(operation, action=fault)
+    fake = world.zenvoices if operation.startswith("inbox.") else world.banqup
+    fake.faults.add(operation, action=fault)
     checks = await looked(world)
     assert checks[operation].outcome == outcome
     assert checks["inbox.list"].outcome == "ok"
@@ -253,13 +279,15 @@ async def test_deep_look_wants_a_known_document_to_be_found() -> None:
     """A look-up that misses what the list shows would send it twice."""
     world = AsyncWorld()
     connection = await active(world)
-    world.one()
-    await connection.export_new()
     by_hand = InboxUpload(attachments=(Attachment("a.xml", b"<Invoice/>"),))
     await connection._zenvoices.inbox.upload(by_hand, company_id=world.company)
+    world.one()
+    await connection.export_new()
     assert (await looked(world))["inbox.details"].outcome == "ok"
-    world.zenvoices.faults.add("inbox.details", action=Fault.status(404))
-    assert (await looked(world))["inbox.details"].outcome == "failed"
+    envelope = {"__abp": True, "success": False, "error": {"message": "Not found."}}
+    for missing in (Fault.status(404), Fault.status(404, envelope)):
+        world.zenvoices.faults.add("inbox.details", action=missing, nth=1)
+        assert (await looked(world))["inbox.details"].outcome == "failed"
 
 
 async def test_sample_is_not_sent_to_a_company_that_is_unknown() -> None:

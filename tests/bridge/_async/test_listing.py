@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from banqup_client.testing import Fault
+from _client_kit import _clock
+from banqup_client.testing import FakeRequest, Fault
 from bridge import ServiceError
 from support.bridge_world import DAY, HOUR, SPACE, AsyncWorld, counted
 
@@ -466,3 +467,94 @@ async def test_dates_in_any_shape() -> None:
         await connection.export_new()
         asked = datetime.fromisoformat(listings(world)[0][1] or "")
         assert asked == at - timedelta(hours=24)
+
+
+def out_of_time(world: AsyncWorld, monkeypatch: pytest.MonkeyPatch, operation: str) -> None:
+    """Have all the time in the world pass with the next call of an operation of Banqup."""
+    jump = [0.0]
+    real = _clock.monotonic
+    monkeypatch.setattr(_clock, "monotonic", lambda: real() + jump[0])
+
+    def slow(request: FakeRequest) -> None:
+        if request.operation == operation:
+            jump[0] = 100.0
+
+    world.banqup.on_request = slow
+
+
+async def test_deadline_in_the_middle_of_a_list_narrows_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A list that was left early is asked for whole by the next run."""
+    world = AsyncWorld()
+    connection = await active(world)
+    world.publish(120, "DRAFT")
+    listed = world.calls("documents.list")
+    with monkeypatch.context() as patched:
+        out_of_time(world, patched, "documents.list")
+        report = await connection.export_new(deadline=60)
+    assert (report.stopped, world.calls("documents.list")) == ("deadline reached", listed + 1)
+    world.banqup.on_request = None
+    late = world.one(updated_at=world.clock.now - 9 * DAY)
+    await connection.export_new()
+    assert world.states[late] == "delivered"
+
+
+async def test_deadline_while_documents_are_read_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was not read is due as before."""
+    world = AsyncWorld()
+    connection = await active(world)
+    world.publish(3, "DRAFT", updated_at=world.clock.now - 9 * DAY)
+    world.one()
+    await connection.export_new()
+    world.clock.pass_(2 * HOUR)
+    with monkeypatch.context() as patched:
+        out_of_time(world, patched, "documents.get")
+        report = await connection.export_new(deadline=60)
+    assert (report.stopped, world.calls("documents.get")) == ("deadline reached", 1)
+    await connection.export_new()
+    assert world.calls("documents.get") == 3
+
+
+async def test_dry_run_reads_no_document_that_a_list_has_shown() -> None:
+    """It stores nothing, so what it has seen is still due in the store."""
+    world = AsyncWorld()
+    connection = await active(world)
+    world.one("DRAFT")
+    await connection.export_new()
+    world.clock.pass_(2 * HOUR)
+    report = await connection.export_new(dry_run=True)
+    assert (report.waiting, world.calls("documents.get")) == (1, 0)
+
+
+async def test_several_gone_documents_need_one_that_is_there() -> None:
+    """That documents can be asked for at all is found out once a run."""
+    world = AsyncWorld()
+    connection = await active(world)
+    gone = world.publish(3, "DRAFT", updated_at=world.clock.now - 9 * DAY)
+    world.one()
+    await connection.export_new()
+    for document in gone:
+        world.banqup.remove(document)
+    world.clock.pass_(2 * HOUR)
+    await connection.export_new()
+    assert {world.states[document] for document in gone} == {"skipped"}
+    assert world.calls("documents.get") == 3 + 1
+
+
+@pytest.mark.parametrize("empty", [True, False])
+async def test_missing_document_is_not_gone_where_nobody_can_tell(empty: bool) -> None:
+    """In an empty space, or where the control fails, a 404 may be about the route."""
+    world = AsyncWorld()
+    connection = await active(world)
+    missing = world.one("DRAFT", updated_at=world.clock.now - 9 * DAY)
+    if not empty:
+        world.one("DRAFT", updated_at=world.clock.now + DAY)
+    await connection.export_new()
+    world.banqup.remove(missing)
+    world.banqup.faults.add("documents.get", action=Fault.status(503), nth=2)
+    world.clock.pass_(2 * HOUR)
+    await connection.export_new()
+    assert world.states[missing] == "waiting"

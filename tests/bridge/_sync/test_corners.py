@@ -65,6 +65,17 @@ def test_list_that_does_not_end_is_no_baseline() -> None:
     assert not connection.status().active
 
 
+def test_document_whose_id_cannot_be_asked_for_is_no_part_of_the_baseline() -> None:
+    """It is passed over by activation and by every run, and the report counts it."""
+    world = World()
+    world.one(id="../x")
+    good = world.one()
+    connection = active(world)
+    assert world.states == {good: "baseline"}
+    report = connection.export_new()
+    assert report.notes == ("1 entries of Banqup's lists have no usable id",)
+
+
 def test_two_failures_are_both_shown_and_the_first_is_raised() -> None:
     """Whoever sets up both services reads everything at once."""
     verification = World().connect(secret="wrong", password="wrong").verify()
@@ -190,6 +201,19 @@ def test_confirm_cannot_tell_what_lies_under_a_closed_number() -> None:
     assert confirmation.missing == ()
 
 
+def test_confirm_cannot_tell_what_was_never_sent_by_us() -> None:
+    """What a person saw in Zenvoices, and we never sent, has no external id to look up."""
+    world = World()
+    connection = active(world)
+    world.zenvoices.lookup = "missing"
+    document = world.one()
+    connection.export_new(look_first=True)
+    connection.settle(document, delivered=True)
+    confirmation = connection.confirm()
+    assert [row.document_id for row in confirmation.undecided] == [document]
+    assert world.states == {document: "delivered"}
+
+
 def test_confirm_without_the_right_to_look_up_raises() -> None:
     """A right that is missing is no answer about a document."""
     world = World()
@@ -219,15 +243,17 @@ def looked(world: World, **options: Any) -> dict[str, Any]:
         ("documents.list", Fault.status(200, {"rows": [1]}), "failed"),
         ("documents.get", Fault.status(500), "failed"),
         ("files.download", Fault.status(500), "failed"),
+        ("inbox.details", Fault.status(500), "failed"),
     ],
 )
-def test_deep_look_names_the_operation_of_banqup_that_fails(
+def test_deep_look_names_the_operation_that_fails(
     operation: str, fault: Fault, outcome: str
 ) -> None:
     """Each operation has its own check, and the others are looked at all the same."""
     world = World()
     world.one()
-    world.banqup.faults.add(operation, action=fault)
+    fake = world.zenvoices if operation.startswith("inbox.") else world.banqup
+    fake.faults.add(operation, action=fault)
     checks = looked(world)
     assert checks[operation].outcome == outcome
     assert checks["inbox.list"].outcome == "ok"
@@ -252,13 +278,15 @@ def test_deep_look_wants_a_known_document_to_be_found() -> None:
     """A look-up that misses what the list shows would send it twice."""
     world = World()
     connection = active(world)
-    world.one()
-    connection.export_new()
     by_hand = InboxUpload(attachments=(Attachment("a.xml", b"<Invoice/>"),))
     connection._zenvoices.inbox.upload(by_hand, company_id=world.company)
+    world.one()
+    connection.export_new()
     assert looked(world)["inbox.details"].outcome == "ok"
-    world.zenvoices.faults.add("inbox.details", action=Fault.status(404))
-    assert looked(world)["inbox.details"].outcome == "failed"
+    envelope = {"__abp": True, "success": False, "error": {"message": "Not found."}}
+    for missing in (Fault.status(404), Fault.status(404, envelope)):
+        world.zenvoices.faults.add("inbox.details", action=missing, nth=1)
+        assert looked(world)["inbox.details"].outcome == "failed"
 
 
 def test_sample_is_not_sent_to_a_company_that_is_unknown() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from _client_kit import _clock
 from banqup_client.testing import Fault
 from bridge import ServiceError
 from bridge._records import head_of, head_text, row_of
@@ -505,3 +506,135 @@ def test_wrong_lease_is_refused() -> None:
     world = World()
     with pytest.raises(ConfigurationError, match="lease_ttl"):
         world.connect(deadline=301.0)
+
+
+def relinked(world: World, *, sent: bool, known: bool) -> str:
+    """A restored store of a company linked anew whose old number can still be asked about."""
+    connection = active(world)
+    if known:
+        world.one()
+        connection.export_new()
+    shelf = world.store._shelves[world.key]
+    backup = (shelf.head, dict(shelf.rows))
+    document = world.one()
+    if sent:
+        connection.export_new()
+    shelf.head, shelf.rows = backup[0], dict(backup[1])
+    world.zenvoices.relink_company(world.company)
+    old = Company(world.company, "0042-old", "Brouwerij De Molenbeek BV", True)
+    world.zenvoices._companies[world.company] = old
+    return document
+
+
+@pytest.mark.parametrize(
+    ("sent", "known", "state"),
+    [
+        (True, False, "delivered"),
+        (True, True, "delivered"),
+        (False, True, "delivered"),
+        (False, False, "uncertain"),
+    ],
+)
+def test_look_first_asks_under_the_companys_old_number(sent: bool, known: bool, state: str) -> None:
+    """What is there is found; what is not is sent where the old number shows what it has."""
+    world = World()
+    document = relinked(world, sent=sent, known=known)
+    report = world.connect().export_new(look_first=True)
+    assert world.states[document] == state
+    assert (report.recovered, report.exported) == (int(sent), int(known and not sent))
+    assert set(world.sent.values()) <= {1}
+
+
+@pytest.mark.parametrize("fill", [1, 1001])
+def test_documents_without_an_external_id_test_no_look_up(fill: int) -> None:
+    """Nothing in the inbox can be looked up, so nobody can say what is not there."""
+    world = World()
+    connection = active(world)
+    document = in_doubt(world, connection, applied=False, known=False)
+    connection._zenvoices.inbox.upload(_upload(), company_id=world.company)
+    (item,) = world.zenvoices.inbox
+    for number in range(fill):
+        world.zenvoices._inbox[number] = evolve(item, id=number)
+    pages = world.calls("inbox.list")
+    connection.export_new()
+    assert (world.states[document], world.delivery(document).reason) == (
+        "uncertain",
+        "no other document is there to test the look-up with",
+    )
+    # However many there are, a few pages are looked at.
+    assert world.calls("inbox.list") == pages + (1 if fill == 1 else 4)
+
+
+def test_look_ups_that_fail_in_a_row_are_not_gone_on_with() -> None:
+    """After three of them the others stay as they are, named, until the next run."""
+    world = World()
+    connection = active(world)
+    world.zenvoices.faults.add("inbox.details", action=Fault.status(503))
+    for _ in range(2):
+        world.publish(3)
+        broken = Fault.drop()
+        world.zenvoices.faults.add("inbox.upload", action=broken, nth=2, times=2, when="after")
+        connection.export_new()
+    doubts = {name for name, state in world.states.items() if state == "sending"}
+    assert len(doubts) == 4
+    looked = world.calls("inbox.details")
+    report = connection.export_new()
+    assert world.calls("inbox.details") == looked + 3
+    assert {row.document_id for row in report.deliveries if row.state == "sending"} == doubts
+    world.zenvoices.faults.clear()
+    assert connection.export_new().recovered == 4
+    assert set(world.sent.values()) == {1}
+
+
+def test_service_that_goes_away_before_a_look_up_is_raised() -> None:
+    """The company could still be asked for, and nothing after it: the run ends."""
+    world = World()
+    connection = active(world)
+    document = in_doubt(world, connection, applied=True)
+    hosts = world.zenvoices.hosts
+
+    def gone(request: Any) -> None:
+        if request.operation == "companies.list":
+            world.zenvoices.hosts = frozenset()
+
+    world.zenvoices.on_request = gone
+    with pytest.raises(Unreachable):
+        connection.export_new()
+    assert world.states[document] == "sending"
+    world.zenvoices.on_request, world.zenvoices.hosts = None, hosts
+    connection.export_new()
+    assert world.states[document] == "delivered"
+
+
+def test_doubt_that_has_not_arrived_yet_stays_in_doubt() -> None:
+    """The look at the end of a run believes only what it finds."""
+    world = World()
+    connection = active(world)
+    documents = world.publish(2)
+    world.zenvoices.faults.add("inbox.upload", action=Fault.drop(), nth=2)
+    report = connection.export_new()
+    assert (report.exported, report.recovered, report.uncertain) == (1, 0, 1)
+    assert sorted(world.states[name] for name in documents) == ["delivered", "sending"]
+
+
+def test_after_the_deadline_no_doubt_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is out of time leaves what is in doubt to the next one."""
+    world = World()
+    connection = active(world, in_flight=1)
+    world.publish(2)
+    jump = [0.0]
+    real = _clock.monotonic
+    monkeypatch.setattr(_clock, "monotonic", lambda: real() + jump[0])
+
+    def slow(item: Any) -> None:
+        if world.zenvoices.inbox:
+            jump[0] = 100.0
+
+    world.zenvoices.refuse_when(slow)
+    world.zenvoices.faults.add("inbox.upload", action=Fault.drop(), nth=2, when="after")
+    looked = world.calls("inbox.details")
+    report = connection.export_new(deadline=60)
+    assert (report.exported, report.uncertain) == (1, 1)
+    assert world.calls("inbox.details") == looked + 1  # the first delivery
+    assert connection.export_new().recovered == 1
+    assert set(world.sent.values()) == {1}

@@ -9,12 +9,16 @@ from typing import Any
 
 import pytest
 
+from _client_kit import _clock
 from banqup_client.testing import FakeFile, Fault
 from bridge import (
+    LeaseLost,
     ServiceError,
     Skip,
+    StoreError,
     default_mapper,
 )
+from bridge._sync._ledger import Ledger
 from support.bridge_world import DAY, HOUR, SPACE, Watcher, World, counted, invoice
 from zenvoices_client import (
     Attachment,
@@ -346,6 +350,17 @@ def test_three_broken_documents_do_not_starve_the_others() -> None:
     assert len(world.zenvoices.inbox) == 17
 
 
+def test_files_in_an_unknown_shape_stop_nobody_once_others_came() -> None:
+    """However many there are: what could be fetched before shows that the route works."""
+    world = World()
+    connection = active(world, in_flight=1)
+    world.publish(8)
+    odd = Fault.status(200, '["another shape"]')
+    world.banqup.faults.add("files.details", action=odd, nth=2, times=6)
+    report = connection.export_new()
+    assert (report.exported, report.waiting, report.stopped) == (2, 6, None)
+
+
 def test_uploads_in_flight_finish_on_a_systemic_fault() -> None:
     """What was begun is ended and recorded before the fault is raised."""
     world = World()
@@ -566,3 +581,105 @@ def test_many_documents_run_in_batches() -> None:
     assert set(world.sent.values()) == {1}
     world.clock.pass_(2 * DAY)
     assert connection.export_new().exported == 0
+
+
+# The store and the lease
+
+
+class SlowStore:
+    """Lets time pass with the commit of an intent, and with as many as are asked for after it."""
+
+    def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch, slow: int) -> None:
+        self.commits: list[Any] = []
+        self._commit = world.store.commit
+        self._slow = slow
+        self._late = 0.0
+        real = _clock.monotonic
+        monkeypatch.setattr(_clock, "monotonic", lambda: real() + self._late)
+        monkeypatch.setattr(world.store, "commit", self)
+
+    def __call__(self, lease: Any, *, rows: Any = (), **others: Any) -> None:
+        self._commit(lease, rows=rows, **others)
+        if self.commits or any(row.state == "sending" for row in rows):
+            self.commits.append(rows)
+            self._late += 400.0 if len(self.commits) <= self._slow else 0.0
+
+
+def test_lease_is_renewed_after_a_slow_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upload begins only with a lease that outlasts it."""
+    world = World()
+    connection = active(world)
+    world.one()
+    slow = SlowStore(world, monkeypatch, 1)
+    assert connection.export_new().exported == 1
+    # The intent, and then nothing but the lease.
+    assert [len(rows) for rows in slow.commits[:2]] == [1, 0]
+
+
+def test_lease_that_is_too_short_for_an_upload_begins_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With a store that is always slow the run ends, and the next one finds out."""
+    world = World()
+    connection = active(world)
+    document = world.one()
+    slow = SlowStore(world, monkeypatch, 2)
+    with pytest.raises(LeaseLost) as caught:
+        connection.export_new()
+    assert [len(rows) for rows in slow.commits[:2]] == [1, 0]
+    assert world.calls("inbox.upload") == 0
+    assert [row.state for row in caught.value.report.deliveries] == ["sending"]
+    assert world.states[document] == "sending"
+
+
+@pytest.mark.parametrize("for_good", [True, False])
+def test_intent_that_cannot_be_written_sends_nothing(
+    for_good: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run ends with a report, and the next one sends what this one could not."""
+    world = World()
+    watcher = Watcher()
+    connection = active(world, listeners=[watcher])
+    document = world.one()
+    commit = world.store.commit
+    broken = False
+
+    def full(lease: Any, *, rows: Any = (), **others: Any) -> None:
+        nonlocal broken
+        intends = any(row.state == "sending" for row in rows)
+        broken = intends or (broken and for_good)
+        if broken:
+            raise StoreError("the disk is full", service="bridge")
+        commit(lease, rows=rows, **others)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.store, "commit", full)
+        with pytest.raises(StoreError, match="disk is full") as caught:
+            connection.export_new()
+    assert caught.value.report.stopped == "the disk is full"
+    assert watcher.names()[-1] == "RunEnded"
+    assert world.calls("inbox.upload") == 0
+    assert world.states.get(document) == (None if for_good else "waiting")
+    assert connection.export_new().exported == 1
+    assert set(world.sent.values()) == {1}
+
+
+def test_ledger_without_the_lease_writes_nothing() -> None:
+    """Only who holds the connection commits, whatever else goes wrong."""
+    world = World()
+    ledger = Ledger(world.store, "key", {}, 600.0)
+    ledger.update(active=True)
+    with pytest.raises(LeaseLost):
+        ledger.flush()
+    assert world.store.head("key") is None
+
+
+def test_document_the_route_does_not_take_stops_nobody_once_others_went() -> None:
+    """A 415 after a delivery is about what was sent, not about the route."""
+    world = World()
+    connection = active(world)
+    documents = world.publish(4)
+    world.zenvoices.faults.add("inbox.upload", action=Fault.status(415), nth=2)
+    report = connection.export_new()
+    assert (report.exported, report.refused) == (3, 1)
+    assert sorted(world.states[name] for name in documents) == ["delivered"] * 3 + ["waiting"]

@@ -175,12 +175,12 @@ def test_resend_of_each_kind() -> None:
 def test_resend_of_many_is_not_held_to_the_rereads() -> None:
     """What a person asked for is sent in the next run, however much it is."""
     world = World()
-    old = world.publish(120, updated_at=world.clock.now - 9 * DAY)
+    old = world.publish(201, updated_at=world.clock.now - 9 * DAY)
     connection = active(world)
     world.one()
     connection.export_new()
     connection.resend(old)
-    assert connection.export_new().exported == 120
+    assert connection.export_new().exported == 201
 
 
 def test_resend_of_what_may_be_on_its_way_is_refused() -> None:
