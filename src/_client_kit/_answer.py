@@ -2,111 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from html import escape
-from json import dumps
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 from attrs import field, frozen
 
 from _client_kit._contract import Operation
 from _client_kit._errors import ProtocolError, ServiceError
 from _client_kit._json import JsonError, loads
-from _client_kit._log_filter import redact_addresses
+from _client_kit._masking import sanitise
 from _client_kit._retry import parse_retry_after
 from _client_kit._secret import Secret
 from _client_kit._times import parse_time
 
-__all__ = ["Answer", "Dialect", "Token", "TokenRequest", "sanitise", "scrub"]
-
-MAX_SERVER_TEXT = 500
-SHORTEST_SECRET = 6  # what is shorter stands in ordinary words, too
-
-
-def sanitise(text: object) -> str:
-    """A service's own words, safe to show: one line, nothing invisible, at most 500 long."""
-    shown = str(text)[: 10 * MAX_SERVER_TEXT]  # cut early: an answer may be large
-    shown = redact_addresses(_one_line(shown)).strip()
-    return shown if len(shown) <= MAX_SERVER_TEXT else shown[: MAX_SERVER_TEXT - 1] + "…"
-
-
-def _one_line(text: str) -> str:
-    if text.isprintable():  # control, direction, format characters, and spaces but for " "
-        return text
-    shown = "".join(char if char.isprintable() else "\n" for char in text)
-    return re.sub("\n+", " ", shown)
-
-
-def scrub(error: ServiceError, *secrets: Secret) -> ServiceError:
-    """The error, without secrets that the service repeated in its own words."""
-    for secret in secrets:
-        plain = secret.reveal()
-        if len(plain) < SHORTEST_SECRET:
-            continue
-        any_writing = re.compile("".join(map(_written, plain)), re.IGNORECASE)
-        error.message = any_writing.sub("***", error.message)
-        error.members = tuple(any_writing.sub("***", member) for member in error.members)
-        if error.request_id is not None:
-            error.request_id = any_writing.sub("***", error.request_id)
-        for one in _writings(plain):
-            error.message = _masked(error.message, one)
-            error.members = tuple(_masked(member, one) for member in error.members)
-            if error.request_id is not None:
-                error.request_id = _masked(error.request_id, one)
-    error.args = (error.message,)
-    return error
-
-
-def _written(char: str) -> str:
-    """A pattern for one character, escaped for JSON, a form, HTML, or several of them in turn."""
-    units = char.encode("utf-16-be", "surrogatepass")
-    pairs = (units[at : at + 2].hex() for at in range(0, len(units), 2))
-    forms = [
-        r"\\*" + re.escape(char),
-        "".join(rf"\\+u{pair}" for pair in pairs),
-        "".join(f"%(?:25)*{byte:02x}" for byte in char.encode("utf-8", "surrogatepass")),
-        f"&#0*{ord(char)};|&#x0*{ord(char):x};|{re.escape(escape(char))}",
-    ]
-    short = dumps(char)[1:-1]
-    if short.startswith("\\") and short[1] != "u":
-        forms.append(r"\\+" + re.escape(short[1:]))
-    if char == " ":
-        forms.append(r"\+")
-    elif not char.isprintable():
-        forms.append(" ?")  # what a cleaned text shows of it, or of a row of them
-    return f"(?:{'|'.join(forms)})"
-
-
-def _writings(secret: str) -> Iterable[str]:
-    """How a secret may be written whose end was cut off: as it is, in a form, in JSON; cleaned."""
-    forms = (secret, quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace"))
-    quoted = (dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
-    written = dict.fromkeys((*forms, *quoted))
-    # Longest first: one may hold another.
-    every = {*written, *map(_one_line, written)}
-    return sorted((one for one in every if len(one) >= SHORTEST_SECRET), key=len, reverse=True)
-
-
-def _masked(text: str, secret: str) -> str:
-    """The text without a secret, and without its beginning where the text was cut inside it."""
-    text = text.replace(secret, "***")
-    whole = text.removesuffix("…")
-    for length in range(min(len(secret), len(whole)), SHORTEST_SECRET - 1, -1):
-        if whole.endswith(secret[:length]):
-            return f"{whole[:-length]}***"
-    return text
+__all__ = ["Answer", "Dialect", "Token", "TokenRequest"]
 
 
 @frozen
 class Answer:
-    """Status, header fields (lower-case names) and body of one answer."""
+    """Status, header fields (lower-case names) and body of one answer.
+
+    ``secrets`` are those of its request: a service may repeat them.
+    """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    secrets: tuple[Secret, ...] = field(default=(), repr=False)
 
     @property
     def date(self) -> datetime | None:
@@ -133,8 +56,12 @@ class Answer:
         for name in ("x-request-id", "request-id", "x-correlation-id", "traceparent"):
             value = self.headers.get(name)
             if value:
-                return sanitise(value)[:100]
+                return self.words(value)[:100]
         return None
+
+    def words(self, text: object) -> str:
+        """The service's own words, safe to show: at most 500 on one line, without our secrets."""
+        return sanitise(text, self.secrets)
 
     def json(self) -> Any:
         """The body as JSON.
@@ -156,7 +83,7 @@ class Answer:
         if not self.body:
             return "an empty body"
         kind = self.content_type or "no content type"
-        return f"{len(self.body)} bytes of {sanitise(kind)[:60]}"
+        return f"{len(self.body)} bytes of {self.words(kind)[:60]}"
 
 
 @frozen

@@ -40,9 +40,9 @@ def wire(name: str, **options: Any) -> Any:
 def extra_field(*, addresses: bool = True) -> Any:
     """The attrs field that keeps what the model does not know.
 
-    Where ``addresses`` is False, no text of the model keeps more of one than its origin: what comes
-    beside a signed URL, or instead of it, may be one under another name. Members that are named
-    after a credential are masked.
+    Members that are named after a credential are masked. Where ``addresses`` is False, no text of
+    the model keeps more of one than its origin: what comes beside a signed URL, or instead of it,
+    may be one under another name.
     """
     metadata = {"addresses": addresses}
     factory = dict[str, Any]
@@ -150,13 +150,13 @@ def _model_factory(cls: Any) -> _Hook:
                 continue
             try:
                 read = hook(raw, type_)
-                arguments[name] = _by_origin(read) if guarded else read
+                arguments[name] = _shown(read, addresses=False) if guarded else read
             except _FAULTS:
                 extra[wire_name] = raw
         if not value.keys() <= known:
             extra.update((name, value[name]) for name in value.keys() - known)
         if keeps_extra:
-            arguments["extra"] = _by_origin(extra) if guarded else extra
+            arguments["extra"] = _shown(extra, addresses=not guarded)
         return cls(**arguments)
 
     return structure
@@ -169,30 +169,34 @@ _ADDRESS = re.compile(
 _ORIGIN = re.compile(r"\s*([a-z][a-z0-9+.-]*://[a-z0-9._-]+(?::\d+)?)(?=[/?#;]|$)", re.IGNORECASE)
 
 
-_CREDENTIAL = re.compile(r"signature|token|authorization|secret|password", re.IGNORECASE)
+_CREDENTIAL = re.compile(r"signature|token|authorization|secret|password|api.?key", re.IGNORECASE)
 
 
-def _by_origin(value: Any) -> Any:
-    """A JSON value of whose addresses only scheme and host are left: the rest may be a signature.
+def _shown(value: Any, *, addresses: bool) -> Any:
+    """A JSON value without members that are named after a credential.
 
+    Where ``addresses`` is False, only scheme and host are left of one: the rest may be a signature.
     A text that holds one otherwise than alone is masked as a whole.
     """
     if isinstance(value, str):
-        if not _MARK.search(value) or not _ADDRESS.search(unquote(unquote(value))):
-            return value
-        origin = _ORIGIN.match(value)
-        return f"{origin[1]}/***" if origin else "***"
+        return value if addresses else _origin(value)
     if is_object(value):
-        return {_by_origin(name): _member(name, item) for name, item in value.items()}
+        return {
+            name if addresses else _origin(name): "***"
+            if _CREDENTIAL.search(name) and item is not None and not isinstance(item, bool)
+            else _shown(item, addresses=addresses)
+            for name, item in value.items()
+        }
     if is_list(value):
-        return [_by_origin(item) for item in value]
+        return [_shown(item, addresses=addresses) for item in value]
     return value
 
 
-def _member(name: str, value: Any) -> Any:
-    if _CREDENTIAL.search(name) and value is not None and not isinstance(value, bool):
-        return "***"
-    return _by_origin(value)
+def _origin(text: str) -> str:
+    if not _MARK.search(text) or not _ADDRESS.search(unquote(unquote(text))):
+        return text
+    origin = _ORIGIN.match(text)
+    return f"{origin[1]}/***" if origin else "***"
 
 
 @cache

@@ -11,11 +11,11 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from _client_kit._address import is_loopback, origin_of
-from _client_kit._answer import sanitise
 from _client_kit._clock import Deadline
 from _client_kit._errors import ConfigurationError
 from _client_kit._json import MAX_DEPTH, JsonError, loads
 from _client_kit._log_filter import OwnCall
+from _client_kit._masking import sanitise
 from _client_kit._proxy import opened
 from _client_kit._schema import VendorFileError, text
 from _client_kit._tls import shared_ssl_context

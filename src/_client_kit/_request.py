@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
 import traceback
 import zlib
@@ -181,6 +183,8 @@ def _reason(error: BaseException) -> str:
             return f"TLS certificate not accepted: {cause.verify_message}"
         if isinstance(cause, ssl.SSLError):
             return "TLS failed"
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
+        if isinstance(cause, socket.gaierror):
+            return "its name could not be resolved"
+        if isinstance(cause, OSError) and cause.errno:
+            return os.strerror(cause.errno)  # not its own text: who raised it may be a stranger
     return type(error).__name__

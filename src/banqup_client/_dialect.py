@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from _client_kit._address import check_header_text
-from _client_kit._answer import Answer, Dialect, Token, TokenRequest, sanitise
+from _client_kit._answer import Answer, Dialect, Token, TokenRequest
 from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (
     CredentialsError,
@@ -54,7 +54,7 @@ def server_text(answer: Answer) -> str | None:
         text = body if isinstance(body, str) else ""
         if answer.content_type == "text/plain":
             text = answer.body.decode("utf-8", "replace")
-        return sanitise(text) or (f"it sent {answer.describe()}" if answer.body else None)
+        return answer.words(text) or (f"it sent {answer.describe()}" if answer.body else None)
     fault = body.get("fault")
     if is_object(fault):
         body = {**fault, "title": fault.get("faultstring") or fault.get("message")}
@@ -62,7 +62,8 @@ def server_text(answer: Answer) -> str | None:
     texts = [text for name in names if isinstance(text := body.get(name), str) and text]
     if not texts and isinstance(error := body.get("error"), str):
         texts = [error]
-    return sanitise(": ".join(dict.fromkeys(texts))) or None
+    shown = dict.fromkeys(map(answer.words, texts))
+    return answer.words(": ".join(text for text in shown if text)) or None
 
 
 def failure(answer: Answer, operation: Operation) -> ServiceError | None:
@@ -95,7 +96,7 @@ def _request_id(answer: Answer) -> str | None:
     body = answer.json_or_none()
     value = body.get("requestId") if is_object(body) else None
     if isinstance(value, str) and value not in ("", "none"):
-        return sanitise(value)[:100]
+        return answer.words(value)[:100]
     return answer.request_id
 
 

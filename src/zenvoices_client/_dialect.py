@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from _client_kit._address import check_header_text
-from _client_kit._answer import Answer, Dialect, Token, TokenRequest, sanitise
+from _client_kit._answer import Answer, Dialect, Token, TokenRequest
 from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (
     ConfigurationError,
@@ -60,7 +60,7 @@ def unwrap(body: Any) -> Any:
     return body.get("result") if is_envelope(body) else body
 
 
-def server_text(body: object) -> str | None:
+def server_text(answer: Answer, body: object) -> str | None:
     """What the service says went wrong, in the user's language."""
     error = member(body, "error")
     said = [
@@ -70,8 +70,8 @@ def server_text(body: object) -> str | None:
         member(error, "details"),
         *(member(item, "message") for item in _validation_errors(error)),
     ]
-    texts = [sanitise(text) for text in said if isinstance(text, str)]
-    return sanitise(" ".join(text for text in dict.fromkeys(texts) if text)) or None
+    texts = [answer.words(text) for text in said if isinstance(text, str)]
+    return answer.words(" ".join(text for text in dict.fromkeys(texts) if text)) or None
 
 
 def _validation_errors(error: object) -> list[Any]:
@@ -79,11 +79,11 @@ def _validation_errors(error: object) -> list[Any]:
     return items if is_list(items) else []
 
 
-def _members(body: object) -> tuple[str, ...]:
+def _members(answer: Answer, body: object) -> tuple[str, ...]:
     """Names of the request's fields that validation errors complain about."""
     listed = [member(item, "members") for item in _validation_errors(member(body, "error"))]
     return tuple(
-        sanitise(name)
+        answer.words(name)
         for names in listed
         if is_list(names)
         for name in names
@@ -112,7 +112,7 @@ def failure(answer: Answer, operation: Operation) -> ServiceError | None:
 def _error(
     kind: type[ServiceError], message: str, answer: Answer, body: object, hint: str | None
 ) -> ServiceError:
-    said = server_text(body)
+    said = server_text(answer, body)
     return kind(
         f"{message}: {said}" if said else message,
         service=SERVICE,
@@ -120,7 +120,7 @@ def _error(
         retry_after=answer.retry_after,
         request_id=answer.request_id,
         hint=hint,
-        members=_members(body),
+        members=_members(answer, body),
         answered_at=answer.date,
     )
 

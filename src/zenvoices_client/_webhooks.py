@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from _client_kit._errors import ProtocolError
 from _client_kit._json import JsonError, is_object, loads
+from _client_kit._log_filter import redact_addresses
 from _client_kit._models import decode, extra_field, wire
 from _client_kit._secret import Secret
 
@@ -101,20 +102,24 @@ _KEYS = {
 }
 
 
+def _shown(uri: str | None) -> str:
+    return repr(uri if uri is None else redact_addresses(uri))
+
+
 @frozen(kw_only=True)
 class WebhookSubscription:
     """A subscription to webhooks. Fields assumed: they are the framework's.
 
     Attributes:
         id: The framework's id of it.
-        uri: Where the calls go (``webhookUri``).
+        uri: Where the calls go (``webhookUri``); ``repr`` leaves out a login and a query in it.
         webhooks: Names of the events it is for.
         is_active: Whether it is switched on.
-        extra: Members of the answer that this class does not know, but never a secret.
+        extra: Members of the answer that this class does not know; secrets are masked.
     """
 
     id: str | None = None
-    uri: str | None = wire("webhookUri")
+    uri: str | None = wire("webhookUri", repr=_shown)
     webhooks: tuple[str, ...] = ()
     is_active: bool | None = None
     extra: Mapping[str, Any] = extra_field()

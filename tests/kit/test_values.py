@@ -15,11 +15,12 @@ import httpx
 import pytest
 
 from _client_kit import _errors
-from _client_kit._answer import Answer, Token, TokenRequest, sanitise
+from _client_kit._answer import Answer, Token, TokenRequest
 from _client_kit._atomic import AtomicFile
 from _client_kit._clock import Deadline
 from _client_kit._credentials import TokenState, TokenStates
 from _client_kit._errors import CredentialsError, ProtocolError, ServiceError
+from _client_kit._masking import sanitise
 from _client_kit._secret import Secret
 from _client_kit._status import meaning_of
 from support.kit_service import READ, dialect

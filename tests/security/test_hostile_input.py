@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from _client_kit._answer import sanitise
+from _client_kit._masking import sanitise
 from banqup_client import BanqupClient, ClientCredentials, Environment, ServiceError
 from banqup_client.testing import FakeBanqup, FakeFile
 from bridge import Connection, MemoryCheckpoints, ubl

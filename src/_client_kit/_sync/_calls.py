@@ -19,7 +19,7 @@ from attrs import evolve
 from _client_kit import _clock
 from _client_kit import _world_sync as world
 from _client_kit._address import check_base_url, is_loopback, origin_of
-from _client_kit._answer import Answer, Dialect, Token, scrub
+from _client_kit._answer import Answer, Dialect, Token
 from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
 from _client_kit._credentials import TokenState, TokenStates
@@ -214,7 +214,6 @@ class Calls:
                     return answer
             except ServiceError as failure:
                 error = failure
-            scrub(error, token.value, self._dialect.secret)
             if error.status == 401:
                 self._state.drop(token)
                 if not renewed:
@@ -261,11 +260,9 @@ class Calls:
                     self._send(operation, request, limit, timeout, None)
                 )
             except CredentialsError as error:
-                scrub(error, self._dialect.secret)
                 self._state.reject(error)
                 raise bare(error) from None
             except ServiceError as error:
-                scrub(error, self._dialect.secret)
                 error.applied = False  # what the token is wanted for was not sent
                 pause = self._retry.pause(error, tried=tried, safe=True)
                 if pause is None and limit.remaining() > 0:
@@ -321,7 +318,9 @@ class Calls:
             body = self._read(response, limit)
         finally:
             response.close()
-        return Answer(response.status_code, response.headers, body)
+        own = self._dialect.secret
+        secrets = (own,) if token is None else (token.value, own)
+        return Answer(response.status_code, response.headers, body, secrets)
 
     def _read(self, response: httpx.Response, limit: Deadline) -> bytes:
         if response.is_stream_consumed:  # as httpx.MockTransport makes its answers

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from _client_kit._answer import sanitise
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._contract import Contract
 from _client_kit._errors import NotFound
 from _client_kit._json import is_object
+from _client_kit._masking import sanitise
 from _client_kit._models import decode
 from banqup_client._dialect import NOT_WHITELISTED
 from banqup_client._models import Space

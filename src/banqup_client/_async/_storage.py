@@ -15,7 +15,6 @@ from typing import BinaryIO, cast
 import httpx
 
 from _client_kit import _world_async as world
-from _client_kit._answer import sanitise
 from _client_kit._async._calls import AsyncContent
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract, Operation
@@ -29,6 +28,7 @@ from _client_kit._errors import (
 )
 from _client_kit._files import FileSource
 from _client_kit._log_filter import OwnCall
+from _client_kit._masking import sanitise
 from _client_kit._proxy import opened
 from _client_kit._request import BROKEN, bare, interrupted, transport_failure
 from _client_kit._retry import RetryPolicy, parse_retry_after

@@ -11,12 +11,13 @@ from typing import Any, BinaryIO, overload
 
 from _client_kit import _world_sync as world
 from _client_kit._address import check_header_text
-from _client_kit._answer import Answer, sanitise
+from _client_kit._answer import Answer
 from _client_kit._atomic import AtomicFile
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract, Operation
 from _client_kit._errors import ConfigurationError, ProtocolError, ServiceError
 from _client_kit._files import FileContent, FileSource
+from _client_kit._masking import sanitise
 from _client_kit._models import decode
 from _client_kit._request import bare, interrupted
 from _client_kit._secret import Secret

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from _client_kit._answer import sanitise
 from _client_kit._contract import Contract
 from _client_kit._errors import NotFound
 from _client_kit._json import is_object
+from _client_kit._masking import sanitise
 from _client_kit._models import decode
 from _client_kit._sync._calls import Calls
 from banqup_client._dialect import NOT_WHITELISTED

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from _client_kit._answer import sanitise
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._paging import AsyncListing
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_object
+from _client_kit._masking import sanitise
 from _client_kit._status import CONTRACT_HINT
 from zenvoices_client._async._lists import list_all, read_object
 from zenvoices_client._dialect import member

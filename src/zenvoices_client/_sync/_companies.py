@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from _client_kit._answer import sanitise
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_object
+from _client_kit._masking import sanitise
 from _client_kit._status import CONTRACT_HINT
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing

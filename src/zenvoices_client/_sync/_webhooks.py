@@ -52,14 +52,7 @@ class Webhooks:
         rows = member(payload, "items") if is_object(payload) else payload
         if not is_list(rows):
             raise _no_list(operation.name, answer)
-        return tuple(
-            decode(
-                WebhookSubscription,
-                {name: value for name, value in row.items() if name.lower() != "secret"},
-            )
-            for row in rows
-            if is_object(row)
-        )
+        return tuple(decode(WebhookSubscription, row) for row in rows if is_object(row))
 
 
 def _no_list(operation: str, answer: Answer) -> ProtocolError:

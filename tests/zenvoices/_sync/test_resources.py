@@ -157,28 +157,30 @@ def test_financial_transaction_is_read_by_its_number(
 
 
 def test_webhooks_are_listed(fake: FakeZenvoices, client: ZenvoicesClient) -> None:
-    """Names come as strings, subscriptions as values without their secret."""
+    """Names come as strings, subscriptions as values that show no secret."""
     fake.available_webhooks = ["Booking.Exported"]
     fake.add(
         "webhook_subscriptions",
         {
             "id": "3fa8",
-            "webhookUri": "https://example.test/hook",
+            "webhookUri": "https://u:canary-login@example.test/hook?key=canary-query",
             "webhooks": ["Booking.Exported"],
             "isActive": True,
             "secret": "whs_canary",
-            "headers": {"a": "b"},
+            "headers": {"a": "b", "X-Api-Key": "canary-header"},
         },
     )
     assert client.webhooks.available() == ("Booking.Exported",)
     (found,) = client.webhooks.list()
     assert found == WebhookSubscription(
         id="3fa8",
-        uri="https://example.test/hook",
+        uri="https://u:canary-login@example.test/hook?key=canary-query",
         webhooks=("Booking.Exported",),
         is_active=True,
-        extra={"headers": {"a": "b"}},
+        extra={"headers": {"a": "b", "X-Api-Key": "***"}, "secret": "***"},
     )
+    assert "canary" not in repr(found)
+    assert "example.test/hook" in repr(found)
 
 
 @pytest.mark.parametrize("body", [["a", 1, None], {"items": ["a"]}])
