@@ -70,19 +70,15 @@ def _absent(
         if folded(item.path) == folded(operation.path)
         and all(item is not match.theirs for match in matches.values())
     ]
+    ours = operation.method
+    remedy = "It takes its input elsewhere then: the contract= argument cannot say that alone."
     methods = tuple(
         Finding(
-            "method",
-            operation.method,
-            "differs",
-            operation.method,
-            item.method,
-            operation.evidence,
-            operation.needed,
-            "It takes its input elsewhere then: the contract= argument cannot say that alone.",
+            "method", ours, "differs", ours, item.method,
+            operation.evidence, operation.needed, remedy,
         )
         for item in same_path
-    )
+    )  # fmt: skip
     likely = look_alikes(operation, theirs, matches) if operation.needed else ()
     return OperationFinding(
         operation.name,
@@ -175,24 +171,22 @@ class _Pair:
 
     def _path(self) -> Iterator[Finding]:
         if split_path(self._theirs.path) != split_path(self._ours.path):
-            new = self._match.path or self._theirs.path
+            ours = self._ours
+            remedy = "It has other placeholders: the contract= argument cannot fill them."
+            if self._match.path:
+                remedy = self._correction({"path": self._match.path})
             yield Finding(
-                "path",
-                self._ours.path,
-                "differs",
-                self._ours.path,
-                self._theirs.path,
-                self._ours.evidence,
-                self._ours.needed,
-                self._correction({"path": new})
-                if self._match.path
-                else "It has other placeholders: the contract= argument cannot fill them.",
-            )
-        for name in self._theirs.headers:
-            yield Finding(
-                "header", name, "differs", "", f"{name}, required", "", self._ours.needed,
-                "Send it through an http_client= with that header.",
+                "path", ours.path, "differs", ours.path, self._theirs.path,
+                ours.evidence, ours.needed, remedy,
             )  # fmt: skip
+        for name in self._theirs.headers:
+            yield self._unsent("header", name, "Send it through an http_client= with that header.")
+
+    def _unsent(self, place: str, name: str, remedy: str, what: str = "") -> Finding:
+        """Something the file requires and we do not send."""
+        theirs = f"{what or name}, required"
+        needed = self._ours.needed
+        return Finding(place, name, "differs", theirs=theirs, essential=needed, remedy=remedy)
 
     def _correction(self, changes: Mapping[str, Any]) -> str:
         return f"contract={json.dumps({self._ours.name: changes}, ensure_ascii=False)}"
@@ -221,21 +215,13 @@ class _Pair:
             if must and self._ours.needed:
                 status, said, essential = "differs", f"{found}, required", True
             ours = _shown(wire, self._words.get(f"?{name}", ()))
-            yield Finding(
-                "query",
-                name,
-                status,
-                ours,
-                said,
-                self._ours.evidence,
-                essential,
-                remedy,
-            )
+            evidence = self._ours.evidence
+            yield Finding("query", name, status, ours, said, evidence, essential, remedy)
         for name in sorted(self._theirs.required - seen):
-            yield Finding(
-                "query", name, "differs", "", f"{name}, required", "", self._ours.needed,
-                "The contract= argument cannot add it: no release of this library sends it yet.",
-            )  # fmt: skip
+            remedy = (
+                "The contract= argument cannot add it: no release of this library sends it yet."
+            )
+            yield self._unsent("query", name, remedy)
 
     def _body(self) -> Iterator[Finding]:
         sends = self._ours.sends
@@ -253,9 +239,9 @@ class _Pair:
         yield from self._properties("sends", sends, theirs.body, places)
         if theirs.body is not None:
             known = {place.theirs for place in places.values() if place.schema is not None}
-            yield from self._unsent(theirs.body, "", known)
+            yield from self._unsent_members(theirs.body, "", known)
 
-    def _unsent(self, schema: Schema, path: str, known: set[str]) -> Iterator[Finding]:
+    def _unsent_members(self, schema: Schema, path: str, known: set[str]) -> Iterator[Finding]:
         """What the file requires of an object that we send, and we do not."""
         inner = schema.inner()
         path += "[]" if inner is not schema and path else ""
@@ -263,12 +249,10 @@ class _Pair:
             below = f"{path}.{name}" if path else name
             member = inner.member(name)
             if below in known:
-                yield from self._unsent(member, below, known)
+                yield from self._unsent_members(member, below, known)
             elif name in inner.required and not member.read_only:
-                yield Finding(
-                    "sends", below, "differs", "", f"{below}: {member}, required", "",
-                    self._ours.needed, self._by_function("sends"),
-                )  # fmt: skip
+                remedy = self._by_function("sends")
+                yield self._unsent("sends", below, remedy, f"{below}: {member}")
 
     def _by_function(self, group: str) -> str:
         function = self._functions.get(f"{group}:{self._ours.name}")
@@ -284,22 +268,13 @@ class _Pair:
         places = {} if places is None else places
         known = {item.path for item in properties}
         for item in properties:
-            place = locate(schema, self._wire(item.path))
-            places[item.path] = place
-            essential = self._ours.needed and f"{group}:{item.path}" in self._essential
-            yield self._finding(
-                group, item, place, essential, _parent(item.path, known, places), schema
-            )
+            place = places[item.path] = locate(schema, self._wire(item.path))
+            yield self._finding(group, item, place, _parent(item.path, known, places), schema)
 
     def _finding(
-        self,
-        group: str,
-        item: Property,
-        place: Place,
-        essential: bool,
-        parent: str,
-        schema: Schema | None,
+        self, group: str, item: Property, place: Place, parent: str, schema: Schema | None
     ) -> Finding:
+        essential = self._ours.needed and f"{group}:{item.path}" in self._essential
         ours = last(self._wire(item.path))
         status: Status = place.status
         theirs, remedy = place.theirs, ""
@@ -325,15 +300,7 @@ class _Pair:
                 remedy = f"If it is one of these: {name}. Else: {remedy}"
         under = f"{group} {parent}" if parent and place.schema is None else ""
         return Finding(
-            group,
-            item.path,
-            status,
-            ours,
-            theirs,
-            item.evidence,
-            essential,
-            remedy,
-            under,
+            group, item.path, status, ours, theirs, item.evidence, essential, remedy, under
         )
 
     def _implied(self, path: str) -> frozenset[str]:

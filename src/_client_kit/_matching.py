@@ -15,7 +15,7 @@ from _client_kit._contract import Operation
 from _client_kit._openapi import VendorOperation
 from _client_kit._schema import Schema, tree, walk
 
-__all__ = ["Match", "carries_content", "look_alikes", "match_all"]
+__all__ = ["Match", "look_alikes", "match_all"]
 
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -133,7 +133,7 @@ def _with_placeholders(theirs: str, ours: str) -> str:
     return _PLACEHOLDER.sub(lambda _: next(remaining), theirs)
 
 
-def carries_content(schema: Schema | None, media: str = "") -> bool:
+def _carries_content(schema: Schema | None, media: str = "") -> bool:
     """Whether a body holds a file's content: base64, or a property named like one."""
     if media.startswith(("multipart/", "application/octet-stream")):
         return True
@@ -168,7 +168,7 @@ def look_alikes(
         if uploads:
             body = (id(item.body), item.media)
             if item.method in ("POST", "PUT") and body not in carries:
-                carries[body] = carries_content(item.body, item.media)
+                carries[body] = _carries_content(item.body, item.media)
             fits = carries.get(body, False)
         if fits and id(item) not in taken:
             scored.append((score + (item.method == operation.method), item))
