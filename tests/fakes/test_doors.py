@@ -280,6 +280,20 @@ def test_connection_is_kept_alive() -> None:
             assert connection.recv(1) == b""
 
 
+def test_closing_the_server_ends_connections_that_are_open() -> None:
+    """A client that waits on a kept connection is told, and nothing of the server stays behind."""
+    served = FakeBanqup().serve()
+    before = threading.active_count()
+    where = urlsplit(served.url)
+    assert where.hostname is not None
+    with socket.create_connection((where.hostname, where.port or 0)) as connection:
+        connection.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 404 ")
+        served.close()
+        assert connection.recv(1) == b""
+    assert threading.active_count() < before
+
+
 def test_idle_connection_can_be_closed_unannounced() -> None:
     """An answer that announces nothing can be followed by the connection's end."""
     fake = FakeBanqup()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from support.corrections import COMMANDS, VENDOR_FILES
+from support.openapi import file, rename_member
 
 EVIL = "\x1b[31mE\r\nzenvoices_client: all good\u202e\x9b2J"
 HARMLESS = "\ufffd[31mE\ufffd\ufffdzenvoices_client: all good\ufffd\ufffd2J"
@@ -111,6 +112,24 @@ def test_command_does_not_repeat_what_it_does_not_understand(
     assert shown.out == ""
     assert said in shown.err
     assert "hunter2" not in shown.err
+
+
+def test_suggestion_is_put_into_the_patch_that_was_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a person has corrected already stays, and what is sure is added beside it."""
+    root = file("zenvoices-as-assumed")
+    rename_member("AdministrationListDto", "name", "Name", root)
+    rename_member("AdministrationListDto", "code", "number", root)
+    (tmp_path / "vendor.json").write_text(json.dumps(root), encoding="utf-8")
+    patch = {"companies.list": {"rename": {"items[].code": "number"}}}
+    (tmp_path / "patch.json").write_text(json.dumps(patch), encoding="utf-8")
+    arguments = ["--against", str(tmp_path / "vendor.json"), "--suggest"]
+    arguments += ["--contract", str(tmp_path / "patch.json")]
+    assert COMMANDS["zenvoices"](["contract", *arguments]) in (0, 1)
+    assert json.loads(capsys.readouterr().out)["companies.list"] == {
+        "rename": {"items[].code": "number", "items[].name": "Name"}
+    }
 
 
 class Written:

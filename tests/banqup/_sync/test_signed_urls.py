@@ -110,6 +110,10 @@ def test_an_injected_transport_never_sees_a_signed_url() -> None:
         "https://storage.googleapis.com",
         "https://xn--a/b/f",
         "https://storage.googleapis.com:99999/b/f",
+        "https://[::1::2]/b/f",
+        pytest.param(
+            f"https://storage.googleapis.com/{'a' * 70_000}", id="longer than httpx takes"
+        ),
         "//storage.googleapis.com/b",
         "",
     ],
