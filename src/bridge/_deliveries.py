@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
-from bridge._display import Cell, Line, Shown, Table, Tone, View
+from bridge._display import Cell, Line, Shown, Table, Tone, View, plain_data
 from bridge._life import Cause, Delivery
 from bridge._words import Language, say
 
@@ -67,23 +67,7 @@ class DeliveryRow:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: JSON can hold it, and pandas takes a list of them."""
-        return {
-            "document_id": self.document_id,
-            "state": self.state,
-            "reason": self.reason,
-            "inbox_id": self.inbox_id,
-            "folder": self.folder,
-            "subject": self.subject,
-            "sender_name": self.sender_name,
-            "file_name": self.file_name,
-            "size": self.size,
-            "external_id": self.external_id,
-            "attempts": self.attempts,
-            "next_try": None if self.next_try is None else self.next_try.isoformat(),
-            "other_files": list(self.other_files),
-            "status": self.status,
-            "warning": self.warning,
-        }
+        return plain_data(self)
 
 
 class Deliveries(tuple[DeliveryRow, ...], Shown):

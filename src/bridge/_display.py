@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import accumulate, takewhile
 from typing import Any, Literal
 
-from attrs import evolve, field, frozen
+from attrs import AttrsInstance, asdict, evolve, field, frozen
 
 from bridge._words import Language, say
 
-__all__ = ["Cell", "Line", "Shown", "Table", "Tone", "View", "plain"]
+__all__ = ["Cell", "Line", "Shown", "Table", "Tone", "View", "plain", "plain_data"]
 
 WIDTH = 80
 _GAP = 2
@@ -103,6 +104,16 @@ class View:
     facts: tuple[tuple[str, str], ...] = ()
     tables: tuple[Table, ...] = field(default=())
     notes: tuple[str, ...] = ()
+
+
+def plain_data(value: AttrsInstance) -> dict[str, Any]:
+    """The members of a value by their names, as JSON can hold them."""
+    return asdict(
+        value,
+        value_serializer=lambda _, __, item: (
+            item.isoformat() if isinstance(item, datetime) else item
+        ),
+    )
 
 
 class Shown:

@@ -17,7 +17,7 @@ from _client_kit._errors import (
 )
 from bridge._words import Language
 
-__all__ = ["CHECKS", "REMEDIES", "Language", "cause_of", "remedy", "title"]
+__all__ = ["CHECKS", "REMEDIES", "cause_of", "remedy", "title"]
 
 
 @frozen

@@ -11,23 +11,19 @@ from attrs import field, frozen
 from bridge._deliveries import (
     TONES,
     Deliveries,
-    DeliveryRow,
     deliveries_of,
-    delivery_row,
     table,
     time_text,
 )
-from bridge._display import Cell, Line, Shown, Table, View
+from bridge._display import Cell, Line, Shown, Table, View, plain_data
 from bridge._words import Language, say
 
 __all__ = [
     "Activation",
     "Confirmation",
-    "DeliveryRow",
     "ExportReport",
     "Request",
     "Status",
-    "delivery_row",
 ]
 
 
@@ -160,7 +156,7 @@ class ExportReport(Shown):
             "refused": self.refused,
             "changed": self.changed,
             "flagged": self.flagged,
-            "deliveries": [row.to_dict() for row in self.deliveries],
+            "deliveries": self.deliveries.to_dict(),
             "notes": list(self.notes),
             "stopped": self.stopped,
         }
@@ -242,14 +238,7 @@ class Activation(Shown):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that JSON can hold."""
-        return {
-            "new": self.new,
-            "activated_at": None if self.activated_at is None else self.activated_at.isoformat(),
-            "company_id": self.company_id,
-            "baseline": self.baseline,
-            "waiting": self.waiting,
-            "skipped": [row.to_dict() for row in self.skipped],
-        }
+        return plain_data(self)
 
 
 @frozen(kw_only=True)
@@ -334,14 +323,14 @@ class Status(Shown):
             "active": self.active,
             "space_id": self.space_id,
             "company_code": self.company_code,
-            "activated_at": None if self.activated_at is None else self.activated_at.isoformat(),
+            "activated_at": self.activated_at and self.activated_at.isoformat(),
             "last_run": None if self.last_run is None else dict(self.last_run),
             "counts": dict(self.counts),
             "client_action_needed": self.client_action_needed,
             "queued": self.queued,
             "ready_to_process": self.ready_to_process,
             "error": self.error,
-            "attention": [row.to_dict() for row in self.attention],
+            "attention": self.attention.to_dict(),
             "unknown_statuses": dict(self.unknown_statuses),
         }
 
@@ -392,9 +381,4 @@ class Confirmation(Shown):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that JSON can hold."""
-        return {
-            "confirmed": self.confirmed,
-            "missing": [row.to_dict() for row in self.missing],
-            "twice": [row.to_dict() for row in self.twice],
-            "undecided": [row.to_dict() for row in self.undecided],
-        }
+        return plain_data(self)

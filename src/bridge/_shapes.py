@@ -16,41 +16,14 @@ from _client_kit._expectations import Expectations
 from _client_kit._json import is_list, is_object
 from bridge._remedies import cause_of, remedy
 from bridge._verification import Check
-from bridge._words import Language
+from bridge._words import Language, say
 
 __all__ = ["Unlike", "answered", "broken", "looked_at", "unlike"]
 
 MOST_NAMES = 12
+_OTHER_ADDRESS = "If the call has another address, correct it with {}(contract={})."
 # A name with anything else in it may be somebody's data used as a name.
 _NAME = re.compile(r"[A-Za-z_$@][A-Za-z0-9_$-]{0,40}")
-
-_TEXTS: dict[str, tuple[str, str]] = {
-    "title": ("{} answers as assumed", "{} répond comme supposé"),
-    "expected": (
-        "expected {} ({}); {} has {}",
-        "attendu : {} ({}) ; {} contient {}",
-    ),
-    "the answer": ("the answer", "la réponse"),
-    "nothing": ("nothing", "rien"),
-    "seen": ("{} of {} properties seen", "{} propriétés vues sur {}"),
-    "rename": (
-        "Correct it with {}(contract={})",
-        "Corrigez-le avec {}(contract={})",
-    ),
-    "function": (
-        "; or, for another structure, with {}",
-        " ; ou, pour une autre structure, avec {}",
-    ),
-    "path": (
-        "If the call has another address, correct it with {}(contract={}).",
-        "Si l'appel a une autre adresse, corrigez-la avec {}(contract={}).",
-    ),
-}
-
-
-def text(name: str, lang: Language) -> str:
-    """A text of this module in a language."""
-    return _TEXTS[name][lang == "fr"]
 
 
 def kind_of(value: object) -> str:
@@ -171,22 +144,24 @@ def answered(
     problems = list(unlike(payloads, operation, expected))
     name = operation.name
     if not problems:
-        detail = text("seen", lang).format(seen(payloads, operation), len(operation.reads))
+        detail = say("{} of {} properties seen", lang).format(
+            seen(payloads, operation), len(operation.reads)
+        )
         return looked_at(name, detail, lang)
     details = [
-        text("expected", lang).format(
+        say("expected {} ({}); {} has {}", lang).format(
             item.path,
             item.expected,
-            item.above or text("the answer", lang),
-            item.came or text("nothing", lang),
+            item.above or say("the answer", lang),
+            item.came or say("nothing", lang),
         )
         for item in problems
     ]
     renames = {item.path: item.near or "..." for item in problems}
     patch = json.dumps({name: {"rename": renames}})
-    advice = text("rename", lang).format(client, patch)
+    advice = say("Correct it with {}(contract={})", lang).format(client, patch)
     if function := expected.functions.get(f"reads:{name}"):
-        advice += text("function", lang).format(function)
+        advice += say("; or, for another structure, with {}", lang).format(function)
     return Check(name, _title(name, lang), "failed", "; ".join(details), f"{advice}.")
 
 
@@ -203,7 +178,8 @@ def broken(
     advice = remedy(cause, lang)
     if cause == "contract" or error.kind == "not found":
         patch: Mapping[str, Any] = {operation.name: {"path": "..."}}
-        advice = f"{advice} {text('path', lang).format(client, json.dumps(patch))}"
+        address = say(_OTHER_ADDRESS, lang).format(client, json.dumps(patch))
+        advice = f"{advice} {address}"
     return Check(name, _title(name, lang), "failed", error.message, advice)
 
 
@@ -226,4 +202,4 @@ def looked_at(name: str, detail: str, lang: Language, *, skipped: bool = False) 
 
 
 def _title(name: str, lang: Language) -> str:
-    return text("title", lang).format(name)
+    return say("{} answers as assumed", lang).format(name)

@@ -17,7 +17,7 @@ from bridge._display import Cell, Line, Shown, Table, Tone, View
 from bridge._eligibility import Skip
 from bridge._mapper import AsyncMapper, Mapper, SourceFile, default_mapper
 from bridge._outcome import call_mapper, nonsense, sent_details
-from bridge._samples import Sample, SampleParty, sample
+from bridge._samples import Sample, sample
 from bridge._words import Language, say
 from zenvoices_client import InboxUpload
 
@@ -98,12 +98,12 @@ def sample_documents() -> tuple[TrialDocument, ...]:
         _of(credit, 2, category="CREDIT_NOTE"),
         _of(sale, 3, folder="SALES"),
         trial_document(
-            ("scan.pdf", sample(5).pdf), supplier=_name(sample(5).supplier), document_id=_id(4)
+            ("scan.pdf", sample(5).pdf), supplier=sample(5).supplier.name, document_id=_id(4)
         ),
         trial_document(
             ("invoice.pdf", bare.pdf),
             (bare.filename, bare.content),
-            supplier=_name(bare.supplier),
+            supplier=bare.supplier.name,
             document_id=_id(5),
         ),
         trial_document(("broken.xml", broken[: len(broken) // 2]), document_id=_id(6)),
@@ -120,15 +120,11 @@ def sample_documents() -> tuple[TrialDocument, ...]:
 def _of(invoice: Sample, place: int, **details: Any) -> TrialDocument:
     return trial_document(
         (invoice.filename, invoice.content),
-        supplier=_name(invoice.supplier),
-        customer=_name(invoice.customer),
+        supplier=invoice.supplier.name,
+        customer=invoice.customer.name,
         document_id=_id(place),
         **details,
     )
-
-
-def _name(party: SampleParty) -> str:
-    return party.name
 
 
 def _id(place: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from _client_kit._errors import ServiceError
-from bridge._display import Cell, Line, Shown, Table, Tone, View
+from bridge._display import Cell, Line, Shown, Table, Tone, View, plain_data
 from bridge._remedies import CHECKS, cause_of, remedy, title
 from bridge._words import Language, say
 
@@ -36,14 +36,7 @@ class Check:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that JSON can hold."""
-        return {
-            "name": self.name,
-            "title": self.title,
-            "outcome": self.outcome,
-            "detail": self.detail,
-            "remedy": self.remedy,
-            "cause": self.cause,
-        }
+        return plain_data(self)
 
 
 _OUTCOMES: dict[str, tuple[str, Tone]] = {

@@ -32,7 +32,6 @@ FRENCH: dict[str, str] = {
     "found": "constaté",
     "what to do": "que faire",
     "status": "statut",
-    "state": "état",
     "document": "document",
     "sent as": "envoyé comme",
     "inbox": "réception",
@@ -42,6 +41,16 @@ FRENCH: dict[str, str] = {
     "Ready to export: all {} checks passed": "Prêt à exporter : les {} vérifications sont bonnes",
     "Not ready to export: {} of {} checks failed": (
         "Pas prêt à exporter : {} vérification(s) sur {} en échec"
+    ),
+    "{} answers as assumed": "{} répond comme supposé",
+    "{} of {} properties seen": "{} propriétés vues sur {}",
+    "expected {} ({}); {} has {}": "attendu : {} ({}) ; {} contient {}",
+    "the answer": "la réponse",
+    "nothing": "rien",
+    "Correct it with {}(contract={})": "Corrigez-le avec {}(contract={})",
+    "; or, for another structure, with {}": " ; ou, pour une autre structure, avec {}",
+    "If the call has another address, correct it with {}(contract={}).": (
+        "Si l'appel a une autre adresse, corrigez-la avec {}(contract={})."
     ),
     # Reports
     "Export: {} sent to company {}": "Export : {} envoyé(s) vers l'entreprise {}",

@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from bridge._async._checks import AsyncChecks
     from bridge._async._ledger import AsyncLedger
     from bridge._checkpoints import CheckpointStore
+    from bridge._deliveries import DeliveryRow
     from bridge._eligibility import Exportable
     from bridge._events import Listener
     from bridge._mapper import AsyncMapper
-    from bridge._remedies import Language
     from bridge._report import (
         Activation,
         Confirmation,
-        DeliveryRow,
         ExportReport,
         Request,
         Status,
     )
     from bridge._verification import Verification
+    from bridge._words import Language
     from zenvoices_client import AsyncZenvoicesClient, InboxUpload
 
 # What a verb needs is imported in it: a connection is quick to build, and whoever only asks for
@@ -307,7 +307,8 @@ class AsyncConnection:
         Raises:
             StoreError: The store failed.
         """
-        from bridge._report import Status, delivery_row
+        from bridge._deliveries import delivery_row
+        from bridge._report import Status
 
         ledger = self._ledger()
         await ledger.read()

@@ -26,7 +26,7 @@ from bridge import _life as life
 from bridge._async._journal import AsyncJournal
 from bridge._async._ledger import AsyncLedger
 from bridge._async._recovery import AsyncRecovery
-from bridge._async._sending import AsyncSending
+from bridge._async._sending import FAULTS_IN_A_ROW, AsyncSending
 from bridge._async._transfer import AsyncTransfer
 from bridge._eligibility import FOLDERS, Exportable, Wait, judge
 from bridge._life import Cause, Delivery
@@ -43,7 +43,6 @@ REREADS = 50
 WORDS = 50
 OVERLAP = timedelta(hours=24)
 FULL_LISTING_EVERY = 86_400.0
-FAULTS_IN_A_ROW = 3
 
 
 class AsyncRun:

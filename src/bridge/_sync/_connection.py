@@ -18,14 +18,13 @@ from bridge._errors import NotActivated, wrong
 if TYPE_CHECKING:
     from banqup_client import BanqupClient
     from bridge._checkpoints import CheckpointStore
+    from bridge._deliveries import DeliveryRow
     from bridge._eligibility import Exportable
     from bridge._events import Listener
     from bridge._mapper import Mapper
-    from bridge._remedies import Language
     from bridge._report import (
         Activation,
         Confirmation,
-        DeliveryRow,
         ExportReport,
         Request,
         Status,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from bridge._sync._checks import Checks
     from bridge._sync._ledger import Ledger
     from bridge._verification import Verification
+    from bridge._words import Language
     from zenvoices_client import InboxUpload, ZenvoicesClient
 
 # What a verb needs is imported in it: a connection is quick to build, and whoever only asks for
@@ -308,7 +308,8 @@ class Connection:
         Raises:
             StoreError: The store failed.
         """
-        from bridge._report import Status, delivery_row
+        from bridge._deliveries import delivery_row
+        from bridge._report import Status
 
         ledger = self._ledger()
         ledger.read()

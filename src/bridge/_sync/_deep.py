@@ -16,6 +16,7 @@ from _client_kit._json import is_list, is_object
 from _client_kit._sync._body import JsonBody
 from banqup_client import BanqupClient
 from banqup_client._expectations import expectations as banqup_expectations
+from bridge._eligibility import FOLDERS
 from bridge._samples import sample as sample_document
 from bridge._shapes import answered, broken, looked_at
 from bridge._spool import Spool
@@ -28,7 +29,6 @@ __all__ = ["Deep"]
 
 logger = logging.getLogger("bridge")
 
-FOLDERS = ("PURCHASES", "SALES")
 LONG_AGO = "2020-01-01T00:00:00.000Z"
 NOT_READ_BACK = (
     "The upload was taken, but its look-up does not find it: look into the company's inbox in "

@@ -32,7 +32,7 @@ from bridge._report import ExportReport
 from bridge._sync._journal import Journal
 from bridge._sync._ledger import Ledger
 from bridge._sync._recovery import Recovery
-from bridge._sync._sending import Sending
+from bridge._sync._sending import FAULTS_IN_A_ROW, Sending
 from bridge._sync._transfer import Transfer
 from bridge._verification import run_failure
 from zenvoices_client import ZenvoicesClient
@@ -44,7 +44,6 @@ REREADS = 50
 WORDS = 50
 OVERLAP = timedelta(hours=24)
 FULL_LISTING_EVERY = 86_400.0
-FAULTS_IN_A_ROW = 3
 
 
 class Run:
