@@ -178,25 +178,25 @@ class AsyncInbox:
         Raises:
             ServiceError: The look-up could not be made.
         """
-        until = Deadline.after(self._calls.deadline if deadline is None else deadline)
+        limit = Deadline.after(self._calls.deadline if deadline is None else deadline)
         try:
             payload, answer = await self._calls.call(
                 self._contract["inbox.details"],
                 query={"company_id": company_id, "external_id": external_id},
                 timeout=timeout,
-                deadline=until.remaining(),
+                deadline=limit.remaining(),
             )
         except NotFound as error:
             return Lookup("not found", answered_at=error.answered_at)
         except (ConfigurationError, Rejected, ProtocolError):
-            return await self._scan(external_id, company_id, timeout, until)
+            return await self._scan(external_id, company_id, timeout, limit)
         document = decode(InboxDocument, payload) if is_object(payload) else None
         if document is not None and _matches(document, external_id, company_id):
             return Lookup("found", document, answer.date)
-        return await self._scan(external_id, company_id, timeout, until)
+        return await self._scan(external_id, company_id, timeout, limit)
 
     async def _scan(
-        self, external_id: str, company_id: int, timeout: float | None, until: Deadline
+        self, external_id: str, company_id: int, timeout: float | None, limit: Deadline
     ) -> Lookup:
         listing = list_all(
             self._calls,
@@ -204,7 +204,7 @@ class AsyncInbox:
             InboxDocument,
             filters={"administrationId": company_id},
             timeout=timeout,
-            until=until,
+            limit=limit,
         )
         pages = 0
         try:

@@ -16,7 +16,7 @@ from _client_kit._models import decode
 from _client_kit._paging import Page, fingerprint
 from zenvoices_client._dialect import member
 
-__all__ = ["list_all", "read_object"]
+__all__ = ["list_all", "not_understood", "read_object"]
 
 T = TypeVar("T")
 
@@ -30,11 +30,11 @@ def list_all(
     filters: Mapping[str, Any] | None = None,
     timeout: float | None = None,
     deadline: float | None = None,
-    until: Deadline | None = None,
+    limit: Deadline | None = None,
 ) -> AsyncListing[T]:
     """A lazy list of an operation that pages by ``skipCount`` and ``maxResultCount``.
 
-    ``deadline`` is for each page, ``until`` for all of them.
+    ``deadline`` is for each page, ``limit`` for all of them.
     """
     if not 1 <= page_size <= 250:
         message = f"page_size must be 1 to 250, not {page_size}"
@@ -46,11 +46,11 @@ def list_all(
             operation,
             json={**sent, "maxResultCount": page_size, "skipCount": skip},
             timeout=timeout,
-            deadline=deadline if until is None else until.remaining(),
+            deadline=deadline if limit is None else limit.remaining(),
         )
         rows = member(payload, "items")
         if not is_list(rows):
-            raise _not_understood(operation, "an object with a list 'items'", answer)
+            raise not_understood(operation, "an object with a list 'items'", answer)
         total = member(payload, "totalCount")
         total = total if type(total) is int and total >= 0 else None
         items = tuple(decode(model, row) for row in rows if is_object(row))
@@ -76,11 +76,12 @@ def read_object(model: type[T], payload: object, operation: Operation, answer: A
         ProtocolError: It is something else.
     """
     if not is_object(payload):
-        raise _not_understood(operation, "an object", answer)
+        raise not_understood(operation, "an object", answer)
     return decode(model, payload)
 
 
-def _not_understood(operation: Operation, expected: str, answer: Answer) -> ProtocolError:
+def not_understood(operation: Operation, expected: str, answer: Answer) -> ProtocolError:
+    """The error for an answer whose outermost shape is another than expected."""
     message = f"{operation.name}: expected {expected}"
     return ProtocolError(
         message,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from _client_kit._answer import Answer
 from _client_kit._async._calls import AsyncCalls
-from _client_kit._contract import Contract
-from _client_kit._errors import ProtocolError
+from _client_kit._contract import Contract, Operation
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
+from zenvoices_client._async._lists import not_understood
 from zenvoices_client._dialect import member
 from zenvoices_client._webhooks import WebhookSubscription
 
@@ -32,10 +34,7 @@ class AsyncWebhooks:
         """
         operation = self._contract["webhooks.available"]
         payload, answer = await self._calls.call(operation, timeout=timeout, deadline=deadline)
-        names = member(payload, "items") if is_object(payload) else payload
-        if not is_list(names):
-            raise _no_list(operation.name, answer)
-        return tuple(name for name in names if isinstance(name, str))
+        return tuple(name for name in _rows(payload, operation, answer) if isinstance(name, str))
 
     async def list(
         self, *, timeout: float | None = None, deadline: float | None = None
@@ -48,14 +47,13 @@ class AsyncWebhooks:
         """
         operation = self._contract["webhooks.list"]
         payload, answer = await self._calls.call(operation, timeout=timeout, deadline=deadline)
-        rows = member(payload, "items") if is_object(payload) else payload
-        if not is_list(rows):
-            raise _no_list(operation.name, answer)
+        rows = _rows(payload, operation, answer)
         return tuple(decode(WebhookSubscription, row) for row in rows if is_object(row))
 
 
-def _no_list(operation: str, answer: Answer) -> ProtocolError:
-    message = f"{operation}: expected a list"
-    return ProtocolError(
-        message, service="zenvoices", status=answer.status, request_id=answer.request_id
-    )
+def _rows(payload: object, operation: Operation, answer: Answer) -> list[Any]:
+    """The entries of a list, bare or in an object."""
+    rows = member(payload, "items") if is_object(payload) else payload
+    if not is_list(rows):
+        raise not_understood(operation, "a list", answer)
+    return rows

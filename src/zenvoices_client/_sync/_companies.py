@@ -92,9 +92,9 @@ class Companies:
         exact: dict[int | None, Company] = {}
         loose: dict[int | None, Company] = {}
         codes: set[str] = set()
-        until = Deadline.after(self._calls.deadline if deadline is None else deadline)
+        limit = Deadline.after(self._calls.deadline if deadline is None else deadline)
         operation = self._contract["companies.list"]
-        for company in list_all(self._calls, operation, Company, timeout=timeout, until=until):
+        for company in list_all(self._calls, operation, Company, timeout=timeout, limit=limit):
             found = (company.code or "").strip()
             codes.add(found)
             if found == wanted:
