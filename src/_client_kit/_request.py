@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-import traceback
 import zlib
 from collections.abc import AsyncIterable, Iterable
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import httpx
 
@@ -16,9 +15,8 @@ from _client_kit._answer import Token
 from _client_kit._contract import Operation
 from _client_kit._errors import Indefinite, ProtocolError, ServiceError, Unavailable, Unreachable
 
-__all__ = ["BROKEN", "Outgoing", "TooLargeError", "bare", "interrupted", "transport_failure"]
+__all__ = ["BROKEN", "Outgoing", "TooLargeError", "transport_failure"]
 
-_E = TypeVar("_E", bound=BaseException)
 _Pieces = Iterable[bytes] | AsyncIterable[bytes]
 
 # What httpx raises before a byte of the request can have reached the service.
@@ -88,38 +86,6 @@ class Outgoing:
             content=self._content if streamed is None else streamed,
             extensions={"timeout": seconds},
         )
-
-
-def bare(error: _E) -> _E:
-    """The error without the frames and errors it came through: their locals hold what was sent."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
-
-
-def interrupted(error: BaseException) -> None:
-    """Take off the frames of an exception that is none of ours: they hold what was sent.
-
-    It may be a cancellation, an interrupt, or a fault that somebody has to find: for that one a
-    note says where it was raised.
-    """
-    if isinstance(error, Exception) and (place := _place(error)):
-        error.add_note(f"raised at {place}; its frames held a request, so they were taken off")
-    if isinstance(error, UnicodeEncodeError):
-        # The whole text, of which one character was the fault.
-        error.object = ""
-        error.args = (error.encoding, "", error.start, error.end, error.reason)
-    if isinstance(error, BaseExceptionGroup):
-        for one in cast("BaseExceptionGroup[BaseException]", error).exceptions:
-            interrupted(one)
-    error.__cause__ = error.__context__ = error.__traceback__ = None
-
-
-def _place(error: BaseException) -> str | None:
-    """Where an exception was raised."""
-    found = None
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        found = f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}, line {line}"
-    return found
 
 
 def transport_failure(

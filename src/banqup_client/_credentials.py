@@ -10,11 +10,13 @@ from attrs import field, frozen
 
 from _client_kit._credentials import TokenStates
 from _client_kit._errors import ConfigurationError
-from _client_kit._secret import Secret, refuse_pickling, refuse_type
+from _client_kit._frames import made_without_frames, without_frames
+from _client_kit._secret import Secret, refuse_pickling
 
-__all__ = ["ClientCredentials", "refuse_credentials"]
+__all__ = ["ClientCredentials"]
 
 
+@made_without_frames
 @frozen(eq=False)
 class ClientCredentials:
     """Client id and secret of an app registered in Banqup's developer portal.
@@ -37,17 +39,6 @@ class ClientCredentials:
     scope: str | None = None
     _states: TokenStates = field(factory=TokenStates, init=False, repr=False)
 
-    def __init__(
-        self, client_id: str, client_secret: str | Secret, scope: str | None = None
-    ) -> None:
-        # From here on no frame has the bare text, which a traceback with local variables shows.
-        kind: type[object] = type(client_secret)
-        if not issubclass(kind, (str, Secret)):  # pyright: ignore[reportUnnecessaryIsInstance]
-            del self, client_secret
-            refuse_type(kind)
-        client_secret = Secret(client_secret)
-        self.__attrs_init__(client_id, client_secret, scope)  # type: ignore[attr-defined]
-
     def __attrs_post_init__(self) -> None:
         for name, fine in (
             ("client_id", _is_text(self.client_id)),
@@ -59,6 +50,7 @@ class ClientCredentials:
                 raise ConfigurationError(message, service="banqup")
 
     @classmethod
+    @without_frames
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
         """From ``BANQUP_CLIENT_ID``, ``BANQUP_CLIENT_SECRET`` and, if set, ``BANQUP_SCOPE``.
 
@@ -68,12 +60,10 @@ class ClientCredentials:
         names = ("BANQUP_CLIENT_ID", "BANQUP_CLIENT_SECRET")
         missing = [name for name in names if not environ.get(name)]
         if missing:
-            del environ  # tools that print the locals of a traceback would print the secret
             message = f"environment variables not set: {', '.join(missing)}"
             raise ConfigurationError(message, service="banqup")
         client_id, scope = environ[names[0]], environ.get("BANQUP_SCOPE") or None
         client_secret = Secret(environ[names[1]])
-        del environ
         return cls(client_id, client_secret, scope)
 
     def __reduce__(self) -> Never:
@@ -81,11 +71,4 @@ class ClientCredentials:
 
 
 def _is_text(value: object) -> bool:
-    # Told, not raised, from here: a traceback can show the local variables of what raises.
     return isinstance(value, str) and bool(value.strip()) and value.isprintable()
-
-
-def refuse_credentials(kind: type[object]) -> Never:
-    """Raise the error for what is no app's credentials, without it: it may be a secret."""
-    message = f"credentials must be ClientCredentials, not {kind.__name__}"
-    raise ConfigurationError(message, service="banqup")

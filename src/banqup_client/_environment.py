@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Never
 
 from _client_kit._errors import ConfigurationError
 
-__all__ = ["Environment", "address_of", "refuse_environment"]
+__all__ = ["Environment", "address_of"]
 
 
 class Environment(Enum):
@@ -29,18 +28,16 @@ def address_of(environment: Environment | None, base_url: str | None) -> str:
     """The address to speak to, of an environment or given instead of one.
 
     Raises:
-        ConfigurationError: Both are given, or neither.
+        ConfigurationError: Both are given, or neither, or the environment is none.
     """
+    kind: type[object] = type(environment)
+    if not issubclass(kind, (Environment, type(None))):  # pyright: ignore[reportUnnecessaryIsInstance]
+        known = ", ".join(Environment.__members__)
+        message = f"environment must be an Environment ({known}), not {kind.__name__}"
+        raise ConfigurationError(message, service="banqup")
     if environment is not None and base_url is None:
         return environment.value
     if environment is None and base_url is not None:
         return base_url
     message = "give either an environment, such as Environment.UAT_EU, or base_url="
-    raise ConfigurationError(message, service="banqup")
-
-
-def refuse_environment(kind: type[object]) -> Never:
-    """Raise the error for what is no environment, without it: it may be a secret."""
-    known = ", ".join(Environment.__members__)
-    message = f"environment must be an Environment ({known}), not {kind.__name__}"
     raise ConfigurationError(message, service="banqup")

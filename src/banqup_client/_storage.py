@@ -11,7 +11,7 @@ from attrs import frozen
 
 from _client_kit._address import is_loopback
 from _client_kit._errors import ConfigurationError, ProtocolError
-from _client_kit._request import interrupted
+from _client_kit._frames import interrupted
 from _client_kit._secret import Secret
 
 __all__ = ["DEFAULT_MAX_BYTES", "STORAGE_HOSTS", "SignedUrl", "StorageHosts"]

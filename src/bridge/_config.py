@@ -16,6 +16,7 @@ from attrs import NOTHING, field, fields, frozen
 
 from _client_kit._address import check_id
 from _client_kit._errors import ConfigurationError
+from _client_kit._frames import made_without_frames, without_frames
 from banqup_client import AsyncBanqupClient, BanqupClient, Environment
 from bridge._checkpoints import CheckpointStore
 from bridge._eligibility import Exportable, default_exportable
@@ -59,7 +60,7 @@ def _environment(value: Any) -> Any:
         return Environment[value]
     except KeyError:
         near = _nearest(value, Environment.__members__)
-        raise wrong(f"environment {value[:80]!r} is unknown", near) from None
+        raise wrong("environment is none that is known", near) from None
 
 
 def _patch(value: Any) -> Any:
@@ -76,6 +77,7 @@ def _hosts(value: Any) -> Any:
     return tuple(value) if _is_list(value) else value
 
 
+@made_without_frames
 @frozen(kw_only=True)
 class ConnectionConfig:
     """Everything that makes a connection, but its credentials: frozen, and JSON in and out.
@@ -166,6 +168,7 @@ class ConnectionConfig:
         return data
 
     @classmethod
+    @without_frames
     def from_dict(cls, data: Mapping[str, Any]) -> ConnectionConfig:
         """The config that :meth:`to_dict` gave, or a table written by hand.
 
@@ -186,6 +189,7 @@ class ConnectionConfig:
         return cls(**data)
 
     @classmethod
+    @without_frames
     def many(
         cls, rows: Iterable[Mapping[str, Any]], /, **shared: Any
     ) -> tuple[ConnectionConfig, ...]:
@@ -218,6 +222,7 @@ class ConnectionConfig:
         return tuple(configs)
 
     @classmethod
+    @without_frames
     def from_toml(cls, path: str | os.PathLike[str]) -> tuple[ConnectionConfig, ...]:
         """One connection per ``[[connection]]`` table of a TOML file; what stands above is shared.
 

@@ -10,11 +10,13 @@ from attrs import field, frozen
 
 from _client_kit._credentials import TokenStates
 from _client_kit._errors import ConfigurationError
-from _client_kit._secret import Secret, refuse_pickling, refuse_type
+from _client_kit._frames import made_without_frames, without_frames
+from _client_kit._secret import Secret, refuse_pickling
 
-__all__ = ["UserLogin", "refuse_login"]
+__all__ = ["UserLogin"]
 
 
+@made_without_frames
 @frozen(eq=False)
 class UserLogin:
     """User name, password and organisation code of a Zenvoices user.
@@ -37,17 +39,6 @@ class UserLogin:
     organisation_code: str = field(kw_only=True)
     _states: TokenStates = field(factory=TokenStates, init=False, repr=False)
 
-    def __init__(self, user: str, password: str | Secret, *, organisation_code: str) -> None:
-        # From here on no frame has the bare text, which a traceback with local variables shows.
-        kind: type[object] = type(password)
-        if not issubclass(kind, (str, Secret)):  # pyright: ignore[reportUnnecessaryIsInstance]
-            del self, password
-            refuse_type(kind)
-        password = Secret(password)
-        self.__attrs_init__(  # type: ignore[attr-defined]
-            user, password, organisation_code=organisation_code
-        )
-
     def __attrs_post_init__(self) -> None:
         usable = {
             "user": _is_text(self.user),
@@ -60,6 +51,7 @@ class UserLogin:
                 raise ConfigurationError(message, service="zenvoices")
 
     @classmethod
+    @without_frames
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
         """From ``ZENVOICES_USER``, ``ZENVOICES_PASSWORD`` and ``ZENVOICES_ORGANISATION_CODE``.
 
@@ -69,12 +61,10 @@ class UserLogin:
         names = ("ZENVOICES_USER", "ZENVOICES_PASSWORD", "ZENVOICES_ORGANISATION_CODE")
         missing = [name for name in names if not environ.get(name)]
         if missing:
-            del environ  # tools that print the locals of a traceback would print the password
             message = f"environment variables not set: {', '.join(missing)}"
             raise ConfigurationError(message, service="zenvoices")
         user, organisation_code = environ[names[0]], environ[names[2]]
         password = Secret(environ[names[1]])
-        del environ
         return cls(user, password, organisation_code=organisation_code)
 
     def __reduce__(self) -> Never:
@@ -86,9 +76,3 @@ def _is_text(value: object) -> bool:
     if not isinstance(value, str) or not value.strip():
         return False
     return not any("\ud800" <= character <= "\udfff" for character in value)
-
-
-def refuse_login(kind: type[object]) -> Never:
-    """Raise the error for what is no user's login, without it: it may be a password."""
-    message = f"login must be a UserLogin, not {kind.__name__}"
-    raise ConfigurationError(message, service="zenvoices")

@@ -14,6 +14,7 @@ from typing import Any
 from attrs import field, frozen
 
 from _client_kit._errors import ProtocolError
+from _client_kit._frames import without_frames
 from _client_kit._json import JsonError, is_object, loads
 from _client_kit._log_filter import redact_addresses
 from _client_kit._models import decode, extra_field, wire
@@ -24,6 +25,7 @@ __all__ = ["SIGNATURE_HEADER", "WebhookEvent", "WebhookSubscription", "verify_si
 SIGNATURE_HEADER = "abp-webhook-signature"
 
 
+@without_frames
 def verify_signature(body: bytes, header: str | None, secret: str | Secret) -> bool:
     """Whether a webhook call was signed with the subscription's secret.
 
@@ -45,7 +47,6 @@ def verify_signature(body: bytes, header: str | None, secret: str | Secret) -> b
     ):
         if not isinstance(value, kinds):  # pyright: ignore[reportUnnecessaryIsInstance]
             message = f"{name} must not be of type {type(value).__name__}"
-            del value, body, header, secret  # no frame of the error shows the secret
             raise TypeError(message)
     scheme, _, signature = (header or "").partition("=")
     key = Secret(secret).reveal().encode("utf-8", "surrogatepass")

@@ -111,7 +111,7 @@ def test_config_cannot_be_changed_afterwards() -> None:
         ({"company_code": 42}, "company_code must be a text, not int. Write it as a text"),
         ({"company_code": " "}, "company_code must be a text"),
         ({"space_id": "../admin"}, "space_id"),
-        ({"environment": "UAT_UE"}, "environment 'UAT_UE' is unknown. Did you mean 'UAT_EU'?"),
+        ({"environment": "UAT_UE"}, "environment is none that is known. Did you mean 'UAT_EU'?"),
         ({"environment": None}, "give either environment or banqup_url"),
         ({"banqup_url": "https://a.example"}, "give either environment or banqup_url"),
         ({"checkpoint_file": None}, "give either checkpoint_file or checkpoint_url_variable"),

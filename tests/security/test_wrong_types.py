@@ -50,6 +50,39 @@ def test_a_secret_of_a_wrong_type_is_in_no_frame(call: Callable[[], Any]) -> Non
     assert CANARY not in shown(caught.value)
 
 
+APP = ClientCredentials("app", "s3cret-of-the-app")
+USER = UserLogin("me", "s3cret-of-the-user", organisation_code="acme")
+ROW = {"space_id": "s1", "company_code": "1", "environment": "UAT_EU", "checkpoint_file": "x.db"}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: BanqupClient(APP, base_url=f"https://u:{CANARY}@host"),
+        lambda: BanqupClient(APP, base_url=f"https:/{CANARY}"),
+        lambda: BanqupClient(APP, CANARY),  # type: ignore[arg-type]
+        lambda: BanqupClient(APP, Environment.UAT_EU, storage_hosts=[f"u:{CANARY}@host"]),
+        lambda: BanqupClient(APP, Environment.UAT_EU, timeout=CANARY),  # type: ignore[arg-type]
+        lambda: BanqupClient(APP, Environment.UAT_EU, user_agent=f"{CANARY}\n"),
+        lambda: ZenvoicesClient(USER, base_url=f"https://u:{CANARY}@host"),
+        lambda: ZenvoicesClient(USER, base_url=None),  # type: ignore[arg-type]
+        lambda: ZenvoicesClient(USER, deadline=CANARY),  # type: ignore[arg-type]
+        lambda: UserLogin("me", CANARY),  # type: ignore[call-arg]
+        lambda: ConnectionConfig.from_dict({**ROW, "environment": CANARY}),
+        lambda: ConnectionConfig.from_dict({**ROW, "password": CANARY}),
+        lambda: ConnectionConfig.from_dict({**ROW, "space_id": f"{CANARY}!"}),
+        lambda: ConnectionConfig(**{**ROW, "banqup_url": f"https://u:{CANARY}@host"}),  # type: ignore[arg-type]
+        lambda: ConnectionConfig.many([{**ROW, "checkpoint_file": f"x://u:{CANARY}@db"}]),
+    ],
+)
+def test_a_refused_setting_is_in_no_frame(call: Callable[[], Any]) -> None:
+    """A password in the wrong place is neither in the error nor in any frame of ours."""
+    with pytest.raises((TypeError, ConfigurationError)) as caught:
+        call()
+    assert CANARY not in shown(caught.value)
+    assert caught.value.__context__ is None
+
+
 @pytest.mark.parametrize("kind", [ClientCredentials, UserLogin])
 def test_an_environment_that_is_refused_is_in_no_frame(kind: Any) -> None:
     """What is missing is named; what is there, or was taken from it, is not shown."""

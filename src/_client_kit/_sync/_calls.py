@@ -24,17 +24,11 @@ from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
 from _client_kit._credentials import TokenState, TokenStates
 from _client_kit._errors import ConfigurationError, CredentialsError, ServiceError, Unavailable
+from _client_kit._frames import bare, interrupted
 from _client_kit._json import dumps
 from _client_kit._log_filter import OwnCall
 from _client_kit._proxy import opened
-from _client_kit._request import (
-    BROKEN,
-    Outgoing,
-    TooLargeError,
-    bare,
-    interrupted,
-    transport_failure,
-)
+from _client_kit._request import BROKEN, Outgoing, TooLargeError, transport_failure
 from _client_kit._retry import RetryPolicy
 from _client_kit._tls import shared_ssl_context
 

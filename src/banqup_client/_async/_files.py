@@ -17,9 +17,9 @@ from _client_kit._clock import Deadline
 from _client_kit._contract import Contract, Operation
 from _client_kit._errors import ConfigurationError, ProtocolError, ServiceError
 from _client_kit._files import FileContent, FileSource
+from _client_kit._frames import bare, interrupted
 from _client_kit._masking import sanitise
 from _client_kit._models import decode
-from _client_kit._request import bare, interrupted
 from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT
 from banqup_client._async._storage import AsyncStorage

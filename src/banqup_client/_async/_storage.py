@@ -27,10 +27,11 @@ from _client_kit._errors import (
     Unavailable,
 )
 from _client_kit._files import FileSource
+from _client_kit._frames import bare, interrupted
 from _client_kit._log_filter import OwnCall
 from _client_kit._masking import sanitise
 from _client_kit._proxy import opened
-from _client_kit._request import BROKEN, bare, interrupted, transport_failure
+from _client_kit._request import BROKEN, transport_failure
 from _client_kit._retry import RetryPolicy, parse_retry_after
 from _client_kit._secret import Secret
 from _client_kit._tls import shared_ssl_context

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any, Never, Self, TypeVar, overload
 
 import httpx
 
+from _client_kit._errors import ConfigurationError
+from _client_kit._frames import without_frames
 from _client_kit._free_call import operation_of, read_model
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
 from _client_kit._sync._calls import Calls
 from _client_kit._user_agent import user_agent_of
 from banqup_client._contract import shipped_contract
-from banqup_client._credentials import ClientCredentials, refuse_credentials
+from banqup_client._credentials import ClientCredentials
 from banqup_client._dialect import dialect_of
-from banqup_client._environment import Environment, address_of, refuse_environment
+from banqup_client._environment import Environment, address_of
 from banqup_client._storage import STORAGE_HOSTS
 from banqup_client._sync._storage import Storage
 
@@ -60,6 +62,7 @@ class BanqupClient:
         ConfigurationError: An argument is not usable; the message says which and why.
     """
 
+    @without_frames
     def __init__(
         self,
         credentials: ClientCredentials,
@@ -80,12 +83,8 @@ class BanqupClient:
     ) -> None:
         kind: type[object] = type(credentials)
         if not issubclass(kind, ClientCredentials):  # pyright: ignore[reportUnnecessaryIsInstance]
-            del self, credentials
-            refuse_credentials(kind)
-        named: type[object] = type(environment)
-        if not issubclass(named, (Environment, type(None))):  # pyright: ignore[reportUnnecessaryIsInstance]
-            del self, environment
-            refuse_environment(named)
+            message = f"credentials must be ClientCredentials, not {kind.__name__}"
+            raise ConfigurationError(message, service="banqup")
         self.credentials: ClientCredentials = credentials
         address = address_of(environment, base_url)
         facts = shipped_contract().patched(contract)

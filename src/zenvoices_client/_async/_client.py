@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any, Never, Self, TypeVar, overload
 
 import httpx
 
+from _client_kit._address import check_base_url
 from _client_kit._async._calls import AsyncCalls
+from _client_kit._errors import ConfigurationError
+from _client_kit._frames import without_frames
 from _client_kit._free_call import operation_of, read_model
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
 from _client_kit._user_agent import user_agent_of
 from zenvoices_client._contract import shipped_contract
-from zenvoices_client._credentials import UserLogin, refuse_login
+from zenvoices_client._credentials import UserLogin
 from zenvoices_client._dialect import dialect_of
 
 if TYPE_CHECKING:
@@ -55,6 +58,7 @@ class AsyncZenvoicesClient:
         ConfigurationError: An argument is not usable; the message says which and why.
     """
 
+    @without_frames
     def __init__(
         self,
         login: UserLogin,
@@ -72,14 +76,14 @@ class AsyncZenvoicesClient:
     ) -> None:
         kind: type[object] = type(login)
         if not issubclass(kind, UserLogin):  # pyright: ignore[reportUnnecessaryIsInstance]
-            del self, login
-            refuse_login(kind)
-        facts = shipped_contract().patched(contract)
+            message = f"login must be a UserLogin, not {kind.__name__}"
+            raise ConfigurationError(message, service="zenvoices")
         self.login: UserLogin = login
+        facts = shipped_contract().patched(contract)
         self._calls = AsyncCalls(
             dialect_of(login, facts),
             login._states,
-            base_url=base_url.removesuffix("/").removesuffix("/public-api/v1"),
+            base_url=check_base_url(base_url, service="zenvoices").removesuffix("/public-api/v1"),
             timeout=timeout,
             deadline=deadline,
             user_agent=user_agent_of(user_agent, service="zenvoices"),
