@@ -91,9 +91,8 @@ def read_openapi(root: Any) -> VendorFile:
 class _Reader:
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._prefix = self._server_path(node.root)
-        if self._prefix is None:
-            self._prefix = "/" + text(node.root.get("basePath")).strip("/")
+        base_path = "/" + text(node.root.get("basePath")).strip("/")
+        self._prefix = self._server_path(node.root) or base_path
 
     def operations(self, path: str, raw: Any) -> list[VendorOperation]:
         item = self._node.follow(raw)
@@ -109,11 +108,8 @@ class _Reader:
     def _operation(
         self, method: str, path: str, item: dict[str, Any], raw: dict[str, Any]
     ) -> VendorOperation:
-        prefix = next(
-            (found for level in (raw, item) if (found := self._server_path(level)) is not None),
-            self._prefix,
-        )
-        path = (prefix or "").rstrip("/") + path
+        prefix = self._server_path(raw) or self._server_path(item) or self._prefix
+        path = prefix.rstrip("/") + path
         if len(path) > MAX_PATH:
             message = f"a path is longer than {MAX_PATH:,} characters"
             raise VendorFileError(message)
@@ -194,8 +190,7 @@ class _Reader:
             if place == "body":
                 consumes = raw.get("consumes", self._node.root.get("consumes"))
                 types = [text(kind) for kind in self._list(consumes)]
-                media = next((kind for kind in types if _is_json(kind)), "")
-                media = media or (types[0] if types else "application/json")
+                media = next(filter(_is_json, types), next(iter(types), "application/json"))
                 return media, self._node.schema(parameter.get("schema"))
             if place == "formData":
                 form[name] = parameter

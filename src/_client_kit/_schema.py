@@ -204,7 +204,7 @@ class Schema:
         return schema
 
     def __str__(self) -> str:
-        kind = "|".join(sorted(self.kinds)) or "anything"
+        kind = self.kind
         if "array" in self.kinds and self.raw_items:
             kind = f"list of {self.items().kind}"
         return kind + (f" ({self.format})" if self.format else "")
@@ -295,13 +295,13 @@ def walk(schema: Schema, depth: int = TREE_DEPTH) -> Iterator[tuple[str, Schema]
 def tree(schema: Schema) -> tuple[str, ...]:
     """A body written out, one property a line, as far as a person would read it."""
     lines: list[str] = []
-    _write(schema, "", lines, ())
+    _write(schema, lines, 0)
     return tuple(lines[:TREE_LINES]) + (("...",) if len(lines) > TREE_LINES else ())
 
 
-def _write(schema: Schema, indent: str, lines: list[str], above: tuple[str, ...]) -> None:
-    inner = schema.inner()
-    if not indent and inner is not schema:
+def _write(schema: Schema, lines: list[str], depth: int) -> None:
+    inner, indent = schema.inner(), "  " * depth
+    if depth == 0 and inner is not schema:
         lines.append("a list of")
     for name in inner.names:
         if len(lines) > TREE_LINES:
@@ -313,7 +313,7 @@ def _write(schema: Schema, indent: str, lines: list[str], above: tuple[str, ...]
         if member.words:
             notes.append("one of " + ", ".join(member.words[:12]))
         lines.append(f"{indent}{name}: {', '.join(notes)}"[:200])
-        if len(above) < TREE_DEPTH:
-            _write(member, indent + "  ", lines, (*above, name))
+        if depth < TREE_DEPTH:
+            _write(member, lines, depth + 1)
         elif member.inner().names:
             lines.append(f"{indent}  ...")
