@@ -71,6 +71,9 @@ SCRIPTS: dict[str, Callable[[], list[httpx.Response | Exception]]] = {
     "reset": lambda: [httpx.ReadError("reset")],
     "too slow": lambda: [httpx.ReadTimeout("slow")],
     "not JSON": lambda: [reply(200, b"<html>")],
+    "not JSON, and repeated in headers": lambda: [
+        reply(200, b"<html>", {"X-Request-Id": f"{TOKEN}-1", "Content-Type": f"text/{TOKEN}-1"})
+    ],
     "damaged gzip": lambda: [reply(200, b"x", {"Content-Encoding": "gzip"})],
     "body breaks": lambda: [reply(pieces=(b"[", httpx.ReadError("reset")))],
 }
