@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -165,20 +165,13 @@ def answered(
     return Check(name, _title(name, lang), "failed", "; ".join(details), f"{advice}.")
 
 
-def broken(
-    error: ServiceError,
-    name: str,
-    operation: Operation,
-    *,
-    client: str,
-    lang: Language,
-) -> Check:
+def broken(error: ServiceError, name: str, *, client: str, lang: Language) -> Check:
     """The check of an operation that failed."""
-    _, cause = cause_of(_CHECKS.get(operation.name, name), error)
+    _, cause = cause_of(_CHECKS[name], error)
     advice = remedy(cause, lang)
     if cause == "contract" or error.kind == "not found":
-        patch: Mapping[str, Any] = {operation.name: {"path": "..."}}
-        address = say(_OTHER_ADDRESS, lang).format(client, json.dumps(patch))
+        patch = json.dumps({name: {"path": "..."}})
+        address = say(_OTHER_ADDRESS, lang).format(client, patch)
         advice = f"{advice} {address}"
     return Check(name, _title(name, lang), "failed", error.message, advice)
 

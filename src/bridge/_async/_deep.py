@@ -85,7 +85,7 @@ class AsyncDeep:
                 break
             pages.append(self._decoded(page))
         else:
-            self._judge(pages, self._operation("documents.list"))
+            self._judge(pages, "documents.list")
         rows = [row for page in pages if is_object(page) for row in _listed(page, "documents")]
         known: list[dict[str, Any]] = [row for row in rows if is_object(row) and row.get("id")]
         known.sort(key=lambda row: not _listed(row, "files"))
@@ -124,7 +124,7 @@ class AsyncDeep:
             if name == "files.details" and waits:
                 self._nothing(name, "the file is not scanned yet: look again later")
                 return None
-            self._judge([payload], self._operation(name))
+            self._judge([payload], name)
         return payload
 
     async def _download(self, file_id: Any, details: Any) -> None:
@@ -139,7 +139,7 @@ class AsyncDeep:
             )
             self._checks.append(looked_at(name, f"{spool.seal()} bytes", self._lang))
         except ServiceError as error:
-            self._broken(error, name, self._operation(name))
+            self._broken(error, name)
         finally:
             spool.discard()
 
@@ -172,11 +172,11 @@ class AsyncDeep:
                 detail = "an id that does not exist is not found, as it should be"
                 self._checks.append(looked_at(name, detail, self._lang))
             else:
-                self._broken(error, name, self._operation(name))
+                self._broken(error, name)
         except ServiceError as error:
-            self._broken(error, name, self._operation(name))
+            self._broken(error, name)
         else:
-            check = self._judge([payload], self._operation(name))
+            check = self._judge([payload], name)
             came = payload.get("externalId") if is_object(payload) else None
             if check.outcome == "ok" and came != query["external_id"]:
                 self._checks[-1] = evolve(
@@ -211,7 +211,7 @@ class AsyncDeep:
                 content_length=template.size,
             )
             payload = {"id": payload} if type(payload) is int else payload
-            check = self._judge([payload], operation)
+            check = self._judge([payload], name)
             if check.outcome == "ok":
                 found = await inbox.find(external_id=external_id, company_id=company_id)
                 detail = f"sent as {upload.subject!r}, and {found.outcome} when read back"
@@ -221,12 +221,12 @@ class AsyncDeep:
                     else evolve(check, outcome="failed", detail=detail, remedy=NOT_READ_BACK)
                 )
         except ServiceError as error:
-            self._broken(error, name, operation)
+            self._broken(error, name)
 
     # Both
 
     def _operation(self, name: str) -> Operation:
-        if name.startswith(("companies.", "inbox.")):
+        if _is_zenvoices(name):
             return self._zenvoices._facts[name]
         return self._banqup.documents._contract[name]
 
@@ -240,34 +240,40 @@ class AsyncDeep:
         judged: bool = True,
     ) -> Any:
         """An operation's payload in our names; None, and a failed check, where there is none."""
-        operation = self._operation(name)
-        zenvoices = name.startswith(("companies.", "inbox."))
+        zenvoices = _is_zenvoices(name)
         calls = self._zenvoices._calls if zenvoices else self._banqup.documents._calls
         if path is None and not zenvoices:
             path = {"space_id": self._space_id}
         try:
-            payload, _ = await calls.call(operation, path=path, query=query, json=json)
+            payload, _ = await calls.call(self._operation(name), path=path, query=query, json=json)
         except ServiceError as error:
-            self._broken(error, name, operation)
+            self._broken(error, name)
             return None
         if judged:
-            self._judge([payload], operation)
+            self._judge([payload], name)
         return payload
 
-    def _judge(self, payloads: list[Any], operation: Operation) -> Check:
-        zenvoices = operation.name.startswith(("companies.", "inbox."))
-        expected = zenvoices_expectations() if zenvoices else banqup_expectations()
-        client = "ZenvoicesClient" if zenvoices else "BanqupClient"
-        check = answered(payloads, operation, expected, client=client, lang=self._lang)
+    def _judge(self, payloads: list[Any], name: str) -> Check:
+        expected = zenvoices_expectations() if _is_zenvoices(name) else banqup_expectations()
+        check = answered(
+            payloads, self._operation(name), expected, client=_client(name), lang=self._lang
+        )
         self._checks.append(check)
         return check
 
-    def _broken(self, error: ServiceError, name: str, operation: Operation) -> None:
-        client = "ZenvoicesClient" if error.service == "zenvoices" else "BanqupClient"
-        self._checks.append(broken(error, name, operation, client=client, lang=self._lang))
+    def _broken(self, error: ServiceError, name: str) -> None:
+        self._checks.append(broken(error, name, client=_client(name), lang=self._lang))
 
     def _nothing(self, name: str, why: str) -> None:
         self._checks.append(looked_at(name, why, self._lang, skipped=True))
+
+
+def _is_zenvoices(name: str) -> bool:
+    return name.startswith(("companies.", "inbox."))
+
+
+def _client(name: str) -> str:
+    return "ZenvoicesClient" if _is_zenvoices(name) else "BanqupClient"
 
 
 def _listed(value: Mapping[str, Any], name: str) -> list[Any]:
