@@ -25,7 +25,7 @@ from attrs import evolve, field, frozen
 
 from _client_kit._address import check_id
 from _client_kit._errors import ConfigurationError
-from _client_kit._json import JsonError, is_list, is_object, loads
+from _client_kit._json import is_list, is_object, loads
 
 __all__ = ["Contract", "Operation", "Property", "load_contract"]
 
@@ -138,9 +138,11 @@ class Contract:
     def _read_patch(self, path: Path) -> object:
         try:
             return loads(path.read_bytes())
-        except (OSError, JsonError) as error:
+        except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            raise self._error(f"contract patch {path.name!r} cannot be read: {reason}") from None
+            # An address in its place may hold a credential.
+            name = f" {path.name!r}" if re.fullmatch(r"[\w .-]+", path.name) else ""
+            raise self._error(f"contract patch{name} cannot be read: {reason}") from None
 
     def _object(self, value: object, what: str) -> Mapping[str, Any]:
         if not isinstance(value, Mapping):
