@@ -38,8 +38,8 @@ _by_id = attrgetter("id")
 class SQLiteCheckpoints:
     """Checkpoints in one SQLite file, for any number of connections, threads and processes.
 
-    The file is created on first use with mode 0600; its directory must exist. It holds ids,
-    states and times, never a credential or a document.
+    The file is created on first use with mode 0600; its directory must exist, and be one that only
+    this user may change. It holds ids, states and times, never a credential or a document.
 
     Warning:
         Keep it on a disk of this machine: file locks on network shares do not hold. To back it up
