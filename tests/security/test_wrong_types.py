@@ -14,7 +14,7 @@ import pytest
 
 from _client_kit._errors import ConfigurationError, ServiceError
 from banqup_client import BanqupClient, ClientCredentials, Environment
-from bridge import ConnectionConfig
+from bridge import Connection, ConnectionConfig, MemoryCheckpoints
 from zenvoices_client import UserLogin, ZenvoicesClient, verify_signature
 
 CANARY = "kanarie-9f31"
@@ -68,6 +68,13 @@ ROW = {"space_id": "s1", "company_code": "1", "environment": "UAT_EU", "checkpoi
         lambda: ZenvoicesClient(USER, base_url=None),  # type: ignore[arg-type]
         lambda: ZenvoicesClient(USER, deadline=CANARY),  # type: ignore[arg-type]
         lambda: UserLogin("me", CANARY),  # type: ignore[call-arg]
+        lambda: Connection(
+            BanqupClient(APP, Environment.UAT_EU),
+            ZenvoicesClient(USER),
+            space_id=f"{CANARY}!",
+            company_code=CANARY,
+            checkpoints=MemoryCheckpoints(),
+        ),
         lambda: ConnectionConfig.from_dict({**ROW, "environment": CANARY}),
         lambda: ConnectionConfig.from_dict({**ROW, "password": CANARY}),
         lambda: ConnectionConfig.from_dict({**ROW, "space_id": f"{CANARY}!"}),

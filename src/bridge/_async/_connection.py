@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Never
 from _client_kit._address import check_id, origin_of
 from _client_kit._clock import Deadline
 from _client_kit._errors import ServiceError
+from _client_kit._frames import without_frames
 from _client_kit._secret import refuse_pickling
 from bridge._binding import check_options, company_code_of, space_id_of
 from bridge._errors import NotActivated, wrong
@@ -68,6 +69,7 @@ class AsyncConnection:
         ConfigurationError: An argument is not usable; the message says which and why.
     """
 
+    @without_frames
     def __init__(
         self,
         banqup: AsyncBanqupClient,
