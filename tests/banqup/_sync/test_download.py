@@ -272,6 +272,34 @@ def test_a_body_that_comes_too_late_is_not_kept(monkeypatch: pytest.MonkeyPatch)
     assert target.getvalue() == b""
 
 
+def test_an_answer_of_storage_after_the_deadline_is_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its header alone took all the time: the body is not begun, and nothing is asked again."""
+    clock = Clock()
+    monkeypatch.setattr(_clock, "monotonic", clock)
+    asked: list[httpx.Request] = []
+
+    def body() -> Iterator[bytes]:
+        asked.clear()
+        yield b"abc"
+
+    def storage(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        clock.now += 11
+        return httpx.Response(200, content=body())
+
+    client = BanqupClient(
+        credentials(),
+        Environment.UAT_EU,
+        transport=Scripted(lambda _: file_details(SIGNED, 3)),
+        storage_transport=httpx.MockTransport(storage),
+    )
+    with pytest.raises(Unavailable, match="took too long"):
+        client.files.download(SPACE, "f1", deadline=10)
+    assert len(asked) == 1
+
+
 def test_a_target_that_cannot_be_written_is_an_oserror() -> None:
     """A full disk is the caller's to hear of, not a broken connection to be tried again."""
 

@@ -177,6 +177,22 @@ def test_nobody_listens() -> None:
     assert caught.value.retryable
 
 
+def test_name_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said in our own words: those of a resolver may repeat what it was asked."""
+
+    def resolve(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "no such name: nowhere.example?key=1")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with calls_to("https://nowhere.example") as calls:
+        with pytest.raises(Unreachable, match="its name could not be resolved") as caught:
+            calls.call(WRITE, json={})
+    assert caught.value.applied is False
+    assert "key=1" not in str(caught.value)
+
+
 def test_proxies_are_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy in the environment is not used for loopback."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
