@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from attrs import frozen
 
@@ -152,24 +152,21 @@ def look_alikes(
 ) -> tuple[LookAlike, ...]:
     """What the file has that may be an operation we miss, the likeliest first.
 
-    For an upload that is every operation whose body carries a file's content.
+    For an upload those are operations whose body carries a file's content.
     """
     if operation.path.startswith("{"):
         return ()
     taken = {id(match.theirs) for match in matches.values()}
     wanted = _words(operation.name, operation.path)
     uploads = any(item.path.rpartition(".")[2] == "content" for item in operation.sends)
-    carries: dict[tuple[int, str], bool] = {}  # a schema may be that of many bodies
+    carries = cache(_carries_content)  # a schema may be that of many bodies
     scored: list[tuple[int, VendorOperation]] = []
     for item in theirs:
         score = 2 * len(wanted & _words(item.name, item.path))
         score += 2 * _same_shape(operation.path, item.path)
         fits = score > 0 and item.method in (operation.method, "GET", "POST")
         if uploads:
-            body = (id(item.body), item.media)
-            if item.method in ("POST", "PUT") and body not in carries:
-                carries[body] = _carries_content(item.body, item.media)
-            fits = carries.get(body, False)
+            fits = item.method in ("POST", "PUT") and carries(item.body, item.media)
         if fits and id(item) not in taken:
             scored.append((score + (item.method == operation.method), item))
     scored.sort(key=lambda entry: -entry[0])
