@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
@@ -19,6 +18,7 @@ from _client_kit._errors import ConfigurationError
 from _client_kit._frames import made_without_frames, without_frames
 from banqup_client import AsyncBanqupClient, BanqupClient, Environment
 from bridge._checkpoints import CheckpointStore
+from bridge._config_kinds import ABOUT, KINDS, is_table, is_tuple
 from bridge._eligibility import Exportable, default_exportable
 from bridge._errors import wrong
 from bridge._events import Listener
@@ -41,16 +41,8 @@ WHERE_SECRETS_ARE = (
 )
 
 
-def _is_table(value: object) -> TypeGuard[Mapping[str, Any]]:
-    return isinstance(value, Mapping)
-
-
 def _is_list(value: object) -> TypeGuard[list[Any]]:
     return isinstance(value, list)
-
-
-def _is_tuple(value: object) -> TypeGuard[tuple[Any, ...]]:
-    return isinstance(value, tuple)
 
 
 def _environment(value: Any) -> Any:
@@ -64,7 +56,7 @@ def _environment(value: Any) -> Any:
 
 
 def _patch(value: Any) -> Any:
-    if not _is_table(value):
+    if not is_table(value):
         return value
     # A copy, so that what is frozen stays as it is; and it must be JSON in the end.
     try:
@@ -134,11 +126,11 @@ class ConnectionConfig:
     lease_ttl: float = 600.0
 
     def __attrs_post_init__(self) -> None:
-        for name, (kind, fits) in _KINDS.items():
+        for name, (kind, fits) in KINDS.items():
             value = getattr(self, name)
             if not fits(value):
                 # Never the value: somebody may have put a secret there.
-                raise wrong(f"{name} must be {kind}, not {type(value).__name__}", _ABOUT.get(name))
+                raise wrong(f"{name} must be {kind}, not {type(value).__name__}", ABOUT.get(name))
         check_id(self.space_id, "space_id", service="bridge")
         if (self.environment is None) == (self.banqup_url is None):
             raise wrong("give either environment or banqup_url")
@@ -176,7 +168,7 @@ class ConnectionConfig:
             ConfigurationError: A key is unknown or missing, or a value is not usable; the message
                 names it, with the nearest right key.
         """
-        if not _is_table(data):
+        if not is_table(data):
             raise wrong(f"a connection must be a table of keys, not {type(data).__name__}")
         known = {item.name: item for item in fields(cls)}
         for key in data:
@@ -312,7 +304,7 @@ class ConnectionConfig:
 
 
 def _merged(shared: Mapping[str, Any], row: object) -> Any:
-    return {**shared, **row} if _is_table(row) else row
+    return {**shared, **row} if is_table(row) else row
 
 
 def _nearest(word: str, words: Iterable[str]) -> str:
@@ -344,61 +336,6 @@ def _check_address(name: str, address: str | None) -> None:
 def _plain(value: Any) -> Any:
     if isinstance(value, Environment):
         return value.name
-    if _is_tuple(value):
+    if is_tuple(value):
         return list(value)
     return _patch(value)
-
-
-def _optional(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: value is None or fits(value)
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _is_variable(value: Any) -> bool:
-    # A database's URL, which holds a password, must not be taken for the name of a variable.
-    return isinstance(value, str) and re.fullmatch(r"[A-Za-z_]\w*", value) is not None
-
-
-def _is_positive(value: Any) -> bool:
-    # True is an int to Python; infinity and NaN are not JSON.
-    return type(value) in (int, float) and 0 < value < float("inf")
-
-
-def _is_patch(value: Any) -> bool:
-    return _is_table(value) or _is_text(value)
-
-
-def _are_hosts(value: Any) -> bool:
-    return _is_tuple(value) and all(map(_is_text, value))
-
-
-_TEXT = ("a text", _is_text)
-_OPTIONAL_TEXT = ("a text", _optional(_is_text))
-_PATCH = ("a table or the path of a JSON file", _optional(_is_patch))
-_OPTIONAL_FUNCTION = ("a text such as 'package.module:function'", _optional(_is_text))
-_SECONDS = ("a positive number of seconds", _is_positive)
-_KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "space_id": _TEXT,
-    "company_code": _TEXT,
-    "environment": ("an environment", _optional(lambda value: isinstance(value, Environment))),
-    "banqup_url": _OPTIONAL_TEXT,
-    "zenvoices_url": _TEXT,
-    "checkpoint_file": _OPTIONAL_TEXT,
-    "checkpoint_url_variable": ("the name of an environment variable", _optional(_is_variable)),
-    "banqup_contract": _PATCH,
-    "zenvoices_contract": _PATCH,
-    "decode_document": _OPTIONAL_FUNCTION,
-    "encode_upload": _OPTIONAL_FUNCTION,
-    "storage_hosts": ("a list of host names", _optional(_are_hosts)),
-    "timeout": _SECONDS,
-    "deadline": _SECONDS,
-    "in_flight": ("a whole number", lambda value: type(value) is int),
-    "on_uncertain": ("'hold' or 'resend'", lambda value: value in ("hold", "resend")),
-    "lease_ttl": _SECONDS,
-}
-_ABOUT = {
-    "company_code": 'Write it as a text with its leading zeros: "0042" is not 42.',
-}
