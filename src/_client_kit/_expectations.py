@@ -14,7 +14,7 @@ import attrs
 from attrs import field, frozen
 
 from _client_kit._models import _camel
-from _client_kit._schema import Schema
+from _client_kit._openapi._schema import Schema
 from _client_kit._secret import Secret
 
 __all__ = ["Expectations", "kinds_of"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from _client_kit._contract_command import run
+from _client_kit._openapi._command import run
 from zenvoices_client._contract import shipped_contract
 from zenvoices_client._expectations import expectations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from _client_kit._expectations import Expectations, kinds_of
-from _client_kit._schema import Schema
+from _client_kit._openapi._schema import Schema
 from zenvoices_client._models import Company, InboxDocument
 
 __all__ = ["expectations"]

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from _client_kit import _openapi_source
-from _client_kit._openapi import read_openapi
-from _client_kit._openapi_source import load, shown_place
-from _client_kit._schema import VendorFileError
+from _client_kit._openapi import _source
+from _client_kit._openapi._file import read_openapi
+from _client_kit._openapi._schema import VendorFileError
+from _client_kit._openapi._source import load, shown_place
 from support.openapi import simple
 
 URL = "https://vendor.example/swagger.json"
@@ -87,11 +87,11 @@ class Pieces(httpx.SyncByteStream):
 
 def test_endless_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """A body over the limit and one that takes too long end in an error."""
-    monkeypatch.setattr(_openapi_source, "MAX_BYTES", 1024 * 1024)
+    monkeypatch.setattr(_source, "MAX_BYTES", 1024 * 1024)
     big = Pieces(*[b" " * 65536] * 20)
     with pytest.raises(VendorFileError, match="larger"):
         fetched(lambda _: httpx.Response(200, stream=big))
-    monkeypatch.setattr(_openapi_source, "DEADLINE", 1e-9)
+    monkeypatch.setattr(_source, "DEADLINE", 1e-9)
     with pytest.raises(VendorFileError, match="took longer"):
         fetched(lambda _: httpx.Response(200, stream=Pieces(b" ", b" ")))
 
@@ -175,6 +175,6 @@ def test_malformed_proxy_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("https_proxy", "http://u:hunter-9931/x@127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "localhost")
     with pytest.raises(VendorFileError, match="https_proxy") as caught:
-        _openapi_source._fetch("https://vendor.example/openapi.json", None)
+        _source._fetch("https://vendor.example/openapi.json", None)
     assert "9931" not in str(caught.value)
     assert "no_proxy" not in str(caught.value)

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from _client_kit import _openapi_source
-from _client_kit._openapi import read_openapi
-from _client_kit._openapi_source import MAX_BYTES, load
-from _client_kit._schema import VendorFileError, tree
+from _client_kit._openapi import _source
+from _client_kit._openapi._file import read_openapi
+from _client_kit._openapi._schema import VendorFileError, tree
+from _client_kit._openapi._source import MAX_BYTES, load
 from support.corrections import COMMANDS
 from support.openapi import simple, zenvoices
 
@@ -235,7 +235,7 @@ def test_file_that_cannot_be_opened_is_an_error(
 def test_file_over_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No more than the limit is read."""
     assert MAX_BYTES == 16 * 1024 * 1024
-    monkeypatch.setattr(_openapi_source, "MAX_BYTES", 1024 * 1024)
+    monkeypatch.setattr(_source, "MAX_BYTES", 1024 * 1024)
     (tmp_path / "big.json").write_bytes(b" " * (1024 * 1024 + 1))
     with pytest.raises(VendorFileError, match="larger than 1 MB"):
         load(str(tmp_path / "big.json"))

@@ -87,7 +87,7 @@ NEVER = frozenset(
 
 
 EXCEPTIONS = {
-    ("_openapi_source.py", "yaml.load"),  # with a BaseLoader, which makes texts only
+    ("_source.py", "yaml.load"),  # with a BaseLoader, which makes texts only
     ("_sample_xml.py", "imports xml.sax.saxutils.escape"),  # writes, reads nothing
 }
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from _client_kit._compare import compare
-from _client_kit._comparison import Comparison, Finding
-from _client_kit._openapi import read_openapi
+from _client_kit._openapi._compare import compare
+from _client_kit._openapi._comparison import Comparison, Finding
+from _client_kit._openapi._file import read_openapi
 from banqup_client._contract import shipped_contract as banqup_contract
 from banqup_client._expectations import expectations as banqup_expectations
 from support.corrections import VENDOR_FILES

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from attrs import field, frozen
 
 from _client_kit._json import is_list, is_object
-from _client_kit._schema import Node, Schema, VendorFileError, is_true, text
+from _client_kit._openapi._schema import Node, Schema, VendorFileError, is_true, text
 
 __all__ = ["VendorFile", "VendorOperation", "read_openapi"]
 

@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from _client_kit._compare import compare
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
 from _client_kit._expectations import Expectations
 from _client_kit._json import is_object, loads
-from _client_kit._openapi import read_openapi
-from _client_kit._openapi_source import load, shown_place
-from _client_kit._schema import VendorFileError
+from _client_kit._openapi._compare import compare
+from _client_kit._openapi._file import read_openapi
+from _client_kit._openapi._schema import VendorFileError
+from _client_kit._openapi._source import load, shown_place
 
 __all__ = ["run"]
 

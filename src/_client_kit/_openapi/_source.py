@@ -16,8 +16,8 @@ from _client_kit._errors import ConfigurationError
 from _client_kit._json import MAX_DEPTH, JsonError, loads
 from _client_kit._log_filter import OwnCall
 from _client_kit._masking import sanitise
+from _client_kit._openapi._schema import VendorFileError, text
 from _client_kit._proxy import opened
-from _client_kit._schema import VendorFileError, text
 from _client_kit._tls import shared_ssl_context
 
 __all__ = ["MAX_BYTES", "load", "shown_place"]

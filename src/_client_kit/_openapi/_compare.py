@@ -8,14 +8,21 @@ from typing import Any
 
 from attrs import evolve
 
-from _client_kit._comparison import Comparison, Finding, OperationFinding, Status
 from _client_kit._contract import Contract, Operation, Property
 from _client_kit._errors import ConfigurationError
 from _client_kit._expectations import Expectations
-from _client_kit._locating import Place, elsewhere, last, locate
-from _client_kit._matching import Match, folded, look_alikes, match_all, split_path, split_prefix
-from _client_kit._openapi import VendorFile, VendorOperation
-from _client_kit._schema import Schema, tree
+from _client_kit._openapi._comparison import Comparison, Finding, OperationFinding, Status
+from _client_kit._openapi._file import VendorFile, VendorOperation
+from _client_kit._openapi._locating import Place, elsewhere, last, locate
+from _client_kit._openapi._matching import (
+    Match,
+    folded,
+    look_alikes,
+    match_all,
+    split_path,
+    split_prefix,
+)
+from _client_kit._openapi._schema import Schema, tree
 
 __all__ = ["compare"]
 

@@ -10,10 +10,10 @@ from functools import cache, lru_cache
 
 from attrs import frozen
 
-from _client_kit._comparison import LookAlike
 from _client_kit._contract import Operation
-from _client_kit._openapi import VendorOperation
-from _client_kit._schema import Schema, tree, walk
+from _client_kit._openapi._comparison import LookAlike
+from _client_kit._openapi._file import VendorOperation
+from _client_kit._openapi._schema import Schema, tree, walk
 
 __all__ = ["Match", "look_alikes", "match_all"]
 

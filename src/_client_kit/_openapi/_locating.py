@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from _client_kit._comparison import Status
-from _client_kit._schema import Schema, walk
+from _client_kit._openapi._comparison import Status
+from _client_kit._openapi._schema import Schema, walk
 
 __all__ = ["Place", "elsewhere", "last", "locate"]
 
