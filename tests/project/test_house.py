@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,3 +80,32 @@ def test_long_module_and_idle_exception_are_found() -> None:
         "d.py needs no exception",
         "e.py needs no exception",
     ]
+
+
+def without_reason(source: str) -> list[int]:
+    """The lines that leave themselves out of what coverage measures and do not say why."""
+    return [
+        number
+        for number, line in enumerate(source.splitlines(), 1)
+        if "pragma: no" in line and not re.search(r"# pragma: no (?:cover|branch) - \w+ \w", line)
+    ]
+
+
+def test_what_coverage_leaves_out_says_why() -> None:
+    """Each exclusion in the source gives its reason on its line."""
+    modules = sorted((ROOT / "src").rglob("*.py"))
+    found = {
+        path.relative_to(ROOT).as_posix(): lines
+        for path in modules
+        if (lines := without_reason(path.read_text(encoding="utf-8")))
+    }
+    assert len(modules) > 100
+    assert found == {}
+
+
+def test_exclusion_without_reason_is_found() -> None:
+    """A bare one, or one that names no reason, is seen."""
+    source = (
+        "a()  # pragma: no cover\nb()  # pragma: no branch - Windows has none\n# pragma: nope\n"
+    )
+    assert without_reason(source) == [1, 3]
