@@ -2,8 +2,11 @@
 
 import html
 import json
+import unicodedata
 from collections.abc import Callable
+from html.entities import html5
 from urllib.parse import quote, quote_plus
+from xml.sax.saxutils import escape as xml_escape
 
 import pytest
 from hypothesis import example, given
@@ -19,6 +22,7 @@ def _dotnet(text: str) -> str:
     return "".join(f"\\u{ord(char):04X}" if char in "\"&'+<>`" else char for char in written)
 
 
+NAMES = {named: name for name, named in html5.items() if name.endswith(";") and len(named) == 1}
 WRITINGS: dict[str, Callable[[str], str]] = {
     "plain": str,
     "json": lambda text: json.dumps(text)[1:-1],
@@ -30,12 +34,26 @@ WRITINGS: dict[str, Callable[[str], str]] = {
     "url in part": lambda text: quote(text, safe="!*'()/?@:"),
     "form": quote_plus,
     "python": lambda text: repr(text)[1:-1] if text.isprintable() and text.isascii() else text,
+    "xml": lambda text: xml_escape(text, {"'": "&apos;", '"': "&quot;"}),
+    "html by name": lambda text: "".join(
+        f"&{NAMES[char]}" if char in NAMES else char for char in text
+    ),
+    "javascript": lambda text: "".join(
+        f"\\x{ord(char):02x}" if char in "'\"&<" else char for char in text
+    ),
+    "ecmascript": lambda text: "".join(
+        f"\\u{{{ord(char):x}}}" if char in "'\"&<" else char for char in text
+    ),
+    "sql": lambda text: text.replace("'", "''"),
+    "csv": lambda text: text.replace('"', '""'),
     "upper": lambda text: text.upper() if text.isascii() else text,
 }
 secrets = st.text(st.characters(exclude_categories=["Cs"]), min_size=6, max_size=30).filter(
     lambda text: text.strip() == text and len({char for char in text if char.isprintable()}) > 3
 )
-writings = st.lists(st.sampled_from(sorted(WRITINGS)), min_size=1, max_size=3)
+RARER = ("html by name", "javascript", "ecmascript", "sql", "csv")
+writings = st.lists(st.sampled_from(sorted({*WRITINGS}.difference(RARER))), min_size=1, max_size=3)
+writings |= st.sampled_from(RARER).map(lambda name: [name])
 
 
 def written(text: str, names: list[str]) -> str:
@@ -109,6 +127,44 @@ def test_short_and_repeated_secrets(text: str, secret: str, shown: str) -> None:
 def test_a_secret_that_looks_like_an_address_is_masked_whole(secret: str) -> None:
     """What is cut from addresses and bearer tokens does not tear a secret apart before."""
     assert sanitise(f"saw {{{secret}}} end", [Secret(secret)]) == "saw {***} end"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        repr("Motdépassé42".encode()),
+        ascii("Motdépassé42"),
+        quote("Motdépassé42".encode("latin-1")),
+        "Motdépassé42".encode().decode("latin-1"),
+        "Motdépassé42".encode("ascii", "replace").decode(),
+        unicodedata.normalize("NFD", "Motdépassé42"),
+        "Motdé\u200bpassé42",
+        "Motdé\u00adpassé42",
+        "Motdépa\nssé42",
+        "Motdépass... is",
+        "'Motdépass…' is",
+        "'Motdépass***' is",
+    ],
+)
+@pytest.mark.parametrize("around", ["{}", " {} ", "{}\n", "\t{}"])
+def test_a_secret_is_masked_in_another_encoding_or_wrapped_or_trimmed(
+    shown: str, around: str
+) -> None:
+    """Accents taken apart, replaced or misread; broken over lines; without the blanks around it."""
+    secrets = [Secret(around.format("Motdépassé42"))]
+    text = sanitise(f"wrong: {shown} given", secrets)
+    assert "***" in text
+    assert "ass" not in text
+    assert sanitise(f"wrong: {shown[:-1]}x given", [Secret("another-one")]).endswith("x given")
+
+
+@pytest.mark.parametrize("unit", ["\\", "%5c", "%25", "\\u0025", "&amp;", "&#0", "é", "\x00", "?"])
+@pytest.mark.parametrize("secret", ["hunter2hunter2", "\\" * 8 + "xyz", "%25" * 9, "é" * 23 + "x"])
+def test_no_text_takes_long_to_look_through(unit: str, secret: str) -> None:
+    """What escapes begin with, over and over: looked through at once, and no secret found."""
+    text = (unit * 2000)[:2000]
+    assert "hunter" not in sanitise(f"{text}{secret}", [Secret(secret)])
+    assert sanitise(text, [Secret("hunter2hunter2")])[:400] == sanitise(text)[:400]
 
 
 def test_a_long_text_shows_no_half_of_a_secret() -> None:
