@@ -89,7 +89,8 @@ def _walk(folder: Path) -> Path:
 
 def _inspect_owner(place: Path, seen: os.stat_result) -> None:
     # Who owns / can replace everything, and is root; but in a user namespace that root outside is
-    # shown as "nobody" (65534).
+    # shown as "nobody" (65534), as is everybody else outside. Nothing tells these apart, and to
+    # refuse them all would leave no path there.
     if seen.st_uid not in (0, os.geteuid(), os.lstat(_ROOT).st_uid):
         raise failure(
             f"{place} belongs to another user (id {seen.st_uid}), who could replace the "
@@ -99,10 +100,9 @@ def _inspect_owner(place: Path, seen: os.stat_result) -> None:
 
 
 def _inspect_folder(folder: Path, seen: os.stat_result, harm: str) -> None:
-    # A user's own group may write: where each user has one, that is what a umask of 002 gives.
     if seen.st_mode & 0o002:
         who = "every user"
-    elif seen.st_mode & 0o020 and seen.st_gid != os.getegid():
+    elif seen.st_mode & 0o020 and not _is_nobody_elses(seen.st_gid):
         who = f"its group (id {seen.st_gid})"
     else:
         return
@@ -112,3 +112,25 @@ def _inspect_folder(folder: Path, seen: os.stat_result, harm: str) -> None:
         if seen.st_mode & stat.S_ISVTX
         else f"Close it to others (chmod go-w {folder}), or keep the file in another directory.",
     )
+
+
+def _is_nobody_elses(group: int) -> bool:
+    """Whether a group is root's, or ours alone: then it may write, as a umask of 002 lets it.
+
+    Where all users share a group, as "users" or macOS' "staff", ours is theirs too. A container may
+    run with a number that is listed nowhere; in group 0, which OpenShift gives it, images list
+    accounts of the system.
+    """
+    import grp  # neither is there on Windows
+    import pwd
+
+    if group == 0:
+        return True
+    users, me = pwd.getpwall(), os.geteuid()
+    ours = {user.pw_name for user in users if user.pw_uid == me}
+    try:
+        members = set(grp.getgrgid(group).gr_mem)
+    except KeyError:
+        members = set[str]()
+    members |= {user.pw_name for user in users if user.pw_gid == group}
+    return group == os.getegid() and members <= ours

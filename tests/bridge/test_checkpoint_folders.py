@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,6 +28,17 @@ def path(tmp_path: Path) -> Path:
     for ours in (folder, folder.parent):
         ours.chmod(0o755)
     return folder / "exports.db"
+
+
+@pytest.fixture(autouse=True)
+def lists(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The system's users and groups as the test has them: the user's own group is its own."""
+    user = SimpleNamespace(pw_name="me", pw_uid=os.geteuid(), pw_gid=5000)
+    found = SimpleNamespace(users=[user], groups={5000: SimpleNamespace(gr_mem=["me"])})
+    monkeypatch.setattr(os, "getegid", lambda: 5000)
+    monkeypatch.setattr("pwd.getpwall", lambda: found.users)
+    monkeypatch.setattr("grp.getgrgid", found.groups.__getitem__)
+    return found
 
 
 def filled(path: Path, head: str = "ours") -> bytes:
@@ -114,6 +126,44 @@ def test_a_directory_a_group_may_change_is_refused(
     head(path)
 
 
+@pytest.mark.parametrize("other", ["primary", "named"])
+def test_a_group_that_others_are_in_too_is_not_the_users_own(
+    path: Path, lists: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    """Where users share a primary group, what it may write to is open to all of them."""
+    if other == "primary":
+        lists.users.append(SimpleNamespace(pw_name="her", pw_uid=os.geteuid() + 1, pw_gid=5000))
+    else:
+        lists.groups[5000].gr_mem.append("her")
+    path.parent.chmod(0o775)
+    owned(monkeypatch, path.parent, group=5000)
+    with pytest.raises(StoreError, match=r"its group \(id 5000\) replace"):
+        head(path)
+
+
+def test_another_name_of_the_user_is_nobody_else(
+    path: Path, lists: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What counts of an account is its number, as of "root" and "toor"."""
+    lists.users.append(SimpleNamespace(pw_name="also", pw_uid=os.geteuid(), pw_gid=5000))
+    lists.groups[5000].gr_mem.append("also")
+    path.parent.chmod(0o775)
+    owned(monkeypatch, path.parent, group=5000)
+    assert filled(path)
+
+
+@pytest.mark.parametrize("group", [0, 5000])
+def test_a_container_may_run_as_nobody_that_is_listed(
+    path: Path, lists: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, group: int
+) -> None:
+    """With any number, in a group of its own or in that of root, as OpenShift has it."""
+    lists.users[:] = [SimpleNamespace(pw_name="sync", pw_uid=os.geteuid() + 5, pw_gid=0)]
+    lists.groups.clear()
+    path.parent.chmod(0o775)
+    owned(monkeypatch, path.parent, group=group)
+    assert filled(path)
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_a_directory_of_another_user_is_refused(
     path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
@@ -199,7 +249,7 @@ def test_the_usual_folders_will_do(
 
 
 def test_a_root_that_is_not_known_here_is_root(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a user namespace, / may be shown as nobody's; elsewhere that is a user like others."""
+    """In a user namespace, / may be shown as nobody's, as all outside are; else it is a user."""
     filled(path)
     owned(monkeypatch, path.parents[1], user=NOBODY)
     with pytest.raises(StoreError, match="another user"):
