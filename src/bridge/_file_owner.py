@@ -124,13 +124,13 @@ def _is_nobody_elses(group: int) -> bool:
     import grp  # neither is there on Windows
     import pwd
 
-    if group == 0:
-        return True
+    if group == 0 or group != os.getegid():
+        return group == 0
     users, me = pwd.getpwall(), os.geteuid()
     ours = {user.pw_name for user in users if user.pw_uid == me}
+    members = {user.pw_name for user in users if user.pw_gid == group}
     try:
-        members = set(grp.getgrgid(group).gr_mem)
+        members.update(grp.getgrgid(group).gr_mem)
     except KeyError:
-        members = set[str]()
-    members |= {user.pw_name for user in users if user.pw_gid == group}
-    return group == os.getegid() and members <= ours
+        return members <= ours
+    return bool(members) and members <= ours  # where we are in it unlisted, others may be

@@ -126,15 +126,18 @@ def test_a_directory_a_group_may_change_is_refused(
     head(path)
 
 
-@pytest.mark.parametrize("other", ["primary", "named"])
+@pytest.mark.parametrize("other", ["primary", "named", "unlisted"])
 def test_a_group_that_others_are_in_too_is_not_the_users_own(
     path: Path, lists: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, other: str
 ) -> None:
     """Where users share a primary group, what it may write to is open to all of them."""
     if other == "primary":
         lists.users.append(SimpleNamespace(pw_name="her", pw_uid=os.geteuid() + 1, pw_gid=5000))
-    else:
+    elif other == "named":
         lists.groups[5000].gr_mem.append("her")
+    else:  # and so are we
+        lists.users.clear()
+        lists.groups[5000].gr_mem.clear()
     path.parent.chmod(0o775)
     owned(monkeypatch, path.parent, group=5000)
     with pytest.raises(StoreError, match=r"its group \(id 5000\) replace"):
