@@ -29,7 +29,9 @@ def interrupted(error: BaseException) -> None:
     note says where it was raised.
     """
     if isinstance(error, Exception) and (place := _place(error)):
-        error.add_note(f"raised at {place}; its frames held a request, so they were taken off")
+        error.add_note(
+            f"raised at {place}; its frames held what was sent or set, so they were taken off"
+        )
     if isinstance(error, UnicodeEncodeError):
         # The whole text, of which one character was the fault.
         error.object = ""
@@ -49,7 +51,7 @@ def _place(error: BaseException) -> str | None:
 
 
 def without_frames(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """The function, whose refusals leave all frames behind that hold what it was called with.
+    """The function, whose errors leave all frames behind that hold what it was called with.
 
     For what takes credentials and settings: a password may stand in any of them by mistake.
     """
@@ -58,9 +60,13 @@ def without_frames(function: Callable[_P, _R]) -> Callable[_P, _R]:
     def called(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
             return function(*args, **kwargs)
-        except (ServiceError, TypeError) as error:
-            refused = bare(error)
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            # Also for what nobody expected: a setting of a type that was never thought of, say.
+            refused = error
         del args, kwargs
+        if isinstance(refused, ServiceError):
+            raise bare(refused)
+        interrupted(refused)
         raise refused
 
     return called

@@ -10,15 +10,15 @@ __all__ = ["OwnCall", "RedactSecrets", "redact", "redact_addresses"]
 
 _RULES = (
     # What follows the path of an address: a signed query is a credential.
-    (re.compile(r"(\bhttps?://[^\s'\"<>?#;%]+)[?#;%][^\s'\"<>]+", re.IGNORECASE), r"\1?***"),
+    (re.compile(r"(\bhttps?://[^\s'\"<>?#;%]{1,2000})[?#;%][^\s'\"<>]+", re.IGNORECASE), r"\1?***"),
     (re.compile(r"\b(https?)%3a%2f%2f[^\s'\"<>]+", re.IGNORECASE), r"\1://***"),
     (re.compile(r"([?&;][\w.-]*(?:sig|signature)=)[^\s'\"<>&;]+", re.IGNORECASE), r"\1***"),
-    (re.compile(r"(\bhttps?://)[^\s'\"<>/@]+@", re.IGNORECASE), r"\1***@"),
+    (re.compile(r"(\bhttps?://)[^\s'\"<>/@]{1,2000}@", re.IGNORECASE), r"\1***@"),
     (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]+", re.IGNORECASE), r"\1 ***"),
     # Members of JSON, forms, and what repr makes of a mapping or of header pairs.
     (
         re.compile(
-            r"""(["']?\b[\w-]*(?:secret|password|token|signature|api-?key)["']?\s*[:=,]\s*b?["']?)"""
+            r"""(["']?(?<![\w-])[\w-]{0,64}(?:secret|password|token|signature|api-?key)["']?\s*[:=,]\s*b?["']?)"""
             r"""[^\s"'&,;}\])]+""",
             re.IGNORECASE,
         ),

@@ -25,7 +25,7 @@ from _client_kit._times import parse_time
 if TYPE_CHECKING:
     from cattrs import Converter
 
-__all__ = ["decode", "encode", "extra_field", "wire"]
+__all__ = ["decode", "encode", "extra_field", "origin_only", "wire"]
 
 _T = TypeVar("_T")
 _Hook = Callable[[Any, Any], Any]
@@ -169,7 +169,10 @@ _ADDRESS = re.compile(
 _ORIGIN = re.compile(r"\s*([a-z][a-z0-9+.-]*://[a-z0-9._-]+(?::\d+)?)(?=[/?#;]|$)", re.IGNORECASE)
 
 
-_CREDENTIAL = re.compile(r"signature|token|authorization|secret|password|api.?key", re.IGNORECASE)
+_CREDENTIAL = re.compile(
+    r"signature|token|authorization|secret|passw|passphrase|\bpwd|api.?key|signing.?key|cookie",
+    re.IGNORECASE,
+)
 
 
 def _shown(value: Any, *, addresses: bool) -> Any:
@@ -179,11 +182,13 @@ def _shown(value: Any, *, addresses: bool) -> Any:
     A text that holds one otherwise than alone is masked as a whole.
     """
     if isinstance(value, str):
-        return value if addresses else _origin(value)
+        return value if addresses else origin_only(value)
     if is_object(value):
+        # Also {"name": "Authorization", "value": ...}, as headers are often listed.
+        named = str(value.get("name", ""))
         return {
-            name if addresses else _origin(name): "***"
-            if _CREDENTIAL.search(name) and item is not None and not isinstance(item, bool)
+            name if addresses else origin_only(name): "***"
+            if _is_credential(name if name != "value" else named, item)
             else _shown(item, addresses=addresses)
             for name, item in value.items()
         }
@@ -192,7 +197,12 @@ def _shown(value: Any, *, addresses: bool) -> Any:
     return value
 
 
-def _origin(text: str) -> str:
+def _is_credential(name: str, value: Any) -> bool:
+    return bool(_CREDENTIAL.search(name)) and value is not None and not isinstance(value, bool)
+
+
+def origin_only(text: str) -> str:
+    """The text, but of an address only scheme and host; a mask where those are not plain."""
     if not _MARK.search(text) or not _ADDRESS.search(unquote(unquote(text))):
         return text
     origin = _ORIGIN.match(text)

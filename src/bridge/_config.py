@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard, cast
-from urllib.parse import urlsplit
 
 from attrs import NOTHING, field, fields, frozen
 
-from _client_kit._address import check_id
+from _client_kit._address import check_base_url, check_id
 from _client_kit._errors import ConfigurationError
 from _client_kit._frames import made_without_frames, without_frames
 from banqup_client import AsyncBanqupClient, BanqupClient, Environment
@@ -61,7 +61,7 @@ def _patch(value: Any) -> Any:
     # A copy, so that what is frozen stays as it is; and it must be JSON in the end.
     try:
         return json.loads(json.dumps(value))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         raise wrong("a contract patch must be data that JSON can hold") from None
 
 
@@ -232,12 +232,15 @@ class ConnectionConfig:
         """
         import tomllib
 
-        name = Path(path)
+        # Not an address that somebody took for a file: it may hold a password.
+        name = str(path) if re.fullmatch(r"(?:[A-Za-z]:)?[\w ./\\+-]+", str(path)) else "the file"
         try:
-            shared = tomllib.loads(name.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise wrong(f"{name} cannot be read: {reason}") from None
+            shared = tomllib.loads(Path(path).read_text("utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            told = error.strerror if isinstance(error, OSError) else None
+            if isinstance(error, tomllib.TOMLDecodeError):
+                told = str(error)
+            raise wrong(f"{name} cannot be read: {told or 'it is no TOML'}") from None
         rows = shared.pop("connection", None)
         if not isinstance(rows, list) or not rows:
             raise wrong(f"{name} has no [[connection]] table")
@@ -317,20 +320,19 @@ def _nearest(word: str, words: Iterable[str]) -> str:
 
 def _unknown(key: object, known: Iterable[str]) -> ConfigurationError:
     text = str(key)
+    if not re.fullmatch(r"[\w.-]{1,80}", text):
+        return wrong("a key is not the name of a setting", WHERE_SECRETS_ARE)
     if any(word in text.lower() for word in SECRET_WORDS):
-        return wrong(f"unknown key {text[:80]!r}", WHERE_SECRETS_ARE)
-    return wrong(f"unknown key {text[:80]!r}", _nearest(text, known))
+        return wrong(f"unknown key {text!r}", WHERE_SECRETS_ARE)
+    return wrong(f"unknown key {text!r}", _nearest(text, known))
 
 
 def _check_address(name: str, address: str | None) -> None:
-    if address is None:
-        return
     try:
-        parts = urlsplit(address)
-    except ValueError:
-        raise wrong(f"{name} is not an address") from None
-    if "@" in parts.netloc or parts.query:
-        raise wrong(f"{name} must not hold a user, a password or a query", WHERE_SECRETS_ARE)
+        if address is not None:
+            check_base_url(address, service="bridge")
+    except ConfigurationError as error:
+        raise wrong(error.message.replace("base_url", name), WHERE_SECRETS_ARE) from None
 
 
 def _plain(value: Any) -> Any:

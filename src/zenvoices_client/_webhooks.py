@@ -16,8 +16,7 @@ from attrs import field, frozen
 from _client_kit._errors import ProtocolError
 from _client_kit._frames import without_frames
 from _client_kit._json import JsonError, is_object, loads
-from _client_kit._log_filter import redact_addresses
-from _client_kit._models import decode, extra_field, wire
+from _client_kit._models import decode, extra_field, origin_only, wire
 from _client_kit._secret import Secret
 
 __all__ = ["SIGNATURE_HEADER", "WebhookEvent", "WebhookSubscription", "verify_signature"]
@@ -50,7 +49,7 @@ def verify_signature(body: bytes, header: str | None, secret: str | Secret) -> b
             raise TypeError(message)
     scheme, _, signature = (header or "").partition("=")
     key = Secret(secret).reveal().encode("utf-8", "surrogatepass")
-    expected = hmac.new(key, body, "sha256").hexdigest()
+    expected = hmac.new(key, bytes(body), "sha256").hexdigest()
     given = signature.strip().replace("-", "").lower().encode("utf-8", "replace")
     same = hmac.compare_digest(given, expected.encode())
     return same and scheme.strip().lower() == "sha256" and bool(key)
@@ -104,7 +103,7 @@ _KEYS = {
 
 
 def _shown(uri: str | None) -> str:
-    return repr(uri if uri is None else redact_addresses(uri))
+    return repr(uri if uri is None else origin_only(uri))
 
 
 @frozen(kw_only=True)
@@ -113,7 +112,7 @@ class WebhookSubscription:
 
     Attributes:
         id: The framework's id of it.
-        uri: Where the calls go (``webhookUri``); ``repr`` leaves out a login and a query in it.
+        uri: Where the calls go (``webhookUri``); ``repr`` shows its host alone.
         webhooks: Names of the events it is for.
         is_active: Whether it is switched on.
         extra: Members of the answer that this class does not know; secrets are masked.

@@ -106,21 +106,22 @@ def test_only_objects_are_decoded(value: object) -> None:
         decode(Thing, value)
 
 
-CREDENTIAL = re.compile("signature|token|authorization|secret|password|api.?key", re.IGNORECASE)
+CREDENTIAL = re.compile("(?i)signat|token|author|secret|passw|passph|pwd|key|cookie")
 NAMES = [
     *("id", "paid", "totalAmount", "updatedAt", "state", "lines", "mainLine", "labels"),
     *("amount", "count", "extra", "total_amount"),
 ]
+ANY_NAME = st.sampled_from(NAMES) | st.text().filter(lambda name: not CREDENTIAL.search(name))
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
     | st.sampled_from([Decimal("0.1"), Decimal("1E+999999999"), Decimal("-1E-999999")])
     | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(NAMES) | st.text(), inner),
+    lambda inner: st.lists(inner) | st.dictionaries(ANY_NAME, inner),
     max_leaves=12,
 )
-OBJECTS = st.dictionaries(st.sampled_from(NAMES) | st.text(), JSON)
+OBJECTS = st.dictionaries(ANY_NAME, JSON)
 
 
 @given(OBJECTS)
@@ -130,7 +131,7 @@ def test_any_object_can_be_decoded(value: dict[str, Any]) -> None:
     assert isinstance(thing, Thing)
     for name, member in value.items():
         if name not in NAMES or name in ("amount", "count", "extra", "total_amount"):
-            assert thing.extra[name] == member or CREDENTIAL.search(name)
+            assert thing.extra[name] == member
 
 
 LINES = st.builds(

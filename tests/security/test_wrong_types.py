@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import traceback
 from collections.abc import Callable
@@ -20,9 +21,17 @@ from zenvoices_client import UserLogin, ZenvoicesClient, verify_signature
 CANARY = "kanarie-9f31"
 
 
+def nested(value: object) -> dict[str, Any]:
+    """The value, deeper in mappings than JSON can be."""
+    whole: Any = value
+    for _ in range(10_000):
+        whole = {"a": whole}
+    return {"a": whole}
+
+
 def shown(error: BaseException) -> str:
-    """The error, and the local variables of every frame of ours in its traceback."""
-    told = [str(error)]
+    """The error, and the local variables of every frame but those of tests in its traceback."""
+    told = [str(error), repr(vars(error))]
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if "tests" not in Path(frame.f_code.co_filename).parts:
             told += map(repr, frame.f_locals.values())
@@ -75,7 +84,12 @@ ROW = {"space_id": "s1", "company_code": "1", "environment": "UAT_EU", "checkpoi
             company_code=CANARY,
             checkpoints=MemoryCheckpoints(),
         ),
+        lambda: BanqupClient(APP, Environment.UAT_EU, ssl_context=CANARY),  # type: ignore[arg-type]
         lambda: ConnectionConfig.from_dict({**ROW, "environment": CANARY}),
+        lambda: ConnectionConfig.from_dict({**ROW, f"postgresql://u:{CANARY}@db": 1}),
+        lambda: ConnectionConfig.from_dict({**ROW, "banqup_contract": nested(CANARY)}),
+        lambda: ConnectionConfig.from_toml(f"postgresql://u:{CANARY}@host/db"),
+        lambda: ConnectionConfig.from_toml(f"a\0{CANARY}"),
         lambda: ConnectionConfig.from_dict({**ROW, "password": CANARY}),
         lambda: ConnectionConfig.from_dict({**ROW, "space_id": f"{CANARY}!"}),
         lambda: ConnectionConfig(**{**ROW, "banqup_url": f"https://u:{CANARY}@host"}),  # type: ignore[arg-type]
@@ -88,6 +102,47 @@ def test_a_refused_setting_is_in_no_frame(call: Callable[[], Any]) -> None:
         call()
     assert CANARY not in shown(caught.value)
     assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("kind", [ClientCredentials, UserLogin])
+@pytest.mark.parametrize("environ", [CANARY, [CANARY], {1: CANARY}])
+def test_what_nobody_thought_of_is_in_no_frame(kind: Any, environ: Any) -> None:
+    """An error of another class says where it was raised, and keeps no frame of it."""
+    with pytest.raises((AttributeError, ConfigurationError)) as caught:
+        kind.from_env(environ)
+    assert CANARY not in shown(caught.value)
+    if isinstance(caught.value, AttributeError):
+        assert "_credentials." in caught.value.__notes__[0]
+
+
+def test_a_webhook_body_of_any_buffer_is_checked() -> None:
+    """Also a view with gaps, whose error would show the secret."""
+    body = memoryview(b"a-b-c-")[::2]
+    signature = hmac.new(CANARY.encode(), b"abc", "sha256").hexdigest()
+    assert verify_signature(body, f"sha256={signature}", CANARY)  # type: ignore[arg-type]
+    assert not verify_signature(body, "sha256=00", CANARY)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("url", ["u:x@127.0.0.1:{}/db", "u:{}@127.0.0.1:1/db", "u@h/db?port={}"])
+def test_a_database_that_fails_shows_no_password(
+    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Neither what opens it nor what uses it: in no frame, and in no chained error."""
+    address = url.replace("{}", CANARY)
+    monkeypatch.setenv("EXPORTS_DATABASE", f"postgresql+psycopg://{address}")
+    monkeypatch.setenv("BANQUP_CLIENT_ID", "app")
+    monkeypatch.setenv("BANQUP_CLIENT_SECRET", "s3cret-of-the-app")
+    monkeypatch.setenv("ZENVOICES_USER", "me")
+    monkeypatch.setenv("ZENVOICES_PASSWORD", "s3cret-of-the-user")
+    monkeypatch.setenv("ZENVOICES_ORGANISATION_CODE", "acme")
+    row = {**ROW, "checkpoint_url_variable": "EXPORTS_DATABASE"}
+    del row["checkpoint_file"]
+    with pytest.raises(ServiceError) as caught, ConnectionConfig.from_dict(row).open() as opened:
+        opened.status()
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert CANARY not in shown(error)
+        error = error.__cause__ or error.__context__
 
 
 @pytest.mark.parametrize("kind", [ClientCredentials, UserLogin])

@@ -73,6 +73,10 @@ class Calls:
         if http_client is not None and transport is not None:
             message = "give transport= or http_client=, not both"
             raise ConfigurationError(message, service=self.service)
+        kind: type[object] = type(ssl_context)
+        if not issubclass(kind, (ssl.SSLContext, type(None))):  # pyright: ignore[reportUnnecessaryIsInstance]
+            message = f"ssl_context must be an ssl.SSLContext, not {kind.__name__}"
+            raise ConfigurationError(message, service=self.service)
         loopback = is_loopback(httpx.URL(self.base_url).host)
 
         def open_client() -> httpx.Client:

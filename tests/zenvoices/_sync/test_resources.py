@@ -180,7 +180,8 @@ def test_webhooks_are_listed(fake: FakeZenvoices, client: ZenvoicesClient) -> No
         extra={"headers": {"a": "b", "X-Api-Key": "***"}, "secret": "***"},
     )
     assert "canary" not in repr(found)
-    assert "example.test/hook" in repr(found)
+    assert "uri='https://h.example/***'" in repr(WebhookSubscription(uri="https://h.example/s3/x"))
+    assert "uri=None" in repr(WebhookSubscription())
 
 
 @pytest.mark.parametrize("body", [["a", 1, None], {"items": ["a"]}])
