@@ -173,9 +173,15 @@ def test_encoding_leaves_out_what_is_not_there() -> None:
 
 def test_extra_masks_what_is_named_after_a_credential() -> None:
     """However deep it lies; addresses stay as they came where the model does not mind them."""
-    value = {"webhookSecret": "x", "in": [{"apiKey": 1, "url": "https://a/?sig=1"}], "token": None}
+    value = {
+        "webhookSecret": "x",
+        "in": [{"apiKey": 1, "url": "https://a/?sig=1"}],
+        "token": None,
+        "headers": [{"name": "Authorization", "value": "x"}, {"name": "Accept", "value": "y"}],
+    }
     assert decode(Thing, value).extra == {
         "webhookSecret": "***",
+        "headers": [{"name": "Authorization", "value": "***"}, {"name": "Accept", "value": "y"}],
         "in": [{"apiKey": "***", "url": "https://a/?sig=1"}],
         "token": None,
     }
