@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,13 @@ BROKEN: dict[str, tuple[Any, str]] = {
         "back to itself",
     ),
     "a reference to nothing": (simple({"$ref": "#/components/schemas/No"}), "leads nowhere"),
+    **{
+        f"a reference to the entry {name[:4]!r} of a list": (
+            {**simple({"$ref": f"#/x/{name}"}), "x": [{}] * 5},
+            "leads nowhere",
+        )
+        for name in ("\u00b2", "\u0664", "-1", "5", "1" * 5_000)
+    },
     "a schema that is a list": (simple([1]), "not an object"),
     "a server that is none": (
         {**simple({}), "servers": [{"url": "https://[x/"}]},
@@ -158,7 +166,7 @@ def test_file_of_entangled_schemas_is_refused(
                 for m in range(20)
             }
         }
-        for n in range(60)
+        for _ in range(60)
     ]
     schemas: dict[str, Any] = {f"E{n}": part for n, part in enumerate(parts)}
     start = {"allOf": [{"$ref": f"#/components/schemas/E{n}"} for n in range(60)]}
@@ -170,7 +178,18 @@ def test_file_of_entangled_schemas_is_refused(
     assert "too entangled" in capsys.readouterr().err
 
 
+def test_reference_may_lead_to_an_entry_of_a_list() -> None:
+    """Counted from nought."""
+    root = simple({"$ref": "#/components/schemas/x/1"}, x=[{}, {"properties": {"a": {}}}])
+    body = read_openapi(root).operations[0].body
+    assert body is not None
+    assert body.names == ("a",)
+
+
 MANY = range(2_000)
+LONG = "a" * 5_000_000
+CONTENT: Any = {LONG: {"schema": {}}}
+QUERY = {"in": "query", "name": "a"}
 _TEXT = {"type": "string"}
 SHARED: dict[str, Any] = {
     "parameters": {"post": {}, "parameters": [{"in": "query", "name": f"{n}"} for n in MANY]},
@@ -184,12 +203,26 @@ SHARED: dict[str, Any] = {
         "post": {},
         "servers": [{"url": "/?" + "{a}" * 1_300, "variables": {"a": {"default": "b" * 5_000}}}],
     },
+    "a long media type": {"post": {"responses": {"200": {"content": CONTENT}}}},
+    "a long media type of a body": {"post": {"requestBody": {"content": CONTENT}}},
+    "a long media type of a form": {
+        "post": {"consumes": [LONG], "parameters": [{"in": "body", "name": "b"}]}
+    },
+    "a long status": {"post": {"responses": {LONG: {}}}},
+    "a long reference": {"post": {"parameters": [{"$ref": f"#/x/y/{LONG}"}]}, "y": {LONG: {}}},
+    "a long parameter": {"post": {"parameters": [{"in": "query", "name": LONG}]}},
+    "a long number": {"post": {"operationId": Decimal("1" * 1_000_000)}},
+    "many kinds": {"post": {"parameters": [{**QUERY, "type": ["\n" * 4_000] * 1_000_000}]}},
+    "many words": {"post": {"parameters": [{**QUERY, "enum": ["a"] * 1_000_000}]}},
 }
 
 
 @pytest.mark.parametrize("name", SHARED)
 def test_what_thousands_of_paths_share_is_not_read_without_end(name: str) -> None:
-    """One large path item that each of many paths refers to: given up, not waited for."""
+    """One large path item that each of many paths refers to: given up, not waited for.
+
+    Work is counted in characters too: few names may be long.
+    """
     paths = {f"/{n}": {"$ref": "#/x"} for n in range(2_000)}
     with pytest.raises(VendorFileError, match="too entangled"):
         read_openapi({"openapi": "3.0.0", "paths": paths, "x": SHARED[name]})

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from attrs import field, frozen
 
 from _client_kit._json import is_list, is_object
-from _client_kit._openapi._schema import Node, Schema, VendorFileError, is_true, text
+from _client_kit._openapi._schema import CHARACTERS, Node, Schema, VendorFileError, is_true, text
 
 __all__ = ["VendorFile", "VendorOperation", "read_openapi"]
 
@@ -117,8 +117,8 @@ class _Reader:
         for level in (item, raw):
             for parameter in map(self._node.follow, self._list(level.get("parameters"))):
                 if is_object(parameter):
-                    name = text(parameter.get("name"))
-                    parameters[text(parameter.get("in")), name] = parameter
+                    name = self._node.text(parameter.get("name"))
+                    parameters[self._node.text(parameter.get("in")), name] = parameter
         query: dict[str, Schema] = {}
         required: set[str] = set()
         headers: list[str] = []
@@ -135,7 +135,7 @@ class _Reader:
         return VendorOperation(
             method=method.upper(),
             path=path,
-            name=text(raw.get("operationId"))[:100],
+            name=self._node.text(raw.get("operationId"))[:100],
             query=query,
             required=frozenset(required),
             headers=tuple(headers),
@@ -157,7 +157,7 @@ class _Reader:
             return text(variable.get("default")) if is_object(variable) else match[0]
 
         url = _VARIABLE.sub(filled, text(servers[0].get("url")))
-        self._node.spend(len(url) // 500)
+        self._node.spend(len(url) // CHARACTERS)
         try:
             return "/" + urlsplit(url).path.strip("/")
         except ValueError:
@@ -175,7 +175,7 @@ class _Reader:
     def _object(self, value: Any) -> dict[str, Any]:
         """An object of the file; empty where there is none."""
         members = value if is_object(value) else {}
-        self._node.spend(len(members))
+        self._node.spend(sum(1 + len(name) // CHARACTERS for name in members))
         return members
 
     def _body(
@@ -189,7 +189,7 @@ class _Reader:
         for (place, name), parameter in parameters.items():
             if place == "body":
                 consumes = raw.get("consumes", self._node.root.get("consumes"))
-                types = [text(kind) for kind in self._list(consumes)]
+                types = [self._node.text(kind) for kind in self._list(consumes)]
                 media = next(filter(_is_json, types), next(iter(types), "application/json"))
                 return media, self._node.schema(parameter.get("schema"))
             if place == "formData":

@@ -6,6 +6,7 @@ nothing is expanded ahead, and what is read is remembered.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -23,9 +24,13 @@ MAX_BRANCHES = 2_000
 MAX_PARTS = 20
 MAX_LISTS = 5
 MAX_WORK = 400_000
+CHARACTERS = 100
+MEMBERS = 4
+"""Work is counted in entries, and a long text or a wide schema is that of more than one."""
 MAX_TEXT = 4_000
 TREE_DEPTH = 6
 TREE_LINES = 120
+_INDEX = re.compile("[0-9]{1,6}")
 
 
 class VendorFileError(ValueError):
@@ -43,8 +48,15 @@ def text(value: object) -> str:
     A terminal obeys what is not printable. And ``str`` of a list could go on without end: YAML can
     name a list many times in a list that it names many times.
     """
-    shown = value if isinstance(value, str) else str(value) if _is_number(value) else ""
-    shown = shown[:MAX_TEXT]
+    return _shown(_written(value))
+
+
+def _written(value: object) -> str:
+    return value if isinstance(value, str) else str(value) if _is_number(value) else ""
+
+
+def _shown(written: str) -> str:
+    shown = written[:MAX_TEXT]
     if shown.isprintable():
         return shown
     return "".join(char if char.isprintable() else "\ufffd" for char in shown)
@@ -74,6 +86,12 @@ class Node:
             message = "it is too entangled to be compared"
             raise VendorFileError(message)
 
+    def text(self, value: object) -> str:
+        """The text of a place that many others may share."""
+        written = _written(value)
+        self.spend(len(written) // CHARACTERS)
+        return _shown(written)
+
     def follow(self, value: Any) -> Any:
         """What a parameter, a body or an answer is, with its ``$ref`` followed."""
         for _ in range(MAX_CHAIN):
@@ -87,10 +105,11 @@ class Node:
         """The place a local reference names; None for one into another file, which is not read."""
         if not reference.startswith("#"):
             return None
+        self.spend(1 + len(reference) // CHARACTERS)
         place: Any = self.root
         for part in reference[1:].split("/")[1:]:
             name = unquote(part).replace("~1", "/").replace("~0", "~")
-            if is_list(place) and name.isdigit() and int(name) < len(place):
+            if is_list(place) and _INDEX.fullmatch(name) and int(name) < len(place):
                 place = place[int(name)]
             elif is_object(place) and name in place:
                 place = place[name]
@@ -131,7 +150,8 @@ class Node:
 
     def _own(self, raw: dict[str, Any]) -> Schema:
         named = raw.get("type")
-        kinds = {text(kind) for kind in (named if is_list(named) else [named]) if kind is not None}
+        named = named[:MAX_PARTS] if is_list(named) else [named]
+        kinds = {self.text(kind) for kind in named if kind is not None}
         kinds.discard("")
         nullable = "null" in kinds or is_true(raw.get("nullable")) or is_true(raw.get("x-nullable"))
         members = raw.get("properties")
@@ -140,15 +160,18 @@ class Node:
             kinds |= {"object"} if members else {"array"} if "items" in raw else set()
         more = raw.get("additionalProperties")
         words = raw.get("enum", [raw["const"]] if "const" in raw else ())
+        words = words if is_list(words) else []
+        required = _listed(raw, "required")
+        self.spend((len(members) + len(words) + len(required)) // MEMBERS)
         encoding = raw.get("contentEncoding", raw.get("format"))
         return Schema(
             self,
             kinds=frozenset(kinds - {"null"}),
-            format=text(encoding),
+            format=self.text(encoding),
             nullable=nullable,
-            words=tuple(text(word) for word in words if word is not None) if is_list(words) else (),
-            raw_members={text(name): (value,) for name, value in members.items()},
-            required=frozenset(map(text, _listed(raw, "required"))),
+            words=tuple(self.text(word) for word in words if word is not None),
+            raw_members={self.text(name): (value,) for name, value in members.items()},
+            required=frozenset(map(self.text, required)),
             raw_items=(raw["items"],) if "items" in raw else (),
             read_only=is_true(raw.get("readOnly")),
             open=is_object(more) or is_true(more),
