@@ -8,7 +8,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from _client_kit._log_filter import OwnCall
+from _client_kit._log_filter import OwnCall, redact
 from support.raw_server import RawServer, answer
 
 WORD = "canary-of-log-lines-4be1"
