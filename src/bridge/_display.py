@@ -174,7 +174,8 @@ def _width(text: str) -> int:
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    """Lines of at most so many columns, broken at spaces where there are some."""
+    """Lines of at most so many columns, and one; broken at spaces where there are some."""
+    width = max(width, 1)
     lines: list[str] = []
     line = ""
     for word in plain(text).split(" "):
@@ -209,12 +210,9 @@ def _pad(text: str, width: int) -> str:
 def _text(view: View, lang: Language) -> str:
     parts = ["\n".join(_wrap(view.title, WIDTH))]
     if view.facts:
-        head = max(_width(plain(name)) for name, _ in view.facts) + _GAP
-        facts: list[str] = []
-        for name, value in view.facts:
-            first, *rest = _wrap(value, WIDTH - head)
-            facts += [_pad(plain(name), head) + first, *(" " * head + line for line in rest)]
-        parts.append("\n".join(line.rstrip() for line in facts))
+        head = min(max(_width(plain(name)) for name, _ in view.facts), WIDTH // 2)
+        widths = (head, WIDTH - head - _GAP)
+        parts.append("\n".join(line for fact in view.facts for line in _row(fact, widths)))
     parts += [_text_table(table.lean(), lang) for table in view.tables if table.lines]
     if any(view.notes):
         notes: list[str] = []
@@ -233,7 +231,7 @@ def _text_table(table: Table, lang: Language) -> str:
     widths = _fit(headings, [line.cells[skip:] for line in lines])
     text: list[str] = [table.title] if table.title else []
     text += [*_row(headings, widths), "  ".join("-" * width for width in widths)]
-    indent = " " * (4 if table.grouped else widths[0] + _GAP)
+    indent = " " * (4 if table.grouped else min(widths[0] + _GAP, WIDTH // 2))
     kinds = Counter(line.cells[0].text for line in table.lines)
     kind: str | None = None
     for line, row in zip(lines, rows, strict=True):

@@ -26,10 +26,10 @@ from bridge import (
     Status,
     Verification,
 )
-from bridge._display import Shown, plain
+from bridge._display import Cell, Line, Shown, Table, View, _wrap, plain
 from bridge._remedies import CHECKS
 from bridge._verification import verification_of
-from bridge._words import FRENCH
+from bridge._words import FRENCH, Language
 from bridge.testing import Trials, trial_document, try_mapper
 
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
@@ -205,6 +205,40 @@ def test_tables_of_any_text_fit(text: str, subject: str, lines: int) -> None:
         DeliveryRow(text[:40], "failed", reason=text, subject=subject) for _ in range(lines)
     )
     assert max(columns(line) for line in str(made).split("\n")) <= 80
+
+
+@pytest.mark.parametrize("length", [38, 40, 41, 70, 77, 78, 79, 80, 400])
+def test_names_of_facts_leave_room_for_what_they_name(length: int) -> None:
+    """However wide a state's name is, it is broken before its number has no place."""
+    name = "Q" * length
+    report = ExportReport(
+        space_id="s", company_code="c", started_at=NOW, ended_at=NOW, states={name: 987}
+    )
+    lines = report.to_text().split("\n")
+    assert max(map(columns, lines)) <= 80
+    assert "".join(lines).count("Q") == length
+    assert sum(line.endswith(" 987") for line in lines) == 1
+
+
+@pytest.mark.parametrize("length", [1, 38, 76, 78, 80, 400])
+def test_a_note_below_a_wide_column_fits(length: int) -> None:
+    """It is set in by the first column's width, and by half a line at most."""
+    line = Line((Cell("x" * min(length, 200)),), note="word " * 30)
+
+    class OneColumn(Shown):
+        def _view(self, lang: Language) -> View:
+            return View("t", tables=(Table("", ("n",), (line,)),))
+
+    lines = OneColumn().to_text().split("\n")
+    assert max(map(columns, lines)) <= 80
+    assert "".join(lines).count("word") == 30
+
+
+@pytest.mark.parametrize("width", [-1, 0, 1])
+@pytest.mark.parametrize("text", ["", "ab c", "\u6f22\u6f22"])
+def test_where_no_column_is_left_a_character_a_line_is_shown(width: int, text: str) -> None:
+    """A text is broken, whatever room there is: it never goes on without end."""
+    assert "".join(_wrap(text, width)) == text.replace(" ", "")
 
 
 def test_values_print_the_same_way_everywhere() -> None:
