@@ -108,22 +108,46 @@ class Visitor(Protocol):
 def opened(source: Source) -> Generator[Readable, None, None]:
     """Open `source` for reading; a seekable file is left at the position where it was found."""
     if isinstance(source, bytes | bytearray | memoryview):
-        yield BytesIO(source)
+        yield _Full(BytesIO(source))
     elif isinstance(source, str | os.PathLike):
         with Path(source).open("rb") as file:
-            yield file
+            yield _Full(file)
     else:
         seek = getattr(source, "seek", None)
         seekable = getattr(source, "seekable", None)
         tell = getattr(source, "tell", None)
         if not (callable(seek) and callable(tell) and callable(seekable) and seekable()):
-            yield source
+            yield _Full(source)
             return
         position = tell()
         try:
-            yield source
+            yield _Full(source)
         finally:
             seek(position)
+
+
+class _Full:
+    """A file that gives as much as is asked for, until its end.
+
+    Expat begins an unfinished tag or comment anew with every piece: in pieces of a byte each, as a
+    slow connection may give them, that takes time in the square of its length.
+    """
+
+    def __init__(self, file: Readable) -> None:
+        self._file = file
+
+    def read(self, size: int, /) -> bytes:
+        pieces: list[bytes] = []
+        while size > 0:
+            piece = cast("object", self._file.read(size))
+            # Expat takes text as well, ignoring what the document says of its own encoding.
+            if not isinstance(piece, bytes):
+                raise TypeError("open the file in binary mode")
+            if not piece:
+                break
+            pieces.append(piece)
+            size -= len(piece)
+        return b"".join(pieces)
 
 
 def parse(
@@ -145,27 +169,26 @@ def parse(
     parser.StartElementHandler = feeder.start
     parser.EndElementHandler = feeder.end
     parser.CharacterDataHandler = visitor.text
-    fed = given = 0
+    fed = given = reached = 0
     chunk = b""
     head = b""
-    plain = False
+    take: Callable[[bytes], object] | None = None
     try:
-        while chunk := _read(file):
+        while chunk := file.read(CHUNK):
             head = (head + chunk[:4])[:4]
             fed += len(chunk)
             if fed > max_bytes:
                 return NotReadable("too big", f"larger than {max_bytes:,} bytes")
-            if plain and (take := visitor.raw) is not None:
+            if take is not None:
                 chunk = _past_text(chunk, take)
                 if not chunk:
                     continue
             given += len(chunk)
             parser.Parse(chunk, False)
-            plain = visitor.raw is not None and not _is_wide(head) and _ends_plain(chunk, plain)
-            if plain:  # what expat holds back comes before what it never sees
-                parser.buffer_text = False
-                parser.buffer_text = True
-            if given - parser.CurrentByteIndex > TOKEN_LIMIT:
+            # Expat says -1 when it has put off looking at the beginning of something long.
+            reached = max(reached, parser.CurrentByteIndex)
+            take = visitor.raw if reached == given and not _is_wide(head) else None
+            if given - reached > TOKEN_LIMIT:
                 return NotReadable("too big", f"one tag or comment exceeds {TOKEN_LIMIT:,} bytes")
             if len(names) > NAME_LIMIT:
                 return NotReadable("too big", f"more than {NAME_LIMIT:,} different names")
@@ -193,7 +216,7 @@ _UNKNOWN_ENCODING = expat.errors.codes[expat.errors.XML_ERROR_UNKNOWN_ENCODING]
 
 
 _WIDE = (BOM_UTF16_LE, BOM_UTF16_BE)
-_PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n"
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 
 
 def _is_wide(head: bytes) -> bool:
@@ -201,32 +224,29 @@ def _is_wide(head: bytes) -> bool:
     return b"\0" in head or head[:2] in _WIDE
 
 
-def _ends_plain(chunk: bytes, plain: bool) -> bool:
-    """Whether no tag, reference or character is cut by the end of what was parsed."""
-    start = chunk.rfind(b">") + 1
-    return (plain or start > 0) and not chunk[start:].translate(None, _PLAIN)
-
-
 def _past_text(chunk: bytes, take: Callable[[bytes], object]) -> bytes:
     """Give away the text a chunk begins with; return the rest, and the line ends of the text.
 
-    Embedded files are nearly all of a large invoice, and their base64 is nothing to parse. The
-    line ends keep the lines of errors right. Text with references in it is left to expat.
+    Embedded files are nearly all of a large invoice, and their base64 is nothing to parse. Whoever
+    reads the document whole must find the same elements in it, so this rests on two conditions:
+
+    - Expat has reached the end of what it was given. A tag, reference, comment, instruction,
+      character or ``]]`` that has begun holds it back at its beginning: it stands in text, perhaps
+      of a CDATA section.
+    - All of the text is letters of base64 and blank space, which every encoding that is read has
+      in ASCII's places, if it has one byte to a character. In text they leave expat where it
+      stands: behind them it is as if it had read them.
+
+    Anything else is left to expat, also what no XML may hold. The line ends keep the lines of
+    errors right.
     """
     end = chunk.find(b"<")
     text = chunk if end < 0 else chunk[:end]
-    if b"&" in text:
+    others = text.translate(None, _LETTERS)
+    if others.strip(b" \t\r\n"):
         return chunk
     take(text)
-    return b"\n" * text.count(b"\n") + (b"" if end < 0 else chunk[end:])
-
-
-def _read(file: Readable) -> bytes:
-    chunk = cast("object", file.read(CHUNK))
-    # Expat takes text as well, ignoring what the document says of its own encoding.
-    if not isinstance(chunk, bytes):
-        raise TypeError("open the file in binary mode")
-    return chunk
+    return b"\n" * others.count(b"\n") + (b"" if end < 0 else chunk[end:])
 
 
 class _Feeder:

@@ -2,16 +2,22 @@
 
 import base64
 import hashlib
+import io
+import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias, cast
+from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from bridge import ubl
-from support.ubl_documents import FULL, PDF, document, embedded, read, refused
+from bridge._ubl_xml import CHUNK, opened
+from support.ubl_documents import CAC, CBC, FULL, PDF, document, embedded, read, refused
 
 
 @pytest.mark.parametrize(
@@ -96,6 +102,197 @@ def test_overlong_text_is_cut() -> None:
     """A name of a megabyte costs a thousand characters."""
     found = read(document(f"<cbc:ID>{'x' * 1_000_000}</cbc:ID>"))
     assert found.number == "x" * 1000
+
+
+class Drip:
+    """Gives a few bytes at a time, whatever is asked for."""
+
+    def __init__(self, data: bytes) -> None:
+        self.file = io.BytesIO(data)
+
+    def read(self, size: int, /) -> bytes:
+        return self.file.read(min(size, 3))
+
+
+def test_bytes_that_drip_in_are_parsed_by_the_chunk() -> None:
+    """What an unfinished comment costs grows with its length, not with its square."""
+    with opened(Drip(b"x" * 100_000)) as file:
+        assert [len(file.read(CHUNK)) for _ in range(3)] == [CHUNK, 100_000 - CHUNK, 0]
+    assert refused(Drip(b"<Invoice><!--" + b"x" * 300_000)).reason == "truncated"
+
+
+def test_a_file_that_has_nothing_yet_is_not_at_its_end() -> None:
+    """A pipe that does not wait gives None, which is the caller's mistake and no truncation."""
+
+    class NotYet:
+        def read(self, size: int, /) -> bytes:
+            assert size
+            return cast("bytes", None)
+
+    with pytest.raises(TypeError, match="binary mode"):
+        ubl.peek(NotYet())
+
+
+OPEN, _, CLOSE = embedded(b"@@@").partition(base64.b64encode(b"@@@").decode())
+
+
+@pytest.mark.parametrize(("begin", "end"), [("<![CDATA[", "]]>"), ("<?x ", "?>")])
+def test_no_invoice_hides_in_an_embedded_file(begin: str, end: str) -> None:
+    """Text that is passed by never takes the end of a section or an instruction with it."""
+    start = document(f"{OPEN}{begin}>").removesuffix(b"</Invoice>")
+    start += b"A" * (CHUNK - len(start))
+    hidden = f"<!-- ]]> ?> {CLOSE}<cbc:ID>FAKE</cbc:ID>{OPEN} -->"
+    data = start + f"{end}{hidden}{CLOSE}<cbc:ID>REAL</cbc:ID></Invoice>".encode()
+    assert read(data).number == "REAL"
+    assert as_peek(data) == as_element_tree(data)
+
+
+@pytest.mark.parametrize("bad", [b"\0", b"\x08", b"\xff\xfe", b"]]>", b"&", b"&x;"])
+def test_what_xml_may_not_hold_is_refused_in_an_embedded_file(bad: bytes) -> None:
+    """Bytes far into a large file are as good or as bad as anywhere."""
+    letters = b"QUJD" * 50_000
+    data = document(embedded(b"@@@") + "<cbc:ID>N-1</cbc:ID>")
+    whole = data.replace(base64.b64encode(b"@@@"), letters)
+    assert read(whole).number == "N-1"
+    broken = data.replace(base64.b64encode(b"@@@"), letters + bad + letters)
+    assert refused(broken).reason == "not XML"
+
+
+Content: TypeAlias = tuple[str | None, str | None, tuple[bytes, ...]]
+"""The number, the name of the supplier, and every embedded file."""
+
+
+def as_peek(data: bytes) -> Content | None:
+    """What the look at a document finds in it; None when it is refused."""
+    found = ubl.peek(data)
+    if isinstance(found, ubl.NotReadable):
+        return None
+    files: list[bytes] = []
+    for attachment in found.attachments:
+        target = io.BytesIO()
+        assert ubl.extract(data, attachment.index, target) == attachment
+        assert attachment.size == len(target.getvalue())
+        files.append(target.getvalue())
+    return found.number, found.supplier.name, tuple(files)
+
+
+def as_element_tree(data: bytes) -> Content | None:
+    """The same by ElementTree, which reads the document whole; None when it is not well-formed."""
+    try:
+        root = ElementTree.fromstring(data)
+    except ElementTree.ParseError:
+        return None
+    party = f"{{{CAC}}}AccountingSupplierParty/{{{CAC}}}Party/{{{CAC}}}PartyName/{{{CBC}}}Name"
+    files = tuple(decoded(text) for text in embedded_texts(root))
+    return first_text(root, f"{{{CBC}}}ID"), first_text(root, party), files
+
+
+def first_text(root: ElementTree.Element, path: str) -> str | None:
+    """What the first element there says, of those that say something."""
+    texts = (
+        " ".join("".join([each.text or "", *(child.tail or "" for child in each)]).split())
+        for each in root.findall(path)
+    )
+    return next((text for text in texts if text), None)
+
+
+def embedded_texts(element: ElementTree.Element) -> Iterator[str]:
+    """The text of each embedded file; one inside another is a part of it."""
+    for child in element:
+        if (element.tag, child.tag) == (
+            f"{{{CAC}}}Attachment",
+            f"{{{CBC}}}EmbeddedDocumentBinaryObject",
+        ):
+            yield "".join(child.itertext())
+        else:
+            yield from embedded_texts(child)
+
+
+def decoded(text: str) -> bytes:
+    """The bytes of lenient base64: up to the first padding, and no letter left over."""
+    letters = re.sub(r"[^A-Za-z0-9+/=]", "", text).partition("=")[0]
+    letters = letters[: len(letters) - (len(letters) % 4 == 1)]
+    return base64.b64decode(letters + "=" * (-len(letters) % 4))
+
+
+def party(name: str) -> str:
+    """A supplier of that name."""
+    return (
+        f"<cac:AccountingSupplierParty><cac:Party><cac:PartyName><cbc:Name>{name}</cbc:Name>"
+        "</cac:PartyName></cac:Party></cac:AccountingSupplierParty>"
+    )
+
+
+# Runs of base64 that reach over the edges of chunks, and the marks that end something.
+LINES = ["QUJD", "bcdefgh", "A", "01+/\n", "xyz \r\n", "QQ=="]
+RUNS = st.lists(st.sampled_from(LINES), min_size=1, max_size=20).map("".join)
+MARKS = [">", "]", "]]", "]]>", "-", "-->", "?", "?>", "/", "=", '"', ";", "\r", "\u00e9", "amp;"]
+ENDS = ["<x>", "</x>", OPEN, CLOSE, "<cbc:ID>FAKE</cbc:ID>", party("Fake NV")]
+TEXTS = st.lists(RUNS | st.sampled_from(MARKS) | st.sampled_from(ENDS), max_size=5).map("".join)
+PIECES = st.one_of(
+    RUNS,
+    RUNS,
+    TEXTS.map(lambda text: f"<![CDATA[{text.replace(']]>', '')}]]>"),
+    TEXTS.map(lambda text: f"<!--{text.replace('-', '')}-->"),
+    TEXTS.map(lambda text: f"<?x {text.replace('?>', '')}?>"),
+    RUNS.map(lambda text: f"<x a='>'>{text}</x>"),
+    RUNS.map(lambda text: f"{CLOSE}<cbc:ID>{text}</cbc:ID>{party(text)}{OPEN}"),
+    st.sampled_from(["&amp;", "&#65;", "&#xd;", "]", ">", "]]&gt;", "-->", "?>", "\u00e9", "\r"]),
+)
+# What makes most documents, and not all, unreadable; "\udcff" stands for a byte outside UTF-8.
+STRAYS = st.sampled_from(
+    [*MARKS, *ENDS, "<", "&", "<!--", "<![CDATA[", "<?x ", "--", "\0", "\x08", "\ufffe", "\udcff"]
+)
+ENCODINGS = {
+    "utf-8": ("", "surrogateescape"),
+    "utf-8-sig": ("", "surrogateescape"),
+    "utf-16": ("", "surrogatepass"),
+    "utf-16-be": ("<?xml version='1.0' encoding='utf-16be'?>", "surrogatepass"),
+    "iso-8859-1": ("<?xml version='1.0' encoding='iso-8859-1'?>", "xmlcharrefreplace"),
+    "cp1252": ("<?xml version='1.0' encoding='windows-1252'?>", "xmlcharrefreplace"),
+}
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> bytes:
+    """A document whose embedded file is made of everything that can stand in one."""
+    pieces = draw(st.lists(PIECES, max_size=8))
+    for stray in draw(st.just([]) | st.lists(STRAYS, max_size=2)):
+        pieces.insert(draw(st.integers(0, len(pieces))), stray)
+    frame = document(f"{OPEN}@@@{CLOSE}<cbc:ID>REAL</cbc:ID>{party('Real NV')}").decode()
+    text = frame.replace("@@@", "".join(pieces))
+    encoding = draw(st.just("utf-8") | st.sampled_from(sorted(ENCODINGS)))
+    declaration, errors = ENCODINGS[encoding]
+    return (declaration + text).encode(encoding, errors)
+
+
+def agree(data: bytes, size: int) -> bool:
+    """Whether both find the same, when the look takes `size` bytes at a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bridge._ubl_xml.CHUNK", size)
+        return as_peek(data) == as_element_tree(data)
+
+
+@settings(deadline=None)
+@given(documents(), st.integers(1, 64))
+def test_the_look_finds_what_a_whole_parser_finds(data: bytes, size: int) -> None:
+    """Wherever the text that is passed by is cut: the same fields and files, the same refusals."""
+    assert agree(data, size)
+
+
+def test_the_comparison_catches_text_passed_by_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that passes by all text up to the next tag, whatever it stands in, is found out."""
+
+    def past_any_text(chunk: bytes, take: Callable[[bytes], object]) -> bytes:
+        end = chunk.find(b"<")
+        text = chunk if end < 0 else chunk[:end]
+        take(text)
+        return chunk[len(text) :]
+
+    monkeypatch.setattr("bridge._ubl_xml._past_text", past_any_text)
+    cases = st.tuples(documents(), st.integers(1, 64))
+    caught = find(cases, lambda case: not agree(*case), settings=settings(database=None))
+    assert not agree(*caught)
 
 
 def check_anything(data: bytes) -> None:
