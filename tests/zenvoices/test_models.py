@@ -140,10 +140,19 @@ def test_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
         ("\u202egnp.exe", "_gnp.exe"),
         ("Re\u0301sume\u0301.pdf", "R\u00e9sum\u00e9.pdf"),
         (" a .xml ", "a.xml"),
+        ("\uff0e\uff0e\uff0fetc\uff0fpasswd", "\uff0e\uff0e_etc_passwd"),
+        ("C\uff1a\uff3ca\ufe68b\u2105d.pdf", "C_a_b_d.pdf"),
+        ("\uff0e\uff0e", "document"),
+        ("\u2025", "document"),
+        ("\uff0e\u3000_", "document"),
+        ("\uff23\uff2f\uff2e.xml", "_\uff23\uff2f\uff2e.xml"),
+        ("con." + "x" * 200, "_con." + "x" * 115),
+        ("x" * 110 + " ." + "b" * 30, "x" * 110 + ".bbbbbbbb"),
+        ("_" * 130 + "x", "document"),
     ],
 )
 def test_file_name_is_made_safe(name: str, safe: str) -> None:
-    """Folders, control characters, reserved names and blanks at the ends are taken out."""
+    """Folders, control characters, reserved names, in all their forms, and blanks go."""
     assert Attachment(name, b"x").file_name == safe
 
 
@@ -152,6 +161,8 @@ def test_file_name_is_made_safe(name: str, safe: str) -> None:
 @example("\u20ac" * 100 + ".xml")
 @example("a." + "b" * 40)
 @example("\ud800")
+@example("con" + "\u3000" * 60 + ".xml")
+@example("\u226e\u0334\u2260")
 def test_every_file_name_is_safe(name: str) -> None:
     """Whatever goes in, a short, printable, single and stable name comes out."""
     safe = safe_file_name(name)
@@ -161,7 +172,10 @@ def test_every_file_name_is_safe(name: str) -> None:
     assert safe == safe.strip(" ")
     assert not any(unicodedata.category(letter)[0] == "C" for letter in safe)
     assert not {"\u2028", "\u2029"} & set(safe)
-    stem = safe.partition(".")[0].rstrip(" ").upper()
+    folded = unicodedata.normalize("NFKC", safe)
+    assert not set(folded) & set('/\\<>:"|?*\0\r\n')
+    assert set(folded) - set("_. ")
+    stem = folded.partition(".")[0].rstrip(" ").upper()
     assert stem not in {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
     assert not (stem[:3] in {"COM", "LPT"} and stem[3:] in set("0123456789\u00b9\u00b2\u00b3"))
     assert safe_file_name(safe) == safe
@@ -181,6 +195,20 @@ HIDDEN = st.sampled_from([
 def test_what_does_not_show_leaves_a_file_name(letters: list[str]) -> None:
     """Format, tag, private and unassigned characters go; nothing that can be seen does."""
     test_every_file_name_is_safe.hypothesis.inner_test("".join(letters))  # type: ignore[attr-defined]
+
+
+TRICKY = st.sampled_from([
+    *("/", "\\", "\uff0f", "\uff3c", "\ufe68", "\uff1a", "\u2047", "\u2100", "\uff0e", "\u2024"),
+    *("\u2025", "\u2026", "\u3000", "\xa0", ".", " ", "_", "con", "\uff23on", "Lpt", "\u2460"),
+    *("conin$", "x" * 117, "e", "\u0301", "\u0338", "\u226e", "\u2105", "\u1fef", "\u037e"),
+    *("\u00b2", "\u212a", "\U0001f600"),
+])  # fmt: skip
+
+
+@given(st.lists(TRICKY, max_size=9))
+def test_what_is_cut_off_leaves_no_name_that_is_not_safe(parts: list[str]) -> None:
+    """Names near the limit, near a reserved one, and of characters that have another form."""
+    test_every_file_name_is_safe.hypothesis.inner_test("".join(parts))  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
