@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NoReturn
@@ -102,9 +104,16 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):  # as of 1e999, which could never be written again
+        raise ValueError
+    return number
+
+
 def _versioned(text: str, what: str) -> dict[str, Any]:
     try:
-        value: object = json.loads(text, parse_constant=_refuse_constant)
+        value: object = json.loads(text, parse_float=_finite, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise _damaged(f"{what} is not JSON") from None
     if not is_object(value):
@@ -118,13 +127,18 @@ def _versioned(text: str, what: str) -> dict[str, Any]:
     return value
 
 
+def _is_number(value: Any) -> bool:
+    """Whether a value is a number one can reckon with: JSON knows no greatest."""
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
+
+
 _CHECKS: dict[str, Callable[[Any], bool]] = {
     "str | None": lambda value: value is None or type(value) is str,
     "str": lambda value: type(value) is str,
     "bool": lambda value: type(value) is bool,
     "int": lambda value: type(value) is int,
     "int | None": lambda value: value is None or type(value) is int,
-    "float | None": lambda value: value is None or type(value) in (int, float),
+    "float | None": lambda value: value is None or _is_number(value),
     "datetime | None": lambda value: isinstance(value, datetime),
     "Cause": lambda value: isinstance(value, Cause),
 }
@@ -147,7 +161,7 @@ def delivery_of(row: Row) -> Delivery:
         for name in _TIMES:
             if name in value:
                 value[name] = _time(value[name])
-        if not all(_KINDS[name](item) for name, item in value.items()):
+        if not all(_KINDS[name](item) for name, item in [*value.items(), ("due", row.due)]):
             raise TypeError
         return Delivery(document_id=row.id, state=row.state, due=row.due, **value)
     except (TypeError, ValueError, KeyError):
@@ -209,7 +223,7 @@ def head_of(text: str, binding: Mapping[str, Any]) -> Head:
 
 
 def _numbers(value: object) -> bool:
-    return is_object(value) and all(type(item) in (int, float) for item in value.values())
+    return is_object(value) and all(map(_is_number, value.values()))
 
 
 def active_head(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -113,6 +114,9 @@ def row(**members: Any) -> Row:
         '{"v":1,"absent_at":"2026-11-22T12:00:00"}',
         '{"v":1,"absent_at":5}',
         '{"v":1,"intended_at":NaN}',
+        '{"v":1,"intended_at":1e999}',
+        '{"v":1,"intended_at":-1e999}',
+        '{"v":1,"intended_at":1' + "0" * 400 + "}",
         '{"v":1,"nobody":"knows"}',
         '{"v":1,"document_id":"other"}',
         '{"v":1,"state":"delivered"}',
@@ -125,6 +129,13 @@ def test_damaged_row_is_refused(value: str) -> None:
     with pytest.raises(StoreError, match="damaged") as caught:
         delivery_of(Row("doc", "waiting", None, value))
     assert caught.value.hint is not None
+
+
+@pytest.mark.parametrize("due", [math.inf, -math.inf, math.nan, 10**400, "1.0", True])
+def test_a_time_that_is_none_is_refused(due: Any) -> None:
+    """A row that is due at no time one can reckon with would wait for ever."""
+    with pytest.raises(StoreError, match="damaged"):
+        delivery_of(Row("doc", "waiting", due, '{"v":1}'))
 
 
 def test_unknown_state_is_refused() -> None:
@@ -148,6 +159,7 @@ def test_newer_row_is_refused() -> None:
         {"cursors": {"SALES": "soon"}},
         {"cursors": []},
         {"full_at": {"SALES": "1"}},
+        {"full_at": {"SALES": 10**400}},
         {"counts": {"waiting": None}},
         {"controls": [["id"]]},
         {"controls": [[1, 2]]},
@@ -166,6 +178,16 @@ def test_damaged_head_is_refused(change: dict[str, Any]) -> None:
     members = json.loads(head_text(Head(BINDING, active=True)))
     with pytest.raises(StoreError, match="damaged"):
         head_of(json.dumps({**members, **change}), BINDING)
+
+
+@pytest.mark.parametrize("member", ["full_at", "counts", "unknown", "last_run"])
+def test_a_number_without_end_is_refused_anywhere(member: str) -> None:
+    """A head that holds one could be read and never be written again."""
+    members = json.loads(head_text(Head(BINDING, active=True)))
+    text = json.dumps({**members, member: {"a": 7654321}})
+    assert head_of(text, BINDING)
+    with pytest.raises(StoreError, match="damaged"):
+        head_of(text.replace("7654321", "1e999"), BINDING)
 
 
 def test_head_of_another_connection_is_refused() -> None:
