@@ -141,14 +141,9 @@ class CheckpointFile:
         if os.name == "posix":  # pragma: no branch - Windows has neither owners nor modes
             inspect_folders(self.path)
         try:
-            seen = os.lstat(self.path)
-        except FileNotFoundError:
-            self._create()
-            seen = os.lstat(self.path)
+            seen = self._looked_at()
         except OSError as error:
             raise failure(f"{self.path} cannot be looked at: {error.strerror}") from None
-        self._inspect(seen)
-        self._beside()
         file = self.handle.open(self.path, self._timeout)
         try:
             self._prepare(file, seen.st_size)
@@ -160,10 +155,18 @@ class CheckpointFile:
         self.handle.identity = (seen.st_dev, seen.st_ino)
         return file
 
-    def _inspect(self, seen: os.stat_result) -> None:
+    def _looked_at(self) -> os.stat_result:
+        """The file, made where there is none, and refused if others could have written it."""
+        try:
+            seen = os.lstat(self.path)
+        except FileNotFoundError:
+            self._create()
+            seen = os.lstat(self.path)
         inspect_file(self.path, seen)
         if not seen.st_size:
             raise self.damaged("the file is empty")
+        self._beside()
+        return seen
 
     def _beside(self) -> dict[Path, os.stat_result]:
         """What SQLite keeps beside the file, which must be as it is."""
@@ -190,6 +193,8 @@ class CheckpointFile:
     def _prepare(self, file: sqlite3.Connection, size: int) -> None:
         if _pragma(file, "application_id") != APPLICATION_ID:
             raise self.damaged("it is not a checkpoint file")
+        # In one moment: another process may be about to bring the file up to date.
+        file.execute("BEGIN")
         version = int(_pragma(file, "user_version"))
         if version > len(MIGRATIONS):
             raise failure(
@@ -199,6 +204,9 @@ class CheckpointFile:
             )
         if version < 1:
             raise self.damaged(f"its version is {version}")
+        if _things(file) != _made_by(MIGRATIONS[:version]):
+            raise self.damaged("it holds other tables, or what acts on them")
+        file.execute("COMMIT")
         if size <= _CHECKED_AT_OPEN and _pragma(file, "integrity_check(1)") != "ok":
             raise self.damaged("the check of the whole file failed")
         if _pragma(file, "journal_mode = WAL") != "wal":
@@ -212,15 +220,15 @@ class CheckpointFile:
 
     def _create(self) -> None:
         """Make the file elsewhere and link it in place: it is there whole or not at all."""
-        for tail in ("-wal", "-journal"):
-            left = Path(f"{self.path}{tail}")
-            if left.exists() and not self.path.exists():
-                raise failure(
-                    f"{self.path} is gone, but {left.name} is still there",
-                    hint="Put the file back beside it; or, if it was meant to go, remove both.",
-                )
         draft = self.path.with_name(f".{self.path.name}.{os.urandom(8).hex()}.new")
         try:
+            for tail in ("-wal", "-journal"):
+                left = Path(f"{self.path}{tail}")
+                if left.exists() and not self.path.exists():
+                    raise failure(
+                        f"{self.path} is gone, but {left.name} is still there",
+                        hint="Put the file back beside it; or, if it was meant to go, remove both.",
+                    )
             _reserve(draft)
             try:
                 with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as file:
@@ -304,6 +312,23 @@ def _migrate(file: sqlite3.Connection) -> None:
         if file.in_transaction:  # pragma: no branch - a full disk ends it by itself
             file.execute("ROLLBACK")
         raise
+
+
+def _things(file: sqlite3.Connection) -> set[tuple[str, str]]:
+    """The tables and indexes of a file, and its views and triggers, but what SQLite adds itself."""
+    return set(
+        file.execute(
+            "SELECT type, name FROM sqlite_master"
+            " WHERE NOT (type IN ('table', 'index') AND name GLOB 'sqlite_*')"
+        )
+    )
+
+
+def _made_by(steps: tuple[tuple[str, ...], ...]) -> set[tuple[str, str]]:
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as file:
+        for statement in (s for step in steps for s in step):
+            file.execute(statement)
+        return _things(file)
 
 
 def _pragma(file: sqlite3.Connection, what: str) -> Any:

@@ -207,6 +207,21 @@ def test_a_log_without_its_file_is_refused(path: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.parametrize("length", [240, 251, 252, 255, 256])
+def test_a_name_with_no_room_for_those_beside_it_is_refused(path: Path, length: int) -> None:
+    """A file system's own limit ends in an error of the store, and nothing is left."""
+    with pytest.raises(StoreError, match=r"cannot be (created|looked at)"):
+        look(path.with_name("n" * length))
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_file_that_was_given_too_long_a_name_is_refused(path: Path) -> None:
+    """SQLite could keep nothing beside it."""
+    filled(path)
+    with pytest.raises(StoreError, match="cannot be looked at"):
+        look(path.rename(path.with_name("n" * 252)))
+
+
 def test_many_first_users_make_one_file(path: Path) -> None:
     """Stores that meet on a file that is not there yet all use the same one."""
     errors: list[BaseException] = []
@@ -333,6 +348,43 @@ def test_a_tampered_row_is_refused(path: Path) -> None:
         with pytest.raises(StoreError, match="damaged"):
             look(path)
         path.unlink()
+
+
+TRIGGER = "CREATE TRIGGER t AFTER UPDATE ON connection BEGIN DELETE FROM delivery; END"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        TRIGGER,
+        "CREATE VIEW v AS SELECT 1",
+        "CREATE TABLE more (x)",
+        "CREATE INDEX more ON delivery (due)",
+        "DROP INDEX delivery_by_state",
+        "DROP TABLE connection; CREATE VIEW connection AS SELECT 1 AS number, 'k' AS key",
+        # With a name as if it were SQLite's own.
+        f"""{TRIGGER}; PRAGMA writable_schema = ON;
+        UPDATE sqlite_master SET name = 'sqlite_t' WHERE name = 't'""",
+    ],
+)
+def test_what_we_have_not_made_is_refused(path: Path, change: str) -> None:
+    """A trigger would act with every commit, and a view say what no row does."""
+    filled(path)
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.executescript(change)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="damaged"):
+        look(path)
+    assert path.read_bytes() == before
+
+
+def test_what_sqlite_adds_by_itself_is_no_damage(path: Path) -> None:
+    """ANALYZE, which somebody may run on the file, leaves tables of its own."""
+    filled(path)
+    before = look(path)
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.executescript("ANALYZE")
+    assert look(path) == before
 
 
 # -- versions --------------------------------------------------------------------------------------
