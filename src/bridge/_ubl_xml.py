@@ -200,8 +200,10 @@ def parse(
     except expat.ExpatError as error:
         if error.code == _UNKNOWN_ENCODING:
             return NotReadable("encoding", str(error))
-        # With bytes still coming the fault is in them; after the last, in what is missing.
-        truncated = not chunk and (feeder.began or error.code == _UNCLOSED_TOKEN)
+        # With bytes still coming the fault is in them; after the last, in what is missing, or in
+        # what expat had put off.
+        missing = _UNENDED if feeder.began else {_UNCLOSED_TOKEN}
+        truncated = not chunk and error.code in missing
         return NotReadable("truncated" if truncated else "not XML", str(error))
     except (LookupError, ValueError) as error:
         # Before the root it is the codec that the declaration names; later, the caller's own file.
@@ -212,6 +214,12 @@ def parse(
 
 
 _UNCLOSED_TOKEN = expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_TOKEN]
+_UNENDED = {
+    _UNCLOSED_TOKEN,
+    expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS],
+    expat.errors.codes[expat.errors.XML_ERROR_PARTIAL_CHAR],
+    expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION],
+}
 _UNKNOWN_ENCODING = expat.errors.codes[expat.errors.XML_ERROR_UNKNOWN_ENCODING]
 
 
