@@ -1,8 +1,8 @@
 """Feeding expat: chunks, caps and namespaces; nothing here knows what an invoice says.
 
-Invoices come from strangers. A DOCTYPE is refused (no entity, so no entity bomb), depth, size, the
-length of one tag and the number of different names are capped, and no text is kept here: whatever
-the document is, memory stays within a few megabytes.
+Invoices come from strangers. A DOCTYPE is refused (no entity, so no entity bomb); depth, size, the
+length of one tag, and how many different names there are and how long, are capped; and no text is
+kept here: whatever the document is, memory stays within a few megabytes.
 """
 
 import os
@@ -11,6 +11,7 @@ from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, cast
 from xml.parsers import expat
@@ -22,6 +23,7 @@ CHUNK = 64 * 1024
 TOKEN_LIMIT = 4 * 1024 * 1024
 # Expat remembers every distinct name until the end; UBL 2.1 has about 2,000.
 NAME_LIMIT = 20_000
+NAMES_LENGTH_LIMIT = 4 * 1024 * 1024
 
 WRAPPER = "StandardBusinessDocument"
 _WRAPPER_SPACE = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"
@@ -169,7 +171,7 @@ def parse(
     parser.StartElementHandler = feeder.start
     parser.EndElementHandler = feeder.end
     parser.CharacterDataHandler = visitor.text
-    fed = given = reached = 0
+    fed = given = reached = known = length = 0
     chunk = b""
     head = b""
     take: Callable[[bytes], object] | None = None
@@ -190,8 +192,11 @@ def parse(
             take = visitor.raw if reached == given and not _is_wide(head) else None
             if given - reached > TOKEN_LIMIT:
                 return NotReadable("too big", f"one tag or comment exceeds {TOKEN_LIMIT:,} bytes")
-            if len(names) > NAME_LIMIT:
-                return NotReadable("too big", f"more than {NAME_LIMIT:,} different names")
+            if len(names) > known:
+                length += sum(map(len, islice(names, known, None)))
+                known = len(names)
+            if known > NAME_LIMIT or length > NAMES_LENGTH_LIMIT:
+                return NotReadable("too big", f"{known:,} different names, {length:,} long in all")
         if not fed:
             return NotReadable("empty", "there are no bytes")
         parser.Parse(b"", True)
