@@ -51,6 +51,8 @@ WRITINGS: dict[str, Callable[[str], str]] = {
 secrets = st.text(st.characters(exclude_categories=["Cs"]), min_size=6, max_size=30).filter(
     lambda text: text.strip() == text and len({char for char in text if char.isprintable()}) > 3
 )
+pytestmark = pytest.mark.leaks("secrets of ordinary words, and of any text that hypothesis makes")
+
 RARER = ("html by name", "javascript", "ecmascript", "sql", "csv")
 writings = st.lists(st.sampled_from(sorted({*WRITINGS}.difference(RARER))), min_size=1, max_size=3)
 writings |= st.sampled_from(RARER).map(lambda name: [name])

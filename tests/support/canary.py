@@ -14,8 +14,9 @@ they could show:
   signature only to the origin that it was made for, and neither beside the other.
 
 A hit fails its test. A short or plain word ("secret", "pw") is no canary: see :func:`worth`. The
-marker ``leaks`` is for tests that show a secret on purpose, and names the reason. The tests of the
-fakes are not watched: they use plain httpx, which logs each URL, and nothing of ours lies between.
+marker ``leaks`` is for tests that show a secret on purpose, or make one of ordinary words, and names
+the reason: theirs are no canaries. The tests of the fakes are not watched either: they use plain
+httpx, which logs each URL, and nothing of ours lies between.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ class Watch:
     def __init__(self) -> None:
         self.hits: list[str] = []
         self.on = False
+        self.learning = True  # also while tests are collected
         self.made: dict[str, int] = {}
         self.stored: list[str] = []
         self._all: set[str] = set()
@@ -84,7 +86,7 @@ class Watch:
 
     def begin(self, watched: bool) -> None:
         """A test begins."""
-        self.on = watched
+        self.on = self.learning = watched
         self.tests += 1
         self.made.clear()
         self.stored.clear()
@@ -95,7 +97,7 @@ class Watch:
 
     def add(self, value: str, origin: str | None = None) -> None:
         """A new canary, and where it may go."""
-        if not worth(value):
+        if not self.learning or not worth(value):
             return
         self._all.add(value)
         if len(self._recent) < 200:
