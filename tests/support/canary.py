@@ -14,9 +14,9 @@ they could show:
   signature only to the origin that it was made for, and neither beside the other.
 
 A hit fails its test. A short or plain word ("secret", "pw") is no canary: see :func:`worth`. The
-marker ``leaks`` is for tests that show a secret on purpose, or make one of ordinary words, and names
-the reason: theirs are no canaries. The tests of the fakes are not watched either: they use plain
-httpx, which logs each URL, and nothing of ours lies between.
+marker ``leaks`` is for tests that show a secret on purpose, or make one of ordinary words, and
+names the reason: theirs are no canaries. The tests of the fakes are not watched either: they use
+plain httpx, which logs each URL, and nothing of ours lies between.
 """
 
 from __future__ import annotations
