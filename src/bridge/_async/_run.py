@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from attrs import evolve
@@ -56,7 +56,7 @@ class AsyncRun:
         zenvoices: AsyncZenvoicesClient,
         space_id: str,
         company_code: str,
-        company: Callable[[bool], Awaitable[int]],
+        company: Callable[[bool, Collection[int]], Awaitable[int]],
         mapper: AsyncMapper,
         exportable: Exportable,
         listeners: Sequence[events.Listener],
@@ -127,7 +127,7 @@ class AsyncRun:
 
     async def _number(self, fresh: bool) -> int:
         """The company's number, remembered for look-ups after it was linked anew."""
-        number = await self._company(fresh)
+        number = await self._company(fresh, self._ledger.head.companies)
         self._ledger.remember_company(number)
         return number
 

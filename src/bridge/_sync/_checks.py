@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from _client_kit._errors import NotFound, ServiceError
+from collections.abc import Collection
+
+from _client_kit._errors import ConfigurationError, NotFound, ServiceError
 from banqup_client import BanqupClient
 from bridge._verification import explained
 from zenvoices_client import Company, ZenvoicesClient
@@ -77,13 +79,25 @@ class Checks:
         else:
             found["zenvoices inbox"] = ""
 
-    def company(self) -> Company:
+    def company(self, known: Collection[int]) -> Company:
         """The company the code names.
+
+        Args:
+            known: The numbers it had so far. Once it has one, another company must have the code to
+                the letter: one that is spelled otherwise was not meant.
 
         Raises:
             ServiceError: With the remedy as its hint.
         """
         try:
-            return self._zenvoices.companies.resolve(self._company_code)
+            company = self._zenvoices.companies.resolve(self._company_code)
+            found = (company.code or "").strip()
+            if known and company.id not in known and found != self._company_code.strip():
+                message = (
+                    f"no company with the code {self._company_code!r} any more; "
+                    f"{found!r} is another company"
+                )
+                raise ConfigurationError(message, service="zenvoices")
         except ServiceError as error:
             raise explained("company code", error) from None
+        return company

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from attrs import evolve
@@ -57,7 +57,7 @@ class Run:
         zenvoices: ZenvoicesClient,
         space_id: str,
         company_code: str,
-        company: Callable[[bool], int],
+        company: Callable[[bool, Collection[int]], int],
         mapper: Mapper,
         exportable: Exportable,
         listeners: Sequence[events.Listener],
@@ -128,7 +128,7 @@ class Run:
 
     def _number(self, fresh: bool) -> int:
         """The company's number, remembered for look-ups after it was linked anew."""
-        number = self._company(fresh)
+        number = self._company(fresh, self._ledger.head.companies)
         self._ledger.remember_company(number)
         return number
 

@@ -233,3 +233,39 @@ def test_rejected_password_is_tried_once() -> None:
         with pytest.raises(CredentialsError):
             connection.export_new()
     assert world.calls("login") == 1
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["in the run", "by a new process"])
+def test_another_company_is_not_taken_for_one_that_is_gone(anew: bool) -> None:
+    """A code in other letter case will do at first; later it must be the company of before."""
+    world = World()
+    company = world.zenvoices.add_company(code="AB1")
+    connection = world.connect("aB1")
+    connection.activate()
+    first = world.one()
+    assert connection.export_new().exported == 1
+    other = world.zenvoices.add_company(code="Ab1")
+    world.zenvoices.set_visible(company, visible=False)
+    second = world.one()
+    connection = world.connect("aB1") if anew else connection
+    with pytest.raises(ConfigurationError, match="'Ab1' is another company") as caught:
+        connection.export_new()
+    assert "Manage > Organisation > Companies" in str(caught.value)
+    assert [item.company_id for item in world.zenvoices.inbox] == [company]
+    world.zenvoices.set_visible(company, visible=True)
+    world.zenvoices.set_visible(other, visible=False)
+    assert connection.export_new().exported == 1
+    assert [item.company_id for item in world.zenvoices.inbox] == [company, company]
+    assert first != second
+
+
+def test_a_company_that_was_linked_anew_keeps_its_code_to_the_letter() -> None:
+    """A new number is followed where the code is spelled as the connection has it."""
+    world = World()
+    company = world.zenvoices.add_company(code="AB1")
+    connection = world.connect("AB1")
+    connection.activate()
+    number = world.zenvoices.relink_company(company)
+    world.one()
+    assert connection.export_new().exported == 1
+    assert [item.company_id for item in world.zenvoices.inbox] == [number]
