@@ -160,6 +160,7 @@ class AsyncDocuments:
 
         Raises:
             NotFound: The space does not have it.
+            ProtocolError: The answer is another document.
         """
         operation = self._contract["documents.get"]
         payload, answer = await self._calls.call(
@@ -168,7 +169,11 @@ class AsyncDocuments:
             timeout=timeout,
             deadline=deadline,
         )
-        return self._decode(object_in(payload, operation, answer))
+        document = self._decode(object_in(payload, operation, answer))
+        if document.id and document.id.lower() != document_id.lower():
+            message = "documents.get: the answer is another document than was asked for"
+            raise ProtocolError(message, service="banqup", status=answer.status)
+        return document
 
     async def create(
         self,

@@ -161,6 +161,7 @@ class Documents:
 
         Raises:
             NotFound: The space does not have it.
+            ProtocolError: The answer is another document.
         """
         operation = self._contract["documents.get"]
         payload, answer = self._calls.call(
@@ -169,7 +170,11 @@ class Documents:
             timeout=timeout,
             deadline=deadline,
         )
-        return self._decode(object_in(payload, operation, answer))
+        document = self._decode(object_in(payload, operation, answer))
+        if document.id and document.id.lower() != document_id.lower():
+            message = "documents.get: the answer is another document than was asked for"
+            raise ProtocolError(message, service="banqup", status=answer.status)
+        return document
 
     def create(
         self,

@@ -29,7 +29,6 @@ from _client_kit._errors import (
 from _client_kit._files import FileSource
 from _client_kit._frames import bare, interrupted
 from _client_kit._log_filter import OwnCall
-from _client_kit._masking import sanitise
 from _client_kit._proxy import opened
 from _client_kit._request import BROKEN, transport_failure
 from _client_kit._retry import RetryPolicy, parse_retry_after
@@ -352,7 +351,7 @@ def _over_cap(max_bytes: int) -> Rejected:
 
 
 def _refusal(name: str, status: int, headers: httpx.Headers) -> ServiceError:
-    """What a status of storage means; its body may hold the signed request, so it is not read."""
+    """What a status of storage means; body and headers may repeat the signed request: not read."""
     kind: type[ServiceError] = ProtocolError
     text = f"storage answered with an unexpected status ({status})"
     if status in (400, 403):
@@ -363,11 +362,9 @@ def _refusal(name: str, status: int, headers: httpx.Headers) -> ServiceError:
         kind, text = RateLimited, "too many requests for storage (429)"
     elif status == 408 or status >= 500:
         kind, text = Unavailable, f"storage failed ({status})"
-    request_id = headers.get("x-guploader-uploadid")
     return kind(
         f"{name}: {text}",
         service="banqup",
         status=status,
         retry_after=parse_retry_after(headers.get("retry-after")),
-        request_id=sanitise(request_id)[:100] if request_id else None,
     )

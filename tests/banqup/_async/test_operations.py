@@ -131,6 +131,18 @@ async def test_a_document_that_is_gone_is_not_found() -> None:
     assert not caught.value.hint
 
 
+async def test_a_document_that_is_another_is_refused() -> None:
+    """An answer with another id than was asked for cannot be taken for that document."""
+    answers: list[dict[str, Any]] = [{"id": "DOC-1"}, {"folder": "SALES"}, {"id": "doc-2"}]
+    client = AsyncBanqupClient(
+        credentials(), Environment.UAT_EU, transport=Scripted(lambda _: answers.pop(0)), retry=ONCE
+    )
+    assert (await client.documents.get(SPACE, "doc-1")).id == "DOC-1"
+    assert (await client.documents.get(SPACE, "doc-1")).folder == "SALES"
+    with pytest.raises(ProtocolError, match="another document"):
+        await client.documents.get(SPACE, "doc-1")
+
+
 async def test_an_id_cannot_leave_its_place_in_the_path() -> None:
     """An id that would change the address is refused before any request."""
     fake = fake_banqup()

@@ -130,6 +130,18 @@ def test_a_document_that_is_gone_is_not_found() -> None:
     assert not caught.value.hint
 
 
+def test_a_document_that_is_another_is_refused() -> None:
+    """An answer with another id than was asked for cannot be taken for that document."""
+    answers: list[dict[str, Any]] = [{"id": "DOC-1"}, {"folder": "SALES"}, {"id": "doc-2"}]
+    client = BanqupClient(
+        credentials(), Environment.UAT_EU, transport=Scripted(lambda _: answers.pop(0)), retry=ONCE
+    )
+    assert client.documents.get(SPACE, "doc-1").id == "DOC-1"
+    assert client.documents.get(SPACE, "doc-1").folder == "SALES"
+    with pytest.raises(ProtocolError, match="another document"):
+        client.documents.get(SPACE, "doc-1")
+
+
 def test_an_id_cannot_leave_its_place_in_the_path() -> None:
     """An id that would change the address is refused before any request."""
     fake = fake_banqup()

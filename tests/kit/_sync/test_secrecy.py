@@ -88,6 +88,18 @@ def test_no_token_in_what_an_error_shows(case: str) -> None:
     assert TOKEN not in shown(caught.value)
 
 
+def test_no_token_in_what_a_success_repeats() -> None:
+    """A token in names or values of an answer is masked before anybody can show or store it."""
+    token = f"{TOKEN}-1"
+    body = {f"a {token}": [{"status": f"no access for {token}"}, 1, None], "name": "a", "z": {}}
+    service = Service(reply(200, body), reply(200, {"name": "canary-token"}))
+    calls = calls_to(service)
+    payload, _ = calls.call(READ, path={"thing_id": "a1"})
+    assert payload == {"a ***": [{"status": "no access for ***"}, 1, None], "name": "a", "z": {}}
+    payload, _ = calls.call(READ, path={"thing_id": "a1"})
+    assert payload == {"name": "canary-token"}
+
+
 TOKEN_SCRIPTS: dict[str, Callable[[], list[httpx.Response | Exception]]] = {
     "rejected": lambda: [reply(401)],
     "failed": lambda: [reply(500)],
