@@ -36,6 +36,8 @@ def interrupted(error: BaseException) -> None:
         # The whole text, of which one character was the fault.
         error.object = ""
         error.args = (error.encoding, "", error.start, error.end, error.reason)
+    if isinstance(error, AttributeError):
+        error.obj = None  # what was taken for something else
     if isinstance(error, BaseExceptionGroup):
         for one in cast("BaseExceptionGroup[BaseException]", error).exceptions:
             interrupted(one)

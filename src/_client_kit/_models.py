@@ -170,7 +170,8 @@ _ORIGIN = re.compile(r"\s*([a-z][a-z0-9+.-]*://[a-z0-9._-]+(?::\d+)?)(?=[/?#;]|$
 
 
 _CREDENTIAL = re.compile(
-    r"signature|token|authorization|secret|passw|passphrase|\bpwd|api.?key|signing.?key|cookie",
+    r"signature|token|authorization|secret|passw|passphrase|\bpwd|bearer|jwt|credential|cookie"
+    r"|(?:access|api|private|signing).?key",
     re.IGNORECASE,
 )
 

@@ -106,7 +106,9 @@ def test_only_objects_are_decoded(value: object) -> None:
         decode(Thing, value)
 
 
-CREDENTIAL = re.compile("(?i)signat|token|author|secret|passw|passph|pwd|key|cookie")
+CREDENTIAL = re.compile(
+    "(?i)signat|token|author|secret|passw|passph|pwd|key|cookie|bearer|jwt|credent"
+)
 NAMES = [
     *("id", "paid", "totalAmount", "updatedAt", "state", "lines", "mainLine", "labels"),
     *("amount", "count", "extra", "total_amount"),
@@ -175,12 +177,14 @@ def test_extra_masks_what_is_named_after_a_credential() -> None:
     """However deep it lies; addresses stay as they came where the model does not mind them."""
     value = {
         "webhookSecret": "x",
+        "privateKey": "x",
         "in": [{"apiKey": 1, "url": "https://a/?sig=1"}],
         "token": None,
         "headers": [{"name": "Authorization", "value": "x"}, {"name": "Accept", "value": "y"}],
     }
     assert decode(Thing, value).extra == {
         "webhookSecret": "***",
+        "privateKey": "***",
         "headers": [{"name": "Authorization", "value": "***"}, {"name": "Accept", "value": "y"}],
         "in": [{"apiKey": "***", "url": "https://a/?sig=1"}],
         "token": None,

@@ -113,6 +113,7 @@ def test_what_nobody_thought_of_is_in_no_frame(kind: Any, environ: Any) -> None:
     assert CANARY not in shown(caught.value)
     if isinstance(caught.value, AttributeError):
         assert "_credentials." in caught.value.__notes__[0]
+        assert caught.value.obj is None
 
 
 def test_a_webhook_body_of_any_buffer_is_checked() -> None:
