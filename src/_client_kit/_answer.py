@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from json.encoder import encode_basestring
 from typing import Any
 
 from attrs import field, frozen
@@ -77,8 +76,7 @@ class Answer:
     def data(self) -> Any:
         """The body as JSON, without long secrets of the request that the service repeated in it.
 
-        Only where one stands to the letter, and has twelve characters or more: a short password may
-        well be a part of a name.
+        Of twelve characters or more: a shorter password may well be a part of a name.
 
         Raises:
             JsonError: It is none.
@@ -88,9 +86,8 @@ class Answer:
             plain = secret.reveal()
             if len(plain) < SHORTEST_IN_DATA:
                 continue
-            # Its beginning first, and by the encoder that is in C: this is done for every answer.
-            beginning = encode_basestring(plain[:SHORTEST_IN_DATA])[1:-1].encode()
-            if beginning in self.body:
+            # Its beginning first: this is done for every answer. What is escaped has a backslash.
+            if plain[:SHORTEST_IN_DATA].encode(errors="replace") in self.body or b"\\" in self.body:
                 value = _replaced(value, plain)
         return value
 
@@ -112,6 +109,8 @@ class Answer:
 def _replaced(value: Any, secret: str) -> Any:
     if isinstance(value, str):
         return value.replace(secret, "***")
+    if type(value) is int and str(value) == secret:
+        return "***"
     if is_object(value):
         return {name.replace(secret, "***"): _replaced(one, secret) for name, one in value.items()}
     if is_list(value):

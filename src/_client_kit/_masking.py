@@ -18,6 +18,7 @@ MAX_SERVER_TEXT = 500
 SHORTEST_SECRET = 4  # what is shorter cannot be told from ordinary words
 SHORTEST_PART = 6  # of a beginning where a text was cut
 LONG_PART = 24  # of a beginning anywhere
+MOST_BLANKS = 30  # that are left out
 MOST_READINGS = 4  # that end first, and that end last
 _MASK = "***"
 # What escaping begins with may be escaped in its turn. Every repetition has an end, so that no text
@@ -30,7 +31,7 @@ _SEMICOLON = f"(?:;|{_PERCENT}3b)"
 _AMPERSAND = f"(?:&|u0026|{_PERCENT}26)(?:amp{_SEMICOLON}){{0,4}}"
 _CUT = re.compile(r"(?:[%\\&]+#?\w{0,6})?(?:\W*\Z|…|\.\.|\*\*)")
 """What may follow the beginning of a secret that was cut: half an escape, dots, the end."""
-_GAP = re.compile(r"[\r\n\t\u00ad\u200b-\u200d\u2060\ufeff]+")
+_GAP = re.compile(r"(?:[\r\n][\r\n\t ]*|[\t\u00ad\u200b-\u200d\u2060\ufeff])+")
 """Where a long word was wrapped."""
 
 
@@ -86,14 +87,20 @@ def _end(secret: str, text: str, at: int) -> int | None:
     """Where a secret ends that begins there, in any writing; or the text, if that was cut."""
     ends = {at}  # of all readings: what escapes one character may be another as it is
     cut = None
+    left_out = 0
     before = ""
     for known, char in enumerate(secret, 1):
         ends |= {gap.end() for end in ends if known > 1 and (gap := _GAP.match(text, end))}
         found = {
             step.end() for end in ends for form in _forms(char) if (step := form.match(text, end))
         }
-        if _is_blank(char) and (before == char or not char.isprintable()):
-            found |= ends  # left out where a service cleaned its text
+        if (
+            _is_blank(char)
+            and (before == char or not char.isprintable())
+            and left_out < MOST_BLANKS
+        ):
+            left_out += 1
+            found |= ends  # where a service cleaned its text
         if not found:
             return max(ends) if known > LONG_PART else cut
         if known >= SHORTEST_PART:
@@ -149,4 +156,4 @@ def _written(char: str) -> Iterator[str]:
     # In another encoding, taken apart, or replaced.
     if not char.isascii():
         yield re.escape(normalize("NFD", char))
-        yield r"(?:\?{1,2}|[^\x00-\x7f]{1,4})"
+        yield r"(?:\?{1,4}|[^\x00-\x7f]{1,4})"

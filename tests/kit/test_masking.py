@@ -143,6 +143,7 @@ def test_a_secret_that_looks_like_an_address_is_masked_whole(secret: str) -> Non
         "Motdé\u200bpassé42",
         "Motdé\u00adpassé42",
         "Motdépa\nssé42",
+        "Motdépa\r\n    ssé42",
         "Motdépass... is",
         "'Motdépass…' is",
         "'Motdépass***' is",
@@ -160,8 +161,12 @@ def test_a_secret_is_masked_in_another_encoding_or_wrapped_or_trimmed(
     assert sanitise(f"wrong: {shown[:-1]}x given", [Secret("another-one")]).endswith("x given")
 
 
-@pytest.mark.parametrize("unit", ["\\", "%5c", "%25", "\\u0025", "&amp;", "&#0", "é", "\x00", "?"])
-@pytest.mark.parametrize("secret", ["hunter2hunter2", "\\" * 8 + "xyz", "%25" * 9, "é" * 23 + "x"])
+@pytest.mark.parametrize(
+    "unit", ["\\", "%5c", "%25", "\\u0025", "&amp;", "&#0", "é", "\x00", "?", "a "]
+)
+@pytest.mark.parametrize(
+    "secret", ["hunter2hunter2", "\\" * 8 + "xyz", "%25" * 9, "é" * 23 + "x", "a" + " " * 999 + "b"]
+)
 def test_no_text_takes_long_to_look_through(unit: str, secret: str) -> None:
     """What escapes begin with, over and over: looked through at once, and no secret found."""
     text = (unit * 2000)[:2000]

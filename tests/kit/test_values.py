@@ -292,3 +292,20 @@ def test_atomic_file_does_not_follow_a_link(tmp_path: Path) -> None:
     assert other.read_bytes() == b"theirs"
     assert path.read_bytes() == b"ours"
     assert not path.is_symlink()
+
+
+@pytest.mark.leaks("the secrets stand in what the test compares")
+@pytest.mark.parametrize(
+    ("secret", "body", "shown"),
+    [
+        ("Correct+Horse&Battery'9", rb'["Correct\u002BHorse\u0026Battery\u00279"]', ["***"]),
+        ("abc/def/ghijkl+mno=", rb'{"abc\/def\/ghijkl+mno=": 1}', {"***": 1}),
+        ("caf\u20ac-caf\u20ac-caf\u20ac", rb'["caf\u20ac-caf\u20ac-caf\u20ac"]', ["***"]),
+        ("123456789012345", b"[123456789012345, 123]", ["***", 123]),
+        ("short", b'["short"]', ["short"]),
+        ("long-enough-secret", b'["a\\nb", true, null]', ["a\nb", True, None]),
+    ],
+)
+def test_a_secret_in_an_answers_data_is_masked(secret: str, body: bytes, shown: object) -> None:
+    """However JSON escapes it, in names and as a number; a short one may be a part of a name."""
+    assert Answer(200, {}, body, (Secret(secret),)).data() == shown

@@ -27,11 +27,15 @@ class AsyncChecks:
         self._space_id = space_id
         self._company_code = company_code
 
-    async def all(self) -> dict[str, str | ServiceError]:
-        """What each check found, by its name; those left out could not be made."""
+    async def all(self, known: Collection[int]) -> dict[str, str | ServiceError]:
+        """What each check found, by its name; those left out could not be made.
+
+        Args:
+            known: The numbers the company had so far.
+        """
         found: dict[str, str | ServiceError] = {}
         await self._banqup_checks(found)
-        await self._zenvoices_checks(found)
+        await self._zenvoices_checks(found, known)
         return found
 
     async def _banqup_checks(self, found: dict[str, str | ServiceError]) -> None:
@@ -55,7 +59,9 @@ class AsyncChecks:
         else:
             found["banqup documents"] = "" if page.total is None else f"{page.total} documents"
 
-    async def _zenvoices_checks(self, found: dict[str, str | ServiceError]) -> None:
+    async def _zenvoices_checks(
+        self, found: dict[str, str | ServiceError], known: Collection[int]
+    ) -> None:
         try:
             await anext(self._zenvoices.companies.list(page_size=1).pages())
         except ServiceError as error:
@@ -66,7 +72,7 @@ class AsyncChecks:
         found["zenvoices login"] = self._zenvoices.login.user
         found["zenvoices companies"] = ""
         try:
-            company = await self._zenvoices.companies.resolve(self._company_code)
+            company = await self._resolve(known)
         except ServiceError as error:
             found["company code"] = error
             return
@@ -89,14 +95,17 @@ class AsyncChecks:
             ServiceError: With the remedy as its hint.
         """
         try:
-            company = await self._zenvoices.companies.resolve(self._company_code)
-            found = (company.code or "").strip()
-            if known and company.id not in known and found != self._company_code.strip():
-                message = (
-                    f"no company with the code {self._company_code!r} any more; "
-                    f"{found!r} is another company"
-                )
-                raise ConfigurationError(message, service="zenvoices")
+            return await self._resolve(known)
         except ServiceError as error:
             raise explained("company code", error) from None
+
+    async def _resolve(self, known: Collection[int]) -> Company:
+        company = await self._zenvoices.companies.resolve(self._company_code)
+        found = (company.code or "").strip()
+        if known and company.id not in known and found != self._company_code.strip():
+            message = (
+                f"no company with the code {self._company_code!r} any more; "
+                f"{found!r} is another company"
+            )
+            raise ConfigurationError(message, service="zenvoices")
         return company

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, Never
 
 from _client_kit._address import check_id, origin_of
@@ -164,19 +164,23 @@ class AsyncConnection:
             raise wrong("verify(sample=) sends a test document: say deep=True, too")
         from bridge._verification import verification_of
 
-        found = await self._checks.all()
+        ledger = self._ledger()
+        checkpoints: str | ServiceError = type(self._store).__name__
         try:
-            await self._ledger().read()
+            await ledger.read()
         except ServiceError as error:
-            found["checkpoints"] = error
-        else:
-            found["checkpoints"] = type(self._store).__name__
+            checkpoints = error
+        known = ledger.head.companies
+        found = {**await self._checks.all(known), "checkpoints": checkpoints}
         verification = verification_of(found, lang)
         if not deep:
             return verification
         from bridge._async._deep import AsyncDeep
 
-        looking = AsyncDeep(self._banqup, self._zenvoices, self.space_id, self.company_code, lang)
+        company = partial(self._checks.company, known)
+        looking = AsyncDeep(
+            self._banqup, self._zenvoices, self.space_id, self.company_code, company, lang
+        )
         return await looking.add_to(verification, sample)
 
     async def activate(self) -> Activation:

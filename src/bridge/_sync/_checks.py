@@ -28,11 +28,15 @@ class Checks:
         self._space_id = space_id
         self._company_code = company_code
 
-    def all(self) -> dict[str, str | ServiceError]:
-        """What each check found, by its name; those left out could not be made."""
+    def all(self, known: Collection[int]) -> dict[str, str | ServiceError]:
+        """What each check found, by its name; those left out could not be made.
+
+        Args:
+            known: The numbers the company had so far.
+        """
         found: dict[str, str | ServiceError] = {}
         self._banqup_checks(found)
-        self._zenvoices_checks(found)
+        self._zenvoices_checks(found, known)
         return found
 
     def _banqup_checks(self, found: dict[str, str | ServiceError]) -> None:
@@ -56,7 +60,9 @@ class Checks:
         else:
             found["banqup documents"] = "" if page.total is None else f"{page.total} documents"
 
-    def _zenvoices_checks(self, found: dict[str, str | ServiceError]) -> None:
+    def _zenvoices_checks(
+        self, found: dict[str, str | ServiceError], known: Collection[int]
+    ) -> None:
         try:
             next(self._zenvoices.companies.list(page_size=1).pages())
         except ServiceError as error:
@@ -67,7 +73,7 @@ class Checks:
         found["zenvoices login"] = self._zenvoices.login.user
         found["zenvoices companies"] = ""
         try:
-            company = self._zenvoices.companies.resolve(self._company_code)
+            company = self._resolve(known)
         except ServiceError as error:
             found["company code"] = error
             return
@@ -90,14 +96,17 @@ class Checks:
             ServiceError: With the remedy as its hint.
         """
         try:
-            company = self._zenvoices.companies.resolve(self._company_code)
-            found = (company.code or "").strip()
-            if known and company.id not in known and found != self._company_code.strip():
-                message = (
-                    f"no company with the code {self._company_code!r} any more; "
-                    f"{found!r} is another company"
-                )
-                raise ConfigurationError(message, service="zenvoices")
+            return self._resolve(known)
         except ServiceError as error:
             raise explained("company code", error) from None
+
+    def _resolve(self, known: Collection[int]) -> Company:
+        company = self._zenvoices.companies.resolve(self._company_code)
+        found = (company.code or "").strip()
+        if known and company.id not in known and found != self._company_code.strip():
+            message = (
+                f"no company with the code {self._company_code!r} any more; "
+                f"{found!r} is another company"
+            )
+            raise ConfigurationError(message, service="zenvoices")
         return company

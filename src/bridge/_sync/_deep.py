@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, cast
 
 from attrs import evolve
@@ -22,7 +22,7 @@ from bridge._shapes import answered, broken, looked_at
 from bridge._spool import Spool
 from bridge._verification import Check, Verification
 from bridge._words import Language
-from zenvoices_client import Attachment, InboxUpload, ZenvoicesClient
+from zenvoices_client import Attachment, Company, InboxUpload, ZenvoicesClient
 from zenvoices_client._expectations import expectations as zenvoices_expectations
 
 __all__ = ["Deep"]
@@ -47,12 +47,14 @@ class Deep:
         zenvoices: ZenvoicesClient,
         space_id: str,
         company_code: str,
+        company: Callable[[], Company],
         lang: Language,
     ) -> None:
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._space_id = space_id
         self._company_code = company_code
+        self._company = company
         self._lang: Language = lang
         self._checks: list[Check] = []
 
@@ -150,7 +152,7 @@ class Deep:
         self._ask("companies.list", json=page)
         company_id: int | None = None
         try:
-            company_id = self._zenvoices.companies.resolve(self._company_code).id
+            company_id = self._company().id
         except ServiceError:  # the ordinary checks say why
             self._nothing("inbox.list", "the company is not known")
             self._nothing("inbox.details", "the company is not known")

@@ -93,15 +93,18 @@ class AsyncCompanies:
         codes: set[str] = set()
         limit = Deadline.after(self._calls.deadline if deadline is None else deadline)
         operation = self._contract["companies.list"]
-        async for company in list_all(
-            self._calls, operation, Company, timeout=timeout, limit=limit
-        ):
+        listing = list_all(self._calls, operation, Company, timeout=timeout, limit=limit)
+        async for company in listing:
             found = (company.code or "").strip()
             codes.add(found)
             if found == wanted:
                 exact[company.id] = company
             elif found.casefold() == folded:
                 loose[company.id] = company
+        if not exact and not listing.complete:
+            # The one that has it to the letter may stand in what did not come.
+            message = "companies.list: the list ended early, without a company of that code"
+            raise ProtocolError(message, service="zenvoices", retryable=True)
         matches = list(exact.values() or loose.values())
         if len(matches) != 1:
             raise _ambiguous(wanted, len(matches), codes - {""})

@@ -252,6 +252,8 @@ async def test_another_company_is_not_taken_for_one_that_is_gone(anew: bool) -> 
     with pytest.raises(ConfigurationError, match="'Ab1' is another company") as caught:
         await connection.export_new()
     assert "Manage > Organisation > Companies" in str(caught.value)
+    verification = await connection.verify(deep=True, sample=True)
+    assert [c.name for c in verification.checks if c.outcome == "failed"] == ["company code"]
     assert [item.company_id for item in world.zenvoices.inbox] == [company]
     world.zenvoices.set_visible(company, visible=True)
     world.zenvoices.set_visible(other, visible=False)

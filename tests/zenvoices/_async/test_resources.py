@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 
 from support.zenvoices import answering, login
@@ -227,3 +229,20 @@ async def test_field_of_another_type_is_kept_apart() -> None:
     (found,) = [product async for product in client.products.list()]
     assert (found.code, found.is_active, found.sales_price, found.name) == (None, None, None, "12")
     assert found.extra == {"code": ["x"], "isActive": "yes", "salesPrice": "NaN"}
+
+
+async def test_a_code_is_not_taken_for_another_from_a_list_that_ended_early() -> None:
+    """To the letter it is taken; in other letter case only where every company was seen."""
+    rows = [{"id": 1, "code": "ABC"}, *({"id": n, "code": f"x{n}"} for n in range(2, 251))]
+
+    def page(request: httpx.Request) -> httpx.Response:
+        if "accessToken" in (body := request.content.decode()) or "skipCount" not in body:
+            return httpx.Response(200, json={"result": {"accessToken": "t"}, "success": True})
+        items = [] if json.loads(body)["skipCount"] else rows
+        return httpx.Response(200, json={"totalCount": 300, "items": items})
+
+    client = AsyncZenvoicesClient(login(), transport=httpx.MockTransport(page))
+    assert (await client.companies.resolve("ABC")).id == 1
+    with pytest.raises(ProtocolError, match="ended early"):
+        await client.companies.resolve("abc")
+    await client.aclose()
