@@ -268,6 +268,24 @@ async def test_a_malformed_proxy_is_named_and_not_shown(
     assert not caught.value.retryable
 
 
+async def test_what_is_no_ssl_context_is_refused_by_its_type() -> None:
+    """A path or a switch in its place turns nothing off, and is not shown."""
+    with pytest.raises(ConfigurationError, match=r"must be an ssl\.SSLContext, not str") as caught:
+        AsyncCalls(
+            dialect(),
+            TokenStates(),
+            base_url=ORIGIN,
+            timeout=5.0,
+            deadline=20.0,
+            user_agent="test",
+            retry=None,
+            transport=None,
+            http_client=None,
+            ssl_context=PASSWORD,  # type: ignore[arg-type]
+        )
+    assert PASSWORD not in str(caught.value)
+
+
 async def test_a_socks_proxy_without_its_package_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """httpx cannot speak SOCKS alone; its password is not shown either."""
     for other in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
