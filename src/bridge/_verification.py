@@ -121,7 +121,8 @@ def _line(check: Check, lang: Language) -> Line:
         Cell(title(check.name, lang) if check.name in CHECKS else check.title),
         Cell(check.detail, "dim" if check.outcome == "ok" else ""),
     )
-    return Line(cells, remedy(check.cause, lang) if check.cause else check.remedy)
+    own = not check.cause or check.name == "checkpoints"
+    return Line(cells, check.remedy if own else remedy(check.cause, lang))
 
 
 def verification_of(found: dict[str, str | ServiceError], lang: Language) -> Verification:
@@ -131,7 +132,7 @@ def verification_of(found: dict[str, str | ServiceError], lang: Language) -> Ver
     for check, result in found.items():
         if isinstance(result, ServiceError):
             where, cause = cause_of(check, result)
-            failures.setdefault(where, (result.message, remedy(cause, lang), cause))
+            failures.setdefault(where, (result.message, _remedy(check, result, lang), cause))
             if first is None:
                 first = explained(check, result)
     checks = [_check(name, found, failures, lang) for name in CHECKS]
@@ -155,10 +156,16 @@ def _check(
 
 def explained(check: str, error: ServiceError) -> ServiceError:
     """The error with the remedy of its check as the hint, in English as all errors are."""
-    _, cause = cause_of(check, error)
     copy = error.copy()
-    copy.hint = remedy(cause, "en")
+    copy.hint = _remedy(check, error, "en")
     return copy
+
+
+def _remedy(check: str, error: ServiceError, lang: Language) -> str:
+    # A store knows best: which folder to close, which file to put back.
+    if check == "checkpoints" and error.hint:
+        return error.hint
+    return remedy(cause_of(check, error)[1], lang)
 
 
 _EXPLAINED = ("credentials", "permission", "not found", "unavailable", "rate limited", "protocol")

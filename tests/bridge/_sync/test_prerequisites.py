@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bridge import Connection, ServiceError
+from bridge import Connection, ServiceError, SQLiteCheckpoints, StoreError
 from support.bridge_world import HOUR, World
 from zenvoices_client import (
     ConfigurationError,
@@ -271,3 +272,20 @@ def test_a_company_that_was_linked_anew_keeps_its_code_to_the_letter() -> None:
     world.one()
     assert connection.export_new().exported == 1
     assert [item.company_id for item in world.zenvoices.inbox] == [number]
+
+
+def test_a_store_that_fails_says_itself_what_to_do(tmp_path: Path) -> None:
+    """The remedy of the very file or folder is shown by verify() and raised by activate()."""
+    open_to_all = tmp_path / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    world = World()
+    connection = world.connect(checkpoints=SQLiteCheckpoints(open_to_all / "exports.db"))
+    remedy = f"chmod go-w {open_to_all}"
+    (check,) = connection.verify().failed
+    assert check.name == "checkpoints"
+    assert remedy in check.remedy
+    assert "Look at the message" not in str(connection.verify(lang="fr"))
+    with pytest.raises(StoreError) as caught:
+        connection.activate()
+    assert remedy in str(caught.value)
