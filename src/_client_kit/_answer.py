@@ -83,7 +83,7 @@ class Answer:
         """
         value = self.json()
         for secret in self.secrets:
-            plain = secret.reveal()
+            plain = secret.reveal().strip()  # services trim what they are sent
             if len(plain) < SHORTEST_IN_DATA:
                 continue
             # Its beginning first: this is done for every answer. What is escaped has a backslash.

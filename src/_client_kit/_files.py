@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import BinaryIO, Self, cast
 
 from attrs import field, frozen
 
+from _client_kit._frames import without_frames
 from _client_kit._json import dumps, plain
 
 __all__ = ["Base64", "FileContent", "FileSource", "JsonTemplate", "json_template"]
+
+_NO_PATH = re.compile(r"[<\r\n\0]")
+"""What stands in documents, and hardly in the name of a file."""
 
 FileContent = bytes | str | os.PathLike[str] | BinaryIO
 """Bytes, a path, or a binary file open for reading that can seek."""
@@ -31,11 +36,12 @@ class FileSource:
     _start: int = 0
 
     @classmethod
+    @without_frames
     def of(cls, content: FileContent | FileSource) -> FileSource:
         """A source from bytes, a path, or an open binary file from where it stands.
 
         Raises:
-            TypeError: Of another type, or a file opened in text mode.
+            TypeError: Of another type, a file opened in text mode, or a text that is no path.
             OSError: The path cannot be read.
         """
         if isinstance(content, FileSource):
@@ -43,7 +49,9 @@ class FileSource:
         if isinstance(content, (bytes, bytearray, memoryview)):
             data = bytes(content)
             return cls(len(data), data)
-        if isinstance(content, (str, os.PathLike)):
+        if isinstance(content, str):
+            return cls._at(content)
+        if isinstance(content, os.PathLike):
             path = Path(content)
             return cls(path.stat().st_size, path)
         file: object = content  # a caller without a type checker may pass anything
@@ -57,6 +65,20 @@ class FileSource:
         size = max(content.seek(0, os.SEEK_END) - start, 0)
         content.seek(start)
         return cls(size, content, start)
+
+    @classmethod
+    def _at(cls, text: str) -> FileSource:
+        """A source from a text, which may be a document itself: so no error repeats it."""
+        hint = "a text is taken for a path; encode a document's own text to bytes"
+        try:
+            if _NO_PATH.search(text) is None:
+                path = Path(text)
+                return cls(path.stat().st_size, path)
+        except OSError as error:
+            problem = OSError(error.errno, f"{error.strerror} ({hint})")
+        else:
+            raise TypeError(hint)
+        raise problem
 
     @property
     def in_memory(self) -> bytes | None:

@@ -14,6 +14,7 @@ from typing import Any, Self
 from attrs import field, fields, frozen
 
 from _client_kit._errors import ProtocolError
+from _client_kit._frames import without_frames
 from _client_kit._json import JsonError, is_list, is_object, loads
 from _client_kit._models import decode, extra_field
 from _client_kit._secret import Secret
@@ -360,6 +361,7 @@ class Message:
     extra: Mapping[str, Any] = extra_field(addresses=False)
 
     @classmethod
+    @without_frames
     def from_body(cls, body: bytes | str) -> Self:
         """The message in the body of a request.
 

@@ -11,7 +11,6 @@ from attrs import frozen
 
 from _client_kit._address import is_loopback
 from _client_kit._errors import ConfigurationError, ProtocolError
-from _client_kit._frames import interrupted
 from _client_kit._secret import Secret
 
 __all__ = ["DEFAULT_MAX_BYTES", "STORAGE_HOSTS", "SignedUrl", "StorageHosts"]
@@ -87,12 +86,7 @@ class StorageHosts:
         Raises:
             ProtocolError: It names another host, or is not a URL of the kind that is signed.
         """
-        # Nothing raises where the URL is a local variable: tracebacks can show those.
-        try:
-            problem = self._problem(url)
-        except BaseException as error:
-            interrupted(error)
-            raise
+        problem = self._problem(url)
         if isinstance(problem, str):
             message = f"the signed URL of a file {problem}"
             raise ProtocolError(message, service="banqup")

@@ -35,13 +35,18 @@ def company_code_of(given: object) -> str:
 
 
 def check_options(
-    in_flight: int, on_uncertain: str, lease_ttl: float, upload_deadline: float
+    checkpoints: object, in_flight: int, on_uncertain: str, lease_ttl: float, upload_deadline: float
 ) -> None:
     """Refuse what a run could not work with.
 
     Raises:
         ConfigurationError: The message says which and why.
     """
+    if not callable(getattr(type(checkpoints), "commit", None)):
+        raise wrong(
+            f"checkpoints must be a store, not {type(checkpoints).__name__}",
+            "Pass one such as SQLiteCheckpoints('exports.db').",
+        )
     if not 1 <= in_flight <= MAX_IN_FLIGHT:
         raise wrong(f"in_flight must be 1 to {MAX_IN_FLIGHT}, not {in_flight}")
     if on_uncertain not in ("hold", "resend"):

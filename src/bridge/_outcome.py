@@ -10,6 +10,8 @@ from attrs import field, frozen
 
 from _client_kit._clock import Deadline
 from _client_kit._errors import ServiceError
+from _client_kit._frames import raised_at
+from _client_kit._masking import sanitise
 from banqup_client import Document
 from bridge._eligibility import Skip
 from bridge._life import Delivery, Event
@@ -23,8 +25,12 @@ __all__ = [
     "call_mapper",
     "files_digest",
     "nonsense",
+    "raised",
     "sent_details",
 ]
+
+
+LONGEST_ERROR = 300
 
 
 @frozen
@@ -89,6 +95,15 @@ def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceF
         for file in files:
             file.look()
     return said
+
+
+def raised(error: Exception) -> str:
+    """What a mapper's error was, for reports and the checkpoint.
+
+    Of one that a look-up failed with, the text is what was looked up: data, and not shown.
+    """
+    said = "" if isinstance(error, LookupError) else f": {sanitise(error)}"
+    return f"the mapper raised {type(error).__name__} at {raised_at(error)}{said}"[:LONGEST_ERROR]
 
 
 def nonsense(said: object) -> str:

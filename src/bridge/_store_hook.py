@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, NoReturn, TypeVar, cast, overload
 
 from _client_kit._errors import StoreError
+from _client_kit._frames import called_without_frames
 from bridge._checkpoints import Lease, Row, check_ids, check_rows, check_text, check_ttl, failure
 from bridge._store_memory import Shelf
 
@@ -33,6 +34,7 @@ _T = TypeVar("_T")
 Shelves = dict[str, Shelf]
 
 
+@called_without_frames
 class HookCheckpoints:
     """Checkpoints in one text that the application keeps where it likes.
 

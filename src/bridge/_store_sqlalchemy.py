@@ -23,7 +23,7 @@ except ImportError as error:  # pragma: no cover - the test environment has the 
     ) from error
 
 from _client_kit._errors import StoreError
-from _client_kit._frames import without_frames
+from _client_kit._frames import called_without_frames, without_frames
 from bridge._checkpoints import Lease, Row, check_ids, check_rows, check_text, check_ttl, failure
 from bridge._errors import LeaseLost, wrong
 
@@ -85,6 +85,7 @@ class _Held(NamedTuple):
     ttl: float
 
 
+@called_without_frames  # the driver's hold the database's password
 class SQLAlchemyCheckpoints:
     """Checkpoints in two tables of a PostgreSQL or SQLite database.
 
@@ -110,7 +111,13 @@ class SQLAlchemyCheckpoints:
 
     metadata: ClassVar[sa.MetaData] = _metadata
 
+    @without_frames
     def __init__(self, engine: sa.Engine) -> None:
+        if not hasattr(engine, "dialect"):  # as an address, which holds a password, has not
+            raise wrong(
+                f"SQLAlchemyCheckpoints takes an engine, not {type(engine).__name__}",
+                "Make one with sqlalchemy.create_engine(url).",
+            )
         dialect = engine.dialect.name
         if dialect not in _CLOCKS:
             raise wrong(
@@ -122,13 +129,11 @@ class SQLAlchemyCheckpoints:
         self._clock = _CLOCKS[dialect]
         self._insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
 
-    @without_frames  # the driver's hold the database's password
     def create_tables(self) -> None:
         """Create the tables that are not there yet. Nothing that exists is changed."""
         with self._errors():
             _metadata.create_all(self._engine)
 
-    @without_frames
     def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
         """See :meth:`CheckpointStore.acquire`."""
         check_ttl(ttl)
@@ -156,7 +161,6 @@ class SQLAlchemyCheckpoints:
             self._update(db, held.number, fence=fence, owner=owner, expires=now + ttl, ttl=ttl)
             return Lease(key, fence)
 
-    @without_frames
     def release(self, lease: Lease) -> None:
         """See :meth:`CheckpointStore.release`."""
         with self._writing() as db:
@@ -165,7 +169,6 @@ class SQLAlchemyCheckpoints:
                 # Raising the fence makes a returned lease as useless as a superseded one.
                 self._update(db, held.number, fence=held.fence + 1, owner=None, expires=None)
 
-    @without_frames
     def held_until(self, key: str) -> float | None:
         """When the lease ends, or None when nobody holds it."""
         with self._reading() as db:
@@ -175,7 +178,6 @@ class SQLAlchemyCheckpoints:
             now = self._now(db)
         return min(held.expires, now + held.ttl) if held.expires > now else None
 
-    @without_frames
     def head(self, key: str) -> str | None:
         """See :meth:`CheckpointStore.head`."""
         query = sa.select(_connection.c.head, _connection.c.version).where(_connection.c.key == key)
@@ -187,7 +189,6 @@ class SQLAlchemyCheckpoints:
         head: str | None = found.head
         return head
 
-    @without_frames
     def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
         """See :meth:`CheckpointStore.find`."""
         if not check_ids(ids):
@@ -195,7 +196,6 @@ class SQLAlchemyCheckpoints:
         with self._reading() as db:
             return self._rows(db, self._query(key).where(_delivery.c.id.in_(list(set(ids)))))
 
-    @without_frames
     def select(
         self, key: str, states: Sequence[str], *, due: float | None, after: str | None, limit: int
     ) -> Sequence[Row]:
@@ -222,7 +222,6 @@ class SQLAlchemyCheckpoints:
             by_state.setdefault(row.state, []).append(row)
         return list(islice(merge(*by_state.values(), key=_by_id), limit))
 
-    @without_frames
     def commit(
         self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
     ) -> None:

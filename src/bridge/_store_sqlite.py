@@ -13,6 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self
 
+from _client_kit._frames import without_frames
 from bridge._checkpoints import Lease, Row, check_ids, check_rows, check_text, check_ttl, failure
 from bridge._errors import LeaseLost
 from bridge._sqlite_file import CheckpointFile
@@ -52,6 +53,7 @@ class SQLiteCheckpoints:
         clock: Epoch seconds of this machine, for leases.
     """
 
+    @without_frames
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -60,10 +62,12 @@ class SQLiteCheckpoints:
         clock: Callable[[], float] = time.time,
     ) -> None:
         name = os.fspath(path)
-        if not name or name == ":memory:" or "\0" in name:
+        if not name or name == ":memory:" or "\0" in name or "://" in name:
+            # Not shown: the address of a database holds its password.
             raise failure(
-                f"{name!r} is not the path of a file",
-                hint="Name a file, or use MemoryCheckpoints for a trial.",
+                "the checkpoints' place is not the path of a file",
+                hint="Name a file, or use MemoryCheckpoints for a trial; SQLAlchemyCheckpoints "
+                "keeps checkpoints in a database.",
             )
         self.path: Path = Path(name).absolute()
         self._clock = clock

@@ -16,7 +16,7 @@ from banqup_client import Document, DocumentFile, DocumentMetadata, DocumentStat
 from bridge._display import Cell, Line, Shown, Table, Tone, View
 from bridge._eligibility import Skip
 from bridge._mapper import AsyncMapper, Mapper, SourceFile, default_mapper
-from bridge._outcome import call_mapper, nonsense, sent_details
+from bridge._outcome import call_mapper, nonsense, raised, sent_details
 from bridge._samples import Sample, sample
 from bridge._words import Language, say
 from zenvoices_client import InboxUpload
@@ -244,8 +244,8 @@ async def try_async_mapper(
         if inspect.isawaitable(coming):
             try:
                 said = await coming
-            except Exception as raised:  # noqa: BLE001 - somebody else's function
-                error = raised
+            except Exception as fault:  # noqa: BLE001 - somebody else's function
+                error = fault
         trials.append(_trial(document, files, said, error))
     return Trials(trials)
 
@@ -264,8 +264,7 @@ def _trial(
     document: Document, files: Sequence[SourceFile], said: object, error: Exception | None
 ) -> Trial:
     if error is not None:
-        reason = f"the mapper raised {type(error).__name__}: {error}"
-        return Trial(document, "failed", reason=reason, error=error)
+        return Trial(document, "failed", reason=raised(error), error=error)
     if isinstance(said, Skip):
         return Trial(document, "skipped", reason=said.reason)
     if not isinstance(said, InboxUpload):

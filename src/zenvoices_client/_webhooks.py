@@ -76,6 +76,7 @@ class WebhookEvent:
     extra: Mapping[str, Any] = extra_field()
 
     @classmethod
+    @without_frames
     def parse(cls, body: bytes) -> WebhookEvent:
         """Read a webhook call's body. Check it with :func:`verify_signature` first.
 

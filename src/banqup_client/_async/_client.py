@@ -13,7 +13,7 @@ import httpx
 
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._errors import ConfigurationError
-from _client_kit._frames import without_frames
+from _client_kit._frames import called_without_frames, without_frames
 from _client_kit._free_call import operation_of, read_model
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
@@ -37,6 +37,7 @@ __all__ = ["AsyncBanqupClient"]
 T = TypeVar("T")
 
 
+@called_without_frames
 class AsyncBanqupClient:
     """A client of the Banqup API.
 

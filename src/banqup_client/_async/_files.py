@@ -10,14 +10,13 @@ from typing import Any, BinaryIO, overload
 
 from _client_kit import _world_async as world
 from _client_kit._address import check_header_text
-from _client_kit._answer import Answer
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._atomic import AtomicFile
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract, Operation
-from _client_kit._errors import ConfigurationError, ProtocolError, ServiceError
+from _client_kit._contract import Contract
+from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._files import FileContent, FileSource
-from _client_kit._frames import bare, interrupted
+from _client_kit._frames import called_without_frames
 from _client_kit._masking import sanitise
 from _client_kit._models import decode
 from _client_kit._secret import Secret
@@ -31,6 +30,7 @@ from banqup_client._storage import DEFAULT_MAX_BYTES
 __all__ = ["AsyncFiles"]
 
 
+@called_without_frames
 class AsyncFiles:
     """The files of a space's documents."""
 
@@ -59,16 +59,13 @@ class AsyncFiles:
             NotFound: The space does not have it.
         """
         operation = self._contract["files.details"]
-        # No local of this frame: it names signed URLs.
-        return _details(
+        payload, answer = await self._calls.call(
             operation,
-            *await self._calls.call(
-                operation,
-                path={"space_id": space_id, "file_id": file_id},
-                timeout=timeout,
-                deadline=deadline,
-            ),
+            path={"space_id": space_id, "file_id": file_id},
+            timeout=timeout,
+            deadline=deadline,
         )
+        return decode(FileDetails, object_in(payload, operation, answer))
 
     async def create(
         self,
@@ -111,16 +108,14 @@ class AsyncFiles:
             "contentType": content_type,
             "metadata": None if metadata is None else dict(metadata),
         }
-        return _details(
+        payload, answer = await self._calls.call(
             operation,
-            *await self._calls.call(
-                operation,
-                path={"space_id": space_id},
-                json={name: value for name, value in body.items() if value is not None},
-                timeout=timeout,
-                deadline=deadline,
-            ),
+            path={"space_id": space_id},
+            json={name: value for name, value in body.items() if value is not None},
+            timeout=timeout,
+            deadline=deadline,
         )
+        return decode(FileDetails, object_in(payload, operation, answer))
 
     async def upload(
         self,
@@ -297,15 +292,3 @@ class AsyncFiles:
         status = sanitise(details.status)[:60]
         message = f"files.download: the file is not ready yet (status {status!r})"
         raise FileNotReady(message, service="banqup")
-
-
-def _details(operation: Operation, payload: object, answer: Answer) -> FileDetails:
-    """The details in a payload, whose signed URLs stay in no frame if that fails."""
-    try:
-        return decode(FileDetails, object_in(payload, operation, answer))
-    except BaseException as error:
-        del payload
-        if not isinstance(error, ServiceError):
-            interrupted(error)
-            raise
-        raise bare(error) from None

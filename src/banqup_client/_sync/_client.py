@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Never, Self, TypeVar, overload
 import httpx
 
 from _client_kit._errors import ConfigurationError
-from _client_kit._frames import without_frames
+from _client_kit._frames import called_without_frames, without_frames
 from _client_kit._free_call import operation_of, read_model
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
@@ -38,6 +38,7 @@ __all__ = ["BanqupClient"]
 T = TypeVar("T")
 
 
+@called_without_frames
 class BanqupClient:
     """A client of the Banqup API.
 

@@ -27,7 +27,7 @@ from _client_kit._errors import (
     Unavailable,
 )
 from _client_kit._files import FileSource
-from _client_kit._frames import bare, interrupted
+from _client_kit._frames import bare
 from _client_kit._log_filter import OwnCall
 from _client_kit._proxy import opened
 from _client_kit._request import BROKEN, transport_failure
@@ -152,7 +152,6 @@ class Storage:
         limit: Deadline,
         timeout: float | None,
     ) -> None:
-        # A frame of its own, left behind by whatever is raised: a request shows its URL.
         request = self._request(self._down, signed, limit, timeout, {"Accept-Encoding": "identity"})
         response = self._send(request)
         try:
@@ -221,9 +220,6 @@ class Storage:
                 pause = self._retry.pause(error, tried=tried, safe=operation.safe)
                 if pause is None or pause >= limit.remaining():
                     raise
-            except BaseException as error:
-                interrupted(error)
-                raise
             world.sleep(pause)
 
     def _request(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from _client_kit import _world_async as world
+from _client_kit._frames import without_frames
 from banqup_client import AsyncBanqupClient, ClientCredentials
 from banqup_client._storage import STORAGE_HOSTS
 from bridge._async._connection import AsyncConnection
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["open_connection"]
 
 
-@asynccontextmanager
-async def open_connection(
+def open_connection(
     config: ConnectionConfig,
     banqup: AsyncBanqupClient | None,
     zenvoices: AsyncZenvoicesClient | None,
@@ -33,23 +33,26 @@ async def open_connection(
     listeners: Sequence[Listener],
     exportable: Exportable,
     clock: Callable[[], float],
-) -> AsyncGenerator[AsyncConnection]:
+) -> AbstractAsyncContextManager[AsyncConnection]:
     """A connection; what was not handed in is made from the config, and closed at the end."""
-    async with AsyncExitStack() as stack:
-        if banqup is None:
-            banqup = await stack.enter_async_context(_banqup(config))
-        if zenvoices is None:
-            zenvoices = await stack.enter_async_context(_zenvoices(config))
-        if checkpoints is None:
+
+    @without_frames
+    async def connect(stack: AsyncExitStack) -> AsyncConnection:
+        source, target, store = banqup, zenvoices, checkpoints
+        if source is None:
+            source = await stack.enter_async_context(_banqup(config))
+        if target is None:
+            target = await stack.enter_async_context(_zenvoices(config))
+        if store is None:
             made, close = await world.call_store(store_of, config)
             stack.push_async_callback(world.call_store, close)
-            checkpoints = made
-        yield AsyncConnection(
-            banqup,
-            zenvoices,
+            store = made
+        return AsyncConnection(
+            source,
+            target,
             space_id=config.space_id,
             company_code=config.company_code,
-            checkpoints=checkpoints,
+            checkpoints=store,
             mapper=mapper,
             listeners=listeners,
             in_flight=config.in_flight,
@@ -58,6 +61,16 @@ async def open_connection(
             clock=clock,
             lease_ttl=config.lease_ttl,
         )
+
+    return _opened(connect)
+
+
+@asynccontextmanager
+async def _opened(
+    connect: Callable[[AsyncExitStack], Awaitable[AsyncConnection]],
+) -> AsyncGenerator[AsyncConnection]:
+    async with AsyncExitStack() as stack:
+        yield await connect(stack)
 
 
 def _banqup(config: ConnectionConfig) -> AsyncBanqupClient:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, Never
 from _client_kit._address import check_id, origin_of
 from _client_kit._clock import Deadline
 from _client_kit._errors import ServiceError
-from _client_kit._frames import without_frames
+from _client_kit._frames import called_without_frames, without_frames
 from _client_kit._secret import refuse_pickling
 from bridge._binding import check_options, company_code_of, space_id_of
 from bridge._errors import NotActivated, wrong
@@ -44,6 +44,7 @@ __all__ = ["Connection"]
 PAGE = 500
 
 
+@called_without_frames
 class Connection:
     """One Banqup space tied to one Zenvoices company.
 
@@ -89,7 +90,7 @@ class Connection:
     ) -> None:
         self.space_id: str = space_id_of(space_id)
         self.company_code: str = company_code_of(company_code)
-        check_options(in_flight, on_uncertain, lease_ttl, zenvoices.deadline)
+        check_options(checkpoints, in_flight, on_uncertain, lease_ttl, zenvoices.deadline)
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._store = checkpoints

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from _client_kit import _world_sync as world
+from _client_kit._frames import without_frames
 from banqup_client import BanqupClient, ClientCredentials
 from banqup_client._storage import STORAGE_HOSTS
 from bridge._checkpoints import CheckpointStore
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["open_connection"]
 
 
-@contextmanager
 def open_connection(
     config: ConnectionConfig,
     banqup: BanqupClient | None,
@@ -34,23 +34,26 @@ def open_connection(
     listeners: Sequence[Listener],
     exportable: Exportable,
     clock: Callable[[], float],
-) -> Generator[Connection]:
+) -> AbstractContextManager[Connection]:
     """A connection; what was not handed in is made from the config, and closed at the end."""
-    with ExitStack() as stack:
-        if banqup is None:
-            banqup = stack.enter_context(_banqup(config))
-        if zenvoices is None:
-            zenvoices = stack.enter_context(_zenvoices(config))
-        if checkpoints is None:
+
+    @without_frames
+    def connect(stack: ExitStack) -> Connection:
+        source, target, store = banqup, zenvoices, checkpoints
+        if source is None:
+            source = stack.enter_context(_banqup(config))
+        if target is None:
+            target = stack.enter_context(_zenvoices(config))
+        if store is None:
             made, close = world.call_store(store_of, config)
             stack.callback(world.call_store, close)
-            checkpoints = made
-        yield Connection(
-            banqup,
-            zenvoices,
+            store = made
+        return Connection(
+            source,
+            target,
             space_id=config.space_id,
             company_code=config.company_code,
-            checkpoints=checkpoints,
+            checkpoints=store,
             mapper=mapper,
             listeners=listeners,
             in_flight=config.in_flight,
@@ -59,6 +62,16 @@ def open_connection(
             clock=clock,
             lease_ttl=config.lease_ttl,
         )
+
+    return _opened(connect)
+
+
+@contextmanager
+def _opened(
+    connect: Callable[[ExitStack], Connection],
+) -> Generator[Connection]:
+    with ExitStack() as stack:
+        yield connect(stack)
 
 
 def _banqup(config: ConnectionConfig) -> BanqupClient:

@@ -108,12 +108,15 @@ class Run:
             return self._journal.end()
         except ServiceError as error:
             failure = run_failure(error)
-            self._tally.stopped = failure.message
-            try:
-                failure.report = self._journal.end()
-            except StoreError:
-                failure.report = self._journal.break_off()
-            raise failure from None
+        # Not while the error is handled: a listener that raises would be logged with its frames.
+        self._tally.stopped = failure.message
+        try:
+            failure.report = self._journal.end()
+        except StoreError:
+            failure.report = None
+        if failure.report is None:
+            failure.report = self._journal.break_off()
+        raise failure
 
     def _execute(self) -> None:
         self._sending.company_id = self._number(False)

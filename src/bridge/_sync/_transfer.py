@@ -24,6 +24,7 @@ from bridge._outcome import (
     call_mapper,
     files_digest,
     nonsense,
+    raised,
     sent_details,
 )
 from bridge._spool import Guarded, Spool
@@ -161,7 +162,7 @@ class Transfer:
         try:
             mapped: object = world.run_blocking(call_mapper, self._mapper, document, files)
         except Exception as error:  # noqa: BLE001 - somebody else's function
-            return life.Refused(f"the mapper raised {type(error).__name__}: {error}"[:300])
+            return life.Refused(raised(error))
         if isinstance(mapped, Skip):
             return life.Skipped(mapped.reason)
         if not isinstance(mapped, InboxUpload):

@@ -7,6 +7,7 @@ from typing import Any
 from _client_kit._answer import Answer
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._contract import Contract, Operation
+from _client_kit._frames import called_without_frames
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
 from zenvoices_client._async._lists import not_understood
@@ -16,6 +17,7 @@ from zenvoices_client._webhooks import WebhookSubscription
 __all__ = ["AsyncWebhooks"]
 
 
+@called_without_frames
 class AsyncWebhooks:
     """Webhook subscriptions. Creating and deleting them is not known; see the portal."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from _client_kit._answer import Answer
 from _client_kit._contract import Contract, Operation
+from _client_kit._frames import called_without_frames
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
 from _client_kit._sync._calls import Calls
@@ -17,6 +18,7 @@ from zenvoices_client._webhooks import WebhookSubscription
 __all__ = ["Webhooks"]
 
 
+@called_without_frames
 class Webhooks:
     """Webhook subscriptions. Creating and deleting them is not known; see the portal."""
 
