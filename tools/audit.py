@@ -80,7 +80,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"pip-audit ended with {ended.returncode}; its last line was: {last[:500]}")
         print("the audit FAILED")
         return 1
-    print(f"audited: {len(installed)} distributions, none with a known vulnerability")
+    print(f"audited: {len(asked) - 1} distributions, none with a known vulnerability")
     return 0
 
 

@@ -112,7 +112,8 @@ class StorageHosts:
 
 
 def _name(host: str, port: str | None) -> str:
-    return host.lower() if port in (None, "443") else f"{host.lower()}:{port}"
+    number = int(port or 443)
+    return host.lower() if number == 443 else f"{host.lower()}:{number}"
 
 
 def _on_loopback(name: str) -> bool:

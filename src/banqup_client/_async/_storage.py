@@ -65,27 +65,26 @@ class AsyncStorage:
         self._retry = retry or RetryPolicy()
         self._ssl_context = ssl_context
         self._injected = transport is not None
-        self._transport = transport or self._open()
         self._process = os.getpid()
+        self._by_proxy: frozenset[str] = frozenset()
+        self._direct, self._proxied = (transport, transport) if transport else self._open()
 
-    def _open(self) -> httpx.AsyncBaseTransport:
+    def _open(self) -> tuple[httpx.AsyncBaseTransport, httpx.AsyncBaseTransport]:
+        """A transport past every proxy, and one for the hosts that go through the proxy."""
         context = self._ssl_context or shared_ssl_context()
-        return opened(
-            lambda: httpx.AsyncHTTPTransport(verify=context, proxy=self._proxy()), service="banqup"
+        direct = httpx.AsyncHTTPTransport(verify=context)
+        bypassed = filter(urllib.request.proxy_bypass, self._hosts.hosts)
+        self._by_proxy = self._hosts.hosts.difference(bypassed)
+        if self._hosts.loopback or not self._by_proxy:
+            return direct, direct
+        return direct, opened(
+            lambda: httpx.AsyncHTTPTransport(verify=context, proxy=_proxy()), service="banqup"
         )
-
-    def _proxy(self) -> str | None:
-        """The proxy the environment names for storage, as httpx would find it."""
-        host = min(self._hosts.hosts, default="")
-        if self._hosts.loopback or urllib.request.proxy_bypass(host):
-            return None
-        proxies = urllib.request.getproxies()
-        proxy = proxies.get("https") or proxies.get("all")
-        return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._transport.aclose()
+        for transport in {self._direct, self._proxied}:
+            await transport.aclose()
 
     async def download(
         self,
@@ -253,9 +252,11 @@ class AsyncStorage:
         if self._process != os.getpid():
             # Two processes cannot share a socket: a forked child opens its own.
             if not self._injected:
-                self._transport = self._open()
+                self._direct, self._proxied = self._open()
             self._process = os.getpid()
-        return await self._transport.handle_async_request(request)
+        host = request.url.netloc.decode("ascii")
+        transport = self._proxied if host in self._by_proxy else self._direct
+        return await transport.handle_async_request(request)
 
     @staticmethod
     def _failure(
@@ -268,6 +269,13 @@ class AsyncStorage:
             origin=f"{signed.scheme}://{signed.host}",
             in_time=limit.remaining() > 0,
         )
+
+
+def _proxy() -> str | None:
+    """The proxy the environment names, as httpx would find it."""
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get("https") or proxies.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 class AsyncFileBody:

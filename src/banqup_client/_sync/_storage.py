@@ -66,27 +66,26 @@ class Storage:
         self._retry = retry or RetryPolicy()
         self._ssl_context = ssl_context
         self._injected = transport is not None
-        self._transport = transport or self._open()
         self._process = os.getpid()
+        self._by_proxy: frozenset[str] = frozenset()
+        self._direct, self._proxied = (transport, transport) if transport else self._open()
 
-    def _open(self) -> httpx.BaseTransport:
+    def _open(self) -> tuple[httpx.BaseTransport, httpx.BaseTransport]:
+        """A transport past every proxy, and one for the hosts that go through the proxy."""
         context = self._ssl_context or shared_ssl_context()
-        return opened(
-            lambda: httpx.HTTPTransport(verify=context, proxy=self._proxy()), service="banqup"
+        direct = httpx.HTTPTransport(verify=context)
+        bypassed = filter(urllib.request.proxy_bypass, self._hosts.hosts)
+        self._by_proxy = self._hosts.hosts.difference(bypassed)
+        if self._hosts.loopback or not self._by_proxy:
+            return direct, direct
+        return direct, opened(
+            lambda: httpx.HTTPTransport(verify=context, proxy=_proxy()), service="banqup"
         )
-
-    def _proxy(self) -> str | None:
-        """The proxy the environment names for storage, as httpx would find it."""
-        host = min(self._hosts.hosts, default="")
-        if self._hosts.loopback or urllib.request.proxy_bypass(host):
-            return None
-        proxies = urllib.request.getproxies()
-        proxy = proxies.get("https") or proxies.get("all")
-        return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
     def close(self) -> None:
         """Close the connections."""
-        self._transport.close()
+        for transport in {self._direct, self._proxied}:
+            transport.close()
 
     def download(
         self,
@@ -252,9 +251,11 @@ class Storage:
         if self._process != os.getpid():
             # Two processes cannot share a socket: a forked child opens its own.
             if not self._injected:
-                self._transport = self._open()
+                self._direct, self._proxied = self._open()
             self._process = os.getpid()
-        return self._transport.handle_request(request)
+        host = request.url.netloc.decode("ascii")
+        transport = self._proxied if host in self._by_proxy else self._direct
+        return transport.handle_request(request)
 
     @staticmethod
     def _failure(
@@ -267,6 +268,13 @@ class Storage:
             origin=f"{signed.scheme}://{signed.host}",
             in_time=limit.remaining() > 0,
         )
+
+
+def _proxy() -> str | None:
+    """The proxy the environment names, as httpx would find it."""
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get("https") or proxies.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 class FileBody:

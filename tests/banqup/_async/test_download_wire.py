@@ -9,6 +9,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -347,12 +348,22 @@ async def test_a_certificate_for_another_host_is_refused() -> None:
         assert server.requests == []
 
 
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+def through(monkeypatch: pytest.MonkeyPatch, proxy: RawServer, *, but_for: str = "") -> None:
+    """Let the environment name this proxy, and the hosts that it is not for."""
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("https_proxy", f"127.0.0.1:{proxy.port}")
+    monkeypatch.setenv("no_proxy", but_for)
+
+
 async def test_a_proxy_learns_the_host_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes to a proxy in the clear is CONNECT and the host, not the signed URL."""
     with RawServer(answer(status="403 Forbidden")) as proxy:
-        for name in ("http_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "NO_PROXY", "ALL_PROXY"):
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("https_proxy", f"127.0.0.1:{proxy.port}")
+        through(monkeypatch, proxy)
         async with client_of(f"https://storage.googleapis.com{TARGET}", base_url=API) as client:
             with pytest.raises(Unreachable):
                 await client.files.download(SPACE, "f1")
@@ -360,6 +371,41 @@ async def test_a_proxy_learns_the_host_and_nothing_else(monkeypatch: pytest.Monk
     assert request.startswith(b"CONNECT storage.googleapis.com:443 HTTP/1.1\r\n")
     assert SIGNATURE.encode() not in request
     assert TOKEN.encode() not in request
+
+
+@pytest.mark.parametrize(
+    ("bypassed", "proxied"), [("a.invalid", "b.invalid:8443"), ("b.invalid:8443", "a.invalid:443")]
+)
+async def test_the_proxy_is_chosen_for_each_host(
+    monkeypatch: pytest.MonkeyPatch, bypassed: str, proxied: str
+) -> None:
+    """A host of storage that NO_PROXY names goes past the proxy, and takes no other with it."""
+    hosts = ["a.invalid", "B.invalid:08443"]
+    with RawServer(answer(status="403 Forbidden")) as proxy:
+        through(monkeypatch, proxy, but_for=bypassed)
+        for host in hosts:
+            url = f"https://{host}{TARGET}"
+            async with client_of(url, base_url=API, storage_hosts=hosts) as client:
+                with pytest.raises(Unreachable):
+                    await client.files.download(SPACE, "f1")
+    assert [request.split()[1].decode() for request in proxy.requests] == [proxied]
+
+
+async def test_storage_on_this_machine_is_asked_without_proxy_and_netrc(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No proxy stands before loopback, and nobody's .netrc adds a password to a signed URL."""
+    for name in (".netrc", "_netrc"):
+        (tmp_path / name).write_text("default login somebody password netrc-77c1\n")
+        (tmp_path / name).chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    with RawServer() as proxy, RawServer(answer(BODY)) as server:
+        through(monkeypatch, proxy)
+        async with client_of(server.url + TARGET) as client:
+            assert await client.files.download(SPACE, "f1") == BODY
+    assert proxy.requests == []
+    assert b"authorization" not in server.requests[0].lower()
 
 
 async def test_a_target_is_as_it_was_after_every_failure() -> None:
