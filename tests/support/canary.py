@@ -5,13 +5,15 @@ and the bank accounts of the sample invoices are canaries. While a test runs it 
 they could show:
 
 - log records of every logger at DEBUG, captured output, warnings;
-- text, attributes and traceback, with the local variables of our frames and of httpx, httpcore, h11
-  and anyio, of every exception that a test catches with ``pytest.raises``;
+- text, attributes, notes and traceback, with the local variables of our frames and of httpx,
+  httpcore, h11 and anyio, of every exception that a test catches with ``pytest.raises``, of what it
+  came from and of a group's members;
 - ``repr``, ``str``, ``vars``, ``asdict`` and HTML of public objects as they are made, and of those
-  that live when a test ends;
+  that live when every 200th test ends, and at the end of the run;
 - what is committed to a checkpoint store, and the SQLite file when it is closed;
-- URL, headers and body of every request: a token may go only to the origin it was fetched from, a
-  signature only to the origin that it was made for, and neither beside the other.
+- URL, headers and body of every request that a client of httpx, storage or one of the usual
+  transports sends: a token may go only to the origin it was fetched from, a signature only to the
+  origin that it was made for, and neither beside the other.
 
 A hit fails its test. A short or plain word ("secret", "pw") is no canary: see :func:`worth`. The
 marker ``leaks`` is for tests that show a secret on purpose, or make one of ordinary words, and
@@ -36,7 +38,7 @@ import attrs
 import httpx
 import pytest
 from _pytest.capture import CaptureFixture
-from _pytest.raises import RaisesExc
+from _pytest.raises import RaisesExc, RaisesGroup
 
 import banqup_client
 import bridge
@@ -45,7 +47,9 @@ from _client_kit import _credentials, _fake, _fake_transport
 from _client_kit._address import origin_of
 from _client_kit._secret import Secret
 from banqup_client import _fake_credentials
-from bridge import _sample_parties, _store_hook, _store_memory, _store_sqlite
+from banqup_client._async._storage import AsyncStorage
+from banqup_client._sync._storage import Storage
+from bridge import _sample_parties
 from zenvoices_client import Attachment, Base64, InboxUpload
 
 SOURCE = str(Path(_credentials.__file__).parents[1])
@@ -55,6 +59,12 @@ FAKES_TESTS = Path(__file__).parents[1] / "fakes"
 ENOUGH = 64 * 1024  # of one text: more than any that is looked at has, but for bodies
 # What carries a document carries the bank account in it.
 CARRIERS = (Attachment, InboxUpload, Base64)
+STORES = (
+    bridge.MemoryCheckpoints,
+    bridge.SQLiteCheckpoints,
+    bridge.HookCheckpoints,
+    bridge.SQLAlchemyCheckpoints,
+)
 SAMPLES = 8  # public objects of one class that are looked at per test
 SWEEP = 200  # after this many tests, everything that lives is looked at
 
@@ -236,7 +246,8 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         if id(one) not in seen:
             seen.add(id(one))
             yield one
-            waiting += [other for other in (one.__cause__, one.__context__) if other is not None]
+            others = (one.__cause__, one.__context__, *getattr(one, "exceptions", ()))
+            waiting += [other for other in others if isinstance(other, BaseException)]
 
 
 def ours(frame: FrameType) -> bool:
@@ -285,6 +296,11 @@ def after(owner: Any, name: str, look: Callable[..., object]) -> None:
         return result
 
     setattr(owner, name, outer)
+
+
+def asked(_self: object, request: httpx.Request, **_options: object) -> None:
+    """A request is sent."""
+    check_request(request)
 
 
 def made(_none: object, value: object, *_args: object) -> None:
@@ -355,16 +371,21 @@ def install() -> None:
     after(Secret, "__init__", lambda _none, secret, *_: watch.add(secret.reveal()))
     after(_fake.Tokens, "issue", lambda token, *_: watch.add(token))
     after(_fake_credentials.SignedUrls, "sign", lambda url, *_: watch.add(url))
-    in_memory: list[type[Any]] = [httpx.MockTransport, _fake_transport.FakeTransport]
+    in_memory: tuple[type[Any], ...] = (httpx.MockTransport, _fake_transport.FakeTransport)
     for transport in (*in_memory, httpx.HTTPTransport):
-        before(transport, "handle_request", lambda _self, request: check_request(request))
+        before(transport, "handle_request", asked)
     for transport in (*in_memory, httpx.AsyncHTTPTransport):
-        before(transport, "handle_async_request", lambda _self, request: check_request(request))
-    for store in (_store_memory.MemoryCheckpoints, _store_sqlite.SQLiteCheckpoints):
+        before(transport, "handle_async_request", asked)
+    # Whatever transport a test gave them.
+    for sender in (httpx.Client, httpx.AsyncClient):
+        before(sender, "send", asked)
+    for storage in (Storage, AsyncStorage):
+        before(storage, "_send", asked)
+    for store in STORES:
         before(store, "commit", committed)
-    before(_store_hook.HookCheckpoints, "commit", committed)
-    after(_store_sqlite.SQLiteCheckpoints, "close", lambda _none, store: closed(store))
-    before(RaisesExc, "__exit__", caught)
+    after(bridge.SQLiteCheckpoints, "close", lambda _none, store: closed(store))
+    for raises in (RaisesExc, RaisesGroup):
+        before(raises, "__exit__", caught)
     after(CaptureFixture, "readouterr", lambda text, _self: _output("".join(text)))
     for kind in public_classes():
         after(kind, "__init__", made)
@@ -429,7 +450,9 @@ def pytest_warning_recorded(warning_message: Any) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail the run for what was seen outside every test."""
+    """Look at what lives to the end; fail the run for what was seen outside every test."""
+    watch.on = True
+    sweep()
     if watch.hits:
         # A worker of xdist is not asked for its exit status, but what it prints here is an error.
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
