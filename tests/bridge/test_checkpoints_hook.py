@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 from typing import Any
@@ -55,6 +56,13 @@ def changed(**members: Any) -> str:
     return json.dumps(json.loads(filled().value) | members)
 
 
+def signed(text: str) -> str:
+    """The value with the checksum that is right for it: something else has to refuse it."""
+    value = json.loads(text)
+    body = json.dumps(value["connections"], sort_keys=True, separators=(",", ":"))
+    return json.dumps(value | {"checksum": hashlib.sha256(body.encode()).hexdigest()})
+
+
 HOSTILE: dict[str, Any] = {
     "empty text": "",
     "null": "null",
@@ -71,23 +79,25 @@ HOSTILE: dict[str, Any] = {
     "NaN": changed().replace("1.5", "NaN"),
     "infinity": changed().replace("1.5", "1e999"),
     "twice the same member": '{"version": 1, ' + changed()[1:],
-    "half a character": changed().replace('"worker"', '"\\ud800"'),
+    "half a character": signed(changed().replace('"worker"', '"\\ud800"')),
     "another format": changed(format="other"),
     "version 0": changed(version=0),
     "version true": changed(version=True),
     "version text": changed(version="1"),
     "more members": changed(more=1),
     "no connections": changed(connections={}),
-    "connections a list": changed(connections=[]),
-    "connection a number": changed(connections={"k": 1}),
+    "connections a list": signed(changed(connections=[])),
+    "connection a number": signed(changed(connections={"k": 1})),
     "checksum a number": changed(checksum=1),
     "another fence": changed().replace('"fence": 1', '"fence": 2'),
-    "fence true": changed().replace('"fence": 1', '"fence": true'),
-    "fence negative": changed().replace('"fence": 1', '"fence": -1'),
+    "fence true": signed(changed().replace('"fence": 1', '"fence": true')),
+    "fence negative": signed(changed().replace('"fence": 1', '"fence": -1')),
     "another state": changed().replace('"waiting"', '"delivered"'),
-    "row too short": changed().replace('["waiting", 1.5, "{}"]', '["waiting", 1.5]'),
-    "row of numbers": changed().replace('["waiting", 1.5, "{}"]', "[1, 2, 3]"),
+    "row too short": signed(changed().replace('["waiting", 1.5, "{}"]', '["waiting", 1.5]')),
+    "row of numbers": signed(changed().replace('["waiting", 1.5, "{}"]', "[1, 2, 3]")),
 }
+# Each would be a good value, were it not for the checksum.
+ACCIDENTS = {"no connections", "checksum a number", "another fence", "another state"}
 
 
 @pytest.mark.parametrize("kind", list(HOSTILE))
@@ -100,6 +110,7 @@ def test_a_hostile_value_is_refused(kind: str) -> None:
         with pytest.raises(StoreError) as caught:
             call()
         assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+        assert ("its checksum does not match" in str(caught.value)) == (kind in ACCIDENTS)
     assert kept.saved == 0
 
 

@@ -41,8 +41,10 @@ class Peer:
         self.sock.sendall(data)
 
     def drip(self, piece: bytes, pause: float) -> None:
-        """Say it again and again until the other side goes away."""
-        while not self.stopped.wait(pause):
+        """Say it again and again until the other side goes away, or for far too long."""
+        for _ in range(300):
+            if self.stopped.wait(pause):
+                return
             self.send(piece)
 
     def reset(self) -> None:

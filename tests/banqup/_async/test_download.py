@@ -201,6 +201,16 @@ async def test_a_file_that_is_not_ready_is_told_apart() -> None:
         await client_of(fake).files.download(space, file)
     assert not refused.value.retryable
     assert fake.counts["files.download"] == 0
+    # Whatever else the answer says.
+    address = "https://storage.googleapis.com/f?X-Goog-Signature=1"
+    infected = Scripted(lambda _: file_details(address, 3, status="REJECTED"))
+    storage = Scripted(lambda _: b"abc")
+    client = AsyncBanqupClient(
+        credentials(), Environment.CVE, transport=infected, storage_transport=storage
+    )
+    with pytest.raises(FileRefused, match="virus"):
+        await client.files.download(SPACE, "f1")
+    assert storage.requests == []
 
 
 async def test_an_available_file_without_a_url_points_at_the_contract() -> None:

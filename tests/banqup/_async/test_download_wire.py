@@ -8,7 +8,6 @@ import io
 import logging
 import socket
 import ssl
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -226,10 +225,10 @@ async def test_a_reset_is_repeated() -> None:
 
 
 def endless(connection: socket.socket) -> None:
-    """Sends until the client goes away."""
+    """Sends until the client goes away, or has taken far more than it may."""
     connection.sendall(answer(length=None))
     with contextlib.suppress(OSError):
-        while True:
+        for _ in range(1000):
             connection.sendall(b"x" * 65_536)
 
 
@@ -252,31 +251,35 @@ async def test_a_length_over_the_cap_is_not_read() -> None:
         await fetch(answer(length=10**15), size=None, max_bytes=1000)
 
 
-def dripping(clock: Clock) -> Callable[[socket.socket], None]:
-    """Sends a byte a second for ever, by a clock that only this moves."""
+class Slow(io.BytesIO):
+    """A file of which each write takes a second, by a clock that only this moves."""
 
-    def drip(connection: socket.socket) -> None:
-        connection.sendall(answer(length=10**6))
-        with contextlib.suppress(OSError):
-            while True:
-                clock.now += 1.0
-                connection.sendall(b"x")
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.clock = clock
 
-    return drip
+    def write(self, data: Any, /) -> int:
+        self.clock.now += 1.0
+        return super().write(data)
 
 
 async def test_a_slow_drip_does_not_beat_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes that come in time for the read timeout do not extend the deadline."""
     clock = Clock()
+    begun = clock.now
     monkeypatch.setattr(_clock, "monotonic", clock)
-    with pytest.raises(Unavailable, match="too long") as caught:
-        await fetch(dripping(clock), size=None, deadline=30.0, timeout=10.0)
+    with RawServer(endless) as server:
+        async with client_of(server.url + TARGET, None) as client:
+            with pytest.raises(Unavailable, match="too long") as caught:
+                await client.files.download(SPACE, "f1", Slow(clock), deadline=30.0)
     assert not caught.value.retryable
+    assert clock.now == begun + 30.0
 
 
 def silent(connection: socket.socket) -> None:
     """Sends a header and a part, and then nothing until the client goes away."""
     connection.sendall(answer(b"x", length=10))
+    connection.settimeout(20)
     with contextlib.suppress(OSError):
         connection.recv(1)
 

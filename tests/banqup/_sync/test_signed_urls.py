@@ -95,6 +95,7 @@ def test_an_injected_transport_never_sees_a_signed_url() -> None:
     "url",
     [
         "https://evil.example/b/f",
+        "https://evilstorage.googleapis.com/b/f",
         "https://storage.googleapis.com.evil.example/b/f",
         "https://storage.googleapis.com@evil.example/b/f",
         "https://evil.example\\@storage.googleapis.com/b/f",

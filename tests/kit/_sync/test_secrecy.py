@@ -58,7 +58,7 @@ def shown(error: BaseException) -> str:
             continue
         traceback.TracebackException.from_exception(one, capture_locals=True).print(file=out)
         out.write(repr(one) + str(one) + repr(vars(one)))
-        pending += [one.__cause__, one.__context__]
+        pending += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
     return out.getvalue()
 
 
@@ -186,6 +186,14 @@ def _fail(fault: BaseException, sent: object) -> None:
         raise fault from cause
 
 
+def _failed(*sent: str) -> Exception:
+    try:
+        _fail(OSError(1, "no"), sent)
+    except OSError as error:
+        return error
+    raise AssertionError
+
+
 FAULTS: dict[str, Callable[[], BaseException]] = {
     "memory": MemoryError,
     "runtime": lambda: RuntimeError("generator"),
@@ -194,7 +202,7 @@ FAULTS: dict[str, Callable[[], BaseException]] = {
     "type": lambda: TypeError("no"),
     "attribute": lambda: AttributeError("no"),
     "encode": lambda: UnicodeEncodeError("ascii", f"Bearer {TOKEN} {PASSWORD}\u20ac", 5, 6, "no"),
-    "group": lambda: ExceptionGroup("no", [OSError(1, "no")]),
+    "group": lambda: ExceptionGroup("no", [_failed(TOKEN, PASSWORD)]),
     "interrupt": KeyboardInterrupt,
     "exit": SystemExit,
 }
@@ -267,9 +275,11 @@ def test_a_malformed_proxy_is_named_and_not_shown(
     assert not caught.value.retryable
 
 
-def test_what_is_no_ssl_context_is_refused_by_its_type() -> None:
+@pytest.mark.parametrize("value", ["verify-nothing", False, True])
+def test_what_is_no_ssl_context_is_refused_by_its_type(value: Any) -> None:
     """A path or a switch in its place turns nothing off, and is not shown."""
-    with pytest.raises(ConfigurationError, match=r"must be an ssl\.SSLContext, not str") as caught:
+    said = rf"must be an ssl\.SSLContext, not {type(value).__name__}"
+    with pytest.raises(ConfigurationError, match=said) as caught:
         Calls(
             dialect(),
             TokenStates(),
@@ -280,9 +290,9 @@ def test_what_is_no_ssl_context_is_refused_by_its_type() -> None:
             retry=None,
             transport=None,
             http_client=None,
-            ssl_context="verify-nothing",  # type: ignore[arg-type]
+            ssl_context=value,
         )
-    assert "verify-nothing" not in str(caught.value)
+    assert str(value) not in str(caught.value)
 
 
 def test_a_socks_proxy_without_its_package_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
