@@ -51,7 +51,7 @@ class AsyncBanqupClient:
         retry: How often a call that is safe to repeat is repeated.
         transport: An httpx transport to send API calls through instead of the network.
         http_client: An httpx client to send API calls through; it stays yours to close.
-        ssl_context: TLS settings of your own; verification cannot be switched off otherwise.
+        ssl_context: TLS settings of your own, which then decide what is verified.
         contract: Corrections of wire facts, a mapping or the path of a JSON file.
         decode_document: Turns a document's JSON into the assumed structure where it differs.
         storage_hosts: Hosts whose signed URLs are followed, exactly these.

@@ -51,7 +51,7 @@ class AsyncZenvoicesClient:
         retry: How often a call that is safe to repeat is repeated.
         transport: An httpx transport to send through instead of the network.
         http_client: An httpx client to send through; it stays yours to close.
-        ssl_context: TLS settings of your own; verification cannot be switched off otherwise.
+        ssl_context: TLS settings of your own, which then decide what is verified.
         contract: Corrections of wire facts, a mapping or the path of a JSON file.
         encode_upload: Builds an upload's JSON where its structure differs from the assumed one.
 
