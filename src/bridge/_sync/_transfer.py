@@ -27,12 +27,13 @@ from bridge._outcome import (
     raised,
     sent_details,
 )
-from bridge._spool import Guarded, Spool
+from bridge._spool import IN_MEMORY, Guarded, Spool
 from bridge._sync._recovery import Recovery
 from zenvoices_client import Attachment, InboxUpload, ZenvoicesClient
 
 __all__ = ["Prepared", "Transfer"]
 
+MOST_FILES = 64
 _MEDIA_TYPE = re.compile(r"[!-~]{1,100}(; ?[!-~]{1,100}){0,3}")
 
 
@@ -107,9 +108,13 @@ class Transfer:
                 return Outcome(candidate, found)
         if not document.files:
             return Outcome(candidate, life.NotReady("the document has no file yet"))
+        if len(document.files) > MOST_FILES:
+            too_many = f"it has {len(document.files)} files; {MOST_FILES} at most are fetched"
+            return Outcome(candidate, life.Refused(too_many, final=True))
         files: list[SourceFile] = []
         for file in document.files:
-            spool = Spool()
+            # A document's files share what one may take of the memory.
+            spool = Spool(max(IN_MEMORY - sum(file.size for file in files), 0))
             spools.append(spool)
             self._spools.append(spool)
             fetched = self._fetch(file, spool)
