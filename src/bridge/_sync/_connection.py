@@ -258,7 +258,7 @@ class Connection:
             deadline: Begin nothing new after so many seconds; what is under way ends.
             look_first: Look each document up in Zenvoices before it is sent, as after the store
                 was restored from a backup. Later runs do the same with documents older than this
-                one, so that it need not come to all of them.
+                one, so that it need not come to all of them, nor to any.
 
         Returns:
             What was done. A document's own fault never raises: it is in the report.

@@ -28,6 +28,7 @@ from bridge._eligibility import FOLDERS, Exportable, Wait, judge
 from bridge._life import Cause, Delivery
 from bridge._mapper import Mapper
 from bridge._outcome import Candidate, RunOptions, files_digest
+from bridge._records import NOT_KNOWN
 from bridge._report import ExportReport
 from bridge._sync._journal import Journal
 from bridge._sync._ledger import Ledger
@@ -116,6 +117,10 @@ class Run:
             raise failure from None
 
     def _execute(self) -> None:
+        if self._options.look_first and not self._options.dry_run:
+            # Durable before anything can go wrong: later runs must look first, too.
+            self._ledger.update(restored_at=NOT_KNOWN)
+            self._ledger.flush()
         self._sending.company_id = self._number(False)
         if not self._options.dry_run:
             self._settle()
@@ -212,8 +217,10 @@ class Run:
         changes: list[datetime] = []
         for page in listing.pages():
             answered_at = answered_at or page.answered_at
-            if self._options.look_first and answered_at is not None:
-                self._ledger.update(restored_at=answered_at)
+            if answered_at is not None:
+                self._sending.shown_at = answered_at
+                if self._ledger.head.restored_at == NOT_KNOWN:
+                    self._ledger.update(restored_at=answered_at)
             changes += [item.updated_at for item in page.items if item.updated_at is not None]
             changes = [max(changes)] if changes else []
             self._consider_page(folder, page)

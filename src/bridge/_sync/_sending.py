@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
 from attrs import evolve
@@ -32,6 +33,7 @@ __all__ = ["Sending"]
 REFUSALS_IN_A_ROW = 5
 FAULTS_IN_A_ROW = 3
 CONTROLS = 3
+CLOCKS_DIFFER = timedelta(hours=24)
 
 
 class Sending:
@@ -41,6 +43,7 @@ class Sending:
         company_id: The company, as it is numbered today.
         fault: What ended the run; uploads in flight still come to their end.
         doubts: What this run left in doubt.
+        shown_at: Banqup's time of its last list; None where it tells none.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Sending:
         self.company_id = 0
         self.fault: ServiceError | None = None
         self.doubts: list[Delivery] = []
+        self.shown_at: datetime | None = None
         self._taken: set[str] = set()
         self._delivered = False
         self._first: tuple[str, int] | None = None
@@ -174,7 +178,10 @@ class Sending:
         if candidate.delivery.forced:  # a person has looked, or wants it again
             return False
         restored, created = self._journal.ledger.head.restored_at, candidate.document.created_at
-        return restored is not None and (created is None or created <= restored)
+        if restored is None or created is None or self.shown_at is None:
+            return restored is not None
+        # Near to it, or from a time that has not come yet: the two clocks need not agree.
+        return created - restored <= CLOCKS_DIFFER or created - self.shown_at > CLOCKS_DIFFER
 
     def _intended(self, prepared: list[Prepared], queue: deque[Candidate]) -> list[Prepared]:
         """Those that may be uploaded now, as their intents are durable."""

@@ -98,7 +98,8 @@ class Transfer:
     ) -> Prepared | Outcome:
         document, delivery = candidate.document, candidate.delivery
         external_id = life.external_id_of(self._space_id, delivery.document_id, delivery.generation)
-        if look_first or delivery.external_id is not None or delivery.generation:
+        again = delivery.external_id is not None or delivery.generation > 0
+        if look_first or again or (delivery.forced and self._recovery.restored):
             found = self._recovery.before_sending(
                 delivery, external_id, company_id, thorough=look_first
             )
