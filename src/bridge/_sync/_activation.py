@@ -10,7 +10,7 @@ from attrs import define, evolve, field
 
 from _client_kit import _world_sync as world
 from _client_kit._address import is_id
-from _client_kit._errors import Unavailable
+from _client_kit._errors import ProtocolError, Unavailable
 from banqup_client import BanqupClient, Document
 from bridge import _life as life
 from bridge._checkpoints import CheckpointStore
@@ -26,6 +26,10 @@ __all__ = ["Baseline", "claim_space", "unchanged"]
 
 MAX_PASSES = 6
 ROWS_PER_COMMIT = 400
+NAMELESS_HINT = (
+    "What is there at activation must be remembered, so nothing was activated. Correct the name of "
+    "the id with the contract= or decode_document= argument of BanqupClient."
+)
 
 
 @define
@@ -61,6 +65,7 @@ class Baseline:
 
         Raises:
             Unavailable: The space changed so much that no two passes agreed.
+            ProtocolError: Not every document can be remembered.
             ServiceError: Banqup could not be read.
         """
         before: dict[str, str | None] | None = None
@@ -112,17 +117,24 @@ class Baseline:
         shown: dict[str, str | None] = {}
         for folder in FOLDERS:
             listing = self.banqup.documents.list(self.space_id, folder=folder)
+            nameless = 0
             for page in listing.pages():
+                nameless += page.unreadable
                 self.ledger.flush()  # a long listing must not outlive the lease
                 if self.answered_at is None:
                     self.answered_at = page.answered_at
                 for item in page.items:
                     if not is_id(item.id):
+                        nameless += 1
                         continue
                     document = item if item.folder else evolve(item, folder=folder)
                     self._note(str(item.id), document, late=not first)
                     if item.id not in self._young:
                         shown[str(item.id)] = item.status.document
+            if nameless:
+                # Once they can be read they would all look new.
+                message = f"documents.list: {nameless} entries of {folder} have no usable id"
+                raise ProtocolError(message, service="banqup", hint=NAMELESS_HINT)
             if not listing.complete:
                 message = f"Banqup's list of {folder} did not end where it said it would"
                 raise Unavailable(message, service="banqup")
