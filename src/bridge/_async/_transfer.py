@@ -113,7 +113,8 @@ class AsyncTransfer:
             self._spools.append(spool)
             fetched = await self._fetch(file, spool)
             if fetched is None:
-                return Outcome(candidate, await self._gone(delivery.document_id))
+                gone = await self._gone(document.id or delivery.document_id)
+                return Outcome(candidate, gone)
             files.append(fetched)
         if not any(file.size for file in files):
             return Outcome(candidate, life.Refused("the file is empty", final=True))

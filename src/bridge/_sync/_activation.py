@@ -13,6 +13,7 @@ from _client_kit._address import is_id
 from _client_kit._errors import ProtocolError, Unavailable
 from banqup_client import BanqupClient, Document
 from bridge import _life as life
+from bridge._binding import canonical_id
 from bridge._checkpoints import CheckpointStore
 from bridge._deliveries import Deliveries, DeliveryRow, delivery_row
 from bridge._eligibility import FOLDERS, Exportable, judge
@@ -80,7 +81,7 @@ class Baseline:
         ids = list(self._seen)
         for start in range(0, len(ids), ROWS_PER_COMMIT):
             some = ids[start : start + ROWS_PER_COMMIT]
-            stored = self.ledger.find(some)
+            stored = self.ledger.find([self._seen[name].document.id for name in some])
             for document_id in some:
                 self._put(document_id, self._seen[document_id], stored.get(document_id))
             self.ledger.flush()
@@ -128,9 +129,10 @@ class Baseline:
                         nameless += 1
                         continue
                     document = item if item.folder else evolve(item, folder=folder)
-                    self._note(str(item.id), document, late=not first)
-                    if item.id not in self._young:
-                        shown[str(item.id)] = item.status.document
+                    document_id = canonical_id(item.id)
+                    self._note(document_id, document, late=not first)
+                    if document_id not in self._young:
+                        shown[document_id] = item.status.document
             if nameless:
                 # Once they can be read they would all look new.
                 message = f"documents.list: {nameless} entries of {folder} have no usable id"

@@ -13,7 +13,7 @@ from _client_kit._clock import Deadline
 from _client_kit._errors import ServiceError
 from _client_kit._frames import without_frames
 from _client_kit._secret import refuse_pickling
-from bridge._binding import check_options, company_code_of, space_id_of
+from bridge._binding import canonical_id, check_options, company_code_of, space_id_of
 from bridge._errors import NotActivated, wrong
 
 if TYPE_CHECKING:
@@ -344,7 +344,8 @@ class Connection:
         the next run, or settle(), finds out first.
 
         Args:
-            ids: Documents in Banqup, known to the connection or not.
+            ids: Documents in Banqup, known to the connection or not. A UUID may be typed in
+                capitals or not.
 
         Raises:
             NotActivated: activate() must come first.
@@ -352,11 +353,12 @@ class Connection:
         """
         from bridge._sync._requests import request_all
 
-        wanted = [check_id(item, "document id", service="bridge") for item in dict.fromkeys(ids)]
+        given = [check_id(item, "document id", service="bridge") for item in ids]
+        wanted = {canonical_id(item): item for item in given}
         with self._ledger() as ledger:
             if not ledger.head.active:
                 raise NotActivated
-            return request_all(ledger, wanted, self._clock)
+            return request_all(ledger, list(wanted.values()), self._clock)
 
     def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
         """Say what a person saw in Zenvoices of a document that is ``uncertain``.

@@ -24,6 +24,7 @@ from _client_kit._paging import Page
 from banqup_client import BanqupClient, Document
 from bridge import _events as events
 from bridge import _life as life
+from bridge._binding import canonical_id
 from bridge._eligibility import FOLDERS, Exportable, Wait, judge
 from bridge._life import Cause, Delivery
 from bridge._mapper import Mapper
@@ -258,13 +259,13 @@ class Run:
         for document in page.items:
             if not is_id(document.id):
                 self._tally.unreadable += 1
-            elif document.id not in self._tally.seen:
+            elif (document_id := canonical_id(document.id)) not in self._tally.seen:
                 # A folder that is missing trusts the query.
                 named = document if document.folder else evolve(document, folder=folder)
-                documents[str(document.id)] = named
-        stored = self._ledger.find(list(documents))
+                documents[document_id] = named
+        stored = self._ledger.find([document.id for document in documents.values()])
         for document_id, document in documents.items():
-            self._listed = document_id
+            self._listed = document.id
             self._consider(document_id, document, stored.get(document_id))
         self._journal.flush()
 
@@ -321,7 +322,7 @@ class Run:
         """Read waiting documents that are due one by one, unless the lists have shown them."""
         faults = reads = 0
         for delivery in self._all("waiting", due=self._clock()):
-            if delivery.document_id in self._tally.seen:
+            if canonical_id(delivery.document_id) in self._tally.seen:
                 continue
             if delivery.cause is not Cause.QUEUED:
                 # What is only looked at again is bounded; what is to be sent is not.
@@ -331,7 +332,7 @@ class Run:
             if not self._sending.may_go_on():
                 break
             try:
-                document = self._banqup.documents.get(self._space_id, delivery.document_id)
+                document = self._read(delivery.document_id)
             except NotFound:
                 event: life.Event = life.Skipped("gone", gone=True)
                 if not self._can_read_one():
@@ -361,6 +362,15 @@ class Run:
                 self._send_batch()
         self._journal.flush()
         self._send_batch()
+
+    def _read(self, document_id: str) -> Document:
+        try:
+            return self._banqup.documents.get(self._space_id, document_id)
+        except NotFound:
+            if self._listed is None or self._listed == canonical_id(self._listed):
+                raise
+        # A UUID is kept in small letters; a service that lists capitals may know no others.
+        return self._banqup.documents.get(self._space_id, document_id.upper())
 
     def _can_read_one(self) -> bool:
         """Whether asking for one document works at all: only then is one that is missing gone."""

@@ -114,7 +114,8 @@ class Transfer:
             self._spools.append(spool)
             fetched = self._fetch(file, spool)
             if fetched is None:
-                return Outcome(candidate, self._gone(delivery.document_id))
+                gone = self._gone(document.id or delivery.document_id)
+                return Outcome(candidate, gone)
             files.append(fetched)
         if not any(file.size for file in files):
             return Outcome(candidate, life.Refused("the file is empty", final=True))
