@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, Never
 
@@ -210,7 +210,7 @@ class AsyncConnection:
                 binding = {name: self._binding[name] for name in ("banqup", "space")}
                 async with self._ledger(" ".join(("space", *binding.values())), binding) as claim:
                     await claim_space(claim, self._store, self.key, self.company_code)
-                    company_id = await self._company(True, ledger.head.companies)
+                    company_id = await self._company(ledger.head.companies)
                     baseline = AsyncBaseline(
                         banqup=self._banqup,
                         space_id=self.space_id,
@@ -236,12 +236,10 @@ class AsyncConnection:
                 ledger.update(active=False)
                 await ledger.flush()
 
-    async def _company(self, fresh: bool, known: Collection[int]) -> int:
-        """The company's number, asked for once and again when it may have changed."""
-        if fresh or self._company_id is None:
-            company = await self._checks.company(known)
-            self._company_id = company.id
-        return self._company_id or 0
+    async def _company(self, known: Sequence[int]) -> int:
+        """The company's number of now."""
+        self._company_id = (await self._checks.company(known)).id or 0
+        return self._company_id
 
     async def export_new(
         self,
@@ -292,6 +290,7 @@ class AsyncConnection:
                 space_id=self.space_id,
                 company_code=self.company_code,
                 company=self._company,
+                company_id=self._company_id,
                 mapper=self._mapper or default_mapper,
                 exportable=self._may_be_exported,
                 listeners=self._listeners,
@@ -393,7 +392,7 @@ class AsyncConnection:
             if not ledger.head.activations:
                 raise NotActivated
             try:
-                company_id = await self._company(False, ledger.head.companies)
+                company_id = self._company_id or await self._company(ledger.head.companies)
                 return await confirmed(ledger, self._zenvoices, company_id, self._clock)
             except ServiceError as error:
                 raise run_failure(error) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from attrs import evolve
@@ -58,7 +58,8 @@ class AsyncRun:
         zenvoices: AsyncZenvoicesClient,
         space_id: str,
         company_code: str,
-        company: Callable[[bool, Collection[int]], Awaitable[int]],
+        company: Callable[[Sequence[int]], Awaitable[int]],
+        company_id: int | None,
         mapper: AsyncMapper,
         exportable: Exportable,
         listeners: Sequence[events.Listener],
@@ -69,6 +70,7 @@ class AsyncRun:
         self._banqup = banqup
         self._space_id = space_id
         self._company = company
+        self._company_id = company_id
         self._exportable = exportable
         self._clock = clock
         self._options = options
@@ -121,7 +123,10 @@ class AsyncRun:
             # Durable before anything can go wrong: later runs must look first, too.
             self._ledger.update(restored_at=NOT_KNOWN)
             await self._ledger.flush()
-        self._sending.company_id = await self._number(False)
+        if self._company_id is None:
+            await self._sending.ask_company()
+        else:
+            self._sending.company_id = self._company_id
         if not self._options.dry_run:
             await self._settle()
         for folder in FOLDERS:
@@ -131,9 +136,9 @@ class AsyncRun:
             await self._read_due()
         await self._check_doubts()
 
-    async def _number(self, fresh: bool) -> int:
+    async def _number(self) -> int:
         """The company's number, remembered for look-ups after it was linked anew."""
-        number = await self._company(fresh, self._ledger.head.companies)
+        number = await self._company(self._ledger.head.companies)
         self._ledger.remember_company(number)
         return number
 
@@ -146,15 +151,12 @@ class AsyncRun:
                 self._journal.record(held, self._journal.advance(held, again))
             else:
                 self._tally.line(held)
-        faults = looked_up = 0
+        faults = 0
         async for delivery in self._all("sending"):
             if faults == FAULTS_IN_A_ROW or not self._sending.may_go_on():
                 self._tally.line(delivery)
                 continue
-            if not looked_up:
-                # The number may have changed since the connection was built.
-                self._sending.company_id = await self._number(True)
-            looked_up += 1
+            await self._sending.ask_company()
             try:
                 event = await self._recovery.event(delivery, self._sending.company_id)
             except (Unavailable, ProtocolError, Rejected) as error:

@@ -50,7 +50,7 @@ class AsyncSending:
         journal: AsyncJournal,
         transfer: AsyncTransfer,
         recovery: AsyncRecovery,
-        company: Callable[[bool], Awaitable[int]],
+        company: Callable[[], Awaitable[int]],
         listed: Callable[[], Awaitable[bool]],
         options: RunOptions,
         upload_deadline: float,
@@ -63,6 +63,7 @@ class AsyncSending:
         self._options = options
         self._upload_deadline = upload_deadline
         self.company_id = 0
+        self._asked = False
         self.fault: ServiceError | None = None
         self.doubts: list[Delivery] = []
         self.shown_at: datetime | None = None
@@ -83,6 +84,22 @@ class AsyncSending:
             tally.stopped = tally.stopped or "deadline reached"
         return tally.stopped is None and self.fault is None
 
+    async def ask_company(self) -> None:
+        """Ask for the company's number once in a run: it may have changed since the last one.
+
+        Raises:
+            ServiceError: No company, or another one, has the code now.
+        """
+        if self._asked:
+            return
+        try:
+            self.company_id = await self._company()
+        except PermissionDenied:
+            if not self.company_id:
+                raise
+            # Companies may not be listed any more; that number is this company's and no other's.
+        self._asked = True
+
     async def send(self, candidates: Iterable[Candidate]) -> None:
         """Send what can be sent.
 
@@ -95,6 +112,7 @@ class AsyncSending:
             if self._options.dry_run:
                 self._pretend(queue)
             elif queue:
+                await self.ask_company()
                 async with world.Workers[Any](self._options.in_flight) as workers:
                     await self._work(queue, workers)
         finally:
@@ -261,7 +279,7 @@ class AsyncSending:
             return error
         before = self.company_id
         try:
-            self.company_id = await self._company(True)
+            self.company_id = await self._company()
         except ServiceError as failure:
             return failure
         return error if self.company_id == before else None

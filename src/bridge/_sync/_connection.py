@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, Never
 
@@ -211,7 +211,7 @@ class Connection:
                 binding = {name: self._binding[name] for name in ("banqup", "space")}
                 with self._ledger(" ".join(("space", *binding.values())), binding) as claim:
                     claim_space(claim, self._store, self.key, self.company_code)
-                    company_id = self._company(True, ledger.head.companies)
+                    company_id = self._company(ledger.head.companies)
                     baseline = Baseline(
                         banqup=self._banqup,
                         space_id=self.space_id,
@@ -237,12 +237,10 @@ class Connection:
                 ledger.update(active=False)
                 ledger.flush()
 
-    def _company(self, fresh: bool, known: Collection[int]) -> int:
-        """The company's number, asked for once and again when it may have changed."""
-        if fresh or self._company_id is None:
-            company = self._checks.company(known)
-            self._company_id = company.id
-        return self._company_id or 0
+    def _company(self, known: Sequence[int]) -> int:
+        """The company's number of now."""
+        self._company_id = self._checks.company(known).id or 0
+        return self._company_id
 
     def export_new(
         self,
@@ -293,6 +291,7 @@ class Connection:
                 space_id=self.space_id,
                 company_code=self.company_code,
                 company=self._company,
+                company_id=self._company_id,
                 mapper=self._mapper or default_mapper,
                 exportable=self._may_be_exported,
                 listeners=self._listeners,
@@ -394,7 +393,7 @@ class Connection:
             if not ledger.head.activations:
                 raise NotActivated
             try:
-                company_id = self._company(False, ledger.head.companies)
+                company_id = self._company_id or self._company(ledger.head.companies)
                 return confirmed(ledger, self._zenvoices, company_id, self._clock)
             except ServiceError as error:
                 raise run_failure(error) from None

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from attrs import evolve
@@ -59,7 +59,8 @@ class Run:
         zenvoices: ZenvoicesClient,
         space_id: str,
         company_code: str,
-        company: Callable[[bool, Collection[int]], int],
+        company: Callable[[Sequence[int]], int],
+        company_id: int | None,
         mapper: Mapper,
         exportable: Exportable,
         listeners: Sequence[events.Listener],
@@ -70,6 +71,7 @@ class Run:
         self._banqup = banqup
         self._space_id = space_id
         self._company = company
+        self._company_id = company_id
         self._exportable = exportable
         self._clock = clock
         self._options = options
@@ -122,7 +124,10 @@ class Run:
             # Durable before anything can go wrong: later runs must look first, too.
             self._ledger.update(restored_at=NOT_KNOWN)
             self._ledger.flush()
-        self._sending.company_id = self._number(False)
+        if self._company_id is None:
+            self._sending.ask_company()
+        else:
+            self._sending.company_id = self._company_id
         if not self._options.dry_run:
             self._settle()
         for folder in FOLDERS:
@@ -132,9 +137,9 @@ class Run:
             self._read_due()
         self._check_doubts()
 
-    def _number(self, fresh: bool) -> int:
+    def _number(self) -> int:
         """The company's number, remembered for look-ups after it was linked anew."""
-        number = self._company(fresh, self._ledger.head.companies)
+        number = self._company(self._ledger.head.companies)
         self._ledger.remember_company(number)
         return number
 
@@ -147,15 +152,12 @@ class Run:
                 self._journal.record(held, self._journal.advance(held, again))
             else:
                 self._tally.line(held)
-        faults = looked_up = 0
+        faults = 0
         for delivery in self._all("sending"):
             if faults == FAULTS_IN_A_ROW or not self._sending.may_go_on():
                 self._tally.line(delivery)
                 continue
-            if not looked_up:
-                # The number may have changed since the connection was built.
-                self._sending.company_id = self._number(True)
-            looked_up += 1
+            self._sending.ask_company()
             try:
                 event = self._recovery.event(delivery, self._sending.company_id)
             except (Unavailable, ProtocolError, Rejected) as error:

@@ -51,7 +51,7 @@ class Sending:
         journal: Journal,
         transfer: Transfer,
         recovery: Recovery,
-        company: Callable[[bool], int],
+        company: Callable[[], int],
         listed: Callable[[], bool],
         options: RunOptions,
         upload_deadline: float,
@@ -64,6 +64,7 @@ class Sending:
         self._options = options
         self._upload_deadline = upload_deadline
         self.company_id = 0
+        self._asked = False
         self.fault: ServiceError | None = None
         self.doubts: list[Delivery] = []
         self.shown_at: datetime | None = None
@@ -84,6 +85,22 @@ class Sending:
             tally.stopped = tally.stopped or "deadline reached"
         return tally.stopped is None and self.fault is None
 
+    def ask_company(self) -> None:
+        """Ask for the company's number once in a run: it may have changed since the last one.
+
+        Raises:
+            ServiceError: No company, or another one, has the code now.
+        """
+        if self._asked:
+            return
+        try:
+            self.company_id = self._company()
+        except PermissionDenied:
+            if not self.company_id:
+                raise
+            # Companies may not be listed any more; that number is this company's and no other's.
+        self._asked = True
+
     def send(self, candidates: Iterable[Candidate]) -> None:
         """Send what can be sent.
 
@@ -96,6 +113,7 @@ class Sending:
             if self._options.dry_run:
                 self._pretend(queue)
             elif queue:
+                self.ask_company()
                 with world.Workers[Any](self._options.in_flight) as workers:
                     self._work(queue, workers)
         finally:
@@ -260,7 +278,7 @@ class Sending:
             return error
         before = self.company_id
         try:
-            self.company_id = self._company(True)
+            self.company_id = self._company()
         except ServiceError as failure:
             return failure
         return error if self.company_id == before else None

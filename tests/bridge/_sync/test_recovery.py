@@ -26,6 +26,17 @@ def active(world: World, **options: Any) -> Any:
     return connection
 
 
+def still_answers(world: World, *, visible: bool = True) -> None:
+    """The number of a company linked anew is not listed any more, and answers if it is visible."""
+    old = Company(world.company, "0042-old", "Brouwerij De Molenbeek BV", visible)
+    world.zenvoices._companies[world.company] = old
+
+    def unlisted(request: Any) -> None:
+        old.visible = visible and request.operation != "companies.list"
+
+    world.zenvoices.on_request = unlisted
+
+
 def in_doubt(world: World, connection: Any, *, applied: bool, known: bool = True) -> str:
     """Leave one document ``sending``; with ``known`` another one was delivered before."""
     if known:
@@ -331,8 +342,7 @@ def test_relinked_company_is_looked_up_under_its_old_number(visible: bool | None
     document = in_doubt(world, connection, applied=True)
     new = world.zenvoices.relink_company(world.company)
     if visible is not None:
-        old = Company(world.company, "0042-old", "Brouwerij De Molenbeek BV", visible)
-        world.zenvoices._companies[world.company] = old
+        still_answers(world, visible=visible)
     fresh = world.one()
     report = connection.export_new()
     assert world.states[document] == ("delivered" if visible else "uncertain")
@@ -478,8 +488,7 @@ def test_a_wish_carried_out_after_the_backup_is_found(anew: bool) -> None:
     shelf.head, shelf.rows = backup[0], dict(backup[1])
     if anew:
         world.zenvoices.relink_company(world.company)
-        old = Company(world.company, "0042-old", "Brouwerij De Molenbeek BV", True)
-        world.zenvoices._companies[world.company] = old
+        still_answers(world)
     stopped = world.connect().export_new(look_first=True, deadline=1e-9)
     assert (stopped.exported, stopped.recovered) == (0, 0)
     report = world.connect().export_new()
@@ -510,8 +519,7 @@ def test_restored_backup_of_a_company_linked_anew(visible: bool | None) -> None:
     shelf.head, shelf.rows = backup[0], dict(backup[1])
     world.zenvoices.relink_company(world.company)
     if visible is not None:
-        old = Company(world.company, "0042-old", "Brouwerij De Molenbeek BV", visible)
-        world.zenvoices._companies[world.company] = old
+        still_answers(world, visible=visible)
     report = connection.export_new(look_first=True)
     assert (report.exported, world.states[sent]) == (0, "delivered" if visible else "uncertain")
     world.clock.pass_(2 * DAY)
@@ -597,8 +605,7 @@ def relinked(world: World, *, sent: bool, known: bool) -> str:
         connection.export_new()
     shelf.head, shelf.rows = backup[0], dict(backup[1])
     world.zenvoices.relink_company(world.company)
-    old = Company(world.company, "0042-old", "Brouwerij De Molenbeek BV", True)
-    world.zenvoices._companies[world.company] = old
+    still_answers(world)
     return document
 
 
