@@ -18,6 +18,7 @@ from _client_kit._contract import Contract, Operation
 from _client_kit._errors import ConfigurationError, ProtocolError, ServiceError
 from _client_kit._files import FileContent, FileSource
 from _client_kit._frames import bare, interrupted
+from _client_kit._json import is_object
 from _client_kit._masking import sanitise
 from _client_kit._models import decode
 from _client_kit._secret import Secret
@@ -57,6 +58,7 @@ class AsyncFiles:
 
         Raises:
             NotFound: The space does not have it.
+            ProtocolError: The answer is another file.
         """
         operation = self._contract["files.details"]
         # No local of this frame: it names signed URLs.
@@ -68,6 +70,7 @@ class AsyncFiles:
                 timeout=timeout,
                 deadline=deadline,
             ),
+            file_id,
         )
 
     async def create(
@@ -299,9 +302,14 @@ class AsyncFiles:
         raise FileNotReady(message, service="banqup")
 
 
-def _details(operation: Operation, payload: object, answer: Answer) -> FileDetails:
+def _details(
+    operation: Operation, payload: object, answer: Answer, file_id: str | None = None
+) -> FileDetails:
     """The details in a payload, whose signed URLs stay in no frame if that fails."""
     try:
+        if file_id is not None and _is_of_another(payload, file_id):
+            message = f"{operation.name}: the answer is another file than was asked for"
+            raise ProtocolError(message, service="banqup", status=answer.status)
         return decode(FileDetails, object_in(payload, operation, answer))
     except BaseException as error:
         del payload
@@ -309,3 +317,8 @@ def _details(operation: Operation, payload: object, answer: Answer) -> FileDetai
             interrupted(error)
             raise
         raise bare(error) from None
+
+
+def _is_of_another(payload: object, file_id: str) -> bool:
+    came = payload.get("id") if is_object(payload) else None
+    return bool(came) and str(came).lower() != file_id.lower()
