@@ -151,7 +151,8 @@ class Connection:
                 library assumes: what was expected, which names and types came, what corrects it.
             sample: With ``deep``, also send one test document to the company, marked as such
                 and announced in the log, and read it back: True for a made-up invoice, or an
-                upload of your own. Zenvoices keeps it until somebody deletes it.
+                upload of your own. Zenvoices keeps it until somebody deletes it. Nothing is sent
+                where an ordinary check fails.
             lang: Language of titles and remedies, ``"en"`` or ``"fr"``.
 
         Returns:

@@ -229,6 +229,20 @@ async def test_store_that_fails_is_a_check_too() -> None:
         await connection.export_new()
 
 
+async def test_no_sample_goes_anywhere_while_a_check_fails() -> None:
+    """Without the store nobody knows which company was meant, so the sample stays here."""
+    world = AsyncWorld()
+    company = world.zenvoices.add_company(code="ab")
+    await world.connect("ab").activate()
+    world.zenvoices.add_company(code="AB")
+    world.zenvoices.set_visible(company, visible=False)
+    world.store._shelves[world.key].head = "{"
+    verification = await world.connect("ab").verify(deep=True, sample=True)
+    (check,) = (item for item in verification.checks if item.name == "inbox.upload")
+    assert (check.outcome, check.detail) == ("skipped", "other checks failed, so nothing was sent")
+    assert world.zenvoices.inbox == []
+
+
 async def test_rejected_password_is_tried_once() -> None:
     """A wrong password is final: five tries would lock the user."""
     world = AsyncWorld()
