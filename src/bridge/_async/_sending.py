@@ -292,6 +292,8 @@ class AsyncSending:
         self._refused.clear()
         self._doubts_in_a_row = 0
         self._journal.tally.exported += 1
+        if delivery.reason:
+            self._journal.tally.note(f"document {delivery.document_id}: {delivery.reason}")
         ledger = self._journal.ledger
         name, company = str(delivery.external_id), delivery.company_id or self.company_id
         ledger.update(controls=(*ledger.head.controls, (name, company))[-CONTROLS:])

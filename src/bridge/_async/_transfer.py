@@ -199,7 +199,13 @@ class AsyncTransfer:
             prepared.discard()
             for file in opened:
                 file.discard()
-        return Outcome(candidate, life.Arrived(document.id), sent=prepared.sent)
+        elsewhere = ""
+        if document.company_id not in (None, company_id):
+            elsewhere = (
+                f"Zenvoices says it is in the company {document.company_id}, not {company_id}: "
+                "look there"
+            )
+        return Outcome(candidate, life.Arrived(document.id, elsewhere), sent=prepared.sent)
 
 
 def _watched(
