@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from _client_kit._errors import ProtocolError, Unavailable
 from banqup_client import AsyncBanqupClient, Document
 from bridge import _life as life
 from bridge._async._ledger import AsyncLedger
-from bridge._binding import canonical_id
+from bridge._binding import canonical_id, of_another_space
 from bridge._checkpoints import CheckpointStore
 from bridge._deliveries import Deliveries, DeliveryRow, delivery_row
 from bridge._eligibility import FOLDERS, Exportable, judge
@@ -26,9 +27,9 @@ __all__ = ["AsyncBaseline", "claim_space", "unchanged"]
 
 MAX_PASSES = 6
 ROWS_PER_COMMIT = 400
-NAMELESS_HINT = (
-    "What is there at activation must be remembered, so nothing was activated. Correct the name of "
-    "the id with the contract= or decode_document= argument of BanqupClient."
+UNFIT_HINT = (
+    "What is there at activation must be remembered, so nothing was activated. Correct the call, "
+    "or the names in its answer, with the contract= or decode_document= argument of BanqupClient."
 )
 
 
@@ -117,25 +118,28 @@ class AsyncBaseline:
         shown: dict[str, str | None] = {}
         for folder in FOLDERS:
             listing = self.banqup.documents.list(self.space_id, folder=folder)
-            nameless = 0
+            unfit: Counter[str] = Counter()
             async for page in listing.pages():
-                nameless += page.unreadable
+                unfit["have no usable id"] += page.unreadable
                 await self.ledger.flush()  # a long listing must not outlive the lease
                 if self.answered_at is None:
                     self.answered_at = page.answered_at
                 for item in page.items:
                     if not is_id(item.id):
-                        nameless += 1
+                        unfit["have no usable id"] += 1
+                        continue
+                    if of_another_space(item.space_id, self.space_id):
+                        unfit["are of another space"] += 1
                         continue
                     document = item if item.folder else evolve(item, folder=folder)
                     document_id = canonical_id(item.id)
                     self._note(document_id, document, late=not first)
                     if document_id not in self._young:
                         shown[document_id] = item.status.document
-            if nameless:
-                # Once they can be read they would all look new.
-                message = f"documents.list: {nameless} entries of {folder} have no usable id"
-                raise ProtocolError(message, service="banqup", hint=NAMELESS_HINT)
+            for what, count in (+unfit).items():
+                # Once the contract is corrected, what was passed over would look new.
+                message = f"documents.list: {count} entries of {folder} {what}"
+                raise ProtocolError(message, service="banqup", hint=UNFIT_HINT)
             if not listing.complete:
                 message = f"Banqup's list of {folder} did not end where it said it would"
                 raise Unavailable(message, service="banqup")

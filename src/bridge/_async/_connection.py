@@ -193,8 +193,8 @@ class AsyncConnection:
 
         Raises:
             ServiceError: What verify() found, or Banqup could not be listed.
-            ProtocolError: Banqup's list has entries without a usable id, which could not be told
-                from new ones later.
+            ProtocolError: Banqup's list has entries of another space, or without a usable id, which
+                could not be told from new ones later.
             ConfigurationError: The space is active with another company in the same store.
             Busy: A run of this connection is under way.
         """

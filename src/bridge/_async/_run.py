@@ -28,7 +28,7 @@ from bridge._async._ledger import AsyncLedger
 from bridge._async._recovery import AsyncRecovery
 from bridge._async._sending import FAULTS_IN_A_ROW, AsyncSending
 from bridge._async._transfer import AsyncTransfer
-from bridge._binding import canonical_id
+from bridge._binding import canonical_id, of_another_space
 from bridge._eligibility import FOLDERS, Exportable, Wait, judge
 from bridge._life import Cause, Delivery
 from bridge._mapper import AsyncMapper
@@ -260,6 +260,8 @@ class AsyncRun:
         for document in page.items:
             if not is_id(document.id):
                 self._tally.unreadable += 1
+            elif of_another_space(document.space_id, self._space_id):
+                self._tally.foreign += 1
             elif (document_id := canonical_id(document.id)) not in self._tally.seen:
                 # A folder that is missing trusts the query.
                 named = document if document.folder else evolve(document, folder=folder)

@@ -24,7 +24,7 @@ from _client_kit._paging import Page
 from banqup_client import BanqupClient, Document
 from bridge import _events as events
 from bridge import _life as life
-from bridge._binding import canonical_id
+from bridge._binding import canonical_id, of_another_space
 from bridge._eligibility import FOLDERS, Exportable, Wait, judge
 from bridge._life import Cause, Delivery
 from bridge._mapper import Mapper
@@ -261,6 +261,8 @@ class Run:
         for document in page.items:
             if not is_id(document.id):
                 self._tally.unreadable += 1
+            elif of_another_space(document.space_id, self._space_id):
+                self._tally.foreign += 1
             elif (document_id := canonical_id(document.id)) not in self._tally.seen:
                 # A folder that is missing trusts the query.
                 named = document if document.folder else evolve(document, folder=folder)

@@ -87,6 +87,28 @@ def test_activation_that_cannot_remember_everything_is_refused(how: str) -> None
     assert (activation.new, activation.baseline) == (True, 2)
 
 
+def test_entries_of_another_space_are_no_part_of_this_one() -> None:
+    """Activation refuses them, and a run passes them over; capitals make no other space."""
+    world = World()
+    other = world.banqup.add_space(name="Other BV")
+    world.one(extra={"spaceId": SPACE.upper()})
+    world.one(extra={"spaceId": ...})
+    body = world.banqup._documents[world.one()].body
+    body["spaceId"] = other
+    connection = world.connect()
+    with pytest.raises(ProtocolError, match="1 entries of PURCHASES are of another space"):
+        connection.activate()
+    body["spaceId"] = SPACE
+    assert connection.activate().baseline == 3
+    world.one(extra={"spaceId": other})
+    mine = world.one(extra={"spaceId": SPACE.upper()})
+    report = connection.export_new()
+    assert (report.listed, report.exported) == (4, 1)
+    assert report.notes == ("1 entries of Banqup's lists are of another space",)
+    assert world.states[mine] == "delivered"
+    assert len(world.rows) == 4
+
+
 def test_nothing_from_before_activation_is_exported() -> None:
     """The baseline stays where it is for good, whatever becomes of it later."""
     world = World()
