@@ -70,7 +70,6 @@ class AsyncRun:
         self._banqup = banqup
         self._space_id = space_id
         self._company = company
-        self._company_id = company_id
         self._exportable = exportable
         self._clock = clock
         self._options = options
@@ -93,6 +92,7 @@ class AsyncRun:
             options,
             zenvoices.deadline,
         )
+        self._sending.company_id = company_id or 0
         self._batch: list[Candidate] = []
         self._listed: str | None = None
         self._reads_one = False
@@ -123,10 +123,8 @@ class AsyncRun:
             # Durable before anything can go wrong: later runs must look first, too.
             self._ledger.update(restored_at=NOT_KNOWN)
             await self._ledger.flush()
-        if self._company_id is None:
+        if not self._sending.company_id:
             await self._sending.ask_company()
-        else:
-            self._sending.company_id = self._company_id
         if not self._options.dry_run:
             await self._settle()
         for folder in FOLDERS:

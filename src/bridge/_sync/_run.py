@@ -71,7 +71,6 @@ class Run:
         self._banqup = banqup
         self._space_id = space_id
         self._company = company
-        self._company_id = company_id
         self._exportable = exportable
         self._clock = clock
         self._options = options
@@ -94,6 +93,7 @@ class Run:
             options,
             zenvoices.deadline,
         )
+        self._sending.company_id = company_id or 0
         self._batch: list[Candidate] = []
         self._listed: str | None = None
         self._reads_one = False
@@ -124,10 +124,8 @@ class Run:
             # Durable before anything can go wrong: later runs must look first, too.
             self._ledger.update(restored_at=NOT_KNOWN)
             self._ledger.flush()
-        if self._company_id is None:
+        if not self._sending.company_id:
             self._sending.ask_company()
-        else:
-            self._sending.company_id = self._company_id
         if not self._options.dry_run:
             self._settle()
         for folder in FOLDERS:
