@@ -166,6 +166,24 @@ async def test_five_refusals_with_nothing_delivered_stop_the_run() -> None:
     assert set(world.sent.values()) == {1}
 
 
+async def test_an_upload_that_is_said_to_be_in_another_company_is_named() -> None:
+    """It is delivered, and not sent again; the report says where to look."""
+    world = AsyncWorld()
+    connection = await active(world)
+    document = world.one()
+    answer = {"result": {"id": 7, "administrationId": 999}, "success": True}
+    said = Fault.status(200, answer)
+    world.zenvoices.faults.add("inbox.upload", action=said, nth=1, when="after")
+    report = await connection.export_new()
+    reason = f"Zenvoices says it is in the company 999, not {world.company}: look there"
+    assert report.notes == (f"document {document}: {reason}",)
+    assert world.states == {document: "delivered"}
+    assert report.deliveries[0].reason == reason
+    world.one()
+    assert (await connection.export_new()).notes == ()
+    assert set(world.sent.values()) == {1}
+
+
 async def test_refusals_after_a_delivery_are_the_documents_own() -> None:
     """Where the run has delivered, any number of refusals stops nobody."""
     world = AsyncWorld()
