@@ -51,7 +51,7 @@ def check_options(
     Raises:
         ConfigurationError: The message says which and why.
     """
-    if not callable(getattr(type(checkpoints), "commit", None)):
+    if not hasattr(checkpoints, "commit"):
         raise wrong(
             f"checkpoints must be a store, not {type(checkpoints).__name__}",
             "Pass one such as SQLiteCheckpoints('exports.db').",
