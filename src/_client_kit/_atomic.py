@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -16,7 +17,10 @@ class AtomicFile:
     """Write to ``handle``, then :meth:`keep`; without that nothing is left behind."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = Path(path)
+        self._path = Path(path).absolute()
+        if self._path.exists() and not self._path.is_file():
+            # A folder, or a device, which would be replaced by a file.
+            raise FileExistsError(errno.EEXIST, "not an ordinary file", str(self._path))
         number, name = tempfile.mkstemp(prefix=f".{self._path.name[:60]}.", dir=self._path.parent)
         self._temporary = Path(name)
         self.handle = cast("BinaryIO", os.fdopen(number, "w+b"))
@@ -29,11 +33,12 @@ class AtomicFile:
         self._temporary.replace(self._path)
         if os.name == "posix":  # pragma: no branch - elsewhere a folder cannot be synced
             # The name is durable when the folder is.
-            folder = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            with contextlib.suppress(PermissionError):  # of a folder that may not be listed
+                folder = os.open(self._path.parent, os.O_RDONLY)
+                try:
+                    os.fsync(folder)
+                finally:
+                    os.close(folder)
 
     def __enter__(self) -> Self:
         return self

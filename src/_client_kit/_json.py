@@ -9,9 +9,20 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, Never, TypeGuard
 
-__all__ = ["MAX_DEPTH", "JsonError", "dumps", "is_list", "is_object", "loads", "plain"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_VALUES",
+    "JsonError",
+    "dumps",
+    "is_list",
+    "is_object",
+    "loads",
+    "plain",
+]
 
 MAX_DEPTH = 64
+MAX_VALUES = 1_000_000
+"""An empty object is two bytes, and a hundred times that in memory."""
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _LONE = re.compile("[\ud800-\udfff]")
@@ -56,8 +67,12 @@ def loads(body: bytes) -> Any:
 
     Raises:
         JsonError: Not UTF-8, not JSON, NaN or Infinity, a member named twice, a number too long
-            to convert, or nested deeper than 64.
+            to convert, more than a million values, or nested deeper than 64.
     """
+    # Each takes two bytes at least: so most answers need no count.
+    if len(body) > 2 * MAX_VALUES and sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        message = f"more than {MAX_VALUES:,} values"
+        raise JsonError(message)
     try:
         value = _decode(body.decode("utf-8-sig"))
     except RecursionError:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["decode", "encode", "extra_field", "origin_only", "wire"]
 
+LONGEST_NAME = 200
+
 _T = TypeVar("_T")
 _Hook = Callable[[Any, Any], Any]
 
@@ -163,8 +165,11 @@ def _model_factory(cls: Any) -> _Hook:
 
 
 _MARK = re.compile(r"[/\\%=]")  # most texts have none of these
+# Every repetition has an end, so that no text takes long to look through.
 _ADDRESS = re.compile(
-    r"\b[a-z][\w+.-]+:[/\\]|^//|[?&;#][\w.-]*(?:sig|token|credential)[\w-]*=", re.IGNORECASE
+    r"\b[a-z][\w+.-]{1,60}:[/\\]|^//"
+    r"|[?&;#][\w.-]{0,60}(?:sig|token|credential)[\w-]{0,60}=",
+    re.IGNORECASE,
 )
 _ORIGIN = re.compile(r"\s*([a-z][a-z0-9+.-]*://[a-z0-9._-]+(?::\d+)?)(?=[/?#;]|$)", re.IGNORECASE)
 
@@ -186,7 +191,8 @@ def _shown(value: Any, *, addresses: bool) -> Any:
         return value if addresses else origin_only(value)
     if is_object(value):
         # Also {"name": "Authorization", "value": ...}, as headers are often listed.
-        named = str(value.get("name", ""))
+        named = value.get("name")
+        named = named[:LONGEST_NAME] if isinstance(named, str) else ""
         return {
             name if addresses else origin_only(name): "***"
             if _is_credential(name if name != "value" else named, item)

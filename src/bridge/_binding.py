@@ -7,7 +7,7 @@ import re
 from _client_kit._address import check_id
 from bridge._errors import wrong
 
-__all__ = ["check_options", "company_code_of", "space_id_of"]
+__all__ = ["canonical_id", "check_options", "company_code_of", "of_another_space", "space_id_of"]
 
 MAX_IN_FLIGHT = 32
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -19,8 +19,17 @@ def space_id_of(given: str) -> str:
     Raises:
         ConfigurationError: It is not usable.
     """
-    space_id = check_id(given, "space_id", service="bridge")
-    return space_id.lower() if _UUID.fullmatch(space_id) else space_id
+    return canonical_id(check_id(given, "space_id", service="bridge"))
+
+
+def canonical_id(given: str) -> str:
+    """An id as it is compared and kept: a UUID is the same in capitals, no other id is."""
+    return given.lower() if _UUID.fullmatch(given) else given
+
+
+def of_another_space(named: str | None, space_id: str) -> bool:
+    """Whether an entry names a space, and not this one."""
+    return bool(named) and canonical_id(str(named)) != space_id
 
 
 def company_code_of(given: object) -> str:
@@ -42,7 +51,7 @@ def check_options(
     Raises:
         ConfigurationError: The message says which and why.
     """
-    if not callable(getattr(type(checkpoints), "commit", None)):
+    if not hasattr(checkpoints, "commit"):
         raise wrong(
             f"checkpoints must be a store, not {type(checkpoints).__name__}",
             "Pass one such as SQLiteCheckpoints('exports.db').",

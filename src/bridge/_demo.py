@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import tempfile
 import threading
 import time
@@ -25,8 +26,7 @@ from zenvoices_client.testing import FakeZenvoices, InboxItem
 
 __all__ = ["Services", "run_demo", "run_sandbox", "services"]
 
-CLIENT_ID, CLIENT_SECRET = "demo-app", "demo-secret"
-USER, PASSWORD, ORGANISATION = "api-user", "demo-password", "acme"
+CLIENT_ID, USER, ORGANISATION = "demo-app", "api-user", "acme"
 COMPANY_CODE = "0042"
 COMPANY_NAME = "Café De Sluis BV"
 REFUSED = 7
@@ -46,6 +46,14 @@ class Services:
     banqup_url: str
     zenvoices_url: str
     published: dict[str, bytes] = field(factory=dict)
+
+    def banqup_login(self) -> ClientCredentials:
+        """What Banqup's fake takes."""
+        return ClientCredentials(CLIENT_ID, self.banqup.client_secret)
+
+    def zenvoices_login(self) -> UserLogin:
+        """What Zenvoices' fake takes."""
+        return UserLogin(USER, self.zenvoices.user.password, organisation_code=ORGANISATION)
 
     def publish(self, name: str, content: bytes, **details: Any) -> str:
         """A new document with one file; what it holds is remembered for comparison."""
@@ -81,10 +89,13 @@ class Services:
 
 
 @contextmanager
-def services() -> Generator[Services, None, None]:
+def services(
+    client_secret: str = "demo-secret",  # noqa: S107 - the fakes' own, open nothing
+    password: str = "demo-password",  # noqa: S107
+) -> Generator[Services, None, None]:
     """Serve both fakes on loopback for as long as the block lasts."""
-    banqup = FakeBanqup(client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
-    zenvoices = FakeZenvoices(user=USER, password=PASSWORD, organisation_code=ORGANISATION)
+    banqup = FakeBanqup(client_id=CLIENT_ID, client_secret=client_secret)
+    zenvoices = FakeZenvoices(user=USER, password=password, organisation_code=ORGANISATION)
     space_id = banqup.add_space(name=COMPANY_NAME)
     zenvoices.add_company(code=COMPANY_CODE, name=COMPANY_NAME)
     zenvoices.add_company(code="0043", name="Brasserie du Canal SRL")
@@ -111,15 +122,11 @@ def run_demo(*, documents: Path | None = None, as_json: bool = False) -> int:
     began = time.perf_counter()
     screen = _Screen(as_json)
     with (
-        services() as world,
+        # Other users of this machine reach loopback, too, and the documents may be one's own.
+        services(secrets.token_hex(8), secrets.token_hex(8)) as world,
         tempfile.TemporaryDirectory(prefix="banqup-zenvoices-demo-") as folder,
-        BanqupClient(
-            ClientCredentials(CLIENT_ID, CLIENT_SECRET), base_url=world.banqup_url
-        ) as banqup,
-        ZenvoicesClient(
-            UserLogin(USER, PASSWORD, organisation_code=ORGANISATION),
-            base_url=world.zenvoices_url,
-        ) as zenvoices,
+        BanqupClient(world.banqup_login(), base_url=world.banqup_url) as banqup,
+        ZenvoicesClient(world.zenvoices_login(), base_url=world.zenvoices_url) as zenvoices,
         SQLiteCheckpoints(Path(folder) / "exports.db") as checkpoints,
     ):
         connection = Connection(
@@ -244,19 +251,20 @@ def run_sandbox(stop: threading.Event) -> int:
     with services() as world:
         for n in range(1, 4):
             world.publish_sample(sample(n), status="FULLY_APPROVED")
+        secret, password = world.banqup.client_secret, world.zenvoices.user.password
         snippet = _SNIPPET.format(
             client_id=CLIENT_ID,
-            client_secret=CLIENT_SECRET,
+            client_secret=secret,
             banqup_url=world.banqup_url,
             user=USER,
-            password=PASSWORD,
+            password=password,
             organisation=ORGANISATION,
             zenvoices_url=world.zenvoices_url,
             space_id=world.space_id,
             company_code=COMPANY_CODE,
         )
-        print(f"Banqup     {world.banqup_url}   client id {CLIENT_ID}, secret {CLIENT_SECRET}")
-        print(f"Zenvoices  {world.zenvoices_url}   user {USER}, password {PASSWORD},")
+        print(f"Banqup     {world.banqup_url}   client id {CLIENT_ID}, secret {secret}")
+        print(f"Zenvoices  {world.zenvoices_url}   user {USER}, password {password},")
         print(f"           organisation code {ORGANISATION}, company code {COMPANY_CODE}")
         print(f"Space      {world.space_id}\n")
         print("3 approved purchases are there; another arrives every 15 seconds. Try:\n")

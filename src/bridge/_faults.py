@@ -28,6 +28,9 @@ def fetch_fault(error: Exception) -> tuple[life.Event, ServiceError | None]:
         What it means for the document, and the error where it may concern others too: at once
         after :class:`NotSent`, else when several come in a row.
     """
+    if isinstance(error, OSError):
+        # This machine's fault, not the document's: most are small enough to need no disk.
+        return life.NotReady(f"it could not be kept meanwhile: {error.strerror}"), None
     if not isinstance(error, ServiceError):
         return life.Refused(f"{type(error).__name__} while it was fetched and mapped"), None
     reason = error.message

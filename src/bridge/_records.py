@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from attrs import asdict, evolve, field, fields, frozen
@@ -16,9 +16,20 @@ from _client_kit._json import is_object
 from bridge._checkpoints import Row
 from bridge._life import STATES, Cause, Delivery
 
-__all__ = ["Head", "active_head", "counted_as", "delivery_of", "head_of", "head_text", "row_of"]
+__all__ = [
+    "NOT_KNOWN",
+    "Head",
+    "active_head",
+    "counted_as",
+    "delivery_of",
+    "head_of",
+    "head_text",
+    "row_of",
+]
 
 VERSION = 1
+NOT_KNOWN = datetime.max.replace(tzinfo=UTC)
+"""A time that is to be told yet: everything is older."""
 
 
 @frozen
@@ -37,7 +48,7 @@ class Head:
         companies: The numbers the company had in Zenvoices, today's last: what was sent before it
             was linked anew is found under its old one.
         restored_at: The server's time of the last run that looked first: what is older is looked
-            up before it is sent, in later runs too.
+            up before it is sent, in later runs too. :data:`NOT_KNOWN` until Banqup has told it.
         lookup: What reading back the first delivery of the last run said of look-ups:
             ``"works"``, ``"lags"``, or None.
         unknown: Status words nobody has told us about, with how often each was seen.

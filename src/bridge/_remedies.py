@@ -17,7 +17,10 @@ from _client_kit._errors import (
 )
 from bridge._words import Language
 
-__all__ = ["CHECKS", "REMEDIES", "cause_of", "remedy", "title"]
+__all__ = ["CHECKS", "MOVED", "REMEDIES", "cause_of", "remedy", "title"]
+
+MOVED = "now belongs to another company"
+"""How an error says that the company's code was given to somebody else."""
 
 
 @frozen
@@ -113,6 +116,14 @@ REMEDIES: dict[str, Text] = {
         "entreprise manque ici quand l'utilisateur n'y a aucun droit : Gérer > Organisation > "
         "Utilisateurs.",
     ),
+    "company code moved": Text(
+        "If the companies were renumbered in Zenvoices, deactivate() this connection and make a "
+        "new one with the company's code of today. Otherwise correct the codes in Zenvoices under "
+        "Manage > Organisation > Companies.",
+        "Si les entreprises ont été renumérotées dans Zenvoices, arrêtez cette connexion avec "
+        "deactivate() et créez-en une nouvelle avec le code actuel de l'entreprise. Sinon, "
+        "corrigez les codes dans Zenvoices sous Gérer > Organisation > Entreprises.",
+    ),
     "zenvoices inbox": Text(
         "Give the user the right API > Inbox access, and rights on the company: in Zenvoices, "
         "Manage > Organisation > Users, the list icon beside the user.",
@@ -171,6 +182,8 @@ def cause_of(check: str, error: ServiceError) -> tuple[str, str]:
         isinstance(error, ConfigurationError) and error.status is not None
     ):
         return check, "contract"
+    if MOVED in error.message:
+        return check, "company code moved"
     if isinstance(error, (PermissionDenied, NotFound)) and check == "company code":
         return "zenvoices companies", "zenvoices companies"
     return check, check

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from typing import IO, BinaryIO
 
-__all__ = ["Guarded", "Spool"]
+__all__ = ["IN_MEMORY", "Guarded", "Spool"]
 
 # Nearly every invoice, also with its PDF inside, so that nearly none costs a file.
 IN_MEMORY = 3 * 1024 * 1024
@@ -36,11 +36,15 @@ class _Wrapped:
 class Spool(_Wrapped):
     """A temporary binary file nobody else can open, gone when it is discarded.
 
+    Args:
+        room: Bytes that it may hold in memory.
+
     Attributes:
         in_memory: Whether reading never waits.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, room: int = IN_MEMORY) -> None:
+        self._room = room
         self._memory = io.BytesIO()
         super().__init__(self._memory)
         self._sealed = False
@@ -53,7 +57,7 @@ class Spool(_Wrapped):
 
     def write(self, data: bytes, /) -> int:
         self._may_change()
-        if self.in_memory and self._file.tell() + len(data) > IN_MEMORY:
+        if self.in_memory and self._file.tell() + len(data) > self._room:
             self._roll_over()
         return self._file.write(data)
 

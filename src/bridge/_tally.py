@@ -30,6 +30,7 @@ class Tally:
     recovered: int = 0
     changed: int = 0
     unreadable: int = 0
+    foreign: int = 0
     stopped: str | None = None
 
     def line(self, delivery: Delivery, sent: Mapping[str, Any] | None = None) -> DeliveryRow:
@@ -57,6 +58,8 @@ class Tally:
         notes = list(self.notes)
         if self.unreadable:
             notes.append(f"{self.unreadable} entries of Banqup's lists have no usable id")
+        if self.foreign:
+            notes.append(f"{self.foreign} entries of Banqup's lists are of another space")
         notes += [
             f"{count} documents have the unknown word {word!r}; allow it with exportable= if it "
             "means approved or sent"

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias, cast
+from typing import Any, Literal, Protocol, TypeAlias, cast
 from xml.parsers import expat
 
 from attrs import frozen
@@ -161,13 +161,15 @@ def parse(
         OSError: When the file itself cannot be read.
         TypeError: When the file was opened as text.
     """
-    names: dict[str, str] = {}
+    names: dict[Any, str] = {}  # None is among them, the prefix of what has none
     parser = expat.ParserCreate(namespace_separator=_SEPARATOR, intern=names)
     feeder = _Feeder(visitor, max_depth)
     parser.buffer_text = True
     parser.buffer_size = CHUNK
     parser.XmlDeclHandler = feeder.declaration
     parser.StartDoctypeDeclHandler = feeder.doctype
+    # Expat remembers prefixes, too: that somebody listens puts them among the names.
+    parser.StartNamespaceDeclHandler = feeder.namespace
     parser.StartElementHandler = feeder.start
     parser.EndElementHandler = feeder.end
     parser.CharacterDataHandler = visitor.text
@@ -193,7 +195,7 @@ def parse(
             if given - reached > TOKEN_LIMIT:
                 return NotReadable("too big", f"one tag or comment exceeds {TOKEN_LIMIT:,} bytes")
             if len(names) > known:
-                length += sum(map(len, islice(names, known, None)))
+                length += sum(len(name or "") for name in islice(names, known, None))
                 known = len(names)
             if known > NAME_LIMIT or length > NAMES_LENGTH_LIMIT:
                 return NotReadable("too big", f"{known:,} different names, {length:,} long in all")
@@ -279,6 +281,9 @@ class _Feeder:
 
     def doctype(self, *_: object) -> None:
         raise Stop(NotReadable("DOCTYPE", "a DOCTYPE is not accepted"))
+
+    def namespace(self, prefix: str | None, uri: str | None) -> None:
+        pass
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self.began = True

@@ -8,6 +8,7 @@ import unicodedata
 __all__ = ["safe_file_name"]
 
 MAX_BYTES = 120
+MOST_CHARACTERS = 1000
 DEFAULT = "document"
 _FOLDERS = set("/\\")
 _UNSAFE = set('<>:"|?*') | _FOLDERS
@@ -21,6 +22,8 @@ def safe_file_name(name: str) -> str:
     character only becomes one of these when a system folds its form (NFKC); the result is at most
     120 bytes of UTF-8, keeps its extension, and is never empty.
     """
+    # What is cut off is cut first: the order of a thousand marks takes seconds to find.
+    name = name[-MOST_CHARACTERS:]
     # Before and after a character is replaced, a mark may join another letter than it did.
     name = unicodedata.normalize("NFC", name)
     kept = "".join(char if _is_safe(char) else "\0" for char in name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import pickle
 import subprocess
 import sys
@@ -230,6 +231,21 @@ def test_no_body_breaks_a_receiver(body: bytes) -> None:
     """Whatever is posted is a message or a ProtocolError."""
     with contextlib.suppress(ProtocolError):
         assert isinstance(Message.from_body(body), Message)
+
+
+@pytest.mark.parametrize("unit", ["a-", "a:", "=a-", "/?sig", "?token-", "&?", "sig=", "//"])
+def test_no_body_takes_long_to_read(unit: str) -> None:
+    """What addresses and signatures begin with, over and over, is looked through at once."""
+    text = "=" + unit * (1_000_000 // len(unit))
+    assert Message.from_body(json.dumps({"subject": text})).subject
+
+
+def test_names_that_are_no_texts_are_not_looked_through() -> None:
+    """A name that is an object, at each of many levels, is not written out at each of them."""
+    value: Any = {"text": "x" * 400_000}
+    for _ in range(58):
+        value = {"name": value}
+    assert Message.from_body(json.dumps({"data": value})).data
 
 
 def test_what_is_listed_is_there() -> None:

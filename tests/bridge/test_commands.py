@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge import _demo
+from banqup_client import Secret
+from bridge import Connection, _demo
 from bridge.__main__ import main
 from support.bridge_world import invoice
 
@@ -66,3 +67,21 @@ def test_the_sandbox_publishes_as_long_as_it_runs(
     assert _demo.run_sandbox(Stop()) == 0
     assert len(set(published)) == 5
     assert "3 approved purchases are there" in capsys.readouterr().out
+
+
+def test_the_demo_shows_documents_to_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other users of the machine reach loopback: its logins are none that everybody knows."""
+    logins: list[tuple[Secret, Secret]] = []
+    activate = Connection.activate
+
+    def noted(connection: Connection) -> object:
+        logins.append(
+            (connection._banqup.credentials.client_secret, connection._zenvoices.login.password)
+        )
+        return activate(connection)
+
+    monkeypatch.setattr(Connection, "activate", noted)
+    for _ in range(2):
+        assert _demo.run_demo(as_json=True) == 0
+    assert logins[0][0] != logins[1][0]
+    assert logins[0][1] != logins[1][1]

@@ -91,8 +91,9 @@ def test_size_is_capped_exactly() -> None:
         b"<Invoice>" + b"".join(b"<n%d/>" % n for n in range(40_000)) + b"</Invoice>",
         b"<Invoice>" + b"".join(b"<%s%d/>" % (b"n" * 3000, n) for n in range(2000)) + b"</Invoice>",
         document(embedded(b"") * 1001),
+        b"<Invoice>" + b"".join(b'<a xmlns:p%d="u"/>' % n for n in range(40_000)) + b"</Invoice>",
     ],
-    ids=["comment", "attribute", "names", "long names", "attachments"],
+    ids=["comment", "attribute", "names", "long names", "attachments", "prefixes"],
 )
 def test_what_would_fill_memory_is_refused(data: bytes) -> None:
     """What expat must hold whole, or the result would, has a limit of its own."""

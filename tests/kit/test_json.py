@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from _client_kit._json import MAX_DEPTH, JsonError, dumps, loads
+from _client_kit._json import MAX_DEPTH, MAX_VALUES, JsonError, dumps, loads
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text()
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -102,3 +102,12 @@ def test_unknown_types_are_refused() -> None:
     """A value JSON does not know is named by its type only."""
     with pytest.raises(TypeError, match="set cannot be written"):
         dumps({"a": {1}})
+
+
+@pytest.mark.parametrize("unit", [b"{}", b"[]", b"0"])
+def test_values_are_counted(unit: bytes) -> None:
+    """A million values are read, not more: each takes many times its bytes."""
+    many = MAX_VALUES // 2 - 1
+    assert len(loads(b"[" + b",".join([unit] * many) + b"]")) == many
+    with pytest.raises(JsonError, match="more than 1,000,000 values"):
+        loads(b"[" + b",".join([unit] * (MAX_VALUES + 1)) + b"]")

@@ -40,7 +40,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "not UTF-8": (b'{"openapi": "\xff"}', "not UTF-8"),
     "member twice": (b'{"openapi": "3.0.0", "openapi": "3.1.0"}', "twice"),
     "megabytes of objects": (deep(1_000_000), "nested deeper"),
-    "megabytes of lists": (b"[" * 4_000_000, "nested deeper|not JSON"),
+    "megabytes of lists": (b"[" * 4_000_000, "more than 1,000,000 values"),
     # Newer readers of YAML have a limit of their own, which comes first.
     "megabytes of YAML": (b"a: " + b"[" * 1_000_000, "nested deeper|nesting depth"),
     "indented YAML": (b"".join(b" " * n + b"a:\n" for n in range(2_000)), "nested deeper"),
@@ -118,6 +118,15 @@ def test_file_that_is_none_ends_in_a_clear_error(
     """Exit code 2 and one line that says why, whatever the bytes are."""
     content, reason = HOSTILE[name]
     check_refusal(tmp_path, content, reason, capsys)
+
+
+def test_values_of_yaml_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A YAML file of more values than anyone writes is refused before it is built."""
+    monkeypatch.setattr(_source, "MAX_VALUES", 1000)
+    path = tmp_path / "vendor.yaml"
+    path.write_text("- a\n" * 2000)
+    with pytest.raises(VendorFileError, match="more than 1,000 values"):
+        load(str(path))
 
 
 @pytest.mark.parametrize("name", BROKEN)

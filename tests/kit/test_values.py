@@ -294,6 +294,42 @@ def test_atomic_file_does_not_follow_a_link(tmp_path: Path) -> None:
     assert not path.is_symlink()
 
 
+def test_atomic_file_replaces_no_device(tmp_path: Path) -> None:
+    """A folder, a pipe or a device under the name is refused, not replaced."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path, Path(os.devnull)):
+        with pytest.raises(FileExistsError, match="not an ordinary file"):
+            AtomicFile(path)
+    assert pipe.is_fifo()
+
+
+def test_atomic_file_stays_where_it_was_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative name means the folder of the beginning, whatever the process moves to."""
+    monkeypatch.chdir(tmp_path)
+    with AtomicFile("invoice.xml") as file:
+        monkeypatch.chdir("/")
+        file.keep()
+    assert (tmp_path / "invoice.xml").exists()
+
+
+def test_atomic_file_in_a_folder_that_may_not_be_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is whole and has its name, though its folder cannot be opened."""
+
+    def refuse(path: Path, *_: object) -> int:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with AtomicFile(tmp_path / "invoice.xml") as file:
+        monkeypatch.setattr(os, "open", refuse)
+        file.keep()
+        monkeypatch.undo()
+    assert (tmp_path / "invoice.xml").exists()
+
+
 @pytest.mark.leaks("the secrets stand in what the test compares")
 @pytest.mark.parametrize(
     ("secret", "body", "shown"),

@@ -234,3 +234,9 @@ def test_an_ordinary_file_name_stays(name: str) -> None:
 def test_file_name_keeps_its_extension(stem: str, extension: str) -> None:
     """However long the name, its type stays visible."""
     assert safe_file_name(f"{stem}.{extension}").endswith(f".{extension}")
+
+
+def test_a_long_name_is_cut_before_it_is_looked_at() -> None:
+    """A million marks, whose order takes hours to find, are a name like any other."""
+    marks = "".join(map(chr, (0x0315, 0x0300, 0x05AE, 0x0062)))
+    assert safe_file_name(f"{marks * 250_000}.xml").endswith(".xml")

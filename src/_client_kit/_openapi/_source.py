@@ -13,7 +13,7 @@ import httpx
 from _client_kit._address import is_loopback, origin_of
 from _client_kit._clock import Deadline
 from _client_kit._errors import ConfigurationError
-from _client_kit._json import MAX_DEPTH, JsonError, loads
+from _client_kit._json import MAX_DEPTH, MAX_VALUES, JsonError, loads
 from _client_kit._log_filter import OwnCall
 from _client_kit._masking import sanitise
 from _client_kit._openapi._schema import VendorFileError, text
@@ -193,7 +193,10 @@ def _yaml(body: bytes) -> Any:
     try:
         depth = 0
         # The composer recurses, the parser does not: so the depth is looked at first.
-        for event in yaml.parse(body, Loader=loader):
+        for number, event in enumerate(yaml.parse(body, Loader=loader)):
+            if number > MAX_VALUES:
+                message = f"it cannot be read: more than {MAX_VALUES:,} values"
+                raise VendorFileError(message)
             depth += isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent))
             depth -= isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent))
             if depth > MAX_DEPTH:

@@ -57,6 +57,7 @@ class AsyncFiles:
 
         Raises:
             NotFound: The space does not have it.
+            ProtocolError: The answer is another file.
         """
         operation = self._contract["files.details"]
         payload, answer = await self._calls.call(
@@ -65,7 +66,11 @@ class AsyncFiles:
             timeout=timeout,
             deadline=deadline,
         )
-        return decode(FileDetails, object_in(payload, operation, answer))
+        details = decode(FileDetails, object_in(payload, operation, answer))
+        if details.id and details.id.lower() != file_id.lower():
+            message = "files.details: the answer is another file than was asked for"
+            raise ProtocolError(message, service="banqup", status=answer.status)
+        return details
 
     async def create(
         self,

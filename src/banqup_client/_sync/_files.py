@@ -58,6 +58,7 @@ class Files:
 
         Raises:
             NotFound: The space does not have it.
+            ProtocolError: The answer is another file.
         """
         operation = self._contract["files.details"]
         payload, answer = self._calls.call(
@@ -66,7 +67,11 @@ class Files:
             timeout=timeout,
             deadline=deadline,
         )
-        return decode(FileDetails, object_in(payload, operation, answer))
+        details = decode(FileDetails, object_in(payload, operation, answer))
+        if details.id and details.id.lower() != file_id.lower():
+            message = "files.details: the answer is another file than was asked for"
+            raise ProtocolError(message, service="banqup", status=answer.status)
+        return details
 
     def create(
         self,

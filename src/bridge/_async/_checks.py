@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 
-from _client_kit._errors import ConfigurationError, NotFound, ServiceError
+from _client_kit._errors import ConfigurationError, NotFound, ProtocolError, ServiceError
 from banqup_client import AsyncBanqupClient
+from bridge._remedies import MOVED
 from bridge._verification import explained
 from zenvoices_client import AsyncZenvoicesClient, Company
 
@@ -27,7 +28,7 @@ class AsyncChecks:
         self._space_id = space_id
         self._company_code = company_code
 
-    async def all(self, known: Collection[int]) -> dict[str, str | ServiceError]:
+    async def all(self, known: Sequence[int]) -> dict[str, str | ServiceError]:
         """What each check found, by its name; those left out could not be made.
 
         Args:
@@ -60,7 +61,7 @@ class AsyncChecks:
             found["banqup documents"] = "" if page.total is None else f"{page.total} documents"
 
     async def _zenvoices_checks(
-        self, found: dict[str, str | ServiceError], known: Collection[int]
+        self, found: dict[str, str | ServiceError], known: Sequence[int]
     ) -> None:
         try:
             await anext(self._zenvoices.companies.list(page_size=1).pages())
@@ -84,12 +85,13 @@ class AsyncChecks:
         else:
             found["zenvoices inbox"] = ""
 
-    async def company(self, known: Collection[int]) -> Company:
+    async def company(self, known: Sequence[int]) -> Company:
         """The company the code names.
 
         Args:
-            known: The numbers it had so far. Once it has one, another company must have the code to
-                the letter: one that is spelled otherwise was not meant.
+            known: The numbers it had so far, the newest last. Once it has one, another number must
+                have the code to the letter, and the newest must not be listed any more: then the
+                company was linked anew.
 
         Raises:
             ServiceError: With the remedy as its hint.
@@ -99,13 +101,30 @@ class AsyncChecks:
         except ServiceError as error:
             raise explained("company code", error) from None
 
-    async def _resolve(self, known: Collection[int]) -> Company:
+    async def _resolve(self, known: Sequence[int]) -> Company:
         company = await self._zenvoices.companies.resolve(self._company_code)
+        if not known or company.id in known:
+            return company
         found = (company.code or "").strip()
-        if known and company.id not in known and found != self._company_code.strip():
+        if found != self._company_code.strip():
             message = (
                 f"no company with the code {self._company_code!r} any more; "
                 f"{found!r} is another company"
             )
             raise ConfigurationError(message, service="zenvoices")
+        await self._check_linked_anew(known[-1])
         return company
+
+    async def _check_linked_anew(self, number: int) -> None:
+        """See that the company of before is gone, so that a new number must be its own."""
+        listing = self._zenvoices.companies.list()
+        async for company in listing:
+            if company.id == number:
+                message = (
+                    f"the code {self._company_code!r} {MOVED}; the company of this connection "
+                    f"has the code {(company.code or '').strip()!r} now"
+                )
+                raise ConfigurationError(message, service="zenvoices")
+        if not listing.complete:
+            message = "companies.list: the list ended early: the company of before may be in it"
+            raise ProtocolError(message, service="zenvoices", retryable=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, Never
 
@@ -12,7 +12,7 @@ from _client_kit._clock import Deadline
 from _client_kit._errors import ServiceError
 from _client_kit._frames import called_without_frames, without_frames
 from _client_kit._secret import refuse_pickling
-from bridge._binding import check_options, company_code_of, space_id_of
+from bridge._binding import canonical_id, check_options, company_code_of, space_id_of
 from bridge._errors import NotActivated, wrong
 
 if TYPE_CHECKING:
@@ -151,7 +151,8 @@ class AsyncConnection:
                 library assumes: what was expected, which names and types came, what corrects it.
             sample: With ``deep``, also send one test document to the company, marked as such
                 and announced in the log, and read it back: True for a made-up invoice, or an
-                upload of your own. Zenvoices keeps it until somebody deletes it.
+                upload of your own. Zenvoices keeps it until somebody deletes it. Nothing is sent
+                where an ordinary check fails.
             lang: Language of titles and remedies, ``"en"`` or ``"fr"``.
 
         Returns:
@@ -193,6 +194,8 @@ class AsyncConnection:
 
         Raises:
             ServiceError: What verify() found, or Banqup could not be listed.
+            ProtocolError: Banqup's list has entries of another space, or without a usable id, which
+                could not be told from new ones later.
             ConfigurationError: The space is active with another company in the same store.
             Busy: A run of this connection is under way.
         """
@@ -209,7 +212,7 @@ class AsyncConnection:
                 binding = {name: self._binding[name] for name in ("banqup", "space")}
                 async with self._ledger(" ".join(("space", *binding.values())), binding) as claim:
                     await claim_space(claim, self._store, self.key, self.company_code)
-                    company_id = await self._company(True, ledger.head.companies)
+                    company_id = await self._company(ledger.head.companies)
                     baseline = AsyncBaseline(
                         banqup=self._banqup,
                         space_id=self.space_id,
@@ -235,12 +238,10 @@ class AsyncConnection:
                 ledger.update(active=False)
                 await ledger.flush()
 
-    async def _company(self, fresh: bool, known: Collection[int]) -> int:
-        """The company's number, asked for once and again when it may have changed."""
-        if fresh or self._company_id is None:
-            company = await self._checks.company(known)
-            self._company_id = company.id
-        return self._company_id or 0
+    async def _company(self, known: Sequence[int]) -> int:
+        """The company's number of now."""
+        self._company_id = (await self._checks.company(known)).id or 0
+        return self._company_id
 
     async def export_new(
         self,
@@ -258,7 +259,7 @@ class AsyncConnection:
             deadline: Begin nothing new after so many seconds; what is under way ends.
             look_first: Look each document up in Zenvoices before it is sent, as after the store
                 was restored from a backup. Later runs do the same with documents older than this
-                one, so that it need not come to all of them.
+                one, so that it need not come to all of them, nor to any.
 
         Returns:
             What was done. A document's own fault never raises: it is in the report.
@@ -291,6 +292,7 @@ class AsyncConnection:
                 space_id=self.space_id,
                 company_code=self.company_code,
                 company=self._company,
+                company_id=self._company_id,
                 mapper=self._mapper or default_mapper,
                 exportable=self._may_be_exported,
                 listeners=self._listeners,
@@ -342,7 +344,8 @@ class AsyncConnection:
         the next run, or settle(), finds out first.
 
         Args:
-            ids: Documents in Banqup, known to the connection or not.
+            ids: Documents in Banqup, known to the connection or not. A UUID may be typed in
+                capitals or not.
 
         Raises:
             NotActivated: activate() must come first.
@@ -350,11 +353,12 @@ class AsyncConnection:
         """
         from bridge._async._requests import request_all
 
-        wanted = [check_id(item, "document id", service="bridge") for item in dict.fromkeys(ids)]
+        given = [check_id(item, "document id", service="bridge") for item in ids]
+        wanted = {canonical_id(item): item for item in given}
         async with self._ledger() as ledger:
             if not ledger.head.active:
                 raise NotActivated
-            return await request_all(ledger, wanted, self._clock)
+            return await request_all(ledger, list(wanted.values()), self._clock)
 
     async def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
         """Say what a person saw in Zenvoices of a document that is ``uncertain``.
@@ -390,7 +394,7 @@ class AsyncConnection:
             if not ledger.head.activations:
                 raise NotActivated
             try:
-                company_id = await self._company(False, ledger.head.companies)
+                company_id = self._company_id or await self._company(ledger.head.companies)
                 return await confirmed(ledger, self._zenvoices, company_id, self._clock)
             except ServiceError as error:
                 raise run_failure(error) from None

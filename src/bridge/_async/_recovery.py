@@ -79,6 +79,11 @@ class AsyncRecovery:
         # A clock that was set back says nothing: the two answers are far enough apart.
         return began is not None and began <= now < began + self._zenvoices.deadline + MARGIN
 
+    @property
+    def restored(self) -> bool:
+        """Whether the checkpoint was restored once, and knows nothing of what was sent after it."""
+        return self._ledger.head.restored_at is not None
+
     async def before_sending(
         self, delivery: Delivery, external_id: str, company_id: int, *, thorough: bool
     ) -> life.Event | None:
@@ -96,12 +101,12 @@ class AsyncRecovery:
                 return _arrived(found, "was there already", name)
             if thorough and (found is None or found.outcome == "cannot tell"):
                 return life.Undecidable("Zenvoices' answer does not tell whether it is there")
-            for number in self._ledger.head.companies if thorough else ():
+            for number in self._ledger.head.companies if thorough or self.restored else ():
                 # What the checkpoint has lost may have been sent before the company was linked
                 # anew.
                 if number != company_id:
                     event = await self._under_old_number(name, number)
-                    if event is not None:
+                    if isinstance(event, life.Arrived) or (thorough and event is not None):
                         return event
         if thorough and await self._control(company_id) == "fails":
             return life.Undecidable("look-ups in Zenvoices do not find what is there")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from bridge import _life as life
 from bridge._async._ledger import AsyncLedger
+from bridge._binding import canonical_id
 from bridge._checkpoints import FIND_LIMIT
 from bridge._deliveries import DeliveryRow, delivery_row
 from bridge._errors import wrong
@@ -23,7 +24,7 @@ async def request_all(
     for start in range(0, len(wanted), FIND_LIMIT):
         some = wanted[start : start + FIND_LIMIT]
         stored = await ledger.find(some)
-        for document_id in some:
+        for document_id in map(canonical_id, some):
             delivery = stored.get(document_id) or life.first_seen(document_id, None)
             reason = _why_not(delivery)
             if not reason:
@@ -50,7 +51,7 @@ async def settle_one(
     Raises:
         ConfigurationError: It is not uncertain.
     """
-    stored = (await ledger.find([document_id])).get(document_id)
+    stored = (await ledger.find([document_id])).get(canonical_id(document_id))
     if stored is None or stored.state != "uncertain":
         state = "unknown to this connection" if stored is None else stored.state
         raise wrong(f"the document {document_id!r} is {state}, not uncertain")

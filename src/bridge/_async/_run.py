@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from attrs import evolve
@@ -28,10 +28,12 @@ from bridge._async._ledger import AsyncLedger
 from bridge._async._recovery import AsyncRecovery
 from bridge._async._sending import FAULTS_IN_A_ROW, AsyncSending
 from bridge._async._transfer import AsyncTransfer
+from bridge._binding import canonical_id, of_another_space
 from bridge._eligibility import FOLDERS, Exportable, Wait, judge
 from bridge._life import Cause, Delivery
 from bridge._mapper import AsyncMapper
 from bridge._outcome import Candidate, RunOptions, files_digest
+from bridge._records import NOT_KNOWN
 from bridge._report import ExportReport
 from bridge._verification import run_failure
 from zenvoices_client import AsyncZenvoicesClient
@@ -56,7 +58,8 @@ class AsyncRun:
         zenvoices: AsyncZenvoicesClient,
         space_id: str,
         company_code: str,
-        company: Callable[[bool, Collection[int]], Awaitable[int]],
+        company: Callable[[Sequence[int]], Awaitable[int]],
+        company_id: int | None,
         mapper: AsyncMapper,
         exportable: Exportable,
         listeners: Sequence[events.Listener],
@@ -89,6 +92,7 @@ class AsyncRun:
             options,
             zenvoices.deadline,
         )
+        self._sending.company_id = company_id or 0
         self._batch: list[Candidate] = []
         self._listed: str | None = None
         self._reads_one = False
@@ -118,7 +122,12 @@ class AsyncRun:
         raise failure
 
     async def _execute(self) -> None:
-        self._sending.company_id = await self._number(False)
+        if self._options.look_first and not self._options.dry_run:
+            # Durable before anything can go wrong: later runs must look first, too.
+            self._ledger.update(restored_at=NOT_KNOWN)
+            await self._ledger.flush()
+        if not self._sending.company_id:
+            await self._sending.ask_company()
         if not self._options.dry_run:
             await self._settle()
         for folder in FOLDERS:
@@ -128,9 +137,9 @@ class AsyncRun:
             await self._read_due()
         await self._check_doubts()
 
-    async def _number(self, fresh: bool) -> int:
+    async def _number(self) -> int:
         """The company's number, remembered for look-ups after it was linked anew."""
-        number = await self._company(fresh, self._ledger.head.companies)
+        number = await self._company(self._ledger.head.companies)
         self._ledger.remember_company(number)
         return number
 
@@ -143,15 +152,12 @@ class AsyncRun:
                 self._journal.record(held, self._journal.advance(held, again))
             else:
                 self._tally.line(held)
-        faults = looked_up = 0
+        faults = 0
         async for delivery in self._all("sending"):
             if faults == FAULTS_IN_A_ROW or not self._sending.may_go_on():
                 self._tally.line(delivery)
                 continue
-            if not looked_up:
-                # The number may have changed since the connection was built.
-                self._sending.company_id = await self._number(True)
-            looked_up += 1
+            await self._sending.ask_company()
             try:
                 event = await self._recovery.event(delivery, self._sending.company_id)
             except (Unavailable, ProtocolError, Rejected) as error:
@@ -214,8 +220,10 @@ class AsyncRun:
         changes: list[datetime] = []
         async for page in listing.pages():
             answered_at = answered_at or page.answered_at
-            if self._options.look_first and answered_at is not None:
-                self._ledger.update(restored_at=answered_at)
+            if answered_at is not None:
+                self._sending.shown_at = answered_at
+                if self._ledger.head.restored_at == NOT_KNOWN:
+                    self._ledger.update(restored_at=answered_at)
             changes += [item.updated_at for item in page.items if item.updated_at is not None]
             changes = [max(changes)] if changes else []
             await self._consider_page(folder, page)
@@ -253,13 +261,15 @@ class AsyncRun:
         for document in page.items:
             if not is_id(document.id):
                 self._tally.unreadable += 1
-            elif document.id not in self._tally.seen:
+            elif of_another_space(document.space_id, self._space_id):
+                self._tally.foreign += 1
+            elif (document_id := canonical_id(document.id)) not in self._tally.seen:
                 # A folder that is missing trusts the query.
                 named = document if document.folder else evolve(document, folder=folder)
-                documents[str(document.id)] = named
-        stored = await self._ledger.find(list(documents))
+                documents[document_id] = named
+        stored = await self._ledger.find([document.id for document in documents.values()])
         for document_id, document in documents.items():
-            self._listed = document_id
+            self._listed = document.id
             self._consider(document_id, document, stored.get(document_id))
         await self._journal.flush()
 
@@ -316,7 +326,7 @@ class AsyncRun:
         """Read waiting documents that are due one by one, unless the lists have shown them."""
         faults = reads = 0
         async for delivery in self._all("waiting", due=self._clock()):
-            if delivery.document_id in self._tally.seen:
+            if canonical_id(delivery.document_id) in self._tally.seen:
                 continue
             if delivery.cause is not Cause.QUEUED:
                 # What is only looked at again is bounded; what is to be sent is not.
@@ -326,7 +336,7 @@ class AsyncRun:
             if not self._sending.may_go_on():
                 break
             try:
-                document = await self._banqup.documents.get(self._space_id, delivery.document_id)
+                document = await self._read(delivery.document_id)
             except NotFound:
                 event: life.Event = life.Skipped("gone", gone=True)
                 if not await self._can_read_one():
@@ -356,6 +366,15 @@ class AsyncRun:
                 await self._send_batch()
         await self._journal.flush()
         await self._send_batch()
+
+    async def _read(self, document_id: str) -> Document:
+        try:
+            return await self._banqup.documents.get(self._space_id, document_id)
+        except NotFound:
+            if self._listed is None or self._listed == canonical_id(self._listed):
+                raise
+        # A UUID is kept in small letters; a service that lists capitals may know no others.
+        return await self._banqup.documents.get(self._space_id, document_id.upper())
 
     async def _can_read_one(self) -> bool:
         """Whether asking for one document works at all: only then is one that is missing gone."""

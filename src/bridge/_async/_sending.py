@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
 from attrs import evolve
@@ -31,6 +32,7 @@ __all__ = ["AsyncSending"]
 REFUSALS_IN_A_ROW = 5
 FAULTS_IN_A_ROW = 3
 CONTROLS = 3
+CLOCKS_DIFFER = timedelta(hours=24)
 
 
 class AsyncSending:
@@ -40,6 +42,7 @@ class AsyncSending:
         company_id: The company, as it is numbered today.
         fault: What ended the run; uploads in flight still come to their end.
         doubts: What this run left in doubt.
+        shown_at: Banqup's time of its last list; None where it tells none.
     """
 
     def __init__(
@@ -47,7 +50,7 @@ class AsyncSending:
         journal: AsyncJournal,
         transfer: AsyncTransfer,
         recovery: AsyncRecovery,
-        company: Callable[[bool], Awaitable[int]],
+        company: Callable[[], Awaitable[int]],
         listed: Callable[[], Awaitable[bool]],
         options: RunOptions,
         upload_deadline: float,
@@ -60,8 +63,10 @@ class AsyncSending:
         self._options = options
         self._upload_deadline = upload_deadline
         self.company_id = 0
+        self._asked = False
         self.fault: ServiceError | None = None
         self.doubts: list[Delivery] = []
+        self.shown_at: datetime | None = None
         self._taken: set[str] = set()
         self._delivered = False
         self._first: tuple[str, int] | None = None
@@ -79,6 +84,22 @@ class AsyncSending:
             tally.stopped = tally.stopped or "deadline reached"
         return tally.stopped is None and self.fault is None
 
+    async def ask_company(self) -> None:
+        """Ask for the company's number once in a run: it may have changed since the last one.
+
+        Raises:
+            ServiceError: No company, or another one, has the code now.
+        """
+        if self._asked:
+            return
+        try:
+            self.company_id = await self._company()
+        except PermissionDenied:
+            if not self.company_id:
+                raise
+            # Companies may not be listed any more; that number is this company's and no other's.
+        self._asked = True
+
     async def send(self, candidates: Iterable[Candidate]) -> None:
         """Send what can be sent.
 
@@ -91,6 +112,7 @@ class AsyncSending:
             if self._options.dry_run:
                 self._pretend(queue)
             elif queue:
+                await self.ask_company()
                 async with world.Workers[Any](self._options.in_flight) as workers:
                     await self._work(queue, workers)
         finally:
@@ -175,7 +197,10 @@ class AsyncSending:
         if candidate.delivery.forced:  # a person has looked, or wants it again
             return False
         restored, created = self._journal.ledger.head.restored_at, candidate.document.created_at
-        return restored is not None and (created is None or created <= restored)
+        if restored is None or created is None or self.shown_at is None:
+            return restored is not None
+        # Near to it, or from a time that has not come yet: the two clocks need not agree.
+        return created - restored <= CLOCKS_DIFFER or created - self.shown_at > CLOCKS_DIFFER
 
     async def _intended(self, prepared: list[Prepared], queue: deque[Candidate]) -> list[Prepared]:
         """Those that may be uploaded now, as their intents are durable."""
@@ -254,7 +279,7 @@ class AsyncSending:
             return error
         before = self.company_id
         try:
-            self.company_id = await self._company(True)
+            self.company_id = await self._company()
         except ServiceError as failure:
             return failure
         return error if self.company_id == before else None
@@ -267,6 +292,8 @@ class AsyncSending:
         self._refused.clear()
         self._doubts_in_a_row = 0
         self._journal.tally.exported += 1
+        if delivery.reason:
+            self._journal.tally.note(f"document {delivery.document_id}: {delivery.reason}")
         ledger = self._journal.ledger
         name, company = str(delivery.external_id), delivery.company_id or self.company_id
         ledger.update(controls=(*ledger.head.controls, (name, company))[-CONTROLS:])

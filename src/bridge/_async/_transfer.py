@@ -27,11 +27,12 @@ from bridge._outcome import (
     raised,
     sent_details,
 )
-from bridge._spool import Guarded, Spool
+from bridge._spool import IN_MEMORY, Guarded, Spool
 from zenvoices_client import AsyncZenvoicesClient, Attachment, InboxUpload
 
 __all__ = ["AsyncTransfer", "Prepared"]
 
+MOST_FILES = 64
 _MEDIA_TYPE = re.compile(r"[!-~]{1,100}(; ?[!-~]{1,100}){0,3}")
 
 
@@ -98,7 +99,8 @@ class AsyncTransfer:
     ) -> Prepared | Outcome:
         document, delivery = candidate.document, candidate.delivery
         external_id = life.external_id_of(self._space_id, delivery.document_id, delivery.generation)
-        if look_first or delivery.external_id is not None or delivery.generation:
+        again = delivery.external_id is not None or delivery.generation > 0
+        if look_first or again or (delivery.forced and self._recovery.restored):
             found = await self._recovery.before_sending(
                 delivery, external_id, company_id, thorough=look_first
             )
@@ -106,14 +108,19 @@ class AsyncTransfer:
                 return Outcome(candidate, found)
         if not document.files:
             return Outcome(candidate, life.NotReady("the document has no file yet"))
+        if len(document.files) > MOST_FILES:
+            too_many = f"it has {len(document.files)} files; {MOST_FILES} at most are fetched"
+            return Outcome(candidate, life.Refused(too_many, final=True))
         files: list[SourceFile] = []
         for file in document.files:
-            spool = Spool()
+            # A document's files share what one may take of the memory.
+            spool = Spool(max(IN_MEMORY - sum(file.size for file in files), 0))
             spools.append(spool)
             self._spools.append(spool)
             fetched = await self._fetch(file, spool)
             if fetched is None:
-                return Outcome(candidate, await self._gone(delivery.document_id))
+                gone = await self._gone(document.id or delivery.document_id)
+                return Outcome(candidate, gone)
             files.append(fetched)
         if not any(file.size for file in files):
             return Outcome(candidate, life.Refused("the file is empty", final=True))
@@ -198,7 +205,13 @@ class AsyncTransfer:
             prepared.discard()
             for file in opened:
                 file.discard()
-        return Outcome(candidate, life.Arrived(document.id), sent=prepared.sent)
+        elsewhere = ""
+        if document.company_id not in (None, company_id):
+            elsewhere = (
+                f"Zenvoices says it is in the company {document.company_id}, not {company_id}: "
+                "look there"
+            )
+        return Outcome(candidate, life.Arrived(document.id, elsewhere), sent=prepared.sent)
 
 
 def _watched(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
@@ -10,9 +11,10 @@ from attrs import define, evolve, field
 
 from _client_kit import _world_sync as world
 from _client_kit._address import is_id
-from _client_kit._errors import Unavailable
+from _client_kit._errors import ProtocolError, Unavailable
 from banqup_client import BanqupClient, Document
 from bridge import _life as life
+from bridge._binding import canonical_id, of_another_space
 from bridge._checkpoints import CheckpointStore
 from bridge._deliveries import Deliveries, DeliveryRow, delivery_row
 from bridge._eligibility import FOLDERS, Exportable, judge
@@ -26,6 +28,10 @@ __all__ = ["Baseline", "claim_space", "unchanged"]
 
 MAX_PASSES = 6
 ROWS_PER_COMMIT = 400
+UNFIT_HINT = (
+    "What is there at activation must be remembered, so nothing was activated. Correct the call, "
+    "or the names in its answer, with the contract= or decode_document= argument of BanqupClient."
+)
 
 
 @define
@@ -61,6 +67,7 @@ class Baseline:
 
         Raises:
             Unavailable: The space changed so much that no two passes agreed.
+            ProtocolError: Not every document can be remembered.
             ServiceError: Banqup could not be read.
         """
         before: dict[str, str | None] | None = None
@@ -75,7 +82,7 @@ class Baseline:
         ids = list(self._seen)
         for start in range(0, len(ids), ROWS_PER_COMMIT):
             some = ids[start : start + ROWS_PER_COMMIT]
-            stored = self.ledger.find(some)
+            stored = self.ledger.find([self._seen[name].document.id for name in some])
             for document_id in some:
                 self._put(document_id, self._seen[document_id], stored.get(document_id))
             self.ledger.flush()
@@ -112,17 +119,28 @@ class Baseline:
         shown: dict[str, str | None] = {}
         for folder in FOLDERS:
             listing = self.banqup.documents.list(self.space_id, folder=folder)
+            unfit: Counter[str] = Counter()
             for page in listing.pages():
+                unfit["have no usable id"] += page.unreadable
                 self.ledger.flush()  # a long listing must not outlive the lease
                 if self.answered_at is None:
                     self.answered_at = page.answered_at
                 for item in page.items:
                     if not is_id(item.id):
+                        unfit["have no usable id"] += 1
+                        continue
+                    if of_another_space(item.space_id, self.space_id):
+                        unfit["are of another space"] += 1
                         continue
                     document = item if item.folder else evolve(item, folder=folder)
-                    self._note(str(item.id), document, late=not first)
-                    if item.id not in self._young:
-                        shown[str(item.id)] = item.status.document
+                    document_id = canonical_id(item.id)
+                    self._note(document_id, document, late=not first)
+                    if document_id not in self._young:
+                        shown[document_id] = item.status.document
+            for what, count in (+unfit).items():
+                # Once the contract is corrected, what was passed over would look new.
+                message = f"documents.list: {count} entries of {folder} {what}"
+                raise ProtocolError(message, service="banqup", hint=UNFIT_HINT)
             if not listing.complete:
                 message = f"Banqup's list of {folder} did not end where it said it would"
                 raise Unavailable(message, service="banqup")

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 
-from _client_kit._errors import ConfigurationError, NotFound, ServiceError
+from _client_kit._errors import ConfigurationError, NotFound, ProtocolError, ServiceError
 from banqup_client import BanqupClient
+from bridge._remedies import MOVED
 from bridge._verification import explained
 from zenvoices_client import Company, ZenvoicesClient
 
@@ -28,7 +29,7 @@ class Checks:
         self._space_id = space_id
         self._company_code = company_code
 
-    def all(self, known: Collection[int]) -> dict[str, str | ServiceError]:
+    def all(self, known: Sequence[int]) -> dict[str, str | ServiceError]:
         """What each check found, by its name; those left out could not be made.
 
         Args:
@@ -60,9 +61,7 @@ class Checks:
         else:
             found["banqup documents"] = "" if page.total is None else f"{page.total} documents"
 
-    def _zenvoices_checks(
-        self, found: dict[str, str | ServiceError], known: Collection[int]
-    ) -> None:
+    def _zenvoices_checks(self, found: dict[str, str | ServiceError], known: Sequence[int]) -> None:
         try:
             next(self._zenvoices.companies.list(page_size=1).pages())
         except ServiceError as error:
@@ -85,12 +84,13 @@ class Checks:
         else:
             found["zenvoices inbox"] = ""
 
-    def company(self, known: Collection[int]) -> Company:
+    def company(self, known: Sequence[int]) -> Company:
         """The company the code names.
 
         Args:
-            known: The numbers it had so far. Once it has one, another company must have the code to
-                the letter: one that is spelled otherwise was not meant.
+            known: The numbers it had so far, the newest last. Once it has one, another number must
+                have the code to the letter, and the newest must not be listed any more: then the
+                company was linked anew.
 
         Raises:
             ServiceError: With the remedy as its hint.
@@ -100,13 +100,30 @@ class Checks:
         except ServiceError as error:
             raise explained("company code", error) from None
 
-    def _resolve(self, known: Collection[int]) -> Company:
+    def _resolve(self, known: Sequence[int]) -> Company:
         company = self._zenvoices.companies.resolve(self._company_code)
+        if not known or company.id in known:
+            return company
         found = (company.code or "").strip()
-        if known and company.id not in known and found != self._company_code.strip():
+        if found != self._company_code.strip():
             message = (
                 f"no company with the code {self._company_code!r} any more; "
                 f"{found!r} is another company"
             )
             raise ConfigurationError(message, service="zenvoices")
+        self._check_linked_anew(known[-1])
         return company
+
+    def _check_linked_anew(self, number: int) -> None:
+        """See that the company of before is gone, so that a new number must be its own."""
+        listing = self._zenvoices.companies.list()
+        for company in listing:
+            if company.id == number:
+                message = (
+                    f"the code {self._company_code!r} {MOVED}; the company of this connection "
+                    f"has the code {(company.code or '').strip()!r} now"
+                )
+                raise ConfigurationError(message, service="zenvoices")
+        if not listing.complete:
+            message = "companies.list: the list ended early: the company of before may be in it"
+            raise ProtocolError(message, service="zenvoices", retryable=True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, Never
 
@@ -13,7 +13,7 @@ from _client_kit._clock import Deadline
 from _client_kit._errors import ServiceError
 from _client_kit._frames import called_without_frames, without_frames
 from _client_kit._secret import refuse_pickling
-from bridge._binding import check_options, company_code_of, space_id_of
+from bridge._binding import canonical_id, check_options, company_code_of, space_id_of
 from bridge._errors import NotActivated, wrong
 
 if TYPE_CHECKING:
@@ -152,7 +152,8 @@ class Connection:
                 library assumes: what was expected, which names and types came, what corrects it.
             sample: With ``deep``, also send one test document to the company, marked as such
                 and announced in the log, and read it back: True for a made-up invoice, or an
-                upload of your own. Zenvoices keeps it until somebody deletes it.
+                upload of your own. Zenvoices keeps it until somebody deletes it. Nothing is sent
+                where an ordinary check fails.
             lang: Language of titles and remedies, ``"en"`` or ``"fr"``.
 
         Returns:
@@ -194,6 +195,8 @@ class Connection:
 
         Raises:
             ServiceError: What verify() found, or Banqup could not be listed.
+            ProtocolError: Banqup's list has entries of another space, or without a usable id, which
+                could not be told from new ones later.
             ConfigurationError: The space is active with another company in the same store.
             Busy: A run of this connection is under way.
         """
@@ -210,7 +213,7 @@ class Connection:
                 binding = {name: self._binding[name] for name in ("banqup", "space")}
                 with self._ledger(" ".join(("space", *binding.values())), binding) as claim:
                     claim_space(claim, self._store, self.key, self.company_code)
-                    company_id = self._company(True, ledger.head.companies)
+                    company_id = self._company(ledger.head.companies)
                     baseline = Baseline(
                         banqup=self._banqup,
                         space_id=self.space_id,
@@ -236,12 +239,10 @@ class Connection:
                 ledger.update(active=False)
                 ledger.flush()
 
-    def _company(self, fresh: bool, known: Collection[int]) -> int:
-        """The company's number, asked for once and again when it may have changed."""
-        if fresh or self._company_id is None:
-            company = self._checks.company(known)
-            self._company_id = company.id
-        return self._company_id or 0
+    def _company(self, known: Sequence[int]) -> int:
+        """The company's number of now."""
+        self._company_id = self._checks.company(known).id or 0
+        return self._company_id
 
     def export_new(
         self,
@@ -259,7 +260,7 @@ class Connection:
             deadline: Begin nothing new after so many seconds; what is under way ends.
             look_first: Look each document up in Zenvoices before it is sent, as after the store
                 was restored from a backup. Later runs do the same with documents older than this
-                one, so that it need not come to all of them.
+                one, so that it need not come to all of them, nor to any.
 
         Returns:
             What was done. A document's own fault never raises: it is in the report.
@@ -292,6 +293,7 @@ class Connection:
                 space_id=self.space_id,
                 company_code=self.company_code,
                 company=self._company,
+                company_id=self._company_id,
                 mapper=self._mapper or default_mapper,
                 exportable=self._may_be_exported,
                 listeners=self._listeners,
@@ -343,7 +345,8 @@ class Connection:
         the next run, or settle(), finds out first.
 
         Args:
-            ids: Documents in Banqup, known to the connection or not.
+            ids: Documents in Banqup, known to the connection or not. A UUID may be typed in
+                capitals or not.
 
         Raises:
             NotActivated: activate() must come first.
@@ -351,11 +354,12 @@ class Connection:
         """
         from bridge._sync._requests import request_all
 
-        wanted = [check_id(item, "document id", service="bridge") for item in dict.fromkeys(ids)]
+        given = [check_id(item, "document id", service="bridge") for item in ids]
+        wanted = {canonical_id(item): item for item in given}
         with self._ledger() as ledger:
             if not ledger.head.active:
                 raise NotActivated
-            return request_all(ledger, wanted, self._clock)
+            return request_all(ledger, list(wanted.values()), self._clock)
 
     def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
         """Say what a person saw in Zenvoices of a document that is ``uncertain``.
@@ -391,7 +395,7 @@ class Connection:
             if not ledger.head.activations:
                 raise NotActivated
             try:
-                company_id = self._company(False, ledger.head.companies)
+                company_id = self._company_id or self._company(ledger.head.companies)
                 return confirmed(ledger, self._zenvoices, company_id, self._clock)
             except ServiceError as error:
                 raise run_failure(error) from None

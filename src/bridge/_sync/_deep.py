@@ -62,7 +62,9 @@ class Deep:
         """The verification with one more check for each operation."""
         self._look_at_banqup()
         company_id = self._look_at_zenvoices()
-        if sample:
+        if sample and verification.error is not None:
+            self._nothing("inbox.upload", "other checks failed, so nothing was sent")
+        elif sample:
             self._send(marked(sample), company_id)
         checks = (*verification.checks, *self._checks)
         error = verification.error

@@ -13,6 +13,7 @@ from attrs import evolve
 from _client_kit import _clock
 from _client_kit import _world_sync as world
 from _client_kit._errors import StoreError
+from bridge._binding import canonical_id
 from bridge._checkpoints import FIND_LIMIT, CheckpointStore, Lease, Row, held_until
 from bridge._errors import Busy, LeaseLost
 from bridge._life import Delivery
@@ -93,12 +94,17 @@ class Ledger:
             logger.warning("the lease could not be given back: %s", error.message)
 
     def find(self, ids: Sequence[str]) -> dict[str, Delivery]:
-        """The deliveries of those documents that have one."""
+        """The deliveries of those documents that have one, by canonical id.
+
+        Args:
+            ids: As Banqup or a person spells them, under which one may have been kept, too.
+        """
+        names = list(dict.fromkeys(name for given in ids for name in (canonical_id(given), given)))
         found: dict[str, Delivery] = {}
-        for start in range(0, len(ids), FIND_LIMIT):
-            some = ids[start : start + FIND_LIMIT]
+        for start in range(0, len(names), FIND_LIMIT):
+            some = names[start : start + FIND_LIMIT]
             for row in world.call_store(self._store.find, self._key, some):
-                found[row.id] = delivery_of(row)
+                found[canonical_id(row.id)] = delivery_of(row)
         return found
 
     def select(

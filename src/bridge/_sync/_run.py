@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from attrs import evolve
@@ -24,10 +24,12 @@ from _client_kit._paging import Page
 from banqup_client import BanqupClient, Document
 from bridge import _events as events
 from bridge import _life as life
+from bridge._binding import canonical_id, of_another_space
 from bridge._eligibility import FOLDERS, Exportable, Wait, judge
 from bridge._life import Cause, Delivery
 from bridge._mapper import Mapper
 from bridge._outcome import Candidate, RunOptions, files_digest
+from bridge._records import NOT_KNOWN
 from bridge._report import ExportReport
 from bridge._sync._journal import Journal
 from bridge._sync._ledger import Ledger
@@ -57,7 +59,8 @@ class Run:
         zenvoices: ZenvoicesClient,
         space_id: str,
         company_code: str,
-        company: Callable[[bool, Collection[int]], int],
+        company: Callable[[Sequence[int]], int],
+        company_id: int | None,
         mapper: Mapper,
         exportable: Exportable,
         listeners: Sequence[events.Listener],
@@ -90,6 +93,7 @@ class Run:
             options,
             zenvoices.deadline,
         )
+        self._sending.company_id = company_id or 0
         self._batch: list[Candidate] = []
         self._listed: str | None = None
         self._reads_one = False
@@ -119,7 +123,12 @@ class Run:
         raise failure
 
     def _execute(self) -> None:
-        self._sending.company_id = self._number(False)
+        if self._options.look_first and not self._options.dry_run:
+            # Durable before anything can go wrong: later runs must look first, too.
+            self._ledger.update(restored_at=NOT_KNOWN)
+            self._ledger.flush()
+        if not self._sending.company_id:
+            self._sending.ask_company()
         if not self._options.dry_run:
             self._settle()
         for folder in FOLDERS:
@@ -129,9 +138,9 @@ class Run:
             self._read_due()
         self._check_doubts()
 
-    def _number(self, fresh: bool) -> int:
+    def _number(self) -> int:
         """The company's number, remembered for look-ups after it was linked anew."""
-        number = self._company(fresh, self._ledger.head.companies)
+        number = self._company(self._ledger.head.companies)
         self._ledger.remember_company(number)
         return number
 
@@ -144,15 +153,12 @@ class Run:
                 self._journal.record(held, self._journal.advance(held, again))
             else:
                 self._tally.line(held)
-        faults = looked_up = 0
+        faults = 0
         for delivery in self._all("sending"):
             if faults == FAULTS_IN_A_ROW or not self._sending.may_go_on():
                 self._tally.line(delivery)
                 continue
-            if not looked_up:
-                # The number may have changed since the connection was built.
-                self._sending.company_id = self._number(True)
-            looked_up += 1
+            self._sending.ask_company()
             try:
                 event = self._recovery.event(delivery, self._sending.company_id)
             except (Unavailable, ProtocolError, Rejected) as error:
@@ -215,8 +221,10 @@ class Run:
         changes: list[datetime] = []
         for page in listing.pages():
             answered_at = answered_at or page.answered_at
-            if self._options.look_first and answered_at is not None:
-                self._ledger.update(restored_at=answered_at)
+            if answered_at is not None:
+                self._sending.shown_at = answered_at
+                if self._ledger.head.restored_at == NOT_KNOWN:
+                    self._ledger.update(restored_at=answered_at)
             changes += [item.updated_at for item in page.items if item.updated_at is not None]
             changes = [max(changes)] if changes else []
             self._consider_page(folder, page)
@@ -254,13 +262,15 @@ class Run:
         for document in page.items:
             if not is_id(document.id):
                 self._tally.unreadable += 1
-            elif document.id not in self._tally.seen:
+            elif of_another_space(document.space_id, self._space_id):
+                self._tally.foreign += 1
+            elif (document_id := canonical_id(document.id)) not in self._tally.seen:
                 # A folder that is missing trusts the query.
                 named = document if document.folder else evolve(document, folder=folder)
-                documents[str(document.id)] = named
-        stored = self._ledger.find(list(documents))
+                documents[document_id] = named
+        stored = self._ledger.find([document.id for document in documents.values()])
         for document_id, document in documents.items():
-            self._listed = document_id
+            self._listed = document.id
             self._consider(document_id, document, stored.get(document_id))
         self._journal.flush()
 
@@ -317,7 +327,7 @@ class Run:
         """Read waiting documents that are due one by one, unless the lists have shown them."""
         faults = reads = 0
         for delivery in self._all("waiting", due=self._clock()):
-            if delivery.document_id in self._tally.seen:
+            if canonical_id(delivery.document_id) in self._tally.seen:
                 continue
             if delivery.cause is not Cause.QUEUED:
                 # What is only looked at again is bounded; what is to be sent is not.
@@ -327,7 +337,7 @@ class Run:
             if not self._sending.may_go_on():
                 break
             try:
-                document = self._banqup.documents.get(self._space_id, delivery.document_id)
+                document = self._read(delivery.document_id)
             except NotFound:
                 event: life.Event = life.Skipped("gone", gone=True)
                 if not self._can_read_one():
@@ -357,6 +367,15 @@ class Run:
                 self._send_batch()
         self._journal.flush()
         self._send_batch()
+
+    def _read(self, document_id: str) -> Document:
+        try:
+            return self._banqup.documents.get(self._space_id, document_id)
+        except NotFound:
+            if self._listed is None or self._listed == canonical_id(self._listed):
+                raise
+        # A UUID is kept in small letters; a service that lists capitals may know no others.
+        return self._banqup.documents.get(self._space_id, document_id.upper())
 
     def _can_read_one(self) -> bool:
         """Whether asking for one document works at all: only then is one that is missing gone."""

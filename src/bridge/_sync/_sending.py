@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
 from attrs import evolve
@@ -32,6 +33,7 @@ __all__ = ["Sending"]
 REFUSALS_IN_A_ROW = 5
 FAULTS_IN_A_ROW = 3
 CONTROLS = 3
+CLOCKS_DIFFER = timedelta(hours=24)
 
 
 class Sending:
@@ -41,6 +43,7 @@ class Sending:
         company_id: The company, as it is numbered today.
         fault: What ended the run; uploads in flight still come to their end.
         doubts: What this run left in doubt.
+        shown_at: Banqup's time of its last list; None where it tells none.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class Sending:
         journal: Journal,
         transfer: Transfer,
         recovery: Recovery,
-        company: Callable[[bool], int],
+        company: Callable[[], int],
         listed: Callable[[], bool],
         options: RunOptions,
         upload_deadline: float,
@@ -61,8 +64,10 @@ class Sending:
         self._options = options
         self._upload_deadline = upload_deadline
         self.company_id = 0
+        self._asked = False
         self.fault: ServiceError | None = None
         self.doubts: list[Delivery] = []
+        self.shown_at: datetime | None = None
         self._taken: set[str] = set()
         self._delivered = False
         self._first: tuple[str, int] | None = None
@@ -80,6 +85,22 @@ class Sending:
             tally.stopped = tally.stopped or "deadline reached"
         return tally.stopped is None and self.fault is None
 
+    def ask_company(self) -> None:
+        """Ask for the company's number once in a run: it may have changed since the last one.
+
+        Raises:
+            ServiceError: No company, or another one, has the code now.
+        """
+        if self._asked:
+            return
+        try:
+            self.company_id = self._company()
+        except PermissionDenied:
+            if not self.company_id:
+                raise
+            # Companies may not be listed any more; that number is this company's and no other's.
+        self._asked = True
+
     def send(self, candidates: Iterable[Candidate]) -> None:
         """Send what can be sent.
 
@@ -92,6 +113,7 @@ class Sending:
             if self._options.dry_run:
                 self._pretend(queue)
             elif queue:
+                self.ask_company()
                 with world.Workers[Any](self._options.in_flight) as workers:
                     self._work(queue, workers)
         finally:
@@ -174,7 +196,10 @@ class Sending:
         if candidate.delivery.forced:  # a person has looked, or wants it again
             return False
         restored, created = self._journal.ledger.head.restored_at, candidate.document.created_at
-        return restored is not None and (created is None or created <= restored)
+        if restored is None or created is None or self.shown_at is None:
+            return restored is not None
+        # Near to it, or from a time that has not come yet: the two clocks need not agree.
+        return created - restored <= CLOCKS_DIFFER or created - self.shown_at > CLOCKS_DIFFER
 
     def _intended(self, prepared: list[Prepared], queue: deque[Candidate]) -> list[Prepared]:
         """Those that may be uploaded now, as their intents are durable."""
@@ -253,7 +278,7 @@ class Sending:
             return error
         before = self.company_id
         try:
-            self.company_id = self._company(True)
+            self.company_id = self._company()
         except ServiceError as failure:
             return failure
         return error if self.company_id == before else None
@@ -266,6 +291,8 @@ class Sending:
         self._refused.clear()
         self._doubts_in_a_row = 0
         self._journal.tally.exported += 1
+        if delivery.reason:
+            self._journal.tally.note(f"document {delivery.document_id}: {delivery.reason}")
         ledger = self._journal.ledger
         name, company = str(delivery.external_id), delivery.company_id or self.company_id
         ledger.update(controls=(*ledger.head.controls, (name, company))[-CONTROLS:])

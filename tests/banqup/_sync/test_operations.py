@@ -142,6 +142,18 @@ def test_a_document_that_is_another_is_refused() -> None:
         client.documents.get(SPACE, "doc-1")
 
 
+def test_a_file_that_is_another_is_refused() -> None:
+    """The details of another file than was asked for are not taken for that file's."""
+    answers: list[dict[str, Any]] = [{"id": "FILE-1"}, {"filename": "a.xml"}, {"id": "file-2"}]
+    client = BanqupClient(
+        credentials(), Environment.UAT_EU, transport=Scripted(lambda _: answers.pop(0)), retry=ONCE
+    )
+    assert client.files.details(SPACE, "file-1").id == "FILE-1"
+    assert client.files.details(SPACE, "file-1").filename == "a.xml"
+    with pytest.raises(ProtocolError, match="another file"):
+        client.files.details(SPACE, "file-1")
+
+
 def test_an_id_cannot_leave_its_place_in_the_path() -> None:
     """An id that would change the address is refused before any request."""
     fake = fake_banqup()

@@ -7,8 +7,16 @@ from typing import Any
 import pytest
 
 from banqup_client.testing import Fault
-from bridge import Busy, NotActivated, ServiceError, StoreError, Wait, default_exportable
+from bridge import (
+    Busy,
+    NotActivated,
+    ServiceError,
+    StoreError,
+    Wait,
+    default_exportable,
+)
 from support.bridge_world import HOUR, SPACE, AsyncWorld, counted
+from zenvoices_client import ProtocolError
 
 pytestmark = pytest.mark.anyio
 
@@ -48,6 +56,58 @@ async def test_every_document_is_stored_with_its_status() -> None:
         "waiting",
         "skipped",
     )
+
+
+@pytest.mark.parametrize("how", ["another name", "an odd id", "no object", "decode_document="])
+async def test_activation_that_cannot_remember_everything_is_refused(how: str) -> None:
+    """Entries without a usable id would look new later, so nothing becomes active before."""
+    world = AsyncWorld()
+    world.one()
+    body = world.banqup._documents[world.one(folder="SALES")].body
+    right = dict(body)
+    if how == "an odd id":
+        body["id"] = "../x"
+    elif how == "another name":
+        body["documentId"] = body.pop("id")
+    elif how == "no object":
+        answer = Fault.status(200, {"documents": ["?"], "total": 1})
+        world.banqup.faults.add("documents.list", action=answer, nth=3)
+    connection = world.connect()
+    if how == "decode_document=":
+        connection._banqup.documents._decode_document = lambda row: (
+            {**row, "id": None} if row["folder"] == "SALES" else row
+        )
+    with pytest.raises(ProtocolError, match="1 entries of SALES have no usable id") as caught:
+        await connection.activate()
+    assert "contract=" in (caught.value.hint or "")
+    assert not (await connection.status()).active
+    with pytest.raises(NotActivated):
+        await connection.export_new()
+    body.update(right)
+    activation = await world.connect().activate()
+    assert (activation.new, activation.baseline) == (True, 2)
+
+
+async def test_entries_of_another_space_are_no_part_of_this_one() -> None:
+    """Activation refuses them, and a run passes them over; capitals make no other space."""
+    world = AsyncWorld()
+    other = world.banqup.add_space(name="Other BV")
+    world.one(extra={"spaceId": SPACE.upper()})
+    world.one(extra={"spaceId": ...})
+    body = world.banqup._documents[world.one()].body
+    body["spaceId"] = other
+    connection = world.connect()
+    with pytest.raises(ProtocolError, match="1 entries of PURCHASES are of another space"):
+        await connection.activate()
+    body["spaceId"] = SPACE
+    assert (await connection.activate()).baseline == 3
+    world.one(extra={"spaceId": other})
+    mine = world.one(extra={"spaceId": SPACE.upper()})
+    report = await connection.export_new()
+    assert (report.listed, report.exported) == (4, 1)
+    assert report.notes == ("1 entries of Banqup's lists are of another space",)
+    assert world.states[mine] == "delivered"
+    assert len(world.rows) == 4
 
 
 async def test_nothing_from_before_activation_is_exported() -> None:

@@ -337,3 +337,29 @@ async def test_run_is_told_from_start_to_end() -> None:
         await connection.export_new()
     assert watcher.events[-1].report == caught.value.report
     assert watcher.events[-1].report.stopped
+
+
+@pytest.mark.parametrize("state", ["waiting", "sending", "uncertain"])
+async def test_a_document_is_one_however_its_id_is_typed(state: str) -> None:
+    """A UUID in capitals passes by no guard, and asks for no second document."""
+    world = AsyncWorld()
+    connection = await active(world)
+    document = world.one()
+    if state != "waiting":
+        world.zenvoices.faults.add("inbox.upload", action=Fault.drop(), when="after", nth=1)
+        world.zenvoices.faults.add("inbox.details", action=Fault.status(400))
+        world.zenvoices.faults.add("inbox.list", action=Fault.status(400))
+        await connection.export_new()
+    if state == "uncertain":
+        await connection.export_new()
+        assert world.states == {document: "uncertain"}
+    (request,) = await connection.resend([document.upper(), document])
+    assert (request.document_id, request.accepted) == (document, state == "waiting")
+    if state == "uncertain":
+        row = await connection.settle(document.upper(), delivered=True)
+        assert (row.document_id, row.state) == (document, "delivered")
+    world.zenvoices.faults.clear()
+    world.clock.pass_(HOUR)
+    await connection.export_new()
+    assert world.states == {document: "delivered"}
+    assert len(world.zenvoices.inbox) == 1

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
+from banqup_client.testing import FakeFile, Fault
 from bridge import Connection, ServiceError, SQLiteCheckpoints, StoreError
-from support.bridge_world import HOUR, World
+from support.bridge_world import HOUR, World, invoice
 from zenvoices_client import (
     ConfigurationError,
     CredentialsError,
     NotFound,
     PermissionDenied,
+    ProtocolError,
     Unreachable,
 )
 
@@ -226,6 +228,20 @@ def test_store_that_fails_is_a_check_too() -> None:
         connection.export_new()
 
 
+def test_no_sample_goes_anywhere_while_a_check_fails() -> None:
+    """Without the store nobody knows which company was meant, so the sample stays here."""
+    world = World()
+    company = world.zenvoices.add_company(code="ab")
+    world.connect("ab").activate()
+    world.zenvoices.add_company(code="AB")
+    world.zenvoices.set_visible(company, visible=False)
+    world.store._shelves[world.key].head = "{"
+    verification = world.connect("ab").verify(deep=True, sample=True)
+    (check,) = (item for item in verification.checks if item.name == "inbox.upload")
+    assert (check.outcome, check.detail) == ("skipped", "other checks failed, so nothing was sent")
+    assert world.zenvoices.inbox == []
+
+
 def test_rejected_password_is_tried_once() -> None:
     """A wrong password is final: five tries would lock the user."""
     world = World()
@@ -272,6 +288,87 @@ def test_a_company_that_was_linked_anew_keeps_its_code_to_the_letter() -> None:
     world.one()
     assert connection.export_new().exported == 1
     assert [item.company_id for item in world.zenvoices.inbox] == [number]
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["same process", "new process"])
+def test_a_code_given_to_another_company_is_not_followed(kept: bool) -> None:
+    """While the company of before is listed under another code, nothing goes to the new one."""
+    world = World()
+    connection = world.connect()
+    connection.activate()
+    world.one()
+    connection.export_new()
+    world.zenvoices._companies[world.company].code = "0042-OLD"
+    other = world.zenvoices.add_company(code="0042", name="Another BV")
+    document = world.one()
+    connection = connection if kept else world.connect()
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="belongs to another company") as caught:
+            connection.export_new()
+        assert "'0042'" in caught.value.message
+        assert "'0042-OLD'" in caught.value.message
+        assert "deactivate()" in (caught.value.hint or "")
+    assert world.states.get(document, "waiting") == "waiting"
+    verification = connection.verify(lang="fr")
+    (failed,) = verification.failed
+    assert (failed.name, failed.cause) == ("company code", "company code moved")
+    assert "deactivate()" in failed.remedy
+    assert "renumérotées" in str(verification)
+    world.zenvoices._companies[other].code = "0043"
+    world.zenvoices._companies[world.company].code = "0042"
+    assert connection.export_new().exported == 1
+    assert [item.company_id for item in world.zenvoices.inbox] == [world.company] * 2
+
+
+def test_codes_that_two_companies_swapped_are_not_followed() -> None:
+    """Each connection refuses the company of the other."""
+    world = World()
+    second = world.banqup.add_space(name="Second BV")
+    other = world.zenvoices.add_company(code="0043", name="Second BV")
+    connections = [world.connect(), world.connect("0043", space_id=second)]
+    for connection in connections:
+        connection.activate()
+    companies = world.zenvoices._companies
+    companies[world.company].code, companies[other].code = "0043", "0042"
+    world.one()
+    world.banqup.publish(second, files=[FakeFile("s.xml", "application/xml", invoice())])
+    for connection in connections:
+        with pytest.raises(ConfigurationError, match="belongs to another company"):
+            connection.export_new()
+    assert world.zenvoices.inbox == []
+
+
+def test_a_list_that_ends_early_does_not_show_that_a_company_was_linked_anew() -> None:
+    """Whether the company of before is still there cannot be known, so nothing is sent."""
+    world = World()
+    connection = world.connect()
+    connection.activate()
+    number = world.zenvoices.relink_company(world.company)
+    world.one()
+    rows = [{"id": number, "code": "0042"}]
+    short = Fault.status(200, {"result": {"totalCount": 9, "items": rows}, "success": True})
+    world.zenvoices.faults.add("companies.list", action=short, times=None)
+    with pytest.raises(ProtocolError, match="ended early"):
+        connection.export_new()
+    assert world.zenvoices.inbox == []
+    world.zenvoices.faults.clear()
+    assert connection.export_new().exported == 1
+
+
+def test_a_run_asks_for_the_company_once_and_only_to_send() -> None:
+    """A kept connection with nothing to send asks Banqup alone."""
+    world = World()
+    connection = world.connect()
+    connection.activate()
+    asked = world.calls("companies.list")
+    connection.export_new()
+    assert world.calls("companies.list") == asked
+    world.publish(3)
+    assert connection.export_new().exported == 3
+    assert world.calls("companies.list") == asked + 1
+    world.one()
+    assert world.connect().export_new().exported == 1
+    assert world.calls("companies.list") == asked + 2
 
 
 def test_a_store_that_fails_says_itself_what_to_do(tmp_path: Path) -> None:

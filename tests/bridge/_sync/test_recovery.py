@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from banqup_client.testing import Fault
 from bridge import ServiceError
 from bridge._records import head_of, head_text, row_of
 from support.bridge_world import DAY, HOUR, World, counted
-from zenvoices_client import ConfigurationError, PermissionDenied, Unreachable
+from zenvoices_client import ConfigurationError, PermissionDenied, Unavailable, Unreachable
 from zenvoices_client._fake_state import Company
 
 MINUTE = 60.0
@@ -23,6 +24,17 @@ def active(world: World, **options: Any) -> Any:
     connection = world.connect(**options)
     connection.activate()
     return connection
+
+
+def still_answers(world: World, *, visible: bool = True) -> None:
+    """The number of a company linked anew is not listed any more, and answers if it is visible."""
+    old = Company(world.company, "0042-old", "Brouwerij De Molenbeek BV", visible)
+    world.zenvoices._companies[world.company] = old
+
+    def unlisted(request: Any) -> None:
+        old.visible = visible and request.operation != "companies.list"
+
+    world.zenvoices.on_request = unlisted
 
 
 def in_doubt(world: World, connection: Any, *, applied: bool, known: bool = True) -> str:
@@ -330,8 +342,7 @@ def test_relinked_company_is_looked_up_under_its_old_number(visible: bool | None
     document = in_doubt(world, connection, applied=True)
     new = world.zenvoices.relink_company(world.company)
     if visible is not None:
-        old = Company(world.company, "0042-old", "Brouwerij De Molenbeek BV", visible)
-        world.zenvoices._companies[world.company] = old
+        still_answers(world, visible=visible)
     fresh = world.one()
     report = connection.export_new()
     assert world.states[document] == ("delivered" if visible else "uncertain")
@@ -388,13 +399,64 @@ def test_looking_first_goes_on_for_what_is_older() -> None:
     shelf.head, shelf.rows = backup[0], dict(backup[1])
     report = connection.export_new(look_first=True, limit=2)
     assert (report.exported, report.recovered) == (0, 2)
-    world.clock.pass_(60)
+    world.clock.pass_(2 * DAY)
     world.publish(2)
     looked = world.calls("inbox.details")
     report = connection.export_new()
     assert (report.exported, report.recovered) == (2, 3)
     # Three that are older, and the first delivery of the run: nothing that came later.
     assert world.calls("inbox.details") == looked + 4
+    assert set(world.sent.values()) == {1}
+
+
+@pytest.mark.parametrize("service", ["banqup", "zenvoices", "nobody"])
+def test_looking_first_goes_on_after_a_run_that_listed_nothing(service: str) -> None:
+    """A run that looks first and stops before Banqup's first page leaves all to the next ones."""
+    world = World()
+    active(world)
+    shelf = world.store._shelves[world.key]
+    backup = (shelf.head, dict(shelf.rows))
+    world.publish(3)
+    world.connect().export_new()
+    shelf.head, shelf.rows = backup[0], dict(backup[1])
+    if service == "nobody":
+        assert world.connect().export_new(look_first=True, deadline=1e-9).stopped
+    else:
+        down = {"banqup": "documents.list", "zenvoices": "companies.list"}[service]
+        getattr(world, service).faults.add(down, action=Fault.status(503))
+        with pytest.raises(Unavailable):
+            world.connect().export_new(look_first=True)
+        getattr(world, service).faults.clear()
+    report = world.connect().export_new()
+    assert (report.exported, report.recovered) == (0, 3)
+    world.clock.pass_(2 * DAY)
+    world.one()
+    looked = world.calls("inbox.details")
+    assert world.connect().export_new().exported == 1
+    assert world.calls("inbox.details") == looked + 1  # the first delivery of the run
+
+
+@pytest.mark.parametrize("created", [None, "2099-01-01T00:00:00Z", "ahead", "no date"])
+def test_looking_first_goes_on_where_times_cannot_be_compared(created: str | None) -> None:
+    """A document without a credible time, or a Banqup that tells none, is looked up later too."""
+    world = World()
+    active(world)
+    shelf = world.store._shelves[world.key]
+    backup = (shelf.head, dict(shelf.rows))
+    extra: dict[str, Any] = {"createdAt": ... if created is None else created}
+    if created == "ahead":
+        local = datetime.fromtimestamp(world.clock.now, timezone(timedelta(hours=2)))
+        extra = {"createdAt": local.replace(tzinfo=None).isoformat()}
+    elif created == "no date":
+        world.banqup.date_header = False
+        extra = {}
+    world.publish(4, extra=extra)
+    world.connect().export_new()
+    shelf.head, shelf.rows = backup[0], dict(backup[1])
+    world.connect().export_new(look_first=True, limit=1)
+    world.clock.pass_(60)
+    report = world.connect().export_new()
+    assert (report.exported, report.recovered) == (0, 3)
     assert set(world.sent.values()) == {1}
 
 
@@ -409,6 +471,29 @@ def test_what_a_person_did_not_find_is_sent_after_a_restored_backup() -> None:
     connection.settle(document, delivered=False)
     assert connection.export_new().exported == 1
     assert world.states[document] == "delivered"
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["same number", "linked anew"])
+def test_a_wish_carried_out_after_the_backup_is_found(anew: bool) -> None:
+    """What resend() asked for before the backup, and was sent after it, is not sent once more."""
+    world = World()
+    before = world.one()
+    connection = active(world)
+    delivered = world.one()
+    connection.export_new()
+    connection.resend([before, delivered])
+    shelf = world.store._shelves[world.key]
+    backup = (shelf.head, dict(shelf.rows))
+    assert connection.export_new().exported == 2
+    shelf.head, shelf.rows = backup[0], dict(backup[1])
+    if anew:
+        world.zenvoices.relink_company(world.company)
+        still_answers(world)
+    stopped = world.connect().export_new(look_first=True, deadline=1e-9)
+    assert (stopped.exported, stopped.recovered) == (0, 0)
+    report = world.connect().export_new()
+    assert (report.exported, report.recovered) == (0, 2)
+    assert set(world.sent.values()) == {1}
 
 
 def test_what_is_to_be_sent_again_as_configured_is_not_held_for_ever() -> None:
@@ -434,11 +519,10 @@ def test_restored_backup_of_a_company_linked_anew(visible: bool | None) -> None:
     shelf.head, shelf.rows = backup[0], dict(backup[1])
     world.zenvoices.relink_company(world.company)
     if visible is not None:
-        old = Company(world.company, "0042-old", "Brouwerij De Molenbeek BV", visible)
-        world.zenvoices._companies[world.company] = old
+        still_answers(world, visible=visible)
     report = connection.export_new(look_first=True)
     assert (report.exported, world.states[sent]) == (0, "delivered" if visible else "uncertain")
-    world.clock.pass_(60)
+    world.clock.pass_(2 * DAY)
     fresh = world.one()
     assert connection.export_new().exported == 1
     assert world.states[fresh] == "delivered"
@@ -521,8 +605,7 @@ def relinked(world: World, *, sent: bool, known: bool) -> str:
         connection.export_new()
     shelf.head, shelf.rows = backup[0], dict(backup[1])
     world.zenvoices.relink_company(world.company)
-    old = Company(world.company, "0042-old", "Brouwerij De Molenbeek BV", True)
-    world.zenvoices._companies[world.company] = old
+    still_answers(world)
     return document
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from contextlib import suppress
 from typing import Any
@@ -16,6 +17,7 @@ from bridge import (
     ServiceError,
     Skip,
     StoreError,
+    _spool,
     default_mapper,
 )
 from bridge._sync._ledger import Ledger
@@ -160,6 +162,24 @@ def test_five_refusals_with_nothing_delivered_stop_the_run() -> None:
     assert {world.states[document] for document in first} == {"waiting"}
     world.clock.pass_(HOUR)
     assert connection.export_new().exported == 5
+    assert set(world.sent.values()) == {1}
+
+
+def test_an_upload_that_is_said_to_be_in_another_company_is_named() -> None:
+    """It is delivered, and not sent again; the report says where to look."""
+    world = World()
+    connection = active(world)
+    document = world.one()
+    answer = {"result": {"id": 7, "administrationId": 999}, "success": True}
+    said = Fault.status(200, answer)
+    world.zenvoices.faults.add("inbox.upload", action=said, nth=1, when="after")
+    report = connection.export_new()
+    reason = f"Zenvoices says it is in the company 999, not {world.company}: look there"
+    assert report.notes == (f"document {document}: {reason}",)
+    assert world.states == {document: "delivered"}
+    assert report.deliveries[0].reason == reason
+    world.one()
+    assert connection.export_new().notes == ()
     assert set(world.sent.values()) == {1}
 
 
@@ -683,3 +703,60 @@ def test_document_the_route_does_not_take_stops_nobody_once_others_went() -> Non
     report = connection.export_new()
     assert (report.exported, report.refused) == (3, 1)
     assert sorted(world.states[name] for name in documents) == ["delivered"] * 3 + ["waiting"]
+
+
+def test_a_disk_that_is_full_is_not_the_documents_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A file that cannot be kept meanwhile waits uncharged; smaller ones go on."""
+    world = World()
+    connection = active(world)
+    large = world.one(files=[FakeFile("l.xml", "application/xml", invoice(padding=4_000_000))])
+    world.publish(2)
+
+    def full(**_: object) -> Any:
+        raise OSError(28, "No space left on device")
+
+    for _ in range(7):
+        with monkeypatch.context() as patch:
+            patch.setattr(tempfile, "TemporaryFile", full)
+            connection.export_new()
+        world.clock.pass_(2 * DAY)
+    assert world.sent.total() == 2
+    delivery = world.delivery(large)
+    assert (delivery.state, delivery.attempts) == ("waiting", 0)
+    assert delivery.reason == "it could not be kept meanwhile: No space left on device"
+    assert connection.export_new().exported == 1
+
+
+def test_files_of_one_document_share_its_memory() -> None:
+    """However many files a document has, one file's worth of them is held in memory."""
+    world = World()
+    connection = active(world)
+    spools: list[_spool.Spool] = []
+
+    def seen(document: Any, files: Any) -> Any:
+        spools.extend(file._file for file in files)
+        held = [spool for spool in spools if spool.in_memory]
+        assert len(held) == 2
+        return Skip("seen")
+
+    half = invoice(padding=_spool.IN_MEMORY // 2 - 1000)
+    world.one(files=[FakeFile(f"{n}.xml", "application/xml", half) for n in range(5)])
+    connection = world.connect(mapper=seen)
+    report = connection.export_new()
+    assert [row.reason for row in report.deliveries] == ["seen"]
+    assert len(spools) == 5
+
+
+def test_a_document_of_very_many_files_is_given_up() -> None:
+    """More files than any invoice has are not fetched: that document alone fails, and says why."""
+    world = World()
+    connection = active(world)
+    files = [FakeFile(f"{n}.xml", "application/xml", invoice()) for n in range(65)]
+    document = world.one(files=files)
+    world.publish(1)
+    report = connection.export_new()
+    assert report.exported == 1
+    assert world.delivery(document).reason == "it has 65 files; 64 at most are fetched"
+    assert world.calls("files.details") == 1
