@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
+from _client_kit._errors import ServiceError, StoreError
 from bridge import _events as events
 from bridge import _life as life
 from bridge._async._ledger import AsyncLedger
@@ -90,11 +92,14 @@ class AsyncJournal:
         events.tell(self._listeners, events.RunEnded(report))
         return report
 
-    def break_off(self) -> ExportReport:
-        """The report of a run that can write no more."""
-        report = self.report()
-        events.tell(self._listeners, events.RunEnded(report))
-        return report
+    async def fail(self, failure: ServiceError) -> None:
+        """End a run that failed, and give the failure its report."""
+        self.tally.stopped = failure.message
+        with suppress(StoreError):
+            failure.report = await self.end()
+        if failure.report is None:  # nothing can be written any more
+            failure.report = self.report()
+            events.tell(self._listeners, events.RunEnded(failure.report))
 
     def report(self) -> ExportReport:
         """The report as it stands."""

@@ -15,7 +15,6 @@ from _client_kit._errors import (
     ProtocolError,
     Rejected,
     ServiceError,
-    StoreError,
     Unavailable,
     Unreachable,
 )
@@ -112,13 +111,7 @@ class AsyncRun:
         except ServiceError as error:
             failure = run_failure(error)
         # Not while the error is handled: a listener that raises would be logged with its frames.
-        self._tally.stopped = failure.message
-        try:
-            failure.report = await self._journal.end()
-        except StoreError:
-            failure.report = None
-        if failure.report is None:
-            failure.report = self._journal.break_off()
+        await self._journal.fail(failure)
         raise failure
 
     async def _execute(self) -> None:

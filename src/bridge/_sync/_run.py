@@ -16,7 +16,6 @@ from _client_kit._errors import (
     ProtocolError,
     Rejected,
     ServiceError,
-    StoreError,
     Unavailable,
     Unreachable,
 )
@@ -113,13 +112,7 @@ class Run:
         except ServiceError as error:
             failure = run_failure(error)
         # Not while the error is handled: a listener that raises would be logged with its frames.
-        self._tally.stopped = failure.message
-        try:
-            failure.report = self._journal.end()
-        except StoreError:
-            failure.report = None
-        if failure.report is None:
-            failure.report = self._journal.break_off()
+        self._journal.fail(failure)
         raise failure
 
     def _execute(self) -> None:
