@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from inspect import iscoroutinefunction, isfunction
+from json import JSONDecodeError
 from typing import Any, ParamSpec, TypeVar, cast
 
 from _client_kit._errors import ServiceError
@@ -45,12 +47,19 @@ def interrupted(error: BaseException) -> None:
         # The whole text, of which one character was the fault.
         error.object = ""
         error.args = (error.encoding, "", error.start, error.end, error.reason)
+    if isinstance(error, UnicodeDecodeError):
+        error.object = b""
+        error.args = (error.encoding, b"", error.start, error.end, error.reason)
+    if isinstance(error, JSONDecodeError):
+        error.doc = ""
     if isinstance(error, AttributeError):
         error.obj = None  # what was taken for something else
     if isinstance(error, BaseExceptionGroup):
         for one in cast("BaseExceptionGroup[BaseException]", error).exceptions:
             interrupted(one)
-    error.__cause__ = error.__context__ = error.__traceback__ = None
+    for name in ("__cause__", "__context__", "__traceback__"):
+        # Whatever its class makes of being changed.
+        BaseException.__setattr__(error, name, None)  # pyright: ignore[reportUnknownArgumentType]
 
 
 def raised_at(error: BaseException) -> str:
@@ -68,7 +77,8 @@ def _note(error: Exception) -> None:
         if note.endswith(_WHY):
             notes[at] = f"{note.removesuffix(_WHY)}, from {places}{_WHY}"
             return
-    error.add_note(f"raised at {places}{_WHY}")
+    with suppress(AttributeError):  # of a class whose instances are frozen
+        error.add_note(f"raised at {places}{_WHY}")
 
 
 def _walked(error: BaseException) -> list[str]:

@@ -13,12 +13,13 @@ _RULES = (
     (re.compile(r"(\bhttps?://[^\s'\"<>?#;%]{1,2000})[?#;%][^\s'\"<>]+", re.IGNORECASE), r"\1?***"),
     (re.compile(r"\b(https?)%3a%2f%2f[^\s'\"<>]+", re.IGNORECASE), r"\1://***"),
     (re.compile(r"([?&;][\w.-]*(?:sig|signature)=)[^\s'\"<>&;]+", re.IGNORECASE), r"\1***"),
-    (re.compile(r"(\bhttps?://)[^\s'\"<>/@]{1,2000}@", re.IGNORECASE), r"\1***@"),
+    (re.compile(r"(\b[a-z][a-z0-9+.-]{1,30}://)[^\s'\"<>/@]{1,2000}@", re.IGNORECASE), r"\1***@"),
     (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]+", re.IGNORECASE), r"\1 ***"),
+    (re.compile(r"""(authorization["']?\s*[:=,]\s*b?["']?)[^"'\r\n]+""", re.IGNORECASE), r"\1***"),
     # Members of JSON, forms, and what repr makes of a mapping or of header pairs.
     (
         re.compile(
-            r"""(["']?(?<![\w-])[\w-]{0,64}(?:secret|password|token|signature|api-?key)["']?\s*[:=,]\s*b?["']?)"""
+            r"""(["']?(?<![\w-])[\w-]{0,64}(?:secret|passw\w{0,9}|pwd|passphrase|token|sig|signature|api-?key|jwt|cookie)["']?\s*[:=,]\s*b?["']?)"""
             r"""[^\s"'&,;}\])]+""",
             re.IGNORECASE,
         ),
@@ -66,6 +67,7 @@ class RedactSecrets(logging.Filter):
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         if record.exc_text:
             record.exc_text = redact(record.exc_text)
+            record.exc_info = None  # which some formatters write by themselves
         if record.stack_info:
             record.stack_info = redact(record.stack_info)
         return True

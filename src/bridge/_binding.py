@@ -51,7 +51,7 @@ def check_options(
     Raises:
         ConfigurationError: The message says which and why.
     """
-    if not hasattr(checkpoints, "commit"):
+    if not all(hasattr(checkpoints, name) for name in ("acquire", "commit", "head", "select")):
         raise wrong(
             f"checkpoints must be a store, not {type(checkpoints).__name__}",
             "Pass one such as SQLiteCheckpoints('exports.db').",

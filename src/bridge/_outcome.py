@@ -11,6 +11,7 @@ from attrs import field, frozen
 from _client_kit._clock import Deadline
 from _client_kit._errors import ServiceError
 from _client_kit._frames import raised_at
+from _client_kit._log_filter import redact
 from _client_kit._masking import sanitise
 from banqup_client import Document
 from bridge._eligibility import Skip
@@ -102,7 +103,7 @@ def raised(error: Exception) -> str:
 
     Of one that a look-up failed with, the text is what was looked up: data, and not shown.
     """
-    said = "" if isinstance(error, LookupError) else f": {sanitise(error)}"
+    said = "" if isinstance(error, LookupError) else f": {redact(sanitise(error))}"
     return f"the mapper raised {type(error).__name__} at {raised_at(error)}{said}"[:LONGEST_ERROR]
 
 

@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import frozen
 
+from _client_kit._files import FileSource
+from _client_kit._frames import without_frames
 from banqup_client import Document, DocumentFile, DocumentMetadata, DocumentStatus, Party
 from bridge._display import Cell, Line, Shown, Table, Tone, View
 from bridge._eligibility import Skip
@@ -38,6 +40,7 @@ _KINDS = {".xml": "application/xml", ".pdf": "application/pdf"}
 _HOSTILE = "<Aux> [INK]\u202e \x1b[31m& Frères \U0001f37a, " + "very " * 60 + "long"
 
 
+@without_frames
 def trial_document(
     *contents: str | PathLike[str] | tuple[str, bytes],
     folder: str = "PURCHASES",
@@ -61,7 +64,8 @@ def trial_document(
         if isinstance(content, tuple):
             name, data = content
         else:
-            name, data = Path(content).name, Path(content).read_bytes()
+            with FileSource.of(content).open() as file:
+                name, data = Path(content).name, file.read()
         kind = _KINDS.get(Path(name).suffix.lower(), "application/octet-stream")
         files.append(SourceFile(f"file-{place}", name, kind, len(data), BytesIO(data)))
     document = Document(

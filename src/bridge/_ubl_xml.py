@@ -12,11 +12,12 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from io import BytesIO
 from itertools import islice
-from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, cast
 from xml.parsers import expat
 
 from attrs import frozen
+
+from _client_kit._files import FileSource
 
 CHUNK = 64 * 1024
 # Expat holds an unfinished tag or comment whole; a real one is under a few kilobytes.
@@ -112,7 +113,7 @@ def opened(source: Source) -> Generator[Readable, None, None]:
     if isinstance(source, bytes | bytearray | memoryview):
         yield _Full(BytesIO(source))
     elif isinstance(source, str | os.PathLike):
-        with Path(source).open("rb") as file:
+        with FileSource.of(source).open() as file:  # an error of which repeats no text
             yield _Full(file)
     else:
         seek = getattr(source, "seek", None)

@@ -21,6 +21,8 @@ from typing import Literal, Protocol, TypeAlias
 
 from attrs import frozen
 
+from _client_kit._frames import without_frames
+
 from ._ubl_reader import Finished, Reader, RootReader
 from ._ubl_xml import NotReadable, Readable, Reason, Source, opened, parse
 
@@ -142,6 +144,7 @@ class UblInvoice:
     attachments: tuple[UblAttachment, ...] = ()
 
 
+@without_frames
 def peek(
     source: Source, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH
 ) -> UblInvoice | NotReadable:
@@ -168,6 +171,7 @@ def peek(
     return found if isinstance(found, NotReadable) else _invoice(found)
 
 
+@without_frames
 def extract(
     source: Source,
     index: int,
@@ -207,6 +211,7 @@ def extract(
     return _attachment(index, files[index])
 
 
+@without_frames
 def root_name(source: Source) -> str | None:
     """Return the name of the root element, reading the first kilobytes only.
 

@@ -98,6 +98,7 @@ class Attachment:
         return self.content.size
 
 
+@made_without_frames
 @frozen(kw_only=True)
 class InboxUpload:
     """What is put into an inbox: one document, usually one file.

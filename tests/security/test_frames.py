@@ -1,8 +1,11 @@
 """No error of a public method shows, in the frames of this library, what was sent or answered."""
 
 import inspect
+import io
+import json
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -23,11 +26,19 @@ from banqup_client import (
     ProtocolError,
 )
 from banqup_client.testing import FakeBanqup, FakeFile, Fault
-from bridge import Connection, HookCheckpoints, MemoryCheckpoints, SQLiteCheckpoints, StoreError
+from bridge import (
+    Connection,
+    HookCheckpoints,
+    MemoryCheckpoints,
+    SQLiteCheckpoints,
+    StoreError,
+    ubl,
+)
 from bridge._events import Event, RunEnded
 from bridge._store_sqlalchemy import SQLAlchemyCheckpoints
+from bridge.testing import trial_document
 from support.canary import ours, shown
-from zenvoices_client import Attachment, RetryPolicy, UserLogin, ZenvoicesClient
+from zenvoices_client import Attachment, InboxUpload, RetryPolicy, UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices
 
 WORD = "canary-of-frames-77c1"
@@ -269,10 +280,20 @@ def connection_with(checkpoints: Any) -> Connection:
     return Connection(reader, writer, space_id=space, company_code="0042", checkpoints=checkpoints)
 
 
+TAKES_FILES: tuple[Callable[[Any], object], ...] = (
+    lambda text: Attachment("a.xml", text),
+    ubl.peek,
+    ubl.root_name,
+    lambda text: ubl.extract(text, 0, io.BytesIO()),
+    trial_document,
+)
+
+
+@pytest.mark.parametrize("call", TAKES_FILES)
 @pytest.mark.parametrize("text", [INVOICE, f"iban;amount\n{ACCOUNT};1", f'{{"a": "{ACCOUNT}"}}'])
-def test_a_document_given_as_text_is_in_no_error(text: str) -> None:
+def test_a_document_given_as_text_is_in_no_error(text: str, call: Callable[[Any], object]) -> None:
     """A text is taken for a path: one that is a document is refused without being shown."""
-    error = error_of(lambda: Attachment("a.xml", text), Exception)
+    error = error_of(lambda: call(text), Exception)
     assert isinstance(error, (TypeError, FileNotFoundError))
     assert "encode a document's own text to bytes" in str(error)
     assert ACCOUNT not in told(error)
@@ -291,3 +312,53 @@ def test_a_hook_that_fails_shows_no_value(loaded: Any, saved: Any) -> None:
     store = HookCheckpoints(lambda: loaded, lambda *_: saved)
     error = error_of(lambda: store.acquire("k", "me", 60.0), StoreError)
     assert WORD not in told(error)
+
+
+@pytest.mark.parametrize("items", [[INVOICE], INVOICE, INVOICE.encode()])
+def test_attachments_that_are_none_are_in_no_error(items: Any) -> None:
+    """A document where attachments belong is refused without being shown."""
+    assert ACCOUNT not in told(error_of(lambda: InboxUpload(attachments=items), TypeError))
+
+
+def test_a_list_that_breaks_off_shows_no_record_of_before() -> None:
+    """The last record of one page is in no frame when the next cannot be had."""
+    rows = {"items": [{"iban": ACCOUNT}], "totalCount": 2}
+    answers = iter([httpx.Response(200, json=rows), httpx.Response(403)])
+    client = zenvoices(lambda _: next(answers))
+
+    def read() -> None:
+        for account in client.accounts.list(page_size=1):
+            assert account.iban == ACCOUNT
+
+    assert ACCOUNT not in told(error_of(read, PermissionDenied))
+
+
+@pytest.mark.parametrize(
+    "decode", [lambda _: f"{ACCOUNT}\xe9".encode("latin-1").decode(), lambda _: json.loads(ACCOUNT)]
+)
+def test_what_cannot_be_decoded_is_in_no_error(decode: Callable[[Any], Any]) -> None:
+    """An error of a decoder holds all it was given: emptied, like the frames it came through."""
+    client = zenvoices(lambda _: httpx.Response(200))
+    changed = ZenvoicesClient(client.login, encode_upload=lambda *_: decode(None))
+    upload = InboxUpload(attachments=[Attachment("a.xml", b"<Invoice/>")])
+    error = error_of(lambda: changed.inbox.upload(upload, company_id=1), ValueError)
+    assert ACCOUNT not in told(error)
+
+
+@dataclass(frozen=True)
+class Frozen(Exception):
+    """An error that cannot be changed, as dataclasses make them."""
+
+    text: str = "no"
+
+
+def test_an_error_that_cannot_be_changed_comes_through() -> None:
+    """Its frames are taken off all the same, and it is not replaced by another."""
+
+    def fail(*_: object) -> Any:
+        raise Frozen
+
+    client = ZenvoicesClient(UserLogin("user", WORD, organisation_code="acme"), encode_upload=fail)
+    upload = InboxUpload(attachments=[Attachment("a.xml", INVOICE.encode())])
+    error = error_of(lambda: client.inbox.upload(upload, company_id=1), Frozen)
+    assert ACCOUNT not in told(error)

@@ -89,3 +89,20 @@ def test_no_log_line_takes_long_to_redact(unit: str) -> None:
     shown = redact(unit * 30_000 + " password=canary-9931")
     assert "canary-9931" not in shown
     assert redact("plain " * 3) == "plain " * 3
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "invalid dsn postgresql+psycopg://exporter:{}@db",
+        "Authorization: Token {}",
+        "{{'sig': '{}'}}",
+        "Cookie={}",
+        "pwd={}",
+        "PGPASSWD={}",
+        "jwt: {}",
+    ],
+)
+def test_usual_spellings_of_credentials_are_redacted(line: str) -> None:
+    """What stands beside a credential's name, or before a host, is taken out of a log."""
+    assert "canary-9932" not in redact(line.format("canary-9932"))

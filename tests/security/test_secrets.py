@@ -296,9 +296,20 @@ def test_the_log_filter_covers_an_applications_own_httpx() -> None:
     assert WORD not in handler.text
 
 
-def test_the_log_filter_covers_tracebacks() -> None:
-    """The text of an exception that is logged loses its secrets too."""
+class Own(logging.Formatter):
+    """A formatter that writes exceptions by itself, as those of JSON do."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record with whatever it carries of an exception."""
+        told = self.formatException(record.exc_info) if record.exc_info else record.exc_text
+        return f"{record.getMessage()} {told}"
+
+
+@pytest.mark.parametrize("formatter", [logging.Formatter(), Own()])
+def test_the_log_filter_covers_tracebacks(formatter: logging.Formatter) -> None:
+    """The text of an exception that is logged loses its secrets too, whoever writes it."""
     handler = Lines()
+    handler.setFormatter(formatter)
     handler.addFilter(RedactSecrets())
     try:
         raise RuntimeError(f"failed: https://a.example/f?token={WORD}")

@@ -34,6 +34,7 @@ class AsyncListing(Generic[T]):
         async for page in self.pages():
             for item in page.items:
                 yield item
+                del item
             del page  # before the next is fetched
 
     async def pages(self) -> AsyncIterator[Page[T]]:

@@ -35,6 +35,7 @@ class Listing(Generic[T]):
         for page in self.pages():
             for item in page.items:
                 yield item
+                del item
             del page  # before the next is fetched
 
     def pages(self) -> Iterator[Page[T]]:
