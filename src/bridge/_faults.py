@@ -30,7 +30,9 @@ def fetch_fault(error: Exception) -> tuple[life.Event, ServiceError | None]:
     """
     if isinstance(error, OSError):
         # This machine's fault, not the document's: most are small enough to need no disk.
-        return life.NotReady(f"it could not be kept meanwhile: {error.strerror}"), None
+        return life.NotReady(
+            f"it could not be kept meanwhile: {error.strerror or type(error).__name__}"
+        ), None
     if not isinstance(error, ServiceError):
         return life.Refused(f"{type(error).__name__} while it was fetched and mapped"), None
     reason = error.message

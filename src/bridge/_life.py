@@ -219,8 +219,9 @@ def advance(delivery: Delivery, event: Event, now: float) -> Delivery:
         case Listed() if state == "waiting":
             return _listed(delivery, event, now)
         case Listed() if delivery.cause is Cause.GONE:
-            # It is there after all.
-            return _listed(evolve(delivery, state="waiting", cause=Cause.NONE), event, now)
+            # It is there after all; what a person asked for is sent, whatever its status.
+            cause, due = (Cause.QUEUED, now) if delivery.forced else (Cause.NONE, None)
+            return _listed(evolve(delivery, state="waiting", cause=cause, due=due), event, now)
         case Listed():
             return delivery
         case Requested() if state not in ("sending", "uncertain"):

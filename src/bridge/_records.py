@@ -183,7 +183,10 @@ def _time(value: Any) -> datetime:
     time = datetime.fromisoformat(value)
     if time.tzinfo is None:
         raise ValueError
-    return time
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError from None
 
 
 def head_text(head: Head) -> str:

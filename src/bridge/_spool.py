@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO, BinaryIO
 
 __all__ = ["IN_MEMORY", "Guarded", "Spool"]
@@ -29,8 +30,9 @@ class _Wrapped:
         return self._file.tell()
 
     def discard(self) -> None:
-        """Close the file; a temporary one is then gone."""
-        self._file.close()
+        """Close the file; a temporary one is then gone, also where its last bytes found no room."""
+        with suppress(OSError):
+            self._file.close()
 
 
 class Spool(_Wrapped):

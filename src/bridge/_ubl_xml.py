@@ -2,7 +2,7 @@
 
 Invoices come from strangers. A DOCTYPE is refused (no entity, so no entity bomb); depth, size, the
 length of one tag, and how many different names there are and how long, are capped; and no text is
-kept here: whatever the document is, memory stays within a few megabytes.
+kept here: whatever the document is, memory stays within some tens of megabytes.
 """
 
 import os
@@ -19,9 +19,10 @@ from attrs import frozen
 
 from _client_kit._files import FileSource
 
-CHUNK = 64 * 1024
-# Expat holds an unfinished tag or comment whole; a real one is under a few kilobytes.
-TOKEN_LIMIT = 4 * 1024 * 1024
+# Expat holds an unfinished tag or comment whole, and writes a namespace out before each name that
+# has its prefix: a tag may take the square of its length. A real one is under a few kilobytes.
+CHUNK = TOKEN_LIMIT = 16 * 1024
+NAMESPACE_LIMIT = 1000
 # Expat remembers every distinct name until the end; UBL 2.1 has about 2,000.
 NAME_LIMIT = 20_000
 NAMES_LENGTH_LIMIT = 4 * 1024 * 1024
@@ -284,7 +285,10 @@ class _Feeder:
         raise Stop(NotReadable("DOCTYPE", "a DOCTYPE is not accepted"))
 
     def namespace(self, prefix: str | None, uri: str | None) -> None:
-        pass
+        del prefix
+        if len(uri or "") > NAMESPACE_LIMIT:
+            detail = f"a namespace is longer than {NAMESPACE_LIMIT:,} characters"
+            raise Stop(NotReadable("too big", detail))
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self.began = True

@@ -88,3 +88,19 @@ def test_what_cannot_be_sent_is_its_documents_own_fault() -> None:
     assert upload_fault(unsendable, began=False) == (life.Refused("no such header"), None)
     answered = ConfigurationError("404", service="zenvoices", status=404)
     assert upload_fault(answered, began=True) == (life.NotSent("404"), answered)
+
+
+def test_a_file_whose_last_bytes_find_no_room_is_discarded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Closing a file writes what is left of it: that fails again, and must hurt nobody."""
+    spool = Spool(room=0)
+    spool.write(b"<Invoice/>")
+
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(spool._file, "close", full)
+    spool.discard()
+    monkeypatch.undo()
+    spool.discard()

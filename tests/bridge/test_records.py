@@ -171,6 +171,8 @@ def test_newer_row_is_refused() -> None:
         {"last_run": "yesterday"},
         {"binding": None},
         {"extra": 1},
+        {"activated_at": "0001-01-01T00:00:00+14:00"},
+        {"cursors": {"SALES": "9999-12-31T23:59:59-12:00"}},
     ],
 )
 def test_damaged_head_is_refused(change: dict[str, Any]) -> None:

@@ -597,3 +597,24 @@ async def test_a_document_listed_in_capitals_is_asked_for_in_capitals() -> None:
     world.clock.pass_(1.1 * HOUR)
     assert (await connection.export_new()).exported == 1
     assert world.states[document.lower()] == "delivered"
+
+
+async def test_a_document_asked_for_that_reappears_is_sent() -> None:
+    """What a person asked for, and was not to be had for a moment, is sent once it is listed."""
+    world = AsyncWorld()
+    connection = world.connect()
+    await connection.activate()
+    document = world.one()
+    await connection.export_new()
+    world.clock.pass_(3 * DAY)
+    world.one()
+    await connection.export_new()
+    await connection.resend([document])
+    world.banqup.faults.add("documents.get", action=Fault.status(404), nth=1, times=1)
+    await connection.export_new()
+    assert world.states[document] == "skipped"
+    world.banqup.faults.clear()
+    world.clock.pass_(25 * HOUR)
+    await connection.export_new()
+    assert world.states[document] == "delivered"
+    assert sorted(world.sent.values()) == [1, 1, 1]

@@ -596,3 +596,24 @@ def test_a_document_listed_in_capitals_is_asked_for_in_capitals() -> None:
     world.clock.pass_(1.1 * HOUR)
     assert connection.export_new().exported == 1
     assert world.states[document.lower()] == "delivered"
+
+
+def test_a_document_asked_for_that_reappears_is_sent() -> None:
+    """What a person asked for, and was not to be had for a moment, is sent once it is listed."""
+    world = World()
+    connection = world.connect()
+    connection.activate()
+    document = world.one()
+    connection.export_new()
+    world.clock.pass_(3 * DAY)
+    world.one()
+    connection.export_new()
+    connection.resend([document])
+    world.banqup.faults.add("documents.get", action=Fault.status(404), nth=1, times=1)
+    connection.export_new()
+    assert world.states[document] == "skipped"
+    world.banqup.faults.clear()
+    world.clock.pass_(25 * HOUR)
+    connection.export_new()
+    assert world.states[document] == "delivered"
+    assert sorted(world.sent.values()) == [1, 1, 1]
