@@ -67,11 +67,15 @@ def services() -> Iterator[tuple[FakeBanqup, FakeZenvoices]]:
     banqup.add_space(id=SPACE, name="Café De Sluis BV")
     zenvoices.add_company(code="0042", name="Café De Sluis BV")
     level = logging.getLogger("httpx").level
+    filters = [(handler, handler.filters[:]) for handler in logging.getLogger().handlers]
     with respx.mock(assert_all_called=False) as router:
         banqup.mount(router)
         zenvoices.mount(router)
         yield banqup, zenvoices
-    logging.getLogger("httpx").setLevel(level)  # an example sets it for its application
+    # What an example sets for its application is not for other tests.
+    logging.getLogger("httpx").setLevel(level)
+    for handler, before in filters:
+        handler.filters[:] = before
 
 
 def run(
