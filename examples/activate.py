@@ -7,20 +7,26 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 from bridge import ConnectionConfig, ServiceError
 
 
-def create_tables(url: str) -> None:
+def create_tables(variable: str) -> None:
     """Make the tables, where they are not there yet. A checkpoint file needs none of this.
 
     Or let Alembic make them: SQLAlchemyCheckpoints.metadata belongs in its target_metadata.
     """
     from sqlalchemy import create_engine
+    from sqlalchemy.exc import ArgumentError
 
     from bridge import SQLAlchemyCheckpoints
 
-    engine = create_engine(url)
+    engine = None
+    with suppress(ArgumentError, ValueError):  # whose texts repeat the URL, and so its password
+        engine = create_engine(os.environ.get(variable, ""))
+    if engine is None:
+        sys.exit(f"the environment variable {variable} holds no database URL")
     SQLAlchemyCheckpoints(engine).create_tables()
     engine.dispose()
 
@@ -29,7 +35,7 @@ def main(path: str) -> int:
     """Activate each connection; say what each that cannot be activated lacks."""
     configs = ConnectionConfig.from_toml(path)
     for variable in {config.checkpoint_url_variable for config in configs} - {None}:
-        create_tables(os.environ[str(variable)])
+        create_tables(str(variable))
     failed = 0
     for config in configs:
         try:

@@ -21,8 +21,9 @@ from bridge import Busy, ConnectionConfig, ServiceError
 
 EVERY = 3600.0
 QUEUE = Path(os.environ.get("EXPORTS_QUEUE", "queue")).resolve()
+QUEUE.mkdir(mode=0o700, parents=True, exist_ok=True)
 for folder in ("messages", "control", "results"):
-    (QUEUE / folder).mkdir(parents=True, exist_ok=True)
+    (QUEUE / folder).mkdir(mode=0o700, exist_ok=True)
 
 app = Celery("exports")
 app.conf.update(

@@ -199,7 +199,9 @@ def _by_folder(codes: Mapping[str, str]) -> JournalRule:
 
 def _check_code(code: object) -> None:
     if not isinstance(code, str) or not _CODE.fullmatch(code):
-        message = f"a journal code is 1 to 30 letters, digits, '.', '_' or '-', not {code!r}"
+        # Not shown: a rule that looks up may return what it was given, such as a bank account.
+        shape = f"{len(code)} characters" if isinstance(code, str) else type(code).__name__
+        message = f"a journal code is 1 to 30 letters, digits, '.', '_' or '-', not {shape}"
         raise ValueError(message)
 
 

@@ -63,7 +63,7 @@ class WebhookEvent:
         id: The framework's id of the event, the same for each attempt.
         name: The event's name, one of :meth:`webhooks.available`.
         attempt: How many times it was sent, this one included.
-        data: What happened; its members are not documented.
+        data: What happened; its members are not documented, and ``repr`` leaves them out.
         created_at: When it happened.
         extra: Members that this class does not know.
     """
@@ -71,7 +71,7 @@ class WebhookEvent:
     id: str | None = None
     name: str | None = None
     attempt: int | None = None
-    data: Mapping[str, Any] | None = field(default=None, hash=False)
+    data: Mapping[str, Any] | None = field(default=None, hash=False, repr=False)
     created_at: datetime | None = None
     extra: Mapping[str, Any] = extra_field()
 
