@@ -79,23 +79,22 @@ class OwnCall:
     Of this thread or task only: an application's own calls are logged as they were.
     """
 
-    __slots__ = ("_before",)
+    __slots__ = ()
 
     def __enter__(self) -> None:
-        self._before = _in_own_call.get()
-        _in_own_call.set(True)
+        _own_calls.set(_own_calls.get() | {id(self)})
 
     def __exit__(self, *_error: object) -> None:
-        # Not reset(), which refuses to run where a forgotten coroutine is cleaned up.
-        _in_own_call.set(self._before)
+        # By its name: tasks may share a context, and a forgotten coroutine is cleaned up in any.
+        _own_calls.set(_own_calls.get() - {id(self)})
 
 
-_in_own_call: ContextVar[bool] = ContextVar("in_own_call", default=False)
+_own_calls: ContextVar[frozenset[int]] = ContextVar("own_calls", default=frozenset())
 
 
 def _cut(record: logging.LogRecord) -> bool:
     """Let through what cannot hold a secret, and drop what is not known to be that."""
-    if not _in_own_call.get() or record.name == "httpcore.connection":
+    if not _own_calls.get() or record.name == "httpcore.connection":
         return True
     if record.name.startswith("httpcore."):
         # "receive_response_headers.complete return_value=...": the event, not what it carried.

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
 import pickle
 import time
 import warnings
@@ -241,7 +240,7 @@ class Own(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
 
 def storage() -> Any:
-    return SimpleNamespace(_process=os.getpid(), _by_proxy=(), _direct=Own())
+    return SimpleNamespace(_given=Own(), _by_proxy=(), _direct=None)
 
 
 @pytest.mark.parametrize(

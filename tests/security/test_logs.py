@@ -91,6 +91,20 @@ def test_no_log_line_takes_long_to_redact(unit: str) -> None:
     assert redact("plain " * 3) == "plain " * 3
 
 
+def test_calls_that_share_a_context_are_each_cut_to_their_end() -> None:
+    """Tasks of one context, or what is cleaned up in another: none ends the others' silence."""
+    first, second = OwnCall(), OwnCall()
+    record = logging.LogRecord(
+        "httpcore.http11", logging.DEBUG, "a.py", 1, "event %s", ("x",), None
+    )
+    with second:
+        first.__enter__()
+        first.__exit__()
+        first.__exit__()  # of a call that began elsewhere
+        assert logging.getLogger("httpcore.http11").filter(record)
+    assert record.getMessage() == "event"
+
+
 @pytest.mark.parametrize(
     "line",
     [

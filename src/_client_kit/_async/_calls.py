@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 import zlib
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
-from weakref import WeakKeyDictionary
 
 import httpx
 from attrs import evolve
@@ -19,6 +17,7 @@ from _client_kit import _clock
 from _client_kit import _world_async as world
 from _client_kit._address import check_base_url, is_loopback, origin_of
 from _client_kit._answer import Answer, Dialect, Token
+from _client_kit._async._homes import AsyncHomes
 from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
 from _client_kit._credentials import TokenState, TokenStates
@@ -95,12 +94,10 @@ class AsyncCalls:
 
         # Connections belong to one process and, with tasks, to one event loop. What we open
         # ourselves can be opened again elsewhere; what was injected is its owner's to keep apart.
-        self._open: Callable[[], httpx.AsyncClient] = open_client
         self._given = http_client
         if http_client is None and transport is not None:
             self._given = open_client()
-        self._opened: WeakKeyDictionary[Any, httpx.AsyncClient] = WeakKeyDictionary()
-        self._process = os.getpid()
+        self._clients = AsyncHomes(open_client)
 
     def _seconds(self, value: float, name: str) -> float:
         if not isinstance(value, (int, float)) or not 0 < value < float("inf"):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -110,21 +107,13 @@ class AsyncCalls:
 
     def _client(self) -> httpx.AsyncClient:
         """The HTTP client of this process and event loop."""
-        if self._given is not None:
-            return self._given
-        if self._process != os.getpid():
-            self._opened = WeakKeyDictionary()
-            self._process = os.getpid()
-        home = world.home()
-        client = self._opened.get(home)
-        if client is None:
-            client = self._opened.setdefault(home, self._open())
-        return client
+        return self._clients.here() if self._given is None else self._given
 
     async def aclose(self) -> None:
         """Close the connections, unless the HTTP client was injected: its owner closes it."""
-        if self._owned:
-            await self._client().aclose()
+        client = self._clients.opened() if self._given is None else self._given
+        if self._owned and client is not None:
+            await client.aclose()
 
     async def __aenter__(self) -> Self:
         return self

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
-from weakref import WeakKeyDictionary
 
 import httpx
 from attrs import evolve
@@ -30,6 +28,7 @@ from _client_kit._log_filter import OwnCall
 from _client_kit._proxy import opened
 from _client_kit._request import BROKEN, Outgoing, TooLargeError, transport_failure
 from _client_kit._retry import RetryPolicy
+from _client_kit._sync._homes import Homes
 from _client_kit._tls import shared_ssl_context
 
 __all__ = ["Calls", "Content"]
@@ -96,12 +95,10 @@ class Calls:
 
         # Connections belong to one process and, with tasks, to one event loop. What we open
         # ourselves can be opened again elsewhere; what was injected is its owner's to keep apart.
-        self._open: Callable[[], httpx.Client] = open_client
         self._given = http_client
         if http_client is None and transport is not None:
             self._given = open_client()
-        self._opened: WeakKeyDictionary[Any, httpx.Client] = WeakKeyDictionary()
-        self._process = os.getpid()
+        self._clients = Homes(open_client)
 
     def _seconds(self, value: float, name: str) -> float:
         if not isinstance(value, (int, float)) or not 0 < value < float("inf"):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -111,21 +108,13 @@ class Calls:
 
     def _client(self) -> httpx.Client:
         """The HTTP client of this process and event loop."""
-        if self._given is not None:
-            return self._given
-        if self._process != os.getpid():
-            self._opened = WeakKeyDictionary()
-            self._process = os.getpid()
-        home = world.home()
-        client = self._opened.get(home)
-        if client is None:
-            client = self._opened.setdefault(home, self._open())
-        return client
+        return self._clients.here() if self._given is None else self._given
 
     def close(self) -> None:
         """Close the connections, unless the HTTP client was injected: its owner closes it."""
-        if self._owned:
-            self._client().close()
+        client = self._clients.opened() if self._given is None else self._given
+        if self._owned and client is not None:
+            client.close()
 
     def __enter__(self) -> Self:
         return self

@@ -6,7 +6,6 @@ URL, which is a credential for as long as it lives.
 
 from __future__ import annotations
 
-import os
 import ssl
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -16,6 +15,7 @@ import httpx
 
 from _client_kit import _world_async as world
 from _client_kit._async._calls import AsyncContent
+from _client_kit._async._homes import AsyncHomes
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (
@@ -63,28 +63,32 @@ class AsyncStorage:
         self._timeout = timeout
         self._user_agent = user_agent
         self._retry = retry or RetryPolicy()
-        self._ssl_context = ssl_context
-        self._injected = transport is not None
-        self._process = os.getpid()
-        self._by_proxy: frozenset[str] = frozenset()
-        self._direct, self._proxied = (transport, transport) if transport else self._open()
-
-    def _open(self) -> tuple[httpx.AsyncBaseTransport, httpx.AsyncBaseTransport]:
-        """A transport past every proxy, and one for the hosts that go through the proxy."""
-        context = self._ssl_context or shared_ssl_context()
-        direct = httpx.AsyncHTTPTransport(verify=context)
+        self._given = transport
+        context = ssl_context or shared_ssl_context()
+        # Read once: which proxy there is, and which hosts go past it.
+        proxy = None if self._hosts.loopback else _proxy()
         bypassed = filter(urllib.request.proxy_bypass, self._hosts.hosts)
-        self._by_proxy = self._hosts.hosts.difference(bypassed)
-        if self._hosts.loopback or not self._by_proxy:
-            return direct, direct
-        return direct, opened(
-            lambda: httpx.AsyncHTTPTransport(verify=context, proxy=_proxy()), service="banqup"
-        )
+        self._by_proxy = self._hosts.hosts.difference(bypassed) if proxy else frozenset[str]()
+
+        def through(way: str | None) -> httpx.AsyncBaseTransport:
+            return opened(
+                lambda: httpx.AsyncHTTPTransport(verify=context, proxy=way), service="banqup"
+            )
+
+        if self._by_proxy and transport is None:
+            through(proxy)  # what cannot be used is told now
+        self._direct = AsyncHomes(lambda: through(None))
+        self._proxied = AsyncHomes(lambda: through(proxy))
 
     async def aclose(self) -> None:
         """Close the connections."""
-        for transport in {self._direct, self._proxied}:
-            await transport.aclose()
+        if self._given is not None:
+            await self._given.aclose()
+            return
+        for transports in (self._direct, self._proxied):
+            transport = transports.opened()
+            if transport is not None:
+                await transport.aclose()
 
     async def download(
         self,
@@ -232,7 +236,7 @@ class AsyncStorage:
         content: AsyncContent | None = None,
     ) -> httpx.Request:
         seconds = self._seconds(limit, timeout)
-        url = signed.whole() if self._injected else signed
+        url = signed if self._given is None else signed.whole()
         request = httpx.Request(
             operation.method,
             url,
@@ -249,13 +253,9 @@ class AsyncStorage:
         return min(self._timeout if timeout is None else timeout, limit.remaining())
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
-        if self._process != os.getpid():
-            # Two processes cannot share a socket: a forked child opens its own.
-            if not self._injected:
-                self._direct, self._proxied = self._open()
-            self._process = os.getpid()
         host = request.url.netloc.decode("ascii")
-        transport = self._proxied if host in self._by_proxy else self._direct
+        transports = self._proxied if host in self._by_proxy else self._direct
+        transport = transports.here() if self._given is None else self._given
         return await transport.handle_async_request(request)
 
     @staticmethod

@@ -7,7 +7,6 @@ URL, which is a credential for as long as it lives.
 
 from __future__ import annotations
 
-import os
 import ssl
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -34,6 +33,7 @@ from _client_kit._request import BROKEN, transport_failure
 from _client_kit._retry import RetryPolicy, parse_retry_after
 from _client_kit._secret import Secret
 from _client_kit._sync._calls import Content
+from _client_kit._sync._homes import Homes
 from _client_kit._tls import shared_ssl_context
 from banqup_client._errors import UrlExpired
 from banqup_client._storage import SignedUrl, StorageHosts
@@ -64,28 +64,30 @@ class Storage:
         self._timeout = timeout
         self._user_agent = user_agent
         self._retry = retry or RetryPolicy()
-        self._ssl_context = ssl_context
-        self._injected = transport is not None
-        self._process = os.getpid()
-        self._by_proxy: frozenset[str] = frozenset()
-        self._direct, self._proxied = (transport, transport) if transport else self._open()
-
-    def _open(self) -> tuple[httpx.BaseTransport, httpx.BaseTransport]:
-        """A transport past every proxy, and one for the hosts that go through the proxy."""
-        context = self._ssl_context or shared_ssl_context()
-        direct = httpx.HTTPTransport(verify=context)
+        self._given = transport
+        context = ssl_context or shared_ssl_context()
+        # Read once: which proxy there is, and which hosts go past it.
+        proxy = None if self._hosts.loopback else _proxy()
         bypassed = filter(urllib.request.proxy_bypass, self._hosts.hosts)
-        self._by_proxy = self._hosts.hosts.difference(bypassed)
-        if self._hosts.loopback or not self._by_proxy:
-            return direct, direct
-        return direct, opened(
-            lambda: httpx.HTTPTransport(verify=context, proxy=_proxy()), service="banqup"
-        )
+        self._by_proxy = self._hosts.hosts.difference(bypassed) if proxy else frozenset[str]()
+
+        def through(way: str | None) -> httpx.BaseTransport:
+            return opened(lambda: httpx.HTTPTransport(verify=context, proxy=way), service="banqup")
+
+        if self._by_proxy and transport is None:
+            through(proxy)  # what cannot be used is told now
+        self._direct = Homes(lambda: through(None))
+        self._proxied = Homes(lambda: through(proxy))
 
     def close(self) -> None:
         """Close the connections."""
-        for transport in {self._direct, self._proxied}:
-            transport.close()
+        if self._given is not None:
+            self._given.close()
+            return
+        for transports in (self._direct, self._proxied):
+            transport = transports.opened()
+            if transport is not None:
+                transport.close()
 
     def download(
         self,
@@ -231,7 +233,7 @@ class Storage:
         content: Content | None = None,
     ) -> httpx.Request:
         seconds = self._seconds(limit, timeout)
-        url = signed.whole() if self._injected else signed
+        url = signed if self._given is None else signed.whole()
         request = httpx.Request(
             operation.method,
             url,
@@ -248,13 +250,9 @@ class Storage:
         return min(self._timeout if timeout is None else timeout, limit.remaining())
 
     def _send(self, request: httpx.Request) -> httpx.Response:
-        if self._process != os.getpid():
-            # Two processes cannot share a socket: a forked child opens its own.
-            if not self._injected:
-                self._direct, self._proxied = self._open()
-            self._process = os.getpid()
         host = request.url.netloc.decode("ascii")
-        transport = self._proxied if host in self._by_proxy else self._direct
+        transports = self._proxied if host in self._by_proxy else self._direct
+        transport = transports.here() if self._given is None else self._given
         return transport.handle_request(request)
 
     @staticmethod
