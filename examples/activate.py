@@ -23,10 +23,11 @@ def create_tables(variable: str) -> None:
     from bridge import SQLAlchemyCheckpoints
 
     engine = None
-    with suppress(ArgumentError, ValueError):  # whose texts repeat the URL, and so its password
+    # What these say, or the frames of, repeats the URL and so its password.
+    with suppress(ArgumentError, ImportError, ValueError):
         engine = create_engine(os.environ.get(variable, ""))
     if engine is None:
-        sys.exit(f"the environment variable {variable} holds no database URL")
+        sys.exit(f"the environment variable {variable} holds no database URL with a driver we have")
     SQLAlchemyCheckpoints(engine).create_tables()
     engine.dispose()
 

@@ -14,13 +14,18 @@ from attrs import field, frozen
 from _client_kit._frames import without_frames
 from _client_kit._json import dumps, plain
 
-__all__ = ["Base64", "FileContent", "FileSource", "JsonTemplate", "json_template"]
+__all__ = ["Base64", "FileContent", "FileSource", "JsonTemplate", "json_template", "os_reason"]
 
 _NO_PATH = re.compile(r"[<\r\n\0]")
 """What stands in documents, and hardly in the name of a file."""
 
 FileContent = bytes | str | os.PathLike[str] | BinaryIO
 """Bytes, a path, or a binary file open for reading that can seek."""
+
+
+def os_reason(error: OSError) -> str:
+    """What the system calls it; not the error's own text, which may be a stranger's."""
+    return os.strerror(error.errno) if error.errno else type(error).__name__
 
 
 @frozen

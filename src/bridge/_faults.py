@@ -15,6 +15,7 @@ from _client_kit._errors import (
     Unavailable,
     Unreachable,
 )
+from _client_kit._files import os_reason
 from banqup_client import FileNotReady, FileRefused
 from bridge import _life as life
 
@@ -30,9 +31,7 @@ def fetch_fault(error: Exception) -> tuple[life.Event, ServiceError | None]:
     """
     if isinstance(error, OSError):
         # This machine's fault, not the document's: most are small enough to need no disk.
-        return life.NotReady(
-            f"it could not be kept meanwhile: {error.strerror or type(error).__name__}"
-        ), None
+        return life.NotReady(f"it could not be kept meanwhile: {os_reason(error)}"), None
     if not isinstance(error, ServiceError):
         return life.Refused(f"{type(error).__name__} while it was fetched and mapped"), None
     reason = error.message

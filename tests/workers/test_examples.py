@@ -74,7 +74,13 @@ def test_activating_twice_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql+psycopg://me:k4n@rie:Zx81@db/x", "host=db password=k4narie-Zx81", ""]
+    "url",
+    [
+        "postgresql+psycopg://me:k4n@rie:Zx81@db/x",
+        "host=db password=k4narie-Zx81",
+        "postgresql+asyncpg://u:x@h/d",
+        "",
+    ],
 )
 def test_an_address_that_cannot_be_read_is_not_shown(
     url: str, estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -84,7 +90,10 @@ def test_an_address_that_cannot_be_read_is_not_shown(
     made = estate.configs(checkpoint_url_variable="EXPORTS_DATABASE")
     ended = run("activate.py", write_toml(tmp_path / "connections.toml", made))
     assert ended.returncode == 1
-    assert ended.stderr == "the environment variable EXPORTS_DATABASE holds no database URL\n"
+    assert (
+        ended.stderr
+        == "the environment variable EXPORTS_DATABASE holds no database URL with a driver we have\n"
+    )
 
 
 def test_activation_that_fails_names_the_company(

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from _client_kit import _world_sync as world
 from _client_kit._errors import Indefinite
-from _client_kit._files import FileSource, JsonTemplate
+from _client_kit._files import FileSource, JsonTemplate, os_reason
 
 __all__ = ["JsonBody"]
 
@@ -67,5 +67,5 @@ class JsonBody:
         return chunk
 
     def _unreadable(self, error: OSError) -> Indefinite:
-        message = f"a file could not be read while it was sent ({error.strerror})"
+        message = f"a file could not be read while it was sent ({os_reason(error)})"
         return Indefinite(message, service=self._service, retryable=False)

@@ -44,7 +44,7 @@ class Broken(io.BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         """Three bytes, then an error."""
         if self.tell():
-            raise OSError(5, "Input/output error")
+            raise OSError(5, "GET https://bucket.example/a.xml?sig=the-storage-behind-it")
         return super().read(3)
 
 
