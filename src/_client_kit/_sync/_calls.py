@@ -19,7 +19,7 @@ from _client_kit import _runtime_sync as world
 from _client_kit._address import check_base_url, is_loopback, origin_of
 from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
-from _client_kit._errors import ConfigurationError, CredentialsError, ServiceError, Unavailable
+from _client_kit._errors import ConfigurationError, CredentialsError, ServiceError, UnavailableError
 from _client_kit._frames import bare, interrupted
 from _client_kit._json import dumps
 from _client_kit._log_filter import OwnCall
@@ -226,7 +226,7 @@ class Calls:
                 return token
         except TimeoutError:
             message = "waiting for an access token took longer than the deadline"
-            raise Unavailable(message, service=self.service) from None
+            raise UnavailableError(message, service=self.service) from None
 
     def _fetch_token(self, limit: Deadline, timeout: float) -> Token:
         wanted = self._dialect.token_request()
@@ -273,7 +273,7 @@ class Calls:
         remaining = limit.remaining()
         if remaining <= 0:
             message = f"{operation.name}: the deadline passed before the request was sent"
-            raise Unavailable(message, service=self.service, retryable=False)
+            raise UnavailableError(message, service=self.service, retryable=False)
         problem: ServiceError
         try:
             with OwnCall():

@@ -13,7 +13,7 @@ from _client_kit._errors import ServiceError
 from _client_kit._frames import called_without_frames, without_frames
 from _client_kit._secret import refuse_pickling
 from bridge._delivery.ids import canonical_id, check_options, company_code_of, space_id_of
-from bridge._errors import NotActivated, wrong
+from bridge._errors import NotActivatedError, wrong
 
 if TYPE_CHECKING:
     from banqup_client import AsyncBanqupClient
@@ -197,7 +197,7 @@ class AsyncConnection:
             ProtocolError: Banqup's list has entries of another space, or without a usable id, which
                 could not be told from new ones later.
             ConfigurationError: The space is active with another company in the same store.
-            Busy: A run of this connection is under way.
+            BusyError: A run of this connection is under way.
         """
         from bridge._async._activation import AsyncBaseline, claim_space, unchanged
         from bridge._reports.verification import run_failure
@@ -231,7 +231,7 @@ class AsyncConnection:
         """Stop exporting. What was delivered or waits stays on record; see activate().
 
         Raises:
-            Busy: A run of this connection is under way.
+            BusyError: A run of this connection is under way.
         """
         async with self._ledger() as ledger:
             if ledger.head.active:
@@ -265,8 +265,8 @@ class AsyncConnection:
             What was done. A document's own fault never raises: it is in the report.
 
         Raises:
-            NotActivated: activate() must come first.
-            Busy: Another run of this connection is under way.
+            NotActivatedError: activate() must come first.
+            BusyError: Another run of this connection is under way.
             ServiceError: Something that concerns more than one document; ``report`` on the error
                 says what was done before.
         """
@@ -284,7 +284,7 @@ class AsyncConnection:
                 # What is wrong comes first: a wrong company code looks like another connection.
                 verification = await self.verify()
                 verification.raise_for_failure()
-                raise NotActivated
+                raise NotActivatedError
             run = AsyncRun(
                 ledger=ledger,
                 banqup=self._banqup,
@@ -348,8 +348,8 @@ class AsyncConnection:
                 capitals or not.
 
         Raises:
-            NotActivated: activate() must come first.
-            Busy: A run of this connection is under way.
+            NotActivatedError: activate() must come first.
+            BusyError: A run of this connection is under way.
         """
         from bridge._async._requests import request_all
 
@@ -357,7 +357,7 @@ class AsyncConnection:
         wanted = {canonical_id(item): item for item in given}
         async with self._ledger() as ledger:
             if not ledger.head.active:
-                raise NotActivated
+                raise NotActivatedError
             return await request_all(ledger, list(wanted.values()), self._clock)
 
     async def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
@@ -369,7 +369,7 @@ class AsyncConnection:
 
         Raises:
             ConfigurationError: The document is not uncertain.
-            Busy: A run of this connection is under way.
+            BusyError: A run of this connection is under way.
         """
         from bridge._async._requests import settle_one
 
@@ -383,8 +383,8 @@ class AsyncConnection:
         Says what Zenvoices has, says it does not have, or shows more than once. Nothing is sent.
 
         Raises:
-            NotActivated: activate() must come first.
-            Busy: A run of this connection is under way.
+            NotActivatedError: activate() must come first.
+            BusyError: A run of this connection is under way.
             ServiceError: Zenvoices could not be asked.
         """
         from bridge._async._confirmation import confirmed
@@ -392,7 +392,7 @@ class AsyncConnection:
 
         async with self._ledger() as ledger:
             if not ledger.head.activations:
-                raise NotActivated
+                raise NotActivatedError
             try:
                 company_id = self._company_id or await self._company(ledger.head.companies)
                 return await confirmed(ledger, self._zenvoices, company_id, self._clock)

@@ -9,10 +9,10 @@ from attrs import frozen
 
 from _client_kit._errors import (
     ConfigurationError,
-    NotFound,
-    PermissionDenied,
+    NotFoundError,
+    PermissionDeniedError,
     ProtocolError,
-    Rejected,
+    RejectedError,
     ServiceError,
 )
 from bridge._async._session import AsyncLedger
@@ -114,7 +114,7 @@ class AsyncRecovery:
 
     async def _under_old_number(self, external_id: str, company_id: int) -> life.Event | None:
         """What the company was sent under a number it no longer has; None when nothing."""
-        with suppress(NotFound, PermissionDenied, Rejected):
+        with suppress(NotFoundError, PermissionDeniedError, RejectedError):
             found = await self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
             if found.outcome == "found":
                 return _arrived(found, "was there already", external_id)
@@ -134,7 +134,7 @@ class AsyncRecovery:
                 found = await self._zenvoices.inbox.find(
                     external_id=external_id, company_id=company
                 )
-            except PermissionDenied:
+            except PermissionDeniedError:
                 if company == company_id:
                     raise
                 # The company's old number is no longer ours to ask about.
@@ -170,7 +170,7 @@ class AsyncRecovery:
                 pages += 1
                 if pages == CONTROL_PAGES:
                     break
-        except (ConfigurationError, NotFound, ProtocolError, Rejected):
+        except (ConfigurationError, NotFoundError, ProtocolError, RejectedError):
             return "fails"
         return "nothing" if listing.complete else "fails"
 

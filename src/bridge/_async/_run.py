@@ -10,13 +10,13 @@ from attrs import evolve
 from _client_kit._address import is_id
 from _client_kit._errors import (
     ConfigurationError,
-    NotFound,
-    PermissionDenied,
+    NotFoundError,
+    PermissionDeniedError,
     ProtocolError,
-    Rejected,
+    RejectedError,
     ServiceError,
-    Unavailable,
-    Unreachable,
+    UnavailableError,
+    UnreachableError,
 )
 from _client_kit._paging import Page
 from banqup_client import AsyncBanqupClient, Document
@@ -153,8 +153,8 @@ class AsyncRun:
             await self._sending.ask_company()
             try:
                 event = await self._recovery.event(delivery, self._sending.company_id)
-            except (Unavailable, ProtocolError, Rejected) as error:
-                if isinstance(error, Unreachable):
+            except (UnavailableError, ProtocolError, RejectedError) as error:
+                if isinstance(error, UnreachableError):
                     raise
                 # It stays as it is; what it asks after may be at fault, not everything.
                 self._tally.note(f"a look-up could not be made: {error.message}")
@@ -330,7 +330,7 @@ class AsyncRun:
                 break
             try:
                 document = await self._read(delivery.document_id)
-            except NotFound:
+            except NotFoundError:
                 event: life.Event = life.Skipped("gone", gone=True)
                 if not await self._can_read_one():
                     event = life.NotReady("asking for one document does not work", file=False)
@@ -339,13 +339,13 @@ class AsyncRun:
                 continue
             except (
                 ConfigurationError,
-                PermissionDenied,
+                PermissionDeniedError,
                 ProtocolError,
-                Rejected,
-                Unavailable,
+                RejectedError,
+                UnavailableError,
             ) as error:
                 faults += 1
-                if faults == FAULTS_IN_A_ROW or isinstance(error, Unreachable):
+                if faults == FAULTS_IN_A_ROW or isinstance(error, UnreachableError):
                     raise
                 self._tally.seen[delivery.document_id] = delivery.state
                 unread = life.NotReady(error.message, file=False)
@@ -363,7 +363,7 @@ class AsyncRun:
     async def _read(self, document_id: str) -> Document:
         try:
             return await self._banqup.documents.get(self._space_id, document_id)
-        except NotFound:
+        except NotFoundError:
             if self._listed is None or self._listed == canonical_id(self._listed):
                 raise
         # A UUID is kept in small letters; a service that lists capitals may know no others.
@@ -386,7 +386,7 @@ class AsyncRun:
             return False
         try:
             await self._banqup.documents.get(self._space_id, document_id)
-        except NotFound:
+        except NotFoundError:
             return False
         return True
 

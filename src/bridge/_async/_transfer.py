@@ -10,7 +10,7 @@ from attrs import evolve, field, frozen
 
 from _client_kit import _runtime_async as world
 from _client_kit._address import check_id
-from _client_kit._errors import ConfigurationError, NotFound, Rejected
+from _client_kit._errors import ConfigurationError, NotFoundError, RejectedError
 from _client_kit._files import FileSource
 from banqup_client import AsyncBanqupClient, Document, DocumentFile
 from bridge._async._recovery import AsyncRecovery
@@ -142,12 +142,12 @@ class AsyncTransfer:
             check_id(file.id, "file id", service="banqup")
         except ConfigurationError:
             message = "a file of the document has no usable id"
-            raise Rejected(message, service="banqup") from None
+            raise RejectedError(message, service="banqup") from None
         try:
             details = await self._banqup.files.download(
                 self._space_id, str(file.id), cast("BinaryIO", spool)
             )
-        except NotFound:
+        except NotFoundError:
             return None
         size = spool.seal()
         kind = details.content_type or file.content_type or ""
@@ -160,7 +160,7 @@ class AsyncTransfer:
         """What it means that a file is not there: the document is gone, or just the file."""
         try:
             await self._banqup.documents.get(self._space_id, document_id)
-        except NotFound:
+        except NotFoundError:
             return life.Skipped("gone", gone=True)
         return life.Refused("Banqup does not have the document's file")
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
-    Indefinite,
-    PermissionDenied,
+    OutcomeUnknownError,
+    PermissionDeniedError,
     ProtocolError,
-    RateLimited,
-    Rejected,
+    RateLimitedError,
+    RejectedError,
     ServiceError,
     StoreError,
-    Unavailable,
-    Unreachable,
+    UnavailableError,
+    UnreachableError,
 )
 from _client_kit._files import os_reason
-from banqup_client import FileNotReady, FileRefused
+from banqup_client import FileNotReadyError, FileRefusedError
 from bridge._delivery import delivery as life
 
 __all__ = ["fetch_fault", "upload_fault"]
@@ -36,22 +36,22 @@ def fetch_fault(error: Exception) -> tuple[life.Event, ServiceError | None]:
         return life.Refused(f"{type(error).__name__} while it was fetched and mapped"), None
     reason = error.message
     match error:
-        case FileRefused():
+        case FileRefusedError():
             return life.Refused(reason, final=True), None
-        case FileNotReady():
+        case FileNotReadyError():
             return life.NotReady(reason), None
         case (
             CredentialsError()
-            | RateLimited()
-            | Unreachable()
+            | RateLimitedError()
+            | UnreachableError()
             | StoreError()
             | ConfigurationError()
-            | PermissionDenied(service="zenvoices")
+            | PermissionDeniedError(service="zenvoices")
         ):
             return life.NotSent(reason), error
-        case PermissionDenied() | Unavailable() | Indefinite() | ProtocolError():
+        case PermissionDeniedError() | UnavailableError() | OutcomeUnknownError() | ProtocolError():
             return life.Refused(reason), error
-        case Rejected():
+        case RejectedError():
             return life.Refused(reason, final="larger than" in reason), None
         case _:
             return life.Refused(reason), None
@@ -64,14 +64,14 @@ def upload_fault(error: Exception, *, began: bool) -> tuple[life.Event, ServiceE
         return (life.Doubtful(what) if began else life.Refused(what)), None
     reason = error.message
     match error:
-        case Rejected(status=413):
+        case RejectedError(status=413):
             return life.Refused(reason, final=True), None
-        case Rejected():
+        case RejectedError():
             return life.Refused(reason), error
         case ConfigurationError(status=None):
             # No answer, but something that cannot be sent at all.
             return life.Refused(reason), None
-        case Indefinite() | ProtocolError():
+        case OutcomeUnknownError() | ProtocolError():
             return life.Doubtful(reason), error
         case _:
             return life.NotSent(reason), error

@@ -14,7 +14,7 @@ from _client_kit._errors import ServiceError
 from _client_kit._frames import called_without_frames, without_frames
 from _client_kit._secret import refuse_pickling
 from bridge._delivery.ids import canonical_id, check_options, company_code_of, space_id_of
-from bridge._errors import NotActivated, wrong
+from bridge._errors import NotActivatedError, wrong
 
 if TYPE_CHECKING:
     from banqup_client import BanqupClient
@@ -198,7 +198,7 @@ class Connection:
             ProtocolError: Banqup's list has entries of another space, or without a usable id, which
                 could not be told from new ones later.
             ConfigurationError: The space is active with another company in the same store.
-            Busy: A run of this connection is under way.
+            BusyError: A run of this connection is under way.
         """
         from bridge._reports.verification import run_failure
         from bridge._sync._activation import Baseline, claim_space, unchanged
@@ -232,7 +232,7 @@ class Connection:
         """Stop exporting. What was delivered or waits stays on record; see activate().
 
         Raises:
-            Busy: A run of this connection is under way.
+            BusyError: A run of this connection is under way.
         """
         with self._ledger() as ledger:
             if ledger.head.active:
@@ -266,8 +266,8 @@ class Connection:
             What was done. A document's own fault never raises: it is in the report.
 
         Raises:
-            NotActivated: activate() must come first.
-            Busy: Another run of this connection is under way.
+            NotActivatedError: activate() must come first.
+            BusyError: Another run of this connection is under way.
             ServiceError: Something that concerns more than one document; ``report`` on the error
                 says what was done before.
         """
@@ -285,7 +285,7 @@ class Connection:
                 # What is wrong comes first: a wrong company code looks like another connection.
                 verification = self.verify()
                 verification.raise_for_failure()
-                raise NotActivated
+                raise NotActivatedError
             run = Run(
                 ledger=ledger,
                 banqup=self._banqup,
@@ -349,8 +349,8 @@ class Connection:
                 capitals or not.
 
         Raises:
-            NotActivated: activate() must come first.
-            Busy: A run of this connection is under way.
+            NotActivatedError: activate() must come first.
+            BusyError: A run of this connection is under way.
         """
         from bridge._sync._requests import request_all
 
@@ -358,7 +358,7 @@ class Connection:
         wanted = {canonical_id(item): item for item in given}
         with self._ledger() as ledger:
             if not ledger.head.active:
-                raise NotActivated
+                raise NotActivatedError
             return request_all(ledger, list(wanted.values()), self._clock)
 
     def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
@@ -370,7 +370,7 @@ class Connection:
 
         Raises:
             ConfigurationError: The document is not uncertain.
-            Busy: A run of this connection is under way.
+            BusyError: A run of this connection is under way.
         """
         from bridge._sync._requests import settle_one
 
@@ -384,8 +384,8 @@ class Connection:
         Says what Zenvoices has, says it does not have, or shows more than once. Nothing is sent.
 
         Raises:
-            NotActivated: activate() must come first.
-            Busy: A run of this connection is under way.
+            NotActivatedError: activate() must come first.
+            BusyError: A run of this connection is under way.
             ServiceError: Zenvoices could not be asked.
         """
         from bridge._reports.verification import run_failure
@@ -393,7 +393,7 @@ class Connection:
 
         with self._ledger() as ledger:
             if not ledger.head.activations:
-                raise NotActivated
+                raise NotActivatedError
             try:
                 company_id = self._company_id or self._company(ledger.head.companies)
                 return confirmed(ledger, self._zenvoices, company_id, self._clock)

@@ -10,10 +10,10 @@ from attrs import frozen
 
 from _client_kit._errors import (
     ConfigurationError,
-    NotFound,
-    PermissionDenied,
+    NotFoundError,
+    PermissionDeniedError,
     ProtocolError,
-    Rejected,
+    RejectedError,
     ServiceError,
 )
 from bridge._delivery import delivery as life
@@ -115,7 +115,7 @@ class Recovery:
 
     def _under_old_number(self, external_id: str, company_id: int) -> life.Event | None:
         """What the company was sent under a number it no longer has; None when nothing."""
-        with suppress(NotFound, PermissionDenied, Rejected):
+        with suppress(NotFoundError, PermissionDeniedError, RejectedError):
             found = self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
             if found.outcome == "found":
                 return _arrived(found, "was there already", external_id)
@@ -133,7 +133,7 @@ class Recovery:
         for company in dict.fromkeys((first, company_id)):
             try:
                 found = self._zenvoices.inbox.find(external_id=external_id, company_id=company)
-            except PermissionDenied:
+            except PermissionDeniedError:
                 if company == company_id:
                     raise
                 # The company's old number is no longer ours to ask about.
@@ -169,7 +169,7 @@ class Recovery:
                 pages += 1
                 if pages == CONTROL_PAGES:
                     break
-        except (ConfigurationError, NotFound, ProtocolError, Rejected):
+        except (ConfigurationError, NotFoundError, ProtocolError, RejectedError):
             return "fails"
         return "nothing" if listing.complete else "fails"
 

@@ -13,9 +13,9 @@ from attrs import evolve
 from _client_kit import _runtime_sync as world
 from _client_kit._errors import (
     ConfigurationError,
-    Indefinite,
-    NotFound,
-    PermissionDenied,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
     ProtocolError,
     ServiceError,
     StoreError,
@@ -95,7 +95,7 @@ class Sending:
             return
         try:
             self.company_id = self._company()
-        except PermissionDenied:
+        except PermissionDeniedError:
             if not self.company_id:
                 raise
             # Companies may not be listed any more; that number is this company's and no other's.
@@ -274,7 +274,10 @@ class Sending:
 
     def _judge(self, error: ServiceError) -> ServiceError | None:
         """The error, or None where it concerned only a number that the company no longer has."""
-        if not isinstance(error, (PermissionDenied, NotFound)) or error.service != "zenvoices":
+        if (
+            not isinstance(error, (PermissionDeniedError, NotFoundError))
+            or error.service != "zenvoices"
+        ):
             return error
         before = self.company_id
         try:
@@ -316,7 +319,7 @@ class Sending:
         self._doubts_in_a_row += 1
         if isinstance(error, ProtocolError) or self._doubts_in_a_row >= FAULTS_IN_A_ROW:
             what = "several uploads in a row ended without an answer"
-            self.fault = self.fault or error or Indefinite(what, service="zenvoices")
+            self.fault = self.fault or error or OutcomeUnknownError(what, service="zenvoices")
 
     def _suspect_upload(self, delivery: Delivery, error: ServiceError | None) -> None:
         """Refused by Zenvoices: several in a row, and nothing delivered, are not the documents'."""

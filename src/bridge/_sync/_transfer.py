@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 
 from _client_kit import _runtime_sync as world
 from _client_kit._address import check_id
-from _client_kit._errors import ConfigurationError, NotFound, Rejected
+from _client_kit._errors import ConfigurationError, NotFoundError, RejectedError
 from _client_kit._files import FileSource
 from banqup_client import BanqupClient, Document, DocumentFile
 from bridge._delivery import delivery as life
@@ -143,12 +143,12 @@ class Transfer:
             check_id(file.id, "file id", service="banqup")
         except ConfigurationError:
             message = "a file of the document has no usable id"
-            raise Rejected(message, service="banqup") from None
+            raise RejectedError(message, service="banqup") from None
         try:
             details = self._banqup.files.download(
                 self._space_id, str(file.id), cast("BinaryIO", spool)
             )
-        except NotFound:
+        except NotFoundError:
             return None
         size = spool.seal()
         kind = details.content_type or file.content_type or ""
@@ -161,7 +161,7 @@ class Transfer:
         """What it means that a file is not there: the document is gone, or just the file."""
         try:
             self._banqup.documents.get(self._space_id, document_id)
-        except NotFound:
+        except NotFoundError:
             return life.Skipped("gone", gone=True)
         return life.Refused("Banqup does not have the document's file")
 

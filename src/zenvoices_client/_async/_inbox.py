@@ -12,9 +12,9 @@ from _client_kit._clock import Deadline
 from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (
     ConfigurationError,
-    NotFound,
+    NotFoundError,
     ProtocolError,
-    Rejected,
+    RejectedError,
 )
 from _client_kit._files import JsonTemplate, json_template
 from _client_kit._frames import called_without_frames
@@ -66,15 +66,15 @@ class AsyncInbox:
             deadline: Seconds for the whole call.
 
         Raises:
-            Rejected: Refused; ``status`` 413 when too large, by Zenvoices or by ``max_bytes``.
-            Indefinite: Nobody knows whether it arrived.
+            RejectedError: Refused; ``status`` 413 when too large, by Zenvoices or by ``max_bytes``.
+            OutcomeUnknownError: Nobody knows whether it arrived.
             ProtocolError: It may have arrived, but the answer could not be read.
         """
         operation = self._contract["inbox.upload"]
         template = self._template(operation, upload, company_id, external_id)
         if max_bytes is not None and template.size > max_bytes:
             message = f"inbox.upload: {template.size} bytes to send, the limit is {max_bytes}"
-            raise Rejected(message, service="zenvoices", status=413)
+            raise RejectedError(message, service="zenvoices", status=413)
         payload, answer = await self._calls.call(
             operation,
             content=AsyncJsonBody(template, service="zenvoices"),
@@ -150,7 +150,7 @@ class AsyncInbox:
             deadline: Seconds for the whole call.
 
         Raises:
-            NotFound: There is none with it.
+            NotFoundError: There is none with it.
         """
         operation = self._contract["inbox.details"]
         payload, answer = await self._calls.call(
@@ -188,9 +188,9 @@ class AsyncInbox:
                 timeout=timeout,
                 deadline=limit.remaining(),
             )
-        except NotFound as error:
+        except NotFoundError as error:
             return Lookup("not found", answered_at=error.answered_at)
-        except (ConfigurationError, Rejected, ProtocolError):
+        except (ConfigurationError, RejectedError, ProtocolError):
             return await self._scan(external_id, company_id, timeout, limit)
         document = decode(InboxDocument, payload) if is_object(payload) else None
         if document is not None and _matches(document, external_id, company_id):
@@ -217,7 +217,7 @@ class AsyncInbox:
                 pages += 1
                 if pages == SCANNED_PAGES:
                     break
-        except (ConfigurationError, Rejected, ProtocolError, NotFound):
+        except (ConfigurationError, RejectedError, ProtocolError, NotFoundError):
             pass
         return Lookup("cannot tell")
 
