@@ -25,7 +25,9 @@ from bridge._delivery.eligibility import FOLDERS, Wait, judge, missed_by_activat
 from bridge._delivery.faults import (
     DOCUMENT,
     Blame,
+    HeldRefusal,
     blame_of,
+    naming,
     no_files_at_all,
     too_many_unrecorded,
 )
@@ -128,7 +130,10 @@ class AsyncRun:
                 self._refused_look_up(delivery, error)
                 faults += 1
                 continue
-            self._found_out(delivery, event)
+            new = self._found_out(delivery, event)
+            if isinstance(event, life.NoControl) and new.state == "sending":
+                # A delivery of this run may become the control.
+                self._sending.doubts.append(new)
         await self._recorder.flush()
         if self._session.head.counts.get("sending", 0) >= DOUBTS_IN_A_ROW:
             self._sending.send_one_first()
@@ -164,11 +169,12 @@ class AsyncRun:
         self._report.note(f"a look-up could not be made: {error.message}")
         self._report.line(delivery)
 
-    def _found_out(self, delivery: Delivery, event: life.Event | None) -> None:
+    def _found_out(self, delivery: Delivery, event: life.Event | None) -> Delivery:
         new = delivery if event is None else self._recorder.advance(delivery, event)
         arrived = isinstance(event, life.Arrived)
         self._report.recovered += arrived
         self._recorder.record(delivery, new, settled=arrived)
+        return new
 
     async def _all(self, state: str, *, due: float | None = None) -> AsyncIterator[Delivery]:
         """Every delivery in a state, page by page; what changes meanwhile is made durable."""
@@ -422,6 +428,11 @@ class AsyncRun:
         # One that waits for the client is not charged: nothing was to be sent.
         if blame_of(error) is Blame.RUN:
             raise error
+        refusal = HeldRefusal(DOCUMENT, delivery, error, chargeable=False)
+        if error.own and blame_of(error) is Blame.DOCUMENT:
+            self._sending.faults.passes(DOCUMENT)
+        elif self._sending.faults.holds(refusal, suspect=False):
+            raise naming(error, [refusal])
         unread = life.NotReady(error.message, file=False)
         self._recorder.record(delivery, self._recorder.advance(delivery, unread))
 

@@ -23,7 +23,9 @@ from bridge._delivery.eligibility import FOLDERS, Wait, judge, missed_by_activat
 from bridge._delivery.faults import (
     DOCUMENT,
     Blame,
+    HeldRefusal,
     blame_of,
+    naming,
     no_files_at_all,
     too_many_unrecorded,
 )
@@ -129,7 +131,10 @@ class Run:
                 self._refused_look_up(delivery, error)
                 faults += 1
                 continue
-            self._found_out(delivery, event)
+            new = self._found_out(delivery, event)
+            if isinstance(event, life.NoControl) and new.state == "sending":
+                # A delivery of this run may become the control.
+                self._sending.doubts.append(new)
         self._recorder.flush()
         if self._session.head.counts.get("sending", 0) >= DOUBTS_IN_A_ROW:
             self._sending.send_one_first()
@@ -165,11 +170,12 @@ class Run:
         self._report.note(f"a look-up could not be made: {error.message}")
         self._report.line(delivery)
 
-    def _found_out(self, delivery: Delivery, event: life.Event | None) -> None:
+    def _found_out(self, delivery: Delivery, event: life.Event | None) -> Delivery:
         new = delivery if event is None else self._recorder.advance(delivery, event)
         arrived = isinstance(event, life.Arrived)
         self._report.recovered += arrived
         self._recorder.record(delivery, new, settled=arrived)
+        return new
 
     def _all(self, state: str, *, due: float | None = None) -> Iterator[Delivery]:
         """Every delivery in a state, page by page; what changes meanwhile is made durable."""
@@ -423,6 +429,11 @@ class Run:
         # One that waits for the client is not charged: nothing was to be sent.
         if blame_of(error) is Blame.RUN:
             raise error
+        refusal = HeldRefusal(DOCUMENT, delivery, error, chargeable=False)
+        if error.own and blame_of(error) is Blame.DOCUMENT:
+            self._sending.faults.passes(DOCUMENT)
+        elif self._sending.faults.holds(refusal, suspect=False):
+            raise naming(error, [refusal])
         unread = life.NotReady(error.message, file=False)
         self._recorder.record(delivery, self._recorder.advance(delivery, unread))
 
