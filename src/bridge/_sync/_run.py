@@ -106,9 +106,11 @@ class Run:
                 self._read_due()
             self._send_suspects()
             self._sending.conclude()
-        except (OutcomeUnknownError, ProtocolError):
-            # Without this look, the next run would have to wait for the second answer.
-            self._check_doubts()
+        except ServiceError as error:
+            self._leave(self._suspects)
+            if isinstance(error, (OutcomeUnknownError, ProtocolError)):
+                # Without this look, the next run would have to wait for the second answer.
+                self._check_doubts()
             raise
         self._check_doubts()
         self._check_files()
@@ -344,15 +346,14 @@ class Run:
     def _send_suspects(self) -> None:
         """Send a few of the documents that were refused or in doubt before, after all others."""
         waiting = sorted(self._suspects, key=lambda one: one.delivery.attempts + one.delivery.looks)
-        self._suspects = []
-        for candidate in waiting[MOST_SUSPECTS:]:
-            later = evolve(candidate.delivery, reason=candidate.delivery.reason or "refused before")
-            self._report.line(later)
-        if self._sending.may_go_on():
-            self._sending.send(waiting[:MOST_SUSPECTS])
-        else:
-            for candidate in waiting[:MOST_SUSPECTS]:
-                self._report.line(candidate.delivery)
+        most = MOST_SUSPECTS if self._sending.may_go_on() else 0
+        self._suspects = waiting[most:]
+        self._leave(self._suspects)
+        self._sending.send(waiting[:most])
+
+    def _leave(self, candidates: Sequence[Candidate]) -> None:
+        for candidate in candidates:
+            self._report.line(candidate.delivery)
 
     def _check_files(self) -> None:
         """Say so where no document of the space ever had a file to fetch, for a whole day.
