@@ -118,45 +118,55 @@ def held_until(store: CheckpointStore, key: str) -> float | None:
     return until if isinstance(until, float) else None
 
 
-def failure(message: str, *, hint: str | None = None, retryable: bool = False) -> StoreError:
-    """A StoreError of the bridge."""
+def store_error(message: str, *, hint: str | None = None, retryable: bool = False) -> StoreError:
+    """Make a StoreError of the bridge."""
     return StoreError(message, service="bridge", hint=hint, retryable=retryable)
 
 
 def check_ids(ids: Sequence[str]) -> Sequence[str]:
-    """Refuse a find() that names too many ids: a caller's mistake, not the store's."""
+    """Refuse a find() that names too many ids: the caller's mistake, not the store's."""
     if len(ids) > FIND_LIMIT:
         raise ValueError(f"find() takes at most {FIND_LIMIT} ids, not {len(ids)}")
     return ids
 
 
-def check_ttl(ttl: float) -> float:
-    """Refuse a lease that could never, or always, be expired."""
+def check_acquire(key: str, owner: str, ttl: float) -> None:
+    """Refuse a lease that cannot be stored, or that would never or always be expired."""
+    _check_ttl(ttl)
+    _check_text(key, "the key")
+    _check_text(owner, "the owner")
+
+
+def check_commit(head: str | None, rows: Iterable[Row], ttl: float) -> list[Row]:
+    """Return the rows; refuse a commit that would not read back as it was written."""
+    _check_ttl(ttl)
+    if head is not None:
+        _check_text(head, "the head")
+    checked = list(rows)
+    for row in checked:
+        _check_text(row.id, "the id")
+        _check_text(row.state, "the state")
+        _check_text(row.value, "the value")
+        if not row.id or not row.state:
+            raise store_error("a row without an id or a state cannot be stored")
+        if row.due is not None and not math.isfinite(row.due):
+            raise store_error(f"the row {row.id!r} cannot be stored: its due is {row.due!r}")
+    return checked
+
+
+def _check_ttl(ttl: float) -> None:
     if not (math.isfinite(ttl) and ttl > 0):
         raise ValueError(f"a lease lasts a positive number of seconds, not {ttl!r}")
-    return float(ttl)
 
 
-def check_text(text: str, what: str) -> str:
-    """Refuse text that some store would cut or could not write."""
+def _check_text(text: str, name: str) -> None:
+    # SQLite would cut a text at a NUL, and PostgreSQL refuses it. No database takes half a
+    # surrogate pair.
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise failure(f"{what} {text[:80]!r} cannot be stored: it holds half a character") from None
+        raise store_error(
+            f"{name} {text[:80]!r} cannot be stored: it holds half a character"
+        ) from None
     if "\0" in text:
-        raise failure(f"{what} {text[:80]!r} cannot be stored: it holds a NUL")
-    return text
-
-
-def check_rows(rows: Iterable[Row]) -> list[Row]:
-    """Refuse rows that would not read back as they were written."""
-    checked = list(rows)
-    for row in checked:
-        check_text(row.id, "the id")
-        check_text(row.state, "the state")
-        check_text(row.value, "the value")
-        if not row.id or not row.state:
-            raise failure("a row without an id or a state cannot be stored")
-        if row.due is not None and not math.isfinite(row.due):
-            raise failure(f"the row {row.id!r} cannot be stored: its due is {row.due!r}")
-    return checked
+        raise store_error(f"{name} {text[:80]!r} cannot be stored: it holds a NUL")
