@@ -251,7 +251,7 @@ class CheckpointFile:
                 f"{self.path} is damaged: it holds the {kind} {name!r}, which is not ours",
                 hint=f"Remove it while no export runs: DROP {kind.upper()} in the sqlite3 program.",
             )
-        for kind, name in sorted(expected - found):
+        for kind, name in sorted(expected - found, reverse=True):  # a table before its indexes
             raise self.damaged(f"its {kind} {name!r} is missing")
 
     def _create(self, journal: str) -> None:

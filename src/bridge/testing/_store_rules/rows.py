@@ -127,7 +127,7 @@ def random_calls_agree_with_a_model(suite: StoreSuite) -> None:
     def maybe_time() -> float | None:
         return chance.choice([None, float(chance.randrange(10))])
 
-    for _ in range(150):
+    for _ in range(60):
         store = chance.choice(suite.stores)
         rows = [
             Row(name, chance.choice(states), maybe_time(), str(chance.random()))
