@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Generator, Sequence
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 try:
     import sqlalchemy as sa
@@ -111,7 +111,7 @@ class SQLAlchemyCheckpoints:
     metadata: ClassVar[sa.MetaData] = _metadata
 
     def __init__(self, engine: sa.Engine) -> None:
-        if not isinstance(engine, sa.Engine):
+        if not isinstance(engine, sa.Engine):  # pyright: ignore[reportUnnecessaryIsInstance]
             # Not shown: an address holds a password.
             raise wrong(
                 f"SQLAlchemyCheckpoints takes a synchronous engine, not {type(engine).__name__}",
@@ -126,7 +126,7 @@ class SQLAlchemyCheckpoints:
         one_connection = isinstance(engine.pool, sa.StaticPool)
         if dialect == "sqlite" and _in_memory(engine.url) and not one_connection:
             raise wrong(
-                "each thread would get a SQLite database in memory of its own",
+                "a SQLite database in memory needs one connection that all threads share",
                 'Use create_engine("sqlite://", poolclass=sqlalchemy.StaticPool, '
                 'connect_args={"check_same_thread": False}), or name a file.',
             )
@@ -264,7 +264,7 @@ class SQLAlchemyCheckpoints:
     def _now(self, db: sa.Connection) -> float:
         return float(db.execute(self._clock).one()[0])
 
-    def _query(self, key: str) -> sa.Select[Any]:
+    def _query(self, key: str) -> Any:
         table = _delivery.c
         return (
             sa.select(table.id, table.state, table.due, table.value, _connection.c.version)
@@ -335,11 +335,11 @@ def _error_of(error: exc.SQLAlchemyError, origin: BaseException) -> StoreError:
 
 def _sqlstate(origin: BaseException) -> str | None:
     """Return the SQLSTATE of a driver's error: psycopg, psycopg2 and pg8000 keep it differently."""
-    details = origin.args[0] if origin.args else None
-    found = (
+    details: Any = origin.args[0] if origin.args else None
+    found: Any = (
         getattr(origin, "sqlstate", None)
         or getattr(origin, "pgcode", None)
         or getattr(getattr(origin, "diag", None), "sqlstate", None)
-        or (details.get("C") if isinstance(details, dict) else None)
+        or (cast("dict[str, Any]", details).get("C") if isinstance(details, dict) else None)
     )
     return found if isinstance(found, str) else None

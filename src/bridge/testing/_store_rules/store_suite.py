@@ -27,7 +27,7 @@ PATIENCE = 20.0
 class StoreSuite:
     """Stores on one and the same data, and a key that no other test uses."""
 
-    stores: Sequence[CheckpointStore]
+    stores: list[CheckpointStore]
     pass_time: Callable[[float], None]
     key: str
 
