@@ -305,7 +305,7 @@ def test_the_limit_is_twenty_thousand_rows() -> None:
 def test_a_row_of_a_database_is_as_good_as_a_pair() -> None:
     """load() may give whatever can be unpacked in two, as the rows of drivers are."""
     kept = filled()
-    store = HookCheckpoints(lambda: iter(kept.load()), kept.save)  # type: ignore[arg-type,return-value]
+    store = HookCheckpoints(lambda: iter(kept.load()), kept.save)
     assert store.head("k") == "h"
 
 
