@@ -1,7 +1,7 @@
 """What the bridge asks of a store: rows, a lease, and one atomic commit.
 
-A store moves rows and interprets nothing. Whatever a row or a head says is written and read by the
-bridge alone, so a store never changes when the life of a delivery does.
+A store moves rows and interprets nothing. The bridge alone writes and reads the texts of rows and
+heads, so a store does not change when the states of a delivery do.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Lease:
 
     Attributes:
         key: The connection.
-        fence: Grows with every lease of this key, for ever.
+        fence: Greater than that of every earlier lease of this key.
     """
 
     key: str
@@ -51,41 +51,41 @@ class Lease:
 
 
 class CheckpointStore(Protocol):
-    """Where connections keep what they must remember between two runs.
+    """The methods of a store that keeps what connections must remember between two runs.
 
     Calls are synchronous, atomic each, and come from any thread. A store that is damaged, newer
     than the code or out of reach raises :class:`StoreError`: it never answers as if it were empty,
     because an empty store means "never activated".
 
-    A store that can tell offers one method more, ``held_until(key) -> float | None``: the end of
-    the lease in epoch seconds by the store's clock, or None when nobody holds it. It is asked for
-    only to fill :attr:`BusyError.held_until`.
+    A store may have one method more, ``held_until(key) -> float | None``: the end of the lease in
+    epoch seconds by the store's clock, or None if no worker holds it. The bridge calls it only to
+    fill :attr:`BusyError.held_until`.
     """
 
     def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
-        """Take the lease for ``ttl`` seconds, or return None while anybody holds it.
+        """Take the lease for ``ttl`` seconds, or return None while a worker holds it.
 
-        Expiry is judged by the store's own clock, never the caller's. Asking again under the same
-        ``owner`` is no exception: a lease that is held is held.
+        Expiry is judged by the store's own clock, never the caller's. A held lease is not given
+        again under the same ``owner`` either.
         """
         ...
 
     def release(self, lease: Lease) -> None:
-        """Give the lease back; afterwards it commits nothing. Superseded: nothing happens."""
+        """Give the lease back; afterwards it commits nothing. Do nothing if it is superseded."""
         ...
 
     def head(self, key: str) -> str | None:
-        """The connection's small JSON text, or None when none was ever committed."""
+        """Return the connection's small JSON text, or None if none was ever committed."""
         ...
 
     def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
-        """Those of at most 500 ids that have a row, each once, in any order."""
+        """Return the rows of at most 500 ids, each row once, in any order."""
         ...
 
     def select(
         self, key: str, states: Sequence[str], *, due: float | None, after: str | None, limit: int
     ) -> Sequence[Row]:
-        """At most ``limit`` rows in one of ``states``, ordered by id (by code point).
+        """Return at most ``limit`` rows in one of ``states``, ordered by id (by code point).
 
         Args:
             key: The connection.
@@ -99,7 +99,7 @@ class CheckpointStore(Protocol):
     def commit(
         self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
     ) -> None:
-        """Write head (None leaves it) and rows together, durably, and renew the lease.
+        """Write head (None keeps the old one) and rows together, durably, and renew the lease.
 
         A lease that has expired and was not superseded still commits.
 
@@ -110,7 +110,7 @@ class CheckpointStore(Protocol):
 
 
 def held_until(store: CheckpointStore, key: str) -> float | None:
-    """When the lease of ``key`` ends, where the store can tell."""
+    """Return when the lease of ``key`` ends, or None where the store cannot tell."""
     ask = getattr(store, "held_until", None)
     if ask is None:
         return None

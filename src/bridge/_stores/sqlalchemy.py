@@ -1,7 +1,7 @@
 """A store in an application's own PostgreSQL (or SQLite) database, through SQLAlchemy.
 
 Every change begins by locking the connection's own row, so that of two workers one waits for the
-other; only then the database's clock is read, because the waiting may have outlived a lease.
+other. Only then is the database's clock read, because a lease may end while a worker waits.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from bridge._stores.record import ConnectionRecord
 __all__ = ["SQLAlchemyCheckpoints"]
 
 VERSION = 1
-"""Of what the rows mean; a row with a higher one is refused."""
+"""The version of the rows' meaning; a row with another one is refused."""
 
-# Ids are ordered and told apart by code point, whatever the database's own language is.
+# Ids are ordered and compared by code point. A database's own collation may ignore case.
 _Exact = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 _Big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
@@ -71,8 +71,8 @@ _delivery = sa.Table(
 )
 
 _CLOCKS = {
-    # clock_timestamp() moves within a transaction, now() does not. A server that does not wait
-    # for its disk is told to, for this transaction only.
+    # clock_timestamp() moves within a transaction, now() does not. With synchronous_commit off, a
+    # crash of the server could lose a commit after its upload was made.
     "postgresql": sa.text(
         "SELECT extract(epoch FROM clock_timestamp())::float8, "
         "CASE WHEN current_setting('synchronous_commit') = 'off' "
@@ -105,7 +105,8 @@ class SQLAlchemyCheckpoints:
         PostgreSQL not one with ``fsync = off``.
 
     Args:
-        engine: A synchronous engine. Its pool and its credentials stay the application's.
+        engine: A synchronous engine, which stays the application's own. A SQLite database in memory
+            needs ``poolclass=StaticPool, connect_args={"check_same_thread": False}``.
     """
 
     metadata: ClassVar[sa.MetaData] = _metadata
@@ -138,7 +139,7 @@ class SQLAlchemyCheckpoints:
         self._turn = threading.Lock() if one_connection else contextlib.nullcontext()
 
     def create_tables(self) -> None:
-        """Create the tables that are not there yet. Nothing that exists is changed."""
+        """Create the tables that are not there yet. Change nothing that exists."""
         with self._errors():
             _metadata.create_all(self._engine)
 

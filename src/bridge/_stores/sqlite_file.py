@@ -75,10 +75,11 @@ _SHARED = (
 _HINTS = {
     sqlite3.SQLITE_BUSY: "Another process is writing to it for too long; the next run may do.",
     sqlite3.SQLITE_FULL: "Free some space on its disk.",
-    sqlite3.SQLITE_READONLY: "This user must be able to write to the file and its directory.",
-    sqlite3.SQLITE_CANTOPEN: "This user must be able to write to the file and its directory.",
-    sqlite3.SQLITE_PERM: "This user must be able to write to the file and its directory.",
     sqlite3.SQLITE_IOERR: "Its disk reported an error; look at the system's log.",
+    **dict.fromkeys(
+        (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM),
+        "This user must be able to write to the file and its directory.",
+    ),
 }
 
 _open_files: weakref.WeakSet[CheckpointFile] = weakref.WeakSet()
@@ -199,7 +200,7 @@ class CheckpointFile:
             return
         self._warned = True
         reasons = [
-            f"other users may write to the {name}"
+            f"other users may write to the {name}, and so decide what is sent again"
             for name, seen in (("folder", folder), ("file", file))
             if _others_may_write(seen)
         ]
