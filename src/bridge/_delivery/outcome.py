@@ -16,7 +16,7 @@ from _client_kit._redaction import sanitise
 from banqup_client import Document
 from bridge._delivery.delivery import Delivery, Event
 from bridge._delivery.eligibility import Skip
-from bridge._mapping.mapper import AsyncMapper, SourceFile
+from bridge._mapping.mapper import AsyncMapper, SourceFile, one_line
 from zenvoices_client import InboxUpload
 
 __all__ = [
@@ -117,14 +117,19 @@ def nonsense(said: object) -> str:
 
 def sent_details(upload: InboxUpload, files: Sequence[SourceFile]) -> dict[str, Any]:
     """What a report's line says of an upload."""
-    first = upload.attachments[0]
     sent = [file for file in files if file.is_sent_by(upload)]
-    others = tuple(file.name for file in files if not file.is_sent_by(upload))
+    others = [file for file in files if file not in sent]
+    warnings = [file.warning for file in sent if file.warning]
+    warnings += [
+        f"{one_line(file.name)} is not sent and {file.warning}"
+        for file in others
+        if file.is_unreadable
+    ]
     return {
         "subject": upload.subject,
         "sender_name": upload.sender_name,
-        "file_name": first.file_name,
+        "file_name": upload.attachments[0].file_name,
         "size": sum(item.size for item in upload.attachments),
-        "other_files": others,
-        "warning": next((file.warning for file in sent if file.warning), ""),
+        "other_files": tuple(file.name for file in others),
+        "warning": "; ".join(warnings),
     }

@@ -214,8 +214,8 @@ def extract(
 def root_name(source: Source) -> str | None:
     """Return the name of the root element, reading the first kilobytes only.
 
-    A standard business document is looked through. Blank space before the XML declaration, which
-    makes a file unreadable for `peek`, is ignored: the file is still somebody's invoice.
+    A standard business document is looked through. Blank space and byte order marks before the XML
+    declaration, which make a file unreadable for `peek`, are passed over.
 
     Returns:
         ``Invoice`` or ``CreditNote`` for what `peek` reads; the name of another UBL document, or of
@@ -227,8 +227,16 @@ def root_name(source: Source) -> str | None:
     return reader.root
 
 
+# Of byte order marks in UTF-16 the first is kept: expat knows the encoding by it.
+_BEFORE_XML = re.compile(
+    rb"(\xff\xfe)(?:\xff\xfe|[ \t\r\n]\0)*"
+    rb"|(\xfe\xff)(?:\xfe\xff|\0[ \t\r\n])*"
+    rb"|(?:\xef\xbb\xbf|[ \t\r\n])*"
+)
+
+
 class _Head:
-    """The first bytes of a file, without leading blank space."""
+    """The first bytes of a file, without what may stand before its XML."""
 
     def __init__(self, file: Readable) -> None:
         self._file = file
@@ -240,7 +248,7 @@ class _Head:
         while chunk := self._file.read(min(size, self._left, 4096)):
             self._left -= len(chunk)
             if not self._begun:
-                chunk = chunk.lstrip(b" \t\r\n")
+                chunk = _BEFORE_XML.sub(rb"\1\2", chunk, count=1)
             if chunk:
                 self._begun = True
                 return chunk

@@ -38,7 +38,9 @@ _ENCODING = re.compile(
     r"|windows-?125\d|cp-?(125\d|437|85\d|86\d)|koi8-?[ru]",
     re.IGNORECASE,
 )
-_SEPARATOR = " "  # a space cannot occur in a namespace that is a URI
+# Expat refuses a namespace that holds its separator, so it is a character no XML 1.0 can hold. A
+# blank would refuse invoices that declare a namespace such as "urn:a b.xsd".
+_SEPARATOR = "\f"
 
 Reason: TypeAlias = Literal[
     "empty", "not XML", "truncated", "encoding", "DOCTYPE", "too deep", "too big", "not UBL"
