@@ -26,10 +26,12 @@ from bridge._delivery.faults import DETAILS, DOWNLOAD, LOOK_UP, MAPPER, UPLOAD, 
 from bridge._delivery.outcome import (
     Candidate,
     Outcome,
-    call_mapper,
     files_digest,
-    nonsense,
-    raised,
+)
+from bridge._mapping.calling import (
+    call_mapper,
+    describe_exception,
+    describe_result,
     sent_details,
 )
 from bridge._mapping.mapper import SourceFile
@@ -199,11 +201,11 @@ class Transfer:
         except Exception as error:
             if raised_by_signal_handler(error):
                 raise
-            raise _MapperError(raised(error), error) from error
+            raise _MapperError(describe_exception(error), error) from error
         if isinstance(mapped, Skip):
             return life.Skipped(mapped.reason)
         if not isinstance(mapped, InboxUpload):
-            return life.Held(nonsense(mapped))
+            return life.Held(describe_result(mapped))
         if not all(attachment.size for attachment in mapped.attachments):
             return life.Refused("the file is empty", final=True)
         return mapped

@@ -16,7 +16,12 @@ from _client_kit._files import FileSource
 from _client_kit._frames import without_frames
 from banqup_client import Document, DocumentFile, DocumentMetadata, DocumentStatus, Party
 from bridge._delivery.eligibility import Skip
-from bridge._delivery.outcome import call_mapper, nonsense, raised, sent_details
+from bridge._mapping.calling import (
+    call_mapper,
+    describe_exception,
+    describe_result,
+    sent_details,
+)
 from bridge._mapping.mapper import AsyncMapper, Mapper, SourceFile, default_mapper
 from bridge._reports.render import Cell, Line, Shown, Table, Tone, View
 from bridge._reports.texts import Language, say
@@ -268,10 +273,10 @@ def _trial(
     document: Document, files: Sequence[SourceFile], said: object, error: Exception | None
 ) -> Trial:
     if error is not None:
-        return Trial(document, "failed", reason=raised(error), error=error)
+        return Trial(document, "failed", reason=describe_exception(error), error=error)
     if isinstance(said, Skip):
         return Trial(document, "skipped", reason=said.reason)
     if not isinstance(said, InboxUpload):
-        return Trial(document, "failed", reason=nonsense(said))
+        return Trial(document, "failed", reason=describe_result(said))
     sent = sent_details(said, files)
     return Trial(document, "sent", said, other_files=sent["other_files"], warning=sent["warning"])
