@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from attrs import define, field, frozen
 
-from _client_kit.fakes.wire import Delivery, Reply, html_reply
+from _client_kit.fakes.wire import WHOLE, Delivery, Reply, html_reply
 
 When = Literal["before", "after"]
 """``"before"``: the request is not applied. ``"after"``: it is applied, then it fails."""
@@ -26,7 +26,7 @@ class Fault:
     name: str
     reply: Reply | None = field(default=None, repr=False)
     """The answer given instead of the real one; None where the real one is only spoilt."""
-    delivery: Delivery | None = None
+    delivery: Delivery = WHOLE
     pause: float = 0.0
     body_read: int | None = None
     """Bytes of the request's body that are read before the connection is dropped."""
@@ -73,8 +73,7 @@ class Fault:
             body_read: Close after reading this much of the request's body, so that the client
                 is still writing; None reads all of it. Needs ``when="before"``.
         """
-        delivery = Delivery("drop", reset=reset)
-        return Fault("drop", Reply(0, delivery=delivery), body_read=body_read)
+        return Fault("drop", Reply(0), Delivery("drop", reset=reset), body_read=body_read)
 
     @staticmethod
     def delay(seconds: float, then: Fault | None = None) -> Fault:
@@ -105,7 +104,7 @@ class Fault:
     @staticmethod
     def garbage(raw: bytes = b"\x16\x03\x01 no http at all\r\n\r\n") -> Fault:
         """Answer bytes that are not HTTP, then close."""
-        return Fault("garbage", Reply(0, delivery=Delivery("garbage", raw=raw)))
+        return Fault("garbage", Reply(0), Delivery("garbage", raw=raw))
 
     @staticmethod
     def close() -> Fault:

@@ -1,8 +1,4 @@
-"""The core of the fakes: one state, one request handler, several doors.
-
-A fake service lists its routes; this module matches a request, calls the test's hook, applies
-a scripted fault, and keeps the log. `transport` and `server` are the doors.
-"""
+"""What the fake services share: routes, scripted faults, tokens, the request log."""
 
 from __future__ import annotations
 
@@ -13,54 +9,17 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 from urllib.parse import unquote
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve, field, frozen
 
-from _client_kit.fakes.faults import Fault, Faults, ScriptedFault, When
-from _client_kit.fakes.server import Loopback
-from _client_kit.fakes.transport import FakeTransport, mount
-from _client_kit.fakes.wire import (
-    Body,
-    Delivery,
-    FakeRequest,
-    Head,
-    Reply,
-    RequestRefusedError,
-    html_reply,
-    iso,
-    json_reply,
-    xml_error,
-)
+from _client_kit.fakes.faults import Fault, Faults, ScriptedFault
+from _client_kit.fakes.wire import FakeRequest, Head, Reply, RequestRefusedError, html_reply
 
-if TYPE_CHECKING:
-    import respx
-
-__all__ = [
-    "Body",
-    "Call",
-    "Delivery",
-    "FakeRequest",
-    "FakeService",
-    "FakeTransport",
-    "Fault",
-    "Faults",
-    "Head",
-    "Loopback",
-    "Reply",
-    "RequestRefusedError",
-    "Route",
-    "ScriptedFault",
-    "Tokens",
-    "When",
-    "html_reply",
-    "iso",
-    "json_reply",
-    "require",
-    "xml_error",
-]
+_NO_FAULT = Fault("")
 
 
 @define(eq=False)
@@ -69,7 +28,7 @@ class Call:
 
     head: Head
     args: tuple[str, ...]
-    body: Body
+    body: bytes
     ignored: set[str]
     """Parameters the operation does not know; a handler adds those of its JSON body."""
     caller: str = ""
@@ -146,40 +105,43 @@ class Tokens:
         self._held.clear()
 
 
+@define(eq=False, repr=False, slots=False, kw_only=True)
 class FakeService:
-    """What both fakes share: routing, faults, the log, and the doors.
+    """Base of both fakes: it matches requests, applies scripted faults and keeps the log.
 
     Attributes:
         clock: Seconds since the epoch, as the service sees them.
         sleep: Waits for the seconds of a scripted delay; may return an awaitable where the fake
             is used through its asynchronous transport.
         date_header: Whether answers carry a ``Date`` header by the fake's clock.
+        log_size: How many requests the log keeps.
+        hosts: Hosts that the transport answers for; those of the real service, and those given.
         faults: The script of faults.
         on_request: Called with each request's record before it is handled.
+        answer_headers: Headers that every answer carries unless it has them already, such as a
+            ``Set-Cookie`` whose value must show nowhere.
         counts: Requests per operation, for the fake's whole life.
     """
 
     default_hosts: ClassVar[frozenset[str]] = frozenset()
     storage_host: ClassVar[str] = ""
 
-    def __init__(
-        self,
-        *,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], object] = time.sleep,
-        date_header: bool = True,
-        log_size: int = 10_000,
-        hosts: Sequence[str] = (),
-    ) -> None:
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], object] = time.sleep
+    date_header: bool = True
+    log_size: int = 10_000
+    _more_hosts: Sequence[str] = field(default=(), alias="hosts")
+    faults: Faults = field(init=False)
+    on_request: Callable[[FakeRequest], object] | None = field(init=False, default=None)
+    answer_headers: dict[str, str] = field(init=False, factory=dict[str, str])
+    counts: Counter[str] = field(init=False, factory=Counter[str])
+
+    def __attrs_post_init__(self) -> None:
         """Start empty."""
-        self.clock = clock
-        self.sleep = sleep
-        self.date_header = date_header
-        self.on_request: Callable[[FakeRequest], object] | None = None
-        self.counts: Counter[str] = Counter()
-        self.hosts: frozenset[str] = self.default_hosts | frozenset(hosts)
+        self.hosts = self.default_hosts | frozenset(self._more_hosts)
         self._lock = threading.RLock()
-        self._log: deque[FakeRequest] = deque(maxlen=log_size)
+        self._log: deque[FakeRequest] = deque(maxlen=self.log_size)
+        self._tokens = Tokens(self.clock)
         self._static: dict[tuple[str, str], dict[str, Route]] = {}
         self._dynamic: list[tuple[str, re.Pattern[str], dict[str, Route]]] = []
         self._date = (0, "")
@@ -193,31 +155,15 @@ class FakeService:
     def _routes(self) -> Sequence[Route]:
         raise NotImplementedError
 
-    def _authorise(self, head: Head) -> str:
-        """Whose token came along; raises the refusal of a missing or expired one."""
-        raise NotImplementedError
-
     def _error(self, status: int, detail: str) -> Reply:
         """An error in the service's own shape."""
         raise NotImplementedError
-
-    # The doors
-
-    def transport(self) -> FakeTransport:
-        """An httpx transport, for a sync or an async client, that this fake answers."""
-        return FakeTransport(self)
-
-    def mount(self, router: respx.MockRouter) -> respx.Route:
-        """Let a respx router answer this fake's hosts from this fake."""
-        return mount(self, router)
 
     @property
     def requests(self) -> list[FakeRequest]:
         """The latest requests, oldest first."""
         with self._lock:
             return list(self._log)
-
-    # The way of one request
 
     def begin(self, head: Head) -> Plan:
         """Take a request's headers: match it, tell the hook, look for a fault."""
@@ -238,24 +184,22 @@ class FakeService:
         fault = self.faults.next(operation)
         return Plan(head, route, args, methods, record, fault)
 
-    def finish(self, plan: Plan, body: Body) -> Reply:
+    def finish(self, plan: Plan, body: bytes) -> Reply:
         """Apply a request whose body has been read, unless its fault comes first."""
-        action = plan.fault.action if plan.fault else None
+        action = plan.fault.action if plan.fault else _NO_FAULT
         after = plan.fault is not None and plan.fault.when == "after"
         ignored = set(plan.record.ignored)
-        if action is not None and action.reply is not None and not after:
-            reply = action.reply
-        else:
-            reply = self._answer(plan, body, ignored)
-            if action is not None and action.reply is not None:
-                reply = action.reply
-        if action is not None:
-            if action.delivery is not None:
-                reply = evolve(reply, delivery=action.delivery)
-            if after:
-                reply = evolve(reply, pause=action.pause)
+        applied = after or action.reply is None
+        answer = self._answer(plan, body, ignored) if applied else None
+        reply = evolve(
+            action.reply or answer or Reply(0),
+            delivery=action.delivery,
+            pause=action.pause if after else 0.0,
+        )
         if self.date_header:
             reply = reply.with_header("Date", self._http_date())
+        for name, value in self.answer_headers.items():
+            reply = reply.with_header(name, value)
         self._note(plan, reply.status or None, ignored)
         return reply
 
@@ -263,7 +207,7 @@ class FakeService:
         """Log a request that ended before its body was read."""
         self._note(plan, None, set(plan.record.ignored))
 
-    def _answer(self, plan: Plan, body: Body, ignored: set[str]) -> Reply:
+    def _answer(self, plan: Plan, body: bytes, ignored: set[str]) -> Reply:
         route = plan.route
         if route is None:
             if plan.other_methods:
@@ -274,10 +218,11 @@ class FakeService:
         try:
             if not route.public:
                 with self._lock:
-                    call.caller = self._authorise(plan.head)
-            if not route.locked:
-                return route.handler(call)
-            with self._lock:
+                    owner = self._tokens.spend(plan.head.bearer)
+                if owner is None:
+                    return Reply(401)
+                call.caller = owner
+            with self._lock if route.locked else nullcontext():
                 return route.handler(call)
         except RequestRefusedError as refused:
             return refused.reply

@@ -1,4 +1,4 @@
-"""What travels between a fake's doors (sockets, httpx transport) and its state."""
+"""Requests and answers of a fake, whichever way they travel: sockets or httpx transport."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from functools import cached_property
 from typing import Literal
 from urllib.parse import parse_qsl
 
-from attrs import define, field, frozen
-
-Body = bytes | bytearray
-"""A request's body: a server reads a large one straight into a bytearray."""
+from attrs import define, evolve, field, frozen
 
 
 @define(eq=False, slots=False)
@@ -72,46 +69,46 @@ class FakeRequest:
 
 @frozen
 class Delivery:
-    """How an answer reaches the client, where that is not simply whole."""
+    """How an answer reaches the client."""
 
-    kind: Literal["drop", "truncate", "cut", "drip", "garbage", "close"]
+    kind: Literal["whole", "drop", "truncate", "cut", "drip", "garbage", "close"] = "whole"
     reset: bool = True
     size: int = 0
     pause: float = 0.0
     raw: bytes = field(default=b"", repr=False)
 
 
+WHOLE = Delivery()
+
+
 @frozen
 class Reply:
-    """An answer, before a door turns it into bytes or an ``httpx.Response``."""
+    """An answer, before it becomes bytes or an ``httpx.Response``."""
 
     status: int
-    body: Body = field(default=b"", repr=False)
+    body: bytes = field(default=b"", repr=False)
     headers: tuple[tuple[str, str], ...] = ()
     pause: float = 0.0
-    delivery: Delivery | None = None
+    delivery: Delivery = WHOLE
 
     def with_header(self, name: str, value: str) -> Reply:
-        """The same answer with a header it does not have yet."""
+        """Return the same answer with a header, unless the answer has it already."""
         if any(have.lower() == name.lower() for have, _ in self.headers):
             return self
-        headers = (*self.headers, (name, value))
-        return Reply(self.status, self.body, headers, self.pause, self.delivery)
+        return evolve(self, headers=(*self.headers, (name, value)))
 
-    def wire_body(self) -> tuple[Body, int]:
-        """The body to send and the length its headers claim, which a fault may have bent."""
+    def wire_body(self) -> tuple[bytes, int]:
+        """Return the bytes to send and the length that the headers claim."""
         if self.status in {204, 304}:
             return b"", 0
-        body = self.body
-        if self.delivery is not None and self.delivery.kind == "cut":
-            body = body[: self.delivery.size]
+        cut, short = self.delivery.kind == "cut", self.delivery.kind in {"cut", "truncate"}
+        body = self.body[: self.delivery.size] if short else self.body
         claimed = {name.lower(): value for name, value in self.headers}
-        return body, int(claimed.get("content-length", len(body)))
+        return body, int(claimed.get("content-length", len(body if cut else self.body)))
 
     def wire_headers(self) -> tuple[tuple[str, str], ...]:
-        """All headers to send, with the Content-Length unless the answer may have none."""
-        unmeasured = self.delivery is not None and self.delivery.kind == "cut"
-        if unmeasured or self.status in {204, 304}:
+        """Return all headers to send, with the Content-Length unless the answer may have none."""
+        if self.delivery.kind == "cut" or self.status in {204, 304}:
             return self.headers
         return self.with_header("Content-Length", str(len(self.body))).headers
 

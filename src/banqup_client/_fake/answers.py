@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from email.utils import formatdate
 
-from _client_kit.fakes.service import Reply, iso, json_reply
+from _client_kit.fakes.wire import Reply, iso, json_reply
 
 _WORDS = {
     400: ("BAD_REQUEST", "Invalid Request Format"),

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, parse_qsl, quote
 
-from _client_kit.fakes.service import Call, Head, Reply, RequestRefusedError, json_reply, xml_error
+from _client_kit.fakes.service import Call
+from _client_kit.fakes.wire import Head, Reply, RequestRefusedError, json_reply, xml_error
 from banqup_client._fake.state import StoredFile
 
 

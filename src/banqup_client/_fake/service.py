@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from _client_kit.fakes.service import (
-    Call,
-    FakeService,
-    Head,
-    Reply,
-    RequestRefusedError,
-    Route,
-    Tokens,
-    iso,
-    json_reply,
-    require,
-    xml_error,
-)
+from attrs import define, field
+
+from _client_kit.fakes.service import Call, FakeService, Route, require
+from _client_kit.fakes.wire import Head, Reply, RequestRefusedError, iso, json_reply, xml_error
 from banqup_client._fake.answers import problem
 from banqup_client._fake.credentials import SignedUrls, bad_signature, check_grant, make_jwt
 from banqup_client._fake.state import (
@@ -44,6 +34,7 @@ _DOCUMENT_MEMBERS = {
 }  # fmt: skip
 
 
+@define(eq=False, repr=False, slots=False, kw_only=True)
 class BanqupService(FakeService):
     """The service's side of `banqup_client.testing.FakeBanqup`."""
 
@@ -58,48 +49,28 @@ class BanqupService(FakeService):
     )
     storage_host: ClassVar[str] = "storage.googleapis.com"
 
-    def __init__(
-        self,
-        *,
-        client_id: str = "demo-app",
-        client_secret: str = "demo-secret",  # noqa: S107 - the fake's own, opens nothing
-        token_life: float = 300.0,
-        token_uses: int | None = None,
-        token_style: TokenStyle = "expires_at",  # noqa: S107 - a style, not a token
-        whitelisted: bool = True,
-        order: Order = "shuffled",
-        ignore: Iterable[str] = (),
-        total: int | None = None,
-        scan_seconds: float = 0.0,
-        url_life: float = 3600.0,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], object] = time.sleep,
-        date_header: bool = True,
-        log_size: int = 10_000,
-        hosts: Sequence[str] = (),
-    ) -> None:
+    client_id: str = "demo-app"
+    client_secret: str = "demo-secret"  # noqa: S105 - the fake's own, opens nothing
+    token_life: float = 300.0
+    token_uses: int | None = None
+    token_style: TokenStyle = "expires_at"  # noqa: S105 - a style, not a token
+    whitelisted: bool = True
+    order: Order = "shuffled"
+    _ignored: Iterable[str] = field(default=(), alias="ignore")
+    total: int | None = None
+    scan_seconds: float = 0.0
+    url_life: float = 3600.0
+
+    def __attrs_post_init__(self) -> None:
         """Start with no space and no document."""
-        super().__init__(
-            clock=clock, sleep=sleep, date_header=date_header, log_size=log_size, hosts=hosts
-        )
-        self.client_id = client_id
-        self.client_secret = client_secret
-        self.token_life = token_life
-        self.token_uses = token_uses
-        self.token_style: TokenStyle = token_style
-        self.whitelisted = whitelisted
-        self.order: Order = order
-        self.ignore: set[str] = set(ignore)
-        self.total = total
-        self.scan_seconds = scan_seconds
-        self.url_life = url_life
-        self._tokens = Tokens(clock)
+        super().__attrs_post_init__()
+        self.ignore = set(self._ignored)
         self._spaces: dict[str, StoredSpace] = {}
         self._documents: dict[str, StoredDocument] = {}
         self._files: dict[str, StoredFile] = {}
         self._listeners: list[dict[str, Any]] = []
         self._extension_point = str(uuid.uuid4())
-        self._urls = SignedUrls(clock)
+        self._urls = SignedUrls(self.clock)
         self._signing_key = secrets.token_bytes(32)
 
     # What the service says of itself
@@ -127,12 +98,6 @@ class BanqupService(FakeService):
             Route("files.upload", "PUT", stored, self._store, public=True, origin="storage"),
             Route("files.download", "GET", stored, self._fetch, public=True, origin="storage"),
         )
-
-    def _authorise(self, head: Head) -> str:
-        caller = self._tokens.spend(head.bearer)
-        if caller is None:
-            raise RequestRefusedError(Reply(401))
-        return caller
 
     def _error(self, status: int, detail: str) -> Reply:
         return problem(status, detail, self.clock())

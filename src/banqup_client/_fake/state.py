@@ -37,7 +37,7 @@ class StoredFile:
     content_type: str
     file_type: str
     size: int
-    content: bytes | bytearray | None
+    content: bytes | None
     status: str
     description: str | None = None
     retention: str | None = None

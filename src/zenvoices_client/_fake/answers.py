@@ -8,7 +8,8 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, cast
 
-from _client_kit.fakes.service import Reply, RequestRefusedError, iso, json_reply, require
+from _client_kit.fakes.service import require
+from _client_kit.fakes.wire import Reply, RequestRefusedError, iso, json_reply
 from zenvoices_client._fake.state import Attachment
 
 _FILE_MEMBERS = {"fileName", "contentType", "content"}

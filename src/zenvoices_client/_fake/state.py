@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from attrs import define, field, frozen
 
-from _client_kit.fakes.service import iso
+from _client_kit.fakes.wire import iso
 
 Lookup = Literal["works", "lags", "missing", "ignores_external_id"]
 
