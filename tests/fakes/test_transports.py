@@ -365,6 +365,12 @@ def test_odd_requests_on_the_socket(sent: bytes, answer: bytes) -> None:
         assert httpx.get(f"{served.url}/x").status_code == 404
 
 
+def test_a_served_fake_says_where_it_is() -> None:
+    """Shown in a shell it names the origins that it listens on."""
+    with FakeBanqup().serve() as served:
+        assert repr(served) == f"<Loopback {served.url} {served.storage_url}>"
+
+
 def test_server_can_be_closed_by_a_hook_and_twice() -> None:
     """A test that ends the server in the middle of a request does not wait for that request."""
     fake = FakeZenvoices()

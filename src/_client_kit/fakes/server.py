@@ -60,7 +60,7 @@ class Loopback:
 
     def __repr__(self) -> str:
         """Show where the fake listens."""
-        return f"Loopback({', '.join(server.url for server in self._servers)})"
+        return f"<Loopback {' '.join(server.url for server in self._servers)}>"
 
     def __enter__(self) -> Self:
         """Return the server, which already listens."""
