@@ -17,15 +17,15 @@ When = Literal["before", "after"]
 
 @frozen
 class Fault:
-    """What goes wrong with one call; made by the constructors below.
+    """One way to fail, made by the constructors below.
 
-    `truncate`, `cut`, `drip`, `close` and a plain `delay` spoil a real answer, so the request is
-    always applied under them.
+    `truncate`, `cut`, `drip`, `close` and a plain `delay` change how the real answer arrives, so
+    the request is always applied.
     """
 
     name: str
     reply: Reply | None = field(default=None, repr=False)
-    """The answer given instead of the real one; None where the real one is only spoilt."""
+    """The answer instead of the real one; None to send the real one."""
     delivery: Delivery = WHOLE
     pause: float = 0.0
     body_read: int | None = None
@@ -93,7 +93,7 @@ class Fault:
 
     @staticmethod
     def cut(size: int) -> Fault:
-        """Send this many bytes of the body without a Content-Length, then close in good order."""
+        """Send this many bytes of the body without a Content-Length, then close without a reset."""
         return Fault("cut", delivery=Delivery("cut", size=size))
 
     @staticmethod
@@ -108,13 +108,18 @@ class Fault:
 
     @staticmethod
     def close() -> Fault:
-        """Answer, then close the kept-alive connection without having announced it."""
+        """Answer, then close the connection without announcing it."""
         return Fault("close", delivery=Delivery("close"))
 
 
 @define(eq=False)
 class ScriptedFault:
-    """One line of the script; says how often it was reached and how often it hit."""
+    """One line of the script.
+
+    Attributes:
+        seen: Calls of its operation so far.
+        fired: Calls that it hit.
+    """
 
     operation: str
     action: Fault
@@ -135,7 +140,7 @@ class Faults:
     """The script of a fake's faults."""
 
     def __init__(self, operations: Iterable[str]) -> None:
-        """Start without a fault, for a service with these operations."""
+        """Start without a fault for a service with these operations."""
         self._operations = frozenset(operations) | {"unknown", "*"}
         self._lock = threading.Lock()
         self._script: list[ScriptedFault] = []
@@ -180,7 +185,7 @@ class Faults:
             self._script.clear()
 
     def next(self, operation: str) -> ScriptedFault | None:
-        """Count one call and tell the fault that hits it: the first scripted of those due."""
+        """Count one call and return the fault that hits it: the first in the script that is due."""
         if not self._script:
             return None
         with self._lock:

@@ -119,9 +119,11 @@ class _Server(ThreadingTCPServer):
             self._listener.join(5)
         self.server_close()
         patience = time.monotonic() + 5  # one thread may be asleep in a scripted delay
-        for thread, connection in list(self._connections.items()):
+        connections = list(self._connections.items())
+        for _, connection in connections:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+        for thread, _ in connections:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, patience - time.monotonic()))
 

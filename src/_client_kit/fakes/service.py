@@ -24,37 +24,37 @@ _NO_FAULT = Fault("")
 
 @define(eq=False)
 class Call:
-    """One matched request on its way through a handler."""
+    """A request as a handler gets it."""
 
     head: Head
     args: tuple[str, ...]
     body: bytes
     ignored: set[str]
-    """Parameters the operation does not know; a handler adds those of its JSON body."""
+    """Parameters that the operation does not know; a handler adds those of the JSON body."""
     caller: str = ""
-    """Whose token came along; empty for a public operation."""
+    """The owner of the token; empty for a public operation."""
 
 
 @frozen(eq=False)
 class Route:
-    """One operation: where it answers and what answers it."""
+    """One operation of a service."""
 
     operation: str
     method: str
     path: str
-    """A template such as ``/spaces/{id}/files``; a placeholder stands for one segment."""
+    """A template such as ``/spaces/{id}/files``; a placeholder matches one segment."""
     handler: Callable[[Call], Reply]
     query: frozenset[str] = frozenset()
     public: bool = False
-    """Answers without a token."""
+    """Whether the operation needs no token."""
     locked: bool = True
-    """The handler runs under the fake's lock; else it takes the lock itself where it must."""
+    """Whether the handler runs under the fake's lock; otherwise it takes the lock itself."""
     origin: str = "api"
 
 
 @define(eq=False)
 class Plan:
-    """A request between its headers and its answer."""
+    """A request whose headers were read and whose answer was not made yet."""
 
     head: Head
     route: Route | None
@@ -65,17 +65,17 @@ class Plan:
 
     @property
     def cut(self) -> int | None:
-        """Where the connection is to be dropped inside the request's body."""
+        """After how many bytes of the request's body the connection is dropped."""
         return self.fault.action.body_read if self.fault and self.fault.when == "before" else None
 
     @property
     def pause(self) -> float:
-        """How long to wait before the request is applied."""
+        """Seconds to wait before the request is applied."""
         return self.fault.action.pause if self.fault and self.fault.when == "before" else 0.0
 
 
 class Tokens:
-    """Bearer tokens with a life in seconds and in requests."""
+    """The bearer tokens that were issued, each with an expiry and a number of uses."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """Start with no token issued."""
@@ -83,13 +83,13 @@ class Tokens:
         self._held: dict[str, tuple[float, int | None, str]] = {}
 
     def issue(self, life: float, uses: int | None, owner: str, value: str | None = None) -> str:
-        """Make a token valid."""
+        """Make a token valid and return it."""
         token = value or secrets.token_urlsafe(32)
         self._held[token] = (self._clock() + life, uses, owner)
         return token
 
     def spend(self, token: str | None) -> str | None:
-        """Count one use and tell whose token it is; None where it is unknown or used up."""
+        """Count one use and return the token's owner; None if it is unknown, expired or used up."""
         if token is None or token not in self._held:
             return None
         expires, uses, owner = self._held[token]
@@ -150,13 +150,13 @@ class FakeService:
             self._add_route(route)
         self.faults = Faults(route.operation for route in routes)
 
-    # What a service says of itself
+    # For a service to define
 
     def _routes(self) -> Sequence[Route]:
         raise NotImplementedError
 
     def _error(self, status: int, detail: str) -> Reply:
-        """An error in the service's own shape."""
+        """Return an error in the service's own shape."""
         raise NotImplementedError
 
     @property
@@ -166,7 +166,7 @@ class FakeService:
             return list(self._log)
 
     def begin(self, head: Head) -> Plan:
-        """Take a request's headers: match it, tell the hook, look for a fault."""
+        """Match a request by its headers, call the hook and choose the fault."""
         route, args, methods = self._match(head)
         operation = route.operation if route else "unknown"
         unknown = set(head.query) - route.query if route and head.origin == "api" else set[str]()
@@ -185,7 +185,7 @@ class FakeService:
         return Plan(head, route, args, methods, record, fault)
 
     def finish(self, plan: Plan, body: bytes) -> Reply:
-        """Apply a request whose body has been read, unless its fault comes first."""
+        """Apply a request, unless its fault comes first, and return the answer."""
         action = plan.fault.action if plan.fault else _NO_FAULT
         after = plan.fault is not None and plan.fault.when == "after"
         ignored = set(plan.record.ignored)
@@ -228,7 +228,7 @@ class FakeService:
             return refused.reply
 
     def _json(self, call: Call) -> dict[str, Any]:
-        """The JSON object of a request's body, or the refusal of anything else."""
+        """Return the JSON object in a request's body, or raise the refusal."""
         if call.head.media_type != "application/json":
             raise RequestRefusedError(self._error(415, "Only application/json is supported."))
         try:
@@ -274,7 +274,7 @@ class FakeService:
 
     def _http_date(self) -> str:
         now = int(self.clock())
-        if self._date[0] != now:  # formatting costs more than many a request
+        if self._date[0] != now:  # formatting a date costs more than many requests
             self._date = (now, formatdate(now, usegmt=True))
         return self._date[1]
 
@@ -284,7 +284,7 @@ def _refuse_constant(name: str) -> object:
 
 
 def require(values: Mapping[str, Any], **types: type | tuple[type, ...]) -> list[str]:
-    """The names that are missing, null, empty text, or of another type than stated."""
+    """Return the names that are missing, null, empty text, or of another type."""
     wrong: list[str] = []
     for name, kind in types.items():
         value = values.get(name)

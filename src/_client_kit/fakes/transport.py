@@ -27,7 +27,7 @@ class _Sleeps(Protocol):
 
 
 class _Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """An answer's body in pieces, spoilt as its delivery says."""
+    """An answer's body in pieces, cut or delayed by its delivery."""
 
     def __init__(self, reply: Reply, sleep: _Sleeps, read_timeout: float | None) -> None:
         self._reply = reply
@@ -58,10 +58,10 @@ class _Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
 
 
 class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Answers an ``httpx.Client`` or ``httpx.AsyncClient`` from a fake, without sockets.
+    """An httpx transport that answers a sync or an async client from a fake, without sockets.
 
-    A request to any other host fails as an unknown host does. Scripted faults raise what httpx
-    raises for them on a socket; a delay longer than the request's read timeout times out.
+    A request to another host fails like one to an unknown host. Scripted faults raise the errors
+    that httpx raises on a socket; a delay beyond the read timeout times out.
     """
 
     def __init__(self, service: FakeService) -> None:

@@ -14,16 +14,16 @@ from attrs import define, evolve, field, frozen
 
 @define(eq=False, slots=False)
 class Head:
-    """A request as far as its headers, before its body was read."""
+    """The first line and the headers of a request."""
 
     origin: str
-    """Which of the fake's origins was spoken to: ``"api"`` or ``"storage"``."""
+    """The origin that was asked: ``"api"`` or ``"storage"``."""
     method: str
     target: str
-    """Path and query exactly as they stood on the wire: a signature covers these bytes."""
+    """Path and query as they were sent: a signature covers these bytes."""
     headers: Mapping[str, str] = field(repr=False)
     storage_url: str = ""
-    """The storage origin as this client can reach it."""
+    """The storage origin, as this client can reach it."""
 
     @cached_property
     def path(self) -> str:
@@ -32,7 +32,7 @@ class Head:
 
     @cached_property
     def query(self) -> dict[str, str]:
-        """The query's names and decoded values; the last of a repeated name counts."""
+        """The query's names and decoded values; the last value of a repeated name counts."""
         return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
 
     @property
@@ -49,7 +49,7 @@ class Head:
 
 @frozen
 class FakeRequest:
-    """One request as the fake saw it; never its body."""
+    """One request in the fake's log, without its body."""
 
     operation: str
     """Name of the operation, e.g. ``"documents.list"``; ``"unknown"`` where none matched."""
@@ -60,7 +60,7 @@ class FakeRequest:
     headers: Mapping[str, str] = field(repr=False)
     """Names in lower case."""
     status: int | None = None
-    """The status that was answered; None where the connection ended without an answer."""
+    """The status of the answer; None if the connection ended without an answer."""
     ignored: tuple[str, ...] = ()
     """Query names and list parameters that the operation does not know."""
     fault: str | None = None
@@ -114,31 +114,31 @@ class Reply:
 
 
 class RequestRefusedError(Exception):
-    """Raised by a handler to answer at once."""
+    """A handler raises this error to answer at once."""
 
     def __init__(self, reply: Reply) -> None:
-        """Remember the answer."""
+        """Keep the answer."""
         super().__init__(reply.status)
         self.reply = reply
 
 
 def json_reply(value: object, status: int = 200) -> Reply:
-    """A JSON answer."""
+    """Return a JSON answer."""
     try:
         body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:  # a lone surrogate travels only as an escape
+    except UnicodeEncodeError:  # JSON can hold a lone surrogate only as an escape
         body = json.dumps(value, separators=(",", ":")).encode()
     return Reply(status, body, (("Content-Type", "application/json; charset=utf-8"),))
 
 
 def html_reply(title: str, status: int) -> Reply:
-    """A web page, as a gateway or a maintenance switch answers."""
+    """Return a web page, as a gateway answers during maintenance."""
     page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>{title}</body></html>"
     return Reply(status, page.encode(), (("Content-Type", "text/html; charset=utf-8"),))
 
 
 def xml_error(code: str, message: str, status: int) -> Reply:
-    """An error as Google Cloud Storage answers it."""
+    """Return an error as Google Cloud Storage answers it."""
     text = (
         "<?xml version='1.0' encoding='UTF-8'?>"
         f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
@@ -147,7 +147,7 @@ def xml_error(code: str, message: str, status: int) -> Reply:
 
 
 def iso(moment: datetime | float) -> str:
-    """A time in ISO-8601, UTC, with milliseconds."""
+    """Return a time in ISO-8601, in UTC with milliseconds."""
     if not isinstance(moment, datetime):
         moment = datetime.fromtimestamp(moment, UTC)
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")

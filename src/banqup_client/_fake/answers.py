@@ -15,7 +15,7 @@ _WORDS = {
 
 
 def problem(status: int, detail: str, now: float) -> Reply:
-    """An error of the API: problem details, more or less."""
+    """Return an error of the API, which resembles the problem details of RFC 9457."""
     error, title = _WORDS[status]
     body = {
         "status": status,

@@ -1,4 +1,4 @@
-"""How the fake Banqup answers: its routes, its refusals, and its storage."""
+"""The routes and handlers of the fake Banqup and its storage."""
 
 from __future__ import annotations
 
@@ -72,8 +72,6 @@ class BanqupService(FakeService):
         self._extension_point = str(uuid.uuid4())
         self._urls = SignedUrls(self.clock)
         self._signing_key = secrets.token_bytes(32)
-
-    # What the service says of itself
 
     def _routes(self) -> Sequence[Route]:
         files = f"{_BASE}/v1/spaces/{{space}}/files"
@@ -258,7 +256,7 @@ class BanqupService(FakeService):
 
     def _fetch(self, call: Call) -> Reply:
         file = self._signed(call)
-        content = file.content or b""  # what has none has no URL to fetch it
+        content = file.content or b""  # a file without content has no download URL
         return Reply(200, content, (("Content-Type", file.content_type),))
 
     def _signed(self, call: Call) -> StoredFile:

@@ -1,4 +1,4 @@
-"""How the fake Zenvoices answers: its login, its rights, its inbox, its lists."""
+"""The routes and handlers of the fake Zenvoices."""
 
 from __future__ import annotations
 
@@ -73,8 +73,6 @@ class ZenvoicesService(FakeService):
         self._records: dict[str, list[dict[str, Any]]] = {
             name: [] for name in (*MASTER, WEBHOOKS[0])
         }
-
-    # What the service says of itself
 
     def _routes(self) -> Sequence[Route]:
         routes = [
@@ -163,7 +161,7 @@ class ZenvoicesService(FakeService):
             raise RequestRefusedError(refuse(403, message))
 
     def _company(self, company: object, member: str = "administrationId") -> Company:
-        """The company of this id, or the refusal of one that is unknown or not visible."""
+        """Return a company, or raise the refusal of one that is unknown or not visible."""
         if isinstance(company, str) and company.isascii() and company.isdigit():
             company = int(company)
         if isinstance(company, bool) or not isinstance(company, int):
@@ -187,7 +185,7 @@ class ZenvoicesService(FakeService):
     # Inbox
 
     def _upload(self, call: Call) -> Reply:
-        """Take an upload; decoding a large one must not hold up other requests."""
+        """Store an upload. It is decoded without the lock, so other requests need not wait."""
         with self._lock:
             self._need(call, "inbox")
         if len(call.body) > self.max_body:
@@ -308,7 +306,7 @@ class ZenvoicesService(FakeService):
     def _page(
         self, call: Call, rows: Sequence[dict[str, Any]], sortable: Sequence[str] | None
     ) -> Reply:
-        """One page of a list, as its JSON body asks; None for `sortable` allows any field."""
+        """Return one page of a list by its JSON body; None for `sortable` allows any field."""
         sent = self._json(call)
         call.ignored |= sent.keys() - _LIST_MEMBERS
         size, skip = sent.get("maxResultCount", 50), sent.get("skipCount", 0)
