@@ -14,7 +14,7 @@ import pytest
 import respx
 import trustme
 
-from banqup_client.testing import FakeBanqup, FakeFile, Fault
+from banqup_client.testing import FakeBanqup, FakeFile, Fault, Loopback
 from zenvoices_client.testing import FakeZenvoices
 
 ME = "/solution/business/v1/users/me"
@@ -52,6 +52,12 @@ class World:
         url = f"/datastore/documents/transaction/v1/spaces/{self.space}/files"
         answer = self.client.post(url, json=CREATED, headers=self.headers)
         return str(answer.json()["uploadUrl"])
+
+
+def connect(served: Loopback) -> socket.socket:
+    """Open a connection for requests that no client of httpx would send."""
+    where = urlsplit(served.url)
+    return socket.create_connection((str(where.hostname), where.port or 0))
 
 
 @pytest.fixture(params=["memory", "sockets", "tls"])
@@ -276,26 +282,20 @@ def test_wrong_content_length_is_noticed_in_memory() -> None:
 
 def test_connection_is_kept_alive() -> None:
     """Many requests travel over one connection, and closing tells the client."""
-    with FakeBanqup().serve() as served:
-        where = urlsplit(served.url)
-        assert where.hostname is not None
-        assert where.port is not None
-        with socket.create_connection((where.hostname, where.port)) as connection:
-            for _ in range(3):
-                connection.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
-                assert connection.recv(65_536).startswith(b"HTTP/1.1 404 ")
-            connection.sendall(b"GET /x HTTP/1.1\r\nConnection: close\r\n\r\n")
+    with FakeBanqup().serve() as served, connect(served) as connection:
+        for _ in range(3):
+            connection.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
             assert connection.recv(65_536).startswith(b"HTTP/1.1 404 ")
-            assert connection.recv(1) == b""
+        connection.sendall(b"GET /x HTTP/1.1\r\nConnection: close\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 404 ")
+        assert connection.recv(1) == b""
 
 
 def test_closing_the_server_ends_connections_that_are_open() -> None:
     """A client that waits on a kept connection is told, and nothing of the server stays behind."""
     served = FakeBanqup().serve()
     before = threading.active_count()
-    where = urlsplit(served.url)
-    assert where.hostname is not None
-    with socket.create_connection((where.hostname, where.port or 0)) as connection:
+    with connect(served) as connection:
         connection.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
         assert connection.recv(65_536).startswith(b"HTTP/1.1 404 ")
         served.close()
@@ -307,14 +307,10 @@ def test_idle_connection_can_be_closed_unannounced() -> None:
     """An answer that announces nothing can be followed by the connection's end."""
     fake = FakeBanqup()
     fake.faults.add("unknown", nth=1, action=Fault.close())
-    with fake.serve() as served:
-        where = urlsplit(served.url)
-        assert where.hostname is not None
-        assert where.port is not None
-        with socket.create_connection((where.hostname, where.port)) as connection:
-            connection.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
-            with connection.makefile("rb") as answer:
-                head = answer.read().lower()  # ends, although nothing asked it to
+    with fake.serve() as served, connect(served) as connection:
+        connection.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+        with connection.makefile("rb") as answer:
+            head = answer.read().lower()  # ends, although nothing asked it to
     assert head.startswith(b"http/1.1 404 ")
     assert b"connection:" not in head
 
@@ -322,10 +318,7 @@ def test_idle_connection_can_be_closed_unannounced() -> None:
 def test_nonsense_on_the_socket_is_a_400() -> None:
     """What is not HTTP is refused and the server goes on."""
     with FakeZenvoices().serve() as served:
-        where = urlsplit(served.url)
-        assert where.hostname is not None
-        assert where.port is not None
-        with socket.create_connection((where.hostname, where.port)) as connection:
+        with connect(served) as connection:
             connection.sendall(b"hello\r\n\r\n")
             assert connection.recv(65_536).startswith(b"HTTP/1.1 400 ")
         assert httpx.get(f"{served.url}/x").status_code == 404
@@ -353,10 +346,7 @@ def test_nonsense_on_the_socket_is_a_400() -> None:
 def test_odd_requests_on_the_socket(sent: bytes, answer: bytes) -> None:
     """What clients may send besides the usual is answered, or ends the connection."""
     with FakeZenvoices().serve() as served:
-        where = urlsplit(served.url)
-        assert where.hostname is not None
-        assert where.port is not None
-        with socket.create_connection((where.hostname, where.port)) as connection:
+        with connect(served) as connection:
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
             with connection.makefile("rb") as stream:
