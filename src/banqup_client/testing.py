@@ -150,7 +150,8 @@ class FakeBanqup(Fake, BanqupService):
         with self._lock:
             found = self._documents[document]
             found.body["status"] = {**found.body["status"], "document": status}
-            self._changed(found, touch)
+            if touch:
+                self._touch(found)
 
     def set_file_status(self, document: str, index: int, status: FileStatus) -> None:
         """Change the status of one of a document's files."""
@@ -166,7 +167,8 @@ class FakeBanqup(Fake, BanqupService):
             found = self._documents[document]
             old = found.files[index]
             found.files[index] = self._add_file(found.space, evolve(file, id=file.id or old)).id
-            self._changed(found, touch)
+            if touch:
+                self._touch(found)
 
     def remove(self, document: str) -> None:
         """Delete a document and its files."""

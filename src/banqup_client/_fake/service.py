@@ -83,7 +83,7 @@ class BanqupService(FakeService):
         stored = "/{bucket}/{space}/{file}"
         return (
             Route("token.get", "POST", f"{token}/gettoken", self._token, public=True),
-            Route("token.get", "POST", f"{token}/accesstoken", self._old_token, public=True),
+            Route("token.get", "POST", f"{token}/accesstoken", self._token, public=True),
             Route("spaces.list", "GET", "/entitystore/v1/spaces", self._list_spaces),
             Route("users.me", "GET", "/solution/business/v1/users/me", self._me),
             Route("files.create", "POST", files, self._create_file),
@@ -104,28 +104,20 @@ class BanqupService(FakeService):
 
     def _token(self, call: Call) -> Reply:
         check_grant(call, self.client_id, self.client_secret)
-        life, style = self.token_life, self.token_style
-        if style == "bare":
-            return self._bare_token()
-        jwt = self._jwt() if style == "jwt" else None
+        life = self.token_life
+        style = "bare" if call.head.path.endswith("/accesstoken") else self.token_style
+        jwt = None
+        if style in {"jwt", "bare"}:
+            jwt = make_jwt(self.client_id, self.clock(), life, self._signing_key)
         token = self._tokens.issue(life, self.token_uses, self.client_id, jwt)
+        if style == "bare":
+            return Reply(200, token.encode(), (("Content-Type", "text/plain"),))
         body: dict[str, Any] = {"access_token": token, "token_type": "Bearer"}
         if style == "expires_at":
             body["expires_at"] = iso(self.clock() + life)
         elif style == "expires_in":
             body["expires_in"] = int(life)
         return json_reply(body)
-
-    def _old_token(self, call: Call) -> Reply:
-        check_grant(call, self.client_id, self.client_secret)
-        return self._bare_token()
-
-    def _bare_token(self) -> Reply:
-        token = self._tokens.issue(self.token_life, self.token_uses, self.client_id, self._jwt())
-        return Reply(200, token.encode(), (("Content-Type", "text/plain"),))
-
-    def _jwt(self) -> str:
-        return make_jwt(self.client_id, self.clock(), self.token_life, self._signing_key)
 
     # The API
 
@@ -249,9 +241,6 @@ class BanqupService(FakeService):
         file.size = len(call.body)
         file.status = "REJECTED" if _EICAR in call.body else "AVAILABLE"
         file.ready_at = self.clock() + self.scan_seconds
-        for document in self._spaces[file.space].documents.values():
-            if file.id in document.files:
-                self._changed(document, touch=False)
         return Reply(200)
 
     def _fetch(self, call: Call) -> Reply:
@@ -300,10 +289,9 @@ class BanqupService(FakeService):
         self._spaces[space].listings.clear()
         return name
 
-    def _changed(self, document: StoredDocument, touch: bool) -> None:
-        if touch:
-            document.updated = self.clock()
-            document.body["updatedAt"] = iso(document.updated)
+    def _touch(self, document: StoredDocument) -> None:
+        document.updated = self.clock()
+        document.body["updatedAt"] = iso(document.updated)
         self._spaces[document.space].listings.clear()
 
     def _row(self, document: StoredDocument) -> dict[str, Any]:
