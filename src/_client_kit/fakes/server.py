@@ -13,13 +13,10 @@ import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from socketserver import StreamRequestHandler, ThreadingTCPServer
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
+from _client_kit.fakes.service import FakeService
 from _client_kit.fakes.wire import Head, Reply
-
-if TYPE_CHECKING:
-    from _client_kit.fakes.service import FakeService
 
 _LONGEST_LINE = 65_536
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -66,12 +63,7 @@ class Loopback:
         """Return the server, which already listens."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close."""
         self.close()
 

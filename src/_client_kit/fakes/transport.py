@@ -5,31 +5,27 @@ from __future__ import annotations
 import inspect
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Protocol, cast
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import httpx
 
+from _client_kit.fakes.service import FakeService, Plan
 from _client_kit.fakes.wire import Head, Reply
 
 if TYPE_CHECKING:
     import respx
 
-    from _client_kit.fakes.service import FakeService, Plan
-
 _PIECE = 65_536
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _TEST_DOMAINS = (".test", ".example", ".invalid")
-
-
-class _Sleeps(Protocol):
-    def __call__(self, seconds: float, /) -> object: ...
+Sleep: TypeAlias = Callable[[float], object]
 
 
 class _Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
     """An answer's body in pieces, cut or delayed by its delivery."""
 
-    def __init__(self, reply: Reply, sleep: _Sleeps, read_timeout: float | None) -> None:
+    def __init__(self, reply: Reply, sleep: Sleep, read_timeout: float | None) -> None:
         self._reply = reply
         self._sleep = sleep
         self._read_timeout = read_timeout
@@ -158,7 +154,7 @@ def mount(service: FakeService, router: respx.MockRouter) -> respx.Route:
     return route.mock(side_effect=FakeTransport(service).handle_request)
 
 
-def wait(sleep: _Sleeps, seconds: float, timeout: float | None) -> bool:
+def wait(sleep: Sleep, seconds: float, timeout: float | None) -> bool:
     """Sleep, but no longer than a client with this read timeout; return True if it gives up."""
     waited, late = _patience(seconds, timeout)
     if waited > 0:
@@ -166,7 +162,7 @@ def wait(sleep: _Sleeps, seconds: float, timeout: float | None) -> bool:
     return late
 
 
-async def wait_async(sleep: _Sleeps, seconds: float, timeout: float | None) -> bool:
+async def wait_async(sleep: Sleep, seconds: float, timeout: float | None) -> bool:
     """Do the same without blocking the event loop, unless the fake was given a sleep that does."""
     waited, late = _patience(seconds, timeout)
     if waited > 0 and sleep is time.sleep:
