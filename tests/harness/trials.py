@@ -10,7 +10,8 @@ from pathlib import Path
 
 from attrs import define, field
 
-from _client_kit.fakes.service import Body, Delivery, FakeService, Plan, Reply
+from _client_kit.fakes.service import FakeService, Plan
+from _client_kit.fakes.wire import Delivery, Reply
 from harness.children import Ended, Exporters
 from harness.oracle import Findings
 from harness.world import LEASE_TTL, World
@@ -141,7 +142,7 @@ def strike(service: FakeService, blow: Strike, kill: Callable[[], None]) -> None
     finish = service.finish
     dropped = Reply(0, delivery=Delivery("drop"))
 
-    def struck(plan: Plan, body: Body) -> Reply:
+    def struck(plan: Plan, body: bytes) -> Reply:
         if not blow.next(plan):
             return finish(plan, body)
         if blow.when == "after":
