@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator
 
 import httpx
 
-from _client_kit._answer import Answer, Dialect, Token, TokenRequest
 from _client_kit._contract import Operation
-from _client_kit._credentials import TokenStates
 from _client_kit._errors import ServiceError
+from _client_kit._response import Answer, Dialect, Token, TokenRequest
 from _client_kit._secret import Secret
 from _client_kit._sync._calls import Calls
+from _client_kit._tokens import TokenStates
 
 ORIGIN = "https://api.example"
 BUDGET = 25.0  # microseconds

@@ -58,7 +58,7 @@ class Service:
 def serve() -> None:
     """What the process does."""
     from banqup_client.testing import FakeBanqup, FakeFile, Fault
-    from bridge._samples import sample
+    from bridge.testing._samples.sample import sample
     from zenvoices_client.testing import FakeZenvoices
 
     banqup = FakeBanqup(client_id=CLIENT_ID, client_secret=CLIENT_SECRET)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 
 from bridge import ubl
-from bridge._samples import sample
+from bridge.testing._samples.sample import sample
 
 LIMIT = 1024 * 1024
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
-from _client_kit._answer import Token
 from _client_kit._contract import Operation
 from _client_kit._errors import Indefinite, ProtocolError, ServiceError, Unavailable, Unreachable
+from _client_kit._response import Token
 
 __all__ = ["BROKEN", "Outgoing", "TooLargeError", "transport_failure"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from _client_kit._openapi._command import run
+from _contract_check.banqup import expectations
+from _contract_check.command import run
 from banqup_client._contract import shipped_contract
-from banqup_client._expectations import expectations
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,10 +8,10 @@ from typing import Never, Self
 
 from attrs import field, frozen
 
-from _client_kit._credentials import TokenStates
 from _client_kit._errors import ConfigurationError
 from _client_kit._frames import made_without_frames, without_frames
 from _client_kit._secret import Secret, refuse_pickling
+from _client_kit._tokens import TokenStates
 
 __all__ = ["ClientCredentials"]
 

@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from _client_kit._address import check_header_text
-from _client_kit._answer import Answer, Dialect, Token, TokenRequest
 from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (
     CredentialsError,
@@ -21,6 +20,7 @@ from _client_kit._errors import (
     ServiceError,
 )
 from _client_kit._json import JsonError, is_object, loads
+from _client_kit._response import Answer, Dialect, Token, TokenRequest
 from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT, meaning_of
 from _client_kit._times import parse_time

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from _client_kit._answer import Answer
 from _client_kit._contract import Operation
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_list, is_object
+from _client_kit._response import Answer
 from _client_kit._status import CONTRACT_HINT
 
 __all__ = ["instant", "object_in", "rows_in"]

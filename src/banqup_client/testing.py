@@ -19,10 +19,17 @@ from typing import Any
 
 from attrs import evolve
 
-from _client_kit._fake import FakeRequest, FakeTransport, Fault, Loopback, iso
-
-from ._fake_service import BanqupService
-from ._fake_state import FakeFile, FileStatus, Moment, Order, StoredSpace, TokenStyle, epoch
+from _client_kit.fakes.service import FakeRequest, FakeTransport, Fault, Loopback, iso
+from banqup_client._fake.service import BanqupService
+from banqup_client._fake.state import (
+    FakeFile,
+    FileStatus,
+    Moment,
+    Order,
+    StoredSpace,
+    TokenStyle,
+    epoch,
+)
 
 __all__ = [
     "FakeBanqup",

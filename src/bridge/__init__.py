@@ -5,16 +5,17 @@ import typing as _typing
 from _client_kit._errors import ServiceError, StoreError
 from _client_kit._lazy import lazy_names as _lazy_names
 from bridge._errors import Busy, LeaseLost, NotActivated
-from bridge._store_sqlite import SQLiteCheckpoints
+from bridge._stores.sqlite import SQLiteCheckpoints
 from bridge._sync._connection import Connection
 
 if _typing.TYPE_CHECKING:
     from bridge._async._connection import AsyncConnection
-    from bridge._checkpoints import CheckpointStore, Lease, Row
     from bridge._config import ConnectionConfig
-    from bridge._deliveries import Deliveries, DeliveryRow
-    from bridge._eligibility import Exportable, Skip, Wait, default_exportable
-    from bridge._events import (
+    from bridge._delivery.eligibility import Exportable, Skip, Wait, default_exportable
+    from bridge._mapping.combinators import JournalRule, journal, named, only
+    from bridge._mapping.mapper import AsyncMapper, Mapper, SourceFile, default_mapper
+    from bridge._reports.delivery_rows import Deliveries, DeliveryRow
+    from bridge._reports.events import (
         DocumentFailed,
         DocumentFound,
         DocumentSent,
@@ -27,20 +28,19 @@ if _typing.TYPE_CHECKING:
         RunEnded,
         RunStarted,
     )
-    from bridge._mapper import AsyncMapper, Mapper, SourceFile, default_mapper
-    from bridge._mappers import JournalRule, journal, named, only
-    from bridge._progress import ProgressBar
-    from bridge._report import (
+    from bridge._reports.progress_bar import ProgressBar
+    from bridge._reports.report import (
         Activation,
         Confirmation,
         ExportReport,
         Request,
         Status,
     )
-    from bridge._store_hook import HookCheckpoints
-    from bridge._store_memory import MemoryCheckpoints
-    from bridge._store_sqlalchemy import SQLAlchemyCheckpoints
-    from bridge._verification import Check, Verification
+    from bridge._reports.verification import Check, Verification
+    from bridge._stores.json_hook import HookCheckpoints
+    from bridge._stores.memory import MemoryCheckpoints
+    from bridge._stores.protocol import CheckpointStore, Lease, Row
+    from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 
 __all__ = [
     "Activation",
@@ -95,47 +95,47 @@ __all__ = [
 
 # Loaded when first used: not every application needs them.
 _LAZY = {
-    "CheckpointStore": "bridge._checkpoints",
-    "Lease": "bridge._checkpoints",
-    "Row": "bridge._checkpoints",
-    "Exportable": "bridge._eligibility",
-    "Skip": "bridge._eligibility",
-    "Wait": "bridge._eligibility",
-    "default_exportable": "bridge._eligibility",
-    "DocumentFailed": "bridge._events",
-    "DocumentFound": "bridge._events",
-    "DocumentSent": "bridge._events",
-    "DocumentSettled": "bridge._events",
-    "DocumentSkipped": "bridge._events",
-    "DocumentUncertain": "bridge._events",
-    "DocumentWaiting": "bridge._events",
-    "Event": "bridge._events",
-    "Listener": "bridge._events",
-    "RunEnded": "bridge._events",
-    "RunStarted": "bridge._events",
-    "AsyncMapper": "bridge._mapper",
-    "Mapper": "bridge._mapper",
-    "SourceFile": "bridge._mapper",
-    "default_mapper": "bridge._mapper",
-    "Activation": "bridge._report",
-    "Confirmation": "bridge._report",
-    "Deliveries": "bridge._deliveries",
-    "DeliveryRow": "bridge._deliveries",
-    "ExportReport": "bridge._report",
-    "Request": "bridge._report",
-    "Status": "bridge._report",
-    "MemoryCheckpoints": "bridge._store_memory",
-    "Check": "bridge._verification",
-    "Verification": "bridge._verification",
+    "CheckpointStore": "bridge._stores.protocol",
+    "Lease": "bridge._stores.protocol",
+    "Row": "bridge._stores.protocol",
+    "Exportable": "bridge._delivery.eligibility",
+    "Skip": "bridge._delivery.eligibility",
+    "Wait": "bridge._delivery.eligibility",
+    "default_exportable": "bridge._delivery.eligibility",
+    "DocumentFailed": "bridge._reports.events",
+    "DocumentFound": "bridge._reports.events",
+    "DocumentSent": "bridge._reports.events",
+    "DocumentSettled": "bridge._reports.events",
+    "DocumentSkipped": "bridge._reports.events",
+    "DocumentUncertain": "bridge._reports.events",
+    "DocumentWaiting": "bridge._reports.events",
+    "Event": "bridge._reports.events",
+    "Listener": "bridge._reports.events",
+    "RunEnded": "bridge._reports.events",
+    "RunStarted": "bridge._reports.events",
+    "AsyncMapper": "bridge._mapping.mapper",
+    "Mapper": "bridge._mapping.mapper",
+    "SourceFile": "bridge._mapping.mapper",
+    "default_mapper": "bridge._mapping.mapper",
+    "Activation": "bridge._reports.report",
+    "Confirmation": "bridge._reports.report",
+    "Deliveries": "bridge._reports.delivery_rows",
+    "DeliveryRow": "bridge._reports.delivery_rows",
+    "ExportReport": "bridge._reports.report",
+    "Request": "bridge._reports.report",
+    "Status": "bridge._reports.report",
+    "MemoryCheckpoints": "bridge._stores.memory",
+    "Check": "bridge._reports.verification",
+    "Verification": "bridge._reports.verification",
     "AsyncConnection": "bridge._async._connection",
     "ConnectionConfig": "bridge._config",
-    "JournalRule": "bridge._mappers",
-    "ProgressBar": "bridge._progress",
-    "journal": "bridge._mappers",
-    "named": "bridge._mappers",
-    "only": "bridge._mappers",
-    "HookCheckpoints": "bridge._store_hook",
-    "SQLAlchemyCheckpoints": "bridge._store_sqlalchemy",
+    "JournalRule": "bridge._mapping.combinators",
+    "ProgressBar": "bridge._reports.progress_bar",
+    "journal": "bridge._mapping.combinators",
+    "named": "bridge._mapping.combinators",
+    "only": "bridge._mapping.combinators",
+    "HookCheckpoints": "bridge._stores.json_hook",
+    "SQLAlchemyCheckpoints": "bridge._stores.sqlalchemy",
 }
 
 # Type checkers see the imports above, and so still find a name that is misspelt.

@@ -17,12 +17,12 @@ from _client_kit._address import check_base_url, check_id
 from _client_kit._errors import ConfigurationError
 from _client_kit._frames import made_without_frames, without_frames
 from banqup_client import AsyncBanqupClient, BanqupClient, Environment
-from bridge._checkpoints import CheckpointStore
-from bridge._config_kinds import ABOUT, KINDS, is_table, is_tuple
-from bridge._eligibility import Exportable, default_exportable
+from bridge._delivery.eligibility import Exportable, default_exportable
 from bridge._errors import wrong
-from bridge._events import Listener
-from bridge._mapper import AsyncMapper, Mapper, default_mapper
+from bridge._mapping.mapper import AsyncMapper, Mapper, default_mapper
+from bridge._reports.events import Listener
+from bridge._settings import ABOUT, KINDS, is_table, is_tuple
+from bridge._stores.protocol import CheckpointStore
 from zenvoices_client import AsyncZenvoicesClient, ZenvoicesClient
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from attrs import define, field, frozen
 
 from banqup_client import BanqupClient, ClientCredentials
 from banqup_client.testing import FakeBanqup, FakeFile
-from bridge._report import ExportReport
-from bridge._samples import Sample, sample
-from bridge._store_sqlite import SQLiteCheckpoints
+from bridge._reports.report import ExportReport
+from bridge._stores.sqlite import SQLiteCheckpoints
 from bridge._sync._connection import Connection
+from bridge.testing._samples.sample import Sample, sample
 from zenvoices_client import UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices, InboxItem
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from _client_kit._frames import without_frames
 from banqup_client import ClientCredentials
-from bridge._checkpoints import CheckpointStore
 from bridge._errors import wrong
+from bridge._stores.protocol import CheckpointStore
 from zenvoices_client import UserLogin
 
 if TYPE_CHECKING:
@@ -90,12 +90,12 @@ def store_of(config: ConnectionConfig) -> tuple[CheckpointStore, Callable[[], ob
         ConfigurationError: The variable is not set, or holds no URL of a database that is known.
     """
     if config.checkpoint_file is not None:
-        from bridge._store_sqlite import SQLiteCheckpoints
+        from bridge._stores.sqlite import SQLiteCheckpoints
 
         file = SQLiteCheckpoints(config.checkpoint_file)
         return file, file.close
     # First, because it says which extra to install where SQLAlchemy is missing.
-    from bridge._store_sqlalchemy import SQLAlchemyCheckpoints
+    from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 
     name = str(config.checkpoint_url_variable)
     if not os.environ.get(name):

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from _client_kit._address import check_header_text
-from _client_kit._answer import Answer, Dialect, Token, TokenRequest
 from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (
     ConfigurationError,
@@ -18,6 +17,7 @@ from _client_kit._errors import (
     ServiceError,
 )
 from _client_kit._json import dumps, is_list, is_object
+from _client_kit._response import Answer, Dialect, Token, TokenRequest
 from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT, meaning_of
 from zenvoices_client._credentials import UserLogin

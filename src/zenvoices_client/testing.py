@@ -20,10 +20,17 @@ from typing import Any
 
 from attrs import evolve
 
-from _client_kit._fake import FakeRequest, FakeTransport, Fault, Loopback, iso
-
-from ._fake_service import ZenvoicesService
-from ._fake_state import MASTER, WEBHOOKS, Attachment, Company, FakeUser, InboxItem, Lookup
+from _client_kit.fakes.service import FakeRequest, FakeTransport, Fault, Loopback, iso
+from zenvoices_client._fake.service import ZenvoicesService
+from zenvoices_client._fake.state import (
+    MASTER,
+    WEBHOOKS,
+    Attachment,
+    Company,
+    FakeUser,
+    InboxItem,
+    Lookup,
+)
 
 __all__ = [
     "Attachment",

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from _client_kit._answer import Answer
+from _client_kit._response import Answer
 from banqup_client import (
     ConfigurationError,
     CredentialsError,

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from _client_kit._errors import StoreError
-from bridge import _file_owner, _sqlite_file
-from bridge._store_sqlite import SQLiteCheckpoints
+from bridge._stores import file_owner as _file_owner
+from bridge._stores import sqlite_file as _sqlite_file
+from bridge._stores.sqlite import SQLiteCheckpoints
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes and owners are those of POSIX")
 NOBODY = 65534

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from bridge._checkpoints import CheckpointStore, Lease, Row
 from bridge._errors import LeaseLost
-from bridge._store_hook import HookCheckpoints
-from bridge._store_memory import MemoryCheckpoints, Shelf
-from bridge._store_sqlite import SQLiteCheckpoints
+from bridge._stores.json_hook import HookCheckpoints
+from bridge._stores.memory import MemoryCheckpoints, Shelf
+from bridge._stores.protocol import CheckpointStore, Lease, Row
+from bridge._stores.sqlite import SQLiteCheckpoints
 from bridge.testing import checkpoint_conformance
 
 
@@ -319,7 +319,7 @@ def test_a_broken_store_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A store that breaks a rule fails the test named after that rule."""
-    monkeypatch.setattr("bridge._conformance_bench.PATIENCE", 0.5)
+    monkeypatch.setattr("bridge.testing._store_rules.bench.PATIENCE", 0.5)
     test = checkpoint_conformance(lambda directory: broken(), shared=False, advance=clock.advance)
     with pytest.raises((AssertionError, LeaseLost)):
         run_rule(test, rule, tmp_path)
@@ -363,7 +363,7 @@ def pytester_source(tmp_path: Path) -> tuple[str, Path]:
     """A user's whole test module."""
     line = "test_mine = checkpoint_conformance(lambda path: SQLiteCheckpoints(path / 'mine.db'))"
     imports = (
-        "from bridge._store_sqlite import SQLiteCheckpoints\n"
+        "from bridge._stores.sqlite import SQLiteCheckpoints\n"
         "from bridge.testing import checkpoint_conformance\n"
     )
     return imports + line + "\n", tmp_path

@@ -7,9 +7,9 @@ import pickle
 import pytest
 
 from _client_kit._errors import ConfigurationError, ServiceError, StoreError
-from bridge._checkpoints import Lease, held_until
 from bridge._errors import Busy, LeaseLost, NotActivated
-from bridge._store_memory import MemoryCheckpoints
+from bridge._stores.memory import MemoryCheckpoints
+from bridge._stores.protocol import Lease, held_until
 
 
 @pytest.mark.parametrize(

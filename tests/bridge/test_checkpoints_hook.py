@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from _client_kit._errors import StoreError
-from bridge import _store_hook
-from bridge._checkpoints import Lease, Row
-from bridge._store_hook import HookCheckpoints
+from bridge._stores import json_hook as _store_hook
+from bridge._stores.json_hook import HookCheckpoints
+from bridge._stores.protocol import Lease, Row
 
 
 class Kept:

@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from _client_kit._errors import ConfigurationError, StoreError
-from bridge._checkpoints import Lease, Row
-from bridge._store_sqlalchemy import SQLAlchemyCheckpoints
+from bridge._stores.protocol import Lease, Row
+from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 from bridge.testing import checkpoint_conformance
 from support.postgres import NoPostgres, postgres
 

@@ -22,10 +22,10 @@ from typing import Any
 import pytest
 
 from _client_kit._errors import StoreError
-from bridge import _sqlite_file
-from bridge._checkpoints import FIND_LIMIT, Lease, Row
 from bridge._errors import LeaseLost
-from bridge._store_sqlite import SQLiteCheckpoints
+from bridge._stores import sqlite_file as _sqlite_file
+from bridge._stores.protocol import FIND_LIMIT, Lease, Row
+from bridge._stores.sqlite import SQLiteCheckpoints
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes and owners are those of POSIX")
 ROWS = [Row(f"id-{n}", "delivered", None, '{"v":1}') for n in range(50)]
@@ -554,8 +554,8 @@ def test_a_store_works_on_both_sides_of_a_fork(store: SQLiteCheckpoints) -> None
 
 KILLED = """
 import sys
-from bridge._checkpoints import Row
-from bridge._store_sqlite import SQLiteCheckpoints
+from bridge._stores.protocol import Row
+from bridge._stores.sqlite import SQLiteCheckpoints
 store = SQLiteCheckpoints(sys.argv[1])
 lease = store.acquire("k", "dies", 600)
 for n in range(10**9):

@@ -453,7 +453,7 @@ def test_rarely_used_names_are_loaded_when_used() -> None:
     """Importing the bridge loads neither SQLAlchemy nor the config's module."""
     code = (
         "import sys, bridge\n"
-        "print([n for n in ('sqlalchemy', 'bridge._config', 'bridge._store_hook')"
+        "print([n for n in ('sqlalchemy', 'bridge._config', 'bridge._stores.json_hook')"
         " if n in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -26,10 +26,10 @@ from bridge import (
     Status,
     Verification,
 )
-from bridge._display import Cell, Line, Shown, Table, View, _wrap, plain
-from bridge._remedies import CHECKS
-from bridge._verification import verification_of
-from bridge._words import FRENCH, Language
+from bridge._reports.remedies import CHECKS
+from bridge._reports.render import Cell, Line, Shown, Table, View, _wrap, plain
+from bridge._reports.texts import FRENCH, Language
+from bridge._reports.verification import verification_of
 from bridge.testing import Trials, trial_document, try_mapper
 
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
@@ -386,7 +386,7 @@ class Misses(dict[str, str]):
 def test_every_shown_word_is_french_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """No heading and no status word of any view is left without its French."""
     words = Misses(FRENCH)
-    monkeypatch.setattr("bridge._words.FRENCH", words)
+    monkeypatch.setattr("bridge._reports.texts.FRENCH", words)
     for value in everything("0042"):
         value.to_text(lang="fr")
     assert words.missed <= {""}

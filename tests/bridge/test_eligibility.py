@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from banqup_client import Document
 from banqup_client._models import DocumentStatus
 from bridge import Skip, Wait, default_exportable
-from bridge._eligibility import Exportable, judge
+from bridge._delivery.eligibility import Exportable, judge
 
 
 def document(

@@ -29,7 +29,7 @@ from bridge import (
     RunEnded,
     RunStarted,
 )
-from bridge._events import tell
+from bridge._reports.events import tell
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -148,7 +148,7 @@ def test_log_line_says_what_became_of_a_document(caplog: pytest.LogCaptureFixtur
 
 def test_nothing_is_written_before_logging_is_configured() -> None:
     """A warning does not reach standard error by itself."""
-    code = "from bridge import *; from bridge._events import tell\n"
+    code = "from bridge import *; from bridge._reports.events import tell\n"
     code += "tell([], DocumentFailed(DeliveryRow('d-2', 'failed', 'x')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"", b"")

@@ -14,7 +14,7 @@ import pytest
 
 from banqup_client.testing import FakeFile
 from bridge import Connection, LeaseLost, ServiceError, StoreError, default_mapper
-from bridge._sync._ledger import Ledger
+from bridge._sync._session import Ledger
 from support.bridge_world import SPACE, AsyncWorld, BaseWorld, Watcher, World, counted, invoice
 from zenvoices_client import Attachment, InboxUpload
 

@@ -9,9 +9,9 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge import _life as life
-from bridge._eligibility import Skip, Wait
-from bridge._life import STATES, Cause, Delivery
+from bridge._delivery import delivery as life
+from bridge._delivery.delivery import STATES, Cause, Delivery
+from bridge._delivery.eligibility import Skip, Wait
 
 NOW = 1_000_000.0
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

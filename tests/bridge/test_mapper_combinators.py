@@ -20,8 +20,8 @@ from bridge import (
     named,
     only,
 )
-from bridge._samples import sample
 from bridge.testing import TrialDocument, trial_document, try_async_mapper, try_mapper
+from bridge.testing._samples.sample import sample
 from zenvoices_client import InboxUpload
 
 INVOICE = sample(0)

@@ -9,10 +9,10 @@ import pytest
 
 from _client_kit._errors import ConfigurationError, NotFound, Rejected
 from bridge import SourceFile
-from bridge import _life as life
-from bridge._faults import fetch_fault, upload_fault
-from bridge._mapper import main_file
-from bridge._spool import IN_MEMORY, Spool
+from bridge._delivery import delivery as life
+from bridge._delivery.faults import fetch_fault, upload_fault
+from bridge._mapping.mapper import main_file
+from bridge._mapping.spool import IN_MEMORY, Spool
 
 
 def file_of(name: str, content: bytes, kind: str = "application/octet-stream") -> SourceFile:

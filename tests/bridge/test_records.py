@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge import Row, StoreError
-from bridge._life import STATES, Cause, Delivery
-from bridge._records import (
+from bridge._delivery.delivery import STATES, Cause, Delivery
+from bridge._delivery.records import (
     VERSION,
     Head,
     active_head,

@@ -16,8 +16,8 @@ from _client_kit._errors import (
     StoreError,
     Unavailable,
 )
-from bridge._remedies import CHECKS, REMEDIES, cause_of, remedy, title
-from bridge._verification import verification_of
+from bridge._reports.remedies import CHECKS, REMEDIES, cause_of, remedy, title
+from bridge._reports.verification import verification_of
 
 SCREENS = {
     "API > Inbox access": "API > Accès à la boîte de réception",

@@ -23,9 +23,9 @@ from stdnum.fr import tva as french
 from stdnum.lu import tva as luxembourgish
 
 from bridge import ubl
-from bridge._sample_parties import structured_reference
-from bridge._sample_pdf import write_pdf
-from bridge._samples import COMPANY, PARTNERS, Sample, SampleParty, sample
+from bridge.testing._samples.parties import structured_reference
+from bridge.testing._samples.pdf import write_pdf
+from bridge.testing._samples.sample import COMPANY, PARTNERS, Sample, SampleParty, sample
 from support.en16931 import broken_rules, schema_fault
 
 KINDS: tuple[ubl.Kind, ...] = ("invoice", "credit note")
@@ -200,7 +200,7 @@ def test_samples_differ_from_each_other() -> None:
 def test_samples_are_the_same_everywhere() -> None:
     """Another process, with other hashes, makes the same bytes."""
     code = (
-        "import hashlib; from bridge._samples import sample\n"
+        "import hashlib; from bridge.testing._samples.sample import sample\n"
         "print(hashlib.sha256(b''.join(sample(n, pdf_size=5000).content for n in range(50)))"
         ".hexdigest())"
     )

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from _client_kit._errors import NotFound, RateLimited
+from _contract_check.banqup import expectations
 from banqup_client import Document
 from banqup_client._contract import shipped_contract
-from banqup_client._expectations import expectations
 from bridge import MemoryCheckpoints, SourceFile, only
-from bridge._conformance_bench import clock_of_the_caller
-from bridge._shapes import answered, broken, kind_of
+from bridge._reports.contract_checks import answered, broken, kind_of
+from bridge.testing._store_rules.bench import clock_of_the_caller
 
 
 @pytest.mark.parametrize(

@@ -218,7 +218,7 @@ def test_however_it_is_cut_the_same_is_read(text: str, size: int, wide: bool) ->
     wanted, bytes_wanted = read(whole), io.BytesIO()
     ubl.extract(whole, 0, bytes_wanted)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bridge._ubl_xml.CHUNK", size)
+        patch.setattr("bridge.ubl._expat.CHUNK", size)
         found, bytes_found = read(whole), io.BytesIO()
         ubl.extract(whole, 0, bytes_found)
     assert found == wanted

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
-from bridge import _ubl_xml as ubl_xml
 from bridge import ubl
-from bridge._ubl_xml import CHUNK, opened
+from bridge.ubl import _expat as ubl_xml
+from bridge.ubl._expat import CHUNK, opened
 from support.ubl_documents import CAC, CBC, FULL, PDF, document, embedded, read, refused
 
 
@@ -287,7 +287,7 @@ def documents(draw: st.DrawFn) -> bytes:
 def agree(data: bytes, size: int) -> bool:
     """Whether both find the same, when the look takes `size` bytes at a time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bridge._ubl_xml.CHUNK", size)
+        patch.setattr("bridge.ubl._expat.CHUNK", size)
         return as_peek(data) == as_element_tree(data)
 
 
@@ -307,7 +307,7 @@ def test_the_comparison_catches_text_passed_by_unseen(monkeypatch: pytest.Monkey
         take(text)
         return chunk[len(text) :]
 
-    monkeypatch.setattr("bridge._ubl_xml._past_text", past_any_text)
+    monkeypatch.setattr("bridge.ubl._expat._past_text", past_any_text)
     cases = st.tuples(documents(), st.integers(1, 64))
     caught = find(cases, lambda case: not agree(*case), settings=settings(database=None))
     assert not agree(*caught)

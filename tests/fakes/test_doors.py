@@ -384,7 +384,7 @@ async def test_async_delay_leaves_the_event_loop_free(monkeypatch: pytest.Monkey
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr("_client_kit._world_async.sleep", sleep)
+    monkeypatch.setattr("_client_kit._runtime_async.sleep", sleep)
     fake = FakeZenvoices()
     fake.faults.add("unknown", action=Fault.delay(60))
     async with httpx.AsyncClient(

@@ -23,7 +23,7 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from _client_kit import _world_sync as world
+from _client_kit import _runtime_sync as world
 from _client_kit._models import decode
 from _client_kit._tls import shared_ssl_context
 from banqup_client import BanqupClient, ClientCredentials, Document, FileDetails, Space

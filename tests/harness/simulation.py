@@ -16,7 +16,8 @@ from typing import Any, Self
 import httpx
 from attrs import define, field
 
-from _client_kit import _clock, _world_sync
+from _client_kit import _clock
+from _client_kit import _runtime_sync as _world_sync
 from banqup_client import BanqupClient, ClientCredentials, Environment
 from banqup_client.testing import FakeBanqup, FakeFile
 from bridge import (
@@ -27,7 +28,7 @@ from bridge import (
     Row,
     StoreError,
 )
-from bridge._life import STATES
+from bridge._delivery.delivery import STATES
 from harness.oracle import Findings, Truth, digest, judge
 from harness.world import add_neighbour, invoice
 from zenvoices_client import UserLogin, ZenvoicesClient

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from attrs import define, field
 
-from _client_kit._fake import Body, Delivery, FakeService, Plan, Reply
+from _client_kit.fakes.service import Body, Delivery, FakeService, Plan, Reply
 from harness.children import Ended, Exporters
 from harness.oracle import Findings
 from harness.world import LEASE_TTL, World

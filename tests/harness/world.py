@@ -13,7 +13,7 @@ from typing import Any, Self
 from banqup_client import BanqupClient, ClientCredentials
 from banqup_client.testing import FakeBanqup, FakeFile, FileStatus
 from bridge import Connection, Row
-from bridge._life import STATES
+from bridge._delivery.delivery import STATES
 from harness.clock import SharedClock
 from harness.oracle import Findings, Truth, digest, judge
 from support.stores import open_store

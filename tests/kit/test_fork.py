@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from _client_kit import _world_sync as world
+from _client_kit import _runtime_sync as world
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._clock import Deadline
-from _client_kit._credentials import TokenStates
 from _client_kit._sync._calls import Calls
+from _client_kit._tokens import TokenStates
 from support.forks import forks, in_child
 from support.kit_service import READ, Service, dialect
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from _client_kit._masking import masked, sanitise
+from _client_kit._redaction import masked, sanitise
 from _client_kit._secret import Secret
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from _client_kit._openapi import _source
-from _client_kit._openapi._file import read_openapi
-from _client_kit._openapi._schema import VendorFileError
-from _client_kit._openapi._source import load, shown_place
+from _contract_check import source as _source
+from _contract_check.openapi_file import read_openapi
+from _contract_check.openapi_schema import VendorFileError
+from _contract_check.source import load, shown_place
 from support.openapi import simple
 
 URL = "https://vendor.example/swagger.json"

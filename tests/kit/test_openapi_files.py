@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from _client_kit._openapi._file import VendorFile, VendorOperation, read_openapi
-from _client_kit._openapi._schema import VendorFileError, tree, walk
-from _client_kit._openapi._source import load
+from _contract_check.openapi_file import VendorFile, VendorOperation, read_openapi
+from _contract_check.openapi_schema import VendorFileError, tree, walk
+from _contract_check.source import load
 from support.corrections import COMMANDS, VENDOR_FILES, ZENVOICES_RENAMED, vendor_file
 from support.openapi import simple
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from _client_kit._openapi import _source
-from _client_kit._openapi._file import read_openapi
-from _client_kit._openapi._schema import VendorFileError, tree
-from _client_kit._openapi._source import MAX_BYTES, load
+from _contract_check import source as _source
+from _contract_check.openapi_file import read_openapi
+from _contract_check.openapi_schema import VendorFileError, tree
+from _contract_check.source import MAX_BYTES, load
 from support.corrections import COMMANDS
 from support.openapi import simple, zenvoices
 

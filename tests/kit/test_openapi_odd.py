@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from attrs import frozen
 
-from _client_kit._expectations import kinds_of
-from _client_kit._openapi._comparison import Comparison, OperationFinding
-from _client_kit._openapi._file import read_openapi
-from _client_kit._openapi._schema import MAX_LISTS, Schema, VendorFileError, tree
-from _client_kit._openapi._source import load
+from _contract_check.expectations import kinds_of
+from _contract_check.findings import Comparison, OperationFinding
+from _contract_check.openapi_file import read_openapi
+from _contract_check.openapi_schema import MAX_LISTS, Schema, VendorFileError, tree
+from _contract_check.source import load
 from support.openapi import banqup, file, finding, move_path, only_media, simple, zenvoices
 
 API = "/public-api/v1"

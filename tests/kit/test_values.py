@@ -15,14 +15,14 @@ import httpx
 import pytest
 
 from _client_kit import _errors
-from _client_kit._answer import Answer, Token, TokenRequest
 from _client_kit._atomic import AtomicFile
 from _client_kit._clock import Deadline
-from _client_kit._credentials import TokenState, TokenStates
 from _client_kit._errors import CredentialsError, ProtocolError, ServiceError
-from _client_kit._masking import sanitise
+from _client_kit._redaction import sanitise
+from _client_kit._response import Answer, Token, TokenRequest
 from _client_kit._secret import Secret
 from _client_kit._status import meaning_of
+from _client_kit._tokens import TokenState, TokenStates
 from support.kit_service import READ, dialect
 
 CANARY = "canary-7d1f"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from _client_kit import _world_async as world
+from _client_kit import _runtime_async as world
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._clock import Deadline
-from _client_kit._credentials import TokenStates
+from _client_kit._tokens import TokenStates
 from support.kit_service import ORIGIN, READ, Service, dialect
 from support.kit_sockets import Peer, server
 

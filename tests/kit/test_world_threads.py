@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from _client_kit import _world_sync as world
+from _client_kit import _runtime_sync as world
 from _client_kit._clock import Deadline
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bridge._samples import sample
+from bridge.testing._samples.sample import sample
 from support.corpus import CORPUS, needs_corpus
 
 FIELDS = {

@@ -16,7 +16,7 @@ import respx
 
 import bridge
 from banqup_client.testing import FakeBanqup, FakeFile
-from bridge._samples import sample
+from bridge.testing._samples.sample import sample
 from zenvoices_client.testing import FakeZenvoices
 
 ROOT = Path(__file__).resolve().parents[2]

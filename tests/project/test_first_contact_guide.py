@@ -16,7 +16,7 @@ import bridge
 from banqup_client import BanqupClient, ClientCredentials, Environment
 from banqup_client import _contract as banqup_contract
 from banqup_client.testing import FakeBanqup, FakeFile
-from bridge._samples import sample
+from bridge.testing._samples.sample import sample
 from support import dialects
 from support.corrections import COMMANDS, vendor_file
 from support.dialects import Dialect, Rule, rename

@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 import pytest
 
-from _client_kit import _world_async as world
+from _client_kit import _runtime_async as world
 from _client_kit._async._calls import AsyncCalls
 
 __all__ = ["AsyncFoo", "Bar"]
@@ -62,7 +62,7 @@ from contextlib import ExitStack
 
 import httpx
 
-from _client_kit import _world_sync as world
+from _client_kit import _runtime_sync as world
 from _client_kit._sync._calls import Calls
 
 __all__ = ["Bar", "Foo"]

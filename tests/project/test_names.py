@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 PACKAGES = ["banqup_client", "bridge", "zenvoices_client"]
 PUBLIC_MODULES = {
-    "_client_kit": set[str](),
+    "_client_kit": {"fakes"},
     "banqup_client": {"testing"},
     "bridge": {"testing", "ubl"},
     "zenvoices_client": {"testing"},

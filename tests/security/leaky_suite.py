@@ -21,13 +21,13 @@ import sqlalchemy as sa
 
 import banqup_client
 from _client_kit import _request
-from _client_kit._answer import Token
-from _client_kit._credentials import TokenStates
-from _client_kit._fake import Tokens
+from _client_kit._response import Token
 from _client_kit._secret import Secret
+from _client_kit._tokens import TokenStates
+from _client_kit.fakes.service import Tokens
 from banqup_client import BanqupClient, ClientCredentials, Document, DocumentFile, ServiceError
 from banqup_client._async._storage import AsyncStorage
-from banqup_client._fake_credentials import SignedUrls
+from banqup_client._fake.credentials import SignedUrls
 from banqup_client._sync._storage import Storage
 from banqup_client.testing import FakeBanqup
 from bridge import (
@@ -38,7 +38,7 @@ from bridge import (
     SQLAlchemyCheckpoints,
     SQLiteCheckpoints,
 )
-from bridge._sample_parties import COMPANY
+from bridge.testing._samples.parties import COMPANY
 
 WORD = "leaky-canary-8c40f1"
 HERE = "https://api.uat.btx.eu.banqup.com"

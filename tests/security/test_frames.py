@@ -34,8 +34,8 @@ from bridge import (
     StoreError,
     ubl,
 )
-from bridge._events import Event, RunEnded
-from bridge._store_sqlalchemy import SQLAlchemyCheckpoints
+from bridge._reports.events import Event, RunEnded
+from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 from bridge.testing import trial_document
 from support.canary import ours, shown
 from zenvoices_client import Attachment, InboxUpload, RetryPolicy, UserLogin, ZenvoicesClient
@@ -227,7 +227,7 @@ def test_a_deep_look_that_breaks_off_shows_no_signed_url(monkeypatch: pytest.Mon
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
     error = error_of(lambda: connection.verify(deep=True), OSError)
     assert "X-Goog-Signature" not in told(error)
-    assert "_spool" in error.__notes__[0]
+    assert "spool" in error.__notes__[0]
 
 
 def test_a_listener_that_raises_is_logged_without_the_error_of_the_run(

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from _client_kit._masking import sanitise
+from _client_kit._redaction import sanitise
 from banqup_client import BanqupClient, ClientCredentials, Environment, ServiceError
 from banqup_client.testing import FakeBanqup, FakeFile
 from bridge import Connection, MemoryCheckpoints, ubl
-from bridge._display import plain
+from bridge._reports.render import plain
 from zenvoices_client import Attachment, InboxUpload, RetryPolicy, UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices
 

@@ -156,7 +156,7 @@ def test_a_fault_below_storage_shows_no_signed_url(
     [
         "banqup_client._sync._files.decode",
         "banqup_client._storage.SignedUrl.__init__",
-        "_client_kit._answer.loads",
+        "_client_kit._response.loads",
     ],
 )
 @pytest.mark.parametrize("fault", [MemoryError, KeyboardInterrupt])

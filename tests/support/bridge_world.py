@@ -15,8 +15,8 @@ from banqup_client import (
 )
 from banqup_client.testing import FakeBanqup, FakeFile
 from bridge import AsyncConnection, Connection, MemoryCheckpoints, Row
-from bridge._life import STATES, Delivery
-from bridge._records import delivery_of
+from bridge._delivery.delivery import STATES, Delivery
+from bridge._delivery.records import delivery_of
 from zenvoices_client import AsyncZenvoicesClient, UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices
 

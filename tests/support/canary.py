@@ -43,18 +43,20 @@ from _pytest.raises import RaisesExc, RaisesGroup
 import banqup_client
 import bridge
 import zenvoices_client
-from _client_kit import _credentials, _fake, _fake_transport
+from _client_kit import _tokens as _credentials
 from _client_kit._address import origin_of
 from _client_kit._secret import Secret
-from banqup_client import _fake_credentials
+from _client_kit.fakes import service as _fake
+from _client_kit.fakes import transport as _fake_transport
 from banqup_client._async._storage import AsyncStorage
+from banqup_client._fake import credentials as _fake_credentials
 from banqup_client._sync._storage import Storage
-from bridge import _sample_parties
+from bridge.testing._samples import parties as _sample_parties
 from zenvoices_client import Attachment, Base64, InboxUpload
 
 SOURCE = str(Path(_credentials.__file__).parents[1])
 LIBRARIES = tuple(f"/site-packages/{name}/" for name in ("httpx", "httpcore", "h11", "anyio"))
-FAKES = ("_fake", "testing.py", "_demo.py", "_try_mapper.py", "_sample")
+FAKES = ("/_fake/", "/fakes/", "/testing", "_demo.py")
 FAKES_TESTS = Path(__file__).parents[1] / "fakes"
 ENOUGH = 64 * 1024  # of one text: more than any that is looked at has, but for bodies
 # What carries a document carries the bank account in it.
@@ -254,7 +256,7 @@ def ours(frame: FrameType) -> bool:
     """Whether a frame is of the library or of what it speaks HTTP with."""
     name = frame.f_code.co_filename
     if name.startswith(SOURCE):
-        return not Path(name).name.startswith(FAKES)
+        return not any(part in Path(name).as_posix() for part in FAKES)
     return any(library in name for library in LIBRARIES)
 
 

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 import httpx
 
-from _client_kit._answer import Answer, Dialect, Token, TokenRequest
 from _client_kit._contract import Operation, Property
 from _client_kit._errors import (
     CredentialsError,
@@ -20,6 +19,7 @@ from _client_kit._errors import (
     ServiceError,
     Unavailable,
 )
+from _client_kit._response import Answer, Dialect, Token, TokenRequest
 from _client_kit._secret import Secret
 from _client_kit._status import meaning_of
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from _client_kit._openapi._compare import compare
-from _client_kit._openapi._comparison import Comparison, Finding
-from _client_kit._openapi._file import read_openapi
+from _contract_check.banqup import expectations as banqup_expectations
+from _contract_check.compare import compare
+from _contract_check.findings import Comparison, Finding
+from _contract_check.openapi_file import read_openapi
+from _contract_check.zenvoices import expectations as zenvoices_expectations
 from banqup_client._contract import shipped_contract as banqup_contract
-from banqup_client._expectations import expectations as banqup_expectations
 from support.corrections import VENDOR_FILES
 from zenvoices_client._contract import shipped_contract as zenvoices_contract
-from zenvoices_client._expectations import expectations as zenvoices_expectations
 
 Json = Any
 

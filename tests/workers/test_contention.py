@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from attrs import define
 
-from _client_kit._fake import Body, Delivery, FakeService, Head, Plan, Reply
+from _client_kit.fakes.service import Body, Delivery, FakeService, Head, Plan, Reply
 from harness.clock import SharedClock
 from support.estate import CREDENTIALS, LEASE_TTL, Estate
 from support.stores import open_store

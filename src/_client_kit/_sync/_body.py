@@ -7,7 +7,7 @@ from binascii import b2a_base64
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from _client_kit import _world_sync as world
+from _client_kit import _runtime_sync as world
 from _client_kit._errors import Indefinite
 from _client_kit._files import FileSource, JsonTemplate, os_reason
 

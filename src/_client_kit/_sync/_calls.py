@@ -15,21 +15,21 @@ import httpx
 from attrs import evolve
 
 from _client_kit import _clock
-from _client_kit import _world_sync as world
+from _client_kit import _runtime_sync as world
 from _client_kit._address import check_base_url, is_loopback, origin_of
-from _client_kit._answer import Answer, Dialect, Token
 from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
-from _client_kit._credentials import TokenState, TokenStates
 from _client_kit._errors import ConfigurationError, CredentialsError, ServiceError, Unavailable
 from _client_kit._frames import bare, interrupted
 from _client_kit._json import dumps
 from _client_kit._log_filter import OwnCall
 from _client_kit._proxy import opened
 from _client_kit._request import BROKEN, Outgoing, TooLargeError, transport_failure
+from _client_kit._response import Answer, Dialect, Token
 from _client_kit._retry import RetryPolicy
-from _client_kit._sync._homes import Homes
+from _client_kit._sync._per_loop import Homes
 from _client_kit._tls import shared_ssl_context
+from _client_kit._tokens import TokenState, TokenStates
 
 __all__ = ["Calls", "Content"]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, BinaryIO, overload
 
-from _client_kit import _world_async as world
+from _client_kit import _runtime_async as world
 from _client_kit._address import check_header_text
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._atomic import AtomicFile
@@ -17,8 +17,8 @@ from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._files import FileContent, FileSource
 from _client_kit._frames import called_without_frames
-from _client_kit._masking import sanitise
 from _client_kit._models import decode
+from _client_kit._redaction import sanitise
 from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT
 from banqup_client._async._storage import AsyncStorage

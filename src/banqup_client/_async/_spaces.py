@@ -7,8 +7,8 @@ from _client_kit._contract import Contract
 from _client_kit._errors import NotFound
 from _client_kit._frames import called_without_frames
 from _client_kit._json import is_object
-from _client_kit._masking import sanitise
 from _client_kit._models import decode
+from _client_kit._redaction import sanitise
 from banqup_client._dialect import NOT_WHITELISTED
 from banqup_client._models import Space
 from banqup_client._payload import rows_in

@@ -13,9 +13,9 @@ from typing import BinaryIO, cast
 
 import httpx
 
-from _client_kit import _world_async as world
+from _client_kit import _runtime_async as world
 from _client_kit._async._calls import AsyncContent
-from _client_kit._async._homes import AsyncHomes
+from _client_kit._async._per_loop import AsyncHomes
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (

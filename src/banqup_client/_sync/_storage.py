@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 
 import httpx
 
-from _client_kit import _world_sync as world
+from _client_kit import _runtime_sync as world
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (
@@ -33,7 +33,7 @@ from _client_kit._request import BROKEN, transport_failure
 from _client_kit._retry import RetryPolicy, parse_retry_after
 from _client_kit._secret import Secret
 from _client_kit._sync._calls import Content
-from _client_kit._sync._homes import Homes
+from _client_kit._sync._per_loop import Homes
 from _client_kit._tls import shared_ssl_context
 from banqup_client._errors import UrlExpired
 from banqup_client._storage import SignedUrl, StorageHosts

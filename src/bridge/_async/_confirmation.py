@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable
 
 from _client_kit._errors import PermissionDenied
-from bridge import _life as life
-from bridge._async._ledger import AsyncLedger
-from bridge._deliveries import Deliveries, DeliveryRow, delivery_row
-from bridge._life import Delivery
-from bridge._report import Confirmation
+from bridge._async._session import AsyncLedger
+from bridge._delivery import delivery as life
+from bridge._delivery.delivery import Delivery
+from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
+from bridge._reports.report import Confirmation
 from zenvoices_client import AsyncZenvoicesClient, Lookup
 
 __all__ = ["confirmed"]

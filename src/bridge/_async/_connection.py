@@ -12,27 +12,27 @@ from _client_kit._clock import Deadline
 from _client_kit._errors import ServiceError
 from _client_kit._frames import called_without_frames, without_frames
 from _client_kit._secret import refuse_pickling
-from bridge._binding import canonical_id, check_options, company_code_of, space_id_of
+from bridge._delivery.ids import canonical_id, check_options, company_code_of, space_id_of
 from bridge._errors import NotActivated, wrong
 
 if TYPE_CHECKING:
     from banqup_client import AsyncBanqupClient
-    from bridge._async._checks import AsyncChecks
-    from bridge._async._ledger import AsyncLedger
-    from bridge._checkpoints import CheckpointStore
-    from bridge._deliveries import DeliveryRow
-    from bridge._eligibility import Exportable
-    from bridge._events import Listener
-    from bridge._mapper import AsyncMapper
-    from bridge._report import (
+    from bridge._async._prerequisites import AsyncChecks
+    from bridge._async._session import AsyncLedger
+    from bridge._delivery.eligibility import Exportable
+    from bridge._mapping.mapper import AsyncMapper
+    from bridge._reports.delivery_rows import DeliveryRow
+    from bridge._reports.events import Listener
+    from bridge._reports.report import (
         Activation,
         Confirmation,
         ExportReport,
         Request,
         Status,
     )
-    from bridge._verification import Verification
-    from bridge._words import Language
+    from bridge._reports.texts import Language
+    from bridge._reports.verification import Verification
+    from bridge._stores.protocol import CheckpointStore
     from zenvoices_client import AsyncZenvoicesClient, InboxUpload
 
 # What a verb needs is imported in it: a connection is quick to build, and whoever only asks for
@@ -117,13 +117,13 @@ class AsyncConnection:
 
     @cached_property
     def _checks(self) -> AsyncChecks:
-        from bridge._async._checks import AsyncChecks
+        from bridge._async._prerequisites import AsyncChecks
 
         return AsyncChecks(self._banqup, self._zenvoices, self.space_id, self.company_code)
 
     @cached_property
     def _may_be_exported(self) -> Exportable:
-        from bridge._eligibility import default_exportable
+        from bridge._delivery.eligibility import default_exportable
 
         return self._exportable or default_exportable
 
@@ -133,7 +133,7 @@ class AsyncConnection:
         return " ".join(self._binding.values())
 
     def _ledger(self, key: str | None = None, binding: dict[str, str] | None = None) -> AsyncLedger:
-        from bridge._async._ledger import AsyncLedger
+        from bridge._async._session import AsyncLedger
 
         return AsyncLedger(self._store, key or self.key, binding or self._binding, self._lease_ttl)
 
@@ -164,7 +164,7 @@ class AsyncConnection:
         """
         if sample and not deep:
             raise wrong("verify(sample=) sends a test document: say deep=True, too")
-        from bridge._verification import verification_of
+        from bridge._reports.verification import verification_of
 
         ledger = self._ledger()
         checkpoints: str | ServiceError = type(self._store).__name__
@@ -200,7 +200,7 @@ class AsyncConnection:
             Busy: A run of this connection is under way.
         """
         from bridge._async._activation import AsyncBaseline, claim_space, unchanged
-        from bridge._verification import run_failure
+        from bridge._reports.verification import run_failure
 
         verification = await self.verify()
         verification.raise_for_failure()
@@ -271,8 +271,8 @@ class AsyncConnection:
                 says what was done before.
         """
         from bridge._async._run import AsyncRun
-        from bridge._mapper import default_mapper
-        from bridge._outcome import RunOptions
+        from bridge._delivery.outcome import RunOptions
+        from bridge._mapping.mapper import default_mapper
 
         if limit is not None and limit < 1:
             raise wrong(f"limit must be at least 1, not {limit}")
@@ -316,8 +316,8 @@ class AsyncConnection:
         Raises:
             StoreError: The store failed.
         """
-        from bridge._deliveries import delivery_row
-        from bridge._report import Status
+        from bridge._reports.delivery_rows import delivery_row
+        from bridge._reports.report import Status
 
         ledger = self._ledger()
         await ledger.read()
@@ -388,7 +388,7 @@ class AsyncConnection:
             ServiceError: Zenvoices could not be asked.
         """
         from bridge._async._confirmation import confirmed
-        from bridge._verification import run_failure
+        from bridge._reports.verification import run_failure
 
         async with self._ledger() as ledger:
             if not ledger.head.activations:

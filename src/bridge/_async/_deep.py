@@ -13,16 +13,16 @@ from _client_kit._async._body import AsyncJsonBody
 from _client_kit._contract import Operation
 from _client_kit._errors import ConfigurationError, NotFound, ServiceError
 from _client_kit._json import is_list, is_object
+from _contract_check.banqup import expectations as banqup_expectations
+from _contract_check.zenvoices import expectations as zenvoices_expectations
 from banqup_client import AsyncBanqupClient
-from banqup_client._expectations import expectations as banqup_expectations
-from bridge._eligibility import FOLDERS
-from bridge._samples import sample as sample_document
-from bridge._shapes import answered, broken, looked_at
-from bridge._spool import Spool
-from bridge._verification import Check, Verification
-from bridge._words import Language
+from bridge._delivery.eligibility import FOLDERS
+from bridge._mapping.spool import Spool
+from bridge._reports.contract_checks import answered, broken, looked_at
+from bridge._reports.texts import Language
+from bridge._reports.verification import Check, Verification
+from bridge.testing._samples.sample import sample as sample_document
 from zenvoices_client import AsyncZenvoicesClient, Attachment, Company, InboxUpload
-from zenvoices_client._expectations import expectations as zenvoices_expectations
 
 __all__ = ["AsyncDeep"]
 

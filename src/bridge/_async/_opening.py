@@ -6,16 +6,16 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from _client_kit import _world_async as world
+from _client_kit import _runtime_async as world
 from _client_kit._frames import without_frames
 from banqup_client import AsyncBanqupClient, ClientCredentials
 from banqup_client._storage import STORAGE_HOSTS
 from bridge._async._connection import AsyncConnection
-from bridge._checkpoints import CheckpointStore
-from bridge._eligibility import Exportable
-from bridge._events import Listener
-from bridge._mapper import AsyncMapper
+from bridge._delivery.eligibility import Exportable
+from bridge._mapping.mapper import AsyncMapper
 from bridge._process import function_of, login_of_this_process, store_of
+from bridge._reports.events import Listener
+from bridge._stores.protocol import CheckpointStore
 from zenvoices_client import AsyncZenvoicesClient, UserLogin
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from _client_kit._errors import (
     Rejected,
     ServiceError,
 )
-from bridge import _life as life
-from bridge._async._ledger import AsyncLedger
-from bridge._life import Delivery
+from bridge._async._session import AsyncLedger
+from bridge._delivery import delivery as life
+from bridge._delivery.delivery import Delivery
 from zenvoices_client import AsyncZenvoicesClient, Lookup
 
 __all__ = ["AsyncRecovery", "Control"]

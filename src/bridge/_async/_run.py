@@ -20,21 +20,21 @@ from _client_kit._errors import (
 )
 from _client_kit._paging import Page
 from banqup_client import AsyncBanqupClient, Document
-from bridge import _events as events
-from bridge import _life as life
-from bridge._async._journal import AsyncJournal
-from bridge._async._ledger import AsyncLedger
+from bridge._async._recorder import AsyncJournal
 from bridge._async._recovery import AsyncRecovery
 from bridge._async._sending import FAULTS_IN_A_ROW, AsyncSending
+from bridge._async._session import AsyncLedger
 from bridge._async._transfer import AsyncTransfer
-from bridge._binding import canonical_id, of_another_space
-from bridge._eligibility import FOLDERS, Exportable, Wait, judge
-from bridge._life import Cause, Delivery
-from bridge._mapper import AsyncMapper
-from bridge._outcome import Candidate, RunOptions, files_digest
-from bridge._records import NOT_KNOWN
-from bridge._report import ExportReport
-from bridge._verification import run_failure
+from bridge._delivery import delivery as life
+from bridge._delivery.delivery import Cause, Delivery
+from bridge._delivery.eligibility import FOLDERS, Exportable, Wait, judge
+from bridge._delivery.ids import canonical_id, of_another_space
+from bridge._delivery.outcome import Candidate, RunOptions, files_digest
+from bridge._delivery.records import NOT_KNOWN
+from bridge._mapping.mapper import AsyncMapper
+from bridge._reports import events as events
+from bridge._reports.report import ExportReport
+from bridge._reports.verification import run_failure
 from zenvoices_client import AsyncZenvoicesClient
 
 __all__ = ["AsyncRun"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import evolve
 
-from _client_kit import _world_async as world
+from _client_kit import _runtime_async as world
 from _client_kit._errors import (
     ConfigurationError,
     Indefinite,
@@ -19,13 +19,13 @@ from _client_kit._errors import (
     ServiceError,
     StoreError,
 )
-from bridge import _events as events
-from bridge import _life as life
-from bridge._async._journal import AsyncJournal
+from bridge._async._recorder import AsyncJournal
 from bridge._async._recovery import AsyncRecovery, Control
 from bridge._async._transfer import AsyncTransfer, Prepared
-from bridge._life import Cause, Delivery
-from bridge._outcome import Candidate, Outcome, RunOptions
+from bridge._delivery import delivery as life
+from bridge._delivery.delivery import Cause, Delivery
+from bridge._delivery.outcome import Candidate, Outcome, RunOptions
+from bridge._reports import events as events
 
 __all__ = ["AsyncSending"]
 

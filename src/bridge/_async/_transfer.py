@@ -8,17 +8,16 @@ from typing import Any, BinaryIO, cast
 
 from attrs import evolve, field, frozen
 
-from _client_kit import _world_async as world
+from _client_kit import _runtime_async as world
 from _client_kit._address import check_id
 from _client_kit._errors import ConfigurationError, NotFound, Rejected
 from _client_kit._files import FileSource
 from banqup_client import AsyncBanqupClient, Document, DocumentFile
-from bridge import _life as life
 from bridge._async._recovery import AsyncRecovery
-from bridge._eligibility import Skip
-from bridge._faults import fetch_fault, upload_fault
-from bridge._mapper import AsyncMapper, SourceFile
-from bridge._outcome import (
+from bridge._delivery import delivery as life
+from bridge._delivery.eligibility import Skip
+from bridge._delivery.faults import fetch_fault, upload_fault
+from bridge._delivery.outcome import (
     Candidate,
     Outcome,
     call_mapper,
@@ -27,7 +26,8 @@ from bridge._outcome import (
     raised,
     sent_details,
 )
-from bridge._spool import IN_MEMORY, Guarded, Spool
+from bridge._mapping.mapper import AsyncMapper, SourceFile
+from bridge._mapping.spool import IN_MEMORY, Guarded, Spool
 from zenvoices_client import AsyncZenvoicesClient, Attachment, InboxUpload
 
 __all__ = ["AsyncTransfer", "Prepared"]

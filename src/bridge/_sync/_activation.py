@@ -9,20 +9,20 @@ from datetime import datetime
 
 from attrs import define, evolve, field
 
-from _client_kit import _world_sync as world
+from _client_kit import _runtime_sync as world
 from _client_kit._address import is_id
 from _client_kit._errors import ProtocolError, Unavailable
 from banqup_client import BanqupClient, Document
-from bridge import _life as life
-from bridge._binding import canonical_id, of_another_space
-from bridge._checkpoints import CheckpointStore
-from bridge._deliveries import Deliveries, DeliveryRow, delivery_row
-from bridge._eligibility import FOLDERS, Exportable, judge
+from bridge._delivery import delivery as life
+from bridge._delivery.delivery import Cause, Delivery
+from bridge._delivery.eligibility import FOLDERS, Exportable, judge
+from bridge._delivery.ids import canonical_id, of_another_space
+from bridge._delivery.records import Head, active_head
 from bridge._errors import wrong
-from bridge._life import Cause, Delivery
-from bridge._records import Head, active_head
-from bridge._report import Activation
-from bridge._sync._ledger import Ledger
+from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
+from bridge._reports.report import Activation
+from bridge._stores.protocol import CheckpointStore
+from bridge._sync._session import Ledger
 
 __all__ = ["Baseline", "claim_space", "unchanged"]
 

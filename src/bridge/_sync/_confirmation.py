@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Callable
 
 from _client_kit._errors import PermissionDenied
-from bridge import _life as life
-from bridge._deliveries import Deliveries, DeliveryRow, delivery_row
-from bridge._life import Delivery
-from bridge._report import Confirmation
-from bridge._sync._ledger import Ledger
+from bridge._delivery import delivery as life
+from bridge._delivery.delivery import Delivery
+from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
+from bridge._reports.report import Confirmation
+from bridge._sync._session import Ledger
 from zenvoices_client import Lookup, ZenvoicesClient
 
 __all__ = ["confirmed"]

@@ -13,27 +13,27 @@ from _client_kit._clock import Deadline
 from _client_kit._errors import ServiceError
 from _client_kit._frames import called_without_frames, without_frames
 from _client_kit._secret import refuse_pickling
-from bridge._binding import canonical_id, check_options, company_code_of, space_id_of
+from bridge._delivery.ids import canonical_id, check_options, company_code_of, space_id_of
 from bridge._errors import NotActivated, wrong
 
 if TYPE_CHECKING:
     from banqup_client import BanqupClient
-    from bridge._checkpoints import CheckpointStore
-    from bridge._deliveries import DeliveryRow
-    from bridge._eligibility import Exportable
-    from bridge._events import Listener
-    from bridge._mapper import Mapper
-    from bridge._report import (
+    from bridge._delivery.eligibility import Exportable
+    from bridge._mapping.mapper import Mapper
+    from bridge._reports.delivery_rows import DeliveryRow
+    from bridge._reports.events import Listener
+    from bridge._reports.report import (
         Activation,
         Confirmation,
         ExportReport,
         Request,
         Status,
     )
-    from bridge._sync._checks import Checks
-    from bridge._sync._ledger import Ledger
-    from bridge._verification import Verification
-    from bridge._words import Language
+    from bridge._reports.texts import Language
+    from bridge._reports.verification import Verification
+    from bridge._stores.protocol import CheckpointStore
+    from bridge._sync._prerequisites import Checks
+    from bridge._sync._session import Ledger
     from zenvoices_client import InboxUpload, ZenvoicesClient
 
 # What a verb needs is imported in it: a connection is quick to build, and whoever only asks for
@@ -118,13 +118,13 @@ class Connection:
 
     @cached_property
     def _checks(self) -> Checks:
-        from bridge._sync._checks import Checks
+        from bridge._sync._prerequisites import Checks
 
         return Checks(self._banqup, self._zenvoices, self.space_id, self.company_code)
 
     @cached_property
     def _may_be_exported(self) -> Exportable:
-        from bridge._eligibility import default_exportable
+        from bridge._delivery.eligibility import default_exportable
 
         return self._exportable or default_exportable
 
@@ -134,7 +134,7 @@ class Connection:
         return " ".join(self._binding.values())
 
     def _ledger(self, key: str | None = None, binding: dict[str, str] | None = None) -> Ledger:
-        from bridge._sync._ledger import Ledger
+        from bridge._sync._session import Ledger
 
         return Ledger(self._store, key or self.key, binding or self._binding, self._lease_ttl)
 
@@ -165,7 +165,7 @@ class Connection:
         """
         if sample and not deep:
             raise wrong("verify(sample=) sends a test document: say deep=True, too")
-        from bridge._verification import verification_of
+        from bridge._reports.verification import verification_of
 
         ledger = self._ledger()
         checkpoints: str | ServiceError = type(self._store).__name__
@@ -200,8 +200,8 @@ class Connection:
             ConfigurationError: The space is active with another company in the same store.
             Busy: A run of this connection is under way.
         """
+        from bridge._reports.verification import run_failure
         from bridge._sync._activation import Baseline, claim_space, unchanged
-        from bridge._verification import run_failure
 
         verification = self.verify()
         verification.raise_for_failure()
@@ -271,8 +271,8 @@ class Connection:
             ServiceError: Something that concerns more than one document; ``report`` on the error
                 says what was done before.
         """
-        from bridge._mapper import default_mapper
-        from bridge._outcome import RunOptions
+        from bridge._delivery.outcome import RunOptions
+        from bridge._mapping.mapper import default_mapper
         from bridge._sync._run import Run
 
         if limit is not None and limit < 1:
@@ -317,8 +317,8 @@ class Connection:
         Raises:
             StoreError: The store failed.
         """
-        from bridge._deliveries import delivery_row
-        from bridge._report import Status
+        from bridge._reports.delivery_rows import delivery_row
+        from bridge._reports.report import Status
 
         ledger = self._ledger()
         ledger.read()
@@ -388,8 +388,8 @@ class Connection:
             Busy: A run of this connection is under way.
             ServiceError: Zenvoices could not be asked.
         """
+        from bridge._reports.verification import run_failure
         from bridge._sync._confirmation import confirmed
-        from bridge._verification import run_failure
 
         with self._ledger() as ledger:
             if not ledger.head.activations:

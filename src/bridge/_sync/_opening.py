@@ -7,15 +7,15 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from _client_kit import _world_sync as world
+from _client_kit import _runtime_sync as world
 from _client_kit._frames import without_frames
 from banqup_client import BanqupClient, ClientCredentials
 from banqup_client._storage import STORAGE_HOSTS
-from bridge._checkpoints import CheckpointStore
-from bridge._eligibility import Exportable
-from bridge._events import Listener
-from bridge._mapper import Mapper
+from bridge._delivery.eligibility import Exportable
+from bridge._mapping.mapper import Mapper
 from bridge._process import function_of, login_of_this_process, store_of
+from bridge._reports.events import Listener
+from bridge._stores.protocol import CheckpointStore
 from bridge._sync._connection import Connection
 from zenvoices_client import UserLogin, ZenvoicesClient
 

@@ -16,9 +16,9 @@ from _client_kit._errors import (
     Rejected,
     ServiceError,
 )
-from bridge import _life as life
-from bridge._life import Delivery
-from bridge._sync._ledger import Ledger
+from bridge._delivery import delivery as life
+from bridge._delivery.delivery import Delivery
+from bridge._sync._session import Ledger
 from zenvoices_client import Lookup, ZenvoicesClient
 
 __all__ = ["Control", "Recovery"]

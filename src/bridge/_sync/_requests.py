@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bridge import _life as life
-from bridge._binding import canonical_id
-from bridge._checkpoints import FIND_LIMIT
-from bridge._deliveries import DeliveryRow, delivery_row
+from bridge._delivery import delivery as life
+from bridge._delivery.delivery import Delivery
+from bridge._delivery.ids import canonical_id
 from bridge._errors import wrong
-from bridge._life import Delivery
-from bridge._report import Request
-from bridge._sync._ledger import Ledger
+from bridge._reports.delivery_rows import DeliveryRow, delivery_row
+from bridge._reports.report import Request
+from bridge._stores.protocol import FIND_LIMIT
+from bridge._sync._session import Ledger
 
 __all__ = ["request_all", "settle_one"]
 

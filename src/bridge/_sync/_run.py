@@ -21,21 +21,21 @@ from _client_kit._errors import (
 )
 from _client_kit._paging import Page
 from banqup_client import BanqupClient, Document
-from bridge import _events as events
-from bridge import _life as life
-from bridge._binding import canonical_id, of_another_space
-from bridge._eligibility import FOLDERS, Exportable, Wait, judge
-from bridge._life import Cause, Delivery
-from bridge._mapper import Mapper
-from bridge._outcome import Candidate, RunOptions, files_digest
-from bridge._records import NOT_KNOWN
-from bridge._report import ExportReport
-from bridge._sync._journal import Journal
-from bridge._sync._ledger import Ledger
+from bridge._delivery import delivery as life
+from bridge._delivery.delivery import Cause, Delivery
+from bridge._delivery.eligibility import FOLDERS, Exportable, Wait, judge
+from bridge._delivery.ids import canonical_id, of_another_space
+from bridge._delivery.outcome import Candidate, RunOptions, files_digest
+from bridge._delivery.records import NOT_KNOWN
+from bridge._mapping.mapper import Mapper
+from bridge._reports import events as events
+from bridge._reports.report import ExportReport
+from bridge._reports.verification import run_failure
+from bridge._sync._recorder import Journal
 from bridge._sync._recovery import Recovery
 from bridge._sync._sending import FAULTS_IN_A_ROW, Sending
+from bridge._sync._session import Ledger
 from bridge._sync._transfer import Transfer
-from bridge._verification import run_failure
 from zenvoices_client import ZenvoicesClient
 
 __all__ = ["Run"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import evolve
 
-from _client_kit import _world_sync as world
+from _client_kit import _runtime_sync as world
 from _client_kit._errors import (
     ConfigurationError,
     Indefinite,
@@ -20,11 +20,11 @@ from _client_kit._errors import (
     ServiceError,
     StoreError,
 )
-from bridge import _events as events
-from bridge import _life as life
-from bridge._life import Cause, Delivery
-from bridge._outcome import Candidate, Outcome, RunOptions
-from bridge._sync._journal import Journal
+from bridge._delivery import delivery as life
+from bridge._delivery.delivery import Cause, Delivery
+from bridge._delivery.outcome import Candidate, Outcome, RunOptions
+from bridge._reports import events as events
+from bridge._sync._recorder import Journal
 from bridge._sync._recovery import Control, Recovery
 from bridge._sync._transfer import Prepared, Transfer
 

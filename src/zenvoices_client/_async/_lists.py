@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from _client_kit._answer import Answer
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._paging import AsyncListing
 from _client_kit._clock import Deadline
@@ -14,6 +13,7 @@ from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
 from _client_kit._paging import Page, fingerprint
+from _client_kit._response import Answer
 from zenvoices_client._dialect import member
 
 __all__ = ["list_all", "not_understood", "read_object"]

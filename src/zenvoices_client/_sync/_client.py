@@ -15,7 +15,7 @@ import httpx
 from _client_kit._address import check_base_url
 from _client_kit._errors import ConfigurationError
 from _client_kit._frames import called_without_frames, without_frames
-from _client_kit._free_call import operation_of, read_model
+from _client_kit._raw_request import operation_of, read_model
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
 from _client_kit._sync._calls import Calls

@@ -8,7 +8,7 @@ from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._frames import called_without_frames
 from _client_kit._json import is_object
-from _client_kit._masking import sanitise
+from _client_kit._redaction import sanitise
 from _client_kit._status import CONTRACT_HINT
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from _client_kit._answer import Answer
 from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
 from _client_kit._paging import Page, fingerprint
+from _client_kit._response import Answer
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
 from zenvoices_client._dialect import member

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from _client_kit._answer import Answer
 from _client_kit._contract import Contract, Operation
 from _client_kit._frames import called_without_frames
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
+from _client_kit._response import Answer
 from _client_kit._sync._calls import Calls
 from zenvoices_client._dialect import member
 from zenvoices_client._sync._lists import not_understood

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from _client_kit import _clock
-from _client_kit import _world_async as world
+from _client_kit import _runtime_async as world
 from banqup_client import (
     AsyncBanqupClient,
     ClientCredentials,

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from _client_kit import _clock
-from _client_kit import _world_sync as world
+from _client_kit import _runtime_sync as world
 from banqup_client import (
     BanqupClient,
     Environment,

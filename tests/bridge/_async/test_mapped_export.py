@@ -23,7 +23,7 @@ from bridge import (
     journal,
     only,
 )
-from bridge._samples import sample
+from bridge.testing._samples.sample import sample
 from support.corpus import MALFORMED, corpus_files, needs_corpus
 from zenvoices_client import AsyncZenvoicesClient, Attachment, InboxUpload, UserLogin
 from zenvoices_client.testing import FakeZenvoices

@@ -12,10 +12,10 @@ from attrs import evolve
 from _client_kit import _clock
 from banqup_client.testing import Fault
 from bridge import ServiceError
-from bridge._records import head_of, head_text, row_of
+from bridge._delivery.records import head_of, head_text, row_of
 from support.bridge_world import DAY, HOUR, World, counted
 from zenvoices_client import ConfigurationError, PermissionDenied, Unavailable, Unreachable
-from zenvoices_client._fake_state import Company
+from zenvoices_client._fake.state import Company
 
 MINUTE = 60.0
 

@@ -17,10 +17,10 @@ from bridge import (
     ServiceError,
     Skip,
     StoreError,
-    _spool,
     default_mapper,
 )
-from bridge._sync._ledger import Ledger
+from bridge._mapping import spool
+from bridge._sync._session import Ledger
 from support.bridge_world import DAY, HOUR, SPACE, Watcher, World, counted, invoice
 from zenvoices_client import (
     Attachment,
@@ -733,7 +733,7 @@ def test_files_of_one_document_share_its_memory() -> None:
     """However many files a document has, one file's worth of them is held in memory."""
     world = World()
     connection = active(world)
-    spools: list[_spool.Spool] = []
+    spools: list[spool.Spool] = []
 
     def seen(document: Any, files: Any) -> Any:
         spools.extend(file._file for file in files)
@@ -741,7 +741,7 @@ def test_files_of_one_document_share_its_memory() -> None:
         assert len(held) == 2
         return Skip("seen")
 
-    half = invoice(padding=_spool.IN_MEMORY // 2 - 1000)
+    half = invoice(padding=spool.IN_MEMORY // 2 - 1000)
     world.one(files=[FakeFile(f"{n}.xml", "application/xml", half) for n in range(5)])
     connection = world.connect(mapper=seen)
     report = connection.export_new()

@@ -10,10 +10,9 @@ import httpx
 import pytest
 
 from _client_kit import _clock
-from _client_kit import _world_async as world
+from _client_kit import _runtime_async as world
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._clock import Deadline
-from _client_kit._credentials import TokenStates
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
@@ -26,6 +25,7 @@ from _client_kit._errors import (
     Unreachable,
 )
 from _client_kit._retry import RetryPolicy
+from _client_kit._tokens import TokenStates
 from support.kit_service import (
     ORIGIN,
     READ,

@@ -12,9 +12,9 @@ import pytest
 
 from _client_kit._async import _calls as calls_module
 from _client_kit._async._calls import AsyncCalls
-from _client_kit._credentials import TokenStates
 from _client_kit._errors import ProtocolError, ServiceError
 from _client_kit._retry import RetryPolicy
+from _client_kit._tokens import TokenStates
 from support.kit_service import ORIGIN, READ, WRITE, Service, dialect, reply
 
 pytestmark = pytest.mark.anyio

@@ -15,9 +15,9 @@ import pytest
 from attrs import evolve
 
 from _client_kit._async._calls import AsyncCalls
-from _client_kit._credentials import TokenStates
 from _client_kit._errors import ConfigurationError, Rejected, ServiceError
 from _client_kit._retry import RetryPolicy
+from _client_kit._tokens import TokenStates
 from support.kit_service import ORIGIN, PASSWORD, READ, TOKEN, WRITE, Service, dialect, reply
 from support.kit_sockets import Peer, server
 

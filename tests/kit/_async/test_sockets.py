@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import trustme
 
-from _client_kit import _world_async as world
+from _client_kit import _runtime_async as world
 from _client_kit._async._calls import AsyncCalls
-from _client_kit._credentials import TokenStates
 from _client_kit._errors import Indefinite, ServiceError, Unavailable, Unreachable
 from _client_kit._retry import RetryPolicy
+from _client_kit._tokens import TokenStates
 from support.kit_service import READ, WRITE, dialect
 from support.kit_sockets import Peer, Talk, server
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import pytest
 
-from _client_kit import _world_async as world
+from _client_kit import _runtime_async as world
 from _client_kit._clock import Deadline
 from support.kit_service import together_async
 

@@ -11,9 +11,8 @@ import httpx
 import pytest
 
 from _client_kit import _clock
-from _client_kit import _world_sync as world
+from _client_kit import _runtime_sync as world
 from _client_kit._clock import Deadline
-from _client_kit._credentials import TokenStates
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
@@ -27,6 +26,7 @@ from _client_kit._errors import (
 )
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync._calls import Calls
+from _client_kit._tokens import TokenStates
 from support.kit_service import (
     ORIGIN,
     READ,

@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
-from _client_kit._credentials import TokenStates
 from _client_kit._errors import ProtocolError, ServiceError
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync import _calls as calls_module
 from _client_kit._sync._calls import Calls
+from _client_kit._tokens import TokenStates
 from support.kit_service import ORIGIN, READ, WRITE, Service, dialect, reply
 
 CAP = 100_000

@@ -15,10 +15,10 @@ import httpx
 import pytest
 from attrs import evolve
 
-from _client_kit._credentials import TokenStates
 from _client_kit._errors import ConfigurationError, Rejected, ServiceError
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync._calls import Calls
+from _client_kit._tokens import TokenStates
 from support.kit_service import ORIGIN, PASSWORD, READ, TOKEN, WRITE, Service, dialect, reply
 from support.kit_sockets import Peer, server
 

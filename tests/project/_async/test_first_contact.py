@@ -11,7 +11,7 @@ import pytest
 from banqup_client import AsyncBanqupClient, ClientCredentials, Environment
 from banqup_client.testing import FakeBanqup, FakeFile
 from bridge import AsyncConnection, MemoryCheckpoints, ServiceError
-from bridge._samples import sample
+from bridge.testing._samples.sample import sample
 from support import corrections, dialects
 from support.dialects import Dialect
 from zenvoices_client import AsyncZenvoicesClient, UserLogin

@@ -12,7 +12,7 @@ from attrs import define, field
 from banqup_client import AsyncBanqupClient, ClientCredentials, Environment
 from banqup_client.testing import FakeBanqup, FakeFile
 from bridge import AsyncConnection, Check, MemoryCheckpoints, Verification
-from bridge._samples import sample
+from bridge.testing._samples.sample import sample
 from support import corrections, dialects
 from support.dialects import Dialect
 from zenvoices_client import (

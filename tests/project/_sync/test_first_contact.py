@@ -12,7 +12,7 @@ import pytest
 from banqup_client import BanqupClient, ClientCredentials, Environment
 from banqup_client.testing import FakeBanqup, FakeFile
 from bridge import Connection, MemoryCheckpoints, ServiceError
-from bridge._samples import sample
+from bridge.testing._samples.sample import sample
 from support import corrections, dialects
 from support.dialects import Dialect
 from zenvoices_client import UserLogin, ZenvoicesClient

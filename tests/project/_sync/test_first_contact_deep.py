@@ -13,7 +13,7 @@ from attrs import define, field
 from banqup_client import BanqupClient, ClientCredentials, Environment
 from banqup_client.testing import FakeBanqup, FakeFile
 from bridge import Check, Connection, MemoryCheckpoints, Verification
-from bridge._samples import sample
+from bridge.testing._samples.sample import sample
 from support import corrections, dialects
 from support.dialects import Dialect
 from zenvoices_client import (

@@ -200,7 +200,7 @@ async def test_retry_after_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> Non
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    monkeypatch.setattr("_client_kit._world_async.sleep", sleep)
+    monkeypatch.setattr("_client_kit._runtime_async.sleep", sleep)
     fake = FakeZenvoices()
     fake.add_company()
     fake.faults.add("companies.list", action=Fault.rate_limit(7), nth=1)

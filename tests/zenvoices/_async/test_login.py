@@ -179,7 +179,7 @@ async def test_login_is_repeated_while_nobody_decided(monkeypatch: pytest.Monkey
     async def sleep(seconds: float) -> None:
         pass
 
-    monkeypatch.setattr("_client_kit._world_async.sleep", sleep)
+    monkeypatch.setattr("_client_kit._runtime_async.sleep", sleep)
     fake = FakeZenvoices()
     fake.faults.add("login", action=Fault.html(status=502), nth=1, times=2)
     client = AsyncZenvoicesClient(login(), transport=fake.transport())

@@ -161,7 +161,7 @@ async def test_only_what_reads_is_repeated(
     async def sleep(seconds: float) -> None:
         pass
 
-    monkeypatch.setattr("_client_kit._world_async.sleep", sleep)
+    monkeypatch.setattr("_client_kit._runtime_async.sleep", sleep)
     fake = FakeZenvoices()
     fake.faults.add("unknown", action=Fault.status(503), nth=1)
     client = AsyncZenvoicesClient(login(), transport=fake.transport())

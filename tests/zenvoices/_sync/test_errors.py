@@ -199,7 +199,7 @@ def test_retry_after_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
     def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    monkeypatch.setattr("_client_kit._world_sync.sleep", sleep)
+    monkeypatch.setattr("_client_kit._runtime_sync.sleep", sleep)
     fake = FakeZenvoices()
     fake.add_company()
     fake.faults.add("companies.list", action=Fault.rate_limit(7), nth=1)

@@ -178,7 +178,7 @@ def test_login_is_repeated_while_nobody_decided(monkeypatch: pytest.MonkeyPatch)
     def sleep(seconds: float) -> None:
         pass
 
-    monkeypatch.setattr("_client_kit._world_sync.sleep", sleep)
+    monkeypatch.setattr("_client_kit._runtime_sync.sleep", sleep)
     fake = FakeZenvoices()
     fake.faults.add("login", action=Fault.html(status=502), nth=1, times=2)
     client = ZenvoicesClient(login(), transport=fake.transport())

@@ -160,7 +160,7 @@ def test_only_what_reads_is_repeated(
     def sleep(seconds: float) -> None:
         pass
 
-    monkeypatch.setattr("_client_kit._world_sync.sleep", sleep)
+    monkeypatch.setattr("_client_kit._runtime_sync.sleep", sleep)
     fake = FakeZenvoices()
     fake.faults.add("unknown", action=Fault.status(503), nth=1)
     client = ZenvoicesClient(login(), transport=fake.transport())

@@ -1,0 +1,180 @@
+"""What came back from a call, and what one service makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from attrs import field, frozen
+
+from _client_kit._contract import Operation
+from _client_kit._errors import ProtocolError, ServiceError
+from _client_kit._json import JsonError, is_list, is_object, loads
+from _client_kit._redaction import sanitise
+from _client_kit._retry import parse_retry_after
+from _client_kit._secret import Secret
+from _client_kit._times import parse_time
+
+__all__ = ["Answer", "Dialect", "Token", "TokenRequest"]
+
+SHORTEST_IN_DATA = 12
+
+
+@frozen
+class Answer:
+    """Status, header fields (lower-case names) and body of one answer.
+
+    ``secrets`` are those of its request: a service may repeat them.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    secrets: tuple[Secret, ...] = field(default=(), repr=False)
+
+    @property
+    def date(self) -> datetime | None:
+        """The server's time, from its ``Date`` header; None without a readable one."""
+        value = self.headers.get("date")
+        try:
+            return None if value is None else parse_time(value)
+        except ValueError:
+            return None
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds the service asked to wait."""
+        return parse_retry_after(self.headers.get("retry-after"), self.date)
+
+    @property
+    def content_type(self) -> str:
+        """Media type without parameters; empty where none was sent."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def request_id(self) -> str | None:
+        """The service's id of the request, from the usual headers."""
+        for name in ("x-request-id", "request-id", "x-correlation-id", "traceparent"):
+            value = self.headers.get(name)
+            if value:
+                return self.words(value)[:100]
+        return None
+
+    def words(self, text: object) -> str:
+        """The service's own words, safe to show: at most 500 on one line, without our secrets."""
+        return sanitise(text, self.secrets)
+
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            JsonError: It is not; see :func:`_client_kit._json.loads`.
+        """
+        return loads(self.body)
+
+    def data(self) -> Any:
+        """The body as JSON, without long secrets of the request that the service repeated in it.
+
+        Of twelve characters or more: a shorter password may well be a part of a name.
+
+        Raises:
+            JsonError: It is none.
+        """
+        value = self.json()
+        for secret in self.secrets:
+            plain = secret.reveal().strip()  # services trim what they are sent
+            if len(plain) < SHORTEST_IN_DATA:
+                continue
+            # Its beginning first: this is done for every answer. What is escaped has a backslash.
+            if plain[:SHORTEST_IN_DATA].encode(errors="replace") in self.body or b"\\" in self.body:
+                value = _replaced(value, plain)
+        return value
+
+    def json_or_none(self) -> Any:
+        """The body as JSON, or None where it is none."""
+        try:
+            return loads(self.body)
+        except JsonError:
+            return None
+
+    def describe(self) -> str:
+        """What kind of body came, for error messages: never its content."""
+        if not self.body:
+            return "an empty body"
+        kind = self.content_type or "no content type"
+        return f"{len(self.body)} bytes of {self.words(kind)[:60]}"
+
+
+def _replaced(value: Any, secret: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(secret, "***")
+    if type(value) is int and str(value) == secret:
+        return "***"
+    if is_object(value):
+        return {name.replace(secret, "***"): _replaced(one, secret) for name, one in value.items()}
+    if is_list(value):
+        return [_replaced(one, secret) for one in value]
+    return value
+
+
+@frozen
+class Token:
+    """An access token and how long it lives, in seconds from when it was asked for."""
+
+    value: Secret
+    life: float
+
+
+@frozen
+class TokenRequest:
+    """The request that gets a token."""
+
+    operation: Operation
+    content: bytes = field(repr=False)
+    content_type: str
+
+
+@frozen
+class Dialect:
+    """How one service speaks: all that the shared call needs to know of it.
+
+    Attributes:
+        service: Name for errors.
+        token_request: Builds the request for a token.
+        read_token: Reads the token from its answer, or raises.
+        failure: The error an answer means, None for success; the flag says the call only reads.
+        unwrap: The payload inside a successful answer's JSON.
+        secret: The credential's own, which a service may repeat in its errors.
+    """
+
+    service: str
+    token_request: Callable[[], TokenRequest]
+    read_token: Callable[[Answer], Token]
+    failure: Callable[[Answer, Operation], ServiceError | None]
+    unwrap: Callable[[Any], Any]
+    secret: Secret = Secret("")  # noqa: RUF009 - immutable
+
+    def payload(self, answer: Answer, operation: Operation) -> Any:
+        """The JSON payload of a successful answer, in the names of our own contract.
+
+        Raises:
+            ProtocolError: The body is not JSON.
+        """
+        if operation.may_be_empty and not answer.body:
+            return None
+        try:
+            return operation.rename_in(self.unwrap(answer.data()))
+        except JsonError as error:
+            reason = str(error)
+        message = (
+            f"{operation.name}: expected JSON, got {answer.describe()} "
+            f"with status {answer.status}: {reason}"
+        )
+        raise ProtocolError(
+            message,
+            service=self.service,
+            status=answer.status,
+            request_id=answer.request_id,
+            answered_at=answer.date,
+        )

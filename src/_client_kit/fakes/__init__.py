@@ -1,0 +1,1 @@
+"""What the two fake services have in common."""

@@ -1,0 +1,192 @@
+"""Scripted faults: which call of which operation fails, how, and whether it was applied."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from attrs import define, field, frozen
+
+from _client_kit.fakes.wire import Delivery, Reply, html_reply
+
+When = Literal["before", "after"]
+"""``"before"``: the request is not applied. ``"after"``: it is applied, then it fails."""
+
+
+@frozen
+class Fault:
+    """What goes wrong with one call; made by the constructors below.
+
+    `truncate`, `cut`, `drip`, `close` and a plain `delay` spoil a real answer, so the request is
+    always applied under them.
+    """
+
+    name: str
+    reply: Reply | None = field(default=None, repr=False)
+    """The answer given instead of the real one; None where the real one is only spoilt."""
+    delivery: Delivery | None = None
+    pause: float = 0.0
+    body_read: int | None = None
+    """Bytes of the request's body that are read before the connection is dropped."""
+
+    @staticmethod
+    def status(
+        code: int,
+        body: bytes | str | Mapping[str, Any] = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Fault:
+        """Answer this status; a mapping as body is sent as JSON."""
+        given = dict(headers or {})
+        if isinstance(body, Mapping):
+            body = json.dumps(body)
+            given.setdefault("Content-Type", "application/json")
+        raw = body.encode() if isinstance(body, str) else body
+        return Fault(f"status {code}", Reply(code, raw, tuple(given.items())))
+
+    @staticmethod
+    def rate_limit(retry_after: float | str | None = None) -> Fault:
+        """Answer 429, with this Retry-After: seconds, or any text such as an HTTP date."""
+        headers: dict[str, str] = {}
+        if retry_after is not None:
+            text = retry_after if isinstance(retry_after, str) else f"{retry_after:g}"
+            headers["Retry-After"] = text
+        return Fault.status(429, headers=headers)
+
+    @staticmethod
+    def html(title: str = "Down for maintenance", status: int = 200) -> Fault:
+        """Answer a web page where JSON is expected."""
+        return Fault("html", html_reply(title, status))
+
+    @staticmethod
+    def redirect(to: str, status: int = 302) -> Fault:
+        """Answer a redirect."""
+        return Fault("redirect", Reply(status, b"", (("Location", to),)))
+
+    @staticmethod
+    def drop(*, reset: bool = True, body_read: int | None = None) -> Fault:
+        """Close the connection without an answer.
+
+        Args:
+            reset: With a TCP reset; otherwise an orderly close.
+            body_read: Close after reading this much of the request's body, so that the client
+                is still writing; None reads all of it. Needs ``when="before"``.
+        """
+        delivery = Delivery("drop", reset=reset)
+        return Fault("drop", Reply(0, delivery=delivery), body_read=body_read)
+
+    @staticmethod
+    def delay(seconds: float, then: Fault | None = None) -> Fault:
+        """Wait, by the fake's ``sleep``; then answer, or fail with another fault.
+
+        A client that gives up waiting does not stop the request from being applied. Use
+        ``then=Fault.drop()`` with ``when="before"`` for a request that never is.
+        """
+        if then is None:
+            return Fault("delay", pause=seconds)
+        return Fault(f"delay, {then.name}", then.reply, then.delivery, seconds, then.body_read)
+
+    @staticmethod
+    def truncate(size: int) -> Fault:
+        """Send this many bytes of the body under the whole body's Content-Length, then close."""
+        return Fault("truncate", delivery=Delivery("truncate", size=size))
+
+    @staticmethod
+    def cut(size: int) -> Fault:
+        """Send this many bytes of the body without a Content-Length, then close in good order."""
+        return Fault("cut", delivery=Delivery("cut", size=size))
+
+    @staticmethod
+    def drip(size: int = 1, pause: float = 0.0) -> Fault:
+        """Send the body in pieces of this size with a pause before each."""
+        return Fault("drip", delivery=Delivery("drip", size=max(size, 1), pause=pause))
+
+    @staticmethod
+    def garbage(raw: bytes = b"\x16\x03\x01 no http at all\r\n\r\n") -> Fault:
+        """Answer bytes that are not HTTP, then close."""
+        return Fault("garbage", Reply(0, delivery=Delivery("garbage", raw=raw)))
+
+    @staticmethod
+    def close() -> Fault:
+        """Answer, then close the kept-alive connection without having announced it."""
+        return Fault("close", delivery=Delivery("close"))
+
+
+@define(eq=False)
+class ScriptedFault:
+    """One line of the script; says how often it was reached and how often it hit."""
+
+    operation: str
+    action: Fault
+    nth: int
+    times: int | None
+    when: When
+    seen: int = 0
+    fired: int = 0
+
+    def _due(self, operation: str) -> bool:
+        if self.operation not in {operation, "*"}:
+            return False
+        self.seen += 1
+        return self.seen >= self.nth and (self.times is None or self.seen < self.nth + self.times)
+
+
+class Faults:
+    """The script of a fake's faults."""
+
+    def __init__(self, operations: Iterable[str]) -> None:
+        """Start without a fault, for a service with these operations."""
+        self._operations = frozenset(operations) | {"unknown", "*"}
+        self._lock = threading.Lock()
+        self._script: list[ScriptedFault] = []
+
+    def add(
+        self,
+        operation: str,
+        *,
+        action: Fault,
+        nth: int | None = None,
+        times: int | None = None,
+        when: When = "before",
+    ) -> ScriptedFault:
+        """Script a fault.
+
+        Args:
+            operation: The operation's name, ``"*"`` for all, or ``"unknown"`` for requests that
+                match no operation.
+            action: What goes wrong.
+            nth: The call that is hit, counted from 1 from now on; None starts with the next.
+            times: How many calls in a row are hit: one where `nth` is given, else every one.
+            when: Fail before the request is applied, or after.
+
+        Returns:
+            The line of the script, whose ``fired`` counts the calls it hit.
+        """
+        if operation not in self._operations:
+            known = ", ".join(sorted(self._operations))
+            raise ValueError(f"there is no operation {operation!r}; there are: {known}")
+        if nth is not None and nth < 1:
+            raise ValueError("nth counts calls from 1")
+        if times is None and nth is not None:
+            times = 1
+        line = ScriptedFault(operation, action, nth or 1, times, when)
+        with self._lock:
+            self._script.append(line)
+        return line
+
+    def clear(self) -> None:
+        """Forget every scripted fault."""
+        with self._lock:
+            self._script.clear()
+
+    def next(self, operation: str) -> ScriptedFault | None:
+        """Count one call and tell the fault that hits it: the first scripted of those due."""
+        if not self._script:
+            return None
+        with self._lock:
+            due = [line for line in self._script if line._due(operation)]
+            if not due:
+                return None
+            due[0].fired += 1
+            return due[0]

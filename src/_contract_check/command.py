@@ -1,0 +1,98 @@
+"""``python -m <client> contract --against FILE-or-URL``."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from _client_kit._contract import Contract
+from _client_kit._errors import ConfigurationError
+from _client_kit._json import is_object, loads
+from _contract_check.compare import compare
+from _contract_check.expectations import Expectations
+from _contract_check.openapi_file import read_openapi
+from _contract_check.openapi_schema import VendorFileError
+from _contract_check.source import load, shown_place
+
+__all__ = ["run"]
+
+
+def run(
+    program: str,
+    contract: Contract,
+    expected: Expectations,
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Run the command. Returns 0, 1 when an export's needs are contradicted, 2 when it cannot."""
+    parser = _Parser(prog=f"python -m {program}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser(
+        "contract",
+        help="hold the wire facts this client relies on against the vendor's OpenAPI file",
+        description="Exit code: 0 when nothing an export needs is contradicted, 1 when something "
+        "is, 2 when the file cannot be used.",
+    )
+    command.add_argument(
+        "--against", required=True, metavar="FILE-or-URL", help="OpenAPI 2.0, 3.0 or 3.1"
+    )
+    command.add_argument(
+        "--contract", metavar="PATCH", type=Path, help="compare with this patch applied"
+    )
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print the comparison as JSON")
+    form.add_argument(
+        "--suggest",
+        action="store_true",
+        help="print a patch for what differs in letter case or path prefix only, nothing else",
+    )
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        names = re.findall(r"^--[a-z-]+(?==|$)", "\n".join(unknown), re.MULTILINE)
+        parser.error(f"unknown arguments: {' '.join(names)}")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        result = compare(
+            contract.patched(options.contract), read_openapi(load(options.against)), expected
+        )
+    except VendorFileError as error:
+        return _refuse(program, f"{shown_place(options.against)}: {error}")
+    except ConfigurationError as error:
+        return _refuse(program, error.message)
+    if options.suggest:
+        known: dict[str, Any] = loads(options.contract.read_bytes()) if options.contract else {}
+        shown = json.dumps(_merged(known, result.patch), indent=2, ensure_ascii=False)
+    elif options.json:
+        shown = json.dumps(result.to_dict(), indent=2)
+    else:
+        shown = str(result)
+    sys.stdout.write(f"{shown}\n")
+    return 1 if result.contradicted else 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Does not repeat what somebody typed, which could be a credential."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(re.split("['\"=]", message)[0].rstrip(": "))
+
+
+def _refuse(program: str, message: str) -> int:
+    sys.stderr.write(f"{program}: {message}\n")
+    return 2
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """One patch of two, the second one's word counting."""
+    merged = dict(below)
+    for name, value in above.items():
+        old = merged.get(name)
+        merged[name] = _merged(old, value) if is_object(old) and is_object(value) else value
+    return merged

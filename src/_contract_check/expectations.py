@@ -1,0 +1,77 @@
+"""What an export needs of a service beyond names: which members, of which types, which words.
+
+Types are taken from the models that read the answers, so that they are written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, get_args, get_origin, get_type_hints
+
+import attrs
+from attrs import field, frozen
+
+from _client_kit._models import _camel
+from _client_kit._secret import Secret
+from _contract_check.openapi_schema import Schema
+
+__all__ = ["Expectations", "kinds_of"]
+
+_SCALARS: dict[Any, frozenset[str]] = {
+    str: frozenset({"string", "integer"}),  # the decoder takes a code written as a number
+    int: frozenset({"integer", "number"}),
+    bool: frozenset({"boolean"}),
+    Decimal: frozenset({"number", "integer", "string"}),
+    datetime: frozenset({"string"}),
+    Secret: frozenset({"string"}),
+}
+
+
+@frozen
+class Expectations:
+    """What one service must keep to for an export to work.
+
+    Attributes:
+        essential: Per operation the properties and queries (``?name``) the export depends on.
+        kinds: Per operation the JSON types a property may have.
+        words: Per operation the words of a property or query the export relies on.
+        forms: Operations whose body is a form, not JSON.
+        unwrap: The schema of an answer's payload, out of the service's envelope.
+        functions: What corrects another structure, per ``sends:`` or ``reads:`` and operation.
+    """
+
+    essential: Mapping[str, frozenset[str]]
+    kinds: Mapping[str, Mapping[str, frozenset[str]]]
+    words: Mapping[str, Mapping[str, tuple[str, ...]]] = field(factory=dict[str, Any])
+    forms: frozenset[str] = frozenset()
+    unwrap: Callable[[str, Schema], Schema] = lambda _, schema: schema
+    functions: Mapping[str, str] = field(factory=dict[str, str])
+
+
+def kinds_of(model: Any, at: str = "") -> dict[str, frozenset[str]]:
+    """The JSON types of a model's members, each under its path below ``at``."""
+    found: dict[str, frozenset[str]] = {}
+    hints = get_type_hints(model)
+    for attribute in attrs.fields(model):
+        if attribute.name == "extra":
+            continue
+        name = attribute.metadata.get("wire") or _camel(attribute.name.lstrip("_"))
+        path = f"{at}.{name}" if at else name
+        # `X | None` is a union of the type and None.
+        types = [kind for kind in get_args(hints[attribute.name]) if kind is not type(None)]
+        type_ = hints[attribute.name]
+        if get_origin(type_) is not tuple and len(types) == 1:
+            type_ = types[0]
+        if type_ in _SCALARS:
+            found[path] = _SCALARS[type_]
+        elif get_origin(type_) is tuple:
+            found[path] = frozenset({"array"})
+            inner = get_args(type_)[0]
+            if attrs.has(inner):
+                found |= kinds_of(inner, f"{path}[]")
+        elif attrs.has(type_):
+            found[path] = frozenset({"object"})
+            found |= kinds_of(type_, path)
+    return found

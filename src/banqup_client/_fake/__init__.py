@@ -1,0 +1,1 @@
+"""The fake of Banqup that ``banqup_client.testing`` shows."""

@@ -1,0 +1,30 @@
+"""The shapes of the fake Banqup's errors."""
+
+from __future__ import annotations
+
+import uuid
+from email.utils import formatdate
+
+from _client_kit.fakes.service import Reply, iso, json_reply
+
+_WORDS = {
+    400: ("BAD_REQUEST", "Invalid Request Format"),
+    404: ("NOT_FOUND", "Not Found"),
+    415: ("UNSUPPORTED_MEDIA_TYPE", "Unsupported Media Type"),
+}
+
+
+def problem(status: int, detail: str, now: float) -> Reply:
+    """An error of the API: problem details, more or less."""
+    error, title = _WORDS[status]
+    body = {
+        "status": status,
+        "error": error,
+        "requestId": uuid.uuid4().hex,
+        # The service is known to write this timestamp in either of two formats.
+        "timestamp": formatdate(now, usegmt=True) if status == 400 else iso(now),
+        "type": "about:blank",
+        "title": title,
+        "detail": detail,
+    }
+    return json_reply(body, status)

@@ -1,0 +1,96 @@
+"""The credentials of the fake Banqup: the token grant, JWTs, and signed URLs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, parse_qsl, quote
+
+from _client_kit.fakes.service import Call, Head, Refused, Reply, json_reply, xml_error
+from banqup_client._fake.state import StoredFile
+
+
+def check_grant(call: Call, client_id: str, client_secret: str) -> None:
+    """Refuse, in the shape of RFC 6749, all but the right credentials in a form body."""
+    if call.head.media_type != "application/x-www-form-urlencoded":
+        raise _refused("invalid_request", "The credentials go in a form body.", 415)
+    try:
+        form = dict(parse_qsl(bytes(call.body).decode(), strict_parsing=True))
+    except ValueError:
+        raise _refused("invalid_request", "The form cannot be read.", 400) from None
+    if form.get("grant_type") != "client_credentials":
+        raise _refused("unsupported_grant_type", "Only client_credentials is allowed.", 400)
+    if not {"client_id", "client_secret"} <= form.keys():
+        raise _refused("invalid_request", "client_id and client_secret are required.", 400)
+    if (form["client_id"], form["client_secret"]) != (client_id, client_secret):
+        raise _refused("invalid_client", "Client authentication failed.", 401)
+
+
+def make_jwt(subject: str, now: float, life: float, key: bytes) -> str:
+    """A JWT that tells its expiry."""
+    claims = {"sub": subject, "iat": int(now), "exp": int(now + life), "jti": uuid.uuid4().hex}
+    parts = [base64url(json.dumps(part).encode()) for part in ({"alg": "HS256"}, claims)]
+    signed = ".".join(parts)
+    return f"{signed}.{base64url(hmac.digest(key, signed.encode(), 'sha256'))}"
+
+
+class SignedUrls:
+    """V4-looking signed URLs: a credential in the query, good for one method and some time."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Sign with a key of its own."""
+        self._clock = clock
+        self._key = secrets.token_bytes(32)
+
+    def sign(self, method: str, file: StoredFile, head: Head, life: float) -> str:
+        """A URL on the storage origin that the client of this request can reach."""
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        signed = "content-type;host" if method == "PUT" else "host"
+        scope = f"fake@btx.iam.gserviceaccount.com/{now:%Y%m%d}/auto/storage/goog4_request"
+        target = (
+            f"/btx-fake-documents/{file.space}/{file.id}?X-Goog-Algorithm=GOOG4-RSA-SHA256"
+            f"&X-Goog-Credential={quote(scope, safe='')}&X-Goog-Date={now:%Y%m%dT%H%M%SZ}"
+            f"&X-Goog-Expires={int(life)}&X-Goog-SignedHeaders={quote(signed, safe='')}"
+        )
+        host = head.storage_url.partition("://")[2]
+        signature = self._signature(method, host, target)
+        return f"{head.storage_url}{target}&X-Goog-Signature={signature}"
+
+    def check(self, head: Head) -> None:
+        """Refuse a request unless its URL is, byte for byte, one that was signed and lives."""
+        if "authorization" in head.headers:
+            # Two credentials at once; the log keeps the request, so that a test can tell.
+            raise Refused(xml_error("InvalidArgument", "Only one auth mechanism allowed.", 401))
+        target, mark, signature = head.target.rpartition("&X-Goog-Signature=")
+        good = self._signature(head.method, head.headers.get("host", ""), target)
+        if not mark or not hmac.compare_digest(signature.encode(), good.encode()):
+            raise Refused(bad_signature())
+        query = parse_qs(target.partition("?")[2])
+        begun = datetime.fromisoformat(query["X-Goog-Date"][0]).timestamp()
+        if self._clock() >= begun + float(query["X-Goog-Expires"][0]):
+            raise Refused(xml_error("ExpiredToken", "The provided token has expired.", 400))
+
+    def _signature(self, method: str, host: str, target: str) -> str:
+        text = f"{method}\n{host}\n{target}".encode()
+        return hmac.new(self._key, text, hashlib.sha256).hexdigest()
+
+
+def bad_signature() -> Reply:
+    """The storage's answer to a URL that it did not sign so."""
+    message = "The request signature we calculated does not match the signature you provided."
+    return xml_error("SignatureDoesNotMatch", message, 403)
+
+
+def base64url(raw: bytes) -> str:
+    """Bytes as a JWT writes them."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _refused(error: str, description: str, status: int) -> Refused:
+    return Refused(json_reply({"error": error, "error_description": description}, status))

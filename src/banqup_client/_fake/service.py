@@ -1,0 +1,394 @@
+"""How the fake Banqup answers: its routes, its refusals, and its storage."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from _client_kit.fakes.service import (
+    Call,
+    FakeService,
+    Head,
+    Refused,
+    Reply,
+    Route,
+    Tokens,
+    iso,
+    json_reply,
+    require,
+    xml_error,
+)
+from banqup_client._fake.answers import problem
+from banqup_client._fake.credentials import SignedUrls, bad_signature, check_grant, make_jwt
+from banqup_client._fake.state import (
+    FakeFile,
+    Order,
+    StoredDocument,
+    StoredFile,
+    StoredSpace,
+    TokenStyle,
+)
+
+_BASE = "/datastore/documents/transaction"
+_EICAR = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE"
+_FILE_MEMBERS = {
+    "filename", "description", "retentionTime", "fileSize", "fileType", "contentType", "metadata",
+}  # fmt: skip
+_DOCUMENT_MEMBERS = {
+    "source", "spaceId", "folder", "category", "connections", "status", "metadata",
+}  # fmt: skip
+
+
+class BanqupService(FakeService):
+    """The service's side of `banqup_client.testing.FakeBanqup`."""
+
+    default_hosts: ClassVar[frozenset[str]] = frozenset(
+        {
+            "api.uat.btx.eu.banqup.com",
+            "api.uat.btx.fr.banqup.com",
+            "api.cve.btx.eu.banqup.com",
+            "api.btx.eu.banqup.com",
+            "api.btx.fr.banqup.com",
+        }
+    )
+    storage_host: ClassVar[str] = "storage.googleapis.com"
+
+    def __init__(
+        self,
+        *,
+        client_id: str = "demo-app",
+        client_secret: str = "demo-secret",  # noqa: S107 - the fake's own, opens nothing
+        token_life: float = 300.0,
+        token_uses: int | None = None,
+        token_style: TokenStyle = "expires_at",  # noqa: S107 - a style, not a token
+        whitelisted: bool = True,
+        order: Order = "shuffled",
+        ignore: Iterable[str] = (),
+        total: int | None = None,
+        scan_seconds: float = 0.0,
+        url_life: float = 3600.0,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], object] = time.sleep,
+        date_header: bool = True,
+        log_size: int = 10_000,
+        hosts: Sequence[str] = (),
+    ) -> None:
+        """Start with no space and no document."""
+        super().__init__(
+            clock=clock, sleep=sleep, date_header=date_header, log_size=log_size, hosts=hosts
+        )
+        self.client_id = client_id
+        self.client_secret = client_secret
+        self.token_life = token_life
+        self.token_uses = token_uses
+        self.token_style: TokenStyle = token_style
+        self.whitelisted = whitelisted
+        self.order: Order = order
+        self.ignore: set[str] = set(ignore)
+        self.total = total
+        self.scan_seconds = scan_seconds
+        self.url_life = url_life
+        self._tokens = Tokens(clock)
+        self._spaces: dict[str, StoredSpace] = {}
+        self._documents: dict[str, StoredDocument] = {}
+        self._files: dict[str, StoredFile] = {}
+        self._listeners: list[dict[str, Any]] = []
+        self._extension_point = str(uuid.uuid4())
+        self._urls = SignedUrls(clock)
+        self._signing_key = secrets.token_bytes(32)
+
+    # What the service says of itself
+
+    def _routes(self) -> Sequence[Route]:
+        files = f"{_BASE}/v1/spaces/{{space}}/files"
+        documents = f"{_BASE}/v2/spaces/{{space}}/documents"
+        points = "/core/plugin/api/v1/extensionPoints"
+        token = "/oauth2/client_credential"  # noqa: S105 - a path
+        listing = frozenset({"folder", "updatedSince", "page", "size"})
+        naming = frozenset({"namespace", "name", "version"})
+        stored = "/{bucket}/{space}/{file}"
+        return (
+            Route("token.get", "POST", f"{token}/gettoken", self._token, public=True),
+            Route("token.get", "POST", f"{token}/accesstoken", self._old_token, public=True),
+            Route("spaces.list", "GET", "/entitystore/v1/spaces", self._list_spaces),
+            Route("users.me", "GET", "/solution/business/v1/users/me", self._me),
+            Route("files.create", "POST", files, self._create_file),
+            Route("files.details", "GET", f"{files}/{{file}}", self._file_details),
+            Route("documents.create", "POST", documents, self._create_document),
+            Route("documents.list", "GET", documents, self._list_documents, listing),
+            Route("documents.get", "GET", f"{documents}/{{document}}", self._get_document),
+            Route("messages.find", "GET", points, self._find_points, naming),
+            Route("messages.register", "POST", f"{points}/{{id}}/extensions", self._register),
+            Route("files.upload", "PUT", stored, self._store, public=True, origin="storage"),
+            Route("files.download", "GET", stored, self._fetch, public=True, origin="storage"),
+        )
+
+    def _authorise(self, head: Head) -> str:
+        caller = self._tokens.spend(head.bearer)
+        if caller is None:
+            raise Refused(Reply(401))
+        return caller
+
+    def _error(self, status: int, detail: str) -> Reply:
+        return problem(status, detail, self.clock())
+
+    # Tokens
+
+    def _token(self, call: Call) -> Reply:
+        check_grant(call, self.client_id, self.client_secret)
+        life, style = self.token_life, self.token_style
+        if style == "bare":
+            return self._bare_token()
+        jwt = self._jwt() if style == "jwt" else None
+        token = self._tokens.issue(life, self.token_uses, self.client_id, jwt)
+        body: dict[str, Any] = {"access_token": token, "token_type": "Bearer"}
+        if style == "expires_at":
+            body["expires_at"] = iso(self.clock() + life)
+        elif style == "expires_in":
+            body["expires_in"] = int(life)
+        return json_reply(body)
+
+    def _old_token(self, call: Call) -> Reply:
+        check_grant(call, self.client_id, self.client_secret)
+        return self._bare_token()
+
+    def _bare_token(self) -> Reply:
+        token = self._tokens.issue(self.token_life, self.token_uses, self.client_id, self._jwt())
+        return Reply(200, token.encode(), (("Content-Type", "text/plain"),))
+
+    def _jwt(self) -> str:
+        return make_jwt(self.client_id, self.clock(), self.token_life, self._signing_key)
+
+    # The API
+
+    def _space(self, call: Call) -> StoredSpace:
+        space = self._spaces.get(call.args[0])
+        if space is None or not space.whitelisted or not self.whitelisted:
+            raise Refused(self._error(404, "The space was not found."))
+        return space
+
+    def _list_spaces(self, _call: Call) -> Reply:
+        seen = [space for space in self._spaces.values() if space.whitelisted and self.whitelisted]
+        rows = [{"id": space.id, "name": space.name, "type": space.type} for space in seen]
+        return json_reply({"spaces": rows})
+
+    def _me(self, _call: Call) -> Reply:
+        return json_reply({"id": str(uuid.uuid5(uuid.NAMESPACE_OID, self.client_id)),
+                           "type": "application", "name": self.client_id})  # fmt: skip
+
+    def _create_file(self, call: Call) -> Reply:
+        space, sent = self._space(call), self._json(call)
+        wrong = require(sent, filename=str, fileSize=int, contentType=str)
+        wrong += sorted(sent.keys() - _FILE_MEMBERS)
+        if wrong:
+            return self._error(400, f"Missing, unknown or wrong: {', '.join(wrong)}.")
+        file = StoredFile(
+            id=str(uuid.uuid4()),
+            space=space.id,
+            name=sent["filename"],
+            content_type=sent["contentType"],
+            file_type=sent.get("fileType") or sent["contentType"],
+            size=sent["fileSize"],
+            content=None,
+            status="AWAITING_UPLOAD",
+            description=sent.get("description"),
+            retention=sent.get("retentionTime"),
+        )
+        self._files[file.id] = file
+        return json_reply(self._details(file, call.head), 201)
+
+    def _file_details(self, call: Call) -> Reply:
+        space = self._space(call)
+        file = self._files.get(call.args[1])
+        if file is None or file.space != space.id:
+            return self._error(404, "The file was not found.")
+        return json_reply(self._details(file, call.head))
+
+    def _create_document(self, call: Call) -> Reply:
+        space, sent = self._space(call), self._json(call)
+        wrong = require(sent, spaceId=str, folder=str, category=str)
+        wrong += sorted(sent.keys() - _DOCUMENT_MEMBERS)
+        if sent.get("spaceId") != space.id and "spaceId" not in wrong:
+            wrong.append("spaceId")
+        if wrong:
+            return self._error(400, f"Missing, unknown or wrong: {', '.join(wrong)}.")
+        now = self.clock()
+        status = {"pay": "UNPAID", "delivery": "RECEIVED", "document": "AWAITING_VALIDATION"}
+        body: dict[str, Any] = {
+            "source": "documentcreator",
+            "connections": [],
+            "metadata": {},
+            **sent,
+            "id": str(uuid.uuid4()),
+            "status": {**status, **(sent.get("status") or {})},
+            "createdAt": iso(now),
+            "updatedAt": iso(now),
+        }
+        made = self._keep(space.id, body, sent["folder"], [], now, now)
+        return json_reply(self._row(self._documents[made]), 201)
+
+    def _list_documents(self, call: Call) -> Reply:
+        space = self._space(call)
+        query = {name: text for name, text in call.head.query.items() if name not in self.ignore}
+        page, size = self._number(query, "page", 0, 0), self._number(query, "size", 50, 1)
+        if size > 50:
+            return self._error(400, "size must be at most 50.")
+        since: float | None = None
+        if "updatedSince" in query:
+            try:
+                moment = datetime.fromisoformat(query["updatedSince"])
+            except ValueError:
+                moment = datetime.min
+            if moment.tzinfo is None:
+                return self._error(400, "updatedSince must be an ISO-8601 date and time.")
+            since = moment.timestamp()
+        found = self._listing(space, query.get("folder"), since)
+        rows = [self._row(document) for document in found[page * size : (page + 1) * size]]
+        total = len(found) if self.total is None else self.total
+        return json_reply({"documents": rows, "page": page, "size": size, "total": total})
+
+    def _get_document(self, call: Call) -> Reply:
+        found = self._space(call).documents.get(call.args[1])
+        if found is None:
+            return self._error(404, "The document was not found.")
+        return json_reply(self._row(found))
+
+    def _find_points(self, call: Call) -> Reply:
+        query = call.head.query
+        wanted = {"namespace": "com.unifiedpost.btx", "name": "messageListeners", "version": "1.0"}
+        missing = sorted(wanted.keys() - query.keys())
+        if missing:
+            return self._error(400, f"Missing: {', '.join(missing)}.")
+        rows: list[dict[str, str]] = []
+        if all(query[name] == value for name, value in wanted.items()):
+            rows = [{"id": self._extension_point, **wanted}]
+        return json_reply({"extensionPoints": rows})
+
+    def _register(self, call: Call) -> Reply:
+        sent = self._json(call)
+        if call.args[0] != self._extension_point:
+            return self._error(404, "The extension point was not found.")
+        self._listeners.append(sent)
+        return json_reply({"id": str(uuid.uuid4()), **sent}, 201)
+
+    # The storage
+
+    def _store(self, call: Call) -> Reply:
+        file = self._signed(call)
+        if call.head.headers.get("content-type") != file.content_type:
+            return bad_signature()  # it is one of the signed headers
+        file.content = call.body
+        file.size = len(call.body)
+        file.status = "REJECTED" if _EICAR in call.body else "AVAILABLE"
+        file.ready_at = self.clock() + self.scan_seconds
+        for document in self._spaces[file.space].documents.values():
+            if file.id in document.files:
+                self._changed(document, touch=False)
+        return Reply(200)
+
+    def _fetch(self, call: Call) -> Reply:
+        file = self._signed(call)
+        content = file.content or b""  # what has none has no URL to fetch it
+        return Reply(200, content, (("Content-Type", file.content_type),))
+
+    def _signed(self, call: Call) -> StoredFile:
+        self._urls.check(call.head)
+        file = self._files.get(call.args[2])
+        if file is None:
+            raise Refused(xml_error("NoSuchKey", "The specified key does not exist.", 404))
+        return file
+
+    # State
+
+    def _add_file(self, space: str, file: FakeFile) -> StoredFile:
+        kept = StoredFile(
+            id=file.id or str(uuid.uuid4()),
+            space=space,
+            name=file.name,
+            content_type=file.content_type,
+            file_type=file.content_type,
+            size=len(file.content) if file.size is None else file.size,
+            content=file.content,
+            status=file.status,
+        )
+        self._files[kept.id] = kept
+        return kept
+
+    def _keep(
+        self,
+        space: str,
+        body: dict[str, Any],
+        folder: str | None,
+        files: list[str],
+        created: float,
+        updated: float,
+    ) -> str:
+        name = str(body.get("id", uuid.uuid4()))
+        shuffle = hashlib.sha256(name.encode(errors="surrogatepass")).digest()
+        document = StoredDocument(name, space, folder, files, body, created, updated, shuffle)
+        self._documents[name] = self._spaces[space].documents[name] = document
+        self._spaces[space].listings.clear()
+        return name
+
+    def _changed(self, document: StoredDocument, touch: bool) -> None:
+        if touch:
+            document.updated = self.clock()
+            document.body["updatedAt"] = iso(document.updated)
+        self._spaces[document.space].listings.clear()
+
+    def _row(self, document: StoredDocument) -> dict[str, Any]:
+        files = [self._files[name].row() for name in document.files if name in self._files]
+        return {"files": files, **document.body}
+
+    def _details(self, file: StoredFile, head: Head) -> dict[str, Any]:
+        status = file.status
+        if file.content is not None and self.clock() < file.ready_at:
+            status = "AWAITING_UPLOAD"  # uploaded, but not scanned yet
+        details: dict[str, Any] = {
+            "id": file.id,
+            "filename": file.name,
+            "description": file.description,
+            "creatorSubject": self.client_id,
+            "creatorType": "application",
+            "retentionTime": file.retention,
+            "status": status,
+            "fileSize": file.size,
+            "fileType": file.file_type,
+            "contentType": file.content_type,
+        }
+        if file.content is None:
+            details["uploadUrl"] = self._urls.sign("PUT", file, head, self.url_life)
+        elif status == "AVAILABLE":
+            details["downloadUrl"] = self._urls.sign("GET", file, head, self.url_life)
+        return details
+
+    def _listing(
+        self, space: StoredSpace, folder: str | None, since: float | None
+    ) -> list[StoredDocument]:
+        key = (folder, since, self.order)
+        found = space.listings.get(key)
+        if found is None:
+            found = [
+                document
+                for document in space.documents.values()
+                if (folder is None or document.folder in {folder, None})
+                and (since is None or document.updated >= since)
+            ]
+            if self.order == "shuffled":
+                found.sort(key=lambda document: document.shuffle)
+            else:
+                newest = self.order == "newest_first"
+                found.sort(key=lambda document: document.created, reverse=newest)
+            space.listings[key] = found
+        return found
+
+    def _number(self, query: Mapping[str, str], name: str, default: int, least: int) -> int:
+        text = query.get(name, str(default))
+        if not text.isascii() or not text.isdigit() or int(text) < least:
+            raise Refused(self._error(400, f"{name} must be a number of at least {least}."))
+        return int(text)

@@ -1,0 +1,130 @@
+"""Looking at every prerequisite of an export, one call each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from _client_kit._errors import ConfigurationError, NotFound, ProtocolError, ServiceError
+from banqup_client import AsyncBanqupClient
+from bridge._reports.remedies import MOVED
+from bridge._reports.verification import explained
+from zenvoices_client import AsyncZenvoicesClient, Company
+
+__all__ = ["AsyncChecks"]
+
+
+class AsyncChecks:
+    """Checks what an export needs of both services; reads only."""
+
+    def __init__(
+        self,
+        banqup: AsyncBanqupClient,
+        zenvoices: AsyncZenvoicesClient,
+        space_id: str,
+        company_code: str,
+    ) -> None:
+        self._banqup = banqup
+        self._zenvoices = zenvoices
+        self._space_id = space_id
+        self._company_code = company_code
+
+    async def all(self, known: Sequence[int]) -> dict[str, str | ServiceError]:
+        """What each check found, by its name; those left out could not be made.
+
+        Args:
+            known: The numbers the company had so far.
+        """
+        found: dict[str, str | ServiceError] = {}
+        await self._banqup_checks(found)
+        await self._zenvoices_checks(found, known)
+        return found
+
+    async def _banqup_checks(self, found: dict[str, str | ServiceError]) -> None:
+        try:
+            spaces = await self._banqup.spaces.list()
+        except ServiceError as error:
+            found["banqup login"] = error
+            return
+        found["banqup login"] = self._banqup.base_url
+        wanted = self._space_id.lower()
+        space = next((item for item in spaces if (item.id or "").lower() == wanted), None)
+        if space is None:
+            text = "the app may see no space at all" if not spaces else "the app may not see it"
+            found["banqup space"] = NotFound(f"space {self._space_id}: {text}", service="banqup")
+            return
+        found["banqup space"] = space.name or self._space_id
+        try:
+            page = await anext(self._banqup.documents.list(self._space_id, page_size=1).pages())
+        except ServiceError as error:
+            found["banqup documents"] = error
+        else:
+            found["banqup documents"] = "" if page.total is None else f"{page.total} documents"
+
+    async def _zenvoices_checks(
+        self, found: dict[str, str | ServiceError], known: Sequence[int]
+    ) -> None:
+        try:
+            await anext(self._zenvoices.companies.list(page_size=1).pages())
+        except ServiceError as error:
+            found["zenvoices companies"] = error
+            if error.kind == "permission":
+                found["zenvoices login"] = self._zenvoices.login.user
+            return
+        found["zenvoices login"] = self._zenvoices.login.user
+        found["zenvoices companies"] = ""
+        try:
+            company = await self._resolve(known)
+        except ServiceError as error:
+            found["company code"] = error
+            return
+        found["company code"] = f"{company.code} {company.name or ''}".strip()
+        try:
+            await anext(self._zenvoices.inbox.list(company_id=company.id, page_size=1).pages())
+        except ServiceError as error:
+            found["zenvoices inbox"] = error
+        else:
+            found["zenvoices inbox"] = ""
+
+    async def company(self, known: Sequence[int]) -> Company:
+        """The company the code names.
+
+        Args:
+            known: The numbers it had so far, the newest last. Once it has one, another number must
+                have the code to the letter, and the newest must not be listed any more: then the
+                company was linked anew.
+
+        Raises:
+            ServiceError: With the remedy as its hint.
+        """
+        try:
+            return await self._resolve(known)
+        except ServiceError as error:
+            raise explained("company code", error) from None
+
+    async def _resolve(self, known: Sequence[int]) -> Company:
+        company = await self._zenvoices.companies.resolve(self._company_code)
+        if not known or company.id in known:
+            return company
+        found = (company.code or "").strip()
+        if found != self._company_code.strip():
+            message = (
+                f"no company with the code {self._company_code!r} any more; "
+                f"{found!r} is another company"
+            )
+            raise ConfigurationError(message, service="zenvoices")
+        await self._check_linked_anew(known[-1])
+        return company
+
+    async def _check_linked_anew(self, number: int) -> None:
+        """See that the company of before is gone, so that a new number must be its own."""
+        listing = self._zenvoices.companies.list()
+        async for company in listing:
+            if company.id == number:
+                message = (
+                    f"the code {self._company_code!r} {MOVED}; the company of this connection "
+                    f"has the code {(company.code or '').strip()!r} now"
+                )
+                raise ConfigurationError(message, service="zenvoices")
+        if not listing.complete:
+            message = "companies.list: the list ended early: the company of before may be in it"
+            raise ProtocolError(message, service="zenvoices", retryable=True)

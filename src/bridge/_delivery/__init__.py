@@ -1,0 +1,1 @@
+"""The rules: what may happen to a document, without I/O."""

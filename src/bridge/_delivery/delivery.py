@@ -1,0 +1,392 @@
+"""The life of a delivery: one pure function from a delivery and what happened to a delivery.
+
+::
+
+    (seen at activation) ── baseline ─────────────────────────────┐
+           │                                                      │ Requested
+           └─ waiting ──Intended──> sending ──Arrived──> delivered ──Confirmed──> confirmed
+                ^ │ │                 │ │ │
+                │ │ │                 │ │ └─Undecidable──> uncertain ──Settled──> delivered, waiting
+                │ │ └─Refused (5th)──>│ └─Refused (final)──> failed
+                │ └───Skipped────────>│──> skipped
+                └─────NotSent, Refused┘
+
+Nothing here reads a clock or a store: times come in as seconds of the connection's clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from enum import Enum
+
+from attrs import evolve, field, frozen
+
+from bridge._delivery.eligibility import Skip, Verdict
+from bridge._delivery.transitions import (
+    Absent,
+    Arrived,
+    Confirmed,
+    Doubtful,
+    Event,
+    Intended,
+    Listed,
+    NotReady,
+    NotSent,
+    Pardoned,
+    Refused,
+    Requested,
+    Settled,
+    Skipped,
+    Undecidable,
+)
+
+__all__ = [
+    "Absent",
+    "Arrived",
+    "Cause",
+    "Confirmed",
+    "Delivery",
+    "Doubtful",
+    "Event",
+    "Intended",
+    "Listed",
+    "NotReady",
+    "NotSent",
+    "Pardoned",
+    "Refused",
+    "Requested",
+    "Settled",
+    "Skipped",
+    "Undecidable",
+    "advance",
+    "at_activation",
+    "external_id_of",
+    "first_seen",
+]
+
+MAX_ATTEMPTS = 5
+FIRST_PAUSE = 3600.0
+FIRST_PAUSE_NOT_READY = 300.0
+LONGEST_PAUSE = 86_400.0
+ABSENCE_CONFIRMED_AFTER = 600.0
+LONGEST_WORD = 100
+LONGEST_REASON = 500
+
+STATES = (
+    "baseline",
+    "waiting",
+    "sending",
+    "delivered",
+    "confirmed",
+    "skipped",
+    "failed",
+    "uncertain",
+)
+
+
+class Cause(Enum):
+    """Why a delivery waits, as far as the rules care."""
+
+    NONE = ""
+    CLIENT = "client"
+    """Somebody has to act in Banqup."""
+    NOT_READY = "not ready"
+    """The file cannot be fetched yet."""
+    RETRY = "retry"
+    """Tried and refused; tried again when due."""
+    QUEUED = "queued"
+    """Can be sent now."""
+    GONE = "gone"
+    """Skipped because Banqup did not have it any more."""
+
+
+def word_of(text: str | None) -> str | None:
+    """A service's word as it is kept: a long one is cut, yet stays unlike any other."""
+    if text is None or len(text) <= LONGEST_WORD:
+        return text
+    digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()
+    return f"{text[: LONGEST_WORD - 17]}~{digest[:16]}"
+
+
+def _reason(text: str) -> str:
+    return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"
+
+
+@frozen
+class Delivery:
+    """The record of one document's way.
+
+    Attributes:
+        document_id: The document in Banqup.
+        state: One of :data:`STATES`.
+        folder: Where the document lies.
+        reason: Why it is in this state, for a person.
+        cause: Why it waits.
+        seen: The status it had at activation, until it changes; None for a new document.
+        known: Whether ``seen`` counts: the document was there at activation and is not new yet.
+        due: When it is looked at again, in seconds of the connection's clock.
+        attempts: Tries that failed because of this document.
+        looks: How often it was looked at, or put off, in vain; the next pause grows with it.
+        generation: Raised by every resend; part of the external id.
+        forced: A person asked for it: what it would be refused or held for no longer counts.
+        external_id: The id it was, or is being, sent under.
+        company_id: The company it was, or is being, sent to.
+        intended_at: When it was about to be sent.
+        doubtful: The upload ended without an answer, so no sender is at work on it any more.
+        absent_at: The server's time of the first answer that Zenvoices does not have it.
+        inbox_id: Zenvoices' number of it.
+        files: A digest of its files' ids and sizes when it was sent.
+    """
+
+    document_id: str
+    state: str = "waiting"
+    folder: str | None = field(default=None, converter=word_of)
+    reason: str = field(default="", converter=_reason)
+    cause: Cause = Cause.NONE
+    seen: str | None = field(default=None, converter=word_of)
+    known: bool = False
+    due: float | None = None
+    attempts: int = 0
+    looks: int = 0
+    generation: int = 0
+    forced: bool = False
+    external_id: str | None = None
+    company_id: int | None = None
+    intended_at: float | None = None
+    doubtful: bool = False
+    absent_at: datetime | None = None
+    inbox_id: int | None = None
+    files: str | None = None
+
+    @property
+    def attempted(self) -> bool:
+        """Whether it was ever about to be sent, or tried in vain."""
+        return self.external_id is not None or self.attempts > 0 or self.generation > 0
+
+
+def external_id_of(space_id: str, document_id: str, generation: int) -> str:
+    """The id a document is sent under: the same for the same document and generation.
+
+    47 characters at most, of the 50 that Zenvoices' external ids are taken to hold.
+    """
+    digest = hashlib.sha256(f"{space_id}\n{document_id}".encode()).hexdigest()
+    return f"bq-{digest[:38]}-{generation}"
+
+
+def first_seen(document_id: str, folder: str | None) -> Delivery:
+    """A document that activation did not see."""
+    return Delivery(document_id, folder=folder, cause=Cause.QUEUED)
+
+
+def at_activation(
+    document_id: str, folder: str | None, status: str | None, verdict: Verdict
+) -> Delivery:
+    """A document that was there when the connection was activated."""
+    if verdict is None:
+        return Delivery(document_id, "baseline", folder, "was there before activation", seen=status)
+    if isinstance(verdict, Skip):
+        return Delivery(document_id, "skipped", folder, verdict.reason)
+    return Delivery(
+        document_id,
+        "waiting",
+        folder,
+        verdict.reason,
+        Cause.CLIENT if verdict.client_action else Cause.NONE,
+        seen=status,
+        known=True,
+    )
+
+
+def _pause(count: int, first: float = FIRST_PAUSE) -> float:
+    """Seconds until the next look: 1 hour, doubling up to 24."""
+    return min(first * 2.0 ** min(count, 10), LONGEST_PAUSE)
+
+
+def advance(delivery: Delivery, event: Event, now: float) -> Delivery:
+    """What the delivery is after the event.
+
+    Args:
+        delivery: What it was.
+        event: What happened.
+        now: Seconds of the connection's clock.
+
+    Raises:
+        ValueError: This cannot happen to a delivery in this state.
+    """
+    state = delivery.state
+    match event:
+        case Listed() if state == "waiting":
+            return _listed(delivery, event, now)
+        case Listed() if delivery.cause is Cause.GONE:
+            # It is there after all; what a person asked for is sent, whatever its status.
+            cause, due = (Cause.QUEUED, now) if delivery.forced else (Cause.NONE, None)
+            return _listed(evolve(delivery, state="waiting", cause=cause, due=due), event, now)
+        case Listed():
+            return delivery
+        case Requested() if state not in ("sending", "uncertain"):
+            return _requested(delivery, now)
+        case NotReady(file=False) if state == "waiting":
+            later = now + _pause(delivery.looks)
+            return evolve(delivery, due=later, looks=delivery.looks + 1)
+        case NotReady() if state == "waiting":
+            return evolve(
+                delivery,
+                reason=event.reason,
+                cause=Cause.NOT_READY,
+                due=now + _pause(delivery.looks, FIRST_PAUSE_NOT_READY),
+                looks=delivery.looks + 1,
+            )
+        case Skipped(reason, gone=True) if state == "waiting":
+            return evolve(delivery, state="skipped", reason=reason, cause=Cause.GONE, due=None)
+        case Skipped() if state == "waiting":
+            return _ended(delivery, "skipped", event.reason)
+        case Intended() if state == "waiting":
+            return evolve(
+                delivery,
+                state="sending",
+                reason="on its way",
+                cause=Cause.NONE,
+                due=None,
+                external_id=event.external_id,
+                company_id=event.company_id,
+                intended_at=now,
+                doubtful=False,
+                absent_at=None,
+                files=event.files,
+            )
+        case Arrived() if state in ("waiting", "sending", "uncertain"):
+            return evolve(
+                _ended(delivery, "delivered", event.reason),
+                inbox_id=event.inbox_id,
+                external_id=event.external_id or delivery.external_id,
+                company_id=event.company_id or delivery.company_id,
+                looks=0,
+            )
+        case Refused() if state in ("waiting", "sending"):
+            return _refused(delivery, event, now)
+        case Pardoned() if state in ("waiting", "failed"):
+            # The pause grows all the same: others get their turn first.
+            return evolve(
+                delivery,
+                state="waiting",
+                reason=event.reason,
+                cause=Cause.RETRY,
+                due=now + _pause(delivery.looks),
+                attempts=max(0, delivery.attempts - 1),
+                looks=delivery.looks + 1,
+            )
+        case NotSent() if state in ("waiting", "sending", "uncertain"):
+            return evolve(
+                delivery,
+                state="waiting",
+                reason=event.reason,
+                cause=Cause.QUEUED,
+                due=now,
+                # What was held is sent because somebody decided it, and is not held again.
+                forced=delivery.forced or state == "uncertain",
+                doubtful=False,
+                absent_at=None,
+            )
+        case Doubtful() if state == "sending":
+            return evolve(delivery, reason=event.reason, doubtful=True)
+        case Absent(at) if state == "sending":
+            first = delivery.absent_at
+            if first is None or at < first:
+                return evolve(delivery, absent_at=at)
+            if (at - first).total_seconds() < ABSENCE_CONFIRMED_AFTER:
+                return delivery
+            return advance(delivery, NotSent("did not arrive; sent again"), now)
+        case Undecidable() if state in ("waiting", "sending"):
+            return _ended(delivery, "uncertain", event.reason)
+        case Settled() if state == "uncertain":
+            if event.delivered:
+                return _ended(delivery, "delivered", "seen in Zenvoices by a person")
+            return advance(delivery, NotSent("not in Zenvoices, says a person"), now)
+        case Confirmed() if state in ("delivered", "confirmed"):
+            found = delivery.inbox_id if event.inbox_id is None else event.inbox_id
+            return evolve(delivery, state="confirmed", inbox_id=found)
+        case _:
+            message = f"{type(event).__name__} cannot happen to a delivery that is {state}"
+            raise ValueError(message)
+
+
+def _ended(delivery: Delivery, state: str, reason: str) -> Delivery:
+    return evolve(
+        delivery,
+        state=state,
+        reason=reason,
+        cause=Cause.NONE,
+        due=None,
+        known=False,
+        forced=False,
+        absent_at=None,
+        doubtful=False,
+    )
+
+
+def _requested(delivery: Delivery, now: float) -> Delivery:
+    """Under a new id; the last one is kept where it may have arrived without our knowing it."""
+    was_delivered = delivery.state in ("delivered", "confirmed")
+    return Delivery(
+        delivery.document_id,
+        "waiting",
+        delivery.folder,
+        "to be sent by request",
+        Cause.QUEUED,
+        due=now,
+        generation=delivery.generation + (was_delivered or delivery.external_id is not None),
+        forced=True,
+        external_id=None if was_delivered else delivery.external_id,
+        company_id=None if was_delivered else delivery.company_id,
+    )
+
+
+def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
+    looks = delivery.looks + event.reread
+    due = delivery.due
+    if due is None or due <= now:
+        due = now + _pause(looks)
+    if delivery.known and not delivery.forced:
+        status = word_of(event.status)
+        if delivery.seen is None and event.status is not None:
+            return _first_shown(delivery, event, due)
+        if event.status is None or status == delivery.seen:
+            return evolve(delivery, due=due, looks=looks)
+        delivery = evolve(delivery, known=False, looks=0)
+        looks, due = 0, now + _pause(0)
+    if delivery.forced:
+        return delivery
+    match event.verdict:
+        case None if delivery.cause in (Cause.RETRY, Cause.NOT_READY):
+            return delivery
+        case None:
+            return evolve(delivery, cause=Cause.QUEUED, reason="", due=now)
+        case Skip(reason):
+            return _ended(delivery, "skipped", reason)
+        case wait:
+            cause = Cause.CLIENT if wait.client_action else Cause.NONE
+            return evolve(delivery, reason=wait.reason, cause=cause, due=due, looks=looks)
+
+
+def _first_shown(delivery: Delivery, event: Listed, due: float) -> Delivery:
+    """The first status shown of a document that had none at activation proves no change."""
+    if event.verdict is None:
+        return _ended(delivery, "skipped", "was there before activation, with no status shown")
+    return evolve(delivery, seen=event.status, due=due)
+
+
+def _refused(delivery: Delivery, event: Refused, now: float) -> Delivery:
+    attempts = delivery.attempts + 1
+    if event.final or attempts >= MAX_ATTEMPTS:
+        return evolve(_ended(delivery, "failed", event.reason), attempts=attempts)
+    return evolve(
+        delivery,
+        state="waiting",
+        reason=event.reason,
+        cause=Cause.RETRY,
+        due=now + _pause(attempts - 1),
+        attempts=attempts,
+        doubtful=False,
+        absent_at=None,
+    )

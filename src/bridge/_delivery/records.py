@@ -1,0 +1,245 @@
+"""Deliveries and the connection's head as a store keeps them: versioned JSON text."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from attrs import asdict, evolve, field, fields, frozen
+
+from _client_kit._errors import StoreError
+from _client_kit._json import is_object
+from bridge._delivery.delivery import STATES, Cause, Delivery
+from bridge._stores.protocol import Row
+
+__all__ = [
+    "NOT_KNOWN",
+    "Head",
+    "active_head",
+    "counted_as",
+    "delivery_of",
+    "head_of",
+    "head_text",
+    "row_of",
+]
+
+VERSION = 1
+NOT_KNOWN = datetime.max.replace(tzinfo=UTC)
+"""A time that is to be told yet: everything is older."""
+
+
+@frozen
+class Head:
+    """What a connection remembers besides its deliveries.
+
+    Attributes:
+        binding: Which space, company and services this belongs to.
+        active: Whether export_new() may run.
+        activations: How often it was activated.
+        activated_at: The server's time of the last activation.
+        cursors: By folder, the server's time from which on to list.
+        full_at: By folder, when it was last listed without a date (the connection's clock).
+        counts: How many deliveries are in each state, see :func:`counted_as`.
+        controls: External id and company of the last deliveries, to test look-ups with.
+        companies: The numbers the company had in Zenvoices, today's last: what was sent before it
+            was linked anew is found under its old one.
+        restored_at: The server's time of the last run that looked first: what is older is looked
+            up before it is sent, in later runs too. :data:`NOT_KNOWN` until Banqup has told it.
+        lookup: What reading back the first delivery of the last run said of look-ups:
+            ``"works"``, ``"lags"``, or None.
+        unknown: Status words nobody has told us about, with how often each was seen.
+        last_run: A summary of the last run.
+    """
+
+    binding: Mapping[str, Any]
+    active: bool = False
+    activations: int = 0
+    activated_at: datetime | None = None
+    cursors: Mapping[str, datetime] = field(factory=dict[str, datetime])
+    full_at: Mapping[str, float] = field(factory=dict[str, float])
+    counts: Mapping[str, int] = field(factory=dict[str, int])
+    controls: tuple[tuple[str, int], ...] = ()
+    companies: tuple[int, ...] = ()
+    restored_at: datetime | None = None
+    lookup: str | None = None
+    unknown: Mapping[str, int] = field(factory=dict[str, int])
+    last_run: Mapping[str, Any] | None = None
+
+
+def counted_as(delivery: Delivery) -> str:
+    """The heading a delivery is counted under: its state, and for a client's turn the cause."""
+    if delivery.state == "waiting" and delivery.cause is Cause.CLIENT:
+        return "waiting for the client"
+    return delivery.state
+
+
+_DEFAULTS = {item.name: item.default for item in fields(Delivery)}
+_TIMES = ("absent_at",)
+_HEAD_TIMES = ("activated_at", "restored_at")
+
+
+def row_of(delivery: Delivery) -> Row:
+    """The row that keeps a delivery; what has its default is left out."""
+    members = {
+        name: _plain(value)
+        for name, value in asdict(delivery, recurse=False).items()
+        if name not in ("document_id", "state", "due") and value != _DEFAULTS[name]
+    }
+    return Row(delivery.document_id, delivery.state, delivery.due, _text(members))
+
+
+def _text(members: Mapping[str, Any]) -> str:
+    # Escapes, so that a NUL or half a character from a service is never the store's problem.
+    return json.dumps({"v": VERSION, **members}, separators=(",", ":"), allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Cause):
+        return value.value
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _damaged(what: str) -> StoreError:
+    return StoreError(
+        f"the checkpoint is damaged: {what}",
+        service="bridge",
+        hint="Restore it from a backup, then run export_new(look_first=True).",
+    )
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):  # as of 1e999, which could never be written again
+        raise ValueError
+    return number
+
+
+def _versioned(text: str, what: str) -> dict[str, Any]:
+    try:
+        value: object = json.loads(text, parse_float=_finite, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise _damaged(f"{what} is not JSON") from None
+    if not is_object(value):
+        raise _damaged(f"{what} is not a JSON object")
+    version = value.pop("v", None)
+    if type(version) is not int or version < 1:
+        raise _damaged(f"{what} has no version")
+    if version > VERSION:
+        message = f"{what} was written by a newer version of this library ({version})"
+        raise StoreError(message, service="bridge", hint="Update banqup-zenvoices.")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is a number one can reckon with: JSON knows no greatest."""
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
+
+
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "str | None": lambda value: value is None or type(value) is str,
+    "str": lambda value: type(value) is str,
+    "bool": lambda value: type(value) is bool,
+    "int": lambda value: type(value) is int,
+    "int | None": lambda value: value is None or type(value) is int,
+    "float | None": lambda value: value is None or _is_number(value),
+    "datetime | None": lambda value: isinstance(value, datetime),
+    "Cause": lambda value: isinstance(value, Cause),
+}
+_KINDS = {item.name: _CHECKS[str(item.type)] for item in fields(Delivery)}
+
+
+def delivery_of(row: Row) -> Delivery:
+    """The delivery a row keeps.
+
+    Raises:
+        StoreError: The row is damaged, or newer than this library.
+    """
+    what = f"the row of document {row.id[:80]!r}"
+    value = _versioned(row.value, what)
+    if row.state not in STATES:
+        raise _damaged(f"{what} has the unknown state {row.state[:40]!r}")
+    try:
+        if "cause" in value:
+            value["cause"] = Cause(value["cause"])
+        for name in _TIMES:
+            if name in value:
+                value[name] = _time(value[name])
+        if not all(_KINDS[name](item) for name, item in [*value.items(), ("due", row.due)]):
+            raise TypeError
+        return Delivery(document_id=row.id, state=row.state, due=row.due, **value)
+    except (TypeError, ValueError, KeyError):
+        raise _damaged(f"{what} has members of the wrong kind") from None
+
+
+def _time(value: Any) -> datetime:
+    time = datetime.fromisoformat(value)
+    if time.tzinfo is None:
+        raise ValueError
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError from None
+
+
+def head_text(head: Head) -> str:
+    """The JSON text of a head."""
+    members = asdict(head, recurse=False)
+    members["cursors"] = {name: _plain(value) for name, value in head.cursors.items()}
+    for name in _HEAD_TIMES:
+        members[name] = _plain(members[name])
+    return _text(members)
+
+
+def head_of(text: str, binding: Mapping[str, Any]) -> Head:
+    """The head in a JSON text.
+
+    Raises:
+        StoreError: It is damaged, newer than this library, or of another connection.
+    """
+    value = _versioned(text, "the connection's head")
+    try:
+        head = Head(**value)
+        if not (
+            isinstance(head.binding, dict)
+            and type(head.active) is bool
+            and type(head.activations) is int
+            and _numbers(head.counts)
+            and _numbers(head.full_at)
+            and _numbers(head.unknown)
+            and head.lookup in (None, "works", "lags")
+            and (head.last_run is None or isinstance(head.last_run, dict))
+        ):
+            raise TypeError
+        controls = tuple((name, company) for name, company in head.controls)
+        if not all(type(name) is str and type(company) is int for name, company in controls):
+            raise TypeError
+        companies = tuple(head.companies)
+        if not all(type(number) is int for number in companies):
+            raise TypeError
+        times: dict[str, Any] = {
+            name: None if value.get(name) is None else _time(value[name]) for name in _HEAD_TIMES
+        }
+        cursors = {str(name): _time(moment) for name, moment in head.cursors.items()}
+    except (TypeError, ValueError, AttributeError):
+        raise _damaged("the connection's head has members of the wrong kind") from None
+    if head.binding != binding:
+        message = "the checkpoint belongs to another connection"
+        raise StoreError(message, service="bridge", hint="Use the store it was made with.")
+    return evolve(head, **times, cursors=cursors, controls=controls, companies=companies)
+
+
+def _numbers(value: object) -> bool:
+    return is_object(value) and all(map(_is_number, value.values()))
+
+
+def active_head(text: str) -> bool:
+    """Whether a head, of whatever connection, says that it is active."""
+    return _versioned(text, "a connection's head").get("active") is True

@@ -1,0 +1,155 @@
+"""What can happen to a delivery, as values; ``delivery.advance`` says what comes of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from attrs import frozen
+
+from bridge._delivery.eligibility import Verdict
+
+__all__ = [
+    "Absent",
+    "Arrived",
+    "Confirmed",
+    "Doubtful",
+    "Event",
+    "Intended",
+    "Listed",
+    "NotReady",
+    "NotSent",
+    "Pardoned",
+    "Refused",
+    "Requested",
+    "Settled",
+    "Skipped",
+    "Undecidable",
+]
+
+
+@frozen
+class Listed:
+    """Banqup showed the document; ``verdict`` is what the rule says of it, None for export it."""
+
+    status: str | None
+    verdict: Verdict
+    reread: bool = False
+    """Whether it was asked for by itself because it was due."""
+
+
+@frozen
+class NotReady:
+    """Its file cannot be fetched yet, or the document itself cannot be read just now."""
+
+    reason: str
+    file: bool = True
+    """Whether it is the file: otherwise nothing new is known of the document."""
+
+
+@frozen
+class Skipped:
+    """It is not to be exported, or no longer there."""
+
+    reason: str
+    gone: bool = False
+    """Whether Banqup does not have it any more: it counts again when a listing shows it."""
+
+
+@frozen
+class Intended:
+    """It is about to be sent: durable before the first byte leaves."""
+
+    external_id: str
+    company_id: int
+    files: str | None = None
+
+
+@frozen
+class Arrived:
+    """Zenvoices has it."""
+
+    inbox_id: int | None
+    reason: str = ""
+    external_id: str | None = None
+    """The id it was found under, where that is not the one of its intent."""
+    company_id: int | None = None
+
+
+@frozen
+class Refused:
+    """This document could not be exported, for a reason of its own."""
+
+    reason: str
+    final: bool = False
+
+
+@frozen
+class Pardoned:
+    """It was refused for a reason that turned out not to be its own."""
+
+    reason: str
+
+
+@frozen
+class NotSent:
+    """It is certain that it was not sent, for a reason that is not its own."""
+
+    reason: str
+
+
+@frozen
+class Doubtful:
+    """The upload ended, and nobody knows whether it arrived."""
+
+    reason: str
+
+
+@frozen
+class Absent:
+    """A look-up that can be believed answered that Zenvoices does not have it."""
+
+    at: datetime
+
+
+@frozen
+class Undecidable:
+    """Looking it up cannot tell whether it arrived."""
+
+    reason: str
+
+
+@frozen
+class Requested:
+    """A person asked for it to be sent (again)."""
+
+
+@frozen
+class Settled:
+    """A person looked in Zenvoices and said whether it is there."""
+
+    delivered: bool
+
+
+@frozen
+class Confirmed:
+    """It was looked up afterwards and found."""
+
+    inbox_id: int | None
+
+
+Event = (
+    Listed
+    | NotReady
+    | Skipped
+    | Intended
+    | Arrived
+    | Refused
+    | Pardoned
+    | NotSent
+    | Doubtful
+    | Absent
+    | Undecidable
+    | Requested
+    | Settled
+    | Confirmed
+)

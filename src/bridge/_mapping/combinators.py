@@ -1,0 +1,246 @@
+"""Mappers made of mappers: which documents, which journal, which file name.
+
+Each takes a mapper and gives one that does a little more::
+
+    mapper = journal(only(default_mapper, folders=["PURCHASES"]), {"PURCHASES": "INK"})
+
+A mapper for `AsyncConnection`, coroutine functions included, may be given as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from string import Formatter
+from typing import Any, Literal, TypeVar, cast
+
+from attrs import evolve
+
+from banqup_client import Document, Party
+from bridge._delivery.eligibility import Skip
+from bridge._errors import wrong
+from bridge._mapping.mapper import SourceFile, main_file, one_line
+from zenvoices_client import InboxUpload
+
+__all__ = ["JournalRule", "journal", "named", "only"]
+
+_Said = TypeVar("_Said", InboxUpload | Skip, InboxUpload | Skip | Awaitable[InboxUpload | Skip])
+_Mapper = Callable[[Document, Sequence[SourceFile]], _Said]
+
+JournalRule = Callable[[Document, Sequence[SourceFile]], str | None]
+"""Says which journal code a document gets; None for no code."""
+
+_CODE = re.compile(r"[A-Za-z0-9._-]{1,30}")
+_FIELDS = ("folder", "category", "id", "number", "date", "supplier", "customer", "file")
+
+
+def only(
+    mapper: _Mapper[_Said],
+    *,
+    folders: Collection[str] | None = None,
+    categories: Collection[str] | None = None,
+    parties: Collection[str] | None = None,
+) -> _Mapper[_Said]:
+    """A mapper for some documents; the others are skipped, and the report says why.
+
+    Args:
+        mapper: Maps what passes.
+        folders: ``PURCHASES``, ``SALES``.
+        categories: ``INVOICE``, ``CREDIT_NOTE``, as Banqup says them.
+        parties: Names, VAT numbers or enterprise numbers of suppliers or customers; capitals,
+            spaces and dots do not count. A document passes when one of its two parties is named.
+
+    Raises:
+        ConfigurationError: A text where a list of texts is meant.
+    """
+    wanted_folders = _words("folders", folders)
+    wanted_categories = _words("categories", categories)
+    wanted_parties = _words("parties", parties)
+
+    def mapped(document: Document, files: Sequence[SourceFile]) -> Any:
+        if wanted_folders is not None and _folded(document.folder) not in wanted_folders:
+            return Skip(f"the folder {document.folder} is not exported")
+        if wanted_categories is not None and _folded(document.category) not in wanted_categories:
+            return Skip(f"the category {document.category} is not exported")
+        if wanted_parties is not None and not wanted_parties & _names(document, files):
+            return Skip("neither supplier nor customer is one whose documents are exported")
+        return mapper(document, files)
+
+    return mapped
+
+
+def journal(
+    mapper: _Mapper[_Said],
+    codes: Mapping[str, str] | JournalRule,
+    *,
+    into: Literal["subject", "destination"] = "subject",
+) -> _Mapper[_Said]:
+    """A mapper that chooses the journal in Zenvoices.
+
+    Assignment rules there come first; then a code in square brackets in the subject, such as
+    ``[INK]`` (published for e-mail), which is what this writes.
+
+    Args:
+        mapper: Makes the upload.
+        codes: The code of each folder, ``{"PURCHASES": "INK", "SALES": "VRK"}``, or a function of
+            document and files that gives one. A folder that is not named gets no code.
+        into: Where the code goes: before the subject in brackets, or plain as the destination.
+
+    Raises:
+        ConfigurationError: A code that is not letters, digits, ``.``, ``_`` and ``-``.
+    """
+    if into not in ("subject", "destination"):
+        raise wrong("into must be 'subject' or 'destination'")
+    rule = codes if callable(codes) else _by_folder(codes)
+
+    def changed(
+        document: Document, files: Sequence[SourceFile], upload: InboxUpload
+    ) -> InboxUpload:
+        code = rule(document, files)
+        if not code:
+            return upload
+        _check_code(code)
+        if into == "destination":
+            return evolve(upload, destination=code)
+        return evolve(upload, subject=f"[{code}] {upload.subject or ''}".strip())
+
+    return _then(mapper, changed)
+
+
+def named(mapper: _Mapper[_Said], pattern: str) -> _Mapper[_Said]:
+    """A mapper that names the files it sends; each keeps its extension.
+
+    Args:
+        mapper: Makes the upload.
+        pattern: A name with any of ``{folder}``, ``{category}``, ``{id}``, ``{number}``,
+            ``{date}`` (the UBL's issue date), ``{supplier}``, ``{customer}`` and ``{file}`` (the
+            name it had, without extension); what is not known is left out.
+
+    Raises:
+        ConfigurationError: The pattern names something else.
+    """
+    try:
+        parts = list(Formatter().parse(pattern))
+    except (TypeError, ValueError) as error:
+        raise wrong(f"the pattern of file names cannot be read: {error}") from None
+    for _, name, spec, conversion in parts:
+        if name is not None and (name not in _FIELDS or spec or conversion):
+            known = ", ".join(f"{{{each}}}" for each in _FIELDS)
+            raise wrong(f"{{{name}}} is not one of {known}")
+
+    def changed(
+        document: Document, files: Sequence[SourceFile], upload: InboxUpload
+    ) -> InboxUpload:
+        values = _values(document, files)
+        attachments = [
+            evolve(item, file_name=_file_name(pattern, values, item.file_name, place))
+            for place, item in enumerate(upload.attachments)
+        ]
+        return evolve(upload, attachments=tuple(attachments))
+
+    return _then(mapper, changed)
+
+
+def _then(
+    mapper: _Mapper[_Said],
+    change: Callable[[Document, Sequence[SourceFile], InboxUpload], InboxUpload],
+) -> _Mapper[_Said]:
+    """A mapper whose uploads are changed; what is not an upload passes as it is."""
+
+    def mapped(document: Document, files: Sequence[SourceFile]) -> Any:
+        said: object = mapper(document, files)
+        if isinstance(said, Awaitable):
+            return later(document, files, said)
+        return change(document, files, said) if isinstance(said, InboxUpload) else said
+
+    async def later(
+        document: Document, files: Sequence[SourceFile], coming: Awaitable[object]
+    ) -> object:
+        said = await coming
+        return change(document, files, said) if isinstance(said, InboxUpload) else said
+
+    return mapped
+
+
+def _words(name: str, words: Collection[str] | None) -> frozenset[str] | None:
+    if words is None:
+        return None
+    given = cast("Collection[object]", words)  # a caller without a type checker may pass anything
+    if isinstance(words, str) or not all(isinstance(word, str) for word in given):
+        raise wrong(f"{name} must be a list of texts, such as {name}=[{words!r}]")
+    return frozenset(_folded(word) for word in words)
+
+
+def _folded(word: str | None) -> str:
+    return re.sub(r"[\s.]+", "", word or "").casefold()
+
+
+def _names(document: Document, files: Sequence[SourceFile]) -> frozenset[str]:
+    """Whatever the parties of a document are called."""
+    found: list[str | None] = []
+    for party in (document.supplier, document.customer):
+        found += [party.legal_name, party.trade_name, party.vat_number, party.enterprise_number]
+    ubl = main_file(files).ubl
+    if ubl is not None:
+        for side in (ubl.supplier, ubl.customer):
+            found += [side.name, side.vat_number, side.enterprise_number]
+    return frozenset(_folded(name) for name in found if name)
+
+
+def _by_folder(codes: Mapping[str, str]) -> JournalRule:
+    by_folder = {_folded(folder): code for folder, code in codes.items()}
+    for code in by_folder.values():
+        try:
+            _check_code(code)
+        except ValueError as error:
+            raise wrong(str(error)) from None
+    return lambda document, _: by_folder.get(_folded(document.folder))
+
+
+def _check_code(code: object) -> None:
+    if not isinstance(code, str) or not _CODE.fullmatch(code):
+        # Not shown: a rule that looks up may return what it was given, such as a bank account.
+        shape = f"{len(code)} characters" if isinstance(code, str) else type(code).__name__
+        message = f"a journal code is 1 to 30 letters, digits, '.', '_' or '-', not {shape}"
+        raise ValueError(message)
+
+
+def _values(document: Document, files: Sequence[SourceFile]) -> dict[str, str]:
+    main = main_file(files)
+    ubl = main.ubl
+    issued = ubl.issue_date if ubl else None
+    values = {
+        "folder": document.folder,
+        "category": document.category,
+        "id": document.id,
+        "number": (ubl.number if ubl else None) or _stem(main.name)[0],
+        "date": issued.isoformat() if issued else None,
+        "supplier": _name(document.supplier, ubl.supplier.name if ubl else None),
+        "customer": _name(document.customer, ubl.customer.name if ubl else None),
+    }
+    return {name: _part(value) for name, value in values.items()}
+
+
+def _name(party: Party, otherwise: str | None) -> str | None:
+    return party.name or otherwise
+
+
+def _part(value: str | None) -> str:
+    """A text as a part of a file name: no folders."""
+    return re.sub(r"[/\\]+", "-", one_line(value or ""))
+
+
+def _file_name(pattern: str, values: Mapping[str, str], old: str, place: int) -> str:
+    stem, extension = _stem(old)
+    name = pattern.format_map({**values, "file": _part(stem)})
+    # What is not known leaves no gap.
+    name = re.sub(r"([ ._-])\1+", r"\1", name).strip(" ._-") or stem
+    if place:
+        name += f"-{place + 1}"
+    return f"{name}.{extension}" if extension else name
+
+
+def _stem(name: str) -> tuple[str, str]:
+    """A file name without its extension, and that."""
+    stem, dot, extension = name.rpartition(".")
+    return (stem, extension) if dot and len(extension) <= 10 else (name, "")

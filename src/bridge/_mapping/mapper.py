@@ -1,0 +1,223 @@
+"""From a document and its files to an inbox upload."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Awaitable, Callable, Sequence
+from typing import BinaryIO, TypeAlias, cast
+
+from attrs import field, frozen
+
+from _client_kit._files import FileSource
+from banqup_client import Document
+from bridge._delivery.eligibility import Skip
+from bridge.ubl import NotReadable, UblInvoice, peek, root_name
+from zenvoices_client import Attachment, InboxUpload
+
+__all__ = [
+    "AsyncMapper",
+    "Mapper",
+    "SourceFile",
+    "default_mapper",
+    "document_number",
+    "main_file",
+    "one_line",
+]
+
+_UBL_ROOTS = ("Invoice", "CreditNote")
+LONGEST_TEXT = 250
+
+
+class FileView(io.RawIOBase):
+    """A reader of a file that others read too: closing it, or where it stands, is its own affair.
+
+    Attributes:
+        file: The file itself.
+        in_memory: Whether reading never waits.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self.file = file
+        self.in_memory = getattr(file, "in_memory", False) is True
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.file.seek(self._at)
+        data = self.file.read(-1 if size is None else size)
+        self._at += len(data)
+        return data
+
+    def readall(self) -> bytes:
+        return self.read()
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        if whence == io.SEEK_CUR:
+            offset, whence = self._at + offset, io.SEEK_SET
+        self._at = self.file.seek(offset, whence)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def close(self) -> None:
+        """Nothing: an upload made of this view is still to be read."""
+
+
+@frozen
+class SourceFile:
+    """One file of a document, downloaded and waiting to be read; never bytes in memory.
+
+    Attributes:
+        id: Its id in Banqup.
+        name: Its name there.
+        content_type: Its media type as Banqup says.
+        size: Length in bytes.
+    """
+
+    id: str
+    name: str
+    content_type: str
+    size: int
+    _file: BinaryIO = field(repr=False)
+    _peeked: list[UblInvoice | NotReadable] = field(
+        factory=list[UblInvoice | NotReadable], init=False, repr=False, eq=False
+    )
+
+    def open(self) -> BinaryIO:
+        """The file at its first byte, for reading.
+
+        It need not be closed, and closing it does no harm: any number of readers may be open, in
+        one thread. They end with the document's turn.
+        """
+        return cast("BinaryIO", FileView(self._file))
+
+    def attachment(self, file_name: str | None = None) -> Attachment:
+        """The file unchanged, as an attachment of an upload.
+
+        Args:
+            file_name: Another name for it.
+        """
+        self._file.seek(0)
+        return Attachment(file_name or self.name, FileSource.of(self._file), self.content_type)
+
+    @property
+    def is_pdf(self) -> bool:
+        """Whether name or media type says PDF."""
+        return self.content_type == "application/pdf" or self.name.lower().endswith(".pdf")
+
+    @property
+    def is_xml(self) -> bool:
+        """Whether name or media type says XML."""
+        xml = self.content_type.endswith(("/xml", "+xml"))
+        return xml or self.name.lower().endswith(".xml")
+
+    @property
+    def is_ubl(self) -> bool:
+        """Whether it is a UBL invoice or credit note by its root element, readable or not."""
+        may_be = self.is_xml or not self.is_pdf
+        return may_be and root_name(self.open()) in _UBL_ROOTS
+
+    @property
+    def ubl(self) -> UblInvoice | None:
+        """What it says as UBL, looked up once; None when it cannot be read as UBL."""
+        self.look()
+        found = self._peeked[0] if self._peeked else None
+        return found if isinstance(found, UblInvoice) else None
+
+    @property
+    def warning(self) -> str:
+        """Why an XML file cannot be read as UBL; empty when it can, and for any other file."""
+        self.look()
+        found = self._peeked[0] if self.is_xml and self._peeked else None
+        return f"not readable as UBL: {found}" if isinstance(found, NotReadable) else ""
+
+    def is_sent_by(self, upload: InboxUpload) -> bool:
+        """Whether the upload holds this file unchanged."""
+        contents = (item.content.shared_file for item in upload.attachments)
+        return any(
+            (content.file if isinstance(content, FileView) else content) is self._file
+            for content in contents
+        )
+
+    def look(self) -> None:
+        """Read what it says as UBL, unless that was done or it is a PDF or empty."""
+        if not self._peeked and self.size and (self.is_xml or not self.is_pdf):
+            self._peeked.append(peek(self.open()))
+
+
+Mapper: TypeAlias = Callable[[Document, Sequence[SourceFile]], InboxUpload | Skip]
+"""Makes the upload of a document, or says why to skip it. Called from worker threads, several at a
+time: it must be thread-safe. One that raises, or returns something else, hurts only its document,
+which is tried again in later runs."""
+
+AsyncMapper: TypeAlias = Callable[
+    [Document, Sequence[SourceFile]], InboxUpload | Skip | Awaitable[InboxUpload | Skip]
+]
+"""A mapper for the asynchronous connection, which may also be a coroutine function."""
+
+
+def main_file(files: Sequence[SourceFile]) -> SourceFile:
+    """The file that is the document: the UBL, else the PDF, else the first that is not empty.
+
+    Raises:
+        ValueError: There is no file at all.
+    """
+    if not files:
+        message = "the document has no file"
+        raise ValueError(message)
+    present = [file for file in files if file.size > 0]
+    for kind in ("is_ubl", "is_pdf", "is_xml"):
+        for file in present:
+            if getattr(file, kind):
+                return file
+    return (present or files)[0]
+
+
+def one_line(text: str) -> str:
+    """A text of the outside world as a subject takes it: one line, nothing invisible.
+
+    Square brackets become round ones: a journal code such as ``[INK]`` in a subject chooses the
+    journal in Zenvoices, and that is not for the sender of an invoice to do.
+    """
+    text = " ".join(text[: 2 * LONGEST_TEXT].split()).translate(_BRACKETS)
+    return "".join(char for char in text if char.isprintable())[:LONGEST_TEXT]
+
+
+_BRACKETS = str.maketrans("[]", "()")
+
+
+def document_number(file: SourceFile) -> str:
+    """The number the UBL gives, else the name of the file; Banqup's documents carry no number."""
+    return one_line((file.ubl.number if file.ubl else None) or file.name)
+
+
+def default_mapper(document: Document, files: Sequence[SourceFile]) -> InboxUpload | Skip:
+    """The UBL unchanged, with the PDF it embeds; without UBL the PDF; bytes are never changed.
+
+    Zenvoices reads best from one UBL with its PDF inside, and would make two documents of two
+    files (published). Subject and sender name come from the document, then from the UBL, so that
+    assignment rules in Zenvoices find the same words each time. What cannot be read as UBL is sent
+    all the same, and the report says so. Thread-safe.
+    """
+    file = main_file(files)
+    ubl = file.ubl
+    credit = document.is_credit_note or (ubl is not None and ubl.kind == "credit note")
+    sender = document.supplier.name or (ubl.supplier.name if ubl else None)
+    subject = f"{'Credit note' if credit else 'Invoice'} {document_number(file)}"
+    return InboxUpload(
+        attachments=(file.attachment(),),
+        subject=subject[:LONGEST_TEXT],
+        sender_name=one_line(sender) if sender else None,
+    )

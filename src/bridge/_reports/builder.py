@@ -1,0 +1,85 @@
+"""What a run has done so far, from which its report is made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from attrs import define, field
+
+from bridge._delivery.delivery import Delivery
+from bridge._reports.delivery_rows import DeliveryRow, delivery_row
+from bridge._reports.report import ExportReport
+
+__all__ = ["Tally"]
+
+
+@define
+class Tally:
+    """Counts and lines of one run."""
+
+    seen: dict[str, str] = field(factory=dict)
+    """State of each document Banqup showed."""
+    rows: dict[str, DeliveryRow] = field(factory=dict)
+    unknown: Counter[str] = field(factory=Counter)
+    notes: dict[str, None] = field(factory=dict)
+    exported: int = 0
+    refused: int = 0
+    recovered: int = 0
+    changed: int = 0
+    unreadable: int = 0
+    foreign: int = 0
+    stopped: str | None = None
+
+    def line(self, delivery: Delivery, sent: Mapping[str, Any] | None = None) -> DeliveryRow:
+        """Note a delivery's state, and keep a line of it."""
+        row = delivery_row(delivery, **(sent or {}))
+        if delivery.document_id in self.seen:
+            self.seen[delivery.document_id] = delivery.state
+        self.rows[delivery.document_id] = row
+        return row
+
+    def note(self, text: str) -> None:
+        """Something a person should know, said once."""
+        self.notes[text] = None
+
+    def report(
+        self,
+        *,
+        space_id: str,
+        company_code: str,
+        started_at: datetime,
+        ended_at: datetime,
+        dry_run: bool = False,
+    ) -> ExportReport:
+        """The report of the run."""
+        notes = list(self.notes)
+        if self.unreadable:
+            notes.append(f"{self.unreadable} entries of Banqup's lists have no usable id")
+        if self.foreign:
+            notes.append(f"{self.foreign} entries of Banqup's lists are of another space")
+        notes += [
+            f"{count} documents have the unknown word {word!r}; allow it with exportable= if it "
+            "means approved or sent"
+            for word, count in self.unknown.items()
+        ]
+        if self.changed:
+            notes.append(f"{self.changed} delivered documents have changed files in Banqup")
+        return ExportReport(
+            space_id=space_id,
+            company_code=company_code,
+            started_at=started_at,
+            ended_at=ended_at,
+            dry_run=dry_run,
+            listed=len(self.seen),
+            states=dict(Counter(self.seen.values())),
+            exported=self.exported,
+            refused=self.refused,
+            recovered=self.recovered,
+            changed=self.changed,
+            deliveries=tuple(self.rows.values()),
+            notes=tuple(notes),
+            stopped=self.stopped,
+        )

@@ -1,0 +1,164 @@
+"""What happens during a run, as values for listeners, the report and the log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime
+
+from attrs import frozen
+
+from bridge._reports.delivery_rows import DeliveryRow
+from bridge._reports.render import plain
+from bridge._reports.report import ExportReport
+
+__all__ = [
+    "DocumentFailed",
+    "DocumentFound",
+    "DocumentSent",
+    "DocumentSettled",
+    "DocumentSkipped",
+    "DocumentUncertain",
+    "DocumentWaiting",
+    "Event",
+    "Listener",
+    "RunEnded",
+    "RunStarted",
+    "tell",
+]
+
+logger = logging.getLogger("bridge")
+# Silent until the application configures logging: a warning would tear tables and progress bars.
+logger.addHandler(logging.NullHandler())
+
+
+@frozen
+class RunStarted:
+    """A run holds its lease and begins.
+
+    Attributes:
+        space_id: The space.
+        company_code: The company.
+        at: When, by the connection's clock.
+    """
+
+    space_id: str
+    company_code: str
+    at: datetime
+
+
+@frozen
+class DocumentFound:
+    """A document can be sent and is being fetched."""
+
+    document_id: str
+    folder: str | None
+
+
+@frozen
+class DocumentWaiting:
+    """A document waits."""
+
+    delivery: DeliveryRow
+
+
+@frozen
+class DocumentSkipped:
+    """A document will not be exported."""
+
+    delivery: DeliveryRow
+
+
+@frozen
+class DocumentSent:
+    """Zenvoices has taken a document, and that is on record."""
+
+    delivery: DeliveryRow
+
+
+@frozen
+class DocumentFailed:
+    """A document was given up."""
+
+    delivery: DeliveryRow
+
+
+@frozen
+class DocumentUncertain:
+    """Nobody knows whether a document arrived: it is on its way, or held for a person."""
+
+    delivery: DeliveryRow
+
+
+@frozen
+class DocumentSettled:
+    """A document whose outcome was in doubt was looked up and found."""
+
+    delivery: DeliveryRow
+
+
+@frozen
+class RunEnded:
+    """A run is over.
+
+    Attributes:
+        report: What it did.
+    """
+
+    report: ExportReport
+
+
+Event = (
+    RunStarted
+    | DocumentFound
+    | DocumentWaiting
+    | DocumentSkipped
+    | DocumentSent
+    | DocumentFailed
+    | DocumentUncertain
+    | DocumentSettled
+    | RunEnded
+)
+
+Listener = Callable[[Event], object]
+"""Called with each event, one at a time, by the thread or task that runs the export."""
+
+_LEVELS: dict[type[object], int] = {
+    DocumentFailed: logging.WARNING,
+    DocumentUncertain: logging.WARNING,
+    RunStarted: logging.INFO,
+    RunEnded: logging.INFO,
+    DocumentSent: logging.INFO,
+}
+
+
+def tell(listeners: Sequence[Listener], event: Event) -> None:
+    """Log an event and give it to each listener; one that raises harms nobody."""
+    level = _LEVELS.get(type(event), logging.DEBUG)
+    if logger.isEnabledFor(level):
+        logger.log(level, "%s", _line(event))
+    for listener in listeners:
+        try:
+            said = listener(event)
+        except Exception:
+            logger.warning("a listener raised on %s", type(event).__name__, exc_info=True)
+            continue
+        if isinstance(said, Coroutine):
+            said.close()
+            logger.warning("a listener is a coroutine function: it must be a plain one")
+
+
+def _line(event: Event) -> str:
+    """One log line; ``%r`` keeps what a service made up from forging another."""
+    match event:
+        case RunStarted(space_id, company_code):
+            return f"export of space {space_id!r} to company {company_code!r} started"
+        case DocumentFound(document_id, folder):
+            return f"document {document_id!r} in {folder!r} found"
+        case RunEnded(report):
+            return plain(f"export ended: {report.summary()}")
+        case _:
+            row = event.delivery
+            number = "" if row.inbox_id is None else f" as {row.inbox_id}"
+            reason = f": {row.reason!r}" if row.reason else ""
+            return f"document {row.document_id!r} {row.state}{number}{reason}"

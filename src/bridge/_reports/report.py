@@ -1,0 +1,384 @@
+"""What people see: reports, the status and verifications, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from attrs import field, frozen
+
+from bridge._reports.delivery_rows import (
+    TONES,
+    Deliveries,
+    deliveries_of,
+    table,
+    time_text,
+)
+from bridge._reports.render import Cell, Line, Shown, Table, View, plain_data
+from bridge._reports.texts import Language, say
+
+__all__ = [
+    "Activation",
+    "Confirmation",
+    "ExportReport",
+    "Request",
+    "Status",
+]
+
+
+def _facts(lang: Language, *facts: tuple[str, object]) -> tuple[tuple[str, str], ...]:
+    """Facts with something to say; a zero has nothing to say."""
+    return tuple((say(name, lang), str(value)) for name, value in facts if value)
+
+
+def needing(count: int, lang: Language) -> str:
+    """The end of a heading where something needs a person."""
+    return "; " + say("{} need a person", lang).format(count) if count else ""
+
+
+def _last(run: Mapping[str, Any] | None) -> str:
+    """When the last run ended, as its summary says."""
+    ended = (run or {}).get("ended_at")
+    return time_text(datetime.fromisoformat(ended)) if isinstance(ended, str) else ""
+
+
+@frozen(kw_only=True)
+class ExportReport(Shown):
+    """What one run of an export did.
+
+    ``print()`` shows it as text, a notebook as tables; documents that need a person come first.
+
+    Attributes:
+        space_id: The space.
+        company_code: The company.
+        started_at: When it began, by the connection's clock.
+        ended_at: When it ended.
+        dry_run: Whether it only says what would be done.
+        listed: How many different documents Banqup showed.
+        states: How many of those are in each state now; the numbers add up to ``listed``.
+        exported: Uploads that Zenvoices took in this run.
+        refused: Documents Zenvoices refused in this run, waiting or failed.
+        recovered: Deliveries of an earlier run whose outcome was found out.
+        changed: Delivered documents whose files have changed since; they are not sent again.
+        deliveries: A line for each document that was not finished before.
+        notes: What a person should know besides.
+        stopped: Why the run ended before all was done, if it did.
+    """
+
+    space_id: str
+    company_code: str
+    started_at: datetime
+    ended_at: datetime
+    dry_run: bool = False
+    listed: int = 0
+    states: Mapping[str, int] = field(factory=dict[str, int])
+    exported: int = 0
+    refused: int = 0
+    recovered: int = 0
+    changed: int = 0
+    deliveries: Deliveries = field(default=Deliveries(), converter=deliveries_of, repr=False)
+    notes: tuple[str, ...] = ()
+    stopped: str | None = None
+
+    def count(self, state: str) -> int:
+        """How many of this run's lines are in a state."""
+        return sum(row.state == state for row in self.deliveries)
+
+    @property
+    def waiting(self) -> int:
+        """Documents that wait."""
+        return self.count("waiting")
+
+    @property
+    def skipped(self) -> int:
+        """Documents skipped in this run."""
+        return self.count("skipped")
+
+    @property
+    def failed(self) -> int:
+        """Documents given up in this run."""
+        return self.count("failed")
+
+    @property
+    def uncertain(self) -> int:
+        """Documents of which nobody knows whether they arrived, those on their way included."""
+        return self.count("uncertain") + self.count("sending")
+
+    @property
+    def flagged(self) -> int:
+        """Documents of this run whose file has something odd about it; see ``warning``."""
+        return sum(bool(row.warning) for row in self.deliveries)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A flat dict per line, for ``pandas.DataFrame``."""
+        return self.deliveries.rows
+
+    @property
+    def seconds(self) -> float:
+        """How long the run took."""
+        return (self.ended_at - self.started_at).total_seconds()
+
+    def summary(self) -> str:
+        """One line."""
+        parts = [f"{self.exported} exported"]
+        parts += [
+            f"{number} {name}"
+            for name, number in (
+                ("recovered", self.recovered),
+                ("waiting", self.waiting),
+                ("skipped", self.skipped),
+                ("failed", self.failed),
+                ("uncertain", self.uncertain),
+            )
+            if number
+        ]
+        end = f"; stopped: {self.stopped}" if self.stopped else ""
+        return f"{self.listed} listed, {', '.join(parts)}{end}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that JSON can hold."""
+        return {
+            "space_id": self.space_id,
+            "company_code": self.company_code,
+            "started_at": self.started_at.isoformat(),
+            "ended_at": self.ended_at.isoformat(),
+            "dry_run": self.dry_run,
+            "listed": self.listed,
+            "states": dict(self.states),
+            "exported": self.exported,
+            "recovered": self.recovered,
+            "waiting": self.waiting,
+            "skipped": self.skipped,
+            "failed": self.failed,
+            "uncertain": self.uncertain,
+            "refused": self.refused,
+            "changed": self.changed,
+            "flagged": self.flagged,
+            "deliveries": self.deliveries.to_dict(),
+            "notes": list(self.notes),
+            "stopped": self.stopped,
+        }
+
+    def _view(self, lang: Language) -> View:
+        heading = "Export: {} sent to company {}"
+        sent = self.exported
+        if self.dry_run:
+            heading = "Dry run: {} would be sent to company {}"
+            sent = sum(row.reason == "would be sent" for row in self.deliveries)
+        elif self.stopped:
+            heading = "Export stopped: {} sent to company {}"
+        facts = _facts(
+            lang,
+            ("stopped because", self.stopped),
+            ("space", self.space_id),
+            ("listed in Banqup", self.listed),
+            *((state, self.states[state]) for state in sorted(self.states)),
+            ("found to have arrived", self.recovered),
+            ("refused by Zenvoices", self.refused),
+            ("not readable as UBL", self.flagged),
+            ("changed after delivery", self.changed),
+            ("took", f"{self.seconds:.1f} s"),
+        )
+        errors = self.failed + self.count("uncertain")
+        return View(
+            say(heading, lang).format(sent, self.company_code) + needing(errors, lang),
+            "bad" if errors or self.stopped else "ok",
+            facts,
+            (table(self.deliveries, lang),),
+            self.notes,
+        )
+
+
+_NOTHING_LISTED = (
+    "Banqup listed no document. If the space is not empty, call deactivate(), let the client's "
+    "user see its documents in Banqup, and call activate() again before the first export."
+)
+
+
+@frozen(kw_only=True)
+class Activation(Shown):
+    """What activate() did.
+
+    Attributes:
+        new: False when the connection was active already and nothing was changed.
+        activated_at: The server's time from which documents count.
+        company_id: Zenvoices' number of the company.
+        baseline: Documents that stay where they are, for good.
+        waiting: Documents that were there but not approved or sent: they count once they are.
+        skipped: Lines of documents that appeared in the middle, or became exportable while the
+            connection was not active; resend() sends them.
+    """
+
+    new: bool
+    activated_at: datetime | None = None
+    company_id: int | None = None
+    baseline: int = 0
+    waiting: int = 0
+    skipped: Deliveries = field(default=Deliveries(), converter=deliveries_of)
+
+    def _view(self, lang: Language) -> View:
+        facts = _facts(
+            lang,
+            ("active since", self.activated_at and time_text(self.activated_at)),
+            ("company number", self.company_id),
+            ("left where they are", str(self.baseline)),
+            ("waiting for the client", self.waiting),
+        )
+        if self.new:
+            skipped = table(self.skipped, lang, say("skipped", lang))
+            # A right that is missing can look like a space with nothing in it, and what it hides
+            # would count as new on the day it is given.
+            empty = not (self.baseline or self.waiting or self.skipped)
+            notes = (say(_NOTHING_LISTED, lang),) if empty else ()
+            heading = say("Activated: documents count from now on", lang)
+            return View(heading, "ok", facts, (skipped,), notes)
+        return View(say("Active already: nothing changed", lang), "", facts[:2])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that JSON can hold."""
+        return plain_data(self)
+
+
+@frozen(kw_only=True)
+class Status(Shown):
+    """What a connection knows of itself, without asking a service.
+
+    Attributes:
+        active: Whether export_new() runs.
+        activated_at: Since when.
+        space_id: The space.
+        company_code: The company.
+        last_run: A summary of the last run, as plain data; None before the first.
+        counts: How many deliveries are in each state.
+        attention: Lines that need a person: failed, uncertain.
+        unknown_statuses: Status words nobody has told this connection about, with how many
+            documents showed them.
+    """
+
+    active: bool
+    space_id: str
+    company_code: str
+    activated_at: datetime | None = None
+    last_run: Mapping[str, Any] | None = None
+    counts: Mapping[str, int] = field(factory=dict[str, int])
+    attention: Deliveries = field(default=Deliveries(), converter=deliveries_of)
+    unknown_statuses: Mapping[str, int] = field(factory=dict[str, int])
+
+    def _view(self, lang: Language) -> View:
+        heading = "Active: company {}" if self.active else "Not active: company {}"
+        counts = {
+            "client action needed": self.client_action_needed,
+            "queued": self.queued,
+            "ready to process": self.ready_to_process,
+            "error": self.error,
+            "skipped": self.counts.get("skipped", 0),
+            "baseline": self.counts.get("baseline", 0),
+        }
+        lines = tuple(
+            Line((Cell(say(name, lang), TONES.get(name, "") if count else "dim"), Cell(str(count))))
+            for name, count in counts.items()
+        )
+        unknown = say("unknown status {}: {} documents", lang)
+        return View(
+            say(heading, lang).format(self.company_code) + needing(self.error, lang),
+            "bad" if self.error else "ok" if self.active else "wait",
+            _facts(
+                lang,
+                ("space", self.space_id),
+                ("active since", self.activated_at and time_text(self.activated_at)),
+                ("last run", _last(self.last_run)),
+            ),
+            (
+                Table("", (say("status", lang), say("documents", lang)), lines),
+                table(self.attention, lang, say("needs a person", lang)),
+            ),
+            tuple(unknown.format(repr(word), n) for word, n in self.unknown_statuses.items()),
+        )
+
+    @property
+    def client_action_needed(self) -> int:
+        """Documents not approved or not sent yet."""
+        return self.counts.get("waiting for the client", 0)
+
+    @property
+    def queued(self) -> int:
+        """Documents waiting to be sent, or tried again."""
+        return self.counts.get("waiting", 0) + self.counts.get("sending", 0)
+
+    @property
+    def ready_to_process(self) -> int:
+        """Documents that are in Zenvoices."""
+        return self.counts.get("delivered", 0) + self.counts.get("confirmed", 0)
+
+    @property
+    def error(self) -> int:
+        """Documents that need a person: they can be sent again, or processed by hand."""
+        return self.counts.get("failed", 0) + self.counts.get("uncertain", 0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that JSON can hold."""
+        return {
+            "active": self.active,
+            "space_id": self.space_id,
+            "company_code": self.company_code,
+            "activated_at": self.activated_at and self.activated_at.isoformat(),
+            "last_run": None if self.last_run is None else dict(self.last_run),
+            "counts": dict(self.counts),
+            "client_action_needed": self.client_action_needed,
+            "queued": self.queued,
+            "ready_to_process": self.ready_to_process,
+            "error": self.error,
+            "attention": self.attention.to_dict(),
+            "unknown_statuses": dict(self.unknown_statuses),
+        }
+
+
+@frozen
+class Request:
+    """What became of the wish to send one document again.
+
+    Attributes:
+        document_id: The document.
+        accepted: Whether the next run sends it.
+        reason: Why not, otherwise.
+    """
+
+    document_id: str
+    accepted: bool
+    reason: str = ""
+
+
+@frozen(kw_only=True)
+class Confirmation(Shown):
+    """What Zenvoices says of the documents that were delivered.
+
+    Attributes:
+        confirmed: How many it has.
+        missing: Lines of those it says it does not have; they are not sent again by themselves.
+        twice: Lines of those it shows more than once.
+        undecided: Lines of those its answers decide nothing about.
+    """
+
+    confirmed: int = 0
+    missing: Deliveries = field(default=Deliveries(), converter=deliveries_of)
+    twice: Deliveries = field(default=Deliveries(), converter=deliveries_of)
+    undecided: Deliveries = field(default=Deliveries(), converter=deliveries_of)
+
+    def _view(self, lang: Language) -> View:
+        wrong = len(self.missing) + len(self.twice)
+        heading = say("Confirmed: Zenvoices has {} documents", lang).format(self.confirmed)
+        return View(
+            heading + needing(wrong, lang),
+            "bad" if wrong else "ok",
+            tables=(
+                table(self.missing, lang, say("missing in Zenvoices", lang), status="error"),
+                table(self.twice, lang, say("there more than once", lang), status="error"),
+                table(self.undecided, lang, say("not to be decided", lang)),
+            ),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that JSON can hold."""
+        return plain_data(self)

@@ -1,0 +1,1 @@
+"""Where a connection remembers what was done."""

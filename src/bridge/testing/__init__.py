@@ -1,0 +1,28 @@
+"""What applications need to test their own parts: a mapper, a store, invented invoices."""
+
+from bridge.testing._mapper_trials import (
+    Trial,
+    TrialDocument,
+    Trials,
+    sample_documents,
+    trial_document,
+    try_async_mapper,
+    try_mapper,
+)
+from bridge.testing._samples.sample import Sample, SampleParty, sample
+from bridge.testing._store_rules.suite import OpenStore, checkpoint_conformance
+
+__all__ = [
+    "OpenStore",
+    "Sample",
+    "SampleParty",
+    "Trial",
+    "TrialDocument",
+    "Trials",
+    "checkpoint_conformance",
+    "sample",
+    "sample_documents",
+    "trial_document",
+    "try_async_mapper",
+    "try_mapper",
+]

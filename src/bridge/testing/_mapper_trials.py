@@ -1,0 +1,277 @@
+"""Trying a mapper on documents before it meets real ones."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from io import BytesIO
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from attrs import frozen
+
+from _client_kit._files import FileSource
+from _client_kit._frames import without_frames
+from banqup_client import Document, DocumentFile, DocumentMetadata, DocumentStatus, Party
+from bridge._delivery.eligibility import Skip
+from bridge._delivery.outcome import call_mapper, nonsense, raised, sent_details
+from bridge._mapping.mapper import AsyncMapper, Mapper, SourceFile, default_mapper
+from bridge._reports.render import Cell, Line, Shown, Table, Tone, View
+from bridge._reports.texts import Language, say
+from bridge.testing._samples.sample import Sample, sample
+from zenvoices_client import InboxUpload
+
+__all__ = [
+    "Trial",
+    "TrialDocument",
+    "Trials",
+    "sample_documents",
+    "trial_document",
+    "try_async_mapper",
+    "try_mapper",
+]
+
+TrialDocument: TypeAlias = tuple[Document, tuple[SourceFile, ...]]
+"""A document with its files, as a mapper gets them."""
+
+_KINDS = {".xml": "application/xml", ".pdf": "application/pdf"}
+_HOSTILE = "<Aux> [INK]\u202e \x1b[31m& Frères \U0001f37a, " + "very " * 60 + "long"
+
+
+@without_frames
+def trial_document(
+    *contents: str | PathLike[str] | tuple[str, bytes],
+    folder: str = "PURCHASES",
+    category: str | None = "INVOICE",
+    supplier: str | None = None,
+    customer: str | None = None,
+    document_id: str = "00000000-0000-4000-8000-000000000000",
+) -> TrialDocument:
+    """A document made of files, as a mapper gets it.
+
+    Args:
+        contents: Its files: paths, or pairs of name and bytes.
+        folder: ``PURCHASES`` or ``SALES``.
+        category: ``INVOICE``, ``CREDIT_NOTE``.
+        supplier: Name of the supplier as Banqup shows it.
+        customer: Name of the customer as Banqup shows it.
+        document_id: Its id.
+    """
+    files: list[SourceFile] = []
+    for place, content in enumerate(contents):
+        if isinstance(content, tuple):
+            name, data = content
+        else:
+            with FileSource.of(content).open() as file:
+                name, data = Path(content).name, file.read()
+        kind = _KINDS.get(Path(name).suffix.lower(), "application/octet-stream")
+        files.append(SourceFile(f"file-{place}", name, kind, len(data), BytesIO(data)))
+    document = Document(
+        id=document_id,
+        folder=folder,
+        category=category,
+        status=DocumentStatus(document="VALIDATED" if folder == "SALES" else "FULLY_APPROVED"),
+        metadata=DocumentMetadata(
+            supplier=Party(legal_name=supplier) if supplier else None,
+            customer=Party(legal_name=customer) if customer else None,
+        ),
+        updated_at=datetime(2026, 1, 5, tzinfo=UTC),
+        files=tuple(
+            DocumentFile(
+                id=file.id, filename=file.name, content_type=file.content_type, file_size=file.size
+            )
+            for file in files
+        ),
+    )
+    return document, tuple(files)
+
+
+def sample_documents() -> tuple[TrialDocument, ...]:
+    """Invented documents of every kind that a mapper meets, the unpleasant ones too.
+
+    A purchase, a credit note, a sale, a PDF alone, a UBL beside its PDF, a file that is not well
+    formed, and a document whose names hold what names should not.
+    """
+    invoice, credit = sample(0), sample(1, kind="credit note")
+    sale, bare = sample(2, sale=True), sample(3, attach_pdf=False)
+    broken = sample(4).content
+    return (
+        _of(invoice, 1),
+        _of(credit, 2, category="CREDIT_NOTE"),
+        _of(sale, 3, folder="SALES"),
+        trial_document(
+            ("scan.pdf", sample(5).pdf), supplier=sample(5).supplier.name, document_id=_id(4)
+        ),
+        trial_document(
+            ("invoice.pdf", bare.pdf),
+            (bare.filename, bare.content),
+            supplier=bare.supplier.name,
+            document_id=_id(5),
+        ),
+        trial_document(("broken.xml", broken[: len(broken) // 2]), document_id=_id(6)),
+        trial_document(
+            (f"../{_HOSTILE}.xml", sample(6).content),
+            category=None,
+            supplier=_HOSTILE,
+            customer=_HOSTILE,
+            document_id=_id(7),
+        ),
+    )
+
+
+def _of(invoice: Sample, place: int, **details: Any) -> TrialDocument:
+    return trial_document(
+        (invoice.filename, invoice.content),
+        supplier=invoice.supplier.name,
+        customer=invoice.customer.name,
+        document_id=_id(place),
+        **details,
+    )
+
+
+def _id(place: int) -> str:
+    return f"00000000-0000-4000-8000-{place:012d}"
+
+
+@frozen
+class Trial:
+    """What a mapper made of one document.
+
+    Attributes:
+        document: The document.
+        outcome: Whether it would be sent, skipped, or tried again later because the mapper failed.
+        upload: What would be sent.
+        reason: Why not, otherwise.
+        error: What the mapper raised.
+    """
+
+    document: Document
+    outcome: Literal["sent", "skipped", "failed"]
+    upload: InboxUpload | None = None
+    reason: str = ""
+    error: Exception | None = None
+    other_files: tuple[str, ...] = ()
+    warning: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, flat: pandas takes a list of them."""
+        upload = self.upload
+        return {
+            "document_id": self.document.id,
+            "folder": self.document.folder,
+            "outcome": self.outcome,
+            "subject": upload and upload.subject,
+            "sender_name": upload and upload.sender_name,
+            "destination": upload and upload.destination,
+            "files": ", ".join(item.file_name for item in upload.attachments) if upload else "",
+            "other_files": ", ".join(self.other_files),
+            "reason": self.reason,
+            "warning": self.warning,
+        }
+
+
+_TONES: dict[str, Tone] = {"sent": "ok", "skipped": "dim", "failed": "bad"}
+
+
+class Trials(tuple[Trial, ...], Shown):
+    """What a mapper made of several documents: a tuple that prints as a table."""
+
+    __slots__ = ()
+    _repr_pretty_ = Shown._repr_pretty_  # IPython's own way with tuples comes first otherwise
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A flat dict per document, for ``pandas.DataFrame``."""
+        return [trial.to_dict() for trial in self]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the mapper failed on none of them."""
+        return all(trial.outcome != "failed" for trial in self)
+
+    def raise_for_failure(self) -> None:
+        """Raise what the mapper raised first, if it failed.
+
+        Raises:
+            Exception: The mapper's own, or TypeError when it returned nonsense.
+        """
+        for trial in self:
+            if trial.outcome == "failed":
+                raise trial.error or TypeError(trial.reason)
+
+    def _view(self, lang: Language) -> View:
+        headings = ("", "subject", "sender", "destination", "files")
+        lines = tuple(_line(trial, lang) for trial in self)
+        sent = sum(trial.outcome == "sent" for trial in self)
+        title = say("Mapper: {} of {} documents would be sent", lang).format(sent, len(self))
+        table = Table("", tuple(say(text, lang) for text in headings), lines, say("reason", lang))
+        return View(title, "ok" if self.ok else "bad", tables=(table,))
+
+
+def _line(trial: Trial, lang: Language) -> Line:
+    row = trial.to_dict()
+    notes = [trial.reason, trial.warning]
+    if trial.other_files:
+        notes.append(say("not sent: {}", lang).format(row["other_files"]))
+    cells = (
+        Cell(say(trial.outcome, lang), _TONES[trial.outcome]),
+        *(Cell(row[name] or "") for name in ("subject", "sender_name", "destination", "files")),
+    )
+    return Line(cells, "; ".join(note for note in notes if note))
+
+
+def try_mapper(
+    mapper: Mapper = default_mapper, documents: Iterable[TrialDocument] | None = None
+) -> Trials:
+    """Try a mapper: ``print(try_mapper(my_mapper))``. Nothing is sent anywhere.
+
+    Args:
+        mapper: The mapper.
+        documents: Documents to try it on, made by :func:`trial_document`; without them, those of
+            :func:`sample_documents`.
+    """
+    return Trials(
+        _trial(document, files, said, error)
+        for document, files, said, error in _said(mapper, documents)
+    )
+
+
+async def try_async_mapper(
+    mapper: AsyncMapper = default_mapper, documents: Iterable[TrialDocument] | None = None
+) -> Trials:
+    """Try a mapper that may be a coroutine function; as :func:`try_mapper` otherwise."""
+    trials: list[Trial] = []
+    for document, files, coming, failure in _said(mapper, documents):
+        said, error = coming, failure
+        if inspect.isawaitable(coming):
+            try:
+                said = await coming
+            except Exception as fault:  # noqa: BLE001 - somebody else's function
+                error = fault
+        trials.append(_trial(document, files, said, error))
+    return Trials(trials)
+
+
+def _said(
+    mapper: AsyncMapper, documents: Iterable[TrialDocument] | None
+) -> Iterator[tuple[Document, tuple[SourceFile, ...], object, Exception | None]]:
+    for document, files in sample_documents() if documents is None else documents:
+        try:
+            yield document, files, call_mapper(mapper, document, files), None
+        except Exception as error:  # noqa: BLE001 - somebody else's function
+            yield document, files, None, error
+
+
+def _trial(
+    document: Document, files: Sequence[SourceFile], said: object, error: Exception | None
+) -> Trial:
+    if error is not None:
+        return Trial(document, "failed", reason=raised(error), error=error)
+    if isinstance(said, Skip):
+        return Trial(document, "skipped", reason=said.reason)
+    if not isinstance(said, InboxUpload):
+        return Trial(document, "failed", reason=nonsense(said))
+    sent = sent_details(said, files)
+    return Trial(document, "sent", said, other_files=sent["other_files"], warning=sent["warning"])

@@ -1,0 +1,1 @@
+"""What every checkpoint store must do, as a suite of cases."""

@@ -1,0 +1,1 @@
+"""The fake of Zenvoices that ``zenvoices_client.testing`` shows."""

@@ -1,0 +1,373 @@
+"""How the fake Zenvoices answers: its login, its rights, its inbox, its lists."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from attrs import evolve
+
+from _client_kit.fakes.service import (
+    Call,
+    FakeService,
+    Head,
+    Refused,
+    Reply,
+    Route,
+    Tokens,
+    html_reply,
+    json_reply,
+    require,
+)
+from zenvoices_client._fake.answers import (
+    enveloped,
+    invalid,
+    login_result,
+    read_attachments,
+    refuse,
+)
+from zenvoices_client._fake.state import (
+    MASTER,
+    RIGHTS,
+    WEBHOOKS,
+    Company,
+    FakeUser,
+    InboxItem,
+    Lookup,
+    company_row,
+    sort_key,
+)
+
+_BASE = "/public-api/v1"
+_TOKEN_PATH = "/api/TokenAuth/TokenLogin"  # noqa: S105 - a path
+_LOCK_AFTER, _LOCK_SECONDS = 5, 300.0
+_LIST_MEMBERS = {"maxResultCount", "skipCount", "sorting", "administrationId"}
+_UPLOAD_MEMBERS = {
+    "administrationId", "externalId", "subject", "senderName", "destination", "attachments",
+}  # fmt: skip
+
+
+class ZenvoicesService(FakeService):
+    """The service's side of `zenvoices_client.testing.FakeZenvoices`."""
+
+    default_hosts: ClassVar[frozenset[str]] = frozenset({"app.zenvoices.com"})
+
+    def __init__(
+        self,
+        *,
+        user: str = "api-user",
+        password: str = "demo-password",  # noqa: S107 - the fake's own, opens nothing
+        organisation_code: str = "acme",
+        login_failure_status: int = 500,
+        envelope: bool = False,
+        max_body: int = 30_000_000,
+        token_life: float = 86_400.0,
+        token_uses: int | None = None,
+        keep_content: bool = True,
+        lookup: Lookup = "works",
+        lookup_lag: float = 60.0,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], object] = time.sleep,
+        date_header: bool = True,
+        log_size: int = 10_000,
+        hosts: Sequence[str] = (),
+    ) -> None:
+        """Start with one user and no company."""
+        self._records: dict[str, list[dict[str, Any]]] = {
+            name: [] for name in (*MASTER, WEBHOOKS[0])
+        }
+        super().__init__(
+            clock=clock, sleep=sleep, date_header=date_header, log_size=log_size, hosts=hosts
+        )
+        self.organisation_code = organisation_code
+        self.login_failure_status = login_failure_status
+        self.envelope = envelope
+        self.max_body = max_body
+        self.token_life = token_life
+        self.token_uses = token_uses
+        self.keep_content = keep_content
+        self.lookup: Lookup = lookup
+        self.lookup_lag = lookup_lag
+        self.available_webhooks: list[str] = [
+            "Booking.AuthorizationStatusChanged",
+            "Booking.Exported",
+        ]
+        self._tokens = Tokens(clock)
+        self._users: dict[str, FakeUser] = {}
+        self.user: FakeUser = FakeUser(user, password)
+        self._users[user] = self.user
+        self._companies: dict[int, Company] = {}
+        self._ids = itertools.count(101)
+        self._inbox_ids = itertools.count(4711)
+        self._inbox: dict[int, InboxItem] = {}
+        self._by_external_id: dict[tuple[int, str], list[int]] = {}
+        self._received: Counter[tuple[str, str]] = Counter()
+        self._refusal: Callable[[InboxItem], str | None] | None = None
+
+    # What the service says of itself
+
+    def _routes(self) -> Sequence[Route]:
+        routes = [
+            Route("login", "POST", _TOKEN_PATH, self._login, public=True),
+            Route("companies.list", "POST", f"{_BASE}/administration/list", self._list_companies),
+            Route("companies.get", "GET", f"{_BASE}/administration/{{id}}", self._get_company),
+            Route("inbox.upload", "POST", f"{_BASE}/inbox", self._upload, locked=False),
+            Route("inbox.list", "POST", f"{_BASE}/inbox/list", self._list_inbox),
+            Route(
+                "inbox.details",
+                "GET",
+                f"{_BASE}/inbox/details",
+                self._inbox_details,
+                frozenset({"id", "administrationId", "externalId"}),
+            ),
+        ]
+        for name, (path, keys) in MASTER.items():
+            whole = f"{_BASE}/{path}"
+            routes.append(Route(f"{name}.list", "POST", f"{whole}/list", self._lister(name)))
+            if keys:
+                routes.append(self._getter(name, whole, keys))
+        accounts = self._getter("accounts", f"{_BASE}/accounts/externalId", ("externalId",))
+        routes.append(evolve(accounts, operation="accounts.get_by_external_id"))
+        path = f"{_BASE}/financialTransaction/{{id}}"
+        routes.append(Route("financial_transactions.get", "GET", path, self._get_transaction))
+        hooks = f"{_BASE}/{WEBHOOKS[1]}"
+        available = f"{hooks}/get-available-webhooks"
+        routes.append(Route("webhooks.available", "GET", available, self._available))
+        routes.append(Route("webhooks.list", "GET", f"{hooks}/list", self._subscriptions))
+        return routes
+
+    def _authorise(self, head: Head) -> str:
+        caller = self._tokens.spend(head.bearer)
+        if caller is None:
+            raise Refused(Reply(401))
+        return caller
+
+    def _error(self, status: int, detail: str) -> Reply:
+        return refuse(status, detail)
+
+    def _answer_with(self, value: object) -> Reply:
+        return json_reply(enveloped(value) if self.envelope else value)
+
+    # Login
+
+    def _login(self, call: Call) -> Reply:
+        sent = self._json(call)
+        wrong = require(sent, userNameOrEmailAddress=str, password=str)
+        if wrong:
+            raise invalid(*wrong)
+        if sent.get("tenancyName") != self.organisation_code:
+            name = sent.get("tenancyName")
+            return self._failed(f"There is no tenant defined with name {name}")
+        user = self._users.get(sent["userNameOrEmailAddress"])
+        if user is None:
+            return self._failed("Invalid user name or password")
+        now = self.clock()
+        if now < user.locked_until:
+            return self._failed("The user account has been locked out. Please try again later.")
+        if sent["password"] != user.password:
+            user.wrong_passwords += 1
+            if user.wrong_passwords >= _LOCK_AFTER:
+                user.wrong_passwords, user.locked_until = 0, now + _LOCK_SECONDS
+            return self._failed("Invalid user name or password")
+        user.wrong_passwords = 0
+        if user.sso:
+            return self._failed("This user can only log in with single sign-on.")
+        if user.inactive:
+            return self._failed(f"User {user.name} is not active and can not log in.")
+        if user.must_change_password:
+            return self._failed("You must change your password before you can log in.")
+        if user.two_factor:
+            result = login_result(None, self.clock(), self.token_life)
+            result["requiresTwoFactorVerification"] = True
+            result["twoFactorAuthProviders"] = ["Email", "GoogleAuthenticator"]
+            return json_reply(enveloped(result))
+        token = self._tokens.issue(self.token_life, self.token_uses, user.name)
+        return json_reply(enveloped(login_result(token, self.clock(), self.token_life)))
+
+    def _failed(self, details: str) -> Reply:
+        if self.login_failure_status == 200:
+            result = {**login_result(None, self.clock(), self.token_life), "errorMessage": details}
+            return json_reply(enveloped(result))
+        return refuse(self.login_failure_status, "Login failed!", details=details)
+
+    # Companies
+
+    def _need(self, call: Call, right: str) -> None:
+        user = self._users.get(call.caller)
+        if user is None or right not in user.rights:
+            message = f"Required permissions are not granted: {RIGHTS[right]}"
+            raise Refused(refuse(403, message))
+
+    def _company(self, company: object, member: str = "administrationId") -> Company:
+        """The company of this id, or the refusal of one that is unknown or not visible."""
+        if isinstance(company, str) and company.isascii() and company.isdigit():
+            company = int(company)
+        if isinstance(company, bool) or not isinstance(company, int):
+            raise invalid(member)
+        found = self._companies.get(company)
+        if found is None:
+            raise Refused(refuse(404, f"There is no administration with id {company}"))
+        if not found.visible:
+            raise Refused(refuse(403, "You have no rights on this administration."))
+        return found
+
+    def _list_companies(self, call: Call) -> Reply:
+        self._need(call, "companies")
+        rows = [company_row(company) for company in self._companies.values() if company.visible]
+        return self._page(call, rows, ("id", "code", "name"))
+
+    def _get_company(self, call: Call) -> Reply:
+        self._need(call, "companies")
+        return self._answer_with({"administration": company_row(self._company(call.args[0]))})
+
+    # Inbox
+
+    def _upload(self, call: Call) -> Reply:
+        """Take an upload; decoding a large one must not hold up other requests."""
+        with self._lock:
+            self._need(call, "inbox")
+        if len(call.body) > self.max_body:
+            return html_reply("413 - request entity too large", 413)
+        sent = self._json(call)
+        if isinstance(call.body, bytearray):
+            call.body.clear()  # a large one is of no use any more, and memory is
+        wrong = require(sent, administrationId=int, attachments=list)
+        wrong += sorted(sent.keys() - _UPLOAD_MEMBERS)
+        for name in ("externalId", "subject", "senderName", "destination"):
+            if not isinstance(sent.get(name), str | None):
+                wrong.append(name)
+        if wrong:
+            raise invalid(*wrong)
+        with self._lock:
+            company = self._company(sent["administrationId"])
+        candidate = InboxItem(
+            id=0,
+            external_id=sent.get("externalId"),
+            company_id=company.id,
+            company_code=company.code,
+            subject=sent.get("subject"),
+            sender_name=sent.get("senderName"),
+            destination=sent.get("destination"),
+            attachments=read_attachments(sent["attachments"]),
+            received_time=self.clock(),
+        )
+        refusal = self._refusal(candidate) if self._refusal is not None else None
+        if refusal is not None:
+            return refuse(500, refusal)
+        with self._lock:
+            return self._answer_with(self._receive(candidate).json)
+
+    def _receive(self, candidate: InboxItem) -> InboxItem:
+        attachments = candidate.attachments
+        if not self.keep_content:
+            attachments = tuple(evolve(part, content=None) for part in attachments)
+        item = evolve(candidate, id=next(self._inbox_ids), attachments=attachments)
+        self._inbox[item.id] = item
+        if item.external_id is not None:
+            key = (item.company_id, item.external_id)
+            self._by_external_id.setdefault(key, []).append(item.id)
+            self._received[item.company_code, item.external_id] += 1
+        return item
+
+    def _listed(self, item: InboxItem) -> bool:
+        return self.lookup != "lags" or self.clock() >= item.received_time + self.lookup_lag
+
+    def _list_inbox(self, call: Call) -> Reply:
+        self._need(call, "inbox")
+        seen = {company.id for company in self._companies.values() if company.visible}
+        rows = [item.json for item in self._inbox.values()
+                if item.company_id in seen and self._listed(item)]  # fmt: skip
+        return self._page(call, rows, ("id", "receivedTime", "subject", "senderName"))
+
+    def _inbox_details(self, call: Call) -> Reply:
+        self._need(call, "inbox")
+        if self.lookup == "missing":
+            return html_reply("404 - not found", 404)
+        query = call.head.query
+        if "id" in query:
+            if not query["id"].isascii() or not query["id"].isdigit():
+                raise invalid("id")
+            item = self._inbox.get(int(query["id"]))
+            if item is None:
+                return refuse(404, "There is no such inbox document.")
+            self._company(item.company_id)
+            return self._answer_with(item.json)
+        missing = [name for name in ("administrationId", "externalId") if not query.get(name)]
+        if missing:
+            raise invalid(*missing)
+        company = self._company(query["administrationId"])
+        if self.lookup == "ignores_external_id":
+            newest = [item for item in self._inbox.values() if item.company_id == company.id]
+            found = newest[-1:]
+        else:
+            ids = self._by_external_id.get((company.id, query["externalId"]), ())
+            found = [item for item in map(self._inbox.__getitem__, ids) if self._listed(item)]
+        if not found:
+            return refuse(404, "There is no such inbox document.")
+        return self._answer_with(found[0].json)
+
+    # Master data
+
+    def _lister(self, name: str) -> Callable[[Call], Reply]:
+        def answer(call: Call) -> Reply:
+            return self._page(call, self._records[name], None)
+
+        return answer
+
+    def _getter(self, name: str, path: str, keys: tuple[str, ...]) -> Route:
+        def answer(call: Call) -> Reply:
+            query = call.head.query
+            given = {key: query[key] for key in keys if query.get(key)}
+            if not query.get("administrationId"):
+                raise invalid("administrationId")
+            if not given:
+                raise invalid(keys[0])
+            company = self._company(query["administrationId"])
+            for record in self._records[name]:
+                same = all(str(record.get(key)) == value for key, value in given.items())
+                if same and record.get("administrationId") == company.id:
+                    return self._answer_with(record)
+            return refuse(404, "There is no such record.")
+
+        return Route(f"{name}.get", "GET", path, answer, frozenset({"administrationId", *keys}))
+
+    def _get_transaction(self, call: Call) -> Reply:
+        for record in self._records["financial_transactions"]:
+            if str(record.get("id")) == call.args[0]:
+                return self._answer_with(record)
+        return refuse(404, "There is no such record.")
+
+    def _available(self, _call: Call) -> Reply:
+        return self._answer_with(self.available_webhooks)
+
+    def _subscriptions(self, _call: Call) -> Reply:
+        return self._answer_with({"items": self._records[WEBHOOKS[0]]})
+
+    def _page(
+        self, call: Call, rows: Sequence[dict[str, Any]], sortable: Sequence[str] | None
+    ) -> Reply:
+        """One page of a list, as its JSON body asks; None for `sortable` allows any field."""
+        sent = self._json(call)
+        call.ignored |= sent.keys() - _LIST_MEMBERS
+        size, skip = sent.get("maxResultCount", 50), sent.get("skipCount", 0)
+        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= 250:
+            raise invalid("maxResultCount")
+        if isinstance(skip, bool) or not isinstance(skip, int) or skip < 0:
+            raise invalid("skipCount")
+        if sent.get("administrationId") is not None:
+            company = self._company(sent["administrationId"])
+            rows = [row for row in rows if row.get("administrationId") == company.id]
+        sorting = sent.get("sorting")
+        if sorting is not None:
+            words = sorting.split() if isinstance(sorting, str) else []
+            known = set(sortable or itertools.chain.from_iterable(rows))
+            if not words or len(words) > 2 or (rows and words[0] not in known):
+                raise invalid("sorting")
+            if len(words) == 2 and words[1].upper() not in {"ASC", "DESC"}:
+                raise invalid("sorting")
+            down = words[-1].upper() == "DESC" and len(words) == 2
+            rows = sorted(rows, key=lambda row: sort_key(row.get(words[0])), reverse=down)
+        return self._answer_with({"items": rows[skip : skip + size], "totalCount": len(rows)})

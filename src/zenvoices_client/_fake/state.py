@@ -1,0 +1,113 @@
+"""What the fake Zenvoices holds: users, companies, inbox documents, master data."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from attrs import define, field, frozen
+
+from _client_kit.fakes.service import iso
+
+Lookup = Literal["works", "lags", "missing", "ignores_external_id"]
+
+RIGHTS = {
+    "inbox": "API > Inbox access",
+    "companies": "API > Companies > List access",
+}
+
+# Our name of each master data resource: the service's path, and the query names by which its
+# get-by-key calls find a record. Singular and plural are as irregular as in the service.
+MASTER: dict[str, tuple[str, tuple[str, ...]]] = {
+    "accounts": ("accounts", ("code",)),
+    "ledger_accounts": ("ledgerAccounts", ("code", "externalId")),
+    "cost_centres": ("costCentres", ()),
+    "cost_units": ("costUnits", ()),
+    "employees": ("employees", ("code", "externalId")),
+    "payment_conditions": ("paymentConditions", ()),
+    "products": ("product", ("code", "externalId")),
+    "projects": ("projects", ("code", "externalId")),
+    "purchase_orders": ("purchaseOrders", ("purchaseOrderNumber", "externalId")),
+    "tax_codes": ("taxCodes", ()),
+    "financial_transactions": ("financialTransaction", ()),
+}
+WEBHOOKS = ("webhook_subscriptions", "webhookSubscription")
+
+
+@frozen
+class Attachment:
+    """One file of an inbox document."""
+
+    file_name: str
+    content_type: str
+    size: int
+    sha256: str
+    content: bytes | None = field(default=None, repr=False)
+    """The bytes, where the fake keeps them."""
+
+
+@frozen
+class InboxItem:
+    """An inbox document as the fake stored it."""
+
+    id: int
+    external_id: str | None
+    company_id: int
+    company_code: str
+    subject: str | None
+    sender_name: str | None
+    destination: str | None
+    attachments: tuple[Attachment, ...]
+    received_time: float
+    import_status: int = 0
+    authorization_status: int = 0
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The document as the API answers it."""
+        return {
+            "id": self.id,
+            "externalId": self.external_id,
+            "administrationId": self.company_id,
+            "destination": self.destination,
+            "importStatus": self.import_status,
+            "authorizationStatus": self.authorization_status,
+            "receivedTime": iso(self.received_time),
+            "senderName": self.sender_name,
+            "subject": self.subject,
+        }
+
+
+@define(eq=False)
+class FakeUser:
+    """A user of the organisation; change it at any time."""
+
+    name: str
+    password: str = field(repr=False)
+    rights: set[str] = field(factory=lambda: set(RIGHTS))
+    """Rights the user has: ``"inbox"`` and ``"companies"``."""
+    two_factor: bool = False
+    sso: bool = False
+    must_change_password: bool = False
+    inactive: bool = False
+    wrong_passwords: int = 0
+    locked_until: float = 0.0
+
+
+@define(eq=False)
+class Company:
+    """A company; users see it where it is visible."""
+
+    id: int
+    code: str
+    name: str
+    visible: bool
+
+
+def company_row(company: Company) -> dict[str, Any]:
+    """The company as the API answers it."""
+    return {"id": company.id, "code": company.code, "name": company.name}
+
+
+def sort_key(value: Any) -> tuple[str, Any]:
+    """Values of one type among themselves; nulls and other types apart."""
+    return ("number", value) if isinstance(value, int | float) else (type(value).__name__, value)
