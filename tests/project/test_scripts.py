@@ -23,7 +23,7 @@ DEBIAN = f"""#!/bin/sh
 case "$*" in
   *"-m venv --without-pip"*) exec {sys.executable} "$@" ;;
   *"-m venv"*) mkdir -p .venv-x/bin; echo "ensurepip is not available"; exit 1 ;;
-  *"-m pip --version"*) echo "pip 23" ;;
+  *"import pip"*) exit 0 ;;
   *"-m pip "*) echo "$@" >> "$LOG"; echo "Collecting things" ;;
   *) exec {sys.executable} "$@" ;;
 esac
@@ -102,9 +102,13 @@ def test_environment_is_installed_once(project: Path) -> None:
     log = project.parent / "log"
     first = source(project, "prepare runtime .venv-x; echo ready")
     assert (first.returncode, first.stdout) == (0, "ready\n"), first.stderr
-    assert "Collecting things" in first.stderr
+    # One line a step, and none of pip's.
+    assert [line.split(" ")[1] for line in first.stderr.splitlines()] == [
+        *("made", "installing", "ready")
+    ]
     python = project / ".venv-x/bin/python"
-    assert log.read_text(encoding="utf-8") == f"-m pip --python {python} install --editable=.\n"
+    (asked,) = log.read_text(encoding="utf-8").splitlines()
+    assert asked.startswith(f"-m pip --python {python} install --no-compile httpx ")
     second = source(project, 'prepare runtime .venv-x; echo "$python"', PATH="/usr/bin:/bin")
     assert (second.stdout, second.stderr) == (f"{python}\n", "")
     assert len(log.read_text(encoding="utf-8").splitlines()) == 1
@@ -114,14 +118,31 @@ def test_environment_is_installed_once(project: Path) -> None:
     assert len(log.read_text(encoding="utf-8").splitlines()) == 2
 
 
+def test_python_without_pip_and_ensurepip_is_named(project: Path) -> None:
+    """Where nothing can fill an environment, the error says what to install."""
+    provide(project, "python3.11", DEBIAN.replace('"import pip"*) exit 0', '"import pip"*) exit 1'))
+    run = source(project, "prepare runtime .venv-x; echo ready")
+    assert (run.returncode, run.stdout) == (1, "")
+    assert "has neither pip nor ensurepip. On Debian: apt-get install python3-venv" in run.stderr
+
+
+def test_runtime_environment_imports_the_source(project: Path) -> None:
+    """The demo's environment holds the dependencies alone; the packages are those of the clone."""
+    (project / "src").mkdir()
+    (project / "src/bridge.py").write_text("print('from the clone')", encoding="utf-8")
+    provide(project, "python3.11", DEBIAN)
+    run = source(project, 'prepare runtime .venv-x; cd /; "$python" -c "import bridge"')
+    assert (run.returncode, run.stdout) == (0, "from the clone\n"), run.stderr
+
+
 def test_failed_installation_is_tried_again(project: Path) -> None:
     """When pip fails the run ends, and the next one does not take the half-made environment."""
-    fails = DEBIAN.replace('echo "Collecting things"', "exit 3")
+    fails = DEBIAN.replace('echo "Collecting things"', 'echo "No such thing"; exit 3')
     provide(project, "python3.11", fails)
     for attempt in (1, 2):
         run = source(project, "prepare dev .venv-x; echo ready")
         assert (run.returncode, run.stdout) == (1, "")
-        assert "pip could not install what .venv-x needs" in run.stderr
+        assert "No such thing\nerror: pip could not install what .venv-x needs" in run.stderr
         asked = (project.parent / "log").read_text(encoding="utf-8").splitlines()
         assert len(asked) == attempt
     assert " --editable=.[" in asked[0]
