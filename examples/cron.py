@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 
-from bridge import Busy, ConnectionConfig, ServiceError
+from bridge import BusyError, ConnectionConfig, ServiceError
 
 
 def main(path: str) -> int:
@@ -25,7 +25,7 @@ def main(path: str) -> int:
         try:
             with config.open() as connection:
                 report = connection.export_new()
-        except Busy:
+        except BusyError:
             continue
         except ServiceError as error:
             failed = True

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 
-from bridge import Busy, ConnectionConfig, ServiceError
+from bridge import BusyError, ConnectionConfig, ServiceError
 
 
 def create_app(configs: Sequence[ConnectionConfig] | None = None) -> FastAPI:
@@ -38,7 +38,7 @@ def create_app(configs: Sequence[ConnectionConfig] | None = None) -> FastAPI:
 
     @app.exception_handler(ServiceError)
     async def failed(_request: Request, error: ServiceError) -> JSONResponse:
-        busy = isinstance(error, Busy)
+        busy = isinstance(error, BusyError)
         wait = error.retry_after or (30.0 if error.retryable else None)
         return JSONResponse(
             {

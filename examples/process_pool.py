@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 
-from bridge import Busy, ConnectionConfig, ExportReport, ServiceError
+from bridge import BusyError, ConnectionConfig, ExportReport, ServiceError
 
 
 def export_new(config: ConnectionConfig) -> ExportReport:
@@ -29,7 +29,7 @@ def export_all(configs: Sequence[ConnectionConfig], processes: int = 4) -> int:
             code = runs[run].company_code
             try:
                 print(f"{code}: {run.result().summary()}")
-            except Busy:
+            except BusyError:
                 print(f"{code}: another worker is at it")
             except ServiceError as error:
                 failed += 1

@@ -17,7 +17,7 @@ from typing import Any
 
 from celery import Celery, Task
 
-from bridge import Busy, ConnectionConfig, ServiceError
+from bridge import BusyError, ConnectionConfig, ServiceError
 
 EVERY = 3600.0
 QUEUE = Path(os.environ.get("EXPORTS_QUEUE", "queue")).resolve()
@@ -53,13 +53,13 @@ app.conf.update(
 )
 
 
-class ExportFailed(Exception):
+class ExportFailedError(Exception):
     """What ended an export, as plain data in ``args[0]``: the keys that described() gives."""
 
 
-def described(error: ServiceError) -> ExportFailed:
+def described(error: ServiceError) -> ExportFailedError:
     """An error in a form that JSON carries, so that it arrives with its type and its facts."""
-    return ExportFailed(
+    return ExportFailedError(
         {
             "error": type(error).__name__,
             "service": error.service,
@@ -81,7 +81,7 @@ def export_new(task: Task, config: dict[str, Any]) -> dict[str, Any]:
     try:
         with ConnectionConfig.from_dict(config).open() as connection:
             return connection.export_new().to_dict()
-    except Busy as busy:
+    except BusyError as busy:
         # Not a failure: another worker is at this very connection.
         return {"busy": True, "held_until": busy.held_until}
     except ServiceError as error:

@@ -5,13 +5,13 @@
     ServiceError
     ├── ConfigurationError   a setting is wrong; a person must change it
     ├── CredentialsError     the login was refused
-    ├── PermissionDenied     logged in, but a right is missing
-    ├── NotFound             the thing asked for is not there
-    ├── Rejected             the service understood and refused
-    ├── RateLimited          too many calls; not applied
-    ├── Unavailable          the service could not be reached, or said "not now"; not applied
-    │   └── Unreachable      no connection could be made at all
-    ├── Indefinite           nobody knows whether it was applied
+    ├── PermissionDeniedError     logged in, but a right is missing
+    ├── NotFoundError        the thing asked for is not there
+    ├── RejectedError        the service understood and refused
+    ├── RateLimitedError          too many calls; not applied
+    ├── UnavailableError     the service could not be reached, or said "not now"; not applied
+    │   └── UnreachableError  no connection could be made at all
+    ├── OutcomeUnknownError  nobody knows whether it was applied
     ├── ProtocolError        the answer was not understood
     └── StoreError           the checkpoint store failed
 
@@ -27,16 +27,16 @@ from typing import Any, ClassVar, Self, TypeVar
 __all__ = [
     "ConfigurationError",
     "CredentialsError",
-    "Indefinite",
-    "NotFound",
-    "PermissionDenied",
+    "NotFoundError",
+    "OutcomeUnknownError",
+    "PermissionDeniedError",
     "ProtocolError",
-    "RateLimited",
-    "Rejected",
+    "RateLimitedError",
+    "RejectedError",
     "ServiceError",
     "StoreError",
-    "Unavailable",
-    "Unreachable",
+    "UnavailableError",
+    "UnreachableError",
 ]
 
 
@@ -46,11 +46,16 @@ class ServiceError(Exception):
     Attributes:
         service: ``"banqup"``, ``"zenvoices"`` or ``"bridge"``.
         kind: What kind of failure this is, one word or two; fixed per class.
+        code: A stable word for this very failure, such as ``"too_large"``, where a program may
+            want to tell it from others of its class; None elsewhere.
+        own: Whether the service itself answered, by its own error body. False for an answer of
+            a firewall or gateway on the way, and where there was no answer.
         retryable: Whether the same call may succeed later without anybody changing anything.
         retry_after: Seconds the service asked to wait, where it did.
         request_id: The service's own id of the failed request, where it gave one.
         status: HTTP status of the answer, where there was one.
         hint: What a person can do about it.
+        operation: Which call failed, by its name in the contract; None where none was made.
         members: Names of the request's fields the service complained about.
         answered_at: The server's time of the answer, from its ``Date`` header.
         report: The partial report of an export that this error ended; None elsewhere.
@@ -74,6 +79,8 @@ class ServiceError(Exception):
         hint: str | None = None,
         members: tuple[str, ...] = (),
         answered_at: datetime | None = None,
+        code: str | None = None,
+        own: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -85,6 +92,9 @@ class ServiceError(Exception):
         self.hint = hint
         self.members = members
         self.answered_at = answered_at
+        self.code = code
+        self.own = own
+        self.operation: str | None = None
         self.report: Any = None
 
     def __str__(self) -> str:
@@ -127,43 +137,43 @@ class CredentialsError(ServiceError):
     kind = "credentials"
 
 
-class PermissionDenied(ServiceError):
+class PermissionDeniedError(ServiceError):
     """Logged in, but a right is missing."""
 
     kind = "permission"
 
 
-class NotFound(ServiceError):
+class NotFoundError(ServiceError):
     """The thing asked for does not exist, or this user may not see it."""
 
     kind = "not found"
 
 
-class Rejected(ServiceError):
+class RejectedError(ServiceError):
     """The service understood the request and refused it."""
 
     kind = "rejected"
 
 
-class RateLimited(ServiceError):
+class RateLimitedError(ServiceError):
     """Too many calls. This one was not applied."""
 
     kind = "rate limited"
     _retryable = True
 
 
-class Unavailable(ServiceError):
+class UnavailableError(ServiceError):
     """The service could not be reached or said "not now": definitely not applied."""
 
     kind = "unavailable"
     _retryable = True
 
 
-class Unreachable(Unavailable):
+class UnreachableError(UnavailableError):
     """No connection could be made at all: no name, no route, no trust."""
 
 
-class Indefinite(ServiceError):
+class OutcomeUnknownError(ServiceError):
     """The call broke in a way that leaves open whether it was applied."""
 
     kind = "indefinite"

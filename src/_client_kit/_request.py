@@ -12,7 +12,13 @@ from typing import Any
 import httpx
 
 from _client_kit._contract import Operation
-from _client_kit._errors import Indefinite, ProtocolError, ServiceError, Unavailable, Unreachable
+from _client_kit._errors import (
+    OutcomeUnknownError,
+    ProtocolError,
+    ServiceError,
+    UnavailableError,
+    UnreachableError,
+)
 from _client_kit._response import Token
 
 __all__ = ["BROKEN", "Outgoing", "TooLargeError", "transport_failure"]
@@ -113,14 +119,16 @@ def transport_failure(
     else:
         what = f"the connection broke ({_reason(error)})"
     # Reading has no effect that could be in doubt.
-    kind = Unavailable if operation.safe else Indefinite
+    kind = UnavailableError if operation.safe else OutcomeUnknownError
     return kind(f"{operation.name}: {what}", service=service, retryable=in_time)
 
 
-def _not_sent(error: Exception, operation: Operation, service: str, origin: str) -> Unreachable:
+def _not_sent(
+    error: Exception, operation: Operation, service: str, origin: str
+) -> UnreachableError:
     reason = "timed out" if isinstance(error, httpx.TimeoutException) else _reason(error)
     untrusted = _certificate_problem(error) is not None
-    return Unreachable(
+    return UnreachableError(
         f"{operation.name}: no connection to {origin} ({reason})",
         service=service,
         retryable=False if untrusted else None,

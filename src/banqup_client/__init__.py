@@ -5,15 +5,15 @@ import typing as _typing
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
-    Indefinite,
-    NotFound,
-    PermissionDenied,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
     ProtocolError,
-    RateLimited,
-    Rejected,
+    RateLimitedError,
+    RejectedError,
     ServiceError,
-    Unavailable,
-    Unreachable,
+    UnavailableError,
+    UnreachableError,
 )
 from _client_kit._lazy import lazy_names as _lazy_names
 from _client_kit._log_filter import RedactSecrets
@@ -24,7 +24,7 @@ from _client_kit._sync._paging import Listing
 from banqup_client._credentials import ClientCredentials
 from banqup_client._dialect import NOT_WHITELISTED
 from banqup_client._environment import Environment
-from banqup_client._errors import FileNotReady, FileRefused, UrlExpired
+from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpiredError
 from banqup_client._models import (
     Address,
     Document,
@@ -62,26 +62,26 @@ __all__ = [
     "Environment",
     "ExtensionPoint",
     "FileDetails",
-    "FileNotReady",
-    "FileRefused",
-    "Indefinite",
+    "FileNotReadyError",
+    "FileRefusedError",
     "Listing",
     "Message",
-    "NotFound",
+    "NotFoundError",
+    "OutcomeUnknownError",
     "Page",
     "Party",
-    "PermissionDenied",
+    "PermissionDeniedError",
     "ProtocolError",
-    "RateLimited",
+    "RateLimitedError",
     "RedactSecrets",
-    "Rejected",
+    "RejectedError",
     "RetryPolicy",
     "Secret",
     "ServiceError",
     "Space",
-    "Unavailable",
-    "Unreachable",
-    "UrlExpired",
+    "UnavailableError",
+    "UnreachableError",
+    "UrlExpiredError",
     "User",
 ]
 

@@ -14,15 +14,15 @@ from _client_kit._address import check_header_text
 from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (
     CredentialsError,
-    NotFound,
-    PermissionDenied,
+    NotFoundError,
+    PermissionDeniedError,
     ProtocolError,
     ServiceError,
 )
 from _client_kit._json import JsonError, is_object, loads
 from _client_kit._response import Answer, Dialect, Token, TokenRequest
 from _client_kit._secret import Secret
-from _client_kit._status import CONTRACT_HINT, meaning_of
+from _client_kit._status import CONTRACT_HINT, FOREIGN_HINT, meaning_of
 from _client_kit._times import parse_time
 from banqup_client._credentials import ClientCredentials
 
@@ -66,19 +66,26 @@ def server_text(answer: Answer) -> str | None:
     return answer.words(": ".join(text for text in shown if text)) or None
 
 
+def is_own(body: object) -> bool:
+    """Whether a JSON body is one of Banqup's own errors, and not a gateway's."""
+    return is_object(body) and "fault" not in body and bool({"title", "detail", "error"} & {*body})
+
+
 def failure(answer: Answer, operation: Operation) -> ServiceError | None:
     """The error an answer to an API call means; None for success."""
     if 200 <= answer.status < 300:
         return None
     kind, text, hint = meaning_of(answer.status, safe=operation.safe)
-    if kind is PermissionDenied:
+    if kind is PermissionDeniedError and answer.body and not is_own(answer.json_or_none()):
+        hint = FOREIGN_HINT
+    elif kind is PermissionDeniedError:
         hint = (
             "The app misses a role in this space (Banqup: Settings > External applications), or "
             "the API is not enabled on the app in the developer portal."
         )
     elif kind is CredentialsError:
         hint = _LOGIN_CAUSES
-    elif kind is NotFound and not is_object(answer.json_or_none()):
+    elif kind is NotFoundError and not is_object(answer.json_or_none()):
         hint = CONTRACT_HINT  # a gateway that knows no such address, not the service itself
     said = server_text(answer)
     return kind(
@@ -89,6 +96,8 @@ def failure(answer: Answer, operation: Operation) -> ServiceError | None:
         request_id=_request_id(answer),
         hint=hint,
         answered_at=answer.date,
+        code="too_large" if answer.status == 413 else None,
+        own=is_own(answer.json_or_none()),
     )
 
 
@@ -159,7 +168,7 @@ def _refusal(answer: Answer) -> ServiceError:
     decided = answer.status in (400, 403) and is_object(answer.json_or_none())
     if answer.status == 401 or decided:
         kind, text, hint = CredentialsError, "the app's credentials were refused", _LOGIN_CAUSES
-    elif kind is NotFound:
+    elif kind is NotFoundError:
         hint = CONTRACT_HINT
     return kind(
         text + (f": {said}" if said else ""),

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from _client_kit._errors import PermissionDenied, Rejected, Unavailable
+from _client_kit._errors import PermissionDeniedError, RejectedError, UnavailableError
 
-__all__ = ["FileNotReady", "FileRefused", "UrlExpired"]
+__all__ = ["FileNotReadyError", "FileRefusedError", "UrlExpiredError"]
 
 
-class FileNotReady(Unavailable):
+class FileNotReadyError(UnavailableError):
     """The file was not uploaded yet, or the virus scan has not ended."""
 
 
-class FileRefused(Rejected):
+class FileRefusedError(RejectedError):
     """Banqup's virus scan rejected the file."""
 
 
-class UrlExpired(PermissionDenied):
+class UrlExpiredError(PermissionDeniedError):
     """Storage did not take a signed URL (400 or 403), nor a fresh one."""

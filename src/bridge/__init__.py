@@ -4,7 +4,7 @@ import typing as _typing
 
 from _client_kit._errors import ServiceError, StoreError
 from _client_kit._lazy import lazy_names as _lazy_names
-from bridge._errors import Busy, LeaseLost, NotActivated
+from bridge._errors import BusyError, LeaseLostError, NotActivatedError
 from bridge._stores.sqlite import SQLiteCheckpoints
 from bridge._sync._connection import Connection
 
@@ -46,7 +46,7 @@ __all__ = [
     "Activation",
     "AsyncConnection",
     "AsyncMapper",
-    "Busy",
+    "BusyError",
     "Check",
     "CheckpointStore",
     "Confirmation",
@@ -67,11 +67,11 @@ __all__ = [
     "HookCheckpoints",
     "JournalRule",
     "Lease",
-    "LeaseLost",
+    "LeaseLostError",
     "Listener",
     "Mapper",
     "MemoryCheckpoints",
-    "NotActivated",
+    "NotActivatedError",
     "ProgressBar",
     "Request",
     "Row",

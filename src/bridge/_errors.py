@@ -3,20 +3,20 @@
 ::
 
     StoreError
-    ├── LeaseLost        another worker took this connection over; nothing was written
-    └── Busy             another worker holds this connection
+    ├── LeaseLostError        another worker took this connection over; nothing was written
+    └── BusyError        another worker holds this connection
     ConfigurationError
-    └── NotActivated     activate() must come first
+    └── NotActivatedError     activate() must come first
 """
 
 from __future__ import annotations
 
 from _client_kit._errors import ConfigurationError, StoreError
 
-__all__ = ["Busy", "LeaseLost", "NotActivated", "wrong"]
+__all__ = ["BusyError", "LeaseLostError", "NotActivatedError", "wrong"]
 
 
-class LeaseLost(StoreError):
+class LeaseLostError(StoreError):
     """Another worker took the connection over, or the lease was given back: nothing was written."""
 
     def __init__(self, message: str = "the lease was taken over by another worker") -> None:
@@ -28,7 +28,7 @@ class LeaseLost(StoreError):
         )
 
 
-class Busy(StoreError):
+class BusyError(StoreError):
     """Another worker holds the connection. Not a failure: that worker does the work.
 
     Attributes:
@@ -53,7 +53,7 @@ class Busy(StoreError):
         self.held_until = held_until
 
 
-class NotActivated(ConfigurationError):
+class NotActivatedError(ConfigurationError):
     """The connection is not active in this store."""
 
     def __init__(self, message: str = "this connection is not active in this store") -> None:

@@ -10,16 +10,16 @@ from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
-    NotFound,
-    PermissionDenied,
+    NotFoundError,
+    PermissionDeniedError,
     ProtocolError,
-    Rejected,
+    RejectedError,
     ServiceError,
 )
 from _client_kit._json import dumps, is_list, is_object
 from _client_kit._response import Answer, Dialect, Token, TokenRequest
 from _client_kit._secret import Secret
-from _client_kit._status import CONTRACT_HINT, meaning_of
+from _client_kit._status import CONTRACT_HINT, FOREIGN_HINT, meaning_of
 from zenvoices_client._credentials import UserLogin
 
 __all__ = ["dialect_of", "member"]
@@ -105,12 +105,21 @@ def failure(answer: Answer, operation: Operation) -> ServiceError | None:
     refused = member(body, "success") is False and (envelope or operation.name == "inbox.upload")
     if success and not refused:
         return None
-    kind, text, hint = _classify(answer.status, operation, envelope=envelope, refused=refused)
-    return _error(kind, f"{operation.name}: {text}", answer, body, hint)
+    foreign = bool(answer.body) and not envelope
+    kind, text, hint = _classify(
+        answer.status, operation, envelope=envelope, refused=refused, foreign=foreign
+    )
+    code = "too_large" if answer.status == 413 else None
+    return _error(kind, f"{operation.name}: {text}", answer, body, hint, code)
 
 
 def _error(
-    kind: type[ServiceError], message: str, answer: Answer, body: object, hint: str | None
+    kind: type[ServiceError],
+    message: str,
+    answer: Answer,
+    body: object,
+    hint: str | None,
+    code: str | None = None,
 ) -> ServiceError:
     said = server_text(answer, body)
     return kind(
@@ -122,25 +131,29 @@ def _error(
         hint=hint,
         members=_members(answer, body),
         answered_at=answer.date,
+        code=code,
+        own=is_envelope(body),
     )
 
 
 def _classify(
-    status: int, operation: Operation, *, envelope: bool, refused: bool
+    status: int, operation: Operation, *, envelope: bool, refused: bool, foreign: bool
 ) -> tuple[type[ServiceError], str, str | None]:
     if status in (404, 410) and not envelope:
         return ConfigurationError, f"no such call at this address ({status})", CONTRACT_HINT
     if refused and (status >= 500 or status < 300):
-        return Rejected, f"refused ({status})", None
+        return RejectedError, f"refused ({status})", None
     kind, text, hint = meaning_of(status, safe=operation.safe)
     if kind is CredentialsError:
         hint = (
             "The login was accepted, yet its access token is not: the user may have been locked, "
             "made inactive or logged out since."
         )
-    if kind is NotFound:
+    if kind is NotFoundError:
         hint = "A company that was linked again has a new number: resolve its code again."
-    if kind is PermissionDenied:
+    if kind is PermissionDeniedError and foreign:
+        hint = FOREIGN_HINT
+    elif kind is PermissionDeniedError:
         right = _RIGHTS.get(operation.name.partition(".")[0])
         named = f"the right {right}" if right else "the right for this call"
         hint = (
@@ -186,7 +199,8 @@ def read_token(answer: Answer, operation: Operation) -> Token:
         check_header_text(value, "access token", service=SERVICE, error=ProtocolError)
         return Token(Secret(value), _life(member(result, "expireInSeconds")))
     if member(result, "requiresTwoFactorVerification") is True:
-        raise _error(CredentialsError, "the login needs a second factor", answer, body, _TWO_FACTOR)
+        message = "the login needs a second factor"
+        raise _error(CredentialsError, message, answer, body, _TWO_FACTOR, "two_factor")
     if not value and _decided(answer.status, body):
         raise _error(CredentialsError, "the login was refused", answer, body, _LOGIN_CAUSES)
     error = failure(answer, operation)

@@ -17,13 +17,13 @@ from _client_kit._response import Answer
 from banqup_client import (
     ConfigurationError,
     CredentialsError,
-    Indefinite,
-    NotFound,
-    PermissionDenied,
-    RateLimited,
-    Rejected,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    RateLimitedError,
+    RejectedError,
     ServiceError,
-    Unavailable,
+    UnavailableError,
 )
 from banqup_client._contract import shipped_contract
 from banqup_client._dialect import failure, read_token
@@ -55,25 +55,33 @@ NOT_ACCEPTABLE = {
     "instance": "/v1/assets/1",
 }
 SHAPES: list[tuple[Answer, type[ServiceError], str]] = [
-    (answer(400, PROBLEM), Rejected, "Invalid Request Format: folder is unknown"),
+    (answer(400, PROBLEM), RejectedError, "Invalid Request Format: folder is unknown"),
     (answer(406, NOT_ACCEPTABLE), ConfigurationError, "Not Acceptable: no such type"),
     (answer(401, {"fault": {"faultstring": "Invalid Token"}}), CredentialsError, "Invalid Token"),
     (
         answer(403, {"fault": {"message": "Missing Role", "detail": {"code": 1}}}),
-        PermissionDenied,
+        PermissionDeniedError,
         "Missing Role",
     ),
-    (answer(400, {"error": "invalid_scope", "error_description": "Nope"}), Rejected, "Nope"),
-    (answer(400, {"error": "invalid_scope"}), Rejected, "invalid_scope"),
-    (answer(404, b"<html>404</html>", content_type="text/html"), NotFound, "16 bytes of text/html"),
-    (answer(503, b"try later\nplease", content_type="text/plain"), Unavailable, "try later please"),
-    (answer(502, b""), Unavailable, "502"),
-    (answer(429, b""), RateLimited, "429"),
-    (answer(409, {"message": "conflict"}), Unavailable, "conflict"),
-    (answer(413, b""), Rejected, "413"),
-    (answer(400, {"title": 1, "detail": None, "error": ["x"]}), Rejected, "400"),
-    (answer(400, b"[1, 2]"), Rejected, "400"),
-    (answer(400, b'"plain"'), Rejected, "plain"),
+    (answer(400, {"error": "invalid_scope", "error_description": "Nope"}), RejectedError, "Nope"),
+    (answer(400, {"error": "invalid_scope"}), RejectedError, "invalid_scope"),
+    (
+        answer(404, b"<html>404</html>", content_type="text/html"),
+        NotFoundError,
+        "16 bytes of text/html",
+    ),
+    (
+        answer(503, b"try later\nplease", content_type="text/plain"),
+        UnavailableError,
+        "try later please",
+    ),
+    (answer(502, b""), UnavailableError, "502"),
+    (answer(429, b""), RateLimitedError, "429"),
+    (answer(409, {"message": "conflict"}), UnavailableError, "conflict"),
+    (answer(413, b""), RejectedError, "413"),
+    (answer(400, {"title": 1, "detail": None, "error": ["x"]}), RejectedError, "400"),
+    (answer(400, b"[1, 2]"), RejectedError, "400"),
+    (answer(400, b'"plain"'), RejectedError, "plain"),
 ]
 
 
@@ -93,8 +101,8 @@ def test_every_shape_of_an_error_is_understood(
 
 def test_a_broken_write_is_in_doubt() -> None:
     """Only reads can be unavailable: nobody knows whether a failed write was applied."""
-    assert type(failure(answer(502), CONTRACT["documents.create"])) is Indefinite
-    assert type(failure(answer(429), CONTRACT["documents.create"])) is RateLimited
+    assert type(failure(answer(502), CONTRACT["documents.create"])) is OutcomeUnknownError
+    assert type(failure(answer(429), CONTRACT["documents.create"])) is RateLimitedError
 
 
 def test_a_request_id_is_found() -> None:

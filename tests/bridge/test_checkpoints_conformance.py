@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from bridge._errors import LeaseLost
+from bridge._errors import LeaseLostError
 from bridge._stores.json_hook import HookCheckpoints
 from bridge._stores.memory import MemoryCheckpoints, Shelf
 from bridge._stores.protocol import CheckpointStore, Lease, Row
@@ -222,7 +222,7 @@ class ExpiredMayNotCommit(Broken):
         self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
     ) -> None:
         if self.held_until(lease.key) is None:
-            raise LeaseLost
+            raise LeaseLostError
         super().commit(lease, head=head, rows=rows, ttl=ttl)
 
 
@@ -321,14 +321,14 @@ def test_a_broken_store_is_found(
     """A store that breaks a rule fails the test named after that rule."""
     monkeypatch.setattr("bridge.testing._store_rules.bench.PATIENCE", 0.5)
     test = checkpoint_conformance(lambda directory: broken(), shared=False, advance=clock.advance)
-    with pytest.raises((AssertionError, LeaseLost)):
+    with pytest.raises((AssertionError, LeaseLostError)):
         run_rule(test, rule, tmp_path)
 
 
 def test_a_lost_update_is_found(tmp_path: Path) -> None:
     """A store whose compare-and-set overwrites another worker's commit fails."""
     test = checkpoint_conformance(LostUpdate, advance=clock.advance)
-    with pytest.raises((AssertionError, LeaseLost)):
+    with pytest.raises((AssertionError, LeaseLostError)):
         run_rule(test, "no-commit-is-lost-between-many-workers", tmp_path)
 
 

@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from _client_kit._errors import ConfigurationError, ServiceError, StoreError
-from bridge._errors import Busy, LeaseLost, NotActivated
+from bridge._errors import BusyError, LeaseLostError, NotActivatedError
 from bridge._stores.memory import MemoryCheckpoints
 from bridge._stores.protocol import Lease, held_until
 
@@ -15,11 +15,11 @@ from bridge._stores.protocol import Lease, held_until
 @pytest.mark.parametrize(
     ("error", "parent", "retryable"),
     [
-        (LeaseLost(), StoreError, True),
-        (Busy(held_until=12.5), StoreError, True),
-        (NotActivated(), ConfigurationError, False),
+        (LeaseLostError(), StoreError, True),
+        (BusyError(held_until=12.5), StoreError, True),
+        (NotActivatedError(), ConfigurationError, False),
     ],
-    ids=["LeaseLost", "Busy", "NotActivated"],
+    ids=["LeaseLostError", "BusyError", "NotActivatedError"],
 )
 def test_errors_travel(error: ServiceError, parent: type[ServiceError], retryable: bool) -> None:
     """Each is the bridge's, in its place in the tree, with a hint, and survives pickling."""
@@ -33,8 +33,8 @@ def test_errors_travel(error: ServiceError, parent: type[ServiceError], retryabl
 
 def test_busy_knows_until_when() -> None:
     """held_until is kept where the store can tell, and None otherwise."""
-    assert Busy(held_until=12.5).held_until == 12.5
-    assert Busy().held_until is None
+    assert BusyError(held_until=12.5).held_until == 12.5
+    assert BusyError().held_until is None
 
 
 def test_a_store_need_not_tell_until_when() -> None:

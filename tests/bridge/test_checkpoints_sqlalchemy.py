@@ -15,7 +15,7 @@ from _client_kit._errors import ConfigurationError, StoreError
 from bridge._stores.protocol import Lease, Row
 from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 from bridge.testing import checkpoint_conformance
-from support.postgres import NoPostgres, postgres
+from support.postgres import NoPostgresError, postgres
 
 
 class Closing(SQLAlchemyCheckpoints):
@@ -41,7 +41,7 @@ def server() -> Generator[str, None, None]:
     try:
         with postgres() as url:
             yield url
-    except NoPostgres as reason:
+    except NoPostgresError as reason:
         pytest.skip(str(reason))
 
 
@@ -147,7 +147,7 @@ def test_postgres_that_went_away_is_an_error_to_try_again() -> None:
             store = Closing(url)
             lease = store.acquire("k", "worker", 60)
             assert lease is not None
-    except NoPostgres as reason:
+    except NoPostgresError as reason:
         pytest.skip(str(reason))
     with pytest.raises(StoreError) as caught:
         store.commit(lease, head="private head", ttl=60)

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from _client_kit._errors import StoreError
-from bridge._errors import LeaseLost
+from bridge._errors import LeaseLostError
 from bridge._stores import sqlite_file as _sqlite_file
 from bridge._stores.protocol import FIND_LIMIT, Lease, Row
 from bridge._stores.sqlite import SQLiteCheckpoints
@@ -662,15 +662,15 @@ def test_a_closed_store_opens_again(store: SQLiteCheckpoints) -> None:
 
 
 def test_a_superseded_lease_is_told_by_its_own_error(path: Path) -> None:
-    """LeaseLost is a StoreError that can be pickled and retried."""
+    """LeaseLostError is a StoreError that can be pickled and retried."""
     now = [1000.0]
     with SQLiteCheckpoints(path, clock=lambda: now[0]) as store:
         old = leased(store)
         now[0] += 601
         leased(store)
-        with pytest.raises(LeaseLost) as caught:
+        with pytest.raises(LeaseLostError) as caught:
             store.commit(old, head="x", ttl=60)
-    assert isinstance(pickle.loads(pickle.dumps(caught.value)), LeaseLost)
+    assert isinstance(pickle.loads(pickle.dumps(caught.value)), LeaseLostError)
     assert caught.value.retryable
 
 

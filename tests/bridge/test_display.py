@@ -15,7 +15,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from _client_kit._errors import PermissionDenied
+from _client_kit._errors import PermissionDeniedError
 from bridge import (
     Activation,
     Check,
@@ -93,7 +93,7 @@ def report(text: str = "", **changes: Any) -> ExportReport:
 def verification(text: str, lang: Any = "en") -> Verification:
     """A verification with a failure, a detail and an unknown check."""
     found: dict[str, Any] = dict.fromkeys(CHECKS, text)
-    found["zenvoices inbox"] = PermissionDenied(text, service="zenvoices", status=403)
+    found["zenvoices inbox"] = PermissionDeniedError(text, service="zenvoices", status=403)
     made = verification_of(found, lang)
     return evolve(made, checks=(*made.checks, Check(text, text, "failed", text, text)))
 

@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from banqup_client.testing import FakeFile
-from bridge import Connection, LeaseLost, ServiceError, StoreError, default_mapper
+from bridge import Connection, LeaseLostError, ServiceError, StoreError, default_mapper
 from bridge._sync._session import Ledger
 from support.bridge_world import SPACE, AsyncWorld, BaseWorld, Watcher, World, counted, invoice
 from zenvoices_client import Attachment, InboxUpload
@@ -227,10 +227,10 @@ def test_lease_that_ends_in_mid_upload_stops_it(
     def guard(self: Ledger, needed: float = 0.0) -> None:
         pieces.append(needed)
         if len(pieces) == 3:
-            raise LeaseLost
+            raise LeaseLostError
 
     monkeypatch.setattr(Ledger, "guard", guard)
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLostError):
         connection.export_new()
     assert pieces == [300.0, 0.0, 0.0]
     assert world.zenvoices.inbox == []
@@ -254,7 +254,7 @@ def test_upload_is_not_begun_on_a_lease_that_is_too_short(monkeypatch: pytest.Mo
 
     world.store.commit = slow  # type: ignore[method-assign]
     uploads = world.calls("inbox.upload")
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLostError):
         connection.export_new()
     assert world.calls("inbox.upload") == uploads
     monkeypatch.undo()
@@ -276,7 +276,7 @@ def test_worker_that_lost_its_lease_writes_nothing() -> None:
             rows.append(world.rows)
 
     world.zenvoices.on_request = take_over
-    with pytest.raises(LeaseLost) as caught:
+    with pytest.raises(LeaseLostError) as caught:
         connection.export_new()
     assert caught.value.report is not None
     assert world.rows == rows[0]

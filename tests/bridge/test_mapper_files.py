@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from _client_kit._errors import ConfigurationError, NotFound, Rejected
+from _client_kit._errors import ConfigurationError, NotFoundError, RejectedError
 from bridge import SourceFile
 from bridge._delivery import delivery as life
 from bridge._delivery.faults import fetch_fault, upload_fault
@@ -74,9 +74,9 @@ def test_large_download_goes_to_a_file_and_reads_back_whole() -> None:
 
 def test_refusal_while_fetching_is_final_only_for_what_stays_too_large() -> None:
     """A file that grew too large is given up; another refusal is tried again in later runs."""
-    large = fetch_fault(Rejected("the file is larger than 100 bytes", service="banqup"))
-    other = fetch_fault(Rejected("no", service="banqup"))
-    missing = fetch_fault(NotFound("no file", service="banqup"))
+    large = fetch_fault(RejectedError("the file is larger than 100 bytes", service="banqup"))
+    other = fetch_fault(RejectedError("no", service="banqup"))
+    missing = fetch_fault(NotFoundError("no file", service="banqup"))
     assert large == (life.Refused("the file is larger than 100 bytes", final=True), None)
     assert other == (life.Refused("no"), None)
     assert missing == (life.Refused("no file"), None)

@@ -7,14 +7,14 @@ import pytest
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
-    Indefinite,
-    NotFound,
-    PermissionDenied,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
     ProtocolError,
-    RateLimited,
+    RateLimitedError,
     ServiceError,
     StoreError,
-    Unavailable,
+    UnavailableError,
 )
 from bridge._reports.remedies import CHECKS, REMEDIES, cause_of, remedy, title
 from bridge._reports.verification import verification_of
@@ -66,13 +66,13 @@ def test_each_check_has_a_title_and_a_remedy(check: str) -> None:
         ),
         (
             "banqup space",
-            NotFound("x", service="banqup"),
+            NotFoundError("x", service="banqup"),
             "banqup space",
             "Settings > External applications",
         ),
         (
             "banqup documents",
-            PermissionDenied("x", status=403, service="banqup"),
+            PermissionDeniedError("x", status=403, service="banqup"),
             "banqup documents",
             "Settings > External applications",
         ),
@@ -90,7 +90,7 @@ def test_each_check_has_a_title_and_a_remedy(check: str) -> None:
         ),
         (
             "zenvoices companies",
-            PermissionDenied("x", status=403, service="zenvoices"),
+            PermissionDeniedError("x", status=403, service="zenvoices"),
             "zenvoices companies",
             "API > Companies > List access",
         ),
@@ -102,19 +102,24 @@ def test_each_check_has_a_title_and_a_remedy(check: str) -> None:
         ),
         (
             "company code",
-            PermissionDenied("x", status=403, service="zenvoices"),
+            PermissionDeniedError("x", status=403, service="zenvoices"),
             "zenvoices companies",
             "API > Companies > List access",
         ),
         (
             "zenvoices inbox",
-            PermissionDenied("x", status=403, service="zenvoices"),
+            PermissionDeniedError("x", status=403, service="zenvoices"),
             "zenvoices inbox",
             "API > Inbox access",
         ),
-        ("zenvoices inbox", Unavailable("x", service="zenvoices"), "zenvoices inbox", "network"),
-        ("banqup login", Indefinite("x", service="banqup"), "banqup login", "network"),
-        ("banqup login", RateLimited("x", service="banqup"), "banqup login", "network"),
+        (
+            "zenvoices inbox",
+            UnavailableError("x", service="zenvoices"),
+            "zenvoices inbox",
+            "network",
+        ),
+        ("banqup login", OutcomeUnknownError("x", service="banqup"), "banqup login", "network"),
+        ("banqup login", RateLimitedError("x", service="banqup"), "banqup login", "network"),
         (
             "zenvoices inbox",
             ProtocolError("x", service="zenvoices"),
@@ -146,7 +151,7 @@ def test_each_failure_fails_the_right_check(
 
 def test_a_verification_in_french_can_be_shown_in_english() -> None:
     """Titles and remedies follow the language that is asked for; what a service said stays."""
-    error = PermissionDenied("Nee", service="zenvoices", status=403)
+    error = PermissionDeniedError("Nee", service="zenvoices", status=403)
     made = verification_of({"zenvoices inbox": error}, "fr")
     assert "Accès à la boîte de réception" in str(made)
     english = " ".join(made.to_text(lang="en").split())

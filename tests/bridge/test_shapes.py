@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from _client_kit._errors import NotFound, RateLimited
+from _client_kit._errors import NotFoundError, RateLimitedError
 from _contract_check.banqup import expectations
 from banqup_client import Document
 from banqup_client._contract import shipped_contract
@@ -53,8 +53,8 @@ def test_list_of_other_things_is_shown_by_their_types() -> None:
 def test_advice_names_a_correction_only_where_one_could_help() -> None:
     """A path is corrected where nothing was found; waiting longer corrects no path."""
     options: dict[str, Any] = {"client": "ZenvoicesClient", "lang": "en"}
-    missing = NotFound("inbox.list: 404", service="zenvoices", status=404)
-    late = RateLimited("inbox.list: 429", service="zenvoices", status=429)
+    missing = NotFoundError("inbox.list: 404", service="zenvoices", status=404)
+    late = RateLimitedError("inbox.list: 429", service="zenvoices", status=429)
     assert '"path"' in broken(missing, "inbox.list", **options).remedy
     assert '"path"' not in broken(late, "inbox.list", **options).remedy
 

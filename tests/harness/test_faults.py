@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from banqup_client.testing import FakeFile, Fault
-from bridge import ExportReport, NotActivated, ServiceError, StoreError
+from bridge import ExportReport, NotActivatedError, ServiceError, StoreError
 from harness.simulation import LEASE_TTL, Crash, Process, Simulation
 from harness.world import World
 
@@ -477,7 +477,7 @@ def test_a_store_without_this_connection_is_no_first_run(world: Simulation) -> N
     """A checkpoint that is gone is not taken for permission to export everything."""
     _publish(world, 2)
     world.store._shelves.clear()
-    with pytest.raises(NotActivated):
+    with pytest.raises(NotActivatedError):
         world.export()
     assert world.inbox == []
 
@@ -487,7 +487,7 @@ def test_another_tenants_credentials_find_no_checkpoint(world: Simulation) -> No
     _publish(world, 1)
     connection = world.connection()
     connection._binding["organisation"] = "another"
-    with pytest.raises((NotActivated, ServiceError)):
+    with pytest.raises((NotActivatedError, ServiceError)):
         connection.export_new()
     assert world.inbox == []
 

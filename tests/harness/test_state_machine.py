@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 )
 
 from banqup_client.testing import Fault
-from bridge import Busy, ServiceError
+from bridge import BusyError, ServiceError
 from harness.oracle import judge
 from harness.simulation import LEASE_TTL, Crash, Process, Simulation
 from harness.wrong_designs import DESIGNS
@@ -428,7 +428,7 @@ class Deliveries(RuleBasedStateMachine):
                 delivered = truth.content in there and sent_as in names
                 try:
                     self.it.connection().settle(row.id, delivered=delivered)
-                except Busy:
+                except BusyError:
                     return
 
     @precondition(lambda self: self.it.zenvoices.lookup == "works")

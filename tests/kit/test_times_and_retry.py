@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from _client_kit._errors import (
     CredentialsError,
-    Indefinite,
+    OutcomeUnknownError,
     ProtocolError,
-    RateLimited,
-    Rejected,
+    RateLimitedError,
+    RejectedError,
     ServiceError,
-    Unavailable,
+    UnavailableError,
 )
 from _client_kit._retry import MAX_RETRY_AFTER, RetryPolicy, parse_retry_after
 from _client_kit._times import parse_time
@@ -114,7 +114,7 @@ STEADY = RetryPolicy(wait_jitter=0.0)
 def test_pauses_double_up_to_the_longest() -> None:
     """Each pause is twice the one before, until the longest."""
     policy = RetryPolicy(attempts=9, wait_jitter=0.0)
-    error = Unavailable("x", service="bridge")
+    error = UnavailableError("x", service="bridge")
     pauses = [policy.pause(error, tried=tried, safe=True) for tried in range(1, 10)]
     assert pauses == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0, None]
 
@@ -122,23 +122,23 @@ def test_pauses_double_up_to_the_longest() -> None:
 def test_jitter_is_added() -> None:
     """A pause is longer by a random part, Retry-After too, never shorter."""
     policy = RetryPolicy(wait_jitter=2.0, random=lambda: 0.5)
-    error = RateLimited("x", service="bridge", retry_after=3.0)
+    error = RateLimitedError("x", service="bridge", retry_after=3.0)
     assert policy.pause(error, tried=1, safe=False) == 4.0
-    assert policy.pause(Unavailable("x", service="bridge"), tried=1, safe=True) == 1.25
+    assert policy.pause(UnavailableError("x", service="bridge"), tried=1, safe=True) == 1.25
 
 
 @pytest.mark.parametrize(
     ("error", "safe", "again"),
     [
-        (RateLimited, True, True),
-        (RateLimited, False, True),
-        (Unavailable, True, True),
-        (Unavailable, False, True),
-        (Indefinite, True, True),
-        (Indefinite, False, False),
+        (RateLimitedError, True, True),
+        (RateLimitedError, False, True),
+        (UnavailableError, True, True),
+        (UnavailableError, False, True),
+        (OutcomeUnknownError, True, True),
+        (OutcomeUnknownError, False, False),
         (ProtocolError, True, False),
         (ProtocolError, False, False),
-        (Rejected, False, False),
+        (RejectedError, False, False),
         (CredentialsError, True, False),
     ],
 )

@@ -136,7 +136,7 @@ def test_every_status_means_something(safe: bool) -> None:
         kind, text, _ = meaning_of(status, safe=safe)
         assert str(status) in text
         if safe:
-            assert kind is not _errors.Indefinite
+            assert kind is not _errors.OutcomeUnknownError
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from banqup_client import (
     BanqupClient,
     ClientCredentials,
     ConfigurationError,
-    PermissionDenied,
+    PermissionDeniedError,
     ProtocolError,
 )
 from banqup_client.testing import FakeBanqup, FakeFile, Fault
@@ -198,7 +198,7 @@ def test_a_refused_upload_leaves_its_bytes_behind() -> None:
         lambda: banqup(fake).files.upload(
             space, INVOICE.encode(), filename="i.xml", content_type="application/xml"
         ),
-        PermissionDenied,
+        PermissionDeniedError,
     )
     assert ACCOUNT not in told(error)
 
@@ -245,7 +245,7 @@ def test_a_listener_that_raises_is_logged_without_the_error_of_the_run(
     )
     connection.activate()
     source.faults.add("documents.list", action=Fault.status(403))
-    assert error_of(connection.export_new, PermissionDenied).report is not None  # type: ignore[attr-defined]
+    assert error_of(connection.export_new, PermissionDeniedError).report is not None  # type: ignore[attr-defined]
     logged = [record.exc_info for record in caplog.records if record.exc_info]
     assert [info[1].__context__ for info in logged if info[1] is not None] == [None]
 
@@ -330,7 +330,7 @@ def test_a_list_that_breaks_off_shows_no_record_of_before() -> None:
         for account in client.accounts.list(page_size=1):
             assert account.iban == ACCOUNT
 
-    assert ACCOUNT not in told(error_of(read, PermissionDenied))
+    assert ACCOUNT not in told(error_of(read, PermissionDeniedError))
 
 
 @pytest.mark.parametrize(
@@ -346,7 +346,7 @@ def test_what_cannot_be_decoded_is_in_no_error(decode: Callable[[Any], Any]) -> 
 
 
 @dataclass(frozen=True)
-class Frozen(Exception):
+class FrozenError(Exception):
     """An error that cannot be changed, as dataclasses make them."""
 
     text: str = "no"
@@ -356,9 +356,9 @@ def test_an_error_that_cannot_be_changed_comes_through() -> None:
     """Its frames are taken off all the same, and it is not replaced by another."""
 
     def fail(*_: object) -> Any:
-        raise Frozen
+        raise FrozenError
 
     client = ZenvoicesClient(UserLogin("user", WORD, organisation_code="acme"), encode_upload=fail)
     upload = InboxUpload(attachments=[Attachment("a.xml", INVOICE.encode())])
-    error = error_of(lambda: client.inbox.upload(upload, company_id=1), Frozen)
+    error = error_of(lambda: client.inbox.upload(upload, company_id=1), FrozenError)
     assert ACCOUNT not in told(error)

@@ -14,10 +14,10 @@ import httpx
 from _client_kit._contract import Operation, Property
 from _client_kit._errors import (
     CredentialsError,
-    Indefinite,
+    OutcomeUnknownError,
     ProtocolError,
     ServiceError,
-    Unavailable,
+    UnavailableError,
 )
 from _client_kit._response import Answer, Dialect, Token, TokenRequest
 from _client_kit._secret import Secret
@@ -59,9 +59,9 @@ def read_token(answer: Answer) -> Token:
         raise CredentialsError(message, service="bridge", status=401)
     if answer.status != 200:
         error = failure(answer, TOKEN_CALL)
-        if isinstance(error, Indefinite):
+        if isinstance(error, OutcomeUnknownError):
             message = "the token service failed"
-            raise Unavailable(message, service="bridge", status=answer.status)
+            raise UnavailableError(message, service="bridge", status=answer.status)
         assert error is not None
         raise error
     body = answer.json_or_none()

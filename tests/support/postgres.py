@@ -11,10 +11,10 @@ import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
-__all__ = ["NoPostgres", "postgres"]
+__all__ = ["NoPostgresError", "postgres"]
 
 
-class NoPostgres(Exception):
+class NoPostgresError(Exception):
     """Why there is no server to test with."""
 
 
@@ -24,7 +24,7 @@ def _programs() -> Path:
     for home in [*([Path(found).resolve().parent] if found else []), *homes]:
         if all((home / name).exists() for name in ("initdb", "pg_ctl", "postgres")):
             return home
-    raise NoPostgres("PostgreSQL is not installed here (Debian: apt-get install postgresql)")
+    raise NoPostgresError("PostgreSQL is not installed here (Debian: apt-get install postgresql)")
 
 
 def _user() -> tuple[int | None, tuple[str, ...]]:
@@ -41,7 +41,7 @@ def _user() -> tuple[int | None, tuple[str, ...]]:
             if stat.S_IMODE(Path(os.devnull).stat().st_mode) & 0o006 == 0o006:
                 return user, ()
             return None, ("unshare", f"--map-user={user}", f"--map-group={user}", "--")
-    raise NoPostgres("PostgreSQL does not run as root, and there is no other user here")
+    raise NoPostgresError("PostgreSQL does not run as root, and there is no other user here")
 
 
 @contextlib.contextmanager
@@ -49,7 +49,7 @@ def postgres() -> Generator[str, None, None]:
     """Start a server; give SQLAlchemy's URL of an empty database; stop it and remove it.
 
     Raises:
-        NoPostgres: There is none to be had here.
+        NoPostgresError: There is none to be had here.
     """
     programs, (user, through) = _programs(), _user()
     # Not pytest's own directory: its parents are closed to other users, and its name is too long
@@ -74,7 +74,7 @@ def postgres() -> Generator[str, None, None]:
             if done.returncode:
                 said = log.read_text() if log.exists() else ""
                 why = f"{done.stderr.strip()} {said}".strip().splitlines()[-1:]
-                raise NoPostgres(f"{command[0]} failed: {''.join(why)}")
+                raise NoPostgresError(f"{command[0]} failed: {''.join(why)}")
 
         # A language's own order, not C: ids must be ordered by code point in any database.
         run("initdb", "-D", str(data), "-U", "tests", "-A", "trust", "-E", "UTF8", "--no-sync")

@@ -24,7 +24,7 @@ from bridge import (
     Activation,
     AsyncConnection,
     AsyncMapper,
-    Busy,
+    BusyError,
     CheckpointStore,
     Confirmation,
     Connection,
@@ -161,7 +161,7 @@ def failures(connection: Connection) -> float | None:
     """What an error carries."""
     try:
         connection.export_new()
-    except Busy as busy:
+    except BusyError as busy:
         return busy.held_until
     except ServiceError as error:
         assert_type(error.retryable, bool)

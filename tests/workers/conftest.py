@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from support.postgres import NoPostgres, postgres
+from support.postgres import NoPostgresError, postgres
 
 Address = Callable[[str], str]
 
@@ -20,7 +20,7 @@ def server() -> Generator[str]:
     try:
         with postgres() as url:
             yield url
-    except NoPostgres as reason:
+    except NoPostgresError as reason:
         pytest.skip(f"no PostgreSQL to test with: {reason}")
 
 

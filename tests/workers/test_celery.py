@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from bridge import Busy
+from bridge import BusyError
 from harness.clock import SharedClock
 from support.estate import CREDENTIALS, LEASE_TTL, Estate
 from support.examples import EXAMPLES, load, write_toml
@@ -187,7 +187,7 @@ def _settle(estate: Estate, clock: SharedClock, url: str) -> int:
                         continue
                     try:
                         connection.export_new()
-                    except Busy as busy:
+                    except BusyError as busy:
                         raise AssertionError(f"still held: {busy.held_until}") from busy
                     unquiet.append(config)
             left = unquiet

@@ -216,7 +216,7 @@ def test_worker_that_slept_through_its_lease_does_no_harm(
             taken_over, before = it.states(), it.estate.arrived()
             sleeper.wake()
         answer = sleeper.answer()
-        assert answer["error"] == "LeaseLost"
+        assert answer["error"] == "LeaseLostError"
         assert it.estate.arrived() == before
         assert it.states() == taken_over == {"baseline": 3, "delivered": 1 if large else 3}
         assert it.estate.faults() == {}

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from banqup_client.testing import Fault
-from bridge import ConnectionConfig, LeaseLost, ServiceError
-from bridge._errors import NotActivated
+from bridge import ConnectionConfig, LeaseLostError, ServiceError
+from bridge._errors import NotActivatedError
 from support.estate import CREDENTIALS, Estate
 from support.examples import EXAMPLES, load, write_toml
 
@@ -217,7 +217,7 @@ def test_celery_task_waits_as_long_as_the_service_asks(
     exports = load("celery/exports.py")
     task = Task(exports, monkeypatch)
     estate.banqup.faults.add("documents.list", action=Fault.rate_limit(77))
-    with pytest.raises(exports.ExportFailed) as caught:
+    with pytest.raises(exports.ExportFailedError) as caught:
         task(configs[0])
     (retry,) = task.retries
     assert retry == (caught.value, 77.0)
@@ -230,7 +230,7 @@ def test_celery_task_that_nothing_but_a_person_can_help_is_not_retried(
     """A wrong company code fails at once, and says what to do about it."""
     exports = load("celery/exports.py")
     task = Task(exports, monkeypatch)
-    with pytest.raises(exports.ExportFailed) as caught:
+    with pytest.raises(exports.ExportFailedError) as caught:
         task(ConnectionConfig.from_dict({**configs[0].to_dict(), "company_code": "9999"}))
     assert caught.value.args[0]["retryable"] is False
     assert caught.value.args[0]["hint"]
@@ -240,8 +240,8 @@ def test_celery_task_that_nothing_but_a_person_can_help_is_not_retried(
 @pytest.mark.parametrize(
     "error",
     [
-        LeaseLost(),
-        NotActivated(),
+        LeaseLostError(),
+        NotActivatedError(),
         ServiceError("no", service="banqup", status=503, retry_after=7.5, request_id="r-1"),
     ],
 )
@@ -257,7 +257,7 @@ def test_celery_failure_arrives_with_its_facts_through_json(
         back = backend.exception_to_python(stored)
     finally:
         del sys.modules["exports"]
-    assert type(back) is exports.ExportFailed
+    assert type(back) is exports.ExportFailedError
     assert back.args[0]["error"] == type(error).__name__
     assert back.args[0]["message"] == error.message
     assert back.args[0]["status"] == error.status

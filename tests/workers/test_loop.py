@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bridge import AsyncConnection, ConnectionConfig, LeaseLost, MemoryCheckpoints, Row
+from bridge import AsyncConnection, ConnectionConfig, LeaseLostError, MemoryCheckpoints, Row
 from support.estate import CREDENTIALS, Estate
 
 pytestmark = pytest.mark.anyio
@@ -185,6 +185,6 @@ async def test_event_loop_is_free_while_another_worker_takes_over(estate: Estate
         shelf = store._shelves[connection.key]
         shelf.fence += 1
         store.gate.set()
-        with pytest.raises(LeaseLost):
+        with pytest.raises(LeaseLostError):
             await export
     assert estate.zenvoices.duplicates == {}

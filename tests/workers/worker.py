@@ -18,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from _client_kit import _clock
-from bridge import Busy, CheckpointStore, ConnectionConfig, Lease, Row, ServiceError
+from bridge import BusyError, CheckpointStore, ConnectionConfig, Lease, Row, ServiceError
 from harness.clock import SharedClock
 from support.stores import open_store
 
@@ -53,7 +53,7 @@ def obey(order: dict[str, Any]) -> dict[str, Any]:
                 return {"activated": connection.activate().new}
             report = connection.export_new()
             return {"exported": report.exported, "recovered": report.recovered}
-    except Busy as busy:
+    except BusyError as busy:
         return {"busy": busy.held_until}
     except ServiceError as error:
         return {"error": type(error).__name__, "message": str(error)}

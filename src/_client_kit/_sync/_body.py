@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from _client_kit import _runtime_sync as world
-from _client_kit._errors import Indefinite
+from _client_kit._errors import OutcomeUnknownError
 from _client_kit._files import FileSource, JsonTemplate, os_reason
 
 __all__ = ["JsonBody"]
@@ -62,10 +62,10 @@ class JsonBody:
                 raise self._unreadable(error) from None
             if not more:
                 message = "a file became shorter while it was sent"
-                raise Indefinite(message, service=self._service, retryable=False)
+                raise OutcomeUnknownError(message, service=self._service, retryable=False)
             chunk = chunk + more if chunk else more
         return chunk
 
-    def _unreadable(self, error: OSError) -> Indefinite:
+    def _unreadable(self, error: OSError) -> OutcomeUnknownError:
         message = f"a file could not be read while it was sent ({os_reason(error)})"
-        return Indefinite(message, service=self._service, retryable=False)
+        return OutcomeUnknownError(message, service=self._service, retryable=False)

@@ -28,7 +28,7 @@ _MAX_HEAD = 65_536
 _PHRASES = {status.value: status.phrase for status in http.HTTPStatus}
 
 
-class _Gone(Exception):
+class _ClientGoneError(Exception):
     """The client closed the connection."""
 
 
@@ -133,7 +133,7 @@ class Loopback:
             talk = _Conversation(self._service, connection, origin, self.storage_url)
             while talk.exchange() and not self._closing.is_set():
                 pass
-        except (_Gone, OSError):
+        except (_ClientGoneError, OSError):
             pass  # the client's own business: it went away, or it refused our certificate
         finally:
             connection.close()
@@ -160,7 +160,7 @@ class _Conversation:
             return False
         plan = self._service.begin(head)
         if plan.cut is not None:
-            with contextlib.suppress(_Gone):
+            with contextlib.suppress(_ClientGoneError):
                 self._take(min(plan.cut, int(head.headers.get("content-length", plan.cut))))
             self._service.abandon(plan)
             self._reset()
@@ -169,7 +169,7 @@ class _Conversation:
             self._socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
             body = self._read_body(head.headers)
-        except _Gone:
+        except _ClientGoneError:
             self._service.abandon(plan)
             raise
         if plan.pause > 0:
@@ -225,7 +225,7 @@ class _Conversation:
                 return None
             piece = self._socket.recv(_MAX_HEAD)
             if not piece:
-                raise _Gone
+                raise _ClientGoneError
             self._buffer += piece
         lines = self._buffer[:end].decode("latin-1").split("\r\n")
         del self._buffer[: end + 4]
@@ -259,7 +259,7 @@ class _Conversation:
         while (end := self._buffer.find(b"\r\n")) < 0:
             piece = self._socket.recv(_MAX_HEAD)
             if not piece:
-                raise _Gone
+                raise _ClientGoneError
             self._buffer += piece
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
@@ -278,6 +278,6 @@ class _Conversation:
             while have < size:
                 got = self._socket.recv_into(view[have:])
                 if not got:
-                    raise _Gone
+                    raise _ClientGoneError
                 have += got
         return body

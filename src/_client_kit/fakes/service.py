@@ -27,8 +27,8 @@ from _client_kit.fakes.wire import (
     Delivery,
     FakeRequest,
     Head,
-    Refused,
     Reply,
+    RequestRefusedError,
     html_reply,
     iso,
     json_reply,
@@ -49,8 +49,8 @@ __all__ = [
     "Faults",
     "Head",
     "Loopback",
-    "Refused",
     "Reply",
+    "RequestRefusedError",
     "Route",
     "ScriptedFault",
     "Tokens",
@@ -279,19 +279,19 @@ class FakeService:
                 return route.handler(call)
             with self._lock:
                 return route.handler(call)
-        except Refused as refused:
+        except RequestRefusedError as refused:
             return refused.reply
 
     def _json(self, call: Call) -> dict[str, Any]:
         """The JSON object of a request's body, or the refusal of anything else."""
         if call.head.media_type != "application/json":
-            raise Refused(self._error(415, "Only application/json is supported."))
+            raise RequestRefusedError(self._error(415, "Only application/json is supported."))
         try:
             value = json.loads(str(call.body, "utf-8"), parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
-            raise Refused(self._error(400, "The body is not valid JSON.")) from None
+            raise RequestRefusedError(self._error(400, "The body is not valid JSON.")) from None
         if not isinstance(value, dict):
-            raise Refused(self._error(400, "The body is not a JSON object."))
+            raise RequestRefusedError(self._error(400, "The body is not a JSON object."))
         return cast("dict[str, Any]", value)
 
     # Routing, log, date

@@ -116,7 +116,7 @@ class Reply:
         return self.with_header("Content-Length", str(len(self.body))).headers
 
 
-class Refused(Exception):
+class RequestRefusedError(Exception):
     """Raised by a handler to answer at once."""
 
     def __init__(self, reply: Reply) -> None:

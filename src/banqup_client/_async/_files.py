@@ -22,7 +22,7 @@ from _client_kit._redaction import sanitise
 from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT
 from banqup_client._async._storage import AsyncStorage
-from banqup_client._errors import FileNotReady, FileRefused, UrlExpired
+from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpiredError
 from banqup_client._models import FileDetails
 from banqup_client._payload import instant, object_in
 from banqup_client._storage import DEFAULT_MAX_BYTES
@@ -56,7 +56,7 @@ class AsyncFiles:
             deadline: Seconds for everything together; the client's own by default.
 
         Raises:
-            NotFound: The space does not have it.
+            NotFoundError: The space does not have it.
             ProtocolError: The answer is another file.
         """
         operation = self._contract["files.details"]
@@ -154,7 +154,7 @@ class AsyncFiles:
             :meth:`details`.
 
         Raises:
-            Indefinite: The connection broke while the bytes were sent.
+            OutcomeUnknownError: The connection broke while the bytes were sent.
         """
         limit = Deadline.after(self._calls.deadline if deadline is None else deadline)
         source = FileSource.of(content)
@@ -171,7 +171,7 @@ class AsyncFiles:
         )
         try:
             await self._send(details, source, content_type, limit, timeout)
-        except UrlExpired:
+        except UrlExpiredError:
             fresh = await self.details(
                 space_id, details.id, timeout=timeout, deadline=limit.remaining()
             )
@@ -244,10 +244,10 @@ class AsyncFiles:
             The bytes, or the file's details when they were written to ``to``.
 
         Raises:
-            FileNotReady: Not uploaded or not scanned yet.
-            FileRefused: Banqup's virus scan rejected it.
-            UrlExpired: Storage took neither the signed URL nor a fresh one.
-            Rejected: Larger than ``max_bytes``.
+            FileNotReadyError: Not uploaded or not scanned yet.
+            FileRefusedError: Banqup's virus scan rejected it.
+            UrlExpiredError: Storage took neither the signed URL nor a fresh one.
+            RejectedError: Larger than ``max_bytes``.
             ProtocolError: Truncated, or of another size than Banqup says.
             OSError: It cannot be written to ``to``.
         """
@@ -277,7 +277,7 @@ class AsyncFiles:
         details, url = await self._ready(space_id, file_id, limit, timeout)
         try:
             await self._storage.download(url, target, details.file_size, max_bytes, limit, timeout)
-        except UrlExpired:
+        except UrlExpiredError:
             details, url = await self._ready(space_id, file_id, limit, timeout)
             await self._storage.download(url, target, details.file_size, max_bytes, limit, timeout)
         return details
@@ -288,7 +288,7 @@ class AsyncFiles:
         details = await self.details(space_id, file_id, timeout=timeout, deadline=limit.remaining())
         if details.status == "REJECTED":
             message = "files.download: Banqup's virus scan rejected the file"
-            raise FileRefused(message, service="banqup")
+            raise FileRefusedError(message, service="banqup")
         if details.status != "AWAITING_UPLOAD" and details._download_url is not None:
             return details, details._download_url
         if details.status == "AVAILABLE":
@@ -296,4 +296,4 @@ class AsyncFiles:
             raise ProtocolError(message, service="banqup", hint=CONTRACT_HINT)
         status = sanitise(details.status)[:60]
         message = f"files.download: the file is not ready yet (status {status!r})"
-        raise FileNotReady(message, service="banqup")
+        raise FileNotReadyError(message, service="banqup")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._contract import Contract
-from _client_kit._errors import NotFound
+from _client_kit._errors import NotFoundError
 from _client_kit._frames import called_without_frames
 from _client_kit._json import is_object
 from _client_kit._models import decode
@@ -38,7 +38,7 @@ class AsyncMessages:
             deadline: Seconds for everything together; the client's own by default.
 
         Raises:
-            NotFound: Banqup names none.
+            NotFoundError: Banqup names none.
         """
         operation = self._contract["messages.find"]
         query = {"namespace": "com.unifiedpost.btx", "name": "messageListeners", "version": "1.0"}
@@ -49,4 +49,4 @@ class AsyncMessages:
             if is_object(row):
                 return decode(ExtensionPoint, row)
         message = "messages.find: Banqup names no extension point for message listeners"
-        raise NotFound(message, service="banqup", status=answer.status)
+        raise NotFoundError(message, service="banqup", status=answer.status)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._contract import Contract
-from _client_kit._errors import NotFound
+from _client_kit._errors import NotFoundError
 from _client_kit._frames import called_without_frames
 from _client_kit._json import is_object
 from _client_kit._models import decode
@@ -52,7 +52,7 @@ class AsyncSpaces:
             deadline: Seconds for everything together; the client's own by default.
 
         Raises:
-            NotFound: The app may not see it; the hint says what to do.
+            NotFoundError: The app may not see it; the hint says what to do.
         """
         wanted = str(space_id).strip()
         spaces = await self.list(timeout=timeout, deadline=deadline)
@@ -61,4 +61,4 @@ class AsyncSpaces:
                 return space
         seen = ", ".join(sanitise(space.id)[:60] for space in spaces[:20]) or "none"
         message = f"the space {wanted[:80]!r} is not among those the app may see: {seen}"
-        raise NotFound(message, service="banqup", hint=NOT_WHITELISTED)
+        raise NotFoundError(message, service="banqup", hint=NOT_WHITELISTED)

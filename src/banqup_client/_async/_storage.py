@@ -19,12 +19,12 @@ from _client_kit._async._per_loop import AsyncHomes
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (
-    NotFound,
+    NotFoundError,
     ProtocolError,
-    RateLimited,
-    Rejected,
+    RateLimitedError,
+    RejectedError,
     ServiceError,
-    Unavailable,
+    UnavailableError,
 )
 from _client_kit._files import FileSource
 from _client_kit._frames import bare
@@ -34,7 +34,7 @@ from _client_kit._request import BROKEN, transport_failure
 from _client_kit._retry import RetryPolicy, parse_retry_after
 from _client_kit._secret import Secret
 from _client_kit._tls import shared_ssl_context
-from banqup_client._errors import UrlExpired
+from banqup_client._errors import UrlExpiredError
 from banqup_client._storage import SignedUrl, StorageHosts
 
 __all__ = ["AsyncStorage"]
@@ -102,9 +102,9 @@ class AsyncStorage:
         """Write the bytes behind a signed URL to a file, from where it stands.
 
         Raises:
-            UrlExpired: Storage did not take the URL.
+            UrlExpiredError: Storage did not take the URL.
             ProtocolError: Truncated, of another size than named, or compressed.
-            Rejected: Larger than the cap.
+            RejectedError: Larger than the cap.
             ServiceError: Anything else.
         """
         signed = self._hosts.check(url)
@@ -176,7 +176,7 @@ class AsyncStorage:
         """Put a file's bytes to a signed URL with exactly its declared type.
 
         Raises:
-            UrlExpired: Storage did not take the URL.
+            UrlExpiredError: Storage did not take the URL.
             ServiceError: Anything else.
         """
         signed = self._hosts.check(url)
@@ -221,6 +221,7 @@ class AsyncStorage:
                 await once()
                 return
             except ServiceError as error:
+                error.operation = operation.name
                 pause = self._retry.pause(error, tried=tried, safe=operation.safe)
                 if pause is None or pause >= limit.remaining():
                     raise
@@ -291,7 +292,7 @@ class AsyncFileBody:
                 chunk = await world.read_chunk(file, min(CHUNK, left))
                 if not chunk:
                     message = "files.upload: the file became shorter while it was sent"
-                    raise Rejected(message, service="banqup")
+                    raise RejectedError(message, service="banqup")
                 left -= len(chunk)
                 yield chunk
 
@@ -346,13 +347,13 @@ def _check_download(response: httpx.Response, size: int | None, max_bytes: int) 
 def _wrong_size(got: str) -> ProtocolError:
     # Worth another try: a cache or a proxy may have cut it.
     message = f"files.download: storage sent {got} bytes that the file has"
-    return ProtocolError(message, service="banqup", status=200, retryable=True)
+    return ProtocolError(message, service="banqup", status=200, retryable=True, code="wrong_size")
 
 
-def _over_cap(max_bytes: int) -> Rejected:
+def _over_cap(max_bytes: int) -> RejectedError:
     message = f"files.download: the file is larger than {max_bytes} bytes"
     hint = "Raise max_bytes= if that is expected."
-    return Rejected(message, service="banqup", hint=hint)
+    return RejectedError(message, service="banqup", hint=hint, code="too_large")
 
 
 def _refusal(name: str, status: int, headers: httpx.Headers) -> ServiceError:
@@ -360,13 +361,13 @@ def _refusal(name: str, status: int, headers: httpx.Headers) -> ServiceError:
     kind: type[ServiceError] = ProtocolError
     text = f"storage answered with an unexpected status ({status})"
     if status in (400, 403):
-        kind, text = UrlExpired, f"storage did not take the signed URL ({status})"
+        kind, text = UrlExpiredError, f"storage did not take the signed URL ({status})"
     elif status in (404, 410):
-        kind, text = NotFound, f"storage does not have the file ({status})"
+        kind, text = NotFoundError, f"storage does not have the file ({status})"
     elif status == 429:
-        kind, text = RateLimited, "too many requests for storage (429)"
+        kind, text = RateLimitedError, "too many requests for storage (429)"
     elif status == 408 or status >= 500:
-        kind, text = Unavailable, f"storage failed ({status})"
+        kind, text = UnavailableError, f"storage failed ({status})"
     return kind(
         f"{name}: {text}",
         service="banqup",

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, parse_qsl, quote
 
-from _client_kit.fakes.service import Call, Head, Refused, Reply, json_reply, xml_error
+from _client_kit.fakes.service import Call, Head, Reply, RequestRefusedError, json_reply, xml_error
 from banqup_client._fake.state import StoredFile
 
 
@@ -66,15 +66,19 @@ class SignedUrls:
         """Refuse a request unless its URL is, byte for byte, one that was signed and lives."""
         if "authorization" in head.headers:
             # Two credentials at once; the log keeps the request, so that a test can tell.
-            raise Refused(xml_error("InvalidArgument", "Only one auth mechanism allowed.", 401))
+            raise RequestRefusedError(
+                xml_error("InvalidArgument", "Only one auth mechanism allowed.", 401)
+            )
         target, mark, signature = head.target.rpartition("&X-Goog-Signature=")
         good = self._signature(head.method, head.headers.get("host", ""), target)
         if not mark or not hmac.compare_digest(signature.encode(), good.encode()):
-            raise Refused(bad_signature())
+            raise RequestRefusedError(bad_signature())
         query = parse_qs(target.partition("?")[2])
         begun = datetime.fromisoformat(query["X-Goog-Date"][0]).timestamp()
         if self._clock() >= begun + float(query["X-Goog-Expires"][0]):
-            raise Refused(xml_error("ExpiredToken", "The provided token has expired.", 400))
+            raise RequestRefusedError(
+                xml_error("ExpiredToken", "The provided token has expired.", 400)
+            )
 
     def _signature(self, method: str, host: str, target: str) -> str:
         text = f"{method}\n{host}\n{target}".encode()
@@ -92,5 +96,7 @@ def base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def _refused(error: str, description: str, status: int) -> Refused:
-    return Refused(json_reply({"error": error, "error_description": description}, status))
+def _refused(error: str, description: str, status: int) -> RequestRefusedError:
+    return RequestRefusedError(
+        json_reply({"error": error, "error_description": description}, status)
+    )

@@ -14,8 +14,8 @@ from _client_kit.fakes.service import (
     Call,
     FakeService,
     Head,
-    Refused,
     Reply,
+    RequestRefusedError,
     Route,
     Tokens,
     iso,
@@ -131,7 +131,7 @@ class BanqupService(FakeService):
     def _authorise(self, head: Head) -> str:
         caller = self._tokens.spend(head.bearer)
         if caller is None:
-            raise Refused(Reply(401))
+            raise RequestRefusedError(Reply(401))
         return caller
 
     def _error(self, status: int, detail: str) -> Reply:
@@ -169,7 +169,7 @@ class BanqupService(FakeService):
     def _space(self, call: Call) -> StoredSpace:
         space = self._spaces.get(call.args[0])
         if space is None or not space.whitelisted or not self.whitelisted:
-            raise Refused(self._error(404, "The space was not found."))
+            raise RequestRefusedError(self._error(404, "The space was not found."))
         return space
 
     def _list_spaces(self, _call: Call) -> Reply:
@@ -300,7 +300,9 @@ class BanqupService(FakeService):
         self._urls.check(call.head)
         file = self._files.get(call.args[2])
         if file is None:
-            raise Refused(xml_error("NoSuchKey", "The specified key does not exist.", 404))
+            raise RequestRefusedError(
+                xml_error("NoSuchKey", "The specified key does not exist.", 404)
+            )
         return file
 
     # State
@@ -390,5 +392,7 @@ class BanqupService(FakeService):
     def _number(self, query: Mapping[str, str], name: str, default: int, least: int) -> int:
         text = query.get(name, str(default))
         if not text.isascii() or not text.isdigit() or int(text) < least:
-            raise Refused(self._error(400, f"{name} must be a number of at least {least}."))
+            raise RequestRefusedError(
+                self._error(400, f"{name} must be a number of at least {least}.")
+            )
         return int(text)

@@ -162,7 +162,7 @@ class Documents:
             deadline: Seconds for everything together; the client's own by default.
 
         Raises:
-            NotFound: The space does not have it.
+            NotFoundError: The space does not have it.
             ProtocolError: The answer is another document.
         """
         operation = self._contract["documents.get"]
@@ -213,8 +213,8 @@ class Documents:
             deadline: Seconds for everything together; the client's own by default.
 
         Raises:
-            Indefinite: It may have been created: look before trying again.
-            Rejected: Banqup refused it.
+            OutcomeUnknownError: It may have been created: look before trying again.
+            RejectedError: Banqup refused it.
         """
         operation = self._contract["documents.create"]
         details: dict[str, Any] = {

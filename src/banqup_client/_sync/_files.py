@@ -22,7 +22,7 @@ from _client_kit._redaction import sanitise
 from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT
 from _client_kit._sync._calls import Calls
-from banqup_client._errors import FileNotReady, FileRefused, UrlExpired
+from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpiredError
 from banqup_client._models import FileDetails
 from banqup_client._payload import instant, object_in
 from banqup_client._storage import DEFAULT_MAX_BYTES
@@ -57,7 +57,7 @@ class Files:
             deadline: Seconds for everything together; the client's own by default.
 
         Raises:
-            NotFound: The space does not have it.
+            NotFoundError: The space does not have it.
             ProtocolError: The answer is another file.
         """
         operation = self._contract["files.details"]
@@ -155,7 +155,7 @@ class Files:
             :meth:`details`.
 
         Raises:
-            Indefinite: The connection broke while the bytes were sent.
+            OutcomeUnknownError: The connection broke while the bytes were sent.
         """
         limit = Deadline.after(self._calls.deadline if deadline is None else deadline)
         source = FileSource.of(content)
@@ -172,7 +172,7 @@ class Files:
         )
         try:
             self._send(details, source, content_type, limit, timeout)
-        except UrlExpired:
+        except UrlExpiredError:
             fresh = self.details(space_id, details.id, timeout=timeout, deadline=limit.remaining())
             self._send(fresh, source, content_type, limit, timeout)
         return details
@@ -243,10 +243,10 @@ class Files:
             The bytes, or the file's details when they were written to ``to``.
 
         Raises:
-            FileNotReady: Not uploaded or not scanned yet.
-            FileRefused: Banqup's virus scan rejected it.
-            UrlExpired: Storage took neither the signed URL nor a fresh one.
-            Rejected: Larger than ``max_bytes``.
+            FileNotReadyError: Not uploaded or not scanned yet.
+            FileRefusedError: Banqup's virus scan rejected it.
+            UrlExpiredError: Storage took neither the signed URL nor a fresh one.
+            RejectedError: Larger than ``max_bytes``.
             ProtocolError: Truncated, or of another size than Banqup says.
             OSError: It cannot be written to ``to``.
         """
@@ -274,7 +274,7 @@ class Files:
         details, url = self._ready(space_id, file_id, limit, timeout)
         try:
             self._storage.download(url, target, details.file_size, max_bytes, limit, timeout)
-        except UrlExpired:
+        except UrlExpiredError:
             details, url = self._ready(space_id, file_id, limit, timeout)
             self._storage.download(url, target, details.file_size, max_bytes, limit, timeout)
         return details
@@ -285,7 +285,7 @@ class Files:
         details = self.details(space_id, file_id, timeout=timeout, deadline=limit.remaining())
         if details.status == "REJECTED":
             message = "files.download: Banqup's virus scan rejected the file"
-            raise FileRefused(message, service="banqup")
+            raise FileRefusedError(message, service="banqup")
         if details.status != "AWAITING_UPLOAD" and details._download_url is not None:
             return details, details._download_url
         if details.status == "AVAILABLE":
@@ -293,4 +293,4 @@ class Files:
             raise ProtocolError(message, service="banqup", hint=CONTRACT_HINT)
         status = sanitise(details.status)[:60]
         message = f"files.download: the file is not ready yet (status {status!r})"
-        raise FileNotReady(message, service="banqup")
+        raise FileNotReadyError(message, service="banqup")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from _client_kit._contract import Contract
-from _client_kit._errors import NotFound
+from _client_kit._errors import NotFoundError
 from _client_kit._frames import called_without_frames
 from _client_kit._json import is_object
 from _client_kit._models import decode
@@ -53,7 +53,7 @@ class Spaces:
             deadline: Seconds for everything together; the client's own by default.
 
         Raises:
-            NotFound: The app may not see it; the hint says what to do.
+            NotFoundError: The app may not see it; the hint says what to do.
         """
         wanted = str(space_id).strip()
         spaces = self.list(timeout=timeout, deadline=deadline)
@@ -62,4 +62,4 @@ class Spaces:
                 return space
         seen = ", ".join(sanitise(space.id)[:60] for space in spaces[:20]) or "none"
         message = f"the space {wanted[:80]!r} is not among those the app may see: {seen}"
-        raise NotFound(message, service="banqup", hint=NOT_WHITELISTED)
+        raise NotFoundError(message, service="banqup", hint=NOT_WHITELISTED)

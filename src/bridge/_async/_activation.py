@@ -10,7 +10,7 @@ from attrs import define, evolve, field
 
 from _client_kit import _runtime_async as world
 from _client_kit._address import is_id
-from _client_kit._errors import ProtocolError, Unavailable
+from _client_kit._errors import ProtocolError, UnavailableError
 from banqup_client import AsyncBanqupClient, Document
 from bridge._async._session import AsyncLedger
 from bridge._delivery import delivery as life
@@ -65,7 +65,7 @@ class AsyncBaseline:
         """List, and put every document into the ledger; the caller commits the activation.
 
         Raises:
-            Unavailable: The space changed so much that no two passes agreed.
+            UnavailableError: The space changed so much that no two passes agreed.
             ProtocolError: Not every document can be remembered.
             ServiceError: Banqup could not be read.
         """
@@ -77,7 +77,7 @@ class AsyncBaseline:
             before = shown
         else:
             message = f"the space changed in each of {MAX_PASSES} listings; try again in a moment"
-            raise Unavailable(message, service="banqup")
+            raise UnavailableError(message, service="banqup")
         ids = list(self._seen)
         for start in range(0, len(ids), ROWS_PER_COMMIT):
             some = ids[start : start + ROWS_PER_COMMIT]
@@ -86,11 +86,12 @@ class AsyncBaseline:
                 self._put(document_id, self._seen[document_id], stored.get(document_id))
             await self.ledger.flush()
 
-    async def commit(self, claim: AsyncLedger) -> None:
+    async def commit(self, claim: AsyncLedger, wire: str) -> None:
         """Make the connection active: the one commit that counts.
 
         Args:
             claim: The hold on the space; lost, nothing becomes active.
+            wire: A digest of the contract by which the space was listed.
         """
         await claim.renew()
         self.ledger.update(
@@ -99,6 +100,7 @@ class AsyncBaseline:
             activated_at=self.answered_at,
             cursors={},
             full_at={},
+            wire=wire,
         )
         await self.ledger.flush()
 
@@ -142,7 +144,7 @@ class AsyncBaseline:
                 raise ProtocolError(message, service="banqup", hint=UNFIT_HINT)
             if not listing.complete:
                 message = f"Banqup's list of {folder} did not end where it said it would"
-                raise Unavailable(message, service="banqup")
+                raise UnavailableError(message, service="banqup")
         return shown
 
     def _note(self, document_id: str, document: Document, *, late: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from _client_kit._errors import PermissionDenied
+from _client_kit._errors import PermissionDeniedError
 from bridge._async._session import AsyncLedger
 from bridge._delivery import delivery as life
 from bridge._delivery.delivery import Delivery
@@ -67,7 +67,7 @@ async def _look_up(zenvoices: AsyncZenvoicesClient, delivery: Delivery, company_
         return Lookup("cannot tell")
     try:
         return await zenvoices.inbox.find(external_id=delivery.external_id, company_id=company)
-    except PermissionDenied:
+    except PermissionDeniedError:
         if company == company_id:
             raise
         # The company's old number is no longer ours to ask about.

@@ -13,7 +13,7 @@ from _client_kit._errors import ServiceError
 from _client_kit._frames import called_without_frames, without_frames
 from _client_kit._secret import refuse_pickling
 from bridge._delivery.ids import canonical_id, check_options, company_code_of, space_id_of
-from bridge._errors import NotActivated, wrong
+from bridge._errors import NotActivatedError, wrong
 
 if TYPE_CHECKING:
     from banqup_client import AsyncBanqupClient
@@ -197,7 +197,7 @@ class AsyncConnection:
             ProtocolError: Banqup's list has entries of another space, or without a usable id, which
                 could not be told from new ones later.
             ConfigurationError: The space is active with another company in the same store.
-            Busy: A run of this connection is under way.
+            BusyError: A run of this connection is under way.
         """
         from bridge._async._activation import AsyncBaseline, claim_space, unchanged
         from bridge._reports.verification import run_failure
@@ -222,7 +222,7 @@ class AsyncConnection:
                     )
                     await baseline.record()
                     ledger.remember_company(company_id)
-                    await baseline.commit(claim)
+                    await baseline.commit(claim, self._banqup.wire_digest)
                 return baseline.activation(company_id)
             except ServiceError as error:
                 raise run_failure(error) from None
@@ -231,7 +231,7 @@ class AsyncConnection:
         """Stop exporting. What was delivered or waits stays on record; see activate().
 
         Raises:
-            Busy: A run of this connection is under way.
+            BusyError: A run of this connection is under way.
         """
         async with self._ledger() as ledger:
             if ledger.head.active:
@@ -265,11 +265,13 @@ class AsyncConnection:
             What was done. A document's own fault never raises: it is in the report.
 
         Raises:
-            NotActivated: activate() must come first.
-            Busy: Another run of this connection is under way.
+            NotActivatedError: activate() must come first.
+            BusyError: Another run of this connection is under way.
             ServiceError: Something that concerns more than one document; ``report`` on the error
                 says what was done before.
         """
+        from bridge._async._context import AsyncRunContext
+        from bridge._async._recorder import AsyncJournal
         from bridge._async._run import AsyncRun
         from bridge._delivery.outcome import RunOptions
         from bridge._mapping.mapper import default_mapper
@@ -284,19 +286,26 @@ class AsyncConnection:
                 # What is wrong comes first: a wrong company code looks like another connection.
                 verification = await self.verify()
                 verification.raise_for_failure()
-                raise NotActivated
-            run = AsyncRun(
-                ledger=ledger,
+                raise NotActivatedError
+            recorder = AsyncJournal(
+                ledger,
+                self._listeners,
+                self._clock,
+                space_id=self.space_id,
+                company_code=self.company_code,
+                dry_run=dry_run,
+            )
+            context = AsyncRunContext(
+                session=ledger,
+                recorder=recorder,
                 banqup=self._banqup,
                 zenvoices=self._zenvoices,
                 space_id=self.space_id,
-                company_code=self.company_code,
-                company=self._company,
-                company_id=self._company_id,
+                find_company=self._company,
                 mapper=self._mapper or default_mapper,
                 exportable=self._may_be_exported,
-                listeners=self._listeners,
                 clock=self._clock,
+                wire=self._banqup.wire_digest,
                 options=RunOptions(
                     dry_run=dry_run,
                     limit=limit,
@@ -306,7 +315,7 @@ class AsyncConnection:
                     on_uncertain=self._on_uncertain,
                 ),
             )
-            return await run.execute()
+            return await AsyncRun(context, self._company_id).execute()
         finally:
             await ledger.release()
 
@@ -322,9 +331,9 @@ class AsyncConnection:
         ledger = self._ledger()
         await ledger.read()
         head = ledger.head
-        attention = [
-            delivery_row(item) for item in await ledger.select("failed", "uncertain", limit=PAGE)
-        ]
+        needing = await ledger.select("failed", "uncertain", limit=PAGE)
+        named = await ledger.find(head.named)
+        attention = [delivery_row(item) for item in (*needing, *named.values())]
         return Status(
             active=head.active,
             space_id=self.space_id,
@@ -348,8 +357,8 @@ class AsyncConnection:
                 capitals or not.
 
         Raises:
-            NotActivated: activate() must come first.
-            Busy: A run of this connection is under way.
+            NotActivatedError: activate() must come first.
+            BusyError: A run of this connection is under way.
         """
         from bridge._async._requests import request_all
 
@@ -357,19 +366,20 @@ class AsyncConnection:
         wanted = {canonical_id(item): item for item in given}
         async with self._ledger() as ledger:
             if not ledger.head.active:
-                raise NotActivated
+                raise NotActivatedError
             return await request_all(ledger, list(wanted.values()), self._clock)
 
     async def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
-        """Say what a person saw in Zenvoices of a document that is ``uncertain``.
+        """Say what a person saw in Zenvoices of a document that is ``uncertain`` or ``failed``.
 
         Args:
             document_id: The document in Banqup.
-            delivered: True when it is in the company's inbox; False has it sent again.
+            delivered: True when it is in the company's inbox. False has one that is uncertain
+                sent again, and one that failed skipped, so that it counts no more.
 
         Raises:
-            ConfigurationError: The document is not uncertain.
-            Busy: A run of this connection is under way.
+            ConfigurationError: The document is neither uncertain nor failed.
+            BusyError: A run of this connection is under way.
         """
         from bridge._async._requests import settle_one
 
@@ -383,8 +393,8 @@ class AsyncConnection:
         Says what Zenvoices has, says it does not have, or shows more than once. Nothing is sent.
 
         Raises:
-            NotActivated: activate() must come first.
-            Busy: A run of this connection is under way.
+            NotActivatedError: activate() must come first.
+            BusyError: A run of this connection is under way.
             ServiceError: Zenvoices could not be asked.
         """
         from bridge._async._confirmation import confirmed
@@ -392,7 +402,7 @@ class AsyncConnection:
 
         async with self._ledger() as ledger:
             if not ledger.head.activations:
-                raise NotActivated
+                raise NotActivatedError
             try:
                 company_id = self._company_id or await self._company(ledger.head.companies)
                 return await confirmed(ledger, self._zenvoices, company_id, self._clock)

@@ -11,7 +11,7 @@ from attrs import evolve
 
 from _client_kit._async._body import AsyncJsonBody
 from _client_kit._contract import Operation
-from _client_kit._errors import ConfigurationError, NotFound, ServiceError
+from _client_kit._errors import ConfigurationError, NotFoundError, ServiceError
 from _client_kit._json import is_list, is_object
 from _contract_check.banqup import expectations as banqup_expectations
 from _contract_check.zenvoices import expectations as zenvoices_expectations
@@ -171,7 +171,7 @@ class AsyncDeep:
         query = {"company_id": company_id, "external_id": external_id or _new_id("none")}
         try:
             payload, _ = await self._zenvoices._calls.call(self._operation(name), query=query)
-        except NotFound as error:
+        except NotFoundError as error:
             if external_id is None:
                 detail = "an id that does not exist is not found, as it should be"
                 self._checks.append(looked_at(name, detail, self._lang))

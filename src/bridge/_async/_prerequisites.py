@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from _client_kit._errors import ConfigurationError, NotFound, ProtocolError, ServiceError
+from _client_kit._errors import ConfigurationError, NotFoundError, ProtocolError, ServiceError
 from banqup_client import AsyncBanqupClient
 from bridge._reports.remedies import MOVED
 from bridge._reports.verification import explained
@@ -50,7 +50,9 @@ class AsyncChecks:
         space = next((item for item in spaces if (item.id or "").lower() == wanted), None)
         if space is None:
             text = "the app may see no space at all" if not spaces else "the app may not see it"
-            found["banqup space"] = NotFound(f"space {self._space_id}: {text}", service="banqup")
+            found["banqup space"] = NotFoundError(
+                f"space {self._space_id}: {text}", service="banqup"
+            )
             return
         found["banqup space"] = space.name or self._space_id
         try:

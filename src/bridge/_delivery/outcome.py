@@ -9,7 +9,6 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from _client_kit._clock import Deadline
-from _client_kit._errors import ServiceError
 from _client_kit._frames import raised_at
 from _client_kit._log_filter import redact
 from _client_kit._redaction import sanitise
@@ -67,14 +66,18 @@ class Outcome:
 
     Attributes:
         candidate: The document.
-        event: What happened to its delivery.
-        error: The failure, where the run must judge whether more than this document is concerned.
+        event: What happened to its delivery; None where ``error`` must be judged.
+        error: The failure of the job.
+        operation: What failed: one of the names in :mod:`bridge._delivery.faults`.
+        passed: The operations that worked for this document.
         sent: What the upload held, for the report.
     """
 
     candidate: Candidate
-    event: Event
-    error: ServiceError | None = None
+    event: Event | None = None
+    error: Exception | None = None
+    operation: str = ""
+    passed: frozenset[str] = frozenset()
     sent: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
 
 

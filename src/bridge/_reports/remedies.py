@@ -7,13 +7,13 @@ from attrs import frozen
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
-    Indefinite,
-    NotFound,
-    PermissionDenied,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
     ProtocolError,
-    RateLimited,
+    RateLimitedError,
     ServiceError,
-    Unavailable,
+    UnavailableError,
 )
 from bridge._reports.texts import Language
 
@@ -173,7 +173,10 @@ def cause_of(check: str, error: ServiceError) -> tuple[str, str]:
     logs in.
     """
     service = "zenvoices" if error.service == "zenvoices" else "banqup"
-    if isinstance(error, (Unavailable, Indefinite, RateLimited)) and error.service != "bridge":
+    if (
+        isinstance(error, (UnavailableError, OutcomeUnknownError, RateLimitedError))
+        and error.service != "bridge"
+    ):
         return check, f"{service} unreachable"
     if isinstance(error, CredentialsError):
         two_factors = "second factor" in error.message
@@ -184,6 +187,6 @@ def cause_of(check: str, error: ServiceError) -> tuple[str, str]:
         return check, "contract"
     if MOVED in error.message:
         return check, "company code moved"
-    if isinstance(error, (PermissionDenied, NotFound)) and check == "company code":
+    if isinstance(error, (PermissionDeniedError, NotFoundError)) and check == "company code":
         return "zenvoices companies", "zenvoices companies"
     return check, check

@@ -10,7 +10,7 @@ from operator import attrgetter
 
 from attrs import Factory, define
 
-from bridge._errors import LeaseLost
+from bridge._errors import LeaseLostError
 from bridge._stores.protocol import Lease, Row, check_ids, check_rows, check_text, check_ttl
 
 __all__ = ["MemoryCheckpoints"]
@@ -63,7 +63,7 @@ class Shelf:
     ) -> None:
         """Write, and renew the lease."""
         if self.fence != lease.fence:
-            raise LeaseLost
+            raise LeaseLostError
         if head is not None:
             self.head = head
         self.rows.update((row.id, row) for row in rows)

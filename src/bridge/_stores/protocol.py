@@ -59,7 +59,7 @@ class CheckpointStore(Protocol):
 
     A store that can tell offers one method more, ``held_until(key) -> float | None``: the end of
     the lease in epoch seconds by the store's clock, or None when nobody holds it. It is asked for
-    only to fill :attr:`Busy.held_until`.
+    only to fill :attr:`BusyError.held_until`.
     """
 
     def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
@@ -104,7 +104,7 @@ class CheckpointStore(Protocol):
         A lease that has expired and was not superseded still commits.
 
         Raises:
-            LeaseLost: A higher fence exists, or the lease was released; nothing was written.
+            LeaseLostError: A higher fence exists, or the lease was released; nothing was written.
         """
         ...
 

@@ -24,7 +24,7 @@ except ImportError as error:  # pragma: no cover - the test environment has the 
 
 from _client_kit._errors import StoreError
 from _client_kit._frames import called_without_frames, without_frames
-from bridge._errors import LeaseLost, wrong
+from bridge._errors import LeaseLostError, wrong
 from bridge._stores.protocol import (
     Lease,
     Row,
@@ -242,7 +242,7 @@ class SQLAlchemyCheckpoints:
         with self._writing() as db:
             held = self._lock(db, lease.key)
             if held is None or held.fence != lease.fence:
-                raise LeaseLost
+                raise LeaseLostError
             if latest:
                 insert = self._insert(_delivery)
                 new = insert.excluded

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from _client_kit._frames import without_frames
-from bridge._errors import LeaseLost
+from bridge._errors import LeaseLostError
 from bridge._stores.protocol import (
     Lease,
     Row,
@@ -185,7 +185,7 @@ class SQLiteCheckpoints:
         with self._file.transaction(write=True) as file:
             found = self._connection(file, lease.key)
             if found is None or found[1] != lease.fence:
-                raise LeaseLost
+                raise LeaseLostError
             number, fence, owner, _, _, kept = found
             file.executemany(
                 _WRITE,

@@ -11,7 +11,7 @@ from attrs import define, evolve, field
 
 from _client_kit import _runtime_sync as world
 from _client_kit._address import is_id
-from _client_kit._errors import ProtocolError, Unavailable
+from _client_kit._errors import ProtocolError, UnavailableError
 from banqup_client import BanqupClient, Document
 from bridge._delivery import delivery as life
 from bridge._delivery.delivery import Cause, Delivery
@@ -66,7 +66,7 @@ class Baseline:
         """List, and put every document into the ledger; the caller commits the activation.
 
         Raises:
-            Unavailable: The space changed so much that no two passes agreed.
+            UnavailableError: The space changed so much that no two passes agreed.
             ProtocolError: Not every document can be remembered.
             ServiceError: Banqup could not be read.
         """
@@ -78,7 +78,7 @@ class Baseline:
             before = shown
         else:
             message = f"the space changed in each of {MAX_PASSES} listings; try again in a moment"
-            raise Unavailable(message, service="banqup")
+            raise UnavailableError(message, service="banqup")
         ids = list(self._seen)
         for start in range(0, len(ids), ROWS_PER_COMMIT):
             some = ids[start : start + ROWS_PER_COMMIT]
@@ -87,11 +87,12 @@ class Baseline:
                 self._put(document_id, self._seen[document_id], stored.get(document_id))
             self.ledger.flush()
 
-    def commit(self, claim: Ledger) -> None:
+    def commit(self, claim: Ledger, wire: str) -> None:
         """Make the connection active: the one commit that counts.
 
         Args:
             claim: The hold on the space; lost, nothing becomes active.
+            wire: A digest of the contract by which the space was listed.
         """
         claim.renew()
         self.ledger.update(
@@ -100,6 +101,7 @@ class Baseline:
             activated_at=self.answered_at,
             cursors={},
             full_at={},
+            wire=wire,
         )
         self.ledger.flush()
 
@@ -143,7 +145,7 @@ class Baseline:
                 raise ProtocolError(message, service="banqup", hint=UNFIT_HINT)
             if not listing.complete:
                 message = f"Banqup's list of {folder} did not end where it said it would"
-                raise Unavailable(message, service="banqup")
+                raise UnavailableError(message, service="banqup")
         return shown
 
     def _note(self, document_id: str, document: Document, *, late: bool) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from _client_kit._errors import PermissionDenied
+from _client_kit._errors import PermissionDeniedError
 from bridge._delivery import delivery as life
 from bridge._delivery.delivery import Delivery
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
@@ -68,7 +68,7 @@ def _look_up(zenvoices: ZenvoicesClient, delivery: Delivery, company_id: int) ->
         return Lookup("cannot tell")
     try:
         return zenvoices.inbox.find(external_id=delivery.external_id, company_id=company)
-    except PermissionDenied:
+    except PermissionDeniedError:
         if company == company_id:
             raise
         # The company's old number is no longer ours to ask about.

@@ -14,7 +14,7 @@ from _client_kit._errors import ServiceError
 from _client_kit._frames import called_without_frames, without_frames
 from _client_kit._secret import refuse_pickling
 from bridge._delivery.ids import canonical_id, check_options, company_code_of, space_id_of
-from bridge._errors import NotActivated, wrong
+from bridge._errors import NotActivatedError, wrong
 
 if TYPE_CHECKING:
     from banqup_client import BanqupClient
@@ -198,7 +198,7 @@ class Connection:
             ProtocolError: Banqup's list has entries of another space, or without a usable id, which
                 could not be told from new ones later.
             ConfigurationError: The space is active with another company in the same store.
-            Busy: A run of this connection is under way.
+            BusyError: A run of this connection is under way.
         """
         from bridge._reports.verification import run_failure
         from bridge._sync._activation import Baseline, claim_space, unchanged
@@ -223,7 +223,7 @@ class Connection:
                     )
                     baseline.record()
                     ledger.remember_company(company_id)
-                    baseline.commit(claim)
+                    baseline.commit(claim, self._banqup.wire_digest)
                 return baseline.activation(company_id)
             except ServiceError as error:
                 raise run_failure(error) from None
@@ -232,7 +232,7 @@ class Connection:
         """Stop exporting. What was delivered or waits stays on record; see activate().
 
         Raises:
-            Busy: A run of this connection is under way.
+            BusyError: A run of this connection is under way.
         """
         with self._ledger() as ledger:
             if ledger.head.active:
@@ -266,13 +266,15 @@ class Connection:
             What was done. A document's own fault never raises: it is in the report.
 
         Raises:
-            NotActivated: activate() must come first.
-            Busy: Another run of this connection is under way.
+            NotActivatedError: activate() must come first.
+            BusyError: Another run of this connection is under way.
             ServiceError: Something that concerns more than one document; ``report`` on the error
                 says what was done before.
         """
         from bridge._delivery.outcome import RunOptions
         from bridge._mapping.mapper import default_mapper
+        from bridge._sync._context import RunContext
+        from bridge._sync._recorder import Journal
         from bridge._sync._run import Run
 
         if limit is not None and limit < 1:
@@ -285,19 +287,26 @@ class Connection:
                 # What is wrong comes first: a wrong company code looks like another connection.
                 verification = self.verify()
                 verification.raise_for_failure()
-                raise NotActivated
-            run = Run(
-                ledger=ledger,
+                raise NotActivatedError
+            recorder = Journal(
+                ledger,
+                self._listeners,
+                self._clock,
+                space_id=self.space_id,
+                company_code=self.company_code,
+                dry_run=dry_run,
+            )
+            context = RunContext(
+                session=ledger,
+                recorder=recorder,
                 banqup=self._banqup,
                 zenvoices=self._zenvoices,
                 space_id=self.space_id,
-                company_code=self.company_code,
-                company=self._company,
-                company_id=self._company_id,
+                find_company=self._company,
                 mapper=self._mapper or default_mapper,
                 exportable=self._may_be_exported,
-                listeners=self._listeners,
                 clock=self._clock,
+                wire=self._banqup.wire_digest,
                 options=RunOptions(
                     dry_run=dry_run,
                     limit=limit,
@@ -307,7 +316,7 @@ class Connection:
                     on_uncertain=self._on_uncertain,
                 ),
             )
-            return run.execute()
+            return Run(context, self._company_id).execute()
         finally:
             ledger.release()
 
@@ -323,9 +332,9 @@ class Connection:
         ledger = self._ledger()
         ledger.read()
         head = ledger.head
-        attention = [
-            delivery_row(item) for item in ledger.select("failed", "uncertain", limit=PAGE)
-        ]
+        needing = ledger.select("failed", "uncertain", limit=PAGE)
+        named = ledger.find(head.named)
+        attention = [delivery_row(item) for item in (*needing, *named.values())]
         return Status(
             active=head.active,
             space_id=self.space_id,
@@ -349,8 +358,8 @@ class Connection:
                 capitals or not.
 
         Raises:
-            NotActivated: activate() must come first.
-            Busy: A run of this connection is under way.
+            NotActivatedError: activate() must come first.
+            BusyError: A run of this connection is under way.
         """
         from bridge._sync._requests import request_all
 
@@ -358,19 +367,20 @@ class Connection:
         wanted = {canonical_id(item): item for item in given}
         with self._ledger() as ledger:
             if not ledger.head.active:
-                raise NotActivated
+                raise NotActivatedError
             return request_all(ledger, list(wanted.values()), self._clock)
 
     def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
-        """Say what a person saw in Zenvoices of a document that is ``uncertain``.
+        """Say what a person saw in Zenvoices of a document that is ``uncertain`` or ``failed``.
 
         Args:
             document_id: The document in Banqup.
-            delivered: True when it is in the company's inbox; False has it sent again.
+            delivered: True when it is in the company's inbox. False has one that is uncertain
+                sent again, and one that failed skipped, so that it counts no more.
 
         Raises:
-            ConfigurationError: The document is not uncertain.
-            Busy: A run of this connection is under way.
+            ConfigurationError: The document is neither uncertain nor failed.
+            BusyError: A run of this connection is under way.
         """
         from bridge._sync._requests import settle_one
 
@@ -384,8 +394,8 @@ class Connection:
         Says what Zenvoices has, says it does not have, or shows more than once. Nothing is sent.
 
         Raises:
-            NotActivated: activate() must come first.
-            Busy: A run of this connection is under way.
+            NotActivatedError: activate() must come first.
+            BusyError: A run of this connection is under way.
             ServiceError: Zenvoices could not be asked.
         """
         from bridge._reports.verification import run_failure
@@ -393,7 +403,7 @@ class Connection:
 
         with self._ledger() as ledger:
             if not ledger.head.activations:
-                raise NotActivated
+                raise NotActivatedError
             try:
                 company_id = self._company_id or self._company(ledger.head.companies)
                 return confirmed(ledger, self._zenvoices, company_id, self._clock)

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, cast
 from attrs import evolve
 
 from _client_kit._contract import Operation
-from _client_kit._errors import ConfigurationError, NotFound, ServiceError
+from _client_kit._errors import ConfigurationError, NotFoundError, ServiceError
 from _client_kit._json import is_list, is_object
 from _client_kit._sync._body import JsonBody
 from _contract_check.banqup import expectations as banqup_expectations
@@ -170,7 +170,7 @@ class Deep:
         query = {"company_id": company_id, "external_id": external_id or _new_id("none")}
         try:
             payload, _ = self._zenvoices._calls.call(self._operation(name), query=query)
-        except NotFound as error:
+        except NotFoundError as error:
             if external_id is None:
                 detail = "an id that does not exist is not found, as it should be"
                 self._checks.append(looked_at(name, detail, self._lang))

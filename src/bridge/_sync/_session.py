@@ -16,13 +16,15 @@ from _client_kit._errors import StoreError
 from bridge._delivery.delivery import Delivery
 from bridge._delivery.ids import canonical_id
 from bridge._delivery.records import Head, counted_as, delivery_of, head_of, head_text, row_of
-from bridge._errors import Busy, LeaseLost
+from bridge._errors import BusyError, LeaseLostError
 from bridge._stores.protocol import FIND_LIMIT, CheckpointStore, Lease, Row, held_until
 
 __all__ = ["Ledger"]
 
 logger = logging.getLogger("bridge")
 
+NAMED = 50
+"""As many waiting documents are named by status(); reading them costs one look at the store."""
 COMPANIES = 5
 """As many numbers of the company are remembered; each is one more look-up before a re-send."""
 
@@ -58,7 +60,7 @@ class Ledger:
         """Take the lease and read the head.
 
         Raises:
-            Busy: Another worker holds it.
+            BusyError: Another worker holds it.
             StoreError: The store failed, or its value is damaged.
         """
         owner = secrets.token_hex(8)
@@ -71,7 +73,7 @@ class Ledger:
         try:
             world.call_store(take)
             if self._lease is None:
-                raise Busy(held_until=world.call_store(held_until, self._store, self._key))
+                raise BusyError(held_until=world.call_store(held_until, self._store, self._key))
             self.read()
         except BaseException:
             self.release()
@@ -125,7 +127,17 @@ class Ledger:
             counts[counted_as(stored)] = counts.get(counted_as(stored), 0) - 1
         counts[counted_as(new)] = counts.get(counted_as(new), 0) + 1
         self.update(counts={name: number for name, number in counts.items() if number})
+        self._name(new)
         self._rows[new.document_id] = row_of(new)
+
+    def _name(self, delivery: Delivery) -> None:
+        """Keep the ids of waiting documents that a person should know of, the latest last."""
+        named = self.head.named
+        known = delivery.document_id in named
+        if delivery.needs_naming and not known:
+            self.update(named=(*named, delivery.document_id)[-NAMED:])
+        elif known and not delivery.needs_naming:
+            self.update(named=tuple(name for name in named if name != delivery.document_id))
 
     def update(self, **changes: Any) -> None:
         """Have the next commit write a changed head."""
@@ -142,7 +154,7 @@ class Ledger:
         """Commit what was put and updated; nothing to do costs nothing while the lease is young.
 
         Raises:
-            LeaseLost: Another worker took over; nothing was written.
+            LeaseLostError: Another worker took over; nothing was written.
         """
         if self._rows or self._changed or self.remaining() < self._ttl / 2:
             self.renew()
@@ -150,7 +162,7 @@ class Ledger:
     def renew(self) -> None:
         """Commit whether or not anything changed, which renews the lease."""
         if self._lease is None:
-            raise LeaseLost
+            raise LeaseLostError
         rows = self._rows
         head = head_text(self.head) if self._changed else None
         asked_at = _clock.monotonic()
@@ -172,9 +184,9 @@ class Ledger:
             needed: Seconds for which it must last.
 
         Raises:
-            LeaseLost: It has ended, or ends too soon.
+            LeaseLostError: It has ended, or ends too soon.
         """
         if self.remaining() <= needed:
-            error = LeaseLost("the lease ended while a document was being sent")
+            error = LeaseLostError("the lease ended while a document was being sent")
             error.retryable = False  # a call that met it is not worth repeating
             raise error

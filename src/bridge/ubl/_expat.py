@@ -78,7 +78,7 @@ class NotReadable:
         return self.detail
 
 
-class Stop(Exception):
+class StopReadingError(Exception):
     # A signal that leaves expat early, never an error that escapes.
     """Leave the parser now; `outcome` is None when all that was wanted has been read."""
 
@@ -204,7 +204,7 @@ def parse(
         if not fed:
             return NotReadable("empty", "there are no bytes")
         parser.Parse(b"", True)
-    except Stop as stop:
+    except StopReadingError as stop:
         return stop.outcome
     except expat.ExpatError as error:
         if error.code == _UNKNOWN_ENCODING:
@@ -279,22 +279,26 @@ class _Feeder:
     def declaration(self, version: str, encoding: str | None, standalone: int) -> None:
         del version, standalone
         if encoding is not None and not _ENCODING.fullmatch(encoding):
-            raise Stop(NotReadable("encoding", f"the encoding {encoding[:40]!r} is not read"))
+            raise StopReadingError(
+                NotReadable("encoding", f"the encoding {encoding[:40]!r} is not read")
+            )
 
     def doctype(self, *_: object) -> None:
-        raise Stop(NotReadable("DOCTYPE", "a DOCTYPE is not accepted"))
+        raise StopReadingError(NotReadable("DOCTYPE", "a DOCTYPE is not accepted"))
 
     def namespace(self, prefix: str | None, uri: str | None) -> None:
         del prefix
         if len(uri or "") > NAMESPACE_LIMIT:
             detail = f"a namespace is longer than {NAMESPACE_LIMIT:,} characters"
-            raise Stop(NotReadable("too big", detail))
+            raise StopReadingError(NotReadable("too big", detail))
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self.began = True
         self._depth += 1
         if self._depth > self._max_depth:
-            raise Stop(NotReadable("too deep", f"nested deeper than {self._max_depth} elements"))
+            raise StopReadingError(
+                NotReadable("too deep", f"nested deeper than {self._max_depth} elements")
+            )
         try:
             local = self._local[name]
         except KeyError:

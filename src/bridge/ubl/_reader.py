@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from bridge.ubl._expat import WRAPPER, NotReadable, Stop
+from bridge.ubl._expat import WRAPPER, NotReadable, StopReadingError
 
 ROOTS = ("Invoice", "CreditNote")
 
@@ -129,10 +129,10 @@ class RootReader:
         del attributes
         if not self._names and name != WRAPPER:
             self.root = name
-            raise Stop
+            raise StopReadingError
         if self._names == [WRAPPER] and name is not None and not name.startswith(WRAPPER):
             self.root = name
-            raise Stop
+            raise StopReadingError
         self._names.append(name)
 
     def text(self, data: str) -> None:
@@ -240,7 +240,9 @@ class Reader:
             return ""
         if not self._names and name != WRAPPER:
             shown = f"root element is {name[:60]!r}" if name else "root element is not of UBL"
-            raise Stop(NotReadable("not UBL", f"not an invoice or credit note: the {shown}"))
+            raise StopReadingError(
+                NotReadable("not UBL", f"not an invoice or credit note: the {shown}")
+            )
         return None
 
     def _keep(self, path: str, value: str) -> None:
@@ -267,7 +269,9 @@ class Reader:
 
     def _start_file(self, attributes: dict[str, str]) -> None:
         if len(self._attachments) >= _ATTACHMENT_LIMIT:
-            raise Stop(NotReadable("too big", f"more than {_ATTACHMENT_LIMIT:,} embedded files"))
+            raise StopReadingError(
+                NotReadable("too big", f"more than {_ATTACHMENT_LIMIT:,} embedded files")
+            )
         self._attributes = attributes
         self._file = Base64(self._write if len(self._attachments) == self._index else None)
         self._file_depth = len(self._open)
@@ -283,7 +287,7 @@ class Reader:
             )
         )
         if len(self._attachments) - 1 == self._index:
-            raise Stop
+            raise StopReadingError
 
 
 def _attribute(attributes: dict[str, str], name: str) -> str | None:

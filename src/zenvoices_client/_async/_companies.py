@@ -65,7 +65,7 @@ class AsyncCompanies:
             deadline: Seconds for the whole call.
 
         Raises:
-            NotFound: There is none with it.
+            NotFoundError: There is none with it.
         """
         operation = self._contract["companies.get"]
         payload, answer = await self._calls.call(

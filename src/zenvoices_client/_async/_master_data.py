@@ -109,7 +109,7 @@ class AsyncCodedRecords(AsyncRecords[T]):
             deadline: Seconds for the whole call.
 
         Raises:
-            NotFound: The company has none with it.
+            NotFoundError: The company has none with it.
         """
         return await self._get(company_id, timeout, deadline, code=code, external_id=external_id)
 
@@ -135,7 +135,7 @@ class AsyncAccounts(AsyncRecords[Account]):
             deadline: Seconds for the whole call.
 
         Raises:
-            NotFound: The company has none with it.
+            NotFoundError: The company has none with it.
         """
         return await self._get(company_id, timeout, deadline, code=code)
 
@@ -156,7 +156,7 @@ class AsyncAccounts(AsyncRecords[Account]):
             deadline: Seconds for the whole call.
 
         Raises:
-            NotFound: The company has none with it.
+            NotFoundError: The company has none with it.
         """
         return await self._get(
             company_id, timeout, deadline, verb="get_by_external_id", external_id=external_id
@@ -186,7 +186,7 @@ class AsyncPurchaseOrders(AsyncRecords[PurchaseOrder]):
             deadline: Seconds for the whole call.
 
         Raises:
-            NotFound: The company has none with it.
+            NotFoundError: The company has none with it.
         """
         return await self._get(
             company_id, timeout, deadline, number=number, external_id=external_id
@@ -208,7 +208,7 @@ class AsyncFinancialTransactions(AsyncRecords[FinancialTransaction]):
             deadline: Seconds for the whole call.
 
         Raises:
-            NotFound: There is none with it.
+            NotFoundError: There is none with it.
         """
         operation = self._contract["financial_transactions.get"]
         payload, answer = await self._calls.call(

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, cast
 
-from _client_kit.fakes.service import Refused, Reply, iso, json_reply, require
+from _client_kit.fakes.service import Reply, RequestRefusedError, iso, json_reply, require
 from zenvoices_client._fake.state import Attachment
 
 _FILE_MEMBERS = {"fileName", "contentType", "content"}
@@ -48,9 +48,9 @@ def refuse(
     return json_reply(envelope, status)
 
 
-def invalid(*members: str) -> Refused:
+def invalid(*members: str) -> RequestRefusedError:
     """The refusal of these members of a request."""
-    return Refused(refuse(400, "Your request is not valid!", members=members))
+    return RequestRefusedError(refuse(400, "Your request is not valid!", members=members))
 
 
 def login_result(token: str | None, now: float, life: float) -> dict[str, Any]:

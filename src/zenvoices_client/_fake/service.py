@@ -14,8 +14,8 @@ from _client_kit.fakes.service import (
     Call,
     FakeService,
     Head,
-    Refused,
     Reply,
+    RequestRefusedError,
     Route,
     Tokens,
     html_reply,
@@ -142,7 +142,7 @@ class ZenvoicesService(FakeService):
     def _authorise(self, head: Head) -> str:
         caller = self._tokens.spend(head.bearer)
         if caller is None:
-            raise Refused(Reply(401))
+            raise RequestRefusedError(Reply(401))
         return caller
 
     def _error(self, status: int, detail: str) -> Reply:
@@ -199,7 +199,7 @@ class ZenvoicesService(FakeService):
         user = self._users.get(call.caller)
         if user is None or right not in user.rights:
             message = f"Required permissions are not granted: {RIGHTS[right]}"
-            raise Refused(refuse(403, message))
+            raise RequestRefusedError(refuse(403, message))
 
     def _company(self, company: object, member: str = "administrationId") -> Company:
         """The company of this id, or the refusal of one that is unknown or not visible."""
@@ -209,9 +209,9 @@ class ZenvoicesService(FakeService):
             raise invalid(member)
         found = self._companies.get(company)
         if found is None:
-            raise Refused(refuse(404, f"There is no administration with id {company}"))
+            raise RequestRefusedError(refuse(404, f"There is no administration with id {company}"))
         if not found.visible:
-            raise Refused(refuse(403, "You have no rights on this administration."))
+            raise RequestRefusedError(refuse(403, "You have no rights on this administration."))
         return found
 
     def _list_companies(self, call: Call) -> Reply:

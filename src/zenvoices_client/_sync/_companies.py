@@ -66,7 +66,7 @@ class Companies:
             deadline: Seconds for the whole call.
 
         Raises:
-            NotFound: There is none with it.
+            NotFoundError: There is none with it.
         """
         operation = self._contract["companies.get"]
         payload, answer = self._calls.call(

@@ -108,7 +108,7 @@ class CodedRecords(Records[T]):
             deadline: Seconds for the whole call.
 
         Raises:
-            NotFound: The company has none with it.
+            NotFoundError: The company has none with it.
         """
         return self._get(company_id, timeout, deadline, code=code, external_id=external_id)
 
@@ -134,7 +134,7 @@ class Accounts(Records[Account]):
             deadline: Seconds for the whole call.
 
         Raises:
-            NotFound: The company has none with it.
+            NotFoundError: The company has none with it.
         """
         return self._get(company_id, timeout, deadline, code=code)
 
@@ -155,7 +155,7 @@ class Accounts(Records[Account]):
             deadline: Seconds for the whole call.
 
         Raises:
-            NotFound: The company has none with it.
+            NotFoundError: The company has none with it.
         """
         return self._get(
             company_id, timeout, deadline, verb="get_by_external_id", external_id=external_id
@@ -185,7 +185,7 @@ class PurchaseOrders(Records[PurchaseOrder]):
             deadline: Seconds for the whole call.
 
         Raises:
-            NotFound: The company has none with it.
+            NotFoundError: The company has none with it.
         """
         return self._get(company_id, timeout, deadline, number=number, external_id=external_id)
 
@@ -205,7 +205,7 @@ class FinancialTransactions(Records[FinancialTransaction]):
             deadline: Seconds for the whole call.
 
         Raises:
-            NotFound: There is none with it.
+            NotFoundError: There is none with it.
         """
         operation = self._contract["financial_transactions.get"]
         payload, answer = self._calls.call(

@@ -16,14 +16,14 @@ from _client_kit import _runtime_async as world
 from banqup_client import (
     AsyncBanqupClient,
     Environment,
-    FileNotReady,
-    FileRefused,
-    NotFound,
+    FileNotReadyError,
+    FileRefusedError,
+    NotFoundError,
     ProtocolError,
-    Rejected,
+    RejectedError,
     RetryPolicy,
-    Unavailable,
-    UrlExpired,
+    UnavailableError,
+    UrlExpiredError,
 )
 from banqup_client.testing import FakeBanqup, FakeFile, Fault
 from support.banqup_service import (
@@ -120,7 +120,7 @@ async def test_a_path_never_holds_a_part_of_a_file(fault: Fault, tmp_path: Path)
     fake.faults.add("files.download", action=fault)
     path = tmp_path / "F1.xml"
     path.write_bytes(b"old")
-    with pytest.raises((Unavailable, UrlExpired, ProtocolError)):
+    with pytest.raises((UnavailableError, UrlExpiredError, ProtocolError)):
         await client_of(fake).files.download(space, file, path)
     assert path.read_bytes() == b"old"
     assert names_in(tmp_path) == ["F1.xml"]
@@ -133,7 +133,7 @@ async def test_an_open_file_is_put_back_to_where_it_stood(fault: Fault) -> None:
     fake.faults.add("files.download", action=fault)
     target = io.BytesIO(b"head")
     target.seek(4)
-    with pytest.raises((Unavailable, UrlExpired, ProtocolError)):
+    with pytest.raises((UnavailableError, UrlExpiredError, ProtocolError)):
         await client_of(fake).files.download(space, file, target)
     assert target.getvalue() == b"head"
     assert target.tell() == 4
@@ -172,7 +172,7 @@ async def test_a_signed_url_that_expired_is_asked_for_once_more(status: int) -> 
 async def test_a_signed_url_that_is_refused_twice_is_an_error() -> None:
     """There is no third try, whatever the retry policy."""
     fake, space, file = published(url_life=0)
-    with pytest.raises(UrlExpired):
+    with pytest.raises(UrlExpiredError):
         await client_of(fake, retry=RetryPolicy()).files.download(space, file)
     assert fake.counts["files.download"] == fake.counts["files.details"] == 2
 
@@ -192,12 +192,12 @@ async def test_details_are_read_right_before_each_download() -> None:
 async def test_a_file_that_is_not_ready_is_told_apart() -> None:
     """Not uploaded or not scanned yet is worth another try; an infected file is not."""
     fake, space, file = published(invoice(status="AWAITING_UPLOAD"))
-    with pytest.raises(FileNotReady, match="AWAITING_UPLOAD") as waiting:
+    with pytest.raises(FileNotReadyError, match="AWAITING_UPLOAD") as waiting:
         await client_of(fake).files.download(space, file)
     assert waiting.value.retryable
     (document,) = fake.documents(space)
     fake.set_file_status(document["id"], 0, "REJECTED")
-    with pytest.raises(FileRefused, match="virus") as refused:
+    with pytest.raises(FileRefusedError, match="virus") as refused:
         await client_of(fake).files.download(space, file)
     assert not refused.value.retryable
     assert fake.counts["files.download"] == 0
@@ -208,7 +208,7 @@ async def test_a_file_that_is_not_ready_is_told_apart() -> None:
     client = AsyncBanqupClient(
         credentials(), Environment.CVE, transport=infected, storage_transport=storage
     )
-    with pytest.raises(FileRefused, match="virus"):
+    with pytest.raises(FileRefusedError, match="virus"):
         await client.files.download(SPACE, "f1")
     assert storage.requests == []
 
@@ -226,7 +226,7 @@ async def test_a_file_that_storage_does_not_have_is_not_found() -> None:
     """404 of storage is NotFound."""
     fake, space, file = published()
     fake.faults.add("files.download", action=Fault.status(404))
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         await client_of(fake).files.download(space, file)
 
 
@@ -241,7 +241,7 @@ async def test_another_size_than_banqup_says_is_an_error(size: int) -> None:
 async def test_a_file_over_the_cap_is_not_asked_for() -> None:
     """Where Banqup says that it is too large, storage is left alone."""
     fake, space, file = published()
-    with pytest.raises(Rejected, match="larger than 1000 bytes") as caught:
+    with pytest.raises(RejectedError, match="larger than 1000 bytes") as caught:
         await client_of(fake).files.download(space, file, max_bytes=1000)
     assert caught.value.hint
     assert fake.counts["files.download"] == 0
@@ -257,7 +257,7 @@ async def test_the_deadline_covers_details_and_body(monkeypatch: pytest.MonkeyPa
         clock.now += 6
 
     fake.on_request = slow
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         await client_of(fake).files.download(space, file, deadline=10)
     assert fake.counts["files.download"] == 0
 
@@ -280,7 +280,7 @@ async def test_a_body_that_comes_too_late_is_not_kept(monkeypatch: pytest.Monkey
         retry=ONCE,
     )
     target = io.BytesIO()
-    with pytest.raises(Unavailable, match="took too long"):
+    with pytest.raises(UnavailableError, match="took too long"):
         await client.files.download(SPACE, "f1", target, deadline=10)
     assert target.getvalue() == b""
 
@@ -308,7 +308,7 @@ async def test_an_answer_of_storage_after_the_deadline_is_not_read(
         transport=Scripted(lambda _: file_details(SIGNED, 3)),
         storage_transport=httpx.MockTransport(storage),
     )
-    with pytest.raises(Unavailable, match="took too long"):
+    with pytest.raises(UnavailableError, match="took too long"):
         await client.files.download(SPACE, "f1", deadline=10)
     assert len(asked) == 1
 

@@ -19,12 +19,12 @@ from _client_kit import _clock
 from banqup_client import (
     AsyncBanqupClient,
     ProtocolError,
-    Rejected,
+    RejectedError,
     RetryPolicy,
     ServiceError,
-    Unavailable,
-    Unreachable,
-    UrlExpired,
+    UnavailableError,
+    UnreachableError,
+    UrlExpiredError,
 )
 from support.banqup_service import (
     API,
@@ -156,7 +156,7 @@ CUT = {
 @pytest.mark.parametrize("name", CUT)
 async def test_a_broken_answer_is_never_a_short_file(name: str) -> None:
     """However the connection breaks, it is Unavailable, and worth another try."""
-    with pytest.raises(Unavailable, match=r"files\.download") as caught:
+    with pytest.raises(UnavailableError, match=r"files\.download") as caught:
         await fetch(CUT[name])
     assert caught.value.retryable
 
@@ -213,7 +213,7 @@ async def test_a_refused_url_is_asked_for_once_more(status: str) -> None:
     """Storage's error body is not shown; the second URL brings the file."""
     body = f"<Error><StringToSign>{SIGNATURE}</StringToSign></Error>".encode()
     assert await fetch(answer(body, status=status), answer(BODY)) == BODY
-    with pytest.raises(UrlExpired) as caught:
+    with pytest.raises(UrlExpiredError) as caught:
         await fetch(answer(body, status=status))
     assert SIGNATURE not in str(caught.value)
 
@@ -240,14 +240,14 @@ async def test_an_endless_body_ends_at_the_size() -> None:
 
 async def test_an_endless_body_ends_at_the_cap() -> None:
     """Where the size is not known, the cap ends it, and the hint says how to raise it."""
-    with pytest.raises(Rejected, match="larger than 300000 bytes") as caught:
+    with pytest.raises(RejectedError, match="larger than 300000 bytes") as caught:
         await fetch(endless, size=None, max_bytes=300_000)
     assert "max_bytes" in (caught.value.hint or "")
 
 
 async def test_a_length_over_the_cap_is_not_read() -> None:
     """The Content-Length alone is enough to stop."""
-    with pytest.raises(Rejected):
+    with pytest.raises(RejectedError):
         await fetch(answer(length=10**15), size=None, max_bytes=1000)
 
 
@@ -270,7 +270,7 @@ async def test_a_slow_drip_does_not_beat_the_deadline(monkeypatch: pytest.Monkey
     monkeypatch.setattr(_clock, "monotonic", clock)
     with RawServer(endless) as server:
         async with client_of(server.url + TARGET, None) as client:
-            with pytest.raises(Unavailable, match="too long") as caught:
+            with pytest.raises(UnavailableError, match="too long") as caught:
                 await client.files.download(SPACE, "f1", Slow(clock), deadline=30.0)
     assert not caught.value.retryable
     assert clock.now == begun + 30.0
@@ -286,13 +286,13 @@ def silent(connection: socket.socket) -> None:
 
 async def test_silence_ends_with_the_deadline() -> None:
     """A body that stops coming is waited for no longer than the deadline allows."""
-    with pytest.raises(Unavailable, match="too long"):
+    with pytest.raises(UnavailableError, match="too long"):
         await fetch(silent, size=10, deadline=0.2, timeout=60.0)
 
 
 async def test_silence_ends_with_the_timeout() -> None:
     """Each read has its own limit."""
-    with pytest.raises(Unavailable, match="too long") as caught:
+    with pytest.raises(UnavailableError, match="too long") as caught:
         await fetch(silent, size=10, timeout=0.05)
     assert caught.value.retryable
 
@@ -301,7 +301,7 @@ async def test_nobody_listening_is_unreachable() -> None:
     """A refused connection names the host, and nothing of the URL's query."""
     with RawServer() as server:
         url = server.url + TARGET
-    with pytest.raises(Unreachable, match="no connection to") as caught:
+    with pytest.raises(UnreachableError, match="no connection to") as caught:
         async with client_of(url) as client:
             await client.files.download(SPACE, "f1")
     assert SIGNATURE not in str(caught.value)
@@ -333,7 +333,7 @@ async def test_tls_with_a_trusted_authority_is_taken() -> None:
 async def test_an_unknown_authority_is_refused() -> None:
     """Without a say from the caller only the public authorities count, and no retry helps."""
     with RawServer(answer(BODY), tls=tls_of(trustme.CA(), "localhost")) as server:
-        with pytest.raises(Unreachable, match="certificate") as caught:
+        with pytest.raises(UnreachableError, match="certificate") as caught:
             await fetch_over_tls(server, None, retry=RetryPolicy())
         assert server.requests == []
         assert not caught.value.retryable
@@ -346,7 +346,7 @@ async def test_a_certificate_for_another_host_is_refused() -> None:
     trusted = ssl.create_default_context()
     authority.configure_trust(trusted)
     with RawServer(answer(BODY), tls=tls_of(authority, "storage.example")) as server:
-        with pytest.raises(Unreachable, match="certificate"):
+        with pytest.raises(UnreachableError, match="certificate"):
             await fetch_over_tls(server, trusted)
         assert server.requests == []
 
@@ -368,7 +368,7 @@ async def test_a_proxy_learns_the_host_and_nothing_else(monkeypatch: pytest.Monk
     with RawServer(answer(status="403 Forbidden")) as proxy:
         through(monkeypatch, proxy)
         async with client_of(f"https://storage.googleapis.com{TARGET}", base_url=API) as client:
-            with pytest.raises(Unreachable):
+            with pytest.raises(UnreachableError):
                 await client.files.download(SPACE, "f1")
     (request,) = proxy.requests
     assert request.startswith(b"CONNECT storage.googleapis.com:443 HTTP/1.1\r\n")
@@ -389,7 +389,7 @@ async def test_the_proxy_is_chosen_for_each_host(
         for host in hosts:
             url = f"https://{host}{TARGET}"
             async with client_of(url, base_url=API, storage_hosts=hosts) as client:
-                with pytest.raises(Unreachable):
+                with pytest.raises(UnreachableError):
                     await client.files.download(SPACE, "f1")
     assert [request.split()[1].decode() for request in proxy.requests] == [proxied]
 

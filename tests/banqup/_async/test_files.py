@@ -13,9 +13,9 @@ from banqup_client import (
     AsyncBanqupClient,
     ConfigurationError,
     Environment,
-    Indefinite,
+    OutcomeUnknownError,
     ProtocolError,
-    Rejected,
+    RejectedError,
     RetryPolicy,
 )
 from banqup_client.testing import FakeBanqup, Fault
@@ -116,7 +116,7 @@ async def test_an_upload_that_breaks_for_good_is_indefinite() -> None:
     fake = fake_banqup()
     space = fake.add_space()
     fault = fake.faults.add("files.upload", action=Fault.drop())
-    with pytest.raises(Indefinite):
+    with pytest.raises(OutcomeUnknownError):
         await client_of(fake, retry=RetryPolicy()).files.upload(
             space, b"x", filename="S", content_type="text/xml"
         )
@@ -135,7 +135,7 @@ async def test_a_file_that_shrinks_while_it_is_sent_is_no_upload(tmp_path: Path)
             path.write_bytes(b"x")
 
     fake.on_request = shrink
-    with pytest.raises(Rejected, match="became shorter"):
+    with pytest.raises(RejectedError, match="became shorter"):
         await client_of(fake).files.upload(space, path, filename="S", content_type="text/xml")
     assert fake.counts["files.upload"] == 0
 

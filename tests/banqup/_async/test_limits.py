@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from _client_kit import _clock
-from banqup_client import AsyncBanqupClient, Environment, Unavailable
+from banqup_client import AsyncBanqupClient, Environment, UnavailableError
 from banqup_client.testing import FakeBanqup, Fault
 from support.banqup_service import ONCE, credentials, fake_banqup, invoice
 from support.kit_service import Clock
@@ -76,7 +76,7 @@ async def test_a_tiny_deadline_ends_the_call(monkeypatch: pytest.MonkeyPatch) ->
     document = fake.publish(space)
     fake.faults.add("documents.get", nth=1, action=Fault.delay(60))
     client = client_of(fake)
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         await client.documents.get(space, document, deadline=0.5)
     assert clock.pauses == [0.5]
     assert (await client.documents.get(space, document)).id == document

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from banqup_client import AsyncBanqupClient, Document, ProtocolError, Rejected
+from banqup_client import AsyncBanqupClient, Document, ProtocolError, RejectedError
 from banqup_client.testing import FakeBanqup
 from support.banqup_service import API, SPACE, Scripted, credentials, fake_banqup
 
@@ -250,6 +250,6 @@ async def test_a_page_that_fails_ends_without_being_complete() -> None:
     listing = client.documents.list(SPACE)
     pages = listing.pages()
     assert len((await anext(pages)).items) == 50
-    with pytest.raises(Rejected):
+    with pytest.raises(RejectedError):
         await anext(pages)
     assert not listing.complete

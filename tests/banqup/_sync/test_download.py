@@ -17,14 +17,14 @@ from _client_kit import _runtime_sync as world
 from banqup_client import (
     BanqupClient,
     Environment,
-    FileNotReady,
-    FileRefused,
-    NotFound,
+    FileNotReadyError,
+    FileRefusedError,
+    NotFoundError,
     ProtocolError,
-    Rejected,
+    RejectedError,
     RetryPolicy,
-    Unavailable,
-    UrlExpired,
+    UnavailableError,
+    UrlExpiredError,
 )
 from banqup_client.testing import FakeBanqup, FakeFile, Fault
 from support.banqup_service import (
@@ -117,7 +117,7 @@ def test_a_path_never_holds_a_part_of_a_file(fault: Fault, tmp_path: Path) -> No
     fake.faults.add("files.download", action=fault)
     path = tmp_path / "F1.xml"
     path.write_bytes(b"old")
-    with pytest.raises((Unavailable, UrlExpired, ProtocolError)):
+    with pytest.raises((UnavailableError, UrlExpiredError, ProtocolError)):
         client_of(fake).files.download(space, file, path)
     assert path.read_bytes() == b"old"
     assert names_in(tmp_path) == ["F1.xml"]
@@ -130,7 +130,7 @@ def test_an_open_file_is_put_back_to_where_it_stood(fault: Fault) -> None:
     fake.faults.add("files.download", action=fault)
     target = io.BytesIO(b"head")
     target.seek(4)
-    with pytest.raises((Unavailable, UrlExpired, ProtocolError)):
+    with pytest.raises((UnavailableError, UrlExpiredError, ProtocolError)):
         client_of(fake).files.download(space, file, target)
     assert target.getvalue() == b"head"
     assert target.tell() == 4
@@ -169,7 +169,7 @@ def test_a_signed_url_that_expired_is_asked_for_once_more(status: int) -> None:
 def test_a_signed_url_that_is_refused_twice_is_an_error() -> None:
     """There is no third try, whatever the retry policy."""
     fake, space, file = published(url_life=0)
-    with pytest.raises(UrlExpired):
+    with pytest.raises(UrlExpiredError):
         client_of(fake, retry=RetryPolicy()).files.download(space, file)
     assert fake.counts["files.download"] == fake.counts["files.details"] == 2
 
@@ -189,12 +189,12 @@ def test_details_are_read_right_before_each_download() -> None:
 def test_a_file_that_is_not_ready_is_told_apart() -> None:
     """Not uploaded or not scanned yet is worth another try; an infected file is not."""
     fake, space, file = published(invoice(status="AWAITING_UPLOAD"))
-    with pytest.raises(FileNotReady, match="AWAITING_UPLOAD") as waiting:
+    with pytest.raises(FileNotReadyError, match="AWAITING_UPLOAD") as waiting:
         client_of(fake).files.download(space, file)
     assert waiting.value.retryable
     (document,) = fake.documents(space)
     fake.set_file_status(document["id"], 0, "REJECTED")
-    with pytest.raises(FileRefused, match="virus") as refused:
+    with pytest.raises(FileRefusedError, match="virus") as refused:
         client_of(fake).files.download(space, file)
     assert not refused.value.retryable
     assert fake.counts["files.download"] == 0
@@ -205,7 +205,7 @@ def test_a_file_that_is_not_ready_is_told_apart() -> None:
     client = BanqupClient(
         credentials(), Environment.CVE, transport=infected, storage_transport=storage
     )
-    with pytest.raises(FileRefused, match="virus"):
+    with pytest.raises(FileRefusedError, match="virus"):
         client.files.download(SPACE, "f1")
     assert storage.requests == []
 
@@ -223,7 +223,7 @@ def test_a_file_that_storage_does_not_have_is_not_found() -> None:
     """404 of storage is NotFound."""
     fake, space, file = published()
     fake.faults.add("files.download", action=Fault.status(404))
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         client_of(fake).files.download(space, file)
 
 
@@ -238,7 +238,7 @@ def test_another_size_than_banqup_says_is_an_error(size: int) -> None:
 def test_a_file_over_the_cap_is_not_asked_for() -> None:
     """Where Banqup says that it is too large, storage is left alone."""
     fake, space, file = published()
-    with pytest.raises(Rejected, match="larger than 1000 bytes") as caught:
+    with pytest.raises(RejectedError, match="larger than 1000 bytes") as caught:
         client_of(fake).files.download(space, file, max_bytes=1000)
     assert caught.value.hint
     assert fake.counts["files.download"] == 0
@@ -254,7 +254,7 @@ def test_the_deadline_covers_details_and_body(monkeypatch: pytest.MonkeyPatch) -
         clock.now += 6
 
     fake.on_request = slow
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         client_of(fake).files.download(space, file, deadline=10)
     assert fake.counts["files.download"] == 0
 
@@ -277,7 +277,7 @@ def test_a_body_that_comes_too_late_is_not_kept(monkeypatch: pytest.MonkeyPatch)
         retry=ONCE,
     )
     target = io.BytesIO()
-    with pytest.raises(Unavailable, match="took too long"):
+    with pytest.raises(UnavailableError, match="took too long"):
         client.files.download(SPACE, "f1", target, deadline=10)
     assert target.getvalue() == b""
 
@@ -305,7 +305,7 @@ def test_an_answer_of_storage_after_the_deadline_is_not_read(
         transport=Scripted(lambda _: file_details(SIGNED, 3)),
         storage_transport=httpx.MockTransport(storage),
     )
-    with pytest.raises(Unavailable, match="took too long"):
+    with pytest.raises(UnavailableError, match="took too long"):
         client.files.download(SPACE, "f1", deadline=10)
     assert len(asked) == 1
 

@@ -14,9 +14,9 @@ from banqup_client import (
     BanqupClient,
     ConfigurationError,
     Environment,
-    Indefinite,
+    OutcomeUnknownError,
     ProtocolError,
-    Rejected,
+    RejectedError,
     RetryPolicy,
 )
 from banqup_client.testing import FakeBanqup, Fault
@@ -113,7 +113,7 @@ def test_an_upload_that_breaks_for_good_is_indefinite() -> None:
     fake = fake_banqup()
     space = fake.add_space()
     fault = fake.faults.add("files.upload", action=Fault.drop())
-    with pytest.raises(Indefinite):
+    with pytest.raises(OutcomeUnknownError):
         client_of(fake, retry=RetryPolicy()).files.upload(
             space, b"x", filename="S", content_type="text/xml"
         )
@@ -132,7 +132,7 @@ def test_a_file_that_shrinks_while_it_is_sent_is_no_upload(tmp_path: Path) -> No
             path.write_bytes(b"x")
 
     fake.on_request = shrink
-    with pytest.raises(Rejected, match="became shorter"):
+    with pytest.raises(RejectedError, match="became shorter"):
         client_of(fake).files.upload(space, path, filename="S", content_type="text/xml")
     assert fake.counts["files.upload"] == 0
 

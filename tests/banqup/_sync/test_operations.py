@@ -18,12 +18,12 @@ from banqup_client import (
     DocumentConnection,
     DocumentStatus,
     Environment,
-    Indefinite,
-    NotFound,
+    NotFoundError,
+    OutcomeUnknownError,
     Party,
-    PermissionDenied,
+    PermissionDeniedError,
     ProtocolError,
-    Rejected,
+    RejectedError,
     RetryPolicy,
 )
 from banqup_client.testing import FakeBanqup, Fault
@@ -61,7 +61,7 @@ def test_a_space_that_is_not_whitelisted_comes_with_an_explanation() -> None:
     space = fake.add_space()
     client = client_of(fake)
     assert client.spaces.list() == ()
-    with pytest.raises(NotFound) as caught:
+    with pytest.raises(NotFoundError) as caught:
         client.spaces.get(space)
     assert caught.value.hint == NOT_WHITELISTED
     assert "External applications" in str(caught.value)
@@ -124,7 +124,7 @@ def test_a_document_that_is_gone_is_not_found() -> None:
     space = fake.add_space()
     made = fake.publish(space)
     fake.remove(made)
-    with pytest.raises(NotFound, match="The document was not found") as caught:
+    with pytest.raises(NotFoundError, match="The document was not found") as caught:
         client_of(fake).documents.get(space, made)
     assert caught.value.request_id
     assert not caught.value.hint
@@ -197,7 +197,7 @@ def test_a_document_refused_by_banqup_is_rejected() -> None:
     """A 400 is Rejected and carries what Banqup says."""
     fake = fake_banqup()
     space = fake.add_space()
-    with pytest.raises(Rejected, match="folder"):
+    with pytest.raises(RejectedError, match="folder"):
         client_of(fake).documents.create(space, folder="")
 
 
@@ -206,7 +206,7 @@ def test_creating_is_not_repeated_where_its_outcome_is_unknown() -> None:
     fake = fake_banqup()
     space = fake.add_space()
     fake.faults.add("documents.create", action=Fault.drop(), nth=1, when="after")
-    with pytest.raises(Indefinite):
+    with pytest.raises(OutcomeUnknownError):
         client_of(fake, retry=RetryPolicy()).documents.create(space, folder="SALES")
     assert len(fake.documents(space)) == 1
 
@@ -232,7 +232,7 @@ def test_no_extension_point_is_not_found() -> None:
     client = BanqupClient(
         credentials(), Environment.CVE, transport=Scripted(lambda _: {"extensionPoints": []})
     )
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         client.messages.find()
 
 
@@ -265,10 +265,10 @@ def test_request_never_leaves_the_address(path: str) -> None:
 
 
 def test_a_right_that_is_missing_says_where_it_is_given() -> None:
-    """403 is PermissionDenied with a hint that names the screen."""
+    """403 is PermissionDeniedError with a hint that names the screen."""
     fake = fake_banqup()
     fake.faults.add("spaces.list", action=Fault.status(403))
-    with pytest.raises(PermissionDenied) as caught:
+    with pytest.raises(PermissionDeniedError) as caught:
         client_of(fake).spaces.list()
     assert "developer portal" in (caught.value.hint or "")
 

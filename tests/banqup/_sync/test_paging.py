@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from banqup_client import BanqupClient, Document, ProtocolError, Rejected
+from banqup_client import BanqupClient, Document, ProtocolError, RejectedError
 from banqup_client.testing import FakeBanqup
 from support.banqup_service import API, SPACE, Scripted, credentials, fake_banqup
 
@@ -249,6 +249,6 @@ def test_a_page_that_fails_ends_without_being_complete() -> None:
     listing = client.documents.list(SPACE)
     pages = listing.pages()
     assert len(next(pages).items) == 50
-    with pytest.raises(Rejected):
+    with pytest.raises(RejectedError):
         next(pages)
     assert not listing.complete

@@ -8,8 +8,8 @@ import pytest
 
 from banqup_client.testing import Fault
 from bridge import (
-    Busy,
-    NotActivated,
+    BusyError,
+    NotActivatedError,
     ServiceError,
     StoreError,
     Wait,
@@ -81,7 +81,7 @@ async def test_activation_that_cannot_remember_everything_is_refused(how: str) -
         await connection.activate()
     assert "contract=" in (caught.value.hint or "")
     assert not (await connection.status()).active
-    with pytest.raises(NotActivated):
+    with pytest.raises(NotActivatedError):
         await connection.export_new()
     body.update(right)
     activation = await world.connect().activate()
@@ -175,7 +175,7 @@ async def test_space_that_never_rests_is_not_activated() -> None:
     with pytest.raises(ServiceError, match="changed in each of"):
         await connection.activate()
     world.banqup.on_request = None
-    with pytest.raises(NotActivated):
+    with pytest.raises(NotActivatedError):
         await connection.export_new()
 
 
@@ -229,7 +229,7 @@ async def test_listing_that_breaks_activates_nothing() -> None:
     with pytest.raises(ServiceError):
         await connection.activate()
     assert not (await connection.status()).active
-    with pytest.raises(NotActivated):
+    with pytest.raises(NotActivatedError):
         await connection.export_new()
     late = world.one()
     assert (await connection.activate()).baseline == 61
@@ -299,7 +299,7 @@ async def test_two_companies_cannot_take_a_space_at_once() -> None:
     second = world.connect("0043")
     key = f"space {second._binding['banqup']} {SPACE}"
     assert world.store.acquire(key, "somebody", 600) is not None
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         await second.activate()
     assert not (await second.status()).active
 
@@ -317,15 +317,15 @@ async def test_export_before_activation_and_after_deactivation() -> None:
     world = AsyncWorld()
     world.one()
     connection = world.connect()
-    with pytest.raises(NotActivated):
+    with pytest.raises(NotActivatedError):
         await connection.export_new()
-    with pytest.raises(NotActivated):
+    with pytest.raises(NotActivatedError):
         await connection.export_new(dry_run=True)
-    with pytest.raises(NotActivated):
+    with pytest.raises(NotActivatedError):
         await connection.resend(["doc"])
     await connection.activate()
     await connection.deactivate()
-    with pytest.raises(NotActivated):
+    with pytest.raises(NotActivatedError):
         await connection.export_new()
     assert world.zenvoices.inbox == []
 

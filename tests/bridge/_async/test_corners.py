@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from _client_kit._errors import PermissionDenied, StoreError, Unavailable
+from _client_kit._errors import PermissionDeniedError, StoreError, UnavailableError
 from banqup_client.testing import FakeRequest, Fault
 from bridge import ServiceError
 from support.bridge_world import AsyncWorld
@@ -61,7 +61,7 @@ async def test_list_that_does_not_end_is_no_baseline() -> None:
     world.one()
     world.banqup.total = 10
     connection = world.connect()
-    with pytest.raises(Unavailable, match="did not end where it said"):
+    with pytest.raises(UnavailableError, match="did not end where it said"):
         await connection.activate()
     assert not (await connection.status()).active
 
@@ -223,7 +223,7 @@ async def test_confirm_without_the_right_to_look_up_raises() -> None:
     await connection.export_new()
     world.zenvoices.remove(world.zenvoices.inbox[0].id)
     world.zenvoices.faults.add("inbox.details", action=Fault.status(403))
-    with pytest.raises(PermissionDenied):
+    with pytest.raises(PermissionDeniedError):
         await connection.confirm()
 
 

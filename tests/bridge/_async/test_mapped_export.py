@@ -139,7 +139,7 @@ def stopping(document: Document, files: Sequence[SourceFile]) -> InboxUpload:
     return next(uploads)
 
 
-class Unprintable(Exception):
+class UnprintableError(Exception):
     """An exception that cannot even be shown."""
 
     def __str__(self) -> str:
@@ -148,7 +148,7 @@ class Unprintable(Exception):
 
 def unprintable(document: Document, files: Sequence[SourceFile]) -> InboxUpload:
     """A mapper whose failure fails again when it is looked at."""
-    raise Unprintable
+    raise UnprintableError
 
 
 def nothing(document: Document, files: Sequence[SourceFile]) -> Any:

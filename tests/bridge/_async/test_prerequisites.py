@@ -14,10 +14,10 @@ from support.bridge_world import HOUR, AsyncWorld, invoice
 from zenvoices_client import (
     ConfigurationError,
     CredentialsError,
-    NotFound,
-    PermissionDenied,
+    NotFoundError,
+    PermissionDeniedError,
     ProtocolError,
-    Unreachable,
+    UnreachableError,
 )
 
 pytestmark = pytest.mark.anyio
@@ -82,35 +82,35 @@ CASES = [
     Case(
         "missing inbox right",
         "zenvoices inbox",
-        PermissionDenied,
+        PermissionDeniedError,
         ("API > Inbox access", USERS),
         set_rights("companies"),
     ),
     Case(
         "missing company-list right",
         "zenvoices companies",
-        PermissionDenied,
+        PermissionDeniedError,
         ("API > Companies > List access", USERS),
         set_rights("inbox"),
     ),
     Case(
         "app that is not whitelisted",
         "banqup space",
-        NotFound,
+        NotFoundError,
         ("Settings > External applications", "App ID"),
         lambda world: setattr(world.banqup, "whitelisted", False),
     ),
     Case(
         "Banqup out of reach",
         "banqup login",
-        Unreachable,
+        UnreachableError,
         ("Banqup could not be reached", "proxy"),
         no_hosts("banqup"),
     ),
     Case(
         "Zenvoices out of reach",
         "zenvoices companies",
-        Unreachable,
+        UnreachableError,
         ("Zenvoices could not be reached", "proxy"),
         no_hosts("zenvoices"),
     ),

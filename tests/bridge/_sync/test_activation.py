@@ -9,8 +9,8 @@ import pytest
 
 from banqup_client.testing import Fault
 from bridge import (
-    Busy,
-    NotActivated,
+    BusyError,
+    NotActivatedError,
     ServiceError,
     StoreError,
     Wait,
@@ -80,7 +80,7 @@ def test_activation_that_cannot_remember_everything_is_refused(how: str) -> None
         connection.activate()
     assert "contract=" in (caught.value.hint or "")
     assert not connection.status().active
-    with pytest.raises(NotActivated):
+    with pytest.raises(NotActivatedError):
         connection.export_new()
     body.update(right)
     activation = world.connect().activate()
@@ -174,7 +174,7 @@ def test_space_that_never_rests_is_not_activated() -> None:
     with pytest.raises(ServiceError, match="changed in each of"):
         connection.activate()
     world.banqup.on_request = None
-    with pytest.raises(NotActivated):
+    with pytest.raises(NotActivatedError):
         connection.export_new()
 
 
@@ -228,7 +228,7 @@ def test_listing_that_breaks_activates_nothing() -> None:
     with pytest.raises(ServiceError):
         connection.activate()
     assert not connection.status().active
-    with pytest.raises(NotActivated):
+    with pytest.raises(NotActivatedError):
         connection.export_new()
     late = world.one()
     assert connection.activate().baseline == 61
@@ -298,7 +298,7 @@ def test_two_companies_cannot_take_a_space_at_once() -> None:
     second = world.connect("0043")
     key = f"space {second._binding['banqup']} {SPACE}"
     assert world.store.acquire(key, "somebody", 600) is not None
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         second.activate()
     assert not second.status().active
 
@@ -316,15 +316,15 @@ def test_export_before_activation_and_after_deactivation() -> None:
     world = World()
     world.one()
     connection = world.connect()
-    with pytest.raises(NotActivated):
+    with pytest.raises(NotActivatedError):
         connection.export_new()
-    with pytest.raises(NotActivated):
+    with pytest.raises(NotActivatedError):
         connection.export_new(dry_run=True)
-    with pytest.raises(NotActivated):
+    with pytest.raises(NotActivatedError):
         connection.resend(["doc"])
     connection.activate()
     connection.deactivate()
-    with pytest.raises(NotActivated):
+    with pytest.raises(NotActivatedError):
         connection.export_new()
     assert world.zenvoices.inbox == []
 

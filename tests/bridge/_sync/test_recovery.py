@@ -14,7 +14,12 @@ from banqup_client.testing import Fault
 from bridge import ServiceError
 from bridge._delivery.records import head_of, head_text, row_of
 from support.bridge_world import DAY, HOUR, World, counted
-from zenvoices_client import ConfigurationError, PermissionDenied, Unavailable, Unreachable
+from zenvoices_client import (
+    ConfigurationError,
+    PermissionDeniedError,
+    UnavailableError,
+    UnreachableError,
+)
 from zenvoices_client._fake.state import Company
 
 MINUTE = 60.0
@@ -271,7 +276,7 @@ def test_unreachable_service_during_recovery_is_raised() -> None:
     connection = active(world)
     document = in_doubt(world, connection, applied=True)
     hosts, world.zenvoices.hosts = world.zenvoices.hosts, frozenset()
-    with pytest.raises(Unreachable):
+    with pytest.raises(UnreachableError):
         connection.export_new()
     assert world.states[document] == "sending"
     world.zenvoices.hosts = hosts
@@ -285,7 +290,7 @@ def test_missing_right_during_recovery_is_raised() -> None:
     connection = active(world)
     document = in_doubt(world, connection, applied=True)
     world.zenvoices.rights = {"companies"}
-    with pytest.raises(PermissionDenied):
+    with pytest.raises(PermissionDeniedError):
         connection.export_new()
     assert world.states[document] == "sending"
 
@@ -424,7 +429,7 @@ def test_looking_first_goes_on_after_a_run_that_listed_nothing(service: str) -> 
     else:
         down = {"banqup": "documents.list", "zenvoices": "companies.list"}[service]
         getattr(world, service).faults.add(down, action=Fault.status(503))
-        with pytest.raises(Unavailable):
+        with pytest.raises(UnavailableError):
             world.connect().export_new(look_first=True)
         getattr(world, service).faults.clear()
     report = world.connect().export_new()
@@ -681,7 +686,7 @@ def test_service_that_goes_away_before_a_look_up_is_raised() -> None:
             world.zenvoices.hosts = frozenset()
 
     world.zenvoices.on_request = gone
-    with pytest.raises(Unreachable):
+    with pytest.raises(UnreachableError):
         connection.export_new()
     assert world.states[document] == "sending"
     world.zenvoices.on_request, world.zenvoices.hosts = None, hosts

@@ -13,7 +13,7 @@ import pytest
 from _client_kit import _clock
 from banqup_client.testing import FakeFile, Fault
 from bridge import (
-    LeaseLost,
+    LeaseLostError,
     ServiceError,
     Skip,
     StoreError,
@@ -27,12 +27,12 @@ from zenvoices_client import (
     ConfigurationError,
     CredentialsError,
     InboxUpload,
-    Indefinite,
-    PermissionDenied,
+    OutcomeUnknownError,
+    PermissionDeniedError,
     ProtocolError,
-    RateLimited,
-    Rejected,
-    Unreachable,
+    RateLimitedError,
+    RejectedError,
+    UnreachableError,
 )
 
 
@@ -151,7 +151,7 @@ def test_five_refusals_with_nothing_delivered_stop_the_run() -> None:
     connection = active(world)
     world.publish(8)
     world.zenvoices.refuse_when(lambda _: "an unexpected fault")
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(RejectedError) as caught:
         connection.export_new()
     assert (world.calls("inbox.upload"), caught.value.report.refused) == (5, 5)
     first = set(world.rows)
@@ -298,11 +298,11 @@ def test_token_that_expires_in_mid_run_is_renewed() -> None:
 @pytest.mark.parametrize(
     ("service", "operation", "fault", "error"),
     [
-        ("zenvoices", "inbox.upload", Fault.status(403), PermissionDenied),
+        ("zenvoices", "inbox.upload", Fault.status(403), PermissionDeniedError),
         ("zenvoices", "inbox.upload", Fault.status(401), CredentialsError),
-        ("zenvoices", "inbox.upload", Fault.rate_limit(5), RateLimited),
+        ("zenvoices", "inbox.upload", Fault.rate_limit(5), RateLimitedError),
         ("banqup", "files.details", Fault.status(401), CredentialsError),
-        ("banqup", "files.details", Fault.rate_limit(), RateLimited),
+        ("banqup", "files.details", Fault.rate_limit(), RateLimitedError),
         ("banqup", "documents.list", Fault.status(500), ServiceError),
     ],
 )
@@ -387,7 +387,7 @@ def test_uploads_in_flight_finish_on_a_systemic_fault() -> None:
     connection = active(world, in_flight=4)
     world.publish(12)
     world.zenvoices.faults.add("inbox.upload", action=Fault.status(403), nth=4)
-    with pytest.raises(PermissionDenied) as caught:
+    with pytest.raises(PermissionDeniedError) as caught:
         connection.export_new()
     assert "sending" not in world.states.values()
     assert caught.value.report.exported == len(world.zenvoices.inbox)
@@ -431,7 +431,7 @@ def test_unreachable_zenvoices() -> None:
     hosts = world.zenvoices.hosts
     connection = world.connect()
     world.zenvoices.hosts = frozenset()
-    with pytest.raises(Unreachable) as caught:
+    with pytest.raises(UnreachableError) as caught:
         connection.export_new()
     assert "network" in (caught.value.hint or "")
     world.zenvoices.hosts = hosts
@@ -444,7 +444,7 @@ def test_doubts_in_a_row_stop_the_run() -> None:
     connection = active(world)
     world.publish(6)
     world.zenvoices.faults.add("inbox.upload", action=Fault.drop(), when="after")
-    with pytest.raises(Indefinite) as caught:
+    with pytest.raises(OutcomeUnknownError) as caught:
         connection.export_new()
     assert (world.calls("inbox.upload"), caught.value.report.uncertain) == (3, 3)
     world.zenvoices.faults.clear()
@@ -644,7 +644,7 @@ def test_lease_that_is_too_short_for_an_upload_begins_none(
     connection = active(world)
     document = world.one()
     slow = SlowStore(world, monkeypatch, 2)
-    with pytest.raises(LeaseLost) as caught:
+    with pytest.raises(LeaseLostError) as caught:
         connection.export_new()
     assert [len(rows) for rows in slow.commits[:2]] == [1, 0]
     assert world.calls("inbox.upload") == 0
@@ -689,7 +689,7 @@ def test_ledger_without_the_lease_writes_nothing() -> None:
     world = World()
     ledger = Ledger(world.store, "key", {}, 600.0)
     ledger.update(active=True)
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLostError):
         ledger.flush()
     assert world.store.head("key") is None
 

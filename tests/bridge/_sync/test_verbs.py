@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from banqup_client.testing import Fault
-from bridge import Busy, NotActivated, ServiceError
+from bridge import BusyError, NotActivatedError, ServiceError
 from support.bridge_world import DAY, HOUR, Watcher, World, counted
 from zenvoices_client import ConfigurationError
 
@@ -51,7 +51,7 @@ def test_dry_run_needs_no_lease() -> None:
     assert world.store.acquire(world.key, "another", 600) is not None
     report = connection.export_new(dry_run=True, limit=2)
     assert [row.reason for row in report.deliveries].count("would be sent") == 2
-    with pytest.raises(Busy) as caught:
+    with pytest.raises(BusyError) as caught:
         connection.export_new()
     assert caught.value.held_until == world.clock.now + 600
     assert caught.value.retryable
@@ -286,7 +286,7 @@ def test_verbs_need_an_activation_and_the_lease() -> None:
     """confirm() before activation, and any verb while another worker is at it, raise."""
     world = World()
     connection = world.connect()
-    with pytest.raises(NotActivated):
+    with pytest.raises(NotActivatedError):
         connection.confirm()
     connection.activate()
     assert world.store.acquire(world.key, "another", 600) is not None
@@ -296,11 +296,11 @@ def test_verbs_need_an_activation_and_the_lease() -> None:
         connection.export_new,
         connection.confirm,
     ):
-        with pytest.raises(Busy):
+        with pytest.raises(BusyError):
             verb()
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         connection.resend(["doc"])
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         connection.settle("doc", delivered=True)
 
 

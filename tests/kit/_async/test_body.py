@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from _client_kit._async import _body
 from _client_kit._async._body import AsyncJsonBody
-from _client_kit._errors import Indefinite
+from _client_kit._errors import OutcomeUnknownError
 from _client_kit._files import Base64, FileSource, JsonTemplate, json_template
 
 pytestmark = pytest.mark.anyio
@@ -114,7 +114,7 @@ async def test_file_that_shrinks(tmp_path: Path) -> None:
     path.write_bytes(b"x" * 10)
     template = json_template([Base64(FileSource.of(path))])
     path.write_bytes(b"x" * 5)
-    with pytest.raises(Indefinite, match="became shorter"):
+    with pytest.raises(OutcomeUnknownError, match="became shorter"):
         await sent(template)
 
 
@@ -130,7 +130,7 @@ async def test_file_that_grows(tmp_path: Path) -> None:
 async def test_file_that_breaks_in_the_middle() -> None:
     """What was sent of it may have arrived, and the reason is the disk's."""
     template = json_template([Base64(FileSource.of(Broken(b"x" * 10)))])
-    with pytest.raises(Indefinite, match="Input/output error") as caught:
+    with pytest.raises(OutcomeUnknownError, match="Input/output error") as caught:
         await sent(template)
     assert not caught.value.retryable
 
@@ -141,10 +141,10 @@ async def test_file_that_vanishes(tmp_path: Path) -> None:
     path.write_bytes(b"x" * 10)
     template = json_template([Base64(FileSource.of(path))])
     path.unlink()
-    with pytest.raises(Indefinite, match="No such file"):
+    with pytest.raises(OutcomeUnknownError, match="No such file"):
         await sent(template)
     (tmp_path / "x").mkdir()
-    with pytest.raises(Indefinite, match="Is a directory"):
+    with pytest.raises(OutcomeUnknownError, match="Is a directory"):
         await sent(template)
 
 

@@ -16,13 +16,13 @@ from _client_kit._clock import Deadline
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
-    Indefinite,
+    OutcomeUnknownError,
     ProtocolError,
-    RateLimited,
-    Rejected,
+    RateLimitedError,
+    RejectedError,
     ServiceError,
-    Unavailable,
-    Unreachable,
+    UnavailableError,
+    UnreachableError,
 )
 from _client_kit._retry import RetryPolicy
 from _client_kit._tokens import TokenStates
@@ -190,7 +190,7 @@ async def test_failed_token_request_is_shared(clock: Clock) -> None:
         return (await calls.call(READ, path=THING))[0]
 
     outcomes = await together_async(8, call)
-    assert {type(outcome) for outcome in outcomes} == {Unavailable}
+    assert {type(outcome) for outcome in outcomes} == {UnavailableError}
     assert len(service.token_requests) == RETRIED
     assert await call(8) == {"ok": True}
 
@@ -257,18 +257,24 @@ async def test_token_request_is_repeated(clock: Clock) -> None:
 RETRIED = 4
 ONCE = 1
 FAULTS: list[tuple[Exception, type[ServiceError], int, type[ServiceError], int]] = [
-    (httpx.ConnectError("refused"), Unreachable, RETRIED, Unreachable, RETRIED),
-    (httpx.ConnectTimeout("slow"), Unreachable, RETRIED, Unreachable, RETRIED),
-    (httpx.PoolTimeout("full"), Unreachable, RETRIED, Unreachable, RETRIED),
-    (httpx.ProxyError("407"), Unreachable, RETRIED, Unreachable, RETRIED),
-    (httpx.WriteTimeout("slow"), Unavailable, RETRIED, Indefinite, ONCE),
-    (httpx.WriteError("reset"), Unavailable, RETRIED, Indefinite, ONCE),
-    (httpx.ReadTimeout("slow"), Unavailable, RETRIED, Indefinite, ONCE),
-    (httpx.ReadError("reset"), Unavailable, RETRIED, Indefinite, ONCE),
-    (httpx.RemoteProtocolError("gone"), Unavailable, RETRIED, Indefinite, ONCE),
-    (httpx.LocalProtocolError("length"), Unavailable, RETRIED, Indefinite, ONCE),
-    (TimeoutError(), Unavailable, RETRIED, Indefinite, ONCE),
-    (ConnectionResetError(104, "reset by peer"), Unavailable, RETRIED, Indefinite, ONCE),
+    (httpx.ConnectError("refused"), UnreachableError, RETRIED, UnreachableError, RETRIED),
+    (httpx.ConnectTimeout("slow"), UnreachableError, RETRIED, UnreachableError, RETRIED),
+    (httpx.PoolTimeout("full"), UnreachableError, RETRIED, UnreachableError, RETRIED),
+    (httpx.ProxyError("407"), UnreachableError, RETRIED, UnreachableError, RETRIED),
+    (httpx.WriteTimeout("slow"), UnavailableError, RETRIED, OutcomeUnknownError, ONCE),
+    (httpx.WriteError("reset"), UnavailableError, RETRIED, OutcomeUnknownError, ONCE),
+    (httpx.ReadTimeout("slow"), UnavailableError, RETRIED, OutcomeUnknownError, ONCE),
+    (httpx.ReadError("reset"), UnavailableError, RETRIED, OutcomeUnknownError, ONCE),
+    (httpx.RemoteProtocolError("gone"), UnavailableError, RETRIED, OutcomeUnknownError, ONCE),
+    (httpx.LocalProtocolError("length"), UnavailableError, RETRIED, OutcomeUnknownError, ONCE),
+    (TimeoutError(), UnavailableError, RETRIED, OutcomeUnknownError, ONCE),
+    (
+        ConnectionResetError(104, "reset by peer"),
+        UnavailableError,
+        RETRIED,
+        OutcomeUnknownError,
+        ONCE,
+    ),
 ]
 
 
@@ -292,16 +298,16 @@ async def test_broken_connections(
 
 STATUSES: list[tuple[int, type[ServiceError], int, type[ServiceError], int]] = [
     (301, ProtocolError, ONCE, ProtocolError, ONCE),
-    (400, Rejected, ONCE, Rejected, ONCE),
+    (400, RejectedError, ONCE, RejectedError, ONCE),
     (405, ConfigurationError, ONCE, ConfigurationError, ONCE),
-    (408, Unavailable, RETRIED, Indefinite, ONCE),
-    (409, Unavailable, RETRIED, Indefinite, ONCE),
-    (413, Rejected, ONCE, Rejected, ONCE),
-    (422, Rejected, ONCE, Rejected, ONCE),
-    (429, RateLimited, RETRIED, RateLimited, RETRIED),
-    (500, Unavailable, RETRIED, Indefinite, ONCE),
+    (408, UnavailableError, RETRIED, OutcomeUnknownError, ONCE),
+    (409, UnavailableError, RETRIED, OutcomeUnknownError, ONCE),
+    (413, RejectedError, ONCE, RejectedError, ONCE),
+    (422, RejectedError, ONCE, RejectedError, ONCE),
+    (429, RateLimitedError, RETRIED, RateLimitedError, RETRIED),
+    (500, UnavailableError, RETRIED, OutcomeUnknownError, ONCE),
     (501, ConfigurationError, ONCE, ConfigurationError, ONCE),
-    (503, Unavailable, RETRIED, Indefinite, ONCE),
+    (503, UnavailableError, RETRIED, OutcomeUnknownError, ONCE),
 ]
 
 
@@ -349,7 +355,7 @@ async def test_retry_after(clock: Clock, header: str, pause: float) -> None:
 async def test_retry_after_beyond_the_deadline(clock: Clock) -> None:
     """A pause that would outlive the deadline is not begun; the error says how long it was."""
     service = Service(reply(429, None, {"Retry-After": "9" * 400}))
-    with pytest.raises(RateLimited) as caught:
+    with pytest.raises(RateLimitedError) as caught:
         await calls_to(service).call(READ, path=THING)
     assert caught.value.retry_after == 3600.0
     assert clock.pauses == []
@@ -359,7 +365,7 @@ async def test_deadline_covers_attempts_and_pauses(clock: Clock) -> None:
     """Attempts end with the deadline, however many the policy would allow."""
     service = Service(*[reply(503) for _ in range(50)])
     policy = RetryPolicy(attempts=50, wait_initial=4.0, wait_max=4.0, wait_jitter=0.0)
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         await calls_to(service, retry=policy).call(READ, path=THING, deadline=10.0)
     assert clock.pauses == [4.0, 4.0]
     assert len(service.requests) == 3
@@ -373,7 +379,7 @@ async def test_deadline_covers_the_token(clock: Clock) -> None:
         clock.now += 11.0
 
     service.before_token = slow
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         await calls_to(service).call(READ, path=THING, deadline=10.0)
     assert service.requests == []
 
@@ -383,7 +389,7 @@ async def test_deadline_ends_the_wait_for_anothers_token() -> None:
     service, states = Service(), TokenStates()
     calls = calls_to(service, states=states)
     async with states.at(ORIGIN).flight(world.Flight).turn(Deadline()):
-        with pytest.raises(Unavailable, match="waiting for an access token") as caught:
+        with pytest.raises(UnavailableError, match="waiting for an access token") as caught:
             await calls.call(WRITE, json={}, deadline=0.01)
     assert caught.value.applied is False
     assert service.token_requests == []
@@ -392,7 +398,7 @@ async def test_deadline_ends_the_wait_for_anothers_token() -> None:
 async def test_deadline_that_has_passed() -> None:
     """With no time left nothing is sent at all."""
     service = Service()
-    with pytest.raises(Unavailable, match="before the request was sent"):
+    with pytest.raises(UnavailableError, match="before the request was sent"):
         await calls_to(service).call(WRITE, json={}, deadline=0.0)
     assert service.requests == []
     assert service.token_requests == []
@@ -442,7 +448,7 @@ async def test_deadline_ends_a_slow_upload(clock: Clock) -> None:
     """A service that takes a body drop by drop cannot outlive the deadline."""
     service = Service()
     body = Drip(clock, 1000)
-    with pytest.raises(Indefinite, match="took too long") as caught:
+    with pytest.raises(OutcomeUnknownError, match="took too long") as caught:
         await calls_to(service).call(WRITE, content=body, content_length=1000, deadline=5.0)
     assert body.taken <= 7
     assert not caught.value.retryable
@@ -455,9 +461,9 @@ async def test_errors_from_a_body_come_out_as_they_are() -> None:
         async def __aiter__(self) -> AsyncIterator[bytes]:
             yield b"["
             message = "a file became shorter"
-            raise Rejected(message, service="bridge")
+            raise RejectedError(message, service="bridge")
 
-    with pytest.raises(Rejected, match="a file became shorter") as caught:
+    with pytest.raises(RejectedError, match="a file became shorter") as caught:
         await calls_to(Service()).call(WRITE, content=Failing(), content_length=2)
     assert caught.value.__context__ is None
     files = " ".join(str(entry.path) for entry in caught.traceback)

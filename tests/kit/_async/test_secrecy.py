@@ -15,7 +15,7 @@ import pytest
 from attrs import evolve
 
 from _client_kit._async._calls import AsyncCalls
-from _client_kit._errors import ConfigurationError, Rejected, ServiceError
+from _client_kit._errors import ConfigurationError, RejectedError, ServiceError
 from _client_kit._retry import RetryPolicy
 from _client_kit._tokens import TokenStates
 from support.kit_service import ORIGIN, PASSWORD, READ, TOKEN, WRITE, Service, dialect, reply
@@ -30,7 +30,7 @@ class FailingBody:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield b"["
         message = "the file is gone"
-        raise Rejected(message, service="bridge")
+        raise RejectedError(message, service="bridge")
 
 
 def calls_to(transport: httpx.AsyncBaseTransport | None, url: str = ORIGIN) -> AsyncCalls:
@@ -123,7 +123,7 @@ async def test_no_password_in_what_an_error_shows(case: str) -> None:
 
 async def test_no_token_when_the_body_fails() -> None:
     """An error raised by a body passes through the HTTP library and keeps none of its frames."""
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(RejectedError) as caught:
         await calls_to(Service()).call(WRITE, content=FailingBody(), content_length=9)
     assert TOKEN not in shown(caught.value)
 

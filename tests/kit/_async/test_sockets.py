@@ -14,7 +14,12 @@ import trustme
 
 from _client_kit import _runtime_async as world
 from _client_kit._async._calls import AsyncCalls
-from _client_kit._errors import Indefinite, ServiceError, Unavailable, Unreachable
+from _client_kit._errors import (
+    OutcomeUnknownError,
+    ServiceError,
+    UnavailableError,
+    UnreachableError,
+)
 from _client_kit._retry import RetryPolicy
 from _client_kit._tokens import TokenStates
 from support.kit_service import READ, WRITE, dialect
@@ -73,10 +78,10 @@ async def test_broken_connections(case: str) -> None:
     """A connection that breaks is a fault; a write may have been applied, and is sent once."""
     with server(BROKEN[case]) as (url, connections):
         async with calls_to(url) as calls:
-            with pytest.raises(Unavailable, match="connection broke"):
+            with pytest.raises(UnavailableError, match="connection broke"):
                 await calls.call(READ, path=THING)
             used = len(connections)
-            with pytest.raises(Indefinite, match="connection broke") as caught:
+            with pytest.raises(OutcomeUnknownError, match="connection broke") as caught:
                 await calls.call(WRITE, json={"a": 1})
             assert caught.value.applied is None
             assert len(connections) <= used + 1
@@ -111,7 +116,7 @@ async def test_no_answer_at_all() -> None:
     with server(talk) as (url, _):
         async with calls_to(url) as calls:
             started = time.monotonic()
-            with pytest.raises(Indefinite, match="took too long"):
+            with pytest.raises(OutcomeUnknownError, match="took too long"):
                 await calls.call(WRITE, json={}, timeout=0.2)
             assert time.monotonic() - started < 3.0
 
@@ -128,7 +133,7 @@ async def test_drip_cannot_beat_the_deadline(size: bytes) -> None:
     with server(talk) as (url, _):
         async with calls_to(url) as calls:
             started = time.monotonic()
-            with pytest.raises(Unavailable, match="took too long") as caught:
+            with pytest.raises(UnavailableError, match="took too long") as caught:
                 await calls.call(READ, path=THING, deadline=0.4)
             assert time.monotonic() - started < 3.0
             assert not caught.value.retryable
@@ -145,7 +150,7 @@ async def test_pause_in_the_body_cannot_beat_the_deadline() -> None:
     with server(talk) as (url, _):
         async with calls_to(url, timeout=10.0) as calls:
             started = time.monotonic()
-            with pytest.raises(Unavailable, match="took too long"):
+            with pytest.raises(UnavailableError, match="took too long"):
                 await calls.call(READ, path=THING, deadline=0.4)
             assert time.monotonic() - started < 3.0
 
@@ -164,7 +169,7 @@ async def test_refusal_while_the_body_is_sent() -> None:
             with pytest.raises(ServiceError) as caught:
                 await calls.call(WRITE, content=Large(), content_length=10_000_000)
     # The answer may be lost to the reset that follows: then nobody knows.
-    assert caught.value.status == 413 or isinstance(caught.value, Indefinite)
+    assert caught.value.status == 413 or isinstance(caught.value, OutcomeUnknownError)
 
 
 async def test_nobody_listens() -> None:
@@ -172,7 +177,7 @@ async def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     async with calls_to(f"http://127.0.0.1:{port}") as calls:
-        with pytest.raises(Unreachable, match=f"no connection to .*:{port}") as caught:
+        with pytest.raises(UnreachableError, match=f"no connection to .*:{port}") as caught:
             await calls.call(WRITE, json={})
     assert caught.value.applied is False
     assert caught.value.retryable
@@ -188,7 +193,7 @@ async def test_name_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     async with calls_to("https://nowhere.example") as calls:
-        with pytest.raises(Unreachable, match="its name could not be resolved") as caught:
+        with pytest.raises(UnreachableError, match="its name could not be resolved") as caught:
             await calls.call(WRITE, json={})
     assert caught.value.applied is False
     assert "key=1" not in str(caught.value)
@@ -220,7 +225,7 @@ async def test_unknown_authority_is_refused(authority: trustme.CA) -> None:
     """A certificate that is not trusted ends the call before anything is sent, and says so."""
     with server(says(OK), served_by(authority, "localhost")) as (url, connections):
         async with calls_to(url, retry=RetryPolicy(wait_initial=0.0)) as calls:
-            with pytest.raises(Unreachable, match="TLS certificate not accepted") as caught:
+            with pytest.raises(UnreachableError, match="TLS certificate not accepted") as caught:
                 await calls.call(WRITE, json={})
         assert len(connections) == 1  # trying again would not help
     assert caught.value.applied is False
@@ -237,7 +242,7 @@ async def test_own_ssl_context(authority: trustme.CA) -> None:
             assert (await calls.call(READ, path=THING))[0] == {}
     with server(says(OK), served_by(authority, "other.example")) as (url, _):
         async with calls_to(url, ssl_context=trusting) as calls:
-            with pytest.raises(Unreachable, match="TLS certificate not accepted"):
+            with pytest.raises(UnreachableError, match="TLS certificate not accepted"):
                 await calls.call(READ, path=THING)
 
 
@@ -249,6 +254,6 @@ async def test_server_that_speaks_no_tls() -> None:
 
     with server(talk) as (url, _):
         async with calls_to(url.replace("http:", "https:")) as calls:
-            with pytest.raises(Unreachable, match="TLS failed") as caught:
+            with pytest.raises(UnreachableError, match="TLS failed") as caught:
                 await calls.call(WRITE, json={})
     assert caught.value.applied is False

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from _client_kit._errors import Indefinite
+from _client_kit._errors import OutcomeUnknownError
 from _client_kit._files import Base64, FileSource, JsonTemplate, json_template
 from _client_kit._sync import _body
 from _client_kit._sync._body import JsonBody
@@ -113,7 +113,7 @@ def test_file_that_shrinks(tmp_path: Path) -> None:
     path.write_bytes(b"x" * 10)
     template = json_template([Base64(FileSource.of(path))])
     path.write_bytes(b"x" * 5)
-    with pytest.raises(Indefinite, match="became shorter"):
+    with pytest.raises(OutcomeUnknownError, match="became shorter"):
         sent(template)
 
 
@@ -129,7 +129,7 @@ def test_file_that_grows(tmp_path: Path) -> None:
 def test_file_that_breaks_in_the_middle() -> None:
     """What was sent of it may have arrived, and the reason is the disk's."""
     template = json_template([Base64(FileSource.of(Broken(b"x" * 10)))])
-    with pytest.raises(Indefinite, match="Input/output error") as caught:
+    with pytest.raises(OutcomeUnknownError, match="Input/output error") as caught:
         sent(template)
     assert not caught.value.retryable
 
@@ -140,10 +140,10 @@ def test_file_that_vanishes(tmp_path: Path) -> None:
     path.write_bytes(b"x" * 10)
     template = json_template([Base64(FileSource.of(path))])
     path.unlink()
-    with pytest.raises(Indefinite, match="No such file"):
+    with pytest.raises(OutcomeUnknownError, match="No such file"):
         sent(template)
     (tmp_path / "x").mkdir()
-    with pytest.raises(Indefinite, match="Is a directory"):
+    with pytest.raises(OutcomeUnknownError, match="Is a directory"):
         sent(template)
 
 

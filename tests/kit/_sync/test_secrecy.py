@@ -15,7 +15,7 @@ import httpx
 import pytest
 from attrs import evolve
 
-from _client_kit._errors import ConfigurationError, Rejected, ServiceError
+from _client_kit._errors import ConfigurationError, RejectedError, ServiceError
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync._calls import Calls
 from _client_kit._tokens import TokenStates
@@ -29,7 +29,7 @@ class FailingBody:
     def __iter__(self) -> Iterator[bytes]:
         yield b"["
         message = "the file is gone"
-        raise Rejected(message, service="bridge")
+        raise RejectedError(message, service="bridge")
 
 
 def calls_to(transport: httpx.BaseTransport | None, url: str = ORIGIN) -> Calls:
@@ -122,7 +122,7 @@ def test_no_password_in_what_an_error_shows(case: str) -> None:
 
 def test_no_token_when_the_body_fails() -> None:
     """An error raised by a body passes through the HTTP library and keeps none of its frames."""
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(RejectedError) as caught:
         calls_to(Service()).call(WRITE, content=FailingBody(), content_length=9)
     assert TOKEN not in shown(caught.value)
 

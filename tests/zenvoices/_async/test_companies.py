@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from support.zenvoices import Pages, answering, login
-from zenvoices_client import AsyncZenvoicesClient, ConfigurationError, ProtocolError, Unavailable
+from zenvoices_client import (
+    AsyncZenvoicesClient,
+    ConfigurationError,
+    ProtocolError,
+    UnavailableError,
+)
 from zenvoices_client.testing import FakeZenvoices
 
 pytestmark = pytest.mark.anyio
@@ -101,6 +106,6 @@ async def test_deadline_is_for_all_pages_together(monkeypatch: pytest.MonkeyPatc
     for number in range(600):
         fake.add_company(str(number))
     fake.on_request = lambda request: now.__setitem__(0, now[0] + 4.0)
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         await client_of(fake).companies.resolve("599", deadline=10.0)
     assert fake.counts["companies.list"] == 2

@@ -15,15 +15,15 @@ from zenvoices_client import (
     ConfigurationError,
     CredentialsError,
     InboxUpload,
-    Indefinite,
-    NotFound,
-    PermissionDenied,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
     ProtocolError,
-    RateLimited,
-    Rejected,
+    RateLimitedError,
+    RejectedError,
     RetryPolicy,
     ServiceError,
-    Unavailable,
+    UnavailableError,
 )
 from zenvoices_client.testing import FakeZenvoices, Fault
 
@@ -42,32 +42,32 @@ def client_of(body: object, status: int, **headers: str) -> AsyncZenvoicesClient
     ("status", "body", "read", "sent"),
     [
         (401, b"", CredentialsError, CredentialsError),
-        (403, refusal(), PermissionDenied, PermissionDenied),
-        (403, HTML, PermissionDenied, PermissionDenied),
-        (400, refusal(), Rejected, Rejected),
-        (400, HTML, Rejected, Rejected),
-        (422, refusal(), Rejected, Rejected),
-        (404, refusal(), NotFound, NotFound),
+        (403, refusal(), PermissionDeniedError, PermissionDeniedError),
+        (403, HTML, PermissionDeniedError, PermissionDeniedError),
+        (400, refusal(), RejectedError, RejectedError),
+        (400, HTML, RejectedError, RejectedError),
+        (422, refusal(), RejectedError, RejectedError),
+        (404, refusal(), NotFoundError, NotFoundError),
         (404, HTML, ConfigurationError, ConfigurationError),
         (410, HTML, ConfigurationError, ConfigurationError),
         (405, HTML, ConfigurationError, ConfigurationError),
         (415, HTML, ConfigurationError, ConfigurationError),
-        (500, refusal(), Rejected, Rejected),
-        (500, enveloped(None), Unavailable, Indefinite),
-        (500, {"__abp": True}, Unavailable, Indefinite),
-        (500, {"error": {"message": "x"}}, Unavailable, Indefinite),
-        (500, HTML, Unavailable, Indefinite),
-        (500, b"", Unavailable, Indefinite),
-        (502, HTML, Unavailable, Indefinite),
-        (503, b"", Unavailable, Indefinite),
-        (504, HTML, Unavailable, Indefinite),
-        (408, b"", Unavailable, Indefinite),
-        (409, b"", Unavailable, Indefinite),
-        (429, b"", RateLimited, RateLimited),
-        (429, refusal(), RateLimited, RateLimited),
-        (413, HTML, Rejected, Rejected),
-        (413, refusal(), Rejected, Rejected),
-        (200, refusal(), Rejected, Rejected),
+        (500, refusal(), RejectedError, RejectedError),
+        (500, enveloped(None), UnavailableError, OutcomeUnknownError),
+        (500, {"__abp": True}, UnavailableError, OutcomeUnknownError),
+        (500, {"error": {"message": "x"}}, UnavailableError, OutcomeUnknownError),
+        (500, HTML, UnavailableError, OutcomeUnknownError),
+        (500, b"", UnavailableError, OutcomeUnknownError),
+        (502, HTML, UnavailableError, OutcomeUnknownError),
+        (503, b"", UnavailableError, OutcomeUnknownError),
+        (504, HTML, UnavailableError, OutcomeUnknownError),
+        (408, b"", UnavailableError, OutcomeUnknownError),
+        (409, b"", UnavailableError, OutcomeUnknownError),
+        (429, b"", RateLimitedError, RateLimitedError),
+        (429, refusal(), RateLimitedError, RateLimitedError),
+        (413, HTML, RejectedError, RejectedError),
+        (413, refusal(), RejectedError, RejectedError),
+        (200, refusal(), RejectedError, RejectedError),
         (200, HTML, ProtocolError, ProtocolError),
         (200, b"", ProtocolError, ProtocolError),
         (204, b"", ProtocolError, ProtocolError),
@@ -87,7 +87,7 @@ async def test_status_and_body_decide_together(
     with pytest.raises(ServiceError) as caught:
         await client.inbox.upload(UPLOAD, company_id=1)
     assert type(caught.value) is sent
-    assert caught.value.applied is (None if sent in (Indefinite, ProtocolError) else False)
+    assert caught.value.applied is (None if sent in (OutcomeUnknownError, ProtocolError) else False)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ async def test_refusal_names_the_fields_it_is_about() -> None:
         "?",
     ]
     client = client_of(refusal("Ongeldige aanvraag", validationErrors=errors), 400)
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(RejectedError) as caught:
         await client.inbox.upload(UPLOAD, company_id=1)
     error = caught.value
     assert error.members == ("maxResultCount", "attachments[0].content", "subject")
@@ -148,7 +148,7 @@ async def test_refusal_names_the_fields_it_is_about() -> None:
 async def test_server_text_is_cut_and_cleaned() -> None:
     """What a server writes cannot forge a line of a log, nor fill it."""
     client = client_of(refusal("Nee\nERROR forged\x1b[31m", details="x" * 9000), 500)
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(RejectedError) as caught:
         await client.inbox.upload(UPLOAD, company_id=1)
     assert "\n" not in str(caught.value)
     assert "\x1b" not in str(caught.value)
@@ -165,7 +165,7 @@ async def test_missing_right_is_named(right: str, named: str) -> None:
     fake.rights = {"inbox", "companies"} - {right}
     client = AsyncZenvoicesClient(login(), transport=fake.transport())
     listing = client.inbox.list() if right == "inbox" else client.companies.list()
-    with pytest.raises(PermissionDenied) as caught:
+    with pytest.raises(PermissionDeniedError) as caught:
         _ = [str(record) async for record in listing]
     assert named in str(caught.value)
     assert "Manage > Organisation > Users" in str(caught.value)
@@ -180,11 +180,11 @@ async def test_error_carries_what_support_needs() -> None:
         retry_after="17",
         date="Sun, 22 Nov 2026 10:00:00 GMT",
     )
-    with pytest.raises(RateLimited) as caught:
+    with pytest.raises(RateLimitedError) as caught:
         await client.inbox.details(1)
     error = caught.value
     copy = pickle.loads(pickle.dumps(error))
-    assert type(copy) is RateLimited
+    assert type(copy) is RateLimitedError
     for one in (error, copy):
         assert one.request_id == "req-1"
         assert one.retry_after == 17
@@ -218,7 +218,7 @@ async def test_broken_connection_is_in_doubt_for_an_upload_only() -> None:
         raise httpx.ReadError("gone")
 
     client = AsyncZenvoicesClient(login(), transport=answering(answer), retry=ONCE)
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         await client.inbox.details(1)
-    with pytest.raises(Indefinite):
+    with pytest.raises(OutcomeUnknownError):
         await client.inbox.upload(UPLOAD, company_id=1)

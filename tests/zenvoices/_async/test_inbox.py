@@ -18,13 +18,13 @@ from zenvoices_client import (
     Base64,
     ConfigurationError,
     InboxUpload,
-    Indefinite,
-    NotFound,
-    PermissionDenied,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
     ProtocolError,
-    Rejected,
+    RejectedError,
     ServiceError,
-    Unavailable,
+    UnavailableError,
 )
 from zenvoices_client.testing import FakeZenvoices, Fault
 from zenvoices_client.testing import Lookup as FakeLookup
@@ -175,7 +175,7 @@ async def test_answer_without_a_number_is_not_understood(body: object) -> None:
 async def test_limit_of_the_caller_is_kept(fake: FakeZenvoices) -> None:
     """An upload over the caller's own limit is refused before it is sent, as a 413 would be."""
     client = client_of(fake)
-    with pytest.raises(Rejected, match="the limit is 500") as caught:
+    with pytest.raises(RejectedError, match="the limit is 500") as caught:
         await client.inbox.upload(upload_of(), company_id=101, max_bytes=500)
     assert caught.value.status == 413
     assert fake.counts["inbox.upload"] == 0
@@ -187,7 +187,7 @@ async def test_limit_of_the_service_is_a_definite_refusal() -> None:
     """A 413 says that this document will never fit."""
     fake = FakeZenvoices(max_body=600)
     company = fake.add_company()
-    with pytest.raises(Rejected, match="too large") as caught:
+    with pytest.raises(RejectedError, match="too large") as caught:
         await client_of(fake).inbox.upload(upload_of(), company_id=company)
     assert caught.value.status == 413
     assert fake.inbox == []
@@ -195,7 +195,7 @@ async def test_limit_of_the_service_is_a_definite_refusal() -> None:
 
 async def test_empty_file_is_refused(fake: FakeZenvoices) -> None:
     """Nothing to read is a definite refusal of that document."""
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(RejectedError) as caught:
         await client_of(fake).inbox.upload(upload_of(b""), company_id=101)
     assert caught.value.members == ("attachments[0].content",)
 
@@ -203,11 +203,13 @@ async def test_empty_file_is_refused(fake: FakeZenvoices) -> None:
 async def test_refusal_of_one_document_shows_its_reason(fake: FakeZenvoices) -> None:
     """A business refusal comes as a 500 with an envelope: refused, not broken."""
     fake.refuse_when(lambda item: "Dagboek onbekend")
-    with pytest.raises(Rejected, match="Dagboek onbekend"):
+    with pytest.raises(RejectedError, match="Dagboek onbekend"):
         await client_of(fake).inbox.upload(upload_of(), company_id=101)
 
 
-@pytest.mark.parametrize(("visible", "error"), [(False, PermissionDenied), (None, NotFound)])
+@pytest.mark.parametrize(
+    ("visible", "error"), [(False, PermissionDeniedError), (None, NotFoundError)]
+)
 async def test_company_that_cannot_be_written_to(
     fake: FakeZenvoices, visible: bool | None, error: type[ServiceError]
 ) -> None:
@@ -237,7 +239,7 @@ async def test_file_that_became_shorter_is_not_taken_for_whole(
     path.write_bytes(XML)
     upload = upload_of(path)
     path.write_bytes(XML[:100])
-    with pytest.raises(Indefinite, match="shorter"):
+    with pytest.raises(OutcomeUnknownError, match="shorter"):
         await client_of(fake).inbox.upload(upload, company_id=101)
     assert fake.inbox == []
 
@@ -290,7 +292,7 @@ async def test_inbox_is_listed_and_read(fake: FakeZenvoices) -> None:
     assert [document.import_status for document in listed] == [3]
     assert await client.inbox.details(first.id) == listed[0]
     assert listed[0].authorization_status == 17
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         await client.inbox.details(99)
 
 
@@ -355,9 +357,9 @@ async def test_answer_that_proves_nothing_is_not_absence(status: int, body: obje
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        (Fault.status(503), Unavailable),
-        (Fault.drop(), Unavailable),
-        (Fault.status(403, refusal()), PermissionDenied),
+        (Fault.status(503), UnavailableError),
+        (Fault.drop(), UnavailableError),
+        (Fault.status(403, refusal()), PermissionDeniedError),
     ],
 )
 async def test_lookup_that_could_not_be_made_raises(
@@ -396,11 +398,11 @@ async def test_deadline_of_a_lookup_is_for_all_its_calls(
     client = client_of(fake)
     await client.companies.get(101)
     fake.on_request = lambda request: now.__setitem__(0, now[0] + 6.0)
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         await client.inbox.find(external_id="a", company_id=101, deadline=10.0)
     assert fake.counts["inbox.details"] == 1
     now[0] = 0.0
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         await client.inbox.find(external_id="a", company_id=101, deadline=5.0)
     assert fake.counts["inbox.details"] == 2
     assert (await client.inbox.find(external_id="a", company_id=101)).outcome == "cannot tell"

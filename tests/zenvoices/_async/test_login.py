@@ -9,11 +9,11 @@ from support.zenvoices import ONCE, enveloped, login, refusal
 from zenvoices_client import (
     AsyncZenvoicesClient,
     CredentialsError,
-    Indefinite,
+    OutcomeUnknownError,
     ProtocolError,
-    RateLimited,
+    RateLimitedError,
     ServiceError,
-    Unavailable,
+    UnavailableError,
     UserLogin,
 )
 from zenvoices_client.testing import FakeZenvoices, Fault
@@ -143,17 +143,17 @@ async def test_rejection_at_one_address_says_nothing_of_another() -> None:
         (503, refusal(), CredentialsError),
         (400, b"", CredentialsError),
         (401, b"", CredentialsError),
-        (503, {"error": "gateway"}, Unavailable),
-        (500, b"<html>", Unavailable),
-        (502, b"", Unavailable),
-        (408, b"", Unavailable),
-        (429, refusal(), RateLimited),
+        (503, {"error": "gateway"}, UnavailableError),
+        (500, b"<html>", UnavailableError),
+        (502, b"", UnavailableError),
+        (408, b"", UnavailableError),
+        (429, refusal(), RateLimitedError),
         (200, b"<html>down</html>", ProtocolError),
         (200, {}, ProtocolError),
         (200, [], ProtocolError),
         (200, b"", ProtocolError),
         (302, b"", ProtocolError),
-        (500, enveloped({"accessToken": "x"}), Unavailable),
+        (500, enveloped({"accessToken": "x"}), UnavailableError),
     ],
 )
 async def test_only_zenvoices_own_no_is_final(
@@ -164,7 +164,7 @@ async def test_only_zenvoices_own_no_is_final(
     with pytest.raises(ServiceError) as caught:
         await read(client)
     assert type(caught.value) is error
-    assert not isinstance(caught.value, Indefinite)
+    assert not isinstance(caught.value, OutcomeUnknownError)
 
 
 async def test_a_token_that_no_header_holds_is_refused() -> None:

@@ -11,7 +11,7 @@ from zenvoices_client import (
     Attachment,
     InboxUpload,
     ProtocolError,
-    Rejected,
+    RejectedError,
     ServiceError,
 )
 
@@ -45,7 +45,7 @@ async def test_a_signed_address_in_a_service_s_words_is_cut() -> None:
     """The query of an address and a bearer token in an error's text are not shown."""
     text = "see https://storage.googleapis.com/x?X-Goog-Signature=abcdef0123 Bearer abcdef012345"
     async with client_of(httpx.Response(400, json=refusal(text))) as client:
-        with pytest.raises(Rejected) as caught:
+        with pytest.raises(RejectedError) as caught:
             await client.inbox.upload(UPLOAD, company_id=1)
     assert "abcdef" not in str(caught.value)
 
@@ -62,5 +62,5 @@ async def test_an_upload_that_says_it_failed_is_refused() -> None:
     """``success: false`` is a refusal, envelope or not."""
     answer = httpx.Response(200, json={"success": False, "id": 7, "message": "no"})
     async with client_of(answer) as client:
-        with pytest.raises(Rejected):
+        with pytest.raises(RejectedError):
             await client.inbox.upload(UPLOAD, company_id=1)

@@ -16,8 +16,8 @@ from zenvoices_client import (
     AsyncZenvoicesClient,
     ConfigurationError,
     ProtocolError,
-    Rejected,
-    Unavailable,
+    RejectedError,
+    UnavailableError,
 )
 from zenvoices_client.testing import FakeZenvoices, Fault
 
@@ -144,7 +144,7 @@ async def test_empty_answer_is_a_success(status: int) -> None:
 
 async def test_errors_are_those_of_every_call() -> None:
     """A refusal is a refusal here too, and names the call."""
-    with pytest.raises(Rejected, match=r"POST /public-api/v1/x: refused \(200\): Nee"):
+    with pytest.raises(RejectedError, match=r"POST /public-api/v1/x: refused \(200\): Nee"):
         await client_of(refusal()).request("POST", "x", json={})
     with pytest.raises(ProtocolError):
         await client_of(b"<html>").request("GET", "x")
@@ -175,6 +175,6 @@ async def test_limits_of_one_call() -> None:
     """A deadline that has passed sends nothing."""
     fake = FakeZenvoices()
     client = AsyncZenvoicesClient(login(), transport=fake.transport())
-    with pytest.raises(Unavailable, match="deadline"):
+    with pytest.raises(UnavailableError, match="deadline"):
         await client.request("GET", "x", deadline=0)
     assert fake.requests == []

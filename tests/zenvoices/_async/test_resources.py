@@ -15,7 +15,7 @@ from support.zenvoices import answering, login
 from zenvoices_client import (
     AsyncZenvoicesClient,
     ConfigurationError,
-    NotFound,
+    NotFoundError,
     ProtocolError,
     WebhookSubscription,
 )
@@ -63,7 +63,7 @@ async def test_companies_are_listed_and_read(
     assert (first.code, second.code) == ("0043", "0042")
     assert second.id is not None
     assert await client.companies.get(second.id) == second
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         await client.companies.get(999)
 
 
@@ -101,7 +101,7 @@ async def test_record_is_read_by_code_or_external_id(
     by_code = await records.get(company_id=mine, code="007")
     assert by_code == await records.get(company_id=mine, external_id="A")
     assert (by_code.code, by_code.external_id) == ("007", "A")
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         await records.get(company_id=mine + 1, code="007")
     for keys in ({}, {"code": "007", "external_id": "A"}, {"code": ""}):
         with pytest.raises(ConfigurationError, match="give one of code, external_id"):
@@ -161,7 +161,7 @@ async def test_financial_transaction_is_read_by_its_number(
     fake.add("financial_transactions", {"id": 5, "amount": 12.5})
     found = await client.financial_transactions.get(5)
     assert (found.id, found.extra) == (5, {"amount": Decimal("12.5")})
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         await client.financial_transactions.get(6)
 
 

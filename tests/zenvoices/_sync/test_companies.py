@@ -6,7 +6,12 @@ from __future__ import annotations
 import pytest
 
 from support.zenvoices import Pages, answering, login
-from zenvoices_client import ConfigurationError, ProtocolError, Unavailable, ZenvoicesClient
+from zenvoices_client import (
+    ConfigurationError,
+    ProtocolError,
+    UnavailableError,
+    ZenvoicesClient,
+)
 from zenvoices_client.testing import FakeZenvoices
 
 
@@ -100,6 +105,6 @@ def test_deadline_is_for_all_pages_together(monkeypatch: pytest.MonkeyPatch) -> 
     for number in range(600):
         fake.add_company(str(number))
     fake.on_request = lambda request: now.__setitem__(0, now[0] + 4.0)
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         client_of(fake).companies.resolve("599", deadline=10.0)
     assert fake.counts["companies.list"] == 2

@@ -18,13 +18,13 @@ from zenvoices_client import (
     Base64,
     ConfigurationError,
     InboxUpload,
-    Indefinite,
-    NotFound,
-    PermissionDenied,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
     ProtocolError,
-    Rejected,
+    RejectedError,
     ServiceError,
-    Unavailable,
+    UnavailableError,
     ZenvoicesClient,
 )
 from zenvoices_client.testing import FakeZenvoices, Fault
@@ -174,7 +174,7 @@ def test_answer_without_a_number_is_not_understood(body: object) -> None:
 def test_limit_of_the_caller_is_kept(fake: FakeZenvoices) -> None:
     """An upload over the caller's own limit is refused before it is sent, as a 413 would be."""
     client = client_of(fake)
-    with pytest.raises(Rejected, match="the limit is 500") as caught:
+    with pytest.raises(RejectedError, match="the limit is 500") as caught:
         client.inbox.upload(upload_of(), company_id=101, max_bytes=500)
     assert caught.value.status == 413
     assert fake.counts["inbox.upload"] == 0
@@ -186,7 +186,7 @@ def test_limit_of_the_service_is_a_definite_refusal() -> None:
     """A 413 says that this document will never fit."""
     fake = FakeZenvoices(max_body=600)
     company = fake.add_company()
-    with pytest.raises(Rejected, match="too large") as caught:
+    with pytest.raises(RejectedError, match="too large") as caught:
         client_of(fake).inbox.upload(upload_of(), company_id=company)
     assert caught.value.status == 413
     assert fake.inbox == []
@@ -194,7 +194,7 @@ def test_limit_of_the_service_is_a_definite_refusal() -> None:
 
 def test_empty_file_is_refused(fake: FakeZenvoices) -> None:
     """Nothing to read is a definite refusal of that document."""
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(RejectedError) as caught:
         client_of(fake).inbox.upload(upload_of(b""), company_id=101)
     assert caught.value.members == ("attachments[0].content",)
 
@@ -202,11 +202,13 @@ def test_empty_file_is_refused(fake: FakeZenvoices) -> None:
 def test_refusal_of_one_document_shows_its_reason(fake: FakeZenvoices) -> None:
     """A business refusal comes as a 500 with an envelope: refused, not broken."""
     fake.refuse_when(lambda item: "Dagboek onbekend")
-    with pytest.raises(Rejected, match="Dagboek onbekend"):
+    with pytest.raises(RejectedError, match="Dagboek onbekend"):
         client_of(fake).inbox.upload(upload_of(), company_id=101)
 
 
-@pytest.mark.parametrize(("visible", "error"), [(False, PermissionDenied), (None, NotFound)])
+@pytest.mark.parametrize(
+    ("visible", "error"), [(False, PermissionDeniedError), (None, NotFoundError)]
+)
 def test_company_that_cannot_be_written_to(
     fake: FakeZenvoices, visible: bool | None, error: type[ServiceError]
 ) -> None:
@@ -236,7 +238,7 @@ def test_file_that_became_shorter_is_not_taken_for_whole(
     path.write_bytes(XML)
     upload = upload_of(path)
     path.write_bytes(XML[:100])
-    with pytest.raises(Indefinite, match="shorter"):
+    with pytest.raises(OutcomeUnknownError, match="shorter"):
         client_of(fake).inbox.upload(upload, company_id=101)
     assert fake.inbox == []
 
@@ -289,7 +291,7 @@ def test_inbox_is_listed_and_read(fake: FakeZenvoices) -> None:
     assert [document.import_status for document in listed] == [3]
     assert client.inbox.details(first.id) == listed[0]
     assert listed[0].authorization_status == 17
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         client.inbox.details(99)
 
 
@@ -354,9 +356,9 @@ def test_answer_that_proves_nothing_is_not_absence(status: int, body: object) ->
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        (Fault.status(503), Unavailable),
-        (Fault.drop(), Unavailable),
-        (Fault.status(403, refusal()), PermissionDenied),
+        (Fault.status(503), UnavailableError),
+        (Fault.drop(), UnavailableError),
+        (Fault.status(403, refusal()), PermissionDeniedError),
     ],
 )
 def test_lookup_that_could_not_be_made_raises(
@@ -395,11 +397,11 @@ def test_deadline_of_a_lookup_is_for_all_its_calls(
     client = client_of(fake)
     client.companies.get(101)
     fake.on_request = lambda request: now.__setitem__(0, now[0] + 6.0)
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         client.inbox.find(external_id="a", company_id=101, deadline=10.0)
     assert fake.counts["inbox.details"] == 1
     now[0] = 0.0
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         client.inbox.find(external_id="a", company_id=101, deadline=5.0)
     assert fake.counts["inbox.details"] == 2
     assert client.inbox.find(external_id="a", company_id=101).outcome == "cannot tell"

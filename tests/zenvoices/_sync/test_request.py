@@ -16,8 +16,8 @@ from support.zenvoices import ONCE, answering, enveloped, login, refusal
 from zenvoices_client import (
     ConfigurationError,
     ProtocolError,
-    Rejected,
-    Unavailable,
+    RejectedError,
+    UnavailableError,
     ZenvoicesClient,
 )
 from zenvoices_client.testing import FakeZenvoices, Fault
@@ -143,7 +143,7 @@ def test_empty_answer_is_a_success(status: int) -> None:
 
 def test_errors_are_those_of_every_call() -> None:
     """A refusal is a refusal here too, and names the call."""
-    with pytest.raises(Rejected, match=r"POST /public-api/v1/x: refused \(200\): Nee"):
+    with pytest.raises(RejectedError, match=r"POST /public-api/v1/x: refused \(200\): Nee"):
         client_of(refusal()).request("POST", "x", json={})
     with pytest.raises(ProtocolError):
         client_of(b"<html>").request("GET", "x")
@@ -174,6 +174,6 @@ def test_limits_of_one_call() -> None:
     """A deadline that has passed sends nothing."""
     fake = FakeZenvoices()
     client = ZenvoicesClient(login(), transport=fake.transport())
-    with pytest.raises(Unavailable, match="deadline"):
+    with pytest.raises(UnavailableError, match="deadline"):
         client.request("GET", "x", deadline=0)
     assert fake.requests == []

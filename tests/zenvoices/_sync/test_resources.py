@@ -15,7 +15,7 @@ import pytest
 from support.zenvoices import answering, login
 from zenvoices_client import (
     ConfigurationError,
-    NotFound,
+    NotFoundError,
     ProtocolError,
     WebhookSubscription,
     ZenvoicesClient,
@@ -60,7 +60,7 @@ def test_companies_are_listed_and_read(fake: FakeZenvoices, client: ZenvoicesCli
     assert (first.code, second.code) == ("0043", "0042")
     assert second.id is not None
     assert client.companies.get(second.id) == second
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         client.companies.get(999)
 
 
@@ -98,7 +98,7 @@ def test_record_is_read_by_code_or_external_id(
     by_code = records.get(company_id=mine, code="007")
     assert by_code == records.get(company_id=mine, external_id="A")
     assert (by_code.code, by_code.external_id) == ("007", "A")
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         records.get(company_id=mine + 1, code="007")
     for keys in ({}, {"code": "007", "external_id": "A"}, {"code": ""}):
         with pytest.raises(ConfigurationError, match="give one of code, external_id"):
@@ -154,7 +154,7 @@ def test_financial_transaction_is_read_by_its_number(
     fake.add("financial_transactions", {"id": 5, "amount": 12.5})
     found = client.financial_transactions.get(5)
     assert (found.id, found.extra) == (5, {"amount": Decimal("12.5")})
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         client.financial_transactions.get(6)
 
 

@@ -15,7 +15,7 @@ from unittest import mock
 
 from attrs import frozen
 
-from bridge._errors import LeaseLost
+from bridge._errors import LeaseLostError
 from bridge._stores.protocol import CheckpointStore, Lease, Row
 
 LONG = 600.0
@@ -58,7 +58,7 @@ def by_id(rows: Any) -> list[Row]:
 def refused(act: Callable[[], object], message: str) -> None:
     try:
         act()
-    except LeaseLost:
+    except LeaseLostError:
         return
     raise AssertionError(message)
 
