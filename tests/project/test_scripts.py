@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -184,6 +185,13 @@ def test_entry_point_can_be_run(script: str) -> None:
     assert path.stat().st_mode & stat.S_IXUSR
     check = subprocess.run([str(BASH), "-n", str(path)], capture_output=True, check=False)
     assert (check.returncode, check.stderr) == (0, b"")
+
+
+def test_the_tests_that_are_chosen_by_name_exist() -> None:
+    """A moved test is noticed here, and not only where another build of Python is tried."""
+    named = re.findall(r"\btests/[\w/.]+", (ROOT / "scripts/test").read_text(encoding="utf-8"))
+    assert len(named) > 10
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 def test_unknown_argument_is_refused() -> None:
