@@ -187,6 +187,45 @@ def test_entry_point_can_be_run(script: str) -> None:
     assert (check.returncode, check.stderr) == (0, b"")
 
 
+# A Python in an environment that is complete: mypy finds something, and every other part is well.
+FINDS = """#!/bin/sh
+case "$*" in
+  "- "*) echo the-same ;;
+  *"-m mypy"*) seq 1 40; exit 3 ;;
+esac
+"""
+
+
+def test_a_run_ends_with_the_last_lines_of_what_failed_and_a_line_per_part(project: Path) -> None:
+    """Whoever looks at the end of the output sees why it failed, and what else there was."""
+    shutil.copy(ROOT / "scripts/test", project / "scripts")
+    for tool in ("mktemp", "rm", "seq", "tail", "tee"):
+        (project.parent / "bin" / tool).unlink(missing_ok=True)
+        (project.parent / "bin" / tool).symlink_to(str(shutil.which(tool)))
+    python = project / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(FINDS, encoding="utf-8")
+    python.chmod(0o755)
+    (project / ".venv/.made-from").write_text("the-same\n", encoding="utf-8")
+    run = subprocess.run(
+        [str(BASH), "scripts/test"],
+        cwd=project,
+        env={"PATH": str(project.parent / "bin")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1, run.stderr
+    why, _, parts = run.stdout.partition("--- mypy ended with\n")[2].partition("\n\n")
+    assert why.splitlines() == [str(number) for number in range(16, 41)]
+    *each, last = parts.splitlines()
+    assert [line.split()[:2] for line in each] == [
+        *(["ok", "environment"], ["ok", "lint"], ["ok", "format"], ["ok", "sync"]),
+        *(["FAILED", "mypy"], ["ok", "basedpyright"], ["ok", "tests"]),
+    ]
+    assert last.startswith("1 of 7 parts failed")
+
+
 def test_the_tests_that_are_chosen_by_name_exist() -> None:
     """A moved test is noticed here, and not only where another build of Python is tried."""
     named = re.findall(r"\btests/[\w/.]+", (ROOT / "scripts/test").read_text(encoding="utf-8"))
