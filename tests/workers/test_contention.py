@@ -129,6 +129,7 @@ def held(
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", ["SQLite", "PostgreSQL"])
 @pytest.mark.parametrize("size", [2, 4])
 def test_workers_at_once_send_each_document_once(
