@@ -542,7 +542,7 @@ class WrongDesign(RuleBasedStateMachine):
     def _exporter(self, process: Process) -> Any:
         memory = Path(self.directory.name) / "done.json"
         clients = self.it.clients(process)
-        return DESIGNS[self.design](*clients, self.it.space, memory, process.step)
+        return DESIGNS[self.design](*clients, self.it.space, memory, process.step, self.it.true_time)
 
     @rule()
     def publish(self) -> None:

@@ -29,12 +29,14 @@ class _Exporter:
         space: str,
         memory: Path,
         step: Callable[[], None],
+        clock: Callable[[], float],
     ) -> None:
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._space = space
         self._memory = memory
         self._step = step
+        self._clock = clock
         self._done: set[str] = set(json.loads(memory.read_text())) if memory.exists() else set()
 
     def _mark(self, *documents: str) -> None:
