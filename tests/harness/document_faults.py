@@ -279,8 +279,9 @@ def floods(log: Sequence[Answered]) -> list[str]:
                   for document, times in poison.items() if times > 1]  # fmt: skip
         if _longest(uploads, "doubt") > 3:
             wrong.append(f"run {run}: {_longest(uploads, 'doubt')} uploads in a row in doubt")
-        if not any(entry.success for entry in uploads) and _longest(uploads, "charged") > 5:
-            wrong.append(f"run {run}: {_longest(uploads, 'own')} refused and nothing delivered")
+        refused = _longest(uploads, "charged")
+        if refused > 5 and not any(entry.success for entry in uploads):
+            wrong.append(f"run {run}: {refused} refused in a row and nothing delivered")
         for operation in sorted(_OF_A_DOCUMENT - {LOOK_UP}):
             of_it = [entry for entry in calls if entry.operation == operation]
             first = next((at for at, entry in enumerate(of_it) if entry.fault != "held"), None)

@@ -52,9 +52,11 @@ class ShortPages(FakeBanqup):
     """A Banqup whose pages are short, so that a few documents fill several.
 
     Attributes:
+        page: Documents on a page at most.
         unlisted: Documents that no listing shows; asked for by their id, they are there.
     """
 
+    page: int = PAGE
     unlisted: frozenset[str] = frozenset()
 
     def _listing(
@@ -65,7 +67,7 @@ class ShortPages(FakeBanqup):
 
     def _number(self, query: Mapping[str, str], name: str, default: int, least: int) -> int:
         number = super()._number(query, name, default, least)
-        return min(number, PAGE) if name == "size" else number
+        return min(number, self.page) if name == "size" else number
 
 
 @define(eq=False)
@@ -331,9 +333,9 @@ class Simulation:
             # Wanted and blocked: it may stay out, but the checkpoint must name it.
             truths.append(evolve(truth, blocked=True) if name in self.faults.bad else truth)
         found = judge(truths, self.inbox, rows, self.connection().status(), final=final)
-        return evolve(found, wrong=(*found.wrong, *floods(self.faults.log), *self._hasty(rows)))
+        return evolve(found, wrong=(*found.wrong, *floods(self.faults.log), *self.hasty(rows)))
 
-    def _hasty(self, rows: Sequence[Row]) -> list[str]:
+    def hasty(self, rows: Sequence[Row]) -> list[str]:
         """Documents given up although nothing else was delivered since their first refusal."""
         log = self.faults.log
         known = {name for _, name in self._known_delivered}

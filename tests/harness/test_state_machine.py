@@ -27,7 +27,16 @@ from hypothesis.stateful import (
 
 from banqup_client.testing import Fault
 from bridge import BusyError, ServiceError
-from harness.document_faults import ARRIVED, CHARGED, DOUBTFUL, HELD, LOOK_UP, POISON, UPLOAD
+from harness.document_faults import (
+    ARRIVED,
+    CHARGED,
+    DOUBTFUL,
+    HELD,
+    LOOK_UP,
+    POISON,
+    UPLOAD,
+    floods,
+)
 from harness.oracle import judge
 from harness.simulation import LEASE_TTL, Crash, Process, Simulation
 from harness.wrong_designs import DESIGNS
@@ -101,6 +110,7 @@ class Deliveries(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world: Simulation | None = None
+        self.broken = False
         self.crash_at: int | None = None
         self.hooks: dict[int, Callable[[], object]] = {}
         self.copy: object = None
@@ -137,7 +147,8 @@ class Deliveries(RuleBasedStateMachine):
         if self.world is None:
             return
         try:
-            self.come_to_rest()
+            if not self.broken:  # else this would hide what was found
+                self.come_to_rest()
         finally:
             self.world.__exit__()
 
@@ -470,8 +481,10 @@ class Deliveries(RuleBasedStateMachine):
         """Nothing twice, nothing old, and what is missing is named."""
         if self.world is None:
             return
+        self.broken = True
         found = self.it.judge()
         assert found.clean, found
+        self.broken = False
 
     def come_to_rest(self) -> None:
         """Faults stop, time passes, people do their part: then everything must be there."""
@@ -704,48 +717,147 @@ class WrongDesign(RuleBasedStateMachine):
         self.it.__enter__()
         self.directory = tempfile.TemporaryDirectory()
         self.crash_at: int | None = None
+        self.broken = False
         self.it.truths[self.it.publish("PURCHASES", "FULLY_APPROVED")].old = True
+        self.before_activation()
         self._exporter(Process()).activate()
+
+    def before_activation(self) -> None:
+        """What else is there before the activation."""
 
     def _exporter(self, process: Process) -> Any:
         memory = Path(self.directory.name) / "done.json"
         clients = self.it.clients(process)
-        return DESIGNS[self.design](*clients, self.it.space, memory, process.step, self.it.true_time)
+        clock = self.it.true_time
+        return DESIGNS[self.design](*clients, self.it.space, memory, process.step, clock)
 
     @rule()
     def publish(self) -> None:
+        """A document appears."""
         self.it.pass_time(1.0)
         self.it.publish("PURCHASES", "FULLY_APPROVED")
 
     @rule(what=st.sampled_from(["refused", "drop", "500"]), after=st.booleans())
     def fail_uploading(self, what: str, after: bool) -> None:
+        """The next upload will fail, applied or not."""
         when = _when(what, after)
         fault = UPLOAD_FAULTS[what]
         self.it.zenvoices.faults.add("inbox.upload", action=fault, nth=1, times=1, when=when)
 
     @rule(step=st.integers(1, 40))
     def crash(self, step: int) -> None:
+        """The next process will die at this step."""
         self.crash_at = step
 
     @rule()
     def run(self) -> None:
+        """An export."""
         process, self.crash_at = Process(self.crash_at), None
-        try:
+        with suppress(Crash, ServiceError):
             self._exporter(process).export()
-        except (Crash, ServiceError):
-            return
 
     def teardown(self) -> None:
         try:
             self.it.zenvoices.faults.clear()
-            self._exporter(Process()).export()
-            for name, truth in self.it.truths.items():
-                truth.wanted = not truth.old and self.it.exportable(name)
-            found = judge(self.it.truths.values(), self.it.inbox, final=True)
-            assert found.clean, found
+            self.crash_at = None
+            if not self.broken:  # else this would hide what was found
+                self.come_to_rest()
         finally:
             self.directory.cleanup()
             self.it.__exit__()
+
+    def come_to_rest(self) -> None:
+        """Faults stop: then everything must be there, and once."""
+        self._exporter(Process()).export()
+        for name, truth in self.it.truths.items():
+            truth.wanted = not truth.old and self.it.exportable(name)
+        found = judge(self.it.truths.values(), self.it.inbox, final=True)
+        assert found.clean, found
+
+
+class BrokenRule(WrongDesign):
+    """Bad documents, gateways, a weekend and a short listing, for an exporter without one rule."""
+
+    def before_activation(self) -> None:
+        """A document that the listing does not show until after the activation."""
+        self.it.banqup.page = 50
+        name = self.it.publish("PURCHASES", "FULLY_APPROVED", created_at=self.it.now - 3 * DAY)
+        self.it.truths[name].old = True
+        self.it.banqup.unlisted = frozenset([name])
+        if self.design == "believes not found":
+            self.it.zenvoices.lookup, self.it.zenvoices.lookup_lag = "lags", 300.0
+
+    @rule()
+    def listing_is_corrected(self) -> None:
+        """The listing shows everything."""
+        self.it.banqup.unlisted = frozenset()
+
+    @precondition(lambda self: len(self.it.faults.bad) < MOST_BAD)
+    @rule(what=st.sampled_from(sorted(POISON)))
+    def publish_poison(self, what: str) -> None:
+        """A document whose uploads always end in doubt."""
+        self.it.publish_bad(UPLOAD, POISON[what])
+
+    @precondition(lambda self: len(self.it.faults.bad) < MOST_BAD)
+    @rule(
+        operation=st.sampled_from([UPLOAD, "files.details"]), what=st.sampled_from(["403", "405"])
+    )
+    def publish_blocked(self, operation: str, what: str) -> None:
+        """A document that a gateway does not let through."""
+        self.it.publish_bad(operation, HELD[what])
+
+    @rule(kind=st.sampled_from(["charged", "held"]), days=st.integers(1, 6))
+    def weekend(self, kind: str, days: int) -> None:
+        """Zenvoices, or a gateway, refuses every document for days."""
+        fault = CHARGED["500"] if kind == "charged" else HELD["403"]
+        self.it.faults.hit_all(UPLOAD, fault)
+        self.publish()
+        for _ in range(days):
+            self.run()
+            self.it.pass_time(DAY)
+        self.it.faults.hit_all(UPLOAD, None)
+
+    @rule(after=st.booleans())
+    def upload_in_doubt(self, after: bool) -> None:
+        """A document whose upload breaks once, and three runs without a pause."""
+        self.publish()
+        self.fail_uploading("drop", after)
+        for _ in range(3):
+            self.run()
+
+    def _judge(self, *, final: bool = False) -> None:
+        bad = self.it.faults.bad
+        for name, truth in self.it.truths.items():
+            truth.blocked = name in bad
+            truth.wanted = not truth.old and self.it.exportable(name)
+        rows = self._exporter(Process()).rows()
+        wrong = [*self.it.hasty(rows), *floods(self.it.faults.log)]
+        assert not wrong, wrong
+        found = judge(self.it.truths.values(), self.it.inbox, rows, final=final)
+        assert found.clean, found
+        if final:
+            on = [row.id for row in rows if row.id in bad and row.state != "failed"]
+            assert not on, f"for ever: {on}"
+
+    @invariant()
+    def no_rule_is_broken(self) -> None:
+        """Never twice, never old, no flood, and nothing given up for what is not its fault."""
+        self.broken = True
+        self._judge()
+        self.broken = False
+
+    def come_to_rest(self) -> None:
+        """Good documents go on arriving until the bad ones are given up."""
+        self.it.faults.ended()
+        self.it.banqup.unlisted = frozenset()
+        for _ in range(PATIENCE):
+            self.publish()
+            self.run()
+            self.it.pass_time(DAY)
+            rows = self._exporter(Process()).rows()
+            if not [row for row in rows if row.state in ("waiting", "sending")]:
+                break
+        self._judge(final=True)
 
 
 @pytest.mark.parametrize(
@@ -756,3 +868,28 @@ def test_a_wrong_design_is_found(design: str, what: str) -> None:
     machine = type("Found", (WrongDesign,), {"design": design})
     with pytest.raises(AssertionError, match=rf"{what}=\('"):
         _try(machine, 200, 12, derandomize=True, phases=[Phase.generate], print_blob=False)
+
+
+@pytest.mark.parametrize(
+    ("design", "what"),
+    [
+        ("never charges", "for ever"),
+        ("charges the held", "nothing else was delivered"),
+        ("gives up at a weekend", "nothing else was delivered"),
+        ("sends history", "too_old=\\('"),
+        ("believes not found", "twice=\\('"),
+        ("stops at a refusal", "lost=\\('"),
+        ("sends again at once", "was uploaded 2 times"),
+    ],
+)
+def test_a_broken_rule_is_found(design: str, what: str) -> None:
+    """A design without one of the rules is found by what that rule is for."""
+    machine = type("Found", (BrokenRule,), {"design": design})
+    with pytest.raises(AssertionError, match=what):
+        _try(machine, 60, 12, derandomize=True, phases=[Phase.generate], print_blob=False)
+
+
+def test_no_rule_is_broken_by_a_design_that_keeps_them() -> None:
+    """The control: in a design that keeps the rules nothing is found."""
+    machine = type("Careful", (BrokenRule,), {"design": "careful"})
+    _try(machine, 20, 12, derandomize=True, phases=[Phase.generate])
