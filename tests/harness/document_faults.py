@@ -20,6 +20,7 @@ from attrs import define, evolve, field, frozen
 from _client_kit.fakes.service import Body, Delivery, FakeService, Plan, Reply
 from _client_kit.fakes.wire import html_reply, json_reply
 from banqup_client._fake.answers import problem
+from bridge import Row
 from harness.oracle import digest
 from zenvoices_client._fake.answers import enveloped, refuse
 
@@ -137,6 +138,7 @@ class DocumentFaults:
     log: list[Answered] = field(factory=list[Answered])
     shape: Shape | None = None
     applied: bool = True
+    _delivered: list[tuple[int, str]] = field(factory=list[tuple[int, str]])
     _contents: dict[str, str] = field(factory=dict[str, str])
     _names: dict[str, str] = field(factory=dict[str, str])
     _of_one: dict[tuple[str, str], DocumentFault] = field(
@@ -182,6 +184,32 @@ class DocumentFaults:
     def hopeless(self) -> set[str]:
         """Those of them that can never arrive: more than a look-up fails."""
         return {document for document, operation in self._of_one if operation != LOOK_UP}
+
+    def hasty(self, rows: Sequence[Row]) -> list[str]:
+        """Documents given up although nothing else was delivered since their first refusal.
+
+        To be asked after each run: it remembers when a delivery was on record for the first time.
+        """
+        known = {name for _, name in self._delivered}
+        self._delivered += [
+            (len(self.log), row.id) for row in rows
+            if row.state in ("delivered", "confirmed") and row.id not in known
+        ]  # fmt: skip
+        wrong: list[str] = []
+        for name in [row.id for row in rows if row.state == "failed"]:
+            refusals = [
+                at for at, entry in enumerate(self.log) if entry.document == name
+                and (entry.fault or not (entry.success or entry.operation == LOOK_UP))
+            ]  # fmt: skip
+            at_once = any(self.log[at].status == 413 for at in refusals)
+            others = [at for at, document in self._delivered if document != name]
+            others += [
+                at for at, entry in enumerate(self.log)
+                if entry.operation == UPLOAD and entry.success and entry.document != name
+            ]  # fmt: skip
+            if refusals and not at_once and max(others, default=-1) < refusals[0]:
+                wrong.append(f"{name} has failed, and nothing else was delivered meanwhile")
+        return wrong
 
     # Between a service and its callers
 

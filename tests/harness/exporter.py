@@ -160,7 +160,11 @@ def obey(order: dict[str, Any], steps: Steps) -> dict[str, Any]:
         memory = Path(order["checkpoint"])
         clock = SharedClock(Path(order["clock"]))
         exporter = design(banqup, zenvoices, order["space"], memory, steps, clock)
-        return {"ok": True, "told": getattr(exporter, order["verb"])(), "steps": steps.count}
+        try:
+            told: Any = getattr(exporter, order["verb"])()
+        except ServiceError as error:
+            return _refusal(error, steps)
+        return {"ok": True, "told": told, "steps": steps.count}
     connection = Connection(banqup, zenvoices, **_options(order, steps))
     try:
         if order["verb"] == "activate":

@@ -19,8 +19,7 @@ from attrs import define, evolve, field
 from _client_kit import _clock
 from _client_kit import _runtime_sync as _world_sync
 from banqup_client import BanqupClient, ClientCredentials, Environment
-from banqup_client._fake.state import StoredDocument, StoredSpace
-from banqup_client.testing import FakeBanqup, FakeFile
+from banqup_client.testing import FakeFile
 from bridge import (
     CheckpointStore,
     Connection,
@@ -30,9 +29,9 @@ from bridge import (
     StoreError,
 )
 from bridge._delivery.delivery import STATES
-from harness.document_faults import LOOK_UP, UPLOAD, DocumentFault, DocumentFaults, floods
+from harness.document_faults import DocumentFault, DocumentFaults, floods
 from harness.oracle import Findings, Truth, digest, judge
-from harness.world import add_neighbour, invoice
+from harness.world import PartlyListed, add_neighbour, invoice
 from zenvoices_client import UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices, InboxItem, Lookup
 
@@ -48,22 +47,14 @@ class Crash(BaseException):
     """The process dies here."""
 
 
-class ShortPages(FakeBanqup):
+class ShortPages(PartlyListed):
     """A Banqup whose pages are short, so that a few documents fill several.
 
     Attributes:
         page: Documents on a page at most.
-        unlisted: Documents that no listing shows; asked for by their id, they are there.
     """
 
     page: int = PAGE
-    unlisted: frozenset[str] = frozenset()
-
-    def _listing(
-        self, space: StoredSpace, folder: str | None, since: float | None
-    ) -> list[StoredDocument]:
-        found = super()._listing(space, folder, since)
-        return [document for document in found if document.id not in self.unlisted]
 
     def _number(self, query: Mapping[str, str], name: str, default: int, least: int) -> int:
         number = super()._number(query, name, default, least)
@@ -176,7 +167,6 @@ class Simulation:
         self.statuses: dict[str, tuple[str, str]] = {}
         self._numbers = itertools.count(1)
         self._runs = itertools.count(1)
-        self._known_delivered: list[tuple[int, str]] = []
         self._undo: list[Callable[[], None]] = []
 
     # Time
@@ -333,31 +323,9 @@ class Simulation:
             # Wanted and blocked: it may stay out, but the checkpoint must name it.
             truths.append(evolve(truth, blocked=True) if name in self.faults.bad else truth)
         found = judge(truths, self.inbox, rows, self.connection().status(), final=final)
-        return evolve(found, wrong=(*found.wrong, *floods(self.faults.log), *self.hasty(rows)))
-
-    def hasty(self, rows: Sequence[Row]) -> list[str]:
-        """Documents given up although nothing else was delivered since their first refusal."""
-        log = self.faults.log
-        known = {name for _, name in self._known_delivered}
-        self._known_delivered += [
-            (len(log), row.id) for row in rows
-            if row.state in ("delivered", "confirmed") and row.id not in known
-        ]  # fmt: skip
-        wrong: list[str] = []
-        for name in [row.id for row in rows if row.state == "failed"]:
-            refusals = [
-                at for at, entry in enumerate(log) if entry.document == name
-                and (entry.fault or not (entry.success or entry.operation == LOOK_UP))
-            ]  # fmt: skip
-            at_once = any(log[at].status == 413 for at in refusals)
-            others = [at for at, document in self._known_delivered if document != name]
-            others += [
-                at for at, entry in enumerate(log)
-                if entry.operation == UPLOAD and entry.success and entry.document != name
-            ]  # fmt: skip
-            if refusals and not at_once and max(others, default=-1) < refusals[0]:
-                wrong.append(f"{name} has failed, and nothing else was delivered meanwhile")
-        return wrong
+        return evolve(
+            found, wrong=(*found.wrong, *floods(self.faults.log), *self.faults.hasty(rows))
+        )
 
     def state(self, document: str) -> str | None:
         """What the checkpoint says of a document."""
