@@ -356,6 +356,10 @@ class BelievesNotFound(Careful):
 
     _apart = 0.0
 
+    def _recover(self, name: str, record: Record, company: int) -> None:
+        record["asked"] = record["asked"] or self._clock()
+        super()._recover(name, record, company)
+
     def _controlled(self, company: int) -> bool:
         return True
 
