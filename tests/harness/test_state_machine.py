@@ -561,9 +561,11 @@ class BadDocuments(Deliveries):
         """Where no date tells history from news, the run stops, and a person activates again."""
         self.access_is_given()
         self.it.pass_time(LEASE_TTL + DAY)
+        self.broken = True
         with suppress(ServiceError):
             assert self.it.export(look_first=self.restored).stopped
         assert not self.it.judge().too_old
+        self.broken = False
         self.it.connection().deactivate()
         self.copy = None
         self.activate()
