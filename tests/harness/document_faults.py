@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 from attrs import define, evolve, field, frozen
 
-from _client_kit.fakes.service import Body, Delivery, FakeService, Plan, Reply
-from _client_kit.fakes.wire import html_reply, json_reply
+from _client_kit.fakes.service import FakeService, Plan
+from _client_kit.fakes.wire import Body, Delivery, Reply, html_reply, json_reply
 from banqup_client._fake.answers import problem
 from bridge import Row
 from harness.oracle import digest
