@@ -179,7 +179,7 @@ class CheckpointFile:
             raise self.damaged("the file is empty")
         self._warn(folder, seen, kind)
         # mode=rw: a file that vanished is an error here, never a new and empty one.
-        self._connection = connection = sqlite3.connect(
+        connection = sqlite3.connect(
             f"{self.path.as_uri()}?mode=rw",
             uri=True,
             timeout=self._timeout,
@@ -189,9 +189,9 @@ class CheckpointFile:
         try:
             self._prepare(connection, seen.st_size, shared=bool(kind))
         except BaseException:
-            self.disconnect()
+            connection.close()
             raise
-        self._identity = _identity(seen)
+        self._connection, self._identity = connection, _identity(seen)
         return connection
 
     def _warn(self, folder: os.stat_result, file: os.stat_result, kind: str) -> None:
