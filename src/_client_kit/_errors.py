@@ -81,6 +81,7 @@ class ServiceError(Exception):
         answered_at: datetime | None = None,
         code: str | None = None,
         own: bool = False,
+        operation: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -94,7 +95,7 @@ class ServiceError(Exception):
         self.answered_at = answered_at
         self.code = code
         self.own = own
-        self.operation: str | None = None
+        self.operation = operation
         self.report: Any = None
 
     def __str__(self) -> str:

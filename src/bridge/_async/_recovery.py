@@ -72,7 +72,7 @@ class AsyncRecovery:
             return life.Undecidable("look-ups in Zenvoices do not find what is there")
         if found.answered_at is None:
             return None
-        if control == "nothing":
+        if control != "works":
             # The next delivery will tell whether look-ups can be relied on.
             return life.NoControl(found.answered_at)
         if not delivery.doubtful and self._may_be_sending(delivery):
@@ -137,7 +137,7 @@ class AsyncRecovery:
                     event = await self._under_old_number(name, number)
                     if isinstance(event, life.Arrived) or (thorough and event is not None):
                         return event
-        if thorough and await self._control(company_id) == "fails":
+        if thorough and await self._control(company_id) in ("fails", "unknown"):
             return life.Undecidable("look-ups in Zenvoices do not find what is there")
         return None
 
@@ -175,11 +175,14 @@ class AsyncRecovery:
         return answer
 
     async def _control(self, company_id: int) -> str:
-        """Whether the look-up ``works`` or ``fails``; ``nothing`` when nothing can test it."""
+        """Whether the look-up ``works`` or ``fails``.
+
+        ``nothing`` where the inbox is empty, ``unknown`` where nothing in it can test look-ups.
+        """
         # Without asking again, a delivery of this very run would not count as a control.
         deliveries = self._ledger.head.deliveries
         answer, asked_at = self._controls.get(company_id, ("nothing", -1))
-        if answer == "nothing" and asked_at != deliveries:
+        if answer in ("nothing", "unknown") and asked_at != deliveries:
             answer = await self._test(company_id)
             self._controls[company_id] = answer, deliveries
         return answer
@@ -193,9 +196,10 @@ class AsyncRecovery:
             return "fails"
         # Nothing delivered yet: anybody's document will do.
         listing = self._zenvoices.inbox.list(company_id=company_id)
-        pages = 0
+        pages = shown = 0
         try:
             async for page in listing.pages():
+                shown += len(page.items)
                 for document in page.items:
                     if document.external_id and document.company_id == company_id:
                         works = await self._finds(document.external_id, company_id)
@@ -204,8 +208,8 @@ class AsyncRecovery:
                 if pages == CONTROL_PAGES:
                     break
         except (ConfigurationError, NotFoundError, ProtocolError, RejectedError):
-            return "fails"
-        return "nothing" if listing.complete else "fails"
+            return "unknown"
+        return "nothing" if listing.complete and not shown else "unknown"
 
     async def _finds(self, external_id: str, company_id: int) -> bool:
         found = await self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)

@@ -25,7 +25,9 @@ from bridge._delivery.eligibility import FOLDERS, Wait, judge, missed_by_activat
 from bridge._delivery.faults import (
     DOCUMENT,
     Blame,
+    HeldRefusal,
     blame_of,
+    naming,
     no_files_at_all,
     too_many_unrecorded,
 )
@@ -103,9 +105,11 @@ class AsyncRun:
                 await self._read_due()
             await self._send_suspects()
             await self._sending.conclude()
-        except (OutcomeUnknownError, ProtocolError):
-            # Without this look, the next run would have to wait for the second answer.
-            await self._check_doubts()
+        except ServiceError as error:
+            self._leave(self._suspects)
+            if isinstance(error, (OutcomeUnknownError, ProtocolError)):
+                # Without this look, the next run would have to wait for the second answer.
+                await self._check_doubts()
             raise
         await self._check_doubts()
         self._check_files()
@@ -128,7 +132,10 @@ class AsyncRun:
                 self._refused_look_up(delivery, error)
                 faults += 1
                 continue
-            self._found_out(delivery, event)
+            new = self._found_out(delivery, event)
+            if isinstance(event, life.NoControl) and new.state == "sending":
+                # A delivery of this run may become the control.
+                self._sending.doubts.append(new)
         await self._recorder.flush()
         if self._session.head.counts.get("sending", 0) >= DOUBTS_IN_A_ROW:
             self._sending.send_one_first()
@@ -164,11 +171,12 @@ class AsyncRun:
         self._report.note(f"a look-up could not be made: {error.message}")
         self._report.line(delivery)
 
-    def _found_out(self, delivery: Delivery, event: life.Event | None) -> None:
+    def _found_out(self, delivery: Delivery, event: life.Event | None) -> Delivery:
         new = delivery if event is None else self._recorder.advance(delivery, event)
         arrived = isinstance(event, life.Arrived)
         self._report.recovered += arrived
         self._recorder.record(delivery, new, settled=arrived)
+        return new
 
     async def _all(self, state: str, *, due: float | None = None) -> AsyncIterator[Delivery]:
         """Every delivery in a state, page by page; what changes meanwhile is made durable."""
@@ -337,15 +345,14 @@ class AsyncRun:
     async def _send_suspects(self) -> None:
         """Send a few of the documents that were refused or in doubt before, after all others."""
         waiting = sorted(self._suspects, key=lambda one: one.delivery.attempts + one.delivery.looks)
-        self._suspects = []
-        for candidate in waiting[MOST_SUSPECTS:]:
-            later = evolve(candidate.delivery, reason=candidate.delivery.reason or "refused before")
-            self._report.line(later)
-        if self._sending.may_go_on():
-            await self._sending.send(waiting[:MOST_SUSPECTS])
-        else:
-            for candidate in waiting[:MOST_SUSPECTS]:
-                self._report.line(candidate.delivery)
+        most = MOST_SUSPECTS if self._sending.may_go_on() else 0
+        self._suspects = waiting[most:]
+        self._leave(self._suspects)
+        await self._sending.send(waiting[:most])
+
+    def _leave(self, candidates: Sequence[Candidate]) -> None:
+        for candidate in candidates:
+            self._report.line(candidate.delivery)
 
     def _check_files(self) -> None:
         """Say so where no document of the space ever had a file to fetch, for a whole day.
@@ -422,6 +429,11 @@ class AsyncRun:
         # One that waits for the client is not charged: nothing was to be sent.
         if blame_of(error) is Blame.RUN:
             raise error
+        refusal = HeldRefusal(DOCUMENT, delivery, error, chargeable=False)
+        if error.own and blame_of(error) is Blame.DOCUMENT:
+            self._sending.faults.passes(DOCUMENT)
+        elif self._sending.faults.holds(refusal, suspect=False):
+            raise naming(error, [refusal])
         unread = life.NotReady(error.message, file=False)
         self._recorder.record(delivery, self._recorder.advance(delivery, unread))
 

@@ -27,9 +27,12 @@ from bridge._delivery.faults import DETAILS, DOWNLOAD, LOOK_UP, MAPPER, UPLOAD, 
 from bridge._delivery.outcome import (
     Candidate,
     Outcome,
-    call_mapper,
     files_digest,
-    nonsense,
+)
+from bridge._mapping.calling import (
+    call_mapper,
+    describe_exception,
+    describe_result,
     sent_details,
 )
 from bridge._mapping.mapper import SourceFile
@@ -88,7 +91,7 @@ class AsyncTransfer:
             passed.add(DETAILS)
             result = Outcome(candidate, life.NotReady(error.message), operation=DETAILS)
         except _MapperError as error:
-            result = Outcome(candidate, error=error.cause, operation=MAPPER)
+            result = Outcome(candidate, life.Held(error.reason), error.cause, MAPPER)
         except Exception as error:
             # Whatever it is, only this document is concerned.
             if raised_by_signal_handler(error):
@@ -139,11 +142,14 @@ class AsyncTransfer:
             spool = Spool(max(IN_MEMORY - sum(file.size for file in files), 0))
             spools.append(spool)
             self._spools.append(spool)
-            fetched = await self._fetch(file, spool)
-            passed.add(DETAILS)
-            if fetched is None:
-                return Outcome(candidate, await self._gone(document.id or delivery.document_id))
-            passed.add(DOWNLOAD)
+            try:
+                fetched = await self._fetch(file, spool)
+            except NotFoundError as error:
+                if not await self._is_gone(document.id or delivery.document_id):
+                    raise
+                gone = life.Skipped("gone", gone=True)
+                return Outcome(candidate, gone, error, operation=error.operation or DETAILS)
+            passed.update((DETAILS, DOWNLOAD))
             files.append(fetched)
         if not any(file.size for file in files):
             return Outcome(candidate, life.Refused("the file is empty", final=True))
@@ -162,21 +168,16 @@ class AsyncTransfer:
             sent_details(mapped, files),
         )
 
-    async def _fetch(self, file: DocumentFile, spool: Spool) -> SourceFile | None:
-        """One file's bytes in the spool; None where the service does not have it."""
+    async def _fetch(self, file: DocumentFile, spool: Spool) -> SourceFile:
+        """One file's bytes in the spool."""
         try:
             check_id(file.id, "file id", service="banqup")
         except ConfigurationError:
             message = "a file of the document has no usable id"
             raise RejectedError(message, service="banqup") from None
-        try:
-            details = await self._banqup.files.download(
-                self._context.space_id, str(file.id), cast("BinaryIO", spool)
-            )
-        except NotFoundError as error:
-            if error.operation != DOWNLOAD and not error.own:
-                raise  # a gateway's: it does not know what Banqup has
-            return None
+        details = await self._banqup.files.download(
+            self._context.space_id, str(file.id), cast("BinaryIO", spool)
+        )
         size = spool.seal()
         kind = details.content_type or file.content_type or ""
         if not _MEDIA_TYPE.fullmatch(kind):
@@ -184,13 +185,13 @@ class AsyncTransfer:
         name = file.filename or details.filename or str(file.id)
         return SourceFile(str(file.id), name, kind, size, cast("BinaryIO", spool))
 
-    async def _gone(self, document_id: str) -> life.Event:
-        """What it means that a file is not there: the document is gone, or just the file."""
+    async def _is_gone(self, document_id: str) -> bool:
+        """Whether Banqup has neither the file nor the document any more."""
         try:
             await self._banqup.documents.get(self._context.space_id, document_id)
         except NotFoundError:
-            return life.Skipped("gone", gone=True)
-        return life.Refused("Banqup does not have the document's file")
+            return True
+        return False
 
     async def _map(
         self, document: Document, files: tuple[SourceFile, ...]
@@ -201,11 +202,11 @@ class AsyncTransfer:
         except Exception as error:
             if raised_by_signal_handler(error):
                 raise
-            raise _MapperError(error) from error
+            raise _MapperError(describe_exception(error), error) from error
         if isinstance(mapped, Skip):
             return life.Skipped(mapped.reason)
         if not isinstance(mapped, InboxUpload):
-            return life.Held(nonsense(mapped))
+            return life.Held(describe_result(mapped))
         if not all(attachment.size for attachment in mapped.attachments):
             return life.Refused("the file is empty", final=True)
         return mapped
@@ -295,10 +296,11 @@ def _number_of(found: Lookup | None) -> int | None:
 
 
 class _MapperError(Exception):
-    """A mapper raised; the argument is what."""
+    """A mapper raised."""
 
-    def __init__(self, cause: Exception) -> None:
-        super().__init__(cause)
+    def __init__(self, reason: str, cause: Exception) -> None:
+        super().__init__(reason)
+        self.reason = reason
         self.cause = cause
 
 

@@ -77,7 +77,9 @@ def blame_of(error: Exception) -> Blame:
         # Without a status, this library refused to send or to keep it. An answer in the service's
         # own words proves that the call and the right to make it are there.
         by_library = error.status is None
-        return Blame.DOCUMENT if by_library or error.own or is_final(error) else Blame.OPEN
+        by_storage = error.operation == DOWNLOAD and isinstance(error, NotFoundError)
+        certain = by_library or by_storage or error.own or is_final(error)
+        return Blame.DOCUMENT if certain else Blame.OPEN
     return Blame.OPEN
 
 
@@ -110,6 +112,8 @@ class HeldRefusal:
     operation: str
     delivery: Delivery
     error: ServiceError | None
+    chargeable: bool = True
+    """False for a document that was only looked at again: it waits for the client anyway."""
 
 
 @define
@@ -149,14 +153,18 @@ class FaultTracker:
 
     def charged(self) -> list[HeldRefusal]:
         """The held refusals that are their documents' fault: the operation worked for others."""
-        return [refusal for refusal in self.held.values() if refusal.operation in self.passed]
+        return [
+            refusal
+            for refusal in self.held.values()
+            if refusal.operation in self.passed and refusal.chargeable
+        ]
 
     def unexplained(self) -> list[HeldRefusal]:
         """The held refusals by a service of operations that worked for no document of this run."""
         return [
             refusal
             for refusal in self.held.values()
-            if refusal.operation not in self.passed and refusal.error is not None
+            if refusal.operation not in self.passed and refusal.error and refusal.chargeable
         ]
 
 

@@ -21,7 +21,6 @@ from bridge._delivery import delivery as life
 from bridge._delivery.delivery import Cause, Delivery
 from bridge._delivery.faults import (
     DETAILS,
-    MAPPER,
     UPLOAD,
     Blame,
     FaultTracker,
@@ -31,7 +30,7 @@ from bridge._delivery.faults import (
     is_final,
     naming,
 )
-from bridge._delivery.outcome import Candidate, Outcome, raised
+from bridge._delivery.outcome import Candidate, Outcome
 from bridge._reports import events as events
 from bridge._sync._context import RunContext
 from bridge._sync._recovery import Control, Recovery
@@ -268,10 +267,10 @@ class Sending:
             self.fault = self.fault or error
             return
         event = outcome.event
-        if event is None:
+        if event is None or (
+            isinstance(event, life.Skipped) and event.gone and not self._can_read_one()
+        ):
             event = self._judge(outcome, queue)
-        elif isinstance(event, life.Skipped) and event.gone and not self._can_read_one():
-            event = life.Refused("Banqup does not have the document's file")
         elif isinstance(event, life.NotReady) and outcome.operation == DETAILS:
             self.without_file = True
         if event is None:
@@ -297,8 +296,6 @@ class Sending:
         candidate, error = outcome.candidate, outcome.error
         if error is None:  # pragma: no cover - an outcome has an event or an error
             raise ValueError
-        if outcome.operation == MAPPER:
-            return life.Held(raised(error))
         if not isinstance(error, ServiceError):
             doing = "sent" if outcome.operation == UPLOAD else "fetched"
             return life.Refused(f"{type(error).__name__} while it was {doing}")

@@ -131,13 +131,18 @@ def a_reader_never_sees_half_a_commit(suite: StoreSuite) -> None:
     done = threading.Event()
 
     def read() -> None:
-        while not done.is_set():
-            values = {row.value for row in suite.second.find(suite.key, names)}
-            assert len(values) == 1, f"one find() saw two commits: {values}"
+        try:
+            while not done.is_set():
+                values = {row.value for row in suite.second.find(suite.key, names)}
+                assert len(values) == 1, f"one find() saw two commits: {values}"
+        finally:
+            done.set()
 
     def write() -> None:
         try:
             for n in range(1, 40):
+                if done.is_set():
+                    return
                 rows = [Row(name, "waiting", None, str(n)) for name in names]
                 suite.first.commit(lease, rows=rows, ttl=LONG)
         finally:
