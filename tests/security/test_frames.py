@@ -28,14 +28,10 @@ from banqup_client import (
 from banqup_client.testing import FakeBanqup, FakeFile, Fault
 from bridge import (
     Connection,
-    HookCheckpoints,
     MemoryCheckpoints,
-    SQLiteCheckpoints,
-    StoreError,
     ubl,
 )
 from bridge._reports.events import Event, RunEnded
-from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 from bridge.testing import trial_document
 from support.canary import ours, shown
 from zenvoices_client import Attachment, InboxUpload, RetryPolicy, UserLogin, ZenvoicesClient
@@ -90,7 +86,7 @@ def classes() -> Iterator[type[Any]]:
                     # Storage is reached through files alone.
                     if inspect.isclass(found) and not name.endswith("Storage"):
                         yield found
-    yield from (bridge.Connection, bridge.AsyncConnection, HookCheckpoints, SQLAlchemyCheckpoints)
+    yield from (bridge.Connection, bridge.AsyncConnection)
 
 
 @pytest.mark.parametrize("cls", list(classes()), ids=lambda cls: str(cls.__name__))
@@ -259,8 +255,6 @@ def breaking(event: Event) -> None:
 @pytest.mark.parametrize(
     ("call", "kind"),
     [
-        (lambda url: SQLiteCheckpoints(url), StoreError),
-        (lambda url: SQLAlchemyCheckpoints(url), ConfigurationError),
         (lambda url: connection_with(url), ConfigurationError),
     ],
 )
@@ -297,21 +291,6 @@ def test_a_document_given_as_text_is_in_no_error(text: str, call: Callable[[Any]
     assert isinstance(error, (TypeError, FileNotFoundError))
     assert "encode a document's own text to bytes" in str(error)
     assert ACCOUNT not in told(error)
-
-
-HOOKS: tuple[tuple[Any, Any], ...] = (
-    ((f"{{{WORD}", 1), True),
-    ((WORD, 1, 2), True),
-    ((None, 0), WORD),
-)
-
-
-@pytest.mark.parametrize(("loaded", "saved"), HOOKS)
-def test_a_hook_that_fails_shows_no_value(loaded: Any, saved: Any) -> None:
-    """A stored value that is damaged, or not taken, is in no frame of the store's."""
-    store = HookCheckpoints(lambda: loaded, lambda *_: saved)
-    error = error_of(lambda: store.acquire("k", "me", 60.0), StoreError)
-    assert WORD not in told(error)
 
 
 @pytest.mark.parametrize("items", [[INVOICE], INVOICE, INVOICE.encode()])
