@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Coroutine, Mapping, Sequence
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any, Literal
 
 from attrs import field, frozen
 
 from _client_kit._clock import Deadline
 from _client_kit._errors import ServiceError
-from _client_kit._frames import raised_at
-from _client_kit._log_filter import redact
-from _client_kit._redaction import sanitise
+from _client_kit._redaction import redact, sanitise
 from banqup_client import Document
 from bridge._delivery.delivery import Delivery, Event
 from bridge._delivery.eligibility import Skip
@@ -104,7 +104,9 @@ def raised(error: Exception) -> str:
     Of one that a look-up failed with, the text is what was looked up: data, and not shown.
     """
     said = "" if isinstance(error, LookupError) else f": {redact(sanitise(error))}"
-    return f"the mapper raised {type(error).__name__} at {raised_at(error)}{said}"[:LONGEST_ERROR]
+    place = extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    return f"the mapper raised {type(error).__name__} at {where}{said}"[:LONGEST_ERROR]
 
 
 def nonsense(said: object) -> str:

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, NoReturn, TypeVar, cast, overload
 
 from _client_kit._errors import StoreError
-from _client_kit._frames import called_without_frames
 from bridge._stores.memory import Shelf
 from bridge._stores.protocol import (
     Lease,
@@ -42,7 +41,6 @@ _T = TypeVar("_T")
 Shelves = dict[str, Shelf]
 
 
-@called_without_frames
 class HookCheckpoints:
     """Checkpoints in one text that the application keeps where it likes.
 

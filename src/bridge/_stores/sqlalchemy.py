@@ -23,7 +23,6 @@ except ImportError as error:  # pragma: no cover - the test environment has the 
     ) from error
 
 from _client_kit._errors import StoreError
-from _client_kit._frames import called_without_frames, without_frames
 from bridge._errors import LeaseLostError, wrong
 from bridge._stores.protocol import (
     Lease,
@@ -93,7 +92,6 @@ class _Held(NamedTuple):
     ttl: float
 
 
-@called_without_frames  # the driver's hold the database's password
 class SQLAlchemyCheckpoints:
     """Checkpoints in two tables of a PostgreSQL or SQLite database.
 
@@ -119,7 +117,6 @@ class SQLAlchemyCheckpoints:
 
     metadata: ClassVar[sa.MetaData] = _metadata
 
-    @without_frames
     def __init__(self, engine: sa.Engine) -> None:
         if not hasattr(engine, "dialect"):  # as an address, which holds a password, has not
             raise wrong(

@@ -13,7 +13,6 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self
 
-from _client_kit._frames import without_frames
 from bridge._errors import LeaseLostError
 from bridge._stores.protocol import (
     Lease,
@@ -61,7 +60,6 @@ class SQLiteCheckpoints:
         clock: Epoch seconds of this machine, for leases.
     """
 
-    @without_frames
     def __init__(
         self,
         path: str | os.PathLike[str],

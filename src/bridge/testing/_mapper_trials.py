@@ -13,7 +13,6 @@ from typing import Any, Literal, TypeAlias
 from attrs import frozen
 
 from _client_kit._files import FileSource
-from _client_kit._frames import without_frames
 from banqup_client import Document, DocumentFile, DocumentMetadata, DocumentStatus, Party
 from bridge._delivery.eligibility import Skip
 from bridge._delivery.outcome import call_mapper, nonsense, raised, sent_details
@@ -40,7 +39,6 @@ _KINDS = {".xml": "application/xml", ".pdf": "application/pdf"}
 _HOSTILE = "<Aux> [INK]\u202e \x1b[31m& Frères \U0001f37a, " + "very " * 60 + "long"
 
 
-@without_frames
 def trial_document(
     *contents: str | PathLike[str] | tuple[str, bytes],
     folder: str = "PURCHASES",

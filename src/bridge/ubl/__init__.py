@@ -21,7 +21,6 @@ from typing import Literal, Protocol, TypeAlias
 
 from attrs import frozen
 
-from _client_kit._frames import without_frames
 from bridge.ubl._expat import NotReadable, Readable, Reason, Source, opened, parse
 from bridge.ubl._reader import Finished, Reader, RootReader
 
@@ -143,7 +142,6 @@ class UblInvoice:
     attachments: tuple[UblAttachment, ...] = ()
 
 
-@without_frames
 def peek(
     source: Source, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH
 ) -> UblInvoice | NotReadable:
@@ -170,7 +168,6 @@ def peek(
     return found if isinstance(found, NotReadable) else _invoice(found)
 
 
-@without_frames
 def extract(
     source: Source,
     index: int,
@@ -210,7 +207,6 @@ def extract(
     return _attachment(index, files[index])
 
 
-@without_frames
 def root_name(source: Source) -> str | None:
     """Return the name of the root element, reading the first kilobytes only.
 
