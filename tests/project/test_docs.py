@@ -309,7 +309,7 @@ def drawn(page: str) -> dict[str, tuple[str, bool]]:
 def retryable(kind: type[bridge.ServiceError]) -> bool:
     """What an instance says that was told nothing."""
     own = (bridge.NotActivatedError, bridge.BusyError, bridge.LeaseLostError)
-    return kind().retryable if kind in own else kind("", service="bridge").retryable  # type: ignore[call-arg]
+    return kind().retryable if kind in own else kind("", service="bridge").retryable
 
 
 def test_the_tree_of_errors_is_the_one_there_is() -> None:

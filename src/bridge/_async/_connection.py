@@ -222,7 +222,7 @@ class AsyncConnection:
                     await baseline.commit(claim)
                 return baseline.activation(company_id)
             except ServiceError as error:
-                raise run_failure(error) from None
+                raise run_failure(error) from error
 
     async def deactivate(self) -> None:
         """Stop exporting. What was delivered or waits stays on record; see activate().
@@ -394,4 +394,4 @@ class AsyncConnection:
                 company_id = self._company_id or await self._company(ledger.head.companies)
                 return await confirmed(ledger, self._zenvoices, company_id, self._clock)
             except ServiceError as error:
-                raise run_failure(error) from None
+                raise run_failure(error) from error

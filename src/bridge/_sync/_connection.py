@@ -223,7 +223,7 @@ class Connection:
                     baseline.commit(claim)
                 return baseline.activation(company_id)
             except ServiceError as error:
-                raise run_failure(error) from None
+                raise run_failure(error) from error
 
     def deactivate(self) -> None:
         """Stop exporting. What was delivered or waits stays on record; see activate().
@@ -395,4 +395,4 @@ class Connection:
                 company_id = self._company_id or self._company(ledger.head.companies)
                 return confirmed(ledger, self._zenvoices, company_id, self._clock)
             except ServiceError as error:
-                raise run_failure(error) from None
+                raise run_failure(error) from error
