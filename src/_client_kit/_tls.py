@@ -1,4 +1,4 @@
-"""TLS, always verified, and the proxies that the environment names."""
+"""TLS, always verified, from version 1.2 on; and the proxies that the environment names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 @cache
 def shared_ssl_context() -> ssl.SSLContext:
     """The one context all clients share: building one costs some 17 ms and 0.8 MB."""
-    return httpx.create_ssl_context()
+    context = httpx.create_ssl_context()
+    # Some builds of Python, Debian's among them, leave the minimum to OpenSSL's settings.
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    return context
 
 
 def opened(make: Callable[[], _T], *, service: str) -> _T:

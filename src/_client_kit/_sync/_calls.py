@@ -136,6 +136,7 @@ class Calls:
         content_length: int | None = None,
         timeout: float | None = None,
         deadline: float | None = None,
+        decoded: bool = True,
     ) -> tuple[Any, Answer]:
         """Call an operation and return its payload with the answer it came in.
 
@@ -148,6 +149,7 @@ class Calls:
             content_length: Its length, where it is not bytes.
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for everything together; the client's own by default.
+            decoded: False leaves reading the body to the caller: the payload is None.
 
         Raises:
             ServiceError: Of the subclass that says what went wrong.
@@ -167,8 +169,13 @@ class Calls:
         request = Outgoing(operation.method, url, headers, content)
         limit = Deadline.after(self.deadline if deadline is None else deadline)
         seconds = self.timeout if timeout is None else self._seconds(timeout, "timeout")
-        answer = self._repeat(operation, request, limit, seconds)
-        return self._dialect.payload(answer, operation), answer
+        try:
+            answer = self._repeat(operation, request, limit, seconds)
+            return self._dialect.payload(answer, operation) if decoded else None, answer
+        except ServiceError as error:
+            # A token that cannot be had is named after the call for it.
+            error.operation = error.operation or operation.name
+            raise
 
     def _with_type(self, content_type: str) -> httpx.Headers:
         headers = self._typed_headers.get(content_type)
@@ -239,10 +246,12 @@ class Calls:
                     self._send(operation, request, limit, timeout, None)
                 )
             except CredentialsError as error:
+                error.operation = operation.name
                 self._state.reject(error)
                 # The frames that read the answer to a login hold the token.
                 raise without_traceback(error) from None
             except ServiceError as error:
+                error.operation = operation.name
                 error.applied = False  # what the token is wanted for was not sent
                 pause = self._retry.pause(error, tried=tried, safe=True)
                 if pause is None and limit.remaining() > 0:
