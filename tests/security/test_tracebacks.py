@@ -21,7 +21,6 @@ from banqup_client import (
 )
 from banqup_client.testing import FakeBanqup, FakeFile, Fault
 from bridge import Connection, MemoryCheckpoints, SQLAlchemyCheckpoints, SQLiteCheckpoints, ubl
-from bridge.testing import trial_document
 from support.reach import frames_of, leads_to, shown
 from zenvoices_client import Attachment, RetryPolicy, UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices
@@ -265,7 +264,6 @@ TAKES_FILES: tuple[Callable[[Any], object], ...] = (
     ubl.peek,
     ubl.root_name,
     lambda text: ubl.extract(text, 0, io.BytesIO()),
-    trial_document,
 )
 
 

@@ -214,14 +214,14 @@ def before(owner: Any, name: str, look: Callable[..., object]) -> None:
 
 
 def after(owner: Any, name: str, look: Callable[..., object]) -> None:
-    """Call ``look`` with the result of a method and its arguments; what it returns replaces it."""
+    """Call ``look`` with the result of a method and its arguments."""
     inner = getattr(owner, name)
 
     @functools.wraps(inner)
     def outer(*args: Any, **options: Any) -> Any:
         result = inner(*args, **options)
-        changed = look(result, *args)
-        return result if changed is None else changed
+        look(result, *args)
+        return result
 
     setattr(owner, name, outer)
 
@@ -230,11 +230,10 @@ def install() -> None:
     """Put the watches in place; once per process."""
     addresses: dict[int, str] = {}
 
-    def answered(reply: Any, *_args: object) -> Any:
-        if not watch.on:
-            return reply
-        cookie = f"Abp.AuthToken={COOKIE}; path=/"
-        return reply.with_header("Set-Cookie", cookie).with_header("Location", LOCATION)
+    def answering(fake: FakeService, *_args: object) -> None:
+        if watch.on:
+            fake.answer_headers.setdefault("Set-Cookie", f"Abp.AuthToken={COOKIE}; path=/")
+            fake.answer_headers.setdefault("Location", LOCATION)
 
     after(TokenStates, "at", lambda state, _states, address: addresses.update({id(state): address}))
     before(
@@ -247,7 +246,7 @@ def install() -> None:
     after(Secret, "__init__", lambda _none, secret, *_: watch.add(secret.reveal()))
     after(Tokens, "issue", lambda token, *_: watch.add(token))
     after(SignedUrls, "sign", lambda url, *_: watch.add(url))
-    after(FakeService, "finish", answered)
+    before(FakeService, "finish", answering)
     for sender in (httpx.Client, httpx.AsyncClient):
         before(sender, "send", check_request)
     for storage in (Storage, AsyncStorage):
