@@ -11,7 +11,6 @@ from typing import BinaryIO, Self, cast
 
 from attrs import field, frozen
 
-from _client_kit._frames import without_frames
 from _client_kit._json import dumps, plain
 
 __all__ = ["Base64", "FileContent", "FileSource", "JsonTemplate", "json_template", "os_reason"]
@@ -41,7 +40,6 @@ class FileSource:
     _start: int = 0
 
     @classmethod
-    @without_frames
     def of(cls, content: FileContent | FileSource) -> FileSource:
         """A source from bytes, a path, or an open binary file from where it stands.
 
