@@ -8,10 +8,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-MOST_LINES = 400
-LONGER: dict[str, str] = {}
-"""Modules that may be longer, each with the reason why splitting would not help a reader."""
-
 
 def without_docstring(source: str) -> list[str]:
     """The test functions in a module that do not say what they show."""
@@ -45,41 +41,6 @@ def test_test_without_docstring_is_found() -> None:
         "def helper(): pass\n"
     )
     assert without_docstring(source) == ["test_b, line 3", "test_d, line 5"]
-
-
-def too_long(lines: dict[str, int], allowed: dict[str, str]) -> list[str]:
-    """Modules over the limit, and exceptions that are none any more."""
-    found = [
-        f"{path} has {count} lines, more than {MOST_LINES}"
-        for path, count in lines.items()
-        if count > MOST_LINES and path not in allowed
-    ]
-    return found + [
-        f"{path} needs no exception"
-        for path in allowed
-        if lines.get(path, 0) <= MOST_LINES or not allowed[path]
-    ]
-
-
-def test_modules_stay_readable() -> None:
-    """No hand-written module is over the limit, fakes aside."""
-    lines = {
-        path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
-        for path in sorted((ROOT / "src").rglob("*.py"))
-        if "_sync" not in path.parts and path.name != "testing.py"
-    }
-    assert len(lines) > 20
-    assert too_long(lines, LONGER) == []
-
-
-def test_long_module_and_idle_exception_are_found() -> None:
-    """One line too many is seen, as is an exception that nothing needs."""
-    lines = {"a.py": 400, "b.py": 401, "c.py": 500, "d.py": 10}
-    assert too_long(lines, {"c.py": "one table", "d.py": "was long", "e.py": "gone"}) == [
-        "b.py has 401 lines, more than 400",
-        "d.py needs no exception",
-        "e.py needs no exception",
-    ]
 
 
 def without_reason(source: str) -> list[int]:

@@ -84,7 +84,7 @@ class AsyncTransfer:
         """Fetch and map a document; look it up first where it may have been sent before."""
         spools: list[Spool] = []
         passed: set[str] = set()
-        result: Prepared | Outcome | None = None
+        result: Prepared | Outcome = Outcome(candidate)
         try:
             result = await self._prepare(candidate, company_id, look_first, spools, passed)
         except FileNotReadyError as error:

@@ -85,7 +85,7 @@ class Transfer:
         """Fetch and map a document; look it up first where it may have been sent before."""
         spools: list[Spool] = []
         passed: set[str] = set()
-        result: Prepared | Outcome | None = None
+        result: Prepared | Outcome = Outcome(candidate)
         try:
             result = self._prepare(candidate, company_id, look_first, spools, passed)
         except FileNotReadyError as error:
