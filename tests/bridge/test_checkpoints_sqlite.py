@@ -855,6 +855,21 @@ def test_a_shared_folder_is_warned_of_once(
 
 
 @posix
+def test_a_file_that_another_program_has_open_in_a_shared_folder(
+    path: Path, monkeypatch: pytest.MonkeyPatch, opened: list[sqlite3.Connection]
+) -> None:
+    """A file with a write-ahead log, which a backup tool relies on, keeps it."""
+    filled(path)
+    mounted("virtiofs", path.parent, monkeypatch)
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("SELECT * FROM delivery").fetchone()
+        with SQLiteCheckpoints(path, timeout=0.0) as store:
+            store.commit(leased(store), head="more", ttl=60)
+            assert opened[-1].execute("PRAGMA journal_mode").fetchone() == ("wal",)
+            assert opened[-1].execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+
+
+@posix
 @pytest.mark.parametrize("kind", ["ext4", "overlay", "btrfs", "tmpfs", "fuseblk"])
 def test_a_local_disk_is_not_warned_of(
     path: Path, kind: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch

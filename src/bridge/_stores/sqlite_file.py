@@ -166,7 +166,7 @@ class CheckpointFile:
             folder = self.path.parent.stat()
             kind = _file_system(self.path.parent, folder.st_dev)
             if not self.path.exists():
-                self._create("DELETE" if kind else "WAL")
+                self._create(shared=bool(kind))
             seen = self.path.stat()
         except OSError as error:
             raise store_error(
@@ -179,7 +179,7 @@ class CheckpointFile:
             raise self.damaged("the file is empty")
         self._warn(folder, seen, kind)
         # mode=rw: a file that vanished is an error here, never a new and empty one.
-        self._connection = connection = sqlite3.connect(
+        connection = sqlite3.connect(
             f"{self.path.as_uri()}?mode=rw",
             uri=True,
             timeout=self._timeout,
@@ -187,11 +187,11 @@ class CheckpointFile:
             check_same_thread=False,
         )
         try:
-            self._prepare(connection, seen.st_size, "DELETE" if kind else "WAL")
+            self._prepare(connection, seen.st_size, shared=bool(kind))
         except BaseException:
-            self.disconnect()
+            connection.close()
             raise
-        self._identity = _identity(seen)
+        self._connection, self._identity = connection, _identity(seen)
         return connection
 
     def _warn(self, folder: os.stat_result, file: os.stat_result, kind: str) -> None:
@@ -212,7 +212,7 @@ class CheckpointFile:
         if reasons:
             logger.warning("the checkpoint file %r: %s", str(self.path), "; ".join(reasons))
 
-    def _prepare(self, file: sqlite3.Connection, size: int, journal: str) -> None:
+    def _prepare(self, file: sqlite3.Connection, size: int, *, shared: bool) -> None:
         if _pragma(file, "application_id") != APPLICATION_ID:
             raise self.damaged("it is not a checkpoint file")
         with file:
@@ -230,11 +230,10 @@ class CheckpointFile:
             self._check_schema(file, version)
         if size <= _CHECKED_AT_OPEN and _pragma(file, "integrity_check(1)") != "ok":
             raise self.damaged("the check of the whole file failed")
-        if _pragma(file, f"journal_mode = {journal}") == "wal":
-            file.execute("PRAGMA synchronous = FULL")
-        else:
-            # Without a write-ahead log only EXTRA is as durable.
-            file.execute("PRAGMA synchronous = EXTRA")
+        # A write-ahead log needs memory that all processes share, which few shared folders have.
+        journal = _pragma(file, "journal_mode" if shared else "journal_mode = WAL")
+        # With a rollback journal, only EXTRA is as durable.
+        file.execute(f"PRAGMA synchronous = {'FULL' if journal == 'wal' else 'EXTRA'}")
         file.execute("PRAGMA fullfsync = ON")
         if version < len(MIGRATIONS):
             _migrate(file)
@@ -255,7 +254,7 @@ class CheckpointFile:
         for kind, name in sorted(expected - found, reverse=True):  # a table before its indexes
             raise self.damaged(f"its {kind} {name!r} is missing")
 
-    def _create(self, journal: str) -> None:
+    def _create(self, *, shared: bool) -> None:
         """Make the file under another name and link it in place, so that it is whole."""
         for tail in ("-wal", "-journal"):
             left = Path(f"{self.path}{tail}")
@@ -269,7 +268,8 @@ class CheckpointFile:
         try:
             with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as file:
                 _migrate(file)
-                _pragma(file, f"journal_mode = {journal}")
+                if not shared:
+                    file.execute("PRAGMA journal_mode = WAL")
             _fsync(draft, os.O_RDWR)
             _put(draft, self.path)
         finally:
