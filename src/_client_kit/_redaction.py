@@ -169,8 +169,9 @@ def without_traceback(error: _E) -> _E:
     the source, without local variables.
     """
     error.__cause__ = error.__context__ = None
-    if isinstance(error, BaseExceptionGroup):
-        for member in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+    group: BaseException = error
+    if isinstance(group, BaseExceptionGroup):
+        for member in cast("BaseExceptionGroup[BaseException]", group).exceptions:
             without_traceback(member)
     if isinstance(error, Exception) and not isinstance(error, ServiceError):
         clear_frames(error.__traceback__)
@@ -181,8 +182,9 @@ def without_traceback(error: _E) -> _E:
 def hide_arguments(function: _F) -> _F:
     """Keep the arguments of a function, or of a class's constructor, out of its errors' frames."""
     if isinstance(function, type):
-        function.__init__ = hide_arguments(function.__init__)  # type: ignore[misc]
-        return function
+        cls: Any = function
+        cls.__init__ = hide_arguments(cls.__init__)
+        return cast("_F", cls)
 
     @wraps(function)
     def hidden(*args: Any, **kwargs: Any) -> Any:
