@@ -13,6 +13,7 @@ on the wire; it is applied to the JSON, so models and encoders never know.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -118,6 +119,15 @@ class Contract:
 
     def __getitem__(self, name: str) -> Operation:
         return self.operations[name]
+
+    @property
+    def digest(self) -> str:
+        """A short text that differs where another contract sends or reads something else."""
+        facts = [
+            [item.name, item.method, item.path, dict(item.query), item._rename]
+            for item in self.operations.values()
+        ]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
     def patched(self, patch: Mapping[str, Any] | str | Path | None) -> Contract:
         """This contract with a sparse patch applied, given as a mapping or a JSON file's path.

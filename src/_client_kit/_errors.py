@@ -55,6 +55,7 @@ class ServiceError(Exception):
         request_id: The service's own id of the failed request, where it gave one.
         status: HTTP status of the answer, where there was one.
         hint: What a person can do about it.
+        operation: Which call failed, by its name in the contract; None where none was made.
         members: Names of the request's fields the service complained about.
         answered_at: The server's time of the answer, from its ``Date`` header.
         report: The partial report of an export that this error ended; None elsewhere.
@@ -80,6 +81,7 @@ class ServiceError(Exception):
         answered_at: datetime | None = None,
         code: str | None = None,
         own: bool = False,
+        operation: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -93,6 +95,7 @@ class ServiceError(Exception):
         self.answered_at = answered_at
         self.code = code
         self.own = own
+        self.operation = operation
         self.report: Any = None
 
     def __str__(self) -> str:

@@ -53,6 +53,13 @@ class Answer:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     @property
+    def is_web_page(self) -> bool:
+        """Whether the body is a page for browsers, such as a login page or a gateway's error."""
+        if self.content_type in ("text/html", "application/xhtml+xml"):
+            return True
+        return self.body[:200].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+    @property
     def request_id(self) -> str | None:
         """The service's id of the request, from the usual headers."""
         for name in ("x-request-id", "request-id", "x-correlation-id", "traceparent"):

@@ -15,11 +15,16 @@ from _client_kit._errors import (
     UnavailableError,
 )
 
-__all__ = ["CONTRACT_HINT", "meaning_of"]
+__all__ = ["CONTRACT_HINT", "FOREIGN_HINT", "meaning_of"]
 
 CONTRACT_HINT = (
     "The address of this call may differ from what this library assumes: see the contract= "
     "argument of the client."
+)
+
+FOREIGN_HINT = (
+    "The answer is not one of the service's own errors: a firewall, a proxy or a gateway on the "
+    "way may have refused the call. Show it to whoever runs that."
 )
 
 

@@ -22,7 +22,7 @@ from _client_kit._errors import (
 from _client_kit._json import JsonError, is_object, loads
 from _client_kit._response import Answer, Dialect, Token, TokenRequest
 from _client_kit._secret import Secret
-from _client_kit._status import CONTRACT_HINT, meaning_of
+from _client_kit._status import CONTRACT_HINT, FOREIGN_HINT, meaning_of
 from _client_kit._times import parse_time
 from banqup_client._credentials import ClientCredentials
 
@@ -76,7 +76,9 @@ def failure(answer: Answer, operation: Operation) -> ServiceError | None:
     if 200 <= answer.status < 300:
         return None
     kind, text, hint = meaning_of(answer.status, safe=operation.safe)
-    if kind is PermissionDeniedError:
+    if kind is PermissionDeniedError and answer.body and not is_own(answer.json_or_none()):
+        hint = FOREIGN_HINT
+    elif kind is PermissionDeniedError:
         hint = (
             "The app misses a role in this space (Banqup: Settings > External applications), or "
             "the API is not enabled on the app in the developer portal."

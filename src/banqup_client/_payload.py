@@ -45,6 +45,7 @@ def _unexpected(operation: Operation, answer: Answer, expected: str) -> Protocol
         request_id=answer.request_id,
         hint=CONTRACT_HINT if operation.evidence == "assumed" else None,
         answered_at=answer.date,
+        operation=operation.name,
     )
 
 

@@ -19,7 +19,7 @@ from _client_kit._errors import (
 from _client_kit._json import dumps, is_list, is_object
 from _client_kit._response import Answer, Dialect, Token, TokenRequest
 from _client_kit._secret import Secret
-from _client_kit._status import CONTRACT_HINT, meaning_of
+from _client_kit._status import CONTRACT_HINT, FOREIGN_HINT, meaning_of
 from zenvoices_client._credentials import UserLogin
 
 __all__ = ["dialect_of", "member"]
@@ -105,7 +105,10 @@ def failure(answer: Answer, operation: Operation) -> ServiceError | None:
     refused = member(body, "success") is False and (envelope or operation.name == "inbox.upload")
     if success and not refused:
         return None
-    kind, text, hint = _classify(answer.status, operation, envelope=envelope, refused=refused)
+    foreign = bool(answer.body) and not envelope
+    kind, text, hint = _classify(
+        answer.status, operation, envelope=envelope, refused=refused, foreign=foreign
+    )
     code = "too_large" if answer.status == 413 else None
     return _error(kind, f"{operation.name}: {text}", answer, body, hint, code)
 
@@ -134,7 +137,7 @@ def _error(
 
 
 def _classify(
-    status: int, operation: Operation, *, envelope: bool, refused: bool
+    status: int, operation: Operation, *, envelope: bool, refused: bool, foreign: bool
 ) -> tuple[type[ServiceError], str, str | None]:
     if status in (404, 410) and not envelope:
         return ConfigurationError, f"no such call at this address ({status})", CONTRACT_HINT
@@ -148,7 +151,9 @@ def _classify(
         )
     if kind is NotFoundError:
         hint = "A company that was linked again has a new number: resolve its code again."
-    if kind is PermissionDeniedError:
+    if kind is PermissionDeniedError and foreign:
+        hint = FOREIGN_HINT
+    elif kind is PermissionDeniedError:
         right = _RIGHTS.get(operation.name.partition(".")[0])
         named = f"the right {right}" if right else "the right for this call"
         hint = (

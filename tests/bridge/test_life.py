@@ -42,6 +42,8 @@ EVENTS: dict[str, life.Event] = {
     "arrived": life.Arrived(4711),
     "refused": life.Refused("no"),
     "refused for good": life.Refused("413", final=True),
+    "held": life.Held("403"),
+    "no control": life.NoControl(AT),
     "pardoned": life.Pardoned("not its fault"),
     "not sent": life.NotSent("outage"),
     "doubtful": life.Doubtful("timeout"),
@@ -66,6 +68,7 @@ ARROWS: dict[str, dict[str, str]] = {
         "arrived": "delivered",
         "refused": "waiting",
         "refused for good": "failed",
+        "held": "waiting",
         "pardoned": "waiting",
         "not sent": "waiting",
         "undecidable": "uncertain",
@@ -74,6 +77,8 @@ ARROWS: dict[str, dict[str, str]] = {
     "sending": {
         "listed": "sending",
         "arrived": "delivered",
+        "held": "waiting",
+        "no control": "sending",
         "refused": "waiting",
         "refused for good": "failed",
         "not sent": "waiting",
@@ -84,7 +89,13 @@ ARROWS: dict[str, dict[str, str]] = {
     "delivered": {"listed": "delivered", "requested": "waiting", "confirmed": "confirmed"},
     "confirmed": {"listed": "confirmed", "requested": "waiting", "confirmed": "confirmed"},
     "skipped": {"listed": "skipped", "requested": "waiting"},
-    "failed": {"listed": "failed", "pardoned": "waiting", "requested": "waiting"},
+    "failed": {
+        "listed": "failed",
+        "pardoned": "waiting",
+        "requested": "waiting",
+        "settled as there": "delivered",
+        "settled as missing": "skipped",
+    },
     "uncertain": {
         "listed": "uncertain",
         "arrived": "delivered",
@@ -107,15 +118,28 @@ def test_every_arrow(state: str, event: str) -> None:
         assert life.advance(delivery(state), EVENTS[event], NOW).state == wanted
 
 
-def test_fifth_refusal_fails() -> None:
-    """Four refusals wait with growing pauses; the fifth gives up."""
+def test_fifth_refusal_fails_once_another_document_was_delivered() -> None:
+    """Four refusals wait with growing pauses; the fifth gives up, if others went meanwhile."""
     current, pauses = delivery("waiting"), []
     for _ in range(4):
         current = life.advance(current, life.Refused("no"), NOW)
         assert (current.state, current.cause) == ("waiting", Cause.RETRY)
         pauses.append((current.due or 0) - NOW)
     assert pauses == [3600, 7200, 14400, 28800]
-    assert life.advance(current, life.Refused("no"), NOW).state == "failed"
+    assert life.advance(current, life.Refused("no", deliveries=1), NOW).state == "failed"
+    # Nothing else was delivered since: the service may refuse everything.
+    kept = life.advance(current, life.Refused("no"), NOW)
+    assert (kept.state, kept.due, kept.needs_naming) == ("waiting", NOW + 86_400, True)
+    later = life.advance(kept, life.Refused("no", deliveries=1), NOW)
+    assert (later.state, later.attempts) == ("failed", 6)
+
+
+def test_delivery_before_the_first_refusal_proves_nothing_after_it() -> None:
+    """What had been delivered before a document was first refused does not give it up."""
+    current = delivery("waiting")
+    for _ in range(9):
+        current = life.advance(current, life.Refused("no", deliveries=7), NOW)
+    assert (current.state, current.attempts) == ("waiting", 9)
 
 
 def test_pauses_end_at_a_day() -> None:

@@ -7,10 +7,7 @@ import zipfile
 
 import pytest
 
-from _client_kit._errors import ConfigurationError, NotFoundError, RejectedError
 from bridge import SourceFile
-from bridge._delivery import delivery as life
-from bridge._delivery.faults import fetch_fault, upload_fault
 from bridge._mapping.mapper import main_file
 from bridge._mapping.spool import IN_MEMORY, Spool
 
@@ -70,24 +67,6 @@ def test_large_download_goes_to_a_file_and_reads_back_whole() -> None:
     with pytest.raises(io.UnsupportedOperation, match="never changed"):
         spool.truncate(0)
     spool.discard()
-
-
-def test_refusal_while_fetching_is_final_only_for_what_stays_too_large() -> None:
-    """A file that grew too large is given up; another refusal is tried again in later runs."""
-    large = fetch_fault(RejectedError("the file is larger than 100 bytes", service="banqup"))
-    other = fetch_fault(RejectedError("no", service="banqup"))
-    missing = fetch_fault(NotFoundError("no file", service="banqup"))
-    assert large == (life.Refused("the file is larger than 100 bytes", final=True), None)
-    assert other == (life.Refused("no"), None)
-    assert missing == (life.Refused("no file"), None)
-
-
-def test_what_cannot_be_sent_is_its_documents_own_fault() -> None:
-    """A request that was never made says nothing about the route; one that was answered does."""
-    unsendable = ConfigurationError("no such header", service="zenvoices")
-    assert upload_fault(unsendable, began=False) == (life.Refused("no such header"), None)
-    answered = ConfigurationError("404", service="zenvoices", status=404)
-    assert upload_fault(answered, began=True) == (life.NotSent("404"), answered)
 
 
 def test_a_file_whose_last_bytes_find_no_room_is_discarded(

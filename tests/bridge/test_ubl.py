@@ -3,12 +3,14 @@
 import base64
 import io
 import pickle
+from codecs import BOM_UTF8
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bridge import ubl
@@ -298,7 +300,7 @@ def test_root_name_reads_only_the_beginning() -> None:
 
     file = Counting(FULL + b"\x00" * 1_000_000)
     assert ubl.root_name(file) == "Invoice"
-    assert file.taken <= 4096
+    assert file.taken <= 64 * 1024
     hidden = Counting(b"<!--" + b"x" * 1_000_000 + b"--><Invoice/>")
     assert ubl.root_name(hidden) is None
     assert hidden.taken <= 64 * 1024
@@ -311,6 +313,12 @@ def test_root_name_reads_only_the_beginning() -> None:
         (b" " * 100_000, None),
         (b"%PDF-1.7", None),
         (b"\n \n<?xml version='1.0'?><Invoice/>", "Invoice"),
+        (b" " * 5000 + b"<?xml version='1.0'?><Invoice/>", "Invoice"),
+        (BOM_UTF8 + b"\r\n\t<?xml version='1.0'?><Invoice/>", "Invoice"),
+        (b"\n" + BOM_UTF8 + b"<?xml version='1.0'?><Invoice/>", "Invoice"),
+        (BOM_UTF8 + BOM_UTF8 + b"<CreditNote/>", "CreditNote"),
+        ("\ufeff\r\n\ufeff <?xml version='1.0'?><Invoice/>".encode("utf-16-le"), "Invoice"),
+        ("\ufeff\r\n\ufeff <?xml version='1.0'?><Invoice/>".encode("utf-16-be"), "Invoice"),
         (b"<Order/>", "Order"),
         (b"<CreditNote><junk", "CreditNote"),
         (b'<Invoice xmlns="http://www.ebinterface.at/schema/6p0/"/>', None),
@@ -320,6 +328,20 @@ def test_root_name_reads_only_the_beginning() -> None:
 def test_root_name(data: bytes, name: str | None) -> None:
     """A UBL root has a name, even in a file that is broken behind it; a foreign one has none."""
     assert ubl.root_name(data) == name
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=8))
+@example("urn:a b.xsd")
+@example(" ")
+def test_what_a_namespace_holds_hides_nothing(text: str) -> None:
+    """Whatever characters a namespace has, a well-formed invoice is read."""
+    name = escape("".join(each for each in text if each.isprintable()), {'"': "&quot;"})
+    data = document("<cbc:ID>N-1</cbc:ID>").replace(
+        b"<Invoice ", f'<Invoice xmlns:a="urn:{name}" '.encode(), 1
+    )
+    data = data.replace(b"<cbc:ID>", b"<a:ID>no</a:ID><cbc:ID>")
+    assert read(data).number == "N-1"
+    assert ubl.root_name(data) == "Invoice"
 
 
 def test_values_are_frozen_and_travel() -> None:

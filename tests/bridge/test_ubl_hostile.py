@@ -6,7 +6,7 @@ import io
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias, cast
 from xml.etree import ElementTree
@@ -16,8 +16,7 @@ from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from bridge import ubl
-from bridge.ubl import _expat as ubl_xml
-from bridge.ubl._expat import CHUNK, opened
+from bridge.ubl._expat import CHUNK, read_up_to
 from support.ubl_documents import CAC, CBC, FULL, PDF, document, embedded, read, refused
 
 
@@ -90,25 +89,11 @@ def test_size_is_capped_exactly() -> None:
         b"<Invoice><!--" + b"x" * 9_000_000 + b"--></Invoice>",
         b'<Invoice a="' + b"x" * 9_000_000 + b'"/>',
         b"<Invoice>" + b"".join(b"<n%d/>" % n for n in range(40_000)) + b"</Invoice>",
-        b"<Invoice>" + b"".join(b"<%s%d/>" % (b"n" * 3000, n) for n in range(2000)) + b"</Invoice>",
-        document(embedded(b"") * 1001),
+        b"<Invoice>" + b"".join(b'<a b%d=""/>' % n for n in range(40_000)) + b"</Invoice>",
         b"<Invoice>" + b"".join(b'<a xmlns:p%d="u"/>' % n for n in range(40_000)) + b"</Invoice>",
-        b'<Invoice xmlns="%s">' % (b"u" * 10_000) + b"<a/>" * 100_000 + b"</Invoice>",
-        b'<Invoice xmlns="%s"><a/></Invoice>' % (b"u" * (ubl_xml.NAMESPACE_LIMIT + 1)),
-        b'<Invoice xmlns:p="%s" %s/>'
-        % (b"u" * 50_000, b" ".join(b'p:a%d=""' % n for n in range(8_000))),
+        document(embedded(b"") * 1001),
     ],
-    ids=[
-        "comment",
-        "attribute",
-        "names",
-        "long names",
-        "attachments",
-        "prefixes",
-        "namespace",
-        "namespace by one",
-        "attributes of a namespace",
-    ],
+    ids=["comment", "attribute", "names", "names of attributes", "prefixes", "attachments"],
 )
 def test_what_would_fill_memory_is_refused(data: bytes) -> None:
     """What expat must hold whole, or the result would, has a limit of its own."""
@@ -133,8 +118,8 @@ class Drip:
 
 def test_bytes_that_drip_in_are_parsed_by_the_chunk() -> None:
     """What an unfinished comment costs grows with its length, not with its square."""
-    with opened(Drip(b"x" * (CHUNK + 10))) as file:
-        assert [len(file.read(CHUNK)) for _ in range(3)] == [CHUNK, 10, 0]
+    file = Drip(b"x" * (CHUNK + 10))
+    assert [len(read_up_to(file, CHUNK)) for _ in range(3)] == [CHUNK, 10, 0]
     assert refused(Drip(b"<Invoice><!--" + b"x" * (CHUNK // 2))).reason == "truncated"
 
 
@@ -299,15 +284,8 @@ def test_the_look_finds_what_a_whole_parser_finds(data: bytes, size: int) -> Non
 
 
 def test_the_comparison_catches_text_passed_by_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A look that passes by all text up to the next tag, whatever it stands in, is found out."""
-
-    def past_any_text(chunk: bytes, take: Callable[[bytes], object]) -> bytes:
-        end = chunk.find(b"<")
-        text = chunk if end < 0 else chunk[:end]
-        take(text)
-        return chunk[len(text) :]
-
-    monkeypatch.setattr("bridge.ubl._expat._past_text", past_any_text)
+    """A look that passes by every chunk without a tag, whatever else is in it, is found out."""
+    monkeypatch.setattr("bridge.ubl._expat._is_base64", lambda chunk: b"<" not in chunk)
     cases = st.tuples(documents(), st.integers(1, 64))
     caught = find(cases, lambda case: not agree(*case), settings=settings(database=None))
     assert not agree(*caught)

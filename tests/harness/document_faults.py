@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 from attrs import define, evolve, field, frozen
 
-from _client_kit.fakes.service import Body, Delivery, FakeService, Plan, Reply
-from _client_kit.fakes.wire import html_reply, json_reply
+from _client_kit.fakes.service import FakeService, Plan
+from _client_kit.fakes.wire import Delivery, Reply, html_reply, json_reply
 from banqup_client._fake.answers import problem
 from bridge import Row
 from harness.oracle import digest
@@ -216,7 +216,7 @@ class DocumentFaults:
     def _wrap(self, service: FakeService) -> None:
         finish = service.finish
 
-        def answered(plan: Plan, body: Body) -> Reply:
+        def answered(plan: Plan, body: bytes) -> Reply:
             operation = plan.record.operation
             if operation not in _OF_A_DOCUMENT:
                 return finish(plan, body)
@@ -273,7 +273,7 @@ class DocumentFaults:
         return reply
 
 
-def _sent(body: Body) -> dict[str, Any]:
+def _sent(body: bytes) -> dict[str, Any]:
     try:
         sent = json.loads(bytes(body))
     except ValueError:

@@ -308,11 +308,11 @@ class Simulation:
 
     def backup(self) -> object:
         """A copy of the checkpoint."""
-        return copy.deepcopy(self.store._shelves)
+        return copy.deepcopy(self.store._records)
 
     def restore(self, backup: Any) -> None:
         """Put a copy in the place of the checkpoint."""
-        self.store._shelves = copy.deepcopy(backup)
+        self.store._records = copy.deepcopy(backup)
 
     def judge(self, *, final: bool = False) -> Findings:
         """Ask the oracle, and whether a run went on too long or gave a document up too early."""

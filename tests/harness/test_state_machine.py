@@ -703,12 +703,10 @@ def _try(machine: type[RuleBasedStateMachine], examples: int, steps: int, **more
     )
 
 
-@pytest.mark.parametrize(
-    ("machine", "examples"), [(Deliveries, 25), (BadDocuments, 20), (LateLookups, 20)]
-)
-def test_whatever_happens(machine: type[RuleBasedStateMachine], examples: int) -> None:
+@pytest.mark.parametrize("machine", [Deliveries, BadDocuments, LateLookups])
+def test_whatever_happens(machine: type[RuleBasedStateMachine]) -> None:
     """Never twice, never old; and in the end everything is delivered or named."""
-    _try(machine, examples, 25, derandomize=True)
+    _try(machine, 15, 25, derandomize=True)
 
 
 @pytest.mark.long

@@ -17,6 +17,7 @@ from banqup_client.testing import FakeBanqup, FakeFile
 from bridge import AsyncConnection, Connection, MemoryCheckpoints, Row
 from bridge._delivery.delivery import STATES, Delivery
 from bridge._delivery.records import delivery_of
+from support.gateway import Gateway, Rule
 from zenvoices_client import AsyncZenvoicesClient, UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices
 
@@ -84,12 +85,12 @@ class BaseWorld:
     @property
     def key(self) -> str:
         """The connection's key in the store."""
-        return next(key for key in self.store._shelves if not key.startswith("space "))
+        return next(key for key in self.store._records if not key.startswith("space "))
 
     @property
     def rows(self) -> dict[str, Row]:
         """What the store has."""
-        return dict(self.store._shelves[self.key].rows)
+        return dict(self.store._records[self.key].rows)
 
     def delivery(self, document: str) -> Delivery:
         """What the store has of one document."""
@@ -115,6 +116,11 @@ class BaseWorld:
         return self.banqup.counts[operation] + self.zenvoices.counts[operation]
 
 
+def through(transport: Any, gateway: Rule | None) -> Any:
+    """The transport, behind a gateway where a test has one."""
+    return transport if gateway is None else Gateway(transport, gateway)
+
+
 def _login(password: str) -> UserLogin:
     return UserLogin("api-user", password, organisation_code="acme")
 
@@ -130,19 +136,20 @@ class AsyncWorld(BaseWorld):
         password: str = "demo-password",
         deadline: float = 300.0,
         base_url: str = "https://app.zenvoices.com",
+        gateway: Rule | None = None,
         **options: Any,
     ) -> AsyncConnection:
         """A connection as a new process would build it."""
         banqup = AsyncBanqupClient(
             ClientCredentials("demo-app", secret),
             Environment.UAT_EU,
-            transport=self.banqup.transport(),
-            storage_transport=self.banqup.transport(),
+            transport=through(self.banqup.transport(), gateway),
+            storage_transport=through(self.banqup.transport(), gateway),
             retry=ONCE,
         )
         zenvoices = AsyncZenvoicesClient(
             _login(password),
-            transport=self.zenvoices.transport(),
+            transport=through(self.zenvoices.transport(), gateway),
             retry=ONCE,
             deadline=deadline,
             base_url=base_url,
@@ -162,19 +169,20 @@ class World(BaseWorld):
         password: str = "demo-password",
         deadline: float = 300.0,
         base_url: str = "https://app.zenvoices.com",
+        gateway: Rule | None = None,
         **options: Any,
     ) -> Connection:
         """A connection as a new process would build it."""
         banqup = BanqupClient(
             ClientCredentials("demo-app", secret),
             Environment.UAT_EU,
-            transport=self.banqup.transport(),
-            storage_transport=self.banqup.transport(),
+            transport=through(self.banqup.transport(), gateway),
+            storage_transport=through(self.banqup.transport(), gateway),
             retry=ONCE,
         )
         zenvoices = ZenvoicesClient(
             _login(password),
-            transport=self.zenvoices.transport(),
+            transport=through(self.zenvoices.transport(), gateway),
             retry=ONCE,
             deadline=deadline,
             base_url=base_url,

@@ -67,7 +67,7 @@ STORES = (
     bridge.HookCheckpoints,
     bridge.SQLAlchemyCheckpoints,
 )
-SAMPLES = 8  # public objects of one class that are looked at per test
+SAMPLES = 2  # public objects of one class that are looked at per test
 SWEEP = 200  # after this many tests, everything that lives is looked at
 
 _WORD = re.compile(r"[A-Za-z0-9_.~+/-]{8,}")

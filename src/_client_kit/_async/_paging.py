@@ -30,6 +30,9 @@ class AsyncListing(Generic[T]):
         self._first = first
         self.complete = False
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} complete={self.complete}: fetched as you iterate over it>"
+
     async def __aiter__(self) -> AsyncIterator[T]:
         async for page in self.pages():
             for item in page.items:

@@ -138,6 +138,7 @@ class Calls:
         content_length: int | None = None,
         timeout: float | None = None,
         deadline: float | None = None,
+        decoded: bool = True,
     ) -> tuple[Any, Answer]:
         """Call an operation and return its payload with the answer it came in.
 
@@ -150,6 +151,7 @@ class Calls:
             content_length: Its length, where it is not bytes.
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for everything together; the client's own by default.
+            decoded: False leaves reading the body to the caller: the payload is None.
 
         Raises:
             ServiceError: Of the subclass that says what went wrong.
@@ -171,8 +173,10 @@ class Calls:
         seconds = self.timeout if timeout is None else self._seconds(timeout, "timeout")
         try:
             answer = self._repeat(operation, request, limit, seconds)
-            return self._dialect.payload(answer, operation), answer
-        except ServiceError:
+            return self._dialect.payload(answer, operation) if decoded else None, answer
+        except ServiceError as error:
+            # A token that cannot be had is named after the call for it.
+            error.operation = error.operation or operation.name
             raise
         except BaseException as error:
             interrupted(error)
@@ -247,9 +251,11 @@ class Calls:
                     self._send(operation, request, limit, timeout, None)
                 )
             except CredentialsError as error:
+                error.operation = operation.name
                 self._state.reject(error)
                 raise bare(error) from None
             except ServiceError as error:
+                error.operation = operation.name
                 error.applied = False  # what the token is wanted for was not sent
                 pause = self._retry.pause(error, tried=tried, safe=True)
                 if pause is None and limit.remaining() > 0:

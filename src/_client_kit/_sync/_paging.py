@@ -31,6 +31,9 @@ class Listing(Generic[T]):
         self._first = first
         self.complete = False
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} complete={self.complete}: fetched as you iterate over it>"
+
     def __iter__(self) -> Iterator[T]:
         for page in self.pages():
             for item in page.items:

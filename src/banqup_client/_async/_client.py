@@ -113,6 +113,8 @@ class AsyncBanqupClient:
         )
         self._facts = facts
         self._decode_document = decode_document
+        own = getattr(decode_document, "__qualname__", "") if decode_document else ""
+        self.wire_digest: str = f"{facts.digest}{own}"
 
     # Each part of the API, with its models, is loaded when it is first used.
 

@@ -221,6 +221,7 @@ class AsyncStorage:
                 await once()
                 return
             except ServiceError as error:
+                error.operation = operation.name
                 pause = self._retry.pause(error, tried=tried, safe=operation.safe)
                 if pause is None or pause >= limit.remaining():
                     raise
@@ -346,13 +347,13 @@ def _check_download(response: httpx.Response, size: int | None, max_bytes: int) 
 def _wrong_size(got: str) -> ProtocolError:
     # Worth another try: a cache or a proxy may have cut it.
     message = f"files.download: storage sent {got} bytes that the file has"
-    return ProtocolError(message, service="banqup", status=200, retryable=True)
+    return ProtocolError(message, service="banqup", status=200, retryable=True, code="wrong_size")
 
 
 def _over_cap(max_bytes: int) -> RejectedError:
     message = f"files.download: the file is larger than {max_bytes} bytes"
     hint = "Raise max_bytes= if that is expected."
-    return RejectedError(message, service="banqup", hint=hint)
+    return RejectedError(message, service="banqup", hint=hint, code="too_large")
 
 
 def _refusal(name: str, status: int, headers: httpx.Headers) -> ServiceError:

@@ -187,7 +187,9 @@ class Files:
     ) -> None:
         if details._upload_url is None:
             message = "files.upload: the file's details name no URL to send its bytes to"
-            raise ProtocolError(message, service="banqup", hint=CONTRACT_HINT)
+            raise ProtocolError(
+                message, service="banqup", hint=CONTRACT_HINT, operation="files.details"
+            )
         self._storage.upload(
             details._upload_url, source, content_type=content_type, limit=limit, timeout=timeout
         )

@@ -86,11 +86,12 @@ class AsyncBaseline:
                 self._put(document_id, self._seen[document_id], stored.get(document_id))
             await self.ledger.flush()
 
-    async def commit(self, claim: AsyncLedger) -> None:
+    async def commit(self, claim: AsyncLedger, wire: str) -> None:
         """Make the connection active: the one commit that counts.
 
         Args:
             claim: The hold on the space; lost, nothing becomes active.
+            wire: A digest of the contract by which the space was listed.
         """
         await claim.renew()
         self.ledger.update(
@@ -99,6 +100,7 @@ class AsyncBaseline:
             activated_at=self.answered_at,
             cursors={},
             full_at={},
+            wire=wire,
         )
         await self.ledger.flush()
 

@@ -222,7 +222,7 @@ class AsyncConnection:
                     )
                     await baseline.record()
                     ledger.remember_company(company_id)
-                    await baseline.commit(claim)
+                    await baseline.commit(claim, self._banqup.wire_digest)
                 return baseline.activation(company_id)
             except ServiceError as error:
                 raise run_failure(error) from None
@@ -270,6 +270,8 @@ class AsyncConnection:
             ServiceError: Something that concerns more than one document; ``report`` on the error
                 says what was done before.
         """
+        from bridge._async._context import AsyncRunContext
+        from bridge._async._recorder import AsyncJournal
         from bridge._async._run import AsyncRun
         from bridge._delivery.outcome import RunOptions
         from bridge._mapping.mapper import default_mapper
@@ -285,18 +287,25 @@ class AsyncConnection:
                 verification = await self.verify()
                 verification.raise_for_failure()
                 raise NotActivatedError
-            run = AsyncRun(
-                ledger=ledger,
+            recorder = AsyncJournal(
+                ledger,
+                self._listeners,
+                self._clock,
+                space_id=self.space_id,
+                company_code=self.company_code,
+                dry_run=dry_run,
+            )
+            context = AsyncRunContext(
+                session=ledger,
+                recorder=recorder,
                 banqup=self._banqup,
                 zenvoices=self._zenvoices,
                 space_id=self.space_id,
-                company_code=self.company_code,
-                company=self._company,
-                company_id=self._company_id,
+                find_company=self._company,
                 mapper=self._mapper or default_mapper,
                 exportable=self._may_be_exported,
-                listeners=self._listeners,
                 clock=self._clock,
+                wire=self._banqup.wire_digest,
                 options=RunOptions(
                     dry_run=dry_run,
                     limit=limit,
@@ -306,7 +315,7 @@ class AsyncConnection:
                     on_uncertain=self._on_uncertain,
                 ),
             )
-            return await run.execute()
+            return await AsyncRun(context, self._company_id).execute()
         finally:
             await ledger.release()
 
@@ -322,9 +331,9 @@ class AsyncConnection:
         ledger = self._ledger()
         await ledger.read()
         head = ledger.head
-        attention = [
-            delivery_row(item) for item in await ledger.select("failed", "uncertain", limit=PAGE)
-        ]
+        needing = await ledger.select("failed", "uncertain", limit=PAGE)
+        named = await ledger.find(head.named)
+        attention = [delivery_row(item) for item in (*needing, *named.values())]
         return Status(
             active=head.active,
             space_id=self.space_id,
@@ -361,14 +370,15 @@ class AsyncConnection:
             return await request_all(ledger, list(wanted.values()), self._clock)
 
     async def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
-        """Say what a person saw in Zenvoices of a document that is ``uncertain``.
+        """Say what a person saw in Zenvoices of a document that is ``uncertain`` or ``failed``.
 
         Args:
             document_id: The document in Banqup.
-            delivered: True when it is in the company's inbox; False has it sent again.
+            delivered: True when it is in the company's inbox. False has one that is uncertain
+                sent again, and one that failed skipped, so that it counts no more.
 
         Raises:
-            ConfigurationError: The document is not uncertain.
+            ConfigurationError: The document is neither uncertain nor failed.
             BusyError: A run of this connection is under way.
         """
         from bridge._async._requests import settle_one

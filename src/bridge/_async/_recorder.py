@@ -94,7 +94,7 @@ class AsyncJournal:
 
     async def fail(self, failure: ServiceError) -> None:
         """End a run that failed, and give the failure its report."""
-        self.tally.stopped = failure.message
+        self.tally.stopped, self.tally.ok = failure.message, False
         with suppress(StoreError):
             failure.report = await self.end()
         if failure.report is None:  # nothing can be written any more

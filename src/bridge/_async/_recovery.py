@@ -38,9 +38,9 @@ class Control:
 class AsyncRecovery:
     """Looks up deliveries by their external ids.
 
-    "Not found" is believed only when the same look-up finds a document that is known to be there,
-    and of one that was ``sending`` only on the second answer, at least 10 minutes by the server's
-    clock after the first.
+    "Not found" is believed only when the same look-up finds a document that is known to be there
+    under the same company number, and of one that was ``sending`` only on the second answer, at
+    least 10 minutes by the server's clock after the first.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class AsyncRecovery:
         self._ledger = ledger
         self._zenvoices = zenvoices
         self._clock = clock
-        self._controls: dict[int, str] = {}
+        self._controls: dict[int, tuple[str, int]] = {}
 
     async def event(self, delivery: Delivery, company_id: int) -> life.Event | None:
         """What looking up one that is ``sending`` tells; None when it must be asked again later.
@@ -67,11 +67,40 @@ class AsyncRecovery:
             return life.Undecidable("Zenvoices' answer does not tell whether it arrived")
         if self._ledger.head.lookup == "lags":
             return life.Undecidable("look-ups in Zenvoices do not show new documents at once")
-        if await self._control(delivery.company_id or company_id) != "works":
-            return life.Undecidable("no other document is there to test the look-up with")
+        control = await self._control(delivery.company_id or company_id)
+        if control == "fails":
+            return life.Undecidable("look-ups in Zenvoices do not find what is there")
+        if found.answered_at is None:
+            return None
+        if control != "works":
+            # The next delivery will tell whether look-ups can be relied on.
+            return life.NoControl(found.answered_at)
         if not delivery.doubtful and self._may_be_sending(delivery):
             return None
-        return None if found.answered_at is None else life.Absent(found.answered_at)
+        return life.Absent(found.answered_at, self._ledger.head.deliveries)
+
+    async def held_event(self, delivery: Delivery, company_id: int) -> life.Event | None:
+        """What looking up one that is ``uncertain`` tells; None where a person must still decide.
+
+        Finding it is always believed. Not finding it counts only for one that is held because
+        there was nothing to test look-ups with, once there is.
+
+        Raises:
+            ServiceError: The look-up could not be made.
+        """
+        external_id = delivery.external_id or ""
+        found = await self.look_up(delivery, external_id, company_id)
+        if found is None:
+            return None
+        if found.outcome == "found":
+            return _arrived(found, "found in Zenvoices afterwards", external_id)
+        if delivery.no_control_since is None or found.outcome != "not found":
+            return None
+        if self._ledger.head.lookup == "lags" or found.answered_at is None:
+            return None
+        if await self._control(delivery.company_id or company_id) != "works":
+            return None
+        return life.Absent(found.answered_at, self._ledger.head.deliveries)
 
     def _may_be_sending(self, delivery: Delivery) -> bool:
         """Whether another worker could still be at this upload."""
@@ -108,7 +137,7 @@ class AsyncRecovery:
                     event = await self._under_old_number(name, number)
                     if isinstance(event, life.Arrived) or (thorough and event is not None):
                         return event
-        if thorough and await self._control(company_id) == "fails":
+        if thorough and await self._control(company_id) in ("fails", "unknown"):
             return life.Undecidable("look-ups in Zenvoices do not find what is there")
         return None
 
@@ -146,10 +175,17 @@ class AsyncRecovery:
         return answer
 
     async def _control(self, company_id: int) -> str:
-        """Whether the look-up ``works`` or ``fails``; ``nothing`` when nothing can test it."""
-        if company_id not in self._controls:
-            self._controls[company_id] = await self._test(company_id)
-        return self._controls[company_id]
+        """Whether the look-up ``works`` or ``fails``.
+
+        ``nothing`` where the inbox is empty, ``unknown`` where nothing in it can test look-ups.
+        """
+        # Without asking again, a delivery of this very run would not count as a control.
+        deliveries = self._ledger.head.deliveries
+        answer, asked_at = self._controls.get(company_id, ("nothing", -1))
+        if answer in ("nothing", "unknown") and asked_at != deliveries:
+            answer = await self._test(company_id)
+            self._controls[company_id] = answer, deliveries
+        return answer
 
     async def _test(self, company_id: int) -> str:
         known = [name for name, company in self._ledger.head.controls if company == company_id]
@@ -160,9 +196,10 @@ class AsyncRecovery:
             return "fails"
         # Nothing delivered yet: anybody's document will do.
         listing = self._zenvoices.inbox.list(company_id=company_id)
-        pages = 0
+        pages = shown = 0
         try:
             async for page in listing.pages():
+                shown += len(page.items)
                 for document in page.items:
                     if document.external_id and document.company_id == company_id:
                         works = await self._finds(document.external_id, company_id)
@@ -171,8 +208,8 @@ class AsyncRecovery:
                 if pages == CONTROL_PAGES:
                     break
         except (ConfigurationError, NotFoundError, ProtocolError, RejectedError):
-            return "fails"
-        return "nothing" if listing.complete else "fails"
+            return "unknown"
+        return "nothing" if listing.complete and not shown else "unknown"
 
     async def _finds(self, external_id: str, company_id: int) -> bool:
         found = await self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)

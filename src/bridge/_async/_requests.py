@@ -46,15 +46,15 @@ def _why_not(delivery: Delivery) -> str:
 async def settle_one(
     ledger: AsyncLedger, document_id: str, delivered: bool, clock: Callable[[], float]
 ) -> DeliveryRow:
-    """Record what a person saw of a document that is uncertain.
+    """Record what a person saw of a document that is uncertain or failed.
 
     Raises:
-        ConfigurationError: It is not uncertain.
+        ConfigurationError: It is neither.
     """
     stored = (await ledger.find([document_id])).get(canonical_id(document_id))
-    if stored is None or stored.state != "uncertain":
+    if stored is None or stored.state not in ("uncertain", "failed"):
         state = "unknown to this connection" if stored is None else stored.state
-        raise wrong(f"the document {document_id!r} is {state}, not uncertain")
+        raise wrong(f"the document {document_id!r} is {state}, not uncertain or failed")
     new = life.advance(stored, life.Settled(delivered), clock())
     ledger.put(stored, new)
     await ledger.flush()

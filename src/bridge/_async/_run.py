@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
 from attrs import evolve
 
 from _client_kit._address import is_id
 from _client_kit._errors import (
-    ConfigurationError,
     NotFoundError,
-    PermissionDeniedError,
+    OutcomeUnknownError,
     ProtocolError,
-    RejectedError,
     ServiceError,
-    UnavailableError,
-    UnreachableError,
 )
 from _client_kit._paging import Page
-from banqup_client import AsyncBanqupClient, Document
-from bridge._async._recorder import AsyncJournal
+from banqup_client import Document
+from bridge._async._context import AsyncRunContext
 from bridge._async._recovery import AsyncRecovery
-from bridge._async._sending import FAULTS_IN_A_ROW, AsyncSending
-from bridge._async._session import AsyncLedger
-from bridge._async._transfer import AsyncTransfer
+from bridge._async._sending import DOUBTS_IN_A_ROW, AsyncSending
 from bridge._delivery import delivery as life
 from bridge._delivery.delivery import Cause, Delivery
-from bridge._delivery.eligibility import FOLDERS, Exportable, Wait, judge
+from bridge._delivery.eligibility import FOLDERS, Wait, judge, missed_by_activation
+from bridge._delivery.faults import (
+    DOCUMENT,
+    Blame,
+    HeldRefusal,
+    blame_of,
+    naming,
+    no_files_at_all,
+    too_many_unrecorded,
+)
 from bridge._delivery.ids import canonical_id, of_another_space
-from bridge._delivery.outcome import Candidate, RunOptions, files_digest
+from bridge._delivery.outcome import Candidate, Outcome, files_digest
 from bridge._delivery.records import NOT_KNOWN
-from bridge._mapping.mapper import AsyncMapper
-from bridge._reports import events as events
 from bridge._reports.report import ExportReport
 from bridge._reports.verification import run_failure
-from zenvoices_client import AsyncZenvoicesClient
 
 __all__ = ["AsyncRun"]
 
@@ -44,58 +44,31 @@ REREADS = 50
 WORDS = 50
 OVERLAP = timedelta(hours=24)
 FULL_LISTING_EVERY = 86_400.0
+LOOK_UP_FAULTS = 3
+MOST_SUSPECTS = 5
+MOST_UNDATED = 20
+FIRST_FILE_WITHIN = 86_400.0
 
 
 class AsyncRun:
     """Settles, lists, sends. Built anew for each run."""
 
-    def __init__(
-        self,
-        *,
-        ledger: AsyncLedger,
-        banqup: AsyncBanqupClient,
-        zenvoices: AsyncZenvoicesClient,
-        space_id: str,
-        company_code: str,
-        company: Callable[[Sequence[int]], Awaitable[int]],
-        company_id: int | None,
-        mapper: AsyncMapper,
-        exportable: Exportable,
-        listeners: Sequence[events.Listener],
-        clock: Callable[[], float],
-        options: RunOptions,
-    ) -> None:
-        self._ledger = ledger
-        self._banqup = banqup
-        self._space_id = space_id
-        self._company = company
-        self._exportable = exportable
-        self._clock = clock
-        self._options = options
-        self._journal = AsyncJournal(
-            ledger,
-            listeners,
-            clock,
-            space_id=space_id,
-            company_code=company_code,
-            dry_run=options.dry_run,
-        )
-        self._tally = self._journal.tally
-        self._recovery = AsyncRecovery(ledger, zenvoices, clock)
-        self._sending = AsyncSending(
-            self._journal,
-            AsyncTransfer(banqup, zenvoices, space_id, mapper, self._recovery),
-            self._recovery,
-            self._number,
-            self._can_read_one,
-            options,
-            zenvoices.deadline,
-        )
-        self._sending.company_id = company_id or 0
+    def __init__(self, context: AsyncRunContext, company_id: int | None) -> None:
+        self._context = context
+        self._session = context.session
+        self._recorder = context.recorder
+        self._report = context.report
+        self._options = context.options
+        self._banqup = context.banqup
+        self._space_id = context.space_id
+        self._recovery = AsyncRecovery(context.session, context.zenvoices, context.clock)
+        self._sending = AsyncSending(context, self._recovery, self._can_read_one, company_id)
         self._batch: list[Candidate] = []
+        self._suspects: list[Candidate] = []
         self._listed: str | None = None
         self._reads_one = False
         self._everything = True
+        self._unfinished: list[str] = []
 
     async def execute(self) -> ExportReport:
         """Do everything and return the report.
@@ -104,104 +77,160 @@ class AsyncRun:
             ServiceError: Something that concerns more than one document; ``report`` says what was
                 done until then.
         """
-        self._journal.begin()
+        self._recorder.begin()
         try:
             await self._execute()
-            return await self._journal.end()
+            return await self._recorder.end()
         except ServiceError as error:
             failure = run_failure(error)
         # Not while the error is handled: a listener that raises would be logged with its frames.
-        await self._journal.fail(failure)
+        await self._recorder.fail(failure)
         raise failure
 
     async def _execute(self) -> None:
         if self._options.look_first and not self._options.dry_run:
             # Durable before anything can go wrong: later runs must look first, too.
-            self._ledger.update(restored_at=NOT_KNOWN)
-            await self._ledger.flush()
+            self._session.update(restored_at=NOT_KNOWN)
+            await self._session.flush()
         if not self._sending.company_id:
             await self._sending.ask_company()
         if not self._options.dry_run:
             await self._settle()
-        for folder in FOLDERS:
-            await self._list(folder)
-        self._remember_unknown()
-        if self._sending.may_go_on():
-            await self._read_due()
+        await self._check_changed_contract()
+        try:
+            for folder in FOLDERS:
+                await self._list(folder)
+            self._remember_unknown()
+            if self._sending.may_go_on():
+                await self._read_due()
+            await self._send_suspects()
+            await self._sending.conclude()
+        except ServiceError as error:
+            self._leave(self._suspects)
+            if isinstance(error, (OutcomeUnknownError, ProtocolError)):
+                # Without this look, the next run would have to wait for the second answer.
+                await self._check_doubts()
+            raise
         await self._check_doubts()
+        self._check_files()
+        if self._unfinished and self._report.stopped is None:
+            self._report.stopped, self._report.ok = "; ".join(self._unfinished), False
 
-    async def _number(self) -> int:
-        """The company's number, remembered for look-ups after it was linked anew."""
-        number = await self._company(self._ledger.head.companies)
-        self._ledger.remember_company(number)
-        return number
-
-    # What a crash or an outage left behind
+    # What a crash or an outage left in doubt
 
     async def _settle(self) -> None:
-        async for held in self._all("uncertain"):
-            if self._options.on_uncertain == "resend":
-                again = life.NotSent("uncertain, sent again as configured")
-                self._journal.record(held, self._journal.advance(held, again))
-            else:
-                self._tally.line(held)
+        await self._settle_uncertain()
         faults = 0
         async for delivery in self._all("sending"):
-            if faults == FAULTS_IN_A_ROW or not self._sending.may_go_on():
-                self._tally.line(delivery)
+            if faults == LOOK_UP_FAULTS or not self._sending.may_go_on():
+                self._report.line(delivery)
                 continue
             await self._sending.ask_company()
             try:
                 event = await self._recovery.event(delivery, self._sending.company_id)
-            except (UnavailableError, ProtocolError, RejectedError) as error:
-                if isinstance(error, UnreachableError):
-                    raise
-                # It stays as it is; what it asks after may be at fault, not everything.
-                self._tally.note(f"a look-up could not be made: {error.message}")
-                self._tally.line(delivery)
+            except ServiceError as error:
+                self._refused_look_up(delivery, error)
                 faults += 1
                 continue
-            new = delivery if event is None else self._journal.advance(delivery, event)
-            arrived = isinstance(event, life.Arrived)
-            self._tally.recovered += arrived
-            self._journal.record(delivery, new, settled=arrived)
-        await self._journal.flush()
+            new = self._found_out(delivery, event)
+            if isinstance(event, life.NoControl) and new.state == "sending":
+                # A delivery of this run may become the control.
+                self._sending.doubts.append(new)
+        await self._recorder.flush()
+        if self._session.head.counts.get("sending", 0) >= DOUBTS_IN_A_ROW:
+            self._sending.send_one_first()
+
+    async def _settle_uncertain(self) -> None:
+        looks = 0
+        async for held in self._all("uncertain"):
+            if self._options.on_uncertain == "resend":
+                again = life.NotSent("uncertain, sent again as configured")
+                self._recorder.record(held, self._recorder.advance(held, again))
+                continue
+            looks += 1
+            if looks > REREADS or not self._sending.may_go_on():
+                self._report.line(held)
+                continue
+            await self._sending.ask_company()
+            try:
+                event = await self._recovery.held_event(held, self._sending.company_id)
+            except ServiceError as error:
+                self._refused_look_up(held, error)
+                looks = REREADS
+                continue
+            self._found_out(held, event)
+
+    def _refused_look_up(self, delivery: Delivery, error: ServiceError) -> None:
+        """Leave the document as it is: what it asks for may be at fault, not everything.
+
+        Raises:
+            ServiceError: Nothing can be asked at all.
+        """
+        if blame_of(error) is Blame.RUN:
+            raise error
+        self._report.note(f"a look-up could not be made: {error.message}")
+        self._report.line(delivery)
+
+    def _found_out(self, delivery: Delivery, event: life.Event | None) -> Delivery:
+        new = delivery if event is None else self._recorder.advance(delivery, event)
+        arrived = isinstance(event, life.Arrived)
+        self._report.recovered += arrived
+        self._recorder.record(delivery, new, settled=arrived)
+        return new
 
     async def _all(self, state: str, *, due: float | None = None) -> AsyncIterator[Delivery]:
         """Every delivery in a state, page by page; what changes meanwhile is made durable."""
         after: str | None = None
-        while page := await self._ledger.select(state, due=due, after=after):
+        while page := await self._session.select(state, due=due, after=after):
             for delivery in page:
                 yield delivery
             after = page[-1].document_id
-            await self._journal.flush()
+            await self._recorder.flush()
 
     async def _check_doubts(self) -> None:
-        """Look once at what this run itself left in doubt: most of it will have arrived."""
+        """Look up what this run itself left in doubt: an answer now saves a run later."""
         for delivery in self._sending.doubts:
             if self._options.deadline.remaining() <= 0:
                 return
-            name = str(delivery.external_id)
             try:
-                found = await self._recovery.look_up(delivery, name, self._sending.company_id)
+                event = await self._recovery.event(delivery, self._sending.company_id)
             except ServiceError:
                 return
-            if found is not None and found.outcome == "found":
-                inbox_id = found.document.id if found.document else None
-                event = life.Arrived(inbox_id, "found in Zenvoices afterwards")
-                self._tally.recovered += 1
-                new = self._journal.advance(delivery, event)
-                self._journal.record(delivery, new, settled=True)
-        await self._journal.flush()
+            if not isinstance(event, life.Undecidable):  # the next run says so
+                self._found_out(delivery, event)
+        await self._recorder.flush()
 
     # Listing
+
+    async def _check_changed_contract(self) -> None:
+        """Stop before a corrected list of documents sends what activation could not see.
+
+        Only documents without a time of creation are at risk: others tell their age themselves.
+
+        Raises:
+            ConfigurationError: More such documents appear than one run should send unasked.
+        """
+        before, now = self._session.head.wire, self._context.wire
+        if before == now:
+            return
+        unrecorded = 0
+        for folder in FOLDERS:
+            async for page in self._banqup.documents.list(self._space_id, folder=folder).pages():
+                undated = [
+                    item.id for item in page.items if is_id(item.id) and item.created_at is None
+                ]
+                stored = await self._session.find(undated)
+                unrecorded += sum(canonical_id(name) not in stored for name in undated)
+                if before is not None and unrecorded > MOST_UNDATED:
+                    raise too_many_unrecorded(MOST_UNDATED)
+        self._session.update(wire=now)
 
     async def _list(self, folder: str) -> None:
         """List one folder and send what can be sent; only a finished list narrows the next."""
         if not self._sending.may_go_on():
             self._everything = False
             return
-        head, began = self._ledger.head, self._clock()
+        head, began = self._session.head, self._context.clock()
         cursor = head.cursors.get(folder)
         since_full = began - head.full_at.get(folder, float("-inf"))
         full = cursor is None or not 0 <= since_full < FULL_LISTING_EVERY
@@ -215,8 +244,8 @@ class AsyncRun:
             answered_at = answered_at or page.answered_at
             if answered_at is not None:
                 self._sending.shown_at = answered_at
-                if self._ledger.head.restored_at == NOT_KNOWN:
-                    self._ledger.update(restored_at=answered_at)
+                if self._session.head.restored_at == NOT_KNOWN:
+                    self._session.update(restored_at=answered_at)
             changes += [item.updated_at for item in page.items if item.updated_at is not None]
             changes = [max(changes)] if changes else []
             await self._consider_page(folder, page)
@@ -229,16 +258,17 @@ class AsyncRun:
             self._everything = False
         elif not listing.complete:
             self._everything = False
-            self._tally.note(f"Banqup's list of {folder} did not end where it said it would")
+            # The other folder and what is due must not wait for this one.
+            self._unfinished.append(f"Banqup's list of {folder} did not end where it said it would")
         elif answered_at is not None:
             self._narrow(folder, [answered_at, *changes], began if full else None)
-        await self._journal.flush()
+        await self._recorder.flush()
 
     def _narrow(self, folder: str, times: Sequence[datetime], full_at: float | None) -> None:
         """Narrow the next listing, by the server's times only."""
-        head = self._ledger.head
+        head = self._session.head
         if full_at is not None:
-            self._ledger.update(full_at={**head.full_at, folder: full_at})
+            self._session.update(full_at={**head.full_at, folder: full_at})
         if len(times) < 2:  # nothing was listed
             return
         try:
@@ -246,44 +276,52 @@ class AsyncRun:
         except OverflowError:  # a document from the year 1
             return
         if cursor != head.cursors.get(folder):
-            self._ledger.update(cursors={**head.cursors, folder: cursor})
+            self._session.update(cursors={**head.cursors, folder: cursor})
 
     async def _consider_page(self, folder: str, page: Page[Document]) -> None:
-        self._tally.unreadable += page.unreadable
+        self._report.unreadable += page.unreadable
         documents: dict[str, Document] = {}
         for document in page.items:
             if not is_id(document.id):
-                self._tally.unreadable += 1
+                self._report.unreadable += 1
             elif of_another_space(document.space_id, self._space_id):
-                self._tally.foreign += 1
-            elif (document_id := canonical_id(document.id)) not in self._tally.seen:
+                self._report.foreign += 1
+            elif (document_id := canonical_id(document.id)) not in self._report.seen:
                 # A folder that is missing trusts the query.
                 named = document if document.folder else evolve(document, folder=folder)
                 documents[document_id] = named
-        stored = await self._ledger.find([document.id for document in documents.values()])
+        stored = await self._session.find([document.id for document in documents.values()])
         for document_id, document in documents.items():
             self._listed = document.id
             self._consider(document_id, document, stored.get(document_id))
-        await self._journal.flush()
+        await self._recorder.flush()
 
     def _consider(
         self, document_id: str, document: Document, stored: Delivery | None, reread: bool = False
     ) -> None:
         """Decide what one document's appearance means."""
         delivery = stored or life.first_seen(document_id, document.folder)
-        self._tally.seen[document_id] = delivery.state
+        activated_at = self._session.head.activated_at
+        if stored is None and missed_by_activation(document.created_at, activated_at):
+            old = life.Skipped("was there before activation, but not listed then")
+            self._report.seen[document_id] = delivery.state
+            self._recorder.record(None, self._recorder.advance(delivery, old))
+            return
+        self._report.seen[document_id] = delivery.state
         if delivery.state != "waiting" and delivery.cause is not Cause.GONE:
             self._consider_finished(document, delivery)
             return
-        verdict = judge(self._exportable, document)
+        verdict = judge(self._context.exportable, document)
         if isinstance(verdict, Wait) and verdict.unknown:
-            self._tally.unknown[verdict.unknown] += 1
+            self._report.unknown[verdict.unknown] += 1
         event = life.Listed(document.status.document, verdict, reread=reread)
-        new = self._journal.advance(delivery, event)
+        new = self._recorder.advance(delivery, event)
         if new.state == "waiting" and self._can_send(new):
-            self._batch.append(Candidate(document, new, stored))
+            # Documents that were refused or in doubt before come after all others.
+            group = self._suspects if new.suspect else self._batch
+            group.append(Candidate(document, new, stored))
         else:
-            self._journal.record(stored, new)
+            self._recorder.record(stored, new)
 
     def _consider_finished(self, document: Document, delivery: Delivery) -> None:
         if (
@@ -291,35 +329,62 @@ class AsyncRun:
             and delivery.files is not None
             and delivery.files != files_digest(document)
         ):
-            self._tally.changed += 1
+            self._report.changed += 1
 
     def _can_send(self, delivery: Delivery) -> bool:
         if delivery.cause is Cause.QUEUED:
             return True
         if delivery.cause not in (Cause.RETRY, Cause.NOT_READY):
             return False
-        return delivery.due is None or delivery.due <= self._clock()
+        return delivery.due is None or delivery.due <= self._context.clock()
 
     async def _send_batch(self) -> None:
         batch, self._batch = self._batch, []
         await self._sending.send(batch)
 
+    async def _send_suspects(self) -> None:
+        """Send a few of the documents that were refused or in doubt before, after all others."""
+        waiting = sorted(self._suspects, key=lambda one: one.delivery.attempts + one.delivery.looks)
+        most = MOST_SUSPECTS if self._sending.may_go_on() else 0
+        self._suspects = waiting[most:]
+        self._leave(self._suspects)
+        await self._sending.send(waiting[:most])
+
+    def _leave(self, candidates: Sequence[Candidate]) -> None:
+        for candidate in candidates:
+            self._report.line(candidate.delivery)
+
+    def _check_files(self) -> None:
+        """Say so where no document of the space ever had a file to fetch, for a whole day.
+
+        Raises:
+            ConfigurationError: The calls for files are probably not what the contract assumes.
+        """
+        head, now = self._session.head, self._context.clock()
+        if head.fetched or not self._sending.without_file or self._options.dry_run:
+            return
+        since = now if head.no_file_since is None else min(head.no_file_since, now)
+        if since != head.no_file_since:
+            self._session.update(no_file_since=since)
+        if now - since >= FIRST_FILE_WITHIN:
+            raise no_files_at_all()
+
     def _remember_unknown(self) -> None:
         """Keep the words for status(); only a listing of everything may forget one."""
-        seen = dict(self._tally.unknown.most_common(WORDS))
+        seen = dict(self._report.unknown.most_common(WORDS))
         if not self._everything:
-            before = self._ledger.head.unknown
+            before = self._session.head.unknown
             words = [*seen, *(word for word in before if word not in seen)][:WORDS]
             seen = {word: max(seen.get(word, 0), before.get(word, 0)) for word in words}
-        self._ledger.update(unknown=seen)
+        self._session.update(unknown=seen)
 
     # Waiting documents that the lists have not shown
 
     async def _read_due(self) -> None:
         """Read waiting documents that are due one by one, unless the lists have shown them."""
-        faults = reads = 0
-        async for delivery in self._all("waiting", due=self._clock()):
-            if canonical_id(delivery.document_id) in self._tally.seen:
+        reads = 0
+        async for delivery in self._all("waiting", due=self._context.clock()):
+            if canonical_id(delivery.document_id) in self._report.seen:
                 continue
             if delivery.cause is not Cause.QUEUED:
                 # What is only looked at again is bounded; what is to be sent is not.
@@ -334,31 +399,43 @@ class AsyncRun:
                 event: life.Event = life.Skipped("gone", gone=True)
                 if not await self._can_read_one():
                     event = life.NotReady("asking for one document does not work", file=False)
-                self._tally.seen[delivery.document_id] = delivery.state
-                self._journal.record(delivery, self._journal.advance(delivery, event))
+                self._report.seen[delivery.document_id] = delivery.state
+                self._recorder.record(delivery, self._recorder.advance(delivery, event))
                 continue
-            except (
-                ConfigurationError,
-                PermissionDeniedError,
-                ProtocolError,
-                RejectedError,
-                UnavailableError,
-            ) as error:
-                faults += 1
-                if faults == FAULTS_IN_A_ROW or isinstance(error, UnreachableError):
-                    raise
-                self._tally.seen[delivery.document_id] = delivery.state
-                unread = life.NotReady(error.message, file=False)
-                later = self._journal.advance(delivery, unread)
-                self._journal.record(delivery, later)
+            except ServiceError as error:
+                await self._cannot_read(delivery, error)
                 continue
-            faults = 0
+            self._sending.faults.passes(DOCUMENT)
             named = document if document.folder else evolve(document, folder=delivery.folder)
             self._consider(delivery.document_id, named, delivery, reread=True)
             if len(self._batch) >= BATCH:
                 await self._send_batch()
-        await self._journal.flush()
+        await self._recorder.flush()
         await self._send_batch()
+
+    async def _cannot_read(self, delivery: Delivery, error: ServiceError) -> None:
+        """Put off a document that could not be asked for.
+
+        Raises:
+            ServiceError: No other can be asked for, either.
+        """
+        self._report.seen[delivery.document_id] = delivery.state
+        if delivery.cause in (Cause.QUEUED, Cause.RETRY, Cause.NOT_READY):
+            outcome = Outcome(Candidate(Document(), delivery, delivery), None, error, DOCUMENT)
+            await self._sending.take(outcome)
+            if self._sending.fault is not None:
+                raise self._sending.fault
+            return
+        # One that waits for the client is not charged: nothing was to be sent.
+        if blame_of(error) is Blame.RUN:
+            raise error
+        refusal = HeldRefusal(DOCUMENT, delivery, error, chargeable=False)
+        if error.own and blame_of(error) is Blame.DOCUMENT:
+            self._sending.faults.passes(DOCUMENT)
+        elif self._sending.faults.holds(refusal, suspect=False):
+            raise naming(error, [refusal])
+        unread = life.NotReady(error.message, file=False)
+        self._recorder.record(delivery, self._recorder.advance(delivery, unread))
 
     async def _read(self, document_id: str) -> Document:
         try:

@@ -11,26 +11,34 @@ from attrs import evolve
 
 from _client_kit import _runtime_async as world
 from _client_kit._errors import (
-    ConfigurationError,
-    NotFoundError,
     OutcomeUnknownError,
     PermissionDeniedError,
-    ProtocolError,
     ServiceError,
     StoreError,
 )
-from bridge._async._recorder import AsyncJournal
+from bridge._async._context import AsyncRunContext
 from bridge._async._recovery import AsyncRecovery, Control
 from bridge._async._transfer import AsyncTransfer, Prepared
 from bridge._delivery import delivery as life
 from bridge._delivery.delivery import Cause, Delivery
-from bridge._delivery.outcome import Candidate, Outcome, RunOptions
+from bridge._delivery.faults import (
+    DETAILS,
+    UPLOAD,
+    Blame,
+    FaultTracker,
+    HeldRefusal,
+    asks_again,
+    blame_of,
+    is_final,
+    naming,
+)
+from bridge._delivery.outcome import Candidate, Outcome
 from bridge._reports import events as events
 
 __all__ = ["AsyncSending"]
 
 REFUSALS_IN_A_ROW = 5
-FAULTS_IN_A_ROW = 3
+DOUBTS_IN_A_ROW = 3
 CONTROLS = 3
 CLOCKS_DIFFER = timedelta(hours=24)
 
@@ -41,48 +49,49 @@ class AsyncSending:
     Attributes:
         company_id: The company, as it is numbered today.
         fault: What ended the run; uploads in flight still come to their end.
+        faults: What the refusals of this run prove.
         doubts: What this run left in doubt.
+        without_file: Whether a document of this run had no file to fetch.
         shown_at: Banqup's time of its last list; None where it tells none.
     """
 
     def __init__(
         self,
-        journal: AsyncJournal,
-        transfer: AsyncTransfer,
+        context: AsyncRunContext,
         recovery: AsyncRecovery,
-        company: Callable[[], Awaitable[int]],
-        listed: Callable[[], Awaitable[bool]],
-        options: RunOptions,
-        upload_deadline: float,
+        can_read_one: Callable[[], Awaitable[bool]],
+        company_id: int | None,
     ) -> None:
-        self._journal = journal
-        self._transfer = transfer
+        self._context = context
+        self._session = context.session
+        self._recorder = context.recorder
+        self._options = context.options
+        self._transfer = AsyncTransfer(context, recovery)
         self._recovery = recovery
-        self._company = company
-        self._listed = listed
-        self._options = options
-        self._upload_deadline = upload_deadline
-        self.company_id = 0
+        self._can_read_one = can_read_one
+        self.company_id = company_id or 0
         self._asked = False
         self.fault: ServiceError | None = None
+        self.faults = FaultTracker()
         self.doubts: list[Delivery] = []
+        self.without_file = False
         self.shown_at: datetime | None = None
         self._taken: set[str] = set()
         self._delivered = False
         self._first: tuple[str, int] | None = None
         self._fetched = False
         self._refused: list[Delivery] = []
-        self._unfetched: list[Delivery] = []
         self._doubts_in_a_row = 0
+        self._probing = False
 
     def may_go_on(self) -> bool:
         """Whether anything new may be begun; the report says why not."""
-        tally, limit = self._journal.tally, self._options.limit
+        report, limit = self._context.report, self._options.limit
         if limit is not None and len(self._taken) >= limit:
-            tally.stopped = tally.stopped or f"limit of {limit} documents reached"
+            report.stopped = report.stopped or f"limit of {limit} documents reached"
         if self._options.deadline.remaining() <= 0:
-            tally.stopped = tally.stopped or "deadline reached"
-        return tally.stopped is None and self.fault is None
+            report.stopped = report.stopped or "deadline reached"
+        return report.stopped is None and self.fault is None
 
     async def ask_company(self) -> None:
         """Ask for the company's number once in a run: it may have changed since the last one.
@@ -99,6 +108,16 @@ class AsyncSending:
                 raise
             # Companies may not be listed any more; that number is this company's and no other's.
         self._asked = True
+
+    async def _company(self) -> int:
+        """The company's number, remembered for look-ups after it was linked anew."""
+        number = await self._context.find_company(self._session.head.companies)
+        self._session.remember_company(number)
+        return number
+
+    def send_one_first(self) -> None:
+        """Send one document, and go on only if it is delivered: several are in doubt."""
+        self._probing = True
 
     async def send(self, candidates: Iterable[Candidate]) -> None:
         """Send what can be sent.
@@ -119,7 +138,7 @@ class AsyncSending:
             self._transfer.discard()
             for candidate in queue:
                 left = evolve(candidate.delivery, reason="left for the next run")
-                self._journal.tally.line(left)
+                self._context.report.line(left)
         if self.fault is not None:
             raise self.fault
 
@@ -127,7 +146,7 @@ class AsyncSending:
         while queue and self.may_go_on():
             delivery = queue.popleft().delivery
             self._taken.add(delivery.document_id)
-            self._journal.tally.line(evolve(delivery, reason="would be sent", due=None))
+            self._context.report.line(evolve(delivery, reason="would be sent", due=None))
 
     async def _work(self, queue: deque[Candidate], workers: world.Workers[Any]) -> None:
         ready: deque[Prepared] = deque()
@@ -139,13 +158,15 @@ class AsyncSending:
             for result in await workers.finished():
                 if isinstance(result, Prepared):
                     self._fetched = True
-                    self._unfetched.clear()
+                    self.faults.passes(*result.passed)
+                    if not self._session.head.fetched:
+                        self._session.update(fetched=True, no_file_since=None)
                     ready.append(result)
                 elif isinstance(result, Control):
                     self._checked(result)
                 else:
                     uploading -= result.candidate.delivery.state == "sending"
-                    await self._take(result, queue)
+                    await self.take(result, queue)
             chosen = self._choose(ready, uploading, queue)
             if self._options.in_flight > 1:
                 # Whoever is free fetches the next while this commit is on its way to the disk.
@@ -154,7 +175,7 @@ class AsyncSending:
             for item in await self._intended(chosen, queue):
                 uploading += 1
                 await workers.start(
-                    self._transfer.upload, item, self.company_id, self._journal.ledger.guard
+                    self._transfer.upload, item, self.company_id, self._session.guard
                 )
             if self._first is not None and self.fault is None:
                 first, self._first = self._first, None
@@ -164,7 +185,7 @@ class AsyncSending:
         self, queue: deque[Candidate], workers: world.Workers[Any], waiting: int
     ) -> None:
         """Have more documents fetched: one alone, until the first was."""
-        room = self._options.in_flight if self._fetched else 1
+        room = self._options.in_flight if self._fetched and not self._probing else 1
         while queue and workers.busy + waiting < room and self.may_go_on():
             await self._start(queue.popleft(), workers)
 
@@ -186,7 +207,7 @@ class AsyncSending:
     async def _start(self, candidate: Candidate, workers: world.Workers[Any]) -> None:
         delivery = candidate.delivery
         self._taken.add(delivery.document_id)
-        self._journal.tell(events.DocumentFound(delivery.document_id, delivery.folder))
+        self._recorder.tell(events.DocumentFound(delivery.document_id, delivery.folder))
         look_first = self._looks_first(candidate)
         await workers.start(self._transfer.prepare, candidate, self.company_id, look_first)
 
@@ -196,7 +217,7 @@ class AsyncSending:
             return True
         if candidate.delivery.forced:  # a person has looked, or wants it again
             return False
-        restored, created = self._journal.ledger.head.restored_at, candidate.document.created_at
+        restored, created = self._session.head.restored_at, candidate.document.created_at
         if restored is None or created is None or self.shown_at is None:
             return restored is not None
         # Near to it, or from a time that has not come yet: the two clocks need not agree.
@@ -206,16 +227,16 @@ class AsyncSending:
         """Those that may be uploaded now, as their intents are durable."""
         sending = [self._intend(item) for item in prepared]
         try:
-            await self._journal.flush()
-            if sending and self._journal.ledger.remaining() <= self._upload_deadline:
-                await self._journal.ledger.renew()
+            await self._recorder.flush()
+            if sending and self._session.remaining() <= self._context.zenvoices.deadline:
+                await self._session.renew()
         except StoreError as error:
             self.fault = self.fault or error
             for item in sending:
                 # Should a later commit succeed after all, it says that nothing was sent.
                 known = item.candidate.delivery
-                back = self._journal.advance(known, life.NotSent("could not be recorded"))
-                self._journal.ledger.put(known, back)
+                back = self._recorder.advance(known, life.NotSent("could not be recorded"))
+                self._session.put(known, back)
             self._put_back(prepared, queue)
             return []
         return sending
@@ -228,78 +249,118 @@ class AsyncSending:
     def _intend(self, prepared: Prepared) -> Prepared:
         candidate = prepared.candidate
         event = life.Intended(prepared.external_id, self.company_id, prepared.files)
-        delivery = self._journal.advance(candidate.delivery, event)
-        self._journal.ledger.put(candidate.stored, delivery)
+        delivery = self._recorder.advance(candidate.delivery, event)
+        self._session.put(candidate.stored, delivery)
         return evolve(prepared, candidate=Candidate(candidate.document, delivery, stored=delivery))
 
     # What became of them
 
-    async def _take(self, outcome: Outcome, queue: deque[Candidate]) -> None:
-        """Record what a worker's job led to, and judge whether the run can go on."""
-        candidate, event, error = outcome.candidate, outcome.event, outcome.error
-        uploading = candidate.delivery.state == "sending"
+    async def take(self, outcome: Outcome, queue: deque[Candidate] | None = None) -> None:
+        """Record what a job for one document led to, and judge whether the run can go on.
+
+        Args:
+            outcome: What it led to.
+            queue: Where a document goes that can be tried again at once.
+        """
+        candidate, error = outcome.candidate, outcome.error
+        self.faults.passes(*outcome.passed)
         if isinstance(error, StoreError):
             # The lease is lost: what became of this document is for the next worker to find out.
-            self._journal.tally.line(candidate.delivery)
+            self._context.report.line(candidate.delivery)
             self.fault = self.fault or error
             return
-        if isinstance(event, life.NotSent) and error is not None:
-            error = await self._judge(error)
-            if error is None:  # another company id: again, at once
-                self._again(candidate, event, queue)
-                return
-            if uploading and self._delivered and isinstance(error, ConfigurationError):
-                # The route has worked in this run: it is this document that it does not take.
-                event, error = life.Refused(error.message), None
-        elif isinstance(event, life.Skipped) and event.gone and not await self._listed():
-            event = life.Refused("Banqup does not have the document's file")
-        delivery = self._journal.advance(candidate.delivery, event)
-        self._journal.record(candidate.stored, delivery, outcome.sent)
+        event = outcome.event
+        if event is None or (
+            isinstance(event, life.Skipped) and event.gone and not await self._can_read_one()
+        ):
+            event = await self._judge(outcome, queue)
+        elif isinstance(event, life.NotReady) and outcome.operation == DETAILS:
+            self.without_file = True
+        if event is None:
+            return
+        if isinstance(event, life.Refused):
+            event = evolve(event, deliveries=self._session.head.deliveries)
+        uploaded = candidate.delivery.state == "sending"
+        delivery = self._recorder.advance(candidate.delivery, event)
+        self._recorder.record(candidate.stored, delivery, outcome.sent)
         if isinstance(event, life.Arrived):
-            self._arrived(delivery, uploaded=uploading)
+            self._arrived(delivery, uploaded=uploaded)
         elif isinstance(event, life.Doubtful):
             self._doubt(delivery, error)
-        elif isinstance(event, life.Refused) and uploading:
-            self._suspect_upload(delivery, error)
-        elif isinstance(event, life.NotSent):
+        elif isinstance(event, life.Held):
+            self._hold(outcome, delivery)
+        elif isinstance(event, life.Refused):
+            self._refuse(delivery, error, uploaded=uploaded)
+        if self._probing and uploaded and not isinstance(event, life.Arrived):
+            self._stop_probing(error)
+
+    async def _judge(self, outcome: Outcome, queue: deque[Candidate] | None) -> life.Event | None:
+        """What a failure means for its document; None where that one is sent again at once."""
+        candidate, error = outcome.candidate, outcome.error
+        if error is None:  # pragma: no cover - an outcome has an event or an error
+            raise ValueError
+        if not isinstance(error, ServiceError):
+            doing = "sent" if outcome.operation == UPLOAD else "fetched"
+            return life.Refused(f"{type(error).__name__} while it was {doing}")
+        if asks_again(error):
+            try:
+                moved = await self._ask_again(error)
+            except ServiceError as failure:
+                self.fault = self.fault or failure
+                return life.NotSent(error.message)
+            if moved and queue is not None:
+                self._again(candidate, life.NotSent(error.message), queue)
+                return None
+        blame = blame_of(error)
+        if blame is Blame.RUN:
             self.fault = self.fault or error
-        elif error is not None:
-            self._suspect_fetch(delivery, error)
+            return life.NotSent(error.message)
+        if blame is Blame.OPEN:
+            return life.Held(error.message)
+        if outcome.operation and error.own:
+            self.faults.passes(outcome.operation)
+        return life.Refused(error.message, final=is_final(error))
+
+    async def _ask_again(self, error: ServiceError) -> bool:
+        """Make one call that only reads: does the service refuse everything now?
+
+        Returns:
+            Whether the company has another number now, under which the document can be sent.
+
+        Raises:
+            ServiceError: It does.
+        """
+        if error.service == "zenvoices":
+            before = self.company_id
+            self.company_id = await self._company()
+            return self.company_id != before
+        listing = self._context.banqup.documents.list(self._context.space_id, page_size=1)
+        async for _ in listing.pages():
+            break
+        return False
 
     def _again(self, candidate: Candidate, event: life.Event, queue: deque[Candidate]) -> None:
         if candidate.delivery.state == "sending":
-            delivery = self._journal.advance(candidate.delivery, event)
-            self._journal.ledger.put(candidate.stored, delivery)
+            delivery = self._recorder.advance(candidate.delivery, event)
+            self._session.put(candidate.stored, delivery)
             candidate = Candidate(candidate.document, delivery, stored=delivery)
         queue.appendleft(candidate)
 
-    async def _judge(self, error: ServiceError) -> ServiceError | None:
-        """The error, or None where it concerned only a number that the company no longer has."""
-        if (
-            not isinstance(error, (PermissionDeniedError, NotFoundError))
-            or error.service != "zenvoices"
-        ):
-            return error
-        before = self.company_id
-        try:
-            self.company_id = await self._company()
-        except ServiceError as failure:
-            return failure
-        return error if self.company_id == before else None
-
     def _arrived(self, delivery: Delivery, *, uploaded: bool) -> None:
-        self._unfetched.clear()
         if not uploaded:
-            self._journal.tally.recovered += 1
+            self._context.report.recovered += 1
             return
         self._refused.clear()
         self._doubts_in_a_row = 0
-        self._journal.tally.exported += 1
+        self._probing = False
+        self._context.report.exported += 1
         if delivery.reason:
-            self._journal.tally.note(f"document {delivery.document_id}: {delivery.reason}")
-        ledger = self._journal.ledger
+            self._context.report.note(f"document {delivery.document_id}: {delivery.reason}")
+        head = self._session.head
         name, company = str(delivery.external_id), delivery.company_id or self.company_id
-        ledger.update(controls=(*ledger.head.controls, (name, company))[-CONTROLS:])
+        self._session.update(
+            deliveries=head.deliveries + 1, controls=(*head.controls, (name, company))[-CONTROLS:]
+        )
         if self._delivered:
             return
         self._delivered = True
@@ -308,47 +369,76 @@ class AsyncSending:
     def _checked(self, control: Control) -> None:
         """The first delivery was looked up, to know whether look-ups can be relied on."""
         if control.works is not None:
-            self._journal.ledger.update(lookup="works" if control.works else "lags")
+            self._session.update(lookup="works" if control.works else "lags")
         if control.works is False:
-            self._journal.tally.note(
+            self._context.report.note(
                 "Zenvoices did not show the first delivery when it was looked up: what is in "
                 "doubt after a crash will be held for a person"
             )
 
-    def _doubt(self, delivery: Delivery, error: ServiceError | None) -> None:
+    def _doubt(self, delivery: Delivery, error: Exception | None) -> None:
         self.doubts.append(delivery)
         self._doubts_in_a_row += 1
-        if isinstance(error, ProtocolError) or self._doubts_in_a_row >= FAULTS_IN_A_ROW:
-            what = "several uploads in a row ended without an answer"
-            self.fault = self.fault or error or OutcomeUnknownError(what, service="zenvoices")
+        if self._doubts_in_a_row >= DOUBTS_IN_A_ROW:
+            self.fault = self.fault or _in_doubt(error)
 
-    def _suspect_upload(self, delivery: Delivery, error: ServiceError | None) -> None:
-        """Refused by Zenvoices: several in a row, and nothing delivered, are not the documents'."""
-        self._journal.tally.refused += 1
+    def _stop_probing(self, error: Exception | None) -> None:
+        message = "several documents are in doubt, and the one sent after them was not delivered"
+        known = error if isinstance(error, ServiceError) else None
+        self.fault = self.fault or known or OutcomeUnknownError(message, service="zenvoices")
+
+    def _hold(self, outcome: Outcome, delivery: Delivery) -> None:
+        """Charge nobody yet: the end of the run tells whether others passed."""
+        error = outcome.error if isinstance(outcome.error, ServiceError) else None
+        before = outcome.candidate.delivery
+        if before.state == "sending":
+            self._context.report.refused += 1
+        refusal = HeldRefusal(outcome.operation, delivery, error)
+        if self.faults.holds(refusal, suspect=before.suspect) and error is not None:
+            same = [one for one in self.faults.held.values() if one.operation == outcome.operation]
+            self.fault = self.fault or naming(error, same)
+
+    def _refuse(self, delivery: Delivery, error: Exception | None, *, uploaded: bool) -> None:
+        """Several documents refused in a row, and none delivered, are not the documents' fault."""
         self._doubts_in_a_row = 0
-        if error is None or self._delivered:
+        self._context.report.refused += uploaded
+        if self._delivered or not isinstance(error, ServiceError) or not error.own:
+            return
+        if is_final(error):
             return
         self._refused.append(delivery)
         if len(self._refused) >= REFUSALS_IN_A_ROW:
-            self._pardon(self._refused, error)
+            self.fault = self.fault or error
+            for refused in self._refused:
+                refunded = self._recorder.advance(refused, life.Pardoned(refused.reason))
+                self._recorder.record(refused, refunded)
+            self._refused.clear()
 
-    def _suspect_fetch(self, delivery: Delivery, error: ServiceError) -> None:
-        """Not to be had from Banqup, or not to be looked up."""
-        shape = isinstance(error, ProtocolError)
-        if shape and self._fetched:
-            return  # other files can be had
-        self._unfetched.append(delivery)
-        if len(self._unfetched) >= (REFUSALS_IN_A_ROW if shape else FAULTS_IN_A_ROW):
-            self._pardon(self._unfetched, error)
+    async def conclude(self) -> None:
+        """Charge the held documents whose operation worked for others.
 
-    def _pardon(self, suspects: list[Delivery], error: ServiceError) -> None:
-        self.fault = self.fault or error
-        for suspect in suspects:
-            pardoned = self._journal.advance(suspect, life.Pardoned(suspect.reason))
-            self._journal.record(suspect, pardoned)
-        suspects.clear()
+        Raises:
+            ServiceError: An operation was refused, and worked for no document of this run.
+        """
+        for refusal in self.faults.charged():
+            event = life.Refused(refusal.delivery.reason, deliveries=self._session.head.deliveries)
+            charged = self._recorder.advance(refusal.delivery, event)
+            self._recorder.record(refusal.delivery, charged)
+        await self._recorder.flush()
+        left = self.faults.unexplained()
+        if left and left[0].error is not None:
+            same = [refusal for refusal in left if refusal.operation == left[0].operation]
+            raise naming(left[0].error, same)
+
+
+def _in_doubt(error: Exception | None) -> ServiceError:
+    if isinstance(error, ServiceError):
+        return error
+    message = "several uploads in a row ended without an answer"
+    return OutcomeUnknownError(message, service="zenvoices")
 
 
 def _tried(candidate: Candidate) -> int:
     delivery = candidate.delivery
-    return delivery.attempts + delivery.looks if delivery.cause is not Cause.QUEUED else 0
+    new = delivery.cause is Cause.QUEUED and not delivery.suspect
+    return 0 if new else delivery.attempts + delivery.looks

@@ -10,25 +10,34 @@ from attrs import evolve, field, frozen
 
 from _client_kit import _runtime_async as world
 from _client_kit._address import check_id
-from _client_kit._errors import ConfigurationError, NotFoundError, RejectedError
-from _client_kit._files import FileSource
-from banqup_client import AsyncBanqupClient, Document, DocumentFile
+from _client_kit._errors import (
+    ConfigurationError,
+    NotFoundError,
+    RejectedError,
+    ServiceError,
+)
+from _client_kit._files import FileSource, os_reason
+from _client_kit._signals import raised_by_signal_handler
+from banqup_client import Document, DocumentFile, FileNotReadyError
+from bridge._async._context import AsyncRunContext
 from bridge._async._recovery import AsyncRecovery
 from bridge._delivery import delivery as life
 from bridge._delivery.eligibility import Skip
-from bridge._delivery.faults import fetch_fault, upload_fault
+from bridge._delivery.faults import DETAILS, DOWNLOAD, LOOK_UP, MAPPER, UPLOAD, in_doubt
 from bridge._delivery.outcome import (
     Candidate,
     Outcome,
-    call_mapper,
     files_digest,
-    nonsense,
-    raised,
+)
+from bridge._mapping.calling import (
+    call_mapper,
+    describe_exception,
+    describe_result,
     sent_details,
 )
-from bridge._mapping.mapper import AsyncMapper, SourceFile
+from bridge._mapping.mapper import SourceFile
 from bridge._mapping.spool import IN_MEMORY, Guarded, Spool
-from zenvoices_client import AsyncZenvoicesClient, Attachment, InboxUpload
+from zenvoices_client import Attachment, InboxDocument, InboxUpload, Lookup
 
 __all__ = ["AsyncTransfer", "Prepared"]
 
@@ -46,9 +55,10 @@ class Prepared:
     external_id: str
     files: str
     sent: dict[str, Any] = field(repr=False)
+    passed: frozenset[str] = frozenset()
 
     def discard(self) -> None:
-        """Throw the fetched bytes away."""
+        """Delete the fetched bytes."""
         for spool in self.spools:
             spool.discard()
 
@@ -56,23 +66,14 @@ class Prepared:
 class AsyncTransfer:
     """Moves one document at a time from a space to a company; used by several workers at once."""
 
-    def __init__(
-        self,
-        banqup: AsyncBanqupClient,
-        zenvoices: AsyncZenvoicesClient,
-        space_id: str,
-        mapper: AsyncMapper,
-        recovery: AsyncRecovery,
-    ) -> None:
-        self._banqup = banqup
-        self._zenvoices = zenvoices
-        self._space_id = space_id
-        self._mapper = mapper
+    def __init__(self, context: AsyncRunContext, recovery: AsyncRecovery) -> None:
+        self._context = context
+        self._banqup = context.banqup
         self._recovery = recovery
         self._spools: list[Spool] = []
 
     def discard(self) -> None:
-        """Throw away what is left of documents whose jobs did not come to their end."""
+        """Delete what is left of documents whose jobs did not come to their end."""
         for spool in self._spools:
             spool.discard()
         self._spools.clear()
@@ -82,32 +83,56 @@ class AsyncTransfer:
     ) -> Prepared | Outcome:
         """Fetch and map a document; look it up first where it may have been sent before."""
         spools: list[Spool] = []
-        prepared = False
+        passed: set[str] = set()
+        result: Prepared | Outcome | None = None
         try:
-            result = await self._prepare(candidate, company_id, look_first, spools)
-            prepared = isinstance(result, Prepared)
-        except Exception as error:  # noqa: BLE001 - whatever it is, only this document is concerned
-            return Outcome(candidate, *fetch_fault(error))
+            result = await self._prepare(candidate, company_id, look_first, spools, passed)
+        except FileNotReadyError as error:
+            passed.add(DETAILS)
+            result = Outcome(candidate, life.NotReady(error.message), operation=DETAILS)
+        except _MapperError as error:
+            result = Outcome(candidate, life.Held(error.reason), error.cause, MAPPER)
+        except Exception as error:
+            # Whatever it is, only this document is concerned.
+            if raised_by_signal_handler(error):
+                raise
+            if isinstance(error, OSError):  # of this machine: most documents need no disk
+                reason = f"it could not be kept meanwhile: {os_reason(error)}"
+                result = Outcome(candidate, life.NotReady(reason))
+            else:
+                operation = getattr(error, "operation", None) or ""
+                if operation == DOWNLOAD:
+                    passed.add(DETAILS)
+                result = Outcome(candidate, error=error, operation=operation)
         finally:
-            if not prepared:
+            if not isinstance(result, Prepared):
                 for spool in spools:
                     spool.discard()
-        return result
+        return evolve(result, passed=frozenset(passed))
 
     async def _prepare(
-        self, candidate: Candidate, company_id: int, look_first: bool, spools: list[Spool]
+        self,
+        candidate: Candidate,
+        company_id: int,
+        look_first: bool,
+        spools: list[Spool],
+        passed: set[str],
     ) -> Prepared | Outcome:
         document, delivery = candidate.document, candidate.delivery
-        external_id = life.external_id_of(self._space_id, delivery.document_id, delivery.generation)
+        external_id = life.external_id_of(
+            self._context.space_id, delivery.document_id, delivery.generation
+        )
         again = delivery.external_id is not None or delivery.generation > 0
         if look_first or again or (delivery.forced and self._recovery.restored):
             found = await self._recovery.before_sending(
                 delivery, external_id, company_id, thorough=look_first
             )
+            passed.add(LOOK_UP)
             if found is not None:
                 return Outcome(candidate, found)
         if not document.files:
-            return Outcome(candidate, life.NotReady("the document has no file yet"))
+            missing = life.NotReady("the document has no file yet")
+            return Outcome(candidate, missing, operation=DETAILS)
         if len(document.files) > MOST_FILES:
             too_many = f"it has {len(document.files)} files; {MOST_FILES} at most are fetched"
             return Outcome(candidate, life.Refused(too_many, final=True))
@@ -117,14 +142,21 @@ class AsyncTransfer:
             spool = Spool(max(IN_MEMORY - sum(file.size for file in files), 0))
             spools.append(spool)
             self._spools.append(spool)
-            fetched = await self._fetch(file, spool)
-            if fetched is None:
-                gone = await self._gone(document.id or delivery.document_id)
-                return Outcome(candidate, gone)
+            try:
+                fetched = await self._fetch(file, spool)
+            except NotFoundError as error:
+                if not await self._is_gone(document.id or delivery.document_id):
+                    raise
+                gone = life.Skipped("gone", gone=True)
+                return Outcome(candidate, gone, error, operation=error.operation or DETAILS)
+            passed.update((DETAILS, DOWNLOAD))
             files.append(fetched)
         if not any(file.size for file in files):
             return Outcome(candidate, life.Refused("the file is empty", final=True))
         mapped = await self._map(document, tuple(files))
+        if isinstance(mapped, life.Held):
+            return Outcome(candidate, mapped, operation=MAPPER)
+        passed.add(MAPPER)
         if not isinstance(mapped, InboxUpload):
             return Outcome(candidate, mapped)
         return Prepared(
@@ -136,19 +168,16 @@ class AsyncTransfer:
             sent_details(mapped, files),
         )
 
-    async def _fetch(self, file: DocumentFile, spool: Spool) -> SourceFile | None:
-        """One file's bytes in the spool; None where the service does not have it."""
+    async def _fetch(self, file: DocumentFile, spool: Spool) -> SourceFile:
+        """One file's bytes in the spool."""
         try:
             check_id(file.id, "file id", service="banqup")
         except ConfigurationError:
             message = "a file of the document has no usable id"
             raise RejectedError(message, service="banqup") from None
-        try:
-            details = await self._banqup.files.download(
-                self._space_id, str(file.id), cast("BinaryIO", spool)
-            )
-        except NotFoundError:
-            return None
+        details = await self._banqup.files.download(
+            self._context.space_id, str(file.id), cast("BinaryIO", spool)
+        )
         size = spool.seal()
         kind = details.content_type or file.content_type or ""
         if not _MEDIA_TYPE.fullmatch(kind):
@@ -156,62 +185,123 @@ class AsyncTransfer:
         name = file.filename or details.filename or str(file.id)
         return SourceFile(str(file.id), name, kind, size, cast("BinaryIO", spool))
 
-    async def _gone(self, document_id: str) -> life.Event:
-        """What it means that a file is not there: the document is gone, or just the file."""
+    async def _is_gone(self, document_id: str) -> bool:
+        """Whether Banqup has neither the file nor the document any more."""
         try:
-            await self._banqup.documents.get(self._space_id, document_id)
+            await self._banqup.documents.get(self._context.space_id, document_id)
         except NotFoundError:
-            return life.Skipped("gone", gone=True)
-        return life.Refused("Banqup does not have the document's file")
+            return True
+        return False
 
     async def _map(
         self, document: Document, files: tuple[SourceFile, ...]
     ) -> InboxUpload | life.Event:
+        mapper = self._context.mapper
         try:
-            mapped: object = await world.run_blocking(call_mapper, self._mapper, document, files)
-        except Exception as error:  # noqa: BLE001 - somebody else's function
-            return life.Refused(raised(error))
+            mapped: object = await world.run_blocking(call_mapper, mapper, document, files)
+        except Exception as error:
+            if raised_by_signal_handler(error):
+                raise
+            raise _MapperError(describe_exception(error), error) from error
         if isinstance(mapped, Skip):
             return life.Skipped(mapped.reason)
         if not isinstance(mapped, InboxUpload):
-            return life.Refused(nonsense(mapped))
+            return life.Held(describe_result(mapped))
         if not all(attachment.size for attachment in mapped.attachments):
             return life.Refused("the file is empty", final=True)
         return mapped
 
     async def upload(
-        self, prepared: Prepared, company_id: int, guard: Callable[[float], None]
+        self, prepared: Prepared, company_id: int, check_lease: Callable[[float], None]
     ) -> Outcome:
-        """Upload what was prepared; the guard is called before each piece and may stop it."""
+        """Upload what was prepared; the lease is checked before each piece.
+
+        What may have arrived is looked up at once: most of it has.
+        """
         candidate = prepared.candidate
         began = False
         opened: list[Guarded] = []
 
         def before_each_piece() -> None:
             nonlocal began
-            guard(0.0)
+            check_lease(0.0)
             began = True
 
         try:
-            guard(self._zenvoices.deadline)
+            check_lease(self._context.zenvoices.deadline)
             upload = _watched(prepared, before_each_piece, opened)
-            document = await self._zenvoices.inbox.upload(
+            document = await self._context.zenvoices.inbox.upload(
                 upload, company_id=company_id, external_id=prepared.external_id
             )
-        except Exception as error:  # noqa: BLE001 - whatever it is, only this document is concerned
-            event, fault = upload_fault(error, began=began)
-            return Outcome(candidate, event, fault, prepared.sent)
+        except Exception as error:
+            # Whatever else it is, only this document is concerned.
+            if raised_by_signal_handler(error):
+                raise
+            failure = error
+        else:
+            event = await self._arrived(prepared, company_id, document)
+            return Outcome(candidate, event, passed=frozenset({UPLOAD}), sent=prepared.sent)
         finally:
             prepared.discard()
             for file in opened:
                 file.discard()
+        if not in_doubt(failure, began=began):
+            return Outcome(candidate, error=failure, operation=UPLOAD, sent=prepared.sent)
+        found = await self._look_up(prepared, company_id)
+        if found is not None:
+            reason = "found in Zenvoices when its upload had no clear answer"
+            event = life.Arrived(_number_of(found), reason)
+            return Outcome(candidate, event, passed=frozenset({UPLOAD}), sent=prepared.sent)
+        reason = (
+            failure.message
+            if isinstance(failure, ServiceError)
+            else f"{type(failure).__name__} while it was sent"
+        )
+        return Outcome(
+            candidate,
+            life.Doubtful(reason),
+            error=failure,
+            operation=UPLOAD,
+            sent=prepared.sent,
+        )
+
+    async def _arrived(
+        self, prepared: Prepared, company_id: int, document: InboxDocument
+    ) -> life.Arrived:
+        if document.id is None:
+            found = await self._look_up(prepared, company_id)
+            reason = "" if found else "Zenvoices took it and told no number; confirm() looks it up"
+            return life.Arrived(_number_of(found), reason)
         elsewhere = ""
         if document.company_id not in (None, company_id):
             elsewhere = (
                 f"Zenvoices says it is in the company {document.company_id}, not {company_id}: "
                 "look there"
             )
-        return Outcome(candidate, life.Arrived(document.id, elsewhere), sent=prepared.sent)
+        return life.Arrived(document.id, elsewhere)
+
+    async def _look_up(self, prepared: Prepared, company_id: int) -> Lookup | None:
+        """What was just sent, as Zenvoices shows it; None where a look-up does not find it."""
+        try:
+            found = await self._context.zenvoices.inbox.find(
+                external_id=prepared.external_id, company_id=company_id
+            )
+        except ServiceError:
+            return None
+        return found if found.outcome == "found" else None
+
+
+def _number_of(found: Lookup | None) -> int | None:
+    return None if found is None or found.document is None else found.document.id
+
+
+class _MapperError(Exception):
+    """A mapper raised."""
+
+    def __init__(self, reason: str, cause: Exception) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.cause = cause
 
 
 def _watched(

@@ -29,8 +29,10 @@ from bridge._delivery.transitions import (
     Confirmed,
     Doubtful,
     Event,
+    Held,
     Intended,
     Listed,
+    NoControl,
     NotReady,
     NotSent,
     Pardoned,
@@ -49,8 +51,10 @@ __all__ = [
     "Delivery",
     "Doubtful",
     "Event",
+    "Held",
     "Intended",
     "Listed",
+    "NoControl",
     "NotReady",
     "NotSent",
     "Pardoned",
@@ -70,6 +74,7 @@ FIRST_PAUSE = 3600.0
 FIRST_PAUSE_NOT_READY = 300.0
 LONGEST_PAUSE = 86_400.0
 ABSENCE_CONFIRMED_AFTER = 600.0
+LONGEST_WITHOUT_CONTROL = 86_400.0
 LONGEST_WORD = 100
 LONGEST_REASON = 500
 
@@ -127,6 +132,9 @@ class Delivery:
         known: Whether ``seen`` counts: the document was there at activation and is not new yet.
         due: When it is looked at again, in seconds of the connection's clock.
         attempts: Tries that failed because of this document.
+        deliveries_before: How many documents the connection had delivered when this one was first
+            charged: it is given up only if that number has grown since.
+        suspect: A call for it was refused, or its upload had no answer: all others are sent first.
         looks: How often it was looked at, or put off, in vain; the next pause grows with it.
         generation: Raised by every resend; part of the external id.
         forced: A person asked for it: what it would be refused or held for no longer counts.
@@ -135,6 +143,7 @@ class Delivery:
         intended_at: When it was about to be sent.
         doubtful: The upload ended without an answer, so no sender is at work on it any more.
         absent_at: The server's time of the first answer that Zenvoices does not have it.
+        no_control_since: The server's time of the first look-up that nothing could test.
         inbox_id: Zenvoices' number of it.
         files: A digest of its files' ids and sizes when it was sent.
     """
@@ -148,6 +157,8 @@ class Delivery:
     known: bool = False
     due: float | None = None
     attempts: int = 0
+    deliveries_before: int | None = None
+    suspect: bool = False
     looks: int = 0
     generation: int = 0
     forced: bool = False
@@ -156,8 +167,14 @@ class Delivery:
     intended_at: float | None = None
     doubtful: bool = False
     absent_at: datetime | None = None
+    no_control_since: datetime | None = None
     inbox_id: int | None = None
     files: str | None = None
+
+    @property
+    def needs_naming(self) -> bool:
+        """Whether it waits although nothing but a refusal keeps it from being sent."""
+        return self.state == "waiting" and (self.suspect or self.attempts >= MAX_ATTEMPTS)
 
     @property
     def attempted(self) -> bool:
@@ -265,15 +282,29 @@ def advance(delivery: Delivery, event: Event, now: float) -> Delivery:
             )
         case Refused() if state in ("waiting", "sending"):
             return _refused(delivery, event, now)
+        case Held() if state in ("waiting", "sending"):
+            return evolve(
+                delivery,
+                state="waiting",
+                reason=event.reason,
+                cause=Cause.QUEUED,
+                due=now,
+                suspect=True,
+                looks=delivery.looks + 1,
+                doubtful=False,
+                absent_at=None,
+            )
         case Pardoned() if state in ("waiting", "failed"):
             # The pause grows all the same: others get their turn first.
+            attempts = max(0, delivery.attempts - 1)
             return evolve(
                 delivery,
                 state="waiting",
                 reason=event.reason,
                 cause=Cause.RETRY,
                 due=now + _pause(delivery.looks),
-                attempts=max(0, delivery.attempts - 1),
+                attempts=attempts,
+                deliveries_before=delivery.deliveries_before if attempts else None,
                 looks=delivery.looks + 1,
             )
         case NotSent() if state in ("waiting", "sending", "uncertain"):
@@ -290,19 +321,20 @@ def advance(delivery: Delivery, event: Event, now: float) -> Delivery:
             )
         case Doubtful() if state == "sending":
             return evolve(delivery, reason=event.reason, doubtful=True)
-        case Absent(at) if state == "sending":
-            first = delivery.absent_at
-            if first is None or at < first:
-                return evolve(delivery, absent_at=at)
-            if (at - first).total_seconds() < ABSENCE_CONFIRMED_AFTER:
-                return delivery
-            return advance(delivery, NotSent("did not arrive; sent again"), now)
+        case Absent() if state == "sending" or (state == "uncertain" and delivery.no_control_since):
+            return _absent(delivery, event, now)
+        case NoControl(at) if state == "sending":
+            return _without_control(delivery, at)
         case Undecidable() if state in ("waiting", "sending"):
             return _ended(delivery, "uncertain", event.reason)
         case Settled() if state == "uncertain":
             if event.delivered:
                 return _ended(delivery, "delivered", "seen in Zenvoices by a person")
             return advance(delivery, NotSent("not in Zenvoices, says a person"), now)
+        case Settled() if state == "failed":
+            if event.delivered:
+                return _ended(delivery, "delivered", "seen in Zenvoices by a person")
+            return _ended(delivery, "skipped", "settled by a person")
         case Confirmed() if state in ("delivered", "confirmed"):
             found = delivery.inbox_id if event.inbox_id is None else event.inbox_id
             return evolve(delivery, state="confirmed", inbox_id=found)
@@ -320,9 +352,35 @@ def _ended(delivery: Delivery, state: str, reason: str) -> Delivery:
         due=None,
         known=False,
         forced=False,
+        suspect=False,
         absent_at=None,
+        no_control_since=None,
         doubtful=False,
     )
+
+
+def _absent(delivery: Delivery, event: Absent, now: float) -> Delivery:
+    """Believe the second answer: the server's clock must lie 10 minutes after the first."""
+    first = delivery.absent_at
+    if first is None or event.at < first:
+        return evolve(delivery, absent_at=event.at)
+    if (event.at - first).total_seconds() < ABSENCE_CONFIRMED_AFTER:
+        return delivery
+    if not delivery.doubtful:  # its own process ended: nobody saw this document fail
+        return advance(delivery, NotSent("did not arrive; sent again"), now)
+    reason = "its upload had no answer, and it did not arrive"
+    charged = _refused(delivery, Refused(reason, deliveries=event.deliveries), now)
+    return evolve(charged, suspect=charged.state == "waiting")
+
+
+def _without_control(delivery: Delivery, at: datetime) -> Delivery:
+    """Hold what nothing has let anyone decide for a day; until then it stays in doubt."""
+    since = delivery.no_control_since or at
+    if (at - since).total_seconds() < LONGEST_WITHOUT_CONTROL:
+        return evolve(delivery, no_control_since=since)
+    reason = "no other document was there for 24 hours to test look-ups with"
+    held = _ended(delivery, "uncertain", reason)
+    return evolve(held, no_control_since=since, doubtful=delivery.doubtful)
 
 
 def _requested(delivery: Delivery, now: float) -> Delivery:
@@ -378,15 +436,22 @@ def _first_shown(delivery: Delivery, event: Listed, due: float) -> Delivery:
 
 def _refused(delivery: Delivery, event: Refused, now: float) -> Delivery:
     attempts = delivery.attempts + 1
-    if event.final or attempts >= MAX_ATTEMPTS:
+    before = delivery.deliveries_before
+    before = event.deliveries if before is None else before
+    # Without this, an outage of some days would give up every document of these days.
+    others_pass = event.deliveries > before
+    if event.final or (attempts >= MAX_ATTEMPTS and others_pass):
         return evolve(_ended(delivery, "failed", event.reason), attempts=attempts)
+    pause = LONGEST_PAUSE if attempts >= MAX_ATTEMPTS else _pause(attempts - 1)
     return evolve(
         delivery,
         state="waiting",
         reason=event.reason,
         cause=Cause.RETRY,
-        due=now + _pause(attempts - 1),
+        due=now + pause,
         attempts=attempts,
+        deliveries_before=before,
         doubtful=False,
         absent_at=None,
+        no_control_since=None,
     )

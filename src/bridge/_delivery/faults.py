@@ -1,77 +1,204 @@
-"""What a failure means for its document, and whether the run must judge more than that."""
+"""Whose fault a failure is: one document's, the run's, or to be decided when the run ends.
+
+The rules are those of "Whose fault is it" in docs/architecture.md. They go by the type, the code,
+the status and the operation of an error, never by the words of its message.
+"""
 
 from __future__ import annotations
 
+from enum import Enum
+
+from attrs import define, field, frozen
+
 from _client_kit._errors import (
     ConfigurationError,
-    CredentialsError,
+    NotFoundError,
     OutcomeUnknownError,
-    PermissionDeniedError,
     ProtocolError,
-    RateLimitedError,
     RejectedError,
     ServiceError,
     StoreError,
-    UnavailableError,
     UnreachableError,
 )
-from _client_kit._files import os_reason
-from banqup_client import FileNotReadyError, FileRefusedError
-from bridge._delivery import delivery as life
+from banqup_client import FileRefusedError
+from bridge._delivery.delivery import Delivery
 
-__all__ = ["fetch_fault", "upload_fault"]
+__all__ = [
+    "DETAILS",
+    "DOCUMENT",
+    "DOWNLOAD",
+    "LOOK_UP",
+    "MAPPER",
+    "UPLOAD",
+    "Blame",
+    "FaultTracker",
+    "HeldRefusal",
+    "asks_again",
+    "blame_of",
+    "in_doubt",
+    "is_final",
+    "naming",
+    "no_files_at_all",
+    "too_many_unrecorded",
+]
+
+LOOK_UP = "inbox.details"
+DOCUMENT = "documents.get"
+DETAILS = "files.details"
+DOWNLOAD = "files.download"
+MAPPER = "mapper"
+UPLOAD = "inbox.upload"
+
+_TOKEN = ("login", "token.get")
+HELD_BEFORE_SUCCESS = 3
+HELD_AFTER_SUCCESS = 10
 
 
-def fetch_fault(error: Exception) -> tuple[life.Event, ServiceError | None]:
-    """A failure before the upload.
+class Blame(Enum):
+    """Who is at fault when a call made for one document fails."""
 
-    Returns:
-        What it means for the document, and the error where it may concern others too: at once
-        after :class:`NotSent`, else when several come in a row.
+    RUN = "run"
+    """No other document can fare better."""
+    DOCUMENT = "document"
+    """This document is charged one attempt."""
+    OPEN = "open"
+    """The rest of the run tells: see :class:`FaultTracker`."""
+
+
+def blame_of(error: Exception) -> Blame:
+    """Return who is at fault, for an error of any call but an upload that may have arrived."""
+    if not isinstance(error, ServiceError):
+        return Blame.DOCUMENT
+    if isinstance(error, ProtocolError) and error.code == "wrong_size":
+        return Blame.DOCUMENT
+    if error.operation in _TOKEN or isinstance(error, (StoreError, UnreachableError)):
+        return Blame.RUN
+    if isinstance(error, (RejectedError, NotFoundError, ConfigurationError)):
+        # Without a status, this library refused to send or to keep it. An answer in the service's
+        # own words proves that the call and the right to make it are there.
+        by_library = error.status is None
+        by_storage = error.operation == DOWNLOAD and isinstance(error, NotFoundError)
+        certain = by_library or by_storage or error.own or is_final(error)
+        return Blame.DOCUMENT if certain else Blame.OPEN
+    return Blame.OPEN
+
+
+def is_final(error: Exception) -> bool:
+    """Whether the document can never pass: it is too large, or infected."""
+    if isinstance(error, RejectedError) and error.code == "too_large":
+        return True
+    return isinstance(error, FileRefusedError)
+
+
+def in_doubt(error: Exception, *, began: bool) -> bool:
+    """Whether a failed upload may have arrived; ``began`` says whether any bytes may have left."""
+    if isinstance(error, ServiceError):
+        return isinstance(error, (OutcomeUnknownError, ProtocolError))
+    return began
+
+
+def asks_again(error: Exception) -> bool:
+    """Whether one call that only reads tells if the service refuses everything now."""
+    if not isinstance(error, ServiceError) or error.operation == DOWNLOAD:
+        return False  # storage is another host, and its URLs are for one file
+    refused = error.status in (401, 403, 429)
+    return refused or (error.service == "zenvoices" and isinstance(error, NotFoundError))
+
+
+@frozen
+class HeldRefusal:
+    """A document whose refusal nobody is charged for yet."""
+
+    operation: str
+    delivery: Delivery
+    error: ServiceError | None
+    chargeable: bool = True
+    """False for a document that was only looked at again: it waits for the client anyway."""
+
+
+@define
+class FaultTracker:
+    """Counts the held refusals of one run, per operation, and says what they prove.
+
+    Attributes:
+        passed: Operations that worked in this run, or that a service refused in its own words.
+        held: The held refusals so far, by document.
     """
-    if isinstance(error, OSError):
-        # This machine's fault, not the document's: most are small enough to need no disk.
-        return life.NotReady(f"it could not be kept meanwhile: {os_reason(error)}"), None
-    if not isinstance(error, ServiceError):
-        return life.Refused(f"{type(error).__name__} while it was fetched and mapped"), None
-    reason = error.message
-    match error:
-        case FileRefusedError():
-            return life.Refused(reason, final=True), None
-        case FileNotReadyError():
-            return life.NotReady(reason), None
-        case (
-            CredentialsError()
-            | RateLimitedError()
-            | UnreachableError()
-            | StoreError()
-            | ConfigurationError()
-            | PermissionDeniedError(service="zenvoices")
-        ):
-            return life.NotSent(reason), error
-        case PermissionDeniedError() | UnavailableError() | OutcomeUnknownError() | ProtocolError():
-            return life.Refused(reason), error
-        case RejectedError():
-            return life.Refused(reason, final="larger than" in reason), None
-        case _:
-            return life.Refused(reason), None
+
+    passed: set[str] = field(factory=set[str])
+    held: dict[str, HeldRefusal] = field(factory=dict[str, HeldRefusal])
+    _in_a_row: dict[str, list[HeldRefusal]] = field(factory=dict[str, list[HeldRefusal]])
+
+    def passes(self, *operations: str) -> None:
+        """Note that operations work."""
+        for operation in operations:
+            self.passed.add(operation)
+            self._in_a_row.pop(operation, None)
+
+    def holds(self, refusal: HeldRefusal, *, suspect: bool) -> bool:
+        """Note a held refusal, and return True where the run must end.
+
+        Args:
+            refusal: What was refused.
+            suspect: Whether the document was held or in doubt before.
+        """
+        operation = refusal.operation
+        self.held[refusal.delivery.document_id] = refusal
+        if operation == MAPPER or (suspect and operation in self.passed):
+            return False
+        row = self._in_a_row.setdefault(operation, [])
+        row.append(refusal)
+        enough = HELD_AFTER_SUCCESS if operation in self.passed else HELD_BEFORE_SUCCESS
+        return len(row) >= enough
+
+    def charged(self) -> list[HeldRefusal]:
+        """The held refusals that are their documents' fault: the operation worked for others."""
+        return [
+            refusal
+            for refusal in self.held.values()
+            if refusal.operation in self.passed and refusal.chargeable
+        ]
+
+    def unexplained(self) -> list[HeldRefusal]:
+        """The held refusals by a service of operations that worked for no document of this run."""
+        return [
+            refusal
+            for refusal in self.held.values()
+            if refusal.operation not in self.passed and refusal.error and refusal.chargeable
+        ]
 
 
-def upload_fault(error: Exception, *, began: bool) -> tuple[life.Event, ServiceError | None]:
-    """A failed upload; ``began`` says whether any of the files' bytes may have left."""
-    if not isinstance(error, ServiceError):
-        what = f"{type(error).__name__} while it was sent"
-        return (life.Doubtful(what) if began else life.Refused(what)), None
-    reason = error.message
-    match error:
-        case RejectedError(status=413):
-            return life.Refused(reason, final=True), None
-        case RejectedError():
-            return life.Refused(reason), error
-        case ConfigurationError(status=None):
-            # No answer, but something that cannot be sent at all.
-            return life.Refused(reason), None
-        case OutcomeUnknownError() | ProtocolError():
-            return life.Doubtful(reason), error
-        case _:
-            return life.NotSent(reason), error
+def naming(error: ServiceError, refusals: list[HeldRefusal]) -> ServiceError:
+    """Return the error with the documents it was met with in its message."""
+    ids = list(dict.fromkeys(refusal.delivery.document_id for refusal in refusals))
+    if not ids:
+        return error
+    shown = ", ".join(ids[:10]) + (f" and {len(ids) - 10} more" if len(ids) > 10 else "")
+    named = error.copy()
+    named.message = f"{error.message} (document {shown})"
+    named.args = (named.message,)
+    return named
+
+
+def too_many_unrecorded(most: int) -> ConfigurationError:
+    """The error of a first run after a change of the contract that would send too much at once."""
+    return ConfigurationError(
+        f"the contract of Banqup's client has changed, and now more than {most} documents are "
+        "listed that activation did not record and that tell no time of creation",
+        service="bridge",
+        code="unrecorded_documents",
+        hint="They may be old. Nothing was sent. To leave them where they are, call deactivate() "
+        "and activate(); to have their age decide, name their time of creation in the contract "
+        "(createdAt); resend() sends single ones.",
+    )
+
+
+def no_files_at_all() -> ConfigurationError:
+    """The error of a space whose documents never had a file to fetch."""
+    return ConfigurationError(
+        "for a day no document of this space has shown a file, or an address to fetch one from",
+        service="banqup",
+        code="no_files",
+        hint="The names in Banqup's answers may differ from what this library assumes: see the "
+        "contract= argument of BanqupClient, and verify(deep=True).",
+    )

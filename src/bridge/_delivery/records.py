@@ -51,6 +51,12 @@ class Head:
             up before it is sent, in later runs too. :data:`NOT_KNOWN` until Banqup has told it.
         lookup: What reading back the first delivery of the last run said of look-ups:
             ``"works"``, ``"lags"``, or None.
+        deliveries: How many uploads of this connection ever arrived; it only grows.
+        wire: A digest of the clients' contracts by which the space was last listed.
+        fetched: Whether a document's files could ever be fetched.
+        no_file_since: When a document without a file was first met, while none was ever fetched
+            (the connection's clock).
+        named: Ids of waiting documents that a person should know of, the latest last.
         unknown: Status words nobody has told us about, with how often each was seen.
         last_run: A summary of the last run.
     """
@@ -66,6 +72,11 @@ class Head:
     companies: tuple[int, ...] = ()
     restored_at: datetime | None = None
     lookup: str | None = None
+    deliveries: int = 0
+    wire: str | None = None
+    fetched: bool = False
+    no_file_since: float | None = None
+    named: tuple[str, ...] = ()
     unknown: Mapping[str, int] = field(factory=dict[str, int])
     last_run: Mapping[str, Any] | None = None
 
@@ -78,7 +89,7 @@ def counted_as(delivery: Delivery) -> str:
 
 
 _DEFAULTS = {item.name: item.default for item in fields(Delivery)}
-_TIMES = ("absent_at",)
+_TIMES = ("absent_at", "no_control_since")
 _HEAD_TIMES = ("activated_at", "restored_at")
 
 
@@ -215,11 +226,18 @@ def head_of(text: str, binding: Mapping[str, Any]) -> Head:
             and _numbers(head.full_at)
             and _numbers(head.unknown)
             and head.lookup in (None, "works", "lags")
+            and type(head.deliveries) is int
+            and (head.wire is None or type(head.wire) is str)
+            and type(head.fetched) is bool
+            and (head.no_file_since is None or _is_number(head.no_file_since))
             and (head.last_run is None or isinstance(head.last_run, dict))
         ):
             raise TypeError
         controls = tuple((name, company) for name, company in head.controls)
         if not all(type(name) is str and type(company) is int for name, company in controls):
+            raise TypeError
+        named = tuple(head.named)
+        if not all(type(name) is str for name in named):
             raise TypeError
         companies = tuple(head.companies)
         if not all(type(number) is int for number in companies):
@@ -233,7 +251,9 @@ def head_of(text: str, binding: Mapping[str, Any]) -> Head:
     if head.binding != binding:
         message = "the checkpoint belongs to another connection"
         raise StoreError(message, service="bridge", hint="Use the store it was made with.")
-    return evolve(head, **times, cursors=cursors, controls=controls, companies=companies)
+    return evolve(
+        head, **times, cursors=cursors, controls=controls, companies=companies, named=named
+    )
 
 
 def _numbers(value: object) -> bool:

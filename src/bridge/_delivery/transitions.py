@@ -14,8 +14,10 @@ __all__ = [
     "Confirmed",
     "Doubtful",
     "Event",
+    "Held",
     "Intended",
     "Listed",
+    "NoControl",
     "NotReady",
     "NotSent",
     "Pardoned",
@@ -77,10 +79,24 @@ class Arrived:
 
 @frozen
 class Refused:
-    """This document could not be exported, for a reason of its own."""
+    """This document could not be exported, for a reason of its own: it is charged one attempt.
+
+    Attributes:
+        reason: Why, for a person.
+        final: Give the document up at once.
+        deliveries: How many documents this connection has delivered so far.
+    """
 
     reason: str
     final: bool = False
+    deliveries: int = 0
+
+
+@frozen
+class Held:
+    """A call for this document was refused, and it is open whether the document is at fault."""
+
+    reason: str
 
 
 @frozen
@@ -106,7 +122,24 @@ class Doubtful:
 
 @frozen
 class Absent:
-    """A look-up that can be believed answered that Zenvoices does not have it."""
+    """A look-up that can be believed answered that Zenvoices does not have it.
+
+    Attributes:
+        at: Zenvoices' time of the answer.
+        deliveries: How many documents this connection has delivered so far.
+    """
+
+    at: datetime
+    deliveries: int = 0
+
+
+@frozen
+class NoControl:
+    """A look-up did not find it, and no other document is there to test look-ups with.
+
+    Attributes:
+        at: Zenvoices' time of the answer.
+    """
 
     at: datetime
 
@@ -125,7 +158,7 @@ class Requested:
 
 @frozen
 class Settled:
-    """A person looked in Zenvoices and said whether it is there."""
+    """A person looked in Zenvoices and said whether the document is there."""
 
     delivered: bool
 
@@ -144,10 +177,12 @@ Event = (
     | Intended
     | Arrived
     | Refused
+    | Held
     | Pardoned
     | NotSent
     | Doubtful
     | Absent
+    | NoControl
     | Undecidable
     | Requested
     | Settled

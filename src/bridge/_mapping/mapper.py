@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
 from typing import BinaryIO, TypeAlias, cast
 
 from attrs import field, frozen
@@ -11,7 +12,7 @@ from attrs import field, frozen
 from _client_kit._files import FileSource
 from banqup_client import Document
 from bridge._delivery.eligibility import Skip
-from bridge.ubl import NotReadable, UblInvoice, peek, root_name
+from bridge.ubl import NotReadable, UblInvoice, peek
 from zenvoices_client import Attachment, InboxUpload
 
 __all__ = [
@@ -24,8 +25,16 @@ __all__ = [
     "one_line",
 ]
 
-_UBL_ROOTS = ("Invoice", "CreditNote")
 LONGEST_TEXT = 250
+
+# An XML file that holds one of these near its beginning is meant as UBL, also where it is broken.
+_UBL_NAMESPACES = (
+    b"urn:oasis:names:specification:ubl:schema:xsd:Invoice-2",
+    b"urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2",
+)
+_NAMESPACE_WITHIN = 64 * 1024
+# Blank space and byte order marks, in whatever encoding a program wrote the marks again.
+_BEFORE_CONTENT = b" \t\r\n" + bytes(range(0x80, 0x100))
 
 
 class FileView(io.RawIOBase):
@@ -91,9 +100,6 @@ class SourceFile:
     content_type: str
     size: int
     _file: BinaryIO = field(repr=False)
-    _peeked: list[UblInvoice | NotReadable] = field(
-        factory=list[UblInvoice | NotReadable], init=False, repr=False, eq=False
-    )
 
     def open(self) -> BinaryIO:
         """The file at its first byte, for reading.
@@ -114,33 +120,40 @@ class SourceFile:
 
     @property
     def is_pdf(self) -> bool:
-        """Whether name or media type says PDF."""
-        return self.content_type == "application/pdf" or self.name.lower().endswith(".pdf")
+        """Whether it is a PDF, by name and media type; where they do not tell, by its bytes."""
+        return "pdf" in self._formats
 
     @property
     def is_xml(self) -> bool:
-        """Whether name or media type says XML."""
-        xml = self.content_type.endswith(("/xml", "+xml"))
-        return xml or self.name.lower().endswith(".xml")
+        """Whether it is XML, by name and media type; where they do not tell, by its bytes."""
+        return "xml" in self._formats
 
     @property
     def is_ubl(self) -> bool:
-        """Whether it is a UBL invoice or credit note by its root element, readable or not."""
-        may_be = self.is_xml or not self.is_pdf
-        return may_be and root_name(self.open()) in _UBL_ROOTS
+        """Whether it is a UBL invoice or credit note, also where it is too broken to be read.
+
+        A file that cannot be read counts when its first 64 kilobytes hold the namespace of either.
+        """
+        if not self.is_unreadable:
+            return self.ubl is not None
+        # UTF-16 and UTF-32 write these letters as ASCII with NUL bytes between them.
+        head = self.open().read(_NAMESPACE_WITHIN).replace(b"\0", b"")
+        return any(namespace in head for namespace in _UBL_NAMESPACES)
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether it is an XML file that cannot be read; False for XML that is no UBL invoice."""
+        return isinstance(self._found, NotReadable) and self._found.reason != "not UBL"
 
     @property
     def ubl(self) -> UblInvoice | None:
-        """What it says as UBL, looked up once; None when it cannot be read as UBL."""
-        self.look()
-        found = self._peeked[0] if self._peeked else None
-        return found if isinstance(found, UblInvoice) else None
+        """The UBL invoice or credit note, read once; None when it cannot be read as one."""
+        return self._found if isinstance(self._found, UblInvoice) else None
 
     @property
     def warning(self) -> str:
         """Why an XML file cannot be read as UBL; empty when it can, and for any other file."""
-        self.look()
-        found = self._peeked[0] if self.is_xml and self._peeked else None
+        found = self._found
         return f"not readable as UBL: {found}" if isinstance(found, NotReadable) else ""
 
     def is_sent_by(self, upload: InboxUpload) -> bool:
@@ -152,9 +165,30 @@ class SourceFile:
         )
 
     def look(self) -> None:
-        """Read what it says as UBL, unless that was done or it is a PDF or empty."""
-        if not self._peeked and self.size and (self.is_xml or not self.is_pdf):
-            self._peeked.append(peek(self.open()))
+        """Read the file now, so that `ubl`, `warning` and `is_unreadable` need not.
+
+        Without this, an event loop that makes a report of them would wait for the disk.
+        """
+        _ = self._found
+
+    @cached_property
+    def _formats(self) -> tuple[str, ...]:
+        media = self.content_type.partition(";")[0].strip().lower()
+        name = self.name.strip().lower()
+        pdf = media == "application/pdf" or name.endswith(".pdf")
+        xml = media.endswith(("/xml", "+xml")) or name.endswith(".xml")
+        if pdf != xml:
+            return ("pdf",) if pdf else ("xml",)
+        head = self.open().read(1024).replace(b"\0", b"").lstrip(_BEFORE_CONTENT)
+        if head.startswith(b"%PDF"):
+            return ("pdf",)
+        if head.startswith(b"<") and not head.lower().startswith((b"<html", b"<!doctype html")):
+            return ("xml",)
+        return ("pdf", "xml") if pdf else ()
+
+    @cached_property
+    def _found(self) -> UblInvoice | NotReadable | None:
+        return peek(self.open()) if self.is_xml else None
 
 
 Mapper: TypeAlias = Callable[[Document, Sequence[SourceFile]], InboxUpload | Skip]
@@ -169,7 +203,10 @@ AsyncMapper: TypeAlias = Callable[
 
 
 def main_file(files: Sequence[SourceFile]) -> SourceFile:
-    """The file that is the document: the UBL, else the PDF, else the first that is not empty.
+    """Return the file that is the document.
+
+    It is the first UBL that can be read; else the first UBL that cannot; else the first PDF; else
+    the first XML file of another kind; else the first file that is not empty.
 
     Raises:
         ValueError: There is no file at all.
@@ -178,11 +215,19 @@ def main_file(files: Sequence[SourceFile]) -> SourceFile:
         message = "the document has no file"
         raise ValueError(message)
     present = [file for file in files if file.size > 0]
-    for kind in ("is_ubl", "is_pdf", "is_xml"):
+    for is_wanted in _ORDER:
         for file in present:
-            if getattr(file, kind):
+            if is_wanted(file):
                 return file
     return (present or files)[0]
+
+
+_ORDER: tuple[Callable[[SourceFile], bool], ...] = (
+    lambda file: file.ubl is not None,
+    lambda file: file.is_ubl,
+    lambda file: file.is_pdf,
+    lambda file: file.is_xml,
+)
 
 
 def one_line(text: str) -> str:
@@ -204,12 +249,12 @@ def document_number(file: SourceFile) -> str:
 
 
 def default_mapper(document: Document, files: Sequence[SourceFile]) -> InboxUpload | Skip:
-    """The UBL unchanged, with the PDF it embeds; without UBL the PDF; bytes are never changed.
+    """Send one file unchanged: the UBL with the PDF it embeds, or the PDF where there is no UBL.
 
     Zenvoices reads best from one UBL with its PDF inside, and would make two documents of two
     files (published). Subject and sender name come from the document, then from the UBL, so that
-    assignment rules in Zenvoices find the same words each time. What cannot be read as UBL is sent
-    all the same, and the report says so. Thread-safe.
+    assignment rules in Zenvoices find the same words each time. A UBL that cannot be read is sent
+    too, and the report says so. Thread-safe.
     """
     file = main_file(files)
     ubl = file.ubl

@@ -32,6 +32,7 @@ class Tally:
     unreadable: int = 0
     foreign: int = 0
     stopped: str | None = None
+    ok: bool = True
 
     def line(self, delivery: Delivery, sent: Mapping[str, Any] | None = None) -> DeliveryRow:
         """Note a delivery's state, and keep a line of it."""
@@ -82,4 +83,5 @@ class Tally:
             deliveries=tuple(self.rows.values()),
             notes=tuple(notes),
             stopped=self.stopped,
+            ok=self.ok,
         )

@@ -45,8 +45,8 @@ class DeliveryRow:
         other_files: Names of its files that were not sent.
         status: What an accountant calls it: ``client action needed``, ``queued``, ``ready to
             process``, ``error`` or ``skipped``.
-        warning: What is odd about the file that was sent, such as not being readable as UBL; it
-            never kept a document from being sent.
+        warning: Which XML file cannot be read as UBL, sent or not; it never keeps a document from
+            being sent.
     """
 
     document_id: str

@@ -64,6 +64,8 @@ class ExportReport(Shown):
         deliveries: A line for each document that was not finished before.
         notes: What a person should know besides.
         stopped: Why the run ended before all was done, if it did.
+        ok: False where the run could not do all that it was asked for: it failed, or a list of
+            Banqup did not end. The caller's own ``limit=`` and ``deadline=`` leave it True.
     """
 
     space_id: str
@@ -80,6 +82,10 @@ class ExportReport(Shown):
     deliveries: Deliveries = field(default=Deliveries(), converter=deliveries_of, repr=False)
     notes: tuple[str, ...] = ()
     stopped: str | None = None
+    ok: bool = True
+
+    def __bool__(self) -> bool:
+        return self.ok
 
     def count(self, state: str) -> int:
         """How many of this run's lines are in a state."""
@@ -102,8 +108,13 @@ class ExportReport(Shown):
 
     @property
     def uncertain(self) -> int:
-        """Documents of which nobody knows whether they arrived, those on their way included."""
-        return self.count("uncertain") + self.count("sending")
+        """Documents held for a person: no look-up can tell whether they arrived."""
+        return self.count("uncertain")
+
+    @property
+    def in_doubt(self) -> int:
+        """Documents whose upload had no clear answer yet; the next run looks them up."""
+        return self.count("sending")
 
     @property
     def flagged(self) -> int:
@@ -130,6 +141,7 @@ class ExportReport(Shown):
                 ("waiting", self.waiting),
                 ("skipped", self.skipped),
                 ("failed", self.failed),
+                ("in doubt", self.in_doubt),
                 ("uncertain", self.uncertain),
             )
             if number
@@ -153,12 +165,14 @@ class ExportReport(Shown):
             "skipped": self.skipped,
             "failed": self.failed,
             "uncertain": self.uncertain,
+            "in_doubt": self.in_doubt,
             "refused": self.refused,
             "changed": self.changed,
             "flagged": self.flagged,
             "deliveries": self.deliveries.to_dict(),
             "notes": list(self.notes),
             "stopped": self.stopped,
+            "ok": self.ok,
         }
 
     def _view(self, lang: Language) -> View:

@@ -87,11 +87,12 @@ class Baseline:
                 self._put(document_id, self._seen[document_id], stored.get(document_id))
             self.ledger.flush()
 
-    def commit(self, claim: Ledger) -> None:
+    def commit(self, claim: Ledger, wire: str) -> None:
         """Make the connection active: the one commit that counts.
 
         Args:
             claim: The hold on the space; lost, nothing becomes active.
+            wire: A digest of the contract by which the space was listed.
         """
         claim.renew()
         self.ledger.update(
@@ -100,6 +101,7 @@ class Baseline:
             activated_at=self.answered_at,
             cursors={},
             full_at={},
+            wire=wire,
         )
         self.ledger.flush()
 

@@ -223,7 +223,7 @@ class Connection:
                     )
                     baseline.record()
                     ledger.remember_company(company_id)
-                    baseline.commit(claim)
+                    baseline.commit(claim, self._banqup.wire_digest)
                 return baseline.activation(company_id)
             except ServiceError as error:
                 raise run_failure(error) from None
@@ -273,6 +273,8 @@ class Connection:
         """
         from bridge._delivery.outcome import RunOptions
         from bridge._mapping.mapper import default_mapper
+        from bridge._sync._context import RunContext
+        from bridge._sync._recorder import Journal
         from bridge._sync._run import Run
 
         if limit is not None and limit < 1:
@@ -286,18 +288,25 @@ class Connection:
                 verification = self.verify()
                 verification.raise_for_failure()
                 raise NotActivatedError
-            run = Run(
-                ledger=ledger,
+            recorder = Journal(
+                ledger,
+                self._listeners,
+                self._clock,
+                space_id=self.space_id,
+                company_code=self.company_code,
+                dry_run=dry_run,
+            )
+            context = RunContext(
+                session=ledger,
+                recorder=recorder,
                 banqup=self._banqup,
                 zenvoices=self._zenvoices,
                 space_id=self.space_id,
-                company_code=self.company_code,
-                company=self._company,
-                company_id=self._company_id,
+                find_company=self._company,
                 mapper=self._mapper or default_mapper,
                 exportable=self._may_be_exported,
-                listeners=self._listeners,
                 clock=self._clock,
+                wire=self._banqup.wire_digest,
                 options=RunOptions(
                     dry_run=dry_run,
                     limit=limit,
@@ -307,7 +316,7 @@ class Connection:
                     on_uncertain=self._on_uncertain,
                 ),
             )
-            return run.execute()
+            return Run(context, self._company_id).execute()
         finally:
             ledger.release()
 
@@ -323,9 +332,9 @@ class Connection:
         ledger = self._ledger()
         ledger.read()
         head = ledger.head
-        attention = [
-            delivery_row(item) for item in ledger.select("failed", "uncertain", limit=PAGE)
-        ]
+        needing = ledger.select("failed", "uncertain", limit=PAGE)
+        named = ledger.find(head.named)
+        attention = [delivery_row(item) for item in (*needing, *named.values())]
         return Status(
             active=head.active,
             space_id=self.space_id,
@@ -362,14 +371,15 @@ class Connection:
             return request_all(ledger, list(wanted.values()), self._clock)
 
     def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
-        """Say what a person saw in Zenvoices of a document that is ``uncertain``.
+        """Say what a person saw in Zenvoices of a document that is ``uncertain`` or ``failed``.
 
         Args:
             document_id: The document in Banqup.
-            delivered: True when it is in the company's inbox; False has it sent again.
+            delivered: True when it is in the company's inbox. False has one that is uncertain
+                sent again, and one that failed skipped, so that it counts no more.
 
         Raises:
-            ConfigurationError: The document is not uncertain.
+            ConfigurationError: The document is neither uncertain nor failed.
             BusyError: A run of this connection is under way.
         """
         from bridge._sync._requests import settle_one

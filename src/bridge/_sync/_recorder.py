@@ -95,7 +95,7 @@ class Journal:
 
     def fail(self, failure: ServiceError) -> None:
         """End a run that failed, and give the failure its report."""
-        self.tally.stopped = failure.message
+        self.tally.stopped, self.tally.ok = failure.message, False
         with suppress(StoreError):
             failure.report = self.end()
         if failure.report is None:  # nothing can be written any more

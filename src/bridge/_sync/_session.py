@@ -23,6 +23,8 @@ __all__ = ["Ledger"]
 
 logger = logging.getLogger("bridge")
 
+NAMED = 50
+"""As many waiting documents are named by status(); reading them costs one look at the store."""
 COMPANIES = 5
 """As many numbers of the company are remembered; each is one more look-up before a re-send."""
 
@@ -125,7 +127,17 @@ class Ledger:
             counts[counted_as(stored)] = counts.get(counted_as(stored), 0) - 1
         counts[counted_as(new)] = counts.get(counted_as(new), 0) + 1
         self.update(counts={name: number for name, number in counts.items() if number})
+        self._name(new)
         self._rows[new.document_id] = row_of(new)
+
+    def _name(self, delivery: Delivery) -> None:
+        """Keep the ids of waiting documents that a person should know of, the latest last."""
+        named = self.head.named
+        known = delivery.document_id in named
+        if delivery.needs_naming and not known:
+            self.update(named=(*named, delivery.document_id)[-NAMED:])
+        elif known and not delivery.needs_naming:
+            self.update(named=tuple(name for name in named if name != delivery.document_id))
 
     def update(self, **changes: Any) -> None:
         """Have the next commit write a changed head."""

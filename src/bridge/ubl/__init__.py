@@ -1,7 +1,7 @@
-"""A look at UBL invoices and credit notes: who, what, how much, and the files they carry.
+"""Read the header of UBL invoices and credit notes, and take out the files embedded in them.
 
-The look is lenient and streaming. It reads what is there, gives ``None`` for what is not, checks no
-business rule and never changes a byte: it serves to name and route a document, not to judge it::
+Reading is lenient: a field that is missing is ``None``, and no business rule is checked. It serves
+to name and route a document, not to validate it::
 
     found = ubl.peek("invoice.xml")
     if isinstance(found, ubl.NotReadable):
@@ -9,21 +9,31 @@ business rule and never changes a byte: it serves to name and route a document, 
     else:
         print(found.kind, found.number, found.supplier.name, found.totals.payable)
 
-Memory does not grow with the document: an embedded PDF is measured as it passes and not kept.
-`extract` writes one to a file in the same way.
+The document is read as a stream: an embedded PDF is measured and not kept in memory. `extract`
+writes an embedded file to an open file in the same way.
 """
 
 import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from io import BytesIO
 from typing import Literal, Protocol, TypeAlias
 
 from attrs import frozen
 
 from _client_kit._frames import without_frames
-from bridge.ubl._expat import NotReadable, Readable, Reason, Source, opened, parse
-from bridge.ubl._reader import Finished, Reader, RootReader
+from bridge.ubl._expat import (
+    WRAPPER,
+    NotReadable,
+    Readable,
+    Reason,
+    Source,
+    opened,
+    parse,
+    read_up_to,
+)
+from bridge.ubl._reader import Reader, RootReader
 
 __all__ = [
     "MAX_BYTES",
@@ -46,15 +56,15 @@ __all__ = [
 MAX_BYTES = 256 * 1024 * 1024
 """The largest document that is read, unless the caller says otherwise."""
 MAX_DEPTH = 200
-"""The deepest nesting that is read; a real invoice stays under 20."""
+"""The deepest nesting that is read; a real invoice has less than 20."""
 
-# A standard business document header stands before the root and is seldom over 4 kilobytes.
+# The header of a standard business document stands before the root, and is a few kilobytes long.
 _ROOT_WITHIN = 64 * 1024
 
 Kind: TypeAlias = Literal["invoice", "credit note"]
-"""What a document is, whatever its root is called."""
+"""The kind of a document. A credit note may also be an ``Invoice`` with the code of one."""
 
-# UNTDID 1001 as EN 16931 divides it; a credit note may also come as an Invoice with such a code.
+# The credit notes of UNTDID 1001, as EN 16931 divides that list.
 _CREDIT_CODES = frozenset(
     ["81", "83", "261", "262", "296", "308", "381", "396", "420", "458", "502", "503", "532"]
 )
@@ -64,7 +74,7 @@ _DECIMAL = re.compile(r"[+-]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-
 
 
 class Writable(Protocol):
-    """Anything with a binary ``write``: an open file, a ``BytesIO``, a hash in disguise."""
+    """Anything with a binary ``write``: an open file, a ``BytesIO``."""
 
     def write(self, data: bytes, /) -> object:
         """Take all of `data`."""
@@ -99,7 +109,7 @@ class UblTotals:
 
 @frozen
 class UblAttachment:
-    """A file that travels inside the document.
+    """A file embedded in the document.
 
     Attributes:
         index: Its place among the embedded files, from 0; `extract` takes it.
@@ -116,15 +126,15 @@ class UblAttachment:
 
 @frozen
 class UblInvoice:
-    """What a UBL invoice or credit note says of itself; None is what it does not say.
+    """The header of a UBL invoice or credit note; a field that is missing is None.
 
     Attributes:
         kind: Credit note by its root element or by its type code, else invoice.
         root: The name of the root element, ``Invoice`` or ``CreditNote``.
         type_code: 380 for an invoice, 381 for a credit note, 384, 389 and others.
-        customization: The specification the sender says the document follows.
-        profile: The business process it belongs to.
-        payment_reference: What the payer is to quote, in Belgium the structured reference.
+        customization: The specification that the sender names.
+        profile: The business process that the sender names.
+        payment_reference: The reference for the payment, in Belgium the structured one.
     """
 
     kind: Kind
@@ -147,7 +157,7 @@ class UblInvoice:
 def peek(
     source: Source, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH
 ) -> UblInvoice | NotReadable:
-    """Read what a UBL invoice or credit note says.
+    """Read the header of a UBL invoice or credit note.
 
     Args:
         source: Bytes, the path of a file, or an open binary file. A seekable file is read from its
@@ -162,12 +172,8 @@ def peek(
         OSError: When the file itself cannot be opened or read.
     """
     reader = Reader()
-    with opened(source) as file:
-        wrong = parse(file, reader, max_bytes=max_bytes, max_depth=max_depth)
-    if wrong is not None:
-        return wrong
-    found = reader.finish()
-    return found if isinstance(found, NotReadable) else _invoice(found)
+    wrong = _read(source, reader, max_bytes, max_depth)
+    return _invoice(reader) if wrong is None else wrong
 
 
 @without_frames
@@ -179,7 +185,7 @@ def extract(
     max_bytes: int = MAX_BYTES,
     max_depth: int = MAX_DEPTH,
 ) -> UblAttachment | NotReadable:
-    """Write one embedded file to `target`, as it is read.
+    """Write one embedded file to `target` while the document is read.
 
     Args:
         source: The document, as for `peek`.
@@ -189,22 +195,18 @@ def extract(
         max_depth: A document nested deeper is not read.
 
     Returns:
-        The attachment, or why the document cannot be read; `target` then holds a part of it.
-        Reading ends with the attachment, so a fault behind it does not matter.
+        The attachment, or why the document cannot be read; `target` then holds a part of the file.
+        Reading ends with the attachment, so an error further on in the document does not matter.
 
     Raises:
         IndexError: When the document carries no such attachment.
         OSError: When a file cannot be opened, read or written.
     """
     reader = Reader(index, target.write)
-    with opened(source) as file:
-        wrong = parse(file, reader, max_bytes=max_bytes, max_depth=max_depth)
+    wrong = _read(source, reader, max_bytes, max_depth)
     if wrong is not None:
         return wrong
-    found = reader.finish()
-    if isinstance(found, NotReadable):
-        return found
-    files = found.attachments
+    files = reader.attachments
     if not 0 <= index < len(files):
         raise IndexError(f"the document carries {len(files)} files, none with the index {index}")
     return _attachment(index, files[index])
@@ -212,10 +214,10 @@ def extract(
 
 @without_frames
 def root_name(source: Source) -> str | None:
-    """Return the name of the root element, reading the first kilobytes only.
+    """Return the name of the root element, from the first 64 kilobytes.
 
-    A standard business document is looked through. Blank space before the XML declaration, which
-    makes a file unreadable for `peek`, is ignored: the file is still somebody's invoice.
+    A standard business document is looked through. Blank space and byte order marks before the XML
+    declaration, which make a file unreadable for `peek`, are passed over.
 
     Returns:
         ``Invoice`` or ``CreditNote`` for what `peek` reads; the name of another UBL document, or of
@@ -223,38 +225,36 @@ def root_name(source: Source) -> str | None:
     """
     reader = RootReader()
     with opened(source) as file:
-        parse(_Head(file), reader, max_bytes=_ROOT_WITHIN, max_depth=MAX_DEPTH)
+        head = read_up_to(file, _ROOT_WITHIN)
+    head = _BEFORE_XML.sub(rb"\1\2", head, count=1)
+    parse(BytesIO(head), reader, max_bytes=_ROOT_WITHIN, max_depth=MAX_DEPTH)
     return reader.root
 
 
-class _Head:
-    """The first bytes of a file, without leading blank space."""
-
-    def __init__(self, file: Readable) -> None:
-        self._file = file
-        self._left = _ROOT_WITHIN
-        self._begun = False
-
-    def read(self, size: int, /) -> bytes:
-        # Small steps: the root of nearly every file is in its first 4 kilobytes.
-        while chunk := self._file.read(min(size, self._left, 4096)):
-            self._left -= len(chunk)
-            if not self._begun:
-                chunk = chunk.lstrip(b" \t\r\n")
-            if chunk:
-                self._begun = True
-                return chunk
-        return b""
+# Of byte order marks in UTF-16 the first is kept: expat knows the encoding by it.
+_BEFORE_XML = re.compile(
+    rb"(\xff\xfe)(?:\xff\xfe|[ \t\r\n]\0)*"
+    rb"|(\xfe\xff)(?:\xfe\xff|\0[ \t\r\n])*"
+    rb"|(?:\xef\xbb\xbf|[ \t\r\n])*"
+)
 
 
-def _invoice(found: Finished) -> UblInvoice:
+def _read(source: Source, reader: Reader, max_bytes: int, max_depth: int) -> NotReadable | None:
+    with opened(source) as file:
+        wrong = parse(file, reader, max_bytes=max_bytes, max_depth=max_depth)
+    if wrong is None and reader.root is None:
+        return NotReadable("not UBL", f"a {WRAPPER} without an invoice or credit note in it")
+    return wrong
+
+
+def _invoice(found: Reader) -> UblInvoice:
     values = found.values
     code = values.get("type_code")
     credit = found.root == "CreditNote" or code in _CREDIT_CODES
     currency = values.get("currency") or found.amount_currency
     return UblInvoice(
         kind="credit note" if credit else "invoice",
-        root=found.root,
+        root=found.root or "",
         number=values.get("number"),
         issue_date=_date(values.get("issue_date")),
         due_date=_date(values.get("due_date") or values.get("due_date_of_payment")),
@@ -289,8 +289,8 @@ def _attachment(index: int, found: tuple[str | None, str | None, int]) -> UblAtt
     return UblAttachment(index, file_name, content_type, size)
 
 
-def _tax(found: Finished, currency: str | None) -> Decimal | None:
-    """Return the tax in the document's currency: a second total may be in the accounting one."""
+def _tax(found: Reader, currency: str | None) -> Decimal | None:
+    """Return the tax total in the document's currency; another may be in that of the books."""
     for code, amount in found.taxes:
         if code == currency or code is None or currency is None:
             return _decimal(amount)
@@ -302,7 +302,7 @@ def _decimal(text: str | None) -> Decimal | None:
 
 
 def _date(text: str | None) -> date | None:
-    """Return the day; a time or a zone behind it says nothing about when to pay."""
+    """Return the day, without the time or the zone that may follow it."""
     found = _DATE.match(text) if text is not None else None
     try:
         return date.fromisoformat(found.group()) if found else None

@@ -1,17 +1,14 @@
-"""Feeding expat: chunks, caps and namespaces; nothing here knows what an invoice says.
+"""Parse XML from strangers with expat, with caps and namespaces; no knowledge of invoices.
 
-Invoices come from strangers. A DOCTYPE is refused (no entity, so no entity bomb); depth, size, the
-length of one tag, and how many different names there are and how long, are capped; and no text is
-kept here: whatever the document is, memory stays within some tens of megabytes.
+A DOCTYPE is refused, so no entity can be declared and none can expand. The size of the document,
+its depth, the length of one tag and the number of different names are capped. No text is kept.
 """
 
 import os
 import re
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from io import BytesIO
-from itertools import islice
 from typing import Any, Literal, Protocol, TypeAlias, cast
 from xml.parsers import expat
 
@@ -19,26 +16,28 @@ from attrs import frozen
 
 from _client_kit._files import FileSource
 
-# Expat holds an unfinished tag or comment whole, and writes a namespace out before each name that
-# has its prefix: a tag may take the square of its length. A real one is under a few kilobytes.
+# Expat holds an unfinished tag or comment in memory and, before version 2.6, parses it again with
+# each chunk. A tag of a real invoice is shorter than a few kilobytes.
 CHUNK = TOKEN_LIMIT = 16 * 1024
-NAMESPACE_LIMIT = 1000
-# Expat remembers every distinct name until the end; UBL 2.1 has about 2,000.
+# Expat remembers each name until the end, which takes ten times its bytes in the document. UBL 2.1
+# has about 2,000 names.
 NAME_LIMIT = 20_000
-NAMES_LENGTH_LIMIT = 4 * 1024 * 1024
 
 WRAPPER = "StandardBusinessDocument"
 _WRAPPER_SPACE = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"
 _UBL_SPACE = re.compile(r"urn:oasis:names:(specification|tc):ubl:", re.IGNORECASE)
 
-# Python's codecs answer to names that no invoice has ("unicode_escape", "punycode"); some warn
-# or fail in their own ways, so the sender does not get to choose among them.
+# Python has codecs that no invoice uses ("unicode_escape", "punycode"), and some of them warn or
+# fail in their own ways. Without this list the sender would choose among them.
 _ENCODING = re.compile(
     r"utf-?(8|16)([-_]?(le|be))?|(us-)?ascii|iso[-_]?8859[-_]?\d{1,2}|latin-?\d{1,2}"
     r"|windows-?125\d|cp-?(125\d|437|85\d|86\d)|koi8-?[ru]",
     re.IGNORECASE,
 )
-_SEPARATOR = " "  # a space cannot occur in a namespace that is a URI
+# Expat refuses a namespace that holds its separator, so it is a character no XML 1.0 can hold. A
+# blank would refuse invoices that declare a namespace such as "urn:a b.xsd".
+_SEPARATOR = "\f"
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n"
 
 Reason: TypeAlias = Literal[
     "empty", "not XML", "truncated", "encoding", "DOCTYPE", "too deep", "too big", "not UBL"
@@ -62,8 +61,7 @@ Source: TypeAlias = bytes | bytearray | memoryview | str | os.PathLike[str] | Re
 class NotReadable:
     """The bytes cannot be read as a UBL invoice or credit note.
 
-    A value, not an exception: a file nobody can read is an ordinary thing to meet, and it must not
-    stop anything.
+    It is a value and no exception: an unreadable file is ordinary, and it must not stop an export.
 
     Attributes:
         reason: One of a few fixed words, to decide by.
@@ -79,79 +77,74 @@ class NotReadable:
 
 
 class StopReadingError(Exception):
-    # A signal that leaves expat early, never an error that escapes.
-    """Leave the parser now; `outcome` is None when all that was wanted has been read."""
+    """Leave the parser; `outcome` is None when the visitor has read all that it wanted.
+
+    It is a signal between a visitor and `parse`, and never leaves this package.
+    """
 
     def __init__(self, outcome: NotReadable | None = None) -> None:
         super().__init__()
         self.outcome = outcome
 
 
-class Visitor(Protocol):
-    """Receives elements by local name; ``None`` is a name outside UBL."""
+class Visitor:
+    """Receives the elements of a document. An element's name is its local name; None is foreign."""
 
     @property
-    def raw(self) -> Callable[[bytes], object] | None:
-        """Takes the text of the element that is open as bytes; None where it must be parsed."""
-        ...
+    def take_base64(self) -> Callable[[bytes], object] | None:
+        """Return what takes the text of the open element as bytes; None where it must be parsed."""
+        return None
 
     def start(self, name: str | None, attributes: dict[str, str]) -> None:
-        """An element begins."""
-        ...
+        """Take the start of an element."""
 
     def text(self, data: str) -> None:
-        """Some text of the element that is open; one text may come in several calls."""
-        ...
+        """Take a piece of the open element's text."""
 
     def end(self) -> None:
-        """The element that is open ends."""
-        ...
+        """Take the end of the open element."""
 
 
 @contextmanager
 def opened(source: Source) -> Generator[Readable, None, None]:
-    """Open `source` for reading; a seekable file is left at the position where it was found."""
+    """Open `source` for reading; put a seekable file back to the position where it was found."""
     if isinstance(source, bytes | bytearray | memoryview):
-        yield _Full(BytesIO(source))
+        yield BytesIO(source)
     elif isinstance(source, str | os.PathLike):
-        with FileSource.of(source).open() as file:  # an error of which repeats no text
-            yield _Full(file)
+        with FileSource.of(source).open() as file:  # its errors do not repeat the text
+            yield file
     else:
-        seek = getattr(source, "seek", None)
-        seekable = getattr(source, "seekable", None)
-        tell = getattr(source, "tell", None)
-        if not (callable(seek) and callable(tell) and callable(seekable) and seekable()):
-            yield _Full(source)
+        given: Any = source
+        if not getattr(given, "seekable", bool)():
+            yield source
             return
-        position = tell()
+        position = given.tell()
         try:
-            yield _Full(source)
+            yield source
         finally:
-            seek(position)
+            given.seek(position)
 
 
-class _Full:
-    """A file that gives as much as is asked for, until its end.
+def read_up_to(file: Readable, size: int) -> bytes:
+    """Return `size` bytes, or fewer at the end of the file.
 
-    Expat begins an unfinished tag or comment anew with every piece: in pieces of a byte each, as a
-    slow connection may give them, that takes time in the square of its length.
+    A pipe may give a few bytes at a time. Without this, the time for one tag in such pieces would
+    grow with the square of its length.
+
+    Raises:
+        TypeError: The file was opened as text, or has no bytes yet and does not wait.
     """
-
-    def __init__(self, file: Readable) -> None:
-        self._file = file
-
-    def read(self, size: int, /) -> bytes:
-        pieces: list[bytes] = []
-        while size > 0:
-            piece = cast("object", self._file.read(size))
-            # Expat takes text as well, ignoring what the document says of its own encoding.
-            if not isinstance(piece, bytes):
-                raise TypeError("open the file in binary mode")
-            if not piece:
-                break
-            pieces.append(piece)
-            size -= len(piece)
-        return b"".join(pieces)
+    pieces: list[bytes] = []
+    while size > 0:
+        piece = cast("object", file.read(size))
+        # Expat takes text too, and would ignore the encoding that the document declares.
+        if not isinstance(piece, bytes):
+            raise TypeError("open the file in binary mode")
+        if not piece:
+            break
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
 
 
 def parse(
@@ -163,44 +156,43 @@ def parse(
         OSError: When the file itself cannot be read.
         TypeError: When the file was opened as text.
     """
-    names: dict[Any, str] = {}  # None is among them, the prefix of what has none
+    names: dict[Any, str] = {}
     parser = expat.ParserCreate(namespace_separator=_SEPARATOR, intern=names)
     feeder = _Feeder(visitor, max_depth)
     parser.buffer_text = True
     parser.buffer_size = CHUNK
     parser.XmlDeclHandler = feeder.declaration
     parser.StartDoctypeDeclHandler = feeder.doctype
-    # Expat remembers prefixes, too: that somebody listens puts them among the names.
+    # It puts prefixes among the names, too.
     parser.StartNamespaceDeclHandler = feeder.namespace
     parser.StartElementHandler = feeder.start
     parser.EndElementHandler = feeder.end
     parser.CharacterDataHandler = visitor.text
-    fed = given = reached = known = length = 0
+    fed = given = reached = 0
+    has_wide_characters = False
     chunk = b""
-    head = b""
-    take: Callable[[bytes], object] | None = None
     try:
-        while chunk := file.read(CHUNK):
-            head = (head + chunk[:4])[:4]
+        while chunk := read_up_to(file, CHUNK):
+            # The first chunk of UTF-16 has a tag in it, and each "<" has a NUL byte.
+            has_wide_characters = has_wide_characters or (not fed and b"\0" in chunk)
             fed += len(chunk)
             if fed > max_bytes:
                 return NotReadable("too big", f"larger than {max_bytes:,} bytes")
-            if take is not None:
-                chunk = _past_text(chunk, take)
-                if not chunk:
-                    continue
+            # Most of a large invoice is base64, and parsing it would double the time. This rests on
+            # `reached`: expat stops before a tag, comment, instruction, reference or "]]" that has
+            # begun, so it stands in text. The line breaks keep the line numbers of errors right.
+            take = visitor.take_base64 if reached == given and not has_wide_characters else None
+            if take is not None and _is_base64(chunk):
+                take(chunk)
+                chunk = b"\n" * chunk.count(b"\n")
             given += len(chunk)
             parser.Parse(chunk, False)
-            # Expat says -1 when it has put off looking at the beginning of something long.
+            # Expat says -1 while it puts off the beginning of a long token.
             reached = max(reached, parser.CurrentByteIndex)
-            take = visitor.raw if reached == given and not _is_wide(head) else None
             if given - reached > TOKEN_LIMIT:
                 return NotReadable("too big", f"one tag or comment exceeds {TOKEN_LIMIT:,} bytes")
-            if len(names) > known:
-                length += sum(len(name or "") for name in islice(names, known, None))
-                known = len(names)
-            if known > NAME_LIMIT or length > NAMES_LENGTH_LIMIT:
-                return NotReadable("too big", f"{known:,} different names, {length:,} long in all")
+            if len(names) > NAME_LIMIT:
+                return NotReadable("too big", f"more than {NAME_LIMIT:,} different names")
         if not fed:
             return NotReadable("empty", "there are no bytes")
         parser.Parse(b"", True)
@@ -209,13 +201,12 @@ def parse(
     except expat.ExpatError as error:
         if error.code == _UNKNOWN_ENCODING:
             return NotReadable("encoding", str(error))
-        # With bytes still coming the fault is in them; after the last, in what is missing, or in
-        # what expat had put off.
+        # An error after the last chunk may also be one that expat had put off.
         missing = _UNENDED if feeder.began else {_UNCLOSED_TOKEN}
         truncated = not chunk and error.code in missing
         return NotReadable("truncated" if truncated else "not XML", str(error))
     except (LookupError, ValueError) as error:
-        # Before the root it is the codec that the declaration names; later, the caller's own file.
+        # Before the root it comes from the declared codec; later, from the caller's own file.
         if feeder.began:
             raise
         return NotReadable("encoding", str(error))
@@ -232,42 +223,13 @@ _UNENDED = {
 _UNKNOWN_ENCODING = expat.errors.codes[expat.errors.XML_ERROR_UNKNOWN_ENCODING]
 
 
-_WIDE = (BOM_UTF16_LE, BOM_UTF16_BE)
-_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
-
-
-def _is_wide(head: bytes) -> bool:
-    """Whether a document that begins so has two bytes to a character."""
-    return b"\0" in head or head[:2] in _WIDE
-
-
-def _past_text(chunk: bytes, take: Callable[[bytes], object]) -> bytes:
-    """Give away the text a chunk begins with; return the rest, and the line ends of the text.
-
-    Embedded files are nearly all of a large invoice, and their base64 is nothing to parse. Whoever
-    reads the document whole must find the same elements in it, so this rests on two conditions:
-
-    - Expat has reached the end of what it was given. A tag, reference, comment, instruction,
-      character or ``]]`` that has begun holds it back at its beginning: it stands in text, perhaps
-      of a CDATA section.
-    - All of the text is letters of base64 and blank space, which every encoding that is read has
-      in ASCII's places, if it has one byte to a character. In text they leave expat where it
-      stands: behind them it is as if it had read them.
-
-    Anything else is left to expat, also what no XML may hold. The line ends keep the lines of
-    errors right.
-    """
-    end = chunk.find(b"<")
-    text = chunk if end < 0 else chunk[:end]
-    others = text.translate(None, _LETTERS)
-    if others.strip(b" \t\r\n"):
-        return chunk
-    take(text)
-    return b"\n" * others.count(b"\n") + (b"" if end < 0 else chunk[end:])
+def _is_base64(chunk: bytes) -> bool:
+    """Return True if all bytes are base64 or blank space in every encoding that is read."""
+    return not chunk.translate(None, _BASE64)
 
 
 class _Feeder:
-    """Turns expat's calls into the visitor's, and counts."""
+    """Turns expat's calls into the visitor's, and counts the depth."""
 
     def __init__(self, visitor: Visitor, max_depth: int) -> None:
         self.began = False
@@ -279,31 +241,22 @@ class _Feeder:
     def declaration(self, version: str, encoding: str | None, standalone: int) -> None:
         del version, standalone
         if encoding is not None and not _ENCODING.fullmatch(encoding):
-            raise StopReadingError(
-                NotReadable("encoding", f"the encoding {encoding[:40]!r} is not read")
-            )
+            raise _stop("encoding", f"the encoding {encoding[:40]!r} is not read")
+
+    def namespace(self, *_: object) -> None:
+        pass
 
     def doctype(self, *_: object) -> None:
-        raise StopReadingError(NotReadable("DOCTYPE", "a DOCTYPE is not accepted"))
-
-    def namespace(self, prefix: str | None, uri: str | None) -> None:
-        del prefix
-        if len(uri or "") > NAMESPACE_LIMIT:
-            detail = f"a namespace is longer than {NAMESPACE_LIMIT:,} characters"
-            raise StopReadingError(NotReadable("too big", detail))
+        raise _stop("DOCTYPE", "a DOCTYPE is not accepted")
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self.began = True
         self._depth += 1
         if self._depth > self._max_depth:
-            raise StopReadingError(
-                NotReadable("too deep", f"nested deeper than {self._max_depth} elements")
-            )
-        try:
-            local = self._local[name]
-        except KeyError:
-            local = self._local[name] = local_name(name)
-        self._visitor.start(local, attributes)
+            raise _stop("too deep", f"nested deeper than {self._max_depth} elements")
+        if name not in self._local:
+            self._local[name] = local_name(name)
+        self._visitor.start(self._local[name], attributes)
 
     def end(self, name: str) -> None:
         del name
@@ -311,10 +264,14 @@ class _Feeder:
         self._visitor.end()
 
 
-def local_name(name: str) -> str | None:
-    """Return the local part of expat's ``namespace local``, or None for what UBL does not own.
+def _stop(reason: Reason, detail: str) -> StopReadingError:
+    return StopReadingError(NotReadable(reason, detail))
 
-    No namespace at all is taken for UBL: some senders forget it, and the local names are telling.
+
+def local_name(name: str) -> str | None:
+    """Return the local part of expat's name, or None for an element that is not UBL's.
+
+    An element without a namespace counts as UBL: some senders forget the namespace.
     """
     space, _, local = name.rpartition(_SEPARATOR)
     if not space or _UBL_SPACE.match(space):

@@ -21,6 +21,7 @@ from _client_kit._models import decode
 from _client_kit._sync._body import JsonBody
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
+from zenvoices_client._answers import uploaded_document
 from zenvoices_client._models import InboxDocument, InboxUpload, Lookup, encode_upload
 from zenvoices_client._sync._lists import list_all, read_object
 
@@ -66,37 +67,29 @@ class Inbox:
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for the whole call.
 
+        Returns:
+            What Zenvoices made of it. Its ``id`` is None where Zenvoices took the document and
+            told no number: an answer 201, or its envelope with success and no result.
+
         Raises:
             RejectedError: Refused; ``status`` 413 when too large, by Zenvoices or by ``max_bytes``.
             OutcomeUnknownError: Nobody knows whether it arrived.
-            ProtocolError: It may have arrived, but the answer could not be read.
+            ProtocolError: It may have arrived, but the answer does not say so.
         """
         operation = self._contract["inbox.upload"]
         template = self._template(operation, upload, company_id, external_id)
         if max_bytes is not None and template.size > max_bytes:
             message = f"inbox.upload: {template.size} bytes to send, the limit is {max_bytes}"
-            raise RejectedError(message, service="zenvoices", status=413)
-        payload, answer = self._calls.call(
+            raise RejectedError(message, service="zenvoices", status=413, code="too_large")
+        _, answer = self._calls.call(
             operation,
             content=JsonBody(template, service="zenvoices"),
             content_length=template.size,
             timeout=timeout,
             deadline=deadline,
+            decoded=False,
         )
-        if type(payload) is int:
-            payload = {"id": payload}
-        document = decode(InboxDocument, payload) if is_object(payload) else None
-        if document is None or document.id is None or document.id <= 0:
-            message = "inbox.upload: the answer names no document id"
-            raise ProtocolError(
-                message,
-                service="zenvoices",
-                status=answer.status,
-                request_id=answer.request_id,
-                answered_at=answer.date,
-                hint="Whether the document arrived is not known: look it up before sending again.",
-            )
-        return document
+        return uploaded_document(answer, operation)
 
     def _template(
         self, operation: Operation, upload: InboxUpload, company_id: int, external_id: str | None

@@ -90,4 +90,5 @@ def not_understood(operation: Operation, expected: str, answer: Answer) -> Proto
         status=answer.status,
         request_id=answer.request_id,
         answered_at=answer.date,
+        operation=operation.name,
     )

@@ -110,10 +110,13 @@ def test_file_that_banqup_does_not_have_is_tried_again() -> None:
     world = World()
     connection = active(world)
     document = world.one()
-    world.banqup.faults.add("files.details", nth=1, action=Fault.status(404))
+    world.banqup.faults.add("files.details", nth=1, action=Fault.status(404, NOT_FOUND))
     connection.export_new()
-    assert world.delivery(document).reason == "Banqup does not have the document's file"
+    assert world.delivery(document).reason == "files.details: not found (404): Not found"
     assert (world.states[document], world.delivery(document).attempts) == ("waiting", 1)
+
+
+NOT_FOUND = {"status": 404, "error": "NOT_FOUND", "title": "Not found"}
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
@@ -135,11 +138,11 @@ def test_document_removed_in_the_middle(readable: bool, newest_first: bool) -> N
 
         world.banqup.on_request = take_away
     else:
-        world.banqup.faults.add("files.details", action=Fault.status(404))
-        world.banqup.faults.add("documents.get", action=Fault.status(404))
+        world.banqup.faults.add("files.details", action=Fault.status(404, NOT_FOUND))
+        world.banqup.faults.add("documents.get", action=Fault.status(404, NOT_FOUND))
     connection.export_new()
     assert world.states[stays] == "waiting"
-    expected = ("waiting", "Banqup does not have the document's file")
+    expected = ("waiting", "files.details: not found (404): Not found")
     if readable:
         expected = ("skipped", "gone")
     assert (world.states[goes], world.delivery(goes).reason) == expected

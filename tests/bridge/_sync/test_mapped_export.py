@@ -25,6 +25,7 @@ from bridge import (
     only,
 )
 from bridge.testing._samples.sample import sample
+from support.broken_ubl import UNREADABLE
 from support.corpus import MALFORMED, corpus_files, needs_corpus
 from zenvoices_client import Attachment, InboxUpload, UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices
@@ -101,6 +102,46 @@ def test_a_malformed_document_is_sent_and_flagged() -> None:
         assert row.document_id == broken
         assert row.warning.startswith("not readable as UBL: ")
         assert "not readable as UBL" in str(report)
+
+
+@pytest.mark.parametrize("kind", ["utf-8 labelled utf-16", "two marks", "utf-32", "DOCTYPE"])
+def test_an_unreadable_invoice_arrives_also_with_a_pdf_beside_it(kind: str) -> None:
+    """The same bytes and the same flag as without the PDF, whose name the line keeps."""
+    digest = hashlib.sha256(UNREADABLE[kind]).hexdigest()
+    with world(default_mapper) as at:
+        at.publish(("f.xml", UNREADABLE[kind]))
+        alone = at.connection.export_new()
+        at.publish(("f.pdf", b"%PDF-1.4"), ("f.xml", UNREADABLE[kind]))
+        beside = at.connection.export_new()
+        assert [item.attachments[0].sha256 for item in at.zenvoices.inbox] == [digest, digest]
+        assert (alone.flagged, beside.flagged) == (1, 1)
+        assert beside.deliveries[0].warning == alone.deliveries[0].warning
+        assert beside.deliveries[0].other_files == ("f.pdf",)
+
+
+def test_an_unreadable_file_that_is_not_sent_is_named() -> None:
+    """A mapper of the user's own sends the PDF: the line of the report names the XML."""
+
+    def mapper(document: Document, files: Sequence[SourceFile]) -> InboxUpload:
+        (pdf,) = [file for file in files if file.is_pdf]
+        return InboxUpload(attachments=(pdf.attachment(),))
+
+    with world(mapper) as at:
+        at.publish(("f.xml", UNREADABLE["DOCTYPE"]), ("f.pdf", b"%PDF-1.4"))
+        report = at.connection.export_new()
+        assert (report.exported, report.flagged) == (1, 1)
+        warning = report.deliveries[0].warning
+        assert warning == "f.xml is not sent and not readable as UBL: a DOCTYPE is not accepted"
+
+
+@pytest.mark.parametrize("kind", ["application/pdf;charset=binary", "Application/PDF", ""])
+def test_a_pdf_without_an_extension_goes_before_a_table(kind: str) -> None:
+    """Its media type counts in capitals and with parameters; without one its first bytes do."""
+    files = [FakeFile("detail.csv", "text/csv", b"1;2"), FakeFile("scan", kind, b"%PDF-1.4")]
+    with world(default_mapper) as at:
+        at.banqup.publish(at.space, files=files)
+        at.connection.export_new()
+        assert at.zenvoices.inbox[0].attachments[0].file_name == "scan"
 
 
 @needs_corpus

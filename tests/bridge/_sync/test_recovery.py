@@ -16,7 +16,6 @@ from bridge._delivery.records import head_of, head_text, row_of
 from support.bridge_world import DAY, HOUR, World, counted
 from zenvoices_client import (
     ConfigurationError,
-    PermissionDeniedError,
     UnavailableError,
     UnreachableError,
 )
@@ -50,8 +49,11 @@ def in_doubt(world: World, connection: Any, *, applied: bool, known: bool = True
     document = world.one()
     when: Any = "after" if applied else "before"
     world.zenvoices.faults.add("inbox.upload", action=Fault.html(), nth=1, when=when)
-    with pytest.raises(ServiceError):
-        connection.export_new()
+    # Else it would be found, or missed for the first time, in the same run.
+    world.zenvoices.faults.add("inbox.details", action=Fault.status(503))
+    report = connection.export_new()
+    world.zenvoices.faults.clear()
+    assert (report.ok, report.in_doubt, report.uncertain) == (True, 1, 0)
     assert world.states[document] == "sending"
     return document
 
@@ -78,18 +80,32 @@ def test_what_arrived_is_found() -> None:
 
 
 def test_absence_is_believed_on_the_second_answer_ten_minutes_later() -> None:
-    """Until then it stays ``sending``; then it is sent once more, uncharged, under its id."""
+    """Until then it stays ``sending``; then it is charged, and later sent under the same id."""
     world = World()
     connection = active(world)
     document = in_doubt(world, connection, applied=False)
     external_id = world.delivery(document).external_id
     for _ in range(3):
         report = connection.export_new()
-        assert (world.states[document], report.uncertain) == ("sending", 1)
+        assert (world.states[document], report.in_doubt) == ("sending", 1)
         world.clock.pass_(3 * MINUTE)
     world.clock.pass_(2 * MINUTE)
+    assert connection.export_new().waiting == 1
+    assert (world.delivery(document).attempts, world.delivery(document).suspect) == (1, True)
+    world.clock.pass_(HOUR)
     assert connection.export_new().exported == 1
     assert world.zenvoices.inbox[-1].external_id == external_id
+
+
+def test_intent_whose_end_nobody_saw_is_sent_again_uncharged() -> None:
+    """Where our own process died, the document is not at fault: it is sent at once."""
+    world = World()
+    connection = active(world)
+    document = in_doubt(world, connection, applied=False)
+    crashed(world, document, intended_at=world.clock.now - DAY)
+    connection.export_new()
+    world.clock.pass_(10 * MINUTE)
+    assert connection.export_new().exported == 1
     assert world.delivery(document).attempts == 0
 
 
@@ -127,6 +143,7 @@ def test_without_the_servers_time_absence_is_never_believed() -> None:
     for _ in range(2):
         connection.export_new()
         world.clock.pass_(11 * MINUTE)
+    world.clock.pass_(HOUR)
     connection.export_new()
     assert world.states[document] == "delivered"
 
@@ -143,20 +160,101 @@ def test_our_clock_does_not_shorten_the_ten_minutes() -> None:
         assert world.states[document] == "sending"
 
 
-def test_first_document_without_any_control_is_uncertain() -> None:
-    """With nothing to test the look-up with, it is held and named until a person says."""
+def test_next_delivery_is_the_first_control() -> None:
+    """With nothing to test look-ups with, a document stays in doubt, named, until others went."""
     world = World()
     connection = active(world)
     document = in_doubt(world, connection, applied=False, known=False)
     report = connection.export_new()
-    assert (world.states[document], report.uncertain) == ("uncertain", 1)
-    assert "test the look-up" in report.deliveries[0].reason
+    assert (world.states[document], report.in_doubt) == ("sending", 1)
+    world.one()
+    report = connection.export_new()
+    # Looked up again once the other one was delivered, and read back.
+    assert (report.exported, world.delivery(document).absent_at is not None) == (1, True)
+    world.clock.pass_(10 * MINUTE)
+    connection.export_new()
+    world.clock.pass_(HOUR)
+    assert connection.export_new().exported == 1
+    assert set(world.sent.values()) == {1}
+
+
+def test_answers_before_there_was_a_control_do_not_count() -> None:
+    """Two answers that nothing could test, hours apart, are none of the two that are needed."""
+    world = World()
+    connection = active(world)
+    document = in_doubt(world, connection, applied=False, known=False)
+    for _ in range(3):
+        world.clock.pass_(HOUR)
+        connection.export_new()
+        assert world.delivery(document).absent_at is None
+    world.one()
+    connection.export_new()
+    assert world.states[document] == "sending"
+
+
+def test_control_under_another_number_does_not_count() -> None:
+    """A delivery to the company's new number says nothing of look-ups under the old one."""
+    world = World()
+    connection = active(world)
+    document = in_doubt(world, connection, applied=False, known=False)
+    world.zenvoices.relink_company(world.company)
+    still_answers(world)
+    for _ in range(3):
+        world.one()
+        assert connection.export_new().exported == 1
+        assert (world.states[document], world.delivery(document).absent_at) == ("sending", None)
+        world.clock.pass_(HOUR)
+
+
+def test_without_a_control_for_a_day_it_is_held() -> None:
+    """After 24 hours by Zenvoices' time it is uncertain; a later control still decides it."""
+    world = World()
+    connection = active(world)
+    document = in_doubt(world, connection, applied=False, known=False)
+    connection.export_new()
+    world.clock.pass_(DAY - 1)
+    assert connection.export_new().in_doubt == 1
+    world.clock.pass_(1)
+    report = connection.export_new()
+    assert (world.states[document], report.uncertain, report.in_doubt) == ("uncertain", 1, 0)
+    assert "test look-ups" in report.deliveries[0].reason
     status = connection.status()
     assert [row.document_id for row in status.attention] == [document]
-    for _ in range(3):
-        world.clock.pass_(DAY)
-        report = connection.export_new()
-        assert (report.exported, report.uncertain) == (0, 1)
+    world.one()
+    connection.export_new()
+    for _ in range(2):
+        world.clock.pass_(10 * MINUTE)
+        connection.export_new()
+    assert (world.states[document], world.delivery(document).attempts) == ("waiting", 1)
+    world.clock.pass_(HOUR)
+    assert connection.export_new().exported == 1
+    assert set(world.sent.values()) == {1}
+
+
+def test_uncertain_document_that_is_found_later_is_delivered() -> None:
+    """It is looked up in every run, and being found is always believed."""
+    world = World()
+    world.zenvoices.lookup = "missing"
+    connection = active(world)
+    document = in_doubt(world, connection, applied=False)
+    connection.export_new()
+    assert world.states[document] == "uncertain"
+    external_id = world.delivery(document).external_id
+    world.zenvoices.lookup = "works"
+    connection.export_new()
+    assert world.states[document] == "uncertain"  # not to find it says nothing: it was held
+    connection._zenvoices.inbox.upload(_upload(), company_id=world.company, external_id=external_id)
+    report = connection.export_new()
+    assert (world.states[document], report.recovered) == ("delivered", 1)
+
+
+def test_settle_says_of_a_held_document_that_it_is_missing() -> None:
+    """A person's word sends it again."""
+    world = World()
+    world.zenvoices.lookup = "missing"
+    connection = active(world)
+    document = in_doubt(world, connection, applied=False)
+    connection.export_new()
     settled = connection.settle(document, delivered=False)
     assert settled.state == "waiting"
     assert connection.export_new().exported == 1
@@ -174,6 +272,9 @@ def test_anybodys_document_serves_as_the_first_control() -> None:
     connection.export_new()
     assert world.states[document] == "sending"
     world.clock.pass_(11 * MINUTE)
+    connection.export_new()
+    assert world.states[document] == "waiting"
+    world.clock.pass_(HOUR)
     connection.export_new()
     assert world.states[document] == "delivered"
     assert set(world.sent.values()) == {1}
@@ -245,6 +346,7 @@ def test_on_uncertain_resend() -> None:
     """Whoever prefers a duplicate to a gap has it sent again, looked up first."""
     world = World()
     connection = active(world)
+    world.zenvoices.lookup = "missing"
     document = in_doubt(world, connection, applied=False, known=False)
     connection.export_new()
     assert world.states[document] == "uncertain"
@@ -262,7 +364,7 @@ def test_outage_during_recovery_leaves_it_sending() -> None:
     line = world.zenvoices.faults.add("inbox.details", action=Fault.status(503))
     report = connection.export_new()
     assert line.fired
-    assert (world.states[document], report.exported, report.uncertain) == ("sending", 1, 1)
+    assert (world.states[document], report.exported, report.in_doubt) == ("sending", 1, 1)
     assert any("look-up could not be made" in note for note in report.notes)
     world.zenvoices.faults.clear()
     report = connection.export_new()
@@ -284,15 +386,15 @@ def test_unreachable_service_during_recovery_is_raised() -> None:
     assert world.states[document] == "delivered"
 
 
-def test_missing_right_during_recovery_is_raised() -> None:
-    """Without the right to look nothing is decided."""
+def test_refused_look_up_never_ends_the_run_alone() -> None:
+    """Without the right to look nothing is decided, and it stays in doubt."""
     world = World()
     connection = active(world)
     document = in_doubt(world, connection, applied=True)
     world.zenvoices.rights = {"companies"}
-    with pytest.raises(PermissionDeniedError):
-        connection.export_new()
-    assert world.states[document] == "sending"
+    report = connection.export_new()
+    assert (report.ok, report.in_doubt, world.states[document]) == (True, 1, "sending")
+    assert any("not permitted" in note for note in report.notes)
 
 
 def test_sender_that_may_still_be_at_work_is_waited_for() -> None:
@@ -362,7 +464,7 @@ def test_resend_is_preceded_by_a_look_up_of_its_own_id() -> None:
     document = world.one()
     connection.export_new()
     connection.resend([document])
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     connection.export_new()
     assert len(world.zenvoices.inbox) == 2
@@ -378,7 +480,7 @@ def test_restored_backup_with_look_first() -> None:
     connection = active(world)
     first = world.one()
     connection.export_new()
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     world.publish(7)
     connection.export_new()
@@ -397,7 +499,7 @@ def test_looking_first_goes_on_for_what_is_older() -> None:
     connection = active(world)
     world.one()
     connection.export_new()
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     world.publish(5)
     connection.export_new()
@@ -419,7 +521,7 @@ def test_looking_first_goes_on_after_a_run_that_listed_nothing(service: str) -> 
     """A run that looks first and stops before Banqup's first page leaves all to the next ones."""
     world = World()
     active(world)
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     world.publish(3)
     world.connect().export_new()
@@ -446,7 +548,7 @@ def test_looking_first_goes_on_where_times_cannot_be_compared(created: str | Non
     """A document without a credible time, or a Banqup that tells none, is looked up later too."""
     world = World()
     active(world)
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     extra: dict[str, Any] = {"createdAt": ... if created is None else created}
     if created == "ahead":
@@ -487,7 +589,7 @@ def test_a_wish_carried_out_after_the_backup_is_found(anew: bool) -> None:
     delivered = world.one()
     connection.export_new()
     connection.resend([before, delivered])
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     assert connection.export_new().exported == 2
     shelf.head, shelf.rows = backup[0], dict(backup[1])
@@ -517,7 +619,7 @@ def test_restored_backup_of_a_company_linked_anew(visible: bool | None) -> None:
     """What went under the old number is found there; where that is closed, it is held."""
     world = World()
     connection = active(world)
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     sent = world.one()
     connection.export_new()
@@ -585,7 +687,7 @@ def test_head_of_another_connection_is_refused() -> None:
     text = world.store.head(world.key) or ""
     head = head_of(text, connection._binding)
     other = {**connection._binding, "company": "0099"}
-    world.store._shelves[world.key].head = head_text(evolve(head, binding=other))
+    world.store._records[world.key].head = head_text(evolve(head, binding=other))
     with pytest.raises(ServiceError, match="another connection"):
         connection.export_new()
 
@@ -603,7 +705,7 @@ def relinked(world: World, *, sent: bool, known: bool) -> str:
     if known:
         world.one()
         connection.export_new()
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     document = world.one()
     if sent:
@@ -644,10 +746,11 @@ def test_documents_without_an_external_id_test_no_look_up(fill: int) -> None:
     for number in range(fill):
         world.zenvoices._inbox[number] = evolve(item, id=number)
     pages = world.calls("inbox.list")
+    before = world.delivery(document).reason
     connection.export_new()
     assert (world.states[document], world.delivery(document).reason) == (
-        "uncertain",
-        "no other document is there to test the look-up with",
+        "sending",
+        before,
     )
     # However many there are, a few pages are looked at.
     assert world.calls("inbox.list") == pages + (1 if fill == 1 else 4)
@@ -701,7 +804,7 @@ def test_doubt_that_has_not_arrived_yet_stays_in_doubt() -> None:
     documents = world.publish(2)
     world.zenvoices.faults.add("inbox.upload", action=Fault.drop(), nth=2)
     report = connection.export_new()
-    assert (report.exported, report.recovered, report.uncertain) == (1, 0, 1)
+    assert (report.exported, report.recovered, report.in_doubt) == (1, 0, 1)
     assert sorted(world.states[name] for name in documents) == ["delivered", "sending"]
 
 
@@ -720,9 +823,10 @@ def test_after_the_deadline_no_doubt_is_looked_up(monkeypatch: pytest.MonkeyPatc
 
     world.zenvoices.refuse_when(slow)
     world.zenvoices.faults.add("inbox.upload", action=Fault.drop(), nth=2, when="after")
+    world.zenvoices.faults.add("inbox.details", action=Fault.status(503), nth=2)
     looked = world.calls("inbox.details")
     report = connection.export_new(deadline=60)
-    assert (report.exported, report.uncertain) == (1, 1)
-    assert world.calls("inbox.details") == looked + 1  # the first delivery
+    assert (report.exported, report.in_doubt) == (1, 1)
+    assert world.calls("inbox.details") == looked + 2  # the first delivery, and the doubt at once
     assert connection.export_new().recovered == 1
     assert set(world.sent.values()) == {1}

@@ -161,15 +161,73 @@ async def test_answer_names_the_document_with_or_without_envelope(body: object) 
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"id": None}, {"id": "7"}, [], "7", True, None, enveloped(None), b"", b"<html>"]
+    "body",
+    [
+        {},
+        {"id": None},
+        {"id": "7"},
+        {"id": 0},
+        {"id": -7},
+        [],
+        [{"id": 7}, {"id": 8}],
+        [{}],
+        "7",
+        0,
+        -7,
+        True,
+        False,
+        None,
+        {"success": True},
+        enveloped(0),
+        enveloped(False),
+        enveloped([]),
+        enveloped({}),
+        enveloped("kept"),
+        b"",
+        b"<html>",
+    ],
 )
-async def test_answer_without_a_number_is_not_understood(body: object) -> None:
+@pytest.mark.parametrize("status", [200, 202, 204])
+async def test_answer_without_a_number_is_not_understood(body: object, status: int) -> None:
     """It may have arrived: the error says that nobody knows, and what to do."""
-    client = AsyncZenvoicesClient(login(), transport=answering(body))
+    client = AsyncZenvoicesClient(login(), transport=answering(body, status=status))
     with pytest.raises(ProtocolError) as caught:
         await client.inbox.upload(upload_of(), company_id=1)
     assert caught.value.applied is None
     assert not caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (201, b""),
+        (201, {}),
+        (201, b"created"),
+        (201, enveloped({})),
+        (200, enveloped(None)),
+        (202, enveloped(None)),
+        (200, {"success": True, "__abp": True}),
+    ],
+)
+async def test_success_without_a_number_is_one(status: int, body: object) -> None:
+    """Created, or ABP's envelope with success and no result: it arrived, and has no number."""
+    client = AsyncZenvoicesClient(login(), transport=answering(body, status=status))
+    assert (await client.inbox.upload(upload_of(), company_id=1)).id is None
+
+
+@pytest.mark.parametrize("page", [b"<html>", b"\n <!DOCTYPE html>", b"<HTML lang=nl>"])
+async def test_web_page_is_never_a_success(page: bytes) -> None:
+    """A login page with status 201 says nothing of the upload."""
+    client = AsyncZenvoicesClient(login(), transport=answering(page, status=201))
+    with pytest.raises(ProtocolError):
+        await client.inbox.upload(upload_of(), company_id=1)
+
+
+@pytest.mark.parametrize("body", [[{"id": 7}], enveloped([{"id": 7}])])
+async def test_list_of_one_names_the_document(body: object) -> None:
+    """A list of one object with an id is the id."""
+    client = AsyncZenvoicesClient(login(), transport=answering(body))
+    assert (await client.inbox.upload(upload_of(), company_id=1)).id == 7
 
 
 async def test_limit_of_the_caller_is_kept(fake: FakeZenvoices) -> None:

@@ -1,0 +1,47 @@
+"""What an answer to an upload says."""
+
+from __future__ import annotations
+
+from _client_kit._contract import Operation
+from _client_kit._errors import ProtocolError
+from _client_kit._json import is_list, is_object
+from _client_kit._models import decode
+from _client_kit._response import Answer
+from zenvoices_client._dialect import is_envelope, member, unwrap
+from zenvoices_client._models import InboxDocument
+
+__all__ = ["uploaded_document"]
+
+
+def uploaded_document(answer: Answer, operation: Operation) -> InboxDocument:
+    """Return the inbox document that a successful answer to an upload speaks of. Assumed.
+
+    The answer names a positive id, in an object, in a list of one object, or as a bare number.
+    Without one, two answers still say that the document arrived, and the id is None: status 201,
+    and ABP's envelope with ``success: true`` and no result. A web page never says so.
+
+    Raises:
+        ProtocolError: Whether the document arrived is in doubt.
+    """
+    body = answer.json_or_none()
+    payload = operation.rename_in(unwrap(body))
+    if is_list(payload) and len(payload) == 1:
+        payload = payload[0]
+    if type(payload) is int:
+        payload = {"id": payload}
+    document = decode(InboxDocument, payload) if is_object(payload) else InboxDocument()
+    if document.id is not None and document.id > 0:
+        return document
+    confirmed = is_envelope(body) and member(body, "success") is True
+    empty = confirmed and member(body, "result") is None
+    if (answer.status == 201 or empty) and not answer.is_web_page:
+        return InboxDocument()
+    message = f"{operation.name}: the answer ({answer.describe()}) names no document id"
+    raise ProtocolError(
+        message,
+        service="zenvoices",
+        status=answer.status,
+        request_id=answer.request_id,
+        answered_at=answer.date,
+        hint="Whether the document arrived is not known: look it up before sending again.",
+    )

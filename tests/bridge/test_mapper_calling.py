@@ -1,0 +1,148 @@
+"""How the failure of a user's own function is described: its text, its place and its traceback."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from banqup_client import Document
+from bridge import SourceFile, default_mapper
+from bridge._mapping.calling import (
+    UserCodeFailure,
+    call_mapper,
+    describe_exception,
+    describe_result,
+    place_of,
+)
+from bridge.testing import TrialDocument, trial_document
+from zenvoices_client import InboxUpload
+
+DOCUMENT: TrialDocument = trial_document(("a.xml", b"<Invoice/>"))
+
+
+def failing(document: Document, files: Sequence[SourceFile]) -> Any:
+    """Raise in a line of its own."""
+    raise ValueError("no such journal")
+
+
+def failing_in_python(document: Document, files: Sequence[SourceFile]) -> Any:
+    """Raise in Python's own code."""
+    return "{:d}".format(Decimal(document.folder or ""))
+
+
+def failing_in_the_library(document: Document, files: Sequence[SourceFile]) -> Any:
+    """Raise in the library's code, which was given no files."""
+    return default_mapper(document, ())
+
+
+def looking_up(document: Document, files: Sequence[SourceFile]) -> Any:
+    """Raise an exception whose text is what was looked up."""
+    accounts: dict[str, str] = {}
+    return accounts["BE00 1111 2222"]
+
+
+def ending(document: Document, files: Sequence[SourceFile]) -> Any:
+    """Run into the end of an iterator."""
+    return next(iter(()))
+
+
+def raised_by(mapper: Callable[..., Any]) -> Exception:
+    """Return what the mapper raises."""
+    with pytest.raises(Exception) as caught:
+        call_mapper(mapper, *DOCUMENT)
+    return caught.value
+
+
+@pytest.mark.parametrize("mapper", [failing, failing_in_python, failing_in_the_library])
+def test_the_place_is_the_users_own_line(mapper: Callable[..., Any]) -> None:
+    """Also where Python or the library raised: the line of the mapper that called it."""
+    line = mapper.__code__.co_firstlineno + 2
+    place = place_of(raised_by(mapper))
+    assert place == f"{__name__}.{mapper.__name__}, line {line}"
+
+
+def test_an_exception_without_a_frame_of_the_users_has_the_innermost_place() -> None:
+    """And one that was never raised has none."""
+    error = raised_by(failing_in_the_library)
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_name != "default_mapper":
+        frames = frames.tb_next
+    assert place_of(error.with_traceback(frames)).startswith("bridge._mapping.mapper.main_file, ")
+    assert place_of(error.with_traceback(None)) == ""
+
+
+def test_a_failure_keeps_the_exception_with_the_users_frames() -> None:
+    """A traceback made of it shows the mapper's own line; the reason is one line."""
+    error = raised_by(failing)
+    failure = UserCodeFailure.raised(error)
+    assert failure.error is error
+    assert 'raise ValueError("no such journal")' in "".join(traceback.format_exception(error))
+    assert failure.place == place_of(error)
+    assert failure.reason == f"the mapper raised ValueError at {failure.place}: no such journal"
+    assert "no such journal" not in repr(failure).replace(failure.reason, "")
+
+
+def test_one_place_is_one_place_for_every_document() -> None:
+    """What is logged once for each place is told apart by the place, not by the text."""
+    one, other = (UserCodeFailure.raised(raised_by(failing)) for _ in range(2))
+    assert one == other
+    assert UserCodeFailure.raised(raised_by(looking_up)).place != one.place
+
+
+def test_the_text_of_a_look_up_is_not_shown() -> None:
+    """It may be a bank account; the class and the place are enough."""
+    reason = describe_exception(raised_by(looking_up))
+    assert reason.startswith("the mapper raised KeyError at ")
+    assert "2222" not in reason
+
+
+def test_another_function_is_named() -> None:
+    """A rule or a listener is not called a mapper."""
+    reason = describe_exception(raised_by(failing), "exportable=")
+    assert reason.startswith("exportable= raised ValueError at ")
+
+
+def test_the_end_of_an_iterator_is_another_exception() -> None:
+    """A future cannot hold StopIteration; the original is the cause."""
+    error = raised_by(ending)
+    assert isinstance(error, RuntimeError)
+    assert isinstance(error.__cause__, StopIteration)
+    assert place_of(error.__cause__).startswith(f"{__name__}.ending")
+
+
+def test_a_useless_result_is_described() -> None:
+    """By its class; a coroutine is closed, so that Python does not warn of it."""
+
+    async def coroutine() -> None:
+        """Do nothing."""
+
+    result = coroutine()
+    assert describe_result(7) == "the mapper returned int, not InboxUpload or Skip"
+    assert "only AsyncConnection" in describe_result(result)
+    assert inspect.getcoroutinestate(result) == inspect.CORO_CLOSED
+    failure = UserCodeFailure.returned(None)
+    assert (failure.error, failure.reason) == (None, describe_result(None))
+
+
+def test_a_file_that_cannot_be_read_is_not_the_mappers_failure() -> None:
+    """The mapper has returned; the disk's error comes where the report reads the file."""
+
+    class Broken:
+        """A file on a disk that fails."""
+
+        def read(self, size: int = -1, /) -> bytes:
+            raise OSError(5, "I/O error")
+
+        def seek(self, offset: int, whence: int = 0, /) -> int:
+            return offset
+
+    file = SourceFile("f", "a.xml", "application/xml", 9, Broken())  # type: ignore[arg-type]
+    upload = InboxUpload(attachments=(DOCUMENT[1][0].attachment(),))
+    assert call_mapper(lambda *_: upload, DOCUMENT[0], (file,)) is upload
+    with pytest.raises(OSError, match="I/O error"):
+        _ = file.warning
