@@ -41,8 +41,8 @@ class _Exporter:
         self._memory = memory
         self._step = step
         self._clock = clock
-        kept = json.loads(memory.read_text()) if memory.exists() else []
-        self._done: set[str] = set(kept) if isinstance(kept, list) else set()
+        kept: Any = json.loads(memory.read_text()) if memory.exists() else []
+        self._done: set[str] = set() if isinstance(kept, dict) else set(kept)
 
     def _mark(self, *documents: str) -> None:
         self._done.update(documents)
