@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -41,7 +42,8 @@ def failing_in_the_library(document: Document, files: Sequence[SourceFile]) -> A
 
 def looking_up(document: Document, files: Sequence[SourceFile]) -> Any:
     """Raise an exception whose text is what was looked up."""
-    return {}["BE00 1111 2222"]
+    accounts: dict[str, str] = {}
+    return accounts["BE00 1111 2222"]
 
 
 def ending(document: Document, files: Sequence[SourceFile]) -> Any:
@@ -122,7 +124,7 @@ def test_a_useless_result_is_described() -> None:
     result = coroutine()
     assert describe_result(7) == "the mapper returned int, not InboxUpload or Skip"
     assert "only AsyncConnection" in describe_result(result)
-    assert result.cr_frame is None
+    assert inspect.getcoroutinestate(result) == inspect.CORO_CLOSED
     failure = UserCodeFailure.returned(None)
     assert (failure.error, failure.reason) == (None, describe_result(None))
 
