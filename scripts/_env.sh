@@ -73,42 +73,70 @@ import sys, tomllib
 with open("pyproject.toml", "rb") as file:
     project = tomllib.load(file)
 name = project["project"]["name"]
-wanted = [name] if sys.argv[1] == "runtime" else project["dependency-groups"][sys.argv[1]]
+if sys.argv[1] == "runtime":
+    wanted = project["project"]["dependencies"]
+else:
+    wanted = project["dependency-groups"][sys.argv[1]]
 for requirement in wanted:
     # The project itself is installed from here, never from an index.
     print(requirement.replace(name, "--editable=.") if requirement.startswith(name) else requirement)
 PYTHON
 }
 
+# make_environment BASE FOLDER: an empty environment; its interpreter is in $python, and what
+# installs into it in $pip.
+make_environment() {
+  local base=$1 folder=$2
+  rm -rf "$folder"
+  case "$folder" in /*) python=$folder/bin/python ;; *) python=$ROOT/$folder/bin/python ;; esac
+  # The pip of that Python fills an environment in a third of the time that it takes to put another
+  # pip there first; "externally managed" does not apply to an environment.
+  if "$base" -c 'import pip, sys; sys.exit(tuple(map(int, pip.__version__.split(".")[:2])) < (22, 3))' \
+    >/dev/null 2>&1; then
+    "$base" -m venv --without-pip "$folder" >&2 || die "$base cannot make a virtual environment"
+    pip=("$base" -m pip --python "$python")
+  else
+    "$base" -m venv "$folder" >/dev/null 2>&1 ||
+      die "$base has neither pip nor ensurepip. On Debian: apt-get install python3-venv"
+    pip=("$python" -m pip)
+  fi
+}
+
+# Installs what $pip is given; pip's talk is shown only when it fails.
+install() {
+  local folder=$1
+  shift
+  # Python compiles what it imports; most of what is installed never is.
+  if ! "${pip[@]}" install --no-compile "$@" >"$folder/pip.log" 2>&1; then
+    cat "$folder/pip.log" >&2
+    die "pip could not install what $folder needs (see above)"
+  fi
+}
+
 # prepare LEVEL FOLDER: makes sure that FOLDER holds an environment with everything of LEVEL
 # ("runtime", or a dependency group) and puts its interpreter in $python. Without a change in
 # pyproject.toml nothing is installed, so the second time needs no network.
 prepare() {
-  local level=$1 folder=$2 base requirement
+  local level=$1 folder=$2 base requirement pip start=$SECONDS
   python=$ROOT/$folder/bin/python
   if suits "$python" && [ -f "$folder/.made-from" ] &&
     [ "$(cat "$folder/.made-from")" = "$(fingerprint "${PYTHON:-$python}" "$level")" ]; then
     return
   fi
   base=$(find_python) || exit 1
-  say "Setting up $folder with $("$base" --version) ($base)"
-  rm -rf "$folder"
-  local pip
-  if "$base" -m venv "$folder" >/dev/null 2>&1; then
-    pip=("$python" -m pip)
-  else
-    # Debian ships Python without ensurepip. Its own pip can install into an environment, and
-    # "externally managed" does not apply there.
-    rm -rf "$folder"
-    "$base" -m venv --without-pip "$folder" >&2 || die "$base cannot make a virtual environment"
-    "$base" -m pip --version >/dev/null 2>&1 ||
-      die "$base has neither ensurepip nor pip. On Debian: apt-get install python3-venv"
-    pip=("$base" -m pip --python "$python")
-  fi
+  say "$folder: made with $("$base" --version) ($base)"
+  make_environment "$base" "$folder"
   local wanted=()
   while IFS= read -r requirement; do
     wanted+=("$requirement")
   done < <(requirements "$python" "$level")
-  "${pip[@]}" install "${wanted[@]}" >&2 || die "pip could not install what $folder needs (see above)"
+  say "$folder: installing ${#wanted[@]} packages of \"$level\" and what they need"
+  install "$folder" "${wanted[@]}"
+  if [ "$level" = runtime ]; then
+    # Building the project would take longer than all of this, for the sake of a version number.
+    "$python" -c 'import pathlib, sys, sysconfig
+pathlib.Path(sysconfig.get_path("purelib"), "source.pth").write_text(sys.argv[1] + "/src\n")' "$ROOT"
+  fi
   fingerprint "$python" "$level" >"$folder/.made-from"
+  say "$folder: ready after $((SECONDS - start)) s"
 }

@@ -3,20 +3,27 @@
 ::
 
     ServiceError
-    ├── ConfigurationError   a setting is wrong; a person must change it
-    ├── CredentialsError     the login was refused
-    ├── PermissionDeniedError     logged in, but a right is missing
-    ├── NotFoundError        the thing asked for is not there
-    ├── RejectedError        the service understood and refused
-    ├── RateLimitedError          too many calls; not applied
-    ├── UnavailableError     the service could not be reached, or said "not now"; not applied
-    │   └── UnreachableError  no connection could be made at all
-    ├── OutcomeUnknownError  nobody knows whether it was applied
-    ├── ProtocolError        the answer was not understood
-    └── StoreError           the checkpoint store failed
+    ├── ConfigurationError         a setting is wrong; a person must change it
+    │   └── NotActivatedError      (bridge) activate() must come first
+    ├── CredentialsError           the login was refused
+    ├── PermissionDeniedError      logged in, but a right is missing
+    │   └── UrlExpiredError        (banqup) storage did not take a signed URL
+    ├── NotFoundError              the thing asked for is not there
+    ├── RejectedError              the service understood and refused
+    │   └── FileRefusedError       (banqup) the virus scan rejected the file
+    ├── RateLimitedError           too many calls; not applied
+    ├── UnavailableError           not reached, or "not now"; not applied
+    │   ├── UnreachableError       no connection could be made at all
+    │   └── FileNotReadyError      (banqup) not uploaded yet, or being scanned
+    ├── OutcomeUnknownError        nobody knows whether it was applied
+    ├── ProtocolError              the answer was not understood
+    └── StoreError                 the checkpoint store failed
+        ├── BusyError              (bridge) another worker holds the connection
+        └── LeaseLostError         (bridge) another worker took the connection over
 
 Errors hold plain values only: no request, no response, no header, no URL with a query. They can be
-pickled and sent between processes.
+pickled and sent between processes. All are public in ``bridge``, and so is their ``__module__``,
+but for those that belong to one client; each client exports those that it raises.
 """
 
 from __future__ import annotations
@@ -193,3 +200,7 @@ class StoreError(ServiceError):
     """The checkpoint store failed."""
 
     kind = "store"
+
+
+for _name in __all__:
+    globals()[_name].__module__ = "bridge"

@@ -12,7 +12,6 @@ from typing import BinaryIO, cast
 
 from attrs import evolve, field, frozen
 
-from _client_kit._frames import without_frames
 from _client_kit._json import dumps, plain
 
 __all__ = [
@@ -98,7 +97,6 @@ class FileSource:
     _check: Callable[[], object] | None = field(default=None, repr=False, eq=False)
 
     @classmethod
-    @without_frames
     def of(cls, content: FileContent | FileSource) -> FileSource:
         """Make a source of bytes, a path, or an open binary file from its position on.
 

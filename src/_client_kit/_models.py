@@ -14,7 +14,6 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_origin
-from urllib.parse import unquote
 
 import attrs
 
@@ -25,9 +24,7 @@ from _client_kit._times import parse_time
 if TYPE_CHECKING:
     from cattrs import Converter
 
-__all__ = ["decode", "encode", "extra_field", "origin_only", "wire"]
-
-LONGEST_NAME = 200
+__all__ = ["decode", "encode", "extra_field", "wire"]
 
 _T = TypeVar("_T")
 _Hook = Callable[[Any, Any], Any]
@@ -39,16 +36,9 @@ def wire(name: str, **options: Any) -> Any:
     return attrs.field(metadata={"wire": name}, **options)
 
 
-def extra_field(*, addresses: bool = True) -> Any:
-    """The attrs field that keeps what the model does not know.
-
-    Members that are named after a credential are masked. Where ``addresses`` is False, no text of
-    the model keeps more of one than its origin: what comes beside a signed URL, or instead of it,
-    may be one under another name.
-    """
-    metadata = {"addresses": addresses}
-    factory = dict[str, Any]
-    return attrs.field(factory=factory, repr=False, hash=False, kw_only=True, metadata=metadata)
+def extra_field() -> Any:
+    """The attrs field that keeps what the model does not know, as it came; ``repr`` omits it."""
+    return attrs.field(factory=dict[str, Any], repr=False, hash=False, kw_only=True)
 
 
 def _camel(name: str) -> str:
@@ -139,7 +129,6 @@ def _model_factory(cls: Any) -> _Hook:
     ]
     known = frozenset(wire_name for _, wire_name, _, _ in fields)
     keeps_extra = any(attribute.name == "extra" for attribute in attrs.fields(cls))
-    guarded = any(not attribute.metadata.get("addresses", True) for attribute in attrs.fields(cls))
 
     def structure(value: Any, _: Any) -> Any:
         if not is_object(value):
@@ -151,69 +140,16 @@ def _model_factory(cls: Any) -> _Hook:
             if raw is None:
                 continue
             try:
-                read = hook(raw, type_)
-                arguments[name] = _shown(read, addresses=False) if guarded else read
+                arguments[name] = hook(raw, type_)
             except _FAULTS:
                 extra[wire_name] = raw
         if not value.keys() <= known:
             extra.update((name, value[name]) for name in value.keys() - known)
         if keeps_extra:
-            arguments["extra"] = _shown(extra, addresses=not guarded)
+            arguments["extra"] = extra
         return cls(**arguments)
 
     return structure
-
-
-_MARK = re.compile(r"[/\\%=]")  # most texts have none of these
-# Every repetition has an end, so that no text takes long to look through.
-_ADDRESS = re.compile(
-    r"\b[a-z][\w+.-]{1,60}:[/\\]|^//"
-    r"|[?&;#][\w.-]{0,60}(?:sig|token|credential)[\w-]{0,60}=",
-    re.IGNORECASE,
-)
-_ORIGIN = re.compile(r"\s*([a-z][a-z0-9+.-]*://[a-z0-9._-]+(?::\d+)?)(?=[/?#;]|$)", re.IGNORECASE)
-
-
-_CREDENTIAL = re.compile(
-    r"signature|token|authorization|secret|passw|passphrase|\bpwd|bearer|jwt|credential|cookie"
-    r"|(?:access|api|private|signing).?key",
-    re.IGNORECASE,
-)
-
-
-def _shown(value: Any, *, addresses: bool) -> Any:
-    """A JSON value without members that are named after a credential.
-
-    Where ``addresses`` is False, only scheme and host are left of one: the rest may be a signature.
-    A text that holds one otherwise than alone is masked as a whole.
-    """
-    if isinstance(value, str):
-        return value if addresses else origin_only(value)
-    if is_object(value):
-        # Also {"name": "Authorization", "value": ...}, as headers are often listed.
-        named = value.get("name")
-        named = named[:LONGEST_NAME] if isinstance(named, str) else ""
-        return {
-            name if addresses else origin_only(name): "***"
-            if _is_credential(name if name != "value" else named, item)
-            else _shown(item, addresses=addresses)
-            for name, item in value.items()
-        }
-    if is_list(value):
-        return [_shown(item, addresses=addresses) for item in value]
-    return value
-
-
-def _is_credential(name: str, value: Any) -> bool:
-    return bool(_CREDENTIAL.search(name)) and value is not None and not isinstance(value, bool)
-
-
-def origin_only(text: str) -> str:
-    """The text, but of an address only scheme and host; a mask where those are not plain."""
-    if not _MARK.search(text) or not _ADDRESS.search(unquote(unquote(text))):
-        return text
-    origin = _ORIGIN.match(text)
-    return f"{origin[1]}/***" if origin else "***"
 
 
 @cache

@@ -1,159 +1,196 @@
-"""A service's own words, made safe to show: without what it was sent in secret, on one line."""
+"""Where a secret is masked: in a service's own words, in logs, and in what tracebacks lead to."""
 
 from __future__ import annotations
 
+import html
+import json
+import logging
 import re
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from html.entities import html5
-from json import dumps
-from unicodedata import normalize
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from functools import wraps
+from traceback import clear_frames
+from typing import Any, TypeVar, cast
+from urllib.parse import quote, quote_plus
 
-from _client_kit._log_filter import redact_addresses
+from _client_kit._errors import ServiceError
 from _client_kit._secret import Secret
 
-__all__ = ["masked", "sanitise"]
+__all__ = ["OwnCall", "RedactSecrets", "hide_arguments", "redact", "sanitise", "without_traceback"]
 
 MAX_SERVER_TEXT = 500
-SHORTEST_SECRET = 4  # what is shorter cannot be told from ordinary words
-SHORTEST_PART = 6  # of a beginning where a text was cut
-LONG_PART = 24  # of a beginning anywhere
-MOST_BLANKS = 30  # that are left out
-MOST_READINGS = 4  # that end first, and that end last
-_MASK = "***"
-# What escaping begins with may be escaped in its turn. Every repetition has an end, so that no text
-# takes long to look through. "u0025" needs no backslash: one may stand before anything.
-_PERCENT = "(?:%|u0025)(?:25){0,4}"
-_BACKSLASH = rf"(?:\\|{_PERCENT}5c)"
-_ESCAPED = f"{_BACKSLASH}{{0,8}}"
-_HASH = f"(?:#|{_PERCENT}23)"
-_SEMICOLON = f"(?:;|{_PERCENT}3b)"
-_AMPERSAND = f"(?:&|u0026|{_PERCENT}26)(?:amp{_SEMICOLON}){{0,4}}"
-_CUT = re.compile(r"(?:[%\\&]+#?\w{0,6})?(?:\W*\Z|…|\.\.|\*\*)")
-"""What may follow the beginning of a secret that was cut: half an escape, dots, the end."""
-_GAP = re.compile(r"(?:[\r\n][\r\n\t ]*|[\t\u00ad\u200b-\u200d\u2060\ufeff])+")
-"""Where a long word was wrapped."""
+SHORTEST_SECRET = 4  # a shorter one would mask parts of ordinary words
+
+_E = TypeVar("_E", bound=BaseException)
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+# A service's own words
 
 
 def sanitise(text: object, secrets: Iterable[Secret] = ()) -> str:
-    """A service's own words, safe to show: one line, nothing invisible, at most 500 long.
+    """Return a service's words as one printable line of at most 500 characters, without secrets.
 
     Args:
         text: The words.
-        secrets: What the service was sent and may have repeated in them.
+        secrets: The credentials of the request, which the service may have repeated.
     """
-    shown = str(text)[: 4 * MAX_SERVER_TEXT]  # cut early: an answer may be large
-    for secret in secrets:  # first, while nothing else has changed how one is written
-        shown = masked(shown, secret)
-    shown = redact_addresses(_one_line(shown)).strip()
+    shown = str(text)
+    # Before the text is cut: the half of a secret would not be recognised. The longest spelling
+    # first: a shorter one may be its beginning.
+    spellings = set[str]().union(*map(_spellings, secrets))
+    for spelling in sorted(spellings, key=len, reverse=True):
+        shown = shown.replace(spelling, "***")
+    shown = shown[: 4 * MAX_SERVER_TEXT]
+    for pattern, masked in _ADDRESSES:
+        shown = pattern.sub(masked, shown)
+    if not shown.isprintable():  # control, direction and format characters, line breaks
+        shown = "".join(char if char.isprintable() else "\n" for char in shown)
+        shown = re.sub("\n+", " ", shown)
+    shown = shown.strip()
     return shown if len(shown) <= MAX_SERVER_TEXT else shown[: MAX_SERVER_TEXT - 1] + "…"
 
 
-def _one_line(text: str) -> str:
-    if text.isprintable():  # control, direction, format characters, and spaces but for " "
-        return text
-    shown = "".join(char if char.isprintable() else "\n" for char in text)
-    return re.sub("\n+", " ", shown)
-
-
-def masked(text: str, secret: Secret) -> str:
-    """The text without a secret: plain, escaped in any way, or its beginning where it was cut.
-
-    Not found is what was encoded so that no character is left, as in base64. One of fewer than four
-    characters is not looked for, one of fewer than six only as a word.
-    """
+def _spellings(secret: Secret) -> set[str]:
+    """Return a secret as it is, URL-quoted, JSON-escaped and HTML-escaped."""
     plain = secret.reveal().strip()  # services trim what they are sent
-    plain = re.sub(r"\\+", r"\\", plain)  # a row of them has no length that escaping keeps
-    for spelling in dict.fromkeys((plain, normalize("NFC", plain))):
-        if len(spelling) >= SHORTEST_SECRET:
-            text = _without(text, spelling)
+    if len(plain) < SHORTEST_SECRET:
+        return set()
+    quoted = {quote(plain, "", errors="replace"), quote_plus(plain, errors="replace")}
+    quoted |= {re.sub("%..", lambda match: match[0].lower(), one) for one in quoted}
+    encoded = {json.dumps(plain)[1:-1], json.dumps(plain, ensure_ascii=False)[1:-1]}
+    escaped = html.escape(plain)
+    return {plain, *quoted, *encoded, escaped, escaped.replace("&#x27;", "&#39;")}
+
+
+# Logs
+
+_ADDRESSES = (
+    # What follows the path of an address: a signed query is a credential.
+    (re.compile(r"(\bhttps?://[^\s'\"<>?#;%]{1,2000})[?#;%][^\s'\"<>]+", re.IGNORECASE), r"\1?***"),
+    (re.compile(r"\b(https?)%3a%2f%2f[^\s'\"<>]+", re.IGNORECASE), r"\1://***"),
+)
+_RULES = (
+    *_ADDRESSES,
+    (re.compile(r"([?&;][\w.-]*(?:sig|signature)=)[^\s'\"<>&;]+", re.IGNORECASE), r"\1***"),
+    (re.compile(r"(\b[a-z][a-z0-9+.-]{1,30}://)[^\s'\"<>/@]{1,2000}@", re.IGNORECASE), r"\1***@"),
+    (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]+", re.IGNORECASE), r"\1 ***"),
+    (re.compile(r"""(authorization["']?\s*[:=,]\s*b?["']?)[^"'\r\n]+""", re.IGNORECASE), r"\1***"),
+    # Members of JSON, forms, and the repr of a mapping or of header pairs.
+    (
+        re.compile(
+            r"""(["']?(?<![\w-])[\w-]{0,64}(?:secret|passw\w{0,9}|pwd|passphrase|token|sig|signature|api-?key|jwt|cookie)["']?\s*[:=,]\s*b?["']?)"""
+            r"""[^\s"'&,;}\])]+""",
+            re.IGNORECASE,
+        ),
+        r"\1***",
+    ),
+)
+
+
+def redact(text: str) -> str:
+    """Return the text without what looks like a credential."""
+    for pattern, masked in _RULES:
+        text = pattern.sub(masked, text)
     return text
 
 
-def _without(text: str, plain: str) -> str:
-    shown: list[str] = []
-    done = at = 0
-    while at < len(text):
-        end = _end(plain, text, at)
-        if end is None or (len(plain) < SHORTEST_PART and not _is_word(text, at, end)):
-            at += 1
-        else:
-            shown += (text[done:at], _MASK)
-            done = at = end
-    return "".join((*shown, text[done:]))
+class RedactSecrets(logging.Filter):
+    """Takes credentials out of log records: signed URLs, tokens, passwords, client secrets.
+
+    This library's own calls write none. An ``httpx.Client`` of the application does: httpx logs
+    each request's whole URL at INFO. Add it to the handlers, because a logger's filter does not see
+    what is logged below it::
+
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(RedactSecrets())
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record through, without its secrets."""
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError, KeyError):
+            return True  # its arguments do not fit: the handler reports that
+        record.msg, record.args = redact(message), None
+        if record.exc_info and not record.exc_text:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text = redact(record.exc_text)
+            record.exc_info = None  # which some formatters write by themselves
+        if record.stack_info:
+            record.stack_info = redact(record.stack_info)
+        return True
 
 
-def _end(secret: str, text: str, at: int) -> int | None:
-    """Where a secret ends that begins there, in any writing; or the text, if that was cut."""
-    ends = {at}  # of all readings: what escapes one character may be another as it is
-    cut = None
-    left_out = 0
-    before = ""
-    for known, char in enumerate(secret, 1):
-        ends |= {gap.end() for end in ends if known > 1 and (gap := _GAP.match(text, end))}
-        found = {
-            step.end() for end in ends for form in _forms(char) if (step := form.match(text, end))
-        }
-        if (
-            _is_blank(char)
-            and (before == char or not char.isprintable())
-            and left_out < MOST_BLANKS
-        ):
-            left_out += 1
-            found |= ends  # where a service cleaned its text
-        if not found:
-            return max(ends) if known > LONG_PART else cut
-        if known >= SHORTEST_PART:
-            long = (end for end in found if end - at >= SHORTEST_PART)
-            cut = max((end for end in long if _CUT.match(text, end)), default=cut)
-        ordered = sorted(found)
-        ends, before = {*ordered[:MOST_READINGS], *ordered[-MOST_READINGS:]}, char
-    end = max(ends)
-    return end if end - at >= SHORTEST_SECRET else None
+class OwnCall:
+    """``with OwnCall():`` httpcore logs the events of a call without the headers of its answer.
+
+    Of this thread or task only: an application's own calls are logged as ever.
+    """
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        _own_calls.set(_own_calls.get() + 1)
+
+    def __exit__(self, *_error: object) -> None:
+        _own_calls.set(_own_calls.get() - 1)
 
 
-def _is_word(text: str, start: int, end: int) -> bool:
-    return not (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum())
+_own_calls = ContextVar("own_calls", default=0)
 
 
-def _is_blank(char: str) -> bool:
-    return char == " " or not char.isprintable()
+def _cut_headers(record: logging.LogRecord) -> bool:
+    """Keep an event's name: what follows may be ``Set-Cookie``, or a ``Location`` that is signed.
+
+    At DEBUG httpcore writes ``receive_response_headers.complete return_value=(..., [headers])``.
+    """
+    if _own_calls.get() > 0:
+        record.msg, record.args = record.getMessage().partition(" ")[0], None
+    return True
 
 
-@lru_cache(512)
-def _forms(char: str) -> tuple[re.Pattern[str], ...]:
-    """One character as it is, or escaped for JSON, a form, HTML, or several of them in turn."""
-    forms = [f"{_ESCAPED}{form}" for form in _written(char)]
-    if char == "\\":
-        forms.append(f"{_BACKSLASH}+")
-    return tuple(re.compile(form, re.IGNORECASE) for form in forms)
+# At the loggers that write the records: a filter sees nothing of what loggers below it write.
+for _part in ("http11", "http2", "proxy", "socks"):
+    logging.getLogger(f"httpcore.{_part}").addFilter(_cut_headers)
 
 
-def _written(char: str) -> Iterator[str]:
-    yield re.escape(char)
-    # JSON, JavaScript, Python.
-    utf_8 = char.encode("utf-8", "surrogatepass")
-    utf_16 = char.encode("utf-16-be", "surrogatepass")
-    yield _ESCAPED.join(f"u{utf_16[at : at + 2].hex()}" for at in range(0, len(utf_16), 2))
-    yield _ESCAPED.join(f"x{byte:02x}" for byte in utf_8)
-    yield rf"(?:u\{{0*{ord(char):x}\}}|U{ord(char):08x}|x{ord(char):02x})"
-    short = dumps(char)[1:-1]
-    if short.startswith("\\") and short[1] != "u":
-        yield re.escape(short[1:])
-    # A form.
-    yield "".join(f"{_PERCENT}{byte:02x}" for byte in utf_8)
-    yield f"{_PERCENT}{ord(char):02x}"
-    if _is_blank(char):
-        # As a form has a space, and a cleaned text what is invisible.
-        yield f"(?:[ +]|{_PERCENT}2b|u002b)"
-    # HTML, by number or by any of its names.
-    names = "".join(f"|{name[:-1]}" for name, named in html5.items() if named == char)
-    number = f"{_HASH}(?:0{{0,8}}{ord(char)}|x0{{0,8}}{ord(char):x})"
-    yield f"{_AMPERSAND}(?:{number}{names}){_SEMICOLON}"
-    # SQL, CSV.
-    if char in "'\"":
-        yield char * 2
-    # In another encoding, taken apart, or replaced.
-    if not char.isascii():
-        yield re.escape(normalize("NFD", char))
-        yield r"(?:\?{1,4}|[^\x00-\x7f]{1,4})"
+# Tracebacks
+
+
+def without_traceback(error: _E) -> _E:
+    """Return an error that leads to no frame it came through: httpx's hold the request.
+
+    Raise it after the ``except`` block has ended. Inside, the exception that is being handled would
+    become its ``__context__``, and those of httpx hold the request too.
+
+    A fault that is not ours, such as a ``TypeError`` in an injected transport, keeps its places in
+    the source, without local variables.
+    """
+    error.__cause__ = error.__context__ = None
+    if isinstance(error, BaseExceptionGroup):
+        for member in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            without_traceback(member)
+    if isinstance(error, Exception) and not isinstance(error, ServiceError):
+        clear_frames(error.__traceback__)
+        return error
+    return error.with_traceback(None)
+
+
+def hide_arguments(function: _F) -> _F:
+    """Keep the arguments of a function, or of a class's constructor, out of its errors' frames."""
+    if isinstance(function, type):
+        function.__init__ = hide_arguments(function.__init__)  # type: ignore[misc]
+        return function
+
+    @wraps(function)
+    def hidden(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            problem = error
+        del args, kwargs
+        raise without_traceback(problem)
+
+    return cast("_F", hidden)

@@ -127,7 +127,7 @@ def _not_sent(
     error: Exception, operation: Operation, service: str, origin: str
 ) -> UnreachableError:
     reason = "timed out" if isinstance(error, httpx.TimeoutException) else _reason(error)
-    untrusted = _certificate_problem(error) is not None
+    untrusted = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error))
     return UnreachableError(
         f"{operation.name}: no connection to {origin} ({reason})",
         service=service,
@@ -141,13 +141,6 @@ def _causes(error: BaseException) -> Iterable[BaseException]:
     while cause is not None:
         yield cause
         cause = cause.__cause__ or cause.__context__
-
-
-def _certificate_problem(error: BaseException) -> ssl.SSLCertVerificationError | None:
-    for cause in _causes(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return cause
-    return None
 
 
 def _reason(error: BaseException) -> str:

@@ -10,15 +10,13 @@ from attrs import field, frozen
 
 from _client_kit._contract import Operation
 from _client_kit._errors import ProtocolError, ServiceError
-from _client_kit._json import JsonError, is_list, is_object, loads
+from _client_kit._json import JsonError, loads
 from _client_kit._redaction import sanitise
 from _client_kit._retry import parse_retry_after
 from _client_kit._secret import Secret
 from _client_kit._times import parse_time
 
 __all__ = ["Answer", "Dialect", "Token", "TokenRequest"]
-
-SHORTEST_IN_DATA = 12
 
 
 @frozen
@@ -80,24 +78,6 @@ class Answer:
         """
         return loads(self.body)
 
-    def data(self) -> Any:
-        """The body as JSON, without long secrets of the request that the service repeated in it.
-
-        Of twelve characters or more: a shorter password may well be a part of a name.
-
-        Raises:
-            JsonError: It is none.
-        """
-        value = self.json()
-        for secret in self.secrets:
-            plain = secret.reveal().strip()  # services trim what they are sent
-            if len(plain) < SHORTEST_IN_DATA:
-                continue
-            # Its beginning first: this is done for every answer. What is escaped has a backslash.
-            if plain[:SHORTEST_IN_DATA].encode(errors="replace") in self.body or b"\\" in self.body:
-                value = _replaced(value, plain)
-        return value
-
     def json_or_none(self) -> Any:
         """The body as JSON, or None where it is none."""
         try:
@@ -111,18 +91,6 @@ class Answer:
             return "an empty body"
         kind = self.content_type or "no content type"
         return f"{len(self.body)} bytes of {self.words(kind)[:60]}"
-
-
-def _replaced(value: Any, secret: str) -> Any:
-    if isinstance(value, str):
-        return value.replace(secret, "***")
-    if type(value) is int and str(value) == secret:
-        return "***"
-    if is_object(value):
-        return {name.replace(secret, "***"): _replaced(one, secret) for name, one in value.items()}
-    if is_list(value):
-        return [_replaced(one, secret) for one in value]
-    return value
 
 
 @frozen
@@ -171,7 +139,7 @@ class Dialect:
         if operation.may_be_empty and not answer.body:
             return None
         try:
-            return operation.rename_in(self.unwrap(answer.data()))
+            return operation.rename_in(self.unwrap(answer.json()))
         except JsonError as error:
             reason = str(error)
         message = (

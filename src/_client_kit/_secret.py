@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Callable
 from typing import Any, Never, final
 
-__all__ = ["Secret", "refuse_pickling", "refuse_type"]
+__all__ = ["Secret", "refuse_pickling"]
 
 
 def refuse_pickling(value: object) -> Never:
@@ -16,12 +16,6 @@ def refuse_pickling(value: object) -> Never:
         f"a {name} holds a secret and cannot be pickled or copied; "
         "build it where it is used, for example with from_env()"
     )
-    raise TypeError(message)
-
-
-def refuse_type(kind: type[object]) -> Never:
-    """Raise the TypeError for a secret that is no string."""
-    message = f"a secret must be a string, not {kind.__name__}"
     raise TypeError(message)
 
 
@@ -44,7 +38,8 @@ class Secret:
         kind: type[object] = type(value)
         if not issubclass(kind, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             del value  # a password in bytes, say: no frame of the error shows it
-            refuse_type(kind)
+            message = f"a secret must be a string, not {kind.__name__}"
+            raise TypeError(message)
         self._reveal = lambda: value
 
     def reveal(self) -> str:

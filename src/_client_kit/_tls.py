@@ -1,16 +1,49 @@
-"""TLS: always verified."""
+"""TLS, always verified, from version 1.2 on; and the proxies that the environment names."""
 
 from __future__ import annotations
 
+import os
 import ssl
+from collections.abc import Callable
 from functools import cache
+from typing import TypeVar
 
 import httpx
 
-__all__ = ["shared_ssl_context"]
+from _client_kit._errors import ConfigurationError
+
+__all__ = ["opened", "shared_ssl_context"]
+
+_T = TypeVar("_T")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 @cache
 def shared_ssl_context() -> ssl.SSLContext:
     """The one context all clients share: building one costs some 17 ms and 0.8 MB."""
-    return httpx.create_ssl_context()
+    context = httpx.create_ssl_context()
+    # Some builds of Python, Debian's among them, leave the minimum to OpenSSL's settings.
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    return context
+
+
+def opened(make: Callable[[], _T], *, service: str) -> _T:
+    """What ``make`` makes of httpx, which reads the environment's proxies.
+
+    Raises:
+        ConfigurationError: It cannot use them. The message names the variables, not their values:
+            these may hold a password.
+    """
+    problem = "is no address of a proxy"
+    try:
+        return make()
+    except ImportError:  # SOCKS, without the package for it
+        problem = "needs the package socksio"
+    except (ValueError, TypeError, httpx.InvalidURL):
+        pass
+    # Raised here, where the frames that held the address are gone.
+    names = sorted(name for name in os.environ if name.lower() in _PROXIES)
+    where = f"the environment ({', '.join(names)})" if names else "the system's settings"
+    message = f"the proxy named by {where} {problem}"
+    hint = "Write it as http://host:port, or http://user:password@host:port with both quoted."
+    raise ConfigurationError(message, service=service, hint=hint)

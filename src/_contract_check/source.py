@@ -14,10 +14,8 @@ from _client_kit._address import is_loopback, origin_of
 from _client_kit._clock import Deadline
 from _client_kit._errors import ConfigurationError
 from _client_kit._json import MAX_DEPTH, MAX_VALUES, JsonError, loads
-from _client_kit._log_filter import OwnCall
-from _client_kit._proxy import opened
-from _client_kit._redaction import sanitise
-from _client_kit._tls import shared_ssl_context
+from _client_kit._redaction import OwnCall, sanitise
+from _client_kit._tls import opened, shared_ssl_context
 from _contract_check.openapi_schema import VendorFileError, text
 
 __all__ = ["MAX_BYTES", "load", "shown_place"]

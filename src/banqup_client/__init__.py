@@ -16,8 +16,8 @@ from _client_kit._errors import (
     UnreachableError,
 )
 from _client_kit._lazy import lazy_names as _lazy_names
-from _client_kit._log_filter import RedactSecrets
 from _client_kit._paging import Page
+from _client_kit._redaction import RedactSecrets
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import Secret
 from _client_kit._sync._paging import Listing

@@ -9,14 +9,14 @@ from typing import Never, Self
 from attrs import field, frozen
 
 from _client_kit._errors import ConfigurationError
-from _client_kit._frames import made_without_frames, without_frames
+from _client_kit._redaction import hide_arguments
 from _client_kit._secret import Secret, refuse_pickling
 from _client_kit._tokens import TokenStates
 
 __all__ = ["ClientCredentials"]
 
 
-@made_without_frames
+@hide_arguments
 @frozen(eq=False)
 class ClientCredentials:
     """Client id and secret of an app registered in Banqup's developer portal.
@@ -50,7 +50,7 @@ class ClientCredentials:
                 raise ConfigurationError(message, service="banqup")
 
     @classmethod
-    @without_frames
+    @hide_arguments
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
         """From ``BANQUP_CLIENT_ID``, ``BANQUP_CLIENT_SECRET`` and, if set, ``BANQUP_SCOPE``.
 

@@ -10,10 +10,16 @@ __all__ = ["FileNotReadyError", "FileRefusedError", "UrlExpiredError"]
 class FileNotReadyError(UnavailableError):
     """The file was not uploaded yet, or the virus scan has not ended."""
 
+    __module__ = "banqup_client"
+
 
 class FileRefusedError(RejectedError):
     """Banqup's virus scan rejected the file."""
 
+    __module__ = "banqup_client"
+
 
 class UrlExpiredError(PermissionDeniedError):
     """Storage did not take a signed URL (400 or 403), nor a fresh one."""
+
+    __module__ = "banqup_client"

@@ -14,7 +14,6 @@ from typing import Any, Self
 from attrs import field, fields, frozen
 
 from _client_kit._errors import ProtocolError
-from _client_kit._frames import without_frames
 from _client_kit._json import JsonError, is_list, is_object, loads
 from _client_kit._models import decode, extra_field
 from _client_kit._secret import Secret
@@ -143,14 +142,13 @@ class DocumentStatus:
             ``FULLY_APPROVED``, ``REFUSED``, ``DISPUTED``, ``DRAFT`` (assumed spellings).
         pay: ``UNPAID`` (published) and others.
         delivery: ``RECEIVED`` (published) and others.
-        extra: Members of the answer that this class does not know; of addresses, which may be
-            signed, the origin only.
+        extra: Members of the answer that this class does not know.
     """
 
     document: str | None = None
     pay: str | None = None
     delivery: str | None = None
-    extra: Mapping[str, Any] = extra_field(addresses=False)
+    extra: Mapping[str, Any] = extra_field()
 
 
 @frozen(kw_only=True)
@@ -162,15 +160,14 @@ class DocumentFile:
         filename: Its name.
         content_type: Its media type.
         file_size: Its length in bytes.
-        extra: Members of the answer that this class does not know; of addresses, which may be
-            signed, the origin only.
+        extra: Members of the answer that this class does not know.
     """
 
     id: str = ""
     filename: str | None = None
     content_type: str | None = None
     file_size: int | None = None
-    extra: Mapping[str, Any] = extra_field(addresses=False)
+    extra: Mapping[str, Any] = extra_field()
 
 
 @frozen(kw_only=True)
@@ -226,8 +223,7 @@ class Document:
         created_at: When it was created.
         updated_at: When it last changed; approval may not touch it.
         files: Its files.
-        extra: Members of the answer that this class does not know; of addresses, which may be
-            signed, the origin only.
+        extra: Members of the answer that this class does not know.
     """
 
     id: str = ""
@@ -241,7 +237,7 @@ class Document:
     created_at: datetime | None = None
     updated_at: datetime | None = None
     files: tuple[DocumentFile, ...] = ()
-    extra: Mapping[str, Any] = extra_field(addresses=False)
+    extra: Mapping[str, Any] = extra_field()
 
     @property
     def supplier(self) -> Party:
@@ -277,8 +273,7 @@ class FileDetails:
         file_type: Its media type.
         content_type: Its media type, as it must be uploaded.
         retention_time: Until when Banqup keeps it.
-        extra: Members of the answer that this class does not know; of addresses, which may be
-            signed, the origin only.
+        extra: Members of the answer that this class does not know.
     """
 
     id: str = ""
@@ -296,7 +291,7 @@ class FileDetails:
     _download_url: Secret | None = field(
         default=None, repr=False, eq=False, alias="_download_url", metadata={"wire": "downloadUrl"}
     )
-    extra: Mapping[str, Any] = extra_field(addresses=False)
+    extra: Mapping[str, Any] = extra_field()
 
     def __reduce__(self) -> tuple[Callable[[], FileDetails], tuple[()]]:
         """Pickled and copied without the signed URLs: they leave no process."""
@@ -345,8 +340,8 @@ class Message:
         subject: Who or what it is about.
         resource_id: Id of the resource to look at.
         channel: How it was sent.
-        data: More, of unknown structure; of addresses, which may be signed, the origin only.
-        extra: Members of the body that this class does not know, addresses likewise.
+        data: More, of unknown structure.
+        extra: Members of the body that this class does not know.
     """
 
     id: str | None = None
@@ -358,10 +353,9 @@ class Message:
     resource_id: str | None = None
     channel: str | None = None
     data: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
-    extra: Mapping[str, Any] = extra_field(addresses=False)
+    extra: Mapping[str, Any] = extra_field()
 
     @classmethod
-    @without_frames
     def from_body(cls, body: bytes | str) -> Self:
         """The message in the body of a request.
 

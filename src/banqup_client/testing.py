@@ -19,7 +19,11 @@ from typing import Any
 
 from attrs import evolve
 
-from _client_kit.fakes.service import FakeRequest, FakeTransport, Fault, Loopback, iso
+from _client_kit.fakes.fake import Fake
+from _client_kit.fakes.faults import Fault
+from _client_kit.fakes.server import Loopback
+from _client_kit.fakes.transport import FakeTransport
+from _client_kit.fakes.wire import FakeRequest, iso
 from banqup_client._fake.service import BanqupService
 from banqup_client._fake.state import (
     FakeFile,
@@ -45,7 +49,7 @@ __all__ = [
 ]
 
 
-class FakeBanqup(BanqupService):
+class FakeBanqup(Fake, BanqupService):
     """Banqup's API and its file storage, with a state that tests change at any time.
 
     Attributes:
@@ -146,7 +150,8 @@ class FakeBanqup(BanqupService):
         with self._lock:
             found = self._documents[document]
             found.body["status"] = {**found.body["status"], "document": status}
-            self._changed(found, touch)
+            if touch:
+                self._touch(found)
 
     def set_file_status(self, document: str, index: int, status: FileStatus) -> None:
         """Change the status of one of a document's files."""
@@ -162,7 +167,8 @@ class FakeBanqup(BanqupService):
             found = self._documents[document]
             old = found.files[index]
             found.files[index] = self._add_file(found.space, evolve(file, id=file.id or old)).id
-            self._changed(found, touch)
+            if touch:
+                self._touch(found)
 
     def remove(self, document: str) -> None:
         """Delete a document and its files."""
@@ -178,11 +184,6 @@ class FakeBanqup(BanqupService):
         with self._lock:
             found = self._spaces[space].documents.values()
             return [json.loads(json.dumps(self._row(document))) for document in found]
-
-    def expire_tokens(self) -> None:
-        """Make every token issued so far invalid."""
-        with self._lock:
-            self._tokens.expire()
 
     @property
     def listeners(self) -> list[dict[str, Any]]:

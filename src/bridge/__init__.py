@@ -2,8 +2,22 @@
 
 import typing as _typing
 
-from _client_kit._errors import ServiceError, StoreError
+from _client_kit._errors import (
+    ConfigurationError,
+    CredentialsError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    ProtocolError,
+    RateLimitedError,
+    RejectedError,
+    ServiceError,
+    StoreError,
+    UnavailableError,
+    UnreachableError,
+)
 from _client_kit._lazy import lazy_names as _lazy_names
+from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpiredError
 from bridge._errors import BusyError, LeaseLostError, NotActivatedError
 from bridge._stores.sqlite import SQLiteCheckpoints
 from bridge._sync._connection import Connection
@@ -49,9 +63,11 @@ __all__ = [
     "BusyError",
     "Check",
     "CheckpointStore",
+    "ConfigurationError",
     "Confirmation",
     "Connection",
     "ConnectionConfig",
+    "CredentialsError",
     "Deliveries",
     "DeliveryRow",
     "DocumentFailed",
@@ -64,6 +80,8 @@ __all__ = [
     "Event",
     "ExportReport",
     "Exportable",
+    "FileNotReadyError",
+    "FileRefusedError",
     "HookCheckpoints",
     "JournalRule",
     "Lease",
@@ -72,7 +90,13 @@ __all__ = [
     "Mapper",
     "MemoryCheckpoints",
     "NotActivatedError",
+    "NotFoundError",
+    "OutcomeUnknownError",
+    "PermissionDeniedError",
     "ProgressBar",
+    "ProtocolError",
+    "RateLimitedError",
+    "RejectedError",
     "Request",
     "Row",
     "RunEnded",
@@ -84,6 +108,9 @@ __all__ = [
     "SourceFile",
     "Status",
     "StoreError",
+    "UnavailableError",
+    "UnreachableError",
+    "UrlExpiredError",
     "Verification",
     "Wait",
     "default_exportable",

@@ -15,7 +15,6 @@ from attrs import NOTHING, field, fields, frozen
 
 from _client_kit._address import check_base_url, check_id
 from _client_kit._errors import ConfigurationError
-from _client_kit._frames import made_without_frames, without_frames
 from banqup_client import AsyncBanqupClient, BanqupClient, Environment
 from bridge._delivery.eligibility import Exportable, default_exportable
 from bridge._errors import wrong
@@ -69,7 +68,6 @@ def _hosts(value: Any) -> Any:
     return tuple(value) if _is_list(value) else value
 
 
-@made_without_frames
 @frozen(kw_only=True)
 class ConnectionConfig:
     """Everything that makes a connection, but its credentials: frozen, and JSON in and out.
@@ -160,7 +158,6 @@ class ConnectionConfig:
         return data
 
     @classmethod
-    @without_frames
     def from_dict(cls, data: Mapping[str, Any]) -> ConnectionConfig:
         """The config that :meth:`to_dict` gave, or a table written by hand.
 
@@ -181,7 +178,6 @@ class ConnectionConfig:
         return cls(**data)
 
     @classmethod
-    @without_frames
     def many(
         cls, rows: Iterable[Mapping[str, Any]], /, **shared: Any
     ) -> tuple[ConnectionConfig, ...]:
@@ -214,7 +210,6 @@ class ConnectionConfig:
         return tuple(configs)
 
     @classmethod
-    @without_frames
     def from_toml(cls, path: str | os.PathLike[str]) -> tuple[ConnectionConfig, ...]:
         """One connection per ``[[connection]]`` table of a TOML file; what stands above is shared.
 

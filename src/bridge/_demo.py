@@ -1,19 +1,21 @@
-"""The whole story on one machine: both services played by fakes on loopback sockets."""
+"""The demo and the sandbox: both services played by fakes on loopback sockets."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import secrets
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from banqup_client import BanqupClient, ClientCredentials
 from banqup_client.testing import FakeBanqup, FakeFile
@@ -29,8 +31,6 @@ __all__ = ["Services", "run_demo", "run_sandbox", "services"]
 CLIENT_ID, USER, ORGANISATION = "demo-app", "api-user", "acme"
 COMPANY_CODE = "0042"
 COMPANY_NAME = "Café De Sluis BV"
-REFUSED = 7
-NOT_APPROVED = 6
 PUBLISH_EVERY = 15.0
 
 _KINDS = {".xml": "application/xml", ".pdf": "application/pdf"}
@@ -38,7 +38,11 @@ _KINDS = {".xml": "application/xml", ".pdf": "application/pdf"}
 
 @define
 class Services:
-    """Both fakes, served, with a space that belongs to one company."""
+    """Both fakes, served, with a space that belongs to one company.
+
+    Attributes:
+        published: The content of each document that was published, by its id.
+    """
 
     banqup: FakeBanqup
     zenvoices: FakeZenvoices
@@ -47,25 +51,27 @@ class Services:
     zenvoices_url: str
     published: dict[str, bytes] = field(factory=dict)
 
-    def banqup_login(self) -> ClientCredentials:
-        """What Banqup's fake takes."""
-        return ClientCredentials(CLIENT_ID, self.banqup.client_secret)
+    def banqup_client(self) -> BanqupClient:
+        """Return a client of the fake Banqup."""
+        login = ClientCredentials(CLIENT_ID, self.banqup.client_secret)
+        return BanqupClient(login, base_url=self.banqup_url)
 
-    def zenvoices_login(self) -> UserLogin:
-        """What Zenvoices' fake takes."""
-        return UserLogin(USER, self.zenvoices.user.password, organisation_code=ORGANISATION)
+    def zenvoices_client(self) -> ZenvoicesClient:
+        """Return a client of the fake Zenvoices."""
+        login = UserLogin(USER, self.zenvoices.user.password, organisation_code=ORGANISATION)
+        return ZenvoicesClient(login, base_url=self.zenvoices_url)
 
     def publish(self, name: str, content: bytes, **details: Any) -> str:
-        """A new document with one file; what it holds is remembered for comparison."""
-        kind = _KINDS.get(Path(name).suffix.lower(), "application/octet-stream")
-        document = self.banqup.publish(
-            self.space_id, files=[FakeFile(name, kind, content)], **details
-        )
+        """Publish a document with one file, approved unless `details` say otherwise."""
+        file = FakeFile(name, _KINDS[Path(name).suffix.lower()], content)
+        document = self.banqup.publish(self.space_id, files=[file], **details)
         self.published[document] = content
         return document
 
-    def publish_sample(self, invoice: Sample, *, status: str, folder: str = "PURCHASES") -> str:
-        """A new document made of a sample invoice, with the parties Banqup would show."""
+    def publish_sample(
+        self, invoice: Sample, *, status: str = "FULLY_APPROVED", folder: str = "PURCHASES"
+    ) -> str:
+        """Publish a sample invoice, with the parties that Banqup would show."""
         return self.publish(
             invoice.filename,
             invoice.content,
@@ -77,7 +83,7 @@ class Services:
         )
 
     def arrived_unchanged(self, report: ExportReport) -> bool:
-        """Whether every exported file lies in the inbox with the bytes that were published."""
+        """Return whether every exported file is in the inbox with the bytes that were published."""
         inbox = {item.external_id: item for item in self.zenvoices.inbox}
         delivered = [row for row in report.deliveries if row.state == "delivered"]
         return len(delivered) == report.exported and all(
@@ -93,99 +99,79 @@ def services(
     client_secret: str = "demo-secret",  # noqa: S107 - the fakes' own, open nothing
     password: str = "demo-password",  # noqa: S107
 ) -> Generator[Services, None, None]:
-    """Serve both fakes on loopback for as long as the block lasts."""
+    """Serve both fakes on loopback until the block ends; three approved purchases are there."""
     banqup = FakeBanqup(client_id=CLIENT_ID, client_secret=client_secret)
     zenvoices = FakeZenvoices(user=USER, password=password, organisation_code=ORGANISATION)
     space_id = banqup.add_space(name=COMPANY_NAME)
     zenvoices.add_company(code=COMPANY_CODE, name=COMPANY_NAME)
     zenvoices.add_company(code="0043", name="Brasserie du Canal SRL")
     with banqup.serve() as at_banqup, zenvoices.serve() as at_zenvoices:
-        yield Services(banqup, zenvoices, space_id, at_banqup.url, at_zenvoices.url)
-
-
-@frozen
-class _Screen:
-    """Where the story is told; silent when only the figures are wanted."""
-
-    silent: bool
-
-    def say(self, text: object = "") -> None:
-        if not self.silent:
-            print(text, flush=True)
-
-    def step(self, number: int, text: str) -> None:
-        self.say(f"\n{number}. {text}\n")
+        served = Services(banqup, zenvoices, space_id, at_banqup.url, at_zenvoices.url)
+        for n in range(1, 4):
+            served.publish_sample(sample(n))
+        yield served
 
 
 def run_demo(*, documents: Path | None = None, as_json: bool = False) -> int:
     """Tell the story, or print its figures as one JSON object. Returns the exit code."""
     began = time.perf_counter()
-    screen = _Screen(as_json)
     with (
-        # Other users of this machine reach loopback, too, and the documents may be one's own.
-        services(secrets.token_hex(8), secrets.token_hex(8)) as world,
+        redirect_stdout(io.StringIO() if as_json else sys.stdout),
+        # Other users of this machine reach loopback too, and the documents may be private.
+        services(secrets.token_hex(8), secrets.token_hex(8)) as served,
         tempfile.TemporaryDirectory(prefix="banqup-zenvoices-demo-") as folder,
-        BanqupClient(world.banqup_login(), base_url=world.banqup_url) as banqup,
-        ZenvoicesClient(world.zenvoices_login(), base_url=world.zenvoices_url) as zenvoices,
+        served.banqup_client() as banqup,
+        served.zenvoices_client() as zenvoices,
         SQLiteCheckpoints(Path(folder) / "exports.db") as checkpoints,
     ):
         connection = Connection(
             banqup,
             zenvoices,
-            space_id=world.space_id,
+            space_id=served.space_id,
             company_code=COMPANY_CODE,
             checkpoints=checkpoints,
         )
-        figures = _story(world, connection, screen, documents)
-        figures["seconds"] = round(time.perf_counter() - began, 3)
+        figures = _story(served, connection, documents)
+    figures["seconds"] = round(time.perf_counter() - began, 3)
     if as_json:
         print(json.dumps(figures))
     else:
-        screen.say(f"\nAll of this took {figures['seconds']:.1f} s and left nothing behind.")
+        print(f"\nAll of this took {figures['seconds']:.1f} s and left nothing behind.")
     good = figures["verified"] and figures["bytes_identical"] and figures["exported"] > 0
     return 0 if good and figures["second_run_exported"] == 0 else 1
 
 
-def _story(
-    world: Services, connection: Connection, screen: _Screen, documents: Path | None
-) -> dict[str, Any]:
-    screen.say("Both services are played by fakes on this machine; nothing leaves it.")
-    for n in range(1, 4):
-        world.publish_sample(sample(n), status="FULLY_APPROVED")
-    screen.step(1, "Is everything in place? connection.verify()")
+def _story(served: Services, connection: Connection, documents: Path | None) -> dict[str, Any]:
+    print("Both services are played by fakes on this machine; nothing leaves it.")
+    print("\n1. Is everything in place? connection.verify()\n")
     verification = connection.verify()
-    screen.say(verification)
-    screen.step(2, "From now on documents count: connection.activate()")
+    print(verification)
+    print("\n2. From now on documents count: connection.activate()\n")
     activation = connection.activate()
-    screen.say(activation)
-    before = set(world.published)
+    print(activation)
+    before = len(served.published)
     if documents is None:
-        screen.step(3, "Business goes on: new documents appear in Banqup")
-        _publish_samples(world)
-        refused = sample(REFUSED).number
-        world.zenvoices.refuse_when(
-            lambda item: (
-                f"The period of invoice {refused} is closed." if _is(item, refused) else None
-            )
-        )
+        print("\n3. Business goes on: new documents appear in Banqup\n")
+        _publish_samples(served)
     else:
-        screen.step(3, f"Every .xml and .pdf under {documents} arrives as an approved purchase")
+        print(f"\n3. Every .xml and .pdf under {documents} arrives as an approved purchase\n")
         for path in sorted(documents.rglob("*")):
             if path.is_file() and path.suffix.lower() in _KINDS:
-                world.publish(path.name, path.read_bytes(), status="FULLY_APPROVED")
-    screen.say(f"   {len(world.published) - len(before)} documents")
-    screen.step(4, "Move what is new: connection.export_new()")
+                served.publish(path.name, path.read_bytes())
+    published = len(served.published) - before
+    print(f"   {published} documents")
+    print("\n4. Move what is new: connection.export_new()\n", flush=True)
     report = connection.export_new()
-    screen.say(report)
-    screen.step(5, "What Zenvoices shows in the inbox of that company now")
-    screen.say(_inbox(world.zenvoices.inbox))
-    screen.step(6, "Once more: connection.export_new()")
+    print(report)
+    print("\n5. What Zenvoices shows in the inbox of that company now\n")
+    _print_inbox(served.zenvoices.inbox)
+    print("\n6. Once more: connection.export_new()\n", flush=True)
     second = connection.export_new()
-    screen.say(f"   {second.exported} exported: nothing is sent twice.")
+    print(f"   {second.exported} exported: nothing is sent twice.")
     return {
         "verified": verification.ok,
         "baseline": activation.baseline,
-        "published": len(world.published) - len(before),
+        "published": published,
         "exported": report.exported,
         "skipped": report.skipped,
         "waiting": report.waiting,
@@ -193,85 +179,73 @@ def _story(
         "uncertain": report.uncertain,
         "refused": report.refused,
         "second_run_exported": second.exported,
-        "bytes_identical": world.arrived_unchanged(report),
+        "bytes_identical": served.arrived_unchanged(report),
     }
 
 
-def _publish_samples(world: Services) -> None:
-    for n in (4, 5, REFUSED):
-        world.publish_sample(sample(n), status="FULLY_APPROVED")
-    world.publish_sample(sample(NOT_APPROVED), status="AWAITING_VALIDATION")
-    world.publish_sample(sample(8, kind="credit note"), status="FULLY_APPROVED")
-    world.publish_sample(sample(9, sale=True), status="VALIDATED", folder="SALES")
-    credit = sample(10, kind="credit note", sale=True)
-    world.publish_sample(credit, status="VALIDATED", folder="SALES")
+def _publish_samples(served: Services) -> None:
+    """Publish purchases and sales; one is not approved yet, and Zenvoices refuses another."""
+    refused = sample(7)
+    message = f"The period of invoice {refused.number} is closed."
+    served.zenvoices.refuse_when(
+        lambda item: message if refused.number in (item.subject or "") else None
+    )
+    for invoice in (sample(4), sample(5), refused, sample(8, kind="credit note")):
+        served.publish_sample(invoice)
+    served.publish_sample(sample(6), status="AWAITING_VALIDATION")
+    for invoice in (sample(9, sale=True), sample(10, kind="credit note", sale=True)):
+        served.publish_sample(invoice, status="VALIDATED", folder="SALES")
 
 
-def _is(item: InboxItem, number: str) -> bool:
-    return number in (item.subject or "")
-
-
-def _inbox(items: list[InboxItem]) -> str:
-    lines = [f"   {'Id':<6} {'Subject':<32} {'Sender':<28} Size"]
+def _print_inbox(items: Sequence[InboxItem]) -> None:
+    print(f"   {'Id':<6} {'Subject':<32} {'Sender':<28} Size")
     for item in items[:20]:
         size = sum(attachment.size for attachment in item.attachments)
         subject, sender = (item.subject or "")[:32], (item.sender_name or "")[:28]
-        lines.append(f"   {item.id:<6} {subject:<32} {sender:<28} {size:>6,}")
+        print(f"   {item.id:<6} {subject:<32} {sender:<28} {size:>6,}")
     if len(items) > 20:
-        lines.append(f"   ... and {len(items) - 20} more")
-    return "\n".join(lines)
+        print(f"   ... and {len(items) - 20} more")
 
 
-_SNIPPET = """\
+def run_sandbox(stop: threading.Event) -> int:
+    """Serve both fakes until stopped, with a new approved invoice every now and then."""
+    with services() as served:
+        secret, password = served.banqup.client_secret, served.zenvoices.user.password
+        print(
+            f"""\
+Banqup     {served.banqup_url}   client id {CLIENT_ID}, secret {secret}
+Zenvoices  {served.zenvoices_url}   user {USER}, password {password},
+           organisation code {ORGANISATION}, company code {COMPANY_CODE}
+Space      {served.space_id}
+
+3 approved purchases are there; another arrives every 15 seconds. Try:
+
 from banqup_client import BanqupClient, ClientCredentials
 from zenvoices_client import UserLogin, ZenvoicesClient
 from bridge import Connection, SQLiteCheckpoints
 
 banqup = BanqupClient(
-    ClientCredentials("{client_id}", "{client_secret}"),
-    base_url="{banqup_url}",
+    ClientCredentials("{CLIENT_ID}", "{secret}"),
+    base_url="{served.banqup_url}",
 )
 zenvoices = ZenvoicesClient(
-    UserLogin("{user}", "{password}", organisation_code="{organisation}"),
-    base_url="{zenvoices_url}",
+    UserLogin("{USER}", "{password}", organisation_code="{ORGANISATION}"),
+    base_url="{served.zenvoices_url}",
 )
 connection = Connection(
     banqup, zenvoices,
-    space_id="{space_id}", company_code="{company_code}",
+    space_id="{served.space_id}", company_code="{COMPANY_CODE}",
     checkpoints=SQLiteCheckpoints("exports.db"),
 )
 print(connection.verify())
 print(connection.activate())
 print(connection.export_new())   # run this line again after a while
-"""
 
-
-def run_sandbox(stop: threading.Event) -> int:
-    """Serve both fakes until stopped, with a new approved invoice every now and then."""
-    with services() as world:
-        for n in range(1, 4):
-            world.publish_sample(sample(n), status="FULLY_APPROVED")
-        secret, password = world.banqup.client_secret, world.zenvoices.user.password
-        snippet = _SNIPPET.format(
-            client_id=CLIENT_ID,
-            client_secret=secret,
-            banqup_url=world.banqup_url,
-            user=USER,
-            password=password,
-            organisation=ORGANISATION,
-            zenvoices_url=world.zenvoices_url,
-            space_id=world.space_id,
-            company_code=COMPANY_CODE,
+Ctrl-C ends it.""",
+            flush=True,
         )
-        print(f"Banqup     {world.banqup_url}   client id {CLIENT_ID}, secret {secret}")
-        print(f"Zenvoices  {world.zenvoices_url}   user {USER}, password {password},")
-        print(f"           organisation code {ORGANISATION}, company code {COMPANY_CODE}")
-        print(f"Space      {world.space_id}\n")
-        print("3 approved purchases are there; another arrives every 15 seconds. Try:\n")
-        print(snippet)
-        print("Ctrl-C ends it.", flush=True)
         n = 100
         while not stop.wait(PUBLISH_EVERY):
-            world.publish_sample(sample(n), status="FULLY_APPROVED")
+            served.publish_sample(sample(n))
             n += 1
     return 0

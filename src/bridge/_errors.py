@@ -1,13 +1,4 @@
-"""The bridge's own leaves on the exception tree of :mod:`_client_kit._errors`.
-
-::
-
-    StoreError
-    ├── LeaseLostError        another worker took this connection over; nothing was written
-    └── BusyError        another worker holds this connection
-    ConfigurationError
-    └── NotActivatedError     activate() must come first
-"""
+"""The bridge's own leaves on the exception tree of :mod:`_client_kit._errors`."""
 
 from __future__ import annotations
 
@@ -18,6 +9,8 @@ __all__ = ["BusyError", "LeaseLostError", "NotActivatedError", "wrong"]
 
 class LeaseLostError(StoreError):
     """Another worker took the connection over, or the lease was given back: nothing was written."""
+
+    __module__ = "bridge"
 
     def __init__(self, message: str = "the lease was taken over by another worker") -> None:
         super().__init__(
@@ -35,6 +28,8 @@ class BusyError(StoreError):
         held_until: When the lease ends unless it is renewed, in epoch seconds by the store's
             clock; None where the store cannot tell.
     """
+
+    __module__ = "bridge"
 
     def __init__(
         self,
@@ -55,6 +50,8 @@ class BusyError(StoreError):
 
 class NotActivatedError(ConfigurationError):
     """The connection is not active in this store."""
+
+    __module__ = "bridge"
 
     def __init__(self, message: str = "this connection is not active in this store") -> None:
         super().__init__(

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from _client_kit._frames import without_frames
 from banqup_client import ClientCredentials
 from bridge._errors import wrong
 from bridge._stores.protocol import CheckpointStore
@@ -82,7 +81,6 @@ def function_of(field: str, name: str | None) -> Callable[..., Any] | None:
     return found
 
 
-@without_frames
 def store_of(config: ConnectionConfig) -> tuple[CheckpointStore, Callable[[], object]]:
     """The store a config names, and what closes it.
 

@@ -9,14 +9,14 @@ from typing import Never, Self
 from attrs import field, frozen
 
 from _client_kit._errors import ConfigurationError
-from _client_kit._frames import made_without_frames, without_frames
+from _client_kit._redaction import hide_arguments
 from _client_kit._secret import Secret, refuse_pickling
 from _client_kit._tokens import TokenStates
 
 __all__ = ["UserLogin"]
 
 
-@made_without_frames
+@hide_arguments
 @frozen(eq=False)
 class UserLogin:
     """User name, password and organisation code of a Zenvoices user.
@@ -51,7 +51,7 @@ class UserLogin:
                 raise ConfigurationError(message, service="zenvoices")
 
     @classmethod
-    @without_frames
+    @hide_arguments
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
         """From ``ZENVOICES_USER``, ``ZENVOICES_PASSWORD`` and ``ZENVOICES_ORGANISATION_CODE``.
 

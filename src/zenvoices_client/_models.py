@@ -9,7 +9,6 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from _client_kit._files import Base64, FileContent, FileSource
-from _client_kit._frames import made_without_frames
 from _client_kit._models import extra_field, wire
 from zenvoices_client._file_name import safe_file_name
 
@@ -77,7 +76,6 @@ def _attachments(items: Iterable[Attachment]) -> tuple[Attachment, ...]:
     return attachments
 
 
-@made_without_frames
 @frozen
 class Attachment:
     """A file of an inbox upload.
@@ -98,7 +96,6 @@ class Attachment:
         return self.content.size
 
 
-@made_without_frames
 @frozen(kw_only=True)
 class InboxUpload:
     """What is put into an inbox: one document, usually one file.

@@ -14,9 +14,8 @@ from typing import Any
 from attrs import field, frozen
 
 from _client_kit._errors import ProtocolError
-from _client_kit._frames import without_frames
 from _client_kit._json import JsonError, is_object, loads
-from _client_kit._models import decode, extra_field, origin_only, wire
+from _client_kit._models import decode, extra_field, wire
 from _client_kit._secret import Secret
 
 __all__ = ["SIGNATURE_HEADER", "WebhookEvent", "WebhookSubscription", "verify_signature"]
@@ -24,7 +23,6 @@ __all__ = ["SIGNATURE_HEADER", "WebhookEvent", "WebhookSubscription", "verify_si
 SIGNATURE_HEADER = "abp-webhook-signature"
 
 
-@without_frames
 def verify_signature(body: bytes, header: str | None, secret: str | Secret) -> bool:
     """Whether a webhook call was signed with the subscription's secret.
 
@@ -76,7 +74,6 @@ class WebhookEvent:
     extra: Mapping[str, Any] = extra_field()
 
     @classmethod
-    @without_frames
     def parse(cls, body: bytes) -> WebhookEvent:
         """Read a webhook call's body. Check it with :func:`verify_signature` first.
 
@@ -103,24 +100,22 @@ _KEYS = {
 }
 
 
-def _shown(uri: str | None) -> str:
-    return repr(uri if uri is None else origin_only(uri))
-
-
 @frozen(kw_only=True)
 class WebhookSubscription:
     """A subscription to webhooks. Fields assumed: they are the framework's.
 
     Attributes:
         id: The framework's id of it.
-        uri: Where the calls go (``webhookUri``); ``repr`` shows its host alone.
+        uri: Where the calls go (``webhookUri``); left out of ``repr``.
         webhooks: Names of the events it is for.
         is_active: Whether it is switched on.
-        extra: Members of the answer that this class does not know; secrets are masked.
+        secret: What its calls are signed with, for :func:`verify_signature`.
+        extra: Members of the answer that this class does not know.
     """
 
     id: str | None = None
-    uri: str | None = wire("webhookUri", repr=_shown)
+    uri: str | None = wire("webhookUri", repr=False)
     webhooks: tuple[str, ...] = ()
     is_active: bool | None = None
+    secret: Secret | None = field(default=None, eq=False)
     extra: Mapping[str, Any] = extra_field()

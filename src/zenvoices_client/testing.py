@@ -20,7 +20,11 @@ from typing import Any
 
 from attrs import evolve
 
-from _client_kit.fakes.service import FakeRequest, FakeTransport, Fault, Loopback, iso
+from _client_kit.fakes.fake import Fake
+from _client_kit.fakes.faults import Fault
+from _client_kit.fakes.server import Loopback
+from _client_kit.fakes.transport import FakeTransport
+from _client_kit.fakes.wire import FakeRequest, iso
 from zenvoices_client._fake.service import ZenvoicesService
 from zenvoices_client._fake.state import (
     MASTER,
@@ -45,7 +49,7 @@ __all__ = [
 ]
 
 
-class FakeZenvoices(ZenvoicesService):
+class FakeZenvoices(Fake, ZenvoicesService):
     """Zenvoices' public API, with a state that tests change at any time.
 
     Attributes:
@@ -154,11 +158,6 @@ class FakeZenvoices(ZenvoicesService):
         """How often each (company code, external id) arrived, of those that did more than once."""
         with self._lock:
             return {key: count for key, count in self._received.items() if count > 1}
-
-    def expire_tokens(self) -> None:
-        """Make every token issued so far invalid."""
-        with self._lock:
-            self._tokens.expire()
 
     def webhook(
         self, event: str, data: Mapping[str, Any], secret: str

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,7 +18,7 @@ from attrs import evolve
 
 from bridge._errors import LeaseLostError
 from bridge._stores.json_hook import HookCheckpoints
-from bridge._stores.memory import MemoryCheckpoints, Shelf
+from bridge._stores.memory import ConnectionRows, MemoryCheckpoints
 from bridge._stores.protocol import CheckpointStore, Lease, Row
 from bridge._stores.sqlite import SQLiteCheckpoints
 from bridge.testing import checkpoint_conformance
@@ -95,11 +98,9 @@ test_hook_for_a_single_worker = checkpoint_conformance(
 # -- broken stores ---------------------------------------------------------------------------------
 
 
-class CallersClock(MemoryCheckpoints):
-    """Judges a lease by the wall clock of whoever asks."""
-
-    def __init__(self) -> None:
-        super().__init__(clock=lambda: time.time() + (clock.now - 1_800_000_000.0))
+def by_callers_clock(read: Callable[[], float]) -> Callable[[], MemoryCheckpoints]:
+    """A store that judges a lease by a wall clock of the process that asks."""
+    return lambda: MemoryCheckpoints(clock=lambda: read() + clock.now - 1_800_000_000.0)
 
 
 class LostUpdate(HookCheckpoints):
@@ -121,8 +122,11 @@ class Broken(MemoryCheckpoints):
     def __init__(self) -> None:
         super().__init__(clock=clock)
 
-    def shelf(self, key: str) -> Shelf:
-        return self._shelves.setdefault(key, Shelf())
+    def record(self, key: str) -> ConnectionRows:
+        return self._apply(lambda known: (known.setdefault(key, ConnectionRows()), True))
+
+    def records(self) -> list[ConnectionRows]:
+        return self._apply(lambda known: (list(known.values()), False))
 
 
 class FenceIgnored(Broken):
@@ -132,7 +136,7 @@ class FenceIgnored(Broken):
         self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
     ) -> None:
         super().commit(
-            evolve(lease, fence=self.shelf(lease.key).fence), head=head, rows=rows, ttl=ttl
+            evolve(lease, fence=self.record(lease.key).fence), head=head, rows=rows, ttl=ttl
         )
 
 
@@ -141,7 +145,7 @@ class FenceStartsAgain(Broken):
 
     def release(self, lease: Lease) -> None:
         super().release(lease)
-        self.shelf(lease.key).fence = 0
+        self.record(lease.key).fence = 0
 
 
 class NotAtomic(Broken):
@@ -163,7 +167,7 @@ class TakesAnything(Broken):
         self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
     ) -> None:
         super().commit(lease, head=head, ttl=ttl)
-        self.shelf(lease.key).rows.update((row.id, row) for row in rows)
+        self.record(lease.key).rows.update((row.id, row) for row in rows)
 
 
 class ShowsHalf(Broken):
@@ -181,7 +185,7 @@ class ShowsHalf(Broken):
     def commit(
         self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
     ) -> None:
-        if self.shelf(lease.key).rows:
+        if self.record(lease.key).rows:
             super().commit(lease, head=head, rows=rows[:1], ttl=ttl)
             while self._reads.acquire(blocking=False):
                 pass
@@ -203,8 +207,8 @@ class OwnerMayTakeAgain(Broken):
     """Gives a held lease to its owner once more."""
 
     def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
-        if self.shelf(key).owner == owner:
-            self.shelf(key).expires = None
+        if self.record(key).owner == owner:
+            self.record(key).expires = None
         return super().acquire(key, owner, ttl)
 
 
@@ -232,17 +236,17 @@ class NotRenewed(Broken):
     def commit(
         self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
     ) -> None:
-        shelf = self.shelf(lease.key)
-        until, term = shelf.expires, shelf.ttl
+        record = self.record(lease.key)
+        until, term = record.expires, record.ttl
         super().commit(lease, head=head, rows=rows, ttl=ttl)
-        shelf.expires, shelf.ttl = until, term
+        record.expires, record.ttl = until, term
 
 
 class OneKey(Broken):
     """Keeps all connections in one place."""
 
     def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
-        rows = {row.id: row for shelf in self._shelves.values() for row in shelf.rows.values()}
+        rows = {row.id: row for record in self.records() for row in record.rows.values()}
         return [rows[name] for name in dict.fromkeys(ids) if name in rows]
 
 
@@ -251,7 +255,7 @@ class IdsFoldCase(Broken):
 
     def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
         folded = {name.lower() for name in ids}
-        return [row for row in self.shelf(key).rows.values() if row.id.lower() in folded]
+        return [row for row in self.record(key).rows.values() if row.id.lower() in folded]
 
 
 class FirstPageForEver(Broken):
@@ -280,12 +284,11 @@ class NoLock(Broken):
         if self.held_until(key) is not None:
             return None
         time.sleep(0.01)
-        self.shelf(key).expires = None
+        self.record(key).expires = None
         return super().acquire(key, owner, ttl)
 
 
 BROKEN: list[tuple[Any, str]] = [
-    (CallersClock, "the-callers-clock-decides-nothing"),
     (FenceIgnored, "a-superseded-lease-writes-nothing"),
     (FenceStartsAgain, "the-fence-grows-with-every-lease"),
     (NotAtomic, "a-commit-that-fails-writes-nothing"),
@@ -304,6 +307,15 @@ BROKEN: list[tuple[Any, str]] = [
 ]
 
 
+CLOCKS: dict[str, Callable[[], float]] = {
+    "time": lambda: time.time(),
+    "nanoseconds": lambda: time.time_ns() / 1e9,
+    "local time": lambda: datetime.datetime.now().timestamp(),
+    "time of a zone": lambda: datetime.datetime.now(datetime.UTC).timestamp(),
+    "UTC": lambda: datetime.datetime.utcnow().replace(tzinfo=datetime.UTC).timestamp(),
+}
+
+
 def run_rule(test: Callable[..., None], name: str, directory: Path) -> None:
     """Run one rule of a conformance test by its name."""
     mark = test.pytestmark[0]  # type: ignore[attr-defined]
@@ -319,10 +331,45 @@ def test_a_broken_store_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A store that breaks a rule fails the test named after that rule."""
-    monkeypatch.setattr("bridge.testing._store_rules.bench.PATIENCE", 0.5)
+    monkeypatch.setattr("bridge.testing._store_rules.store_suite.PATIENCE", 0.5)
     test = checkpoint_conformance(lambda directory: broken(), shared=False, advance=clock.advance)
     with pytest.raises((AssertionError, LeaseLostError)):
         run_rule(test, rule, tmp_path)
+
+
+@pytest.mark.parametrize("read", CLOCKS.values(), ids=CLOCKS)
+def test_a_store_that_reads_the_callers_clock_is_found(
+    read: Callable[[], float], tmp_path: Path
+) -> None:
+    """Whatever function gives the time to a store, the rule moves it, and sets it right again."""
+    before = read()
+    store = by_callers_clock(read)
+    test = checkpoint_conformance(lambda _: store(), shared=False, advance=clock.advance)
+    with pytest.raises(AssertionError, match="a day fast"):
+        run_rule(test, "the-callers-clock-decides-nothing", tmp_path)
+    assert 0 <= read() - before < 3600
+
+
+def test_a_clock_that_a_store_imported_by_name_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rule also moves what the store's module has under a name of its own."""
+    module: Any = ModuleType("store_of_a_test")
+    module.now = time.time
+    monkeypatch.setitem(sys.modules, "store_of_a_test", module)
+
+    class Store(MemoryCheckpoints):
+        """A store of an application's own."""
+
+        __module__ = "store_of_a_test"
+
+        def __init__(self) -> None:
+            super().__init__(clock=lambda: module.now() + clock.now - 1_800_000_000.0)
+
+    test = checkpoint_conformance(lambda _: Store(), shared=False, advance=clock.advance)
+    with pytest.raises(AssertionError, match="a day fast"):
+        run_rule(test, "the-callers-clock-decides-nothing", tmp_path)
+    assert module.now is time.time
 
 
 def test_a_lost_update_is_found(tmp_path: Path) -> None:

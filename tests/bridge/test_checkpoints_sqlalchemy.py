@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pickle
 import threading
+import traceback
 from collections.abc import Generator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -239,9 +241,167 @@ def test_a_clock_set_back_frees_a_dead_workers_lease(engine: sa.Engine) -> None:
 
 def test_another_database_is_refused() -> None:
     """A dialect whose locks we never tested is refused, with what to use."""
-    engine = sa.create_mock_engine("mysql://", lambda *_: None)
+    driver = SimpleNamespace(paramstyle="format", __version__="1", version_info=(1, 4, 6))
+    engine = sa.create_engine("mysql+pymysql://", module=driver)
     with pytest.raises(ConfigurationError, match="PostgreSQL or SQLite"):
-        SQLAlchemyCheckpoints(engine)  # type: ignore[arg-type]
+        SQLAlchemyCheckpoints(engine)
+
+
+class AsyncEngine:
+    """What create_async_engine() gives, as far as it looks like an engine."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.sync_engine, self.dialect, self.url = engine, engine.dialect, engine.url
+        self.pool = engine.pool
+
+
+@pytest.mark.parametrize("kind", ["AsyncEngine", "str", "Connection"])
+def test_what_is_no_synchronous_engine_is_refused(engine: sa.Engine, kind: str) -> None:
+    """Refused when the store is made, by its kind; an address is not shown."""
+    url = "postgresql://exporter:word@db/exports"
+    with engine.connect() as connection:
+        given: Any = {"AsyncEngine": AsyncEngine(engine), "str": url, "Connection": connection}
+        with pytest.raises(ConfigurationError, match=f"synchronous engine, not {kind}") as caught:
+            SQLAlchemyCheckpoints(given[kind])
+    assert "create_engine(url)" in str(caught.value)
+    assert "word" not in str(caught.value)
+
+
+MEMORY = [
+    "sqlite://",
+    "sqlite:///:memory:",
+    "sqlite:///file::memory:?uri=true",
+    "sqlite:///file::memory:?cache=shared&uri=true",
+    "sqlite:///file:name?mode=memory&cache=shared&uri=true",
+]
+
+
+@pytest.mark.filterwarnings("ignore:Selection of the SingletonThreadPool")
+@pytest.mark.parametrize("url", MEMORY)
+@pytest.mark.parametrize("pool", [None, sa.QueuePool, sa.NullPool, sa.SingletonThreadPool])
+def test_a_database_in_memory_of_each_thread_is_refused(url: str, pool: Any) -> None:
+    """Its tables may be missing in every other thread; the error shows the cure."""
+    engine = sa.create_engine(url, poolclass=pool)
+    with pytest.raises(ConfigurationError, match="all threads share") as caught:
+        SQLAlchemyCheckpoints(engine)
+    cure = str(caught.value).split("Use ")[1].split(", or name")[0]
+    space: dict[str, Any] = {"create_engine": sa.create_engine, "sqlalchemy": sa}
+    SQLAlchemyCheckpoints(eval(cure, space)).create_tables()
+
+
+def in_memory(url: str = "sqlite://") -> SQLAlchemyCheckpoints:
+    """A store in memory as the documentation shows it."""
+    options = {"check_same_thread": False}
+    engine = sa.create_engine(url, poolclass=sa.StaticPool, connect_args=options)
+    store = SQLAlchemyCheckpoints(engine)
+    store.create_tables()
+    return store
+
+
+@pytest.mark.parametrize("url", MEMORY)
+def test_one_connection_for_all_threads_will_do(url: str) -> None:
+    """With StaticPool, what one thread wrote another reads."""
+    store = in_memory(url)
+    lease = store.acquire("k", "worker", 60)
+    assert lease is not None
+    seen: list[str | None] = []
+    store.commit(lease, head="h", ttl=60)
+    thread = threading.Thread(target=lambda: seen.append(store.head("k")))
+    thread.start()
+    thread.join(20)
+    assert seen == ["h"]
+
+
+test_conformance_in_memory = checkpoint_conformance(lambda directory: in_memory(), shared=False)
+
+
+@pytest.mark.parametrize("name", ["state.db", "memory.db", "file.db"])
+def test_a_database_in_a_file_needs_no_pool(tmp_path: Path, name: str) -> None:
+    """Whatever the file is called."""
+    engine = sa.create_engine(f"sqlite:///{tmp_path / name}")
+    SQLAlchemyCheckpoints(engine).create_tables()
+    engine.dispose()
+
+
+# -- errors of other drivers -----------------------------------------------------------------------
+
+
+class DriverError(Exception):
+    """The root of a driver's errors."""
+
+
+class PsycopgError(DriverError):
+    """psycopg: the state is an attribute."""
+
+    sqlstate = "42P01"
+
+
+class PsycopgDiagError(DriverError):
+    """psycopg, where only the server's own words have it."""
+
+    sqlstate = None
+    diag = SimpleNamespace(sqlstate="42P01")
+
+
+class Psycopg2Error(DriverError):
+    """psycopg2: under the name of a code."""
+
+    pgcode = "42P01"
+
+
+class Pg8000Error(DriverError):
+    """pg8000: the fields of the server's message."""
+
+    def __init__(self) -> None:
+        super().__init__({"S": "ERROR", "C": "42P01", "M": 'relation "x" does not exist'})
+
+
+def failing(engine: sa.Engine, error: Exception, kind: type[Any]) -> SQLAlchemyCheckpoints:
+    """A store whose driver raises this on every statement."""
+    store = SQLAlchemyCheckpoints(engine)
+    store.create_tables()
+
+    @sa.event.listens_for(engine, "before_cursor_execute")
+    def fail(*_: object) -> None:
+        try:
+            raise error
+        except Exception as origin:
+            raise kind("SELECT private", {"value": "private"}, origin) from origin
+
+    return store
+
+
+@pytest.mark.parametrize(
+    "error", [PsycopgError(), PsycopgDiagError(), Psycopg2Error(), Pg8000Error()], ids=repr
+)
+def test_missing_tables_are_told_whatever_the_driver(engine: sa.Engine, error: Exception) -> None:
+    """Each driver keeps the SQLSTATE in a place of its own."""
+    store = failing(engine, error, sa.exc.ProgrammingError)
+    with pytest.raises(StoreError, match=r"\(42P01\).*call create_tables\(\) once") as caught:
+        store.head("k")
+    assert not caught.value.retryable
+
+
+@pytest.mark.parametrize("details", [(), ("text",), ({"M": "no code"},), ({"C": 7},)])
+def test_a_driver_without_a_state_is_told_by_its_class(engine: sa.Engine, details: Any) -> None:
+    """What cannot be read is left out, and nothing is guessed from words."""
+    store = failing(engine, DriverError(*details), sa.exc.OperationalError)
+    with pytest.raises(StoreError, match="failed: DriverError") as caught:
+        store.head("k")
+    assert "create_tables" not in str(caught.value)
+    assert caught.value.retryable
+
+
+def test_a_drivers_error_is_the_cause(engine: sa.Engine) -> None:
+    """The developer sees what the driver said; the statement and its values are in no text."""
+    error = DriverError("connection refused")
+    store = failing(engine, error, sa.exc.OperationalError)
+    with pytest.raises(StoreError) as caught:
+        store.head("k")
+    assert caught.value.__cause__ is error
+    text = "".join(traceback.format_exception(caught.value))
+    assert "connection refused" in text
+    assert "private" not in text.replace('raise kind("SELECT private"', "")
 
 
 def test_metadata_holds_both_tables() -> None:

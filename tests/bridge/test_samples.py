@@ -23,9 +23,10 @@ from stdnum.fr import tva as french
 from stdnum.lu import tva as luxembourgish
 
 from bridge import ubl
-from bridge.testing._samples.parties import structured_reference
+from bridge.testing import Sample, SampleParty, sample
+from bridge.testing._samples.invoice import structured_reference
+from bridge.testing._samples.parties import COMPANY, PARTNERS
 from bridge.testing._samples.pdf import write_pdf
-from bridge.testing._samples.sample import COMPANY, PARTNERS, Sample, SampleParty, sample
 from support.en16931 import broken_rules, schema_fault
 
 KINDS: tuple[ubl.Kind, ...] = ("invoice", "credit note")
@@ -174,6 +175,12 @@ def test_belgian_reference_is_structured(n: int) -> None:
     assert re.fullmatch(r"\+{3}\d{3}/\d{4}/\d{5}\+{3}", reference)
     digits = re.sub(r"\D", "", reference)
     assert int(digits[10:]) == (int(digits[:10]) % 97 or 97)
+
+
+def test_a_sample_says_which_one_it_is() -> None:
+    """In a shell it is one short line, without the bytes of the document."""
+    made = sample(0)
+    assert repr(made) == f"<Sample invoice BDM-2026-00000: {made.total} EUR>"
 
 
 def test_credit_note_names_its_invoice() -> None:

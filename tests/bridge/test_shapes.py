@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 import io
-import sys
-import time
 from decimal import Decimal
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,9 +12,8 @@ from _client_kit._errors import NotFoundError, RateLimitedError
 from _contract_check.banqup import expectations
 from banqup_client import Document
 from banqup_client._contract import shipped_contract
-from bridge import MemoryCheckpoints, SourceFile, only
+from bridge import SourceFile, only
 from bridge._reports.contract_checks import answered, broken, kind_of
-from bridge.testing._store_rules.bench import clock_of_the_caller
 
 
 @pytest.mark.parametrize(
@@ -64,26 +59,3 @@ def test_parties_are_looked_for_in_what_there_is() -> None:
     pdf = SourceFile("f1", "a.pdf", "application/pdf", 4, io.BytesIO(b"%PDF"))
     mapper: Any = only(lambda document, files: "mapped", parties=["Brouwerij De Molenbeek BV"])
     assert mapper(Document(id="d1"), [pdf]) != "mapped"
-
-
-def test_every_clock_of_the_caller_is_set_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also those a store's module imported by name; afterwards they are right again."""
-    module = SimpleNamespace(now=time.time, date=datetime.datetime)
-    monkeypatch.setitem(sys.modules, "store_of_a_test", module)
-
-    class Store(MemoryCheckpoints):
-        """A store of an application's own."""
-
-    Store.__module__ = "store_of_a_test"
-    before = time.time()
-    with clock_of_the_caller(Store(), 3600.0):
-        clocks = [
-            time.time(),
-            time.time_ns() / 1e9,
-            module.now(),
-            module.date.now().timestamp(),
-            datetime.datetime.now(datetime.UTC).timestamp(),
-            module.date.utcnow().replace(tzinfo=datetime.UTC).timestamp(),
-        ]
-    assert all(3600.0 <= clock - before < 3700.0 for clock in clocks)
-    assert module.now() - before < 100.0

@@ -13,14 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize(
-    "package",
-    [
-        "bridge",
-        pytest.param("bridge.testing", marks=pytest.mark.long),
-        pytest.param("bridge.ubl", marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("package", ["bridge", "bridge.testing", "bridge.ubl"])
 def test_package_is_completely_typed(package: str) -> None:
     """No public name has a type that checkers could see differently."""
     done = subprocess.run(

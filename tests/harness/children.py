@@ -51,6 +51,7 @@ class Exporters:
             text=True,
         )
         self._child = 0
+        self._order: dict[str, Any] = {}
         self._started = threading.Event()
 
     def __enter__(self) -> Self:
@@ -68,13 +69,14 @@ class Exporters:
         self._server.wait(_PATIENCE)
         self._server.stdout.close()
 
+    @staticmethod
     def order(
-        self,
         world: World,
         verb: str,
         *,
         kill_at: int | None = None,
         in_flight: int = 1,
+        kind: str = "sync",
         design: str = "connection",
         on_uncertain: str = "hold",
         **options: Any,
@@ -82,6 +84,7 @@ class Exporters:
         """What an exporter is told."""
         return {
             "verb": verb,
+            "kind": kind,
             "banqup": world.banqup_url,
             "zenvoices": world.zenvoices_url,
             "secrets": CANARIES,
@@ -102,14 +105,31 @@ class Exporters:
 
     def run(self, world: World, verb: str, **how: Any) -> Ended:
         """Have an exporter do one thing, to its end or until it is killed."""
+        self.start(world, verb, **how)
+        return self.wait()
+
+    def start(self, world: World, verb: str, *, name: str = "", **how: Any) -> None:
+        """Have an exporter begin one thing.
+
+        Args:
+            world: Where.
+            verb: What.
+            name: Of the exporter, where another one runs at the same time in this world.
+            how: See `order`.
+        """
         order = self.order(world, verb, **how)
+        order["answer"] = str(world.directory / f"answer{name}.json")
+        self._order = order
         self._started.clear()
         assert self._server.stdin is not None
         self._server.stdin.write(json.dumps(order) + "\n")
         self._server.stdin.flush()
         self._child = self._answer()["child"]
         self._started.set()
-        return _ended(order, self._answer()["status"])
+
+    def wait(self) -> Ended:
+        """Wait until what was started has ended, or was killed."""
+        return _ended(self._order, self._answer()["status"])
 
     def kill(self) -> None:
         """Kill the exporter that runs now; called from a service's thread."""

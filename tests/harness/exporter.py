@@ -9,13 +9,16 @@ Nothing here runs in the tests' own process: there, `harness.children` gives the
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +26,17 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from _client_kit import _runtime_sync as world
-from _client_kit._models import decode
+from _client_kit import _runtime_async as runtime_async
+from _client_kit import _runtime_sync as runtime_sync
 from _client_kit._tls import shared_ssl_context
-from banqup_client import BanqupClient, ClientCredentials, Document, FileDetails, Space
-from bridge import CheckpointStore, Connection, ServiceError
+from banqup_client import AsyncBanqupClient, BanqupClient, ClientCredentials
+from bridge import AsyncConnection, CheckpointStore, Connection, ServiceError
+from harness.children import Exporters
 from harness.clock import SharedClock
+from harness.world import World
 from harness.wrong_designs import DESIGNS
 from support.stores import open_store
-from zenvoices_client import Company, InboxDocument, UserLogin, ZenvoicesClient
+from zenvoices_client import AsyncZenvoicesClient, UserLogin, ZenvoicesClient
 
 TIMEOUT = 2.0
 
@@ -77,6 +82,7 @@ class SteppedStore:
 def step_requests(steps: Steps) -> None:
     """Make every HTTP request two steps, and each piece of its body one: storage's too."""
     real = httpx.HTTPTransport.handle_request
+    real_async = httpx.AsyncHTTPTransport.handle_async_request
 
     class Body(httpx.SyncByteStream):
         def __init__(self, stream: httpx.SyncByteStream) -> None:
@@ -90,6 +96,18 @@ def step_requests(steps: Steps) -> None:
         def close(self) -> None:
             self._stream.close()
 
+    class AsyncBody(httpx.AsyncByteStream):
+        def __init__(self, stream: httpx.AsyncByteStream) -> None:
+            self._stream = stream
+
+        async def __aiter__(self) -> Any:
+            async for piece in self._stream:
+                yield piece
+                steps()
+
+        async def aclose(self) -> None:
+            await self._stream.aclose()
+
     def handle(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
         if request.method == "POST" and isinstance(request.stream, httpx.SyncByteStream):
             request.stream = Body(request.stream)
@@ -98,58 +116,109 @@ def step_requests(steps: Steps) -> None:
         steps()
         return response
 
+    async def handle_async(
+        transport: httpx.AsyncHTTPTransport, request: httpx.Request
+    ) -> httpx.Response:
+        if request.method == "POST" and isinstance(request.stream, httpx.AsyncByteStream):
+            request.stream = AsyncBody(request.stream)
+        steps()
+        response = await real_async(transport, request)
+        steps()
+        return response
+
     httpx.HTTPTransport.handle_request = handle  # type: ignore[assignment,method-assign]
+    httpx.AsyncHTTPTransport.handle_async_request = (  # type: ignore[method-assign]
+        handle_async  # type: ignore[assignment]
+    )
 
 
-def obey(order: dict[str, Any]) -> dict[str, Any]:
+def skip_pauses() -> None:
+    """Let no time pass between two tries: how long they wait is tested elsewhere."""
+
+    async def sleep(seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    runtime_sync.sleep = lambda seconds: None
+    runtime_async.sleep = sleep
+
+
+def obey(order: dict[str, Any], steps: Steps) -> dict[str, Any]:
     """Do one thing and say how it went.
 
     Args:
-        order: ``verb`` ("activate" or "export"), addresses, credentials, ``checkpoint``, ``store``,
-            ``clock``, ``in_flight``, ``kill_at`` (a step, or null), ``design``, and ``options`` of
-            the verb.
+        order: ``verb`` ("activate" or "export"), ``kind`` ("sync" or "async"), addresses,
+            credentials, ``checkpoint``, ``store``, ``clock``, ``in_flight``, ``design``, and
+            ``options`` of the verb.
+        steps: Counts the steps.
     """
-    steps = Steps(order["kill_at"])
-    step_requests(steps)
-    # Pauses between tries are shown elsewhere; here they would only cost time.
-    world.sleep = lambda seconds: None
-    clock = SharedClock(Path(order["clock"]))
-    banqup = BanqupClient(
-        ClientCredentials("demo-app", order["secrets"][0]),
-        base_url=order["banqup"],
-        timeout=TIMEOUT,
-        deadline=order["deadline"],
-    )
-    zenvoices = ZenvoicesClient(
-        UserLogin("api-user", order["secrets"][1], organisation_code="acme"),
-        base_url=order["zenvoices"],
-        timeout=TIMEOUT,
-        deadline=order["deadline"],
-    )
+    if order["kind"] == "async":
+        return asyncio.run(_obey_async(order, steps))
+    banqup = BanqupClient(_app(order), **_client(order, "banqup"))
+    zenvoices = ZenvoicesClient(_user(order), **_client(order, "zenvoices"))
     if order["design"] != "connection":
         design = DESIGNS[order["design"]]
-        exporter = design(banqup, zenvoices, order["space"], Path(order["checkpoint"]), steps)
-        return {"ok": True, "told": getattr(exporter, order["verb"])(), "steps": steps.count}
-    store = open_store(order["store"], clock)
-    connection = Connection(
-        banqup,
-        zenvoices,
-        space_id=order["space"],
-        company_code="0042",
-        checkpoints=SteppedStore(store, steps),
-        in_flight=order["in_flight"],
-        on_uncertain=order["on_uncertain"],
-        clock=clock,
-        lease_ttl=order["lease_ttl"],
-    )
+        memory = Path(order["checkpoint"])
+        clock = SharedClock(Path(order["clock"]))
+        exporter = design(banqup, zenvoices, order["space"], memory, steps, clock)
+        try:
+            told: Any = getattr(exporter, order["verb"])()
+        except ServiceError as error:
+            return _refusal(error, steps)
+        return {"ok": True, "told": told, "steps": steps.count}
+    connection = Connection(banqup, zenvoices, **_options(order, steps))
     try:
         if order["verb"] == "activate":
             told = connection.activate().to_dict()
         else:
             told = connection.export_new(**order["options"]).to_dict()
     except ServiceError as error:
-        return {"ok": False, "told": f"{type(error).__name__}: {error}", "steps": steps.count}
+        return _refusal(error, steps)
     return {"ok": True, "told": told, "steps": steps.count}
+
+
+async def _obey_async(order: dict[str, Any], steps: Steps) -> dict[str, Any]:
+    async with (
+        AsyncBanqupClient(_app(order), **_client(order, "banqup")) as banqup,
+        AsyncZenvoicesClient(_user(order), **_client(order, "zenvoices")) as zenvoices,
+    ):
+        connection = AsyncConnection(banqup, zenvoices, **_options(order, steps))
+        try:
+            if order["verb"] == "activate":
+                told = (await connection.activate()).to_dict()
+            else:
+                told = (await connection.export_new(**order["options"])).to_dict()
+        except ServiceError as error:
+            return _refusal(error, steps)
+    return {"ok": True, "told": told, "steps": steps.count}
+
+
+def _refusal(error: ServiceError, steps: Steps) -> dict[str, Any]:
+    return {"ok": False, "told": f"{type(error).__name__}: {error}", "steps": steps.count}
+
+
+def _app(order: dict[str, Any]) -> ClientCredentials:
+    return ClientCredentials("demo-app", order["secrets"][0])
+
+
+def _user(order: dict[str, Any]) -> UserLogin:
+    return UserLogin("api-user", order["secrets"][1], organisation_code="acme")
+
+
+def _client(order: dict[str, Any], service: str) -> dict[str, Any]:
+    return {"base_url": order[service], "timeout": TIMEOUT, "deadline": order["deadline"]}
+
+
+def _options(order: dict[str, Any], steps: Steps) -> dict[str, Any]:
+    clock = SharedClock(Path(order["clock"]))
+    return {
+        "space_id": order["space"],
+        "company_code": "0042",
+        "checkpoints": SteppedStore(open_store(order["store"], clock), steps),
+        "in_flight": order["in_flight"],
+        "on_uncertain": order["on_uncertain"],
+        "clock": clock,
+        "lease_ttl": order["lease_ttl"],
+    }
 
 
 def run(order: dict[str, Any]) -> None:
@@ -159,18 +228,34 @@ def run(order: dict[str, Any]) -> None:
     os.dup2(output, 2)
     answer = Path(order["answer"])
     answer.unlink(missing_ok=True)
-    answer.write_text(json.dumps(obey(order)))
+    steps = Steps(order["kill_at"])
+    step_requests(steps)
+    skip_pauses()
+    answer.write_text(json.dumps(obey(order, steps)))
+
+
+@cache
+def warm_up(kind: str) -> None:
+    """Export a document in this process, so that no child imports or builds anything again.
+
+    Without this each child spends ten times as long on imports as on its export.
+    """
+    shared_ssl_context()
+    with tempfile.TemporaryDirectory() as directory, World(Path(directory)) as world:
+        for verb in ("activate", "export"):
+            obey({**Exporters.order(world, verb), "kind": kind}, Steps(None))
+            world.publish()
+    gc.collect()
+    gc.freeze()
 
 
 def serve() -> None:
     """Fork for each order on stdin; answer with the child's number, then with how it ended."""
-    # What every process would make anew costs more than an export of a few documents.
-    shared_ssl_context()
-    for model in (Document, FileDetails, Space, Company, InboxDocument):
-        decode(model, {})
-    gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)
+        warm_up(order["kind"])
+        if not order["store"].startswith(("file:", "text:")):
+            import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401 - costs most of all
         child = os.fork()
         if child == 0:
             code = 1

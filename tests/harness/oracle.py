@@ -136,6 +136,7 @@ def judge(
         if +kept != +told:
             wrong.append(f"counts say {dict(+told)}, rows say {dict(+kept)}")
         listed = {row.document_id for row in status.attention}
-        wrong += [f"{name} is uncertain and status() does not say so"
-                  for name in uncertain if name not in listed]  # fmt: skip
+        wrong += [f"{row.id} is {row.state} and status() does not say so"
+                  for row in named.values()
+                  if row.state in ("failed", "uncertain") and row.id not in listed]  # fmt: skip
     return Findings(tuple(lost), tuple(twice), tuple(too_old), tuple(uncertain), tuple(wrong))

@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import httpx
-from attrs import define, field
+from attrs import define, evolve, field
 
 from _client_kit import _clock
 from _client_kit import _runtime_sync as _world_sync
 from banqup_client import BanqupClient, ClientCredentials, Environment
-from banqup_client.testing import FakeBanqup, FakeFile
+from banqup_client.testing import FakeFile
 from bridge import (
     CheckpointStore,
     Connection,
@@ -29,8 +29,9 @@ from bridge import (
     StoreError,
 )
 from bridge._delivery.delivery import STATES
+from harness.document_faults import DocumentFault, DocumentFaults, floods
 from harness.oracle import Findings, Truth, digest, judge
-from harness.world import add_neighbour, invoice
+from harness.world import PartlyListed, add_neighbour, invoice
 from zenvoices_client import UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices, InboxItem, Lookup
 
@@ -46,12 +47,18 @@ class Crash(BaseException):
     """The process dies here."""
 
 
-class ShortPages(FakeBanqup):
-    """A Banqup whose pages are short, so that a few documents fill several."""
+class ShortPages(PartlyListed):
+    """A Banqup whose pages are short, so that a few documents fill several.
+
+    Attributes:
+        page: Documents on a page at most.
+    """
+
+    page: int = PAGE
 
     def _number(self, query: Mapping[str, str], name: str, default: int, least: int) -> int:
         number = super()._number(query, name, default, least)
-        return min(number, PAGE) if name == "size" else number
+        return min(number, self.page) if name == "size" else number
 
 
 @define(eq=False)
@@ -63,6 +70,7 @@ class Process:
         hooks: What happens elsewhere in the world at some of its steps.
         store_fails_at: The step of the store, two for each call, at which the store fails: its
             call was not done, or it was and nobody hears of it.
+        run: Its number, by which its calls are told from those of other processes.
     """
 
     crash_at: int | None = None
@@ -70,6 +78,7 @@ class Process:
     store_fails_at: int | None = None
     steps: int = 0
     store_steps: int = 0
+    run: int = 0
     dead: bool = False
 
     def step(self) -> None:
@@ -94,16 +103,15 @@ class Process:
 class SteppedTransport(httpx.BaseTransport):
     """A transport with a step before and after each request, in which a little time passes."""
 
-    def __init__(
-        self, inner: httpx.BaseTransport, process: Process, tick: Callable[[float], None]
-    ) -> None:
+    def __init__(self, inner: httpx.BaseTransport, process: Process, world: Simulation) -> None:
         self._inner = inner
         self._process = process
-        self._tick = tick
+        self._world = world
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self._process.step()
-        self._tick(0.05)
+        self._world.pass_time(0.05)
+        self._world.faults.run = self._process.run
         response = self._inner.handle_request(request)
         self._process.step()
         return response
@@ -152,9 +160,13 @@ class Simulation:
         if neighbour:
             add_neighbour(self.zenvoices, self.company, self.now - 86_400.0)
         self.store = MemoryCheckpoints(clock=self.wall_time)
+        self.faults = DocumentFaults()
+        self.faults.watch(self.banqup, self.zenvoices)
+        self.contract: Mapping[str, Any] | None = None
         self.truths: dict[str, Truth] = {}
         self.statuses: dict[str, tuple[str, str]] = {}
         self._numbers = itertools.count(1)
+        self._runs = itertools.count(1)
         self._undo: list[Callable[[], None]] = []
 
     # Time
@@ -194,18 +206,24 @@ class Simulation:
         """Put a document with a file of its own into the space."""
         number = next(self._numbers)
         content = invoice(number)
+        file = FakeFile(f"F-{number}.xml", "application/xml", content, id=_id(f"file {number}"))
         name = self.banqup.publish(
             self.space,
             folder=folder,
             status=status,
-            files=[
-                FakeFile(f"F-{number}.xml", "application/xml", content, id=_id(f"file {number}"))
-            ],
+            files=[file],
             id=_id(f"document {number}"),
             **options,
         )
         self.truths[name] = Truth(name, digest(content))
         self.statuses[name] = (folder, status)
+        self.faults.know(name, content, [str(file.id)])
+        return name
+
+    def publish_bad(self, operation: str, fault: DocumentFault) -> str:
+        """Put an approved document into the space, one operation of which always fails."""
+        name = self.publish("PURCHASES", "FULLY_APPROVED")
+        self.faults.hit(name, operation, fault)
         return name
 
     def set_status(self, document: str, status: str, *, touch: bool = True) -> None:
@@ -240,16 +258,18 @@ class Simulation:
 
     def clients(self, process: Process) -> tuple[BanqupClient, ZenvoicesClient]:
         """Clients of a fresh process, with no token."""
+        process.run = process.run or next(self._runs)
         banqup = BanqupClient(
             ClientCredentials("demo-app", "demo-secret"),
             Environment.UAT_EU,
-            transport=SteppedTransport(self.banqup.transport(), process, self.pass_time),
-            storage_transport=SteppedTransport(self.banqup.transport(), process, self.pass_time),
+            contract=self.contract,
+            transport=SteppedTransport(self.banqup.transport(), process, self),
+            storage_transport=SteppedTransport(self.banqup.transport(), process, self),
             deadline=DEADLINE,
         )
         zenvoices = ZenvoicesClient(
             UserLogin("api-user", "demo-password", organisation_code="acme"),
-            transport=SteppedTransport(self.zenvoices.transport(), process, self.pass_time),
+            transport=SteppedTransport(self.zenvoices.transport(), process, self),
             deadline=DEADLINE,
         )
         return banqup, zenvoices
@@ -288,22 +308,23 @@ class Simulation:
 
     def backup(self) -> object:
         """A copy of the checkpoint."""
-        return copy.deepcopy(self.store._shelves)
+        return copy.deepcopy(self.store._records)
 
     def restore(self, backup: Any) -> None:
         """Put a copy in the place of the checkpoint."""
-        self.store._shelves = copy.deepcopy(backup)
+        self.store._records = copy.deepcopy(backup)
 
     def judge(self, *, final: bool = False) -> Findings:
-        """Ask the oracle."""
+        """Ask the oracle, and whether a run went on too long or gave a document up too early."""
+        rows = self.rows()
+        truths: list[Truth] = []
         for name, truth in self.truths.items():
             truth.wanted = not truth.old and not truth.blocked and self.exportable(name)
-        return judge(
-            self.truths.values(),
-            self.inbox,
-            self.rows(),
-            self.connection().status(),
-            final=final,
+            # Wanted and blocked: it may stay out, but the checkpoint must name it.
+            truths.append(evolve(truth, blocked=True) if name in self.faults.bad else truth)
+        found = judge(truths, self.inbox, rows, self.connection().status(), final=final)
+        return evolve(
+            found, wrong=(*found.wrong, *floods(self.faults.log), *self.faults.hasty(rows))
         )
 
     def state(self, document: str) -> str | None:
@@ -314,6 +335,7 @@ class Simulation:
         """Faults stop and days pass: then everything must be there, and once."""
         self.banqup.faults.clear()
         self.zenvoices.faults.clear()
+        self.faults.ended()
         for _ in range(runs):
             self.pass_time(86_400.0 + LEASE_TTL)
             self.export()

@@ -23,7 +23,10 @@ def _crash_after_the_upload(world: Simulation) -> None:
     world.zenvoices.refuse_when(None)
 
 
-@pytest.mark.parametrize("step", range(1, 40))
+@pytest.mark.parametrize(
+    "step",
+    [pytest.param(step, marks=[pytest.mark.long] if step % 3 else []) for step in range(1, 40)],
+)
 def test_a_store_that_fails_once(world: Simulation, step: int) -> None:
     """After a commit that failed, counts and rows still agree, and everything arrives."""
     for _ in range(3):

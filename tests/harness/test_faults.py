@@ -476,7 +476,7 @@ def test_a_restored_backup(world: Simulation) -> None:
 def test_a_store_without_this_connection_is_no_first_run(world: Simulation) -> None:
     """A checkpoint that is gone is not taken for permission to export everything."""
     _publish(world, 2)
-    world.store._shelves.clear()
+    world.store._records.clear()
     with pytest.raises(NotActivatedError):
         world.export()
     assert world.inbox == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,16 +12,18 @@ from types import TracebackType
 from typing import Any, Self
 
 from banqup_client import BanqupClient, ClientCredentials
+from banqup_client._fake.state import StoredDocument, StoredSpace
 from banqup_client.testing import FakeBanqup, FakeFile, FileStatus
 from bridge import Connection, Row
 from bridge._delivery.delivery import STATES
 from harness.clock import SharedClock
+from harness.document_faults import DocumentFault, DocumentFaults, floods
 from harness.oracle import Findings, Truth, digest, judge
 from support.stores import open_store
 from zenvoices_client import UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices, InboxItem
 
-__all__ = ["CANARIES", "DEADLINE", "LEASE_TTL", "World", "add_neighbour", "invoice"]
+__all__ = ["CANARIES", "DEADLINE", "LEASE_TTL", "PartlyListed", "World", "add_neighbour", "invoice"]
 
 CANARIES = ("canary-client-secret-4e1f", "canary-user-password-9b2c")
 """The credentials of every exporter: neither may occur in what it writes."""
@@ -54,6 +57,22 @@ def add_neighbour(zenvoices: FakeZenvoices, company: int, received: float) -> No
     zenvoices._receive(item)
 
 
+class PartlyListed(FakeBanqup):
+    """A Banqup whose listing may leave documents out.
+
+    Attributes:
+        unlisted: Documents that no listing shows; asked for by their id, they are there.
+    """
+
+    unlisted: frozenset[str] = frozenset()
+
+    def _listing(
+        self, space: StoredSpace, folder: str | None, since: float | None
+    ) -> list[StoredDocument]:
+        found = super()._listing(space, folder, since)
+        return [document for document in found if document.id not in self.unlisted]
+
+
 class World:
     """Fakes on loopback sockets, a checkpoint file, and what a test knows of the documents.
 
@@ -69,13 +88,15 @@ class World:
     ) -> None:
         self.directory = directory
         self.clock = SharedClock(directory / "clock")
-        self.banqup = FakeBanqup(client_secret=CANARIES[0], clock=self.clock)
+        self.banqup = PartlyListed(client_secret=CANARIES[0], clock=self.clock)
         self.zenvoices = FakeZenvoices(password=CANARIES[1], clock=self.clock)
         self.space = self.banqup.add_space("Brouwerij De Molenbeek BV")
         self.company = self.zenvoices.add_company(code="0042", name="Brouwerij De Molenbeek BV")
         self.zenvoices.refuse_when(self._refusal)
         self.checkpoint = directory / "exports.db"
         self.address = store or f"file:{self.checkpoint}"
+        self.faults = DocumentFaults()
+        self.faults.watch(self.banqup, self.zenvoices)
         self.truths: dict[str, Truth] = {}
         self._numbers = itertools.count(1)
         self._refused: set[str] = set()
@@ -118,24 +139,45 @@ class World:
         folder: str = "PURCHASES",
         old: bool = False,
         refused: bool = False,
+        fault: tuple[str, DocumentFault] | None = None,
         file_status: FileStatus = "AVAILABLE",
         **options: Any,
     ) -> str:
-        """Put a document into the space, and note what is to become of it."""
+        """Put a document into the space, and note what is to become of it.
+
+        Args:
+            status: Its status.
+            folder: Its folder.
+            old: It is there before activation, and approved.
+            refused: Zenvoices refuses it each time.
+            fault: An operation, and what every call of it for this document is answered with.
+            file_status: Whether its file can be had.
+            options: See `FakeBanqup.publish`.
+        """
         number = next(self._numbers)
         content = invoice(number)
-        name = self.banqup.publish(
-            self.space,
-            status=status,
-            folder=folder,
-            files=[FakeFile(f"F-{number}.xml", "application/xml", content, status=file_status)],
-            **options,
+        file = FakeFile(
+            f"F-{number}.xml",
+            "application/xml",
+            content,
+            status=file_status,
+            id=str(uuid.uuid4()),
         )
+        name = self.banqup.publish(
+            self.space, status=status, folder=folder, files=[file], **options
+        )
+        self.faults.know(name, content, [str(file.id)])
+        if fault is not None:
+            self.faults.hit(name, *fault)
         approved = status == "FULLY_APPROVED" or (folder == "SALES" and status == "VALIDATED")
         if refused:
             self._refused.add(digest(content))
         self.truths[name] = Truth(
-            name, digest(content), wanted=approved and not old, old=old, blocked=refused
+            name,
+            digest(content),
+            wanted=approved and not old,
+            old=old,
+            blocked=refused or fault is not None,
         )
         return name
 
@@ -182,6 +224,10 @@ class World:
         """Ask the oracle."""
         status = self.connection().status() if not self._nothing_stored else None
         return judge(self.truths.values(), self.inbox(), self.rows(), status, final=final)
+
+    def broken_rules(self) -> list[str]:
+        """Runs that went on too long, and documents that were given up too early."""
+        return [*floods(self.faults.log), *self.faults.hasty(self.rows())]
 
     def settled_by_a_person(self) -> int:
         """Have a person look at each uncertain document in the inbox and say what is there."""

@@ -10,8 +10,8 @@ import pytest
 from attrs import frozen
 
 from _client_kit._errors import ConfigurationError, ProtocolError
-from _client_kit._log_filter import RedactSecrets
 from _client_kit._raw_request import operation_of, read_model
+from _client_kit._redaction import RedactSecrets
 from _client_kit._response import Answer
 from _client_kit._user_agent import _version, user_agent_of
 

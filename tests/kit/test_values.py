@@ -328,20 +328,3 @@ def test_atomic_file_in_a_folder_that_may_not_be_listed(
         file.keep()
         monkeypatch.undo()
     assert (tmp_path / "invoice.xml").exists()
-
-
-@pytest.mark.leaks("the secrets stand in what the test compares")
-@pytest.mark.parametrize(
-    ("secret", "body", "shown"),
-    [
-        ("Correct+Horse&Battery'9", rb'["Correct\u002BHorse\u0026Battery\u00279"]', ["***"]),
-        ("abc/def/ghijkl+mno=", rb'{"abc\/def\/ghijkl+mno=": 1}', {"***": 1}),
-        ("caf\u20ac-caf\u20ac-caf\u20ac", rb'["caf\u20ac-caf\u20ac-caf\u20ac"]', ["***"]),
-        ("123456789012345", b"[123456789012345, 123]", ["***", 123]),
-        ("short", b'["short"]', ["short"]),
-        ("long-enough-secret", b'["a\\nb", true, null]', ["a\nb", True, None]),
-    ],
-)
-def test_a_secret_in_an_answers_data_is_masked(secret: str, body: bytes, shown: object) -> None:
-    """However JSON escapes it, in names and as a number; a short one may be a part of a name."""
-    assert Answer(200, {}, body, (Secret(secret),)).data() == shown

@@ -165,8 +165,9 @@ def not_shown(names: list[str], code: str) -> list[str]:
 
 
 def test_every_public_name_of_the_bridge_is_shown() -> None:
-    """A reader finds each name in an example that runs."""
-    assert not_shown(sorted(bridge.__all__), executed()) == []
+    """A reader finds each name in an example that runs, and each error in their table."""
+    names = [name for name in bridge.__all__ if not name.endswith("Error")]
+    assert not_shown(names, executed()) == []
 
 
 def test_a_name_that_is_not_shown_is_found() -> None:
@@ -286,41 +287,48 @@ def test_the_reference_describes_each_public_name_once() -> None:
         for module in PUBLIC
         for name in importlib.import_module(module).__all__
         if (module, name) not in told
+        and not name.endswith("Error")  # in the table of errors, see below
         and not any(getattr(importlib.import_module(module), name) is value for value in values)
     ]
     assert missing == []
 
 
-def drawn(page: str) -> dict[str, str]:
-    """The tree of errors that a page draws: each name with the one it hangs from."""
-    parents: dict[str, str] = {}
-    branch: list[str] = []
-    for line in page.partition("## The tree")[2].partition("```text\n")[2].splitlines():
-        if line == "```":
-            break
-        depth, name = re.match(r"([│├└─ ]*)(\w+)", line).groups()  # type: ignore[union-attr]
-        branch[len(depth) // 4 :] = [name]
-        if len(branch) > 1:
-            parents[name] = branch[-2]
-    return parents
+ERROR_ROW = re.compile(r"^\| (· )?`(\w+Error)` \|[^|]*\| (yes|no) \|[^|]+\|$", re.MULTILINE)
+
+
+def drawn(page: str) -> dict[str, tuple[str, bool]]:
+    """The tree in a page's table: each error with the one it is a kind of, and if it passes."""
+    errors: dict[str, tuple[str, bool]] = {}
+    above = ""
+    for dot, name, retryable in ERROR_ROW.findall(page):
+        errors[name] = (above if dot else "ServiceError", retryable == "yes")
+        above = above if dot else name
+    return errors
+
+
+def retryable(kind: type[bridge.ServiceError]) -> bool:
+    """What an instance says that was told nothing."""
+    own = (bridge.NotActivatedError, bridge.BusyError, bridge.LeaseLostError)
+    return kind().retryable if kind in own else kind("", service="bridge").retryable
 
 
 def test_the_tree_of_errors_is_the_one_there_is() -> None:
-    """Each public exception hangs where the page draws it, and none is missing."""
+    """Each public exception is a kind of what the page says, and none is missing."""
     found = {
-        value.__name__: value.__bases__[0].__name__
+        value.__name__: (value.__bases__[0].__name__, retryable(value))
         for module in map(importlib.import_module, PUBLIC)
         for value in (getattr(module, name) for name in module.__all__)
         if isinstance(value, type) and issubclass(value, bridge.ServiceError)
+        if value is not bridge.ServiceError
     }
-    del found["ServiceError"]
     assert drawn((ROOT / "docs" / "reference-errors.md").read_text(encoding="utf-8")) == found
 
 
 def test_a_wrong_tree_is_seen() -> None:
-    """An error that hangs elsewhere is read as hanging there."""
-    page = "## The tree\n```text\nA\n├── B  words\n│   └── C  words\n└── D\n    └── E\n```\n"
-    assert drawn(page) == {"B": "A", "C": "B", "D": "A", "E": "D"}
+    """An error in another place, or said to pass, is read so."""
+    page = "| `AError` | x | no | y |\n| · `BError` | x | yes | y |\n| `CError` | x | no | y |\n"
+    expected = {"AError": ("ServiceError", False), "BError": ("AError", True)}
+    assert drawn(page) == {**expected, "CError": ("ServiceError", False)}
 
 
 def test_the_architecture_names_modules_that_exist() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -23,7 +24,7 @@ DEBIAN = f"""#!/bin/sh
 case "$*" in
   *"-m venv --without-pip"*) exec {sys.executable} "$@" ;;
   *"-m venv"*) mkdir -p .venv-x/bin; echo "ensurepip is not available"; exit 1 ;;
-  *"-m pip --version"*) echo "pip 23" ;;
+  *"import pip"*) exit 0 ;;
   *"-m pip "*) echo "$@" >> "$LOG"; echo "Collecting things" ;;
   *) exec {sys.executable} "$@" ;;
 esac
@@ -102,9 +103,13 @@ def test_environment_is_installed_once(project: Path) -> None:
     log = project.parent / "log"
     first = source(project, "prepare runtime .venv-x; echo ready")
     assert (first.returncode, first.stdout) == (0, "ready\n"), first.stderr
-    assert "Collecting things" in first.stderr
+    # One line a step, and none of pip's.
+    assert [line.split(" ")[1] for line in first.stderr.splitlines()] == [
+        *("made", "installing", "ready")
+    ]
     python = project / ".venv-x/bin/python"
-    assert log.read_text(encoding="utf-8") == f"-m pip --python {python} install --editable=.\n"
+    (asked,) = log.read_text(encoding="utf-8").splitlines()
+    assert asked.startswith(f"-m pip --python {python} install --no-compile httpx ")
     second = source(project, 'prepare runtime .venv-x; echo "$python"', PATH="/usr/bin:/bin")
     assert (second.stdout, second.stderr) == (f"{python}\n", "")
     assert len(log.read_text(encoding="utf-8").splitlines()) == 1
@@ -114,14 +119,31 @@ def test_environment_is_installed_once(project: Path) -> None:
     assert len(log.read_text(encoding="utf-8").splitlines()) == 2
 
 
+def test_python_without_pip_and_ensurepip_is_named(project: Path) -> None:
+    """Where nothing can fill an environment, the error says what to install."""
+    provide(project, "python3.11", DEBIAN.replace('"import pip"*) exit 0', '"import pip"*) exit 1'))
+    run = source(project, "prepare runtime .venv-x; echo ready")
+    assert (run.returncode, run.stdout) == (1, "")
+    assert "has neither pip nor ensurepip. On Debian: apt-get install python3-venv" in run.stderr
+
+
+def test_runtime_environment_imports_the_source(project: Path) -> None:
+    """The demo's environment holds the dependencies alone; the packages are those of the clone."""
+    (project / "src").mkdir()
+    (project / "src/bridge.py").write_text("print('from the clone')", encoding="utf-8")
+    provide(project, "python3.11", DEBIAN)
+    run = source(project, 'prepare runtime .venv-x; cd /; "$python" -c "import bridge"')
+    assert (run.returncode, run.stdout) == (0, "from the clone\n"), run.stderr
+
+
 def test_failed_installation_is_tried_again(project: Path) -> None:
     """When pip fails the run ends, and the next one does not take the half-made environment."""
-    fails = DEBIAN.replace('echo "Collecting things"', "exit 3")
+    fails = DEBIAN.replace('echo "Collecting things"', 'echo "No such thing"; exit 3')
     provide(project, "python3.11", fails)
     for attempt in (1, 2):
         run = source(project, "prepare dev .venv-x; echo ready")
         assert (run.returncode, run.stdout) == (1, "")
-        assert "pip could not install what .venv-x needs" in run.stderr
+        assert "No such thing\nerror: pip could not install what .venv-x needs" in run.stderr
         asked = (project.parent / "log").read_text(encoding="utf-8").splitlines()
         assert len(asked) == attempt
     assert " --editable=.[" in asked[0]
@@ -163,6 +185,52 @@ def test_entry_point_can_be_run(script: str) -> None:
     assert path.stat().st_mode & stat.S_IXUSR
     check = subprocess.run([str(BASH), "-n", str(path)], capture_output=True, check=False)
     assert (check.returncode, check.stderr) == (0, b"")
+
+
+# A Python in an environment that is complete: mypy finds something, and every other part is well.
+FINDS = """#!/bin/sh
+case "$*" in
+  "- "*) echo the-same ;;
+  *"-m mypy"*) seq 1 40; exit 3 ;;
+esac
+"""
+
+
+def test_a_run_ends_with_the_last_lines_of_what_failed_and_a_line_per_part(project: Path) -> None:
+    """Whoever looks at the end of the output sees why it failed, and what else there was."""
+    shutil.copy(ROOT / "scripts/test", project / "scripts")
+    for tool in ("mktemp", "rm", "seq", "tail", "tee"):
+        (project.parent / "bin" / tool).unlink(missing_ok=True)
+        (project.parent / "bin" / tool).symlink_to(str(shutil.which(tool)))
+    python = project / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(FINDS, encoding="utf-8")
+    python.chmod(0o755)
+    (project / ".venv/.made-from").write_text("the-same\n", encoding="utf-8")
+    run = subprocess.run(
+        [str(BASH), "scripts/test"],
+        cwd=project,
+        env={"PATH": str(project.parent / "bin")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1, run.stderr
+    why, _, parts = run.stdout.partition("--- mypy ended with\n")[2].partition("\n\n")
+    assert why.splitlines() == [str(number) for number in range(16, 41)]
+    *each, last = parts.splitlines()
+    assert [line.split()[:2] for line in each] == [
+        *(["ok", "environment"], ["ok", "lint"], ["ok", "format"], ["ok", "sync"]),
+        *(["FAILED", "mypy"], ["ok", "basedpyright"], ["ok", "tests"]),
+    ]
+    assert last.startswith("1 of 7 parts failed")
+
+
+def test_the_tests_that_are_chosen_by_name_exist() -> None:
+    """A moved test is noticed here, and not only where another build of Python is tried."""
+    named = re.findall(r"\btests/[\w/.]+", (ROOT / "scripts/test").read_text(encoding="utf-8"))
+    assert len(named) > 10
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 def test_unknown_argument_is_refused() -> None:

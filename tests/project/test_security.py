@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,12 @@ def functions(source: str) -> set[str]:
     }
 
 
+@cache
+def functions_of(path: Path) -> set[str]:
+    """The same for a file, which the table names again and again."""
+    return functions(path.read_text()) if path.is_file() else set()
+
+
 def problems(page: str) -> list[str]:
     """Rows that are missing, without a rule or a test, or with a test that does not exist."""
     found: list[str] = []
@@ -43,9 +50,7 @@ def problems(page: str) -> list[str]:
         if not tests or len(tests) != cells[3].count("`") // 2:
             found.append(f"{name}: no test")
         for file, test in tests:
-            path = ROOT / file
-            known = functions(path.read_text()) if path.is_file() else set[str]()
-            if test not in known or not test.startswith("test_"):
+            if test not in functions_of(ROOT / file) or not test.startswith("test_"):
                 found.append(f"{name}: {file}::{test} does not exist, or does not run")
     return found
 

@@ -51,6 +51,7 @@ def outputs(notebook: dict[str, Any], kind: str) -> list[str]:
     ]
 
 
+@pytest.mark.long
 def test_the_story_runs_and_shows_what_it_tells(tmp_path: Path) -> None:
     """Tables, a plot, a failed document found and sent again, and nothing sent twice."""
     pytest.importorskip("nbclient", reason="notebooks need the dependencies of the documentation")

@@ -6,13 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import check_links
-import check_wheel
+import pythons
 
 ROOT = Path(__file__).resolve().parents[2]
-OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
@@ -41,52 +38,37 @@ def test_a_folder_without_a_site_is_refused(tmp_path: Path) -> None:
     assert done.returncode == 2
 
 
-def test_the_wheel_is_tested_with_what_the_tests_import() -> None:
-    """Extras of the project are resolved; type checkers and tools of the build are left out."""
-    project: dict[str, object] = {
-        "name": "thing",
-        "dependencies": ["httpx >= 0.28"],
-        "optional-dependencies": {"sql": ["SQLAlchemy >= 2"], "other": ["nothing"]},
-    }
-    group = ["thing[sql]", "mypy >= 1", "pytest >= 8", "types-PyYAML >= 6", "lxml >= 5"]
-    assert check_wheel.needed(project, group) == [
-        *("pytest >= 8", "lxml >= 5", "SQLAlchemy >= 2", "httpx >= 0.28")
+def program(path: Path, text: str) -> None:
+    """A program that answers in place of a Python."""
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    path.chmod(0o755)
+
+
+def test_the_builds_of_python_are_listed_lowest_first(tmp_path: Path) -> None:
+    """Two builds of one version are two; another name of one, a shim that refuses, none."""
+    for folder, name, version, build in (
+        ("a", "python3.12", "3.12.10", "newest"),
+        ("a", "python3", "3.11.2", "of the distribution"),
+        ("b", "python3", "3.11.2", "compiled here"),
+        ("b", "python3.12", "3.12.9", "middle"),
+        ("c", "python", "3.12.9", "middle"),
+        ("c", "python3.10", "", "too old"),
+        ("c", "python3-config", "3.12.99", "no Python"),
+    ):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        path = tmp_path / folder / name
+        program(path, f"printf '{version}\\t{path}\\t{build}\\n'")
+    program(tmp_path / "c/python3.13", "exit 127")
+    found = pythons.builds([tmp_path / name for name in ("a", "b", "c", "gone")])
+    assert [(version, Path(path).relative_to(tmp_path).as_posix()) for version, path in found] == [
+        ("3.11.2", "a/python3"),
+        ("3.11.2", "b/python3"),
+        ("3.12.9", "b/python3.12"),
+        ("3.12.10", "a/python3.12"),
     ]
 
 
-def test_the_pythons_are_those_of_the_classifiers() -> None:
-    """ "Only" and the major version are no versions to look for."""
-    names = ("3 :: Only", "3", "3.11", "3.13")
-    classifiers = [f"Programming Language :: Python :: {name}" for name in names]
-    assert check_wheel.supported({"classifiers": [*classifiers, "Typing :: Typed"]}) == [
-        *("3.11", "3.13")
-    ]
-
-
-def test_the_running_python_is_always_found() -> None:
-    """The Python that runs the tool is taken for its own version."""
-    assert check_wheel.find_python(OWN) == Path(sys.executable)
-
-
-def test_a_python_that_does_not_run_is_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A shim that refuses to run is no Python, and neither is one of another version."""
-    for version, text in {
-        "3.98": "#!/bin/sh\nexit 127\n",
-        "3.99": "#!/bin/sh\necho 3.97\n",
-    }.items():
-        program = tmp_path / f"python{version}"
-        program.write_text(text, encoding="utf-8")
-        program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert check_wheel.find_python("3.98") is None
-    assert check_wheel.find_python("3.99") is None
-    (tmp_path / "python3.99").write_text("#!/bin/sh\necho 3.99\n", encoding="utf-8")
-    assert check_wheel.find_python("3.99") == tmp_path / "python3.99"
-
-
-def test_what_would_hide_a_missing_file_is_not_copied(tmp_path: Path) -> None:
-    """The tests of the wheel run beside no source."""
-    assert "src" not in check_wheel.COPIED
-    assert check_wheel.version_of(tmp_path / "python") is None
+def test_an_environment_is_no_build_of_python() -> None:
+    """What runs the tests is made from a build, and only that one is tested with."""
+    assert sys.prefix != sys.base_prefix
+    assert pythons.build_of(Path(sys.executable)) is None

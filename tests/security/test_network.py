@@ -50,6 +50,24 @@ def test_the_shared_context_verifies() -> None:
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
 
 
+@pytest.mark.parametrize(
+    ("built", "shared"),
+    [
+        (ssl.TLSVersion.MINIMUM_SUPPORTED, ssl.TLSVersion.TLSv1_2),
+        (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2),
+        (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_3),
+    ],
+)
+def test_the_minimum_is_ours_whatever_python_built_the_context(
+    built: ssl.TLSVersion, shared: ssl.TLSVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build of Python that sets no minimum gets TLS 1.2; a stricter one is left as it is."""
+    context = httpx.create_ssl_context()
+    context.minimum_version = built
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda: context)
+    assert shared_ssl_context.__wrapped__().minimum_version is shared
+
+
 def dangers(tree: ast.AST) -> list[str]:
     """What a module of ours must not do."""
     found: list[str] = []

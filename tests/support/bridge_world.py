@@ -85,12 +85,12 @@ class BaseWorld:
     @property
     def key(self) -> str:
         """The connection's key in the store."""
-        return next(key for key in self.store._shelves if not key.startswith("space "))
+        return next(key for key in self.store._records if not key.startswith("space "))
 
     @property
     def rows(self) -> dict[str, Row]:
         """What the store has."""
-        return dict(self.store._shelves[self.key].rows)
+        return dict(self.store._records[self.key].rows)
 
     def delivery(self, document: str) -> Delivery:
         """What the store has of one document."""

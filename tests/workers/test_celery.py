@@ -99,6 +99,7 @@ def _celery(environ: Mapping[str, str], output: Path) -> Generator[Callable[[str
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_two_hundred_connections_with_two_schedulers_and_killed_workers(
     tmp_path: Path,
     database: Callable[[], str],

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from attrs import define
 
-from _client_kit.fakes.service import Body, Delivery, FakeService, Head, Plan, Reply
+from _client_kit.fakes.service import FakeService, Plan
+from _client_kit.fakes.wire import Delivery, Head, Reply
 from harness.clock import SharedClock
 from support.estate import CREDENTIALS, LEASE_TTL, Estate
 from support.stores import open_store
@@ -108,7 +109,7 @@ def held(
             strike(plan)
         return plan
 
-    def finished(plan: Plan, body: Body) -> Reply:
+    def finished(plan: Plan, body: bytes) -> Reply:
         answer = finish(plan, body)
         if whole and strike(plan) and not reply:
             return Reply(0, delivery=Delivery("drop"))
@@ -128,6 +129,7 @@ def held(
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", ["SQLite", "PostgreSQL"])
 @pytest.mark.parametrize("size", [2, 4])
 def test_workers_at_once_send_each_document_once(

@@ -182,7 +182,7 @@ async def test_event_loop_is_free_while_another_worker_takes_over(estate: Estate
         store.method = "commit"
         export = asyncio.create_task(connection.export_new())
         await until(store.entered.is_set)
-        shelf = store._shelves[connection.key]
+        shelf = store._records[connection.key]
         shelf.fence += 1
         store.gate.set()
         with pytest.raises(LeaseLostError):

@@ -184,6 +184,7 @@ def test_lazy_resources_are_typed() -> None:
         assert sorted(lazy) == sorted(MODELS)
 
 
+@pytest.mark.long
 def test_package_is_completely_typed() -> None:
     """Every public name has a type that any checker sees."""
     done = subprocess.run(

@@ -20,14 +20,12 @@ from _client_kit._async._per_loop import AsyncHomes
 from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
 from _client_kit._errors import ConfigurationError, CredentialsError, ServiceError, UnavailableError
-from _client_kit._frames import bare, interrupted
 from _client_kit._json import dumps
-from _client_kit._log_filter import OwnCall
-from _client_kit._proxy import opened
+from _client_kit._redaction import OwnCall, without_traceback
 from _client_kit._request import BROKEN, Outgoing, TooLargeError, transport_failure
 from _client_kit._response import Answer, Dialect, Token
 from _client_kit._retry import RetryPolicy
-from _client_kit._tls import shared_ssl_context
+from _client_kit._tls import opened, shared_ssl_context
 from _client_kit._tokens import TokenState, TokenStates
 
 __all__ = ["AsyncCalls", "AsyncContent"]
@@ -177,9 +175,6 @@ class AsyncCalls:
             # A token that cannot be had is named after the call for it.
             error.operation = error.operation or operation.name
             raise
-        except BaseException as error:
-            interrupted(error)
-            raise
 
     def _with_type(self, content_type: str) -> httpx.Headers:
         headers = self._typed_headers.get(content_type)
@@ -212,7 +207,7 @@ class AsyncCalls:
                     continue
             pause = self._retry.pause(error, tried=tried, safe=operation.safe)
             if pause is None or pause >= limit.remaining():
-                raise bare(error) from None
+                raise error
             await world.sleep(pause)
 
     async def _token(self, limit: Deadline, timeout: float) -> Token:
@@ -252,7 +247,8 @@ class AsyncCalls:
             except CredentialsError as error:
                 error.operation = operation.name
                 self._state.reject(error)
-                raise bare(error) from None
+                # The frames that read the answer to a login hold the token.
+                raise without_traceback(error) from None
             except ServiceError as error:
                 error.operation = operation.name
                 error.applied = False  # what the token is wanted for was not sent
@@ -260,7 +256,7 @@ class AsyncCalls:
                 if pause is None and limit.remaining() > 0:
                     self._state.fail(error)
                 if pause is None or pause >= limit.remaining():
-                    raise bare(error) from None
+                    raise without_traceback(error) from None
                 await world.sleep(pause)
             else:
                 self._state.store(token, asked_at)
@@ -274,12 +270,12 @@ class AsyncCalls:
         timeout: float,
         token: Token | None,
     ) -> Answer:
-        """One request and its whole answer; httpx's exceptions become ours."""
+        """Send one request and read its whole answer; httpx's exceptions become ours."""
         remaining = limit.remaining()
         if remaining <= 0:
             message = f"{operation.name}: the deadline passed before the request was sent"
             raise UnavailableError(message, service=self.service, retryable=False)
-        problem: ServiceError
+        problem: BaseException
         try:
             with OwnCall():
                 async with world.time_limit(limit):
@@ -294,7 +290,9 @@ class AsyncCalls:
                 origin=self.origin,
                 in_time=limit.remaining() > 0,
             )
-        raise bare(problem) from None
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            problem = error
+        raise without_traceback(problem)
 
     async def _exchange(
         self, request: Outgoing, limit: Deadline, timeout: float, token: Token | None

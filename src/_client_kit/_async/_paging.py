@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
-from _client_kit._frames import without_frames
 from _client_kit._paging import Page
 
 __all__ = ["AsyncListing"]
@@ -26,9 +25,12 @@ class AsyncListing(Generic[T]):
     """
 
     def __init__(self, fetch: Callable[[Any], Awaitable[Page[T]]], first: Any) -> None:
-        self._fetch = without_frames(fetch)
+        self._fetch = fetch
         self._first = first
         self.complete = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} complete={self.complete}: fetched as you iterate over it>"
 
     async def __aiter__(self) -> AsyncIterator[T]:
         async for page in self.pages():

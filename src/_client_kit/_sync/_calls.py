@@ -20,15 +20,13 @@ from _client_kit._address import check_base_url, is_loopback, origin_of
 from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
 from _client_kit._errors import ConfigurationError, CredentialsError, ServiceError, UnavailableError
-from _client_kit._frames import bare, interrupted
 from _client_kit._json import dumps
-from _client_kit._log_filter import OwnCall
-from _client_kit._proxy import opened
+from _client_kit._redaction import OwnCall, without_traceback
 from _client_kit._request import BROKEN, Outgoing, TooLargeError, transport_failure
 from _client_kit._response import Answer, Dialect, Token
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync._per_loop import Homes
-from _client_kit._tls import shared_ssl_context
+from _client_kit._tls import opened, shared_ssl_context
 from _client_kit._tokens import TokenState, TokenStates
 
 __all__ = ["Calls", "Content"]
@@ -178,9 +176,6 @@ class Calls:
             # A token that cannot be had is named after the call for it.
             error.operation = error.operation or operation.name
             raise
-        except BaseException as error:
-            interrupted(error)
-            raise
 
     def _with_type(self, content_type: str) -> httpx.Headers:
         headers = self._typed_headers.get(content_type)
@@ -213,7 +208,7 @@ class Calls:
                     continue
             pause = self._retry.pause(error, tried=tried, safe=operation.safe)
             if pause is None or pause >= limit.remaining():
-                raise bare(error) from None
+                raise error
             world.sleep(pause)
 
     def _token(self, limit: Deadline, timeout: float) -> Token:
@@ -253,7 +248,8 @@ class Calls:
             except CredentialsError as error:
                 error.operation = operation.name
                 self._state.reject(error)
-                raise bare(error) from None
+                # The frames that read the answer to a login hold the token.
+                raise without_traceback(error) from None
             except ServiceError as error:
                 error.operation = operation.name
                 error.applied = False  # what the token is wanted for was not sent
@@ -261,7 +257,7 @@ class Calls:
                 if pause is None and limit.remaining() > 0:
                     self._state.fail(error)
                 if pause is None or pause >= limit.remaining():
-                    raise bare(error) from None
+                    raise without_traceback(error) from None
                 world.sleep(pause)
             else:
                 self._state.store(token, asked_at)
@@ -275,12 +271,12 @@ class Calls:
         timeout: float,
         token: Token | None,
     ) -> Answer:
-        """One request and its whole answer; httpx's exceptions become ours."""
+        """Send one request and read its whole answer; httpx's exceptions become ours."""
         remaining = limit.remaining()
         if remaining <= 0:
             message = f"{operation.name}: the deadline passed before the request was sent"
             raise UnavailableError(message, service=self.service, retryable=False)
-        problem: ServiceError
+        problem: BaseException
         try:
             with OwnCall():
                 with world.time_limit(limit):
@@ -295,7 +291,9 @@ class Calls:
                 origin=self.origin,
                 in_time=limit.remaining() > 0,
             )
-        raise bare(problem) from None
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            problem = error
+        raise without_traceback(problem)
 
     def _exchange(
         self, request: Outgoing, limit: Deadline, timeout: float, token: Token | None

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
-from _client_kit._frames import without_frames
 from _client_kit._paging import Page
 
 __all__ = ["Listing"]
@@ -27,9 +26,12 @@ class Listing(Generic[T]):
     """
 
     def __init__(self, fetch: Callable[[Any], Page[T]], first: Any) -> None:
-        self._fetch = without_frames(fetch)
+        self._fetch = fetch
         self._first = first
         self.complete = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} complete={self.complete}: fetched as you iterate over it>"
 
     def __iter__(self) -> Iterator[T]:
         for page in self.pages():

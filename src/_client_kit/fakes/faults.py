@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from attrs import define, field, frozen
 
-from _client_kit.fakes.wire import Delivery, Reply, html_reply
+from _client_kit.fakes.wire import WHOLE, Delivery, Reply, html_reply
 
 When = Literal["before", "after"]
 """``"before"``: the request is not applied. ``"after"``: it is applied, then it fails."""
@@ -17,16 +17,16 @@ When = Literal["before", "after"]
 
 @frozen
 class Fault:
-    """What goes wrong with one call; made by the constructors below.
+    """One way to fail, made by the constructors below.
 
-    `truncate`, `cut`, `drip`, `close` and a plain `delay` spoil a real answer, so the request is
-    always applied under them.
+    `truncate`, `cut`, `drip`, `close` and a plain `delay` change how the real answer arrives, so
+    the request is always applied.
     """
 
     name: str
     reply: Reply | None = field(default=None, repr=False)
-    """The answer given instead of the real one; None where the real one is only spoilt."""
-    delivery: Delivery | None = None
+    """The answer instead of the real one; None to send the real one."""
+    delivery: Delivery = WHOLE
     pause: float = 0.0
     body_read: int | None = None
     """Bytes of the request's body that are read before the connection is dropped."""
@@ -73,8 +73,7 @@ class Fault:
             body_read: Close after reading this much of the request's body, so that the client
                 is still writing; None reads all of it. Needs ``when="before"``.
         """
-        delivery = Delivery("drop", reset=reset)
-        return Fault("drop", Reply(0, delivery=delivery), body_read=body_read)
+        return Fault("drop", Reply(0), Delivery("drop", reset=reset), body_read=body_read)
 
     @staticmethod
     def delay(seconds: float, then: Fault | None = None) -> Fault:
@@ -94,7 +93,7 @@ class Fault:
 
     @staticmethod
     def cut(size: int) -> Fault:
-        """Send this many bytes of the body without a Content-Length, then close in good order."""
+        """Send this many bytes of the body without a Content-Length, then close without a reset."""
         return Fault("cut", delivery=Delivery("cut", size=size))
 
     @staticmethod
@@ -105,17 +104,22 @@ class Fault:
     @staticmethod
     def garbage(raw: bytes = b"\x16\x03\x01 no http at all\r\n\r\n") -> Fault:
         """Answer bytes that are not HTTP, then close."""
-        return Fault("garbage", Reply(0, delivery=Delivery("garbage", raw=raw)))
+        return Fault("garbage", Reply(0), Delivery("garbage", raw=raw))
 
     @staticmethod
     def close() -> Fault:
-        """Answer, then close the kept-alive connection without having announced it."""
+        """Answer, then close the connection without announcing it."""
         return Fault("close", delivery=Delivery("close"))
 
 
 @define(eq=False)
 class ScriptedFault:
-    """One line of the script; says how often it was reached and how often it hit."""
+    """One line of the script.
+
+    Attributes:
+        seen: Calls of its operation so far.
+        fired: Calls that it hit.
+    """
 
     operation: str
     action: Fault
@@ -136,7 +140,7 @@ class Faults:
     """The script of a fake's faults."""
 
     def __init__(self, operations: Iterable[str]) -> None:
-        """Start without a fault, for a service with these operations."""
+        """Start without a fault for a service with these operations."""
         self._operations = frozenset(operations) | {"unknown", "*"}
         self._lock = threading.Lock()
         self._script: list[ScriptedFault] = []
@@ -181,7 +185,7 @@ class Faults:
             self._script.clear()
 
     def next(self, operation: str) -> ScriptedFault | None:
-        """Count one call and tell the fault that hits it: the first scripted of those due."""
+        """Count one call and return the fault that hits it: the first in the script that is due."""
         if not self._script:
             return None
         with self._lock:

@@ -1,8 +1,4 @@
-"""The core of the fakes: one state, one request handler, several doors.
-
-A fake service lists its routes; this module matches a request, calls the test's hook, applies
-a scripted fault, and keeps the log. `transport` and `server` are the doors.
-"""
+"""What the fake services share: routes, scripted faults, tokens, the request log."""
 
 from __future__ import annotations
 
@@ -13,89 +9,52 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 from urllib.parse import unquote
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve, field, frozen
 
-from _client_kit.fakes.faults import Fault, Faults, ScriptedFault, When
-from _client_kit.fakes.server import Loopback
-from _client_kit.fakes.transport import FakeTransport, mount
-from _client_kit.fakes.wire import (
-    Body,
-    Delivery,
-    FakeRequest,
-    Head,
-    Reply,
-    RequestRefusedError,
-    html_reply,
-    iso,
-    json_reply,
-    xml_error,
-)
+from _client_kit.fakes.faults import Fault, Faults, ScriptedFault
+from _client_kit.fakes.wire import FakeRequest, Head, Reply, RequestRefusedError, html_reply
 
-if TYPE_CHECKING:
-    import respx
-
-__all__ = [
-    "Body",
-    "Call",
-    "Delivery",
-    "FakeRequest",
-    "FakeService",
-    "FakeTransport",
-    "Fault",
-    "Faults",
-    "Head",
-    "Loopback",
-    "Reply",
-    "RequestRefusedError",
-    "Route",
-    "ScriptedFault",
-    "Tokens",
-    "When",
-    "html_reply",
-    "iso",
-    "json_reply",
-    "require",
-    "xml_error",
-]
+_NO_FAULT = Fault("")
 
 
 @define(eq=False)
 class Call:
-    """One matched request on its way through a handler."""
+    """A request as a handler gets it."""
 
     head: Head
     args: tuple[str, ...]
-    body: Body
+    body: bytes
     ignored: set[str]
-    """Parameters the operation does not know; a handler adds those of its JSON body."""
+    """Parameters that the operation does not know; a handler adds those of the JSON body."""
     caller: str = ""
-    """Whose token came along; empty for a public operation."""
+    """The owner of the token; empty for a public operation."""
 
 
 @frozen(eq=False)
 class Route:
-    """One operation: where it answers and what answers it."""
+    """One operation of a service."""
 
     operation: str
     method: str
     path: str
-    """A template such as ``/spaces/{id}/files``; a placeholder stands for one segment."""
+    """A template such as ``/spaces/{id}/files``; a placeholder matches one segment."""
     handler: Callable[[Call], Reply]
     query: frozenset[str] = frozenset()
     public: bool = False
-    """Answers without a token."""
+    """Whether the operation needs no token."""
     locked: bool = True
-    """The handler runs under the fake's lock; else it takes the lock itself where it must."""
+    """Whether the handler runs under the fake's lock; otherwise it takes the lock itself."""
     origin: str = "api"
 
 
 @define(eq=False)
 class Plan:
-    """A request between its headers and its answer."""
+    """A request whose headers were read and whose answer was not made yet."""
 
     head: Head
     route: Route | None
@@ -106,17 +65,17 @@ class Plan:
 
     @property
     def cut(self) -> int | None:
-        """Where the connection is to be dropped inside the request's body."""
+        """After how many bytes of the request's body the connection is dropped."""
         return self.fault.action.body_read if self.fault and self.fault.when == "before" else None
 
     @property
     def pause(self) -> float:
-        """How long to wait before the request is applied."""
+        """Seconds to wait before the request is applied."""
         return self.fault.action.pause if self.fault and self.fault.when == "before" else 0.0
 
 
 class Tokens:
-    """Bearer tokens with a life in seconds and in requests."""
+    """The bearer tokens that were issued, each with an expiry and a number of uses."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """Start with no token issued."""
@@ -124,13 +83,13 @@ class Tokens:
         self._held: dict[str, tuple[float, int | None, str]] = {}
 
     def issue(self, life: float, uses: int | None, owner: str, value: str | None = None) -> str:
-        """Make a token valid."""
+        """Make a token valid and return it."""
         token = value or secrets.token_urlsafe(32)
         self._held[token] = (self._clock() + life, uses, owner)
         return token
 
     def spend(self, token: str | None) -> str | None:
-        """Count one use and tell whose token it is; None where it is unknown or used up."""
+        """Count one use and return the token's owner; None if it is unknown, expired or used up."""
         if token is None or token not in self._held:
             return None
         expires, uses, owner = self._held[token]
@@ -146,40 +105,43 @@ class Tokens:
         self._held.clear()
 
 
+@define(eq=False, repr=False, slots=False, kw_only=True)
 class FakeService:
-    """What both fakes share: routing, faults, the log, and the doors.
+    """Base of both fakes: it matches requests, applies scripted faults and keeps the log.
 
     Attributes:
         clock: Seconds since the epoch, as the service sees them.
         sleep: Waits for the seconds of a scripted delay; may return an awaitable where the fake
             is used through its asynchronous transport.
         date_header: Whether answers carry a ``Date`` header by the fake's clock.
+        log_size: How many requests the log keeps.
+        hosts: Hosts that the transport answers for; those of the real service, and those given.
         faults: The script of faults.
         on_request: Called with each request's record before it is handled.
+        answer_headers: Headers that every answer carries unless it has them already, such as a
+            ``Set-Cookie`` whose value must show nowhere.
         counts: Requests per operation, for the fake's whole life.
     """
 
     default_hosts: ClassVar[frozenset[str]] = frozenset()
     storage_host: ClassVar[str] = ""
 
-    def __init__(
-        self,
-        *,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], object] = time.sleep,
-        date_header: bool = True,
-        log_size: int = 10_000,
-        hosts: Sequence[str] = (),
-    ) -> None:
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], object] = time.sleep
+    date_header: bool = True
+    log_size: int = 10_000
+    _more_hosts: Sequence[str] = field(default=(), alias="hosts")
+    faults: Faults = field(init=False)
+    on_request: Callable[[FakeRequest], object] | None = field(init=False, default=None)
+    answer_headers: dict[str, str] = field(init=False, factory=dict[str, str])
+    counts: Counter[str] = field(init=False, factory=Counter[str])
+
+    def __attrs_post_init__(self) -> None:
         """Start empty."""
-        self.clock = clock
-        self.sleep = sleep
-        self.date_header = date_header
-        self.on_request: Callable[[FakeRequest], object] | None = None
-        self.counts: Counter[str] = Counter()
-        self.hosts: frozenset[str] = self.default_hosts | frozenset(hosts)
+        self.hosts = self.default_hosts | frozenset(self._more_hosts)
         self._lock = threading.RLock()
-        self._log: deque[FakeRequest] = deque(maxlen=log_size)
+        self._log: deque[FakeRequest] = deque(maxlen=self.log_size)
+        self._tokens = Tokens(self.clock)
         self._static: dict[tuple[str, str], dict[str, Route]] = {}
         self._dynamic: list[tuple[str, re.Pattern[str], dict[str, Route]]] = []
         self._date = (0, "")
@@ -188,28 +150,14 @@ class FakeService:
             self._add_route(route)
         self.faults = Faults(route.operation for route in routes)
 
-    # What a service says of itself
+    # For a service to define
 
     def _routes(self) -> Sequence[Route]:
         raise NotImplementedError
 
-    def _authorise(self, head: Head) -> str:
-        """Whose token came along; raises the refusal of a missing or expired one."""
-        raise NotImplementedError
-
     def _error(self, status: int, detail: str) -> Reply:
-        """An error in the service's own shape."""
+        """Return an error in the service's own shape."""
         raise NotImplementedError
-
-    # The doors
-
-    def transport(self) -> FakeTransport:
-        """An httpx transport, for a sync or an async client, that this fake answers."""
-        return FakeTransport(self)
-
-    def mount(self, router: respx.MockRouter) -> respx.Route:
-        """Let a respx router answer this fake's hosts from this fake."""
-        return mount(self, router)
 
     @property
     def requests(self) -> list[FakeRequest]:
@@ -217,10 +165,8 @@ class FakeService:
         with self._lock:
             return list(self._log)
 
-    # The way of one request
-
     def begin(self, head: Head) -> Plan:
-        """Take a request's headers: match it, tell the hook, look for a fault."""
+        """Match a request by its headers, call the hook and choose the fault."""
         route, args, methods = self._match(head)
         operation = route.operation if route else "unknown"
         unknown = set(head.query) - route.query if route and head.origin == "api" else set[str]()
@@ -238,24 +184,22 @@ class FakeService:
         fault = self.faults.next(operation)
         return Plan(head, route, args, methods, record, fault)
 
-    def finish(self, plan: Plan, body: Body) -> Reply:
-        """Apply a request whose body has been read, unless its fault comes first."""
-        action = plan.fault.action if plan.fault else None
+    def finish(self, plan: Plan, body: bytes) -> Reply:
+        """Apply a request, unless its fault comes first, and return the answer."""
+        action = plan.fault.action if plan.fault else _NO_FAULT
         after = plan.fault is not None and plan.fault.when == "after"
         ignored = set(plan.record.ignored)
-        if action is not None and action.reply is not None and not after:
-            reply = action.reply
-        else:
-            reply = self._answer(plan, body, ignored)
-            if action is not None and action.reply is not None:
-                reply = action.reply
-        if action is not None:
-            if action.delivery is not None:
-                reply = evolve(reply, delivery=action.delivery)
-            if after:
-                reply = evolve(reply, pause=action.pause)
+        applied = after or action.reply is None
+        answer = self._answer(plan, body, ignored) if applied else None
+        reply = evolve(
+            action.reply or answer or Reply(0),
+            delivery=action.delivery,
+            pause=action.pause if after else 0.0,
+        )
         if self.date_header:
             reply = reply.with_header("Date", self._http_date())
+        for name, value in self.answer_headers.items():
+            reply = reply.with_header(name, value)
         self._note(plan, reply.status or None, ignored)
         return reply
 
@@ -263,7 +207,7 @@ class FakeService:
         """Log a request that ended before its body was read."""
         self._note(plan, None, set(plan.record.ignored))
 
-    def _answer(self, plan: Plan, body: Body, ignored: set[str]) -> Reply:
+    def _answer(self, plan: Plan, body: bytes, ignored: set[str]) -> Reply:
         route = plan.route
         if route is None:
             if plan.other_methods:
@@ -274,16 +218,17 @@ class FakeService:
         try:
             if not route.public:
                 with self._lock:
-                    call.caller = self._authorise(plan.head)
-            if not route.locked:
-                return route.handler(call)
-            with self._lock:
+                    owner = self._tokens.spend(plan.head.bearer)
+                if owner is None:
+                    return Reply(401)
+                call.caller = owner
+            with self._lock if route.locked else nullcontext():
                 return route.handler(call)
         except RequestRefusedError as refused:
             return refused.reply
 
     def _json(self, call: Call) -> dict[str, Any]:
-        """The JSON object of a request's body, or the refusal of anything else."""
+        """Return the JSON object in a request's body, or raise the refusal."""
         if call.head.media_type != "application/json":
             raise RequestRefusedError(self._error(415, "Only application/json is supported."))
         try:
@@ -329,7 +274,7 @@ class FakeService:
 
     def _http_date(self) -> str:
         now = int(self.clock())
-        if self._date[0] != now:  # formatting costs more than many a request
+        if self._date[0] != now:  # formatting a date costs more than many requests
             self._date = (now, formatdate(now, usegmt=True))
         return self._date[1]
 
@@ -339,7 +284,7 @@ def _refuse_constant(name: str) -> object:
 
 
 def require(values: Mapping[str, Any], **types: type | tuple[type, ...]) -> list[str]:
-    """The names that are missing, null, empty text, or of another type than stated."""
+    """Return the names that are missing, null, empty text, or of another type."""
     wrong: list[str] = []
     for name, kind in types.items():
         value = values.get(name)

@@ -1,49 +1,41 @@
-"""The fake's door in memory: one httpx transport for sync and async clients, and respx."""
+"""Fakes in memory: one httpx transport for sync and async clients, and respx."""
 
 from __future__ import annotations
 
 import inspect
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Protocol, cast
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import httpx
 
-from _client_kit.fakes.wire import Body, Head, Reply
+from _client_kit.fakes.service import FakeService, Plan
+from _client_kit.fakes.wire import Head, Reply
 
 if TYPE_CHECKING:
     import respx
 
-    from _client_kit.fakes.service import FakeService, Plan
-
 _PIECE = 65_536
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _TEST_DOMAINS = (".test", ".example", ".invalid")
-
-
-class _Sleeps(Protocol):
-    def __call__(self, seconds: float, /) -> object: ...
+Sleep: TypeAlias = Callable[[float], object]
 
 
 class _Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """An answer's body in pieces, spoilt as its delivery says."""
+    """An answer's body in pieces, cut or delayed by its delivery."""
 
-    def __init__(self, reply: Reply, sleep: _Sleeps, read_timeout: float | None) -> None:
+    def __init__(self, reply: Reply, sleep: Sleep, read_timeout: float | None) -> None:
         self._reply = reply
         self._sleep = sleep
         self._read_timeout = read_timeout
 
     def _pieces(self) -> Iterator[tuple[float, bytes]]:
         (body, claimed), delivery = self._reply.wire_body(), self._reply.delivery
-        size, pause, end = _PIECE, 0.0, min(len(body), claimed)
-        if delivery is not None and delivery.kind == "drip":
-            size, pause = delivery.size, delivery.pause
-        elif delivery is not None and delivery.kind == "truncate":
-            end = min(delivery.size, end)
-        view = memoryview(body)
+        size = delivery.size if delivery.kind == "drip" else _PIECE
+        end = min(len(body), claimed)
         for start in range(0, end, size):
-            yield pause, bytes(view[start : min(start + size, end)])
+            yield delivery.pause, body[start : min(start + size, end)]
         if end < claimed:
             raise httpx.RemoteProtocolError(
                 "peer closed connection without sending complete message body "
@@ -52,20 +44,20 @@ class _Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         for pause, piece in self._pieces():
-            wait(self._sleep, pause, self._read_timeout)
+            _check_time(wait(self._sleep, pause, self._read_timeout))
             yield piece
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for pause, piece in self._pieces():
-            await wait_async(self._sleep, pause, self._read_timeout)
+            _check_time(await wait_async(self._sleep, pause, self._read_timeout))
             yield piece
 
 
 class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Answers an ``httpx.Client`` or ``httpx.AsyncClient`` from a fake, without sockets.
+    """An httpx transport that answers a sync or an async client from a fake, without sockets.
 
-    A request to any other host fails as an unknown host does. Scripted faults raise what httpx
-    raises for them on a socket; a delay longer than the request's read timeout times out.
+    A request to another host fails like one to an unknown host. Scripted faults raise the errors
+    that httpx raises on a socket; a delay beyond the read timeout times out.
     """
 
     def __init__(self, service: FakeService) -> None:
@@ -74,43 +66,27 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request."""
-        plan = self._begin(request)
+        plan, timeout = self._begin(request), _read_timeout(request)
         parts: list[bytes] = []
-        size = 0
-        # httpx itself refuses a body of the other world.
+        # httpx refuses the body of an asynchronous client before it calls this method.
         for part in cast("httpx.SyncByteStream", request.stream):
-            parts.append(part)
-            size += len(part)
-            self._interrupt(plan, size)
+            self._take(plan, parts, part)
         body = self._whole(request, plan, parts)
-        timeout = _read_timeout(request)
-        try:
-            wait(self._service.sleep, plan.pause, timeout)
-        except httpx.ReadTimeout:
-            self._service.finish(plan, body)  # the service does not know that nobody waits
-            raise
+        late = wait(self._service.sleep, plan.pause, timeout)
         reply = self._service.finish(plan, body)
-        wait(self._service.sleep, reply.pause, timeout)
+        _check_time(late or wait(self._service.sleep, reply.pause, timeout))
         return self._response(request, reply, timeout)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request."""
-        plan = self._begin(request)
+        plan, timeout = self._begin(request), _read_timeout(request)
         parts: list[bytes] = []
-        size = 0
         async for part in cast("httpx.AsyncByteStream", request.stream):
-            parts.append(part)
-            size += len(part)
-            self._interrupt(plan, size)
+            self._take(plan, parts, part)
         body = self._whole(request, plan, parts)
-        timeout = _read_timeout(request)
-        try:
-            await wait_async(self._service.sleep, plan.pause, timeout)
-        except httpx.ReadTimeout:
-            self._service.finish(plan, body)
-            raise
+        late = await wait_async(self._service.sleep, plan.pause, timeout)
         reply = self._service.finish(plan, body)
-        await wait_async(self._service.sleep, reply.pause, timeout)
+        _check_time(late or await wait_async(self._service.sleep, reply.pause, timeout))
         return self._response(request, reply, timeout)
 
     def _begin(self, request: httpx.Request) -> Plan:
@@ -133,16 +109,17 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             )
         )
 
-    def _interrupt(self, plan: Plan, size: int) -> None:
-        if plan.cut is not None and size > plan.cut:
+    def _take(self, plan: Plan, parts: list[bytes], part: bytes) -> None:
+        parts.append(part)
+        if plan.cut is not None and sum(map(len, parts)) > plan.cut:
             self._service.abandon(plan)
             raise httpx.WriteError("[Errno 32] Broken pipe")
 
-    def _whole(self, request: httpx.Request, plan: Plan, parts: list[bytes]) -> Body:
+    def _whole(self, request: httpx.Request, plan: Plan, parts: list[bytes]) -> bytes:
         if plan.cut is not None:
             self._service.abandon(plan)
             raise httpx.ReadError("[Errno 104] Connection reset by peer")
-        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        body = b"".join(parts)
         declared = request.headers.get("content-length")
         if declared is not None and int(declared) != len(body):
             much = "little" if len(body) < int(declared) else "much"
@@ -152,15 +129,14 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def _response(
         self, request: httpx.Request, reply: Reply, timeout: float | None
     ) -> httpx.Response:
-        kind = reply.delivery.kind if reply.delivery else None
+        kind, reset = reply.delivery.kind, reply.delivery.reset
         if kind == "garbage":
             raise httpx.RemoteProtocolError("illegal status line", request=request)
-        if kind == "drop" and reply.delivery is not None:
-            if reply.delivery.reset:
-                raise httpx.ReadError("[Errno 104] Connection reset by peer", request=request)
-            raise httpx.RemoteProtocolError(
-                "Server disconnected without sending a response.", request=request
-            )
+        if kind == "drop" and reset:
+            raise httpx.ReadError("[Errno 104] Connection reset by peer", request=request)
+        if kind == "drop":
+            text = "Server disconnected without sending a response."
+            raise httpx.RemoteProtocolError(text, request=request)
         return httpx.Response(
             reply.status,
             headers=list(reply.wire_headers()),
@@ -170,42 +146,43 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
 
 def mount(service: FakeService, router: respx.MockRouter) -> respx.Route:
-    """Route a respx router's requests for the service's hosts to the service."""
-    transport = FakeTransport(service)
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        return transport.handle_request(request)
-
+    """Let a respx router answer requests to the service's hosts from the service."""
     hosts = sorted({*service.hosts, service.storage_host} - {""})
-    domains = "|".join(re.escape(domain) for domain in _TEST_DOMAINS)
-    names = "|".join(re.escape(host) for host in hosts)
-    return router.route(host__regex=rf"^(?:{names}|.*(?:{domains}))$").mock(side_effect=answer)
+    names = "|".join(map(re.escape, hosts))
+    domains = "|".join(map(re.escape, _TEST_DOMAINS))
+    route = router.route(host__regex=rf"^(?:{names}|.*(?:{domains}))$")
+    return route.mock(side_effect=FakeTransport(service).handle_request)
 
 
-def wait(sleep: _Sleeps, seconds: float, timeout: float | None) -> None:
-    """Sleep, but no longer than a client with this read timeout would wait."""
-    if seconds > 0:
-        late = timeout is not None and seconds >= timeout
-        sleep(timeout if late and timeout is not None else seconds)
-        if late:
-            raise httpx.ReadTimeout("The read operation timed out")
+def wait(sleep: Sleep, seconds: float, timeout: float | None) -> bool:
+    """Sleep, but no longer than a client with this read timeout; return True if it gives up."""
+    waited, late = _patience(seconds, timeout)
+    if waited > 0:
+        sleep(waited)
+    return late
 
 
-async def wait_async(sleep: _Sleeps, seconds: float, timeout: float | None) -> None:
-    """Sleep without holding up the event loop, unless the fake was given a sleep that does."""
-    if seconds <= 0:
-        return
-    late = timeout is not None and seconds >= timeout
-    waited = timeout if late and timeout is not None else seconds
-    if sleep is time.sleep:
-        # Loaded only where a delay is really waited for.
-        from _client_kit._runtime_async import sleep as let_pass
+async def wait_async(sleep: Sleep, seconds: float, timeout: float | None) -> bool:
+    """Do the same without blocking the event loop, unless the fake was given a sleep that does."""
+    waited, late = _patience(seconds, timeout)
+    if waited > 0 and sleep is time.sleep:
+        # Imported here because only a test with a real delay needs the event loop.
+        from _client_kit._runtime_async import sleep as sleep_async
 
-        await let_pass(waited)
-    else:
+        await sleep_async(waited)
+    elif waited > 0:
         result = sleep(waited)
         if inspect.isawaitable(result):
             await result
+    return late
+
+
+def _patience(seconds: float, timeout: float | None) -> tuple[float, bool]:
+    late = timeout is not None and 0 < seconds >= timeout
+    return (timeout if late and timeout is not None else seconds), late
+
+
+def _check_time(late: bool) -> None:
     if late:
         raise httpx.ReadTimeout("The read operation timed out")
 

@@ -1,4 +1,4 @@
-"""What travels between a fake's doors (sockets, httpx transport) and its state."""
+"""Requests and answers of a fake, whichever way they travel: sockets or httpx transport."""
 
 from __future__ import annotations
 
@@ -9,24 +9,21 @@ from functools import cached_property
 from typing import Literal
 from urllib.parse import parse_qsl
 
-from attrs import define, field, frozen
-
-Body = bytes | bytearray
-"""A request's body: a server reads a large one straight into a bytearray."""
+from attrs import define, evolve, field, frozen
 
 
 @define(eq=False, slots=False)
 class Head:
-    """A request as far as its headers, before its body was read."""
+    """The first line and the headers of a request."""
 
     origin: str
-    """Which of the fake's origins was spoken to: ``"api"`` or ``"storage"``."""
+    """The origin that was asked: ``"api"`` or ``"storage"``."""
     method: str
     target: str
-    """Path and query exactly as they stood on the wire: a signature covers these bytes."""
+    """Path and query as they were sent: a signature covers these bytes."""
     headers: Mapping[str, str] = field(repr=False)
     storage_url: str = ""
-    """The storage origin as this client can reach it."""
+    """The storage origin, as this client can reach it."""
 
     @cached_property
     def path(self) -> str:
@@ -35,7 +32,7 @@ class Head:
 
     @cached_property
     def query(self) -> dict[str, str]:
-        """The query's names and decoded values; the last of a repeated name counts."""
+        """The query's names and decoded values; the last value of a repeated name counts."""
         return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
 
     @property
@@ -52,7 +49,7 @@ class Head:
 
 @frozen
 class FakeRequest:
-    """One request as the fake saw it; never its body."""
+    """One request in the fake's log, without its body."""
 
     operation: str
     """Name of the operation, e.g. ``"documents.list"``; ``"unknown"`` where none matched."""
@@ -63,7 +60,7 @@ class FakeRequest:
     headers: Mapping[str, str] = field(repr=False)
     """Names in lower case."""
     status: int | None = None
-    """The status that was answered; None where the connection ended without an answer."""
+    """The status of the answer; None if the connection ended without an answer."""
     ignored: tuple[str, ...] = ()
     """Query names and list parameters that the operation does not know."""
     fault: str | None = None
@@ -72,76 +69,76 @@ class FakeRequest:
 
 @frozen
 class Delivery:
-    """How an answer reaches the client, where that is not simply whole."""
+    """How an answer reaches the client."""
 
-    kind: Literal["drop", "truncate", "cut", "drip", "garbage", "close"]
+    kind: Literal["whole", "drop", "truncate", "cut", "drip", "garbage", "close"] = "whole"
     reset: bool = True
     size: int = 0
     pause: float = 0.0
     raw: bytes = field(default=b"", repr=False)
 
 
+WHOLE = Delivery()
+
+
 @frozen
 class Reply:
-    """An answer, before a door turns it into bytes or an ``httpx.Response``."""
+    """An answer, before it becomes bytes or an ``httpx.Response``."""
 
     status: int
-    body: Body = field(default=b"", repr=False)
+    body: bytes = field(default=b"", repr=False)
     headers: tuple[tuple[str, str], ...] = ()
     pause: float = 0.0
-    delivery: Delivery | None = None
+    delivery: Delivery = WHOLE
 
     def with_header(self, name: str, value: str) -> Reply:
-        """The same answer with a header it does not have yet."""
+        """Return the same answer with a header, unless the answer has it already."""
         if any(have.lower() == name.lower() for have, _ in self.headers):
             return self
-        headers = (*self.headers, (name, value))
-        return Reply(self.status, self.body, headers, self.pause, self.delivery)
+        return evolve(self, headers=(*self.headers, (name, value)))
 
-    def wire_body(self) -> tuple[Body, int]:
-        """The body to send and the length its headers claim, which a fault may have bent."""
+    def wire_body(self) -> tuple[bytes, int]:
+        """Return the bytes to send and the length that the headers claim."""
         if self.status in {204, 304}:
             return b"", 0
-        body = self.body
-        if self.delivery is not None and self.delivery.kind == "cut":
-            body = body[: self.delivery.size]
+        cut, short = self.delivery.kind == "cut", self.delivery.kind in {"cut", "truncate"}
+        body = self.body[: self.delivery.size] if short else self.body
         claimed = {name.lower(): value for name, value in self.headers}
-        return body, int(claimed.get("content-length", len(body)))
+        return body, int(claimed.get("content-length", len(body if cut else self.body)))
 
     def wire_headers(self) -> tuple[tuple[str, str], ...]:
-        """All headers to send, with the Content-Length unless the answer may have none."""
-        unmeasured = self.delivery is not None and self.delivery.kind == "cut"
-        if unmeasured or self.status in {204, 304}:
+        """Return all headers to send, with the Content-Length unless the answer may have none."""
+        if self.delivery.kind == "cut" or self.status in {204, 304}:
             return self.headers
         return self.with_header("Content-Length", str(len(self.body))).headers
 
 
 class RequestRefusedError(Exception):
-    """Raised by a handler to answer at once."""
+    """A handler raises this error to answer at once."""
 
     def __init__(self, reply: Reply) -> None:
-        """Remember the answer."""
+        """Keep the answer."""
         super().__init__(reply.status)
         self.reply = reply
 
 
 def json_reply(value: object, status: int = 200) -> Reply:
-    """A JSON answer."""
+    """Return a JSON answer."""
     try:
         body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:  # a lone surrogate travels only as an escape
+    except UnicodeEncodeError:  # JSON can hold a lone surrogate only as an escape
         body = json.dumps(value, separators=(",", ":")).encode()
     return Reply(status, body, (("Content-Type", "application/json; charset=utf-8"),))
 
 
 def html_reply(title: str, status: int) -> Reply:
-    """A web page, as a gateway or a maintenance switch answers."""
+    """Return a web page, as a gateway answers during maintenance."""
     page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>{title}</body></html>"
     return Reply(status, page.encode(), (("Content-Type", "text/html; charset=utf-8"),))
 
 
 def xml_error(code: str, message: str, status: int) -> Reply:
-    """An error as Google Cloud Storage answers it."""
+    """Return an error as Google Cloud Storage answers it."""
     text = (
         "<?xml version='1.0' encoding='UTF-8'?>"
         f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
@@ -150,7 +147,7 @@ def xml_error(code: str, message: str, status: int) -> Reply:
 
 
 def iso(moment: datetime | float) -> str:
-    """A time in ISO-8601, UTC, with milliseconds."""
+    """Return a time in ISO-8601, in UTC with milliseconds."""
     if not isinstance(moment, datetime):
         moment = datetime.fromtimestamp(moment, UTC)
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -13,7 +13,6 @@ import httpx
 
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._errors import ConfigurationError
-from _client_kit._frames import called_without_frames, without_frames
 from _client_kit._raw_request import operation_of, read_model
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
@@ -37,7 +36,6 @@ __all__ = ["AsyncBanqupClient"]
 T = TypeVar("T")
 
 
-@called_without_frames
 class AsyncBanqupClient:
     """A client of the Banqup API.
 
@@ -62,7 +60,6 @@ class AsyncBanqupClient:
         ConfigurationError: An argument is not usable; the message says which and why.
     """
 
-    @without_frames
     def __init__(
         self,
         credentials: ClientCredentials,

@@ -13,7 +13,6 @@ from _client_kit._async._paging import AsyncListing
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError, ProtocolError
-from _client_kit._frames import called_without_frames, raised_at
 from _client_kit._json import is_object
 from _client_kit._models import decode, encode
 from _client_kit._paging import Page, fingerprint
@@ -38,7 +37,6 @@ class _Position:
     short: int | None = None
 
 
-@called_without_frames
 class AsyncDocuments:
     """The documents in spaces."""
 
@@ -248,9 +246,9 @@ class AsyncDocuments:
             return decode(Document, row)
         try:
             return decode(Document, dict(self._decode_document(row)))
-        except Exception as error:  # noqa: BLE001 - somebody else's function
-            message = f"decode_document= failed with {type(error).__name__} at {raised_at(error)}"
-        raise ConfigurationError(message, service="banqup")
+        except Exception as error:
+            message = f"decode_document= failed with {type(error).__name__}"
+            raise ConfigurationError(message, service="banqup") from error
 
 
 def _day(value: date) -> str:

@@ -16,7 +16,6 @@ from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._files import FileContent, FileSource
-from _client_kit._frames import called_without_frames
 from _client_kit._models import decode
 from _client_kit._redaction import sanitise
 from _client_kit._secret import Secret
@@ -30,7 +29,6 @@ from banqup_client._storage import DEFAULT_MAX_BYTES
 __all__ = ["AsyncFiles"]
 
 
-@called_without_frames
 class AsyncFiles:
     """The files of a space's documents."""
 
@@ -67,6 +65,7 @@ class AsyncFiles:
             deadline=deadline,
         )
         details = decode(FileDetails, object_in(payload, operation, answer))
+        del payload  # it holds the signed URL as a plain text
         if details.id and details.id.lower() != file_id.lower():
             message = "files.details: the answer is another file than was asked for"
             raise ProtocolError(message, service="banqup", status=answer.status)

@@ -27,13 +27,11 @@ from _client_kit._errors import (
     UnavailableError,
 )
 from _client_kit._files import FileSource
-from _client_kit._frames import bare
-from _client_kit._log_filter import OwnCall
-from _client_kit._proxy import opened
+from _client_kit._redaction import OwnCall, without_traceback
 from _client_kit._request import BROKEN, transport_failure
 from _client_kit._retry import RetryPolicy, parse_retry_after
 from _client_kit._secret import Secret
-from _client_kit._tls import shared_ssl_context
+from _client_kit._tls import opened, shared_ssl_context
 from banqup_client._errors import UrlExpiredError
 from banqup_client._storage import SignedUrl, StorageHosts
 
@@ -70,9 +68,12 @@ class AsyncStorage:
         bypassed = filter(urllib.request.proxy_bypass, self._hosts.hosts)
         self._by_proxy = self._hosts.hosts.difference(bypassed) if proxy else frozenset[str]()
 
-        def through(way: str | None) -> httpx.AsyncBaseTransport:
+        def through(way: Secret | None) -> httpx.AsyncBaseTransport:
             return opened(
-                lambda: httpx.AsyncHTTPTransport(verify=context, proxy=way), service="banqup"
+                lambda: httpx.AsyncHTTPTransport(
+                    verify=context, proxy=way.reveal() if way else None
+                ),
+                service="banqup",
             )
 
         if self._by_proxy and transport is None:
@@ -131,7 +132,7 @@ class AsyncStorage:
         limit: Deadline,
         timeout: float | None,
     ) -> None:
-        problem: ServiceError | OSError
+        problem: BaseException
         try:
             with OwnCall():
                 async with world.time_limit(limit):
@@ -143,7 +144,9 @@ class AsyncStorage:
             problem = error
         except BROKEN as error:
             problem = self._failure(error, self._down, signed, limit)
-        raise (bare(problem) if isinstance(problem, ServiceError) else problem) from None
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            problem = error
+        raise without_traceback(problem)
 
     async def _get(
         self,
@@ -183,7 +186,7 @@ class AsyncStorage:
         headers = {"Content-Type": content_type, "Content-Length": str(source.size)}
 
         async def once() -> None:
-            problem: ServiceError
+            problem: BaseException
             try:
                 with OwnCall():
                     async with world.time_limit(limit):
@@ -193,7 +196,9 @@ class AsyncStorage:
                 problem = error
             except BROKEN as error:
                 problem = self._failure(error, self._up, signed, limit)
-            raise bare(problem) from None
+            except BaseException as error:  # noqa: BLE001 - raised again below
+                problem = error
+            raise without_traceback(problem)
 
         await self._repeat(once, self._up, limit)
 
@@ -272,11 +277,13 @@ class AsyncStorage:
         )
 
 
-def _proxy() -> str | None:
-    """The proxy the environment names, as httpx would find it."""
+def _proxy() -> Secret | None:
+    """The proxy the environment names, as httpx would find it; it may hold a password."""
     proxies = urllib.request.getproxies()
     proxy = proxies.get("https") or proxies.get("all")
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+    if proxy and "://" not in proxy:
+        proxy = f"http://{proxy}"
+    return Secret(proxy) if proxy else None
 
 
 class AsyncFileBody:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._contract import Contract
-from _client_kit._frames import called_without_frames
 from _client_kit._models import decode
 from banqup_client._models import User
 from banqup_client._payload import object_in
@@ -12,7 +11,6 @@ from banqup_client._payload import object_in
 __all__ = ["AsyncUsers"]
 
 
-@called_without_frames
 class AsyncUsers:
     """The user, or the app, that the token stands for."""
 

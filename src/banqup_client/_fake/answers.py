@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from email.utils import formatdate
 
-from _client_kit.fakes.service import Reply, iso, json_reply
+from _client_kit.fakes.wire import Reply, iso, json_reply
 
 _WORDS = {
     400: ("BAD_REQUEST", "Invalid Request Format"),
@@ -15,7 +15,7 @@ _WORDS = {
 
 
 def problem(status: int, detail: str, now: float) -> Reply:
-    """An error of the API: problem details, more or less."""
+    """Return an error of the API, which resembles the problem details of RFC 9457."""
     error, title = _WORDS[status]
     body = {
         "status": status,

@@ -1,4 +1,4 @@
-"""The credentials of the fake Banqup: the token grant, JWTs, and signed URLs."""
+"""The fake Banqup's token grant, JWTs and signed URLs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, parse_qsl, quote
 
-from _client_kit.fakes.service import Call, Head, Reply, RequestRefusedError, json_reply, xml_error
+from _client_kit.fakes.service import Call
+from _client_kit.fakes.wire import Head, Reply, RequestRefusedError, json_reply, xml_error
 from banqup_client._fake.state import StoredFile
 
 
 def check_grant(call: Call, client_id: str, client_secret: str) -> None:
-    """Refuse, in the shape of RFC 6749, all but the right credentials in a form body."""
+    """Raise a refusal of RFC 6749 unless a form body holds the right credentials."""
     if call.head.media_type != "application/x-www-form-urlencoded":
         raise _refused("invalid_request", "The credentials go in a form body.", 415)
     try:
@@ -33,7 +34,7 @@ def check_grant(call: Call, client_id: str, client_secret: str) -> None:
 
 
 def make_jwt(subject: str, now: float, life: float, key: bytes) -> str:
-    """A JWT that tells its expiry."""
+    """Return a JWT with an expiry."""
     claims = {"sub": subject, "iat": int(now), "exp": int(now + life), "jti": uuid.uuid4().hex}
     parts = [base64url(json.dumps(part).encode()) for part in ({"alg": "HS256"}, claims)]
     signed = ".".join(parts)
@@ -41,15 +42,15 @@ def make_jwt(subject: str, now: float, life: float, key: bytes) -> str:
 
 
 class SignedUrls:
-    """V4-looking signed URLs: a credential in the query, good for one method and some time."""
+    """Signed URLs in the form of Google Cloud Storage V4, valid for one method and some time."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        """Sign with a key of its own."""
+        """Make a key."""
         self._clock = clock
         self._key = secrets.token_bytes(32)
 
     def sign(self, method: str, file: StoredFile, head: Head, life: float) -> str:
-        """A URL on the storage origin that the client of this request can reach."""
+        """Return a URL on the storage origin that the client of this request can reach."""
         now = datetime.fromtimestamp(self._clock(), UTC)
         signed = "content-type;host" if method == "PUT" else "host"
         scope = f"fake@btx.iam.gserviceaccount.com/{now:%Y%m%d}/auto/storage/goog4_request"
@@ -63,9 +64,9 @@ class SignedUrls:
         return f"{head.storage_url}{target}&X-Goog-Signature={signature}"
 
     def check(self, head: Head) -> None:
-        """Refuse a request unless its URL is, byte for byte, one that was signed and lives."""
+        """Raise a refusal unless the URL was signed, byte for byte, and has not expired."""
         if "authorization" in head.headers:
-            # Two credentials at once; the log keeps the request, so that a test can tell.
+            # The storage refuses a token beside a signature.
             raise RequestRefusedError(
                 xml_error("InvalidArgument", "Only one auth mechanism allowed.", 401)
             )
@@ -86,13 +87,13 @@ class SignedUrls:
 
 
 def bad_signature() -> Reply:
-    """The storage's answer to a URL that it did not sign so."""
+    """Return the storage's answer to a wrong signature."""
     message = "The request signature we calculated does not match the signature you provided."
     return xml_error("SignatureDoesNotMatch", message, 403)
 
 
 def base64url(raw: bytes) -> str:
-    """Bytes as a JWT writes them."""
+    """Return bytes in the base64 of a JWT."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 

@@ -1,28 +1,18 @@
-"""How the fake Banqup answers: its routes, its refusals, and its storage."""
+"""The routes and handlers of the fake Banqup and its storage."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from _client_kit.fakes.service import (
-    Call,
-    FakeService,
-    Head,
-    Reply,
-    RequestRefusedError,
-    Route,
-    Tokens,
-    iso,
-    json_reply,
-    require,
-    xml_error,
-)
+from attrs import define, field
+
+from _client_kit.fakes.service import Call, FakeService, Route, require
+from _client_kit.fakes.wire import Head, Reply, RequestRefusedError, iso, json_reply, xml_error
 from banqup_client._fake.answers import problem
 from banqup_client._fake.credentials import SignedUrls, bad_signature, check_grant, make_jwt
 from banqup_client._fake.state import (
@@ -44,6 +34,7 @@ _DOCUMENT_MEMBERS = {
 }  # fmt: skip
 
 
+@define(eq=False, repr=False, slots=False, kw_only=True)
 class BanqupService(FakeService):
     """The service's side of `banqup_client.testing.FakeBanqup`."""
 
@@ -58,51 +49,29 @@ class BanqupService(FakeService):
     )
     storage_host: ClassVar[str] = "storage.googleapis.com"
 
-    def __init__(
-        self,
-        *,
-        client_id: str = "demo-app",
-        client_secret: str = "demo-secret",  # noqa: S107 - the fake's own, opens nothing
-        token_life: float = 300.0,
-        token_uses: int | None = None,
-        token_style: TokenStyle = "expires_at",  # noqa: S107 - a style, not a token
-        whitelisted: bool = True,
-        order: Order = "shuffled",
-        ignore: Iterable[str] = (),
-        total: int | None = None,
-        scan_seconds: float = 0.0,
-        url_life: float = 3600.0,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], object] = time.sleep,
-        date_header: bool = True,
-        log_size: int = 10_000,
-        hosts: Sequence[str] = (),
-    ) -> None:
+    client_id: str = "demo-app"
+    client_secret: str = "demo-secret"  # noqa: S105 - the fake's own, opens nothing
+    token_life: float = 300.0
+    token_uses: int | None = None
+    token_style: TokenStyle = "expires_at"  # noqa: S105 - a style, not a token
+    whitelisted: bool = True
+    order: Order = "shuffled"
+    _ignored: Iterable[str] = field(default=(), alias="ignore")
+    total: int | None = None
+    scan_seconds: float = 0.0
+    url_life: float = 3600.0
+
+    def __attrs_post_init__(self) -> None:
         """Start with no space and no document."""
-        super().__init__(
-            clock=clock, sleep=sleep, date_header=date_header, log_size=log_size, hosts=hosts
-        )
-        self.client_id = client_id
-        self.client_secret = client_secret
-        self.token_life = token_life
-        self.token_uses = token_uses
-        self.token_style: TokenStyle = token_style
-        self.whitelisted = whitelisted
-        self.order: Order = order
-        self.ignore: set[str] = set(ignore)
-        self.total = total
-        self.scan_seconds = scan_seconds
-        self.url_life = url_life
-        self._tokens = Tokens(clock)
+        super().__attrs_post_init__()
+        self.ignore = set(self._ignored)
         self._spaces: dict[str, StoredSpace] = {}
         self._documents: dict[str, StoredDocument] = {}
         self._files: dict[str, StoredFile] = {}
         self._listeners: list[dict[str, Any]] = []
         self._extension_point = str(uuid.uuid4())
-        self._urls = SignedUrls(clock)
+        self._urls = SignedUrls(self.clock)
         self._signing_key = secrets.token_bytes(32)
-
-    # What the service says of itself
 
     def _routes(self) -> Sequence[Route]:
         files = f"{_BASE}/v1/spaces/{{space}}/files"
@@ -114,7 +83,7 @@ class BanqupService(FakeService):
         stored = "/{bucket}/{space}/{file}"
         return (
             Route("token.get", "POST", f"{token}/gettoken", self._token, public=True),
-            Route("token.get", "POST", f"{token}/accesstoken", self._old_token, public=True),
+            Route("token.get", "POST", f"{token}/accesstoken", self._token, public=True),
             Route("spaces.list", "GET", "/entitystore/v1/spaces", self._list_spaces),
             Route("users.me", "GET", "/solution/business/v1/users/me", self._me),
             Route("files.create", "POST", files, self._create_file),
@@ -128,12 +97,6 @@ class BanqupService(FakeService):
             Route("files.download", "GET", stored, self._fetch, public=True, origin="storage"),
         )
 
-    def _authorise(self, head: Head) -> str:
-        caller = self._tokens.spend(head.bearer)
-        if caller is None:
-            raise RequestRefusedError(Reply(401))
-        return caller
-
     def _error(self, status: int, detail: str) -> Reply:
         return problem(status, detail, self.clock())
 
@@ -141,28 +104,20 @@ class BanqupService(FakeService):
 
     def _token(self, call: Call) -> Reply:
         check_grant(call, self.client_id, self.client_secret)
-        life, style = self.token_life, self.token_style
-        if style == "bare":
-            return self._bare_token()
-        jwt = self._jwt() if style == "jwt" else None
+        life = self.token_life
+        style = "bare" if call.head.path.endswith("/accesstoken") else self.token_style
+        jwt = None
+        if style in {"jwt", "bare"}:
+            jwt = make_jwt(self.client_id, self.clock(), life, self._signing_key)
         token = self._tokens.issue(life, self.token_uses, self.client_id, jwt)
+        if style == "bare":
+            return Reply(200, token.encode(), (("Content-Type", "text/plain"),))
         body: dict[str, Any] = {"access_token": token, "token_type": "Bearer"}
         if style == "expires_at":
             body["expires_at"] = iso(self.clock() + life)
         elif style == "expires_in":
             body["expires_in"] = int(life)
         return json_reply(body)
-
-    def _old_token(self, call: Call) -> Reply:
-        check_grant(call, self.client_id, self.client_secret)
-        return self._bare_token()
-
-    def _bare_token(self) -> Reply:
-        token = self._tokens.issue(self.token_life, self.token_uses, self.client_id, self._jwt())
-        return Reply(200, token.encode(), (("Content-Type", "text/plain"),))
-
-    def _jwt(self) -> str:
-        return make_jwt(self.client_id, self.clock(), self.token_life, self._signing_key)
 
     # The API
 
@@ -286,14 +241,11 @@ class BanqupService(FakeService):
         file.size = len(call.body)
         file.status = "REJECTED" if _EICAR in call.body else "AVAILABLE"
         file.ready_at = self.clock() + self.scan_seconds
-        for document in self._spaces[file.space].documents.values():
-            if file.id in document.files:
-                self._changed(document, touch=False)
         return Reply(200)
 
     def _fetch(self, call: Call) -> Reply:
         file = self._signed(call)
-        content = file.content or b""  # what has none has no URL to fetch it
+        content = file.content or b""  # a file without content has no download URL
         return Reply(200, content, (("Content-Type", file.content_type),))
 
     def _signed(self, call: Call) -> StoredFile:
@@ -337,10 +289,9 @@ class BanqupService(FakeService):
         self._spaces[space].listings.clear()
         return name
 
-    def _changed(self, document: StoredDocument, touch: bool) -> None:
-        if touch:
-            document.updated = self.clock()
-            document.body["updatedAt"] = iso(document.updated)
+    def _touch(self, document: StoredDocument) -> None:
+        document.updated = self.clock()
+        document.body["updatedAt"] = iso(document.updated)
         self._spaces[document.space].listings.clear()
 
     def _row(self, document: StoredDocument) -> dict[str, Any]:

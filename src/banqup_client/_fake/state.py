@@ -1,4 +1,4 @@
-"""What the fake Banqup holds: spaces, documents, files, and the URLs it has signed."""
+"""The spaces, documents and files of the fake Banqup."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 from attrs import define, field, frozen
 
 Moment = datetime | float | str
-"""A time: aware, in seconds since the epoch, or the very text to answer."""
+"""A time: an aware datetime, seconds since the epoch, or the text to answer."""
 FileStatus = Literal["AVAILABLE", "AWAITING_UPLOAD", "REJECTED"]
 TokenStyle = Literal["expires_at", "expires_in", "jwt", "bare", "opaque"]
 Order = Literal["shuffled", "newest_first", "oldest_first"]
@@ -23,7 +23,7 @@ class FakeFile:
     content: bytes = field(repr=False)
     status: FileStatus = "AVAILABLE"
     size: int | None = None
-    """The ``fileSize`` to answer, where it is to differ from the real one."""
+    """The ``fileSize`` to answer if it must differ from the real one."""
     id: str | None = None
 
 
@@ -37,14 +37,14 @@ class StoredFile:
     content_type: str
     file_type: str
     size: int
-    content: bytes | bytearray | None
+    content: bytes | None
     status: str
     description: str | None = None
     retention: str | None = None
     ready_at: float = 0.0
 
     def row(self) -> dict[str, Any]:
-        """The file as a document's JSON lists it."""
+        """Return the file as it stands in a document's JSON."""
         return {
             "id": self.id,
             "filename": self.name,
@@ -55,7 +55,7 @@ class StoredFile:
 
 @define(eq=False)
 class StoredDocument:
-    """A document: its JSON, its files' ids, and what listings need."""
+    """A document: its JSON, the ids of its files, and the fields that listings use."""
 
     id: str
     space: str
@@ -82,7 +82,7 @@ class StoredSpace:
 
 
 def epoch(moment: Moment, unreadable: float) -> float:
-    """A time in seconds; `unreadable` for text that is not one."""
+    """Return a time in seconds, or `unreadable` for text that is not a time."""
     if isinstance(moment, str):
         try:
             moment = datetime.fromisoformat(moment)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Never, Self, TypeVar, overload
 import httpx
 
 from _client_kit._errors import ConfigurationError
-from _client_kit._frames import called_without_frames, without_frames
 from _client_kit._raw_request import operation_of, read_model
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
@@ -38,7 +37,6 @@ __all__ = ["BanqupClient"]
 T = TypeVar("T")
 
 
-@called_without_frames
 class BanqupClient:
     """A client of the Banqup API.
 
@@ -63,7 +61,6 @@ class BanqupClient:
         ConfigurationError: An argument is not usable; the message says which and why.
     """
 
-    @without_frames
     def __init__(
         self,
         credentials: ClientCredentials,

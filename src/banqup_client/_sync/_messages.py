@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from _client_kit._contract import Contract
 from _client_kit._errors import NotFoundError
-from _client_kit._frames import called_without_frames
 from _client_kit._json import is_object
 from _client_kit._models import decode
 from _client_kit._sync._calls import Calls
@@ -15,7 +14,6 @@ from banqup_client._payload import rows_in
 __all__ = ["Messages"]
 
 
-@called_without_frames
 class Messages:
     """The extension point at which an app registers to be sent messages.
 

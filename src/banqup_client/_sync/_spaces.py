@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from _client_kit._contract import Contract
 from _client_kit._errors import NotFoundError
-from _client_kit._frames import called_without_frames
 from _client_kit._json import is_object
 from _client_kit._models import decode
 from _client_kit._redaction import sanitise
@@ -17,7 +16,6 @@ from banqup_client._payload import rows_in
 __all__ = ["Spaces"]
 
 
-@called_without_frames
 class Spaces:
     """The spaces whose administrators have whitelisted the app."""
 

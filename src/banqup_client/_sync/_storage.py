@@ -26,15 +26,13 @@ from _client_kit._errors import (
     UnavailableError,
 )
 from _client_kit._files import FileSource
-from _client_kit._frames import bare
-from _client_kit._log_filter import OwnCall
-from _client_kit._proxy import opened
+from _client_kit._redaction import OwnCall, without_traceback
 from _client_kit._request import BROKEN, transport_failure
 from _client_kit._retry import RetryPolicy, parse_retry_after
 from _client_kit._secret import Secret
 from _client_kit._sync._calls import Content
 from _client_kit._sync._per_loop import Homes
-from _client_kit._tls import shared_ssl_context
+from _client_kit._tls import opened, shared_ssl_context
 from banqup_client._errors import UrlExpiredError
 from banqup_client._storage import SignedUrl, StorageHosts
 
@@ -71,8 +69,11 @@ class Storage:
         bypassed = filter(urllib.request.proxy_bypass, self._hosts.hosts)
         self._by_proxy = self._hosts.hosts.difference(bypassed) if proxy else frozenset[str]()
 
-        def through(way: str | None) -> httpx.BaseTransport:
-            return opened(lambda: httpx.HTTPTransport(verify=context, proxy=way), service="banqup")
+        def through(way: Secret | None) -> httpx.BaseTransport:
+            return opened(
+                lambda: httpx.HTTPTransport(verify=context, proxy=way.reveal() if way else None),
+                service="banqup",
+            )
 
         if self._by_proxy and transport is None:
             through(proxy)  # what cannot be used is told now
@@ -130,7 +131,7 @@ class Storage:
         limit: Deadline,
         timeout: float | None,
     ) -> None:
-        problem: ServiceError | OSError
+        problem: BaseException
         try:
             with OwnCall():
                 with world.time_limit(limit):
@@ -142,7 +143,9 @@ class Storage:
             problem = error
         except BROKEN as error:
             problem = self._failure(error, self._down, signed, limit)
-        raise (bare(problem) if isinstance(problem, ServiceError) else problem) from None
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            problem = error
+        raise without_traceback(problem)
 
     def _get(
         self,
@@ -182,7 +185,7 @@ class Storage:
         headers = {"Content-Type": content_type, "Content-Length": str(source.size)}
 
         def once() -> None:
-            problem: ServiceError
+            problem: BaseException
             try:
                 with OwnCall():
                     with world.time_limit(limit):
@@ -192,7 +195,9 @@ class Storage:
                 problem = error
             except BROKEN as error:
                 problem = self._failure(error, self._up, signed, limit)
-            raise bare(problem) from None
+            except BaseException as error:  # noqa: BLE001 - raised again below
+                problem = error
+            raise without_traceback(problem)
 
         self._repeat(once, self._up, limit)
 
@@ -269,11 +274,13 @@ class Storage:
         )
 
 
-def _proxy() -> str | None:
-    """The proxy the environment names, as httpx would find it."""
+def _proxy() -> Secret | None:
+    """The proxy the environment names, as httpx would find it; it may hold a password."""
     proxies = urllib.request.getproxies()
     proxy = proxies.get("https") or proxies.get("all")
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+    if proxy and "://" not in proxy:
+        proxy = f"http://{proxy}"
+    return Secret(proxy) if proxy else None
 
 
 class FileBody:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from _client_kit._contract import Contract
-from _client_kit._frames import called_without_frames
 from _client_kit._models import decode
 from _client_kit._sync._calls import Calls
 from banqup_client._models import User
@@ -13,7 +12,6 @@ from banqup_client._payload import object_in
 __all__ = ["Users"]
 
 
-@called_without_frames
 class Users:
     """The user, or the app, that the token stands for."""
 

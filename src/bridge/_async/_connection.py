@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal, Never
 from _client_kit._address import check_id, origin_of
 from _client_kit._clock import Deadline
 from _client_kit._errors import ServiceError
-from _client_kit._frames import called_without_frames, without_frames
 from _client_kit._secret import refuse_pickling
 from bridge._delivery.ids import canonical_id, check_options, company_code_of, space_id_of
 from bridge._errors import NotActivatedError, wrong
@@ -43,7 +42,6 @@ __all__ = ["AsyncConnection"]
 PAGE = 500
 
 
-@called_without_frames
 class AsyncConnection:
     """One Banqup space tied to one Zenvoices company.
 
@@ -70,7 +68,6 @@ class AsyncConnection:
         ConfigurationError: An argument is not usable; the message says which and why.
     """
 
-    @without_frames
     def __init__(
         self,
         banqup: AsyncBanqupClient,
@@ -225,7 +222,7 @@ class AsyncConnection:
                     await baseline.commit(claim, self._banqup.wire_digest)
                 return baseline.activation(company_id)
             except ServiceError as error:
-                raise run_failure(error) from None
+                raise run_failure(error) from error
 
     async def deactivate(self) -> None:
         """Stop exporting. What was delivered or waits stays on record; see activate().
@@ -407,4 +404,4 @@ class AsyncConnection:
                 company_id = self._company_id or await self._company(ledger.head.companies)
                 return await confirmed(ledger, self._zenvoices, company_id, self._clock)
             except ServiceError as error:
-                raise run_failure(error) from None
+                raise run_failure(error) from error

@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import TYPE_CHECKING
 
 from _client_kit import _runtime_async as world
-from _client_kit._frames import without_frames
 from banqup_client import AsyncBanqupClient, ClientCredentials
 from banqup_client._storage import STORAGE_HOSTS
 from bridge._async._connection import AsyncConnection
@@ -36,7 +35,6 @@ def open_connection(
 ) -> AbstractAsyncContextManager[AsyncConnection]:
     """A connection; what was not handed in is made from the config, and closed at the end."""
 
-    @without_frames
     async def connect(stack: AsyncExitStack) -> AsyncConnection:
         source, target, store = banqup, zenvoices, checkpoints
         if source is None:

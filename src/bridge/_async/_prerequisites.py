@@ -101,7 +101,7 @@ class AsyncChecks:
         try:
             return await self._resolve(known)
         except ServiceError as error:
-            raise explained("company code", error) from None
+            raise explained("company code", error) from error
 
     async def _resolve(self, known: Sequence[int]) -> Company:
         company = await self._zenvoices.companies.resolve(self._company_code)

@@ -10,8 +10,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from _client_kit._log_filter import redact
-from _client_kit._redaction import sanitise
+from _client_kit._redaction import redact, sanitise
 from banqup_client import Document
 from bridge._delivery.eligibility import Skip
 from bridge._mapping.mapper import AsyncMapper, SourceFile, one_line

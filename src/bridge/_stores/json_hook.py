@@ -1,49 +1,52 @@
-"""A store over two functions of the application: everything is one JSON text that it keeps.
+"""A store over two functions of the application, which keep one JSON text.
 
-The text says what it is, in which version, and carries a checksum. The checksum finds accidents
-(a cut, a wrong paste, a lost line); whoever can write the text on purpose can write the checksum.
+The text names its format and version and carries a checksum. The checksum finds accidents, such as
+a cut or a lost line. It does not find intent: a person who can write the text can write a checksum.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, NoReturn, TypeVar, cast, overload
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar, overload
 
-from _client_kit._errors import StoreError
-from _client_kit._frames import called_without_frames
-from bridge._stores.memory import Shelf
-from bridge._stores.protocol import (
-    Lease,
-    Row,
-    check_ids,
-    check_rows,
-    check_text,
-    check_ttl,
-    failure,
-)
+import attrs
+
+from _client_kit._errors import ServiceError, StoreError
+from bridge._stores.memory import ConnectionRows, RecordStore
+from bridge._stores.protocol import Row, store_error
 
 __all__ = ["HookCheckpoints"]
 
 FORMAT = "bridge-checkpoints"
 VERSION = 1
 ROW_LIMIT = 20_000
-"""The whole text is written at each commit; beyond this it no longer makes sense."""
+"""The most rows of all connections together: each commit writes the whole text."""
 
 _ATTEMPTS = 100
-"""How often a change is made again on top of somebody else's. Each lost race is another's commit,
-so this many in a row means that save() never agrees."""
+"""How often a change is repeated after save() returned False. Each False is another worker's
+commit, so this many in a row mean that save() never returns True."""
+
+_BUGS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    NotImplementedError,
+    TypeError,
+    ValueError,
+)
+"""Exceptions of a hook that a second try raises again. A lost network or a timeout may pass."""
 
 _T = TypeVar("_T")
-Shelves = dict[str, Shelf]
 
 
-@called_without_frames
-class HookCheckpoints:
+class HookCheckpoints(RecordStore):
     """Checkpoints in one text that the application keeps where it likes.
 
     With compare-and-set, for any number of workers::
@@ -107,266 +110,165 @@ class HookCheckpoints:
         single_worker: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__(clock)
         self._load = load
         self._save = save
         self._single_worker = single_worker
-        self._clock = clock
         self._lock = threading.Lock()
-        self._known: tuple[str, Shelves] | None = None
+        self._parsed: tuple[str | None, dict[str, ConnectionRows]] | None = None
 
-    def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
-        """See :meth:`CheckpointStore.acquire`."""
-        check_ttl(ttl)
-        check_text(key, "the key")
-        check_text(owner, "the owner")
-
-        def take(shelves: Shelves) -> tuple[Lease | None, bool]:
-            shelf = shelves.setdefault(key, Shelf())
-            before = shelf.expires
-            lease = shelf.acquire(key, owner, ttl, self._clock())
-            return lease, shelf.expires != before
-
-        return self._change(take)
-
-    def release(self, lease: Lease) -> None:
-        """See :meth:`CheckpointStore.release`."""
-        self._change(lambda shelves: (None, _shelf(shelves, lease.key).release(lease)))
-
-    def held_until(self, key: str) -> float | None:
-        """When the lease ends, or None when nobody holds it."""
-        with self._lock:
-            return _shelf(self._read()[0], key).held_until(self._clock())
-
-    def head(self, key: str) -> str | None:
-        """See :meth:`CheckpointStore.head`."""
-        with self._lock:
-            return _shelf(self._read()[0], key).head
-
-    def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
-        """See :meth:`CheckpointStore.find`."""
-        check_ids(ids)
-        with self._lock:
-            return _shelf(self._read()[0], key).find(ids)
-
-    def select(
-        self, key: str, states: Sequence[str], *, due: float | None, after: str | None, limit: int
-    ) -> Sequence[Row]:
-        """See :meth:`CheckpointStore.select`."""
-        with self._lock:
-            return _shelf(self._read()[0], key).select(states, due, after, limit)
-
-    def commit(
-        self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
-    ) -> None:
-        """See :meth:`CheckpointStore.commit`."""
-        check_ttl(ttl)
-        checked = check_rows(rows)
-        if head is not None:
-            check_text(head, "the head")
-
-        def write(shelves: Shelves) -> tuple[None, bool]:
-            shelf = _shelf(shelves, lease.key)
-            shelf.commit(lease, head, checked, ttl, self._clock())
-            if sum(len(shelf.rows) for shelf in shelves.values()) > ROW_LIMIT:
-                raise failure(
-                    f"the application's checkpoint value would hold more than {ROW_LIMIT} rows",
-                    hint="Move to SQLiteCheckpoints or SQLAlchemyCheckpoints.",
-                )
-            return None, True
-
-        self._change(write)
-
-    def _change(self, change: Callable[[Shelves], tuple[_T, bool]]) -> _T:
-        """Apply ``change`` to what is stored now, and store it if that changed anything."""
+    def _apply(self, use: Callable[[dict[str, ConnectionRows]], tuple[_T, bool]]) -> _T:
         with self._lock:
             for _ in range(_ATTEMPTS):
-                shelves, version = self._read()
-                self._known = None  # until it is stored, what is changed here is nobody's truth
-                result, changed = change(shelves)
-                if not changed:
+                text, version = self._loaded()
+                kept, self._parsed = self._parsed, None
+                known = kept[1] if kept and kept[0] == text else _parse(text)
+                result, changed = use(known)
+                if changed:
+                    text = _write(known)
+                # Only now: what could not be stored must not be read from memory by the next call.
+                if not changed or self._saved(text, version):
+                    self._parsed = (text, known)
                     return result
-                text = _write(shelves)
-                if self._store(text, version):
-                    self._known = (text, shelves)
-                    return result
-        raise failure(
+        raise store_error(
             f"the application's save hook refused {_ATTEMPTS} times in a row",
             hint="It must return True when it replaced the version that load() gave.",
             retryable=True,
         )
 
-    def _read(self) -> tuple[Shelves, Any]:
+    def _loaded(self) -> tuple[str | None, Any]:
         try:
             answer: Any = self._load()
         except Exception as error:
-            raise _broke("load", error) from error
-        value: Any = answer
-        version: Any = None
-        if not self._single_worker:
-            try:
-                value, version = answer
-            except (TypeError, ValueError):
-                raise failure(
-                    "the application's load hook must return (value, version)",
-                    hint="Without compare-and-set, use single_worker=True.",
-                ) from None
-        if value is None:
-            return {}, version
-        if not isinstance(value, str):
-            raise failure(
+            raise _hook_error("load", error) from error
+        try:
+            value, version = (answer, None) if self._single_worker else answer
+        except (TypeError, ValueError):
+            raise store_error(
+                "the application's load hook must return (value, version)",
+                hint="Without compare-and-set, use single_worker=True.",
+            ) from None
+        if value is not None and not isinstance(value, str):
+            raise store_error(
                 f"the application's load hook gave {type(value).__name__}, not text or None"
             )
-        if self._known is None or self._known[0] != value:
-            self._known = (value, _parse(value))
-        return self._known[1], version
+        return value, version
 
-    def _store(self, text: str, version: Any) -> bool:
+    def _saved(self, text: str | None, version: Any) -> bool:
         try:
-            if self._single_worker:
-                self._save(text)
-                return True
-            kept: Any = self._save(text, version)
+            answer: Any = self._save(text) if self._single_worker else self._save(text, version)
         except Exception as error:
-            raise _broke("save", error) from error
-        if not isinstance(kept, bool):
-            raise failure(
-                f"the application's save hook returned {type(kept).__name__}, not True or False",
+            raise _hook_error("save", error) from error
+        if self._single_worker:
+            return True
+        if not isinstance(answer, bool):
+            raise store_error(
+                f"the application's save hook returned {type(answer).__name__}, not True or False",
                 hint="Without compare-and-set, use single_worker=True.",
             )
-        return kept
+        return answer
 
 
-def _broke(hook: str, error: Exception) -> StoreError:
-    # The text of a stranger's error may hold anything, also a password; its cause stays attached.
-    return failure(f"the application's {hook} hook raised {type(error).__name__}", retryable=True)
-
-
-def _shelf(shelves: Shelves, key: str) -> Shelf:
-    return shelves.get(key) or Shelf()
+def _hook_error(hook: str, error: Exception) -> StoreError:
+    # Without its text, which may hold a password. The exception itself is the cause.
+    if isinstance(error, ServiceError):
+        may_pass = error.retryable
+    else:
+        may_pass = isinstance(error, OSError) or not isinstance(error, _BUGS)
+    return store_error(
+        f"the application's {hook} hook raised {type(error).__name__}",
+        hint="Its own traceback, the cause of this error, shows the line.",
+        retryable=may_pass,
+    )
 
 
 # -- the text ------------------------------------------------------------------------------------
 
 
-def _write(shelves: Shelves) -> str:
-    body = _canonical(shelves)
-    checksum = hashlib.sha256(body.encode()).hexdigest()
-    return (
-        f'{{"format":"{FORMAT}","version":{VERSION},"checksum":"{checksum}","connections":{body}}}'
-    )
-
-
-def _canonical(shelves: Shelves) -> str:
-    return json.dumps(
-        {
-            key: {
-                "fence": shelf.fence,
-                "owner": shelf.owner,
-                "expires": _number(shelf.expires),
-                "ttl": _number(shelf.ttl),
-                "head": shelf.head,
-                "rows": {
-                    row.id: [row.state, _number(row.due), row.value] for row in shelf.rows.values()
-                },
-            }
-            for key, shelf in shelves.items()
-        },
-        sort_keys=True,
-        separators=(",", ":"),
-        allow_nan=False,
-    )
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None else float(value)
-
-
-def _parse(text: str) -> Shelves:
-    try:
-        whole = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        raise _damaged("it is not the JSON that was saved") from None
-    if not isinstance(whole, dict):
-        raise _damaged("it is not an object")
-    found = cast("dict[str, Any]", whole)
-    version = found.get("version")
-    if found.get("format") != FORMAT or type(version) is not int or version < 1:
-        raise _damaged("it does not say that it is ours")
-    if version > VERSION:
-        raise failure(
-            f"the application's checkpoint value was written by a newer release "
-            f"(version {version}, this one reads up to {VERSION})",
-            hint="Update this installation; the value was left as it is.",
+def _write(known: dict[str, ConnectionRows]) -> str:
+    if sum(len(record.rows) for record in known.values()) > ROW_LIMIT:
+        raise store_error(
+            f"the application's checkpoint value would hold more than {ROW_LIMIT} rows",
+            hint="Move to SQLiteCheckpoints or SQLAlchemyCheckpoints.",
         )
-    if found.keys() != {"format", "version", "checksum", "connections"}:
-        raise _damaged("its members are not those that were saved")
-    try:
-        shelves = {key: _shelf_of(value) for key, value in _members(found["connections"])}
-        whole = hashlib.sha256(_canonical(shelves).encode()).hexdigest() == found["checksum"]
-    except (TypeError, ValueError, OverflowError):
-        raise _damaged("its content is not what was saved") from None
-    if not whole:
-        raise _damaged("its checksum does not match")
-    return shelves
-
-
-def _shelf_of(value: Any) -> Shelf:
-    members = dict(_members(value))
-    if members.keys() != {"fence", "owner", "expires", "ttl", "head", "rows"}:
-        raise ValueError
-    rows: dict[str, Row] = {}
-    for name, columns in _members(members["rows"]):
-        state, due, text = columns
-        rows[name] = Row(_text(name), _text(state), _optional(due, _float), _text(text))
-    fence = members["fence"]
-    if type(fence) is not int or not 0 <= fence < 2**63:
-        raise ValueError
-    return Shelf(
-        fence=fence,
-        owner=_optional(members["owner"], _text),
-        expires=_optional(members["expires"], _float),
-        ttl=_float(members["ttl"]),
-        head=_optional(members["head"], _text),
-        rows=rows,
+    body = _canonical(known)
+    return (
+        f'{{"format":"{FORMAT}","version":{VERSION},"checksum":"{_checksum(body)}",'
+        f'"connections":{body}}}'
     )
 
 
-def _members(value: Any) -> list[tuple[str, Any]]:
-    if not isinstance(value, dict):
-        raise TypeError
-    return list(cast("dict[str, Any]", value).items())
+def _canonical(known: dict[str, ConnectionRows]) -> str:
+    plain = {
+        key: {
+            **attrs.asdict(record, recurse=False),
+            "rows": {
+                row.id: [row.state, _optional(float, row.due), row.value]
+                for row in record.rows.values()
+            },
+        }
+        for key, record in known.items()
+    }
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def _optional(value: Any, convert: Callable[[Any], _T]) -> _T | None:
+def _checksum(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _parse(text: str | None) -> dict[str, ConnectionRows]:
+    if text is None:
+        return {}
+    try:
+        saved = json.loads(text)
+        version = saved["version"]
+        if saved["format"] != FORMAT or type(version) is not int:
+            raise ValueError
+        if version > VERSION:
+            raise store_error(
+                f"the application's checkpoint value was written by a newer release "
+                f"(version {version}, this one reads up to {VERSION})",
+                hint="Update this installation; the value was left as it is.",
+            )
+        body = saved["connections"]
+        known = {key: _record(**members) for key, members in body.items()}
+        # The checksum is of the text that the parsed records give: white space, the order of keys
+        # and 60 for 60.0 change nothing (a jsonb column may write these), a wrong type does.
+        checksum = _checksum(_canonical(known))
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        raise _damaged("it is not the JSON that was saved") from None
+    if saved != {"format": FORMAT, "version": VERSION, "checksum": checksum, "connections": body}:
+        raise _damaged("its checksum does not match")
+    return known
+
+
+def _record(
+    fence: int,
+    owner: str | None,
+    expires: float | None,
+    ttl: float,
+    head: str | None,
+    rows: dict[str, tuple[str, float | None, str]],
+) -> ConnectionRows:
+    return ConnectionRows(
+        int(fence),
+        _optional(str, owner),
+        _optional(float, expires),
+        float(ttl),
+        _optional(str, head),
+        {
+            name: Row(name, str(state), _optional(float, due), str(value))
+            for name, (state, due, value) in rows.items()
+        },
+    )
+
+
+def _optional(convert: Callable[[Any], _T], value: Any) -> _T | None:
     return None if value is None else convert(value)
 
 
-def _text(value: Any) -> str:
-    if type(value) is not str:
-        raise TypeError
-    value.encode()  # half a character is a ValueError
-    return value
-
-
-def _float(value: Any) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value):
-        raise TypeError
-    return float(value)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member occurs twice")
-    return members
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)
-
-
 def _damaged(why: str) -> StoreError:
-    return failure(
+    return store_error(
         f"the application's checkpoint value is damaged: {why}",
         hint=(
             "Restore it from a backup and run export_new(look_first=True). Only None means that "

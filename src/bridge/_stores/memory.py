@@ -1,97 +1,110 @@
-"""A store in memory: for tests, trials, and as the model of what a store does."""
+"""Stores that hold all rows in memory: one that forgets them, and the base of the JSON store."""
 
 from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from heapq import nsmallest
 from operator import attrgetter
+from typing import TypeVar
 
 from attrs import Factory, define
 
-from bridge._errors import LeaseLostError
-from bridge._stores.protocol import Lease, Row, check_ids, check_rows, check_text, check_ttl
+from bridge._stores.protocol import Lease, Row, check_acquire, check_commit, check_ids
+from bridge._stores.record import ConnectionRecord
 
-__all__ = ["MemoryCheckpoints"]
+__all__ = ["ConnectionRows", "MemoryCheckpoints", "RecordStore"]
 
 _by_id = attrgetter("id")
+_T = TypeVar("_T")
 
 
 @define
-class Shelf:
-    """All that is kept of one connection, and the rules of its lease.
+class ConnectionRows(ConnectionRecord):
+    """A connection's record with its rows, by id."""
 
-    Giving the lease back raises the fence as taking it does, so one comparison refuses both a
-    superseded lease and a returned one.
-    """
-
-    fence: int = 0
-    owner: str | None = None
-    expires: float | None = None
-    ttl: float = 0.0
-    head: str | None = None
     rows: dict[str, Row] = Factory(dict[str, Row])
 
-    def held_until(self, now: float) -> float | None:
-        """The end of the lease, or None when nobody holds it."""
-        if self.expires is None or self.expires <= now:
-            return None
-        return min(self.expires, now + self.ttl)
 
-    def acquire(self, key: str, owner: str, ttl: float, now: float) -> Lease | None:
-        """Take the lease unless it is held."""
-        until = self.held_until(now)
-        if until is not None:
-            # A clock that was set back must not keep a dead worker's lease for ever.
-            self.expires = until
-            return None
-        self.fence += 1
-        self.owner, self.expires, self.ttl = owner, now + ttl, ttl
-        return Lease(key, self.fence)
+class RecordStore(ABC):
+    """The methods of a store that has all of its connections at hand at once."""
 
-    def release(self, lease: Lease) -> bool:
-        """Give the lease back; whether it was still this one's."""
-        if self.fence != lease.fence:
-            return False
-        self.fence += 1
-        self.owner = self.expires = None
-        return True
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
 
-    def commit(
-        self, lease: Lease, head: str | None, rows: Sequence[Row], ttl: float, now: float
-    ) -> None:
-        """Write, and renew the lease."""
-        if self.fence != lease.fence:
-            raise LeaseLostError
-        if head is not None:
-            self.head = head
-        self.rows.update((row.id, row) for row in rows)
-        self.expires, self.ttl = now + ttl, ttl
+    @abstractmethod
+    def _apply(self, use: Callable[[dict[str, ConnectionRows]], tuple[_T, bool]]) -> _T:
+        """Call ``use`` with all connections, alone, and keep them if it says that they changed."""
 
-    def find(self, ids: Sequence[str]) -> list[Row]:
-        """The rows of these ids."""
-        return [self.rows[known] for known in dict.fromkeys(ids) if known in self.rows]
+    def _read(self, key: str, ask: Callable[[ConnectionRows], _T]) -> _T:
+        return self._apply(lambda known: (ask(known.get(key) or ConnectionRows()), False))
 
-    def select(
-        self, states: Sequence[str], due: float | None, after: str | None, limit: int
-    ) -> list[Row]:
-        """Rows by state and due, in the order of their ids."""
-        wanted = frozenset(states)
-        return nsmallest(
-            limit,
-            (
-                row
-                for row in self.rows.values()
-                if row.state in wanted
-                and (due is None or (row.due is not None and row.due <= due))
-                and (after is None or row.id > after)
-            ),
-            key=_by_id,
+    def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
+        """See :meth:`CheckpointStore.acquire`."""
+        check_acquire(key, owner, ttl)
+
+        def take(known: dict[str, ConnectionRows]) -> tuple[Lease | None, bool]:
+            record = known.setdefault(key, ConnectionRows())
+            expires = record.expires
+            lease = record.acquire(key, owner, ttl, self._clock())
+            return lease, lease is not None or record.expires != expires
+
+        return self._apply(take)
+
+    def release(self, lease: Lease) -> None:
+        """See :meth:`CheckpointStore.release`."""
+        self._apply(lambda known: (None, lease.key in known and known[lease.key].release(lease)))
+
+    def held_until(self, key: str) -> float | None:
+        """Return when the lease ends, or None if no worker holds it."""
+        return self._read(key, lambda record: record.held_until(self._clock()))
+
+    def head(self, key: str) -> str | None:
+        """See :meth:`CheckpointStore.head`."""
+        return self._read(key, lambda record: record.head)
+
+    def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
+        """See :meth:`CheckpointStore.find`."""
+        wanted = dict.fromkeys(check_ids(ids))
+        return self._read(
+            key, lambda record: [record.rows[name] for name in wanted if name in record.rows]
         )
 
+    def select(
+        self, key: str, states: Sequence[str], *, due: float | None, after: str | None, limit: int
+    ) -> Sequence[Row]:
+        """See :meth:`CheckpointStore.select`."""
 
-class MemoryCheckpoints:
+        def matches(row: Row) -> bool:
+            return (
+                row.state in states
+                and (due is None or (row.due is not None and row.due <= due))
+                and (after is None or row.id > after)
+            )
+
+        return self._read(
+            key,
+            lambda record: nsmallest(limit, filter(matches, record.rows.values()), key=_by_id),
+        )
+
+    def commit(
+        self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
+    ) -> None:
+        """See :meth:`CheckpointStore.commit`."""
+        checked = check_commit(head, rows, ttl)
+
+        def write(known: dict[str, ConnectionRows]) -> tuple[None, bool]:
+            record = known.get(lease.key) or ConnectionRows()
+            record.renew(lease, head, ttl, self._clock())
+            record.rows.update((row.id, row) for row in checked)
+            return None, True
+
+        self._apply(write)
+
+
+class MemoryCheckpoints(RecordStore):
     """Checkpoints that end with the process.
 
     Warning:
@@ -102,53 +115,10 @@ class MemoryCheckpoints:
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+        super().__init__(clock)
         self._lock = threading.Lock()
-        self._shelves: dict[str, Shelf] = {}
+        self._records: dict[str, ConnectionRows] = {}
 
-    def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
-        """See :meth:`CheckpointStore.acquire`."""
-        check_ttl(ttl)
+    def _apply(self, use: Callable[[dict[str, ConnectionRows]], tuple[_T, bool]]) -> _T:
         with self._lock:
-            shelf = self._shelves.setdefault(check_text(key, "the key"), Shelf())
-            return shelf.acquire(key, owner, ttl, self._clock())
-
-    def release(self, lease: Lease) -> None:
-        """See :meth:`CheckpointStore.release`."""
-        with self._lock:
-            self._shelf(lease.key).release(lease)
-
-    def held_until(self, key: str) -> float | None:
-        """When the lease ends, or None when nobody holds it."""
-        with self._lock:
-            return self._shelf(key).held_until(self._clock())
-
-    def head(self, key: str) -> str | None:
-        """See :meth:`CheckpointStore.head`."""
-        with self._lock:
-            return self._shelf(key).head
-
-    def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
-        """See :meth:`CheckpointStore.find`."""
-        with self._lock:
-            return self._shelf(key).find(check_ids(ids))
-
-    def select(
-        self, key: str, states: Sequence[str], *, due: float | None, after: str | None, limit: int
-    ) -> Sequence[Row]:
-        """See :meth:`CheckpointStore.select`."""
-        with self._lock:
-            return self._shelf(key).select(states, due, after, limit)
-
-    def commit(
-        self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
-    ) -> None:
-        """See :meth:`CheckpointStore.commit`."""
-        checked = check_rows(rows)
-        if head is not None:
-            check_text(head, "the head")
-        with self._lock:
-            self._shelf(lease.key).commit(lease, head, checked, check_ttl(ttl), self._clock())
-
-    def _shelf(self, key: str) -> Shelf:
-        return self._shelves.get(key) or Shelf()
+            return use(self._records)[0]

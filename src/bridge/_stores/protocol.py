@@ -1,7 +1,7 @@
 """What the bridge asks of a store: rows, a lease, and one atomic commit.
 
-A store moves rows and interprets nothing. Whatever a row or a head says is written and read by the
-bridge alone, so a store never changes when the life of a delivery does.
+A store moves rows and interprets nothing. The bridge alone writes and reads the texts of rows and
+heads, so a store does not change when the states of a delivery do.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Lease:
 
     Attributes:
         key: The connection.
-        fence: Grows with every lease of this key, for ever.
+        fence: Greater than that of every earlier lease of this key.
     """
 
     key: str
@@ -51,41 +51,41 @@ class Lease:
 
 
 class CheckpointStore(Protocol):
-    """Where connections keep what they must remember between two runs.
+    """The methods of a store that keeps what connections must remember between two runs.
 
     Calls are synchronous, atomic each, and come from any thread. A store that is damaged, newer
     than the code or out of reach raises :class:`StoreError`: it never answers as if it were empty,
     because an empty store means "never activated".
 
-    A store that can tell offers one method more, ``held_until(key) -> float | None``: the end of
-    the lease in epoch seconds by the store's clock, or None when nobody holds it. It is asked for
-    only to fill :attr:`BusyError.held_until`.
+    A store may have one method more, ``held_until(key) -> float | None``: the end of the lease in
+    epoch seconds by the store's clock, or None if no worker holds it. The bridge calls it only to
+    fill :attr:`BusyError.held_until`.
     """
 
     def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
-        """Take the lease for ``ttl`` seconds, or return None while anybody holds it.
+        """Take the lease for ``ttl`` seconds, or return None while a worker holds it.
 
-        Expiry is judged by the store's own clock, never the caller's. Asking again under the same
-        ``owner`` is no exception: a lease that is held is held.
+        Expiry is judged by the store's own clock, never the caller's. A held lease is not given
+        again under the same ``owner`` either.
         """
         ...
 
     def release(self, lease: Lease) -> None:
-        """Give the lease back; afterwards it commits nothing. Superseded: nothing happens."""
+        """Give the lease back; afterwards it commits nothing. Do nothing if it is superseded."""
         ...
 
     def head(self, key: str) -> str | None:
-        """The connection's small JSON text, or None when none was ever committed."""
+        """Return the connection's small JSON text, or None if none was ever committed."""
         ...
 
     def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
-        """Those of at most 500 ids that have a row, each once, in any order."""
+        """Return the rows of at most 500 ids, each row once, in any order."""
         ...
 
     def select(
         self, key: str, states: Sequence[str], *, due: float | None, after: str | None, limit: int
     ) -> Sequence[Row]:
-        """At most ``limit`` rows in one of ``states``, ordered by id (by code point).
+        """Return at most ``limit`` rows in one of ``states``, ordered by id (by code point).
 
         Args:
             key: The connection.
@@ -99,7 +99,7 @@ class CheckpointStore(Protocol):
     def commit(
         self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
     ) -> None:
-        """Write head (None leaves it) and rows together, durably, and renew the lease.
+        """Write head (None keeps the old one) and rows together, durably, and renew the lease.
 
         A lease that has expired and was not superseded still commits.
 
@@ -110,7 +110,7 @@ class CheckpointStore(Protocol):
 
 
 def held_until(store: CheckpointStore, key: str) -> float | None:
-    """When the lease of ``key`` ends, where the store can tell."""
+    """Return when the lease of ``key`` ends, or None where the store cannot tell."""
     ask = getattr(store, "held_until", None)
     if ask is None:
         return None
@@ -118,45 +118,55 @@ def held_until(store: CheckpointStore, key: str) -> float | None:
     return until if isinstance(until, float) else None
 
 
-def failure(message: str, *, hint: str | None = None, retryable: bool = False) -> StoreError:
-    """A StoreError of the bridge."""
+def store_error(message: str, *, hint: str | None = None, retryable: bool = False) -> StoreError:
+    """Make a StoreError of the bridge."""
     return StoreError(message, service="bridge", hint=hint, retryable=retryable)
 
 
 def check_ids(ids: Sequence[str]) -> Sequence[str]:
-    """Refuse a find() that names too many ids: a caller's mistake, not the store's."""
+    """Refuse a find() that names too many ids: the caller's mistake, not the store's."""
     if len(ids) > FIND_LIMIT:
         raise ValueError(f"find() takes at most {FIND_LIMIT} ids, not {len(ids)}")
     return ids
 
 
-def check_ttl(ttl: float) -> float:
-    """Refuse a lease that could never, or always, be expired."""
+def check_acquire(key: str, owner: str, ttl: float) -> None:
+    """Refuse a lease that cannot be stored, or that would never or always be expired."""
+    _check_ttl(ttl)
+    _check_text(key, "the key")
+    _check_text(owner, "the owner")
+
+
+def check_commit(head: str | None, rows: Iterable[Row], ttl: float) -> list[Row]:
+    """Return the rows; refuse a commit that would not read back as it was written."""
+    _check_ttl(ttl)
+    if head is not None:
+        _check_text(head, "the head")
+    checked = list(rows)
+    for row in checked:
+        _check_text(row.id, "the id")
+        _check_text(row.state, "the state")
+        _check_text(row.value, "the value")
+        if not row.id or not row.state:
+            raise store_error("a row without an id or a state cannot be stored")
+        if row.due is not None and not math.isfinite(row.due):
+            raise store_error(f"the row {row.id!r} cannot be stored: its due is {row.due!r}")
+    return checked
+
+
+def _check_ttl(ttl: float) -> None:
     if not (math.isfinite(ttl) and ttl > 0):
         raise ValueError(f"a lease lasts a positive number of seconds, not {ttl!r}")
-    return float(ttl)
 
 
-def check_text(text: str, what: str) -> str:
-    """Refuse text that some store would cut or could not write."""
+def _check_text(text: str, name: str) -> None:
+    # SQLite would cut a text at a NUL, and PostgreSQL refuses it. No database takes half a
+    # surrogate pair.
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise failure(f"{what} {text[:80]!r} cannot be stored: it holds half a character") from None
+        raise store_error(
+            f"{name} {text[:80]!r} cannot be stored: it holds half a character"
+        ) from None
     if "\0" in text:
-        raise failure(f"{what} {text[:80]!r} cannot be stored: it holds a NUL")
-    return text
-
-
-def check_rows(rows: Iterable[Row]) -> list[Row]:
-    """Refuse rows that would not read back as they were written."""
-    checked = list(rows)
-    for row in checked:
-        check_text(row.id, "the id")
-        check_text(row.state, "the state")
-        check_text(row.value, "the value")
-        if not row.id or not row.state:
-            raise failure("a row without an id or a state cannot be stored")
-        if row.due is not None and not math.isfinite(row.due):
-            raise failure(f"the row {row.id!r} cannot be stored: its due is {row.due!r}")
-    return checked
+        raise store_error(f"{name} {text[:80]!r} cannot be stored: it holds a NUL")

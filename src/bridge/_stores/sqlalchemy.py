@@ -1,17 +1,17 @@
 """A store in an application's own PostgreSQL (or SQLite) database, through SQLAlchemy.
 
 Every change begins by locking the connection's own row, so that of two workers one waits for the
-other; only then the database's clock is read, because the waiting may have outlived a lease.
+other. Only then is the database's clock read, because a lease may end while a worker waits.
 """
 
 from __future__ import annotations
 
 import contextlib
+import sqlite3
+import threading
 from collections.abc import Generator, Sequence
-from heapq import merge
-from itertools import islice
 from operator import attrgetter
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, cast
 
 try:
     import sqlalchemy as sa
@@ -22,25 +22,26 @@ except ImportError as error:  # pragma: no cover - the test environment has the 
         "SQLAlchemyCheckpoints needs SQLAlchemy: pip install 'banqup-zenvoices[sql]'"
     ) from error
 
+from attrs import asdict
+
 from _client_kit._errors import StoreError
-from _client_kit._frames import called_without_frames, without_frames
 from bridge._errors import LeaseLostError, wrong
 from bridge._stores.protocol import (
     Lease,
     Row,
+    check_acquire,
+    check_commit,
     check_ids,
-    check_rows,
-    check_text,
-    check_ttl,
-    failure,
+    store_error,
 )
+from bridge._stores.record import ConnectionRecord
 
 __all__ = ["SQLAlchemyCheckpoints"]
 
 VERSION = 1
-"""Of what the rows mean; a row with a higher one is refused."""
+"""The version of the rows' meaning; a row with another one is refused."""
 
-# Ids are ordered and told apart by code point, whatever the database's own language is.
+# Ids are ordered and compared by code point. A database's own collation may ignore case.
 _Exact = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 _Big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
@@ -70,8 +71,8 @@ _delivery = sa.Table(
 )
 
 _CLOCKS = {
-    # clock_timestamp() moves within a transaction, now() does not. A server that does not wait
-    # for its disk is told to, for this transaction only.
+    # clock_timestamp() moves within a transaction, now() does not. With synchronous_commit off, a
+    # crash of the server could lose a commit after its upload was made.
     "postgresql": sa.text(
         "SELECT extract(epoch FROM clock_timestamp())::float8, "
         "CASE WHEN current_setting('synchronous_commit') = 'off' "
@@ -84,16 +85,6 @@ _ISOLATION = {"postgresql": "READ COMMITTED", "sqlite": "SERIALIZABLE"}
 _by_id = attrgetter("id")
 
 
-class _Held(NamedTuple):
-    """A connection's own row."""
-
-    number: int
-    fence: int
-    expires: float | None
-    ttl: float
-
-
-@called_without_frames  # the driver's hold the database's password
 class SQLAlchemyCheckpoints:
     """Checkpoints in two tables of a PostgreSQL or SQLite database.
 
@@ -114,17 +105,18 @@ class SQLAlchemyCheckpoints:
         PostgreSQL not one with ``fsync = off``.
 
     Args:
-        engine: A synchronous engine. Its pool and its credentials stay the application's.
+        engine: A synchronous engine, which stays the application's own. A SQLite database in memory
+            needs ``poolclass=StaticPool, connect_args={"check_same_thread": False}``.
     """
 
     metadata: ClassVar[sa.MetaData] = _metadata
 
-    @without_frames
     def __init__(self, engine: sa.Engine) -> None:
-        if not hasattr(engine, "dialect"):  # as an address, which holds a password, has not
+        if not isinstance(engine, sa.Engine):  # pyright: ignore[reportUnnecessaryIsInstance]
+            # Not shown: an address holds a password.
             raise wrong(
-                f"SQLAlchemyCheckpoints takes an engine, not {type(engine).__name__}",
-                "Make one with sqlalchemy.create_engine(url).",
+                f"SQLAlchemyCheckpoints takes a synchronous engine, not {type(engine).__name__}",
+                "Make one with sqlalchemy.create_engine(url); AsyncConnection calls it in threads.",
             )
         dialect = engine.dialect.name
         if dialect not in _CLOCKS:
@@ -132,77 +124,68 @@ class SQLAlchemyCheckpoints:
                 f"SQLAlchemyCheckpoints does not know {dialect}",
                 "Use PostgreSQL or SQLite, or write a store and run the conformance suite.",
             )
+        one_connection = isinstance(engine.pool, sa.StaticPool)
+        if dialect == "sqlite" and _in_memory(engine.url) and not one_connection:
+            raise wrong(
+                "a SQLite database in memory needs one connection that all threads share",
+                'Use create_engine("sqlite://", poolclass=sqlalchemy.StaticPool, '
+                'connect_args={"check_same_thread": False}), or name a file.',
+            )
         self._dialect = dialect
         self._engine = engine
         self._clock = _CLOCKS[dialect]
         self._insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
+        # Without this, two threads that share one connection would share a transaction.
+        self._turn = threading.Lock() if one_connection else contextlib.nullcontext()
 
     def create_tables(self) -> None:
-        """Create the tables that are not there yet. Nothing that exists is changed."""
+        """Create the tables that are not there yet. Change nothing that exists."""
         with self._errors():
             _metadata.create_all(self._engine)
 
     def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
         """See :meth:`CheckpointStore.acquire`."""
-        check_ttl(ttl)
-        check_text(key, "the key")
-        check_text(owner, "the owner")
-        with self._writing() as db:
-            held = self._lock(db, key)
-            if held is None:
+        check_acquire(key, owner, ttl)
+        with self._transaction() as db:
+            record = self._lock(db, key)
+            if record is None:
                 # Two workers may both come here: one of them inserts, the other waits for it.
-                db.execute(
-                    self._insert(_connection)
-                    .values(key=key, version=VERSION, fence=0, ttl=0.0)
-                    .on_conflict_do_nothing()
-                )
-                held = self._lock(db, key)
-                if held is None:
-                    raise failure("the database did not keep a new connection's row")
-            now = self._now(db)
-            if held.expires is not None and held.expires > now:
-                if held.expires > now + held.ttl:
-                    # A clock that was set back must not keep a dead worker's lease for ever.
-                    self._update(db, held.number, expires=now + held.ttl)
-                return None
-            fence = held.fence + 1
-            self._update(db, held.number, fence=fence, owner=owner, expires=now + ttl, ttl=ttl)
-            return Lease(key, fence)
+                new = self._insert(_connection).values(key=key, version=VERSION, fence=0, ttl=0.0)
+                db.execute(new.on_conflict_do_nothing())
+                record = self._lock(db, key)
+                if record is None:
+                    raise store_error("the database did not keep a new connection's row")
+            expires = record.expires
+            # The clock is read only now: waiting for the row may have outlived another's lease.
+            lease = record.acquire(key, owner, ttl, self._now(db))
+            if lease is not None or record.expires != expires:
+                self._save(db, key, record)
+            return lease
 
     def release(self, lease: Lease) -> None:
         """See :meth:`CheckpointStore.release`."""
-        with self._writing() as db:
-            held = self._lock(db, lease.key)
-            if held is not None and held.fence == lease.fence:
-                # Raising the fence makes a returned lease as useless as a superseded one.
-                self._update(db, held.number, fence=held.fence + 1, owner=None, expires=None)
+        with self._transaction() as db:
+            record = self._lock(db, lease.key)
+            if record is not None and record.release(lease):
+                self._save(db, lease.key, record)
 
     def held_until(self, key: str) -> float | None:
-        """When the lease ends, or None when nobody holds it."""
-        with self._reading() as db:
-            held = self._held(db, key, lock=False)
-            if held is None or held.expires is None:
-                return None
-            now = self._now(db)
-        return min(held.expires, now + held.ttl) if held.expires > now else None
+        """Return when the lease ends, or None if no worker holds it."""
+        with self._connected() as db:
+            record = self._record(db, key)
+            return None if record is None else record.held_until(self._now(db))
 
     def head(self, key: str) -> str | None:
         """See :meth:`CheckpointStore.head`."""
-        query = sa.select(_connection.c.head, _connection.c.version).where(_connection.c.key == key)
-        with self._reading() as db:
-            found = db.execute(query).one_or_none()
-        if found is None:
-            return None
-        _known(found.version)
-        head: str | None = found.head
-        return head
+        with self._connected() as db:
+            record = self._record(db, key)
+            return None if record is None else record.head
 
     def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
         """See :meth:`CheckpointStore.find`."""
-        if not check_ids(ids):
-            return []
-        with self._reading() as db:
-            return self._rows(db, self._query(key).where(_delivery.c.id.in_(list(set(ids)))))
+        query = self._query(key).where(_delivery.c.id.in_(set(check_ids(ids))))
+        with self._connected() as db:
+            return self._rows(db, query)
 
     def select(
         self, key: str, states: Sequence[str], *, due: float | None, after: str | None, limit: int
@@ -223,73 +206,61 @@ class SQLAlchemyCheckpoints:
         ]
         if not parts:
             return []
-        with self._reading() as db:
+        with self._connected() as db:
             found = self._rows(db, sa.union_all(*parts))
-        by_state: dict[str, list[Row]] = {}
-        for row in sorted(found, key=_by_id):
-            by_state.setdefault(row.state, []).append(row)
-        return list(islice(merge(*by_state.values(), key=_by_id), limit))
+        # By code point, whatever the database compares by; rows of one state come in its order.
+        return sorted(found, key=_by_id)[:limit]
 
     def commit(
         self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
     ) -> None:
         """See :meth:`CheckpointStore.commit`."""
-        check_ttl(ttl)
         # Of two rows with one id the last counts; PostgreSQL takes each once per statement.
-        latest = {row.id: row for row in check_rows(rows)}
-        if head is not None:
-            check_text(head, "the head")
-        with self._writing() as db:
-            held = self._lock(db, lease.key)
-            if held is None or held.fence != lease.fence:
+        latest = {row.id: row for row in check_commit(head, rows, ttl)}
+        with self._transaction() as db:
+            record = self._lock(db, lease.key)
+            if record is None:
                 raise LeaseLostError
+            record.renew(lease, head, ttl, self._now(db))
+            self._save(db, lease.key, record)
             if latest:
-                insert = self._insert(_delivery)
-                new = insert.excluded
+                number = sa.select(_connection.c.number).where(_connection.c.key == lease.key)
+                insert = self._insert(_delivery).values(connection=number.scalar_subquery())
+                replaced = {name: insert.excluded[name] for name in ("state", "due", "value")}
                 db.execute(
                     insert.on_conflict_do_update(
-                        index_elements=["connection", "id"],
-                        set_={"state": new.state, "due": new.due, "value": new.value},
+                        index_elements=["connection", "id"], set_=replaced
                     ),
-                    [
-                        {
-                            "connection": held.number,
-                            "id": row.id,
-                            "state": row.state,
-                            "due": row.due,
-                            "value": row.value,
-                        }
-                        for row in latest.values()
-                    ],
+                    [asdict(row) for row in latest.values()],
                 )
-            changes: dict[str, Any] = {"expires": self._now(db) + ttl, "ttl": ttl}
-            if head is not None:
-                changes["head"] = head
-            self._update(db, held.number, **changes)
 
     # -- rows ----------------------------------------------------------------------------------
 
-    def _lock(self, db: sa.Connection, key: str) -> _Held | None:
-        """The connection's row, nobody else's until the end of the transaction."""
+    def _lock(self, db: sa.Connection, key: str) -> ConnectionRecord | None:
+        """Read a connection's row, and keep other workers from it until the transaction ends."""
         if self._dialect == "sqlite":  # pragma: no branch - PostgreSQL has the long tests
             # SQLite has no FOR UPDATE: beginning with a write takes the file's write lock.
             same = sa.update(_connection).where(_connection.c.key == key)
             db.execute(same.values(fence=_connection.c.fence))
-        return self._held(db, key, lock=True)
+        return self._record(db, key, lock=True)
 
-    def _held(self, db: sa.Connection, key: str, *, lock: bool) -> _Held | None:
+    def _record(
+        self, db: sa.Connection, key: str, *, lock: bool = False
+    ) -> ConnectionRecord | None:
         table = _connection.c
-        query = sa.select(table.number, table.fence, table.expires, table.ttl, table.version)
-        query = query.where(table.key == key)
+        query = sa.select(
+            table.version, table.fence, table.owner, table.expires, table.ttl, table.head
+        ).where(table.key == key)
         found = db.execute(query.with_for_update() if lock else query).one_or_none()
         if found is None:
             return None
-        *values, version = found
-        _known(version)
-        return _Held(*values)
+        version, *values = found
+        _check_version(version)
+        return ConnectionRecord(*values)
 
-    def _update(self, db: sa.Connection, number: int, **values: Any) -> None:
-        db.execute(sa.update(_connection).where(_connection.c.number == number).values(**values))
+    def _save(self, db: sa.Connection, key: str, record: ConnectionRecord) -> None:
+        same = sa.update(_connection).where(_connection.c.key == key)
+        db.execute(same.values(**asdict(record)))
 
     def _now(self, db: sa.Connection) -> float:
         return float(db.execute(self._clock).one()[0])
@@ -305,20 +276,20 @@ class SQLAlchemyCheckpoints:
     def _rows(self, db: sa.Connection, query: sa.Executable) -> list[Row]:
         rows: list[Row] = []
         for name, state, due, value, version in db.execute(query):
-            _known(version)
+            _check_version(version)
             rows.append(Row(name, state, due, value))
         return rows
 
     # -- transactions --------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _writing(self) -> Generator[sa.Connection, None, None]:
-        with self._reading() as db, db.begin():
+    def _transaction(self) -> Generator[sa.Connection, None, None]:
+        with self._connected() as db, db.begin():
             yield db
 
     @contextlib.contextmanager
-    def _reading(self) -> Generator[sa.Connection, None, None]:
-        with self._errors(), self._engine.connect() as db:
+    def _connected(self) -> Generator[sa.Connection, None, None]:
+        with self._errors(), self._turn, self._engine.connect() as db:
             # Whatever the engine's own level: AUTOCOMMIT would not be atomic, and a higher one
             # would make a worker that waited for another fail instead of going on. Set on the
             # connection, because an option of the engine does not override an older one.
@@ -329,29 +300,47 @@ class SQLAlchemyCheckpoints:
         try:
             yield
         except exc.SQLAlchemyError as error:
-            raise _failed(error) from None
+            # SQLAlchemy's own error shows the statement with its values, the driver's does not.
+            origin = getattr(error, "orig", None) or error
+            raise _error_of(error, origin) from origin
 
 
-def _known(version: int) -> None:
+def _in_memory(url: sa.URL) -> bool:
+    name = url.database or ":memory:"
+    return ":memory:" in name or url.query.get("mode") == "memory" or "mode=memory" in name
+
+
+def _check_version(version: int) -> None:
     if version != VERSION:
-        raise failure(
+        raise store_error(
             f"the checkpoint tables were written by a newer release (version {version}, "
             f"this one reads {VERSION})",
             hint="Update this installation; the tables were left as they are.",
         )
 
 
-def _failed(error: exc.SQLAlchemyError) -> StoreError:
-    # Not the error's text: it names the statement and its values.
-    origin = getattr(error, "orig", None)
-    state = getattr(origin, "sqlstate", None)
-    what = type(origin if origin is not None else error).__name__
-    missing = state == "42P01" or "no such table" in str(origin)
+def _error_of(error: exc.SQLAlchemyError, origin: BaseException) -> StoreError:
+    state = _sqlstate(origin)
+    # SQLite tells no more than SQLITE_ERROR; as our statements are right, a table is missing.
+    missing = state == "42P01" or getattr(origin, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
     passing = isinstance(error, exc.OperationalError | exc.TimeoutError) or (
         isinstance(error, exc.DBAPIError) and error.connection_invalidated
     )
-    return failure(
-        "the checkpoint database failed: " + (f"{what} ({state})" if state else what),
+    return store_error(
+        f"the checkpoint database failed: {type(origin).__name__}"
+        + (f" ({state})" if state else ""),
         hint="Its tables are not there: call create_tables() once." if missing else None,
         retryable=passing and not missing,
     )
+
+
+def _sqlstate(origin: BaseException) -> str | None:
+    """Return the SQLSTATE of a driver's error: psycopg, psycopg2 and pg8000 keep it differently."""
+    details: Any = origin.args[0] if origin.args else None
+    found: Any = (
+        getattr(origin, "sqlstate", None)
+        or getattr(origin, "pgcode", None)
+        or getattr(getattr(origin, "diag", None), "sqlstate", None)
+        or (cast("dict[str, Any]", details).get("C") if isinstance(details, dict) else None)
+    )
+    return found if isinstance(found, str) else None

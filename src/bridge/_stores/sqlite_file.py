@@ -1,19 +1,21 @@
-"""One SQLite file of ours: made whole or not at all, looked at before it is believed.
+"""One SQLite file of ours: created whole or not at all, and checked before it is believed.
 
 Why a write-ahead log: a commit is one append and one fsync (a rollback journal takes four), a
 stopped reader does not block a writer, and a killed process leaves either the whole commit or
-nothing. The log is folded into the file whenever a lease is given back, so that between runs the
+nothing. The log is moved into the file whenever a lease is given back, so that between runs the
 one file holds everything; after a kill, the ``-wal`` beside it belongs to it until the next open.
 
-Why the file is looked at with lstat and never opened by us: closing any descriptor of a file drops
-every lock this process has on it, also those SQLite holds through another handle.
+The file itself is opened by SQLite alone: closing any other descriptor of it drops every lock that
+this process has on it (https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled).
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
+import stat
 import threading
 import weakref
 from collections.abc import Generator
@@ -21,13 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from _client_kit._errors import StoreError
-from bridge._stores.file_owner import inspect_file, inspect_folders
-from bridge._stores.protocol import failure
+from bridge._stores.protocol import store_error
 
 __all__ = ["CheckpointFile"]
 
+logger = logging.getLogger("bridge")
+
 APPLICATION_ID = 0x42515A56
-"""Marks a file as ours (see the ``file`` command): nobody else's database is ever written to."""
+"""Marks a file as ours (see the ``file`` command): no other program's database is written to."""
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -53,300 +56,291 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX delivery_by_state ON delivery (connection, state, id, due)",
     ),
 )
-"""What brings a file from each version to the next; their number is the version."""
+"""The statements that bring a file from each version to the next; their number is the version."""
+
+# Tables of other programs (Litestream, Datasette, ANALYZE) do nothing to ours.
+_SCHEMA = """SELECT type, name FROM sqlite_master
+    WHERE type = 'view' OR tbl_name COLLATE NOCASE IN ('connection', 'delivery')"""
 
 _CHECKED_AT_OPEN = 4 * 1024 * 1024
 """Files up to this size are checked whole when opened (some 10 ms); larger ones as they are read,
 so that opening does not grow with the number of past deliveries."""
 
-_RESTORE = (
-    "Restore {path} from a backup and run export_new(look_first=True). Move it away only if "
-    "nothing was ever exported through it, or if you then call activate() again."
+_SHARED = (
+    *("9p", "afs", "ceph", "cifs", "drvfs", "fakeowner", "fuse.", "lustre", "nfs", "prl_fs"),
+    *("smb", "vboxsf", "virtiofs"),
 )
+"""How Linux' names of the file systems begin whose files another machine can open as well."""
 
-_registry: weakref.WeakSet[CheckpointFile] = weakref.WeakSet()
-_registry_lock = threading.Lock()
+_HINTS = {
+    sqlite3.SQLITE_BUSY: "Another process is writing to it for too long; the next run may do.",
+    sqlite3.SQLITE_FULL: "Free some space on its disk.",
+    sqlite3.SQLITE_IOERR: "Its disk reported an error; look at the system's log.",
+    **dict.fromkeys(
+        (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM),
+        "This user must be able to write to the file and its directory.",
+    ),
+}
+
+_open_files: weakref.WeakSet[CheckpointFile] = weakref.WeakSet()
+_open_files_lock = threading.Lock()
 _forking: list[CheckpointFile] = []
 
 
 class CheckpointFile:
     """The file behind any number of threads: opened when first used, closed before a fork."""
 
+    _connection: sqlite3.Connection | None = None
+    _identity: tuple[int, int] | None = None
+
     def __init__(self, path: Path, timeout: float) -> None:
         self.path = path
         self.lock = threading.Lock()
-        self.handle = _Handle()
         self._timeout = timeout
-        # Closes the file when the store is forgotten, and at the end of the interpreter.
-        self._finalizer = weakref.finalize(self, self.handle.close)
-        with _registry_lock:
-            _registry.add(self)
+        self._warned = False
+        with _open_files_lock:
+            _open_files.add(self)
+
+    def __del__(self) -> None:
+        self.disconnect()
 
     def close(self) -> None:
         """Close the file. The next transaction opens it again."""
         with self.lock:
-            self.handle.close()
+            self.disconnect()
 
-    def fold(self) -> None:
-        """Move the log's content into the file itself.
+    def disconnect(self) -> None:
+        """Close the file for a caller that has the lock."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
 
-        Best effort, and waits for nobody: what it leaves, the next one moves.
-        """
+    def checkpoint_wal(self) -> None:
+        """Move the log's content into the file, without waiting for other processes."""
         with self.lock, contextlib.suppress(sqlite3.Error):
-            if self.handle.file is not None:
-                self.handle.file.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            if self._connection is not None:
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     @contextlib.contextmanager
     def transaction(self, *, write: bool) -> Generator[sqlite3.Connection, None, None]:
-        """The open file within one transaction; committed if nothing is raised."""
+        """Open the file within one transaction, which is committed if nothing is raised."""
         with self.lock:
             try:
-                file = self._opened()
-                try:
-                    file.execute("BEGIN IMMEDIATE" if write else "BEGIN")
-                    yield file
-                    file.execute("COMMIT")
-                except BaseException:
-                    # Also for KeyboardInterrupt: nothing half done may wait in an open handle.
-                    if file.in_transaction:
-                        file.execute("ROLLBACK")
-                    raise
-            except sqlite3.Error as error:
-                # Whatever it was, the next call starts from a fresh look at the file.
-                self.handle.close()
-                raise self._failed(error) from None
-            except UnicodeDecodeError:
-                self.handle.close()
-                raise self.damaged("its text is not UTF-8") from None
+                connection = self._opened()
+                # Rolls back for KeyboardInterrupt too: no half of a commit stays behind.
+                with connection:
+                    connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+                    yield connection
+            except (sqlite3.Error, UnicodeDecodeError) as error:
+                self.disconnect()  # the next call checks the file again
+                raise self._error_of(error) from error
+
+    def damaged(self, why: str) -> StoreError:
+        """Make the error for a file whose content cannot be believed."""
+        return store_error(
+            f"{self.path} is damaged or not ours: {why}",
+            hint=f"Restore {self.path} from a backup and run export_new(look_first=True). Move it "
+            "away only if nothing was ever exported through it, or if you then call activate() "
+            "again.",
+        )
 
     def _opened(self) -> sqlite3.Connection:
-        file = self.handle.file
-        if file is None:
+        if self._connection is None:
             return self._open()
         try:
-            seen = os.lstat(self.path)
+            identity = _identity(self.path.stat())
         except OSError:
-            seen = None
-        if seen is None or (seen.st_dev, seen.st_ino) != self.handle.identity:
-            self.handle.close()
-            raise failure(
+            identity = None
+        if identity != self._identity:
+            # What is written to a file without a name is lost, and its documents would be new.
+            self.disconnect()
+            raise store_error(
                 f"{self.path} was removed or replaced while it was in use",
                 hint="Put the file back, or call activate() again if it was meant to go.",
             )
-        return file
-
-    # -- opening -------------------------------------------------------------------------------
+        return self._connection
 
     def _open(self) -> sqlite3.Connection:
-        if os.name == "posix":  # pragma: no branch - Windows has neither owners nor modes
-            inspect_folders(self.path)
         try:
-            seen = self._looked_at()
+            folder = self.path.parent.stat()
+            kind = _file_system(self.path.parent, folder.st_dev)
+            if not self.path.exists():
+                self._create(shared=bool(kind))
+            seen = self.path.stat()
         except OSError as error:
-            raise failure(f"{self.path} cannot be looked at: {error.strerror}") from None
-        file = self.handle.open(self.path, self._timeout)
-        try:
-            self._prepare(file, seen.st_size)
-            # Only now it is known to be ours; and nobody has put something beside it meanwhile.
-            self._close_to_others()
-        except BaseException:
-            self.handle.close()
-            raise
-        self.handle.identity = (seen.st_dev, seen.st_ino)
-        return file
-
-    def _looked_at(self) -> os.stat_result:
-        """The file, made where there is none, and refused if others could have written it."""
-        try:
-            seen = os.lstat(self.path)
-        except FileNotFoundError:
-            self._create()
-            seen = os.lstat(self.path)
-        inspect_file(self.path, seen)
+            raise store_error(
+                f"{self.path} cannot be used: {error.strerror}",
+                hint=f"{self.path.parent} must be a directory that this user can write to.",
+            ) from error
+        if not stat.S_ISREG(seen.st_mode):
+            raise store_error(f"{self.path} is not a file", hint="Name the checkpoint file itself.")
         if not seen.st_size:
             raise self.damaged("the file is empty")
-        self._beside()
-        return seen
+        self._warn(folder, seen, kind)
+        # mode=rw: a file that vanished is an error here, never a new and empty one.
+        connection = sqlite3.connect(
+            f"{self.path.as_uri()}?mode=rw",
+            uri=True,
+            timeout=self._timeout,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            self._prepare(connection, seen.st_size, shared=bool(kind))
+        except BaseException:
+            connection.close()
+            raise
+        self._connection, self._identity = connection, _identity(seen)
+        return connection
 
-    def _beside(self) -> dict[Path, os.stat_result]:
-        """What SQLite keeps beside the file, which must be as it is."""
-        found: dict[Path, os.stat_result] = {}
-        for tail in ("-wal", "-shm", "-journal"):
-            path = Path(f"{self.path}{tail}")
-            with contextlib.suppress(FileNotFoundError):
-                found[path] = os.lstat(path)
-        if os.name == "posix":  # pragma: no branch - Windows has neither owners nor modes
-            for path, seen in found.items():
-                inspect_file(path, seen)
-        return found
-
-    def _close_to_others(self) -> None:
-        """Let nobody else read the file, or what is beside it."""
-        if os.name != "posix":  # pragma: no cover - Windows has neither owners nor modes
+    def _warn(self, folder: os.stat_result, file: os.stat_result, kind: str) -> None:
+        """Log one warning where the file could be changed, or used at once, by others."""
+        if self._warned:
             return
-        for path, seen in {self.path: os.lstat(self.path), **self._beside()}.items():
-            if seen.st_mode & 0o077:
-                # Another process of ours may have put away what is beside the file.
-                with contextlib.suppress(FileNotFoundError):
-                    path.chmod(0o600)
+        self._warned = True
+        reasons = [
+            f"other users may write to the {name}, and so decide what is sent again"
+            for name, seen in (("folder", folder), ("file", file))
+            if _others_may_write(seen)
+        ]
+        if kind:
+            reasons.append(
+                f"it is on a network or shared folder ({kind}), and locks may not hold there: "
+                "use it from one machine only, or use PostgreSQL"
+            )
+        if reasons:
+            logger.warning("the checkpoint file %r: %s", str(self.path), "; ".join(reasons))
 
-    def _prepare(self, file: sqlite3.Connection, size: int) -> None:
+    def _prepare(self, file: sqlite3.Connection, size: int, *, shared: bool) -> None:
         if _pragma(file, "application_id") != APPLICATION_ID:
             raise self.damaged("it is not a checkpoint file")
-        # In one moment: another process may be about to bring the file up to date.
-        file.execute("BEGIN")
-        version = int(_pragma(file, "user_version"))
-        if version > len(MIGRATIONS):
-            raise failure(
-                f"{self.path} was written by a newer release (version {version}, this one reads "
-                f"up to {len(MIGRATIONS)})",
-                hint="Update this installation; the file was left as it is.",
-            )
-        if version < 1:
-            raise self.damaged(f"its version is {version}")
-        if _things(file) != _made_by(MIGRATIONS[:version]):
-            raise self.damaged("it holds other tables, or what acts on them")
-        file.execute("COMMIT")
+        with file:
+            # One transaction, because another process may be about to migrate the file.
+            file.execute("BEGIN")
+            version = int(_pragma(file, "user_version"))
+            if version > len(MIGRATIONS):
+                raise store_error(
+                    f"{self.path} was written by a newer release (version {version}, this one "
+                    f"reads up to {len(MIGRATIONS)})",
+                    hint="Update this installation; the file was left as it is.",
+                )
+            if version < 1:
+                raise self.damaged(f"its version is {version}")
+            self._check_schema(file, version)
         if size <= _CHECKED_AT_OPEN and _pragma(file, "integrity_check(1)") != "ok":
             raise self.damaged("the check of the whole file failed")
-        if _pragma(file, "journal_mode = WAL") != "wal":
-            # A file system without shared memory; there, only EXTRA is as durable as FULL in WAL.
-            file.execute("PRAGMA synchronous = EXTRA")
-        else:
-            file.execute("PRAGMA synchronous = FULL")
+        # A write-ahead log needs memory that all processes share, which few shared folders have.
+        journal = _pragma(file, "journal_mode" if shared else "journal_mode = WAL")
+        # With a rollback journal, only EXTRA is as durable.
+        file.execute(f"PRAGMA synchronous = {'FULL' if journal == 'wal' else 'EXTRA'}")
         file.execute("PRAGMA fullfsync = ON")
         if version < len(MIGRATIONS):
             _migrate(file)
 
-    def _create(self) -> None:
-        """Make the file elsewhere and link it in place: it is there whole or not at all."""
+    def _check_schema(self, file: sqlite3.Connection, version: int) -> None:
+        """Refuse a file that lacks a table of ours, or in which something acts on one."""
+        with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
+            for statement in (s for step in MIGRATIONS[:version] for s in step):
+                made.execute(statement)
+            expected = set(made.execute(_SCHEMA))
+        found = set(file.execute(_SCHEMA))
+        for kind, name in sorted(found - expected):
+            # A trigger could delete rows with every commit, a view show rows that do not exist.
+            raise store_error(
+                f"{self.path} is damaged: it holds the {kind} {name!r}, which is not ours",
+                hint=f"Remove it while no export runs: DROP {kind.upper()} in the sqlite3 program.",
+            )
+        for kind, name in sorted(expected - found, reverse=True):  # a table before its indexes
+            raise self.damaged(f"its {kind} {name!r} is missing")
+
+    def _create(self, *, shared: bool) -> None:
+        """Make the file under another name and link it in place, so that it is whole."""
+        for tail in ("-wal", "-journal"):
+            left = Path(f"{self.path}{tail}")
+            if left.exists() and not self.path.exists():
+                raise store_error(
+                    f"{self.path} is gone, but {left.name} is still there",
+                    hint="Put the file back beside it; or, if it was meant to go, remove both.",
+                )
         draft = self.path.with_name(f".{self.path.name}.{os.urandom(8).hex()}.new")
+        _reserve(draft)
         try:
-            for tail in ("-wal", "-journal"):
-                left = Path(f"{self.path}{tail}")
-                if left.exists() and not self.path.exists():
-                    raise failure(
-                        f"{self.path} is gone, but {left.name} is still there",
-                        hint="Put the file back beside it; or, if it was meant to go, remove both.",
-                    )
-            _reserve(draft)
-            try:
-                with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as file:
-                    _migrate(file)
+            with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as file:
+                _migrate(file)
+                if not shared:
                     file.execute("PRAGMA journal_mode = WAL")
-                _fsync(draft)
-                _put(draft, self.path)
-            finally:
-                draft.unlink(missing_ok=True)
-            if os.name == "posix":  # pragma: no branch - elsewhere a folder cannot be synced
-                _fsync(self.path.parent)
-        except OSError as error:
-            raise failure(
-                f"{self.path} cannot be created: {error.strerror}",
-                hint=f"{self.path.parent} must be a directory that this user can write to.",
-            ) from None
+            _fsync(draft, os.O_RDWR)
+            _put(draft, self.path)
+        finally:
+            draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # Windows and some shared folders cannot sync a folder
+            _fsync(self.path.parent, os.O_RDONLY)
 
-    def damaged(self, why: str) -> StoreError:
-        """The error for a file whose content cannot be believed."""
-        return failure(
-            f"{self.path} is damaged or not ours: {why}", hint=_RESTORE.format(path=self.path)
-        )
-
-    def _failed(self, error: sqlite3.Error) -> StoreError:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    def _error_of(self, error: sqlite3.Error | UnicodeDecodeError) -> StoreError:
+        # Text that is not UTF-8 has no code; a wrong use of the module has none either.
+        unreadable = isinstance(error, (sqlite3.OperationalError, UnicodeDecodeError))
+        default = sqlite3.SQLITE_CORRUPT if unreadable else sqlite3.SQLITE_MISUSE
+        code = getattr(error, "sqlite_errorcode", default) & 0xFF
+        # SQLITE_ERROR: our statements are right, so a table or a column is missing.
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
             return self.damaged(str(error))
-        if isinstance(error, sqlite3.OperationalError) and code == sqlite3.SQLITE_ERROR:
-            return self.damaged(str(error))  # a table or a column is not there
         busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-        return failure(
+        return store_error(
             f"{self.path} could not be used: {error}", hint=_HINTS.get(code), retryable=busy
         )
 
 
-_HINTS = {
-    sqlite3.SQLITE_BUSY: "Another process is writing to it for too long; the next run may do.",
-    sqlite3.SQLITE_FULL: "Free some space on its disk.",
-    sqlite3.SQLITE_READONLY: "This user must be able to write to the file and its directory.",
-    sqlite3.SQLITE_CANTOPEN: "This user must be able to write to the file and its directory.",
-    sqlite3.SQLITE_PERM: "This user must be able to write to the file and its directory.",
-    sqlite3.SQLITE_IOERR: "Its disk reported an error; look at the system's log.",
-}
+def _identity(seen: os.stat_result) -> tuple[int, int]:
+    return seen.st_dev, seen.st_ino
 
 
-class _Handle:
-    """The open file, apart from the store so that it can be closed after the store is gone."""
+def _others_may_write(seen: os.stat_result) -> bool:
+    """Return True if users other than root and this process' own may write there."""
+    if os.name != "posix":  # pragma: no cover - Windows has neither owners nor modes
+        return False
+    ours = (0, os.geteuid())
+    # Many systems give each user a group of the same number, and let it write (umask 002).
+    by_group = seen.st_mode & 0o020 and seen.st_gid not in ours
+    return bool(by_group or seen.st_mode & 0o002 or seen.st_uid not in ours)
 
-    def __init__(self) -> None:
-        self.file: sqlite3.Connection | None = None
-        self.identity: tuple[int, int] | None = None
 
-    def open(self, path: Path, timeout: float) -> sqlite3.Connection:
-        # mode=rw: a file that vanished is an error here, never a new and empty one.
-        self.file = sqlite3.connect(
-            f"{path.as_uri()}?mode=rw",
-            uri=True,
-            timeout=timeout,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        return self.file
-
-    def close(self) -> None:
-        file, self.file, self.identity = self.file, None, None
-        if file is not None:
-            with contextlib.suppress(sqlite3.Error):
-                file.close()
+def _file_system(folder: Path, device: int) -> str:
+    """Return the kind of the file system if another machine can use it too, else nothing."""
+    if str(folder).startswith("\\\\"):
+        return "UNC"
+    number = f"{os.major(device)}:{os.minor(device)}" if os.name == "posix" else ""
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text(errors="replace").splitlines()
+    except OSError:  # not Linux
+        return ""
+    for fields in map(str.split, mounts):
+        if fields[2] == number:
+            kind = fields[fields.index("-") + 1]
+            return kind if kind.startswith(_SHARED) else ""
+    return ""
 
 
 def _migrate(file: sqlite3.Connection) -> None:
-    file.execute("BEGIN IMMEDIATE")
-    try:
-        # Again, under the lock: another process may have done it meanwhile.
+    with file:
+        file.execute("BEGIN IMMEDIATE")
+        # Read again under the lock: another process may have migrated the file meanwhile.
         version = int(_pragma(file, "user_version"))
         for statement in (s for step in MIGRATIONS[version:] for s in step):
             file.execute(statement)
         file.execute(f"PRAGMA user_version = {max(version, len(MIGRATIONS))}")
-        file.execute("COMMIT")
-    except BaseException:
-        if file.in_transaction:  # pragma: no branch - a full disk ends it by itself
-            file.execute("ROLLBACK")
-        raise
 
 
-def _things(file: sqlite3.Connection) -> set[tuple[str, str]]:
-    """The tables and indexes of a file, and its views and triggers, but what SQLite adds itself."""
-    return set(
-        file.execute(
-            "SELECT type, name FROM sqlite_master"
-            " WHERE NOT (type IN ('table', 'index') AND name GLOB 'sqlite_*')"
-        )
-    )
-
-
-def _made_by(steps: tuple[tuple[str, ...], ...]) -> set[tuple[str, str]]:
-    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as file:
-        for statement in (s for step in steps for s in step):
-            file.execute(statement)
-        return _things(file)
-
-
-def _pragma(file: sqlite3.Connection, what: str) -> Any:
-    return file.execute(f"PRAGMA {what}").fetchone()[0]
+def _pragma(file: sqlite3.Connection, text: str) -> Any:
+    return file.execute(f"PRAGMA {text}").fetchone()[0]
 
 
 def _reserve(path: Path) -> None:
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-    descriptor = os.open(path, flags, 0o600)
-    try:
-        # A umask may have taken bits away that SQLite will need; it never adds any.
-        path.chmod(0o600)
-    finally:
-        os.close(descriptor)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+def _fsync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
     finally:
@@ -368,18 +362,18 @@ def _put(draft: Path, path: Path) -> None:
 def _before_fork() -> None:
     # SQLite's locks belong to the process: a child must not inherit an open file. Both sides open
     # it again when they next need it.
-    _registry_lock.acquire()
-    _forking[:] = _registry
+    _open_files_lock.acquire()
+    _forking[:] = _open_files
     for file in _forking:
         file.lock.acquire()
-        file.handle.close()
+        file.disconnect()
 
 
 def _after_fork() -> None:
     for file in _forking:
         file.lock.release()
     _forking.clear()
-    _registry_lock.release()
+    _open_files_lock.release()
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork

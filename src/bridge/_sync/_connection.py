@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal, Never
 from _client_kit._address import check_id, origin_of
 from _client_kit._clock import Deadline
 from _client_kit._errors import ServiceError
-from _client_kit._frames import called_without_frames, without_frames
 from _client_kit._secret import refuse_pickling
 from bridge._delivery.ids import canonical_id, check_options, company_code_of, space_id_of
 from bridge._errors import NotActivatedError, wrong
@@ -44,7 +43,6 @@ __all__ = ["Connection"]
 PAGE = 500
 
 
-@called_without_frames
 class Connection:
     """One Banqup space tied to one Zenvoices company.
 
@@ -71,7 +69,6 @@ class Connection:
         ConfigurationError: An argument is not usable; the message says which and why.
     """
 
-    @without_frames
     def __init__(
         self,
         banqup: BanqupClient,
@@ -226,7 +223,7 @@ class Connection:
                     baseline.commit(claim, self._banqup.wire_digest)
                 return baseline.activation(company_id)
             except ServiceError as error:
-                raise run_failure(error) from None
+                raise run_failure(error) from error
 
     def deactivate(self) -> None:
         """Stop exporting. What was delivered or waits stays on record; see activate().
@@ -408,4 +405,4 @@ class Connection:
                 company_id = self._company_id or self._company(ledger.head.companies)
                 return confirmed(ledger, self._zenvoices, company_id, self._clock)
             except ServiceError as error:
-                raise run_failure(error) from None
+                raise run_failure(error) from error

@@ -98,8 +98,8 @@ class Deep:
         found = document if is_object(document) else found
         files = _listed(found, "files")
         file_id = files[0].get("id") if files and is_object(files[0]) else None
-        details = self._ask_for("files.details", {"file_id": file_id})
-        self._download(file_id, details)
+        names_url = _names_url(self._ask_for("files.details", {"file_id": file_id}))
+        self._download(file_id, names_url=names_url)
 
     def _decoded(self, page: Any) -> Any:
         """A page with the caller's decode_document= applied, as the client does."""
@@ -131,9 +131,9 @@ class Deep:
             self._judge([payload], name)
         return payload
 
-    def _download(self, file_id: Any, details: Any) -> None:
+    def _download(self, file_id: Any, *, names_url: bool) -> None:
         name = "files.download"
-        if not is_object(details) or not details.get("downloadUrl"):
+        if not names_url:
             self._nothing(name, "there is no file to fetch")
             return
         spool = Spool()
@@ -279,6 +279,11 @@ def _is_zenvoices(name: str) -> bool:
 
 def _client(name: str) -> str:
     return "ZenvoicesClient" if _is_zenvoices(name) else "BanqupClient"
+
+
+def _names_url(details: Any) -> bool:
+    """Return True if a file's details hold its signed URL; no frame of the download has it."""
+    return is_object(details) and bool(details.get("downloadUrl"))
 
 
 def _listed(value: Mapping[str, Any], name: str) -> list[Any]:

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from _client_kit import _runtime_sync as world
-from _client_kit._frames import without_frames
 from banqup_client import BanqupClient, ClientCredentials
 from banqup_client._storage import STORAGE_HOSTS
 from bridge._delivery.eligibility import Exportable
@@ -37,7 +36,6 @@ def open_connection(
 ) -> AbstractContextManager[Connection]:
     """A connection; what was not handed in is made from the config, and closed at the end."""
 
-    @without_frames
     def connect(stack: ExitStack) -> Connection:
         source, target, store = banqup, zenvoices, checkpoints
         if source is None:

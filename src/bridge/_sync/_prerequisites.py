@@ -100,7 +100,7 @@ class Checks:
         try:
             return self._resolve(known)
         except ServiceError as error:
-            raise explained("company code", error) from None
+            raise explained("company code", error) from error
 
     def _resolve(self, known: Sequence[int]) -> Company:
         company = self._zenvoices.companies.resolve(self._company_code)

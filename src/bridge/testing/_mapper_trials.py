@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from _client_kit._files import FileSource
-from _client_kit._frames import without_frames
 from banqup_client import Document, DocumentFile, DocumentMetadata, DocumentStatus, Party
 from bridge._delivery.eligibility import Skip
 from bridge._mapping.calling import (
@@ -45,7 +43,6 @@ _KINDS = {".xml": "application/xml", ".pdf": "application/pdf"}
 _HOSTILE = "<Aux> [INK]\u202e \x1b[31m& Frères \U0001f37a, " + "very " * 60 + "long"
 
 
-@without_frames
 def trial_document(
     *contents: str | PathLike[str] | tuple[str, bytes],
     folder: str = "PURCHASES",
@@ -54,7 +51,7 @@ def trial_document(
     customer: str | None = None,
     document_id: str = "00000000-0000-4000-8000-000000000000",
 ) -> TrialDocument:
-    """A document made of files, as a mapper gets it.
+    """Make a document of files, as a mapper gets it.
 
     Args:
         contents: Its files: paths, or pairs of name and bytes.
@@ -69,8 +66,7 @@ def trial_document(
         if isinstance(content, tuple):
             name, data = content
         else:
-            with FileSource.of(content).open() as file:
-                name, data = Path(content).name, file.read()
+            name, data = Path(content).name, Path(content).read_bytes()
         kind = _KINDS.get(Path(name).suffix.lower(), "application/octet-stream")
         files.append(SourceFile(f"file-{place}", name, kind, len(data), BytesIO(data)))
     document = Document(
@@ -94,50 +90,41 @@ def trial_document(
 
 
 def sample_documents() -> tuple[TrialDocument, ...]:
-    """Invented documents of every kind that a mapper meets, the unpleasant ones too.
+    """Return invented documents of every kind that a mapper meets, the unpleasant ones too.
 
     A purchase, a credit note, a sale, a PDF alone, a UBL beside its PDF, a file that is not well
     formed, and a document whose names hold what names should not.
     """
-    invoice, credit = sample(0), sample(1, kind="credit note")
-    sale, bare = sample(2, sale=True), sample(3, attach_pdf=False)
-    broken = sample(4).content
-    return (
-        _of(invoice, 1),
-        _of(credit, 2, category="CREDIT_NOTE"),
-        _of(sale, 3, folder="SALES"),
+    scanned, bare, broken = sample(5), sample(3, attach_pdf=False), sample(4).content
+    documents = (
+        _of(sample(0)),
+        _of(sample(1, kind="credit note"), category="CREDIT_NOTE"),
+        _of(sample(2, sale=True), folder="SALES"),
+        trial_document(("scan.pdf", scanned.pdf), supplier=scanned.supplier.name),
         trial_document(
-            ("scan.pdf", sample(5).pdf), supplier=sample(5).supplier.name, document_id=_id(4)
+            ("invoice.pdf", bare.pdf), (bare.filename, bare.content), supplier=bare.supplier.name
         ),
-        trial_document(
-            ("invoice.pdf", bare.pdf),
-            (bare.filename, bare.content),
-            supplier=bare.supplier.name,
-            document_id=_id(5),
-        ),
-        trial_document(("broken.xml", broken[: len(broken) // 2]), document_id=_id(6)),
+        trial_document(("broken.xml", broken[: len(broken) // 2])),
         trial_document(
             (f"../{_HOSTILE}.xml", sample(6).content),
             category=None,
             supplier=_HOSTILE,
             customer=_HOSTILE,
-            document_id=_id(7),
         ),
+    )
+    return tuple(
+        (evolve(document, id=f"00000000-0000-4000-8000-{place:012d}"), files)
+        for place, (document, files) in enumerate(documents, 1)
     )
 
 
-def _of(invoice: Sample, place: int, **details: Any) -> TrialDocument:
+def _of(invoice: Sample, **details: Any) -> TrialDocument:
     return trial_document(
         (invoice.filename, invoice.content),
         supplier=invoice.supplier.name,
         customer=invoice.customer.name,
-        document_id=_id(place),
         **details,
     )
-
-
-def _id(place: int) -> str:
-    return f"00000000-0000-4000-8000-{place:012d}"
 
 
 @frozen
@@ -207,24 +194,23 @@ class Trials(tuple[Trial, ...], Shown):
                 raise trial.error or TypeError(trial.reason)
 
     def _view(self, lang: Language) -> View:
+        lines: list[Line] = []
+        for trial in self:
+            row = trial.to_dict()
+            other = (
+                say("not sent: {}", lang).format(row["other_files"]) if trial.other_files else ""
+            )
+            shown = (row["subject"], row["sender_name"], row["destination"], row["files"])
+            status = Cell(say(trial.outcome, lang), _TONES[trial.outcome])
+            notes = filter(None, (trial.reason, trial.warning, other))
+            lines.append(Line((status, *(Cell(text or "") for text in shown)), "; ".join(notes)))
         headings = ("", "subject", "sender", "destination", "files")
-        lines = tuple(_line(trial, lang) for trial in self)
         sent = sum(trial.outcome == "sent" for trial in self)
         title = say("Mapper: {} of {} documents would be sent", lang).format(sent, len(self))
-        table = Table("", tuple(say(text, lang) for text in headings), lines, say("reason", lang))
+        table = Table(
+            "", tuple(say(text, lang) for text in headings), tuple(lines), say("reason", lang)
+        )
         return View(title, "ok" if self.ok else "bad", tables=(table,))
-
-
-def _line(trial: Trial, lang: Language) -> Line:
-    row = trial.to_dict()
-    notes = [trial.reason, trial.warning]
-    if trial.other_files:
-        notes.append(say("not sent: {}", lang).format(row["other_files"]))
-    cells = (
-        Cell(say(trial.outcome, lang), _TONES[trial.outcome]),
-        *(Cell(row[name] or "") for name in ("subject", "sender_name", "destination", "files")),
-    )
-    return Line(cells, "; ".join(note for note in notes if note))
 
 
 def try_mapper(
@@ -238,8 +224,8 @@ def try_mapper(
             :func:`sample_documents`.
     """
     return Trials(
-        _trial(document, files, said, error)
-        for document, files, said, error in _said(mapper, documents)
+        _trial(document, files, _call(mapper, document, files))
+        for document, files in (sample_documents() if documents is None else documents)
     )
 
 
@@ -248,35 +234,31 @@ async def try_async_mapper(
 ) -> Trials:
     """Try a mapper that may be a coroutine function; as :func:`try_mapper` otherwise."""
     trials: list[Trial] = []
-    for document, files, coming, failure in _said(mapper, documents):
-        said, error = coming, failure
-        if inspect.isawaitable(coming):
+    for document, files in sample_documents() if documents is None else documents:
+        result = _call(mapper, document, files)
+        if inspect.isawaitable(result):
             try:
-                said = await coming
-            except Exception as fault:  # noqa: BLE001 - somebody else's function
-                error = fault
-        trials.append(_trial(document, files, said, error))
+                result = await result
+            except Exception as error:  # noqa: BLE001 - the mapper may raise anything
+                result = error
+        trials.append(_trial(document, files, result))
     return Trials(trials)
 
 
-def _said(
-    mapper: AsyncMapper, documents: Iterable[TrialDocument] | None
-) -> Iterator[tuple[Document, tuple[SourceFile, ...], object, Exception | None]]:
-    for document, files in sample_documents() if documents is None else documents:
-        try:
-            yield document, files, call_mapper(mapper, document, files), None
-        except Exception as error:  # noqa: BLE001 - somebody else's function
-            yield document, files, None, error
+def _call(mapper: AsyncMapper, document: Document, files: Sequence[SourceFile]) -> object:
+    """Return what the mapper returns, or the exception that it raises."""
+    try:
+        return call_mapper(mapper, document, files)
+    except Exception as error:  # noqa: BLE001 - the mapper may raise anything
+        return error
 
 
-def _trial(
-    document: Document, files: Sequence[SourceFile], said: object, error: Exception | None
-) -> Trial:
-    if error is not None:
-        return Trial(document, "failed", reason=describe_exception(error), error=error)
-    if isinstance(said, Skip):
-        return Trial(document, "skipped", reason=said.reason)
-    if not isinstance(said, InboxUpload):
-        return Trial(document, "failed", reason=describe_result(said))
-    sent = sent_details(said, files)
-    return Trial(document, "sent", said, other_files=sent["other_files"], warning=sent["warning"])
+def _trial(document: Document, files: Sequence[SourceFile], result: object) -> Trial:
+    if isinstance(result, Exception):
+        return Trial(document, "failed", reason=describe_exception(result), error=result)
+    if isinstance(result, Skip):
+        return Trial(document, "skipped", reason=result.reason)
+    if not isinstance(result, InboxUpload):
+        return Trial(document, "failed", reason=describe_result(result))
+    sent = sent_details(result, files)
+    return Trial(document, "sent", result, other_files=sent["other_files"], warning=sent["warning"])

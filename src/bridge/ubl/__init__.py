@@ -22,7 +22,6 @@ from typing import Literal, Protocol, TypeAlias
 
 from attrs import frozen
 
-from _client_kit._frames import without_frames
 from bridge.ubl._expat import (
     WRAPPER,
     NotReadable,
@@ -153,7 +152,6 @@ class UblInvoice:
     attachments: tuple[UblAttachment, ...] = ()
 
 
-@without_frames
 def peek(
     source: Source, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH
 ) -> UblInvoice | NotReadable:
@@ -176,7 +174,6 @@ def peek(
     return _invoice(reader) if wrong is None else wrong
 
 
-@without_frames
 def extract(
     source: Source,
     index: int,
@@ -212,7 +209,6 @@ def extract(
     return _attachment(index, files[index])
 
 
-@without_frames
 def root_name(source: Source) -> str | None:
     """Return the name of the root element, from the first 64 kilobytes.
 

@@ -7,7 +7,6 @@ from _client_kit._async._paging import AsyncListing
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError, ProtocolError
-from _client_kit._frames import called_without_frames
 from _client_kit._json import is_object
 from _client_kit._redaction import sanitise
 from _client_kit._status import CONTRACT_HINT
@@ -20,7 +19,6 @@ __all__ = ["AsyncCompanies"]
 SHOWN_CODES = 50
 
 
-@called_without_frames
 class AsyncCompanies:
     """The companies this user may see."""
 

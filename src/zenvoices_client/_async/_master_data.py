@@ -8,7 +8,6 @@ from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._paging import AsyncListing
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
-from _client_kit._frames import called_without_frames
 from zenvoices_client._async._lists import list_all, read_object
 from zenvoices_client._master_models import Account, FinancialTransaction, PurchaseOrder
 
@@ -23,7 +22,6 @@ __all__ = [
 T = TypeVar("T")
 
 
-@called_without_frames
 class AsyncRecords(Generic[T]):
     """Records of one kind: what their resources have in common."""
 
@@ -86,7 +84,6 @@ class AsyncRecords(Generic[T]):
         return read_object(self._model, payload, operation, answer)
 
 
-@called_without_frames
 class AsyncCodedRecords(AsyncRecords[T]):
     """Records that are found by their code or by the accounting software's own id."""
 
@@ -114,7 +111,6 @@ class AsyncCodedRecords(AsyncRecords[T]):
         return await self._get(company_id, timeout, deadline, code=code, external_id=external_id)
 
 
-@called_without_frames
 class AsyncAccounts(AsyncRecords[Account]):
     """Creditors and debtors."""
 
@@ -163,7 +159,6 @@ class AsyncAccounts(AsyncRecords[Account]):
         )
 
 
-@called_without_frames
 class AsyncPurchaseOrders(AsyncRecords[PurchaseOrder]):
     """Purchase orders."""
 
@@ -193,7 +188,6 @@ class AsyncPurchaseOrders(AsyncRecords[PurchaseOrder]):
         )
 
 
-@called_without_frames
 class AsyncFinancialTransactions(AsyncRecords[FinancialTransaction]):
     """Financial transactions."""
 

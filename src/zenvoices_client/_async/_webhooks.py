@@ -6,7 +6,6 @@ from typing import Any
 
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._contract import Contract, Operation
-from _client_kit._frames import called_without_frames
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
 from _client_kit._response import Answer
@@ -17,7 +16,6 @@ from zenvoices_client._webhooks import WebhookSubscription
 __all__ = ["AsyncWebhooks"]
 
 
-@called_without_frames
 class AsyncWebhooks:
     """Webhook subscriptions. Creating and deleting them is not known; see the portal."""
 

@@ -1,4 +1,4 @@
-"""The shapes of the fake Zenvoices' answers, and the reading of an upload's attachments."""
+"""The shapes of the fake Zenvoices' answers, and the parser of an upload's attachments."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, cast
 
-from _client_kit.fakes.service import Reply, RequestRefusedError, iso, json_reply, require
+from _client_kit.fakes.service import require
+from _client_kit.fakes.wire import Reply, RequestRefusedError, iso, json_reply
 from zenvoices_client._fake.state import Attachment
 
 _FILE_MEMBERS = {"fileName", "contentType", "content"}
 
 
 def enveloped(result: object) -> dict[str, Any]:
-    """A result in the ABP envelope."""
+    """Return a result in the ABP envelope."""
     return {
         "result": result,
         "targetUrl": None,
@@ -29,7 +30,7 @@ def enveloped(result: object) -> dict[str, Any]:
 def refuse(
     status: int, message: str, *, details: str | None = None, members: Sequence[str] = ()
 ) -> Reply:
-    """An error in the ABP envelope."""
+    """Return an error in the ABP envelope."""
     error = {
         "code": 0,
         "message": message,
@@ -49,12 +50,12 @@ def refuse(
 
 
 def invalid(*members: str) -> RequestRefusedError:
-    """The refusal of these members of a request."""
+    """Return the refusal of these members of a request."""
     return RequestRefusedError(refuse(400, "Your request is not valid!", members=members))
 
 
 def login_result(token: str | None, now: float, life: float) -> dict[str, Any]:
-    """The result of a login; without a token, of a failed one."""
+    """Return the result of a login, which failed if there is no token."""
     good = token is not None
     return {
         "accessToken": token,
@@ -70,7 +71,7 @@ def login_result(token: str | None, now: float, life: float) -> dict[str, Any]:
 
 
 def read_attachments(sent: list[Any]) -> tuple[Attachment, ...]:
-    """The attachments of an upload, decoded; raises the refusal of any that is malformed."""
+    """Return the decoded attachments of an upload, or raise the refusal of a malformed one."""
     if not sent:
         raise invalid("attachments")
     kept: list[Attachment] = []

@@ -1,27 +1,16 @@
-"""How the fake Zenvoices answers: its login, its rights, its inbox, its lists."""
+"""The routes and handlers of the fake Zenvoices."""
 
 from __future__ import annotations
 
 import itertools
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from attrs import evolve
+from attrs import define, evolve, field
 
-from _client_kit.fakes.service import (
-    Call,
-    FakeService,
-    Head,
-    Reply,
-    RequestRefusedError,
-    Route,
-    Tokens,
-    html_reply,
-    json_reply,
-    require,
-)
+from _client_kit.fakes.service import Call, FakeService, Route, require
+from _client_kit.fakes.wire import Reply, RequestRefusedError, html_reply, json_reply
 from zenvoices_client._fake.answers import (
     enveloped,
     invalid,
@@ -50,55 +39,30 @@ _UPLOAD_MEMBERS = {
 }  # fmt: skip
 
 
+@define(eq=False, repr=False, slots=False, kw_only=True)
 class ZenvoicesService(FakeService):
     """The service's side of `zenvoices_client.testing.FakeZenvoices`."""
 
     default_hosts: ClassVar[frozenset[str]] = frozenset({"app.zenvoices.com"})
 
-    def __init__(
-        self,
-        *,
-        user: str = "api-user",
-        password: str = "demo-password",  # noqa: S107 - the fake's own, opens nothing
-        organisation_code: str = "acme",
-        login_failure_status: int = 500,
-        envelope: bool = False,
-        max_body: int = 30_000_000,
-        token_life: float = 86_400.0,
-        token_uses: int | None = None,
-        keep_content: bool = True,
-        lookup: Lookup = "works",
-        lookup_lag: float = 60.0,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], object] = time.sleep,
-        date_header: bool = True,
-        log_size: int = 10_000,
-        hosts: Sequence[str] = (),
-    ) -> None:
+    _first_user: str = field(default="api-user", alias="user")
+    _first_password: str = field(default="demo-password", alias="password")
+    organisation_code: str = "acme"
+    login_failure_status: int = 500
+    envelope: bool = False
+    max_body: int = 30_000_000
+    token_life: float = 86_400.0
+    token_uses: int | None = None
+    keep_content: bool = True
+    lookup: Lookup = "works"
+    lookup_lag: float = 60.0
+
+    def __attrs_post_init__(self) -> None:
         """Start with one user and no company."""
-        self._records: dict[str, list[dict[str, Any]]] = {
-            name: [] for name in (*MASTER, WEBHOOKS[0])
-        }
-        super().__init__(
-            clock=clock, sleep=sleep, date_header=date_header, log_size=log_size, hosts=hosts
-        )
-        self.organisation_code = organisation_code
-        self.login_failure_status = login_failure_status
-        self.envelope = envelope
-        self.max_body = max_body
-        self.token_life = token_life
-        self.token_uses = token_uses
-        self.keep_content = keep_content
-        self.lookup: Lookup = lookup
-        self.lookup_lag = lookup_lag
-        self.available_webhooks: list[str] = [
-            "Booking.AuthorizationStatusChanged",
-            "Booking.Exported",
-        ]
-        self._tokens = Tokens(clock)
-        self._users: dict[str, FakeUser] = {}
-        self.user: FakeUser = FakeUser(user, password)
-        self._users[user] = self.user
+        super().__attrs_post_init__()
+        self.user = FakeUser(self._first_user, self._first_password)
+        self.available_webhooks = ["Booking.AuthorizationStatusChanged", "Booking.Exported"]
+        self._users: dict[str, FakeUser] = {self.user.name: self.user}
         self._companies: dict[int, Company] = {}
         self._ids = itertools.count(101)
         self._inbox_ids = itertools.count(4711)
@@ -106,8 +70,9 @@ class ZenvoicesService(FakeService):
         self._by_external_id: dict[tuple[int, str], list[int]] = {}
         self._received: Counter[tuple[str, str]] = Counter()
         self._refusal: Callable[[InboxItem], str | None] | None = None
-
-    # What the service says of itself
+        self._records: dict[str, list[dict[str, Any]]] = {
+            name: [] for name in (*MASTER, WEBHOOKS[0])
+        }
 
     def _routes(self) -> Sequence[Route]:
         routes = [
@@ -138,12 +103,6 @@ class ZenvoicesService(FakeService):
         routes.append(Route("webhooks.available", "GET", available, self._available))
         routes.append(Route("webhooks.list", "GET", f"{hooks}/list", self._subscriptions))
         return routes
-
-    def _authorise(self, head: Head) -> str:
-        caller = self._tokens.spend(head.bearer)
-        if caller is None:
-            raise RequestRefusedError(Reply(401))
-        return caller
 
     def _error(self, status: int, detail: str) -> Reply:
         return refuse(status, detail)
@@ -202,7 +161,7 @@ class ZenvoicesService(FakeService):
             raise RequestRefusedError(refuse(403, message))
 
     def _company(self, company: object, member: str = "administrationId") -> Company:
-        """The company of this id, or the refusal of one that is unknown or not visible."""
+        """Return a company, or raise the refusal of one that is unknown or not visible."""
         if isinstance(company, str) and company.isascii() and company.isdigit():
             company = int(company)
         if isinstance(company, bool) or not isinstance(company, int):
@@ -226,14 +185,12 @@ class ZenvoicesService(FakeService):
     # Inbox
 
     def _upload(self, call: Call) -> Reply:
-        """Take an upload; decoding a large one must not hold up other requests."""
+        """Store an upload. It is decoded without the lock, so other requests need not wait."""
         with self._lock:
             self._need(call, "inbox")
         if len(call.body) > self.max_body:
             return html_reply("413 - request entity too large", 413)
         sent = self._json(call)
-        if isinstance(call.body, bytearray):
-            call.body.clear()  # a large one is of no use any more, and memory is
         wrong = require(sent, administrationId=int, attachments=list)
         wrong += sorted(sent.keys() - _UPLOAD_MEMBERS)
         for name in ("externalId", "subject", "senderName", "destination"):
@@ -349,7 +306,7 @@ class ZenvoicesService(FakeService):
     def _page(
         self, call: Call, rows: Sequence[dict[str, Any]], sortable: Sequence[str] | None
     ) -> Reply:
-        """One page of a list, as its JSON body asks; None for `sortable` allows any field."""
+        """Return one page of a list by its JSON body; None for `sortable` allows any field."""
         sent = self._json(call)
         call.ignored |= sent.keys() - _LIST_MEMBERS
         size, skip = sent.get("maxResultCount", 50), sent.get("skipCount", 0)

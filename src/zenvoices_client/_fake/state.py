@@ -1,4 +1,4 @@
-"""What the fake Zenvoices holds: users, companies, inbox documents, master data."""
+"""The users, companies, inbox documents and master data of the fake Zenvoices."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from attrs import define, field, frozen
 
-from _client_kit.fakes.service import iso
+from _client_kit.fakes.wire import iso
 
 Lookup = Literal["works", "lags", "missing", "ignores_external_id"]
 
@@ -42,7 +42,7 @@ class Attachment:
     size: int
     sha256: str
     content: bytes | None = field(default=None, repr=False)
-    """The bytes, where the fake keeps them."""
+    """The bytes, if the fake keeps them."""
 
 
 @frozen
@@ -63,7 +63,7 @@ class InboxItem:
 
     @property
     def json(self) -> dict[str, Any]:
-        """The document as the API answers it."""
+        """The JSON of the document."""
         return {
             "id": self.id,
             "externalId": self.external_id,
@@ -79,7 +79,7 @@ class InboxItem:
 
 @define(eq=False)
 class FakeUser:
-    """A user of the organisation; change it at any time."""
+    """A user of the organisation; a test may change it at any time."""
 
     name: str
     password: str = field(repr=False)
@@ -95,7 +95,7 @@ class FakeUser:
 
 @define(eq=False)
 class Company:
-    """A company; users see it where it is visible."""
+    """A company, with the flag that says whether users see it."""
 
     id: int
     code: str
@@ -104,10 +104,10 @@ class Company:
 
 
 def company_row(company: Company) -> dict[str, Any]:
-    """The company as the API answers it."""
+    """Return the JSON of a company."""
     return {"id": company.id, "code": company.code, "name": company.name}
 
 
 def sort_key(value: Any) -> tuple[str, Any]:
-    """Values of one type among themselves; nulls and other types apart."""
+    """Return a key that sorts values of one type together, nulls and other types apart."""
     return ("number", value) if isinstance(value, int | float) else (type(value).__name__, value)

@@ -14,7 +14,6 @@ import httpx
 
 from _client_kit._address import check_base_url
 from _client_kit._errors import ConfigurationError
-from _client_kit._frames import called_without_frames, without_frames
 from _client_kit._raw_request import operation_of, read_model
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
@@ -39,7 +38,6 @@ API_BASE = "/public-api/v1/"
 T = TypeVar("T")
 
 
-@called_without_frames
 class ZenvoicesClient:
     """A client of the Zenvoices public API.
 
@@ -60,7 +58,6 @@ class ZenvoicesClient:
         ConfigurationError: An argument is not usable; the message says which and why.
     """
 
-    @without_frames
     def __init__(
         self,
         login: UserLogin,

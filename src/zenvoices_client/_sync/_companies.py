@@ -6,7 +6,6 @@ from __future__ import annotations
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError, ProtocolError
-from _client_kit._frames import called_without_frames
 from _client_kit._json import is_object
 from _client_kit._redaction import sanitise
 from _client_kit._status import CONTRACT_HINT
@@ -21,7 +20,6 @@ __all__ = ["Companies"]
 SHOWN_CODES = 50
 
 
-@called_without_frames
 class Companies:
     """The companies this user may see."""
 

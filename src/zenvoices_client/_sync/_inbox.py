@@ -15,7 +15,6 @@ from _client_kit._errors import (
     RejectedError,
 )
 from _client_kit._files import JsonTemplate, json_template
-from _client_kit._frames import called_without_frames
 from _client_kit._json import is_object
 from _client_kit._models import decode
 from _client_kit._sync._body import JsonBody
@@ -33,7 +32,6 @@ MAX_EXTERNAL_ID = 50
 SCANNED_PAGES = 20
 
 
-@called_without_frames
 class Inbox:
     """The inboxes of the companies."""
 

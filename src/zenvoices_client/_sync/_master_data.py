@@ -7,7 +7,6 @@ from typing import Generic, TypeVar
 
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
-from _client_kit._frames import called_without_frames
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
 from zenvoices_client._master_models import Account, FinancialTransaction, PurchaseOrder
@@ -24,7 +23,6 @@ __all__ = [
 T = TypeVar("T")
 
 
-@called_without_frames
 class Records(Generic[T]):
     """Records of one kind: what their resources have in common."""
 
@@ -85,7 +83,6 @@ class Records(Generic[T]):
         return read_object(self._model, payload, operation, answer)
 
 
-@called_without_frames
 class CodedRecords(Records[T]):
     """Records that are found by their code or by the accounting software's own id."""
 
@@ -113,7 +110,6 @@ class CodedRecords(Records[T]):
         return self._get(company_id, timeout, deadline, code=code, external_id=external_id)
 
 
-@called_without_frames
 class Accounts(Records[Account]):
     """Creditors and debtors."""
 
@@ -162,7 +158,6 @@ class Accounts(Records[Account]):
         )
 
 
-@called_without_frames
 class PurchaseOrders(Records[PurchaseOrder]):
     """Purchase orders."""
 
@@ -190,7 +185,6 @@ class PurchaseOrders(Records[PurchaseOrder]):
         return self._get(company_id, timeout, deadline, number=number, external_id=external_id)
 
 
-@called_without_frames
 class FinancialTransactions(Records[FinancialTransaction]):
     """Financial transactions."""
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Any
 
 from _client_kit._contract import Contract, Operation
-from _client_kit._frames import called_without_frames
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
 from _client_kit._response import Answer
@@ -18,7 +17,6 @@ from zenvoices_client._webhooks import WebhookSubscription
 __all__ = ["Webhooks"]
 
 
-@called_without_frames
 class Webhooks:
     """Webhook subscriptions. Creating and deleting them is not known; see the portal."""
 

@@ -95,9 +95,9 @@ HEADERS = st.dictionaries(
 )
 
 
-def calm(count: int) -> settings:
+def calm(percent: int) -> settings:
     return settings(
-        max_examples=count,
+        max_examples=settings().max_examples * percent // 100,
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )

@@ -135,7 +135,8 @@ async def test_space_that_never_shows_a_file_is_told_after_a_day(shape: str) -> 
     world = AsyncWorld()
     connection = world.connect()
     await connection.activate()
-    names = world.publish(3, **({"files": []} if shape == "no files" else {}))
+    files: dict[str, Any] = {"files": []} if shape == "no files" else {}
+    names = world.publish(3, **files)
     if shape == "no address":
         for name in names:
             world.banqup.set_file_status(name, 0, "AWAITING_UPLOAD")
@@ -193,9 +194,7 @@ async def test_settled_failure_counts_no_more() -> None:
     world = AsyncWorld()
     connection = world.connect()
     await connection.activate()
-    world.zenvoices.max_body = 100
     there, needless = world.publish(2)
-    world.zenvoices.max_body = None
     world.banqup.set_file_status(there, 0, "REJECTED")
     world.banqup.set_file_status(needless, 0, "REJECTED")
     await connection.export_new()

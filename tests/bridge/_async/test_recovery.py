@@ -467,7 +467,7 @@ async def test_resend_is_preceded_by_a_look_up_of_its_own_id() -> None:
     document = world.one()
     await connection.export_new()
     await connection.resend([document])
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     await connection.export_new()
     assert len(world.zenvoices.inbox) == 2
@@ -483,7 +483,7 @@ async def test_restored_backup_with_look_first() -> None:
     connection = await active(world)
     first = world.one()
     await connection.export_new()
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     world.publish(7)
     await connection.export_new()
@@ -502,7 +502,7 @@ async def test_looking_first_goes_on_for_what_is_older() -> None:
     connection = await active(world)
     world.one()
     await connection.export_new()
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     world.publish(5)
     await connection.export_new()
@@ -524,7 +524,7 @@ async def test_looking_first_goes_on_after_a_run_that_listed_nothing(service: st
     """A run that looks first and stops before Banqup's first page leaves all to the next ones."""
     world = AsyncWorld()
     await active(world)
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     world.publish(3)
     await world.connect().export_new()
@@ -551,7 +551,7 @@ async def test_looking_first_goes_on_where_times_cannot_be_compared(created: str
     """A document without a credible time, or a Banqup that tells none, is looked up later too."""
     world = AsyncWorld()
     await active(world)
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     extra: dict[str, Any] = {"createdAt": ... if created is None else created}
     if created == "ahead":
@@ -592,7 +592,7 @@ async def test_a_wish_carried_out_after_the_backup_is_found(anew: bool) -> None:
     delivered = world.one()
     await connection.export_new()
     await connection.resend([before, delivered])
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     assert (await connection.export_new()).exported == 2
     shelf.head, shelf.rows = backup[0], dict(backup[1])
@@ -622,7 +622,7 @@ async def test_restored_backup_of_a_company_linked_anew(visible: bool | None) ->
     """What went under the old number is found there; where that is closed, it is held."""
     world = AsyncWorld()
     connection = await active(world)
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     sent = world.one()
     await connection.export_new()
@@ -690,7 +690,7 @@ async def test_head_of_another_connection_is_refused() -> None:
     text = world.store.head(world.key) or ""
     head = head_of(text, connection._binding)
     other = {**connection._binding, "company": "0099"}
-    world.store._shelves[world.key].head = head_text(evolve(head, binding=other))
+    world.store._records[world.key].head = head_text(evolve(head, binding=other))
     with pytest.raises(ServiceError, match="another connection"):
         await connection.export_new()
 
@@ -708,7 +708,7 @@ async def relinked(world: AsyncWorld, *, sent: bool, known: bool) -> str:
     if known:
         world.one()
         await connection.export_new()
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     document = world.one()
     if sent:

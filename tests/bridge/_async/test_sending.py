@@ -595,13 +595,14 @@ async def test_external_ids_fit_and_stay() -> None:
     assert all(len(name) <= 50 for name in world.sent)
 
 
-async def test_many_documents_run_in_batches() -> None:
+async def test_many_documents_run_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """More documents than are held at once are all exported, each once."""
+    monkeypatch.setattr("bridge._async._run.BATCH", 20)
     world = AsyncWorld()
     connection = await active(world, in_flight=8)
-    world.publish(450)
+    world.publish(45)
     report = await connection.export_new()
-    assert (report.exported, report.listed) == (450, 450)
+    assert (report.exported, report.listed) == (45, 45)
     assert set(world.sent.values()) == {1}
     world.clock.pass_(2 * DAY)
     assert (await connection.export_new()).exported == 0

@@ -571,7 +571,7 @@ def test_a_service_that_begins_to_write_ids_in_capitals_sends_nothing_again() ->
     sent = world.publish(2)
     assert connection.export_new().exported == 2
     # Kept in capitals: still that document's row.
-    rows = world.store._shelves[world.key].rows
+    rows = world.store._records[world.key].rows
     rows[sent[0].upper()] = evolve(rows.pop(sent[0]), id=sent[0].upper())
     for document in (old, *sent):
         world.banqup._documents[document].body["id"] = document.upper()

@@ -220,7 +220,7 @@ def test_store_that_fails_is_a_check_too() -> None:
     """A checkpoint store that cannot be read fails its own check."""
     world = World()
     world.connect().activate()
-    world.store._shelves[world.key].head = "{"
+    world.store._records[world.key].head = "{"
     connection = world.connect()
     verification = connection.verify()
     assert [check.name for check in verification.failed] == ["checkpoints"]
@@ -235,7 +235,7 @@ def test_no_sample_goes_anywhere_while_a_check_fails() -> None:
     world.connect("ab").activate()
     world.zenvoices.add_company(code="AB")
     world.zenvoices.set_visible(company, visible=False)
-    world.store._shelves[world.key].head = "{"
+    world.store._records[world.key].head = "{"
     verification = world.connect("ab").verify(deep=True, sample=True)
     (check,) = (item for item in verification.checks if item.name == "inbox.upload")
     assert (check.outcome, check.detail) == ("skipped", "other checks failed, so nothing was sent")
@@ -373,12 +373,10 @@ def test_a_run_asks_for_the_company_once_and_only_to_send() -> None:
 
 def test_a_store_that_fails_says_itself_what_to_do(tmp_path: Path) -> None:
     """The remedy of the very file or folder is shown by verify() and raised by activate()."""
-    open_to_all = tmp_path / "open"
-    open_to_all.mkdir()
-    open_to_all.chmod(0o777)
+    missing = tmp_path / "missing"
     world = World()
-    connection = world.connect(checkpoints=SQLiteCheckpoints(open_to_all / "exports.db"))
-    remedy = f"chmod go-w {open_to_all}"
+    connection = world.connect(checkpoints=SQLiteCheckpoints(missing / "exports.db"))
+    remedy = f"{missing} must be a directory that this user can write to"
     (check,) = connection.verify().failed
     assert check.name == "checkpoints"
     assert remedy in check.remedy

@@ -134,7 +134,8 @@ def test_space_that_never_shows_a_file_is_told_after_a_day(shape: str) -> None:
     world = World()
     connection = world.connect()
     connection.activate()
-    names = world.publish(3, **({"files": []} if shape == "no files" else {}))
+    files: dict[str, Any] = {"files": []} if shape == "no files" else {}
+    names = world.publish(3, **files)
     if shape == "no address":
         for name in names:
             world.banqup.set_file_status(name, 0, "AWAITING_UPLOAD")
@@ -192,9 +193,7 @@ def test_settled_failure_counts_no_more() -> None:
     world = World()
     connection = world.connect()
     connection.activate()
-    world.zenvoices.max_body = 100
     there, needless = world.publish(2)
-    world.zenvoices.max_body = None
     world.banqup.set_file_status(there, 0, "REJECTED")
     world.banqup.set_file_status(needless, 0, "REJECTED")
     connection.export_new()

@@ -464,7 +464,7 @@ def test_resend_is_preceded_by_a_look_up_of_its_own_id() -> None:
     document = world.one()
     connection.export_new()
     connection.resend([document])
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     connection.export_new()
     assert len(world.zenvoices.inbox) == 2
@@ -480,7 +480,7 @@ def test_restored_backup_with_look_first() -> None:
     connection = active(world)
     first = world.one()
     connection.export_new()
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     world.publish(7)
     connection.export_new()
@@ -499,7 +499,7 @@ def test_looking_first_goes_on_for_what_is_older() -> None:
     connection = active(world)
     world.one()
     connection.export_new()
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     world.publish(5)
     connection.export_new()
@@ -521,7 +521,7 @@ def test_looking_first_goes_on_after_a_run_that_listed_nothing(service: str) -> 
     """A run that looks first and stops before Banqup's first page leaves all to the next ones."""
     world = World()
     active(world)
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     world.publish(3)
     world.connect().export_new()
@@ -548,7 +548,7 @@ def test_looking_first_goes_on_where_times_cannot_be_compared(created: str | Non
     """A document without a credible time, or a Banqup that tells none, is looked up later too."""
     world = World()
     active(world)
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     extra: dict[str, Any] = {"createdAt": ... if created is None else created}
     if created == "ahead":
@@ -589,7 +589,7 @@ def test_a_wish_carried_out_after_the_backup_is_found(anew: bool) -> None:
     delivered = world.one()
     connection.export_new()
     connection.resend([before, delivered])
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     assert connection.export_new().exported == 2
     shelf.head, shelf.rows = backup[0], dict(backup[1])
@@ -619,7 +619,7 @@ def test_restored_backup_of_a_company_linked_anew(visible: bool | None) -> None:
     """What went under the old number is found there; where that is closed, it is held."""
     world = World()
     connection = active(world)
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     sent = world.one()
     connection.export_new()
@@ -687,7 +687,7 @@ def test_head_of_another_connection_is_refused() -> None:
     text = world.store.head(world.key) or ""
     head = head_of(text, connection._binding)
     other = {**connection._binding, "company": "0099"}
-    world.store._shelves[world.key].head = head_text(evolve(head, binding=other))
+    world.store._records[world.key].head = head_text(evolve(head, binding=other))
     with pytest.raises(ServiceError, match="another connection"):
         connection.export_new()
 
@@ -705,7 +705,7 @@ def relinked(world: World, *, sent: bool, known: bool) -> str:
     if known:
         world.one()
         connection.export_new()
-    shelf = world.store._shelves[world.key]
+    shelf = world.store._records[world.key]
     backup = (shelf.head, dict(shelf.rows))
     document = world.one()
     if sent:

@@ -152,3 +152,14 @@ async def test_list_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_fingerprints(one: list[int], other: list[int]) -> None:
     """Equal pages have equal fingerprints, and others in practice do not."""
     assert (fingerprint(one) == fingerprint(other)) is (one == other)
+
+
+@pytest.mark.anyio
+async def test_a_listing_says_that_it_is_fetched_later() -> None:
+    """Shown in a shell it asks the service nothing, and tells whether the last time saw the end."""
+    fetch = Fetcher(honest(4))
+    listing = AsyncListing(fetch, 0)
+    assert "complete=False" in repr(listing)
+    assert fetch.asked == []
+    assert [row async for row in listing] == list(range(4))
+    assert "complete=True" in repr(listing)

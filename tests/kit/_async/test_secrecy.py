@@ -1,8 +1,7 @@
-"""What an error shows of the call it came from."""
+"""What an error shows of the call it came from, and where a developer finds its place."""
 
 from __future__ import annotations
 
-import io
 import logging
 import pickle
 import sys
@@ -12,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-from attrs import evolve
 
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._errors import ConfigurationError, RejectedError, ServiceError
@@ -20,6 +18,7 @@ from _client_kit._retry import RetryPolicy
 from _client_kit._tokens import TokenStates
 from support.kit_service import ORIGIN, PASSWORD, READ, TOKEN, WRITE, Service, dialect, reply
 from support.kit_sockets import Peer, server
+from support.reach import leads_to, shown
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +32,11 @@ class FailingBody:
         raise RejectedError(message, service="bridge")
 
 
-def calls_to(transport: httpx.AsyncBaseTransport | None, url: str = ORIGIN) -> AsyncCalls:
+def calls_to(
+    transport: httpx.AsyncBaseTransport | None,
+    url: str = ORIGIN,
+    http_client: httpx.AsyncClient | None = None,
+) -> AsyncCalls:
     """A client's calls that give up at once."""
     return AsyncCalls(
         dialect(),
@@ -44,23 +47,9 @@ def calls_to(transport: httpx.AsyncBaseTransport | None, url: str = ORIGIN) -> A
         user_agent="test",
         retry=RetryPolicy(attempts=1),
         transport=transport,
-        http_client=None,
+        http_client=http_client,
         ssl_context=None,
     )
-
-
-def shown(error: BaseException) -> str:
-    """All that a crash reporter would see, locals and chained errors included."""
-    out = io.StringIO()
-    pending: list[BaseException | None] = [error]
-    while pending:
-        one = pending.pop()
-        if one is None:
-            continue
-        traceback.TracebackException.from_exception(one, capture_locals=True).print(file=out)
-        out.write(repr(one) + str(one) + repr(vars(one)))
-        pending += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
-    return out.getvalue()
 
 
 SCRIPTS: dict[str, Callable[[], list[httpx.Response | Exception]]] = {
@@ -87,18 +76,14 @@ async def test_no_token_in_what_an_error_shows(case: str) -> None:
         await calls_to(service).call(READ, path={"thing_id": "a1"})
     assert service.bearers[0] == f"Bearer {TOKEN}-1"
     assert TOKEN not in shown(caught.value)
+    assert leads_to(caught.value) == []
 
 
-async def test_no_token_in_what_a_success_repeats() -> None:
-    """A token in names or values of an answer is masked before anybody can show or store it."""
-    token = f"{TOKEN}-1"
-    body = {f"a {token}": [{"status": f"no access for {token}"}, 1, None], "name": "a", "z": {}}
-    service = Service(reply(200, body), reply(200, {"name": "canary-token"}))
-    calls = calls_to(service)
-    payload, _ = await calls.call(READ, path={"thing_id": "a1"})
-    assert payload == {"a ***": [{"status": "no access for ***"}, 1, None], "name": "a", "z": {}}
-    payload, _ = await calls.call(READ, path={"thing_id": "a1"})
-    assert payload == {"name": "canary-token"}
+async def test_an_answer_of_success_is_given_as_it_came() -> None:
+    """What a service says in a success is data, also where it repeats the token."""
+    body = {"seen": f"{TOKEN}-1", "b": [1, None]}
+    payload, _ = await calls_to(Service(reply(200, body))).call(READ, path={"thing_id": "a1"})
+    assert payload == body
 
 
 TOKEN_SCRIPTS: dict[str, Callable[[], list[httpx.Response | Exception]]] = {
@@ -119,6 +104,7 @@ async def test_no_password_in_what_an_error_shows(case: str) -> None:
         await calls_to(service).call(READ, path={"thing_id": "a1"})
     assert len(service.token_requests) == 1
     assert PASSWORD not in shown(caught.value)
+    assert leads_to(caught.value) == []
 
 
 async def test_no_token_when_the_body_fails() -> None:
@@ -126,6 +112,7 @@ async def test_no_token_when_the_body_fails() -> None:
     with pytest.raises(RejectedError) as caught:
         await calls_to(Service()).call(WRITE, content=FailingBody(), content_length=9)
     assert TOKEN not in shown(caught.value)
+    assert leads_to(caught.value) == []
 
 
 async def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -139,14 +126,12 @@ async def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert PASSWORD not in caplog.text
 
 
-async def test_no_header_and_no_word_of_an_answer_is_logged(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Over a real connection at DEBUG: no cookie, no Location and no reason phrase of an answer."""
+async def test_no_header_of_an_answer_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Over a real connection at DEBUG: no cookie and no Location of an answer."""
     caplog.set_level(logging.DEBUG)
     word = "canary-in-an-answer-58c0"
     headers = f"Set-Cookie: sid={word}\r\nLocation: https://storage.example/f?sig={word}\r\n"
-    answer = f"HTTP/1.1 302 {word}\r\n{headers}X: {word}\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+    answer = f"HTTP/1.1 302 Found\r\n{headers}X: {word}\r\nContent-Length: 2\r\n\r\n{{}}".encode()
 
     def talk(peer: Peer) -> None:
         assert b"Authorization: Bearer t\r\n" in peer.head()
@@ -158,18 +143,18 @@ async def test_no_header_and_no_word_of_an_answer_is_logged(
     seen = [record.getMessage() for record in caplog.records]
     assert "receive_response_headers.complete" in seen
     assert any(line.startswith("connect_tcp.started host='localhost'") for line in seen)
-    assert any(line.endswith('"HTTP/1.1 302 "') for line in seen)
+    assert any(line.endswith('"HTTP/1.1 302 Found"') for line in seen)
     for text in (word, "Bearer", PASSWORD):
         assert text not in caplog.text
 
 
 class Faulty(httpx.AsyncBaseTransport):
-    """Fails as httpcore could: below frames that hold the request."""
+    """A transport of an application that fails, in frames that hold the request."""
 
-    def __init__(self, fault: BaseException, inner: httpx.AsyncBaseTransport) -> None:
+    def __init__(self, fault: BaseException, inner: httpx.AsyncBaseTransport, spare: int) -> None:
         self.fault = fault
         self.inner = inner
-        self.spare = 0
+        self.spare = spare
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Fail, when as many requests as are spared have been answered."""
@@ -182,8 +167,8 @@ class Faulty(httpx.AsyncBaseTransport):
 
 def _fail(fault: BaseException, sent: object) -> None:
     try:
-        raise ValueError(sent)
-    except ValueError as cause:
+        raise httpx.ReadError(str(sent))
+    except httpx.ReadError as cause:
         raise fault from cause
 
 
@@ -195,61 +180,62 @@ def _failed(*sent: str) -> Exception:
     raise AssertionError
 
 
-FAULTS: dict[str, Callable[[], BaseException]] = {
+FAULTS: dict[str, Callable[[], Exception]] = {
     "memory": MemoryError,
     "runtime": lambda: RuntimeError("generator"),
     "recursion": RecursionError,
     "assertion": AssertionError,
     "type": lambda: TypeError("no"),
-    "attribute": lambda: AttributeError("no"),
-    "encode": lambda: UnicodeEncodeError("ascii", f"Bearer {TOKEN} {PASSWORD}\u20ac", 5, 6, "no"),
     "group": lambda: ExceptionGroup("no", [_failed(TOKEN, PASSWORD)]),
-    "interrupt": KeyboardInterrupt,
-    "exit": SystemExit,
 }
 
 
 @pytest.mark.parametrize("spare", [0, 1])
+@pytest.mark.parametrize("injected", ["transport", "client"])
 @pytest.mark.parametrize("name", FAULTS)
-async def test_a_fault_below_keeps_no_frame_of_the_request(name: str, spare: int) -> None:
-    """What is no error of ours comes through as itself, without the frames that held a secret."""
+async def test_a_fault_below_is_found_and_shows_no_request(
+    name: str, injected: str, spare: int
+) -> None:
+    """A bug of an injected transport comes as itself, with its lines, without local variables."""
     fault = FAULTS[name]()
-    transport = Faulty(fault, Service())
-    transport.spare = spare
+    transport = Faulty(fault, Service(), spare)
+    calls = calls_to(transport)
+    if injected == "client":
+        calls = calls_to(None, http_client=httpx.AsyncClient(transport=transport))
     with pytest.raises(type(fault)) as caught:
-        await calls_to(transport).call(READ, path={"thing_id": "a1"})
+        await calls.call(READ, path={"thing_id": "a1"})
     assert caught.value is fault
     told = shown(fault)
     assert TOKEN not in told
     assert PASSWORD not in told
-    if isinstance(fault, Exception):
-        assert "raised at" in fault.__notes__[0]
-        assert "_fail, line" in fault.__notes__[0]
-    else:
-        assert not hasattr(fault, "__notes__")
+    assert leads_to(fault) == []
+    assert "in _fail" in told
+    assert "raise fault from cause" in told
 
 
-async def test_a_fault_in_asking_for_a_token_keeps_no_frame(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("spare", [0, 1])
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit, GeneratorExit])
+async def test_an_interrupt_loses_the_frames_below(
+    interrupt: type[BaseException], spare: int
 ) -> None:
-    """The same where a request for a token is made, and where its answer is read."""
+    """It is the same interrupt, and ends where httpx is called."""
+    fault = interrupt()
+    with pytest.raises(interrupt) as caught:
+        await calls_to(Faulty(fault, Service(), spare)).call(READ, path={"thing_id": "a1"})
+    assert caught.value is fault
+    assert leads_to(fault) == []
+    names = [frame.f_code.co_name for frame, _ in traceback.walk_tb(fault.__traceback__)]
+    assert names[-1] == "_send"
 
-    def fail(*_: object) -> Any:
-        raise MemoryError
 
-    calls = calls_to(Service())
-    for changed in (
-        evolve(dialect(), token_request=fail),
-        evolve(dialect(), read_token=fail),
-    ):
-        monkeypatch.setattr(calls, "_dialect", changed)
-        with pytest.raises(MemoryError) as caught:
-            await calls.call(READ, path={"thing_id": "a1"})
-        frames = [
-            frame.f_code.co_name for frame, _ in traceback.walk_tb(caught.value.__traceback__)
-        ]
-        assert "_fetch_token" not in frames
-        assert "fail, line" in caught.value.__notes__[0]
+async def test_a_bug_in_a_call_shows_its_lines_and_values() -> None:
+    """A wrong argument deep inside: an ordinary traceback, with source lines and locals."""
+    with pytest.raises(TypeError) as caught:
+        await calls_to(Service()).call(WRITE, json={"when": object()})
+    told = shown(caught.value)
+    assert "content = dumps(operation.rename_out(json)).encode()" in told
+    assert "object cannot be written as JSON" in told
+    assert "operation = Operation(" in told
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ STATUS = st.sampled_from([200, 200, 200, 200, 201, 400, 401, 403, 404, 429, 500,
 
 
 @pytest.mark.parametrize("operation", sorted(OPERATIONS))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=settings().max_examples // 5)
 @given(data=st.data())
 async def test_only_our_exceptions_come_out(operation: str, data: st.DataObject) -> None:
     """Missing, null, of another type, extra, deep, huge, not Unicode: an answer or our error."""
@@ -163,7 +163,6 @@ async def test_only_our_exceptions_come_out(operation: str, data: st.DataObject)
         is_sound(result)
 
 
-@settings(max_examples=100, deadline=None)
 @given(body=mutated(enveloped(TOKEN)) | mutated(refusal()), status=STATUS)
 async def test_login_answers_too(body: bytes, status: int) -> None:
     """The login's answer is a stranger's as well."""
@@ -174,7 +173,6 @@ async def test_login_answers_too(body: bytes, status: int) -> None:
         str(error).encode()
 
 
-@settings(max_examples=100, deadline=None)
 @given(body=st.binary(max_size=200), status=STATUS)
 async def test_bytes_that_are_no_json_are_our_error(body: bytes, status: int) -> None:
     """Whatever the bytes, the login never ends in another exception."""

@@ -143,7 +143,7 @@ STATUS = st.sampled_from([200, 200, 200, 200, 201, 400, 401, 403, 404, 429, 500,
 
 
 @pytest.mark.parametrize("operation", sorted(OPERATIONS))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=settings().max_examples // 5)
 @given(data=st.data())
 def test_only_our_exceptions_come_out(operation: str, data: st.DataObject) -> None:
     """Missing, null, of another type, extra, deep, huge, not Unicode: an answer or our error."""
@@ -162,7 +162,6 @@ def test_only_our_exceptions_come_out(operation: str, data: st.DataObject) -> No
         is_sound(result)
 
 
-@settings(max_examples=100, deadline=None)
 @given(body=mutated(enveloped(TOKEN)) | mutated(refusal()), status=STATUS)
 def test_login_answers_too(body: bytes, status: int) -> None:
     """The login's answer is a stranger's as well."""
@@ -173,7 +172,6 @@ def test_login_answers_too(body: bytes, status: int) -> None:
         str(error).encode()
 
 
-@settings(max_examples=100, deadline=None)
 @given(body=st.binary(max_size=200), status=STATUS)
 def test_bytes_that_are_no_json_are_our_error(body: bytes, status: int) -> None:
     """Whatever the bytes, the login never ends in another exception."""

@@ -6,20 +6,25 @@ tell, and whatever is random is drawn from a fixed seed.
 
 from __future__ import annotations
 
+import inspect
 import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 from bridge._stores.protocol import CheckpointStore
-from bridge.testing._store_rules import lease as _conformance_lease
-from bridge.testing._store_rules import rows as _conformance_rows
-from bridge.testing._store_rules.bench import RULES, Bench
+from bridge.testing._store_rules import lease, rows
+from bridge.testing._store_rules.store_suite import StoreSuite
 
 __all__ = ["OpenStore", "checkpoint_conformance"]
 
-_MODULES = (_conformance_rows, _conformance_lease)
-"""Imported for the rules they hold."""
+Rule = Callable[[StoreSuite], None]
+RULES: dict[str, Rule] = {
+    name.replace("_", "-"): function
+    for module in (rows, lease)
+    for name, function in inspect.getmembers(module, inspect.isfunction)
+    if function.__module__ == module.__name__
+}
 
 OpenStore = Callable[[Path], CheckpointStore]
 """Opens the store under test. Gets an empty directory of its own for each rule; called again with
@@ -48,28 +53,19 @@ def checkpoint_conformance(
     """
     import pytest
 
+    pass_time = advance or time.sleep
     if not __debug__:
         raise RuntimeError("under python -O these tests would check nothing")
 
-    @pytest.mark.parametrize("rule", RULES, ids=[_title(rule) for rule in RULES])
-    def test_checkpoint_store(rule: Callable[[Bench], None], tmp_path: Path) -> None:
+    @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+    def test_checkpoint_store(rule: Rule, tmp_path: Path) -> None:
         """The store keeps the rule it is named after."""
-        opened: list[CheckpointStore] = []
-
-        def opener() -> CheckpointStore:
-            if shared or not opened:
-                opened.append(open_store(tmp_path))
-            return opened[-1]
-
+        stores = [open_store(tmp_path) for _ in range(4 if shared else 1)]
         try:
-            rule(Bench(opener, advance or time.sleep, f"conformance {uuid.uuid4()}"))
+            rule(StoreSuite(stores * (4 // len(stores)), pass_time, f"conformance {uuid.uuid4()}"))
         finally:
-            for store in opened:
+            for store in stores:
                 close: Callable[[], object] = getattr(store, "close", lambda: None)
                 close()
 
     return test_checkpoint_store
-
-
-def _title(rule: Callable[[Bench], None]) -> str:
-    return rule.__name__.strip("_").replace("_", "-")

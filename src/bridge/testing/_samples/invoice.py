@@ -1,0 +1,129 @@
+"""The content of a sample, with the sums that EN 16931 asks for."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+from attrs import frozen
+
+from bridge.testing._samples.parties import COMPANY, PARTNERS, SampleParty
+from bridge.ubl import Kind
+
+_FIRST_DAY: Final = date(2026, 1, 5)
+_DAYS: Final = 270
+_CENT: Final = Decimal("0.01")
+
+# What is sold: name, unit (UN/ECE recommendation 20), price without VAT, Belgian VAT rate.
+_GOODS: Final = (
+    ("Blond bier, vat 20 l", "C62", Decimal("84.50"), 21),
+    ("Pain de campagne 800 g", "C62", Decimal("2.95"), 6),
+    ("Vin blanc, carton de 6", "C62", Decimal("47.40"), 21),
+    ("Verse kabeljauw", "KGM", Decimal("18.75"), 6),
+    ("Menukaarten & flyers <A5>", "C62", Decimal("0.36"), 21),
+    ("Nettoyage des vitres", "HUR", Decimal("34.00"), 21),
+    ("Margarine, doos 10 kg", "C62", Decimal("29.90"), 12),
+    ("Comté 12 mois", "KGM", Decimal("21.30"), 6),
+    ("Herstelling koelcel", "HUR", Decimal("62.00"), 21),
+    ("Livraison", "C62", Decimal("15.00"), 21),
+)
+
+
+@frozen
+class Line:
+    """One line: `quantity` times `price` is `amount`, without VAT."""
+
+    name: str
+    unit: str
+    price: Decimal
+    rate: int
+    quantity: int
+
+    @property
+    def amount(self) -> Decimal:
+        """The price of the whole line."""
+        return self.price * self.quantity
+
+
+@frozen
+class Tax:
+    """The VAT of all lines of one rate, rounded once."""
+
+    rate: int
+    taxable: Decimal
+
+    @property
+    def amount(self) -> Decimal:
+        """The VAT."""
+        return (self.taxable * self.rate / 100).quantize(_CENT, ROUND_HALF_UP)
+
+
+@frozen
+class SampleInvoice:
+    """An invoice or a credit note, before it is written."""
+
+    kind: Kind
+    number: str
+    invoice_number: str
+    """Its own number, or that of the invoice which a credit note corrects."""
+    order: str
+    issued: date
+    supplier: SampleParty
+    customer: SampleParty
+    payment_reference: str
+    lines: Sequence[Line]
+    taxes: Sequence[Tax]
+
+    @property
+    def due(self) -> date:
+        """The last day to pay."""
+        return self.issued + timedelta(days=30)
+
+    @property
+    def net(self) -> Decimal:
+        """The total without VAT."""
+        return sum((tax.taxable for tax in self.taxes), Decimal(0))
+
+    @property
+    def vat(self) -> Decimal:
+        """The VAT of all rates."""
+        return sum((tax.amount for tax in self.taxes), Decimal(0))
+
+
+def sample_invoice(n: int, kind: Kind, lines: int, sale: bool) -> SampleInvoice:
+    """Return the content of the `n`-th sample."""
+    partner = PARTNERS[n % len(PARTNERS)]
+    supplier, customer = (COMPANY, partner) if sale else (partner, COMPANY)
+    issued = _FIRST_DAY + timedelta(days=n % _DAYS)
+    invoice_number = f"{supplier.prefix}-{issued.year}-{n:05d}"
+    credit_number = f"{supplier.prefix}-CN-{issued.year}-{n:05d}"
+    number = credit_number if kind == "credit note" else invoice_number
+    items: list[Line] = []
+    for index in range(lines):
+        name, unit, price, rate = _GOODS[(n * 3 + index) % len(_GOODS)]
+        # Goods that cross a border inside the Union carry no VAT; the buyer accounts for it.
+        rate = rate if supplier.country == customer.country else 0
+        items.append(Line(name, unit, price, rate, (n * 7 + index * 5) % 23 + 1))
+    taxable: dict[int, Decimal] = {}
+    for line in items:
+        taxable[line.rate] = taxable.get(line.rate, Decimal(0)) + line.amount
+    belgian = int(supplier.enterprise_number[-6:]) * 10_000 + n if supplier.country == "BE" else 0
+    return SampleInvoice(
+        kind=kind,
+        number=number,
+        invoice_number=invoice_number,
+        order=f"PO-{n + 1000}",
+        issued=issued,
+        supplier=supplier,
+        customer=customer,
+        payment_reference=structured_reference(belgian) if belgian else number,
+        lines=items,
+        taxes=[Tax(rate, amount) for rate, amount in sorted(taxable.items())],
+    )
+
+
+def structured_reference(number: int) -> str:
+    """Return the Belgian payment reference of `number`: ten digits and their remainder by 97."""
+    digits = f"{number % 10**10:010d}"
+    digits += f"{int(digits) % 97 or 97:02d}"
+    return f"+++{digits[:3]}/{digits[3:7]}/{digits[7:]}+++"

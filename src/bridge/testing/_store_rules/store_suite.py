@@ -1,0 +1,128 @@
+"""What the rules work with: stores on the same data, threads, and clocks that are wrong."""
+
+# ruff: noqa: S101 - what fails here is a test
+
+from __future__ import annotations
+
+import datetime
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest import mock
+
+from attrs import frozen
+
+from bridge._errors import LeaseLostError
+from bridge._stores.protocol import CheckpointStore, Lease, Row
+
+LONG = 600.0
+SHORT = 0.25
+PATIENCE = 20.0
+
+
+@frozen
+class StoreSuite:
+    """Stores on one and the same data, and a key that no other test uses."""
+
+    stores: list[CheckpointStore]
+    pass_time: Callable[[float], None]
+    key: str
+
+    @property
+    def first(self) -> CheckpointStore:
+        return self.stores[0]
+
+    @property
+    def second(self) -> CheckpointStore:
+        return self.stores[1]
+
+    def lease(self, store: CheckpointStore | None = None, ttl: float = LONG) -> Lease:
+        lease = (store or self.first).acquire(self.key, "worker", ttl)
+        assert lease is not None, "a lease that no worker holds was refused"
+        return lease
+
+    def written(self, *rows: Row, head: str | None = None) -> Lease:
+        lease = self.lease()
+        self.first.commit(lease, head=head, rows=rows, ttl=LONG)
+        return lease
+
+    def after_expiry(self) -> Lease:
+        """Take the lease with the second store, once the short one has ended."""
+        for _ in range(int(PATIENCE / SHORT)):
+            self.pass_time(SHORT)
+            lease = self.second.acquire(self.key, "another", LONG)
+            if lease is not None:
+                return lease
+        raise AssertionError("a lease that ended was never given out again")
+
+    def find(self, *ids: str, store: CheckpointStore | None = None) -> list[Row]:
+        return by_id((store or self.first).find(self.key, ids))
+
+    def select(self, *states: str, due: float | None = None, key: str | None = None) -> list[Row]:
+        rows = self.second.select(key or self.key, states, due=due, after=None, limit=1000)
+        return list(rows)
+
+
+def by_id(rows: Sequence[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: row.id)
+
+
+def assert_lost(act: Callable[[], object], message: str) -> None:
+    try:
+        act()
+    except LeaseLostError:
+        return
+    raise AssertionError(message)
+
+
+def in_threads(*tasks: Callable[[], object]) -> None:
+    """Call all tasks at once, and raise the first error of one."""
+    errors: list[BaseException] = []
+
+    def run(task: Callable[[], object]) -> None:
+        try:
+            task()
+        except BaseException as error:  # noqa: BLE001 - raised again in the test's own thread
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(task,), daemon=True) for task in tasks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE * 2)
+    if errors:
+        raise errors[0]
+    assert not any(thread.is_alive() for thread in threads), "a call never came back"
+
+
+@contextmanager
+def wrong_clock(store: CheckpointStore, seconds: float) -> Generator[None, None, None]:
+    """Move every wall clock that Python code of the store's module can read."""
+    real_time, real_datetime = time.time, datetime.datetime
+
+    class Moved(datetime.datetime):
+        @classmethod
+        def now(cls, tz: datetime.tzinfo | None = None) -> Any:
+            return real_datetime.now(tz) + datetime.timedelta(seconds=seconds)
+
+        @classmethod
+        def utcnow(cls) -> Any:
+            return cls.now(datetime.UTC).replace(tzinfo=None)
+
+    def moved_time() -> float:
+        return real_time() + seconds
+
+    def moved_time_ns() -> int:
+        return int(moved_time() * 1e9)
+
+    moved = {id(time.time): moved_time, id(time.time_ns): moved_time_ns, id(real_datetime): Moved}
+    modules = {time, datetime, sys.modules.get(type(store).__module__, time)}
+    with ExitStack() as patches:
+        for module in modules:
+            for name, value in list(vars(module).items()):
+                if id(value) in moved:
+                    patches.enter_context(mock.patch.object(module, name, moved[id(value)]))
+        yield
