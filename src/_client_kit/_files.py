@@ -6,30 +6,86 @@ import io
 import os
 import re
 import secrets
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, Self, cast
+from typing import BinaryIO, cast
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from _client_kit._json import dumps, plain
 
-__all__ = ["Base64", "FileContent", "FileSource", "JsonTemplate", "json_template", "os_reason"]
+__all__ = [
+    "Base64",
+    "FileContent",
+    "FileSource",
+    "FileView",
+    "JsonTemplate",
+    "json_template",
+    "os_reason",
+]
 
 _NO_PATH = re.compile(r"[<\r\n\0]")
-"""What stands in documents, and hardly in the name of a file."""
+"""Characters that documents hold and names of files hardly ever do."""
 
 FileContent = bytes | str | os.PathLike[str] | BinaryIO
 """Bytes, a path, or a binary file open for reading that can seek."""
 
 
 def os_reason(error: OSError) -> str:
-    """What the system calls it; not the error's own text, which may be a stranger's."""
+    """Return the system's text for the error, not the error's own, which may hold an address."""
     return os.strerror(error.errno) if error.errno else type(error).__name__
+
+
+class FileView(io.RawIOBase):
+    """A reader of an open file at a position of its own; closing it leaves the file open.
+
+    Attributes:
+        file: The file itself.
+        in_memory: Whether reading cannot block.
+    """
+
+    def __init__(self, file: BinaryIO, start: int = 0) -> None:
+        super().__init__()
+        self.file = file
+        self.in_memory = isinstance(file, io.BytesIO) or getattr(file, "in_memory", False) is True
+        self._at = start
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.file.seek(self._at)
+        data = self.file.read(-1 if size is None else size)
+        self._at += len(data)
+        return data
+
+    def readall(self) -> bytes:
+        return self.read()
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        if whence == io.SEEK_CUR:
+            offset, whence = self._at + offset, io.SEEK_SET
+        self._at = self.file.seek(offset, whence)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def close(self) -> None:
+        """Do nothing: the file may still have to be read, by an upload for example."""
 
 
 @frozen
 class FileSource:
-    """The bytes of one file, which can be read any number of times, one reader at a time.
+    """The bytes of one file, which can be read any number of times in one thread.
 
     Attributes:
         size: Length in bytes.
@@ -38,10 +94,11 @@ class FileSource:
     size: int
     _content: bytes | Path | BinaryIO = field(repr=False)
     _start: int = 0
+    _check: Callable[[], object] | None = field(default=None, repr=False, eq=False)
 
     @classmethod
     def of(cls, content: FileContent | FileSource) -> FileSource:
-        """A source from bytes, a path, or an open binary file from where it stands.
+        """Make a source of bytes, a path, or an open binary file from its position on.
 
         Raises:
             TypeError: Of another type, a file opened in text mode, or a text that is no path.
@@ -71,7 +128,7 @@ class FileSource:
 
     @classmethod
     def _at(cls, text: str) -> FileSource:
-        """A source from a text, which may be a document itself: so no error repeats it."""
+        """Make a source of a path; no error repeats the text, which may be a whole document."""
         hint = "a text is taken for a path; encode a document's own text to bytes"
         try:
             if _NO_PATH.search(text) is None:
@@ -85,48 +142,34 @@ class FileSource:
 
     @property
     def in_memory(self) -> bytes | None:
-        """The bytes themselves where they are in memory anyway."""
+        """The bytes where the source was made of bytes, else None."""
         return self._content if isinstance(self._content, bytes) else None
 
     @property
     def shared_file(self) -> object:
-        """What the bytes come from: bytes, a path, or somebody's open file."""
+        """The bytes, the path or the caller's open file that the source was made of."""
         return self._content
 
     def open(self) -> BinaryIO:
-        """A binary file at the first byte. Closing it leaves a file that was passed in open."""
+        """Open the source at its first byte. Closing that leaves the caller's file open."""
         if isinstance(self._content, bytes):
             return io.BytesIO(self._content)
         if isinstance(self._content, Path):
             return self._content.open("rb")
-        self._content.seek(self._start)
-        return cast("BinaryIO", _Borrowed(self._content))
+        return cast("BinaryIO", FileView(self._content, self._start))
 
+    def checked_by(self, check: Callable[[], object]) -> FileSource:
+        """The same bytes with a function that is called before each piece is sent.
 
-class _Borrowed:
-    """Somebody else's open file: reading goes through, closing does not."""
+        Args:
+            check: Stops the upload by raising.
+        """
+        return evolve(self, check=check)
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.in_memory = isinstance(file, io.BytesIO) or getattr(file, "in_memory", False) is True
-
-    def read(self, size: int = -1, /) -> bytes:
-        return self._file.read(size)
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def close(self) -> None:
-        pass
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
+    def check(self) -> None:
+        """Call the function given to :meth:`checked_by`, if there is one."""
+        if self._check is not None:
+            self._check()
 
 
 @frozen

@@ -18,7 +18,7 @@ READ_SIZE = 3 * 64 * 1024
 
 
 class JsonBody:
-    """Iterates over a JSON body's bytes, anew each time, holding one piece in memory."""
+    """Iterates over a JSON body's bytes, any number of times, with one piece in memory."""
 
     def __init__(self, template: JsonTemplate, *, service: str) -> None:
         self._template = template
@@ -40,6 +40,7 @@ class JsonBody:
         content = source.in_memory
         if content is not None:
             for start in range(0, left, READ_SIZE):
+                source.check()
                 yield b2a_base64(content[start : start + READ_SIZE], newline=False)
             return
         try:
@@ -48,12 +49,13 @@ class JsonBody:
             raise self._unreadable(error) from None
         with file:
             while left > 0:
+                source.check()
                 chunk = self._read(file, min(READ_SIZE, left))
                 left -= len(chunk)
                 yield b2a_base64(chunk, newline=False)
 
     def _read(self, file: BinaryIO, size: int) -> bytes:
-        """The next bytes, as many as asked for: else there would be padding in the middle."""
+        """Read `size` bytes. With fewer there would be padding in the middle of the base64."""
         chunk = b""
         while len(chunk) < size:
             try:

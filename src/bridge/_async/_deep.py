@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -141,11 +142,12 @@ class AsyncDeep:
             await self._banqup.files.download(
                 self._space_id, str(file_id), cast("BinaryIO", spool), max_bytes=MAX_BYTES
             )
-            self._checks.append(looked_at(name, f"{spool.seal()} bytes", self._lang))
+            size = spool.seek(0, io.SEEK_END)
+            self._checks.append(looked_at(name, f"{size} bytes", self._lang))
         except ServiceError as error:
             self._broken(error, name)
         finally:
-            spool.discard()
+            spool.close()
 
     # Zenvoices
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from typing import Any, BinaryIO, cast
@@ -16,7 +17,7 @@ from _client_kit._errors import (
     RejectedError,
     ServiceError,
 )
-from _client_kit._files import FileSource, os_reason
+from _client_kit._files import os_reason
 from _client_kit._signals import raised_by_signal_handler
 from banqup_client import Document, DocumentFile, FileNotReadyError
 from bridge._async._context import AsyncRunContext
@@ -36,7 +37,7 @@ from bridge._mapping.calling import (
     sent_details,
 )
 from bridge._mapping.mapper import SourceFile
-from bridge._mapping.spool import IN_MEMORY, Guarded, Spool
+from bridge._mapping.spool import IN_MEMORY, Spool
 from zenvoices_client import Attachment, InboxDocument, InboxUpload, Lookup
 
 __all__ = ["AsyncTransfer", "Prepared"]
@@ -60,7 +61,7 @@ class Prepared:
     def discard(self) -> None:
         """Delete the fetched bytes."""
         for spool in self.spools:
-            spool.discard()
+            spool.close()
 
 
 class AsyncTransfer:
@@ -75,7 +76,7 @@ class AsyncTransfer:
     def discard(self) -> None:
         """Delete what is left of documents whose jobs did not come to their end."""
         for spool in self._spools:
-            spool.discard()
+            spool.close()
         self._spools.clear()
 
     async def prepare(
@@ -107,7 +108,7 @@ class AsyncTransfer:
         finally:
             if not isinstance(result, Prepared):
                 for spool in spools:
-                    spool.discard()
+                    spool.close()
         return evolve(result, passed=frozenset(passed))
 
     async def _prepare(
@@ -178,7 +179,7 @@ class AsyncTransfer:
         details = await self._banqup.files.download(
             self._context.space_id, str(file.id), cast("BinaryIO", spool)
         )
-        size = spool.seal()
+        size = spool.seek(0, io.SEEK_END)
         kind = details.content_type or file.content_type or ""
         if not _MEDIA_TYPE.fullmatch(kind):
             kind = "application/octet-stream"
@@ -220,7 +221,6 @@ class AsyncTransfer:
         """
         candidate = prepared.candidate
         began = False
-        opened: list[Guarded] = []
 
         def before_each_piece() -> None:
             nonlocal began
@@ -229,7 +229,7 @@ class AsyncTransfer:
 
         try:
             check_lease(self._context.zenvoices.deadline)
-            upload = _watched(prepared, before_each_piece, opened)
+            upload = _checked(prepared.upload, before_each_piece)
             document = await self._context.zenvoices.inbox.upload(
                 upload, company_id=company_id, external_id=prepared.external_id
             )
@@ -243,8 +243,6 @@ class AsyncTransfer:
             return Outcome(candidate, event, passed=frozenset({UPLOAD}), sent=prepared.sent)
         finally:
             prepared.discard()
-            for file in opened:
-                file.discard()
         if not in_doubt(failure, began=began):
             return Outcome(candidate, error=failure, operation=UPLOAD, sent=prepared.sent)
         found = await self._look_up(prepared, company_id)
@@ -304,13 +302,11 @@ class _MapperError(Exception):
         self.cause = cause
 
 
-def _watched(
-    prepared: Prepared, before_each_piece: Callable[[], None], opened: list[Guarded]
-) -> InboxUpload:
-    """The upload with the guard before each piece, wherever a mapper took its bytes from."""
+def _checked(upload: InboxUpload, check: Callable[[], None]) -> InboxUpload:
+    """Return the upload with a check before each piece of each file."""
     attachments: list[Attachment] = []
-    for attachment in prepared.upload.attachments:
-        opened.append(Guarded(attachment.content.open(), before_each_piece))
-        content = FileSource.of(cast("BinaryIO", opened[-1]))
-        attachments.append(evolve(attachment, content=content))
-    return evolve(prepared.upload, attachments=tuple(attachments))
+    for attachment in upload.attachments:
+        # A path that a mapper gave may be gone: that is known before anything is sent.
+        attachment.content.open().close()
+        attachments.append(evolve(attachment, content=attachment.content.checked_by(check)))
+    return evolve(upload, attachments=tuple(attachments))

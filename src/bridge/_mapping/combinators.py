@@ -1,10 +1,10 @@
-"""Mappers made of mappers: which documents, which journal, which file name.
+"""Functions that take a mapper and return one that also filters, or sets the journal or file names.
 
-Each takes a mapper and gives one that does a little more::
+For example::
 
     mapper = journal(only(default_mapper, folders=["PURCHASES"]), {"PURCHASES": "INK"})
 
-A mapper for `AsyncConnection`, coroutine functions included, may be given as well.
+They take mappers for `AsyncConnection` too, coroutine functions included.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _Said = TypeVar("_Said", InboxUpload | Skip, InboxUpload | Skip | Awaitable[Inbo
 _Mapper = Callable[[Document, Sequence[SourceFile]], _Said]
 
 JournalRule = Callable[[Document, Sequence[SourceFile]], str | None]
-"""Says which journal code a document gets; None for no code."""
+"""Returns the journal code of a document, or None for no code."""
 
 _CODE = re.compile(r"[A-Za-z0-9._-]{1,30}")
 _FIELDS = ("folder", "category", "id", "number", "date", "supplier", "customer", "file")
@@ -41,17 +41,17 @@ def only(
     categories: Collection[str] | None = None,
     parties: Collection[str] | None = None,
 ) -> _Mapper[_Said]:
-    """A mapper for some documents; the others are skipped, and the report says why.
+    """Return a mapper that skips all but some documents; the report says why.
 
     Args:
-        mapper: Maps what passes.
+        mapper: Maps the documents that are not skipped.
         folders: ``PURCHASES``, ``SALES``.
-        categories: ``INVOICE``, ``CREDIT_NOTE``, as Banqup says them.
+        categories: ``INVOICE``, ``CREDIT_NOTE``, in Banqup's spelling.
         parties: Names, VAT numbers or enterprise numbers of suppliers or customers; capitals,
-            spaces and dots do not count. A document passes when one of its two parties is named.
+            spaces and dots do not count. One of the document's two parties must be in the list.
 
     Raises:
-        ConfigurationError: A text where a list of texts is meant.
+        ConfigurationError: An argument is one text instead of a list of texts.
     """
     wanted_folders = _words("folders", folders)
     wanted_categories = _words("categories", categories)
@@ -75,19 +75,19 @@ def journal(
     *,
     into: Literal["subject", "destination"] = "subject",
 ) -> _Mapper[_Said]:
-    """A mapper that chooses the journal in Zenvoices.
+    """Return a mapper that chooses the journal in Zenvoices.
 
-    Assignment rules there come first; then a code in square brackets in the subject, such as
-    ``[INK]`` (published for e-mail), which is what this writes.
+    It writes the journal's code in square brackets before the subject, such as ``[INK]`` (published
+    for e-mail). Zenvoices applies its assignment rules first.
 
     Args:
         mapper: Makes the upload.
         codes: The code of each folder, ``{"PURCHASES": "INK", "SALES": "VRK"}``, or a function of
-            document and files that gives one. A folder that is not named gets no code.
+            document and files that returns one. A folder that is missing gets no code.
         into: Where the code goes: before the subject in brackets, or plain as the destination.
 
     Raises:
-        ConfigurationError: A code that is not letters, digits, ``.``, ``_`` and ``-``.
+        ConfigurationError: A code has other characters than letters, digits, ``.``, ``_``, ``-``.
     """
     if into not in ("subject", "destination"):
         raise wrong("into must be 'subject' or 'destination'")
@@ -108,16 +108,16 @@ def journal(
 
 
 def named(mapper: _Mapper[_Said], pattern: str) -> _Mapper[_Said]:
-    """A mapper that names the files it sends; each keeps its extension.
+    """Return a mapper that names the files it sends; each keeps its extension.
 
     Args:
         mapper: Makes the upload.
         pattern: A name with any of ``{folder}``, ``{category}``, ``{id}``, ``{number}``,
-            ``{date}`` (the UBL's issue date), ``{supplier}``, ``{customer}`` and ``{file}`` (the
-            name it had, without extension); what is not known is left out.
+            ``{date}`` (the UBL's issue date), ``{supplier}``, ``{customer}`` and ``{file}`` (its
+            old name without extension). A value that is not known is left out.
 
     Raises:
-        ConfigurationError: The pattern names something else.
+        ConfigurationError: The pattern has another field.
     """
     try:
         parts = list(Formatter().parse(pattern))
@@ -145,7 +145,7 @@ def _then(
     mapper: _Mapper[_Said],
     change: Callable[[Document, Sequence[SourceFile], InboxUpload], InboxUpload],
 ) -> _Mapper[_Said]:
-    """A mapper whose uploads are changed; what is not an upload passes as it is."""
+    """Return a mapper that changes the uploads of another, and nothing else that it returns."""
 
     def mapped(document: Document, files: Sequence[SourceFile]) -> Any:
         said: object = mapper(document, files)
@@ -176,7 +176,7 @@ def _folded(word: str | None) -> str:
 
 
 def _names(document: Document, files: Sequence[SourceFile]) -> frozenset[str]:
-    """Whatever the parties of a document are called."""
+    """Return all names and numbers of a document's two parties."""
     found: list[str | None] = []
     for party in (document.supplier, document.customer):
         found += [party.legal_name, party.trade_name, party.vat_number, party.enterprise_number]
@@ -199,7 +199,7 @@ def _by_folder(codes: Mapping[str, str]) -> JournalRule:
 
 def _check_code(code: object) -> None:
     if not isinstance(code, str) or not _CODE.fullmatch(code):
-        # Not shown: a rule that looks up may return what it was given, such as a bank account.
+        # A rule may return its own input, such as a bank account, so the code is not shown.
         shape = f"{len(code)} characters" if isinstance(code, str) else type(code).__name__
         message = f"a journal code is 1 to 30 letters, digits, '.', '_' or '-', not {shape}"
         raise ValueError(message)
@@ -226,14 +226,14 @@ def _name(party: Party, otherwise: str | None) -> str | None:
 
 
 def _part(value: str | None) -> str:
-    """A text as a part of a file name: no folders."""
+    """Return a text as a part of a file name, without folders."""
     return re.sub(r"[/\\]+", "-", one_line(value or ""))
 
 
 def _file_name(pattern: str, values: Mapping[str, str], old: str, place: int) -> str:
     stem, extension = _stem(old)
     name = pattern.format_map({**values, "file": _part(stem)})
-    # What is not known leaves no gap.
+    # Without this, a value that is not known would leave two separators in a row.
     name = re.sub(r"([ ._-])\1+", r"\1", name).strip(" ._-") or stem
     if place:
         name += f"-{place + 1}"
@@ -241,6 +241,6 @@ def _file_name(pattern: str, values: Mapping[str, str], old: str, place: int) ->
 
 
 def _stem(name: str) -> tuple[str, str]:
-    """A file name without its extension, and that."""
+    """Return a file name without its extension, and the extension."""
     stem, dot, extension = name.rpartition(".")
     return (stem, extension) if dot and len(extension) <= 10 else (name, "")

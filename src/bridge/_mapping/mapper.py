@@ -1,15 +1,14 @@
-"""From a document and its files to an inbox upload."""
+"""The files of a document, and the default mapper that makes an inbox upload of them."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
 from typing import BinaryIO, TypeAlias, cast
 
 from attrs import field, frozen
 
-from _client_kit._files import FileSource
+from _client_kit._files import FileSource, FileView
 from banqup_client import Document
 from bridge._delivery.eligibility import Skip
 from bridge.ubl import NotReadable, UblInvoice, peek
@@ -37,56 +36,9 @@ _NAMESPACE_WITHIN = 64 * 1024
 _BEFORE_CONTENT = b" \t\r\n" + bytes(range(0x80, 0x100))
 
 
-class FileView(io.RawIOBase):
-    """A reader of a file that others read too: closing it, or where it stands, is its own affair.
-
-    Attributes:
-        file: The file itself.
-        in_memory: Whether reading never waits.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__()
-        self.file = file
-        self.in_memory = getattr(file, "in_memory", False) is True
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        self.file.seek(self._at)
-        data = self.file.read(-1 if size is None else size)
-        self._at += len(data)
-        return data
-
-    def readall(self) -> bytes:
-        return self.read()
-
-    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        if whence == io.SEEK_CUR:
-            offset, whence = self._at + offset, io.SEEK_SET
-        self._at = self.file.seek(offset, whence)
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def close(self) -> None:
-        """Nothing: an upload made of this view is still to be read."""
-
-
 @frozen
 class SourceFile:
-    """One file of a document, downloaded and waiting to be read; never bytes in memory.
+    """One downloaded file of a document, to be read as a stream.
 
     Attributes:
         id: Its id in Banqup.
@@ -102,15 +54,15 @@ class SourceFile:
     _file: BinaryIO = field(repr=False)
 
     def open(self) -> BinaryIO:
-        """The file at its first byte, for reading.
+        """Open the file at its first byte.
 
-        It need not be closed, and closing it does no harm: any number of readers may be open, in
-        one thread. They end with the document's turn.
+        Any number of readers may be open in one thread. They need not be closed, and they cannot be
+        read any more once the document has been sent.
         """
         return cast("BinaryIO", FileView(self._file))
 
     def attachment(self, file_name: str | None = None) -> Attachment:
-        """The file unchanged, as an attachment of an upload.
+        """Return the file unchanged, as an attachment of an upload.
 
         Args:
             file_name: Another name for it.
@@ -192,9 +144,9 @@ class SourceFile:
 
 
 Mapper: TypeAlias = Callable[[Document, Sequence[SourceFile]], InboxUpload | Skip]
-"""Makes the upload of a document, or says why to skip it. Called from worker threads, several at a
-time: it must be thread-safe. One that raises, or returns something else, hurts only its document,
-which is tried again in later runs."""
+"""Makes the upload of a document, or says why to skip it. It is called in several worker threads at
+once, so it must be thread-safe. If it raises, or returns something else, only that document is
+concerned, which is tried again in later runs."""
 
 AsyncMapper: TypeAlias = Callable[
     [Document, Sequence[SourceFile]], InboxUpload | Skip | Awaitable[InboxUpload | Skip]
@@ -231,10 +183,10 @@ _ORDER: tuple[Callable[[SourceFile], bool], ...] = (
 
 
 def one_line(text: str) -> str:
-    """A text of the outside world as a subject takes it: one line, nothing invisible.
+    """Return a stranger's text as one printable line for a subject.
 
     Square brackets become round ones: a journal code such as ``[INK]`` in a subject chooses the
-    journal in Zenvoices, and that is not for the sender of an invoice to do.
+    journal in Zenvoices, which the sender of an invoice must not be able to do.
     """
     text = " ".join(text[: 2 * LONGEST_TEXT].split()).translate(_BRACKETS)
     return "".join(char for char in text if char.isprintable())[:LONGEST_TEXT]
@@ -244,7 +196,7 @@ _BRACKETS = str.maketrans("[]", "()")
 
 
 def document_number(file: SourceFile) -> str:
-    """The number the UBL gives, else the name of the file; Banqup's documents carry no number."""
+    """Return the number in the UBL, else the file's name; Banqup's documents have no number."""
     return one_line((file.ubl.number if file.ubl else None) or file.name)
 
 

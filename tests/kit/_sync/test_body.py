@@ -96,6 +96,31 @@ def test_what_a_source_opens_is_a_source_again() -> None:
     assert not file.closed
 
 
+@pytest.mark.parametrize("kind", ["bytes", "path", "file"])
+def test_a_check_comes_before_each_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Wherever the bytes come from: as often as pieces are read, and it can stop the body."""
+    monkeypatch.setattr(_body, "READ_SIZE", 3)
+    path = tmp_path / "x"
+    path.write_bytes(b"x" * 7)
+    content: Any = {"bytes": b"x" * 7, "path": path, "file": io.BytesIO(b"x" * 7)}[kind]
+    checks: list[int] = []
+
+    def check() -> None:
+        checks.append(1)
+        if len(checks) > 8:
+            raise LookupError
+
+    template = json_template([Base64(FileSource.of(content).checked_by(check))])
+    sent(template)
+    assert len(checks) == 6  # three pieces, sent twice
+    with pytest.raises(LookupError):
+        sent(template)
+    assert len(checks) == 9  # two pieces, and the third was not read
+    assert FileSource.of(content).checked_by(check) == FileSource.of(content)
+
+
 def test_pieces_stay_small(tmp_path: Path) -> None:
     """A large file is never in memory as a whole."""
     path = tmp_path / "x"
