@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import random
 import secrets
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -438,6 +439,8 @@ def main() -> int:
     began = time.monotonic()
     until = float("inf") if count else began + options.seconds
     outcomes: list[Outcome] = []
+    # Ended by default, this process would leave the others behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for outcome in _outcomes(seeds, options.jobs, until):
             outcomes.append(outcome)
