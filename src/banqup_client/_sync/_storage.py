@@ -377,4 +377,5 @@ def _refusal(name: str, status: int, headers: httpx.Headers) -> ServiceError:
         service="banqup",
         status=status,
         retry_after=parse_retry_after(headers.get("retry-after")),
+        own="xml" in headers.get("content-type", ""),  # a gateway's error is a web page
     )

@@ -77,8 +77,7 @@ def blame_of(error: Exception) -> Blame:
         # Without a status, this library refused to send or to keep it. An answer in the service's
         # own words proves that the call and the right to make it are there.
         by_library = error.status is None
-        by_storage = error.operation == DOWNLOAD and isinstance(error, NotFoundError)
-        certain = by_library or by_storage or error.own or is_final(error)
+        certain = by_library or error.own or is_final(error)
         return Blame.DOCUMENT if certain else Blame.OPEN
     return Blame.OPEN
 

@@ -124,7 +124,7 @@ def test_one_refused_file(answer: Any, place: int, in_flight: int) -> None:
 @pytest.mark.parametrize("status", [400, 403, 404, 416, 500])
 def test_one_refused_download(status: int, place: int) -> None:
     """The same for a file that storage does not give out."""
-    one_bad_document("files.download", lambda: page(status), place, 4, named=status != 404)
+    one_bad_document("files.download", lambda: page(status), place, 4)
 
 
 @pytest.mark.parametrize("place", [0, 4, 7])
