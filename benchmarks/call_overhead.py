@@ -17,10 +17,10 @@ import httpx
 
 from _client_kit._contract import Operation
 from _client_kit._errors import ServiceError
-from _client_kit._response import Answer, Dialect, Token, TokenRequest
+from _client_kit._response import ApiResponse, Dialect, Token, TokenRequest
 from _client_kit._secret import Secret
 from _client_kit._sync._calls import Calls
-from _client_kit._tokens import TokenStates
+from _client_kit._tokens import TokenCaches
 
 ORIGIN = "https://api.example"
 BUDGET = 25.0  # microseconds
@@ -75,7 +75,7 @@ def operation(name: str, path: str) -> Operation:
     )
 
 
-def no_failure(_answer: Answer, _operation: Operation) -> ServiceError | None:
+def no_failure(_answer: ApiResponse, _operation: Operation) -> ServiceError | None:
     """Every answer here is a success."""
     return None
 
@@ -92,7 +92,7 @@ def library_side() -> Callable[[], object]:
     )
     calls = Calls(
         dialect,
-        TokenStates(),
+        TokenCaches(),
         base_url=ORIGIN,
         timeout=30.0,
         deadline=60.0,

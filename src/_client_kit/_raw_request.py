@@ -12,7 +12,7 @@ from _client_kit._contract import Operation
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_object
 from _client_kit._models import decode
-from _client_kit._response import Answer
+from _client_kit._response import ApiResponse
 
 __all__ = ["operation_of", "read_model"]
 
@@ -63,7 +63,7 @@ def operation_of(
 
 
 def read_model(
-    model: type[T], payload: object, operation: Operation, answer: Answer, *, service: str
+    model: type[T], payload: object, operation: Operation, answer: ApiResponse, *, service: str
 ) -> T:
     """The payload as an instance of the caller's class.
 

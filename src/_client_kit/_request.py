@@ -21,7 +21,7 @@ from _client_kit._errors import (
 )
 from _client_kit._response import Token
 
-__all__ = ["BROKEN", "Outgoing", "TooLargeError", "transport_failure"]
+__all__ = ["BROKEN", "PreparedRequest", "TooLargeError", "transport_failure"]
 
 _Pieces = Iterable[bytes] | AsyncIterable[bytes]
 
@@ -48,7 +48,7 @@ BROKEN = (httpx.HTTPError, httpx.StreamError, OSError, zlib.error, TooLargeError
 """What an exchange may raise that :func:`transport_failure` understands."""
 
 
-class Outgoing:
+class PreparedRequest:
     """A request that can be built any number of times.
 
     It shows nothing of itself: a login's body is a password, and tracebacks show locals.

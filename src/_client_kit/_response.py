@@ -16,11 +16,11 @@ from _client_kit._retry import parse_retry_after
 from _client_kit._secret import Secret
 from _client_kit._times import parse_time
 
-__all__ = ["Answer", "Dialect", "Token", "TokenRequest"]
+__all__ = ["ApiResponse", "Dialect", "Token", "TokenRequest"]
 
 
 @frozen
-class Answer:
+class ApiResponse:
     """Status, header fields (lower-case names) and body of one answer.
 
     ``secrets`` are those of its request: a service may repeat them.
@@ -125,12 +125,12 @@ class Dialect:
 
     service: str
     token_request: Callable[[], TokenRequest]
-    read_token: Callable[[Answer], Token]
-    failure: Callable[[Answer, Operation], ServiceError | None]
+    read_token: Callable[[ApiResponse], Token]
+    failure: Callable[[ApiResponse, Operation], ServiceError | None]
     unwrap: Callable[[Any], Any]
     secret: Secret = Secret("")  # noqa: RUF009 - immutable
 
-    def payload(self, answer: Answer, operation: Operation) -> Any:
+    def payload(self, answer: ApiResponse, operation: Operation) -> Any:
         """The JSON payload of a successful answer, in the names of our own contract.
 
         Raises:

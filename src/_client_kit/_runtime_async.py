@@ -15,10 +15,10 @@ from typing import Any, BinaryIO, Generic, TypeVar
 from _client_kit._clock import Deadline
 
 __all__ = [
-    "Flight",
+    "SingleFlight",
     "Workers",
     "call_store",
-    "home",
+    "current_loop",
     "read_chunk",
     "run_blocking",
     "sleep",
@@ -29,7 +29,7 @@ __all__ = [
 _T = TypeVar("_T")
 
 
-class Flight:
+class SingleFlight:
     """One waiting lock per event loop: who fetches a token makes the others wait for it."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Flight:
         self._locks = weakref.WeakKeyDictionary()
 
     @asynccontextmanager
-    async def turn(self, deadline: Deadline) -> AsyncGenerator[None]:
+    async def acquire(self, deadline: Deadline) -> AsyncGenerator[None]:
         """Wait for one's turn. Raises TimeoutError when the deadline comes first."""
         lock = self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
         async with asyncio.timeout(_seconds(deadline)):
@@ -53,7 +53,7 @@ def _seconds(deadline: Deadline) -> float | None:
     return None if remaining == float("inf") else remaining
 
 
-def home() -> object:
+def current_loop() -> object:
     """Where a connection belongs: the running event loop."""
     return asyncio.get_running_loop()
 

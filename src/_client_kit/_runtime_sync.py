@@ -14,10 +14,10 @@ from typing import Any, BinaryIO, Generic, TypeVar
 from _client_kit._clock import Deadline
 
 __all__ = [
-    "Flight",
+    "SingleFlight",
     "Workers",
     "call_store",
-    "home",
+    "current_loop",
     "read_chunk",
     "run_blocking",
     "sleep",
@@ -28,14 +28,14 @@ __all__ = [
 _T = TypeVar("_T")
 
 
-class Flight:
+class SingleFlight:
     """One waiting lock: who fetches a token makes the others wait for it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
 
     @contextmanager
-    def turn(self, deadline: Deadline) -> Generator[None]:
+    def acquire(self, deadline: Deadline) -> Generator[None]:
         """Wait for one's turn. Raises TimeoutError when the deadline comes first."""
         if not self._lock.acquire(timeout=min(deadline.remaining(), threading.TIMEOUT_MAX)):
             raise TimeoutError
@@ -45,9 +45,9 @@ class Flight:
             self._lock.release()
 
 
-def home() -> object:
+def current_loop() -> object:
     """Where a connection belongs: threads share theirs."""
-    return Flight
+    return SingleFlight
 
 
 def sleep(seconds: float) -> None:

@@ -11,7 +11,7 @@ from _client_kit import _clock
 from _client_kit._errors import CredentialsError, ServiceError
 from _client_kit._response import Token
 
-__all__ = ["TokenState", "TokenStates"]
+__all__ = ["TokenCache", "TokenCaches"]
 
 _F = TypeVar("_F")
 
@@ -19,7 +19,7 @@ _F = TypeVar("_F")
 RENEW_EARLY = 60.0
 
 
-class TokenState:
+class TokenCache:
     """Token or rejection of one credential at one service address.
 
     The lock is held for reading and writing these fields only, never over I/O; waiting for
@@ -86,7 +86,7 @@ class TokenState:
                 raise self._failure.copy()
 
 
-_living: weakref.WeakSet[TokenState] = weakref.WeakSet()
+_living: weakref.WeakSet[TokenCache] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
@@ -98,20 +98,20 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
     os.register_at_fork(after_in_child=_after_fork)
 
 
-class TokenStates:
+class TokenCaches:
     """The token states of one credential by the address they are good for."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._states: dict[str, TokenState] = {}
+        self._states: dict[str, TokenCache] = {}
 
-    def at(self, address: str) -> TokenState:
+    def at(self, address: str) -> TokenCache:
         """The state for an address, so that a token never goes to another."""
         with self._lock:
-            return self._states.setdefault(address, TokenState())
+            return self._states.setdefault(address, TokenCache())
 
     def __repr__(self) -> str:
-        return "TokenStates()"
+        return "TokenCaches()"
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> TokenStates:
-        return TokenStates()
+    def __deepcopy__(self, memo: dict[int, Any]) -> TokenCaches:
+        return TokenCaches()

@@ -133,7 +133,7 @@ class _Pair:
         findings += self._properties("reads", self._ours.reads, self._answer)
         findings = [self._both_ways(item) for item in findings]
         differs = any(item.status in ("differs", "missing") for item in findings)
-        unlike = any(item.place in ("sends", "body") and item.contradicts for item in findings)
+        differences = any(item.place in ("sends", "body") and item.contradicts for item in findings)
         body = self._theirs.body
         return OperationFinding(
             self._ours.name,
@@ -143,7 +143,7 @@ class _Pair:
             f"{self._theirs.method} {self._theirs.path}",
             self._ours.evidence,
             tuple(findings),
-            tree(body) if unlike and body is not None else (),
+            tree(body) if differences and body is not None else (),
         )
 
     def _both_ways(self, item: Finding) -> Finding:

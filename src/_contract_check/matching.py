@@ -184,8 +184,8 @@ def _look_alike(item: VendorOperation, *, shown: bool) -> LookAlike:
 def _same_shape(ours: str, theirs: str) -> bool:
     """Whether one literal segment is all that differs below the versions."""
     one, other = (folded(split_prefix(path)[1]) for path in (ours, theirs))
-    unlike = [pair for pair in zip(one, other, strict=False) if pair[0] != pair[1]]
-    return len(one) == len(other) > 1 and len(unlike) == 1 and "{}" not in unlike[0]
+    differences = [pair for pair in zip(one, other, strict=False) if pair[0] != pair[1]]
+    return len(one) == len(other) > 1 and len(differences) == 1 and "{}" not in differences[0]
 
 
 def _words(name: str, path: str) -> set[str]:

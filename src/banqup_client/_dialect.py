@@ -20,7 +20,7 @@ from _client_kit._errors import (
     ServiceError,
 )
 from _client_kit._json import JsonError, is_object, loads
-from _client_kit._response import Answer, Dialect, Token, TokenRequest
+from _client_kit._response import ApiResponse, Dialect, Token, TokenRequest
 from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT, FOREIGN_HINT, meaning_of
 from _client_kit._times import parse_time
@@ -44,7 +44,7 @@ _LOGIN_CAUSES = (
 )
 
 
-def server_text(answer: Answer) -> str | None:
+def server_text(answer: ApiResponse) -> str | None:
     """What the service says went wrong, from any of the body shapes it is known to use.
 
     Of a web page only that it came: its text is for browsers.
@@ -71,7 +71,7 @@ def is_own(body: object) -> bool:
     return is_object(body) and "fault" not in body and bool({"title", "detail", "error"} & {*body})
 
 
-def failure(answer: Answer, operation: Operation) -> ServiceError | None:
+def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
     """The error an answer to an API call means; None for success."""
     if 200 <= answer.status < 300:
         return None
@@ -101,7 +101,7 @@ def failure(answer: Answer, operation: Operation) -> ServiceError | None:
     )
 
 
-def _request_id(answer: Answer) -> str | None:
+def _request_id(answer: ApiResponse) -> str | None:
     body = answer.json_or_none()
     value = body.get("requestId") if is_object(body) else None
     if isinstance(value, str) and value not in ("", "none"):
@@ -127,7 +127,7 @@ def dialect_of(credentials: ClientCredentials, contract: Contract) -> Dialect:
             "application/x-www-form-urlencoded",
         )
 
-    def read(answer: Answer) -> Token:
+    def read(answer: ApiResponse) -> Token:
         return read_token(answer, operation)
 
     return Dialect(
@@ -135,7 +135,7 @@ def dialect_of(credentials: ClientCredentials, contract: Contract) -> Dialect:
     )
 
 
-def read_token(answer: Answer, operation: Operation) -> Token:
+def read_token(answer: ApiResponse, operation: Operation) -> Token:
     """The token in an answer: JSON, or a bare JWT as an older page has it.
 
     Raises:
@@ -159,7 +159,7 @@ def read_token(answer: Answer, operation: Operation) -> Token:
     return Token(Secret(value), _life(body, value, answer))
 
 
-def _refusal(answer: Answer) -> ServiceError:
+def _refusal(answer: ApiResponse) -> ServiceError:
     """Why there is no token: a refusal is final, so a gateway's words must not pass for one."""
     said = server_text(answer)
     # Asking for a token changes nothing, so no outcome can be in doubt.
@@ -181,7 +181,7 @@ def _refusal(answer: Answer) -> ServiceError:
     )
 
 
-def _life(body: dict[str, Any], token: str, answer: Answer) -> float:
+def _life(body: dict[str, Any], token: str, answer: ApiResponse) -> float:
     """Seconds the token lives, by the server's clock where the answer shows it.
 
     The first of these that lies ahead: ``expires_at``, ``expires_in``, the JWT's own claim.

@@ -8,13 +8,13 @@ from typing import Any
 from _client_kit._contract import Operation
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_list, is_object
-from _client_kit._response import Answer
+from _client_kit._response import ApiResponse
 from _client_kit._status import CONTRACT_HINT
 
-__all__ = ["instant", "object_in", "rows_in"]
+__all__ = ["object_in", "rows_in", "to_wire_time"]
 
 
-def object_in(payload: Any, operation: Operation, answer: Answer) -> dict[str, Any]:
+def object_in(payload: Any, operation: Operation, answer: ApiResponse) -> dict[str, Any]:
     """The payload as a JSON object.
 
     Raises:
@@ -25,7 +25,7 @@ def object_in(payload: Any, operation: Operation, answer: Answer) -> dict[str, A
     return payload
 
 
-def rows_in(payload: Any, member: str, operation: Operation, answer: Answer) -> list[Any]:
+def rows_in(payload: Any, member: str, operation: Operation, answer: ApiResponse) -> list[Any]:
     """The list a payload holds under a name.
 
     Raises:
@@ -37,7 +37,7 @@ def rows_in(payload: Any, member: str, operation: Operation, answer: Answer) -> 
     return rows
 
 
-def _unexpected(operation: Operation, answer: Answer, expected: str) -> ProtocolError:
+def _unexpected(operation: Operation, answer: ApiResponse, expected: str) -> ProtocolError:
     return ProtocolError(
         f"{operation.name}: expected {expected}",
         service="banqup",
@@ -49,7 +49,7 @@ def _unexpected(operation: Operation, answer: Answer, expected: str) -> Protocol
     )
 
 
-def instant(value: datetime | None, name: str) -> str | None:
+def to_wire_time(value: datetime | None, name: str) -> str | None:
     """An aware datetime as the wire has it: UTC, milliseconds, ``Z``.
 
     Raises:

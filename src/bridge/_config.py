@@ -17,7 +17,7 @@ from _client_kit._address import check_base_url, check_id
 from _client_kit._errors import ConfigurationError
 from banqup_client import AsyncBanqupClient, BanqupClient, Environment
 from bridge._delivery.eligibility import Exportable, default_exportable
-from bridge._errors import wrong
+from bridge._errors import configuration_error
 from bridge._mapping.mapper import AsyncMapper, Mapper, default_mapper
 from bridge._reports.events import Listener
 from bridge._settings import ABOUT, KINDS, is_table, is_tuple
@@ -51,7 +51,7 @@ def _environment(value: Any) -> Any:
         return Environment[value]
     except KeyError:
         near = _nearest(value, Environment.__members__)
-        raise wrong("environment is none that is known", near) from None
+        raise configuration_error("environment is none that is known", near) from None
 
 
 def _patch(value: Any) -> Any:
@@ -61,7 +61,7 @@ def _patch(value: Any) -> Any:
     try:
         return json.loads(json.dumps(value))
     except (TypeError, ValueError, RecursionError):
-        raise wrong("a contract patch must be data that JSON can hold") from None
+        raise configuration_error("a contract patch must be data that JSON can hold") from None
 
 
 def _hosts(value: Any) -> Any:
@@ -128,17 +128,19 @@ class ConnectionConfig:
             value = getattr(self, name)
             if not fits(value):
                 # Never the value: somebody may have put a secret there.
-                raise wrong(f"{name} must be {kind}, not {type(value).__name__}", ABOUT.get(name))
+                raise configuration_error(
+                    f"{name} must be {kind}, not {type(value).__name__}", ABOUT.get(name)
+                )
         check_id(self.space_id, "space_id", service="bridge")
         if (self.environment is None) == (self.banqup_url is None):
-            raise wrong("give either environment or banqup_url")
+            raise configuration_error("give either environment or banqup_url")
         if (self.checkpoint_file is None) == (self.checkpoint_url_variable is None):
-            raise wrong(
+            raise configuration_error(
                 "give either checkpoint_file or checkpoint_url_variable",
                 "Checkpoints are what a connection remembers between two runs.",
             )
         if self.checkpoint_file is not None and "://" in self.checkpoint_file:
-            raise wrong(
+            raise configuration_error(
                 "checkpoint_file must be the path of a file, not a URL",
                 "A URL may hold a password: put it into an environment variable of the workers "
                 "and name that variable in checkpoint_url_variable.",
@@ -166,7 +168,9 @@ class ConnectionConfig:
                 names it, with the nearest right key.
         """
         if not is_table(data):
-            raise wrong(f"a connection must be a table of keys, not {type(data).__name__}")
+            raise configuration_error(
+                f"a connection must be a table of keys, not {type(data).__name__}"
+            )
         known = {item.name: item for item in fields(cls)}
         for key in data:
             if key not in known:
@@ -174,7 +178,7 @@ class ConnectionConfig:
         missing = [name for name, item in known.items() if item.default is NOTHING]
         missing = [name for name in missing if name not in data]
         if missing:
-            raise wrong(f"{' and '.join(missing)} must be given")
+            raise configuration_error(f"{' and '.join(missing)} must be given")
         return cls(**data)
 
     @classmethod
@@ -198,10 +202,12 @@ class ConnectionConfig:
             try:
                 config = cls.from_dict(_merged(shared, row))
             except ConfigurationError as error:
-                raise wrong(f"connection {number}: {error.message}", error.hint) from None
+                raise configuration_error(
+                    f"connection {number}: {error.message}", error.hint
+                ) from None
             space = config.space_id.lower()
             if space in first:
-                raise wrong(
+                raise configuration_error(
                     f"connection {number}: space_id is that of connection {first[space]} too",
                     "A space goes to one company.",
                 )
@@ -235,14 +241,14 @@ class ConnectionConfig:
             told = error.strerror if isinstance(error, OSError) else None
             if isinstance(error, tomllib.TOMLDecodeError):
                 told = str(error)
-            raise wrong(f"{name} cannot be read: {told or 'it is no TOML'}") from None
+            raise configuration_error(f"{name} cannot be read: {told or 'it is no TOML'}") from None
         rows = shared.pop("connection", None)
         if not isinstance(rows, list) or not rows:
-            raise wrong(f"{name} has no [[connection]] table")
+            raise configuration_error(f"{name} has no [[connection]] table")
         try:
             return cls.many(cast("list[Mapping[str, Any]]", rows), **shared)
         except ConfigurationError as error:
-            raise wrong(f"{name}: {error.message}", error.hint) from None
+            raise configuration_error(f"{name}: {error.message}", error.hint) from None
 
     # Connections
 
@@ -316,10 +322,10 @@ def _nearest(word: str, words: Iterable[str]) -> str:
 def _unknown(key: object, known: Iterable[str]) -> ConfigurationError:
     text = str(key)
     if not re.fullmatch(r"[\w.-]{1,80}", text):
-        return wrong("a key is not the name of a setting", WHERE_SECRETS_ARE)
+        return configuration_error("a key is not the name of a setting", WHERE_SECRETS_ARE)
     if any(word in text.lower() for word in SECRET_WORDS):
-        return wrong(f"unknown key {text!r}", WHERE_SECRETS_ARE)
-    return wrong(f"unknown key {text!r}", _nearest(text, known))
+        return configuration_error(f"unknown key {text!r}", WHERE_SECRETS_ARE)
+    return configuration_error(f"unknown key {text!r}", _nearest(text, known))
 
 
 def _check_address(name: str, address: str | None) -> None:
@@ -327,7 +333,9 @@ def _check_address(name: str, address: str | None) -> None:
         if address is not None:
             check_base_url(address, service="bridge")
     except ConfigurationError as error:
-        raise wrong(error.message.replace("base_url", name), WHERE_SECRETS_ARE) from None
+        raise configuration_error(
+            error.message.replace("base_url", name), WHERE_SECRETS_ARE
+        ) from None
 
 
 def _plain(value: Any) -> Any:

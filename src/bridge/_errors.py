@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from _client_kit._errors import ConfigurationError, StoreError
 
-__all__ = ["BusyError", "LeaseLostError", "NotActivatedError", "wrong"]
+__all__ = ["BusyError", "LeaseLostError", "NotActivatedError", "configuration_error"]
 
 
 class LeaseLostError(StoreError):
@@ -61,6 +61,6 @@ class NotActivatedError(ConfigurationError):
         )
 
 
-def wrong(message: str, hint: str | None = None) -> ConfigurationError:
+def configuration_error(message: str, hint: str | None = None) -> ConfigurationError:
     """A setting or an argument that cannot be used."""
     return ConfigurationError(message, service="bridge", hint=hint)

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from banqup_client import ClientCredentials
-from bridge._errors import wrong
+from bridge._errors import configuration_error
 from bridge._stores.protocol import CheckpointStore
 from zenvoices_client import UserLogin
 
@@ -60,20 +60,20 @@ def function_of(field: str, name: str | None) -> Callable[..., Any] | None:
         return None
     module_name, _, function_name = name.partition(":")
     if not all(part.isidentifier() for part in [*module_name.split("."), function_name]):
-        raise wrong(
+        raise configuration_error(
             f"{field} must name a function",
             "Write it as 'package.module:function', with one colon and without a call.",
         )
     try:
         module = import_module(module_name)
     except Exception as error:
-        raise wrong(
+        raise configuration_error(
             f"{field}: importing {module_name[:80]!r} failed with {type(error).__name__}",
             "Install the module, or put its folder on PYTHONPATH, where the connection is opened.",
         ) from error
     function = getattr(module, function_name, None)
     if not callable(function):
-        raise wrong(
+        raise configuration_error(
             f"{field}: {module_name[:80]!r} has no function {function_name[:80]!r}",
             "Name a function that stands at the top level of the module.",
         )
@@ -97,7 +97,7 @@ def store_of(config: ConnectionConfig) -> tuple[CheckpointStore, Callable[[], ob
 
     name = str(config.checkpoint_url_variable)
     if not os.environ.get(name):
-        raise wrong(
+        raise configuration_error(
             f"the environment variable {name[:80]!r} is not set",
             "checkpoint_url_variable names it; it holds SQLAlchemy's URL of the database.",
         )
@@ -106,7 +106,9 @@ def store_of(config: ConnectionConfig) -> tuple[CheckpointStore, Callable[[], ob
     try:
         engine = create_engine(os.environ[name])
     except (exc.ArgumentError, ValueError):
-        raise wrong(f"the environment variable {name[:80]!r} holds no database URL") from None
+        raise configuration_error(
+            f"the environment variable {name[:80]!r} holds no database URL"
+        ) from None
     except ImportError as error:
-        raise wrong(f"the database driver {error.name!r} is not installed") from None
+        raise configuration_error(f"the database driver {error.name!r} is not installed") from None
     return SQLAlchemyCheckpoints(engine), engine.dispose

@@ -6,14 +6,14 @@ from _client_kit._contract import Operation
 from _client_kit._errors import ProtocolError
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
-from _client_kit._response import Answer
+from _client_kit._response import ApiResponse
 from zenvoices_client._dialect import is_envelope, member, unwrap
 from zenvoices_client._models import InboxDocument
 
 __all__ = ["uploaded_document"]
 
 
-def uploaded_document(answer: Answer, operation: Operation) -> InboxDocument:
+def uploaded_document(answer: ApiResponse, operation: Operation) -> InboxDocument:
     """Return the inbox document that a successful answer to an upload speaks of. Assumed.
 
     The answer names a positive id, in an object, in a list of one object, or as a bare number.

@@ -11,7 +11,7 @@ from attrs import field, frozen
 from _client_kit._errors import ConfigurationError
 from _client_kit._redaction import hide_arguments
 from _client_kit._secret import Secret, refuse_pickling
-from _client_kit._tokens import TokenStates
+from _client_kit._tokens import TokenCaches
 
 __all__ = ["UserLogin"]
 
@@ -37,7 +37,7 @@ class UserLogin:
     user: str
     password: Secret = field(converter=Secret)
     organisation_code: str = field(kw_only=True)
-    _states: TokenStates = field(factory=TokenStates, init=False, repr=False)
+    _states: TokenCaches = field(factory=TokenCaches, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         usable = {

@@ -17,7 +17,7 @@ from _client_kit._errors import (
     ServiceError,
 )
 from _client_kit._json import dumps, is_list, is_object
-from _client_kit._response import Answer, Dialect, Token, TokenRequest
+from _client_kit._response import ApiResponse, Dialect, Token, TokenRequest
 from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT, FOREIGN_HINT, meaning_of
 from zenvoices_client._credentials import UserLogin
@@ -60,7 +60,7 @@ def unwrap(body: Any) -> Any:
     return body.get("result") if is_envelope(body) else body
 
 
-def server_text(answer: Answer, body: object) -> str | None:
+def server_text(answer: ApiResponse, body: object) -> str | None:
     """What the service says went wrong, in the user's language."""
     error = member(body, "error")
     said = [
@@ -79,7 +79,7 @@ def _validation_errors(error: object) -> list[Any]:
     return items if is_list(items) else []
 
 
-def _members(answer: Answer, body: object) -> tuple[str, ...]:
+def _members(answer: ApiResponse, body: object) -> tuple[str, ...]:
     """Names of the request's fields that validation errors complain about."""
     listed = [member(item, "members") for item in _validation_errors(member(body, "error"))]
     return tuple(
@@ -91,7 +91,7 @@ def _members(answer: Answer, body: object) -> tuple[str, ...]:
     )
 
 
-def failure(answer: Answer, operation: Operation) -> ServiceError | None:
+def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
     """The error an answer to an API call means; None for success.
 
     The body decides first: a 500 with an envelope is a refusal, one without is a fault whose
@@ -116,7 +116,7 @@ def failure(answer: Answer, operation: Operation) -> ServiceError | None:
 def _error(
     kind: type[ServiceError],
     message: str,
-    answer: Answer,
+    answer: ApiResponse,
     body: object,
     hint: str | None,
     code: str | None = None,
@@ -177,13 +177,13 @@ def dialect_of(login: UserLogin, contract: Contract) -> Dialect:
             operation, dumps(operation.rename_out(body)).encode(), "application/json"
         )
 
-    def read(answer: Answer) -> Token:
+    def read(answer: ApiResponse) -> Token:
         return read_token(answer, operation)
 
     return Dialect(SERVICE, token_request, read, failure, unwrap, login.password)
 
 
-def read_token(answer: Answer, operation: Operation) -> Token:
+def read_token(answer: ApiResponse, operation: Operation) -> Token:
     """The access token in a login's answer.
 
     No token is a failed login whatever the status (published); only two-factor is told by a flag.

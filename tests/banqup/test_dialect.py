@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from _client_kit._response import Answer
+from _client_kit._response import ApiResponse
 from banqup_client import (
     ConfigurationError,
     CredentialsError,
@@ -32,9 +32,11 @@ CONTRACT = shipped_contract()
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 
-def answer(status: int, body: object = b"", **headers: str) -> Answer:
+def answer(status: int, body: object = b"", **headers: str) -> ApiResponse:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Answer(status, {name.replace("_", "-"): text for name, text in headers.items()}, raw)
+    return ApiResponse(
+        status, {name.replace("_", "-"): text for name, text in headers.items()}, raw
+    )
 
 
 PROBLEM = {
@@ -54,7 +56,7 @@ NOT_ACCEPTABLE = {
     "detail": "no such type",
     "instance": "/v1/assets/1",
 }
-SHAPES: list[tuple[Answer, type[ServiceError], str]] = [
+SHAPES: list[tuple[ApiResponse, type[ServiceError], str]] = [
     (answer(400, PROBLEM), RejectedError, "Invalid Request Format: folder is unknown"),
     (answer(406, NOT_ACCEPTABLE), ConfigurationError, "Not Acceptable: no such type"),
     (answer(401, {"fault": {"faultstring": "Invalid Token"}}), CredentialsError, "Invalid Token"),
@@ -87,7 +89,7 @@ SHAPES: list[tuple[Answer, type[ServiceError], str]] = [
 
 @pytest.mark.parametrize(("sent", "kind", "text"), SHAPES)
 def test_every_shape_of_an_error_is_understood(
-    sent: Answer, kind: type[ServiceError], text: str
+    sent: ApiResponse, kind: type[ServiceError], text: str
 ) -> None:
     """Problem details, a gateway's fault, RFC 6749, HTML, text and nothing at all."""
     error = failure(sent, CONTRACT["documents.list"])

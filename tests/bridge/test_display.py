@@ -27,7 +27,7 @@ from bridge import (
     Verification,
 )
 from bridge._reports.remedies import CHECKS
-from bridge._reports.render import Cell, Line, Shown, Table, View, _wrap, plain
+from bridge._reports.render import Cell, Line, Printable, Table, View, _wrap, plain
 from bridge._reports.texts import FRENCH, Language
 from bridge._reports.verification import verification_of
 from bridge.testing import Trials, trial_document, try_mapper
@@ -98,7 +98,7 @@ def verification(text: str, lang: Any = "en") -> Verification:
     return evolve(made, checks=(*made.checks, Check(text, text, "failed", text, text)))
 
 
-def everything(text: str) -> list[Shown]:
+def everything(text: str) -> list[Printable]:
     """Each kind of value that prints itself, made of one text."""
     lines = Deliveries(rows(text))
     return [
@@ -225,7 +225,7 @@ def test_a_note_below_a_wide_column_fits(length: int) -> None:
     """It is set in by the first column's width, and by half a line at most."""
     line = Line((Cell("x" * min(length, 200)),), note="word " * 30)
 
-    class OneColumn(Shown):
+    class OneColumn(Printable):
         def _view(self, lang: Language) -> View:
             return View("t", tables=(Table("", ("n",), (line,)),))
 

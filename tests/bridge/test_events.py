@@ -29,7 +29,7 @@ from bridge import (
     RunEnded,
     RunStarted,
 )
-from bridge._reports.events import tell
+from bridge._reports.events import emit
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -86,7 +86,7 @@ def test_listeners_hear_each_event_in_turn() -> None:
     ]
     told = one_of_each()
     for event in told:
-        tell(listeners, event)
+        emit(listeners, event)
     assert heard == [(name, event) for event in told for name in ("first", "second")]
 
 
@@ -100,7 +100,7 @@ def test_listener_that_raises_keeps_nobody_from_hearing(
     def raising(event: Event) -> None:
         raise error
 
-    tell([raising, heard.append], DocumentFound("d-1", "SALES"))
+    emit([raising, heard.append], DocumentFound("d-1", "SALES"))
     assert heard == [DocumentFound("d-1", "SALES")]
     assert warnings(caplog) == ["a listener raised on DocumentFound"]
 
@@ -110,7 +110,7 @@ def test_listener_that_is_a_coroutine_function_is_named(caplog: pytest.LogCaptur
 
     async def listener(event: Event) -> None: ...
 
-    tell([listener], DocumentFound("d-1", None))
+    emit([listener], DocumentFound("d-1", None))
     assert warnings(caplog) == ["a listener is a coroutine function: it must be a plain one"]
 
 
@@ -118,7 +118,7 @@ def test_listener_that_is_a_coroutine_function_is_named(caplog: pytest.LogCaptur
 def test_log_lines_cannot_be_forged(event: Event, caplog: pytest.LogCaptureFixture) -> None:
     """One event is one line of the logger ``bridge``, without anything a terminal obeys."""
     with caplog.at_level(logging.DEBUG):
-        tell([], event)
+        emit([], event)
     (record,) = caplog.records
     assert record.name == "bridge"
     assert record.getMessage().isprintable()
@@ -128,7 +128,7 @@ def test_log_levels_tell_trouble_from_routine(caplog: pytest.LogCaptureFixture) 
     """At WARNING only what needs a person; at INFO the run and what was sent."""
     with caplog.at_level(logging.DEBUG, "bridge"):
         for event in one_of_each():
-            tell([], event)
+            emit([], event)
     levels = [record.levelname for record in caplog.records]
     assert levels == [
         *("INFO", "DEBUG", "INFO", "DEBUG", "DEBUG", "DEBUG", "WARNING", "WARNING", "INFO"),
@@ -138,8 +138,8 @@ def test_log_levels_tell_trouble_from_routine(caplog: pytest.LogCaptureFixture) 
 def test_log_line_says_what_became_of_a_document(caplog: pytest.LogCaptureFixture) -> None:
     """State, Zenvoices' number and the reason, where there are any."""
     with caplog.at_level(logging.DEBUG, "bridge"):
-        tell([], DocumentSent(DeliveryRow("d-1", "delivered", inbox_id=4711)))
-        tell([], DocumentFailed(DeliveryRow("d-2", "failed", "the file is empty")))
+        emit([], DocumentSent(DeliveryRow("d-1", "delivered", inbox_id=4711)))
+        emit([], DocumentFailed(DeliveryRow("d-2", "failed", "the file is empty")))
     assert caplog.messages == [
         "document 'd-1' delivered as 4711",
         "document 'd-2' failed: 'the file is empty'",
@@ -148,8 +148,8 @@ def test_log_line_says_what_became_of_a_document(caplog: pytest.LogCaptureFixtur
 
 def test_nothing_is_written_before_logging_is_configured() -> None:
     """A warning does not reach standard error by itself."""
-    code = "from bridge import *; from bridge._reports.events import tell\n"
-    code += "tell([], DocumentFailed(DeliveryRow('d-2', 'failed', 'x')))"
+    code = "from bridge import *; from bridge._reports.events import emit\n"
+    code += "emit([], DocumentFailed(DeliveryRow('d-2', 'failed', 'x')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"", b"")
 
@@ -164,14 +164,14 @@ class Terminal(io.StringIO):
 
 def tell_a_run(bar: ProgressBar) -> None:
     """Two documents found, one sent and one failed, besides two that were not fetched."""
-    tell([bar], RunStarted("s-1", "0042", NOW))
-    tell([bar], DocumentWaiting(line("d-0", "waiting")))
-    tell([bar], DocumentSettled(line("d-9")))
+    emit([bar], RunStarted("s-1", "0042", NOW))
+    emit([bar], DocumentWaiting(line("d-0", "waiting")))
+    emit([bar], DocumentSettled(line("d-9")))
     for name, event in (("d-1", DocumentSent), ("d-2", DocumentFailed)):
-        tell([bar], DocumentFound(name, "SALES"))
-        tell([bar], event(line(name)))
-        tell([bar], event(line(name)))
-    tell([bar], RunEnded(report()))
+        emit([bar], DocumentFound(name, "SALES"))
+        emit([bar], event(line(name)))
+        emit([bar], event(line(name)))
+    emit([bar], RunEnded(report()))
 
 
 def test_progress_bar_counts_in_a_terminal() -> None:
@@ -197,11 +197,11 @@ def test_progress_bar_survives_an_interrupted_run() -> None:
     """A run that never ended leaves no bar behind; events without a run are nothing to it."""
     terminal = Terminal()
     bar = ProgressBar(file=terminal, mininterval=0)
-    tell([bar], DocumentSent(line()))
-    tell([bar], RunEnded(report()))
+    emit([bar], DocumentSent(line()))
+    emit([bar], RunEnded(report()))
     assert terminal.getvalue() == ""
-    tell([bar], RunStarted("s-1", "0042", NOW))
-    tell([bar], DocumentFound("d-1", None))
+    emit([bar], RunStarted("s-1", "0042", NOW))
+    emit([bar], DocumentFound("d-1", None))
     tell_a_run(bar)
     assert "2/2" in terminal.getvalue()
     bar.close()

@@ -14,7 +14,7 @@ import pytest
 
 from banqup_client.testing import FakeFile
 from bridge import Connection, LeaseLostError, ServiceError, StoreError, default_mapper
-from bridge._sync._session import Ledger
+from bridge._sync._session import CheckpointSession
 from support.bridge_world import SPACE, AsyncWorld, BaseWorld, Watcher, World, counted, invoice
 from zenvoices_client import Attachment, InboxUpload
 
@@ -176,12 +176,12 @@ def test_lease_that_ends_in_mid_upload_stops_it(
     document = world.one(files=[FakeFile("big.xml", "application/xml", content)])
     pieces: list[float] = []
 
-    def guard(self: Ledger, needed: float = 0.0) -> None:
+    def guard(self: CheckpointSession, needed: float = 0.0) -> None:
         pieces.append(needed)
         if len(pieces) == 3:
             raise LeaseLostError
 
-    monkeypatch.setattr(Ledger, "guard", guard)
+    monkeypatch.setattr(CheckpointSession, "guard", guard)
     with pytest.raises(LeaseLostError):
         connection.export_new()
     assert pieces == [300.0, 0.0, 0.0]

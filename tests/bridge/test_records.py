@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge import Row, StoreError
-from bridge._delivery.delivery import STATES, Cause, Delivery
+from bridge._delivery.delivery import STATES, Delivery, WaitReason
 from bridge._delivery.records import (
     VERSION,
     Head,
@@ -37,18 +37,18 @@ deliveries = st.builds(
     state=st.sampled_from(STATES),
     folder=st.none() | texts,
     reason=texts,
-    cause=st.sampled_from(Cause),
-    seen=st.none() | texts,
-    known=st.booleans(),
+    cause=st.sampled_from(WaitReason),
+    status_at_activation=st.none() | texts,
+    predates_activation=st.booleans(),
     due=st.none() | seconds,
     attempts=numbers,
-    looks=numbers,
+    polls=numbers,
     generation=numbers,
-    forced=st.booleans(),
+    requested=st.booleans(),
     external_id=st.none() | texts,
     company_id=st.none() | numbers,
     intended_at=st.none() | seconds,
-    doubtful=st.booleans(),
+    in_doubt=st.booleans(),
     absent_at=st.none() | moments,
     inbox_id=st.none() | numbers,
     files=st.none() | texts,
@@ -209,6 +209,6 @@ def test_newer_head_is_refused() -> None:
 
 def test_waiting_for_the_client_is_counted_apart() -> None:
     """What needs somebody in Banqup has a heading of its own."""
-    assert counted_as(Delivery("doc", cause=Cause.CLIENT)) == "waiting for the client"
-    assert counted_as(Delivery("doc", cause=Cause.RETRY)) == "waiting"
-    assert counted_as(Delivery("doc", "skipped", cause=Cause.GONE)) == "skipped"
+    assert counted_as(Delivery("doc", cause=WaitReason.CLIENT)) == "waiting for the client"
+    assert counted_as(Delivery("doc", cause=WaitReason.RETRY)) == "waiting"
+    assert counted_as(Delivery("doc", "skipped", cause=WaitReason.GONE)) == "skipped"

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from _client_kit import _runtime_sync as world
+from _client_kit import _runtime_sync as runtime
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._clock import Deadline
 from _client_kit._sync._calls import Calls
-from _client_kit._tokens import TokenStates
+from _client_kit._tokens import TokenCaches
 from support.forks import forks, in_child
 from support.kit_service import READ, Service, dialect
 
@@ -27,7 +27,7 @@ def calls_of(kind: type[_C], base_url: str, transport: Any = None) -> _C:
     """A client's calls."""
     return kind(
         dialect(),
-        TokenStates(),
+        TokenCaches(),
         base_url=base_url,
         timeout=5.0,
         deadline=5.0,
@@ -67,15 +67,15 @@ def test_turn_taken_in_the_parent_does_not_block_the_child() -> None:
 
 def test_lock_held_in_the_parent_is_free_in_the_child() -> None:
     """A fork at the very moment another thread reads the token state blocks nobody."""
-    states = TokenStates()
+    states = TokenCaches()
     state = states.at("https://api.example")
 
     def job() -> None:
         assert state.current() is None
-        with state.flight(world.Flight).turn(Deadline.after(1.0)):
+        with state.flight(runtime.SingleFlight).acquire(Deadline.after(1.0)):
             pass
 
-    with state.flight(world.Flight).turn(Deadline()), state._lock:
+    with state.flight(runtime.SingleFlight).acquire(Deadline()), state._lock:
         in_child(job)
 
 

@@ -12,7 +12,7 @@ from attrs import frozen
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._raw_request import operation_of, read_model
 from _client_kit._redaction import RedactSecrets
-from _client_kit._response import Answer
+from _client_kit._response import ApiResponse
 from _client_kit._user_agent import _version, user_agent_of
 
 
@@ -56,7 +56,7 @@ def test_only_reading_is_repeated_unless_told_otherwise() -> None:
 )
 def test_answer_that_makes_no_instance_is_an_error(payload: object, said: str) -> None:
     """The error names the call and the class, and quotes nothing."""
-    answer = Answer(200, {}, b"")
+    answer = ApiResponse(200, {}, b"")
     with pytest.raises(ProtocolError, match=f"GET /things: .*{said}") as caught:
         read_model(Thing, payload, operation(), answer, service="test")
     assert caught.value.status == 200

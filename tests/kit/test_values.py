@@ -19,10 +19,10 @@ from _client_kit._atomic import AtomicFile
 from _client_kit._clock import Deadline
 from _client_kit._errors import CredentialsError, ProtocolError, ServiceError
 from _client_kit._redaction import sanitise
-from _client_kit._response import Answer, Token, TokenRequest
+from _client_kit._response import ApiResponse, Token, TokenRequest
 from _client_kit._secret import Secret
 from _client_kit._status import meaning_of
-from _client_kit._tokens import TokenState, TokenStates
+from _client_kit._tokens import TokenCache, TokenCaches
 from support.kit_service import READ, dialect
 
 CANARY = "canary-7d1f"
@@ -90,7 +90,7 @@ def test_secret_is_copied_as_itself() -> None:
 def test_tokens_and_requests_show_nothing() -> None:
     """What carries a token or a password through the library masks it."""
     request = TokenRequest(READ, CANARY.encode(), "text/plain")
-    answer = Answer(200, {"set-cookie": CANARY}, CANARY.encode())
+    answer = ApiResponse(200, {"set-cookie": CANARY}, CANARY.encode())
     assert CANARY not in repr([Token(Secret(CANARY), 1.0), request, answer])
 
 
@@ -165,14 +165,14 @@ def test_answer() -> None:
             "X-Correlation-Id": "r-1\x1b[31m" + "x" * 200,
         }
     )
-    answer = Answer(200, headers, b"{}")
+    answer = ApiResponse(200, headers, b"{}")
     assert answer.date == datetime(2026, 3, 1, 10, tzinfo=UTC)
     assert answer.retry_after == 9.0
     assert answer.content_type == "application/json"
     assert answer.request_id is not None
     assert len(answer.request_id) == 100
     assert "\x1b" not in answer.request_id
-    bare = Answer(200, {"date": "today", "retry-after": "later"}, b"")
+    bare = ApiResponse(200, {"date": "today", "retry-after": "later"}, b"")
     assert (bare.date, bare.retry_after, bare.request_id) == (None, None, None)
     assert bare.describe() == "an empty body"
     assert bare.json_or_none() is None
@@ -181,7 +181,7 @@ def test_answer() -> None:
 def test_payload_error_carries_the_answers_facts() -> None:
     """An answer that is no JSON is described by size and type, never quoted."""
     headers = {"content-type": "text/html", "x-request-id": "r-1"}
-    answer = Answer(200, headers, b"<html>private</html>")
+    answer = ApiResponse(200, headers, b"<html>private</html>")
     with pytest.raises(ProtocolError, match="20 bytes of text/html") as caught:
         dialect().payload(answer, READ)
     assert caught.value.request_id == "r-1"
@@ -198,7 +198,7 @@ def test_deadlines() -> None:
 
 def test_dropping_an_old_token_keeps_its_successor() -> None:
     """A late 401 for an old token does not throw away the fresh one."""
-    state = TokenState()
+    state = TokenCache()
     old, new = Token(Secret("old"), 3600.0), Token(Secret("new"), 3600.0)
     far = Deadline.after(1e6).at
     state.store(old, far)
@@ -211,7 +211,7 @@ def test_dropping_an_old_token_keeps_its_successor() -> None:
 
 def test_rejection_outlives_everything() -> None:
     """Once refused, always refused, each time with an exception of its own."""
-    state = TokenState()
+    state = TokenCache()
     error = CredentialsError("no", service="bridge")
     state.reject(error)
     state.store(Token(Secret("x"), 3600.0), 1e9)
@@ -225,7 +225,7 @@ def test_rejection_outlives_everything() -> None:
 
 def test_states_by_address() -> None:
     """One state per address, and none shared with a copy."""
-    states = TokenStates()
+    states = TokenCaches()
     assert states.at("https://a.example") is states.at("https://a.example")
     assert states.at("https://a.example") is not states.at("https://b.example")
     assert copy.deepcopy(states).at("https://a.example") is not states.at("https://a.example")

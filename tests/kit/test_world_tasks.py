@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from _client_kit import _runtime_async as world
+from _client_kit import _runtime_async as runtime
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._clock import Deadline
-from _client_kit._tokens import TokenStates
+from _client_kit._tokens import TokenCaches
 from support.kit_service import ORIGIN, READ, Service, dialect
 from support.kit_sockets import Peer, server
 
@@ -20,16 +20,16 @@ pytestmark = pytest.mark.anyio
 
 async def test_cancelled_leader_hands_over() -> None:
     """When the one inside is cancelled, the next in line goes in."""
-    flight = world.Flight()
+    flight = runtime.SingleFlight()
     inside = asyncio.Event()
 
     async def lead() -> None:
-        async with flight.turn(Deadline()):
+        async with flight.acquire(Deadline()):
             inside.set()
             await asyncio.sleep(60)
 
     async def follow() -> str:
-        async with flight.turn(Deadline.after(60)):
+        async with flight.acquire(Deadline.after(60)):
             return "in"
 
     leader = asyncio.create_task(lead())
@@ -44,13 +44,13 @@ async def test_cancelled_leader_hands_over() -> None:
 
 async def test_cancelled_waiter_leaves_the_line() -> None:
     """Cancelling one that waits disturbs neither the leader nor those behind it."""
-    flight = world.Flight()
+    flight = runtime.SingleFlight()
 
     async def enter() -> str:
-        async with flight.turn(Deadline.after(60)):
+        async with flight.acquire(Deadline.after(60)):
             return "in"
 
-    async with flight.turn(Deadline()):
+    async with flight.acquire(Deadline()):
         first, second = asyncio.create_task(enter()), asyncio.create_task(enter())
         await asyncio.sleep(0)
         first.cancel()
@@ -62,11 +62,11 @@ async def test_cancelled_waiter_leaves_the_line() -> None:
 
 def test_flight_serves_several_loops() -> None:
     """Loops in different threads each wait in their own line."""
-    flight = world.Flight()
+    flight = runtime.SingleFlight()
     both_inside = threading.Barrier(2)
 
     async def enter() -> None:
-        async with flight.turn(Deadline.after(10)):
+        async with flight.acquire(Deadline.after(10)):
             await asyncio.to_thread(both_inside.wait, 10)
 
     threads = [threading.Thread(target=asyncio.run, args=(enter(),)) for _ in range(2)]
@@ -79,7 +79,7 @@ def test_flight_serves_several_loops() -> None:
 
 def test_token_state_serves_loops_one_after_another() -> None:
     """A credential outlives the loop it was first used in."""
-    states = TokenStates()
+    states = TokenCaches()
     service = Service()
 
     async def once() -> None:
@@ -113,7 +113,7 @@ def test_client_serves_loops_one_after_another() -> None:
     with server(talk) as (url, connections):
         calls = AsyncCalls(
             dialect(),
-            TokenStates(),
+            TokenCaches(),
             base_url=url,
             timeout=5.0,
             deadline=20.0,
@@ -137,7 +137,7 @@ def test_client_serves_loops_one_after_another() -> None:
 async def test_time_limit_interrupts() -> None:
     """A block that outlives its deadline is interrupted where it waits."""
     with pytest.raises(TimeoutError):
-        async with world.time_limit(Deadline.after(0.01)):
+        async with runtime.time_limit(Deadline.after(0.01)):
             await asyncio.sleep(60)
 
 
@@ -145,7 +145,7 @@ async def test_time_limit_is_no_cancellation() -> None:
     """A cancellation from outside stays one."""
 
     async def limited() -> None:
-        async with world.time_limit(Deadline.after(60)):
+        async with runtime.time_limit(Deadline.after(60)):
             await asyncio.sleep(60)
 
     task = asyncio.create_task(limited())
@@ -166,7 +166,7 @@ async def test_commit_is_shielded_from_cancellation() -> None:
         go.wait(10)
         committed.append(True)
 
-    task = asyncio.create_task(world.call_store(commit))
+    task = asyncio.create_task(runtime.call_store(commit))
     await asyncio.to_thread(begun.wait, 10)
     for _ in range(3):  # an impatient caller
         task.cancel()
@@ -188,7 +188,7 @@ async def test_failed_commit_does_not_hide_a_cancellation() -> None:
         go.wait(10)
         raise OSError
 
-    task = asyncio.create_task(world.call_store(commit))
+    task = asyncio.create_task(runtime.call_store(commit))
     await asyncio.to_thread(begun.wait, 10)
     task.cancel()
     await asyncio.sleep(0)
@@ -206,7 +206,7 @@ async def test_files_do_not_block_the_loop(tmp_path: Path) -> None:
             threads.append(threading.get_ident())
             return b"x" * size
 
-    assert await world.read_chunk(Watched(), 3) == b"xxx"  # type: ignore[arg-type]
+    assert await runtime.read_chunk(Watched(), 3) == b"xxx"  # type: ignore[arg-type]
     assert threads != [threading.get_ident()]
 
 
@@ -221,7 +221,7 @@ async def test_leaving_workers_cancels_their_jobs() -> None:
             seen.append("cancelled")
             raise
 
-    async with world.Workers[None](4) as workers:
+    async with runtime.Workers[None](4) as workers:
         for _ in range(3):
             await workers.start(job)
         await asyncio.sleep(0)
@@ -236,7 +236,7 @@ async def test_cancelled_coordinator_keeps_its_workers() -> None:
         await go.wait()
         return "done"
 
-    async with world.Workers[str](2) as workers:
+    async with runtime.Workers[str](2) as workers:
         await workers.start(job)
         waiting = asyncio.create_task(workers.finished())
         await asyncio.sleep(0)

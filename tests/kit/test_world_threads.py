@@ -6,13 +6,13 @@ import threading
 
 import pytest
 
-from _client_kit import _runtime_sync as world
+from _client_kit import _runtime_sync as runtime
 from _client_kit._clock import Deadline
 
 
 def test_job_of_one_runs_in_the_callers_thread() -> None:
     """With a size of one nothing is started: a debugger and a profiler see one thread."""
-    with world.Workers[int](1) as workers:
+    with runtime.Workers[int](1) as workers:
         workers.start(threading.get_ident)
         assert workers.finished() == [threading.get_ident()]
 
@@ -24,7 +24,7 @@ def test_interrupt_in_the_callers_thread_propagates(kind: type[BaseException]) -
     def job() -> None:
         raise kind
 
-    with world.Workers[None](1) as workers:
+    with runtime.Workers[None](1) as workers:
         with pytest.raises(kind):
             workers.start(job)
         assert workers.busy == 0
@@ -36,7 +36,7 @@ def test_interrupt_in_a_thread_is_raised_where_results_are_asked_for() -> None:
     def job() -> None:
         raise SystemExit(3)
 
-    with world.Workers[None](2) as workers:
+    with runtime.Workers[None](2) as workers:
         workers.start(job)
         with pytest.raises(SystemExit):
             workers.finished()
@@ -53,7 +53,7 @@ def test_leaving_cancels_what_has_not_begun() -> None:
         go.wait(10)
         done.append("slow")
 
-    with world.Workers[None](2) as workers:
+    with runtime.Workers[None](2) as workers:
         workers.start(slow)
         workers.start(slow)
         for _ in range(5):
@@ -65,19 +65,19 @@ def test_leaving_cancels_what_has_not_begun() -> None:
 
 def test_waiting_thread_goes_on_when_the_leader_fails() -> None:
     """A leader that fails hands its turn to a thread that waits."""
-    flight = world.Flight()
+    flight = runtime.SingleFlight()
     waits = threading.Event()
     got_in: list[bool] = []
 
     def wait() -> None:
         waits.set()
-        with flight.turn(Deadline.after(10.0)):
+        with flight.acquire(Deadline.after(10.0)):
             got_in.append(True)
 
     thread = threading.Thread(target=wait)
 
     def lead() -> None:
-        with flight.turn(Deadline()):
+        with flight.acquire(Deadline()):
             thread.start()
             waits.wait(10)
             raise ZeroDivisionError

@@ -25,7 +25,7 @@ EXTRAS = {"IPython", "psycopg", "pytest", "respx", "sqlalchemy", "tqdm", "yaml"}
 ON_DEMAND = {("bridge/_stores/sqlalchemy.py", "sqlalchemy")}
 """Modules that are built on an extra, and loaded when what they hold is asked for by its name."""
 EVENT_LOOPS = {"anyio", "asyncio", "curio", "sniffio", "trio"}
-WORLD = Path("_client_kit/_runtime_async.py")
+RUNTIME_PAIR = Path("_client_kit/_runtime_async.py")
 
 
 def imported(tree: ast.AST, package: str) -> Iterator[tuple[int, str, bool]]:
@@ -70,8 +70,8 @@ def faults(source: str, path: Path) -> list[str]:
             if name not in MAY_IMPORT[package] and not command:
                 found.append(f"{where}, against the direction")
         elif name in EVENT_LOOPS:
-            if path != WORLD or name != "asyncio":
-                found.append(f"{where}; only {WORLD} may know the event loop")
+            if path != RUNTIME_PAIR or name != "asyncio":
+                found.append(f"{where}; only {RUNTIME_PAIR} may know the event loop")
         elif name in EXTRAS:
             if eager and (path.as_posix(), name) not in ON_DEMAND:
                 found.append(f"{where} when it is imported; that is an extra")

@@ -34,7 +34,7 @@ import bridge
 from _client_kit._address import origin_of
 from _client_kit._errors import ServiceError
 from _client_kit._secret import Secret
-from _client_kit._tokens import TokenState, TokenStates
+from _client_kit._tokens import TokenCache, TokenCaches
 from _client_kit.fakes.service import FakeService, Tokens
 from banqup_client._async._storage import AsyncStorage
 from banqup_client._fake.credentials import SignedUrls
@@ -235,9 +235,9 @@ def install() -> None:
             fake.answer_headers.setdefault("Set-Cookie", f"Abp.AuthToken={COOKIE}; path=/")
             fake.answer_headers.setdefault("Location", LOCATION)
 
-    after(TokenStates, "at", lambda state, _states, address: addresses.update({id(state): address}))
+    after(TokenCaches, "at", lambda state, _states, address: addresses.update({id(state): address}))
     before(
-        TokenState,
+        TokenCache,
         "store",
         lambda state, token, _at: watch.add(
             token.value.reveal(), origin_of(addresses.get(id(state), ""))

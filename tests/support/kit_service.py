@@ -19,7 +19,7 @@ from _client_kit._errors import (
     ServiceError,
     UnavailableError,
 )
-from _client_kit._response import Answer, Dialect, Token, TokenRequest
+from _client_kit._response import ApiResponse, Dialect, Token, TokenRequest
 from _client_kit._secret import Secret
 from _client_kit._status import meaning_of
 
@@ -52,7 +52,7 @@ READ = operation("things.get", "GET", "/things/{thing_id}", query={"since": "fro
 WRITE = operation("things.create", "POST", "/things")
 
 
-def read_token(answer: Answer) -> Token:
+def read_token(answer: ApiResponse) -> Token:
     """The token of an answer: 401 is a refusal, anything else that is no success a fault."""
     if answer.status == 401:
         message = "the password was refused"
@@ -71,7 +71,7 @@ def read_token(answer: Answer) -> Token:
     return Token(Secret(body["token"]), float(body.get("life", 3600.0)))
 
 
-def failure(answer: Answer, operation: Operation) -> ServiceError | None:
+def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
     """What a status means, without a body's help."""
     if 200 <= answer.status < 300:
         return None

@@ -151,7 +151,7 @@ def test_process_pool_brings_errors_back_with_their_type(
     wrong = ConnectionConfig.from_dict({**configs[1].to_dict(), "company_code": "9999"})
     toml = write_toml(tmp_path / "some.toml", [configs[0], wrong])
     with configs[0].open() as connection:
-        ledger = connection._ledger()
+        ledger = connection._session()
         ledger.acquire()
         try:
             done = run("process_pool.py", toml)
@@ -201,7 +201,7 @@ def test_celery_task_that_finds_the_connection_busy_succeeds(
     """Busy is an answer, not a failure, and asks for no retry."""
     task = Task(load("celery/exports.py"), monkeypatch)
     with configs[0].open() as connection:
-        ledger = connection._ledger()
+        ledger = connection._session()
         ledger.acquire()
         answer = task(configs[0])
         ledger.release()
@@ -306,7 +306,7 @@ async def test_fastapi_answers_409_while_another_is_at_it(
 ) -> None:
     """Busy is a conflict that solves itself."""
     with configs[0].open() as connection:
-        ledger = connection._ledger()
+        ledger = connection._session()
         ledger.acquire()
         answer = await web.post("/connections/0042/export")
         ledger.release()

@@ -6,7 +6,7 @@ from binascii import b2a_base64
 from collections.abc import AsyncIterator
 from typing import BinaryIO
 
-from _client_kit import _runtime_async as world
+from _client_kit import _runtime_async as runtime
 from _client_kit._errors import OutcomeUnknownError
 from _client_kit._files import FileSource, JsonTemplate, os_reason
 
@@ -58,7 +58,7 @@ class AsyncJsonBody:
         chunk = b""
         while len(chunk) < size:
             try:
-                more = await world.read_chunk(file, size - len(chunk))
+                more = await runtime.read_chunk(file, size - len(chunk))
             except OSError as error:
                 raise self._unreadable(error) from None
             if not more:

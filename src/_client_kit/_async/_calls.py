@@ -14,19 +14,19 @@ import httpx
 from attrs import evolve
 
 from _client_kit import _clock
-from _client_kit import _runtime_async as world
+from _client_kit import _runtime_async as runtime
 from _client_kit._address import check_base_url, is_loopback, origin_of
-from _client_kit._async._per_loop import AsyncHomes
+from _client_kit._async._per_loop import AsyncPerLoop
 from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
 from _client_kit._errors import ConfigurationError, CredentialsError, ServiceError, UnavailableError
 from _client_kit._json import dumps
 from _client_kit._redaction import OwnCall, without_traceback
-from _client_kit._request import BROKEN, Outgoing, TooLargeError, transport_failure
-from _client_kit._response import Answer, Dialect, Token
+from _client_kit._request import BROKEN, PreparedRequest, TooLargeError, transport_failure
+from _client_kit._response import ApiResponse, Dialect, Token
 from _client_kit._retry import RetryPolicy
 from _client_kit._tls import opened, shared_ssl_context
-from _client_kit._tokens import TokenState, TokenStates
+from _client_kit._tokens import TokenCache, TokenCaches
 
 __all__ = ["AsyncCalls", "AsyncContent"]
 
@@ -41,7 +41,7 @@ class AsyncCalls:
     def __init__(
         self,
         dialect: Dialect,
-        states: TokenStates,
+        states: TokenCaches,
         *,
         base_url: str,
         timeout: float,
@@ -58,7 +58,7 @@ class AsyncCalls:
         self.timeout = self._seconds(timeout, "timeout")
         self.deadline = self._seconds(deadline, "deadline")
         self._dialect = dialect
-        self._state: TokenState = states.at(self.base_url)
+        self._state: TokenCache = states.at(self.base_url)
         self._retry = retry or RetryPolicy()
         # Compression is declined: an answer could unpack to any size.
         self._headers = httpx.Headers(
@@ -95,7 +95,7 @@ class AsyncCalls:
         self._given = http_client
         if http_client is None and transport is not None:
             self._given = open_client()
-        self._clients = AsyncHomes(open_client)
+        self._clients = AsyncPerLoop(open_client)
 
     def _seconds(self, value: float, name: str) -> float:
         if not isinstance(value, (int, float)) or not 0 < value < float("inf"):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -105,7 +105,7 @@ class AsyncCalls:
 
     def _client(self) -> httpx.AsyncClient:
         """The HTTP client of this process and event loop."""
-        return self._clients.here() if self._given is None else self._given
+        return self._clients.get() if self._given is None else self._given
 
     async def aclose(self) -> None:
         """Close the connections, unless the HTTP client was injected: its owner closes it."""
@@ -136,7 +136,7 @@ class AsyncCalls:
         timeout: float | None = None,
         deadline: float | None = None,
         decoded: bool = True,
-    ) -> tuple[Any, Answer]:
+    ) -> tuple[Any, ApiResponse]:
         """Call an operation and return its payload with the answer it came in.
 
         Args:
@@ -165,7 +165,7 @@ class AsyncCalls:
             if content_length is not None:
                 headers = httpx.Headers(headers)
                 headers["Content-Length"] = str(content_length)
-        request = Outgoing(operation.method, url, headers, content)
+        request = PreparedRequest(operation.method, url, headers, content)
         limit = Deadline.after(self.deadline if deadline is None else deadline)
         seconds = self.timeout if timeout is None else self._seconds(timeout, "timeout")
         try:
@@ -185,8 +185,8 @@ class AsyncCalls:
         return headers
 
     async def _repeat(
-        self, operation: Operation, request: Outgoing, limit: Deadline, timeout: float
-    ) -> Answer:
+        self, operation: Operation, request: PreparedRequest, limit: Deadline, timeout: float
+    ) -> ApiResponse:
         tried = 0
         renewed = False
         while True:
@@ -208,7 +208,7 @@ class AsyncCalls:
             pause = self._retry.pause(error, tried=tried, safe=operation.safe)
             if pause is None or pause >= limit.remaining():
                 raise error
-            await world.sleep(pause)
+            await runtime.sleep(pause)
 
     async def _token(self, limit: Deadline, timeout: float) -> Token:
         token = self._state.current()
@@ -216,7 +216,7 @@ class AsyncCalls:
             return token
         known = self._state.failures
         try:
-            async with self._state.flight(world.Flight).turn(limit):
+            async with self._state.flight(runtime.SingleFlight).acquire(limit):
                 token = self._state.current()
                 if token is None:
                     self._state.share_failure(known)
@@ -230,7 +230,7 @@ class AsyncCalls:
         wanted = self._dialect.token_request()
         # Asking for a token changes nothing, so it may be repeated like a read.
         operation = evolve(wanted.operation, safe=True)
-        request = Outgoing(
+        request = PreparedRequest(
             operation.method,
             self.base_url + operation.path,
             self._with_type(wanted.content_type),
@@ -257,7 +257,7 @@ class AsyncCalls:
                     self._state.fail(error)
                 if pause is None or pause >= limit.remaining():
                     raise without_traceback(error) from None
-                await world.sleep(pause)
+                await runtime.sleep(pause)
             else:
                 self._state.store(token, asked_at)
                 return token
@@ -265,11 +265,11 @@ class AsyncCalls:
     async def _send(
         self,
         operation: Operation,
-        request: Outgoing,
+        request: PreparedRequest,
         limit: Deadline,
         timeout: float,
         token: Token | None,
-    ) -> Answer:
+    ) -> ApiResponse:
         """Send one request and read its whole answer; httpx's exceptions become ours."""
         remaining = limit.remaining()
         if remaining <= 0:
@@ -278,7 +278,7 @@ class AsyncCalls:
         problem: BaseException
         try:
             with OwnCall():
-                async with world.time_limit(limit):
+                async with runtime.time_limit(limit):
                     return await self._exchange(request, limit, min(timeout, remaining), token)
         except ServiceError as error:  # raised by the body while it was sent
             problem = error
@@ -295,8 +295,8 @@ class AsyncCalls:
         raise without_traceback(problem)
 
     async def _exchange(
-        self, request: Outgoing, limit: Deadline, timeout: float, token: Token | None
-    ) -> Answer:
+        self, request: PreparedRequest, limit: Deadline, timeout: float, token: Token | None
+    ) -> ApiResponse:
         pieces = request.streamed
         if pieces is not None:
             pieces = _in_time(pieces, limit)
@@ -310,7 +310,7 @@ class AsyncCalls:
             await response.aclose()
         own = self._dialect.secret
         secrets = (own,) if token is None else (token.value, own)
-        return Answer(response.status_code, response.headers, body, secrets)
+        return ApiResponse(response.status_code, response.headers, body, secrets)
 
     async def _read(self, response: httpx.Response, limit: Deadline) -> bytes:
         if response.is_stream_consumed:  # as httpx.MockTransport makes its answers

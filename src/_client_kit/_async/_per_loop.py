@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from _client_kit import _runtime_async as world
+from _client_kit import _runtime_async as runtime
 
-__all__ = ["AsyncHomes"]
+__all__ = ["AsyncPerLoop"]
 
 T = TypeVar("T")
 
 
-class AsyncHomes(Generic[T]):
+class AsyncPerLoop(Generic[T]):
     """Connections, opened where they are first asked for, and again in each other place."""
 
     def __init__(self, open_one: Callable[[], T]) -> None:
@@ -24,14 +24,14 @@ class AsyncHomes(Generic[T]):
 
     def opened(self) -> T | None:
         """Those of this process and event loop, where there are any."""
-        return self._opened.get(world.home()) if self._process == os.getpid() else None
+        return self._opened.get(runtime.current_loop()) if self._process == os.getpid() else None
 
-    def here(self) -> T:
+    def get(self) -> T:
         """Those of this process and event loop."""
         if self._process != os.getpid():
             # Two processes cannot share a socket: a forked child opens its own.
             self._opened = WeakKeyDictionary()
             self._process = os.getpid()
-        home = world.home()
+        home = runtime.current_loop()
         found = self._opened.get(home)
         return self._opened.setdefault(home, self._open()) if found is None else found

@@ -7,7 +7,7 @@ from binascii import b2a_base64
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from _client_kit import _runtime_sync as world
+from _client_kit import _runtime_sync as runtime
 from _client_kit._errors import OutcomeUnknownError
 from _client_kit._files import FileSource, JsonTemplate, os_reason
 
@@ -59,7 +59,7 @@ class JsonBody:
         chunk = b""
         while len(chunk) < size:
             try:
-                more = world.read_chunk(file, size - len(chunk))
+                more = runtime.read_chunk(file, size - len(chunk))
             except OSError as error:
                 raise self._unreadable(error) from None
             if not more:

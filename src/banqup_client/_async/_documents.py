@@ -17,7 +17,7 @@ from _client_kit._json import is_object
 from _client_kit._models import decode, encode
 from _client_kit._paging import Page, fingerprint
 from banqup_client._models import Document, DocumentConnection, DocumentStatus, Party
-from banqup_client._payload import instant, object_in, rows_in
+from banqup_client._payload import object_in, rows_in, to_wire_time
 
 __all__ = ["AsyncDocuments"]
 
@@ -76,7 +76,7 @@ class AsyncDocuments:
             raise ConfigurationError(message, service="banqup")
         query = {
             "folder": folder,
-            "updated_since": instant(updated_since, "updated_since"),
+            "updated_since": to_wire_time(updated_since, "updated_since"),
             "size": page_size,
         }
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, BinaryIO, overload
 
-from _client_kit import _runtime_async as world
+from _client_kit import _runtime_async as runtime
 from _client_kit._address import check_header_text
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._atomic import AtomicFile
@@ -23,7 +23,7 @@ from _client_kit._status import CONTRACT_HINT
 from banqup_client._async._storage import AsyncStorage
 from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpiredError
 from banqup_client._models import FileDetails
-from banqup_client._payload import instant, object_in
+from banqup_client._payload import object_in, to_wire_time
 from banqup_client._storage import DEFAULT_MAX_BYTES
 
 __all__ = ["AsyncFiles"]
@@ -106,7 +106,7 @@ class AsyncFiles:
         body = {
             "filename": filename,
             "description": description,
-            "retentionTime": instant(retention_time, "retention_time"),
+            "retentionTime": to_wire_time(retention_time, "retention_time"),
             "fileSize": size,
             "fileType": content_type,
             "contentType": content_type,
@@ -262,7 +262,7 @@ class AsyncFiles:
                 details = await self._fetch(
                     space_id, file_id, file.handle, max_bytes, limit, timeout
                 )
-                await world.call_store(file.keep)
+                await runtime.call_store(file.keep)
                 return details
         return await self._fetch(space_id, file_id, to, max_bytes, limit, timeout)
 

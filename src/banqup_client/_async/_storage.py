@@ -13,9 +13,9 @@ from typing import BinaryIO, cast
 
 import httpx
 
-from _client_kit import _runtime_async as world
+from _client_kit import _runtime_async as runtime
 from _client_kit._async._calls import AsyncContent
-from _client_kit._async._per_loop import AsyncHomes
+from _client_kit._async._per_loop import AsyncPerLoop
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (
@@ -78,8 +78,8 @@ class AsyncStorage:
 
         if self._by_proxy and transport is None:
             through(proxy)  # what cannot be used is told now
-        self._direct = AsyncHomes(lambda: through(None))
-        self._proxied = AsyncHomes(lambda: through(proxy))
+        self._direct = AsyncPerLoop(lambda: through(None))
+        self._proxied = AsyncPerLoop(lambda: through(proxy))
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -135,7 +135,7 @@ class AsyncStorage:
         problem: BaseException
         try:
             with OwnCall():
-                async with world.time_limit(limit):
+                async with runtime.time_limit(limit):
                     await self._get(signed, target, size, max_bytes, limit, timeout)
             return
         except _WriteError as error:
@@ -189,7 +189,7 @@ class AsyncStorage:
             problem: BaseException
             try:
                 with OwnCall():
-                    async with world.time_limit(limit):
+                    async with runtime.time_limit(limit):
                         await self._put(signed, headers, source, limit, timeout)
                 return
             except ServiceError as error:
@@ -230,7 +230,7 @@ class AsyncStorage:
                 pause = self._retry.pause(error, tried=tried, safe=operation.safe)
                 if pause is None or pause >= limit.remaining():
                     raise
-            await world.sleep(pause)
+            await runtime.sleep(pause)
 
     def _request(
         self,
@@ -261,7 +261,7 @@ class AsyncStorage:
     async def _send(self, request: httpx.Request) -> httpx.Response:
         host = request.url.netloc.decode("ascii")
         transports = self._proxied if host in self._by_proxy else self._direct
-        transport = transports.here() if self._given is None else self._given
+        transport = transports.get() if self._given is None else self._given
         return await transport.handle_async_request(request)
 
     @staticmethod
@@ -296,7 +296,7 @@ class AsyncFileBody:
         left = self._source.size
         with self._source.open() as file:
             while left > 0:
-                chunk = await world.read_chunk(file, min(CHUNK, left))
+                chunk = await runtime.read_chunk(file, min(CHUNK, left))
                 if not chunk:
                     message = "files.upload: the file became shorter while it was sent"
                     raise RejectedError(message, service="banqup")
@@ -326,7 +326,7 @@ async def _copy(
         if size is not None and received > size:
             raise _wrong_size(f"more than the {size}")
         try:
-            await world.write_chunk(target, chunk)
+            await runtime.write_chunk(target, chunk)
         except OSError as error:
             raise _WriteError(error) from None
     if size is not None and received != size:

@@ -18,7 +18,7 @@ from _client_kit._paging import Page, fingerprint
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
 from banqup_client._models import Document, DocumentConnection, DocumentStatus, Party
-from banqup_client._payload import instant, object_in, rows_in
+from banqup_client._payload import object_in, rows_in, to_wire_time
 
 __all__ = ["Documents"]
 
@@ -77,7 +77,7 @@ class Documents:
             raise ConfigurationError(message, service="banqup")
         query = {
             "folder": folder,
-            "updated_since": instant(updated_since, "updated_since"),
+            "updated_since": to_wire_time(updated_since, "updated_since"),
             "size": page_size,
         }
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, BinaryIO, overload
 
-from _client_kit import _runtime_sync as world
+from _client_kit import _runtime_sync as runtime
 from _client_kit._address import check_header_text
 from _client_kit._atomic import AtomicFile
 from _client_kit._clock import Deadline
@@ -23,7 +23,7 @@ from _client_kit._status import CONTRACT_HINT
 from _client_kit._sync._calls import Calls
 from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpiredError
 from banqup_client._models import FileDetails
-from banqup_client._payload import instant, object_in
+from banqup_client._payload import object_in, to_wire_time
 from banqup_client._storage import DEFAULT_MAX_BYTES
 from banqup_client._sync._storage import Storage
 
@@ -107,7 +107,7 @@ class Files:
         body = {
             "filename": filename,
             "description": description,
-            "retentionTime": instant(retention_time, "retention_time"),
+            "retentionTime": to_wire_time(retention_time, "retention_time"),
             "fileSize": size,
             "fileType": content_type,
             "contentType": content_type,
@@ -259,7 +259,7 @@ class Files:
         if isinstance(to, (str, os.PathLike)):
             with AtomicFile(to) as file:
                 details = self._fetch(space_id, file_id, file.handle, max_bytes, limit, timeout)
-                world.call_store(file.keep)
+                runtime.call_store(file.keep)
                 return details
         return self._fetch(space_id, file_id, to, max_bytes, limit, timeout)
 

@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 
 import httpx
 
-from _client_kit import _runtime_sync as world
+from _client_kit import _runtime_sync as runtime
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (
@@ -31,7 +31,7 @@ from _client_kit._request import BROKEN, transport_failure
 from _client_kit._retry import RetryPolicy, parse_retry_after
 from _client_kit._secret import Secret
 from _client_kit._sync._calls import Content
-from _client_kit._sync._per_loop import Homes
+from _client_kit._sync._per_loop import PerLoop
 from _client_kit._tls import opened, shared_ssl_context
 from banqup_client._errors import UrlExpiredError
 from banqup_client._storage import SignedUrl, StorageHosts
@@ -77,8 +77,8 @@ class Storage:
 
         if self._by_proxy and transport is None:
             through(proxy)  # what cannot be used is told now
-        self._direct = Homes(lambda: through(None))
-        self._proxied = Homes(lambda: through(proxy))
+        self._direct = PerLoop(lambda: through(None))
+        self._proxied = PerLoop(lambda: through(proxy))
 
     def close(self) -> None:
         """Close the connections."""
@@ -134,7 +134,7 @@ class Storage:
         problem: BaseException
         try:
             with OwnCall():
-                with world.time_limit(limit):
+                with runtime.time_limit(limit):
                     self._get(signed, target, size, max_bytes, limit, timeout)
             return
         except _WriteError as error:
@@ -188,7 +188,7 @@ class Storage:
             problem: BaseException
             try:
                 with OwnCall():
-                    with world.time_limit(limit):
+                    with runtime.time_limit(limit):
                         self._put(signed, headers, source, limit, timeout)
                 return
             except ServiceError as error:
@@ -227,7 +227,7 @@ class Storage:
                 pause = self._retry.pause(error, tried=tried, safe=operation.safe)
                 if pause is None or pause >= limit.remaining():
                     raise
-            world.sleep(pause)
+            runtime.sleep(pause)
 
     def _request(
         self,
@@ -258,7 +258,7 @@ class Storage:
     def _send(self, request: httpx.Request) -> httpx.Response:
         host = request.url.netloc.decode("ascii")
         transports = self._proxied if host in self._by_proxy else self._direct
-        transport = transports.here() if self._given is None else self._given
+        transport = transports.get() if self._given is None else self._given
         return transport.handle_request(request)
 
     @staticmethod
@@ -293,7 +293,7 @@ class FileBody:
         left = self._source.size
         with self._source.open() as file:
             while left > 0:
-                chunk = world.read_chunk(file, min(CHUNK, left))
+                chunk = runtime.read_chunk(file, min(CHUNK, left))
                 if not chunk:
                     message = "files.upload: the file became shorter while it was sent"
                     raise RejectedError(message, service="banqup")
@@ -323,7 +323,7 @@ def _copy(
         if size is not None and received > size:
             raise _wrong_size(f"more than the {size}")
         try:
-            world.write_chunk(target, chunk)
+            runtime.write_chunk(target, chunk)
         except OSError as error:
             raise _WriteError(error) from None
     if size is not None and received != size:

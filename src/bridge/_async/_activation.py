@@ -8,17 +8,17 @@ from datetime import datetime
 
 from attrs import define, evolve, field
 
-from _client_kit import _runtime_async as world
+from _client_kit import _runtime_async as runtime
 from _client_kit._address import is_id
 from _client_kit._errors import ProtocolError, UnavailableError
 from banqup_client import AsyncBanqupClient, Document
-from bridge._async._session import AsyncLedger
-from bridge._delivery import delivery as life
-from bridge._delivery.delivery import Cause, Delivery
+from bridge._async._session import AsyncCheckpointSession
+from bridge._delivery import delivery as deliveries
+from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.eligibility import FOLDERS, Exportable, judge
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.records import Head, active_head
-from bridge._errors import wrong
+from bridge._errors import configuration_error
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Activation
 from bridge._stores.protocol import CheckpointStore
@@ -53,7 +53,7 @@ class AsyncBaseline:
     space_id: str
     exportable: Exportable
     clock: Callable[[], float]
-    ledger: AsyncLedger
+    session: AsyncCheckpointSession
     answered_at: datetime | None = None
     baseline: int = 0
     waiting: int = 0
@@ -81,12 +81,12 @@ class AsyncBaseline:
         ids = list(self._seen)
         for start in range(0, len(ids), ROWS_PER_COMMIT):
             some = ids[start : start + ROWS_PER_COMMIT]
-            stored = await self.ledger.find([self._seen[name].document.id for name in some])
+            stored = await self.session.find([self._seen[name].document.id for name in some])
             for document_id in some:
                 self._put(document_id, self._seen[document_id], stored.get(document_id))
-            await self.ledger.flush()
+            await self.session.flush()
 
-    async def commit(self, claim: AsyncLedger, wire: str) -> None:
+    async def commit(self, claim: AsyncCheckpointSession, wire: str) -> None:
         """Make the connection active: the one commit that counts.
 
         Args:
@@ -94,15 +94,15 @@ class AsyncBaseline:
             wire: A digest of the contract by which the space was listed.
         """
         await claim.renew()
-        self.ledger.update(
+        self.session.update(
             active=True,
-            activations=self.ledger.head.activations + 1,
+            activations=self.session.head.activations + 1,
             activated_at=self.answered_at,
             cursors={},
             full_at={},
             wire=wire,
         )
-        await self.ledger.flush()
+        await self.session.flush()
 
     def activation(self, company_id: int) -> Activation:
         """What was recorded."""
@@ -123,7 +123,7 @@ class AsyncBaseline:
             unfit: Counter[str] = Counter()
             async for page in listing.pages():
                 unfit["have no usable id"] += page.unreadable
-                await self.ledger.flush()  # a long listing must not outlive the lease
+                await self.session.flush()  # a long listing must not outlive the lease
                 if self.answered_at is None:
                     self.answered_at = page.answered_at
                 for item in page.items:
@@ -158,7 +158,7 @@ class AsyncBaseline:
 
     def _put(self, document_id: str, seen: _Seen, stored: Delivery | None) -> None:
         new = self._recorded(document_id, seen, stored)
-        self.ledger.put(stored, new)
+        self.session.put(stored, new)
         if new.state == "baseline":
             self.baseline += 1
         elif new.state == "waiting":
@@ -170,24 +170,27 @@ class AsyncBaseline:
         document = seen.document
         status = document.status.document
         verdict = judge(self.exportable, document)
-        unknown = stored is None or stored.cause is Cause.GONE
-        if stored is None or unknown or not self.ledger.head.activations:
+        unknown = stored is None or stored.cause is WaitReason.GONE
+        if stored is None or unknown or not self.session.head.activations:
             # Never active before: what an activation that did not end left behind says nothing.
             if seen.late and verdict is None:
-                late = life.first_seen(document_id, document.folder)
-                return self._advance(late, life.Skipped("appeared during activation"))
-            return life.at_activation(document_id, document.folder, status, verdict)
-        if stored.state != "waiting" or stored.attempted or stored.forced:
+                late = deliveries.first_seen(document_id, document.folder)
+                return self._advance(late, deliveries.Skipped("appeared during activation"))
+            return deliveries.at_activation(document_id, document.folder, status, verdict)
+        if stored.state != "waiting" or stored.attempted or stored.requested:
             return stored
         # What was not exportable when it was last looked at, while the connection was active.
-        had_to_wait = stored.cause in (Cause.CLIENT, Cause.NONE)
-        changed = not stored.known or life.word_of(status) != stored.seen
+        had_to_wait = stored.cause in (WaitReason.CLIENT, WaitReason.NONE)
+        changed = (
+            not stored.predates_activation
+            or deliveries.word_of(status) != stored.status_at_activation
+        )
         if verdict is None and had_to_wait and changed:
-            return self._advance(stored, life.Skipped("approved while inactive"))
+            return self._advance(stored, deliveries.Skipped("approved while inactive"))
         return stored
 
-    def _advance(self, delivery: Delivery, event: life.Event) -> Delivery:
-        return life.advance(delivery, event, self.clock())
+    def _advance(self, delivery: Delivery, event: deliveries.Event) -> Delivery:
+        return deliveries.transition(delivery, event, self.clock())
 
 
 def unchanged(head: Head, company_id: int | None) -> Activation:
@@ -201,7 +204,7 @@ def unchanged(head: Head, company_id: int | None) -> Activation:
 
 
 async def claim_space(
-    claim: AsyncLedger, store: CheckpointStore, key: str, company_code: str
+    claim: AsyncCheckpointSession, store: CheckpointStore, key: str, company_code: str
 ) -> None:
     """Note in the store which company a space goes to.
 
@@ -217,9 +220,9 @@ async def claim_space(
     before = claim.head.last_run or {}
     holder = before.get("key")
     if isinstance(holder, str) and holder != key:
-        text = await world.call_store(store.head, holder)
+        text = await runtime.call_store(store.head, holder)
         if text is not None and active_head(text):
-            raise wrong(
+            raise configuration_error(
                 f"the space is active with the company {before.get('company')!r} in this store",
                 "deactivate() that connection first: a space goes to one company.",
             )

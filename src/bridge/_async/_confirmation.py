@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from _client_kit._errors import PermissionDeniedError
-from bridge._async._session import AsyncLedger
-from bridge._delivery import delivery as life
+from bridge._async._session import AsyncCheckpointSession
+from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Confirmation
@@ -17,7 +17,7 @@ __all__ = ["confirmed"]
 
 
 async def confirmed(
-    ledger: AsyncLedger,
+    session: AsyncCheckpointSession,
     zenvoices: AsyncZenvoicesClient,
     company_id: int,
     clock: Callable[[], float],
@@ -34,7 +34,7 @@ async def confirmed(
     count = 0
     lines: dict[str, list[DeliveryRow]] = {"twice": [], "not found": [], "cannot tell": []}
     after: str | None = None
-    while some := await ledger.select("delivered", "confirmed", after=after):
+    while some := await session.select("delivered", "confirmed", after=after):
         after = some[-1].document_id
         for delivery in some:
             name = delivery.external_id
@@ -50,9 +50,9 @@ async def confirmed(
                 continue
             count += 1
             document = None if found is None else found.document
-            event = life.Confirmed(None if document is None else document.id)
-            ledger.put(delivery, life.advance(delivery, event, clock()))
-        await ledger.flush()
+            event = deliveries.Confirmed(None if document is None else document.id)
+            session.put(delivery, deliveries.transition(delivery, event, clock()))
+        await session.flush()
     return Confirmation(
         confirmed=count,
         missing=Deliveries(lines["not found"]),

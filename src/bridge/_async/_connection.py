@@ -12,12 +12,12 @@ from _client_kit._clock import Deadline
 from _client_kit._errors import ServiceError
 from _client_kit._secret import refuse_pickling
 from bridge._delivery.ids import canonical_id, check_options, company_code_of, space_id_of
-from bridge._errors import NotActivatedError, wrong
+from bridge._errors import NotActivatedError, configuration_error
 
 if TYPE_CHECKING:
     from banqup_client import AsyncBanqupClient
     from bridge._async._prerequisites import AsyncChecks
-    from bridge._async._session import AsyncLedger
+    from bridge._async._session import AsyncCheckpointSession
     from bridge._delivery.eligibility import Exportable
     from bridge._mapping.mapper import AsyncMapper
     from bridge._reports.delivery_rows import DeliveryRow
@@ -129,10 +129,14 @@ class AsyncConnection:
         """What the store keeps this connection under."""
         return " ".join(self._binding.values())
 
-    def _ledger(self, key: str | None = None, binding: dict[str, str] | None = None) -> AsyncLedger:
-        from bridge._async._session import AsyncLedger
+    def _session(
+        self, key: str | None = None, binding: dict[str, str] | None = None
+    ) -> AsyncCheckpointSession:
+        from bridge._async._session import AsyncCheckpointSession
 
-        return AsyncLedger(self._store, key or self.key, binding or self._binding, self._lease_ttl)
+        return AsyncCheckpointSession(
+            self._store, key or self.key, binding or self._binding, self._lease_ttl
+        )
 
     async def verify(
         self,
@@ -160,16 +164,16 @@ class AsyncConnection:
             ConfigurationError: ``sample`` was given without ``deep``.
         """
         if sample and not deep:
-            raise wrong("verify(sample=) sends a test document: say deep=True, too")
+            raise configuration_error("verify(sample=) sends a test document: say deep=True, too")
         from bridge._reports.verification import verification_of
 
-        ledger = self._ledger()
+        session = self._session()
         checkpoints: str | ServiceError = type(self._store).__name__
         try:
-            await ledger.read()
+            await session.read()
         except ServiceError as error:
             checkpoints = error
-        known = ledger.head.companies
+        known = session.head.companies
         found = {**await self._checks.all(known), "checkpoints": checkpoints}
         verification = verification_of(found, lang)
         if not deep:
@@ -201,24 +205,24 @@ class AsyncConnection:
 
         verification = await self.verify()
         verification.raise_for_failure()
-        async with self._ledger() as ledger:
+        async with self._session() as session:
             try:
-                if ledger.head.active:
-                    return unchanged(ledger.head, self._company_id)
+                if session.head.active:
+                    return unchanged(session.head, self._company_id)
                 # Held until the end: two connections must not take the same space at once.
                 binding = {name: self._binding[name] for name in ("banqup", "space")}
-                async with self._ledger(" ".join(("space", *binding.values())), binding) as claim:
+                async with self._session(" ".join(("space", *binding.values())), binding) as claim:
                     await claim_space(claim, self._store, self.key, self.company_code)
-                    company_id = await self._company(ledger.head.companies)
+                    company_id = await self._company(session.head.companies)
                     baseline = AsyncBaseline(
                         banqup=self._banqup,
                         space_id=self.space_id,
                         exportable=self._may_be_exported,
                         clock=self._clock,
-                        ledger=ledger,
+                        session=session,
                     )
                     await baseline.record()
-                    ledger.remember_company(company_id)
+                    session.remember_company(company_id)
                     await baseline.commit(claim, self._banqup.wire_digest)
                 return baseline.activation(company_id)
             except ServiceError as error:
@@ -230,10 +234,10 @@ class AsyncConnection:
         Raises:
             BusyError: A run of this connection is under way.
         """
-        async with self._ledger() as ledger:
-            if ledger.head.active:
-                ledger.update(active=False)
-                await ledger.flush()
+        async with self._session() as session:
+            if session.head.active:
+                session.update(active=False)
+                await session.flush()
 
     async def _company(self, known: Sequence[int]) -> int:
         """The company's number of now."""
@@ -268,24 +272,24 @@ class AsyncConnection:
                 says what was done before.
         """
         from bridge._async._context import AsyncRunContext
-        from bridge._async._recorder import AsyncJournal
+        from bridge._async._recorder import AsyncRunRecorder
         from bridge._async._run import AsyncRun
         from bridge._delivery.outcome import RunOptions
         from bridge._mapping.mapper import default_mapper
 
         if limit is not None and limit < 1:
-            raise wrong(f"limit must be at least 1, not {limit}")
+            raise configuration_error(f"limit must be at least 1, not {limit}")
         until = Deadline.after(deadline)
-        ledger = self._ledger()
-        await (ledger.read() if dry_run else ledger.acquire())
+        session = self._session()
+        await (session.read() if dry_run else session.acquire())
         try:
-            if not ledger.head.active:
+            if not session.head.active:
                 # What is wrong comes first: a wrong company code looks like another connection.
                 verification = await self.verify()
                 verification.raise_for_failure()
                 raise NotActivatedError
-            recorder = AsyncJournal(
-                ledger,
+            recorder = AsyncRunRecorder(
+                session,
                 self._listeners,
                 self._clock,
                 space_id=self.space_id,
@@ -293,12 +297,12 @@ class AsyncConnection:
                 dry_run=dry_run,
             )
             context = AsyncRunContext(
-                session=ledger,
+                session=session,
                 recorder=recorder,
                 banqup=self._banqup,
                 zenvoices=self._zenvoices,
                 space_id=self.space_id,
-                find_company=self._company,
+                resolve_company_id=self._company,
                 mapper=self._mapper or default_mapper,
                 exportable=self._may_be_exported,
                 clock=self._clock,
@@ -314,7 +318,7 @@ class AsyncConnection:
             )
             return await AsyncRun(context, self._company_id).execute()
         finally:
-            await ledger.release()
+            await session.release()
 
     async def status(self) -> Status:
         """What the connection knows of itself. Asks the store only, never a service.
@@ -325,11 +329,11 @@ class AsyncConnection:
         from bridge._reports.delivery_rows import delivery_row
         from bridge._reports.report import Status
 
-        ledger = self._ledger()
-        await ledger.read()
-        head = ledger.head
-        needing = await ledger.select("failed", "uncertain", limit=PAGE)
-        named = await ledger.find(head.named)
+        session = self._session()
+        await session.read()
+        head = session.head
+        needing = await session.select("failed", "uncertain", limit=PAGE)
+        named = await session.find(head.named)
         attention = [delivery_row(item) for item in (*needing, *named.values())]
         return Status(
             active=head.active,
@@ -361,10 +365,10 @@ class AsyncConnection:
 
         given = [check_id(item, "document id", service="bridge") for item in ids]
         wanted = {canonical_id(item): item for item in given}
-        async with self._ledger() as ledger:
-            if not ledger.head.active:
+        async with self._session() as session:
+            if not session.head.active:
                 raise NotActivatedError
-            return await request_all(ledger, list(wanted.values()), self._clock)
+            return await request_all(session, list(wanted.values()), self._clock)
 
     async def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
         """Say what a person saw in Zenvoices of a document that is ``uncertain`` or ``failed``.
@@ -381,8 +385,8 @@ class AsyncConnection:
         from bridge._async._requests import settle_one
 
         check_id(document_id, "document id", service="bridge")
-        async with self._ledger() as ledger:
-            return await settle_one(ledger, document_id, delivered, self._clock)
+        async with self._session() as session:
+            return await settle_one(session, document_id, delivered, self._clock)
 
     async def confirm(self) -> Confirmation:
         """Look up every delivered document that was not confirmed yet.
@@ -397,11 +401,11 @@ class AsyncConnection:
         from bridge._async._confirmation import confirmed
         from bridge._reports.verification import run_failure
 
-        async with self._ledger() as ledger:
-            if not ledger.head.activations:
+        async with self._session() as session:
+            if not session.head.activations:
                 raise NotActivatedError
             try:
-                company_id = self._company_id or await self._company(ledger.head.companies)
-                return await confirmed(ledger, self._zenvoices, company_id, self._clock)
+                company_id = self._company_id or await self._company(session.head.companies)
+                return await confirmed(session, self._zenvoices, company_id, self._clock)
             except ServiceError as error:
                 raise run_failure(error) from error

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from attrs import frozen
 
 from banqup_client import AsyncBanqupClient
-from bridge._async._recorder import AsyncJournal
-from bridge._async._session import AsyncLedger
+from bridge._async._recorder import AsyncRunRecorder
+from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery.eligibility import Exportable
 from bridge._delivery.outcome import RunOptions
 from bridge._mapping.mapper import AsyncMapper
-from bridge._reports.builder import Tally
+from bridge._reports.builder import ReportBuilder
 from zenvoices_client import AsyncZenvoicesClient
 
 __all__ = ["AsyncRunContext"]
@@ -28,7 +28,7 @@ class AsyncRunContext:
         banqup: Reads the space.
         zenvoices: Writes to the company.
         space_id: The space.
-        find_company: Asks for the company's number; its argument are the numbers it had so far.
+        resolve_company_id: Asks for the company's number, given the numbers it had so far.
         mapper: Makes the upload of a document.
         exportable: Says which documents may be exported.
         clock: Seconds, by which waiting documents become due.
@@ -36,12 +36,12 @@ class AsyncRunContext:
         wire: A digest of the clients' contracts.
     """
 
-    session: AsyncLedger
-    recorder: AsyncJournal
+    session: AsyncCheckpointSession
+    recorder: AsyncRunRecorder
     banqup: AsyncBanqupClient
     zenvoices: AsyncZenvoicesClient
     space_id: str
-    find_company: Callable[[Sequence[int]], Awaitable[int]]
+    resolve_company_id: Callable[[Sequence[int]], Awaitable[int]]
     mapper: AsyncMapper
     exportable: Exportable
     clock: Callable[[], float]
@@ -49,6 +49,6 @@ class AsyncRunContext:
     wire: str
 
     @property
-    def report(self) -> Tally:
+    def report(self) -> ReportBuilder:
         """The report so far."""
-        return self.recorder.tally
+        return self.recorder.builder

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from _client_kit import _runtime_async as world
+from _client_kit import _runtime_async as runtime
 from banqup_client import AsyncBanqupClient, ClientCredentials
 from banqup_client._storage import STORAGE_HOSTS
 from bridge._async._connection import AsyncConnection
@@ -42,8 +42,8 @@ def open_connection(
         if target is None:
             target = await stack.enter_async_context(_zenvoices(config))
         if store is None:
-            made, close = await world.call_store(store_of, config)
-            stack.push_async_callback(world.call_store, close)
+            made, close = await runtime.call_store(store_of, config)
+            stack.push_async_callback(runtime.call_store, close)
             store = made
         return AsyncConnection(
             source,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bridge._async._session import AsyncLedger
-from bridge._delivery import delivery as life
+from bridge._async._session import AsyncCheckpointSession
+from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery
 from bridge._delivery.ids import canonical_id
-from bridge._errors import wrong
+from bridge._errors import configuration_error
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
 from bridge._reports.report import Request
 from bridge._stores.protocol import FIND_LIMIT
@@ -17,21 +17,21 @@ __all__ = ["request_all", "settle_one"]
 
 
 async def request_all(
-    ledger: AsyncLedger, wanted: Sequence[str], clock: Callable[[], float]
+    session: AsyncCheckpointSession, wanted: Sequence[str], clock: Callable[[], float]
 ) -> tuple[Request, ...]:
     """Have the next run send documents; what may be on its way is refused."""
     answers: list[Request] = []
     for start in range(0, len(wanted), FIND_LIMIT):
         some = wanted[start : start + FIND_LIMIT]
-        stored = await ledger.find(some)
+        stored = await session.find(some)
         for document_id in map(canonical_id, some):
-            delivery = stored.get(document_id) or life.first_seen(document_id, None)
+            delivery = stored.get(document_id) or deliveries.first_seen(document_id, None)
             reason = _why_not(delivery)
             if not reason:
-                wish = life.advance(delivery, life.Requested(), clock())
-                ledger.put(stored.get(document_id), wish)
+                wish = deliveries.transition(delivery, deliveries.Requested(), clock())
+                session.put(stored.get(document_id), wish)
             answers.append(Request(document_id, accepted=not reason, reason=reason))
-        await ledger.flush()
+        await session.flush()
     return tuple(answers)
 
 
@@ -44,18 +44,20 @@ def _why_not(delivery: Delivery) -> str:
 
 
 async def settle_one(
-    ledger: AsyncLedger, document_id: str, delivered: bool, clock: Callable[[], float]
+    session: AsyncCheckpointSession, document_id: str, delivered: bool, clock: Callable[[], float]
 ) -> DeliveryRow:
     """Record what a person saw of a document that is uncertain or failed.
 
     Raises:
         ConfigurationError: It is neither.
     """
-    stored = (await ledger.find([document_id])).get(canonical_id(document_id))
+    stored = (await session.find([document_id])).get(canonical_id(document_id))
     if stored is None or stored.state not in ("uncertain", "failed"):
         state = "unknown to this connection" if stored is None else stored.state
-        raise wrong(f"the document {document_id!r} is {state}, not uncertain or failed")
-    new = life.advance(stored, life.Settled(delivered), clock())
-    ledger.put(stored, new)
-    await ledger.flush()
+        raise configuration_error(
+            f"the document {document_id!r} is {state}, not uncertain or failed"
+        )
+    new = deliveries.transition(stored, deliveries.DecidedByPerson(delivered), clock())
+    session.put(stored, new)
+    await session.flush()
     return delivery_row(new)

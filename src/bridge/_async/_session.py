@@ -10,7 +10,7 @@ from typing import Any, Self
 from attrs import evolve
 
 from _client_kit import _clock
-from _client_kit import _runtime_async as world
+from _client_kit import _runtime_async as runtime
 from _client_kit._errors import StoreError
 from bridge._delivery.delivery import Delivery
 from bridge._delivery.ids import canonical_id
@@ -18,7 +18,7 @@ from bridge._delivery.records import Head, counted_as, delivery_of, head_of, hea
 from bridge._errors import BusyError, LeaseLostError
 from bridge._stores.protocol import FIND_LIMIT, CheckpointStore, Lease, Row, held_until
 
-__all__ = ["AsyncLedger"]
+__all__ = ["AsyncCheckpointSession"]
 
 logger = logging.getLogger("bridge")
 
@@ -28,7 +28,7 @@ COMPANIES = 5
 """As many numbers of the company are remembered; each is one more look-up before a re-send."""
 
 
-class AsyncLedger:
+class AsyncCheckpointSession:
     """Reads deliveries, gathers changes, and commits them together under a lease.
 
     Attributes:
@@ -70,10 +70,10 @@ class AsyncLedger:
             self._lease = self._store.acquire(self._key, owner, self._ttl)
 
         try:
-            await world.call_store(take)
+            await runtime.call_store(take)
             if self._lease is None:
                 raise BusyError(
-                    held_until=await world.call_store(held_until, self._store, self._key)
+                    held_until=await runtime.call_store(held_until, self._store, self._key)
                 )
             await self.read()
         except BaseException:
@@ -82,7 +82,7 @@ class AsyncLedger:
 
     async def read(self) -> None:
         """Read the head, with or without the lease."""
-        text = await world.call_store(self._store.head, self._key)
+        text = await runtime.call_store(self._store.head, self._key)
         self.head = Head(self._binding) if text is None else head_of(text, self._binding)
 
     async def release(self) -> None:
@@ -91,7 +91,7 @@ class AsyncLedger:
         if lease is None:
             return
         try:
-            await world.call_store(self._store.release, lease)
+            await runtime.call_store(self._store.release, lease)
         except StoreError as error:
             # What was done is durable, and the lease ends by itself.
             logger.warning("the lease could not be given back: %s", error.message)
@@ -106,7 +106,7 @@ class AsyncLedger:
         found: dict[str, Delivery] = {}
         for start in range(0, len(names), FIND_LIMIT):
             some = names[start : start + FIND_LIMIT]
-            for row in await world.call_store(self._store.find, self._key, some):
+            for row in await runtime.call_store(self._store.find, self._key, some):
                 found[canonical_id(row.id)] = delivery_of(row)
         return found
 
@@ -114,7 +114,7 @@ class AsyncLedger:
         self, *states: str, due: float | None = None, after: str | None = None, limit: int = 500
     ) -> list[Delivery]:
         """Deliveries in some states, by document id."""
-        rows = await world.call_store(
+        rows = await runtime.call_store(
             self._store.select, self._key, states, due=due, after=after, limit=limit
         )
         return [delivery_of(row) for row in rows]
@@ -167,7 +167,7 @@ class AsyncLedger:
         rows = self._rows
         head = head_text(self.head) if self._changed else None
         asked_at = _clock.monotonic()
-        await world.call_store(
+        await runtime.call_store(
             self._store.commit, self._lease, head=head, rows=tuple(rows.values()), ttl=self._ttl
         )
         # Only now: what a commit that failed did not write belongs to the next one.

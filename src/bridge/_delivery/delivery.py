@@ -26,19 +26,19 @@ from bridge._delivery.eligibility import Skip, Verdict
 from bridge._delivery.transitions import (
     Absent,
     Arrived,
+    AttemptRefunded,
     Confirmed,
-    Doubtful,
+    DecidedByPerson,
     Event,
     Held,
+    InDoubt,
     Intended,
     Listed,
     NoControl,
     NotReady,
     NotSent,
-    Pardoned,
     Refused,
     Requested,
-    Settled,
     Skipped,
     Undecidable,
 )
@@ -46,27 +46,27 @@ from bridge._delivery.transitions import (
 __all__ = [
     "Absent",
     "Arrived",
-    "Cause",
+    "AttemptRefunded",
     "Confirmed",
+    "DecidedByPerson",
     "Delivery",
-    "Doubtful",
     "Event",
     "Held",
+    "InDoubt",
     "Intended",
     "Listed",
     "NoControl",
     "NotReady",
     "NotSent",
-    "Pardoned",
     "Refused",
     "Requested",
-    "Settled",
     "Skipped",
     "Undecidable",
-    "advance",
+    "WaitReason",
     "at_activation",
     "external_id_of",
     "first_seen",
+    "transition",
 ]
 
 MAX_ATTEMPTS = 5
@@ -90,7 +90,7 @@ STATES = (
 )
 
 
-class Cause(Enum):
+class WaitReason(Enum):
     """Why a delivery waits, as far as the rules care."""
 
     NONE = ""
@@ -135,7 +135,7 @@ class Delivery:
         deliveries_before: How many documents the connection had delivered when this one was first
             charged: it is given up only if that number has grown since.
         suspect: A call for it was refused, or its upload had no answer: all others are sent first.
-        looks: How often it was looked at, or put off, in vain; the next pause grows with it.
+        polls: How often it was looked at, or put off, in vain; the next pause grows with it.
         generation: Raised by every resend; part of the external id.
         forced: A person asked for it: what it would be refused or held for no longer counts.
         external_id: The id it was, or is being, sent under.
@@ -152,20 +152,20 @@ class Delivery:
     state: str = "waiting"
     folder: str | None = field(default=None, converter=word_of)
     reason: str = field(default="", converter=_reason)
-    cause: Cause = Cause.NONE
-    seen: str | None = field(default=None, converter=word_of)
-    known: bool = False
+    cause: WaitReason = WaitReason.NONE
+    status_at_activation: str | None = field(default=None, converter=word_of)
+    predates_activation: bool = False
     due: float | None = None
     attempts: int = 0
     deliveries_before: int | None = None
     suspect: bool = False
-    looks: int = 0
+    polls: int = 0
     generation: int = 0
-    forced: bool = False
+    requested: bool = False
     external_id: str | None = None
     company_id: int | None = None
     intended_at: float | None = None
-    doubtful: bool = False
+    in_doubt: bool = False
     absent_at: datetime | None = None
     no_control_since: datetime | None = None
     inbox_id: int | None = None
@@ -193,7 +193,7 @@ def external_id_of(space_id: str, document_id: str, generation: int) -> str:
 
 def first_seen(document_id: str, folder: str | None) -> Delivery:
     """A document that activation did not see."""
-    return Delivery(document_id, folder=folder, cause=Cause.QUEUED)
+    return Delivery(document_id, folder=folder, cause=WaitReason.QUEUED)
 
 
 def at_activation(
@@ -201,7 +201,13 @@ def at_activation(
 ) -> Delivery:
     """A document that was there when the connection was activated."""
     if verdict is None:
-        return Delivery(document_id, "baseline", folder, "was there before activation", seen=status)
+        return Delivery(
+            document_id,
+            "baseline",
+            folder,
+            "was there before activation",
+            status_at_activation=status,
+        )
     if isinstance(verdict, Skip):
         return Delivery(document_id, "skipped", folder, verdict.reason)
     return Delivery(
@@ -209,9 +215,9 @@ def at_activation(
         "waiting",
         folder,
         verdict.reason,
-        Cause.CLIENT if verdict.client_action else Cause.NONE,
-        seen=status,
-        known=True,
+        WaitReason.CLIENT if verdict.client_action else WaitReason.NONE,
+        status_at_activation=status,
+        predates_activation=True,
     )
 
 
@@ -220,7 +226,7 @@ def _pause(count: int, first: float = FIRST_PAUSE) -> float:
     return min(first * 2.0 ** min(count, 10), LONGEST_PAUSE)
 
 
-def advance(delivery: Delivery, event: Event, now: float) -> Delivery:
+def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
     """What the delivery is after the event.
 
     Args:
@@ -235,27 +241,27 @@ def advance(delivery: Delivery, event: Event, now: float) -> Delivery:
     match event:
         case Listed() if state == "waiting":
             return _listed(delivery, event, now)
-        case Listed() if delivery.cause is Cause.GONE:
+        case Listed() if delivery.cause is WaitReason.GONE:
             # It is there after all; what a person asked for is sent, whatever its status.
-            cause, due = (Cause.QUEUED, now) if delivery.forced else (Cause.NONE, None)
+            cause, due = (WaitReason.QUEUED, now) if delivery.requested else (WaitReason.NONE, None)
             return _listed(evolve(delivery, state="waiting", cause=cause, due=due), event, now)
         case Listed():
             return delivery
         case Requested() if state not in ("sending", "uncertain"):
             return _requested(delivery, now)
         case NotReady(file=False) if state == "waiting":
-            later = now + _pause(delivery.looks)
-            return evolve(delivery, due=later, looks=delivery.looks + 1)
+            later = now + _pause(delivery.polls)
+            return evolve(delivery, due=later, polls=delivery.polls + 1)
         case NotReady() if state == "waiting":
             return evolve(
                 delivery,
                 reason=event.reason,
-                cause=Cause.NOT_READY,
-                due=now + _pause(delivery.looks, FIRST_PAUSE_NOT_READY),
-                looks=delivery.looks + 1,
+                cause=WaitReason.NOT_READY,
+                due=now + _pause(delivery.polls, FIRST_PAUSE_NOT_READY),
+                polls=delivery.polls + 1,
             )
         case Skipped(reason, gone=True) if state == "waiting":
-            return evolve(delivery, state="skipped", reason=reason, cause=Cause.GONE, due=None)
+            return evolve(delivery, state="skipped", reason=reason, cause=WaitReason.GONE, due=None)
         case Skipped() if state == "waiting":
             return _ended(delivery, "skipped", event.reason)
         case Intended() if state == "waiting":
@@ -263,12 +269,12 @@ def advance(delivery: Delivery, event: Event, now: float) -> Delivery:
                 delivery,
                 state="sending",
                 reason="on its way",
-                cause=Cause.NONE,
+                cause=WaitReason.NONE,
                 due=None,
                 external_id=event.external_id,
                 company_id=event.company_id,
                 intended_at=now,
-                doubtful=False,
+                in_doubt=False,
                 absent_at=None,
                 files=event.files,
             )
@@ -278,7 +284,7 @@ def advance(delivery: Delivery, event: Event, now: float) -> Delivery:
                 inbox_id=event.inbox_id,
                 external_id=event.external_id or delivery.external_id,
                 company_id=event.company_id or delivery.company_id,
-                looks=0,
+                polls=0,
             )
         case Refused() if state in ("waiting", "sending"):
             return _refused(delivery, event, now)
@@ -287,51 +293,51 @@ def advance(delivery: Delivery, event: Event, now: float) -> Delivery:
                 delivery,
                 state="waiting",
                 reason=event.reason,
-                cause=Cause.QUEUED,
+                cause=WaitReason.QUEUED,
                 due=now,
                 suspect=True,
-                looks=delivery.looks + 1,
-                doubtful=False,
+                polls=delivery.polls + 1,
+                in_doubt=False,
                 absent_at=None,
             )
-        case Pardoned() if state in ("waiting", "failed"):
+        case AttemptRefunded() if state in ("waiting", "failed"):
             # The pause grows all the same: others get their turn first.
             attempts = max(0, delivery.attempts - 1)
             return evolve(
                 delivery,
                 state="waiting",
                 reason=event.reason,
-                cause=Cause.RETRY,
-                due=now + _pause(delivery.looks),
+                cause=WaitReason.RETRY,
+                due=now + _pause(delivery.polls),
                 attempts=attempts,
                 deliveries_before=delivery.deliveries_before if attempts else None,
-                looks=delivery.looks + 1,
+                polls=delivery.polls + 1,
             )
         case NotSent() if state in ("waiting", "sending", "uncertain"):
             return evolve(
                 delivery,
                 state="waiting",
                 reason=event.reason,
-                cause=Cause.QUEUED,
+                cause=WaitReason.QUEUED,
                 due=now,
                 # What was held is sent because somebody decided it, and is not held again.
-                forced=delivery.forced or state == "uncertain",
-                doubtful=False,
+                requested=delivery.requested or state == "uncertain",
+                in_doubt=False,
                 absent_at=None,
             )
-        case Doubtful() if state == "sending":
-            return evolve(delivery, reason=event.reason, doubtful=True)
+        case InDoubt() if state == "sending":
+            return evolve(delivery, reason=event.reason, in_doubt=True)
         case Absent() if state == "sending" or (state == "uncertain" and delivery.no_control_since):
             return _absent(delivery, event, now)
         case NoControl(at) if state == "sending":
             return _without_control(delivery, at)
         case Undecidable() if state in ("waiting", "sending"):
             return _ended(delivery, "uncertain", event.reason)
-        case Settled() if state == "uncertain":
+        case DecidedByPerson() if state == "uncertain":
             if event.delivered:
                 return _ended(delivery, "delivered", "seen in Zenvoices by a person")
-            return advance(delivery, NotSent("not in Zenvoices, says a person"), now)
-        case Settled() if state == "failed":
+            return transition(delivery, NotSent("not in Zenvoices, says a person"), now)
+        case DecidedByPerson() if state == "failed":
             if event.delivered:
                 return _ended(delivery, "delivered", "seen in Zenvoices by a person")
             return _ended(delivery, "skipped", "settled by a person")
@@ -348,14 +354,14 @@ def _ended(delivery: Delivery, state: str, reason: str) -> Delivery:
         delivery,
         state=state,
         reason=reason,
-        cause=Cause.NONE,
+        cause=WaitReason.NONE,
         due=None,
-        known=False,
-        forced=False,
+        predates_activation=False,
+        requested=False,
         suspect=False,
         absent_at=None,
         no_control_since=None,
-        doubtful=False,
+        in_doubt=False,
     )
 
 
@@ -366,8 +372,8 @@ def _absent(delivery: Delivery, event: Absent, now: float) -> Delivery:
         return evolve(delivery, absent_at=event.at)
     if (event.at - first).total_seconds() < ABSENCE_CONFIRMED_AFTER:
         return delivery
-    if not delivery.doubtful:  # its own process ended: nobody saw this document fail
-        return advance(delivery, NotSent("did not arrive; sent again"), now)
+    if not delivery.in_doubt:  # its own process ended: nobody saw this document fail
+        return transition(delivery, NotSent("did not arrive; sent again"), now)
     reason = "its upload had no answer, and it did not arrive"
     charged = _refused(delivery, Refused(reason, deliveries=event.deliveries), now)
     return evolve(charged, suspect=charged.state == "waiting")
@@ -380,7 +386,7 @@ def _without_control(delivery: Delivery, at: datetime) -> Delivery:
         return evolve(delivery, no_control_since=since)
     reason = "no other document was there for 24 hours to test look-ups with"
     held = _ended(delivery, "uncertain", reason)
-    return evolve(held, no_control_since=since, doubtful=delivery.doubtful)
+    return evolve(held, no_control_since=since, in_doubt=delivery.in_doubt)
 
 
 def _requested(delivery: Delivery, now: float) -> Delivery:
@@ -391,47 +397,47 @@ def _requested(delivery: Delivery, now: float) -> Delivery:
         "waiting",
         delivery.folder,
         "to be sent by request",
-        Cause.QUEUED,
+        WaitReason.QUEUED,
         due=now,
         generation=delivery.generation + (was_delivered or delivery.external_id is not None),
-        forced=True,
+        requested=True,
         external_id=None if was_delivered else delivery.external_id,
         company_id=None if was_delivered else delivery.company_id,
     )
 
 
 def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
-    looks = delivery.looks + event.reread
+    polls = delivery.polls + event.reread
     due = delivery.due
     if due is None or due <= now:
-        due = now + _pause(looks)
-    if delivery.known and not delivery.forced:
+        due = now + _pause(polls)
+    if delivery.predates_activation and not delivery.requested:
         status = word_of(event.status)
-        if delivery.seen is None and event.status is not None:
+        if delivery.status_at_activation is None and event.status is not None:
             return _first_shown(delivery, event, due)
-        if event.status is None or status == delivery.seen:
-            return evolve(delivery, due=due, looks=looks)
-        delivery = evolve(delivery, known=False, looks=0)
-        looks, due = 0, now + _pause(0)
-    if delivery.forced:
+        if event.status is None or status == delivery.status_at_activation:
+            return evolve(delivery, due=due, polls=polls)
+        delivery = evolve(delivery, predates_activation=False, polls=0)
+        polls, due = 0, now + _pause(0)
+    if delivery.requested:
         return delivery
     match event.verdict:
-        case None if delivery.cause in (Cause.RETRY, Cause.NOT_READY):
+        case None if delivery.cause in (WaitReason.RETRY, WaitReason.NOT_READY):
             return delivery
         case None:
-            return evolve(delivery, cause=Cause.QUEUED, reason="", due=now)
+            return evolve(delivery, cause=WaitReason.QUEUED, reason="", due=now)
         case Skip(reason):
             return _ended(delivery, "skipped", reason)
         case wait:
-            cause = Cause.CLIENT if wait.client_action else Cause.NONE
-            return evolve(delivery, reason=wait.reason, cause=cause, due=due, looks=looks)
+            cause = WaitReason.CLIENT if wait.client_action else WaitReason.NONE
+            return evolve(delivery, reason=wait.reason, cause=cause, due=due, polls=polls)
 
 
 def _first_shown(delivery: Delivery, event: Listed, due: float) -> Delivery:
     """The first status shown of a document that had none at activation proves no change."""
     if event.verdict is None:
         return _ended(delivery, "skipped", "was there before activation, with no status shown")
-    return evolve(delivery, seen=event.status, due=due)
+    return evolve(delivery, status_at_activation=event.status, due=due)
 
 
 def _refused(delivery: Delivery, event: Refused, now: float) -> Delivery:
@@ -447,11 +453,11 @@ def _refused(delivery: Delivery, event: Refused, now: float) -> Delivery:
         delivery,
         state="waiting",
         reason=event.reason,
-        cause=Cause.RETRY,
+        cause=WaitReason.RETRY,
         due=now + pause,
         attempts=attempts,
         deliveries_before=before,
-        doubtful=False,
+        in_doubt=False,
         absent_at=None,
         no_control_since=None,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from _client_kit._address import check_id
-from bridge._errors import wrong
+from bridge._errors import configuration_error
 
 __all__ = ["canonical_id", "check_options", "company_code_of", "of_another_space", "space_id_of"]
 
@@ -39,7 +39,9 @@ def company_code_of(given: object) -> str:
         ConfigurationError: It is not usable.
     """
     if not isinstance(given, str) or not given.strip():
-        raise wrong("company_code must be a text such as '0042', with its leading zeros")
+        raise configuration_error(
+            "company_code must be a text such as '0042', with its leading zeros"
+        )
     return given.strip()
 
 
@@ -52,16 +54,16 @@ def check_options(
         ConfigurationError: The message says which and why.
     """
     if not all(hasattr(checkpoints, name) for name in ("acquire", "commit", "head", "select")):
-        raise wrong(
+        raise configuration_error(
             f"checkpoints must be a store, not {type(checkpoints).__name__}",
             "Pass one such as SQLiteCheckpoints('exports.db').",
         )
     if not 1 <= in_flight <= MAX_IN_FLIGHT:
-        raise wrong(f"in_flight must be 1 to {MAX_IN_FLIGHT}, not {in_flight}")
+        raise configuration_error(f"in_flight must be 1 to {MAX_IN_FLIGHT}, not {in_flight}")
     if on_uncertain not in ("hold", "resend"):
-        raise wrong("on_uncertain must be 'hold' or 'resend'")
+        raise configuration_error("on_uncertain must be 'hold' or 'resend'")
     if not lease_ttl >= 2 * upload_deadline:  # nor is NaN a number of seconds
-        raise wrong(
+        raise configuration_error(
             f"lease_ttl ({lease_ttl:g} s) must be at least twice the Zenvoices client's "
             f"deadline ({upload_deadline:g} s)"
         )

@@ -13,7 +13,7 @@ from attrs import asdict, evolve, field, fields, frozen
 
 from _client_kit._errors import StoreError
 from _client_kit._json import is_object
-from bridge._delivery.delivery import STATES, Cause, Delivery
+from bridge._delivery.delivery import STATES, Delivery, WaitReason
 from bridge._stores.protocol import Row
 
 __all__ = [
@@ -83,7 +83,7 @@ class Head:
 
 def counted_as(delivery: Delivery) -> str:
     """The heading a delivery is counted under: its state, and for a client's turn the cause."""
-    if delivery.state == "waiting" and delivery.cause is Cause.CLIENT:
+    if delivery.state == "waiting" and delivery.cause is WaitReason.CLIENT:
         return "waiting for the client"
     return delivery.state
 
@@ -109,7 +109,7 @@ def _text(members: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Cause):
+    if isinstance(value, WaitReason):
         return value.value
     return value.isoformat() if isinstance(value, datetime) else value
 
@@ -162,7 +162,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "int | None": lambda value: value is None or type(value) is int,
     "float | None": lambda value: value is None or _is_number(value),
     "datetime | None": lambda value: isinstance(value, datetime),
-    "Cause": lambda value: isinstance(value, Cause),
+    "WaitReason": lambda value: isinstance(value, WaitReason),
 }
 _KINDS = {item.name: _CHECKS[str(item.type)] for item in fields(Delivery)}
 
@@ -179,7 +179,7 @@ def delivery_of(row: Row) -> Delivery:
         raise _damaged(f"{what} has the unknown state {row.state[:40]!r}")
     try:
         if "cause" in value:
-            value["cause"] = Cause(value["cause"])
+            value["cause"] = WaitReason(value["cause"])
         for name in _TIMES:
             if name in value:
                 value[name] = _time(value[name])

@@ -11,19 +11,19 @@ from bridge._delivery.eligibility import Verdict
 __all__ = [
     "Absent",
     "Arrived",
+    "AttemptRefunded",
     "Confirmed",
-    "Doubtful",
+    "DecidedByPerson",
     "Event",
     "Held",
+    "InDoubt",
     "Intended",
     "Listed",
     "NoControl",
     "NotReady",
     "NotSent",
-    "Pardoned",
     "Refused",
     "Requested",
-    "Settled",
     "Skipped",
     "Undecidable",
 ]
@@ -100,7 +100,7 @@ class Held:
 
 
 @frozen
-class Pardoned:
+class AttemptRefunded:
     """It was refused for a reason that turned out not to be its own."""
 
     reason: str
@@ -114,7 +114,7 @@ class NotSent:
 
 
 @frozen
-class Doubtful:
+class InDoubt:
     """The upload ended, and nobody knows whether it arrived."""
 
     reason: str
@@ -157,7 +157,7 @@ class Requested:
 
 
 @frozen
-class Settled:
+class DecidedByPerson:
     """A person looked in Zenvoices and said whether the document is there."""
 
     delivered: bool
@@ -178,13 +178,13 @@ Event = (
     | Arrived
     | Refused
     | Held
-    | Pardoned
+    | AttemptRefunded
     | NotSent
-    | Doubtful
+    | InDoubt
     | Absent
     | NoControl
     | Undecidable
     | Requested
-    | Settled
+    | DecidedByPerson
     | Confirmed
 )

@@ -18,7 +18,7 @@ from attrs import evolve
 
 from banqup_client import Document, Party
 from bridge._delivery.eligibility import Skip
-from bridge._errors import wrong
+from bridge._errors import configuration_error
 from bridge._mapping.mapper import SourceFile, main_file, one_line
 from zenvoices_client import InboxUpload
 
@@ -90,7 +90,7 @@ def journal(
         ConfigurationError: A code has other characters than letters, digits, ``.``, ``_``, ``-``.
     """
     if into not in ("subject", "destination"):
-        raise wrong("into must be 'subject' or 'destination'")
+        raise configuration_error("into must be 'subject' or 'destination'")
     rule = codes if callable(codes) else _by_folder(codes)
 
     def changed(
@@ -122,11 +122,11 @@ def named(mapper: _Mapper[_Said], pattern: str) -> _Mapper[_Said]:
     try:
         parts = list(Formatter().parse(pattern))
     except (TypeError, ValueError) as error:
-        raise wrong(f"the pattern of file names cannot be read: {error}") from None
+        raise configuration_error(f"the pattern of file names cannot be read: {error}") from None
     for _, name, spec, conversion in parts:
         if name is not None and (name not in _FIELDS or spec or conversion):
             known = ", ".join(f"{{{each}}}" for each in _FIELDS)
-            raise wrong(f"{{{name}}} is not one of {known}")
+            raise configuration_error(f"{{{name}}} is not one of {known}")
 
     def changed(
         document: Document, files: Sequence[SourceFile], upload: InboxUpload
@@ -167,7 +167,7 @@ def _words(name: str, words: Collection[str] | None) -> frozenset[str] | None:
         return None
     given = cast("Collection[object]", words)  # a caller without a type checker may pass anything
     if isinstance(words, str) or not all(isinstance(word, str) for word in given):
-        raise wrong(f"{name} must be a list of texts, such as {name}=[{words!r}]")
+        raise configuration_error(f"{name} must be a list of texts, such as {name}=[{words!r}]")
     return frozenset(_folded(word) for word in words)
 
 
@@ -193,7 +193,7 @@ def _by_folder(codes: Mapping[str, str]) -> JournalRule:
         try:
             _check_code(code)
         except ValueError as error:
-            raise wrong(str(error)) from None
+            raise configuration_error(str(error)) from None
     return lambda document, _: by_folder.get(_folded(document.folder))
 
 

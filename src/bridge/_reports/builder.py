@@ -13,11 +13,11 @@ from bridge._delivery.delivery import Delivery
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
 from bridge._reports.report import ExportReport
 
-__all__ = ["Tally"]
+__all__ = ["ReportBuilder"]
 
 
 @define
-class Tally:
+class ReportBuilder:
     """Counts and lines of one run."""
 
     seen: dict[str, str] = field(factory=dict)

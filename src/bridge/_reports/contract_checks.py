@@ -15,10 +15,10 @@ from _client_kit._errors import ServiceError
 from _client_kit._json import is_list, is_object
 from _contract_check.expectations import Expectations
 from bridge._reports.remedies import cause_of, remedy
-from bridge._reports.texts import Language, say
+from bridge._reports.texts import Language, translate
 from bridge._reports.verification import Check
 
-__all__ = ["Unlike", "answered", "broken", "looked_at", "unlike"]
+__all__ = ["Unlike", "answered", "broken", "differences", "looked_at"]
 
 MOST_NAMES = 12
 _OTHER_ADDRESS = "If the call has another address, correct it with {}(contract={})."
@@ -60,7 +60,7 @@ class Unlike:
     near: str = ""
 
 
-def unlike(
+def differences(
     payloads: Iterable[Any], operation: Operation, expected: Expectations
 ) -> Iterator[Unlike]:
     """What an export needs of an operation's answers, and did not come."""
@@ -141,27 +141,27 @@ def answered(
     lang: Language,
 ) -> Check:
     """The check of an operation that answered."""
-    problems = list(unlike(payloads, operation, expected))
+    problems = list(differences(payloads, operation, expected))
     name = operation.name
     if not problems:
-        detail = say("{} of {} properties seen", lang).format(
+        detail = translate("{} of {} properties seen", lang).format(
             seen(payloads, operation), len(operation.reads)
         )
         return looked_at(name, detail, lang)
     details = [
-        say("expected {} ({}); {} has {}", lang).format(
+        translate("expected {} ({}); {} has {}", lang).format(
             item.path,
             item.expected,
-            item.above or say("the answer", lang),
-            item.came or say("nothing", lang),
+            item.above or translate("the answer", lang),
+            item.came or translate("nothing", lang),
         )
         for item in problems
     ]
     renames = {item.path: item.near or "..." for item in problems}
     patch = json.dumps({name: {"rename": renames}})
-    advice = say("Correct it with {}(contract={})", lang).format(client, patch)
+    advice = translate("Correct it with {}(contract={})", lang).format(client, patch)
     if function := expected.functions.get(f"reads:{name}"):
-        advice += say("; or, for another structure, with {}", lang).format(function)
+        advice += translate("; or, for another structure, with {}", lang).format(function)
     return Check(name, _title(name, lang), "failed", "; ".join(details), f"{advice}.")
 
 
@@ -171,7 +171,7 @@ def broken(error: ServiceError, name: str, *, client: str, lang: Language) -> Ch
     advice = remedy(cause, lang)
     if cause == "contract" or error.kind == "not found":
         patch = json.dumps({name: {"path": "..."}})
-        address = say(_OTHER_ADDRESS, lang).format(client, patch)
+        address = translate(_OTHER_ADDRESS, lang).format(client, patch)
         advice = f"{advice} {address}"
     return Check(name, _title(name, lang), "failed", error.message, advice)
 
@@ -195,4 +195,4 @@ def looked_at(name: str, detail: str, lang: Language, *, skipped: bool = False) 
 
 
 def _title(name: str, lang: Language) -> str:
-    return say("{} answers as assumed", lang).format(name)
+    return translate("{} answers as assumed", lang).format(name)

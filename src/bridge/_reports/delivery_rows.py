@@ -8,9 +8,9 @@ from typing import Any
 
 from attrs import frozen
 
-from bridge._delivery.delivery import Cause, Delivery
-from bridge._reports.render import Cell, Line, Shown, Table, Tone, View, plain_data
-from bridge._reports.texts import Language, say
+from bridge._delivery.delivery import Delivery, WaitReason
+from bridge._reports.render import Cell, Line, Printable, Table, Tone, View, plain_data
+from bridge._reports.texts import Language, translate
 
 __all__ = [
     "TONES",
@@ -18,9 +18,9 @@ __all__ = [
     "DeliveryRow",
     "deliveries_of",
     "delivery_row",
-    "moment",
+    "format_time",
     "table",
-    "time_text",
+    "to_datetime",
 ]
 
 
@@ -70,11 +70,11 @@ class DeliveryRow:
         return plain_data(self)
 
 
-class Deliveries(tuple[DeliveryRow, ...], Shown):
+class Deliveries(tuple[DeliveryRow, ...], Printable):
     """Lines of documents: a tuple that prints as a table, what needs a person first."""
 
     __slots__ = ()
-    _repr_pretty_ = Shown._repr_pretty_  # IPython's own way with tuples comes first otherwise
+    _repr_pretty_ = Printable._repr_pretty_  # IPython's own way with tuples comes first otherwise
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -91,8 +91,8 @@ class Deliveries(tuple[DeliveryRow, ...], Shown):
 
     def _view(self, lang: Language) -> View:
         if not self:
-            return View(say("no documents", lang))
-        return View(f"{len(self)} {say('documents', lang)}", tables=(table(self, lang),))
+            return View(translate("no documents", lang))
+        return View(f"{len(self)} {translate('documents', lang)}", tables=(table(self, lang),))
 
 
 def deliveries_of(rows: Iterable[DeliveryRow]) -> Deliveries:
@@ -133,9 +133,9 @@ def table(
     headings = ("status", "document", "sent as", "inbox")
     return Table(
         title,
-        tuple(say(heading, lang) for heading in headings),
+        tuple(translate(heading, lang) for heading in headings),
         tuple(_line(row, lang, status or _status(row)) for row in lines),
-        say("reason", lang),
+        translate("reason", lang),
         grouped=True,
     )
 
@@ -147,14 +147,14 @@ def _status(row: DeliveryRow) -> str:
 def _line(row: DeliveryRow, lang: Language, status: str) -> Line:
     notes = [row.reason, row.warning]
     if row.attempts and row.state == "waiting":
-        notes.append(say("attempt {}", lang).format(row.attempts))
+        notes.append(translate("attempt {}", lang).format(row.attempts))
     if row.next_try is not None and row.state == "waiting":
-        notes.append(say("next try {}", lang).format(time_text(row.next_try)))
+        notes.append(translate("next try {}", lang).format(format_time(row.next_try)))
     if row.other_files:
-        notes.append(say("not sent: {}", lang).format(", ".join(row.other_files)))
+        notes.append(translate("not sent: {}", lang).format(", ".join(row.other_files)))
     return Line(
         (
-            Cell(say(status, lang), TONES.get(status, "dim")),
+            Cell(translate(status, lang), TONES.get(status, "dim")),
             Cell(row.document_id, whole=True),
             Cell(row.subject or row.file_name or ""),
             Cell("" if row.inbox_id is None else str(row.inbox_id), whole=True),
@@ -163,11 +163,11 @@ def _line(row: DeliveryRow, lang: Language, status: str) -> Line:
     )
 
 
-def time_text(when: datetime) -> str:
+def format_time(when: datetime) -> str:
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def moment(seconds: float) -> datetime:
+def to_datetime(seconds: float) -> datetime:
     """A time of the connection's clock as an aware datetime."""
     return datetime.fromtimestamp(seconds, UTC)
 
@@ -178,14 +178,14 @@ def delivery_row(delivery: Delivery, **sent: Any) -> DeliveryRow:
     return DeliveryRow(
         delivery.document_id,
         delivery.state,
-        delivery.reason or ("queued" if delivery.cause is Cause.QUEUED else ""),
+        delivery.reason or ("queued" if delivery.cause is WaitReason.QUEUED else ""),
         delivery.inbox_id,
         delivery.folder,
         external_id=delivery.external_id,
         attempts=delivery.attempts,
-        next_try=None if due is None else moment(due),
+        next_try=None if due is None else to_datetime(due),
         status="client action needed"
-        if delivery.cause is Cause.CLIENT
+        if delivery.cause is WaitReason.CLIENT
         else _STATUS.get(delivery.state, ""),
         **sent,
     )

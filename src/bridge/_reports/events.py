@@ -24,7 +24,7 @@ __all__ = [
     "Listener",
     "RunEnded",
     "RunStarted",
-    "tell",
+    "emit",
 ]
 
 logger = logging.getLogger("bridge")
@@ -132,7 +132,7 @@ _LEVELS: dict[type[object], int] = {
 }
 
 
-def tell(listeners: Sequence[Listener], event: Event) -> None:
+def emit(listeners: Sequence[Listener], event: Event) -> None:
     """Log an event and give it to each listener; one that raises harms nobody."""
     level = _LEVELS.get(type(event), logging.DEBUG)
     if logger.isEnabledFor(level):

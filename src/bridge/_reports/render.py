@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 from attrs import AttrsInstance, asdict, evolve, field, frozen
 
-from bridge._reports.texts import Language, say
+from bridge._reports.texts import Language, translate
 
-__all__ = ["Cell", "Line", "Shown", "Table", "Tone", "View", "plain", "plain_data"]
+__all__ = ["Cell", "Line", "Printable", "Table", "Tone", "View", "plain", "plain_data"]
 
 WIDTH = 80
 _GAP = 2
@@ -81,7 +81,7 @@ class Table:
     note_heading: str = ""
     grouped: bool = False
 
-    def lean(self) -> Table:
+    def without_empty_columns(self) -> Table:
         """Without the columns in which nothing stands."""
         kept = [
             index
@@ -116,7 +116,7 @@ def plain_data(value: AttrsInstance) -> dict[str, Any]:
     )
 
 
-class Shown:
+class Printable:
     """A value that prints well: ``print()`` gives text, a notebook shows a table."""
 
     __slots__ = ()
@@ -213,7 +213,9 @@ def _text(view: View, lang: Language) -> str:
         head = min(max(_width(plain(name)) for name, _ in view.facts), WIDTH // 2)
         widths = (head, WIDTH - head - _GAP)
         parts.append("\n".join(line for fact in view.facts for line in _row(fact, widths)))
-    parts += [_text_table(table.lean(), lang) for table in view.tables if table.lines]
+    parts += [
+        _text_table(table.without_empty_columns(), lang) for table in view.tables if table.lines
+    ]
     if any(view.notes):
         notes: list[str] = []
         for note in filter(None, view.notes):
@@ -279,7 +281,7 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 
 def _left_out(table: Table, shown: int, lang: Language) -> str:
-    return say("... and {} more", lang).format(len(table.lines) - shown)
+    return translate("... and {} more", lang).format(len(table.lines) - shown)
 
 
 # HTML
@@ -336,7 +338,9 @@ def _html(view: View, lang: Language) -> str:
             f"<dt>{_escaped(name)}</dt><dd>{_escaped(value)}</dd>" for name, value in view.facts
         )
         parts.append(f'<dl class="bz-facts">{"".join(facts)}</dl>')
-    parts += [_html_table(table.lean(), lang) for table in view.tables if table.lines]
+    parts += [
+        _html_table(table.without_empty_columns(), lang) for table in view.tables if table.lines
+    ]
     if any(view.notes):
         notes = "".join(f"<li>{_escaped(note)}</li>" for note in view.notes if note)
         parts.append(f'<ul class="bz-notes">{notes}</ul>')

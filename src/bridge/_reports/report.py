@@ -12,11 +12,11 @@ from bridge._reports.delivery_rows import (
     TONES,
     Deliveries,
     deliveries_of,
+    format_time,
     table,
-    time_text,
 )
-from bridge._reports.render import Cell, Line, Shown, Table, View, plain_data
-from bridge._reports.texts import Language, say
+from bridge._reports.render import Cell, Line, Printable, Table, View, plain_data
+from bridge._reports.texts import Language, translate
 
 __all__ = [
     "Activation",
@@ -29,22 +29,22 @@ __all__ = [
 
 def _facts(lang: Language, *facts: tuple[str, object]) -> tuple[tuple[str, str], ...]:
     """Facts with something to say; a zero has nothing to say."""
-    return tuple((say(name, lang), str(value)) for name, value in facts if value)
+    return tuple((translate(name, lang), str(value)) for name, value in facts if value)
 
 
 def needing(count: int, lang: Language) -> str:
     """The end of a heading where something needs a person."""
-    return "; " + say("{} need a person", lang).format(count) if count else ""
+    return "; " + translate("{} need a person", lang).format(count) if count else ""
 
 
 def _last(run: Mapping[str, Any] | None) -> str:
     """When the last run ended, as its summary says."""
     ended = (run or {}).get("ended_at")
-    return time_text(datetime.fromisoformat(ended)) if isinstance(ended, str) else ""
+    return format_time(datetime.fromisoformat(ended)) if isinstance(ended, str) else ""
 
 
 @frozen(kw_only=True)
-class ExportReport(Shown):
+class ExportReport(Printable):
     """What one run of an export did.
 
     ``print()`` shows it as text, a notebook as tables; documents that need a person come first.
@@ -197,7 +197,7 @@ class ExportReport(Shown):
         )
         errors = self.failed + self.count("uncertain")
         return View(
-            say(heading, lang).format(sent, self.company_code) + needing(errors, lang),
+            translate(heading, lang).format(sent, self.company_code) + needing(errors, lang),
             "bad" if errors or self.stopped else "ok",
             facts,
             (table(self.deliveries, lang),),
@@ -212,7 +212,7 @@ _NOTHING_LISTED = (
 
 
 @frozen(kw_only=True)
-class Activation(Shown):
+class Activation(Printable):
     """What activate() did.
 
     Attributes:
@@ -235,20 +235,20 @@ class Activation(Shown):
     def _view(self, lang: Language) -> View:
         facts = _facts(
             lang,
-            ("active since", self.activated_at and time_text(self.activated_at)),
+            ("active since", self.activated_at and format_time(self.activated_at)),
             ("company number", self.company_id),
             ("left where they are", str(self.baseline)),
             ("waiting for the client", self.waiting),
         )
         if self.new:
-            skipped = table(self.skipped, lang, say("skipped", lang))
+            skipped = table(self.skipped, lang, translate("skipped", lang))
             # A right that is missing can look like a space with nothing in it, and what it hides
             # would count as new on the day it is given.
             empty = not (self.baseline or self.waiting or self.skipped)
-            notes = (say(_NOTHING_LISTED, lang),) if empty else ()
-            heading = say("Activated: documents count from now on", lang)
+            notes = (translate(_NOTHING_LISTED, lang),) if empty else ()
+            heading = translate("Activated: documents count from now on", lang)
             return View(heading, "ok", facts, (skipped,), notes)
-        return View(say("Active already: nothing changed", lang), "", facts[:2])
+        return View(translate("Active already: nothing changed", lang), "", facts[:2])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that JSON can hold."""
@@ -256,7 +256,7 @@ class Activation(Shown):
 
 
 @frozen(kw_only=True)
-class Status(Shown):
+class Status(Printable):
     """What a connection knows of itself, without asking a service.
 
     Attributes:
@@ -291,22 +291,27 @@ class Status(Shown):
             "baseline": self.counts.get("baseline", 0),
         }
         lines = tuple(
-            Line((Cell(say(name, lang), TONES.get(name, "") if count else "dim"), Cell(str(count))))
+            Line(
+                (
+                    Cell(translate(name, lang), TONES.get(name, "") if count else "dim"),
+                    Cell(str(count)),
+                )
+            )
             for name, count in counts.items()
         )
-        unknown = say("unknown status {}: {} documents", lang)
+        unknown = translate("unknown status {}: {} documents", lang)
         return View(
-            say(heading, lang).format(self.company_code) + needing(self.error, lang),
+            translate(heading, lang).format(self.company_code) + needing(self.error, lang),
             "bad" if self.error else "ok" if self.active else "wait",
             _facts(
                 lang,
                 ("space", self.space_id),
-                ("active since", self.activated_at and time_text(self.activated_at)),
+                ("active since", self.activated_at and format_time(self.activated_at)),
                 ("last run", _last(self.last_run)),
             ),
             (
-                Table("", (say("status", lang), say("documents", lang)), lines),
-                table(self.attention, lang, say("needs a person", lang)),
+                Table("", (translate("status", lang), translate("documents", lang)), lines),
+                table(self.attention, lang, translate("needs a person", lang)),
             ),
             tuple(unknown.format(repr(word), n) for word, n in self.unknown_statuses.items()),
         )
@@ -365,7 +370,7 @@ class Request:
 
 
 @frozen(kw_only=True)
-class Confirmation(Shown):
+class Confirmation(Printable):
     """What Zenvoices says of the documents that were delivered.
 
     Attributes:
@@ -382,14 +387,14 @@ class Confirmation(Shown):
 
     def _view(self, lang: Language) -> View:
         wrong = len(self.missing) + len(self.twice)
-        heading = say("Confirmed: Zenvoices has {} documents", lang).format(self.confirmed)
+        heading = translate("Confirmed: Zenvoices has {} documents", lang).format(self.confirmed)
         return View(
             heading + needing(wrong, lang),
             "bad" if wrong else "ok",
             tables=(
-                table(self.missing, lang, say("missing in Zenvoices", lang), status="error"),
-                table(self.twice, lang, say("there more than once", lang), status="error"),
-                table(self.undecided, lang, say("not to be decided", lang)),
+                table(self.missing, lang, translate("missing in Zenvoices", lang), status="error"),
+                table(self.twice, lang, translate("there more than once", lang), status="error"),
+                table(self.undecided, lang, translate("not to be decided", lang)),
             ),
         )
 

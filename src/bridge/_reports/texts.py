@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["FRENCH", "Language", "say"]
+__all__ = ["FRENCH", "Language", "translate"]
 
 Language = Literal["en", "fr"]
 
@@ -109,6 +109,6 @@ FRENCH: dict[str, str] = {
 """French by English."""
 
 
-def say(text: str, lang: Language) -> str:
+def translate(text: str, lang: Language) -> str:
     """A text of this module in a language; one it does not have stays English."""
     return FRENCH.get(text, text) if lang == "fr" else text

@@ -8,8 +8,8 @@ from attrs import field, frozen
 
 from _client_kit._errors import ServiceError
 from bridge._reports.remedies import CHECKS, cause_of, remedy, title
-from bridge._reports.render import Cell, Line, Shown, Table, Tone, View, plain_data
-from bridge._reports.texts import Language, say
+from bridge._reports.render import Cell, Line, Printable, Table, Tone, View, plain_data
+from bridge._reports.texts import Language, translate
 
 __all__ = ["Check", "Verification", "explained", "run_failure", "verification_of"]
 
@@ -47,7 +47,7 @@ _OUTCOMES: dict[str, tuple[str, Tone]] = {
 
 
 @frozen(kw_only=True)
-class Verification(Shown):
+class Verification(Printable):
     """One check per prerequisite.
 
     ``print()`` shows a table, a notebook shows it as HTML; both in ``lang`` or any other language.
@@ -100,16 +100,16 @@ class Verification(Shown):
         failed = len(self.failed)
         if self.ok:
             passed = sum(check.outcome == "ok" for check in self.checks)
-            heading = say("Ready to export: all {} checks passed", lang).format(passed)
+            heading = translate("Ready to export: all {} checks passed", lang).format(passed)
         else:
-            heading = say("Not ready to export: {} of {} checks failed", lang)
+            heading = translate("Not ready to export: {} of {} checks failed", lang)
             heading = heading.format(failed, len(self.checks))
-        headings = tuple(say(text, lang) for text in ("", "check", "found"))
+        headings = tuple(translate(text, lang) for text in ("", "check", "found"))
         table = Table(
             "",
             headings,
             tuple(_line(check, lang) for check in self.checks),
-            say("what to do", lang),
+            translate("what to do", lang),
         )
         return View(heading, "ok" if self.ok else "bad", tables=(table,))
 
@@ -117,7 +117,7 @@ class Verification(Shown):
 def _line(check: Check, lang: Language) -> Line:
     word, tone = _OUTCOMES[check.outcome]
     cells = (
-        Cell(say(word, lang), tone),
+        Cell(translate(word, lang), tone),
         Cell(title(check.name, lang) if check.name in CHECKS else check.title),
         Cell(check.detail, "dim" if check.outcome == "ok" else ""),
     )

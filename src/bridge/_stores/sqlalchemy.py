@@ -25,7 +25,7 @@ except ImportError as error:  # pragma: no cover - the test environment has the 
 from attrs import asdict
 
 from _client_kit._errors import StoreError
-from bridge._errors import LeaseLostError, wrong
+from bridge._errors import LeaseLostError, configuration_error
 from bridge._stores.protocol import (
     Lease,
     Row,
@@ -114,19 +114,19 @@ class SQLAlchemyCheckpoints:
     def __init__(self, engine: sa.Engine) -> None:
         if not isinstance(engine, sa.Engine):  # pyright: ignore[reportUnnecessaryIsInstance]
             # Not shown: an address holds a password.
-            raise wrong(
+            raise configuration_error(
                 f"SQLAlchemyCheckpoints takes a synchronous engine, not {type(engine).__name__}",
                 "Make one with sqlalchemy.create_engine(url); AsyncConnection calls it in threads.",
             )
         dialect = engine.dialect.name
         if dialect not in _CLOCKS:
-            raise wrong(
+            raise configuration_error(
                 f"SQLAlchemyCheckpoints does not know {dialect}",
                 "Use PostgreSQL or SQLite, or write a store and run the conformance suite.",
             )
         one_connection = isinstance(engine.pool, sa.StaticPool)
         if dialect == "sqlite" and _in_memory(engine.url) and not one_connection:
-            raise wrong(
+            raise configuration_error(
                 "a SQLite database in memory needs one connection that all threads share",
                 'Use create_engine("sqlite://", poolclass=sqlalchemy.StaticPool, '
                 'connect_args={"check_same_thread": False}), or name a file.',

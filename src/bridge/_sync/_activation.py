@@ -9,20 +9,20 @@ from datetime import datetime
 
 from attrs import define, evolve, field
 
-from _client_kit import _runtime_sync as world
+from _client_kit import _runtime_sync as runtime
 from _client_kit._address import is_id
 from _client_kit._errors import ProtocolError, UnavailableError
 from banqup_client import BanqupClient, Document
-from bridge._delivery import delivery as life
-from bridge._delivery.delivery import Cause, Delivery
+from bridge._delivery import delivery as deliveries
+from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.eligibility import FOLDERS, Exportable, judge
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.records import Head, active_head
-from bridge._errors import wrong
+from bridge._errors import configuration_error
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Activation
 from bridge._stores.protocol import CheckpointStore
-from bridge._sync._session import Ledger
+from bridge._sync._session import CheckpointSession
 
 __all__ = ["Baseline", "claim_space", "unchanged"]
 
@@ -54,7 +54,7 @@ class Baseline:
     space_id: str
     exportable: Exportable
     clock: Callable[[], float]
-    ledger: Ledger
+    session: CheckpointSession
     answered_at: datetime | None = None
     baseline: int = 0
     waiting: int = 0
@@ -82,12 +82,12 @@ class Baseline:
         ids = list(self._seen)
         for start in range(0, len(ids), ROWS_PER_COMMIT):
             some = ids[start : start + ROWS_PER_COMMIT]
-            stored = self.ledger.find([self._seen[name].document.id for name in some])
+            stored = self.session.find([self._seen[name].document.id for name in some])
             for document_id in some:
                 self._put(document_id, self._seen[document_id], stored.get(document_id))
-            self.ledger.flush()
+            self.session.flush()
 
-    def commit(self, claim: Ledger, wire: str) -> None:
+    def commit(self, claim: CheckpointSession, wire: str) -> None:
         """Make the connection active: the one commit that counts.
 
         Args:
@@ -95,15 +95,15 @@ class Baseline:
             wire: A digest of the contract by which the space was listed.
         """
         claim.renew()
-        self.ledger.update(
+        self.session.update(
             active=True,
-            activations=self.ledger.head.activations + 1,
+            activations=self.session.head.activations + 1,
             activated_at=self.answered_at,
             cursors={},
             full_at={},
             wire=wire,
         )
-        self.ledger.flush()
+        self.session.flush()
 
     def activation(self, company_id: int) -> Activation:
         """What was recorded."""
@@ -124,7 +124,7 @@ class Baseline:
             unfit: Counter[str] = Counter()
             for page in listing.pages():
                 unfit["have no usable id"] += page.unreadable
-                self.ledger.flush()  # a long listing must not outlive the lease
+                self.session.flush()  # a long listing must not outlive the lease
                 if self.answered_at is None:
                     self.answered_at = page.answered_at
                 for item in page.items:
@@ -159,7 +159,7 @@ class Baseline:
 
     def _put(self, document_id: str, seen: _Seen, stored: Delivery | None) -> None:
         new = self._recorded(document_id, seen, stored)
-        self.ledger.put(stored, new)
+        self.session.put(stored, new)
         if new.state == "baseline":
             self.baseline += 1
         elif new.state == "waiting":
@@ -171,24 +171,27 @@ class Baseline:
         document = seen.document
         status = document.status.document
         verdict = judge(self.exportable, document)
-        unknown = stored is None or stored.cause is Cause.GONE
-        if stored is None or unknown or not self.ledger.head.activations:
+        unknown = stored is None or stored.cause is WaitReason.GONE
+        if stored is None or unknown or not self.session.head.activations:
             # Never active before: what an activation that did not end left behind says nothing.
             if seen.late and verdict is None:
-                late = life.first_seen(document_id, document.folder)
-                return self._advance(late, life.Skipped("appeared during activation"))
-            return life.at_activation(document_id, document.folder, status, verdict)
-        if stored.state != "waiting" or stored.attempted or stored.forced:
+                late = deliveries.first_seen(document_id, document.folder)
+                return self._advance(late, deliveries.Skipped("appeared during activation"))
+            return deliveries.at_activation(document_id, document.folder, status, verdict)
+        if stored.state != "waiting" or stored.attempted or stored.requested:
             return stored
         # What was not exportable when it was last looked at, while the connection was active.
-        had_to_wait = stored.cause in (Cause.CLIENT, Cause.NONE)
-        changed = not stored.known or life.word_of(status) != stored.seen
+        had_to_wait = stored.cause in (WaitReason.CLIENT, WaitReason.NONE)
+        changed = (
+            not stored.predates_activation
+            or deliveries.word_of(status) != stored.status_at_activation
+        )
         if verdict is None and had_to_wait and changed:
-            return self._advance(stored, life.Skipped("approved while inactive"))
+            return self._advance(stored, deliveries.Skipped("approved while inactive"))
         return stored
 
-    def _advance(self, delivery: Delivery, event: life.Event) -> Delivery:
-        return life.advance(delivery, event, self.clock())
+    def _advance(self, delivery: Delivery, event: deliveries.Event) -> Delivery:
+        return deliveries.transition(delivery, event, self.clock())
 
 
 def unchanged(head: Head, company_id: int | None) -> Activation:
@@ -201,7 +204,9 @@ def unchanged(head: Head, company_id: int | None) -> Activation:
     )
 
 
-def claim_space(claim: Ledger, store: CheckpointStore, key: str, company_code: str) -> None:
+def claim_space(
+    claim: CheckpointSession, store: CheckpointStore, key: str, company_code: str
+) -> None:
     """Note in the store which company a space goes to.
 
     Args:
@@ -216,9 +221,9 @@ def claim_space(claim: Ledger, store: CheckpointStore, key: str, company_code: s
     before = claim.head.last_run or {}
     holder = before.get("key")
     if isinstance(holder, str) and holder != key:
-        text = world.call_store(store.head, holder)
+        text = runtime.call_store(store.head, holder)
         if text is not None and active_head(text):
-            raise wrong(
+            raise configuration_error(
                 f"the space is active with the company {before.get('company')!r} in this store",
                 "deactivate() that connection first: a space goes to one company.",
             )

@@ -7,18 +7,18 @@ from collections import Counter
 from collections.abc import Callable
 
 from _client_kit._errors import PermissionDeniedError
-from bridge._delivery import delivery as life
+from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Confirmation
-from bridge._sync._session import Ledger
+from bridge._sync._session import CheckpointSession
 from zenvoices_client import Lookup, ZenvoicesClient
 
 __all__ = ["confirmed"]
 
 
 def confirmed(
-    ledger: Ledger,
+    session: CheckpointSession,
     zenvoices: ZenvoicesClient,
     company_id: int,
     clock: Callable[[], float],
@@ -35,7 +35,7 @@ def confirmed(
     count = 0
     lines: dict[str, list[DeliveryRow]] = {"twice": [], "not found": [], "cannot tell": []}
     after: str | None = None
-    while some := ledger.select("delivered", "confirmed", after=after):
+    while some := session.select("delivered", "confirmed", after=after):
         after = some[-1].document_id
         for delivery in some:
             name = delivery.external_id
@@ -51,9 +51,9 @@ def confirmed(
                 continue
             count += 1
             document = None if found is None else found.document
-            event = life.Confirmed(None if document is None else document.id)
-            ledger.put(delivery, life.advance(delivery, event, clock()))
-        ledger.flush()
+            event = deliveries.Confirmed(None if document is None else document.id)
+            session.put(delivery, deliveries.transition(delivery, event, clock()))
+        session.flush()
     return Confirmation(
         confirmed=count,
         missing=Deliveries(lines["not found"]),

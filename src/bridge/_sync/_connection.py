@@ -13,7 +13,7 @@ from _client_kit._clock import Deadline
 from _client_kit._errors import ServiceError
 from _client_kit._secret import refuse_pickling
 from bridge._delivery.ids import canonical_id, check_options, company_code_of, space_id_of
-from bridge._errors import NotActivatedError, wrong
+from bridge._errors import NotActivatedError, configuration_error
 
 if TYPE_CHECKING:
     from banqup_client import BanqupClient
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bridge._reports.verification import Verification
     from bridge._stores.protocol import CheckpointStore
     from bridge._sync._prerequisites import Checks
-    from bridge._sync._session import Ledger
+    from bridge._sync._session import CheckpointSession
     from zenvoices_client import InboxUpload, ZenvoicesClient
 
 # What a verb needs is imported in it: a connection is quick to build, and whoever only asks for
@@ -130,10 +130,14 @@ class Connection:
         """What the store keeps this connection under."""
         return " ".join(self._binding.values())
 
-    def _ledger(self, key: str | None = None, binding: dict[str, str] | None = None) -> Ledger:
-        from bridge._sync._session import Ledger
+    def _session(
+        self, key: str | None = None, binding: dict[str, str] | None = None
+    ) -> CheckpointSession:
+        from bridge._sync._session import CheckpointSession
 
-        return Ledger(self._store, key or self.key, binding or self._binding, self._lease_ttl)
+        return CheckpointSession(
+            self._store, key or self.key, binding or self._binding, self._lease_ttl
+        )
 
     def verify(
         self,
@@ -161,16 +165,16 @@ class Connection:
             ConfigurationError: ``sample`` was given without ``deep``.
         """
         if sample and not deep:
-            raise wrong("verify(sample=) sends a test document: say deep=True, too")
+            raise configuration_error("verify(sample=) sends a test document: say deep=True, too")
         from bridge._reports.verification import verification_of
 
-        ledger = self._ledger()
+        session = self._session()
         checkpoints: str | ServiceError = type(self._store).__name__
         try:
-            ledger.read()
+            session.read()
         except ServiceError as error:
             checkpoints = error
-        known = ledger.head.companies
+        known = session.head.companies
         found = {**self._checks.all(known), "checkpoints": checkpoints}
         verification = verification_of(found, lang)
         if not deep:
@@ -202,24 +206,24 @@ class Connection:
 
         verification = self.verify()
         verification.raise_for_failure()
-        with self._ledger() as ledger:
+        with self._session() as session:
             try:
-                if ledger.head.active:
-                    return unchanged(ledger.head, self._company_id)
+                if session.head.active:
+                    return unchanged(session.head, self._company_id)
                 # Held until the end: two connections must not take the same space at once.
                 binding = {name: self._binding[name] for name in ("banqup", "space")}
-                with self._ledger(" ".join(("space", *binding.values())), binding) as claim:
+                with self._session(" ".join(("space", *binding.values())), binding) as claim:
                     claim_space(claim, self._store, self.key, self.company_code)
-                    company_id = self._company(ledger.head.companies)
+                    company_id = self._company(session.head.companies)
                     baseline = Baseline(
                         banqup=self._banqup,
                         space_id=self.space_id,
                         exportable=self._may_be_exported,
                         clock=self._clock,
-                        ledger=ledger,
+                        session=session,
                     )
                     baseline.record()
-                    ledger.remember_company(company_id)
+                    session.remember_company(company_id)
                     baseline.commit(claim, self._banqup.wire_digest)
                 return baseline.activation(company_id)
             except ServiceError as error:
@@ -231,10 +235,10 @@ class Connection:
         Raises:
             BusyError: A run of this connection is under way.
         """
-        with self._ledger() as ledger:
-            if ledger.head.active:
-                ledger.update(active=False)
-                ledger.flush()
+        with self._session() as session:
+            if session.head.active:
+                session.update(active=False)
+                session.flush()
 
     def _company(self, known: Sequence[int]) -> int:
         """The company's number of now."""
@@ -271,22 +275,22 @@ class Connection:
         from bridge._delivery.outcome import RunOptions
         from bridge._mapping.mapper import default_mapper
         from bridge._sync._context import RunContext
-        from bridge._sync._recorder import Journal
+        from bridge._sync._recorder import RunRecorder
         from bridge._sync._run import Run
 
         if limit is not None and limit < 1:
-            raise wrong(f"limit must be at least 1, not {limit}")
+            raise configuration_error(f"limit must be at least 1, not {limit}")
         until = Deadline.after(deadline)
-        ledger = self._ledger()
-        (ledger.read() if dry_run else ledger.acquire())
+        session = self._session()
+        (session.read() if dry_run else session.acquire())
         try:
-            if not ledger.head.active:
+            if not session.head.active:
                 # What is wrong comes first: a wrong company code looks like another connection.
                 verification = self.verify()
                 verification.raise_for_failure()
                 raise NotActivatedError
-            recorder = Journal(
-                ledger,
+            recorder = RunRecorder(
+                session,
                 self._listeners,
                 self._clock,
                 space_id=self.space_id,
@@ -294,12 +298,12 @@ class Connection:
                 dry_run=dry_run,
             )
             context = RunContext(
-                session=ledger,
+                session=session,
                 recorder=recorder,
                 banqup=self._banqup,
                 zenvoices=self._zenvoices,
                 space_id=self.space_id,
-                find_company=self._company,
+                resolve_company_id=self._company,
                 mapper=self._mapper or default_mapper,
                 exportable=self._may_be_exported,
                 clock=self._clock,
@@ -315,7 +319,7 @@ class Connection:
             )
             return Run(context, self._company_id).execute()
         finally:
-            ledger.release()
+            session.release()
 
     def status(self) -> Status:
         """What the connection knows of itself. Asks the store only, never a service.
@@ -326,11 +330,11 @@ class Connection:
         from bridge._reports.delivery_rows import delivery_row
         from bridge._reports.report import Status
 
-        ledger = self._ledger()
-        ledger.read()
-        head = ledger.head
-        needing = ledger.select("failed", "uncertain", limit=PAGE)
-        named = ledger.find(head.named)
+        session = self._session()
+        session.read()
+        head = session.head
+        needing = session.select("failed", "uncertain", limit=PAGE)
+        named = session.find(head.named)
         attention = [delivery_row(item) for item in (*needing, *named.values())]
         return Status(
             active=head.active,
@@ -362,10 +366,10 @@ class Connection:
 
         given = [check_id(item, "document id", service="bridge") for item in ids]
         wanted = {canonical_id(item): item for item in given}
-        with self._ledger() as ledger:
-            if not ledger.head.active:
+        with self._session() as session:
+            if not session.head.active:
                 raise NotActivatedError
-            return request_all(ledger, list(wanted.values()), self._clock)
+            return request_all(session, list(wanted.values()), self._clock)
 
     def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
         """Say what a person saw in Zenvoices of a document that is ``uncertain`` or ``failed``.
@@ -382,8 +386,8 @@ class Connection:
         from bridge._sync._requests import settle_one
 
         check_id(document_id, "document id", service="bridge")
-        with self._ledger() as ledger:
-            return settle_one(ledger, document_id, delivered, self._clock)
+        with self._session() as session:
+            return settle_one(session, document_id, delivered, self._clock)
 
     def confirm(self) -> Confirmation:
         """Look up every delivered document that was not confirmed yet.
@@ -398,11 +402,11 @@ class Connection:
         from bridge._reports.verification import run_failure
         from bridge._sync._confirmation import confirmed
 
-        with self._ledger() as ledger:
-            if not ledger.head.activations:
+        with self._session() as session:
+            if not session.head.activations:
                 raise NotActivatedError
             try:
-                company_id = self._company_id or self._company(ledger.head.companies)
-                return confirmed(ledger, self._zenvoices, company_id, self._clock)
+                company_id = self._company_id or self._company(session.head.companies)
+                return confirmed(session, self._zenvoices, company_id, self._clock)
             except ServiceError as error:
                 raise run_failure(error) from error

@@ -11,9 +11,9 @@ from banqup_client import BanqupClient
 from bridge._delivery.eligibility import Exportable
 from bridge._delivery.outcome import RunOptions
 from bridge._mapping.mapper import Mapper
-from bridge._reports.builder import Tally
-from bridge._sync._recorder import Journal
-from bridge._sync._session import Ledger
+from bridge._reports.builder import ReportBuilder
+from bridge._sync._recorder import RunRecorder
+from bridge._sync._session import CheckpointSession
 from zenvoices_client import ZenvoicesClient
 
 __all__ = ["RunContext"]
@@ -29,7 +29,7 @@ class RunContext:
         banqup: Reads the space.
         zenvoices: Writes to the company.
         space_id: The space.
-        find_company: Asks for the company's number; its argument are the numbers it had so far.
+        resolve_company_id: Asks for the company's number, given the numbers it had so far.
         mapper: Makes the upload of a document.
         exportable: Says which documents may be exported.
         clock: Seconds, by which waiting documents become due.
@@ -37,12 +37,12 @@ class RunContext:
         wire: A digest of the clients' contracts.
     """
 
-    session: Ledger
-    recorder: Journal
+    session: CheckpointSession
+    recorder: RunRecorder
     banqup: BanqupClient
     zenvoices: ZenvoicesClient
     space_id: str
-    find_company: Callable[[Sequence[int]], int]
+    resolve_company_id: Callable[[Sequence[int]], int]
     mapper: Mapper
     exportable: Exportable
     clock: Callable[[], float]
@@ -50,6 +50,6 @@ class RunContext:
     wire: str
 
     @property
-    def report(self) -> Tally:
+    def report(self) -> ReportBuilder:
         """The report so far."""
-        return self.recorder.tally
+        return self.recorder.builder

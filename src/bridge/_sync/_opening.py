@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from _client_kit import _runtime_sync as world
+from _client_kit import _runtime_sync as runtime
 from banqup_client import BanqupClient, ClientCredentials
 from banqup_client._storage import STORAGE_HOSTS
 from bridge._delivery.eligibility import Exportable
@@ -43,8 +43,8 @@ def open_connection(
         if target is None:
             target = stack.enter_context(_zenvoices(config))
         if store is None:
-            made, close = world.call_store(store_of, config)
-            stack.callback(world.call_store, close)
+            made, close = runtime.call_store(store_of, config)
+            stack.callback(runtime.call_store, close)
             store = made
         return Connection(
             source,

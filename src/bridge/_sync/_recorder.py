@@ -8,23 +8,23 @@ from contextlib import suppress
 from typing import Any
 
 from _client_kit._errors import ServiceError, StoreError
-from bridge._delivery import delivery as life
+from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery
 from bridge._reports import events as events
-from bridge._reports.builder import Tally
-from bridge._reports.delivery_rows import moment
+from bridge._reports.builder import ReportBuilder
+from bridge._reports.delivery_rows import to_datetime
 from bridge._reports.report import ExportReport
-from bridge._sync._session import Ledger
+from bridge._sync._session import CheckpointSession
 
-__all__ = ["Journal"]
+__all__ = ["RunRecorder"]
 
 
-class Journal:
+class RunRecorder:
     """Written by the coordinator of a run alone; a dry run leaves the ledger as it is."""
 
     def __init__(
         self,
-        ledger: Ledger,
+        session: CheckpointSession,
         listeners: Sequence[events.Listener],
         clock: Callable[[], float],
         *,
@@ -32,24 +32,24 @@ class Journal:
         company_code: str,
         dry_run: bool,
     ) -> None:
-        self.ledger = ledger
-        self.tally = Tally()
+        self.session = session
+        self.builder = ReportBuilder()
         self.clock = clock
         self.dry_run = dry_run
         self._listeners = listeners
         self._space_id = space_id
         self._company_code = company_code
-        self._started_at = moment(clock())
-        self._told: list[events.Event] = []
+        self._started_at = to_datetime(clock())
+        self._pending: list[events.Event] = []
 
     def begin(self) -> None:
         """Tell that the run begins."""
         started = events.RunStarted(self._space_id, self._company_code, self._started_at)
-        events.tell(self._listeners, started)
+        events.emit(self._listeners, started)
 
-    def advance(self, delivery: Delivery, event: life.Event) -> Delivery:
+    def transition(self, delivery: Delivery, event: deliveries.Event) -> Delivery:
         """What the delivery is after the event, now."""
-        return life.advance(delivery, event, self.clock())
+        return deliveries.transition(delivery, event, self.clock())
 
     def record(
         self,
@@ -61,16 +61,16 @@ class Journal:
     ) -> None:
         """Have a delivery written, noted in the report, and told once it is durable."""
         if not self.dry_run:
-            self.ledger.put(stored, new)
-        before = self.tally.rows.get(new.document_id)
+            self.session.put(stored, new)
+        before = self.builder.rows.get(new.document_id)
         if sent is None and before is not None:
             sent = {"subject": before.subject, "sender_name": before.sender_name}
-        row = self.tally.line(new, sent)
-        self._told.append(events.DocumentSettled(row) if settled else _TOLD[new.state](row))
+        row = self.builder.line(new, sent)
+        self._pending.append(events.DocumentSettled(row) if settled else _TOLD[new.state](row))
 
-    def tell(self, event: events.Event) -> None:
+    def emit(self, event: events.Event) -> None:
         """Have an event told with the next that is durable."""
-        self._told.append(event)
+        self._pending.append(event)
 
     def flush(self) -> None:
         """Make durable what was recorded, then tell it.
@@ -79,36 +79,36 @@ class Journal:
             StoreError: It could not be written; nothing was told.
         """
         if not self.dry_run:
-            self.ledger.flush()
-        told, self._told = self._told, []
+            self.session.flush()
+        told, self._pending = self._pending, []
         for event in told:
-            events.tell(self._listeners, event)
+            events.emit(self._listeners, event)
 
     def end(self) -> ExportReport:
         """Write the run's summary and return its report."""
         report = self.report()
         if not self.dry_run:
-            self.ledger.update(last_run=_summary(report))
+            self.session.update(last_run=_summary(report))
         self.flush()
-        events.tell(self._listeners, events.RunEnded(report))
+        events.emit(self._listeners, events.RunEnded(report))
         return report
 
     def fail(self, failure: ServiceError) -> None:
         """End a run that failed, and give the failure its report."""
-        self.tally.stopped, self.tally.ok = failure.message, False
+        self.builder.stopped, self.builder.ok = failure.message, False
         with suppress(StoreError):
             failure.report = self.end()
         if failure.report is None:  # nothing can be written any more
             failure.report = self.report()
-            events.tell(self._listeners, events.RunEnded(failure.report))
+            events.emit(self._listeners, events.RunEnded(failure.report))
 
     def report(self) -> ExportReport:
         """The report as it stands."""
-        return self.tally.report(
+        return self.builder.report(
             space_id=self._space_id,
             company_code=self._company_code,
             started_at=self._started_at,
-            ended_at=moment(self.clock()),
+            ended_at=to_datetime(self.clock()),
             dry_run=self.dry_run,
         )
 

@@ -16,12 +16,12 @@ from _client_kit._errors import (
     RejectedError,
     ServiceError,
 )
-from bridge._delivery import delivery as life
+from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery
-from bridge._sync._session import Ledger
+from bridge._sync._session import CheckpointSession
 from zenvoices_client import Lookup, ZenvoicesClient
 
-__all__ = ["Control", "Recovery"]
+__all__ = ["LookupProbe", "Recovery"]
 
 # After the longest an upload may take, this long passes before "not there" is believed of one
 # whose sender may still be at work.
@@ -30,7 +30,7 @@ CONTROL_PAGES = 4
 
 
 @frozen
-class Control:
+class LookupProbe:
     """Whether the look-up found what had just been delivered; None where it could not be made."""
 
     works: bool | None
@@ -45,14 +45,17 @@ class Recovery:
     """
 
     def __init__(
-        self, ledger: Ledger, zenvoices: ZenvoicesClient, clock: Callable[[], float]
+        self,
+        session: CheckpointSession,
+        zenvoices: ZenvoicesClient,
+        clock: Callable[[], float],
     ) -> None:
-        self._ledger = ledger
+        self._session = session
         self._zenvoices = zenvoices
         self._clock = clock
         self._controls: dict[int, tuple[str, int]] = {}
 
-    def event(self, delivery: Delivery, company_id: int) -> life.Event | None:
+    def event(self, delivery: Delivery, company_id: int) -> deliveries.Event | None:
         """What looking up one that is ``sending`` tells; None when it must be asked again later.
 
         Raises:
@@ -61,26 +64,26 @@ class Recovery:
         external_id = delivery.external_id or ""
         found = self.look_up(delivery, external_id, company_id)
         if found is None:
-            return life.Undecidable("Zenvoices does not let it be looked up for this company")
+            return deliveries.Undecidable("Zenvoices does not let it be looked up for this company")
         if found.outcome == "found":
             return _arrived(found, "found in Zenvoices afterwards", external_id)
         if found.outcome == "cannot tell":
-            return life.Undecidable("Zenvoices' answer does not tell whether it arrived")
-        if self._ledger.head.lookup == "lags":
-            return life.Undecidable("look-ups in Zenvoices do not show new documents at once")
+            return deliveries.Undecidable("Zenvoices' answer does not tell whether it arrived")
+        if self._session.head.lookup == "lags":
+            return deliveries.Undecidable("look-ups in Zenvoices do not show new documents at once")
         control = self._control(delivery.company_id or company_id)
         if control == "fails":
-            return life.Undecidable("look-ups in Zenvoices do not find what is there")
+            return deliveries.Undecidable("look-ups in Zenvoices do not find what is there")
         if found.answered_at is None:
             return None
         if control != "works":
             # The next delivery will tell whether look-ups can be relied on.
-            return life.NoControl(found.answered_at)
-        if not delivery.doubtful and self._may_be_sending(delivery):
+            return deliveries.NoControl(found.answered_at)
+        if not delivery.in_doubt and self._may_be_sending(delivery):
             return None
-        return life.Absent(found.answered_at, self._ledger.head.deliveries)
+        return deliveries.Absent(found.answered_at, self._session.head.deliveries)
 
-    def held_event(self, delivery: Delivery, company_id: int) -> life.Event | None:
+    def held_event(self, delivery: Delivery, company_id: int) -> deliveries.Event | None:
         """What looking up one that is ``uncertain`` tells; None where a person must still decide.
 
         Finding it is always believed. Not finding it counts only for one that is held because
@@ -97,11 +100,11 @@ class Recovery:
             return _arrived(found, "found in Zenvoices afterwards", external_id)
         if delivery.no_control_since is None or found.outcome != "not found":
             return None
-        if self._ledger.head.lookup == "lags" or found.answered_at is None:
+        if self._session.head.lookup == "lags" or found.answered_at is None:
             return None
         if self._control(delivery.company_id or company_id) != "works":
             return None
-        return life.Absent(found.answered_at, self._ledger.head.deliveries)
+        return deliveries.Absent(found.answered_at, self._session.head.deliveries)
 
     def _may_be_sending(self, delivery: Delivery) -> bool:
         """Whether another worker could still be at this upload."""
@@ -112,11 +115,11 @@ class Recovery:
     @property
     def restored(self) -> bool:
         """Whether the checkpoint was restored once, and knows nothing of what was sent after it."""
-        return self._ledger.head.restored_at is not None
+        return self._session.head.restored_at is not None
 
     def before_sending(
         self, delivery: Delivery, external_id: str, company_id: int, *, thorough: bool
-    ) -> life.Event | None:
+    ) -> deliveries.Event | None:
         """What looking a document up before it is sent tells; None to send it.
 
         Args:
@@ -130,19 +133,19 @@ class Recovery:
             if found is not None and found.outcome == "found":
                 return _arrived(found, "was there already", name)
             if thorough and (found is None or found.outcome == "cannot tell"):
-                return life.Undecidable("Zenvoices' answer does not tell whether it is there")
-            for number in self._ledger.head.companies if thorough or self.restored else ():
+                return deliveries.Undecidable("Zenvoices' answer does not tell whether it is there")
+            for number in self._session.head.companies if thorough or self.restored else ():
                 # What the checkpoint has lost may have been sent before the company was linked
                 # anew.
                 if number != company_id:
                     event = self._under_old_number(name, number)
-                    if isinstance(event, life.Arrived) or (thorough and event is not None):
+                    if isinstance(event, deliveries.Arrived) or (thorough and event is not None):
                         return event
         if thorough and self._control(company_id) in ("fails", "unknown"):
-            return life.Undecidable("look-ups in Zenvoices do not find what is there")
+            return deliveries.Undecidable("look-ups in Zenvoices do not find what is there")
         return None
 
-    def _under_old_number(self, external_id: str, company_id: int) -> life.Event | None:
+    def _under_old_number(self, external_id: str, company_id: int) -> deliveries.Event | None:
         """What the company was sent under a number it no longer has; None when nothing."""
         with suppress(NotFoundError, PermissionDeniedError, RejectedError):
             found = self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
@@ -150,10 +153,10 @@ class Recovery:
                 return _arrived(found, "was there already", external_id)
             # A number that is closed may answer as one under which nothing is, and may have been
             # open a moment ago.
-            if found.outcome == "not found" and self._test(company_id) == "works":
+            if found.outcome == "not found" and self._probe(company_id) == "works":
                 return None
         number = f"the company's old number {company_id}"
-        return life.Undecidable(f"Zenvoices does not say what it has under {number}")
+        return deliveries.Undecidable(f"Zenvoices does not say what it has under {number}")
 
     def look_up(self, delivery: Delivery, external_id: str, company_id: int) -> Lookup | None:
         """Look under the company of the intent, and under today's where it was linked anew."""
@@ -179,15 +182,15 @@ class Recovery:
         ``nothing`` where the inbox is empty, ``unknown`` where nothing in it can test look-ups.
         """
         # Without asking again, a delivery of this very run would not count as a control.
-        deliveries = self._ledger.head.deliveries
+        deliveries = self._session.head.deliveries
         answer, asked_at = self._controls.get(company_id, ("nothing", -1))
         if answer in ("nothing", "unknown") and asked_at != deliveries:
-            answer = self._test(company_id)
+            answer = self._probe(company_id)
             self._controls[company_id] = answer, deliveries
         return answer
 
-    def _test(self, company_id: int) -> str:
-        known = [name for name, company in self._ledger.head.controls if company == company_id]
+    def _probe(self, company_id: int) -> str:
+        known = [name for name, company in self._session.head.controls if company == company_id]
         for external_id in reversed(known):
             if self._finds(external_id, company_id):
                 return "works"
@@ -214,17 +217,17 @@ class Recovery:
         found = self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
         return found.outcome == "found"
 
-    def control(self, external_id: str, company_id: int) -> Control:
+    def control(self, external_id: str, company_id: int) -> LookupProbe:
         """Look up what was just delivered."""
         try:
-            return Control(self._finds(external_id, company_id))
+            return LookupProbe(self._finds(external_id, company_id))
         except ServiceError:
-            return Control(None)
+            return LookupProbe(None)
 
 
-def _arrived(found: Lookup, reason: str, external_id: str) -> life.Arrived:
+def _arrived(found: Lookup, reason: str, external_id: str) -> deliveries.Arrived:
     document = found.document
-    return life.Arrived(
+    return deliveries.Arrived(
         document.id if document else None,
         reason,
         external_id,

@@ -17,8 +17,8 @@ from _client_kit._errors import (
 )
 from _client_kit._paging import Page
 from banqup_client import Document
-from bridge._delivery import delivery as life
-from bridge._delivery.delivery import Cause, Delivery
+from bridge._delivery import delivery as deliveries
+from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.eligibility import FOLDERS, Wait, judge, missed_by_activation
 from bridge._delivery.faults import (
     DOCUMENT,
@@ -102,7 +102,7 @@ class Run:
             for folder in FOLDERS:
                 self._list(folder)
             self._remember_unknown()
-            if self._sending.may_go_on():
+            if self._sending.can_continue():
                 self._read_due()
             self._send_suspects()
             self._sending.conclude()
@@ -123,7 +123,7 @@ class Run:
         self._settle_uncertain()
         faults = 0
         for delivery in self._all("sending"):
-            if faults == LOOK_UP_FAULTS or not self._sending.may_go_on():
+            if faults == LOOK_UP_FAULTS or not self._sending.can_continue():
                 self._report.line(delivery)
                 continue
             self._sending.ask_company()
@@ -134,7 +134,7 @@ class Run:
                 faults += 1
                 continue
             new = self._found_out(delivery, event)
-            if isinstance(event, life.NoControl) and new.state == "sending":
+            if isinstance(event, deliveries.NoControl) and new.state == "sending":
                 # A delivery of this run may become the control.
                 self._sending.doubts.append(new)
         self._recorder.flush()
@@ -145,11 +145,11 @@ class Run:
         looks = 0
         for held in self._all("uncertain"):
             if self._options.on_uncertain == "resend":
-                again = life.NotSent("uncertain, sent again as configured")
-                self._recorder.record(held, self._recorder.advance(held, again))
+                again = deliveries.NotSent("uncertain, sent again as configured")
+                self._recorder.record(held, self._recorder.transition(held, again))
                 continue
             looks += 1
-            if looks > REREADS or not self._sending.may_go_on():
+            if looks > REREADS or not self._sending.can_continue():
                 self._report.line(held)
                 continue
             self._sending.ask_company()
@@ -172,9 +172,9 @@ class Run:
         self._report.note(f"a look-up could not be made: {error.message}")
         self._report.line(delivery)
 
-    def _found_out(self, delivery: Delivery, event: life.Event | None) -> Delivery:
-        new = delivery if event is None else self._recorder.advance(delivery, event)
-        arrived = isinstance(event, life.Arrived)
+    def _found_out(self, delivery: Delivery, event: deliveries.Event | None) -> Delivery:
+        new = delivery if event is None else self._recorder.transition(delivery, event)
+        arrived = isinstance(event, deliveries.Arrived)
         self._report.recovered += arrived
         self._recorder.record(delivery, new, settled=arrived)
         return new
@@ -197,7 +197,7 @@ class Run:
                 event = self._recovery.event(delivery, self._sending.company_id)
             except ServiceError:
                 return
-            if not isinstance(event, life.Undecidable):  # the next run says so
+            if not isinstance(event, deliveries.Undecidable):  # the next run says so
                 self._found_out(delivery, event)
         self._recorder.flush()
 
@@ -228,7 +228,7 @@ class Run:
 
     def _list(self, folder: str) -> None:
         """List one folder and send what can be sent; only a finished list narrows the next."""
-        if not self._sending.may_go_on():
+        if not self._sending.can_continue():
             self._everything = False
             return
         head, began = self._session.head, self._context.clock()
@@ -252,10 +252,10 @@ class Run:
             self._consider_page(folder, page)
             if len(self._batch) >= BATCH:
                 self._send_batch()
-            if not self._sending.may_go_on():
+            if not self._sending.can_continue():
                 break
         self._send_batch()
-        if not self._sending.may_go_on():
+        if not self._sending.can_continue():
             self._everything = False
         elif not listing.complete:
             self._everything = False
@@ -301,22 +301,22 @@ class Run:
         self, document_id: str, document: Document, stored: Delivery | None, reread: bool = False
     ) -> None:
         """Decide what one document's appearance means."""
-        delivery = stored or life.first_seen(document_id, document.folder)
+        delivery = stored or deliveries.first_seen(document_id, document.folder)
         activated_at = self._session.head.activated_at
         if stored is None and missed_by_activation(document.created_at, activated_at):
-            old = life.Skipped("was there before activation, but not listed then")
+            old = deliveries.Skipped("was there before activation, but not listed then")
             self._report.seen[document_id] = delivery.state
-            self._recorder.record(None, self._recorder.advance(delivery, old))
+            self._recorder.record(None, self._recorder.transition(delivery, old))
             return
         self._report.seen[document_id] = delivery.state
-        if delivery.state != "waiting" and delivery.cause is not Cause.GONE:
+        if delivery.state != "waiting" and delivery.cause is not WaitReason.GONE:
             self._consider_finished(document, delivery)
             return
         verdict = judge(self._context.exportable, document)
         if isinstance(verdict, Wait) and verdict.unknown:
             self._report.unknown[verdict.unknown] += 1
-        event = life.Listed(document.status.document, verdict, reread=reread)
-        new = self._recorder.advance(delivery, event)
+        event = deliveries.Listed(document.status.document, verdict, reread=reread)
+        new = self._recorder.transition(delivery, event)
         if new.state == "waiting" and self._can_send(new):
             # Documents that were refused or in doubt before come after all others.
             group = self._suspects if new.suspect else self._batch
@@ -333,9 +333,9 @@ class Run:
             self._report.changed += 1
 
     def _can_send(self, delivery: Delivery) -> bool:
-        if delivery.cause is Cause.QUEUED:
+        if delivery.cause is WaitReason.QUEUED:
             return True
-        if delivery.cause not in (Cause.RETRY, Cause.NOT_READY):
+        if delivery.cause not in (WaitReason.RETRY, WaitReason.NOT_READY):
             return False
         return delivery.due is None or delivery.due <= self._context.clock()
 
@@ -345,8 +345,8 @@ class Run:
 
     def _send_suspects(self) -> None:
         """Send a few of the documents that were refused or in doubt before, after all others."""
-        waiting = sorted(self._suspects, key=lambda one: one.delivery.attempts + one.delivery.looks)
-        most = MOST_SUSPECTS if self._sending.may_go_on() else 0
+        waiting = sorted(self._suspects, key=lambda one: one.delivery.attempts + one.delivery.polls)
+        most = MOST_SUSPECTS if self._sending.can_continue() else 0
         self._suspects = waiting[most:]
         self._leave(self._suspects)
         self._sending.send(waiting[:most])
@@ -387,21 +387,21 @@ class Run:
         for delivery in self._all("waiting", due=self._context.clock()):
             if canonical_id(delivery.document_id) in self._report.seen:
                 continue
-            if delivery.cause is not Cause.QUEUED:
+            if delivery.cause is not WaitReason.QUEUED:
                 # What is only looked at again is bounded; what is to be sent is not.
                 reads += 1
                 if reads > REREADS:
                     continue
-            if not self._sending.may_go_on():
+            if not self._sending.can_continue():
                 break
             try:
                 document = self._read(delivery.document_id)
             except NotFoundError:
-                event: life.Event = life.Skipped("gone", gone=True)
+                event: deliveries.Event = deliveries.Skipped("gone", gone=True)
                 if not self._can_read_one():
-                    event = life.NotReady("asking for one document does not work", file=False)
+                    event = deliveries.NotReady("asking for one document does not work", file=False)
                 self._report.seen[delivery.document_id] = delivery.state
-                self._recorder.record(delivery, self._recorder.advance(delivery, event))
+                self._recorder.record(delivery, self._recorder.transition(delivery, event))
                 continue
             except ServiceError as error:
                 self._cannot_read(delivery, error)
@@ -421,7 +421,7 @@ class Run:
             ServiceError: No other can be asked for, either.
         """
         self._report.seen[delivery.document_id] = delivery.state
-        if delivery.cause in (Cause.QUEUED, Cause.RETRY, Cause.NOT_READY):
+        if delivery.cause in (WaitReason.QUEUED, WaitReason.RETRY, WaitReason.NOT_READY):
             outcome = Outcome(Candidate(Document(), delivery, delivery), None, error, DOCUMENT)
             self._sending.take(outcome)
             if self._sending.fault is not None:
@@ -435,8 +435,8 @@ class Run:
             self._sending.faults.passes(DOCUMENT)
         elif self._sending.faults.holds(refusal, suspect=False):
             raise naming(error, [refusal])
-        unread = life.NotReady(error.message, file=False)
-        self._recorder.record(delivery, self._recorder.advance(delivery, unread))
+        unread = deliveries.NotReady(error.message, file=False)
+        self._recorder.record(delivery, self._recorder.transition(delivery, unread))
 
     def _read(self, document_id: str) -> Document:
         try:

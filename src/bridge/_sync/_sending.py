@@ -10,15 +10,15 @@ from typing import Any
 
 from attrs import evolve
 
-from _client_kit import _runtime_sync as world
+from _client_kit import _runtime_sync as runtime
 from _client_kit._errors import (
     OutcomeUnknownError,
     PermissionDeniedError,
     ServiceError,
     StoreError,
 )
-from bridge._delivery import delivery as life
-from bridge._delivery.delivery import Cause, Delivery
+from bridge._delivery import delivery as deliveries
+from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.faults import (
     DETAILS,
     UPLOAD,
@@ -33,7 +33,7 @@ from bridge._delivery.faults import (
 from bridge._delivery.outcome import Candidate, Outcome
 from bridge._reports import events as events
 from bridge._sync._context import RunContext
-from bridge._sync._recovery import Control, Recovery
+from bridge._sync._recovery import LookupProbe, Recovery
 from bridge._sync._transfer import Prepared, Transfer
 
 __all__ = ["Sending"]
@@ -85,7 +85,7 @@ class Sending:
         self._doubts_in_a_row = 0
         self._probing = False
 
-    def may_go_on(self) -> bool:
+    def can_continue(self) -> bool:
         """Whether anything new may be begun; the report says why not."""
         report, limit = self._context.report, self._options.limit
         if limit is not None and len(self._taken) >= limit:
@@ -112,7 +112,7 @@ class Sending:
 
     def _company(self) -> int:
         """The company's number, remembered for look-ups after it was linked anew."""
-        number = self._context.find_company(self._session.head.companies)
+        number = self._context.resolve_company_id(self._session.head.companies)
         self._session.remember_company(number)
         return number
 
@@ -133,7 +133,7 @@ class Sending:
                 self._pretend(queue)
             elif queue:
                 self.ask_company()
-                with world.Workers[Any](self._options.in_flight) as workers:
+                with runtime.Workers[Any](self._options.in_flight) as workers:
                     self._work(queue, workers)
         finally:
             self._transfer.discard()
@@ -144,12 +144,12 @@ class Sending:
             raise self.fault
 
     def _pretend(self, queue: deque[Candidate]) -> None:
-        while queue and self.may_go_on():
+        while queue and self.can_continue():
             delivery = queue.popleft().delivery
             self._taken.add(delivery.document_id)
             self._context.report.line(evolve(delivery, reason="would be sent", due=None))
 
-    def _work(self, queue: deque[Candidate], workers: world.Workers[Any]) -> None:
+    def _work(self, queue: deque[Candidate], workers: runtime.Workers[Any]) -> None:
         ready: deque[Prepared] = deque()
         uploading = 0
         while True:
@@ -163,7 +163,7 @@ class Sending:
                     if not self._session.head.fetched:
                         self._session.update(fetched=True, no_file_since=None)
                     ready.append(result)
-                elif isinstance(result, Control):
+                elif isinstance(result, LookupProbe):
                     self._checked(result)
                 else:
                     uploading -= result.candidate.delivery.state == "sending"
@@ -180,10 +180,10 @@ class Sending:
                 first, self._first = self._first, None
                 workers.start(self._recovery.control, *first)
 
-    def _fetch(self, queue: deque[Candidate], workers: world.Workers[Any], waiting: int) -> None:
+    def _fetch(self, queue: deque[Candidate], workers: runtime.Workers[Any], waiting: int) -> None:
         """Have more documents fetched: one alone, until the first was."""
         room = self._options.in_flight if self._fetched and not self._probing else 1
-        while queue and workers.busy + waiting < room and self.may_go_on():
+        while queue and workers.busy + waiting < room and self.can_continue():
             self._start(queue.popleft(), workers)
 
     def _choose(
@@ -201,10 +201,10 @@ class Sending:
             ready.clear()
         return chosen
 
-    def _start(self, candidate: Candidate, workers: world.Workers[Any]) -> None:
+    def _start(self, candidate: Candidate, workers: runtime.Workers[Any]) -> None:
         delivery = candidate.delivery
         self._taken.add(delivery.document_id)
-        self._recorder.tell(events.DocumentFound(delivery.document_id, delivery.folder))
+        self._recorder.emit(events.DocumentFound(delivery.document_id, delivery.folder))
         look_first = self._looks_first(candidate)
         workers.start(self._transfer.prepare, candidate, self.company_id, look_first)
 
@@ -212,7 +212,7 @@ class Sending:
         """Whether it may have been sent by a run that a restored checkpoint knows nothing of."""
         if self._options.look_first:
             return True
-        if candidate.delivery.forced:  # a person has looked, or wants it again
+        if candidate.delivery.requested:  # a person has looked, or wants it again
             return False
         restored, created = self._session.head.restored_at, candidate.document.created_at
         if restored is None or created is None or self.shown_at is None:
@@ -232,7 +232,7 @@ class Sending:
             for item in sending:
                 # Should a later commit succeed after all, it says that nothing was sent.
                 known = item.candidate.delivery
-                back = self._recorder.advance(known, life.NotSent("could not be recorded"))
+                back = self._recorder.transition(known, deliveries.NotSent("could not be recorded"))
                 self._session.put(known, back)
             self._put_back(prepared, queue)
             return []
@@ -245,8 +245,8 @@ class Sending:
 
     def _intend(self, prepared: Prepared) -> Prepared:
         candidate = prepared.candidate
-        event = life.Intended(prepared.external_id, self.company_id, prepared.files)
-        delivery = self._recorder.advance(candidate.delivery, event)
+        event = deliveries.Intended(prepared.external_id, self.company_id, prepared.files)
+        delivery = self._recorder.transition(candidate.delivery, event)
         self._session.put(candidate.stored, delivery)
         return evolve(prepared, candidate=Candidate(candidate.document, delivery, stored=delivery))
 
@@ -268,55 +268,55 @@ class Sending:
             return
         event = outcome.event
         if event is None or (
-            isinstance(event, life.Skipped) and event.gone and not self._can_read_one()
+            isinstance(event, deliveries.Skipped) and event.gone and not self._can_read_one()
         ):
             event = self._judge(outcome, queue)
-        elif isinstance(event, life.NotReady) and outcome.operation == DETAILS:
+        elif isinstance(event, deliveries.NotReady) and outcome.operation == DETAILS:
             self.without_file = True
         if event is None:
             return
-        if isinstance(event, life.Refused):
+        if isinstance(event, deliveries.Refused):
             event = evolve(event, deliveries=self._session.head.deliveries)
         uploaded = candidate.delivery.state == "sending"
-        delivery = self._recorder.advance(candidate.delivery, event)
+        delivery = self._recorder.transition(candidate.delivery, event)
         self._recorder.record(candidate.stored, delivery, outcome.sent)
-        if isinstance(event, life.Arrived):
+        if isinstance(event, deliveries.Arrived):
             self._arrived(delivery, uploaded=uploaded)
-        elif isinstance(event, life.Doubtful):
+        elif isinstance(event, deliveries.InDoubt):
             self._doubt(delivery, error)
-        elif isinstance(event, life.Held):
+        elif isinstance(event, deliveries.Held):
             self._hold(outcome, delivery)
-        elif isinstance(event, life.Refused):
+        elif isinstance(event, deliveries.Refused):
             self._refuse(delivery, error, uploaded=uploaded)
-        if self._probing and uploaded and not isinstance(event, life.Arrived):
+        if self._probing and uploaded and not isinstance(event, deliveries.Arrived):
             self._stop_probing(error)
 
-    def _judge(self, outcome: Outcome, queue: deque[Candidate] | None) -> life.Event | None:
+    def _judge(self, outcome: Outcome, queue: deque[Candidate] | None) -> deliveries.Event | None:
         """What a failure means for its document; None where that one is sent again at once."""
         candidate, error = outcome.candidate, outcome.error
         if error is None:  # pragma: no cover - an outcome has an event or an error
             raise ValueError
         if not isinstance(error, ServiceError):
             doing = "sent" if outcome.operation == UPLOAD else "fetched"
-            return life.Refused(f"{type(error).__name__} while it was {doing}")
+            return deliveries.Refused(f"{type(error).__name__} while it was {doing}")
         if asks_again(error):
             try:
                 moved = self._ask_again(error)
             except ServiceError as failure:
                 self.fault = self.fault or failure
-                return life.NotSent(error.message)
+                return deliveries.NotSent(error.message)
             if moved and queue is not None:
-                self._again(candidate, life.NotSent(error.message), queue)
+                self._again(candidate, deliveries.NotSent(error.message), queue)
                 return None
         blame = blame_of(error)
         if blame is Blame.RUN:
             self.fault = self.fault or error
-            return life.NotSent(error.message)
+            return deliveries.NotSent(error.message)
         if blame is Blame.OPEN:
-            return life.Held(error.message)
+            return deliveries.Held(error.message)
         if outcome.operation and error.own:
             self.faults.passes(outcome.operation)
-        return life.Refused(error.message, final=is_final(error))
+        return deliveries.Refused(error.message, final=is_final(error))
 
     def _ask_again(self, error: ServiceError) -> bool:
         """Make one call that only reads: does the service refuse everything now?
@@ -336,9 +336,11 @@ class Sending:
             break
         return False
 
-    def _again(self, candidate: Candidate, event: life.Event, queue: deque[Candidate]) -> None:
+    def _again(
+        self, candidate: Candidate, event: deliveries.Event, queue: deque[Candidate]
+    ) -> None:
         if candidate.delivery.state == "sending":
-            delivery = self._recorder.advance(candidate.delivery, event)
+            delivery = self._recorder.transition(candidate.delivery, event)
             self._session.put(candidate.stored, delivery)
             candidate = Candidate(candidate.document, delivery, stored=delivery)
         queue.appendleft(candidate)
@@ -363,7 +365,7 @@ class Sending:
         self._delivered = True
         self._first = (name, company)
 
-    def _checked(self, control: Control) -> None:
+    def _checked(self, control: LookupProbe) -> None:
         """The first delivery was looked up, to know whether look-ups can be relied on."""
         if control.works is not None:
             self._session.update(lookup="works" if control.works else "lags")
@@ -407,7 +409,9 @@ class Sending:
         if len(self._refused) >= REFUSALS_IN_A_ROW:
             self.fault = self.fault or error
             for refused in self._refused:
-                refunded = self._recorder.advance(refused, life.Pardoned(refused.reason))
+                refunded = self._recorder.transition(
+                    refused, deliveries.AttemptRefunded(refused.reason)
+                )
                 self._recorder.record(refused, refunded)
             self._refused.clear()
 
@@ -418,8 +422,10 @@ class Sending:
             ServiceError: An operation was refused, and worked for no document of this run.
         """
         for refusal in self.faults.charged():
-            event = life.Refused(refusal.delivery.reason, deliveries=self._session.head.deliveries)
-            charged = self._recorder.advance(refusal.delivery, event)
+            event = deliveries.Refused(
+                refusal.delivery.reason, deliveries=self._session.head.deliveries
+            )
+            charged = self._recorder.transition(refusal.delivery, event)
             self._recorder.record(refusal.delivery, charged)
         self._recorder.flush()
         left = self.faults.unexplained()
@@ -437,5 +443,5 @@ def _in_doubt(error: Exception | None) -> ServiceError:
 
 def _tried(candidate: Candidate) -> int:
     delivery = candidate.delivery
-    new = delivery.cause is Cause.QUEUED and not delivery.suspect
-    return 0 if new else delivery.attempts + delivery.looks
+    new = delivery.cause is WaitReason.QUEUED and not delivery.suspect
+    return 0 if new else delivery.attempts + delivery.polls

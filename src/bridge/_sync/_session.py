@@ -11,7 +11,7 @@ from typing import Any, Self
 from attrs import evolve
 
 from _client_kit import _clock
-from _client_kit import _runtime_sync as world
+from _client_kit import _runtime_sync as runtime
 from _client_kit._errors import StoreError
 from bridge._delivery.delivery import Delivery
 from bridge._delivery.ids import canonical_id
@@ -19,7 +19,7 @@ from bridge._delivery.records import Head, counted_as, delivery_of, head_of, hea
 from bridge._errors import BusyError, LeaseLostError
 from bridge._stores.protocol import FIND_LIMIT, CheckpointStore, Lease, Row, held_until
 
-__all__ = ["Ledger"]
+__all__ = ["CheckpointSession"]
 
 logger = logging.getLogger("bridge")
 
@@ -29,7 +29,7 @@ COMPANIES = 5
 """As many numbers of the company are remembered; each is one more look-up before a re-send."""
 
 
-class Ledger:
+class CheckpointSession:
     """Reads deliveries, gathers changes, and commits them together under a lease.
 
     Attributes:
@@ -71,9 +71,9 @@ class Ledger:
             self._lease = self._store.acquire(self._key, owner, self._ttl)
 
         try:
-            world.call_store(take)
+            runtime.call_store(take)
             if self._lease is None:
-                raise BusyError(held_until=world.call_store(held_until, self._store, self._key))
+                raise BusyError(held_until=runtime.call_store(held_until, self._store, self._key))
             self.read()
         except BaseException:
             self.release()
@@ -81,7 +81,7 @@ class Ledger:
 
     def read(self) -> None:
         """Read the head, with or without the lease."""
-        text = world.call_store(self._store.head, self._key)
+        text = runtime.call_store(self._store.head, self._key)
         self.head = Head(self._binding) if text is None else head_of(text, self._binding)
 
     def release(self) -> None:
@@ -90,7 +90,7 @@ class Ledger:
         if lease is None:
             return
         try:
-            world.call_store(self._store.release, lease)
+            runtime.call_store(self._store.release, lease)
         except StoreError as error:
             # What was done is durable, and the lease ends by itself.
             logger.warning("the lease could not be given back: %s", error.message)
@@ -105,7 +105,7 @@ class Ledger:
         found: dict[str, Delivery] = {}
         for start in range(0, len(names), FIND_LIMIT):
             some = names[start : start + FIND_LIMIT]
-            for row in world.call_store(self._store.find, self._key, some):
+            for row in runtime.call_store(self._store.find, self._key, some):
                 found[canonical_id(row.id)] = delivery_of(row)
         return found
 
@@ -113,7 +113,7 @@ class Ledger:
         self, *states: str, due: float | None = None, after: str | None = None, limit: int = 500
     ) -> list[Delivery]:
         """Deliveries in some states, by document id."""
-        rows = world.call_store(
+        rows = runtime.call_store(
             self._store.select, self._key, states, due=due, after=after, limit=limit
         )
         return [delivery_of(row) for row in rows]
@@ -166,7 +166,7 @@ class Ledger:
         rows = self._rows
         head = head_text(self.head) if self._changed else None
         asked_at = _clock.monotonic()
-        world.call_store(
+        runtime.call_store(
             self._store.commit, self._lease, head=head, rows=tuple(rows.values()), ttl=self._ttl
         )
         # Only now: what a commit that failed did not write belongs to the next one.

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, cast
 
 from attrs import evolve, field, frozen
 
-from _client_kit import _runtime_sync as world
+from _client_kit import _runtime_sync as runtime
 from _client_kit._address import check_id
 from _client_kit._errors import (
     ConfigurationError,
@@ -21,7 +21,7 @@ from _client_kit._errors import (
 from _client_kit._files import os_reason
 from _client_kit._signals import raised_by_signal_handler
 from banqup_client import Document, DocumentFile, FileNotReadyError
-from bridge._delivery import delivery as life
+from bridge._delivery import delivery as deliveries
 from bridge._delivery.eligibility import Skip
 from bridge._delivery.faults import DETAILS, DOWNLOAD, LOOK_UP, MAPPER, UPLOAD, in_doubt
 from bridge._delivery.outcome import (
@@ -91,16 +91,16 @@ class Transfer:
             result = self._prepare(candidate, company_id, look_first, spools, passed)
         except FileNotReadyError as error:
             passed.add(DETAILS)
-            result = Outcome(candidate, life.NotReady(error.message), operation=DETAILS)
+            result = Outcome(candidate, deliveries.NotReady(error.message), operation=DETAILS)
         except _MapperError as error:
-            result = Outcome(candidate, life.Held(error.reason), error.cause, MAPPER)
+            result = Outcome(candidate, deliveries.Held(error.reason), error.cause, MAPPER)
         except Exception as error:
             # Whatever it is, only this document is concerned.
             if raised_by_signal_handler(error):
                 raise
             if isinstance(error, OSError):  # of this machine: most documents need no disk
                 reason = f"it could not be kept meanwhile: {os_reason(error)}"
-                result = Outcome(candidate, life.NotReady(reason))
+                result = Outcome(candidate, deliveries.NotReady(reason))
             else:
                 operation = getattr(error, "operation", None) or ""
                 if operation == DOWNLOAD:
@@ -121,11 +121,11 @@ class Transfer:
         passed: set[str],
     ) -> Prepared | Outcome:
         document, delivery = candidate.document, candidate.delivery
-        external_id = life.external_id_of(
+        external_id = deliveries.external_id_of(
             self._context.space_id, delivery.document_id, delivery.generation
         )
         again = delivery.external_id is not None or delivery.generation > 0
-        if look_first or again or (delivery.forced and self._recovery.restored):
+        if look_first or again or (delivery.requested and self._recovery.restored):
             found = self._recovery.before_sending(
                 delivery, external_id, company_id, thorough=look_first
             )
@@ -133,11 +133,11 @@ class Transfer:
             if found is not None:
                 return Outcome(candidate, found)
         if not document.files:
-            missing = life.NotReady("the document has no file yet")
+            missing = deliveries.NotReady("the document has no file yet")
             return Outcome(candidate, missing, operation=DETAILS)
         if len(document.files) > MOST_FILES:
             too_many = f"it has {len(document.files)} files; {MOST_FILES} at most are fetched"
-            return Outcome(candidate, life.Refused(too_many, final=True))
+            return Outcome(candidate, deliveries.Refused(too_many, final=True))
         files: list[SourceFile] = []
         for file in document.files:
             # A document's files share what one may take of the memory.
@@ -149,14 +149,14 @@ class Transfer:
             except NotFoundError as error:
                 if not self._is_gone(document.id or delivery.document_id):
                     raise
-                gone = life.Skipped("gone", gone=True)
+                gone = deliveries.Skipped("gone", gone=True)
                 return Outcome(candidate, gone, error, operation=error.operation or DETAILS)
             passed.update((DETAILS, DOWNLOAD))
             files.append(fetched)
         if not any(file.size for file in files):
-            return Outcome(candidate, life.Refused("the file is empty", final=True))
+            return Outcome(candidate, deliveries.Refused("the file is empty", final=True))
         mapped = self._map(document, tuple(files))
-        if isinstance(mapped, life.Held):
+        if isinstance(mapped, deliveries.Held):
             return Outcome(candidate, mapped, operation=MAPPER)
         passed.add(MAPPER)
         if not isinstance(mapped, InboxUpload):
@@ -195,20 +195,22 @@ class Transfer:
             return True
         return False
 
-    def _map(self, document: Document, files: tuple[SourceFile, ...]) -> InboxUpload | life.Event:
+    def _map(
+        self, document: Document, files: tuple[SourceFile, ...]
+    ) -> InboxUpload | deliveries.Event:
         mapper = self._context.mapper
         try:
-            mapped: object = world.run_blocking(call_mapper, mapper, document, files)
+            mapped: object = runtime.run_blocking(call_mapper, mapper, document, files)
         except Exception as error:
             if raised_by_signal_handler(error):
                 raise
             raise _MapperError(describe_exception(error), error) from error
         if isinstance(mapped, Skip):
-            return life.Skipped(mapped.reason)
+            return deliveries.Skipped(mapped.reason)
         if not isinstance(mapped, InboxUpload):
-            return life.Held(describe_result(mapped))
+            return deliveries.Held(describe_result(mapped))
         if not all(attachment.size for attachment in mapped.attachments):
-            return life.Refused("the file is empty", final=True)
+            return deliveries.Refused("the file is empty", final=True)
         return mapped
 
     def upload(
@@ -247,7 +249,7 @@ class Transfer:
         found = self._look_up(prepared, company_id)
         if found is not None:
             reason = "found in Zenvoices when its upload had no clear answer"
-            event = life.Arrived(_number_of(found), reason)
+            event = deliveries.Arrived(_number_of(found), reason)
             return Outcome(candidate, event, passed=frozenset({UPLOAD}), sent=prepared.sent)
         reason = (
             failure.message
@@ -256,7 +258,7 @@ class Transfer:
         )
         return Outcome(
             candidate,
-            life.Doubtful(reason),
+            deliveries.InDoubt(reason),
             error=failure,
             operation=UPLOAD,
             sent=prepared.sent,
@@ -264,18 +266,18 @@ class Transfer:
 
     def _arrived(
         self, prepared: Prepared, company_id: int, document: InboxDocument
-    ) -> life.Arrived:
+    ) -> deliveries.Arrived:
         if document.id is None:
             found = self._look_up(prepared, company_id)
             reason = "" if found else "Zenvoices took it and told no number; confirm() looks it up"
-            return life.Arrived(_number_of(found), reason)
+            return deliveries.Arrived(_number_of(found), reason)
         elsewhere = ""
         if document.company_id not in (None, company_id):
             elsewhere = (
                 f"Zenvoices says it is in the company {document.company_id}, not {company_id}: "
                 "look there"
             )
-        return life.Arrived(document.id, elsewhere)
+        return deliveries.Arrived(document.id, elsewhere)
 
     def _look_up(self, prepared: Prepared, company_id: int) -> Lookup | None:
         """What was just sent, as Zenvoices shows it; None where a look-up does not find it."""

@@ -21,8 +21,8 @@ from bridge._mapping.calling import (
     sent_details,
 )
 from bridge._mapping.mapper import AsyncMapper, Mapper, SourceFile, default_mapper
-from bridge._reports.render import Cell, Line, Shown, Table, Tone, View
-from bridge._reports.texts import Language, say
+from bridge._reports.render import Cell, Line, Printable, Table, Tone, View
+from bridge._reports.texts import Language, translate
 from bridge.testing._samples.sample import Sample, sample
 from zenvoices_client import InboxUpload
 
@@ -167,11 +167,11 @@ class Trial:
 _TONES: dict[str, Tone] = {"sent": "ok", "skipped": "dim", "failed": "bad"}
 
 
-class Trials(tuple[Trial, ...], Shown):
+class Trials(tuple[Trial, ...], Printable):
     """What a mapper made of several documents: a tuple that prints as a table."""
 
     __slots__ = ()
-    _repr_pretty_ = Shown._repr_pretty_  # IPython's own way with tuples comes first otherwise
+    _repr_pretty_ = Printable._repr_pretty_  # IPython's own way with tuples comes first otherwise
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -198,17 +198,22 @@ class Trials(tuple[Trial, ...], Shown):
         for trial in self:
             row = trial.to_dict()
             other = (
-                say("not sent: {}", lang).format(row["other_files"]) if trial.other_files else ""
+                translate("not sent: {}", lang).format(row["other_files"])
+                if trial.other_files
+                else ""
             )
             shown = (row["subject"], row["sender_name"], row["destination"], row["files"])
-            status = Cell(say(trial.outcome, lang), _TONES[trial.outcome])
+            status = Cell(translate(trial.outcome, lang), _TONES[trial.outcome])
             notes = filter(None, (trial.reason, trial.warning, other))
             lines.append(Line((status, *(Cell(text or "") for text in shown)), "; ".join(notes)))
         headings = ("", "subject", "sender", "destination", "files")
         sent = sum(trial.outcome == "sent" for trial in self)
-        title = say("Mapper: {} of {} documents would be sent", lang).format(sent, len(self))
+        title = translate("Mapper: {} of {} documents would be sent", lang).format(sent, len(self))
         table = Table(
-            "", tuple(say(text, lang) for text in headings), tuple(lines), say("reason", lang)
+            "",
+            tuple(translate(text, lang) for text in headings),
+            tuple(lines),
+            translate("reason", lang),
         )
         return View(title, "ok" if self.ok else "bad", tables=(table,))
 

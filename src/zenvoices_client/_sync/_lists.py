@@ -12,7 +12,7 @@ from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
 from _client_kit._paging import Page, fingerprint
-from _client_kit._response import Answer
+from _client_kit._response import ApiResponse
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
 from zenvoices_client._dialect import member
@@ -70,7 +70,7 @@ def list_all(
     return Listing(fetch, 0)
 
 
-def read_object(model: type[T], payload: object, operation: Operation, answer: Answer) -> T:
+def read_object(model: type[T], payload: object, operation: Operation, answer: ApiResponse) -> T:
     """A model from an answer that must be a JSON object.
 
     Raises:
@@ -81,7 +81,7 @@ def read_object(model: type[T], payload: object, operation: Operation, answer: A
     return decode(model, payload)
 
 
-def not_understood(operation: Operation, expected: str, answer: Answer) -> ProtocolError:
+def not_understood(operation: Operation, expected: str, answer: ApiResponse) -> ProtocolError:
     """The error for an answer whose outermost shape is another than expected."""
     message = f"{operation.name}: expected {expected}"
     return ProtocolError(

@@ -8,7 +8,7 @@ from typing import Any
 from _client_kit._contract import Contract, Operation
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
-from _client_kit._response import Answer
+from _client_kit._response import ApiResponse
 from _client_kit._sync._calls import Calls
 from zenvoices_client._dialect import member
 from zenvoices_client._sync._lists import not_understood
@@ -52,7 +52,7 @@ class Webhooks:
         return tuple(decode(WebhookSubscription, row) for row in rows if is_object(row))
 
 
-def _rows(payload: object, operation: Operation, answer: Answer) -> list[Any]:
+def _rows(payload: object, operation: Operation, answer: ApiResponse) -> list[Any]:
     """The entries of a list, bare or in an object."""
     rows = member(payload, "items") if is_object(payload) else payload
     if not is_list(rows):

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from _client_kit import _clock
-from _client_kit import _runtime_async as world
+from _client_kit import _runtime_async as runtime
 from banqup_client import (
     AsyncBanqupClient,
     Environment,
@@ -152,7 +152,7 @@ async def test_a_retry_after_of_storage_is_honoured(monkeypatch: pytest.MonkeyPa
     """Storage's own pause is kept before the next try."""
     clock = Clock()
     monkeypatch.setattr(_clock, "monotonic", clock)
-    monkeypatch.setattr(world, "sleep", clock.sleep_async)
+    monkeypatch.setattr(runtime, "sleep", clock.sleep_async)
     fake, space, file = published()
     fake.faults.add("files.download", action=Fault.rate_limit(7), nth=1)
     client = client_of(fake, retry=RetryPolicy(wait_jitter=0.0))

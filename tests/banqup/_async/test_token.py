@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from _client_kit import _clock
-from _client_kit import _runtime_async as world
+from _client_kit import _runtime_async as runtime
 from banqup_client import (
     AsyncBanqupClient,
     ClientCredentials,
@@ -50,7 +50,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """One clock for client and fake; a pause takes no time."""
     clock = Clock()
     monkeypatch.setattr(_clock, "monotonic", clock)
-    monkeypatch.setattr(world, "sleep", clock.sleep_async)
+    monkeypatch.setattr(runtime, "sleep", clock.sleep_async)
     return clock
 
 

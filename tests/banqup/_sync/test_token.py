@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from _client_kit import _clock
-from _client_kit import _runtime_sync as world
+from _client_kit import _runtime_sync as runtime
 from banqup_client import (
     BanqupClient,
     ClientCredentials,
@@ -49,7 +49,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """One clock for client and fake; a pause takes no time."""
     clock = Clock()
     monkeypatch.setattr(_clock, "monotonic", clock)
-    monkeypatch.setattr(world, "sleep", clock.sleep_sync)
+    monkeypatch.setattr(runtime, "sleep", clock.sleep_sync)
     return clock
 
 

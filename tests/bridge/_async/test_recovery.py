@@ -64,7 +64,7 @@ def crashed(world: AsyncWorld, document: str, **changes: Any) -> None:
     lease = world.store.acquire(world.key, "test", 600)
     assert lease is not None
     before = world.delivery(document)
-    left: dict[str, Any] = {"doubtful": False, "intended_at": world.clock.now, **changes}
+    left: dict[str, Any] = {"in_doubt": False, "intended_at": world.clock.now, **changes}
     world.store.commit(lease, rows=[row_of(evolve(before, **left))], ttl=600)
     world.store.release(lease)
 

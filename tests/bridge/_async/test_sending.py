@@ -18,7 +18,7 @@ from bridge import (
     StoreError,
     default_mapper,
 )
-from bridge._async._session import AsyncLedger
+from bridge._async._session import AsyncCheckpointSession
 from bridge._mapping import spool
 from support.bridge_world import DAY, HOUR, SPACE, AsyncWorld, Watcher, counted, invoice
 from zenvoices_client import (
@@ -694,7 +694,7 @@ async def test_intent_that_cannot_be_written_sends_nothing(
 async def test_ledger_without_the_lease_writes_nothing() -> None:
     """Only who holds the connection commits, whatever else goes wrong."""
     world = AsyncWorld()
-    ledger = AsyncLedger(world.store, "key", {}, 600.0)
+    ledger = AsyncCheckpointSession(world.store, "key", {}, 600.0)
     ledger.update(active=True)
     with pytest.raises(LeaseLostError):
         await ledger.flush()

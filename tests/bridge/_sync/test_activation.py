@@ -48,8 +48,8 @@ def test_every_document_is_stored_with_its_status() -> None:
     assert [row.document_id for row in activation.skipped] == [order]
     assert activation.company_id == world.company
     assert {world.states[document] for document in old} == {"baseline"}
-    assert world.delivery(old[0]).seen == "FULLY_APPROVED"
-    assert world.delivery(odd).seen == "APROVED"
+    assert world.delivery(old[0]).status_at_activation == "FULLY_APPROVED"
+    assert world.delivery(odd).status_at_activation == "APROVED"
     assert (world.states[draft], world.states[odd], world.states[order]) == (
         "waiting",
         "waiting",
@@ -160,7 +160,7 @@ def test_passes_go_on_until_two_agree() -> None:
     connection = world.connect()
     connection.activate()
     assert world.calls("documents.list") == 1 + 3 * 2
-    assert world.delivery(draft).seen == "AWAITING_VALIDATION"
+    assert world.delivery(draft).status_at_activation == "AWAITING_VALIDATION"
     assert connection.export_new().exported == 1
 
 

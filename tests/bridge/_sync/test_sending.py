@@ -20,7 +20,7 @@ from bridge import (
     default_mapper,
 )
 from bridge._mapping import spool
-from bridge._sync._session import Ledger
+from bridge._sync._session import CheckpointSession
 from support.bridge_world import DAY, HOUR, SPACE, Watcher, World, counted, invoice
 from zenvoices_client import (
     Attachment,
@@ -693,7 +693,7 @@ def test_intent_that_cannot_be_written_sends_nothing(
 def test_ledger_without_the_lease_writes_nothing() -> None:
     """Only who holds the connection commits, whatever else goes wrong."""
     world = World()
-    ledger = Ledger(world.store, "key", {}, 600.0)
+    ledger = CheckpointSession(world.store, "key", {}, 600.0)
     ledger.update(active=True)
     with pytest.raises(LeaseLostError):
         ledger.flush()

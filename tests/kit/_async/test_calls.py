@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from _client_kit import _clock
-from _client_kit import _runtime_async as world
+from _client_kit import _runtime_async as runtime
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._clock import Deadline
 from _client_kit._errors import (
@@ -25,7 +25,7 @@ from _client_kit._errors import (
     UnreachableError,
 )
 from _client_kit._retry import RetryPolicy
-from _client_kit._tokens import TokenStates
+from _client_kit._tokens import TokenCaches
 from support.kit_service import (
     ORIGIN,
     READ,
@@ -51,7 +51,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Time that only the test moves; a pause takes none."""
     clock = Clock()
     monkeypatch.setattr(_clock, "monotonic", clock)
-    monkeypatch.setattr(world, "sleep", clock.sleep_async)
+    monkeypatch.setattr(runtime, "sleep", clock.sleep_async)
     return clock
 
 
@@ -66,7 +66,7 @@ def calls_to(service: Service, **options: Any) -> AsyncCalls:
         "transport": service,
         "http_client": None,
         "ssl_context": None,
-        "states": TokenStates(),
+        "states": TokenCaches(),
         **options,
     }
     return AsyncCalls(dialect(), settings.pop("states"), **settings)
@@ -197,7 +197,7 @@ async def test_failed_token_request_is_shared(clock: Clock) -> None:
 
 async def test_rejection_is_final() -> None:
     """A refused credential is refused without a request, in every client that uses it."""
-    states = TokenStates()
+    states = TokenCaches()
     first, second = Service(), Service()
     first.token_script = [reply(401)]
     for service in (first, first, second):
@@ -209,7 +209,7 @@ async def test_rejection_is_final() -> None:
 
 async def test_token_is_shared_by_clients() -> None:
     """Two clients with one credential at one address ask for one token."""
-    states = TokenStates()
+    states = TokenCaches()
     service = Service()
     for _ in range(2):
         await calls_to(service, states=states).call(READ, path=THING)
@@ -218,7 +218,7 @@ async def test_token_is_shared_by_clients() -> None:
 
 async def test_token_never_goes_to_another_address() -> None:
     """A credential used at two addresses gets a token from each."""
-    states = TokenStates()
+    states = TokenCaches()
     here, there = Service(), Service()
     there.token_script = [reply(200, {"token": "other"})]
     await calls_to(here, states=states).call(READ, path=THING)
@@ -386,9 +386,9 @@ async def test_deadline_covers_the_token(clock: Clock) -> None:
 
 async def test_deadline_ends_the_wait_for_anothers_token() -> None:
     """Who waits for a token that another asks for gives up with its own deadline."""
-    service, states = Service(), TokenStates()
+    service, states = Service(), TokenCaches()
     calls = calls_to(service, states=states)
-    async with states.at(ORIGIN).flight(world.Flight).turn(Deadline()):
+    async with states.at(ORIGIN).flight(runtime.SingleFlight).acquire(Deadline()):
         with pytest.raises(UnavailableError, match="waiting for an access token") as caught:
             await calls.call(WRITE, json={}, deadline=0.01)
     assert caught.value.applied is False

@@ -15,7 +15,7 @@ import pytest
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._errors import ConfigurationError, RejectedError, ServiceError
 from _client_kit._retry import RetryPolicy
-from _client_kit._tokens import TokenStates
+from _client_kit._tokens import TokenCaches
 from support.kit_service import ORIGIN, PASSWORD, READ, TOKEN, WRITE, Service, dialect, reply
 from support.kit_sockets import Peer, server
 from support.reach import leads_to, shown
@@ -40,7 +40,7 @@ def calls_to(
     """A client's calls that give up at once."""
     return AsyncCalls(
         dialect(),
-        TokenStates(),
+        TokenCaches(),
         base_url=url,
         timeout=5.0,
         deadline=20.0,
@@ -269,7 +269,7 @@ async def test_what_is_no_ssl_context_is_refused_by_its_type(value: Any) -> None
     with pytest.raises(ConfigurationError, match=said) as caught:
         AsyncCalls(
             dialect(),
-            TokenStates(),
+            TokenCaches(),
             base_url=ORIGIN,
             timeout=5.0,
             deadline=20.0,

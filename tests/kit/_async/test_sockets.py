@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import trustme
 
-from _client_kit import _runtime_async as world
+from _client_kit import _runtime_async as runtime
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._errors import (
     OutcomeUnknownError,
@@ -21,7 +21,7 @@ from _client_kit._errors import (
     UnreachableError,
 )
 from _client_kit._retry import RetryPolicy
-from _client_kit._tokens import TokenStates
+from _client_kit._tokens import TokenCaches
 from support.kit_service import READ, WRITE, dialect
 from support.kit_sockets import Peer, Talk, server
 
@@ -44,7 +44,7 @@ def calls_to(url: str, **options: Any) -> AsyncCalls:
         "ssl_context": None,
         **options,
     }
-    return AsyncCalls(dialect(), TokenStates(), **settings)
+    return AsyncCalls(dialect(), TokenCaches(), **settings)
 
 
 def says(*words: bytes, reset: bool = False) -> Talk:
@@ -101,7 +101,7 @@ async def test_idle_connection_that_was_closed() -> None:
         async with calls_to(url) as calls:
             for _ in range(3):
                 await calls.call(READ, path=THING)
-                assert await world.run_blocking(gone.wait, 10)
+                assert await runtime.run_blocking(gone.wait, 10)
                 gone.clear()
         assert len(connections) == 3
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import pytest
 
-from _client_kit import _runtime_async as world
+from _client_kit import _runtime_async as runtime
 from _client_kit._clock import Deadline
 from support.kit_service import together_async
 
@@ -25,15 +25,15 @@ class JobError(Exception):
 
 async def test_flight_takes_turns() -> None:
     """Only one is inside at a time, and everybody gets in."""
-    flight = world.Flight()
+    flight = runtime.SingleFlight()
     inside: list[int] = []
     most: list[int] = []
 
     async def enter(number: int) -> int:
-        async with flight.turn(Deadline()):
+        async with flight.acquire(Deadline()):
             inside.append(number)
             most.append(len(inside))
-            await world.sleep(0)
+            await runtime.sleep(0)
             inside.remove(number)
         return number
 
@@ -43,46 +43,46 @@ async def test_flight_takes_turns() -> None:
 
 async def test_flight_ends_waiting_with_the_deadline() -> None:
     """Who cannot get in before the deadline is told, and the one inside is not disturbed."""
-    flight = world.Flight()
-    async with flight.turn(Deadline()):
+    flight = runtime.SingleFlight()
+    async with flight.acquire(Deadline()):
         with pytest.raises(TimeoutError):
-            async with flight.turn(NO_TIME):
+            async with flight.acquire(NO_TIME):
                 pytest.fail("two at a time")
-    async with flight.turn(Deadline.after(60.0)):
+    async with flight.acquire(Deadline.after(60.0)):
         pass
 
 
 async def test_flight_is_left_by_an_error() -> None:
     """Who leaves with an exception lets the next one in."""
-    flight = world.Flight()
+    flight = runtime.SingleFlight()
     with pytest.raises(JobError):
-        async with flight.turn(Deadline()):
+        async with flight.acquire(Deadline()):
             raise JobError
-    async with flight.turn(Deadline.after(60.0)):
+    async with flight.acquire(Deadline.after(60.0)):
         pass
 
 
 async def test_flight_that_is_free_needs_no_time() -> None:
     """An entry that need not wait succeeds even at the last moment."""
-    async with world.Flight().turn(NO_TIME):
+    async with runtime.SingleFlight().acquire(NO_TIME):
         pass
 
 
 async def test_sleep() -> None:
     """A pause takes at least its time."""
     started = time.monotonic()
-    await world.sleep(0.01)
+    await runtime.sleep(0.01)
     assert time.monotonic() - started >= 0.009
 
 
 async def test_time_limit_lets_through() -> None:
     """A block that ends in time is left alone, and so is its exception."""
-    async with world.time_limit(Deadline.after(60.0)):
+    async with runtime.time_limit(Deadline.after(60.0)):
         pass
-    async with world.time_limit(Deadline()):
+    async with runtime.time_limit(Deadline()):
         pass
     with pytest.raises(JobError):
-        async with world.time_limit(Deadline()):
+        async with runtime.time_limit(Deadline()):
             raise JobError
 
 
@@ -92,12 +92,12 @@ async def test_chunks(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "x"
     file: BinaryIO = io.BytesIO() if kind == "memory" else path.open("w+b")
     with file:
-        await world.write_chunk(file, b"abc")
-        await world.write_chunk(file, b"de")
+        await runtime.write_chunk(file, b"abc")
+        await runtime.write_chunk(file, b"de")
         file.seek(0)
-        assert await world.read_chunk(file, 4) == b"abcd"
-        assert await world.read_chunk(file, 4) == b"e"
-        assert await world.read_chunk(file, 4) == b""
+        assert await runtime.read_chunk(file, 4) == b"abcd"
+        assert await runtime.read_chunk(file, 4) == b"e"
+        assert await runtime.read_chunk(file, 4) == b""
 
 
 async def test_run_blocking() -> None:
@@ -106,19 +106,19 @@ async def test_run_blocking() -> None:
     def divide(a: int, b: int) -> int:
         return a // b
 
-    assert await world.run_blocking(divide, 7, 2) == 3
+    assert await runtime.run_blocking(divide, 7, 2) == 3
     with pytest.raises(ZeroDivisionError):
-        await world.run_blocking(divide, 7, 0)
+        await runtime.run_blocking(divide, 7, 0)
 
 
 async def test_run_blocking_of_a_function_of_this_world() -> None:
     """A function written for this world is run too."""
 
     async def double(value: int) -> int:
-        await world.sleep(0)
+        await runtime.sleep(0)
         return 2 * value
 
-    result: object = await world.run_blocking(double, 4)
+    result: object = await runtime.run_blocking(double, 4)
     assert result == 8
 
 
@@ -130,9 +130,9 @@ async def test_call_store() -> None:
             raise JobError
         return args, options
 
-    assert await world.call_store(method, 1, 2, ttl=3) == ((1, 2), {"ttl": 3})
+    assert await runtime.call_store(method, 1, 2, ttl=3) == ((1, 2), {"ttl": 3})
     with pytest.raises(JobError):
-        await world.call_store(method)
+        await runtime.call_store(method)
 
 
 SIZES = pytest.mark.parametrize("size", [1, 4])
@@ -143,11 +143,11 @@ async def test_workers_return_every_result(size: int) -> None:
     """Each job's result comes back exactly once, in one batch or another."""
 
     async def square(number: int) -> int:
-        await world.sleep(0)
+        await runtime.sleep(0)
         return number * number
 
     results: list[int] = []
-    async with world.Workers[int](size) as workers:
+    async with runtime.Workers[int](size) as workers:
         for number in range(20):
             await workers.start(square, number)
             if workers.busy >= size:
@@ -170,11 +170,11 @@ async def test_workers_are_bounded(size: int) -> None:
         with lock:
             running.append(number)
             most.append(len(running))
-        await world.sleep(0.001)
+        await runtime.sleep(0.001)
         with lock:
             running.remove(number)
 
-    async with world.Workers[None](size) as workers:
+    async with runtime.Workers[None](size) as workers:
         for number in range(12):
             await workers.start(job, number)
         ended = 0
@@ -189,14 +189,14 @@ async def test_workers_lose_no_result_to_an_exception(size: int) -> None:
     """A job's exception is raised once; every other result can still be collected."""
 
     async def job(number: int) -> int:
-        await world.sleep(0)
+        await runtime.sleep(0)
         if number in (3, 5):
             raise JobError(number)
         return number
 
     results: list[int] = []
     errors: list[object] = []
-    async with world.Workers[int](size) as workers:
+    async with runtime.Workers[int](size) as workers:
         for number in range(8):
             await workers.start(job, number)
         while workers.busy:
@@ -211,7 +211,7 @@ async def test_workers_lose_no_result_to_an_exception(size: int) -> None:
 @SIZES
 async def test_workers_without_a_job(size: int) -> None:
     """Asking when nothing is busy gives nothing and does not wait."""
-    async with world.Workers[int](size) as workers:
+    async with runtime.Workers[int](size) as workers:
         assert workers.busy == 0
         assert await workers.finished() == []
 
@@ -223,15 +223,15 @@ async def test_leaving_workers_early(size: int) -> None:
 
     async def job(number: int) -> None:
         try:
-            await world.sleep(0.01)
+            await runtime.sleep(0.01)
         finally:
             ended.append(number)
 
     async def leave() -> None:
-        async with world.Workers[None](size) as workers:
+        async with runtime.Workers[None](size) as workers:
             for number in range(size):
                 await workers.start(job, number)
-            await world.sleep(0.001)
+            await runtime.sleep(0.001)
             raise JobError
 
     with pytest.raises(JobError):

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from _client_kit import _clock
-from _client_kit import _runtime_sync as world
+from _client_kit import _runtime_sync as runtime
 from _client_kit._clock import Deadline
 from _client_kit._errors import (
     ConfigurationError,
@@ -26,7 +26,7 @@ from _client_kit._errors import (
 )
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync._calls import Calls
-from _client_kit._tokens import TokenStates
+from _client_kit._tokens import TokenCaches
 from support.kit_service import (
     ORIGIN,
     READ,
@@ -50,7 +50,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Time that only the test moves; a pause takes none."""
     clock = Clock()
     monkeypatch.setattr(_clock, "monotonic", clock)
-    monkeypatch.setattr(world, "sleep", clock.sleep_sync)
+    monkeypatch.setattr(runtime, "sleep", clock.sleep_sync)
     return clock
 
 
@@ -65,7 +65,7 @@ def calls_to(service: Service, **options: Any) -> Calls:
         "transport": service,
         "http_client": None,
         "ssl_context": None,
-        "states": TokenStates(),
+        "states": TokenCaches(),
         **options,
     }
     return Calls(dialect(), settings.pop("states"), **settings)
@@ -196,7 +196,7 @@ def test_failed_token_request_is_shared(clock: Clock) -> None:
 
 def test_rejection_is_final() -> None:
     """A refused credential is refused without a request, in every client that uses it."""
-    states = TokenStates()
+    states = TokenCaches()
     first, second = Service(), Service()
     first.token_script = [reply(401)]
     for service in (first, first, second):
@@ -208,7 +208,7 @@ def test_rejection_is_final() -> None:
 
 def test_token_is_shared_by_clients() -> None:
     """Two clients with one credential at one address ask for one token."""
-    states = TokenStates()
+    states = TokenCaches()
     service = Service()
     for _ in range(2):
         calls_to(service, states=states).call(READ, path=THING)
@@ -217,7 +217,7 @@ def test_token_is_shared_by_clients() -> None:
 
 def test_token_never_goes_to_another_address() -> None:
     """A credential used at two addresses gets a token from each."""
-    states = TokenStates()
+    states = TokenCaches()
     here, there = Service(), Service()
     there.token_script = [reply(200, {"token": "other"})]
     calls_to(here, states=states).call(READ, path=THING)
@@ -385,9 +385,9 @@ def test_deadline_covers_the_token(clock: Clock) -> None:
 
 def test_deadline_ends_the_wait_for_anothers_token() -> None:
     """Who waits for a token that another asks for gives up with its own deadline."""
-    service, states = Service(), TokenStates()
+    service, states = Service(), TokenCaches()
     calls = calls_to(service, states=states)
-    with states.at(ORIGIN).flight(world.Flight).turn(Deadline()):
+    with states.at(ORIGIN).flight(runtime.SingleFlight).acquire(Deadline()):
         with pytest.raises(UnavailableError, match="waiting for an access token") as caught:
             calls.call(WRITE, json={}, deadline=0.01)
     assert caught.value.applied is False

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import trustme
 
-from _client_kit import _runtime_sync as world
+from _client_kit import _runtime_sync as runtime
 from _client_kit._errors import (
     OutcomeUnknownError,
     ServiceError,
@@ -22,7 +22,7 @@ from _client_kit._errors import (
 )
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync._calls import Calls
-from _client_kit._tokens import TokenStates
+from _client_kit._tokens import TokenCaches
 from support.kit_service import READ, WRITE, dialect
 from support.kit_sockets import Peer, Talk, server
 
@@ -43,7 +43,7 @@ def calls_to(url: str, **options: Any) -> Calls:
         "ssl_context": None,
         **options,
     }
-    return Calls(dialect(), TokenStates(), **settings)
+    return Calls(dialect(), TokenCaches(), **settings)
 
 
 def says(*words: bytes, reset: bool = False) -> Talk:
@@ -100,7 +100,7 @@ def test_idle_connection_that_was_closed() -> None:
         with calls_to(url) as calls:
             for _ in range(3):
                 calls.call(READ, path=THING)
-                assert world.run_blocking(gone.wait, 10)
+                assert runtime.run_blocking(gone.wait, 10)
                 gone.clear()
         assert len(connections) == 3
 

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import pytest
 
-from _client_kit import _runtime_sync as world
+from _client_kit import _runtime_sync as runtime
 from _client_kit._clock import Deadline
 from support.kit_service import together_sync
 
@@ -24,15 +24,15 @@ class JobError(Exception):
 
 def test_flight_takes_turns() -> None:
     """Only one is inside at a time, and everybody gets in."""
-    flight = world.Flight()
+    flight = runtime.SingleFlight()
     inside: list[int] = []
     most: list[int] = []
 
     def enter(number: int) -> int:
-        with flight.turn(Deadline()):
+        with flight.acquire(Deadline()):
             inside.append(number)
             most.append(len(inside))
-            world.sleep(0)
+            runtime.sleep(0)
             inside.remove(number)
         return number
 
@@ -42,46 +42,46 @@ def test_flight_takes_turns() -> None:
 
 def test_flight_ends_waiting_with_the_deadline() -> None:
     """Who cannot get in before the deadline is told, and the one inside is not disturbed."""
-    flight = world.Flight()
-    with flight.turn(Deadline()):
+    flight = runtime.SingleFlight()
+    with flight.acquire(Deadline()):
         with pytest.raises(TimeoutError):
-            with flight.turn(NO_TIME):
+            with flight.acquire(NO_TIME):
                 pytest.fail("two at a time")
-    with flight.turn(Deadline.after(60.0)):
+    with flight.acquire(Deadline.after(60.0)):
         pass
 
 
 def test_flight_is_left_by_an_error() -> None:
     """Who leaves with an exception lets the next one in."""
-    flight = world.Flight()
+    flight = runtime.SingleFlight()
     with pytest.raises(JobError):
-        with flight.turn(Deadline()):
+        with flight.acquire(Deadline()):
             raise JobError
-    with flight.turn(Deadline.after(60.0)):
+    with flight.acquire(Deadline.after(60.0)):
         pass
 
 
 def test_flight_that_is_free_needs_no_time() -> None:
     """An entry that need not wait succeeds even at the last moment."""
-    with world.Flight().turn(NO_TIME):
+    with runtime.SingleFlight().acquire(NO_TIME):
         pass
 
 
 def test_sleep() -> None:
     """A pause takes at least its time."""
     started = time.monotonic()
-    world.sleep(0.01)
+    runtime.sleep(0.01)
     assert time.monotonic() - started >= 0.009
 
 
 def test_time_limit_lets_through() -> None:
     """A block that ends in time is left alone, and so is its exception."""
-    with world.time_limit(Deadline.after(60.0)):
+    with runtime.time_limit(Deadline.after(60.0)):
         pass
-    with world.time_limit(Deadline()):
+    with runtime.time_limit(Deadline()):
         pass
     with pytest.raises(JobError):
-        with world.time_limit(Deadline()):
+        with runtime.time_limit(Deadline()):
             raise JobError
 
 
@@ -91,12 +91,12 @@ def test_chunks(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "x"
     file: BinaryIO = io.BytesIO() if kind == "memory" else path.open("w+b")
     with file:
-        world.write_chunk(file, b"abc")
-        world.write_chunk(file, b"de")
+        runtime.write_chunk(file, b"abc")
+        runtime.write_chunk(file, b"de")
         file.seek(0)
-        assert world.read_chunk(file, 4) == b"abcd"
-        assert world.read_chunk(file, 4) == b"e"
-        assert world.read_chunk(file, 4) == b""
+        assert runtime.read_chunk(file, 4) == b"abcd"
+        assert runtime.read_chunk(file, 4) == b"e"
+        assert runtime.read_chunk(file, 4) == b""
 
 
 def test_run_blocking() -> None:
@@ -105,19 +105,19 @@ def test_run_blocking() -> None:
     def divide(a: int, b: int) -> int:
         return a // b
 
-    assert world.run_blocking(divide, 7, 2) == 3
+    assert runtime.run_blocking(divide, 7, 2) == 3
     with pytest.raises(ZeroDivisionError):
-        world.run_blocking(divide, 7, 0)
+        runtime.run_blocking(divide, 7, 0)
 
 
 def test_run_blocking_of_a_function_of_this_world() -> None:
     """A function written for this world is run too."""
 
     def double(value: int) -> int:
-        world.sleep(0)
+        runtime.sleep(0)
         return 2 * value
 
-    result: object = world.run_blocking(double, 4)
+    result: object = runtime.run_blocking(double, 4)
     assert result == 8
 
 
@@ -129,9 +129,9 @@ def test_call_store() -> None:
             raise JobError
         return args, options
 
-    assert world.call_store(method, 1, 2, ttl=3) == ((1, 2), {"ttl": 3})
+    assert runtime.call_store(method, 1, 2, ttl=3) == ((1, 2), {"ttl": 3})
     with pytest.raises(JobError):
-        world.call_store(method)
+        runtime.call_store(method)
 
 
 SIZES = pytest.mark.parametrize("size", [1, 4])
@@ -142,11 +142,11 @@ def test_workers_return_every_result(size: int) -> None:
     """Each job's result comes back exactly once, in one batch or another."""
 
     def square(number: int) -> int:
-        world.sleep(0)
+        runtime.sleep(0)
         return number * number
 
     results: list[int] = []
-    with world.Workers[int](size) as workers:
+    with runtime.Workers[int](size) as workers:
         for number in range(20):
             workers.start(square, number)
             if workers.busy >= size:
@@ -169,11 +169,11 @@ def test_workers_are_bounded(size: int) -> None:
         with lock:
             running.append(number)
             most.append(len(running))
-        world.sleep(0.001)
+        runtime.sleep(0.001)
         with lock:
             running.remove(number)
 
-    with world.Workers[None](size) as workers:
+    with runtime.Workers[None](size) as workers:
         for number in range(12):
             workers.start(job, number)
         ended = 0
@@ -188,14 +188,14 @@ def test_workers_lose_no_result_to_an_exception(size: int) -> None:
     """A job's exception is raised once; every other result can still be collected."""
 
     def job(number: int) -> int:
-        world.sleep(0)
+        runtime.sleep(0)
         if number in (3, 5):
             raise JobError(number)
         return number
 
     results: list[int] = []
     errors: list[object] = []
-    with world.Workers[int](size) as workers:
+    with runtime.Workers[int](size) as workers:
         for number in range(8):
             workers.start(job, number)
         while workers.busy:
@@ -210,7 +210,7 @@ def test_workers_lose_no_result_to_an_exception(size: int) -> None:
 @SIZES
 def test_workers_without_a_job(size: int) -> None:
     """Asking when nothing is busy gives nothing and does not wait."""
-    with world.Workers[int](size) as workers:
+    with runtime.Workers[int](size) as workers:
         assert workers.busy == 0
         assert workers.finished() == []
 
@@ -222,15 +222,15 @@ def test_leaving_workers_early(size: int) -> None:
 
     def job(number: int) -> None:
         try:
-            world.sleep(0.01)
+            runtime.sleep(0.01)
         finally:
             ended.append(number)
 
     def leave() -> None:
-        with world.Workers[None](size) as workers:
+        with runtime.Workers[None](size) as workers:
             for number in range(size):
                 workers.start(job, number)
-            world.sleep(0.001)
+            runtime.sleep(0.001)
             raise JobError
 
     with pytest.raises(JobError):
