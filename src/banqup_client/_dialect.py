@@ -88,6 +88,7 @@ def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
     elif kind is NotFoundError and not is_object(answer.json_or_none()):
         hint = CONTRACT_HINT  # a gateway that knows no such address, not the service itself
     said = server_text(answer)
+    code = "foreign" if hint == FOREIGN_HINT else "too_large" if answer.status == 413 else None
     return kind(
         f"{operation.name}: {text}" + (f": {said}" if said else ""),
         service=SERVICE,
@@ -96,7 +97,7 @@ def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
         request_id=_request_id(answer),
         hint=hint,
         answered_at=answer.date,
-        code="too_large" if answer.status == 413 else None,
+        code=code,
         own=is_own(answer.json_or_none()),
     )
 

@@ -109,7 +109,7 @@ def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
     kind, text, hint = _classify(
         answer.status, operation, envelope=envelope, refused=refused, foreign=foreign
     )
-    code = "too_large" if answer.status == 413 else None
+    code = "foreign" if hint == FOREIGN_HINT else "too_large" if answer.status == 413 else None
     return _error(kind, f"{operation.name}: {text}", answer, body, hint, code)
 
 

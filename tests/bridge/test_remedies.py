@@ -84,7 +84,7 @@ def test_each_check_has_a_title_and_a_remedy(check: str) -> None:
         ),
         (
             "zenvoices companies",
-            CredentialsError("a second factor is asked for", service="zenvoices"),
+            CredentialsError("x", service="zenvoices", code="two_factor"),
             "zenvoices login",
             "two factors",
         ),
@@ -111,6 +111,18 @@ def test_each_check_has_a_title_and_a_remedy(check: str) -> None:
             PermissionDeniedError("x", status=403, service="zenvoices"),
             "zenvoices inbox",
             "API > Inbox access",
+        ),
+        (
+            "zenvoices inbox",
+            PermissionDeniedError("x", status=403, service="zenvoices", code="foreign"),
+            "zenvoices inbox",
+            "firewall",
+        ),
+        (
+            "company code",
+            ConfigurationError("x", service="zenvoices", code="company_moved"),
+            "company code",
+            "renumbered",
         ),
         (
             "zenvoices inbox",

@@ -17,9 +17,8 @@ from _client_kit._errors import (
 )
 from bridge._reports.texts import Language
 
-__all__ = ["CHECKS", "MOVED", "REMEDIES", "cause_of", "remedy", "title"]
+__all__ = ["CHECKS", "REMEDIES", "cause_of", "remedy", "title"]
 
-MOVED = "now belongs to another company"
 """How an error says that the company's code was given to somebody else."""
 
 
@@ -147,6 +146,12 @@ REMEDIES: dict[str, Text] = {
         "Zenvoices est injoignable. Vérifiez le réseau, le proxy et l'adresse, et réessayez plus "
         "tard.",
     ),
+    "gateway": Text(
+        "The answer is not one of the service's own errors: a firewall, a proxy or a gateway on "
+        "the way may have refused the call. Show it to whoever runs that.",
+        "La réponse n'est pas une erreur du service lui-même : un pare-feu, un proxy ou une "
+        "passerelle a peut-être refusé l'appel. Montrez-la à la personne qui en est responsable.",
+    ),
     "contract": Text(
         "The service does not know this call, or answers in another shape than this library "
         "assumes. Correct the assumption with the contract= argument of the client.",
@@ -179,13 +184,15 @@ def cause_of(check: str, error: ServiceError) -> tuple[str, str]:
     ):
         return check, f"{service} unreachable"
     if isinstance(error, CredentialsError):
-        two_factors = "second factor" in error.message
+        two_factors = error.code == "two_factor"
         return f"{service} login", "two factors" if two_factors else f"{service} login"
+    if error.code == "foreign":
+        return check, "gateway"
     if isinstance(error, ProtocolError) or (
         isinstance(error, ConfigurationError) and error.status is not None
     ):
         return check, "contract"
-    if MOVED in error.message:
+    if error.code == "company_moved":
         return check, "company code moved"
     if isinstance(error, (PermissionDeniedError, NotFoundError)) and check == "company code":
         return "zenvoices companies", "zenvoices companies"

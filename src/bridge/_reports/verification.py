@@ -177,6 +177,6 @@ def run_failure(error: ServiceError) -> ServiceError:
     if error.service == "bridge" or not known or (error.hint and error.kind == "protocol"):
         return error.copy()
     if error.service == "zenvoices":
-        resolving = error.message.startswith("companies.")
+        resolving = (error.operation or "").startswith("companies.")
         return explained("company code" if resolving else "zenvoices inbox", error)
     return explained("banqup space" if error.kind == "not found" else "banqup documents", error)

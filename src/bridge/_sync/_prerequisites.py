@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from _client_kit._errors import ConfigurationError, NotFoundError, ProtocolError, ServiceError
 from banqup_client import BanqupClient
-from bridge._reports.remedies import MOVED
 from bridge._reports.verification import explained
 from zenvoices_client import Company, ZenvoicesClient
 
@@ -122,10 +121,13 @@ class Checks:
         for company in listing:
             if company.id == number:
                 message = (
-                    f"the code {self._company_code!r} {MOVED}; the company of this connection "
+                    f"the code {self._company_code!r} now belongs to another company; "
+                    "the company of this connection "
                     f"has the code {(company.code or '').strip()!r} now"
                 )
-                raise ConfigurationError(message, service="zenvoices")
+                raise ConfigurationError(message, service="zenvoices", code="company_moved")
         if not listing.complete:
             message = "companies.list: the list ended early: the company of before may be in it"
-            raise ProtocolError(message, service="zenvoices", retryable=True)
+            raise ProtocolError(
+                message, service="zenvoices", retryable=True, operation="companies.list"
+            )

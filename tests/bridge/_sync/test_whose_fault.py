@@ -208,6 +208,20 @@ def test_right_that_was_taken_away_is_told_by_one_safe_call() -> None:
     assert world.calls("inbox.upload") == 1
 
 
+@pytest.mark.parametrize(("answer", "blamed"), [(page, "firewall"), (envelope, "Inbox access")])
+def test_a_right_is_named_only_where_zenvoices_itself_refused(answer: Any, blamed: str) -> None:
+    """A firewall's 403 says nothing of rights, and the error does not pretend it does."""
+    world = World()
+    refusing = Refusing(world, "inbox.upload", lambda: answer(403))
+    connection = world.connect(gateway=refusing.rule)
+    connection.activate()
+    refusing.bad = {world.one()}
+    with pytest.raises(ServiceError) as caught:
+        connection.export_new()
+    assert blamed in (caught.value.hint or "")
+    assert ("Inbox access" in (caught.value.hint or "")) is (blamed == "Inbox access")
+
+
 def test_refused_look_up_before_a_document_is_sent_again() -> None:
     """It is held like any other refusal, and the others go on."""
     world = World()
