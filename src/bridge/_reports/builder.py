@@ -27,6 +27,7 @@ class ReportBuilder:
     notes: dict[str, None] = field(factory=dict)
     exported: int = 0
     refused: int = 0
+    raised: int = 0
     recovered: int = 0
     changed: int = 0
     unreadable: int = 0
@@ -78,6 +79,7 @@ class ReportBuilder:
             states=dict(Counter(self.seen.values())),
             exported=self.exported,
             refused=self.refused,
+            raised=self.raised,
             recovered=self.recovered,
             changed=self.changed,
             deliveries=tuple(self.rows.values()),

@@ -59,6 +59,7 @@ class ExportReport(Printable):
         states: How many of those are in each state now; the numbers add up to ``listed``.
         exported: Uploads that Zenvoices took in this run.
         refused: Documents Zenvoices refused in this run, waiting or failed.
+        raised: Documents for which your own mapper raised, or returned a value of no use.
         recovered: Deliveries of an earlier run whose outcome was found out.
         changed: Delivered documents whose files have changed since; they are not sent again.
         deliveries: A line for each document that was not finished before.
@@ -77,6 +78,7 @@ class ExportReport(Printable):
     states: Mapping[str, int] = field(factory=dict[str, int])
     exported: int = 0
     refused: int = 0
+    raised: int = 0
     recovered: int = 0
     changed: int = 0
     deliveries: Deliveries = field(default=Deliveries(), converter=deliveries_of, repr=False)
@@ -141,6 +143,7 @@ class ExportReport(Printable):
                 ("waiting", self.waiting),
                 ("skipped", self.skipped),
                 ("failed", self.failed),
+                ("raised in your mapper", self.raised),
                 ("in doubt", self.in_doubt),
                 ("uncertain", self.uncertain),
             )
@@ -167,6 +170,7 @@ class ExportReport(Printable):
             "uncertain": self.uncertain,
             "in_doubt": self.in_doubt,
             "refused": self.refused,
+            "raised": self.raised,
             "changed": self.changed,
             "flagged": self.flagged,
             "deliveries": self.deliveries.to_dict(),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.faults import (
     DETAILS,
+    MAPPER,
     UPLOAD,
     Blame,
     FaultTracker,
@@ -31,12 +33,15 @@ from bridge._delivery.faults import (
     naming,
 )
 from bridge._delivery.outcome import Candidate, Outcome
+from bridge._mapping.calling import place_of
 from bridge._reports import events as events
 from bridge._sync._context import RunContext
 from bridge._sync._recovery import LookupProbe, Recovery
 from bridge._sync._transfer import Prepared, Transfer
 
 __all__ = ["Sending"]
+
+logger = logging.getLogger("bridge")
 
 REFUSALS_IN_A_ROW = 5
 DOUBTS_IN_A_ROW = 3
@@ -84,6 +89,7 @@ class Sending:
         self._refused: list[Delivery] = []
         self._doubts_in_a_row = 0
         self._probing = False
+        self._places: set[str] = set()
 
     def can_continue(self) -> bool:
         """Whether anything new may be begun; the report says why not."""
@@ -389,6 +395,9 @@ class Sending:
     def _hold(self, outcome: Outcome, delivery: Delivery) -> None:
         """Charge nobody yet: the end of the run tells whether others passed."""
         error = outcome.error if isinstance(outcome.error, ServiceError) else None
+        if outcome.operation == MAPPER:
+            self._report_own_code(delivery.reason, outcome.error)
+            error = None  # whatever a mapper raises is no service's fault
         before = outcome.candidate.delivery
         if before.state == "sending":
             self._context.report.refused += 1
@@ -396,6 +405,14 @@ class Sending:
         if self.faults.holds(refusal, suspect=before.suspect) and error is not None:
             same = [one for one in self.faults.held.values() if one.operation == outcome.operation]
             self.fault = self.fault or naming(error, same)
+
+    def _report_own_code(self, reason: str, error: Exception | None) -> None:
+        """Log a failure of the user's mapper with its traceback, once a run and place."""
+        self._context.report.raised += 1
+        place = reason if error is None else place_of(error)
+        if place not in self._places:
+            self._places.add(place)
+            logger.warning("%s", reason, exc_info=error)
 
     def _refuse(self, delivery: Delivery, error: Exception | None, *, uploaded: bool) -> None:
         """Several documents refused in a row, and none delivered, are not the documents' fault."""

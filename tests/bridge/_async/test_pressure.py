@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import traceback
 from typing import Any
 
 import httpx
@@ -206,3 +207,24 @@ async def test_settled_failure_counts_no_more() -> None:
     assert (await connection.status()).error == 0
     world.clock.pass_(2 * DAY)
     assert (await connection.export_new()).exported == 0
+
+
+async def test_a_mapper_that_raises_is_loud(caplog: pytest.LogCaptureFixture) -> None:
+    """One WARNING a run and place, with the mapper's own line; counted, and nobody is charged."""
+    world = AsyncWorld()
+    connection = world.connect(mapper=broken_for_all)
+    await connection.activate()
+    world.publish(3)
+    report = await connection.export_new()
+    warnings = [record for record in caplog.records if record.levelname == "WARNING"]
+    (warning,) = [record for record in warnings if record.exc_info]
+    assert warning.exc_info
+    lines = traceback.format_exception(*warning.exc_info)
+    assert any("raise LookupError  # the mapper's own line" in line for line in lines)
+    assert (report.raised, report.to_dict()["raised"]) == (3, 3)
+    assert "3 raised in your mapper" in report.summary()
+    assert {world.delivery(name).attempts for name in world.rows} == {0}
+
+
+def broken_for_all(document: Any, files: Any) -> Any:
+    raise LookupError  # the mapper's own line
