@@ -26,7 +26,10 @@ def _handlers() -> set[CodeType]:
     found: set[CodeType] = set()
     for number in signal.valid_signals():
         handler = signal.getsignal(number)
-        function = getattr(handler, "__func__", handler)  # of a bound method
+        function = getattr(handler, "func", handler)  # of functools.partial
+        if not hasattr(function, "__code__") and not hasattr(function, "__func__"):
+            function = getattr(type(function), "__call__", None)  # noqa: B004 - of an object
+        function = getattr(function, "__func__", function)  # of a bound method
         code = getattr(function, "__code__", None)
         if isinstance(code, CodeType) and handler is not signal.default_int_handler:
             found.add(code)

@@ -25,10 +25,10 @@ def uploaded_document(answer: ApiResponse, operation: Operation) -> InboxDocumen
     """
     body = answer.json_or_none()
     payload = operation.rename_in(unwrap(body))
-    if is_list(payload) and len(payload) == 1:
-        payload = payload[0]
     if type(payload) is int:
         payload = {"id": payload}
+    if is_list(payload) and len(payload) == 1:
+        payload = payload[0]
     document = decode(InboxDocument, payload) if is_object(payload) else InboxDocument()
     if document.id is not None and document.id > 0:
         return document

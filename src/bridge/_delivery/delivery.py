@@ -276,6 +276,7 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 intended_at=now,
                 in_doubt=False,
                 absent_at=None,
+                no_control_since=None,
                 files=event.files,
             )
         case Arrived() if state in ("waiting", "sending", "uncertain"):
@@ -295,7 +296,7 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 reason=event.reason,
                 cause=WaitReason.QUEUED,
                 due=now,
-                suspect=True,
+                suspect=delivery.suspect or event.suspect,
                 polls=delivery.polls + 1,
                 in_doubt=False,
                 absent_at=None,
@@ -320,7 +321,8 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 reason=event.reason,
                 cause=WaitReason.QUEUED,
                 due=now,
-                # What was held is sent because somebody decided it, and is not held again.
+                attempts=delivery.attempts + (state == "uncertain"),
+                # A person or a setting decided that it is sent: it is not held again.
                 requested=delivery.requested or state == "uncertain",
                 in_doubt=False,
                 absent_at=None,

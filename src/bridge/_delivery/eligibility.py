@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from attrs import field, frozen
 
+from _client_kit._signals import raised_by_signal_handler
 from banqup_client import Document
 
 __all__ = [
@@ -112,7 +113,9 @@ def judge(exportable: Exportable, document: Document) -> Verdict:
     """What the rule says of a document; a rule that fails makes its document wait."""
     try:
         said: object = exportable(document)
-    except Exception as error:  # noqa: BLE001 - somebody else's function
+    except Exception as error:
+        if raised_by_signal_handler(error):
+            raise
         return Wait(f"exportable= raised {type(error).__name__}", client_action=False)
     if said is True:
         return None

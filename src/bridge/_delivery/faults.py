@@ -71,8 +71,11 @@ def blame_of(error: Exception) -> Blame:
         return Blame.DOCUMENT
     if isinstance(error, ProtocolError) and error.code == "wrong_size":
         return Blame.DOCUMENT
-    if error.operation in _TOKEN or isinstance(error, (StoreError, UnreachableError)):
+    if error.operation in _TOKEN or isinstance(error, StoreError):
         return Blame.RUN
+    if isinstance(error, UnreachableError):
+        # Storage is another host than the API: the others may still be sent.
+        return Blame.OPEN if error.operation == DOWNLOAD else Blame.RUN
     if isinstance(error, (RejectedError, NotFoundError, ConfigurationError)):
         # Without a status, this library refused to send or to keep it. An answer in the service's
         # own words proves that the call and the right to make it are there.

@@ -56,6 +56,7 @@ class Head:
         fetched: Whether a document's files could ever be fetched.
         no_file_since: When a document without a file was first met, while none was ever fetched
             (the connection's clock).
+        looked_up: By state, the id of the delivery that was looked up last.
         named: Ids of waiting documents that a person should know of, the latest last.
         unknown: Status words nobody has told us about, with how often each was seen.
         last_run: A summary of the last run.
@@ -76,6 +77,7 @@ class Head:
     wire: str | None = None
     fetched: bool = False
     no_file_since: float | None = None
+    looked_up: Mapping[str, str] = field(factory=dict[str, str])
     named: tuple[str, ...] = ()
     unknown: Mapping[str, int] = field(factory=dict[str, int])
     last_run: Mapping[str, Any] | None = None
@@ -229,6 +231,8 @@ def head_of(text: str, binding: Mapping[str, Any]) -> Head:
             and type(head.deliveries) is int
             and (head.wire is None or type(head.wire) is str)
             and type(head.fetched) is bool
+            and is_object(head.looked_up)
+            and all(type(name) is str for name in head.looked_up.values())
             and (head.no_file_since is None or _is_number(head.no_file_since))
             and (head.last_run is None or isinstance(head.last_run, dict))
         ):

@@ -94,9 +94,15 @@ class Refused:
 
 @frozen
 class Held:
-    """A call for this document was refused, and it is open whether the document is at fault."""
+    """A call for this document was refused, and it is open whether the document is at fault.
+
+    Attributes:
+        reason: Why, for a person.
+        suspect: Whether all others are sent first from now on.
+    """
 
     reason: str
+    suspect: bool = True
 
 
 @frozen

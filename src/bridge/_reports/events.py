@@ -8,6 +8,7 @@ from datetime import datetime
 
 from attrs import frozen
 
+from _client_kit._signals import raised_by_signal_handler
 from bridge._reports.delivery_rows import DeliveryRow
 from bridge._reports.render import plain
 from bridge._reports.report import ExportReport
@@ -140,7 +141,9 @@ def emit(listeners: Sequence[Listener], event: Event) -> None:
     for listener in listeners:
         try:
             said = listener(event)
-        except Exception:
+        except Exception as error:
+            if raised_by_signal_handler(error):
+                raise
             logger.warning("a listener raised on %s", type(event).__name__, exc_info=True)
             continue
         if isinstance(said, Coroutine):

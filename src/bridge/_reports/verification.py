@@ -176,6 +176,13 @@ def run_failure(error: ServiceError) -> ServiceError:
     known = error.kind in _EXPLAINED or (error.kind == "configuration" and error.status)
     if error.service == "bridge" or not known or (error.hint and error.kind == "protocol"):
         return error.copy()
+    answered = error.status is not None
+    if answered and error.kind in ("unavailable", "rate limited"):
+        return error.copy()  # it was reached: the network is not at fault
+    if error.operation == "files.download":
+        return error.copy()  # storage has no roles
+    if error.kind == "credentials" and error.operation not in ("login", "token.get", None):
+        return error.copy()  # the login was accepted
     if error.service == "zenvoices":
         resolving = (error.operation or "").startswith("companies.")
         return explained("company code" if resolving else "zenvoices inbox", error)

@@ -98,7 +98,7 @@ class Baseline:
         self.session.update(
             active=True,
             activations=self.session.head.activations + 1,
-            activated_at=self.answered_at,
+            activated_at=self.answered_at or self._newest(),
             cursors={},
             full_at={},
             wire=wire,
@@ -115,6 +115,11 @@ class Baseline:
             waiting=self.waiting,
             skipped=Deliveries(self.skipped),
         )
+
+    def _newest(self) -> datetime | None:
+        """The newest time of creation that was listed, where answers tell no time of their own."""
+        times = [seen.document.created_at for seen in self._seen.values()]
+        return max((time for time in times if time is not None), default=None)
 
     def _pass(self, *, first: bool) -> dict[str, str | None]:
         """List both folders once: the status of each document that was there at the start."""

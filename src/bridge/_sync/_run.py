@@ -18,10 +18,11 @@ from _client_kit._errors import (
 from _client_kit._paging import Page
 from banqup_client import Document
 from bridge._delivery import delivery as deliveries
-from bridge._delivery.delivery import Delivery, WaitReason
+from bridge._delivery.delivery import MAX_ATTEMPTS, Delivery, WaitReason
 from bridge._delivery.eligibility import FOLDERS, Wait, judge, missed_by_activation
 from bridge._delivery.faults import (
     DOCUMENT,
+    LOOK_UP,
     Blame,
     HeldRefusal,
     blame_of,
@@ -122,10 +123,11 @@ class Run:
     def _settle(self) -> None:
         self._settle_uncertain()
         faults = 0
-        for delivery in self._all("sending"):
+        for delivery in self._in_turn("sending"):
             if faults == LOOK_UP_FAULTS or not self._sending.can_continue():
                 self._report.line(delivery)
                 continue
+            self._session.update(looked_up={**self._session.head.looked_up, **_turn(delivery)})
             self._sending.ask_company()
             try:
                 event = self._recovery.event(delivery, self._sending.company_id)
@@ -133,6 +135,8 @@ class Run:
                 self._refused_look_up(delivery, error)
                 faults += 1
                 continue
+            faults = 0
+            self._sending.faults.passes(LOOK_UP)
             new = self._found_out(delivery, event)
             if isinstance(event, deliveries.NoControl) and new.state == "sending":
                 # A delivery of this run may become the control.
@@ -142,24 +146,37 @@ class Run:
             self._sending.send_one_first()
 
     def _settle_uncertain(self) -> None:
-        looks = 0
-        for held in self._all("uncertain"):
-            if self._options.on_uncertain == "resend":
+        looks = faults = 0
+        for held in self._in_turn("uncertain"):
+            # Without the limit, one whose answer is always lost would be sent in every run.
+            if self._options.on_uncertain == "resend" and held.attempts < MAX_ATTEMPTS:
                 again = deliveries.NotSent("uncertain, sent again as configured")
                 self._recorder.record(held, self._recorder.transition(held, again))
                 continue
             looks += 1
-            if looks > REREADS or not self._sending.can_continue():
+            enough = looks > REREADS or faults == LOOK_UP_FAULTS
+            if enough or not self._sending.can_continue():
                 self._report.line(held)
                 continue
+            self._session.update(looked_up={**self._session.head.looked_up, **_turn(held)})
             self._sending.ask_company()
             try:
                 event = self._recovery.held_event(held, self._sending.company_id)
             except ServiceError as error:
                 self._refused_look_up(held, error)
-                looks = REREADS
+                faults += 1
                 continue
+            faults = 0
             self._found_out(held, event)
+
+    def _in_turn(self, state: str) -> list[Delivery]:
+        """Every delivery in a state, beginning behind the one that was looked up last.
+
+        Without this, the first ones would keep the others from being looked up in every run.
+        """
+        last = self._session.head.looked_up.get(state, "")
+        found = [delivery for delivery in self._all(state)]
+        return sorted(found, key=lambda one: (one.document_id <= last, one.document_id))
 
     def _refused_look_up(self, delivery: Delivery, error: ServiceError) -> None:
         """Leave the document as it is: what it asks for may be at fault, not everything.
@@ -215,8 +232,10 @@ class Run:
         if before == now:
             return
         unrecorded = 0
+        complete = True
         for folder in FOLDERS:
-            for page in self._banqup.documents.list(self._space_id, folder=folder).pages():
+            listing = self._banqup.documents.list(self._space_id, folder=folder)
+            for page in listing.pages():
                 undated = [
                     item.id for item in page.items if is_id(item.id) and item.created_at is None
                 ]
@@ -224,7 +243,9 @@ class Run:
                 unrecorded += sum(canonical_id(name) not in stored for name in undated)
                 if before is not None and unrecorded > MOST_UNDATED:
                     raise too_many_unrecorded(MOST_UNDATED)
-        self._session.update(wire=now)
+            complete = complete and listing.complete
+        if complete:
+            self._session.update(wire=now)
 
     def _list(self, folder: str) -> None:
         """List one folder and send what can be sent; only a finished list narrows the next."""
@@ -470,3 +491,7 @@ class Run:
         for document in self._banqup.documents.list(self._space_id, page_size=1):
             return document.id if is_id(document.id) else None
         return None
+
+
+def _turn(delivery: Delivery) -> dict[str, str]:
+    return {delivery.state: delivery.document_id}

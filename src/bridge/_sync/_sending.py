@@ -22,6 +22,7 @@ from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.faults import (
     DETAILS,
+    LOOK_UP,
     MAPPER,
     UPLOAD,
     Blame,
@@ -374,6 +375,7 @@ class Sending:
     def _checked(self, control: LookupProbe) -> None:
         """The first delivery was looked up, to know whether look-ups can be relied on."""
         if control.works is not None:
+            self.faults.passes(LOOK_UP)
             self._session.update(lookup="works" if control.works else "lags")
         if control.works is False:
             self._context.report.note(

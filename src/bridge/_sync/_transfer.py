@@ -93,7 +93,9 @@ class Transfer:
             passed.add(DETAILS)
             result = Outcome(candidate, deliveries.NotReady(error.message), operation=DETAILS)
         except _MapperError as error:
-            result = Outcome(candidate, deliveries.Held(error.reason), error.cause, MAPPER)
+            result = Outcome(
+                candidate, deliveries.Held(error.reason, suspect=False), error.cause, MAPPER
+            )
         except Exception as error:
             # Whatever it is, only this document is concerned.
             if raised_by_signal_handler(error):
@@ -208,7 +210,7 @@ class Transfer:
         if isinstance(mapped, Skip):
             return deliveries.Skipped(mapped.reason)
         if not isinstance(mapped, InboxUpload):
-            return deliveries.Held(describe_result(mapped))
+            return deliveries.Held(describe_result(mapped), suspect=False)
         if not all(attachment.size for attachment in mapped.attachments):
             return deliveries.Refused("the file is empty", final=True)
         return mapped

@@ -170,6 +170,7 @@ async def test_answer_names_the_document_with_or_without_envelope(body: object) 
         {"id": -7},
         [],
         [{"id": 7}, {"id": 8}],
+        [7],
         [{}],
         "7",
         0,

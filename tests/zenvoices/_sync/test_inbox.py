@@ -169,6 +169,7 @@ def test_answer_names_the_document_with_or_without_envelope(body: object) -> Non
         {"id": -7},
         [],
         [{"id": 7}, {"id": 8}],
+        [7],
         [{}],
         "7",
         0,
