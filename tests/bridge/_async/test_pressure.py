@@ -228,3 +228,37 @@ async def test_a_mapper_that_raises_is_loud(caplog: pytest.LogCaptureFixture) ->
 
 def broken_for_all(document: Any, files: Any) -> Any:
     raise LookupError  # the mapper's own line
+
+
+async def test_space_without_the_servers_time_sends_no_history() -> None:
+    """Where Banqup tells no time, the newest document at activation stands for it."""
+    world = AsyncWorld()
+    world.banqup.date_header = False
+    world.publish(30)
+    world.clock.pass_(5 * DAY)
+    world.one()
+    cut, rule = too_short(world, 0)
+    cut[0] = False
+    shown = world.banqup.documents(SPACE)[-1:]
+
+    def only_the_last(request: httpx.Request, body: bytes) -> httpx.Response | None:
+        if cut[0] or not request.url.path.endswith("/documents"):
+            return rule(request, body)
+        first = request.url.params.get("page", "0") == "0"
+        folder = request.url.params.get("folder")
+        rows = [one for one in shown if first and folder in (None, one["folder"])]
+        return httpx.Response(200, json={"documents": rows})
+
+    await world.connect(gateway=only_the_last).activate()
+    report = await world.connect().export_new()
+    assert (report.exported, report.skipped) == (0, 30)
+
+
+async def test_mended_mapper_sends_everything_in_the_next_run() -> None:
+    """Documents held for a mapper that raised for all of them are not sent in fives."""
+    world = AsyncWorld()
+    connection = world.connect(mapper=broken_for_all)
+    await connection.activate()
+    world.publish(20)
+    assert (await connection.export_new()).raised == 20
+    assert (await world.connect().export_new()).exported == 20

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from banqup_client.testing import Fault
 from bridge import ServiceError
 from bridge._delivery.delivery import external_id_of
 from support.bridge_world import DAY, HOUR, SPACE, AsyncWorld
@@ -353,8 +354,6 @@ async def test_success_without_a_number(after: bool) -> None:
     connection = world.connect(gateway=None if after else fake)
     await connection.activate()
     if after:
-        from banqup_client.testing import Fault
-
         world.zenvoices.faults.add("inbox.upload", action=Fault.status(201, ""), when="after")
     documents = world.publish(5)
     report = await connection.export_new()
@@ -365,3 +364,76 @@ async def test_success_without_a_number(after: bool) -> None:
     assert (await connection.export_new()).exported == 0
     confirmation = await connection.confirm()
     assert len(confirmation.missing) == (0 if after else 5)
+
+
+@pytest.mark.parametrize("lookup", ["works", "missing"])
+async def test_refused_look_ups_keep_no_other_from_being_looked_up(lookup: Any) -> None:
+    """Three that a gateway refuses in every run do not hide the fourth, in doubt or held."""
+    world = AsyncWorld()
+    refusing = Refusing(world, "inbox.details", lambda: page(403))
+    connection = world.connect(gateway=refusing.rule, in_flight=1)
+    await connection.activate()
+    world.one()
+    await connection.export_new()
+    for _ in range(4):
+        refusing.bad.add(world.one())
+        world.zenvoices.faults.add("inbox.upload", action=Fault.drop(), nth=1, when="after")
+        with contextlib.suppress(OutcomeUnknownError):
+            await connection.export_new()
+        world.zenvoices.faults.clear()
+    documents = sorted(refusing.bad)
+    assert {world.states[name] for name in documents} == {"sending"}
+    if lookup == "missing":
+        world.zenvoices.lookup = "missing"
+        refusing.bad = set()
+        world.zenvoices.faults.add("inbox.list", action=Fault.status(404))
+        await connection.export_new()
+        assert {world.states[name] for name in documents} == {"uncertain"}
+        world.zenvoices.faults.clear()
+        world.zenvoices.lookup = "works"
+    refusing.bad = set(documents[:3])
+    for _ in range(2):
+        await connection.export_new()
+    assert world.states[documents[3]] == "delivered"
+    refusing.bad = set()
+    for _ in range(2):
+        await connection.export_new()
+    assert {world.states[name] for name in documents} == {"delivered"}
+    assert set(world.sent.values()) == {1}
+
+
+async def test_storage_that_cannot_be_reached_for_one_file_stops_nobody() -> None:
+    """It is another host than the API: the others arrive, and the document is named."""
+    await one_bad_document("files.download", lambda: httpx.ConnectError("refused"), 0, 4)
+
+
+async def test_read_back_shows_that_look_ups_pass() -> None:
+    """A re-send whose look-up alone is refused is charged once the first delivery was found."""
+    world = AsyncWorld()
+    refusing = Refusing(world, "inbox.details", lambda: page(403))
+    connection = world.connect(gateway=refusing.rule)
+    await connection.activate()
+    world.zenvoices.refuse_when(lambda _: "closed")
+    document = world.one()
+    await connection.export_new()
+    world.zenvoices.refuse_when(None)
+    refusing.bad = {document}
+    world.clock.pass_(DAY)
+    world.one()
+    assert (await connection.export_new()).exported == 1
+    assert world.delivery(document).attempts == 2
+
+
+async def test_resend_as_configured_has_an_end() -> None:
+    """One whose answer is always lost is not sent for ever, even where duplicates are accepted."""
+    world = AsyncWorld()
+    world.zenvoices.lookup = "missing"
+    refusing = Refusing(world, "inbox.upload", lambda: httpx.ReadError("reset"))
+    connection = world.connect(gateway=refusing.rule, on_uncertain="resend")
+    await connection.activate()
+    refusing.bad = {world.one()}
+    for _ in range(12):
+        await connection.export_new()
+        world.clock.pass_(DAY)
+    assert sum(refusing.calls.values()) <= 6
+    assert [row.state for row in (await connection.status()).attention] == ["uncertain"]

@@ -1,0 +1,71 @@
+"""An exception that a signal handler raised is told from one of the code it interrupted."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from _client_kit._signals import raised_by_signal_handler
+
+
+class LimitError(Exception):
+    """What the handlers raise."""
+
+
+def plain(*_: object) -> None:
+    raise LimitError
+
+
+class Handlers:
+    """Handlers that are no plain functions."""
+
+    def method(self, *_: object) -> None:
+        raise LimitError
+
+    def __call__(self, *_: object) -> None:
+        raise LimitError
+
+
+def caught(act: Callable[[], Any]) -> Exception:
+    try:
+        act()
+    except LimitError as error:
+        return error
+    raise AssertionError("nothing was raised")
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [plain, Handlers().method, Handlers(), partial(plain, 1)],
+    ids=["function", "method", "object", "partial"],
+)
+def test_exception_of_a_handler(handler: Any) -> None:
+    """However the handler is written."""
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        error = caught(lambda: signal.raise_signal(signal.SIGALRM))
+        assert raised_by_signal_handler(error)
+        elsewhere: list[bool] = []
+        thread = threading.Thread(target=lambda: elsewhere.append(raised_by_signal_handler(error)))
+        thread.start()
+        thread.join()
+        assert elsewhere == [False]  # handlers run in the main thread alone
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_exception_of_other_code() -> None:
+    """The same exception without a signal, and Ctrl-C's own handler, are none."""
+    assert not raised_by_signal_handler(caught(plain))
+    interrupt: BaseException | None = None
+    try:
+        signal.default_int_handler(signal.SIGINT, None)
+    except KeyboardInterrupt as error:
+        interrupt = error
+    assert interrupt is not None
+    assert not raised_by_signal_handler(interrupt)
