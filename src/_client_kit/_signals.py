@@ -6,6 +6,7 @@ import signal
 import threading
 import traceback
 from types import CodeType
+from typing import Any
 
 __all__ = ["raised_by_signal_handler"]
 
@@ -25,8 +26,8 @@ def raised_by_signal_handler(error: BaseException) -> bool:
 def _handlers() -> set[CodeType]:
     found: set[CodeType] = set()
     for number in signal.valid_signals():
-        handler = signal.getsignal(number)
-        function = getattr(handler, "func", handler)  # of functools.partial
+        handler: Any = signal.getsignal(number)
+        function: Any = getattr(handler, "func", handler)  # of functools.partial
         if not hasattr(function, "__code__") and not hasattr(function, "__func__"):
             function = getattr(type(function), "__call__", None)  # noqa: B004 - of an object
         function = getattr(function, "__func__", function)  # of a bound method
