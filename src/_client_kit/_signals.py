@@ -24,14 +24,15 @@ def raised_by_signal_handler(error: BaseException) -> bool:
 
 
 def _handlers() -> set[CodeType]:
+    """The code of every handler: of a function, a bound method, a partial or a callable object."""
     found: set[CodeType] = set()
     for number in signal.valid_signals():
         handler: Any = signal.getsignal(number)
-        function: Any = getattr(handler, "func", handler)  # of functools.partial
-        if not hasattr(function, "__code__") and not hasattr(function, "__func__"):
-            function = getattr(type(function), "__call__", None)  # noqa: B004 - of an object
-        function = getattr(function, "__func__", function)  # of a bound method
-        code = getattr(function, "__code__", None)
-        if isinstance(code, CodeType) and handler is not signal.default_int_handler:
-            found.add(code)
+        if handler is signal.default_int_handler:
+            continue
+        function = getattr(handler, "func", handler)
+        for one in (function, getattr(function, "__call__", None)):  # noqa: B004 - its code
+            code = getattr(getattr(one, "__func__", one), "__code__", None)
+            if isinstance(code, CodeType):
+                found.add(code)
     return found
