@@ -337,6 +337,7 @@ def test_a_broken_store_is_found(
         run_rule(test, rule, tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 @pytest.mark.parametrize("read", CLOCKS.values(), ids=CLOCKS)
 def test_a_store_that_reads_the_callers_clock_is_found(
     read: Callable[[], float], tmp_path: Path

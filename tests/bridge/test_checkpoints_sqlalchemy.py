@@ -48,6 +48,15 @@ def server() -> Generator[str, None, None]:
 
 
 _url: list[str] = []
+_engines: list[sa.Engine] = []
+
+
+@pytest.fixture(autouse=True)
+def disposed() -> Generator[None]:
+    """Closes the databases in memory that a test opened: Python 3.13 warns of those left open."""
+    yield
+    while _engines:
+        _engines.pop().dispose()
 
 
 @pytest.fixture
@@ -286,13 +295,16 @@ def test_a_database_in_memory_of_each_thread_is_refused(url: str, pool: Any) -> 
         SQLAlchemyCheckpoints(engine)
     cure = str(caught.value).split("Use ")[1].split(", or name")[0]
     space: dict[str, Any] = {"create_engine": sa.create_engine, "sqlalchemy": sa}
-    SQLAlchemyCheckpoints(eval(cure, space)).create_tables()
+    cured = eval(cure, space)
+    SQLAlchemyCheckpoints(cured).create_tables()
+    _engines.extend((engine, cured))
 
 
 def in_memory(url: str = "sqlite://") -> SQLAlchemyCheckpoints:
     """A store in memory as the documentation shows it."""
     options = {"check_same_thread": False}
     engine = sa.create_engine(url, poolclass=sa.StaticPool, connect_args=options)
+    _engines.append(engine)
     store = SQLAlchemyCheckpoints(engine)
     store.create_tables()
     return store
