@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ["_client_kit", "banqup_client", "bridge", "zenvoices_client"]
+PACKAGES = ["_client_kit", "_contract_check", "banqup_client", "bridge", "zenvoices_client"]
 URLS = "Project-URL"
 LINK = re.compile(r"\]\(([^)#][^)]*)\)")
 

@@ -64,7 +64,7 @@ class BanqupService(FakeService):
     def __attrs_post_init__(self) -> None:
         """Start with no space and no document."""
         super().__attrs_post_init__()
-        self.ignore = set(self._ignored)
+        self.ignore: set[str] = set(self._ignored)
         self._spaces: dict[str, StoredSpace] = {}
         self._documents: dict[str, StoredDocument] = {}
         self._files: dict[str, StoredFile] = {}

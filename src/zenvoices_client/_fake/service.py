@@ -60,8 +60,11 @@ class ZenvoicesService(FakeService):
     def __attrs_post_init__(self) -> None:
         """Start with one user and no company."""
         super().__attrs_post_init__()
-        self.user = FakeUser(self._first_user, self._first_password)
-        self.available_webhooks = ["Booking.AuthorizationStatusChanged", "Booking.Exported"]
+        self.user: FakeUser = FakeUser(self._first_user, self._first_password)
+        self.available_webhooks: list[str] = [
+            "Booking.AuthorizationStatusChanged",
+            "Booking.Exported",
+        ]
         self._users: dict[str, FakeUser] = {self.user.name: self.user}
         self._companies: dict[int, Company] = {}
         self._ids = itertools.count(101)
