@@ -23,6 +23,7 @@ from enum import Enum
 from attrs import evolve, field, frozen
 
 from bridge._delivery.eligibility import Skip, Verdict
+from bridge._delivery.newness import status_since_activation
 from bridge._delivery.transitions import (
     Absent,
     Arrived,
@@ -414,10 +415,10 @@ def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
     if due is None or due <= now:
         due = now + _pause(polls)
     if delivery.predates_activation and not delivery.requested:
-        status = word_of(event.status)
-        if delivery.status_at_activation is None and event.status is not None:
+        change = status_since_activation(delivery.status_at_activation, word_of(event.status))
+        if change == "first shown":
             return _first_shown(delivery, event, due)
-        if event.status is None or status == delivery.status_at_activation:
+        if change == "unchanged":
             return evolve(delivery, due=due, polls=polls)
         delivery = evolve(delivery, predates_activation=False, polls=0)
         polls, due = 0, now + _pause(0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 
 from attrs import field, frozen
 
@@ -17,13 +16,10 @@ __all__ = [
     "Wait",
     "default_exportable",
     "judge",
-    "missed_by_activation",
 ]
 
 FOLDERS = ("PURCHASES", "SALES")
 LONGEST_WORD = 100
-LISTED_LATE = timedelta(hours=24)
-"""By so much a document may be older than activation and still be new: lists lag, clocks differ."""
 
 
 def _text(value: object) -> str:
@@ -126,12 +122,3 @@ def judge(exportable: Exportable, document: Document) -> Verdict:
     what = type(said).__name__
     reason = f"exportable= returned {what} instead of bool, Wait or Skip"
     return Wait(reason, client_action=False)
-
-
-def missed_by_activation(created: datetime | None, activated: datetime | None) -> bool:
-    """Return True for a document that was there at activation although no list showed it then.
-
-    Without this, a list that was too short at activation sends the whole history to Zenvoices on
-    the day it is corrected.
-    """
-    return created is not None and activated is not None and created < activated - LISTED_LATE

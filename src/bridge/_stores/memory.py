@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from attrs import Factory, define
 
+from bridge._stores.connection_record import ConnectionRecord
 from bridge._stores.protocol import Lease, Row, check_acquire, check_commit, check_ids
-from bridge._stores.record import ConnectionRecord
 
 __all__ = ["ConnectionRows", "MemoryCheckpoints", "RecordStore"]
 

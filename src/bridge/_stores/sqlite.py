@@ -13,6 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self
 
+from bridge._stores.connection_record import ConnectionRecord
 from bridge._stores.protocol import (
     Lease,
     Row,
@@ -21,7 +22,6 @@ from bridge._stores.protocol import (
     check_ids,
     store_error,
 )
-from bridge._stores.record import ConnectionRecord
 from bridge._stores.sqlite_file import CheckpointFile
 
 __all__ = ["SQLiteCheckpoints"]
