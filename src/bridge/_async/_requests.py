@@ -1,4 +1,4 @@
-"""What a person asks for: to send documents again, and to take their word for what arrived."""
+"""The work of resend() and settle(), under the lease."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["request_all", "settle_one"]
 async def request_all(
     session: AsyncCheckpointSession, wanted: Sequence[str], clock: Callable[[], float]
 ) -> tuple[Request, ...]:
-    """Have the next run send documents; what may be on its way is refused."""
+    """Mark documents to be sent by the next run; refuse those whose upload may have arrived."""
     answers: list[Request] = []
     for start in range(0, len(wanted), FIND_LIMIT):
         some = wanted[start : start + FIND_LIMIT]
@@ -46,10 +46,10 @@ def _why_not(delivery: Delivery) -> str:
 async def settle_one(
     session: AsyncCheckpointSession, document_id: str, delivered: bool, clock: Callable[[], float]
 ) -> DeliveryRow:
-    """Record what a person saw of a document that is uncertain or failed.
+    """Record whether a document that is uncertain or failed is in Zenvoices.
 
     Raises:
-        ConfigurationError: It is neither.
+        ConfigurationError: The document is neither uncertain nor failed.
     """
     stored = (await session.find([document_id])).get(canonical_id(document_id))
     if stored is None or stored.state not in ("uncertain", "failed"):
