@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -67,9 +67,9 @@ class Unlike:
 def as_json(value: Any) -> Any:
     """Return a decoded answer as JSON, without the members that did not come."""
     if isinstance(value, tuple):
-        return [as_json(item) for item in cast("tuple[Any, ...]", value)]
-    cls: Any = type(value)
-    if not attrs.has(cls) or cls is Secret:
+        return [as_json(item) for item in cast("Sequence[Any]", value)]
+    cls = cast("Any", type(value))
+    if isinstance(value, Secret) or not attrs.has(cls):
         return value
     members = {
         wire_name(attribute): as_json(getattr(value, attribute.name))
