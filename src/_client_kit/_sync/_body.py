@@ -10,6 +10,7 @@ from typing import BinaryIO
 from _client_kit import _runtime_sync as runtime
 from _client_kit._errors import OutcomeUnknownError
 from _client_kit._files import FileSource, JsonTemplate, os_reason
+from _client_kit._signals import raised_by_signal_handler
 
 __all__ = ["JsonBody"]
 
@@ -46,6 +47,8 @@ class JsonBody:
         try:
             file = source.open()
         except OSError as error:
+            if raised_by_signal_handler(error):
+                raise
             raise self._unreadable(error) from None
         with file:
             while left > 0:
@@ -61,6 +64,8 @@ class JsonBody:
             try:
                 more = runtime.read_chunk(file, size - len(chunk))
             except OSError as error:
+                if raised_by_signal_handler(error):
+                    raise
                 raise self._unreadable(error) from None
             if not more:
                 message = "a file became shorter while it was sent"

@@ -26,6 +26,7 @@ from _client_kit._redaction import OwnCall, without_traceback
 from _client_kit._request import BROKEN, PreparedRequest, TooLargeError, transport_failure
 from _client_kit._response import ApiResponse, Dialect, Token
 from _client_kit._retry import RetryPolicy
+from _client_kit._signals import raised_by_signal_handler, signal_error
 from _client_kit._sync._per_loop import PerLoop
 from _client_kit._tls import opened, shared_ssl_context
 from _client_kit._tokens import TokenCache, TokenCaches
@@ -243,7 +244,9 @@ class Calls:
                     self._state.share_failure(known)
                     token = self._fetch_token(limit, timeout)
                 return token
-        except TimeoutError:
+        except TimeoutError as error:
+            if raised_by_signal_handler(error):
+                raise
             message = "waiting for an access token took longer than the deadline"
             raise UnavailableError(message, service=self.service) from None
 
@@ -304,7 +307,7 @@ class Calls:
         except ServiceError as error:  # raised by the body while it was sent
             problem = error
         except BROKEN as error:
-            problem = transport_failure(
+            problem = signal_error(error) or transport_failure(
                 error,
                 operation,
                 service=self.service,
