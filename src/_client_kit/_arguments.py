@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from _client_kit._errors import ConfigurationError
@@ -18,6 +18,7 @@ __all__ = [
     "check_credential",
     "check_function",
     "check_instance",
+    "check_list",
     "check_seconds",
     "check_service_word",
     "check_word",
@@ -68,6 +69,23 @@ def check_instance(
         shown = kind.__name__ if "." in kind.__module__ else f"{kind.__module__}.{kind.__name__}"
         article = "an" if shown[0] in "AEIOhs" else "a"
         raise argument_error(name, f"{article} {shown}", value, service=service, hint=hint)
+
+
+def check_list(value: Any, name: str, members: str, *, service: str) -> list[Any]:
+    """Return the members of a list; refuse one member in place of the list.
+
+    Raises:
+        ConfigurationError: It is no list, or a text, of which each letter would be a member.
+    """
+    if not _is_list(value):
+        hint = f"Write {name}=[...], also for one."
+        raise argument_error(name, f"a list of {members}", value, service=service, hint=hint)
+    return list(value)
+
+
+def _is_list(value: object) -> bool:
+    single = isinstance(value, (str, bytes, Mapping)) or callable(value)
+    return isinstance(value, Iterable) and not single
 
 
 def check_seconds(value: object, name: str, *, service: str, zero: bool = False) -> float:
@@ -155,7 +173,7 @@ def is_coroutine_function(function: Any) -> bool:
     """Whether calling a function gives a coroutine, also from within ``partial()``."""
     while (inner := getattr(function, "func", None)) is not None:
         function = inner
-    call = getattr(type(function), "__call__", None)  # noqa: B004 - its code
+    call = getattr(function, "__call__", None)  # noqa: B004 - its code
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 

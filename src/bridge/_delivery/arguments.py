@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from _client_kit._address import check_id
@@ -10,6 +9,7 @@ from _client_kit._arguments import (
     argument_error,
     check_function,
     check_instance,
+    check_list,
     check_seconds,
     is_coroutine_function,
 )
@@ -66,15 +66,10 @@ def check_mapper(mapper: object, *, in_tasks: bool) -> None:
 
 def check_listeners(listeners: object) -> tuple[Any, ...]:
     """Return the listeners; refuse one function in place of a list of them."""
-    if callable(listeners) or isinstance(listeners, str) or not isinstance(listeners, Iterable):
-        hint = "For one listener, write listeners=[listener]."
-        raise argument_error(
-            "listeners", "a list of functions", listeners, service="bridge", hint=hint
-        )
-    known: tuple[Any, ...] = tuple(listeners)
+    known = check_list(listeners, "listeners", "functions", service="bridge")
     for listener in known:
         check_function(listener, "a listener", service="bridge")
-    return known
+    return tuple(known)
 
 
 def check_in_flight(number: object) -> None:
@@ -103,8 +98,5 @@ def check_lease(seconds: object, upload_deadline: float) -> float:
 
 def check_ids(ids: object) -> list[str]:
     """Return the ids of documents; refuse one text, which would be taken for many of one letter."""
-    if isinstance(ids, (str, bytes, Mapping)) or not isinstance(ids, Iterable):
-        hint = "For one document, write [document_id]."
-        raise argument_error("ids", "a list of document ids", ids, service="bridge", hint=hint)
-    given: Iterable[object] = ids
+    given = check_list(ids, "ids", "document ids", service="bridge")
     return [check_id(item, "document id", service="bridge") for item in given]

@@ -10,13 +10,13 @@ They take mappers for `AsyncConnection` too, coroutine functions included.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from string import Formatter
 from typing import Any, Literal, TypeVar
 
 from attrs import evolve, frozen
 
-from _client_kit._arguments import argument_error, check_service_word, check_word
+from _client_kit._arguments import argument_error, check_list, check_service_word, check_word
 from banqup_client import Document, Party
 from bridge._delivery.arguments import check_mapper
 from bridge._delivery.eligibility import FOLDERS, Skip
@@ -188,14 +188,10 @@ def _words(
 ) -> frozenset[str] | None:
     if words is None:
         return None
-    given: object = words  # a caller without a type checker may pass anything
-    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
-        raise argument_error(
-            name, "a list of texts", given, service="bridge", hint=f"Write {name}=[...]."
-        )
-    for word in words:
+    given = check_list(words, name, "texts", service="bridge")
+    for word in given:
         _check_known(word, known, f"a word of {name}")
-    return frozenset(_folded(word) for word in words)
+    return frozenset(_folded(word) for word in given)
 
 
 def _check_known(word: object, known: Sequence[str], name: str) -> None:
