@@ -24,7 +24,12 @@ class AsyncPerLoop(Generic[T]):
 
     def opened(self) -> T | None:
         """Those of this process and event loop, where there are any."""
-        return self._opened.get(runtime.current_loop()) if self._process == os.getpid() else None
+        if self._process != os.getpid():
+            return None
+        try:
+            return self._opened.get(runtime.current_loop())
+        except RuntimeError:  # no event loop runs
+            return None
 
     def get(self) -> T:
         """Those of this process and event loop."""
