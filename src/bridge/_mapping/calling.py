@@ -37,12 +37,12 @@ _NOT_THE_USERS = sys.stdlib_module_names | {
 
 @frozen
 class UserCodeFailure:
-    """A user's own function that raised, or returned a value of no use.
+    """The failure of a user's own function: it raised, or returned a value of a wrong type.
 
     Attributes:
         reason: One line for reports, log lines and the checkpoint.
-        error: What the function raised, with its traceback; None where it returned.
-        place: Where in the user's code it was raised, to log the traceback once for each place.
+        error: What the function raised, with its traceback; None if it returned.
+        place: The place in the user's code, to log the traceback once for each place.
     """
 
     reason: str
@@ -70,12 +70,12 @@ def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceF
     try:
         result = mapper(document, files)
     except StopIteration as error:
-        # A future cannot hold it: without this, the run would wait for the worker for ever.
+        # A future cannot store StopIteration. Without this, the run would wait forever.
         message = f"StopIteration: {error}"
         raise RuntimeError(message) from error
     if not isinstance(result, Skip):
         for file in files:
-            with suppress(OSError):  # raised again where the report reads the file
+            with suppress(OSError):  # reading the file for the report raises it again
                 file.look()
     return result
 
@@ -91,7 +91,7 @@ def describe_exception(error: Exception, function: str = "the mapper") -> str:
 
 
 def describe_result(result: object) -> str:
-    """Return one line that says why this result of a mapper is neither an upload nor a skip."""
+    """Return one line that says why a mapper's result has the wrong type."""
     if isinstance(result, Coroutine):
         result.close()
         return "the mapper is a coroutine function, which only AsyncConnection takes"
@@ -99,10 +99,10 @@ def describe_result(result: object) -> str:
 
 
 def place_of(error: BaseException) -> str:
-    """Return module, function and line of the innermost frame that is the user's own.
+    """Return module, function and line of the innermost frame in the user's own code.
 
-    Frames of this library and of Python's are passed over: a mapper's mistake may be raised in
-    `decimal`. If all frames are theirs, the innermost one counts.
+    Frames of this library and of the standard library are skipped: a mapper's mistake may raise in
+    `decimal`. If no other frame is left, return the innermost one.
     """
     frames = list(traceback.walk_tb(error.__traceback__))
     modules = [str(frame.f_globals.get("__name__")) for frame, _ in frames]
@@ -115,7 +115,7 @@ def place_of(error: BaseException) -> str:
 
 
 def sent_details(upload: InboxUpload, files: Sequence[SourceFile]) -> dict[str, Any]:
-    """Return what a report's line says of an upload."""
+    """Return the details of an upload for its row in the report."""
     sent = [file for file in files if file.is_sent_by(upload)]
     others = [file for file in files if not file.is_sent_by(upload)]
     warnings = [file.warning for file in sent if file.warning]
