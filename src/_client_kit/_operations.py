@@ -7,7 +7,8 @@ Pure: :class:`FunctionRun` says which call comes next and what the end of the fu
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Generator, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from types import GeneratorType
 from typing import Any, NoReturn
 
 from attrs import field, frozen
@@ -105,7 +106,7 @@ class FunctionRun:
         self.result: Any = None
         self._operation = operation
         self._asked = asked
-        self._generator: Generator[Any, Any, Any] | None = None
+        self._generator: GeneratorType[Any, Any, Any] | None = None
         self._safe = True
         """Whether the call under way leaves nothing behind."""
         self._unsafe: set[tuple[str, str]] = set()
@@ -191,7 +192,7 @@ class FunctionRun:
         return self._step(lambda: self._running.throw(told))
 
     @property
-    def _running(self) -> Generator[Any, Any, Any]:
+    def _running(self) -> GeneratorType[Any, Any, Any]:
         if self._generator is None:  # pragma: no cover - calls come from a generator
             raise TypeError
         return self._generator

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable
+from types import GeneratorType
 from typing import Any
 
 __all__ = ["name_of", "place_of", "yield_place"]
@@ -35,7 +36,7 @@ def place_of(error: BaseException) -> str:
     return f"{modules[at]}.{frame.f_code.co_name}, line {line}"
 
 
-def yield_place(generator: Generator[Any, Any, Any]) -> str:
+def yield_place(generator: GeneratorType[Any, Any, Any]) -> str:
     """Return module, function and line of the yield at which a generator waits."""
     while inspect.isgenerator(generator.gi_yieldfrom):
         generator = generator.gi_yieldfrom

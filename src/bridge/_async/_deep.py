@@ -10,7 +10,6 @@ from typing import Any, BinaryIO, cast
 
 from attrs import evolve
 
-from _client_kit._async._body import AsyncJsonBody
 from _client_kit._contract import Operation
 from _client_kit._errors import ConfigurationError, NotFoundError, ServiceError
 from _client_kit._json import is_list, is_object
@@ -88,7 +87,7 @@ class AsyncDeep:
             page = await self._ask("documents.list", query=query, judged=False)
             if page is None:
                 break
-            pages.append(self._decoded(page))
+            pages.append(page)
         else:
             self._judge(pages, "documents.list")
         rows = [row for page in pages if is_object(page) for row in _listed(page, "documents")]
@@ -102,21 +101,6 @@ class AsyncDeep:
         names_url = _names_url(await self._ask_for("files.details", {"file_id": file_id}))
         await self._download(file_id, names_url=names_url)
 
-    def _decoded(self, page: Any) -> Any:
-        """A page with the caller's decode_document= applied, as the client does."""
-        if not is_object(page) or not is_list(page.get("documents")):
-            return page
-        return {**page, "documents": [self._document(row) for row in page["documents"]]}
-
-    def _document(self, row: Any) -> Any:
-        function = self._banqup.documents._decode_document
-        if function is None or not is_object(row):
-            return row
-        try:
-            return dict(function(row))
-        except Exception:  # noqa: BLE001 - somebody else's function
-            return {}
-
     async def _ask_for(self, name: str, ids: Mapping[str, Any]) -> Any:
         """One record by the id an earlier answer brought."""
         if not all(ids.values()):
@@ -124,7 +108,6 @@ class AsyncDeep:
             return None
         payload = await self._ask(name, path={"space_id": self._space_id, **ids}, judged=False)
         if payload is not None:
-            payload = self._document(payload) if name == "documents.get" else payload
             waits = is_object(payload) and payload.get("status") == "AWAITING_UPLOAD"
             if name == "files.details" and waits:
                 self._nothing(name, "the file is not scanned yet: look again later")
@@ -207,15 +190,9 @@ class AsyncDeep:
             upload.subject,
             external_id,
         )
-        operation = self._operation(name)
         inbox = self._zenvoices.inbox
-        template = inbox._template(operation, upload, company_id, external_id)
         try:
-            payload, _ = await self._zenvoices._calls.call(
-                operation,
-                content=AsyncJsonBody(template, service="zenvoices"),
-                content_length=template.size,
-            )
+            payload, _ = await inbox._send(upload, company_id, external_id)
             payload = {"id": payload} if type(payload) is int else payload
             check = self._judge([payload], name)
             if check.outcome == "ok":

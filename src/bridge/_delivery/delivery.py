@@ -145,7 +145,7 @@ class Delivery:
         absent_at: The server's time of the first answer that Zenvoices does not have it.
         no_control_since: The server's time of the first look-up that nothing could test.
         inbox_id: Zenvoices' number of it.
-        files: A digest of its files' ids and sizes when it was sent.
+        files: A digest of its files' ids and sizes as a listing showed them before it was sent.
     """
 
     document_id: str
@@ -277,7 +277,6 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 in_doubt=False,
                 absent_at=None,
                 no_control_since=None,
-                files=event.files,
             )
         case Arrived() if state in ("waiting", "sending", "uncertain"):
             return evolve(
@@ -409,6 +408,8 @@ def _requested(delivery: Delivery, now: float) -> Delivery:
 
 
 def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
+    if event.files is not None:
+        delivery = evolve(delivery, files=event.files)
     polls = delivery.polls + event.reread
     due = delivery.due
     if due is None or due <= now:

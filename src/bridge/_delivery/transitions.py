@@ -37,6 +37,8 @@ class Listed:
     verdict: Verdict
     reread: bool = False
     """Whether it was asked for by itself because it was due."""
+    files: str | None = None
+    """A digest of its files as a listing showed them."""
 
 
 @frozen
@@ -63,7 +65,6 @@ class Intended:
 
     external_id: str
     company_id: int
-    files: str | None = None
 
 
 @frozen

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
@@ -16,6 +17,7 @@ from _client_kit._errors import (
 from _client_kit._json import is_object
 from _client_kit._models import decode
 from _client_kit._operations import USER_CODE
+from _client_kit._response import ApiResponse
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
 from zenvoices_client._answers import uploaded_document
@@ -68,14 +70,34 @@ class Inbox:
             OutcomeUnknownError: Nobody knows whether it arrived.
             ProtocolError: It may have arrived, but the answer does not say so.
         """
+        payload, answer = self._send(
+            upload,
+            company_id,
+            external_id,
+            max_bytes=max_bytes,
+            timeout=timeout,
+            deadline=deadline,
+        )
+        return uploaded_document(payload, answer, self._contract["inbox.upload"])
+
+    def _send(
+        self,
+        upload: InboxUpload,
+        company_id: int,
+        external_id: str | None,
+        *,
+        max_bytes: int | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> tuple[Any, ApiResponse]:
+        """Send an upload; None stands for an answer that is no JSON."""
         if external_id is not None and not (
             0 < len(external_id) <= MAX_EXTERNAL_ID and external_id.isprintable()
         ):
             message = f"external_id may have 1 to {MAX_EXTERNAL_ID} printable characters"
             raise ConfigurationError(message, service="zenvoices")
-        operation = self._contract["inbox.upload"]
-        payload, answer = self._calls.call(
-            operation,
+        return self._calls.call(
+            self._contract["inbox.upload"],
             json=encode_upload(upload, company_id, external_id),
             asked=partial(
                 AskedUpload, upload=upload, company_id=company_id, external_id=external_id
@@ -86,7 +108,6 @@ class Inbox:
             check=upload.attachments[0].content.check,
             max_bytes=max_bytes,
         )
-        return uploaded_document(payload, answer, operation)
 
     def list(
         self,

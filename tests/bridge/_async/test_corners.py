@@ -263,21 +263,6 @@ async def test_deep_look_names_the_operation_that_fails(
     assert checks["inbox.list"].outcome == "ok"
 
 
-async def test_deep_look_survives_a_function_that_raises() -> None:
-    """What decode_document= cannot read is shown as a document without anything."""
-    world = AsyncWorld()
-    world.one()
-    connection = world.connect()
-
-    def broken(_: object) -> Any:
-        raise RuntimeError
-
-    connection._banqup.documents._decode_document = broken
-    checks = {check.name: check for check in (await connection.verify(deep=True)).checks}
-    assert checks["documents.list"].outcome == "failed"
-    assert "documents[].id" in checks["documents.list"].detail
-
-
 async def test_deep_look_wants_a_known_document_to_be_found() -> None:
     """A look-up that misses what the list shows would send it twice."""
     world = AsyncWorld()
