@@ -26,7 +26,7 @@ _FOLDERS = ("PURCHASES", "SALES")
 @cache
 def expectations() -> Expectations:
     """What an export needs, made once."""
-    decode = "BanqupClient(decode_document=...)"
+    decode = "BanqupClient(operations=...)"
     return Expectations(
         essential={name: frozenset(text.split()) for name, text in _ESSENTIAL.items()},
         kinds={

@@ -45,7 +45,7 @@ def expectations() -> Expectations:
             "inbox.details": inbox,
         },
         unwrap=_unwrap,
-        functions={"sends:inbox.upload": "ZenvoicesClient(encode_upload=...)"},
+        functions={"sends:inbox.upload": "ZenvoicesClient(operations=...)"},
     )
 
 

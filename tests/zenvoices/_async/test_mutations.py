@@ -67,7 +67,7 @@ async def first_pages(listing: Any) -> list[Any]:
     return found
 
 
-def listed(resource: str) -> Call:
+def listed(resource: str) -> Made:
     async def call(client: AsyncZenvoicesClient) -> Any:
         return await first_pages(getattr(client, resource).list())
 

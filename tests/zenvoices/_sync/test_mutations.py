@@ -66,7 +66,7 @@ def first_pages(listing: Any) -> list[Any]:
     return found
 
 
-def listed(resource: str) -> Call:
+def listed(resource: str) -> Made:
     def call(client: ZenvoicesClient) -> Any:
         return first_pages(getattr(client, resource).list())
 
