@@ -335,6 +335,14 @@ class AsyncCalls:
             self._typed_headers[content_type] = headers
         return headers
 
+    async def token(self, limit: Deadline, timeout: float) -> Token:
+        """Return the access token for a call that goes another way, such as a download."""
+        return await self._token(limit, timeout)
+
+    def drop(self, token: Token) -> None:
+        """Forget a token that the service no longer takes."""
+        self._state.drop(token)
+
     async def _repeat(
         self, operation: Operation, request: PreparedRequest, limit: Deadline, timeout: float
     ) -> ApiResponse:

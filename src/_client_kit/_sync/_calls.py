@@ -336,6 +336,14 @@ class Calls:
             self._typed_headers[content_type] = headers
         return headers
 
+    def token(self, limit: Deadline, timeout: float) -> Token:
+        """Return the access token for a call that goes another way, such as a download."""
+        return self._token(limit, timeout)
+
+    def drop(self, token: Token) -> None:
+        """Forget a token that the service no longer takes."""
+        self._state.drop(token)
+
     def _repeat(
         self, operation: Operation, request: PreparedRequest, limit: Deadline, timeout: float
     ) -> ApiResponse:

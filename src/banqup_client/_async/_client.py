@@ -99,10 +99,9 @@ class AsyncBanqupClient:
             ssl_context=ssl_context,
         )
         self._storage = AsyncStorage(
+            self._calls,
             facts,
             storage_hosts,
-            base_url=self._calls.base_url,
-            timeout=self._calls.timeout,
             user_agent=agent,
             retry=retry,
             transport=storage_transport,

@@ -100,10 +100,9 @@ class BanqupClient:
             ssl_context=ssl_context,
         )
         self._storage = Storage(
+            self._calls,
             facts,
             storage_hosts,
-            base_url=self._calls.base_url,
-            timeout=self._calls.timeout,
             user_agent=agent,
             retry=retry,
             transport=storage_transport,
