@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, Self, TypeGuard
 
@@ -233,7 +233,7 @@ class ConnectionSettings:
         return tuple(configs)
 
     @classmethod
-    def from_toml(cls, path: str | PathLike[str]) -> tuple[Self, ...]:
+    def from_toml(cls, path: str | os.PathLike[str]) -> tuple[Self, ...]:
         """Make a connection of each ``[[connection]]`` table of a TOML file; the rest is shared.
 
         ::
@@ -245,6 +245,8 @@ class ConnectionSettings:
             space_id = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
             company_code = "0042"
 
+        Paths in it are relative to its own folder: cron starts a program in another one.
+
         Raises:
             ConfigurationError: The file cannot be read, or holds something unusable.
         """
@@ -255,7 +257,9 @@ class ConnectionSettings:
             rows = shared.pop("connection", None)
             if not _is_list(rows) or not rows:
                 raise configuration_error("it has no [[connection]] table")
-            return cls.many(rows, **shared)
+            folder = os.path.dirname(path)  # noqa: PTH120 - Path would mend a URL's two slashes
+            rows = [_below(folder, row) if _is_table(row) else row for row in rows]
+            return cls.many(rows, **_below(folder, shared))
         except ConfigurationError as error:
             raise _inside(name, error) from None
 
@@ -275,6 +279,16 @@ def read_toml(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError):
         told = None
     raise configuration_error(f"it cannot be read: {told or 'it is not TOML'}")
+
+
+def _below(folder: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table whose relative paths begin at a folder."""
+    paths = {
+        name: os.path.join(folder, value)  # noqa: PTH118 - as above
+        for name in ("checkpoint_file", "banqup_contract", "zenvoices_contract")
+        if isinstance(value := table.get(name), str) and value.strip()
+    }
+    return {**table, **paths}
 
 
 def _inside(where: str, error: ConfigurationError) -> ConfigurationError:
