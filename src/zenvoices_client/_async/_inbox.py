@@ -185,7 +185,7 @@ class AsyncInbox:
         Raises:
             ServiceError: The look-up could not be made.
         """
-        limit = Deadline.after(self._calls.deadline if deadline is None else deadline)
+        limit = self._calls.limit(deadline)
         operation = self._contract.operations.get("inbox.find")
         scans = operation is None  # else the user's function is all that is asked
         try:

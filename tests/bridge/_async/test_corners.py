@@ -263,6 +263,19 @@ async def test_deep_look_names_the_operation_that_fails(
     assert checks["inbox.list"].outcome == "ok"
 
 
+async def test_deep_look_survives_a_function_that_raises() -> None:
+    """The check names the function that could not read a page."""
+    world = AsyncWorld()
+    world.one()
+
+    def broken(_: object) -> Any:
+        raise RuntimeError
+
+    connection = world.connect(functions={"documents.list": broken})
+    with pytest.raises(ConfigurationError, match="broken"):
+        (await connection.verify(deep=True)).raise_for_failure()
+
+
 async def test_deep_look_wants_a_known_document_to_be_found() -> None:
     """A look-up that misses what the list shows would send it twice."""
     world = AsyncWorld()
@@ -273,9 +286,10 @@ async def test_deep_look_wants_a_known_document_to_be_found() -> None:
     await connection.export_new()
     assert (await looked(world))["inbox.details"].outcome == "ok"
     envelope = {"__abp": True, "success": False, "error": {"message": "Not found."}}
-    for missing in (Fault.status(404), Fault.status(404, envelope)):
-        world.zenvoices.faults.add("inbox.details", action=missing, nth=1)
-        assert (await looked(world))["inbox.details"].outcome == "failed"
+    world.zenvoices.faults.add("inbox.details", action=Fault.status(404, envelope), nth=1)
+    assert (await looked(world))["inbox.details"].outcome == "failed"
+    world.zenvoices.faults.add("inbox.details", action=Fault.status(404))
+    assert (await looked(world))["inbox.details"].outcome == "failed"
 
 
 async def test_sample_is_not_sent_to_a_company_that_is_unknown() -> None:

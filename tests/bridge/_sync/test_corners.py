@@ -262,6 +262,19 @@ def test_deep_look_names_the_operation_that_fails(
     assert checks["inbox.list"].outcome == "ok"
 
 
+def test_deep_look_survives_a_function_that_raises() -> None:
+    """The check names the function that could not read a page."""
+    world = World()
+    world.one()
+
+    def broken(_: object) -> Any:
+        raise RuntimeError
+
+    connection = world.connect(functions={"documents.list": broken})
+    with pytest.raises(ConfigurationError, match="broken"):
+        connection.verify(deep=True).raise_for_failure()
+
+
 def test_deep_look_wants_a_known_document_to_be_found() -> None:
     """A look-up that misses what the list shows would send it twice."""
     world = World()
@@ -272,9 +285,10 @@ def test_deep_look_wants_a_known_document_to_be_found() -> None:
     connection.export_new()
     assert looked(world)["inbox.details"].outcome == "ok"
     envelope = {"__abp": True, "success": False, "error": {"message": "Not found."}}
-    for missing in (Fault.status(404), Fault.status(404, envelope)):
-        world.zenvoices.faults.add("inbox.details", action=missing, nth=1)
-        assert looked(world)["inbox.details"].outcome == "failed"
+    world.zenvoices.faults.add("inbox.details", action=Fault.status(404, envelope), nth=1)
+    assert looked(world)["inbox.details"].outcome == "failed"
+    world.zenvoices.faults.add("inbox.details", action=Fault.status(404))
+    assert looked(world)["inbox.details"].outcome == "failed"
 
 
 def test_sample_is_not_sent_to_a_company_that_is_unknown() -> None:
