@@ -9,11 +9,11 @@ in the field ``extra`` under its wire name. Wire names are the field names in ca
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast, get_args, get_origin
 
 import attrs
 
@@ -24,7 +24,7 @@ from _client_kit._times import parse_time
 if TYPE_CHECKING:
     from cattrs import Converter
 
-__all__ = ["decode", "encode", "extra_field", "wire"]
+__all__ = ["Model", "decode", "encode", "extra_field", "wire"]
 
 _T = TypeVar("_T")
 _Hook = Callable[[Any, Any], Any]
@@ -39,6 +39,49 @@ def wire(name: str, **options: Any) -> Any:
 def extra_field() -> Any:
     """The attrs field that keeps what the model does not know, as it came; ``repr`` omits it."""
     return attrs.field(factory=dict[str, Any], repr=False, hash=False, kw_only=True)
+
+
+class Model:
+    """A value of a service's answer, as plain data for JSON and for tables."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that JSON can hold, under the names of the attributes.
+
+        What the model does not know (``extra``) and signed URLs are left out.
+        """
+        return {
+            attribute.name: _plain(getattr(self, attribute.name))
+            for attribute in attrs.fields(cast("Any", type(self)))
+            if attribute.name != "extra" and not attribute.name.startswith("_")
+        }
+
+    def to_row(self) -> dict[str, Any]:
+        """Return :meth:`to_dict` as one flat line of a table: ``status.document`` is one key."""
+        return dict(_flat("", self.to_dict()))
+
+
+def _is_tuple_value(value: object) -> TypeGuard[tuple[Any, ...]]:
+    return isinstance(value, tuple)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Model):
+        return value.to_dict()
+    if _is_tuple_value(value):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal | Secret) else value
+
+
+def _flat(start: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if not is_object(value):
+        yield start, value
+        return
+    for name, inner in value.items():
+        yield from _flat(f"{start}.{name}" if start else name, inner)
 
 
 def _camel(name: str) -> str:

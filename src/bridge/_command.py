@@ -336,10 +336,10 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
     configs = ConnectionConfig.from_toml(options.config)
-    codes = {config.company_code for config in configs}
+    codes: set[str] = {config.company_code for config in configs}
     for code in options.company or ():
         if code not in codes:
-            near = difflib.get_close_matches(code, codes, n=5, cutoff=0.0)
+            near: list[str] = difflib.get_close_matches(code, codes, n=5, cutoff=0.0)
             raise configuration_error(
                 f"{options.config} has no connection of company {code!r}",
                 f"The nearest codes are: {', '.join(near)}.",
