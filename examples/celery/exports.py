@@ -6,7 +6,7 @@ Start workers, on as many machines as you like, with the credentials in their en
     celery -A exports beat                        # fires every connection each hour
 
 EXPORTS_CONNECTIONS names the TOML file of the connections (see ../connections.toml), which only
-whoever fires them needs. Run ../activate.py once for each new connection.
+whoever fires them needs. Run "banqup-zenvoices activate" once for each new connection.
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ def export_new(task: Task, config: dict[str, Any]) -> dict[str, Any]:
             return connection.export_new().to_dict()
     except BusyError as busy:
         # Not a failure: another worker is at this very connection.
-        return {"busy": True, "held_until": busy.held_until}
+        until = busy.held_until
+        return {"busy": True, "held_until": until and until.isoformat()}
     except ServiceError as error:
         failure = described(error)
         if not error.retryable:

@@ -2,6 +2,7 @@
 
 import typing as _typing
 
+from _client_kit._arguments import ServiceWord
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
@@ -17,6 +18,7 @@ from _client_kit._errors import (
     UnreachableError,
 )
 from _client_kit._lazy import lazy_names as _lazy_names
+from _client_kit._version import __version__ as __version__
 from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpiredError
 from bridge._errors import BusyError, LeaseLostError, NotActivatedError
 from bridge._stores.sqlite import SQLiteCheckpoints
@@ -28,6 +30,7 @@ if _typing.TYPE_CHECKING:
     from bridge._delivery.eligibility import Exportable, Skip, Wait, default_exportable
     from bridge._mapping.combinators import JournalRule, journal, named, only
     from bridge._mapping.mapper import AsyncMapper, Mapper, SourceFile, default_mapper
+    from bridge._pairs import Namesakes, Pairs
     from bridge._reports.delivery_rows import Deliveries, DeliveryRow
     from bridge._reports.events import (
         DocumentFailed,
@@ -89,9 +92,11 @@ __all__ = [
     "Listener",
     "Mapper",
     "MemoryCheckpoints",
+    "Namesakes",
     "NotActivatedError",
     "NotFoundError",
     "OutcomeUnknownError",
+    "Pairs",
     "PermissionDeniedError",
     "ProgressBar",
     "ProtocolError",
@@ -104,6 +109,7 @@ __all__ = [
     "SQLAlchemyCheckpoints",
     "SQLiteCheckpoints",
     "ServiceError",
+    "ServiceWord",
     "Skip",
     "SourceFile",
     "Status",
@@ -156,6 +162,8 @@ _LAZY = {
     "Verification": "bridge._reports.verification",
     "AsyncConnection": "bridge._async._connection",
     "ConnectionConfig": "bridge._config",
+    "Namesakes": "bridge._pairs",
+    "Pairs": "bridge._pairs",
     "JournalRule": "bridge._mapping.combinators",
     "ProgressBar": "bridge._reports.progress_bar",
     "journal": "bridge._mapping.combinators",

@@ -37,7 +37,7 @@ from bridge._delivery.faults import (
 )
 from bridge._delivery.outcome import Candidate, Outcome
 from bridge._mapping.calling import place_of
-from bridge._reports import events as events
+from bridge._reports import events
 
 __all__ = ["AsyncSending"]
 
@@ -179,6 +179,10 @@ class AsyncSending:
                 # Whoever is free fetches the next while this commit is on its way to the disk.
                 waiting = len(ready) + len(chosen) - self._delivered
                 await self._fetch(queue, workers, waiting)
+            elif not chosen and self._first is None:
+                await self._fetch(queue, workers, len(ready))
+                if workers.busy:
+                    continue  # what this one led to is written with the intent of the next
             for item in await self._intended(chosen, queue):
                 uploading += 1
                 await workers.start(

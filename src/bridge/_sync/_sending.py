@@ -35,7 +35,7 @@ from bridge._delivery.faults import (
 )
 from bridge._delivery.outcome import Candidate, Outcome
 from bridge._mapping.calling import place_of
-from bridge._reports import events as events
+from bridge._reports import events
 from bridge._sync._context import RunContext
 from bridge._sync._recovery import LookupProbe, Recovery
 from bridge._sync._transfer import Prepared, Transfer
@@ -180,6 +180,10 @@ class Sending:
                 # Whoever is free fetches the next while this commit is on its way to the disk.
                 waiting = len(ready) + len(chosen) - self._delivered
                 self._fetch(queue, workers, waiting)
+            elif not chosen and self._first is None:
+                self._fetch(queue, workers, len(ready))
+                if workers.busy:
+                    continue  # what this one led to is written with the intent of the next
             for item in self._intended(chosen, queue):
                 uploading += 1
                 workers.start(self._transfer.upload, item, self.company_id, self._session.guard)
