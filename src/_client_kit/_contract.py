@@ -61,7 +61,7 @@ class Operation:
     """Whether an export needs this operation."""
     note: str = ""
     may_be_empty: bool = False
-    """Whether a successful response may have an empty body."""
+    """Whether an answer without a body is a success like any other."""
     _rename: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
 
     def url_path(self, values: Mapping[str, object], *, service: str) -> str:

@@ -23,7 +23,7 @@ class AsyncPerLoop(Generic[T]):
         self._process = os.getpid()
 
     def opened(self) -> T | None:
-        """Return the value of this process and event loop, or None if it was not made."""
+        """Those of this process and event loop, where there are any."""
         return self._opened.get(runtime.current_loop()) if self._process == os.getpid() else None
 
     def get(self) -> T:
