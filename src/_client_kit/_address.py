@@ -94,10 +94,11 @@ def check_id(value: object, name: str, *, service: str) -> str:
             instead, because quoting leaves ``.`` and ``..`` as they are.
     """
     text = str(value)
-    if not _ID.fullmatch(text):
+    # "None" and "True" are no ids, although their letters would do.
+    if value is None or isinstance(value, bool) or not _ID.fullmatch(text):
         message = (
             f"{name} must be 1 to 128 letters, digits, '_' or '-', "
-            f"not {len(text)} characters of {type(value).__name__} with others among them"
+            f"not {len(text)} characters of {type(value).__name__}"
         )
         raise ConfigurationError(message, service=service)
     return text

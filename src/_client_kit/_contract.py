@@ -165,10 +165,12 @@ class Contract:
         for key in changes:
             self._check_key(key, _PATCH_KEYS, f"key of {name}")
         if "method" in changes:
-            method = changes["method"]
-            if method not in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-                raise self._error(f"method of {name} must be GET, POST, PUT, PATCH or DELETE")
-            operation = evolve(operation, method=method)
+            # GET takes no body and changes nothing; a call that only reads is never made by PUT.
+            allowed = ["POST"] if operation.safe else ["POST", "PUT", "PATCH"]
+            allowed += ["GET"] if operation.safe and not operation.sends else []
+            if changes["method"] not in allowed:
+                raise self._error(f"method of {name} can only be {' or '.join(allowed)}")
+            operation = evolve(operation, method=changes["method"])
         if "path" in changes:
             operation = evolve(operation, path=self._patch_path(operation, changes["path"]))
         if "query" in changes:

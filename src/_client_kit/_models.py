@@ -24,7 +24,7 @@ from _client_kit._times import parse_time
 if TYPE_CHECKING:
     from cattrs import Converter
 
-__all__ = ["decode", "encode", "extra_field", "wire"]
+__all__ = ["decode", "encode", "extra_field", "wire", "wire_name"]
 
 _T = TypeVar("_T")
 _Hook = Callable[[Any, Any], Any]
@@ -41,8 +41,10 @@ def extra_field() -> Any:
     return attrs.field(factory=dict[str, Any], repr=False, hash=False, kw_only=True)
 
 
-def _camel(name: str) -> str:
-    return re.sub(r"_(\w)", lambda match: match[1].upper(), name)
+def wire_name(attribute: attrs.Attribute[Any]) -> str:
+    """Return the name of an attrs field's JSON member."""
+    named: str | None = attribute.metadata.get("wire")
+    return named or re.sub(r"_(\w)", lambda match: match[1].upper(), attribute.name)
 
 
 def _str(value: Any, _: Any) -> str:
@@ -120,7 +122,7 @@ def _model_factory(cls: Any) -> _Hook:
     fields = [
         (
             attribute.name,
-            attribute.metadata.get("wire") or _camel(attribute.name),
+            wire_name(attribute),
             attribute.type,
             _converter().get_structure_hook(attribute.type),
         )
@@ -192,7 +194,7 @@ def encode(value: Any) -> Any:
     cls = cast("Any", type(value))
     if attrs.has(cls):
         members = {
-            attribute.metadata.get("wire") or _camel(attribute.name): encode(member)
+            wire_name(attribute): encode(member)
             for attribute in attrs.fields(cls)
             if attribute.name != "extra"
             and (member := getattr(value, attribute.name)) not in (None, (), {})

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 
 from attrs import frozen
 
+from _client_kit._arguments import argument_error, check_function, check_seconds
 from _client_kit._errors import ServiceError
 from _client_kit._times import parse_time
 
@@ -62,6 +63,14 @@ class RetryPolicy:
     wait_max: float = 10.0
     wait_jitter: float = 0.25
     random: Callable[[], float] = random.random
+
+    def __attrs_post_init__(self) -> None:
+        if type(self.attempts) is not int or self.attempts < 1:
+            wanted = "a whole number from 1 up"
+            raise argument_error("attempts", wanted, self.attempts, service="bridge")
+        for name in ("wait_initial", "wait_max", "wait_jitter"):
+            check_seconds(getattr(self, name), name, service="bridge", zero=True)
+        check_function(self.random, "random", service="bridge")
 
     def pause(self, error: ServiceError, *, tried: int, safe: bool) -> float | None:
         """Return the seconds to wait before the next try, or None to give up.

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Generic, TypeVar
 from _client_kit._clock import Deadline
 
 __all__ = [
+    "IN_TASKS",
     "SingleFlight",
     "Workers",
     "call_store",
@@ -26,6 +27,9 @@ __all__ = [
     "time_limit",
     "write_chunk",
 ]
+
+IN_TASKS = True
+"""Whether work runs in tasks, which can await a coroutine, or in threads."""
 
 _T = TypeVar("_T")
 

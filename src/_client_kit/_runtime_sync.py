@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Generic, TypeVar
 from _client_kit._clock import Deadline
 
 __all__ = [
+    "IN_TASKS",
     "SingleFlight",
     "Workers",
     "call_store",
@@ -27,6 +28,9 @@ __all__ = [
     "time_limit",
     "write_chunk",
 ]
+
+IN_TASKS = False
+"""Whether work runs in tasks, which can await a coroutine, or in threads."""
 
 _T = TypeVar("_T")
 

@@ -23,8 +23,13 @@ class AsyncPerLoop(Generic[T]):
         self._process = os.getpid()
 
     def opened(self) -> T | None:
-        """Those of this process and event loop, where there are any."""
-        return self._opened.get(runtime.current_loop()) if self._process == os.getpid() else None
+        """Return the value of this process and event loop, or None if it was not made."""
+        if self._process != os.getpid():
+            return None
+        try:
+            return self._opened.get(runtime.current_loop())
+        except RuntimeError:  # no event loop runs
+            return None
 
     def get(self) -> T:
         """Return the value of this process and event loop; make it if there is none."""
