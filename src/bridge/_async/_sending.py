@@ -415,11 +415,7 @@ class AsyncSending:
         error = outcome.error if isinstance(outcome.error, ServiceError) else None
         if outcome.operation in USERS_CODE:
             self._report_own_code(delivery.reason, outcome.error)
-<<<<<<< HEAD
             error = None  # whatever it raises is no service's fault
-=======
-            error = None  # an error of the mapper never ends the run
->>>>>>> 93364b3
         before = outcome.candidate.delivery
         if before.state == "sending":
             self._context.report.refused += 1
