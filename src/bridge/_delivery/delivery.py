@@ -22,7 +22,7 @@ from enum import Enum
 
 from attrs import evolve, field, frozen
 
-from bridge._delivery.eligibility import Skip, Verdict
+from bridge._delivery.eligibility import BrokenRule, Skip, Verdict, Wait
 from bridge._delivery.transitions import (
     Absent,
     Arrived,
@@ -98,6 +98,8 @@ class WaitReason(Enum):
     """Somebody has to act in Banqup."""
     NOT_READY = "not ready"
     """The file cannot be fetched yet."""
+    RULE = "rule"
+    """The user's own rule raised, or returned a value of no use."""
     RETRY = "retry"
     """Tried and refused; tried again when due."""
     QUEUED = "queued"
@@ -173,8 +175,9 @@ class Delivery:
 
     @property
     def needs_naming(self) -> bool:
-        """Whether it waits although nothing but a refusal keeps it from being sent."""
-        return self.state == "waiting" and (self.suspect or self.attempts >= MAX_ATTEMPTS)
+        """Whether it waits because of a refusal alone, or of a rule that raises."""
+        needed = self.suspect or self.attempts >= MAX_ATTEMPTS or self.cause is WaitReason.RULE
+        return self.state == "waiting" and needed
 
     @property
     def attempted(self) -> bool:
@@ -215,7 +218,7 @@ def at_activation(
         "waiting",
         folder,
         verdict.reason,
-        WaitReason.CLIENT if verdict.client_action else WaitReason.NONE,
+        _cause_of(verdict),
         status_at_activation=status,
         predates_activation=True,
     )
@@ -431,8 +434,13 @@ def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
         case Skip(reason):
             return _ended(delivery, "skipped", reason)
         case wait:
-            cause = WaitReason.CLIENT if wait.client_action else WaitReason.NONE
-            return evolve(delivery, reason=wait.reason, cause=cause, due=due, polls=polls)
+            return evolve(delivery, reason=wait.reason, cause=_cause_of(wait), due=due, polls=polls)
+
+
+def _cause_of(verdict: Wait) -> WaitReason:
+    if isinstance(verdict, BrokenRule):
+        return WaitReason.RULE
+    return WaitReason.CLIENT if verdict.client_action else WaitReason.NONE
 
 
 def _first_shown(delivery: Delivery, event: Listed, due: float) -> Delivery:

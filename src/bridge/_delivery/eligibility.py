@@ -7,16 +7,15 @@ from datetime import datetime, timedelta
 
 from attrs import field, frozen
 
-from _client_kit._signals import raised_by_signal_handler
 from banqup_client import Document
 
 __all__ = [
+    "BrokenRule",
     "Exportable",
     "Skip",
     "Verdict",
     "Wait",
     "default_exportable",
-    "judge",
     "missed_by_activation",
 ]
 
@@ -59,6 +58,17 @@ class Skip:
     """
 
     reason: str = field(converter=_text)
+
+
+@frozen
+class BrokenRule(Wait):
+    """The verdict of a rule that raised, or that returned a value of no use.
+
+    Attributes:
+        error: What it raised, with its traceback; None where it returned.
+    """
+
+    error: Exception | None = field(default=None, repr=False, eq=False)
 
 
 Verdict = Wait | Skip | None
@@ -107,25 +117,6 @@ def default_exportable(document: Document) -> bool | Wait | Skip:
         client_action=False,
         unknown=status,
     )
-
-
-def judge(exportable: Exportable, document: Document) -> Verdict:
-    """What the rule says of a document; a rule that fails makes its document wait."""
-    try:
-        said: object = exportable(document)
-    except Exception as error:
-        if raised_by_signal_handler(error):
-            raise
-        return Wait(f"exportable= raised {type(error).__name__}", client_action=False)
-    if said is True:
-        return None
-    if said is False:
-        return Wait(f"not exportable yet (status {document.status.document})")
-    if isinstance(said, (Wait, Skip)):  # pyright: ignore[reportUnnecessaryIsInstance]
-        return said
-    what = type(said).__name__
-    reason = f"exportable= returned {what} instead of bool, Wait or Skip"
-    return Wait(reason, client_action=False)
 
 
 def missed_by_activation(created: datetime | None, activated: datetime | None) -> bool:
