@@ -1,4 +1,4 @@
-"""The bridge's own leaves on the exception tree of :mod:`_client_kit._errors`."""
+"""Exceptions of the bridge, and a function that makes its configuration errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["BusyError", "LeaseLostError", "NotActivatedError", "configuration_er
 
 
 class LeaseLostError(StoreError):
-    """Another worker took the connection over, or the lease was given back: nothing was written."""
+    """The lease belongs to another worker or was released, so nothing was written."""
 
     __module__ = "bridge"
 
@@ -24,7 +24,7 @@ class LeaseLostError(StoreError):
 
 
 class BusyError(StoreError):
-    """Another worker holds the connection. Not a failure: that worker does the work.
+    """Another worker holds the connection and does the work, so this is not a failure.
 
     Attributes:
         held_until: When the lease ends unless it is renewed, an aware time by the store's clock;
@@ -69,5 +69,5 @@ class NotActivatedError(ConfigurationError):
 
 
 def configuration_error(message: str, hint: str | None = None) -> ConfigurationError:
-    """A setting or an argument that cannot be used."""
+    """Return the error for a setting or an argument that cannot be used."""
     return ConfigurationError(message, service="bridge", hint=hint)

@@ -206,13 +206,17 @@ class AsyncConnection:
         verification = verification_of(found, lang)
         if not deep:
             return verification
-        from bridge._async._deep import AsyncDeep
+        from bridge._async._deep import look_deeper
 
-        company = partial(self._checks.company, known)
-        looking = AsyncDeep(
-            self._banqup, self._zenvoices, self.space_id, self.company_code, company, lang
+        return await look_deeper(
+            verification,
+            self._banqup,
+            self._zenvoices,
+            space_id=self.space_id,
+            company=partial(self._checks.company, known),
+            sample=sample,
+            lang=lang,
         )
-        return await looking.add_to(verification, sample)
 
     async def activate(self) -> Activation:
         """From now on documents count; every one that is there stays where it is.

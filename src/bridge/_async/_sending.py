@@ -35,7 +35,7 @@ from bridge._delivery.faults import (
     naming,
 )
 from bridge._delivery.outcome import Candidate, Outcome
-from bridge._reports import events as events
+from bridge._reports import events
 
 __all__ = ["AsyncSending"]
 

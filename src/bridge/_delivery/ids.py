@@ -1,4 +1,4 @@
-"""Which space goes to which company: the arguments of a connection that must be right."""
+"""Check the ids and options with which a connection is made."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 def space_id_of(given: str) -> str:
-    """The space's id: however it is typed, a UUID is one space and one connection.
+    """Return the space's id in its canonical form.
+
+    Without this, one space typed in two ways would be two connections, and be sent twice.
 
     Raises:
-        ConfigurationError: It is not usable.
+        ConfigurationError: The id is not usable.
     """
     return canonical_id(check_id(given, "space_id", service="bridge"))
 
 
 def canonical_id(given: str) -> str:
-    """An id as it is compared and kept: a UUID is the same in capitals, no other id is."""
+    """Return the form of an id to compare and store: a UUID in lower case, else unchanged."""
     return given.lower() if _UUID.fullmatch(given) else given
 
 
@@ -34,15 +36,15 @@ def spellings_of(given: str) -> tuple[str, ...]:
 
 
 def of_another_space(named: str | None, space_id: str) -> bool:
-    """Whether an entry names a space, and not this one."""
+    """Return True if a listed entry names a space other than `space_id`."""
     return bool(named) and canonical_id(str(named)) != space_id
 
 
 def company_code_of(given: object) -> str:
-    """The company's code; a caller without a type checker may give a number.
+    """Return the company's code; a number is refused, because it has lost its leading zeros.
 
     Raises:
-        ConfigurationError: It is not usable.
+        ConfigurationError: The code is not usable.
     """
     if not isinstance(given, str) or not given.strip():
         raise configuration_error(

@@ -13,8 +13,8 @@ from typing import TypeVar
 from attrs import Factory, define
 
 from _client_kit._arguments import check_clock
+from bridge._stores.connection_record import ConnectionRecord
 from bridge._stores.protocol import Lease, Row, check_acquire, check_commit, check_ids
-from bridge._stores.record import ConnectionRecord
 
 __all__ = ["ConnectionRows", "MemoryCheckpoints", "RecordStore"]
 

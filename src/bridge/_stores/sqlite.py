@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from _client_kit._arguments import argument_error, check_clock, check_seconds
 from bridge._errors import configuration_error
+from bridge._stores.connection_record import ConnectionRecord
 from bridge._stores.protocol import (
     Lease,
     Row,
@@ -22,7 +23,6 @@ from bridge._stores.protocol import (
     check_commit,
     check_ids,
 )
-from bridge._stores.record import ConnectionRecord
 from bridge._stores.sqlite_file import CheckpointFile
 
 __all__ = ["SQLiteCheckpoints"]

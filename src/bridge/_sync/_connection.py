@@ -207,13 +207,17 @@ class Connection:
         verification = verification_of(found, lang)
         if not deep:
             return verification
-        from bridge._sync._deep import Deep
+        from bridge._sync._deep import look_deeper
 
-        company = partial(self._checks.company, known)
-        looking = Deep(
-            self._banqup, self._zenvoices, self.space_id, self.company_code, company, lang
+        return look_deeper(
+            verification,
+            self._banqup,
+            self._zenvoices,
+            space_id=self.space_id,
+            company=partial(self._checks.company, known),
+            sample=sample,
+            lang=lang,
         )
-        return looking.add_to(verification, sample)
 
     def activate(self) -> Activation:
         """From now on documents count; every one that is there stays where it is.
