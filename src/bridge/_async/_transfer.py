@@ -109,13 +109,9 @@ class AsyncTransfer:
             # Any other failure concerns this document only.
             if raised_by_signal_handler(error):
                 raise
-<<<<<<< HEAD
             if _is_of_function(error):
                 result = _held(candidate, error)
             elif isinstance(error, OSError):  # of this machine: most documents need no disk
-=======
-            if isinstance(error, OSError):  # such as a full disk
->>>>>>> 93364b3
                 reason = f"it could not be kept meanwhile: {os_reason(error)}"
                 result = Outcome(candidate, deliveries.NotReady(reason))
             else:
@@ -157,13 +153,8 @@ class AsyncTransfer:
             too_many = f"it has {len(listed)} files; {MOST_FILES} at most are fetched"
             return Outcome(candidate, deliveries.Refused(too_many, final=True))
         files: list[SourceFile] = []
-<<<<<<< HEAD
         for file in listed:
             # All files of a document share one limit of memory.
-=======
-        for file in document.files:
-            # All files of a document share one limit of memory.
->>>>>>> 93364b3
             spool = Spool(max(IN_MEMORY - sum(file.size for file in files), 0))
             spools.append(spool)
             self._spools.append(spool)
