@@ -45,7 +45,7 @@ def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceF
 
 
 def judge(rule: Exportable, document: Document) -> Verdict:
-    """Return what the rule says of a document; one that raises makes its document wait."""
+    """Apply the rule to a document; if the rule raises, the document waits."""
     try:
         said: object = rule(document)
     except Exception as error:

@@ -74,7 +74,7 @@ class SQLiteCheckpoints:
         check_clock(clock, service="bridge")
         name = os.fspath(path)
         if not name or name == ":memory:" or "\0" in name or "://" in name:
-            # Not shown: the address of a database holds its password.
+            # Do not show the argument: the URL of a database may contain a password.
             raise configuration_error(
                 "the checkpoints' place is not the path of a file",
                 "Name a file, or use MemoryCheckpoints for a trial; SQLAlchemyCheckpoints "

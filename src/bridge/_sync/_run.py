@@ -348,7 +348,7 @@ class Run:
             self._recorder.report_own_code(verdict.reason, verdict.error)
         if isinstance(verdict, Wait) and verdict.unknown:
             self._report.unknown[verdict.unknown] += 1
-        # What is read by itself may show files that no listing does.
+        # A document that is read by itself may show files that the listing does not.
         files = None if reread else files_digest(document)
         event = deliveries.Listed(document.status.document, verdict, reread=reread, files=files)
         new = self._recorder.transition(delivery, event)
