@@ -79,7 +79,6 @@ class Intended:
     Attributes:
         external_id: The external id of the upload.
         company_id: The company's number in Zenvoices.
-        files: A digest of the ids and sizes of the document's files.
     """
 
     external_id: str
