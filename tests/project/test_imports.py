@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "banqup_client": {"_client_kit", "banqup_client"},
     "zenvoices_client": {"_client_kit", "zenvoices_client"},
     "bridge": {"_client_kit", "_contract_check", "banqup_client", "bridge", "zenvoices_client"},
+    "banqup_zenvoices": {"bridge"},
 }
 RUNTIME = {"attrs", "cattrs", "httpx"}
 EXTRAS = {"IPython", "psycopg", "pytest", "respx", "sqlalchemy", "tqdm", "yaml"}
@@ -60,7 +61,7 @@ def imported(tree: ast.AST, package: str) -> Iterator[tuple[int, str, bool]]:
 
 def faults(source: str, path: Path) -> list[str]:
     """What a module below ``src`` imports and may not."""
-    package = path.parts[0]
+    package = path.parts[0].removesuffix(".py")
     found: list[str] = []
     for line, name, eager in imported(ast.parse(source), package):
         where = f"{path.as_posix()}:{line}: imports {name}"
