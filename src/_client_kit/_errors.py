@@ -31,6 +31,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar, Self, TypeVar
 
+from _client_kit._text import Text
+
 __all__ = [
     "ConfigurationError",
     "CredentialsError",
@@ -54,7 +56,8 @@ class ServiceError(Exception):
         service: ``"banqup"``, ``"zenvoices"`` or ``"bridge"``.
         kind: What kind of failure this is, one word or two; fixed per class.
         code: A stable word for this very failure, such as ``"too_large"``, where a program may
-            want to tell it from others of its class; None elsewhere.
+            want to tell it from others of its class; None elsewhere. Remedies and translations go
+            by it, never by the words of the message.
         own: Whether the service itself answered, by its own error body. False for an answer of
             a firewall or gateway on the way, and where there was no answer.
         retryable: Whether the same call may succeed later without anybody changing anything.
@@ -100,7 +103,9 @@ class ServiceError(Exception):
         self.hint = hint
         self.members = members
         self.answered_at = answered_at
-        self.code = code
+        # The code of a text joined of several is what stands between them.
+        named = isinstance(message, Text) and message.code.isidentifier()
+        self.code = code or (message.code if named else None)
         self.own = own
         self.operation = operation
         self.report: Any = None
@@ -119,8 +124,10 @@ class ServiceError(Exception):
         return _rebuild, (type(self), self.args, dict(self.__dict__))
 
     def copy(self) -> Self:
-        """A fresh instance with the same values and no traceback."""
-        return _rebuild(type(self), self.args, dict(self.__dict__))
+        """A fresh instance with the same values and cause, and no traceback."""
+        copy = _rebuild(type(self), self.args, dict(self.__dict__))
+        copy.__cause__ = self.__cause__
+        return copy
 
 
 _E = TypeVar("_E", bound="ServiceError")

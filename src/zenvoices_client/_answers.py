@@ -7,6 +7,7 @@ from _client_kit._errors import ProtocolError
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
 from _client_kit._response import ApiResponse
+from _client_kit._text import Text
 from zenvoices_client._dialect import is_envelope, member, unwrap
 from zenvoices_client._models import InboxDocument
 
@@ -36,12 +37,19 @@ def uploaded_document(answer: ApiResponse, operation: Operation) -> InboxDocumen
     empty = confirmed and member(body, "result") is None
     if (answer.status == 201 or empty) and not answer.is_web_page:
         return InboxDocument()
-    message = f"{operation.name}: the answer ({answer.describe()}) names no document id"
+    message = Text(
+        "no_document_id",
+        "{0}: the answer ({1}) names no document id",
+        *(operation.name, answer.describe()),
+    )
     raise ProtocolError(
         message,
         service="zenvoices",
         status=answer.status,
         request_id=answer.request_id,
         answered_at=answer.date,
-        hint="Whether the document arrived is not known: look it up before sending again.",
+        hint=Text(
+            "hint_look_up",
+            "Whether the document arrived is not known: look it up before sending again.",
+        ),
     )

@@ -26,6 +26,7 @@ from _client_kit._request import BROKEN, PreparedRequest, TooLargeError, transpo
 from _client_kit._response import ApiResponse, Dialect, Token
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync._per_loop import PerLoop
+from _client_kit._text import Text
 from _client_kit._tls import opened, shared_ssl_context
 from _client_kit._tokens import TokenCache, TokenCaches
 
@@ -74,7 +75,8 @@ class Calls:
         if not issubclass(kind, (ssl.SSLContext, type(None))):  # pyright: ignore[reportUnnecessaryIsInstance]
             message = f"ssl_context must be an ssl.SSLContext, not {kind.__name__}"
             raise ConfigurationError(message, service=self.service)
-        loopback = is_loopback(httpx.URL(self.base_url).host)
+        # A proxy named in the environment is for the outside, never for this machine.
+        self._trust_env = not is_loopback(httpx.URL(self.base_url).host)
 
         def open_client() -> httpx.Client:
             context = ssl_context or shared_ssl_context()
@@ -82,8 +84,7 @@ class Calls:
                 lambda: httpx.Client(
                     verify=context,
                     transport=transport,
-                    # A proxy named in the environment is for the outside, never for this machine.
-                    trust_env=not loopback,
+                    trust_env=self._trust_env,
                     follow_redirects=False,
                     cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
                     limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
@@ -224,7 +225,9 @@ class Calls:
                     token = self._fetch_token(limit, timeout)
                 return token
         except TimeoutError:
-            message = "waiting for an access token took longer than the deadline"
+            message = Text(
+                "token_too_slow", "waiting for an access token took longer than the deadline"
+            )
             raise UnavailableError(message, service=self.service) from None
 
     def _fetch_token(self, limit: Deadline, timeout: float) -> Token:
@@ -274,7 +277,11 @@ class Calls:
         """Send one request and read its whole answer; httpx's exceptions become ours."""
         remaining = limit.remaining()
         if remaining <= 0:
-            message = f"{operation.name}: the deadline passed before the request was sent"
+            message = Text(
+                "deadline_passed",
+                "{0}: the deadline passed before the request was sent",
+                operation.name,
+            )
             raise UnavailableError(message, service=self.service, retryable=False)
         problem: BaseException
         try:
@@ -290,6 +297,7 @@ class Calls:
                 service=self.service,
                 origin=self.origin,
                 in_time=limit.remaining() > 0,
+                proxied=self._given is None and self._trust_env,
             )
         except BaseException as error:  # noqa: BLE001 - raised again below
             problem = error

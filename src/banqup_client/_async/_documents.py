@@ -16,6 +16,7 @@ from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_object
 from _client_kit._models import decode, encode
 from _client_kit._paging import Page, fingerprint
+from _client_kit._text import Text
 from banqup_client._models import Document, DocumentConnection, DocumentStatus, Party
 from banqup_client._payload import object_in, rows_in, to_wire_time
 
@@ -112,7 +113,9 @@ class AsyncDocuments:
                 break
             empty += 1
             if token == position.token or empty == MAX_EMPTY_PAGES:
-                message = "documents.list: only empty pages, each naming another"
+                message = Text(
+                    "empty_pages", "documents.list: only empty pages, each naming another"
+                )
                 raise ProtocolError(message, service="banqup", status=answer.status)
             position = evolve(position, token=token)  # nothing on this page, but more behind it
         identity = fingerprint(rows)
@@ -171,7 +174,7 @@ class AsyncDocuments:
         )
         document = self._decode(object_in(payload, operation, answer))
         if document.id and document.id.lower() != document_id.lower():
-            message = "documents.get: the answer is another document than was asked for"
+            message = Text("wrong_answer", "{0}: the answer is about another one", "documents.get")
             raise ProtocolError(message, service="banqup", status=answer.status)
         return document
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         Request,
         Status,
     )
-    from bridge._reports.texts import Language
+    from bridge._reports.texts import Lang
     from bridge._reports.verification import Verification
     from bridge._stores.protocol import CheckpointStore
     from zenvoices_client import AsyncZenvoicesClient, InboxUpload
@@ -143,7 +143,7 @@ class AsyncConnection:
         *,
         deep: bool = False,
         sample: InboxUpload | bool | None = None,
-        lang: Language = "en",
+        lang: Lang = "en",
     ) -> Verification:
         """Check every prerequisite of an export, reading only.
 
@@ -154,7 +154,7 @@ class AsyncConnection:
                 and announced in the log, and read it back: True for a made-up invoice, or an
                 upload of your own. Zenvoices keeps it until somebody deletes it. Nothing is sent
                 where an ordinary check fails.
-            lang: Language of titles and remedies, ``"en"`` or ``"fr"``.
+            lang: Language of titles, findings and remedies: ``"en"``, ``"fr"`` or ``"nl"``.
 
         Returns:
             One check per prerequisite, and with ``deep`` one per call; what fails says what to
@@ -165,8 +165,10 @@ class AsyncConnection:
         """
         if sample and not deep:
             raise configuration_error("verify(sample=) sends a test document: say deep=True, too")
+        from bridge._reports.texts import check_lang
         from bridge._reports.verification import verification_of
 
+        check_lang(lang)
         session = self._session()
         checkpoints: str | ServiceError = type(self._store).__name__
         try:
@@ -201,32 +203,28 @@ class AsyncConnection:
             BusyError: A run of this connection is under way.
         """
         from bridge._async._activation import AsyncBaseline, claim_space, unchanged
-        from bridge._reports.verification import run_failure
 
         verification = await self.verify()
         verification.raise_for_failure()
         async with self._session() as session:
-            try:
-                if session.head.active:
-                    return unchanged(session.head, self._company_id)
-                # Held until the end: two connections must not take the same space at once.
-                binding = {name: self._binding[name] for name in ("banqup", "space")}
-                async with self._session(" ".join(("space", *binding.values())), binding) as claim:
-                    await claim_space(claim, self._store, self.key, self.company_code)
-                    company_id = await self._company(session.head.companies)
-                    baseline = AsyncBaseline(
-                        banqup=self._banqup,
-                        space_id=self.space_id,
-                        exportable=self._may_be_exported,
-                        clock=self._clock,
-                        session=session,
-                    )
-                    await baseline.record()
-                    session.remember_company(company_id)
-                    await baseline.commit(claim, self._banqup.wire_digest)
-                return baseline.activation(company_id)
-            except ServiceError as error:
-                raise run_failure(error) from error
+            if session.head.active:
+                return unchanged(session.head, self._company_id)
+            # Held until the end: two connections must not take the same space at once.
+            binding = {name: self._binding[name] for name in ("banqup", "space")}
+            async with self._session(" ".join(("space", *binding.values())), binding) as claim:
+                await claim_space(claim, self._store, self.key, self.company_code)
+                company_id = await self._company(session.head.companies)
+                baseline = AsyncBaseline(
+                    banqup=self._banqup,
+                    space_id=self.space_id,
+                    exportable=self._may_be_exported,
+                    clock=self._clock,
+                    session=session,
+                )
+                await baseline.record()
+                session.remember_company(company_id)
+                await baseline.commit(claim, self._banqup.wire_digest)
+            return baseline.activation(company_id)
 
     async def deactivate(self) -> None:
         """Stop exporting. What was delivered or waits stays on record; see activate().
@@ -320,8 +318,11 @@ class AsyncConnection:
         finally:
             await session.release()
 
-    async def status(self) -> Status:
+    async def status(self, *, waiting: bool = False) -> Status:
         """What the connection knows of itself. Asks the store only, never a service.
+
+        Args:
+            waiting: List what waits, too; at most 500 documents.
 
         Raises:
             StoreError: The store failed.
@@ -334,7 +335,7 @@ class AsyncConnection:
         head = session.head
         needing = await session.select("failed", "uncertain", limit=PAGE)
         named = await session.find(head.named)
-        attention = [delivery_row(item) for item in (*needing, *named.values())]
+        waits = await session.select("waiting", "sending", limit=PAGE) if waiting else ()
         return Status(
             active=head.active,
             space_id=self.space_id,
@@ -342,7 +343,8 @@ class AsyncConnection:
             activated_at=head.activated_at,
             last_run=head.last_run,
             counts=head.counts,
-            attention=tuple(attention),
+            attention=map(delivery_row, (*needing, *named.values())),
+            waiting=map(delivery_row, waits),
             unknown_statuses=head.unknown,
         )
 
@@ -399,13 +401,9 @@ class AsyncConnection:
             ServiceError: Zenvoices could not be asked.
         """
         from bridge._async._confirmation import confirmed
-        from bridge._reports.verification import run_failure
 
         async with self._session() as session:
             if not session.head.activations:
                 raise NotActivatedError
-            try:
-                company_id = self._company_id or await self._company(session.head.companies)
-                return await confirmed(session, self._zenvoices, company_id, self._clock)
-            except ServiceError as error:
-                raise run_failure(error) from error
+            company_id = self._company_id or await self._company(session.head.companies)
+            return await confirmed(session, self._zenvoices, company_id, self._clock)

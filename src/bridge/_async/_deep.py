@@ -14,13 +14,14 @@ from _client_kit._async._body import AsyncJsonBody
 from _client_kit._contract import Operation
 from _client_kit._errors import ConfigurationError, NotFoundError, ServiceError
 from _client_kit._json import is_list, is_object
+from _client_kit._text import Text, joined
 from _contract_check.banqup import expectations as banqup_expectations
 from _contract_check.zenvoices import expectations as zenvoices_expectations
 from banqup_client import AsyncBanqupClient
 from bridge._delivery.eligibility import FOLDERS
 from bridge._mapping.spool import Spool
 from bridge._reports.contract_checks import answered, broken, looked_at
-from bridge._reports.texts import Language
+from bridge._reports.texts import Lang, translate
 from bridge._reports.verification import Check, Verification
 from bridge.testing._samples.sample import sample as sample_document
 from zenvoices_client import AsyncZenvoicesClient, Attachment, Company, InboxUpload
@@ -30,10 +31,11 @@ __all__ = ["AsyncDeep"]
 logger = logging.getLogger("bridge")
 
 LONG_AGO = "2020-01-01T00:00:00.000Z"
-NOT_READ_BACK = (
+NOT_READ_BACK = Text(
+    "hint_not_read_back",
     "The upload was taken, but its look-up does not find it: look into the company's inbox in "
     "Zenvoices. If it is there, correct inbox.details or inbox.list; until then a document whose "
-    "upload breaks off is held as uncertain."
+    "upload breaks off is held as uncertain.",
 )
 MAX_BYTES = 64 * 1024 * 1024
 
@@ -48,14 +50,14 @@ class AsyncDeep:
         space_id: str,
         company_code: str,
         company: Callable[[], Awaitable[Company]],
-        lang: Language,
+        lang: Lang,
     ) -> None:
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._space_id = space_id
         self._company_code = company_code
         self._company = company
-        self._lang: Language = lang
+        self._lang: Lang = lang
         self._checks: list[Check] = []
 
     async def add_to(
@@ -65,15 +67,17 @@ class AsyncDeep:
         await self._look_at_banqup()
         company_id = await self._look_at_zenvoices()
         if sample and verification.error is not None:
-            self._nothing("inbox.upload", "other checks failed, so nothing was sent")
+            why = Text("not_sent_checks", "other checks failed, so nothing was sent")
+            self._nothing("inbox.upload", why)
         elif sample:
             await self._send(marked(sample), company_id)
         checks = (*verification.checks, *self._checks)
         error = verification.error
         failed = next((check for check in self._checks if check.outcome == "failed"), None)
         if error is None and failed is not None:
-            message = f"{failed.name}: {failed.detail}"
-            error = ConfigurationError(message, service="bridge", hint=failed.remedy)
+            message = joined(": ", failed.name, failed.detail)
+            code = failed.code
+            error = ConfigurationError(message, service="bridge", hint=failed.remedy, code=code)
         return evolve(verification, checks=checks, error=error)
 
     # Banqup
@@ -120,14 +124,16 @@ class AsyncDeep:
     async def _ask_for(self, name: str, ids: Mapping[str, Any]) -> Any:
         """One record by the id an earlier answer brought."""
         if not all(ids.values()):
-            self._nothing(name, "the space holds no document with a file to look at")
+            why = Text("no_document_to_see", "the space holds no document with a file to look at")
+            self._nothing(name, why)
             return None
         payload = await self._ask(name, path={"space_id": self._space_id, **ids}, judged=False)
         if payload is not None:
             payload = self._document(payload) if name == "documents.get" else payload
             waits = is_object(payload) and payload.get("status") == "AWAITING_UPLOAD"
             if name == "files.details" and waits:
-                self._nothing(name, "the file is not scanned yet: look again later")
+                why = Text("not_scanned", "the file is not scanned yet: look again later")
+                self._nothing(name, why)
                 return None
             self._judge([payload], name)
         return payload
@@ -135,7 +141,7 @@ class AsyncDeep:
     async def _download(self, file_id: Any, *, names_url: bool) -> None:
         name = "files.download"
         if not names_url:
-            self._nothing(name, "there is no file to fetch")
+            self._nothing(name, Text("no_file_to_fetch", "there is no file to fetch"))
             return
         spool = Spool()
         try:
@@ -143,7 +149,8 @@ class AsyncDeep:
                 self._space_id, str(file_id), cast("BinaryIO", spool), max_bytes=MAX_BYTES
             )
             size = spool.seek(0, io.SEEK_END)
-            self._checks.append(looked_at(name, f"{size} bytes", self._lang))
+            read = Text("bytes", "{0} byte|{0} bytes", size)
+            self._checks.append(looked_at(name, read, self._lang))
         except ServiceError as error:
             self._broken(error, name)
         finally:
@@ -159,8 +166,9 @@ class AsyncDeep:
         try:
             company_id = (await self._company()).id
         except ServiceError:  # the ordinary checks say why
-            self._nothing("inbox.list", "the company is not known")
-            self._nothing("inbox.details", "the company is not known")
+            unknown = Text("no_company", "the company is not known")
+            self._nothing("inbox.list", unknown)
+            self._nothing("inbox.details", unknown)
             return None
         listed = await self._ask("inbox.list", json={**page, "administrationId": company_id})
         rows = _listed(listed, "items") if is_object(listed) else []
@@ -175,7 +183,9 @@ class AsyncDeep:
             payload, _ = await self._zenvoices._calls.call(self._operation(name), query=query)
         except NotFoundError as error:
             if external_id is None:
-                detail = "an id that does not exist is not found, as it should be"
+                detail = Text(
+                    "absent_as_should", "an id that does not exist is not found, as it should be"
+                )
                 self._checks.append(looked_at(name, detail, self._lang))
             else:
                 self._broken(error, name)
@@ -188,16 +198,30 @@ class AsyncDeep:
                 self._checks[-1] = evolve(
                     check,
                     outcome="failed",
-                    detail="the answer is about another document: the external id is ignored",
-                    remedy='Check the query names: ZenvoicesClient(contract={"inbox.details": '
-                    '{"query": {"external_id": "..."}}}).',
+                    detail=translate(
+                        Text(
+                            "other_document",
+                            "the answer is about another document: the external id is ignored",
+                        ),
+                        self._lang,
+                    ),
+                    remedy=translate(
+                        Text(
+                            "hint_query",
+                            "Check the query names: ZenvoicesClient(contract={0}).",
+                            '{"inbox.details": {"query": {"external_id": "..."}}}',
+                        ),
+                        self._lang,
+                    ),
+                    code="wrong_answer",
                 )
 
     async def _send(self, upload: InboxUpload, company_id: int | None) -> None:
         """Send one test document and read it back."""
         name = "inbox.upload"
         if company_id is None:
-            self._nothing(name, "the company is not known, so nothing was sent")
+            why = Text("no_company_not_sent", "the company is not known, so nothing was sent")
+            self._nothing(name, why)
             return
         external_id = _new_id("test")
         logger.warning(
@@ -220,11 +244,19 @@ class AsyncDeep:
             check = self._judge([payload], name)
             if check.outcome == "ok":
                 found = await inbox.find(external_id=external_id, company_id=company_id)
-                detail = f"sent as {upload.subject!r}, and {found.outcome} when read back"
+                there = Text("read_back", "sent as {0!r}, and found when read back", upload.subject)
+                lost = Text("not_read_back", "sent as {0!r}, but not read back", upload.subject)
+                remedy = translate(NOT_READ_BACK, self._lang)
                 self._checks[-1] = (
-                    evolve(check, detail=detail)
+                    evolve(check, detail=translate(there, self._lang))
                     if found.outcome == "found"
-                    else evolve(check, outcome="failed", detail=detail, remedy=NOT_READ_BACK)
+                    else evolve(
+                        check,
+                        outcome="failed",
+                        detail=translate(lost, self._lang),
+                        remedy=remedy,
+                        code="not_read_back",
+                    )
                 )
         except ServiceError as error:
             self._broken(error, name)

@@ -44,7 +44,10 @@ class AsyncRunRecorder:
     def begin(self) -> None:
         """Tell that the run begins."""
         started = events.RunStarted(self._space_id, self._company_code, self._started_at)
-        events.emit(self._listeners, started)
+        self._tell(started)
+
+    def _tell(self, event: events.Event) -> None:
+        self.builder.listener_failures += events.emit(self._listeners, event)
 
     def transition(self, delivery: Delivery, event: deliveries.Event) -> Delivery:
         """What the delivery is after the event, now."""
@@ -81,7 +84,7 @@ class AsyncRunRecorder:
             await self.session.flush()
         told, self._pending = self._pending, []
         for event in told:
-            events.emit(self._listeners, event)
+            self._tell(event)
 
     async def end(self) -> ExportReport:
         """Write the run's summary and return its report."""
@@ -89,7 +92,7 @@ class AsyncRunRecorder:
         if not self.dry_run:
             self.session.update(last_run=_summary(report))
         await self.flush()
-        events.emit(self._listeners, events.RunEnded(report))
+        self._tell(events.RunEnded(report))
         return report
 
     async def fail(self, failure: ServiceError) -> None:
@@ -99,7 +102,7 @@ class AsyncRunRecorder:
             failure.report = await self.end()
         if failure.report is None:  # nothing can be written any more
             failure.report = self.report()
-            events.emit(self._listeners, events.RunEnded(failure.report))
+            self._tell(events.RunEnded(failure.report))
 
     def report(self) -> ExportReport:
         """The report as it stands."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from _client_kit._text import Text
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery
@@ -37,9 +38,9 @@ async def request_all(
 
 def _why_not(delivery: Delivery) -> str:
     if delivery.state == "sending":
-        return "may be on its way; the next run finds out"
+        return Text("may_be_on_its_way", "may be on its way; the next run finds out")
     if delivery.state == "uncertain":
-        return "nobody knows whether it arrived; settle() says so first"
+        return Text("settle_first", "nobody knows whether it arrived; settle() says so first")
     return ""
 
 

@@ -15,6 +15,7 @@ from _client_kit._errors import (
     ServiceError,
 )
 from _client_kit._paging import Page
+from _client_kit._text import Text, joined
 from banqup_client import Document
 from bridge._async._context import AsyncRunContext
 from bridge._async._recovery import AsyncRecovery
@@ -28,6 +29,7 @@ from bridge._delivery.faults import (
     Blame,
     HeldRefusal,
     blame_of,
+    list_unfinished,
     naming,
     no_files_at_all,
     too_many_unrecorded,
@@ -36,7 +38,6 @@ from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.outcome import Candidate, Outcome, files_digest
 from bridge._delivery.records import NOT_KNOWN
 from bridge._reports.report import ExportReport
-from bridge._reports.verification import run_failure
 
 __all__ = ["AsyncRun"]
 
@@ -83,7 +84,7 @@ class AsyncRun:
             await self._execute()
             return await self._recorder.end()
         except ServiceError as error:
-            failure = run_failure(error)
+            failure = error.copy()
         # Not while the error is handled: a listener that raises would be logged with its frames.
         await self._recorder.fail(failure)
         raise failure
@@ -115,7 +116,8 @@ class AsyncRun:
         await self._check_doubts()
         self._check_files()
         if self._unfinished and self._report.stopped is None:
-            self._report.stopped, self._report.ok = "; ".join(self._unfinished), False
+            self._report.stopped = joined("; ", *self._unfinished)
+            self._report.ok = False
 
     # What a crash or an outage left in doubt
 
@@ -149,7 +151,8 @@ class AsyncRun:
         for held in await self._in_turn("uncertain"):
             # Without the limit, one whose answer is always lost would be sent in every run.
             if self._options.on_uncertain == "resend" and held.attempts < MAX_ATTEMPTS:
-                again = deliveries.NotSent("uncertain, sent again as configured")
+                reason = Text("resent_as_set", "uncertain, sent again as configured")
+                again = deliveries.NotSent(reason)
                 self._recorder.record(held, self._recorder.transition(held, again))
                 continue
             looks += 1
@@ -185,7 +188,8 @@ class AsyncRun:
         """
         if blame_of(error) is Blame.RUN:
             raise error
-        self._report.note(f"a look-up could not be made: {error.message}")
+        failed = Text("no_look_up", "a look-up could not be made: {0}", error.message)
+        self._report.note(failed)
         self._report.line(delivery)
 
     def _found_out(self, delivery: Delivery, event: deliveries.Event | None) -> Delivery:
@@ -280,7 +284,7 @@ class AsyncRun:
         elif not listing.complete:
             self._everything = False
             # The other folder and what is due must not wait for this one.
-            self._unfinished.append(f"Banqup's list of {folder} did not end where it said it would")
+            self._unfinished.append(list_unfinished(folder))
         elif answered_at is not None:
             self._narrow(folder, [answered_at, *changes], began if full else None)
         await self._recorder.flush()
@@ -324,7 +328,8 @@ class AsyncRun:
         delivery = stored or deliveries.first_seen(document_id, document.folder)
         activated_at = self._session.head.activated_at
         if stored is None and missed_by_activation(document.created_at, activated_at):
-            old = deliveries.Skipped("was there before activation, but not listed then")
+            reason = Text("listed_late", "was there before activation, but not listed then")
+            old = deliveries.Skipped(reason)
             self._report.seen[document_id] = delivery.state
             self._recorder.record(None, self._recorder.transition(delivery, old))
             return
@@ -417,9 +422,10 @@ class AsyncRun:
             try:
                 document = await self._read(delivery.document_id)
             except NotFoundError:
-                event: deliveries.Event = deliveries.Skipped("gone", gone=True)
+                event: deliveries.Event = deliveries.Skipped(Text("gone", "gone"), gone=True)
                 if not await self._can_read_one():
-                    event = deliveries.NotReady("asking for one document does not work", file=False)
+                    reason = Text("cannot_ask", "asking for one document does not work")
+                    event = deliveries.NotReady(reason, file=False)
                 self._report.seen[delivery.document_id] = delivery.state
                 self._recorder.record(delivery, self._recorder.transition(delivery, event))
                 continue

@@ -22,6 +22,7 @@ from enum import Enum
 
 from attrs import evolve, field, frozen
 
+from _client_kit._text import Text
 from bridge._delivery.eligibility import Skip, Verdict
 from bridge._delivery.transitions import (
     Absent,
@@ -90,6 +91,9 @@ STATES = (
 )
 
 
+_SEEN = Text("person_saw", "seen in Zenvoices by a person")
+
+
 class WaitReason(Enum):
     """Why a delivery waits, as far as the rules care."""
 
@@ -115,6 +119,8 @@ def word_of(text: str | None) -> str | None:
 
 
 def _reason(text: str) -> str:
+    if isinstance(text, Text):
+        return text.cut(LONGEST_REASON)
     return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"
 
 
@@ -205,7 +211,7 @@ def at_activation(
             document_id,
             "baseline",
             folder,
-            "was there before activation",
+            Text("before_activation", "was there before activation"),
             status_at_activation=status,
         )
     if isinstance(verdict, Skip):
@@ -268,7 +274,7 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
             return evolve(
                 delivery,
                 state="sending",
-                reason="on its way",
+                reason=Text("on_its_way", "on its way"),
                 cause=WaitReason.NONE,
                 due=None,
                 external_id=event.external_id,
@@ -337,12 +343,13 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
             return _ended(delivery, "uncertain", event.reason)
         case DecidedByPerson() if state == "uncertain":
             if event.delivered:
-                return _ended(delivery, "delivered", "seen in Zenvoices by a person")
-            return transition(delivery, NotSent("not in Zenvoices, says a person"), now)
+                return _ended(delivery, "delivered", _SEEN)
+            reason = Text("person_did_not_see", "not in Zenvoices, says a person")
+            return transition(delivery, NotSent(reason), now)
         case DecidedByPerson() if state == "failed":
             if event.delivered:
-                return _ended(delivery, "delivered", "seen in Zenvoices by a person")
-            return _ended(delivery, "skipped", "settled by a person")
+                return _ended(delivery, "delivered", _SEEN)
+            return _ended(delivery, "skipped", Text("settled", "settled by a person"))
         case Confirmed() if state in ("delivered", "confirmed"):
             found = delivery.inbox_id if event.inbox_id is None else event.inbox_id
             return evolve(delivery, state="confirmed", inbox_id=found)
@@ -375,8 +382,9 @@ def _absent(delivery: Delivery, event: Absent, now: float) -> Delivery:
     if (event.at - first).total_seconds() < ABSENCE_CONFIRMED_AFTER:
         return delivery
     if not delivery.in_doubt:  # its own process ended: nobody saw this document fail
-        return transition(delivery, NotSent("did not arrive; sent again"), now)
-    reason = "its upload had no answer, and it did not arrive"
+        again = Text("did_not_arrive", "did not arrive; sent again")
+        return transition(delivery, NotSent(again), now)
+    reason = Text("lost", "its upload had no answer, and it did not arrive")
     charged = _refused(delivery, Refused(reason, deliveries=event.deliveries), now)
     return evolve(charged, suspect=charged.state == "waiting")
 
@@ -386,7 +394,7 @@ def _without_control(delivery: Delivery, at: datetime) -> Delivery:
     since = delivery.no_control_since or at
     if (at - since).total_seconds() < LONGEST_WITHOUT_CONTROL:
         return evolve(delivery, no_control_since=since)
-    reason = "no other document was there for 24 hours to test look-ups with"
+    reason = Text("no_control", "no other document was there for 24 hours to test look-ups with")
     held = _ended(delivery, "uncertain", reason)
     return evolve(held, no_control_since=since, in_doubt=delivery.in_doubt)
 
@@ -398,7 +406,7 @@ def _requested(delivery: Delivery, now: float) -> Delivery:
         delivery.document_id,
         "waiting",
         delivery.folder,
-        "to be sent by request",
+        Text("by_request", "to be sent by request"),
         WaitReason.QUEUED,
         due=now,
         generation=delivery.generation + (was_delivered or delivery.external_id is not None),
@@ -438,7 +446,8 @@ def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
 def _first_shown(delivery: Delivery, event: Listed, due: float) -> Delivery:
     """The first status shown of a document that had none at activation proves no change."""
     if event.verdict is None:
-        return _ended(delivery, "skipped", "was there before activation, with no status shown")
+        reason = Text("before_without_status", "was there before activation, with no status shown")
+        return _ended(delivery, "skipped", reason)
     return evolve(delivery, status_at_activation=event.status, due=due)
 
 

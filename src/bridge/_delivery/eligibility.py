@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from attrs import field, frozen
 
 from _client_kit._signals import raised_by_signal_handler
+from _client_kit._text import Text
 from banqup_client import Document
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "default_exportable",
     "judge",
     "missed_by_activation",
+    "unknown_word",
 ]
 
 FOLDERS = ("PURCHASES", "SALES")
@@ -28,7 +30,7 @@ LISTED_LATE = timedelta(hours=24)
 
 def _text(value: object) -> str:
     """Text, whatever a caller's function gave: it is kept, so it must be readable again."""
-    return str(value)
+    return value if isinstance(value, Text) else str(value)
 
 
 def _word(value: object) -> str | None:
@@ -91,22 +93,25 @@ def default_exportable(document: Document) -> bool | Wait | Skip:
     know waits, and says which word it was.
     """
     if document.category == "PURCHASE_ORDER":
-        return Skip("a purchase order, not an invoice")
+        return Skip(Text("purchase_order", "a purchase order, not an invoice"))
     folder, status = document.folder, document.status.document
     if folder not in _APPROVED:
-        return Wait(f"unknown folder {folder!r}", client_action=False, unknown=folder)
+        reason = Text("unknown_folder", "unknown folder {0!r}", folder)
+        return Wait(reason, client_action=False, unknown=folder)
     if status in _APPROVED[folder]:
         return True
     if status in _NOT_YET:
-        wanted = "approved" if folder == "PURCHASES" else "sent"
-        return Wait(f"not {wanted} yet (status {status})")
+        if folder == "PURCHASES":
+            return Wait(Text("not_approved", "not approved yet (status {0})", status))
+        return Wait(Text("not_sent", "not sent yet (status {0})", status))
     if status is None:
-        return Wait("Banqup shows no status", client_action=False)
-    return Wait(
-        f"unknown status {status!r}; allow it with exportable= if it means approved or sent",
-        client_action=False,
-        unknown=status,
+        return Wait(Text("no_status", "Banqup shows no status"), client_action=False)
+    reason = Text(
+        "unknown_status",
+        "unknown status {0!r}; allow it with exportable= if it means approved or sent",
+        status,
     )
+    return Wait(reason, client_action=False, unknown=status)
 
 
 def judge(exportable: Exportable, document: Document) -> Verdict:
@@ -116,16 +121,29 @@ def judge(exportable: Exportable, document: Document) -> Verdict:
     except Exception as error:
         if raised_by_signal_handler(error):
             raise
-        return Wait(f"exportable= raised {type(error).__name__}", client_action=False)
+        reason = Text("rule_failed", "exportable= raised {0}", type(error).__name__)
+        return Wait(reason, client_action=False)
     if said is True:
         return None
     if said is False:
-        return Wait(f"not exportable yet (status {document.status.document})")
+        status = str(document.status.document)
+        return Wait(Text("not_exportable", "not exportable yet (status {0})", status))
     if isinstance(said, (Wait, Skip)):  # pyright: ignore[reportUnnecessaryIsInstance]
         return said
     what = type(said).__name__
-    reason = f"exportable= returned {what} instead of bool, Wait or Skip"
+    reason = Text("rule_returned", "exportable= returned {0} instead of bool, Wait or Skip", what)
     return Wait(reason, client_action=False)
+
+
+def unknown_word(word: str, count: int) -> Text:
+    """Say how many documents have a status or folder that the rule does not know."""
+    return Text(
+        "unknown_word",
+        "{1} document has the unknown word {0!r}; allow it with exportable= if it means approved "
+        "or sent|{1} documents have the unknown word {0!r}; allow it with exportable= if it means "
+        "approved or sent",
+        *(word, count),
+    )
 
 
 def missed_by_activation(created: datetime | None, activated: datetime | None) -> bool:

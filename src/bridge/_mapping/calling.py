@@ -11,6 +11,7 @@ from typing import Any
 from attrs import field, frozen
 
 from _client_kit._redaction import redact, sanitise
+from _client_kit._text import Text, joined
 from banqup_client import Document
 from bridge._delivery.eligibility import Skip
 from bridge._mapping.mapper import AsyncMapper, SourceFile, one_line
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 LONGEST_REASON = 300
+_CODES = {"the mapper": "mapper", "exportable=": "rule"}
 _NOT_THE_USERS = sys.stdlib_module_names | {
     "_client_kit",
     "_contract_check",
@@ -86,16 +88,23 @@ def describe_exception(error: Exception, function: str = "the mapper") -> str:
     The text of a `LookupError` is the key that was not found, which may be a bank account, so it is
     left out.
     """
-    text = "" if isinstance(error, LookupError) else f": {redact(sanitise(error))}"
-    return f"{function} raised {type(error).__name__} at {place_of(error)}{text}"[:LONGEST_REASON]
+    kind, place = type(error).__name__, place_of(error)
+    template = f"{function} raised {{0}} at {{1}}"
+    raised = Text(f"{_CODES[function]}_raised", template, kind, place)
+    words = "" if isinstance(error, LookupError) else redact(sanitise(error))[:LONGEST_REASON]
+    return joined(": ", raised, words and Text("said", "{0}", words))
 
 
 def describe_result(result: object) -> str:
     """Return one line that says why this result of a mapper is neither an upload nor a skip."""
     if isinstance(result, Coroutine):
         result.close()
-        return "the mapper is a coroutine function, which only AsyncConnection takes"
-    return f"the mapper returned {type(result).__name__}, not InboxUpload or Skip"
+        return Text(
+            "mapper_coroutine",
+            "the mapper is a coroutine function, which only AsyncConnection takes",
+        )
+    what = type(result).__name__
+    return Text("mapper_returned", "the mapper returned {0}, not InboxUpload or Skip", what)
 
 
 def place_of(error: BaseException) -> str:
@@ -120,7 +129,7 @@ def sent_details(upload: InboxUpload, files: Sequence[SourceFile]) -> dict[str, 
     others = [file for file in files if not file.is_sent_by(upload)]
     warnings = [file.warning for file in sent if file.warning]
     warnings += [
-        f"{one_line(file.name)} is not sent and {file.warning}"
+        Text("left_unreadable", "{0} is not sent and {1}", one_line(file.name), file.warning)
         for file in others
         if file.is_unreadable
     ]
@@ -130,5 +139,5 @@ def sent_details(upload: InboxUpload, files: Sequence[SourceFile]) -> dict[str, 
         "file_name": upload.attachments[0].file_name,
         "size": sum(item.size for item in upload.attachments),
         "other_files": tuple(file.name for file in others),
-        "warning": "; ".join(warnings),
+        "warning": joined("; ", *warnings),
     }

@@ -6,24 +6,27 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from _client_kit._contract import Operation
 from _client_kit._errors import ServiceError
 from _client_kit._json import is_list, is_object
+from _client_kit._status import CONTRACT_HINT
+from _client_kit._text import Text, joined
 from _contract_check.expectations import Expectations
-from bridge._reports.remedies import cause_of, remedy
-from bridge._reports.texts import Language, translate
-from bridge._reports.verification import Check
+from bridge._reports.texts import Lang, say, translate
+from bridge._reports.verification import Check, failed
 
 __all__ = ["Unlike", "answered", "broken", "differences", "looked_at"]
 
 MOST_NAMES = 12
-_OTHER_ADDRESS = "If the call has another address, correct it with {}(contract={})."
 # A name with anything else in it may be somebody's data used as a name.
 _NAME = re.compile(r"[A-Za-z_$@][A-Za-z0-9_$-]{0,40}")
+
+
+_NOTHING = Text("nothing", "nothing")
 
 
 def kind_of(value: object) -> str:
@@ -128,8 +131,9 @@ def _shown(holders: Iterable[Any], only: str | None) -> str:
         f"{name if _NAME.fullmatch(name) else '<name>'} ({'|'.join(sorted(kinds[name]))})"
         for name in list(kinds)[:MOST_NAMES]
     ]
-    more = [f"{len(kinds) - MOST_NAMES} more"] if len(kinds) > MOST_NAMES else []
-    return ", ".join([*named, *more, *sorted(others)])
+    shown = ", ".join([*named, *sorted(others)])
+    more = len(kinds) - MOST_NAMES
+    return Text("and_more_names", "{0} and {1} more", shown, more) if more > 0 else shown
 
 
 def answered(
@@ -138,61 +142,54 @@ def answered(
     expected: Expectations,
     *,
     client: str,
-    lang: Language,
+    lang: Lang,
 ) -> Check:
     """The check of an operation that answered."""
     problems = list(differences(payloads, operation, expected))
     name = operation.name
     if not problems:
-        detail = translate("{} of {} properties seen", lang).format(
-            seen(payloads, operation), len(operation.reads)
-        )
+        count, total = seen(payloads, operation), len(operation.reads)
+        detail = Text("seen", "{0} of {1} properties seen", count, total)
         return looked_at(name, detail, lang)
-    details = [
-        translate("expected {} ({}); {} has {}", lang).format(
-            item.path,
-            item.expected,
-            item.above or translate("the answer", lang),
-            item.came or translate("nothing", lang),
+    details = (
+        Text(
+            "unlike",
+            "expected {0} ({1}); {2} has {3}",
+            *(item.path, item.expected),
+            *(item.above or Text("the_answer", "the answer"), item.came or _NOTHING),
         )
         for item in problems
-    ]
+    )
     renames = {item.path: item.near or "..." for item in problems}
     patch = json.dumps({name: {"rename": renames}})
-    advice = translate("Correct it with {}(contract={})", lang).format(client, patch)
+    advice = Text("hint_rename", "Correct it with {0}(contract={1}).", client, patch)
     if function := expected.functions.get(f"reads:{name}"):
-        advice += translate("; or, for another structure, with {}", lang).format(function)
-    return Check(name, _title(name, lang), "failed", "; ".join(details), f"{advice}.")
+        advice = Text(
+            "hint_restructure",
+            "Correct it with {0}(contract={1}); or, for another structure, with {2}.",
+            *(client, patch, function),
+        )
+    detail, remedy = translate(joined("; ", *details), lang), translate(advice, lang)
+    return Check(name, _title(name, lang), "failed", detail, remedy, "unlike")
 
 
-def broken(error: ServiceError, name: str, *, client: str, lang: Language) -> Check:
+def broken(error: ServiceError, name: str, *, client: str, lang: Lang) -> Check:
     """The check of an operation that failed."""
-    _, cause = cause_of(_CHECKS[name], error)
-    advice = remedy(cause, lang)
-    if cause == "contract" or error.kind == "not found":
-        patch = json.dumps({name: {"path": "..."}})
-        address = translate(_OTHER_ADDRESS, lang).format(client, patch)
-        advice = f"{advice} {address}"
-    return Check(name, _title(name, lang), "failed", error.message, advice)
+    check = failed(name, _title(name, lang), error, lang)
+    by_contract = isinstance(error.hint, Text) and error.hint.code == CONTRACT_HINT.code
+    if not by_contract and error.kind != "not found":
+        return check
+    patch = json.dumps({name: {"path": "..."}})
+    template = "If the call has another address, correct it with {0}(contract={1})."
+    address = Text("hint_address", template, client, patch)
+    return evolve(check, remedy=translate(joined(" ", error.hint, address), lang))
 
 
-_CHECKS = {
-    "spaces.list": "banqup space",
-    "documents.list": "banqup documents",
-    "documents.get": "banqup documents",
-    "files.details": "banqup documents",
-    "files.download": "banqup documents",
-    "companies.list": "zenvoices companies",
-    "inbox.list": "zenvoices inbox",
-    "inbox.details": "zenvoices inbox",
-    "inbox.upload": "zenvoices inbox",
-}
-
-
-def looked_at(name: str, detail: str, lang: Language, *, skipped: bool = False) -> Check:
+def looked_at(name: str, detail: str, lang: Lang, *, skipped: bool = False) -> Check:
     """The check of an operation with nothing against it, or nothing to look at."""
-    return Check(name, _title(name, lang), "skipped" if skipped else "ok", detail)
+    outcome: Literal["skipped", "ok"] = "skipped" if skipped else "ok"
+    return Check(name, _title(name, lang), outcome, translate(detail, lang))
 
 
-def _title(name: str, lang: Language) -> str:
-    return translate("{} answers as assumed", lang).format(name)
+def _title(name: str, lang: Lang) -> str:
+    return say("operation", lang, name)

@@ -1,114 +1,591 @@
-"""The words people see, in English and French."""
+"""What people read, in English, French and Dutch, by a code for each sentence.
+
+Words of a screen stand in the language of that screen where a page of the vendor shows them; else
+the English words are shown and marked as such. What a service or a sender said is quoted.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Literal, cast, get_args
 
-__all__ = ["FRENCH", "Language", "translate"]
+from _client_kit._text import Text, fill
+from bridge._errors import configuration_error
 
-Language = Literal["en", "fr"]
+__all__ = [
+    "HEADINGS",
+    "SENTENCES",
+    "Lang",
+    "check_lang",
+    "decimal",
+    "local_time",
+    "say",
+    "translate",
+]
 
-FRENCH: dict[str, str] = {
-    # What a document's way looks like to an accountant
-    "client action needed": "action client requise",
-    "queued": "en file d'attente",
-    "ready to process": "prêt à traiter",
-    "error": "erreur",
-    "skipped": "ignoré",
-    "baseline": "antérieur",
+Lang = Literal["en", "fr", "nl"]
+"""A language of reports: English, French or Dutch."""
+
+_SEPARATORS: dict[str, dict[str, str]] = {"fr": {": ": " : ", "; ": " ; "}}
+_TIMES = {"en": "%Y-%m-%d %H:%M", "fr": "%d/%m/%Y %H:%M", "nl": "%d/%m/%Y %H:%M"}
+_THOUSANDS = {"en": ",", "fr": " ", "nl": "."}
+
+
+def check_lang(lang: str) -> Lang:
+    """Return the language if it is one of :data:`Lang`.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    if lang in get_args(Lang):
+        return cast("Lang", lang)
+    message = f"lang must be 'en', 'fr' or 'nl', not {lang!r}"
+    raise configuration_error(message)
+
+
+def say(code: str, lang: Lang, *values: object) -> str:
+    """Return a sentence of :data:`HEADINGS` in a language."""
+    return translate(Text(code, HEADINGS[code][0], *values), lang)
+
+
+def translate(text: str, lang: Lang) -> str:
+    """Return a sentence in a language; what is no sentence of ours stays as it is."""
+    if not isinstance(text, Text):
+        return text
+    if lang == "en":
+        return text.said(text.english)
+    values = tuple(
+        translate(value, lang) if isinstance(value, str) else value for value in text.values
+    )
+    known = SENTENCES.get(text.code) or HEADINGS.get(text.code, ("", "", ""))[1:]
+    template = known[lang == "nl"]
+    if template:
+        try:
+            shown = fill(template, values, comma=_THOUSANDS[lang], zero_is_one=lang == "fr")
+        except IndexError:  # stored by another version of this library, with other values
+            return text
+        return text.said(shown)
+    if text.code in (": ", "; ", " "):
+        separator = _SEPARATORS.get(lang, {}).get(text.code, text.code)
+        return text.said(separator.join(values))
+    return text
+
+
+def decimal(number: float, lang: Lang) -> str:
+    """Return a number with one decimal, as it is written in a language."""
+    return f"{number:.1f}".replace(".", "." if lang == "en" else ",")
+
+
+def local_time(when: datetime, lang: Lang) -> str:
+    """Return a time as clocks here show it, with UTC beside it where that differs."""
+    here, universal = when.astimezone(), when.astimezone(UTC)
+    form = _TIMES[lang]
+    if here.utcoffset() == universal.utcoffset():
+        return f"{universal:{form}} UTC"
+    return f"{here:{form}} ({universal:%H:%M} UTC)"
+
+
+# fmt: off
+# One line for each language, so that they can be compared.
+HEADINGS: dict[str, tuple[str, str, str]] = {
+    # What an accountant calls the status of a document
+    "client action needed": ("client action needed",
+        "action du client requise",
+        "actie van de klant nodig"),
+    "queued": ("queued", "en file d'attente", "in de wachtrij"),
+    "ready to process": ("ready to process", "prêt à traiter", "klaar voor verwerking"),
+    "error": ("error", "erreur", "fout"),
+    "skipped": ("skipped", "ignoré", "overgeslagen"),
+    "baseline": ("baseline", "antérieur", "van vóór de activering"),
     # States
-    "waiting": "en attente",
-    "sending": "en cours d'envoi",
-    "delivered": "livré",
-    "confirmed": "confirmé",
-    "failed": "abandonné",
-    "uncertain": "incertain",
-    # Outcomes of checks
-    "ok": "ok",
-    "FAILED": "ÉCHEC",
-    "not checked": "non vérifié",
-    # Headings
-    "check": "vérification",
-    "found": "constaté",
-    "what to do": "que faire",
-    "status": "statut",
-    "document": "document",
-    "sent as": "envoyé comme",
-    "inbox": "réception",
-    "reason": "raison",
-    "documents": "documents",
-    # Verification
-    "Ready to export: all {} checks passed": "Prêt à exporter : les {} vérifications sont bonnes",
-    "Not ready to export: {} of {} checks failed": (
-        "Pas prêt à exporter : {} vérification(s) sur {} en échec"
-    ),
-    "{} answers as assumed": "{} répond comme supposé",
-    "{} of {} properties seen": "{} propriétés vues sur {}",
-    "expected {} ({}); {} has {}": "attendu : {} ({}) ; {} contient {}",
-    "the answer": "la réponse",
-    "nothing": "rien",
-    "Correct it with {}(contract={})": "Corrigez-le avec {}(contract={})",
-    "; or, for another structure, with {}": " ; ou, pour une autre structure, avec {}",
-    "If the call has another address, correct it with {}(contract={}).": (
-        "Si l'appel a une autre adresse, corrigez-la avec {}(contract={})."
-    ),
-    # Reports
-    "Export: {} sent to company {}": "Export : {} envoyé(s) vers l'entreprise {}",
-    "Dry run: {} would be sent to company {}": (
-        "Essai à blanc : {} seraient envoyé(s) vers l'entreprise {}"
-    ),
-    "Export stopped: {} sent to company {}": (
-        "Export interrompu : {} envoyé(s) vers l'entreprise {}"
-    ),
-    "stopped because": "interrompu parce que",
-    "listed in Banqup": "listés dans Banqup",
-    "sent": "envoyés",
-    "found to have arrived": "retrouvés dans Zenvoices",
-    "refused by Zenvoices": "refusés par Zenvoices",
-    "not readable as UBL": "illisibles comme UBL",
-    "changed after delivery": "modifiés après livraison",
-    "took": "durée",
-    "next try {}": "prochain essai {}",
-    "attempt {}": "tentative {}",
-    "not sent: {}": "non envoyé : {}",
-    "... and {} more": "... et {} de plus",
-    "no documents": "aucun document",
-    # Status
-    "Active: company {}": "Active : entreprise {}",
-    "Not active: company {}": "Pas active : entreprise {}",
-    "space": "espace",
-    "active since": "active depuis",
-    "last run": "dernier passage",
-    "needs a person": "demande une intervention",
-    "{} need a person": "{} demande(nt) une intervention",
-    "unknown status {}: {} documents": "statut inconnu {} : {} documents",
-    # Activation
-    "Activated: documents count from now on": "Activée : les documents comptent dès maintenant",
-    "Active already: nothing changed": "Déjà active : rien n'a changé",
-    "Banqup listed no document. If the space is not empty, call deactivate(), let the client's "
-    "user see its documents in Banqup, and call activate() again before the first export.": (
-        "Banqup n'a listé aucun document. Si l'espace n'est pas vide, appelez deactivate(), "
-        "donnez à l'utilisateur le droit de voir ses documents dans Banqup, puis rappelez "
-        "activate() avant le premier export."
-    ),
-    "company number": "numéro de l'entreprise",
-    "left where they are": "laissés où ils sont",
-    "waiting for the client": "attendent le client",
-    # Confirmation
-    "Confirmed: Zenvoices has {} documents": "Confirmé : Zenvoices a {} documents",
-    "missing in Zenvoices": "absents de Zenvoices",
-    "there more than once": "présents plusieurs fois",
-    "not to be decided": "impossibles à décider",
-    # Trials of a mapper
-    "Mapper: {} of {} documents would be sent": "Mapper : {} documents sur {} seraient envoyés",
-    "subject": "objet",
-    "sender": "expéditeur",
-    "destination": "destination",
-    "files": "fichiers",
+    "waiting": ("waiting", "en attente", "wacht"),
+    "sending": ("sending", "en cours d'envoi", "wordt verzonden"),
+    "delivered": ("delivered", "transmis", "afgeleverd"),
+    "confirmed": ("confirmed", "confirmé", "bevestigd"),
+    "failed": ("failed", "abandonné", "opgegeven"),
+    "uncertain": ("uncertain", "incertain", "onzeker"),
+    # Outcomes of checks and of trials
+    "ok": ("ok", "ok", "ok"),
+    "FAILED": ("FAILED", "ÉCHEC", "MISLUKT"),
+    "not checked": ("not checked", "non vérifié", "niet gecontroleerd"),
+    "sent": ("sent", "envoyé", "verzonden"),
+    # Headings of columns and names of facts
+    "check": ("check", "vérification", "controle"),
+    "found": ("found", "constaté", "vastgesteld"),
+    "what to do": ("what to do", "que faire", "wat te doen"),
+    "status": ("status", "statut", "status"),
+    "document": ("document", "document", "document"),
+    "document id": ("document id", "identifiant", "document-id"),
+    "sent as": ("sent as", "envoyé comme", "verzonden als"),
+    "inbox": ("inbox", "réception", "inbox"),
+    "reason": ("reason", "raison", "reden"),
+    "documents": ("documents", "documents", "documenten"),
+    "space": ("space", "espace", "ruimte"),
+    "stopped because": ("stopped because", "interrompu parce que", "gestopt omdat"),
+    "listed in Banqup": ("listed in Banqup", "listés dans Banqup", "opgelijst in Banqup"),
+    "recovered": ("found to have arrived",
+        "retrouvés dans Zenvoices",
+        "teruggevonden in Zenvoices"),
+    "refused": ("refused by Zenvoices", "refusés par Zenvoices", "geweigerd door Zenvoices"),
+    "flagged": ("not readable as UBL", "illisibles comme UBL", "niet leesbaar als UBL"),
+    "changed": ("changed after delivery",
+        "modifiés après transmission",
+        "gewijzigd na aflevering"),
+    "raised": ("raised in your own code", "erreurs de votre code", "fouten in uw eigen code"),
+    "took": ("took", "durée", "duur"),
+    "active since": ("active since", "active depuis", "actief sinds"),
+    "last run": ("last run", "dernier export", "laatste export"),
+    "company number": ("company number",
+        "numéro de l'entreprise",
+        "nummer van de administratie"),
+    "left where they are": ("left where they are",
+        "laissés où ils sont",
+        "blijven waar ze zijn"),
+    "waiting for the client": ("waiting for the client",
+        "attendent le client",
+        "wachten op de klant"),
+    "subject": ("subject", "objet", "onderwerp"),
+    "sender": ("sender", "expéditeur", "afzender"),
+    "destination": ("destination", "destination", "bestemming"),
+    "files": ("files", "fichiers", "bestanden"),
+    # Titles of checks
+    "banqup login": ("Banqup takes the app's credentials",
+        "Banqup accepte l'identification de l'application",
+        "Banqup aanvaardt de aanmelding van de app"),
+    "banqup space": ("The app may see the space",
+        "L'application voit l'espace",
+        "De app ziet de ruimte"),
+    "banqup documents": ("The app may read documents",
+        "L'application peut lire les documents",
+        "De app mag documenten lezen"),
+    "zenvoices login": ("Zenvoices takes the login",
+        "Zenvoices accepte l'identification",
+        "Zenvoices aanvaardt de aanmelding"),
+    "zenvoices companies": ("Right API > Companies > List access",
+        "Permission API > Entreprises > Accès à la liste",
+        "Recht API > Companies > List access (Engelse benaming)"),
+    "company code": ("The company code is known",
+        "Le code entreprise est connu",
+        "De code van de administratie is bekend"),
+    "zenvoices inbox": ("Right API > Inbox access",
+        "Permission API > Accès à la boîte de réception",
+        "Recht API > Inbox access (Engelse benaming)"),
+    "checkpoints": ("The checkpoint store works",
+        "Le registre des exports fonctionne",
+        "Het register van de exports werkt"),
+    "operation": ("{0} answers as assumed",
+        "{0} répond comme supposé",
+        "{0} antwoordt zoals verondersteld"),
+    # Titles of values
+    "ready": ("Ready to export: {0} check passed|Ready to export: all {0} checks passed",
+        "Prêt à exporter : {0} vérification réussie|Prêt à exporter : {0} vérifications réussies",
+        "Klaar om te exporteren: {0} controle geslaagd|Klaar om te exporteren: alle {0} controles geslaagd"),
+    "not ready": ("Not ready to export: {0} of {1} checks failed",
+        "Pas prêt à exporter : {0} vérification sur {1} en échec|Pas prêt à exporter : {0} vérifications sur {1} en échec",
+        "Niet klaar om te exporteren: {0} van {1} controles mislukt"),
+    "export": ("Export: {0} document sent to company {1}|Export: {0} documents sent to company {1}",
+        "Export : {0} document envoyé à l'entreprise {1}|Export : {0} documents envoyés à l'entreprise {1}",
+        "Export: {0} document verzonden naar administratie {1}|Export: {0} documenten verzonden naar administratie {1}"),
+    "dry run": ("Dry run: {0} document would be sent to company {1}|Dry run: {0} documents would be sent to company {1}",
+        "Essai à blanc : {0} document serait envoyé à l'entreprise {1}|Essai à blanc : {0} documents seraient envoyés à l'entreprise {1}",
+        "Proefrun: {0} document zou naar administratie {1} gaan|Proefrun: {0} documenten zouden naar administratie {1} gaan"),
+    "export stopped": ("Export stopped: {0} document sent to company {1}|Export stopped: {0} documents sent to company {1}",
+        "Export interrompu : {0} document envoyé à l'entreprise {1}|Export interrompu : {0} documents envoyés à l'entreprise {1}",
+        "Export gestopt: {0} document verzonden naar administratie {1}|Export gestopt: {0} documenten verzonden naar administratie {1}"),
+    "needs": ("{0} needs a person|{0} need a person",
+        "{0} demande une intervention|{0} demandent une intervention",
+        "{0} heeft iemand nodig|{0} hebben iemand nodig"),
+    "needs a person": ("needs a person", "demande une intervention", "heeft iemand nodig"),
+    "active": ("Active: company {0}",
+        "Connexion active : entreprise {0}",
+        "Koppeling actief: administratie {0}"),
+    "inactive": ("Not active: company {0}",
+        "Connexion inactive : entreprise {0}",
+        "Koppeling niet actief: administratie {0}"),
+    "activated": ("Activated: documents count from now on",
+        "Connexion activée : les documents comptent dès maintenant",
+        "Koppeling geactiveerd: vanaf nu tellen documenten mee"),
+    "active already": ("Active already: nothing changed",
+        "Connexion déjà active : rien n'a changé",
+        "Koppeling al actief: er is niets gewijzigd"),
+    "confirmation": ("Confirmed: Zenvoices has {0} document|Confirmed: Zenvoices has {0} documents",
+        "Confirmé : Zenvoices a {0} document|Confirmé : Zenvoices a {0} documents",
+        "Bevestigd: Zenvoices heeft {0} document|Bevestigd: Zenvoices heeft {0} documenten"),
+    "missing": ("missing in Zenvoices", "absents de Zenvoices", "ontbreken in Zenvoices"),
+    "twice": ("there more than once", "présents plusieurs fois", "meer dan eens aanwezig"),
+    "undecided": ("not to be decided", "impossibles à décider", "niet uit te maken"),
+    "trials": ("Mapper: {0} of {1} documents would be sent",
+        "Mapper : {0} document sur {1} serait envoyé|Mapper : {0} documents sur {1} seraient envoyés",
+        "Mapper: {0} van {1} documenten zouden verzonden worden"),
+    "no documents": ("no documents", "aucun document", "geen documenten"),
+    # Parts of lines
+    "next try": ("next try {0}", "prochain essai {0}", "volgende poging {0}"),
+    "attempts": ("{0} failed attempt|{0} failed attempts",
+        "{0} tentative échouée|{0} tentatives échouées",
+        "{0} mislukte poging|{0} mislukte pogingen"),
+    "not sent": ("not sent: {0}", "non envoyé : {0}", "niet verzonden: {0}"),
+    "and more": ("... and {0} more", "... et {0} de plus", "... en nog {0}"),
+    "seconds": ("{0} s", "{0} s", "{0} s"),
 }
-"""French by English."""
+"""English, French and Dutch of what reports say themselves."""
 
-
-def translate(text: str, lang: Language) -> str:
-    """A text of this module in a language; one it does not have stays English."""
-    return FRENCH.get(text, text) if lang == "fr" else text
+# The English of these stands where the sentence is made: with the error, or with the reason.
+SENTENCES: dict[str, tuple[str, str]] = {
+    "said": ("« {0} »", "“{0}”"),
+    "count": ("{0}", "{0}"),
+    # Calls that failed
+    "token_refused": ("le jeton d'accès n'a pas été accepté ({0})",
+        "het toegangstoken werd niet aanvaard ({0})"),
+    "not_permitted": ("non autorisé ({0})", "niet toegestaan ({0})"),
+    "not_found": ("introuvable ({0})", "niet gevonden ({0})"),
+    "no_such_call": ("aucun appel de ce nom à cette adresse ({0})",
+        "geen aanroep met die naam op dit adres ({0})"),
+    "too_large": ("trop volumineux ({0})", "te groot ({0})"),
+    "over_limit": ("{0} : plus grand que {1} octets", "{0}: groter dan {1} bytes"),
+    "rate_limited": ("trop de demandes ({0})", "te veel aanvragen ({0})"),
+    "service_failed": ("le service est en défaut ({0})", "de dienst heeft een storing ({0})"),
+    "redirected": ("réponse inattendue ({0})", "onverwacht antwoord ({0})"),
+    "refused": ("refusé ({0})", "geweigerd ({0})"),
+    "web_page": ("{0} : ceci est une page web, pas {1}",
+        "{0}: dit is een webpagina, niet {1}"),
+    "unreachable": ("{0} : pas de connexion réseau vers {1} ({2})",
+        "{0}: geen verbinding met {1} ({2})"),
+    "proxy": ("{0} : pas de connexion réseau vers {1} par le proxy que nomme {2} ({3})",
+        "{0}: geen verbinding met {1} via de proxy die {2} noemt ({3})"),
+    "timed_out": ("délai dépassé", "te lang gewacht"),
+    "tls_untrusted": ("certificat TLS non accepté : {0}",
+        "TLS-certificaat niet aanvaard: {0}"),
+    "tls_failed": ("échec de TLS", "TLS mislukt"),
+    "no_such_name": ("son nom n'a pas pu être résolu", "de naam kon niet opgezocht worden"),
+    "too_slow": ("{0} : le service a mis trop de temps",
+        "{0}: de dienst deed er te lang over"),
+    "connection_broke": ("{0} : la liaison s'est interrompue ({1})",
+        "{0}: de verbinding werd verbroken ({1})"),
+    "token_too_slow": ("l'attente d'un jeton d'accès a dépassé le délai",
+        "wachten op een toegangstoken duurde te lang"),
+    "deadline_passed": ("{0} : le délai était écoulé avant l'envoi",
+        "{0}: de tijd was om voor er iets verzonden werd"),
+    "answer_too_large": ("{0} : la réponse dépasse {1} octets",
+        "{0}: het antwoord is groter dan {1} bytes"),
+    "bad_compression": ("{0} : la compression de la réponse est abîmée",
+        "{0}: de compressie van het antwoord is beschadigd"),
+    "empty_body": ("une réponse vide", "een leeg antwoord"),
+    "untyped_body": ("{0} octet sans type|{0} octets sans type",
+        "{0} byte zonder type|{0} bytes zonder type"),
+    "body": ("{0} octet de type {1}|{0} octets de type {1}",
+        "{0} byte van het type {1}|{0} bytes van het type {1}"),
+    "it_sent": ("reçu : {0}", "ontvangen: {0}"),
+    "not_json": ("{0} : du JSON était attendu, reçu : {1} (statut {2})",
+        "{0}: JSON verwacht, ontvangen: {1} (status {2})"),
+    "no_token": ("{0} : reçu {1} au lieu d'un jeton d'accès",
+        "{0}: {1} ontvangen in plaats van een toegangstoken"),
+    "unexpected_shape": ("{0} : attendu {1}", "{0}: verwacht {1}"),
+    "a_list": ("une liste", "een lijst"),
+    "an_object": ("un objet", "een object"),
+    "object_with_list": ("un objet contenant une liste {0!r}",
+        "een object met een lijst {0!r}"),
+    "empty_pages": ("documents.list : uniquement des pages vides, dont chacune en annonce une autre",
+        "documents.list: alleen lege pagina's, die telkens een volgende aankondigen"),
+    "wrong_answer": ("{0} : la réponse concerne un autre objet que celui demandé",
+        "{0}: het antwoord gaat over iets anders dan gevraagd werd"),
+    "app_refused": ("les identifiants de l'application ont été refusés",
+        "de gegevens van de app werden geweigerd"),
+    "login_refused": ("l'identification a été refusée", "de aanmelding werd geweigerd"),
+    "two_factor": ("l'identification demande un second facteur",
+        "de aanmelding vraagt een tweede stap"),
+    # Files
+    "wrong_size": ("files.download : le stockage a envoyé {0} octets d'un fichier de {1}",
+        "files.download: de opslag stuurde {0} bytes van een bestand van {1}"),
+    "compressed_file": ("files.download : le stockage a comprimé le fichier alors que c'était exclu",
+        "files.download: de opslag comprimeerde het bestand hoewel dat niet mocht"),
+    "storage_status": ("{0} : réponse inattendue du stockage ({1})",
+        "{0}: onverwacht antwoord van de opslag ({1})"),
+    "url_expired": ("{0} : le stockage n'a pas accepté l'adresse signée ({1})",
+        "{0}: de opslag aanvaardde het ondertekende adres niet ({1})"),
+    "file_gone": ("{0} : le stockage n'a pas le fichier ({1})",
+        "{0}: de opslag heeft het bestand niet ({1})"),
+    "storage_limited": ("{0} : trop de demandes au stockage ({1})",
+        "{0}: te veel aanvragen aan de opslag ({1})"),
+    "storage_failed": ("{0} : le stockage est en défaut ({1})",
+        "{0}: de opslag heeft een storing ({1})"),
+    "file_shrank": ("un fichier a raccourci pendant son envoi",
+        "een bestand werd korter tijdens de verzending"),
+    "file_unreadable": ("un fichier n'a pas pu être lu pendant son envoi ({0})",
+        "een bestand kon tijdens de verzending niet gelezen worden ({0})"),
+    "infected": ("files.download : l'analyse antivirus de Banqup a rejeté le fichier",
+        "files.download: de virusscan van Banqup heeft het bestand afgekeurd"),
+    "no_url": ("files.download : le fichier est disponible, mais ses détails ne donnent pas d'adresse",
+        "files.download: het bestand is beschikbaar, maar de details noemen geen adres"),
+    "file_not_ready": ("files.download : le fichier n'est pas encore prêt (statut {0!r})",
+        "files.download: het bestand is nog niet klaar (status {0!r})"),
+    "bad_url": ("l'adresse signée d'un fichier {0}", "het ondertekende adres van een bestand {0}"),
+    "not_signed": ("n'est pas une adresse qui peut être signée", "kan geen ondertekend adres zijn"),
+    "not_https": ("n'est pas en https", "is niet https"),
+    "other_host": ("nomme l'hôte {0!r}, que storage_hosts= ne contient pas",
+        "noemt de host {0!r}, die niet in storage_hosts= staat"),
+    "file_without_id": ("un fichier du document n'a pas d'identifiant utilisable",
+        "een bestand van het document heeft geen bruikbaar id"),
+    "no_document_id": ("{0} : la réponse ({1}) ne donne pas de numéro de document",
+        "{0}: het antwoord ({1}) noemt geen documentnummer"),
+    # Spaces and companies
+    "unknown_space": ("l'espace {0!r} n'est pas parmi ceux que l'application voit : {1}",
+        "de ruimte {0!r} is niet bij die welke de app ziet: {1}"),
+    "invisible_space": ("espace {0} : l'application ne le voit pas",
+        "ruimte {0}: de app ziet ze niet"),
+    "no_space": ("espace {0} : l'application ne voit aucun espace",
+        "ruimte {0}: de app ziet geen enkele ruimte"),
+    "documents": ("{0} document|{0} documents", "{0} document|{0} documenten"),
+    "unknown_company": ("aucune entreprise avec le code {0!r}",
+        "geen administratie met de code {0!r}"),
+    "several_companies": ("{1} entreprises avec le code {0!r}",
+        "{1} administraties met de code {0!r}"),
+    "visible_codes": ("codes que cet utilisateur voit : {0}",
+        "codes die deze gebruiker ziet: {0}"),
+    "no_visible_codes": ("cet utilisateur ne voit aucune entreprise",
+        "deze gebruiker ziet geen enkele administratie"),
+    "companies_ended_early": ("companies.list : la liste s'est arrêtée trop tôt, sans entreprise de ce code",
+        "companies.list: de lijst stopte te vroeg, zonder administratie met die code"),
+    "company_without_number": ("companies.list : l'entreprise avec le code {0!r} n'a pas de numéro",
+        "companies.list: de administratie met de code {0!r} heeft geen nummer"),
+    "company_gone": ("plus aucune entreprise avec le code {0!r} ; {1!r} est une autre entreprise",
+        "geen administratie meer met de code {0!r}; {1!r} is een andere administratie"),
+    "company_moved": ("le code {0!r} appartient maintenant à une autre entreprise ; celle de cette connexion a maintenant le code {1!r}",
+        "de code {0!r} hoort nu bij een andere administratie; die van deze koppeling heeft nu de code {1!r}"),
+    "companies_cut_short": ("companies.list : la liste s'est arrêtée trop tôt : l'entreprise d'avant y est peut-être",
+        "companies.list: de lijst stopte te vroeg: de administratie van vroeger kan erin staan"),
+    # What to do
+    "hint_contract": ("Le service ne connaît peut-être pas cet appel, ou y utilise d'autres noms que ceux que cette bibliothèque suppose. Corrigez la supposition avec l'argument contract= du client ; verify(deep=True) montre laquelle.",
+        "De dienst kent deze aanroep misschien niet, of gebruikt er andere namen in dan deze bibliotheek veronderstelt. Verbeter de veronderstelling met het argument contract= van de client; verify(deep=True) toont welke."),
+    "hint_foreign": ("La réponse n'est pas une erreur du service lui-même : un pare-feu, un proxy ou une passerelle a peut-être refusé l'appel. Montrez-la à la personne qui en est responsable.",
+        "Het antwoord is geen fout van de dienst zelf: een firewall, een proxy of een gateway onderweg heeft de aanroep misschien geweigerd. Toon het aan wie die beheert."),
+    "hint_later": ("Le service a été atteint, mais ne peut pas répondre maintenant : réessayez plus tard.",
+        "De dienst werd bereikt, maar kan nu niet antwoorden: probeer later opnieuw."),
+    "hint_web_page": ("Quelque chose répond à la place du service : la page d'accès d'un réseau, un proxy ou un pare-feu. Ouvrez l'adresse dans un navigateur sur cette machine, et vérifiez base_url=.",
+        "Iets onderweg antwoordt in plaats van de dienst: de aanmeldpagina van een netwerk, een proxy of een firewall. Open het adres in een browser op deze machine, en controleer base_url=."),
+    "hint_network": ("{0} est injoignable. Vérifiez le réseau, le proxy et l'adresse, et réessayez plus tard.",
+        "{0} is niet bereikbaar. Controleer het netwerk, de proxy en het adres, en probeer later opnieuw."),
+    "hint_proxy": ("Un proxy est utilisé parce que la variable d'environnement {0} est définie : vérifiez que son adresse est juste et qu'il fonctionne, ou nommez {1} dans NO_PROXY.",
+        "Er wordt een proxy gebruikt omdat de omgevingsvariabele {0} ingesteld is: controleer of het adres juist is en de proxy draait, of noem {1} in NO_PROXY."),
+    "hint_tls": ("Là où un proxy ou le service utilise ses propres certificats, donnez un ssl_context= qui leur fait confiance.",
+        "Waar een proxy of de dienst eigen certificaten gebruikt, geef een ssl_context= die ze vertrouwt."),
+    "hint_max_bytes": ("Augmentez max_bytes= si c'est normal.",
+        "Verhoog max_bytes= als dat zo hoort."),
+    "hint_look_up": ("On ne sait pas si le document est arrivé : cherchez-le avant de le renvoyer.",
+        "Het is niet geweten of het document aangekomen is: zoek het op voor u het opnieuw verzendt."),
+    "hint_app_credentials": ("Vérifiez le client id et le client secret de l'application dans le portail développeur de Banqup, et qu'ils sont bien ceux de cet environnement.",
+        "Controleer de client id en het client secret van de app in het ontwikkelaarsportaal van Banqup, en of ze bij deze omgeving horen."),
+    "hint_not_whitelisted": ("Un administrateur de l'espace doit ajouter l'App ID de l'application dans Banqup sous Settings > External applications (libellés anglais), avec des rôles, et les API doivent être activées pour l'application dans le portail développeur. D'ici là, Banqup répond par une liste d'espaces vide et non par une erreur. Vérifiez aussi l'identifiant de l'espace.",
+        "Een beheerder van de ruimte moet de App ID van de app in Banqup toevoegen onder Settings > External applications (Engelse benaming), met rollen, en de API's moeten voor de app ingeschakeld zijn in het ontwikkelaarsportaal. Tot dan antwoordt Banqup met een lege lijst van ruimtes en niet met een fout. Controleer ook het id van de ruimte."),
+    "hint_roles": ("Donnez à l'application, dans cet espace, un rôle qui permet de lire les documents : dans Banqup, Settings > External applications (libellés anglais). L'API doit aussi être activée pour l'application dans le portail développeur.",
+        "Geef de app in deze ruimte een rol die documenten mag lezen: in Banqup, Settings > External applications (Engelse benaming). De API moet voor de app ook ingeschakeld zijn in het ontwikkelaarsportaal."),
+    "hint_service_says": ("Zenvoices dit : {0}. Si cela ne suffit pas :",
+        "Zenvoices zegt: {0}. Als dat niet volstaat:"),
+    "hint_login": ("Vérifiez, dans cet ordre : le Nom d'utilisateur et le Mot de passe ; le Code organisation ; si l'utilisateur est bloqué (5 mots de passe erronés le bloquent pendant 5 minutes), doit changer son mot de passe à la prochaine identification, passe par l'authentification unique, ou est inactif. Dans Zenvoices : Gérer > Organisation > Utilisateurs. Un utilisateur API réservé à cet usage est conseillé.",
+        "Controleer, in deze volgorde: gebruikersnaam en wachtwoord; de Omgevingsnaam; of de gebruiker geblokkeerd is (5 foute wachtwoorden blokkeren hem 5 minuten), zijn wachtwoord moet wijzigen bij de volgende login, aanmeldt via single sign-on, of inactief is. In Zenvoices: Beheer > Omgeving > Gebruikers. Een aparte API-gebruiker is aangeraden."),
+    "hint_two_factor": ("Cet utilisateur s'identifie en deux étapes, ce qu'un programme ne peut pas faire. Créez un utilisateur API sans cela dans Zenvoices sous Gérer > Organisation > Utilisateurs.",
+        "Deze gebruiker meldt zich aan met tweestapsverificatie, wat een programma niet kan. Maak een aparte API-gebruiker zonder in Zenvoices onder Beheer > Omgeving > Gebruikers."),
+    "hint_logged_out": ("L'identification a réussi, mais son jeton d'accès n'est plus accepté : l'utilisateur a pu être bloqué, désactivé ou déconnecté depuis.",
+        "De aanmelding lukte, maar het toegangstoken wordt niet aanvaard: de gebruiker kan intussen geblokkeerd, gedeactiveerd of afgemeld zijn."),
+    "hint_linked_anew": ("Une entreprise liée à nouveau a un nouveau numéro : retrouvez-le par son code.",
+        "Een administratie die opnieuw gekoppeld werd, heeft een nieuw nummer: zoek het op met haar code."),
+    "hint_companies_right": ("Donnez à l'utilisateur la permission API > Entreprises > Accès à la liste : dans Zenvoices, Gérer > Organisation > Utilisateurs, l'icône liste à côté de l'utilisateur.",
+        "Geef de gebruiker het recht API > Companies > List access (Engelse benaming): in Zenvoices, Beheer > Omgeving > Gebruikers, Rechten wijzigen."),
+    "hint_inbox_right": ("Donnez à l'utilisateur la permission API > Accès à la boîte de réception, et des permissions sur l'entreprise : dans Zenvoices, Gérer > Organisation > Utilisateurs, l'icône liste à côté de l'utilisateur.",
+        "Geef de gebruiker het recht API > Inbox access (Engelse benaming), en rechten op de administratie: in Zenvoices, Beheer > Omgeving > Gebruikers, Rechten wijzigen."),
+    "hint_right": ("Donnez à l'utilisateur la permission pour cet appel, et des permissions sur l'entreprise : dans Zenvoices, Gérer > Organisation > Utilisateurs, l'icône liste à côté de l'utilisateur.",
+        "Geef de gebruiker het recht voor deze aanroep, en rechten op de administratie: in Zenvoices, Beheer > Omgeving > Gebruikers, Rechten wijzigen."),
+    "hint_company_code": ("Le Code entreprise se trouve dans Zenvoices sous Gérer > Organisation > Entreprises ; une entreprise manque quand l'utilisateur n'y a aucune permission : Gérer > Organisation > Utilisateurs.",
+        "De code van de administratie staat in Zenvoices onder Beheer > Omgeving > Administraties; een administratie ontbreekt wanneer de gebruiker er geen rechten op heeft: Beheer > Omgeving > Gebruikers."),
+    "hint_company_moved": ("À chaque export, le programme vérifie à quelle entreprise appartient ce code. Si les entreprises ont été renumérotées dans Zenvoices, arrêtez cette connexion avec deactivate() et créez-en une nouvelle avec le code actuel de l'entreprise. Sinon, corrigez les codes dans Zenvoices sous Gérer > Organisation > Entreprises.",
+        "Bij elke export controleert het programma bij welke administratie deze code hoort. Werden de administraties in Zenvoices hernummerd, stop dan deze koppeling met deactivate() en maak een nieuwe met de huidige code. Verbeter anders de codes in Zenvoices onder Beheer > Omgeving > Administraties."),
+    # The checkpoint
+    "damaged": ("le registre est abîmé : {0}", "het register is beschadigd: {0}"),
+    "newer_checkpoint": ("{0} : écrit par une version plus récente de cette bibliothèque ({1})",
+        "{0}: geschreven door een nieuwere versie van deze bibliotheek ({1})"),
+    "wrong_checkpoint": ("le registre appartient à une autre connexion",
+        "het register hoort bij een andere koppeling"),
+    "hint_restore": ("Restaurez-le depuis une sauvegarde, puis lancez export_new(look_first=True).",
+        "Zet het terug uit een back-up en voer dan export_new(look_first=True) uit."),
+    "hint_update": ("Mettez banqup-zenvoices à jour.",
+        "Werk banqup-zenvoices bij."),
+    "hint_its_store": ("Utilisez le registre avec lequel elle a été créée.",
+        "Gebruik het register waarmee ze gemaakt is."),
+    # Why a document waits or is left out
+    "purchase_order": ("un bon de commande, pas une facture",
+        "een bestelbon, geen factuur"),
+    "unknown_folder": ("dossier inconnu {0!r}", "onbekende map {0!r}"),
+    "not_approved": ("pas encore approuvé (statut {0})", "nog niet goedgekeurd (status {0})"),
+    "not_sent": ("pas encore envoyé au client (statut {0})", "nog niet verstuurd (status {0})"),
+    "no_status": ("Banqup ne montre pas de statut", "Banqup toont geen status"),
+    "unknown_status": ("statut inconnu {0!r} ; autorisez-le avec exportable= s'il veut dire approuvé ou envoyé",
+        "onbekende status {0!r}; laat hem toe met exportable= als hij goedgekeurd of verstuurd betekent"),
+    "rule_failed": ("exportable= a levé {0}", "exportable= gaf de fout {0}"),
+    "rule_raised": ("exportable= a levé {0} à {1}", "exportable= gaf de fout {0} in {1}"),
+    "not_exportable": ("pas encore exportable (statut {0})",
+        "nog niet te exporteren (status {0})"),
+    "rule_returned": ("exportable= a rendu {0} au lieu de bool, Wait ou Skip",
+        "exportable= gaf {0} terug in plaats van bool, Wait of Skip"),
+    "mapper_raised": ("le mapper a levé {0} à {1}", "de mapper gaf de fout {0} in {1}"),
+    "mapper_coroutine": ("le mapper est une coroutine, que seule AsyncConnection accepte",
+        "de mapper is een coroutine, die alleen AsyncConnection aanvaardt"),
+    "mapper_returned": ("le mapper a rendu {0}, ni InboxUpload ni Skip",
+        "de mapper gaf {0} terug, geen InboxUpload of Skip"),
+    "folder_left_out": ("le dossier {0} n'est pas exporté",
+        "de map {0} wordt niet geëxporteerd"),
+    "category_left_out": ("la catégorie {0} n'est pas exportée",
+        "de categorie {0} wordt niet geëxporteerd"),
+    "party_left_out": ("ni le fournisseur ni le client n'est de ceux dont les documents sont exportés",
+        "noch de leverancier noch de klant is er een waarvan documenten geëxporteerd worden"),
+    "before_activation": ("était là avant l'activation",
+        "was er al voor de activering"),
+    "before_without_status": ("était là avant l'activation, sans statut visible",
+        "was er al voor de activering, zonder zichtbare status"),
+    "listed_late": ("était là avant l'activation, mais absent des listes",
+        "was er al voor de activering, maar stond toen niet in de lijst"),
+    "appeared_late": ("apparu pendant l'activation", "verschenen tijdens de activering"),
+    "approved_inactive": ("approuvé pendant que la connexion était inactive",
+        "goedgekeurd terwijl de koppeling niet actief was"),
+    "gone": ("n'existe plus dans Banqup", "bestaat niet meer in Banqup"),
+    "cannot_ask": ("la demande d'un seul document ne fonctionne pas",
+        "één document opvragen werkt niet"),
+    "no_file_yet": ("le document n'a pas encore de fichier", "het document heeft nog geen bestand"),
+    "empty_file": ("le fichier est vide", "het bestand is leeg"),
+    "too_many_files": ("il a {0} fichiers ; {1} au plus sont lus",
+        "het heeft {0} bestanden; er worden er hoogstens {1} gelezen"),
+    "not_kept": ("il n'a pas pu être gardé entre-temps : {0}",
+        "het kon intussen niet bewaard worden: {0}"),
+    "by_request": ("à envoyer sur demande", "te verzenden op vraag"),
+    "would_be_sent": ("serait envoyé", "zou verzonden worden"),
+    "limit": ("limite de {0} document atteinte|limite de {0} documents atteinte",
+        "grens van {0} document bereikt|grens van {0} documenten bereikt"),
+    "deadline": ("délai atteint", "tijdslimiet bereikt"),
+    "not_recorded": ("n'a pas pu être noté", "kon niet genoteerd worden"),
+    # What became of an upload
+    "on_its_way": ("en route", "onderweg"),
+    "broke_sending": ("{0} pendant l'envoi", "{0} tijdens de verzending"),
+    "broke_fetching": ("{0} pendant la lecture", "{0} tijdens het ophalen"),
+    "found_after_doubt": ("retrouvé dans Zenvoices après un envoi sans réponse claire",
+        "teruggevonden in Zenvoices na een verzending zonder duidelijk antwoord"),
+    "found_later": ("retrouvé ensuite dans Zenvoices", "achteraf teruggevonden in Zenvoices"),
+    "was_there": ("y était déjà", "was er al"),
+    "no_number": ("Zenvoices l'a pris sans donner de numéro ; confirm() le cherche",
+        "Zenvoices nam het aan zonder nummer te geven; confirm() zoekt het op"),
+    "elsewhere": ("Zenvoices dit qu'il est dans l'entreprise {0}, pas {1} : cherchez là",
+        "Zenvoices zegt dat het in administratie {0} zit, niet in {1}: kijk daar"),
+    "person_saw": ("vu dans Zenvoices par une personne", "door iemand in Zenvoices gezien"),
+    "person_did_not_see": ("absent de Zenvoices, selon une personne",
+        "niet in Zenvoices, volgens een persoon"),
+    "settled": ("réglé par une personne", "door iemand afgehandeld"),
+    "did_not_arrive": ("n'est pas arrivé ; renvoyé", "kwam niet aan; opnieuw verzonden"),
+    "lost": ("son envoi est resté sans réponse, et il n'est pas arrivé",
+        "de verzending bleef zonder antwoord, en het kwam niet aan"),
+    "no_control": ("pendant 24 heures, aucun autre document n'a permis de vérifier les recherches",
+        "24 uur lang was er geen ander document om de opzoekingen mee te toetsen"),
+    "resent_as_set": ("incertain, renvoyé comme configuré",
+        "onzeker, opnieuw verzonden zoals ingesteld"),
+    "may_not_look_up": ("Zenvoices ne permet pas de le chercher pour cette entreprise",
+        "Zenvoices laat niet toe het voor deze administratie op te zoeken"),
+    "cannot_tell": ("la réponse de Zenvoices ne dit pas s'il est arrivé",
+        "uit het antwoord van Zenvoices blijkt niet of het aangekomen is"),
+    "look_ups_lag": ("les recherches dans Zenvoices ne montrent pas aussitôt les nouveaux documents",
+        "opzoekingen in Zenvoices tonen nieuwe documenten niet meteen"),
+    "look_ups_fail": ("les recherches dans Zenvoices ne trouvent pas ce qui s'y trouve",
+        "opzoekingen in Zenvoices vinden niet wat er is"),
+    "old_number": ("Zenvoices ne dit pas ce qu'il a sous l'ancien numéro {0} de l'entreprise",
+        "Zenvoices zegt niet wat het heeft onder het oude nummer {0} van de administratie"),
+    "may_be_on_its_way": ("est peut-être en route ; le prochain export le saura",
+        "is misschien onderweg; de volgende export zoekt het uit"),
+    "settle_first": ("nul ne sait s'il est arrivé ; settle() doit d'abord le dire",
+        "niemand weet of het aangekomen is; settle() moet dat eerst zeggen"),
+    # What ends a run, and notes of a report
+    "with_documents": ("{0} (document {1})", "{0} (document {1})"),
+    "of_document": ("document {0} : {1}", "document {0}: {1}"),
+    "list_unfinished": ("la liste {0} de Banqup ne s'est pas terminée où elle l'annonçait",
+        "de lijst {0} van Banqup eindigde niet waar ze dat aankondigde"),
+    "no_look_up": ("une recherche n'a pas pu être faite : {0}",
+        "een opzoeking kon niet gebeuren: {0}"),
+    "first_not_shown": ("Zenvoices n'a pas montré le premier envoi lors de sa recherche : ce qui reste en doute après une panne sera retenu pour une personne",
+        "Zenvoices toonde de eerste verzending niet bij het opzoeken: wat na een panne onzeker is, wordt voor iemand opzijgehouden"),
+    "one_more_doubt": ("plusieurs documents sont en doute, et le suivant n'a pas été transmis",
+        "meerdere documenten zijn onzeker, en het volgende werd niet afgeleverd"),
+    "uploads_in_doubt": ("plusieurs envois de suite sont restés sans réponse",
+        "meerdere verzendingen na elkaar bleven zonder antwoord"),
+    "unrecorded_documents": ("le contrat du client Banqup a changé, et plus de {0} documents apparaissent que l'activation n'a pas notés et qui n'ont pas de date de création",
+        "het contract van de Banqup-client is gewijzigd, en nu verschijnen meer dan {0} documenten die de activering niet noteerde en die geen aanmaakdatum hebben"),
+    "hint_unrecorded": ("Ils sont peut-être anciens. Rien n'a été envoyé. Pour les laisser où ils sont, appelez deactivate() puis activate() ; pour que leur âge décide, nommez leur date de création dans le contrat (createdAt) ; resend() en envoie un seul.",
+        "Ze kunnen oud zijn. Er werd niets verzonden. Om ze te laten waar ze zijn, roep deactivate() en activate() aan; om hun leeftijd te laten beslissen, noem hun aanmaakdatum in het contract (createdAt); resend() verzendt er afzonderlijk."),
+    "no_files": ("depuis un jour, aucun document de cet espace n'a montré de fichier, ni d'adresse où le lire",
+        "al een dag toonde geen enkel document van deze ruimte een bestand, of een adres om het op te halen"),
+    "hint_no_files": ("Les noms dans les réponses de Banqup diffèrent peut-être de ceux que cette bibliothèque suppose : voyez l'argument contract= de BanqupClient, et verify(deep=True).",
+        "De namen in de antwoorden van Banqup wijken misschien af van wat deze bibliotheek veronderstelt: zie het argument contract= van BanqupClient, en verify(deep=True)."),
+    "space_changed": ("l'espace a changé à chacune des {0} lectures ; réessayez dans un instant",
+        "de ruimte wijzigde bij elk van de {0} lezingen; probeer straks opnieuw"),
+    "without_id": ("documents.list : {1} document de {0} n'a pas d'identifiant utilisable|documents.list : {1} documents de {0} n'ont pas d'identifiant utilisable",
+        "documents.list: {1} document van {0} heeft geen bruikbaar id|documents.list: {1} documenten van {0} hebben geen bruikbaar id"),
+    "other_space": ("documents.list : {1} document de {0} est d'un autre espace|documents.list : {1} documents de {0} sont d'un autre espace",
+        "documents.list: {1} document van {0} hoort bij een andere ruimte|documents.list: {1} documenten van {0} horen bij een andere ruimte"),
+    "hint_unfit": ("Ce qui est là à l'activation doit être retenu, donc rien n'a été activé. Corrigez l'appel, ou les noms dans sa réponse, avec l'argument contract= ou decode_document= de BanqupClient.",
+        "Wat er bij de activering is, moet onthouden worden, dus werd er niets geactiveerd. Verbeter de aanroep, of de namen in het antwoord, met het argument contract= of decode_document= van BanqupClient."),
+    "rows_without_id": ("{0} document des listes de Banqup n'a pas d'identifiant utilisable|{0} documents des listes de Banqup n'ont pas d'identifiant utilisable",
+        "{0} document in de lijsten van Banqup heeft geen bruikbaar id|{0} documenten in de lijsten van Banqup hebben geen bruikbaar id"),
+    "rows_elsewhere": ("{0} document des listes de Banqup est d'un autre espace|{0} documents des listes de Banqup sont d'un autre espace",
+        "{0} document in de lijsten van Banqup hoort bij een andere ruimte|{0} documenten in de lijsten van Banqup horen bij een andere ruimte"),
+    "unknown_word": ("{1} document a le statut inconnu {0!r} ; autorisez-le avec exportable= s'il veut dire approuvé ou envoyé|{1} documents ont le statut inconnu {0!r} ; autorisez-le avec exportable= s'il veut dire approuvé ou envoyé",
+        "{1} document heeft de onbekende status {0!r}; laat die toe met exportable= als hij goedgekeurd of verstuurd betekent|{1} documenten hebben de onbekende status {0!r}; laat die toe met exportable= als hij goedgekeurd of verstuurd betekent"),
+    "changed_files": ("{0} document transmis a d'autres fichiers dans Banqup|{0} documents transmis ont d'autres fichiers dans Banqup",
+        "{0} afgeleverd document heeft andere bestanden in Banqup|{0} afgeleverde documenten hebben andere bestanden in Banqup"),
+    "nothing_listed": ("Banqup n'a listé aucun document. Si l'espace n'est pas vide, appelez deactivate(), donnez à l'application un rôle qui lui montre ses documents, puis rappelez activate() avant le premier export.",
+        "Banqup toonde geen enkel document. Als de ruimte niet leeg is, roep deactivate() aan, geef de app een rol waarmee ze de documenten ziet, en roep activate() opnieuw aan voor de eerste export."),
+    # Files that are not readable as UBL
+    "ubl_empty": ("illisible comme UBL : vide", "niet leesbaar als UBL: leeg"),
+    "ubl_encoding": ("illisible comme UBL : codage des caractères non lu",
+        "niet leesbaar als UBL: tekencodering niet gelezen"),
+    "ubl_truncated": ("illisible comme UBL : tronqué", "niet leesbaar als UBL: afgebroken"),
+    "ubl_not_xml": ("illisible comme UBL : pas du XML (« {0} »)",
+        "niet leesbaar als UBL: geen XML (“{0}”)"),
+    "ubl_not_ubl": ("illisible comme UBL : ni facture ni note de crédit",
+        "niet leesbaar als UBL: geen factuur of creditnota"),
+    "ubl_doctype": ("illisible comme UBL : contient un DOCTYPE",
+        "niet leesbaar als UBL: bevat een DOCTYPE"),
+    "ubl_too_big": ("illisible comme UBL : trop grand", "niet leesbaar als UBL: te groot"),
+    "ubl_too_deep": ("illisible comme UBL : trop imbriqué",
+        "niet leesbaar als UBL: te diep genest"),
+    "left_unreadable": ("{0} n'est pas envoyé et est {1}",
+        "{0} is niet verzonden en is {1}"),
+    # The contract, looked at by verify(deep=True)
+    "seen": ("{0} propriété vue sur {1}|{0} propriétés vues sur {1}",
+        "{0} van {1} eigenschappen gezien"),
+    "unlike": ("attendu : {0} ({1}) ; {2} contient {3}", "verwacht: {0} ({1}); {2} bevat {3}"),
+    "the_answer": ("la réponse", "het antwoord"),
+    "nothing": ("rien", "niets"),
+    "and_more_names": ("{0} et {1} de plus", "{0} en nog {1}"),
+    "hint_rename": ("Corrigez-le avec {0}(contract={1}).", "Verbeter het met {0}(contract={1})."),
+    "hint_restructure": ("Corrigez-le avec {0}(contract={1}) ; ou, pour une autre structure, avec {2}.",
+        "Verbeter het met {0}(contract={1}); of, bij een andere structuur, met {2}."),
+    "hint_address": ("Si l'appel a une autre adresse, corrigez-la avec {0}(contract={1}).",
+        "Heeft de aanroep een ander adres, verbeter het dan met {0}(contract={1})."),
+    "hint_query": ("Vérifiez les noms des paramètres : ZenvoicesClient(contract={0}).",
+        "Controleer de namen van de parameters: ZenvoicesClient(contract={0})."),
+    "other_document": ("la réponse concerne un autre document : l'identifiant externe est ignoré",
+        "het antwoord gaat over een ander document: het externe id wordt genegeerd"),
+    "not_sent_checks": ("d'autres vérifications ont échoué, donc rien n'a été envoyé",
+        "andere controles zijn mislukt, dus werd er niets verzonden"),
+    "no_document_to_see": ("l'espace n'a pas de document avec un fichier à regarder",
+        "de ruimte heeft geen document met een bestand om te bekijken"),
+    "not_scanned": ("le fichier n'est pas encore analysé : revenez plus tard",
+        "het bestand is nog niet gescand: kijk later opnieuw"),
+    "no_file_to_fetch": ("il n'y a pas de fichier à lire", "er is geen bestand om op te halen"),
+    "bytes": ("{0} octet|{0} octets", "{0} byte|{0} bytes"),
+    "no_company": ("l'entreprise n'est pas connue", "de administratie is niet bekend"),
+    "no_company_not_sent": ("l'entreprise n'est pas connue, donc rien n'a été envoyé",
+        "de administratie is niet bekend, dus werd er niets verzonden"),
+    "absent_as_should": ("un identifiant qui n'existe pas n'est pas trouvé, comme il se doit",
+        "een id dat niet bestaat wordt niet gevonden, zoals het hoort"),
+    "read_back": ("envoyé sous {0!r}, et retrouvé ensuite",
+        "verzonden als {0!r}, en daarna teruggevonden"),
+    "not_read_back": ("envoyé sous {0!r}, mais pas retrouvé ensuite",
+        "verzonden als {0!r}, maar daarna niet teruggevonden"),
+    "hint_not_read_back": ("L'envoi a été pris, mais sa recherche ne le trouve pas : regardez dans la boîte de réception de l'entreprise dans Zenvoices. S'il y est, corrigez inbox.details ou inbox.list ; d'ici là, un document dont l'envoi s'interrompt est retenu comme incertain.",
+        "De verzending werd aangenomen, maar wordt bij het opzoeken niet gevonden: kijk in de inbox van de administratie in Zenvoices. Is het er, verbeter dan inbox.details of inbox.list; tot dan wordt een document waarvan de verzending afbreekt als onzeker opzijgehouden."),
+}
+"""French and Dutch, by the code of a sentence."""

@@ -45,7 +45,10 @@ class RunRecorder:
     def begin(self) -> None:
         """Tell that the run begins."""
         started = events.RunStarted(self._space_id, self._company_code, self._started_at)
-        events.emit(self._listeners, started)
+        self._tell(started)
+
+    def _tell(self, event: events.Event) -> None:
+        self.builder.listener_failures += events.emit(self._listeners, event)
 
     def transition(self, delivery: Delivery, event: deliveries.Event) -> Delivery:
         """What the delivery is after the event, now."""
@@ -82,7 +85,7 @@ class RunRecorder:
             self.session.flush()
         told, self._pending = self._pending, []
         for event in told:
-            events.emit(self._listeners, event)
+            self._tell(event)
 
     def end(self) -> ExportReport:
         """Write the run's summary and return its report."""
@@ -90,7 +93,7 @@ class RunRecorder:
         if not self.dry_run:
             self.session.update(last_run=_summary(report))
         self.flush()
-        events.emit(self._listeners, events.RunEnded(report))
+        self._tell(events.RunEnded(report))
         return report
 
     def fail(self, failure: ServiceError) -> None:
@@ -100,7 +103,7 @@ class RunRecorder:
             failure.report = self.end()
         if failure.report is None:  # nothing can be written any more
             failure.report = self.report()
-            events.emit(self._listeners, events.RunEnded(failure.report))
+            self._tell(events.RunEnded(failure.report))
 
     def report(self) -> ExportReport:
         """The report as it stands."""

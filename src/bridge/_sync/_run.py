@@ -16,6 +16,7 @@ from _client_kit._errors import (
     ServiceError,
 )
 from _client_kit._paging import Page
+from _client_kit._text import Text, joined
 from banqup_client import Document
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import MAX_ATTEMPTS, Delivery, WaitReason
@@ -26,6 +27,7 @@ from bridge._delivery.faults import (
     Blame,
     HeldRefusal,
     blame_of,
+    list_unfinished,
     naming,
     no_files_at_all,
     too_many_unrecorded,
@@ -34,7 +36,6 @@ from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.outcome import Candidate, Outcome, files_digest
 from bridge._delivery.records import NOT_KNOWN
 from bridge._reports.report import ExportReport
-from bridge._reports.verification import run_failure
 from bridge._sync._context import RunContext
 from bridge._sync._recovery import Recovery
 from bridge._sync._sending import DOUBTS_IN_A_ROW, Sending
@@ -84,7 +85,7 @@ class Run:
             self._execute()
             return self._recorder.end()
         except ServiceError as error:
-            failure = run_failure(error)
+            failure = error.copy()
         # Not while the error is handled: a listener that raises would be logged with its frames.
         self._recorder.fail(failure)
         raise failure
@@ -116,7 +117,8 @@ class Run:
         self._check_doubts()
         self._check_files()
         if self._unfinished and self._report.stopped is None:
-            self._report.stopped, self._report.ok = "; ".join(self._unfinished), False
+            self._report.stopped = joined("; ", *self._unfinished)
+            self._report.ok = False
 
     # What a crash or an outage left in doubt
 
@@ -150,7 +152,8 @@ class Run:
         for held in self._in_turn("uncertain"):
             # Without the limit, one whose answer is always lost would be sent in every run.
             if self._options.on_uncertain == "resend" and held.attempts < MAX_ATTEMPTS:
-                again = deliveries.NotSent("uncertain, sent again as configured")
+                reason = Text("resent_as_set", "uncertain, sent again as configured")
+                again = deliveries.NotSent(reason)
                 self._recorder.record(held, self._recorder.transition(held, again))
                 continue
             looks += 1
@@ -186,7 +189,8 @@ class Run:
         """
         if blame_of(error) is Blame.RUN:
             raise error
-        self._report.note(f"a look-up could not be made: {error.message}")
+        failed = Text("no_look_up", "a look-up could not be made: {0}", error.message)
+        self._report.note(failed)
         self._report.line(delivery)
 
     def _found_out(self, delivery: Delivery, event: deliveries.Event | None) -> Delivery:
@@ -281,7 +285,7 @@ class Run:
         elif not listing.complete:
             self._everything = False
             # The other folder and what is due must not wait for this one.
-            self._unfinished.append(f"Banqup's list of {folder} did not end where it said it would")
+            self._unfinished.append(list_unfinished(folder))
         elif answered_at is not None:
             self._narrow(folder, [answered_at, *changes], began if full else None)
         self._recorder.flush()
@@ -325,7 +329,8 @@ class Run:
         delivery = stored or deliveries.first_seen(document_id, document.folder)
         activated_at = self._session.head.activated_at
         if stored is None and missed_by_activation(document.created_at, activated_at):
-            old = deliveries.Skipped("was there before activation, but not listed then")
+            reason = Text("listed_late", "was there before activation, but not listed then")
+            old = deliveries.Skipped(reason)
             self._report.seen[document_id] = delivery.state
             self._recorder.record(None, self._recorder.transition(delivery, old))
             return
@@ -418,9 +423,10 @@ class Run:
             try:
                 document = self._read(delivery.document_id)
             except NotFoundError:
-                event: deliveries.Event = deliveries.Skipped("gone", gone=True)
+                event: deliveries.Event = deliveries.Skipped(Text("gone", "gone"), gone=True)
                 if not self._can_read_one():
-                    event = deliveries.NotReady("asking for one document does not work", file=False)
+                    reason = Text("cannot_ask", "asking for one document does not work")
+                    event = deliveries.NotReady(reason, file=False)
                 self._report.seen[delivery.document_id] = delivery.state
                 self._recorder.record(delivery, self._recorder.transition(delivery, event))
                 continue

@@ -19,6 +19,7 @@ from _client_kit._errors import (
 from _client_kit._files import JsonTemplate, json_template
 from _client_kit._json import is_object
 from _client_kit._models import decode
+from _client_kit._text import Text
 from zenvoices_client._answers import uploaded_document
 from zenvoices_client._async._lists import list_all, read_object
 from zenvoices_client._models import InboxDocument, InboxUpload, Lookup, encode_upload
@@ -76,7 +77,7 @@ class AsyncInbox:
         operation = self._contract["inbox.upload"]
         template = self._template(operation, upload, company_id, external_id)
         if max_bytes is not None and template.size > max_bytes:
-            message = f"inbox.upload: {template.size} bytes to send, the limit is {max_bytes}"
+            message = Text("over_limit", "{0}: larger than {1} bytes", "inbox.upload", max_bytes)
             raise RejectedError(message, service="zenvoices", status=413, code="too_large")
         _, answer = await self._calls.call(
             operation,

@@ -20,6 +20,7 @@ from _client_kit._models import decode
 from _client_kit._sync._body import JsonBody
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
+from _client_kit._text import Text
 from zenvoices_client._answers import uploaded_document
 from zenvoices_client._models import InboxDocument, InboxUpload, Lookup, encode_upload
 from zenvoices_client._sync._lists import list_all, read_object
@@ -77,7 +78,7 @@ class Inbox:
         operation = self._contract["inbox.upload"]
         template = self._template(operation, upload, company_id, external_id)
         if max_bytes is not None and template.size > max_bytes:
-            message = f"inbox.upload: {template.size} bytes to send, the limit is {max_bytes}"
+            message = Text("over_limit", "{0}: larger than {1} bytes", "inbox.upload", max_bytes)
             raise RejectedError(message, service="zenvoices", status=413, code="too_large")
         _, answer = self._calls.call(
             operation,
