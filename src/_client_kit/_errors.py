@@ -104,8 +104,8 @@ class ServiceError(Exception):
         self.members = members
         self.answered_at = answered_at
         # The code of a text joined of several is what stands between them.
-        named = isinstance(message, Text) and message.code.isidentifier()
-        self.code = code or (message.code if named else None)
+        said = message.code if isinstance(message, Text) else ""
+        self.code = code or (said if said.isidentifier() else None)
         self.own = own
         self.operation = operation
         self.report: Any = None

@@ -124,7 +124,7 @@ def quoted(words: str) -> Text | None:
 
 def no_token(call: str, answer: ApiResponse, service: str) -> ProtocolError:
     """The error for a successful answer to a login that holds no access token."""
-    message, hint = web_page(call, service), WEB_PAGE_HINT
+    message, hint = web_page(call, service, answer.describe()), WEB_PAGE_HINT
     if not answer.is_web_page:
         what = answer.describe()
         message = Text("no_token", "{0}: got {1} instead of an access token", call, what)
@@ -178,7 +178,7 @@ class Dialect:
         )
         hint = CONTRACT_HINT
         if answer.is_web_page:
-            message, hint = web_page(operation.name, self.service), WEB_PAGE_HINT
+            message, hint = web_page(operation.name, self.service, answer.describe()), WEB_PAGE_HINT
         raise ProtocolError(
             message,
             service=self.service,

@@ -45,10 +45,10 @@ WEB_PAGE_HINT = Text(
 )
 
 
-def web_page(call: str, service: str) -> Text:
+def web_page(call: str, service: str, body: Text) -> Text:
     """The message for a page for browsers that came in the place of an answer."""
     name = service.capitalize()
-    return Text("web_page", "{0}: this is a web page, not {1}", call, name)
+    return Text("web_page", "{0}: this is a web page, not {1} ({2})", call, name, body)
 
 
 def meaning_of(status: int, *, safe: bool) -> tuple[type[ServiceError], Text, Text | None]:

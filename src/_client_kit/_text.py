@@ -84,7 +84,7 @@ def joined(separator: str, *parts: str | None) -> str:
 
 
 def fill(
-    template: str, values: tuple[Any, ...], *, comma: str = ",", zero_is_one: bool = False
+    template: str, values: tuple[Any, ...], *, comma: str = "", zero_is_one: bool = False
 ) -> str:
     """Fill values into a template, and choose its form for one or for several.
 

@@ -42,6 +42,9 @@ _LOGIN_CAUSES = Text(
     "login, signs in by single sign-on, or is inactive. In Zenvoices: Manage > Organisation > "
     "Users. A dedicated API user is recommended.",
 )
+_SAID_FIRST = Text(
+    "hint_said_first", "Zenvoices gives a reason of its own: change that first. Otherwise:"
+)
 _TWO_FACTOR = Text(
     "hint_two_factor",
     "This user signs in with two factors, which an application cannot do. Create a dedicated API "
@@ -64,8 +67,8 @@ _RIGHTS = {
     ),
     "inbox": Text(
         "hint_inbox_right",
-        "Give the user the right API > Inbox access, and rights on the company: in Zenvoices, "
-        "Manage > Organisation > Users, the list icon beside the user.",
+        "Give the user the right API > Inbox access, and rights on the company itself: in "
+        "Zenvoices, Manage > Organisation > Users, the list icon beside the user.",
     ),
 }
 COMPANY_CODE_HINT = Text(
@@ -231,12 +234,9 @@ def read_token(answer: ApiResponse, operation: Operation) -> Token:
         text = Text("two_factor", "the login needs a second factor")
         raise _error(CredentialsError, "login", text, answer, body, _TWO_FACTOR, text.code)
     if not value and _decided(answer.status, body):
-        said = server_text(answer, body)
         # What the service names comes before what is likely.
-        named = said and Text(
-            "hint_service_says", "Zenvoices says: {0}. If that does not tell:", said
-        )
-        hint = joined(" ", named, _LOGIN_CAUSES)
+        first = server_text(answer, body) and _SAID_FIRST
+        hint = joined(" ", first, _LOGIN_CAUSES)
         text = Text("login_refused", "the login was refused")
         raise _error(CredentialsError, "login", text, answer, body, hint, text.code)
     raise failure(answer, operation) or no_token("login", answer, SERVICE)

@@ -174,7 +174,9 @@ class AsyncDocuments:
         )
         document = self._decode(object_in(payload, operation, answer))
         if document.id and document.id.lower() != document_id.lower():
-            message = Text("wrong_answer", "{0}: the answer is about another one", "documents.get")
+            message = Text(
+                "wrong_document", "documents.get: the answer is another document than was asked for"
+            )
             raise ProtocolError(message, service="banqup", status=answer.status)
         return document
 

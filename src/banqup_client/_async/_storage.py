@@ -325,13 +325,19 @@ async def _copy(
         if received > max_bytes:
             raise _over_cap(max_bytes)
         if size is not None and received > size:
-            raise _wrong_size(received, size)
+            raise _wrong_size(
+                Text(
+                    "file_too_long",
+                    "files.download: storage sent more than the {0} bytes that the file has",
+                    size,
+                )
+            )
         try:
             await runtime.write_chunk(target, chunk)
         except OSError as error:
             raise _WriteError(error) from None
     if size is not None and received != size:
-        raise _wrong_size(received, size)
+        raise _wrong_size(_not_whole(received, size))
 
 
 def _check_download(response: httpx.Response, size: int | None, max_bytes: int) -> None:
@@ -352,19 +358,26 @@ def _check_download(response: httpx.Response, size: int | None, max_bytes: int) 
         if announced > max_bytes:
             raise _over_cap(max_bytes)
         if size is not None and announced != size:
-            raise _wrong_size(announced, size)
+            raise _wrong_size(_not_whole(announced, size))
 
 
-def _wrong_size(got: int, size: int) -> ProtocolError:
-    # Worth another try: a cache or a proxy may have cut it.
-    message = Text(
-        "wrong_size", "files.download: storage sent {0} bytes of a file of {1}", got, size
+def _not_whole(got: int, size: int) -> Text:
+    return Text(
+        "wrong_size",
+        "files.download: storage sent {0} of the {1} bytes that the file has",
+        *(got, size),
     )
-    return ProtocolError(message, service="banqup", status=200, retryable=True)
+
+
+def _wrong_size(message: Text) -> ProtocolError:
+    # Worth another try: a cache or a proxy may have cut it.
+    return ProtocolError(message, service="banqup", status=200, retryable=True, code="wrong_size")
 
 
 def _over_cap(max_bytes: int) -> RejectedError:
-    message = Text("over_limit", "{0}: larger than {1} bytes", "files.download", max_bytes)
+    message = Text(
+        "file_over_limit", "files.download: the file is larger than {0} bytes", max_bytes
+    )
     hint = Text("hint_max_bytes", "Raise max_bytes= if that is expected.")
     return RejectedError(message, service="banqup", hint=hint, code="too_large")
 

@@ -69,7 +69,9 @@ class Files:
         details = decode(FileDetails, object_in(payload, operation, answer))
         del payload  # it holds the signed URL as a plain text
         if details.id and details.id.lower() != file_id.lower():
-            message = Text("wrong_answer", "{0}: the answer is about another one", "files.details")
+            message = Text(
+                "wrong_file", "files.details: the answer is another file than was asked for"
+            )
             raise ProtocolError(message, service="banqup", status=answer.status)
         return details
 

@@ -169,8 +169,8 @@ def answered(
             "Correct it with {0}(contract={1}); or, for another structure, with {2}.",
             *(client, patch, function),
         )
-    detail, remedy = translate(joined("; ", *details), lang), translate(advice, lang)
-    return Check(name, _title(name, lang), "failed", detail, remedy, "unlike")
+    found, remedy = translate(joined("; ", *details), lang), translate(advice, lang)
+    return Check(name, _title(name, lang), "failed", found, remedy, "unlike")
 
 
 def broken(error: ServiceError, name: str, *, client: str, lang: Lang) -> Check:

@@ -28,7 +28,7 @@ Lang = Literal["en", "fr", "nl"]
 
 _SEPARATORS: dict[str, dict[str, str]] = {"fr": {": ": " : ", "; ": " ; "}}
 _TIMES = {"en": "%Y-%m-%d %H:%M", "fr": "%d/%m/%Y %H:%M", "nl": "%d/%m/%Y %H:%M"}
-_THOUSANDS = {"en": ",", "fr": " ", "nl": "."}
+_THOUSANDS = {"fr": " ", "nl": "."}
 
 
 def check_lang(lang: str) -> Lang:
@@ -241,13 +241,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "no_such_call": ("aucun appel de ce nom à cette adresse ({0})",
         "geen aanroep met die naam op dit adres ({0})"),
     "too_large": ("trop volumineux ({0})", "te groot ({0})"),
-    "over_limit": ("{0} : plus grand que {1} octets", "{0}: groter dan {1} bytes"),
+    "file_over_limit": ("files.download : le fichier dépasse {0} octets", "files.download: het bestand is groter dan {0} bytes"),
+    "upload_over_limit": ("inbox.upload : {0} octets à envoyer, la limite est {1}", "inbox.upload: {0} bytes te verzenden, de grens is {1}"),
     "rate_limited": ("trop de demandes ({0})", "te veel aanvragen ({0})"),
     "service_failed": ("le service est en défaut ({0})", "de dienst heeft een storing ({0})"),
     "redirected": ("réponse inattendue ({0})", "onverwacht antwoord ({0})"),
     "refused": ("refusé ({0})", "geweigerd ({0})"),
-    "web_page": ("{0} : ceci est une page web, pas {1}",
-        "{0}: dit is een webpagina, niet {1}"),
+    "web_page": ("{0} : ceci est une page web, pas {1} ({2})",
+        "{0}: dit is een webpagina, niet {1} ({2})"),
     "unreachable": ("{0} : pas de connexion réseau vers {1} ({2})",
         "{0}: geen verbinding met {1} ({2})"),
     "proxy": ("{0} : pas de connexion réseau vers {1} par le proxy que nomme {2} ({3})",
@@ -286,16 +287,20 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "een object met een lijst {0!r}"),
     "empty_pages": ("documents.list : uniquement des pages vides, dont chacune en annonce une autre",
         "documents.list: alleen lege pagina's, die telkens een volgende aankondigen"),
-    "wrong_answer": ("{0} : la réponse concerne un autre objet que celui demandé",
-        "{0}: het antwoord gaat over iets anders dan gevraagd werd"),
+    "wrong_document": ("documents.get : la réponse est un autre document que celui demandé",
+        "documents.get: het antwoord is een ander document dan gevraagd werd"),
+    "wrong_file": ("files.details : la réponse est un autre fichier que celui demandé",
+        "files.details: het antwoord is een ander bestand dan gevraagd werd"),
     "app_refused": ("les identifiants de l'application ont été refusés",
         "de gegevens van de app werden geweigerd"),
     "login_refused": ("l'identification a été refusée", "de aanmelding werd geweigerd"),
     "two_factor": ("l'identification demande un second facteur",
         "de aanmelding vraagt een tweede stap"),
     # Files
-    "wrong_size": ("files.download : le stockage a envoyé {0} octets d'un fichier de {1}",
-        "files.download: de opslag stuurde {0} bytes van een bestand van {1}"),
+    "wrong_size": ("files.download : le stockage a envoyé {0} des {1} octets du fichier",
+        "files.download: de opslag stuurde {0} van de {1} bytes van het bestand"),
+    "file_too_long": ("files.download : le stockage a envoyé plus que les {0} octets du fichier",
+        "files.download: de opslag stuurde meer dan de {0} bytes van het bestand"),
     "compressed_file": ("files.download : le stockage a comprimé le fichier alors que c'était exclu",
         "files.download: de opslag comprimeerde het bestand hoewel dat niet mocht"),
     "storage_status": ("{0} : réponse inattendue du stockage ({1})",
@@ -341,8 +346,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{1} administraties met de code {0!r}"),
     "visible_codes": ("codes que cet utilisateur voit : {0}",
         "codes die deze gebruiker ziet: {0}"),
-    "no_visible_codes": ("cet utilisateur ne voit aucune entreprise",
-        "deze gebruiker ziet geen enkele administratie"),
+    "none": ("aucun", "geen"),
     "companies_ended_early": ("companies.list : la liste s'est arrêtée trop tôt, sans entreprise de ce code",
         "companies.list: de lijst stopte te vroeg, zonder administratie met die code"),
     "company_without_number": ("companies.list : l'entreprise avec le code {0!r} n'a pas de numéro",
@@ -378,8 +382,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Een beheerder van de ruimte moet de App ID van de app in Banqup toevoegen onder Settings > External applications (Engelse benaming), met rollen, en de API's moeten voor de app ingeschakeld zijn in het ontwikkelaarsportaal. Tot dan antwoordt Banqup met een lege lijst van ruimtes en niet met een fout. Controleer ook het id van de ruimte."),
     "hint_roles": ("Donnez à l'application, dans cet espace, un rôle qui permet de lire les documents : dans Banqup, Settings > External applications (libellés anglais). L'API doit aussi être activée pour l'application dans le portail développeur.",
         "Geef de app in deze ruimte een rol die documenten mag lezen: in Banqup, Settings > External applications (Engelse benaming). De API moet voor de app ook ingeschakeld zijn in het ontwikkelaarsportaal."),
-    "hint_service_says": ("Zenvoices dit : {0}. Si cela ne suffit pas :",
-        "Zenvoices zegt: {0}. Als dat niet volstaat:"),
+    "hint_said_first": ("Zenvoices donne sa propre raison : commencez par elle. Sinon :",
+        "Zenvoices geeft zelf een reden: begin daarmee. Anders:"),
     "hint_login": ("Vérifiez, dans cet ordre : le Nom d'utilisateur et le Mot de passe ; le Code organisation ; si l'utilisateur est bloqué (5 mots de passe erronés le bloquent pendant 5 minutes), doit changer son mot de passe à la prochaine identification, passe par l'authentification unique, ou est inactif. Dans Zenvoices : Gérer > Organisation > Utilisateurs. Un utilisateur API réservé à cet usage est conseillé.",
         "Controleer, in deze volgorde: gebruikersnaam en wachtwoord; de Omgevingsnaam; of de gebruiker geblokkeerd is (5 foute wachtwoorden blokkeren hem 5 minuten), zijn wachtwoord moet wijzigen bij de volgende login, aanmeldt via single sign-on, of inactief is. In Zenvoices: Beheer > Omgeving > Gebruikers. Een aparte API-gebruiker is aangeraden."),
     "hint_two_factor": ("Cet utilisateur s'identifie en deux étapes, ce qu'un programme ne peut pas faire. Créez un utilisateur API sans cela dans Zenvoices sous Gérer > Organisation > Utilisateurs.",

@@ -137,14 +137,14 @@ def _ambiguous(wanted: str, count: int, codes: set[str]) -> ConfigurationError:
 
     nearest = sorted(codes, key=lambda code: (-likeness(code), code))
     shown = [repr(sanitise(code)[:40]) for code in nearest[:SHOWN_CODES]]
-    seen = ", ".join(shown) + (", ..." if len(codes) > len(shown) else "")
+    seen: str = ", ".join(shown) or Text("none", "none")
+    if len(codes) > len(shown):
+        seen = Text("and_more_names", "{0} and {1} more", seen, len(codes) - len(shown))
     if not count:
         message = Text("unknown_company", "no company with the code {0!r}", wanted)
     else:
         message = Text("several_companies", "{1} companies with the code {0!r}", wanted, count)
     visible = Text("visible_codes", "codes this user can see: {0}", seen)
-    if not codes:
-        visible = Text("no_visible_codes", "this user can see no company")
     return ConfigurationError(
         joined("; ", message, visible),
         service="zenvoices",

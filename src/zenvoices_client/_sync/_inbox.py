@@ -78,7 +78,11 @@ class Inbox:
         operation = self._contract["inbox.upload"]
         template = self._template(operation, upload, company_id, external_id)
         if max_bytes is not None and template.size > max_bytes:
-            message = Text("over_limit", "{0}: larger than {1} bytes", "inbox.upload", max_bytes)
+            message = Text(
+                "upload_over_limit",
+                "inbox.upload: {0} bytes to send, the limit is {1}",
+                *(template.size, max_bytes),
+            )
             raise RejectedError(message, service="zenvoices", status=413, code="too_large")
         _, answer = self._calls.call(
             operation,
