@@ -10,7 +10,7 @@ import asyncio
 import base64
 import json
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Self
 
 import httpx
 from service import CLIENT_ID, CLIENT_SECRET, ORGANISATION, PASSWORD, USER, Service
@@ -84,6 +84,13 @@ class Bare:
         login = self.zenvoices.post("/api/TokenAuth/TokenLogin", json=_login()).json()
         self.zenvoices.headers["Authorization"] = f"Bearer {login['result']['accessToken']}"
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in (self.banqup, self.zenvoices, self.storage):
+            client.close()
+
     def run(self, space: str, in_flight: int) -> int:
         documents: list[dict[str, Any]] = []
         for folder in FOLDERS:
@@ -124,7 +131,15 @@ class AsyncBare:
         )
         self.storage = httpx.AsyncClient(timeout=30, limits=_LIMITS)
 
-    async def login(self) -> None:
+    async def __aenter__(self) -> Self:
+        await self._login()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for client in (self.banqup, self.zenvoices, self.storage):
+            await client.aclose()
+
+    async def _login(self) -> None:
         answer = await self.banqup.post("/oauth2/client_credential/gettoken", data=_form())
         self.banqup.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         answer = await self.zenvoices.post("/api/TokenAuth/TokenLogin", json=_login())
@@ -137,7 +152,8 @@ class AsyncBare:
             number = 0
             while True:
                 query = {"folder": folder, "page": number, "size": 50}
-                page = (await self.banqup.get(_path(space), params=query)).json()
+                answer = await self.banqup.get(_path(space), params=query)
+                page = answer.raise_for_status().json()
                 documents += _wanted(page)
                 number += 1
                 if number * 50 >= page["total"]:
@@ -146,8 +162,10 @@ class AsyncBare:
 
         async def move(document: dict[str, Any]) -> None:
             async with room:
-                details = (await self.banqup.get(_file(space, document))).json()
-                content = (await self.storage.get(details["downloadUrl"])).content
+                answer = await self.banqup.get(_file(space, document))
+                details = answer.raise_for_status().json()
+                answer = await self.storage.get(details["downloadUrl"])
+                content = answer.raise_for_status().content
                 body = _upload(document, content, self.company_id)
                 headers = {"Content-Type": "application/json"}
                 sent = await self.zenvoices.post(

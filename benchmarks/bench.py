@@ -17,16 +17,16 @@ from service import Service
 
 def measures(*, quick: bool, runtime: str) -> Iterator[tuple[str, Iterator[Measure]]]:
     """Every group of figures by name."""
-    rounds = 1 if quick else 5
+    rounds, pairs = (1, 2) if quick else (5, 10)
     with Service() as service:
         yield "calls", calls.measures(rounds)
         yield "tokens", footprint.tokens(service)
         yield "connections", footprint.connections(service, rounds)
-        yield "imports", footprint.imports(rounds, runtime)
+        yield "process", footprint.process(service, pairs, runtime)
         yield "nothing", footprint.nothing_new(service, rounds, 10_000 if quick else 1_000_000)
         yield "memory", footprint.memory(service, 100, 200 if quick else 10_000)
         yield "floor", floor.measures(rounds)
-        yield "export", throughput.measures(service, rounds)
+        yield "export", throughput.measures(service, pairs)
 
 
 def main() -> int:

@@ -26,7 +26,7 @@ def measures(rounds: int) -> Iterator[Measure]:
         for _ in range(max(rounds, 3))
     ]
     yield absolute(
-        "CPU of a call over bare httpx, token held", over, unit="microseconds", at_most=25
+        "CPU of a call over bare httpx, token held", over, unit="microseconds", at_most=15
     )
     page = _page()
     yield compared(

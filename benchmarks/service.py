@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from typing import Any, Self
 
 CLIENT_ID, CLIENT_SECRET = "bench-app", "bench-secret"
@@ -79,6 +80,19 @@ def serve() -> None:
     def tell(value: Any) -> None:
         print(json.dumps(value), flush=True)
 
+    seen: list[tuple[str, float]] = []
+
+    def note(record: Any) -> None:
+        seen.append((record.operation, time.perf_counter()))
+
+    banqup.on_request = zenvoices.on_request = note
+
+    def first_upload() -> dict[str, float]:
+        """When the first upload since the last ``watch`` arrived, and how many calls before it."""
+        names = [name for name, _ in seen]
+        calls = names.index("inbox.upload")
+        return {"at": seen[calls][1], "calls": calls}
+
     with banqup.serve() as at_banqup, zenvoices.serve() as at_zenvoices:
         tell(
             {
@@ -104,6 +118,11 @@ def serve() -> None:
                 case "counts":
                     counts = {**banqup.counts, **zenvoices.counts}
                     tell(counts)
+                case "watch":
+                    seen.clear()
+                    tell(None)
+                case "first upload":
+                    tell(first_upload())
                 case "inbox":
                     tell(len(zenvoices.inbox))
 

@@ -6,7 +6,7 @@ Start workers, on as many machines as you like, with the credentials in their en
     celery -A exports beat                        # fires every connection each hour
 
 EXPORTS_CONNECTIONS names the TOML file of the connections (see ../connections.toml), which only
-whoever fires them needs. Run ../activate.py once for each new connection.
+whoever fires them needs. Run "banqup-zenvoices activate" once for each new connection.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import traceback
 from types import CodeType
 from typing import Any
 
-__all__ = ["raised_by_signal_handler"]
+__all__ = ["raised_by_signal_handler", "signal_error"]
 
 
 def raised_by_signal_handler(error: BaseException) -> bool:
@@ -21,6 +21,20 @@ def raised_by_signal_handler(error: BaseException) -> bool:
         return False  # handlers run in the main thread alone
     handlers = _handlers()
     return any(frame.f_code in handlers for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+def signal_error(error: BaseException) -> BaseException | None:
+    """Return the exception of a signal handler that an error is, or was made from by a library.
+
+    httpx wraps an ``OSError`` or a ``TimeoutError`` that a handler raised inside one of its calls:
+    it would pass for a failure of the network.
+    """
+    step: BaseException | None = error
+    while step is not None:
+        if raised_by_signal_handler(step):
+            return step
+        step = step.__cause__ or step.__context__
+    return None
 
 
 def _handlers() -> set[CodeType]:

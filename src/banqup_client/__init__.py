@@ -21,6 +21,7 @@ from _client_kit._redaction import RedactSecrets
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import Secret
 from _client_kit._sync._paging import Listing
+from _client_kit._version import __version__ as __version__
 from banqup_client._credentials import ClientCredentials
 from banqup_client._dialect import NOT_WHITELISTED
 from banqup_client._environment import Environment

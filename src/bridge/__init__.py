@@ -17,6 +17,7 @@ from _client_kit._errors import (
     UnreachableError,
 )
 from _client_kit._lazy import lazy_names as _lazy_names
+from _client_kit._version import __version__ as __version__
 from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpiredError
 from bridge._errors import BusyError, LeaseLostError, NotActivatedError
 from bridge._stores.sqlite import SQLiteCheckpoints

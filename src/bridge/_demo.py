@@ -1,4 +1,4 @@
-"""The demo and the sandbox: both services played by fakes on loopback sockets."""
+"""The demo, and the two services it shares with the sandbox: fakes on loopback sockets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import secrets
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -26,12 +25,11 @@ from bridge.testing._samples.sample import Sample, sample
 from zenvoices_client import UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices, InboxItem
 
-__all__ = ["Services", "run_demo", "run_sandbox", "services"]
+__all__ = ["Services", "run_demo", "services"]
 
 CLIENT_ID, USER, ORGANISATION = "demo-app", "api-user", "acme"
 COMPANY_CODE = "0042"
 COMPANY_NAME = "Café De Sluis BV"
-PUBLISH_EVERY = 15.0
 
 _KINDS = {".xml": "application/xml", ".pdf": "application/pdf"}
 
@@ -69,7 +67,12 @@ class Services:
         return document
 
     def publish_sample(
-        self, invoice: Sample, *, status: str = "FULLY_APPROVED", folder: str = "PURCHASES"
+        self,
+        invoice: Sample,
+        *,
+        status: str = "FULLY_APPROVED",
+        folder: str = "PURCHASES",
+        document_id: str | None = None,
     ) -> str:
         """Publish a sample invoice, with the parties that Banqup would show."""
         return self.publish(
@@ -80,6 +83,7 @@ class Services:
             status=status,
             supplier={"legalName": invoice.supplier.name},
             customer={"legalName": invoice.customer.name},
+            id=document_id,
         )
 
     def arrived_unchanged(self, report: ExportReport) -> bool:
@@ -98,18 +102,28 @@ class Services:
 def services(
     client_secret: str = "demo-secret",  # noqa: S107 - the fakes' own, open nothing
     password: str = "demo-password",  # noqa: S107
+    *,
+    space_id: str | None = None,
+    ports: tuple[int, int, int] = (0, 0, 0),
 ) -> Generator[Services, None, None]:
-    """Serve both fakes on loopback until the block ends; three approved purchases are there."""
+    """Serve both fakes on loopback until the block ends.
+
+    Args:
+        client_secret: Banqup's.
+        password: Zenvoices'.
+        space_id: The space; a new one unless given.
+        ports: Of Banqup, of its storage, and of Zenvoices; 0 for a free one.
+    """
     banqup = FakeBanqup(client_id=CLIENT_ID, client_secret=client_secret)
     zenvoices = FakeZenvoices(user=USER, password=password, organisation_code=ORGANISATION)
-    space_id = banqup.add_space(name=COMPANY_NAME)
+    space_id = banqup.add_space(name=COMPANY_NAME, id=space_id)
     zenvoices.add_company(code=COMPANY_CODE, name=COMPANY_NAME)
     zenvoices.add_company(code="0043", name="Brasserie du Canal SRL")
-    with banqup.serve() as at_banqup, zenvoices.serve() as at_zenvoices:
-        served = Services(banqup, zenvoices, space_id, at_banqup.url, at_zenvoices.url)
-        for n in range(1, 4):
-            served.publish_sample(sample(n))
-        yield served
+    with (
+        banqup.serve(port=ports[0], storage_port=ports[1]) as at_banqup,
+        zenvoices.serve(port=ports[2]) as at_zenvoices,
+    ):
+        yield Services(banqup, zenvoices, space_id, at_banqup.url, at_zenvoices.url)
 
 
 def run_demo(*, documents: Path | None = None, as_json: bool = False) -> int:
@@ -143,6 +157,8 @@ def run_demo(*, documents: Path | None = None, as_json: bool = False) -> int:
 
 def _story(served: Services, connection: Connection, documents: Path | None) -> dict[str, Any]:
     print("Both services are played by fakes on this machine; nothing leaves it.")
+    for n in range(1, 4):
+        served.publish_sample(sample(n))
     print("\n1. Is everything in place? connection.verify()\n")
     verification = connection.verify()
     print(verification)
@@ -205,47 +221,3 @@ def _print_inbox(items: Sequence[InboxItem]) -> None:
         print(f"   {item.id:<6} {subject:<32} {sender:<28} {size:>6,}")
     if len(items) > 20:
         print(f"   ... and {len(items) - 20} more")
-
-
-def run_sandbox(stop: threading.Event) -> int:
-    """Serve both fakes until stopped, with a new approved invoice every now and then."""
-    with services() as served:
-        secret, password = served.banqup.client_secret, served.zenvoices.user.password
-        print(
-            f"""\
-Banqup     {served.banqup_url}   client id {CLIENT_ID}, secret {secret}
-Zenvoices  {served.zenvoices_url}   user {USER}, password {password},
-           organisation code {ORGANISATION}, company code {COMPANY_CODE}
-Space      {served.space_id}
-
-3 approved purchases are there; another arrives every 15 seconds. Try:
-
-from banqup_client import BanqupClient, ClientCredentials
-from zenvoices_client import UserLogin, ZenvoicesClient
-from bridge import Connection, SQLiteCheckpoints
-
-banqup = BanqupClient(
-    ClientCredentials("{CLIENT_ID}", "{secret}"),
-    base_url="{served.banqup_url}",
-)
-zenvoices = ZenvoicesClient(
-    UserLogin("{USER}", "{password}", organisation_code="{ORGANISATION}"),
-    base_url="{served.zenvoices_url}",
-)
-connection = Connection(
-    banqup, zenvoices,
-    space_id="{served.space_id}", company_code="{COMPANY_CODE}",
-    checkpoints=SQLiteCheckpoints("exports.db"),
-)
-print(connection.verify())
-print(connection.activate())
-print(connection.export_new())   # run this line again after a while
-
-Ctrl-C ends it.""",
-            flush=True,
-        )
-        n = 100
-        while not stop.wait(PUBLISH_EVERY):
-            served.publish_sample(sample(n))
-            n += 1
-    return 0

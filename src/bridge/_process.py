@@ -7,15 +7,14 @@ import os
 import threading
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from banqup_client import ClientCredentials
 from bridge._errors import configuration_error
+from bridge._settings import ConnectionSettings
 from bridge._stores.protocol import CheckpointStore
+from bridge._stores.sqlite import SQLiteCheckpoints
 from zenvoices_client import UserLogin
-
-if TYPE_CHECKING:
-    from bridge._config import ConnectionConfig
 
 __all__ = ["function_of", "login_of_this_process", "store_of"]
 
@@ -81,21 +80,19 @@ def function_of(field: str, name: str | None) -> Callable[..., Any] | None:
     return found
 
 
-def store_of(config: ConnectionConfig) -> tuple[CheckpointStore, Callable[[], object]]:
-    """The store a config names, and what closes it.
+def store_of(settings: ConnectionSettings) -> tuple[CheckpointStore, Callable[[], object]]:
+    """The store that settings name, and what closes it.
 
     Raises:
         ConfigurationError: The variable is not set, or holds no URL of a database that is known.
     """
-    if config.checkpoint_file is not None:
-        from bridge._stores.sqlite import SQLiteCheckpoints
-
-        file = SQLiteCheckpoints(config.checkpoint_file)
+    if settings.checkpoint_file is not None:
+        file = SQLiteCheckpoints(settings.checkpoint_file)
         return file, file.close
     # First, because it says which extra to install where SQLAlchemy is missing.
     from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 
-    name = str(config.checkpoint_url_variable)
+    name = str(settings.checkpoint_url_variable)
     if not os.environ.get(name):
         raise configuration_error(
             f"the environment variable {name[:80]!r} is not set",

@@ -22,6 +22,7 @@ from _client_kit._redaction import RedactSecrets
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import Secret
 from _client_kit._sync._paging import Listing
+from _client_kit._version import __version__ as __version__
 from zenvoices_client._credentials import UserLogin
 from zenvoices_client._models import Attachment, Company, InboxDocument, InboxUpload, Lookup
 from zenvoices_client._sync._client import ZenvoicesClient

@@ -136,6 +136,7 @@ def test_the_services_words_are_made_safe() -> None:
     error = failure(answer(400, {"detail": said}), CONTRACT["spaces.list"])
     text = str(error)
     assert text.isprintable()
+    assert error is not None
     assert len(error.message) < 600
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from banqup_client import Secret
-from bridge import Connection, _demo
-from bridge.__main__ import main
+from bridge import Connection, _demo, _sandbox
+from bridge._command import main
 from support.bridge_world import invoice
 
 
@@ -36,37 +36,22 @@ def test_the_demo_shows_the_beginning_of_a_long_inbox(
     assert "... and 1 more" in shown
 
 
-def test_a_folder_that_is_not_there_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Before anything is started."""
-    with pytest.raises(SystemExit) as caught:
-        main(["demo", "--documents", str(tmp_path / "nowhere")])
-    assert caught.value.code == 2
-    assert "nowhere is not a folder" in capsys.readouterr().err
-
-
 @pytest.mark.leaks("the sandbox tells its invented credentials")
-def test_the_sandbox_publishes_as_long_as_it_runs(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A purchase arrives after each pause, until somebody ends it."""
-    published: list[str] = []
-    publish = _demo.Services.publish_sample
+def test_the_sandbox_tells_what_happens(capsys: pytest.CaptureFixture[str]) -> None:
+    """How to try it, that the first run sends nothing, and what is published."""
 
     class Stop(threading.Event):
+        left = 3
+
         def wait(self, timeout: float | None = None) -> bool:
-            return len(published) == 5
+            self.left -= 1
+            return self.left < 0
 
-    def counted(world: _demo.Services, *arguments: object, **options: object) -> str:
-        made = publish(world, *arguments, **options)  # type: ignore[arg-type]
-        published.append(made)
-        return made
-
-    monkeypatch.setattr(_demo.Services, "publish_sample", counted)
-    assert _demo.run_sandbox(Stop()) == 0
-    assert len(set(published)) == 5
-    assert "3 approved purchases are there" in capsys.readouterr().out
+    assert _sandbox.run_sandbox(Stop(), every=1e-9) == 0
+    told = capsys.readouterr().out
+    assert "first run sends nothing" in told
+    assert told.count("is there (FULLY_APPROVED)") == 2
+    assert told.count("is there (AWAITING_VALIDATION)") == 1
 
 
 def test_the_demo_shows_documents_to_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from _client_kit._errors import ConfigurationError, PermissionDeniedError
+from _client_kit._errors import ConfigurationError, PermissionDeniedError, ServiceError
 from _client_kit._text import Text, joined
 from bridge._reports.texts import (
     HEADINGS,
@@ -293,7 +293,7 @@ def test_a_verification_in_french_can_be_shown_in_another_language() -> None:
     message = joined(": ", refused, Text("said", "{0}", "Nee"))
     hint = Text("hint_later", "The service was reached, but cannot answer now: try again later.")
     error = PermissionDeniedError(message, service="zenvoices", status=403, hint=hint)
-    found = {"zenvoices inbox": error}
+    found: dict[str, str | ServiceError] = {"zenvoices inbox": error}
     made = verification_of(found, "fr")
     assert made.failed[0].code == "permission"
     assert "réessayez plus tard" in made.failed[0].remedy

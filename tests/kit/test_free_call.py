@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 from typing import Any
 
@@ -13,7 +12,6 @@ from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._raw_request import operation_of, read_model
 from _client_kit._redaction import RedactSecrets
 from _client_kit._response import ApiResponse
-from _client_kit._user_agent import _version, user_agent_of
 
 
 @frozen
@@ -70,15 +68,3 @@ def test_stack_of_a_log_record_is_redacted() -> None:
     record.stack_info = 'headers = {"Authorization": "Bearer abcdefghijklmnop"}'
     assert RedactSecrets().filter(record)
     assert "abcdefghijklmnop" not in record.stack_info
-
-
-def test_version_is_unknown_where_nothing_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A copy of the source on a path of its own works, too."""
-
-    def missing(name: str) -> str:
-        raise importlib.metadata.PackageNotFoundError(name)
-
-    _version.cache_clear()
-    monkeypatch.setattr(importlib.metadata, "version", missing)
-    assert user_agent_of("app/1", service="test") == "app/1 banqup-zenvoices/unknown"
-    _version.cache_clear()

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from _client_kit._signals import raised_by_signal_handler
+from zenvoices_client import UserLogin, ZenvoicesClient
+from zenvoices_client.testing import FakeZenvoices
 
 
 class LimitError(Exception):
@@ -69,3 +71,30 @@ def test_exception_of_other_code() -> None:
         interrupt = error
     assert interrupt is not None
     assert not raised_by_signal_handler(interrupt)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers of this kind here")
+@pytest.mark.parametrize("error", [TimeoutError, ConnectionResetError, OSError, LimitError])
+def test_exception_that_httpx_wrapped(error: type[Exception]) -> None:
+    """A handler that interrupts httpx while it waits for an answer is no failure of the network."""
+
+    def limit(*_: object) -> None:
+        raise error("the time is up")
+
+    answered = threading.Event()
+    fake = FakeZenvoices()
+    fake.add_company()
+    before = signal.signal(signal.SIGALRM, limit)
+    with fake.serve() as served:
+        login = UserLogin("api-user", "demo-password", organisation_code="acme")
+        client = ZenvoicesClient(login, base_url=served.url)
+        list(client.companies.list())  # with a token already
+        fake.on_request = lambda _: answered.wait(30)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            with client, pytest.raises(error, match="the time is up"):
+                list(client.companies.list())
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+            answered.set()

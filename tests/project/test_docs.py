@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import respx
+from sqlalchemy import Engine
 
 import bridge
 from banqup_client.testing import FakeBanqup, FakeFile
@@ -102,7 +103,10 @@ def run(
 
 
 def close(names: dict[str, Any]) -> None:
+    """Close what an application would close, before a later test is blamed for it."""
     for value in names.values():
+        if isinstance(value, Engine):
+            value.dispose()
         shut = getattr(value, "close", None)
         if shut is None or isinstance(value, type):
             continue
@@ -111,7 +115,6 @@ def close(names: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_examples_run(
     page: Path,
     services: tuple[FakeBanqup, FakeZenvoices],
@@ -176,7 +179,6 @@ def test_a_name_that_is_not_shown_is_found() -> None:
     assert not_shown(["PostgreSQL"], executed()) == ["PostgreSQL"]
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_the_store_on_the_page_keeps_the_rules(
     services: tuple[FakeBanqup, FakeZenvoices],
     tmp_path: Path,

@@ -17,8 +17,11 @@ FOLDERS = {
     "_reports": {"_delivery"},
     "testing": {"_delivery", "_errors", "_mapping", "_reports", "_stores", "ubl"},
     "_async": {
-        "_config", "_delivery", "_errors", "_mapping", "_process", "_reports", "_stores", "testing",
+        "_delivery", "_errors", "_mapping", "_process", "_reports", "_settings", "_stores",
+        "testing",
     },
+    "_process": {"_errors", "_settings", "_stores"},
+    "_settings": {"_errors"},
 }  # fmt: skip
 """What the modules of each folder of the bridge may import from the bridge, when imported."""
 

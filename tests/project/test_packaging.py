@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+LAUNCHER = "banqup_zenvoices.py"
 PACKAGES = ["_client_kit", "_contract_check", "banqup_client", "bridge", "zenvoices_client"]
 URLS = "Project-URL"
 LINK = re.compile(r"\]\(([^)#][^)]*)\)")
@@ -60,11 +61,11 @@ def contents_faults(files: Iterable[str]) -> list[str]:
     files = set(files)
     wanted = {f"{package}/py.typed" for package in PACKAGES}
     wanted |= {f"{client}/contract.json" for client in ("banqup_client", "zenvoices_client")}
-    wanted |= {f"{package}/__init__.py" for package in PACKAGES}
+    wanted |= {f"{package}/__init__.py" for package in PACKAGES} | {LAUNCHER}
     found = [f"{name} is missing" for name in sorted(wanted - files)]
     for name in sorted(files):
         top, *_, last = name.split("/")
-        if top not in PACKAGES and not top.endswith(".dist-info"):
+        if top not in (*PACKAGES, LAUNCHER) and not top.endswith(".dist-info"):
             found.append(f"{name} belongs to no package of ours")
         elif top in PACKAGES and not last.endswith((".py", "py.typed", ".json")):
             found.append(f"{name} is no code")
@@ -120,7 +121,7 @@ def test_source_distribution_builds_the_same_and_holds_no_tests(built: Path) -> 
     assert {name for name in files if "/" not in name} == beside
     assert {name.partition("/")[0] for name in files if "/" in name} == {"src", "docs", "examples"}
     assert not any("_build" in name for name in files)
-    assert {"docs/first-contact.md", "docs/story.ipynb", "examples/cron.py"} <= files
+    assert {"docs/first-contact.md", "docs/story.ipynb", "examples/process_pool.py"} <= files
 
 
 @pytest.mark.long
@@ -171,6 +172,7 @@ def test_long_description_is_readme_and_changelog(built: Path) -> None:
 def test_faulty_wheel_is_found() -> None:
     """A missing file, a test and a stray file in a wheel are each named."""
     good = [
+        LAUNCHER,
         *(f"{package}/{name}" for package in PACKAGES for name in ("__init__.py", "py.typed")),
         "banqup_client/contract.json",
         "zenvoices_client/contract.json",

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from bridge import BusyError
+from bridge._command import main
 from harness.clock import SharedClock
 from support.estate import CREDENTIALS, LEASE_TTL, Estate
 from support.examples import EXAMPLES, load, write_toml
@@ -122,7 +123,7 @@ def test_two_hundred_connections_with_two_schedulers_and_killed_workers(
         configs = estate.configs(checkpoint_url_variable="EXPORTS_DATABASE")
         toml = write_toml(tmp_path / "connections.toml", configs)
         estate.publish(1, old=True)
-        assert load("activate.py").main(str(toml)) == 0
+        assert main(["activate", "--config", str(toml)]) == 0
         estate.publish(EACH)
         logins = estate.zenvoices.counts["login"]
         one, two = start("one"), start("two")

@@ -14,6 +14,7 @@ import pytest
 
 from banqup_client.testing import Fault
 from bridge import ConnectionConfig, LeaseLostError, ServiceError
+from bridge._command import main
 from bridge._errors import NotActivatedError
 from support.estate import CREDENTIALS, Estate
 from support.examples import EXAMPLES, load, write_toml
@@ -33,13 +34,13 @@ def estate(monkeypatch: pytest.MonkeyPatch) -> Generator[Estate]:
 
 @pytest.fixture
 def configs(estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configs:
-    """The connections, in a database, activated by the example that does it."""
+    """The connections, in a database, activated by the command."""
     monkeypatch.setenv("EXPORTS_DATABASE", f"sqlite:///{tmp_path / 'exports.db'}")
     made = estate.configs(checkpoint_url_variable="EXPORTS_DATABASE")
     toml = write_toml(tmp_path / "connections.toml", made)
     monkeypatch.setenv("EXPORTS_CONNECTIONS", str(toml))
     monkeypatch.setenv("EXPORTS_QUEUE", str(tmp_path / "queue"))
-    assert load("activate.py").main(str(toml)) == 0
+    assert main(["activate", "--config", str(toml)]) == 0
     estate.publish(2)
     return made
 
@@ -60,74 +61,6 @@ def test_connections_file_of_the_examples_can_be_read() -> None:
     configs = ConnectionConfig.from_toml(EXAMPLES / "connections.toml")
     assert [config.company_code for config in configs] == ["0042", "0043"]
     assert {config.checkpoint_url_variable for config in configs} == {"EXPORTS_DATABASE"}
-
-
-def test_activating_twice_changes_nothing(
-    configs: Configs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The second time, each connection is said to be active already."""
-    capsys.readouterr()
-    assert load("activate.py").main(str(tmp_path / "connections.toml")) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        f"{config.company_code}: active already" for config in configs
-    ]
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "postgresql+psycopg://me:k4n@rie:Zx81@db/x",
-        "host=db password=k4narie-Zx81",
-        "postgresql+asyncpg://u:x@h/d",
-        "",
-    ],
-)
-def test_an_address_that_cannot_be_read_is_not_shown(
-    url: str, estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A database's address with a slip in it holds a password, too: its variable is named."""
-    monkeypatch.setenv("EXPORTS_DATABASE", url)
-    made = estate.configs(checkpoint_url_variable="EXPORTS_DATABASE")
-    ended = run("activate.py", write_toml(tmp_path / "connections.toml", made))
-    assert ended.returncode == 1
-    assert (
-        ended.stderr
-        == "the environment variable EXPORTS_DATABASE holds no database URL with a driver we have\n"
-    )
-
-
-def test_activation_that_fails_names_the_company(
-    estate: Estate, configs: Configs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """One connection that cannot be activated does not keep the others from it."""
-    wrong = ConnectionConfig.from_dict({**configs[0].to_dict(), "company_code": "9999"})
-    toml = write_toml(tmp_path / "wrong.toml", [wrong, *configs[1:]])
-    capsys.readouterr()
-    assert load("activate.py").main(str(toml)) == 1
-    first, *others = capsys.readouterr().out.splitlines()
-    assert first.startswith("9999: ")
-    assert others == ["0043: active already", "0044: active already"]
-
-
-def test_cron_script_is_silent_when_all_is_well(
-    estate: Estate, configs: Configs, tmp_path: Path
-) -> None:
-    """Everything moves, nothing is printed, the exit code is 0."""
-    done = run("cron.py", tmp_path / "connections.toml")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert estate.faults() == {}
-
-
-def test_cron_script_says_what_a_person_must_see(
-    estate: Estate, configs: Configs, tmp_path: Path
-) -> None:
-    """A connection that fails is named on stderr; the others are exported all the same."""
-    wrong = ConnectionConfig.from_dict({**configs[0].to_dict(), "company_code": "9999"})
-    toml = write_toml(tmp_path / "wrong.toml", [wrong, *configs[1:]])
-    done = run("cron.py", toml)
-    assert done.returncode == 1
-    assert done.stderr.startswith("9999: ")
-    assert estate.faults() == {"lost": 2}
 
 
 def test_process_pool_moves_everything(estate: Estate, configs: Configs, tmp_path: Path) -> None:

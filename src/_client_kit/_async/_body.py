@@ -9,6 +9,7 @@ from typing import BinaryIO
 from _client_kit import _runtime_async as runtime
 from _client_kit._errors import OutcomeUnknownError
 from _client_kit._files import FileSource, JsonTemplate, os_reason
+from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 
 __all__ = ["AsyncJsonBody"]
@@ -46,6 +47,8 @@ class AsyncJsonBody:
         try:
             file = source.open()
         except OSError as error:
+            if raised_by_signal_handler(error):
+                raise
             raise self._unreadable(error) from None
         with file:
             while left > 0:
@@ -61,6 +64,8 @@ class AsyncJsonBody:
             try:
                 more = await runtime.read_chunk(file, size - len(chunk))
             except OSError as error:
+                if raised_by_signal_handler(error):
+                    raise
                 raise self._unreadable(error) from None
             if not more:
                 message = Text("file_shrank", "a file became shorter while it was sent")

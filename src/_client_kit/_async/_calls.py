@@ -25,6 +25,7 @@ from _client_kit._redaction import OwnCall, without_traceback
 from _client_kit._request import BROKEN, PreparedRequest, TooLargeError, transport_failure
 from _client_kit._response import ApiResponse, Dialect, Token
 from _client_kit._retry import RetryPolicy
+from _client_kit._signals import raised_by_signal_handler, signal_error
 from _client_kit._text import Text
 from _client_kit._tls import opened, shared_ssl_context
 from _client_kit._tokens import TokenCache, TokenCaches
@@ -223,7 +224,9 @@ class AsyncCalls:
                     self._state.share_failure(known)
                     token = await self._fetch_token(limit, timeout)
                 return token
-        except TimeoutError:
+        except TimeoutError as error:
+            if raised_by_signal_handler(error):
+                raise
             message = Text(
                 "token_too_slow", "waiting for an access token took longer than the deadline"
             )
@@ -290,7 +293,7 @@ class AsyncCalls:
         except ServiceError as error:  # raised by the body while it was sent
             problem = error
         except BROKEN as error:
-            problem = transport_failure(
+            problem = signal_error(error) or transport_failure(
                 error,
                 operation,
                 service=self.service,

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from _client_kit import _runtime_sync as runtime
 from _client_kit._errors import OutcomeUnknownError
 from _client_kit._files import FileSource, JsonTemplate, os_reason
+from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 
 __all__ = ["JsonBody"]
@@ -47,6 +48,8 @@ class JsonBody:
         try:
             file = source.open()
         except OSError as error:
+            if raised_by_signal_handler(error):
+                raise
             raise self._unreadable(error) from None
         with file:
             while left > 0:
@@ -62,6 +65,8 @@ class JsonBody:
             try:
                 more = runtime.read_chunk(file, size - len(chunk))
             except OSError as error:
+                if raised_by_signal_handler(error):
+                    raise
                 raise self._unreadable(error) from None
             if not more:
                 message = Text("file_shrank", "a file became shorter while it was sent")

@@ -31,6 +31,7 @@ from _client_kit._redaction import OwnCall, without_traceback
 from _client_kit._request import BROKEN, transport_failure
 from _client_kit._retry import RetryPolicy, parse_retry_after
 from _client_kit._secret import Secret
+from _client_kit._signals import raised_by_signal_handler, signal_error
 from _client_kit._text import Text
 from _client_kit._tls import opened, shared_ssl_context
 from banqup_client._errors import UrlExpiredError
@@ -144,7 +145,7 @@ class AsyncStorage:
         except ServiceError as error:
             problem = error
         except BROKEN as error:
-            problem = self._failure(error, self._down, signed, limit)
+            problem = signal_error(error) or self._failure(error, self._down, signed, limit)
         except BaseException as error:  # noqa: BLE001 - raised again below
             problem = error
         raise without_traceback(problem)
@@ -196,7 +197,7 @@ class AsyncStorage:
             except ServiceError as error:
                 problem = error
             except BROKEN as error:
-                problem = self._failure(error, self._up, signed, limit)
+                problem = signal_error(error) or self._failure(error, self._up, signed, limit)
             except BaseException as error:  # noqa: BLE001 - raised again below
                 problem = error
             raise without_traceback(problem)
@@ -335,6 +336,8 @@ async def _copy(
         try:
             await runtime.write_chunk(target, chunk)
         except OSError as error:
+            if raised_by_signal_handler(error):
+                raise
             raise _WriteError(error) from None
     if size is not None and received != size:
         raise _wrong_size(_not_whole(received, size))

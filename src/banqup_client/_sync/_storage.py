@@ -30,6 +30,7 @@ from _client_kit._redaction import OwnCall, without_traceback
 from _client_kit._request import BROKEN, transport_failure
 from _client_kit._retry import RetryPolicy, parse_retry_after
 from _client_kit._secret import Secret
+from _client_kit._signals import raised_by_signal_handler, signal_error
 from _client_kit._sync._calls import Content
 from _client_kit._sync._per_loop import PerLoop
 from _client_kit._text import Text
@@ -143,7 +144,7 @@ class Storage:
         except ServiceError as error:
             problem = error
         except BROKEN as error:
-            problem = self._failure(error, self._down, signed, limit)
+            problem = signal_error(error) or self._failure(error, self._down, signed, limit)
         except BaseException as error:  # noqa: BLE001 - raised again below
             problem = error
         raise without_traceback(problem)
@@ -195,7 +196,7 @@ class Storage:
             except ServiceError as error:
                 problem = error
             except BROKEN as error:
-                problem = self._failure(error, self._up, signed, limit)
+                problem = signal_error(error) or self._failure(error, self._up, signed, limit)
             except BaseException as error:  # noqa: BLE001 - raised again below
                 problem = error
             raise without_traceback(problem)
@@ -332,6 +333,8 @@ def _copy(
         try:
             runtime.write_chunk(target, chunk)
         except OSError as error:
+            if raised_by_signal_handler(error):
+                raise
             raise _WriteError(error) from None
     if size is not None and received != size:
         raise _wrong_size(_not_whole(received, size))

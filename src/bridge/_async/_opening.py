@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from _client_kit import _runtime_async as runtime
 from banqup_client import AsyncBanqupClient, ClientCredentials
@@ -14,17 +13,16 @@ from bridge._delivery.eligibility import Exportable
 from bridge._mapping.mapper import AsyncMapper
 from bridge._process import function_of, login_of_this_process, store_of
 from bridge._reports.events import Listener
+from bridge._settings import ConnectionSettings
 from bridge._stores.protocol import CheckpointStore
 from zenvoices_client import AsyncZenvoicesClient, UserLogin
-
-if TYPE_CHECKING:
-    from bridge._config import ConnectionConfig
 
 __all__ = ["open_connection"]
 
 
-def open_connection(
-    config: ConnectionConfig,
+@asynccontextmanager
+async def open_connection(
+    settings: ConnectionSettings,
     banqup: AsyncBanqupClient | None,
     zenvoices: AsyncZenvoicesClient | None,
     checkpoints: CheckpointStore | None,
@@ -32,67 +30,55 @@ def open_connection(
     listeners: Sequence[Listener],
     exportable: Exportable,
     clock: Callable[[], float],
-) -> AbstractAsyncContextManager[AsyncConnection]:
-    """A connection; what was not handed in is made from the config, and closed at the end."""
-
-    async def connect(stack: AsyncExitStack) -> AsyncConnection:
-        source, target, store = banqup, zenvoices, checkpoints
-        if source is None:
-            source = await stack.enter_async_context(_banqup(config))
-        if target is None:
-            target = await stack.enter_async_context(_zenvoices(config))
-        if store is None:
-            made, close = await runtime.call_store(store_of, config)
+) -> AsyncGenerator[AsyncConnection]:
+    """Make a connection of settings; what was not handed in is made too, and closed at the end."""
+    async with AsyncExitStack() as stack:
+        if banqup is None:
+            banqup = await stack.enter_async_context(_banqup(settings))
+        if zenvoices is None:
+            zenvoices = await stack.enter_async_context(_zenvoices(settings))
+        if checkpoints is None:
+            store, close = await runtime.call_store(store_of, settings)
             stack.push_async_callback(runtime.call_store, close)
-            store = made
-        return AsyncConnection(
-            source,
-            target,
-            space_id=config.space_id,
-            company_code=config.company_code,
-            checkpoints=store,
+            checkpoints = store
+        yield AsyncConnection(
+            banqup,
+            zenvoices,
+            space_id=settings.space_id,
+            company_code=settings.company_code,
+            checkpoints=checkpoints,
             mapper=mapper,
             listeners=listeners,
-            in_flight=config.in_flight,
-            on_uncertain=config.on_uncertain,
+            in_flight=settings.in_flight,
+            on_uncertain=settings.on_uncertain,
             exportable=exportable,
             clock=clock,
-            lease_ttl=config.lease_ttl,
+            lease_ttl=settings.lease_ttl,
         )
 
-    return _opened(connect)
 
-
-@asynccontextmanager
-async def _opened(
-    connect: Callable[[AsyncExitStack], Awaitable[AsyncConnection]],
-) -> AsyncGenerator[AsyncConnection]:
-    async with AsyncExitStack() as stack:
-        yield await connect(stack)
-
-
-def _banqup(config: ConnectionConfig) -> AsyncBanqupClient:
+def _banqup(settings: ConnectionSettings) -> AsyncBanqupClient:
     credentials = login_of_this_process(ClientCredentials)
-    hosts = STORAGE_HOSTS if config.storage_hosts is None else config.storage_hosts
+    hosts = STORAGE_HOSTS if settings.storage_hosts is None else settings.storage_hosts
     return AsyncBanqupClient(
         credentials,
-        config.environment,
-        base_url=config.banqup_url,
-        timeout=config.timeout,
-        deadline=config.deadline,
-        contract=config.banqup_contract,
-        decode_document=function_of("decode_document", config.decode_document),
+        settings.environment,
+        base_url=settings.banqup_url,
+        timeout=settings.timeout,
+        deadline=settings.deadline,
+        contract=settings.banqup_contract,
+        decode_document=function_of("decode_document", settings.decode_document),
         storage_hosts=hosts,
     )
 
 
-def _zenvoices(config: ConnectionConfig) -> AsyncZenvoicesClient:
+def _zenvoices(settings: ConnectionSettings) -> AsyncZenvoicesClient:
     login = login_of_this_process(UserLogin)
     return AsyncZenvoicesClient(
         login,
-        base_url=config.zenvoices_url,
-        timeout=config.timeout,
-        deadline=config.deadline,
-        contract=config.zenvoices_contract,
-        encode_upload=function_of("encode_upload", config.encode_upload),
+        base_url=settings.zenvoices_url,
+        timeout=settings.timeout,
+        deadline=settings.deadline,
+        contract=settings.zenvoices_contract,
+        encode_upload=function_of("encode_upload", settings.encode_upload),
     )

@@ -185,6 +185,10 @@ class AsyncSending:
                 # Whoever is free fetches the next while this commit is on its way to the disk.
                 waiting = len(ready) + len(chosen) - self._delivered
                 await self._fetch(queue, workers, waiting)
+            elif not chosen and self._first is None:
+                await self._fetch(queue, workers, len(ready))
+                if workers.busy:
+                    continue  # what this one led to is written with the intent of the next
             for item in await self._intended(chosen, queue):
                 uploading += 1
                 await workers.start(

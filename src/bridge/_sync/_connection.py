@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, Never
 
 from _client_kit._address import check_id, origin_of
 from _client_kit._clock import Deadline
-from _client_kit._errors import ServiceError
+from _client_kit._errors import ServiceError, StoreError
 from _client_kit._secret import refuse_pickling
 from bridge._delivery.ids import canonical_id, check_options, company_code_of, space_id_of
 from bridge._errors import NotActivatedError, configuration_error
@@ -317,6 +318,10 @@ class Connection:
             )
             return Run(context, self._company_id).execute()
         finally:
+            # An interrupt may have come before an answer was written; after any other end there
+            # is nothing left, or the store has said why it cannot be.
+            with suppress(StoreError):
+                session.flush()
             session.release()
 
     def status(self, *, waiting: bool = False) -> Status:

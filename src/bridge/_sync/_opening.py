@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
 
 from _client_kit import _runtime_sync as runtime
 from banqup_client import BanqupClient, ClientCredentials
@@ -14,18 +13,17 @@ from bridge._delivery.eligibility import Exportable
 from bridge._mapping.mapper import Mapper
 from bridge._process import function_of, login_of_this_process, store_of
 from bridge._reports.events import Listener
+from bridge._settings import ConnectionSettings
 from bridge._stores.protocol import CheckpointStore
 from bridge._sync._connection import Connection
 from zenvoices_client import UserLogin, ZenvoicesClient
 
-if TYPE_CHECKING:
-    from bridge._config import ConnectionConfig
-
 __all__ = ["open_connection"]
 
 
+@contextmanager
 def open_connection(
-    config: ConnectionConfig,
+    settings: ConnectionSettings,
     banqup: BanqupClient | None,
     zenvoices: ZenvoicesClient | None,
     checkpoints: CheckpointStore | None,
@@ -33,67 +31,55 @@ def open_connection(
     listeners: Sequence[Listener],
     exportable: Exportable,
     clock: Callable[[], float],
-) -> AbstractContextManager[Connection]:
-    """A connection; what was not handed in is made from the config, and closed at the end."""
-
-    def connect(stack: ExitStack) -> Connection:
-        source, target, store = banqup, zenvoices, checkpoints
-        if source is None:
-            source = stack.enter_context(_banqup(config))
-        if target is None:
-            target = stack.enter_context(_zenvoices(config))
-        if store is None:
-            made, close = runtime.call_store(store_of, config)
+) -> Generator[Connection]:
+    """Make a connection of settings; what was not handed in is made too, and closed at the end."""
+    with ExitStack() as stack:
+        if banqup is None:
+            banqup = stack.enter_context(_banqup(settings))
+        if zenvoices is None:
+            zenvoices = stack.enter_context(_zenvoices(settings))
+        if checkpoints is None:
+            store, close = runtime.call_store(store_of, settings)
             stack.callback(runtime.call_store, close)
-            store = made
-        return Connection(
-            source,
-            target,
-            space_id=config.space_id,
-            company_code=config.company_code,
-            checkpoints=store,
+            checkpoints = store
+        yield Connection(
+            banqup,
+            zenvoices,
+            space_id=settings.space_id,
+            company_code=settings.company_code,
+            checkpoints=checkpoints,
             mapper=mapper,
             listeners=listeners,
-            in_flight=config.in_flight,
-            on_uncertain=config.on_uncertain,
+            in_flight=settings.in_flight,
+            on_uncertain=settings.on_uncertain,
             exportable=exportable,
             clock=clock,
-            lease_ttl=config.lease_ttl,
+            lease_ttl=settings.lease_ttl,
         )
 
-    return _opened(connect)
 
-
-@contextmanager
-def _opened(
-    connect: Callable[[ExitStack], Connection],
-) -> Generator[Connection]:
-    with ExitStack() as stack:
-        yield connect(stack)
-
-
-def _banqup(config: ConnectionConfig) -> BanqupClient:
+def _banqup(settings: ConnectionSettings) -> BanqupClient:
     credentials = login_of_this_process(ClientCredentials)
-    hosts = STORAGE_HOSTS if config.storage_hosts is None else config.storage_hosts
+    hosts = STORAGE_HOSTS if settings.storage_hosts is None else settings.storage_hosts
     return BanqupClient(
         credentials,
-        config.environment,
-        base_url=config.banqup_url,
-        timeout=config.timeout,
-        deadline=config.deadline,
-        contract=config.banqup_contract,
-        decode_document=function_of("decode_document", config.decode_document),
+        settings.environment,
+        base_url=settings.banqup_url,
+        timeout=settings.timeout,
+        deadline=settings.deadline,
+        contract=settings.banqup_contract,
+        decode_document=function_of("decode_document", settings.decode_document),
         storage_hosts=hosts,
     )
 
 
-def _zenvoices(config: ConnectionConfig) -> ZenvoicesClient:
+def _zenvoices(settings: ConnectionSettings) -> ZenvoicesClient:
     login = login_of_this_process(UserLogin)
     return ZenvoicesClient(
         login,
-        base_url=config.zenvoices_url,
-        timeout=config.timeout,
-        deadline=config.deadline,
-        contract=config.zenvoices_contract,
-        encode_upload=function_of("encode_upload", config.encode_upload),
+        base_url=settings.zenvoices_url,
+        timeout=settings.timeout,
+        deadline=settings.deadline,
+        contract=settings.zenvoices_contract,
+        encode_upload=function_of("encode_upload", settings.encode_upload),
     )

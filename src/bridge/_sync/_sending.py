@@ -186,6 +186,10 @@ class Sending:
                 # Whoever is free fetches the next while this commit is on its way to the disk.
                 waiting = len(ready) + len(chosen) - self._delivered
                 self._fetch(queue, workers, waiting)
+            elif not chosen and self._first is None:
+                self._fetch(queue, workers, len(ready))
+                if workers.busy:
+                    continue  # what this one led to is written with the intent of the next
             for item in self._intended(chosen, queue):
                 uploading += 1
                 workers.start(self._transfer.upload, item, self.company_id, self._session.guard)

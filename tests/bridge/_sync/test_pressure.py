@@ -157,19 +157,29 @@ class TimeLimitError(Exception):
     """What a task queue's signal handler raises."""
 
 
+@pytest.mark.parametrize("error", [TimeLimitError, TimeoutError, ConnectionResetError, OSError])
 @pytest.mark.parametrize("in_flight", [1, 4])
-@pytest.mark.parametrize("operation", ["inbox.upload", "files.details", "documents.list"])
-def test_exception_of_a_signal_handler_leaves_the_run(operation: str, in_flight: int) -> None:
+@pytest.mark.parametrize(
+    "operation", ["inbox.upload", "files.details", "files.download", "documents.list"]
+)
+def test_exception_of_a_signal_handler_leaves_the_run(
+    operation: str, in_flight: int, error: type[Exception]
+) -> None:
     """It is the application's, and no document's failure, whatever it interrupts."""
     world = World()
 
     def rule(request: httpx.Request, body: bytes) -> None:
-        paths = {"inbox.upload": "/inbox", "files.details": "/files/", "documents.list": "ments"}
+        paths = {
+            "inbox.upload": "/inbox",
+            "files.details": "/files/",
+            "files.download": "storage",
+            "documents.list": "ments",
+        }
         if paths[operation] in str(request.url) and world.zenvoices.counts["companies.list"] > 3:
             signal.raise_signal(signal.SIGALRM)
 
     def limit(*_: object) -> None:
-        raise TimeLimitError
+        raise error
 
     connection = world.connect(gateway=rule, in_flight=in_flight)
     connection.activate()
@@ -177,7 +187,7 @@ def test_exception_of_a_signal_handler_leaves_the_run(operation: str, in_flight:
     before = signal.signal(signal.SIGALRM, limit)
     try:
         world.zenvoices.counts["companies.list"] = 10
-        with pytest.raises(TimeLimitError):
+        with pytest.raises(error):
             connection.export_new()
     finally:
         signal.signal(signal.SIGALRM, before)

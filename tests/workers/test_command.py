@@ -1,0 +1,548 @@
+"""The command ``banqup-zenvoices`` against both services on sockets."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from banqup_client.testing import FakeRequest, Fault
+from bridge import ConnectionConfig, SQLiteCheckpoints
+from bridge._command import main
+from bridge._process import store_of
+from support.estate import CREDENTIALS, Estate
+from support.examples import write_toml
+
+
+@pytest.fixture
+def estate(monkeypatch: pytest.MonkeyPatch) -> Generator[Estate]:
+    """Two connections, and the credentials in this process's environment."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    with Estate(2) as made:
+        yield made
+
+
+@pytest.fixture
+def toml(estate: Estate, tmp_path: Path) -> Path:
+    """The file of both connections; the store is beside it."""
+    return write_toml(tmp_path / "connections.toml", estate.configs(checkpoint_file="exports.db"))
+
+
+@pytest.fixture
+def active(estate: Estate, toml: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """The same, activated with one old document in each space."""
+    estate.publish(1, old=True)
+    assert main(["activate", "--config", str(toml)]) == 0
+    capsys.readouterr()
+    return toml
+
+
+def process(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+    """The command as a process of its own, warnings and all."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "bridge", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        **options,
+    )
+
+
+def run(*arguments: str, **options: Any) -> tuple[int, str, str]:
+    """What a process printed, and its exit status."""
+    with process(*arguments, **options) as child:
+        out, err = child.communicate(timeout=120)
+        return child.returncode, out, err
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    """The objects of ``--json``, one a line."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_whole_way_as_a_process(estate: Estate, toml: Path, tmp_path: Path) -> None:
+    """Verify, activate, export what came since, ask for the status: from another folder."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    estate.publish(1, old=True)
+    told = {}
+    for verb in ("verify", "activate", "export", "status", "confirm"):
+        if verb == "export":
+            estate.publish(2)
+        status, out, err = run(verb, "--config", str(toml), "--json", cwd=elsewhere)
+        assert (status, err) == (0, ""), out
+        told[verb] = [line["result"] for line in lines(out)]
+    assert [it["ok"] for it in told["verify"]] == [True, True]
+    assert [it["baseline"] for it in told["activate"]] == [1, 1]
+    assert [it["exported"] for it in told["export"]] == [2, 2]
+    assert [it["ready_to_process"] for it in told["status"]] == [2, 2]
+    assert [it["confirmed"] for it in told["confirm"]] == [2, 2]
+    assert estate.faults() == {}
+    assert (tmp_path / "exports.db").exists()
+
+
+def test_a_person_reads_the_reports(active: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --json the library's own text is printed, below the company it is about."""
+    assert main(["status", "--config", str(active), "--lang", "fr"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("== 0042\nActi")
+    assert "\n== 0043\n" in out
+    assert "document" in out
+    assert main(["status", "--config", str(active), "--company", "0043"]) == 0
+    assert capsys.readouterr().out.startswith("Active: company 0043\n")
+
+
+def test_one_connection_that_fails_stops_no_other(
+    estate: Estate, active: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first has a wrong company code; the second is exported, and the status is 1."""
+    first, *others = ConnectionConfig.from_toml(active)
+    wrong = ConnectionConfig.from_dict({**first.to_dict(), "company_code": "9999"})
+    toml = write_toml(tmp_path / "wrong.toml", [wrong, *others])
+    estate.publish(1)
+    assert main(["export", "--config", str(toml)]) == 1
+    told = capsys.readouterr()
+    assert told.err.startswith("9999: zenvoices: ")
+    assert "Export: 1 sent to company 0043" in told.out
+    assert estate.faults() == {"lost": 1}
+
+
+# The sandbox
+
+
+def events(stream: IO[str], wanted: str) -> dict[str, Any]:
+    """The sandbox's next event of a kind; it tells each as it comes."""
+    for line in stream:
+        event: dict[str, Any] = json.loads(line)
+        if event["event"] == wanted:
+            return event
+    raise AssertionError(f"the sandbox ended before anything was {wanted}")
+
+
+def test_whole_way_in_the_sandbox(tmp_path: Path) -> None:
+    """Nothing but the command: what is there stays, what arrives moves, SIGTERM ends it."""
+    with process("sandbox", "--json", "--every", "0.3") as sandbox:
+        assert sandbox.stdout is not None
+        facts = json.loads(sandbox.stdout.readline())
+        toml = tmp_path / "connections.toml"
+        toml.write_text(
+            'checkpoint_file = "exports.db"\n'
+            + "".join(f'{name} = "{facts[name]}"\n' for name in ("banqup_url", "zenvoices_url"))
+            + f'[[connection]]\nspace_id = "{facts["space_id"]}"\n'
+            + f'company_code = "{facts["company_code"]}"\n'
+        )
+        variables = {
+            "BANQUP_CLIENT_ID": facts["client_id"],
+            "BANQUP_CLIENT_SECRET": facts["secret"],
+            "ZENVOICES_USER": facts["user"],
+            "ZENVOICES_PASSWORD": facts["password"],
+            "ZENVOICES_ORGANISATION_CODE": facts["organisation"],
+        }
+
+        def told(verb: str, *arguments: str) -> tuple[int, Any]:
+            status, out, err = run(
+                verb, *arguments, "--json", cwd=tmp_path, env={**os.environ, **variables}
+            )
+            assert err == ""
+            return status, json.loads(out)["result"]
+
+        assert told("verify")[0] == 0
+        status, activation = told("activate")
+        assert status == 0
+        assert activation["baseline"] >= 3
+        while events(sandbox.stdout, "published")["status"] != "FULLY_APPROVED":
+            pass
+        status, report = told("export", "--limit", "6")
+        assert report["exported"] >= 1
+        assert status == (1 if report["refused"] else 0)
+        arrived = events(sandbox.stdout, "delivered")
+        assert arrived["company_code"] == facts["company_code"]
+        assert arrived["external_id"] in {row["external_id"] for row in report["deliveries"]}
+        while not report["refused"]:
+            events(sandbox.stdout, "published")
+            status, report = told("export")
+        assert "is closed" in events(sandbox.stdout, "refused")["message"]
+        status, now = told("status")
+        assert status == 0
+        assert now["client_action_needed"] >= 1
+        sandbox.send_signal(signal.SIGTERM)
+        _, err = sandbox.communicate(timeout=30)
+    assert (sandbox.returncode, err) == (0, "")
+
+
+def free_ports() -> int:
+    """The first of three ports in a row that nobody listens on."""
+    for _ in range(50):
+        with socket.create_server(("127.0.0.1", 0)) as first:
+            port: int = first.getsockname()[1]
+        with suppress(OSError), ExitStack() as stack:
+            for n in range(3):
+                stack.enter_context(socket.create_server(("127.0.0.1", port + n)))
+            return port
+    raise AssertionError("no three ports are free")
+
+
+def test_sandbox_with_a_port_is_the_same_each_time() -> None:
+    """Addresses and ids of documents are fixed where a port is given."""
+    port = str(free_ports())
+    told: list[list[str]] = []
+    for _ in range(2):
+        with process("sandbox", "--json", "--every", "0.05", "--port", port) as sandbox:
+            assert sandbox.stdout is not None
+            told.append([sandbox.stdout.readline(), sandbox.stdout.readline()])
+            sandbox.send_signal(signal.SIGINT)
+            _, err = sandbox.communicate(timeout=30)
+        assert (sandbox.returncode, err) == (0, "")
+    assert told[0] == told[1]
+    assert f"http://127.0.0.1:{port}" in told[0][0]
+
+
+# Exit status
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["status", "--company", "42"], "no connection of company '42'. The nearest codes are: 00"),
+        (["status", "--config", "nowhere.toml"], "nowhere.toml: it cannot be read: No such file"),
+        (["export", "--mapper", "no_such_module:f"], "--mapper: importing 'no_such_module' failed"),
+        (["resend", "x"], "--company CODE chooses one of these 2"),
+        (["settle", "x", "--delivered"], "a document belongs to one connection"),
+        (["demo", "--documents", "nowhere"], "--documents: nowhere is not a folder"),
+        (["sandbox", "--port", "-1"], "--port and --every must be positive"),
+    ],
+)
+def test_wrong_use_is_2(
+    active: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The error says what is wrong with the command line; nothing is called."""
+    local = arguments[0] in ("demo", "sandbox") or "--config" in arguments
+    more = [] if local else ["--config", str(active)]
+    assert main([*arguments, *more]) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith("banqup-zenvoices: ")
+    assert message in told.err
+    assert told.out == ""
+
+
+def test_missing_credential_is_2(
+    active: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The variable is named, once for all connections."""
+    monkeypatch.delenv("ZENVOICES_PASSWORD")
+    assert main(["export", "--config", str(active)]) == 2
+    assert capsys.readouterr().err.count("ZENVOICES_PASSWORD") == 1
+
+
+def test_port_that_is_taken_is_2(estate: Estate, capsys: pytest.CaptureFixture[str]) -> None:
+    """The sandbox says which."""
+    port = estate.banqup_url.rpartition(":")[2]
+    assert main(["sandbox", "--port", port]) == 2
+    assert f"--port {port}: " in capsys.readouterr().err
+
+
+def fault(estate: Estate, name: str) -> None:
+    """Bring about what a run ends in."""
+    if name == "password":
+        estate.zenvoices.user.password = "another"
+        estate.zenvoices.expire_tokens()
+    elif name == "right":
+        estate.zenvoices.rights = set()
+    elif name == "refused":
+        estate.zenvoices.refuse_when(lambda _: "The period is closed.")
+    elif name == "network":
+        estate.banqup.faults.add("documents.list", action=Fault.status(503), times=None)
+    elif name == "rate limit":
+        estate.banqup.faults.add("documents.list", action=Fault.rate_limit(3600), times=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("password", 1), ("right", 1), ("refused", 1), ("network", 75), ("rate limit", 75)],
+)
+def test_exit_status_says_who_can_help(
+    estate: Estate,
+    active: Path,
+    name: str,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """1 where a person must change something, 75 where the same run may do later."""
+    monkeypatch.setattr("_client_kit._runtime_sync.sleep", lambda _: None)
+    # Credentials are shared by a process, and so is their refusal.
+    monkeypatch.setattr("bridge._process._shared", {})
+    estate.publish(1)
+    fault(estate, name)
+    assert main(["export", "--config", str(active), "--json"]) == status
+    told = lines(capsys.readouterr().out)
+    assert [line["exit_status"] for line in told] == [status, status]
+    assert all(line["error"] or line["result"]["refused"] for line in told)
+
+
+def test_verify_says_who_can_help(estate: Estate, toml: Path) -> None:
+    """A missing right needs a person."""
+    estate.zenvoices.rights = set()
+    assert main(["verify", "--config", str(toml)]) == 1
+
+
+def test_a_person_comes_before_later(
+    estate: Estate, active: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One connection is busy, the other not active: 1. Busy alone: 75, and no reason for a mail."""
+    configs = ConnectionConfig.from_toml(active)
+    with configs[1].open() as connection:
+        connection.deactivate()
+    store, close = store_of(configs[0])
+    with configs[0].open() as connection:
+        held = store.acquire(connection.key, "another", 60)
+    assert held is not None
+    assert main(["export", "--config", str(active)]) == 1
+    assert capsys.readouterr().err.startswith("0043: ")
+    assert main(["export", "--config", str(active), "--company", "0042"]) == 75
+    told = capsys.readouterr()
+    assert told.out.startswith("0042: another worker holds this connection")
+    assert told.err == ""
+    store.release(held)
+    close()
+
+
+@pytest.mark.parametrize(
+    ("seen", "state"), [("--delivered", "delivered"), ("--not-delivered", "skipped")]
+)
+def test_alarm_goes_on_until_a_person_answers(
+    estate: Estate, active: Path, seen: str, state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A failed document makes every export end in 1, until settle() says what became of it."""
+    one = ["--config", str(active), "--company", "0042"]
+    estate.publish(1)
+    too_large = Fault.status(413)
+    estate.zenvoices.faults.add("inbox.upload", action=too_large)
+    assert main(["export", *one]) == 1
+    assert main(["export", *one]) == 1
+    assert main(["status", *one, "--json"]) == 1
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    (failed,) = told["result"]["attention"]
+    assert main(["settle", failed["document_id"], seen, *one, "--json"]) == 0
+    (told,) = lines(capsys.readouterr().out)
+    assert [row["state"] for row in told["result"]] == [state]
+    assert main(["export", *one]) == 0
+    assert main(["status", *one]) == 0
+
+
+def test_resend_says_what_became_of_each(
+    estate: Estate, active: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that is accepted, in words and as data; the next export sends it."""
+    one = ["--config", str(active), "--company", "0042"]
+    (document,) = estate.banqup.documents(estate.spaces[0])
+    assert main(["resend", document["id"], *one]) == 0
+    assert capsys.readouterr().out == f"{document['id']}  sent by the next export\n"
+    assert main(["resend", document["id"], *one, "--json"]) == 0
+    (line,) = lines(capsys.readouterr().out)
+    assert line["result"] == [{"document_id": document["id"], "accepted": True, "reason": ""}]
+    assert main(["export", *one]) == 0
+    assert "Export: 1 sent" in capsys.readouterr().out
+
+
+def test_tables_of_a_database_are_made(
+    estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Activation makes them where they are missing, and the second time changes nothing."""
+    monkeypatch.setenv("EXPORTS_DATABASE", f"sqlite:///{tmp_path / 'exports.db'}")
+    made = estate.configs(checkpoint_url_variable="EXPORTS_DATABASE")
+    toml = write_toml(tmp_path / "connections.toml", made)
+    assert main(["activate", "--config", str(toml)]) == 0
+    assert main(["activate", "--config", str(toml)]) == 0
+    assert main(["status", "--config", str(toml)]) == 0
+
+
+# Code of the user's
+
+
+def test_mapper_is_found_beside_the_file(
+    estate: Estate, active: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A module in the folder of the connections needs no PYTHONPATH."""
+    (active.parent / "mapper_beside.py").write_text(
+        "from bridge import Skip\ndef none(document, files):\n    return Skip('not today')\n"
+    )
+    estate.publish(1)
+    assert main(["export", "--config", str(active), "--mapper", "mapper_beside:none"]) == 0
+    assert capsys.readouterr().out.count("not today") == 2
+
+
+def test_mapper_that_raises_shows_its_line(estate: Estate, active: Path) -> None:
+    """The traceback names the user's file, and the status is 1."""
+    (active.parent / "mapper_broken.py").write_text("def broken(document, files):\n    1 / 0\n")
+    estate.publish(1)
+    status, _, err = run(
+        "export", "--config", str(active), "--mapper", "mapper_broken:broken", "--company", "0042"
+    )
+    assert status == 1
+    assert "mapper_broken.py" in err
+    assert "ZeroDivisionError" in err
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_what_nobody_expects_stops_no_other(
+    estate: Estate,
+    active: Path,
+    form: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """An exception that is none of the library's is shown whole, and the next connection runs."""
+    opened: list[str] = []
+    open_ = ConnectionConfig.open
+
+    def broken(config: ConnectionConfig, **options: Any) -> Any:
+        opened.append(config.company_code)
+        if len(opened) == 1:
+            raise RuntimeError("out of order")
+        return open_(config, **options)
+
+    monkeypatch.setattr(ConnectionConfig, "open", broken)
+    assert main(["status", "--config", str(active), *form]) == 1
+    assert opened == ["0042", "0043"]
+    assert not form or lines(capsys.readouterr().out)[0]["error"] == {
+        "type": "RuntimeError",
+        "message": "out of order",
+    }
+
+
+# What ends it
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_signal_in_the_middle_of_a_run_gives_the_lease_back(
+    estate: Estate, active: Path, number: signal.Signals, status: int
+) -> None:
+    """While an upload has no answer yet: no traceback, and the next run may begin at once."""
+    estate.publish(1)
+    child: list[subprocess.Popen[str]] = []
+
+    def interrupt(request: FakeRequest) -> None:
+        if request.operation == "inbox.upload" and child:
+            running = child.pop()
+            running.send_signal(number)
+            running.wait(30)
+
+    estate.zenvoices.on_request = interrupt
+    with process("export", "--config", str(active), "--company", "0042") as started:
+        child.append(started)
+        out, err = started.communicate(timeout=120)
+    assert child == []
+    assert (started.returncode, out) == (status, "")
+    assert err.strip() == "banqup-zenvoices: interrupted; the next run goes on from here"
+    config = ConnectionConfig.from_toml(active)[0]
+    with SQLiteCheckpoints(active.parent / "exports.db") as store, config.open() as connection:
+        lease = store.acquire(connection.key, "the next run", 60)
+        assert lease is not None
+        store.release(lease)
+
+
+def test_reader_that_leaves_is_no_failure(active: Path) -> None:
+    """As ``| head`` does: no traceback, and nothing on standard error."""
+    with process("status", "--config", str(active)) as child:
+        assert child.stdout is not None
+        child.stdout.close()
+        assert child.stderr is not None
+        err = child.stderr.read()
+        child.wait(60)
+    assert (child.returncode, err) == (0, "")
+
+
+# What a person sees
+
+
+class Terminal(io.StringIO):
+    """A standard error that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_shown_on_a_terminal(
+    estate: Estate, active: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line that says which connection runs and what it did, and is gone at the end."""
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "80")
+    estate.publish(2)
+    assert main(["export", "--config", str(active)]) == 0
+    shown = terminal.getvalue().split("\r")
+    assert "0042 (1 of 2)" in shown
+    assert "0043 (2 of 2): 2 found, 2 delivered" in shown
+    assert max(map(len, shown)) < 80
+    assert shown[-1] == ""
+
+
+def test_version_and_help_need_no_file(capsys: pytest.CaptureFixture[str]) -> None:
+    """Both end in 0, and help fits a terminal."""
+    for option in ("--version", "--help"):
+        with pytest.raises(SystemExit) as ended:
+            main([option])
+        assert ended.value.code == 0
+    out = capsys.readouterr().out
+    assert out.startswith("banqup-zenvoices 0.1.0\n")
+    assert max(map(len, out.splitlines())) <= 80
+
+
+# The import name
+
+
+@pytest.mark.parametrize("name", ["bridge", "zenvoices_client"])
+@pytest.mark.parametrize("kind", ["module", "package"])
+def test_file_that_takes_the_place_of_a_package_is_named(
+    name: str, kind: str, tmp_path: Path
+) -> None:
+    """A module of the user's own on PYTHONPATH: the command names it and ends in 2."""
+    file = tmp_path / (f"{name}.py" if kind == "module" else f"{name}/__init__.py")
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("")
+    done = subprocess.run(
+        [sys.executable, "-m", "banqup_zenvoices", "--version"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert f"{file} is imported as '{name}'" in done.stderr
+
+
+def test_package_that_was_written_over_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another distribution may bring a ``bridge/__init__.py`` into the same folder."""
+    import banqup_zenvoices
+    import bridge
+
+    monkeypatch.setattr(bridge, "__all__", ["Bridge"])
+    assert banqup_zenvoices.shadow() == ("bridge", bridge.__file__)
+
+
+def test_interrupt_while_modules_are_imported_shows_no_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ctrl-C right after the start ends the command as it does later."""
+    import banqup_zenvoices
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(banqup_zenvoices, "shadow", interrupted)
+    assert banqup_zenvoices.main() == 130
