@@ -151,6 +151,8 @@ class Delivery:
         absent_at: The server's time of the first answer that Zenvoices does not have it.
         no_control_since: The server's time of the first look-up that nothing could test.
         inbox_id: Zenvoices' number of it.
+        label: What a person calls the document, while one may have to look at it: supplier or
+            customer, number or file name, date. No final state keeps it.
         files: A digest of its files' ids and sizes when it was sent.
     """
 
@@ -175,6 +177,7 @@ class Delivery:
     absent_at: datetime | None = None
     no_control_since: datetime | None = None
     inbox_id: int | None = None
+    label: str = ""
     files: str | None = None
 
     @property
@@ -203,7 +206,7 @@ def first_seen(document_id: str, folder: str | None) -> Delivery:
 
 
 def at_activation(
-    document_id: str, folder: str | None, status: str | None, verdict: Verdict
+    document_id: str, folder: str | None, status: str | None, verdict: Verdict, label: str = ""
 ) -> Delivery:
     """A document that was there when the connection was activated."""
     if verdict is None:
@@ -224,6 +227,7 @@ def at_activation(
         WaitReason.CLIENT if verdict.client_action else WaitReason.NONE,
         status_at_activation=status,
         predates_activation=True,
+        label=label,
     )
 
 
@@ -267,7 +271,9 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 polls=delivery.polls + 1,
             )
         case Skipped(reason, gone=True) if state == "waiting":
-            return evolve(delivery, state="skipped", reason=reason, cause=WaitReason.GONE, due=None)
+            return evolve(
+                delivery, state="skipped", reason=reason, cause=WaitReason.GONE, due=None, label=""
+            )
         case Skipped() if state == "waiting":
             return _ended(delivery, "skipped", event.reason)
         case Intended() if state == "waiting":
@@ -284,6 +290,7 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 absent_at=None,
                 no_control_since=None,
                 files=event.files,
+                label=event.label or delivery.label,
             )
         case Arrived() if state in ("waiting", "sending", "uncertain"):
             return evolve(
@@ -371,6 +378,7 @@ def _ended(delivery: Delivery, state: str, reason: str) -> Delivery:
         absent_at=None,
         no_control_since=None,
         in_doubt=False,
+        label=delivery.label if state in ("failed", "uncertain") else "",
     )
 
 
@@ -413,10 +421,12 @@ def _requested(delivery: Delivery, now: float) -> Delivery:
         requested=True,
         external_id=None if was_delivered else delivery.external_id,
         company_id=None if was_delivered else delivery.company_id,
+        label=delivery.label,
     )
 
 
 def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
+    delivery = evolve(delivery, label=event.label or delivery.label)
     polls = delivery.polls + event.reread
     due = delivery.due
     if due is None or due <= now:

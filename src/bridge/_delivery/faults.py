@@ -54,6 +54,7 @@ UPLOAD = "inbox.upload"
 _TOKEN = ("login", "token.get")
 HELD_BEFORE_SUCCESS = 3
 HELD_AFTER_SUCCESS = 10
+NAMED = 10
 
 
 class Blame(Enum):
@@ -174,10 +175,13 @@ class FaultTracker:
 
 def naming(error: ServiceError, refusals: list[HeldRefusal]) -> ServiceError:
     """Return the error with the documents it was met with in its message."""
-    ids = list(dict.fromkeys(refusal.delivery.document_id for refusal in refusals))
-    if not ids:
+    named_by = {refusal.delivery.document_id: refusal.delivery.label for refusal in refusals}
+    if not named_by:
         return error
-    shown = ", ".join(ids[:10]) + (f" and {len(ids) - 10} more" if len(ids) > 10 else "")
+    names = [f"{key}: {label}" if label else key for key, label in named_by.items()]
+    shown = "; ".join(names[:NAMED])
+    if len(names) > NAMED:
+        shown = Text("and_more_names", "{0} and {1} more", shown, len(names) - NAMED)
     named = error.copy()
     named.message = Text("with_documents", "{0} (document {1})", error.message, shown)
     named.args = (named.message,)

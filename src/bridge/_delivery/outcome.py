@@ -17,7 +17,10 @@ __all__ = [
     "Outcome",
     "RunOptions",
     "files_digest",
+    "label_of",
 ]
+
+LONGEST_PART = 80
 
 
 @frozen
@@ -66,6 +69,21 @@ class Outcome:
     operation: str = ""
     passed: frozenset[str] = frozenset()
     sent: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
+
+
+def label_of(document: Document, subject: str | None = None) -> str:
+    """What a person calls a document: who it is from or for, its number or file name, its date.
+
+    Args:
+        document: The document.
+        subject: The subject it is sent with, which has its number where that was readable.
+    """
+    party = document.customer if document.folder == "SALES" else document.supplier
+    name = party.trade_name or party.legal_name
+    number = subject or (document.files[0].filename if document.files else None)
+    date = document.created_at and document.created_at.date().isoformat()
+    parts = (text[:LONGEST_PART] for text in (name, number, date) if text)
+    return ", ".join(" ".join(part.split()) for part in parts)
 
 
 def files_digest(document: Document) -> str:

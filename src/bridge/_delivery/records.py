@@ -87,7 +87,7 @@ class Head:
 def counted_as(delivery: Delivery) -> str:
     """The heading a delivery is counted under: its state, and for a client's turn the cause."""
     if delivery.state == "waiting" and delivery.cause is WaitReason.CLIENT:
-        return "waiting for the client"
+        return "waiting_for_client"
     return delivery.state
 
 

@@ -37,6 +37,8 @@ class Listed:
     verdict: Verdict
     reread: bool = False
     """Whether it was asked for by itself because it was due."""
+    label: str = ""
+    """What a person calls the document."""
 
 
 @frozen
@@ -64,6 +66,7 @@ class Intended:
     external_id: str
     company_id: int
     files: str | None = None
+    label: str = ""
 
 
 @frozen

@@ -181,6 +181,7 @@ def delivery_row(delivery: Delivery, **sent: Any) -> DeliveryRow:
         delivery.state,
         reason or (_QUEUED if delivery.cause is WaitReason.QUEUED else ""),
         reason.code if isinstance(reason, Text) else "",
+        label=delivery.label,
         inbox_id=delivery.inbox_id,
         folder=delivery.folder,
         external_id=delivery.external_id,

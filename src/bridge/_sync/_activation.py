@@ -19,6 +19,7 @@ from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.eligibility import FOLDERS, Exportable, judge
 from bridge._delivery.faults import list_unfinished
 from bridge._delivery.ids import canonical_id, of_another_space
+from bridge._delivery.outcome import label_of
 from bridge._delivery.records import Head, active_head
 from bridge._errors import configuration_error
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
@@ -197,7 +198,8 @@ class Baseline:
                 late = deliveries.first_seen(document_id, document.folder)
                 reason = Text("appeared_late", "appeared during activation")
                 return self._advance(late, deliveries.Skipped(reason))
-            return deliveries.at_activation(document_id, document.folder, status, verdict)
+            label = label_of(document)
+            return deliveries.at_activation(document_id, document.folder, status, verdict, label)
         if stored.state != "waiting" or stored.attempted or stored.requested:
             return stored
         # What was not exportable when it was last looked at, while the connection was active.

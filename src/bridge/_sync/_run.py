@@ -33,7 +33,7 @@ from bridge._delivery.faults import (
     too_many_unrecorded,
 )
 from bridge._delivery.ids import canonical_id, of_another_space
-from bridge._delivery.outcome import Candidate, Outcome, files_digest
+from bridge._delivery.outcome import Candidate, Outcome, files_digest, label_of
 from bridge._delivery.records import NOT_KNOWN
 from bridge._reports.report import ExportReport
 from bridge._sync._context import RunContext
@@ -341,7 +341,8 @@ class Run:
         verdict = judge(self._context.exportable, document)
         if isinstance(verdict, Wait) and verdict.unknown:
             self._report.unknown[verdict.unknown] += 1
-        event = deliveries.Listed(document.status.document, verdict, reread=reread)
+        label = label_of(document)
+        event = deliveries.Listed(document.status.document, verdict, reread=reread, label=label)
         new = self._recorder.transition(delivery, event)
         if new.state == "waiting" and self._can_send(new):
             # Documents that were refused or in doubt before come after all others.

@@ -34,7 +34,7 @@ from bridge._delivery.faults import (
     is_final,
     naming,
 )
-from bridge._delivery.outcome import Candidate, Outcome
+from bridge._delivery.outcome import Candidate, Outcome, label_of
 from bridge._mapping.calling import place_of
 from bridge._reports import events as events
 from bridge._sync._context import RunContext
@@ -263,7 +263,12 @@ class Sending:
 
     def _intend(self, prepared: Prepared) -> Prepared:
         candidate = prepared.candidate
-        event = deliveries.Intended(prepared.external_id, self.company_id, prepared.files)
+        event = deliveries.Intended(
+            prepared.external_id,
+            self.company_id,
+            prepared.files,
+            label_of(candidate.document, prepared.upload.subject),
+        )
         delivery = self._recorder.transition(candidate.delivery, event)
         self._session.put(candidate.stored, delivery)
         return evolve(prepared, candidate=Candidate(candidate.document, delivery, stored=delivery))

@@ -77,7 +77,7 @@ async def test_activation_that_cannot_remember_everything_is_refused(how: str) -
         connection._banqup.documents._decode_document = lambda row: (
             {**row, "id": None} if row["folder"] == "SALES" else row
         )
-    with pytest.raises(ProtocolError, match="1 entries of SALES have no usable id") as caught:
+    with pytest.raises(ProtocolError, match="1 entry of SALES has no usable id") as caught:
         await connection.activate()
     assert "contract=" in (caught.value.hint or "")
     assert not (await connection.status()).active
@@ -97,7 +97,7 @@ async def test_entries_of_another_space_are_no_part_of_this_one() -> None:
     body = world.banqup._documents[world.one()].body
     body["spaceId"] = other
     connection = world.connect()
-    with pytest.raises(ProtocolError, match="1 entries of PURCHASES are of another space"):
+    with pytest.raises(ProtocolError, match="1 entry of PURCHASES is of another space"):
         await connection.activate()
     body["spaceId"] = SPACE
     assert (await connection.activate()).baseline == 3
