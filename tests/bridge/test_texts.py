@@ -33,7 +33,18 @@ SRC = Path(__file__).resolve().parents[2] / "src"
 RUNTIME = ("_client_kit", "banqup_client", "zenvoices_client", "bridge")
 SEPARATORS = {": ", "; ", " "}
 SAME = {
-    *("error", "document", "documents", "destination", "inbox", "ok", "status", "count", "said"),
+    *(
+        "error",
+        "document",
+        "documents",
+        "destination",
+        "inbox",
+        "ok",
+        "status",
+        "count",
+        "date",
+        "said",
+    ),
     *("with_documents", "of_document", "bytes", "operation", "seconds", "export"),
 }
 """Codes whose words may be the same in two languages."""
@@ -93,6 +104,11 @@ def test_every_sentence_of_the_source_is_in_the_table() -> None:
     """No error, hint, reason or note is without its French and Dutch."""
     assert len(ENGLISH) > 150
     assert set(ENGLISH) - set(SENTENCES) - set(HEADINGS) == set()
+
+
+def test_no_code_stands_in_both_tables() -> None:
+    """The one would hide the other."""
+    assert set(SENTENCES) & set(HEADINGS) == set()
 
 
 def test_no_sentence_of_the_table_is_unused() -> None:
@@ -203,7 +219,7 @@ def test_plurals_and_numbers_are_those_of_the_language(
 ) -> None:
     """One is singular everywhere, nought in French too; thousands as people write them."""
     for count, expected in ((1, one), (0, none), (1234, many)):
-        text = Text("documents", "{0} document|{0} documents", count)
+        text = Text("document_count", "{0} document|{0} documents", count)
         assert translate(text, lang) == expected
     assert decimal(1.25, lang) == ("1.2" if lang == "en" else "1,2")
 

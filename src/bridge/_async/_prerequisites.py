@@ -69,7 +69,7 @@ class AsyncChecks:
             found["banqup documents"] = (
                 ""
                 if page.total is None
-                else Text("documents", "{0} document|{0} documents", page.total)
+                else Text("document_count", "{0} document|{0} documents", page.total)
             )
 
     async def _zenvoices_checks(

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from _client_kit._clock import Deadline
+from _client_kit._text import Text, joined
 from banqup_client import Document
 from bridge._delivery.delivery import Delivery, Event
 
@@ -81,9 +82,10 @@ def label_of(document: Document, subject: str | None = None) -> str:
     party = document.customer if document.folder == "SALES" else document.supplier
     name = party.trade_name or party.legal_name
     number = subject or (document.files[0].filename if document.files else None)
-    date = document.created_at and document.created_at.date().isoformat()
-    parts = (text[:LONGEST_PART] for text in (name, number, date) if text)
-    return ", ".join(" ".join(part.split()) for part in parts)
+    parts = (" ".join((text or "")[:LONGEST_PART].split()) for text in (name, number))
+    created = document.created_at
+    day = None if created is None else Text("date", "{0}", created.date().isoformat())
+    return joined(", ", *parts, day)
 
 
 def files_digest(document: Document) -> str:

@@ -192,8 +192,9 @@ def delivery_of(row: Row) -> Delivery:
     try:
         if "cause" in value:
             value["cause"] = WaitReason(value["cause"])
-        if isinstance(value.get("reason"), list):
-            value["reason"] = Text.from_json(value["reason"])
+        for name in ("reason", "label"):
+            if isinstance(value.get(name), list):
+                value[name] = Text.from_json(value[name])
         for name in _TIMES:
             if name in value:
                 value[name] = _time(value[name])

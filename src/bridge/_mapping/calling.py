@@ -120,7 +120,7 @@ def place_of(error: BaseException) -> str:
         return ""
     at = of_user[-1] if of_user else -1
     frame, line = frames[at]
-    return f"{modules[at]}.{frame.f_code.co_name}, line {line}"
+    return Text("place", "{0}, line {1}", f"{modules[at]}.{frame.f_code.co_name}", str(line))
 
 
 def sent_details(upload: InboxUpload, files: Sequence[SourceFile]) -> dict[str, Any]:

@@ -97,7 +97,7 @@ class Deliveries(tuple[DeliveryRow, ...], Printable):
     def _view(self, lang: Lang) -> View:
         if not self:
             return View(say("no documents", lang))
-        count = Text("documents", "{0} document|{0} documents", len(self))
+        count = Text("document_count", "{0} document|{0} documents", len(self))
         return View(translate(count, lang), tables=(table(self, lang),))
 
 
@@ -160,7 +160,7 @@ def _line(row: DeliveryRow, lang: Lang, status: str) -> Line:
     return (
         Cell(say(status, lang) if status in HEADINGS else status, TONES.get(status, "dim")),
         Cell(translate(joined("; ", *notes), lang), alone=True),
-        Cell(row.label),
+        Cell(translate(row.label, lang)),
         Cell(row.subject or row.file_name or ""),
         Cell("" if row.inbox_id is None else str(row.inbox_id), whole=True),
         Cell(row.document_id, whole=True),

@@ -6,6 +6,7 @@ sender made up can leave its cell: text loses control and direction characters, 
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable
 from datetime import datetime
@@ -141,15 +142,18 @@ class Printable:
 # Text
 
 
-def _wrap(text: str, first: str = "", indent: str | None = None) -> str:
-    """Lines of at most 80 columns behind ``first``; all but the first behind ``indent``."""
-    return textwrap.fill(
-        text,
+def _wrap(text: str, first: str = "") -> str:
+    """Lines of at most 80 columns; the first begins with ``first``, the others below its end."""
+    # French sets its marks apart from the words, and none of them begins a line.
+    kept = re.sub(r" ([;:?!»])(?= |$)|(«) ", "\\2\N{NO-BREAK SPACE}\\1", text)
+    lines = textwrap.fill(
+        kept,
         WIDTH,
         initial_indent=first,
-        subsequent_indent=" " * len(first) if indent is None else indent,
+        subsequent_indent=" " * len(first),
         break_on_hyphens=False,
-    ).rstrip()
+    )
+    return lines.replace("\N{NO-BREAK SPACE}", " ").rstrip()
 
 
 def _text(view: View, lang: Lang) -> str:

@@ -194,7 +194,7 @@ class ExportReport(Printable):
             ("listed in Banqup", self.listed),
             *states,
             ("recovered", self.recovered),
-            ("refused", self.refused),
+            ("refusals", self.refused),
             ("raised", self.raised + self.listener_failures),
             ("flagged", self.flagged),
             ("changed", self.changed),
@@ -396,12 +396,15 @@ class Confirmation(Printable):
         missing: Lines of those it says it does not have; they are not sent again by themselves.
         twice: Lines of those it shows more than once.
         undecided: Lines of those its answers decide nothing about.
+        others: Documents that the company's inbox received since activation and that this
+            connection did not send.
     """
 
     confirmed: int = 0
     missing: Deliveries = field(default=Deliveries(), converter=deliveries_of)
     twice: Deliveries = field(default=Deliveries(), converter=deliveries_of)
     undecided: Deliveries = field(default=Deliveries(), converter=deliveries_of)
+    others: int = 0
 
     def _view(self, lang: Lang) -> View:
         wrong = len(self.missing) + len(self.twice)
@@ -413,6 +416,7 @@ class Confirmation(Printable):
                 table(self.twice, lang, say("twice", lang), status="error"),
                 table(self.undecided, lang, say("undecided", lang)),
             ),
+            notes=(say("others", lang, self.others),) if self.others else (),
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ the English words are shown and marked as such. What a service or a sender said 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Literal, cast, get_args
 
 from _client_kit._text import Text, fill
@@ -57,6 +57,8 @@ def translate(text: str, lang: Lang) -> str:
     values = tuple(
         translate(value, lang) if isinstance(value, str) else value for value in text.values
     )
+    if text.code == "date":
+        return text.said(f"{date.fromisoformat(values[0]):%d/%m/%Y}")
     known = SENTENCES.get(text.code) or HEADINGS.get(text.code, ("", "", ""))[1:]
     template = known[lang == "nl"]
     if template:
@@ -65,7 +67,7 @@ def translate(text: str, lang: Lang) -> str:
         except IndexError:  # stored by another version of this library, with other values
             return text
         return text.said(shown)
-    if text.code in (": ", "; ", " "):
+    if text.code in (": ", "; ", ", ", " "):
         separator = _SEPARATORS.get(lang, {}).get(text.code, text.code)
         return text.said(separator.join(values))
     return text
@@ -126,7 +128,7 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "recovered": ("found to have arrived",
         "retrouvés dans Zenvoices",
         "teruggevonden in Zenvoices"),
-    "refused": ("refused by Zenvoices", "refusés par Zenvoices", "geweigerd door Zenvoices"),
+    "refusals": ("refused by Zenvoices", "refusés par Zenvoices", "geweigerd door Zenvoices"),
     "flagged": ("not readable as UBL", "illisibles comme UBL", "niet leesbaar als UBL"),
     "changed": ("changed after delivery",
         "modifiés après transmission",
@@ -213,6 +215,9 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
         "Bevestigd: Zenvoices heeft {0} document|Bevestigd: Zenvoices heeft {0} documenten"),
     "missing": ("missing in Zenvoices", "absents de Zenvoices", "ontbreken in Zenvoices"),
     "twice": ("there more than once", "présents plusieurs fois", "meer dan eens aanwezig"),
+    "others": ("The inbox received {0} other document since activation. If it is the same invoice, Banqup's own Zenvoices extension is still on: in Banqup, open it, Manage, Active off.|The inbox received {0} other documents since activation. If they are the same invoices, Banqup's own Zenvoices extension is still on: in Banqup, open it, Manage, Active off.",
+        "La boîte de réception a reçu {0} autre document depuis l'activation. Si c'est la même facture, l'extension Zenvoices de Banqup est encore active : dans Banqup, ouvrez-la, Gérer, et désactivez-la (Active, libellé anglais).|La boîte de réception a reçu {0} autres documents depuis l'activation. Si ce sont les mêmes factures, l'extension Zenvoices de Banqup est encore active : dans Banqup, ouvrez-la, Gérer, et désactivez-la (Active, libellé anglais).",
+        "De inbox ontving sinds de activering nog {0} ander document. Is het dezelfde factuur, dan staat Banqups eigen Zenvoices-extensie nog aan: open ze in Banqup, Beheren, Actief uit.|De inbox ontving sinds de activering nog {0} andere documenten. Zijn het dezelfde facturen, dan staat Banqups eigen Zenvoices-extensie nog aan: open ze in Banqup, Beheren, Actief uit."),
     "undecided": ("not to be decided", "impossibles à décider", "niet uit te maken"),
     "trials": ("Mapper: {0} of {1} documents would be sent",
         "Mapper : {0} document sur {1} serait envoyé|Mapper : {0} documents sur {1} seraient envoyés",
@@ -233,6 +238,8 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
 SENTENCES: dict[str, tuple[str, str]] = {
     "said": ("« {0} »", "“{0}”"),
     "count": ("{0}", "{0}"),
+    "date": ("{0}", "{0}"),
+    "place": ("{0}, ligne {1}", "{0}, regel {1}"),
     # Calls that failed
     "token_refused": ("le jeton d'accès n'a pas été accepté ({0})",
         "het toegangstoken werd niet aanvaard ({0})"),
@@ -339,7 +346,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "ruimte {0}: de app ziet ze niet"),
     "no_space": ("espace {0} : l'application ne voit aucun espace",
         "ruimte {0}: de app ziet geen enkele ruimte"),
-    "documents": ("{0} document|{0} documents", "{0} document|{0} documenten"),
+    "document_count": ("{0} document|{0} documents", "{0} document|{0} documenten"),
     "unknown_company": ("aucune entreprise avec le code {0!r}",
         "geen administratie met de code {0!r}"),
     "several_companies": ("{1} entreprises avec le code {0!r}",

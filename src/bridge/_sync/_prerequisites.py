@@ -70,7 +70,7 @@ class Checks:
             found["banqup documents"] = (
                 ""
                 if page.total is None
-                else Text("documents", "{0} document|{0} documents", page.total)
+                else Text("document_count", "{0} document|{0} documents", page.total)
             )
 
     def _zenvoices_checks(self, found: dict[str, str | ServiceError], known: Sequence[int]) -> None:
