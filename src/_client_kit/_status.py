@@ -1,4 +1,4 @@
-"""What an HTTP status means for a caller, where a service gives it no other meaning."""
+"""The error for an HTTP status, unless a service gives the status another meaning."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 import typing as _typing
 
+from _client_kit._arguments import ServiceWord
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
@@ -29,6 +30,7 @@ if _typing.TYPE_CHECKING:
     from bridge._delivery.eligibility import Exportable, Skip, Wait, default_exportable
     from bridge._mapping.combinators import JournalRule, journal, named, only
     from bridge._mapping.mapper import AsyncMapper, Mapper, SourceFile, default_mapper
+    from bridge._pairs import Namesakes, Pairs
     from bridge._reports.delivery_rows import Deliveries, DeliveryRow
     from bridge._reports.events import (
         DocumentFailed,
@@ -90,9 +92,11 @@ __all__ = [
     "Listener",
     "Mapper",
     "MemoryCheckpoints",
+    "Namesakes",
     "NotActivatedError",
     "NotFoundError",
     "OutcomeUnknownError",
+    "Pairs",
     "PermissionDeniedError",
     "ProgressBar",
     "ProtocolError",
@@ -105,6 +109,7 @@ __all__ = [
     "SQLAlchemyCheckpoints",
     "SQLiteCheckpoints",
     "ServiceError",
+    "ServiceWord",
     "Skip",
     "SourceFile",
     "Status",
@@ -157,6 +162,8 @@ _LAZY = {
     "Verification": "bridge._reports.verification",
     "AsyncConnection": "bridge._async._connection",
     "ConnectionConfig": "bridge._config",
+    "Namesakes": "bridge._pairs",
+    "Pairs": "bridge._pairs",
     "JournalRule": "bridge._mapping.combinators",
     "ProgressBar": "bridge._reports.progress_bar",
     "journal": "bridge._mapping.combinators",

@@ -1,49 +1,64 @@
-"""The bridge's own leaves on the exception tree of :mod:`_client_kit._errors`."""
+"""Exceptions of the bridge, and a function that makes its configuration errors."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from _client_kit._errors import ConfigurationError, StoreError
+from _client_kit._text import Text
 
 __all__ = ["BusyError", "LeaseLostError", "NotActivatedError", "configuration_error"]
 
 
+_TAKEN_OVER = Text("lease_lost", "the lease was taken over by another worker")
+_NOT_ACTIVE = Text("not_activated", "this connection is not active in this store")
+
+
 class LeaseLostError(StoreError):
-    """Another worker took the connection over, or the lease was given back: nothing was written."""
+    """The lease belongs to another worker or was released, so nothing was written."""
 
     __module__ = "bridge"
 
-    def __init__(self, message: str = "the lease was taken over by another worker") -> None:
+    def __init__(self, message: str = _TAKEN_OVER) -> None:
         super().__init__(
             message,
             service="bridge",
             retryable=True,
-            hint="Let the next run go on from what is stored.",
+            hint=Text("hint_lease_lost", "Let the next run go on from what is stored."),
         )
 
 
 class BusyError(StoreError):
-    """Another worker holds the connection. Not a failure: that worker does the work.
+    """Another worker holds the connection and does the work, so this is not a failure.
 
     Attributes:
-        held_until: When the lease ends unless it is renewed, in epoch seconds by the store's
-            clock; None where the store cannot tell.
+        held_until: When the lease ends unless it is renewed, an aware time by the store's clock;
+            None where the store cannot tell. A run that was killed keeps the lease until then.
     """
 
     __module__ = "bridge"
 
     def __init__(
         self,
-        message: str = "another worker holds this connection",
+        message: str = Text("busy", "another worker holds this connection"),
         *,
-        held_until: float | None = None,
+        held_until: datetime | None = None,
         retry_after: float | None = None,
     ) -> None:
+        if held_until is not None:
+            until = f"{held_until.astimezone():%Y-%m-%d %H:%M:%S}"
+            message = Text("busy_until", "{0} until {1} local time", message, until)
         super().__init__(
             message,
             service="bridge",
             retryable=True,
             retry_after=retry_after,
-            hint="Leave it to the worker that holds it, or try again once its lease has ended.",
+            hint=Text(
+                "hint_busy",
+                "A run gives it back when it ends; one that was killed keeps it until its lease "
+                "ends. Leave it to that worker, or try again after that.",
+            ),
+            code="busy",
         )
         self.held_until = held_until
 
@@ -53,14 +68,17 @@ class NotActivatedError(ConfigurationError):
 
     __module__ = "bridge"
 
-    def __init__(self, message: str = "this connection is not active in this store") -> None:
+    def __init__(self, message: str = _NOT_ACTIVE) -> None:
         super().__init__(
             message,
             service="bridge",
-            hint="Call activate() once. What is there already then stays where it is.",
+            hint=Text(
+                "hint_activate",
+                "Call activate() once. What is there already then stays where it is.",
+            ),
         )
 
 
 def configuration_error(message: str, hint: str | None = None) -> ConfigurationError:
-    """A setting or an argument that cannot be used."""
+    """Return the error for a setting or an argument that cannot be used."""
     return ConfigurationError(message, service="bridge", hint=hint)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Literal, cast, get_args
 
+from _client_kit._arguments import check_word
 from _client_kit._text import Text, fill
-from bridge._errors import configuration_error
 
 __all__ = [
     "HEADINGS",
@@ -31,16 +31,14 @@ _TIMES = {"en": "%Y-%m-%d %H:%M", "fr": "%d/%m/%Y %H:%M", "nl": "%d/%m/%Y %H:%M"
 _THOUSANDS = {"fr": " ", "nl": "."}
 
 
-def check_lang(lang: str) -> Lang:
+def check_lang(lang: object) -> Lang:
     """Return the language if it is one of :data:`Lang`.
 
     Raises:
         ConfigurationError: It is none.
     """
-    if lang in get_args(Lang):
-        return cast("Lang", lang)
-    message = f"lang must be 'en', 'fr' or 'nl', not {lang!r}"
-    raise configuration_error(message)
+    check_word(lang, get_args(Lang), "lang", service="bridge")
+    return cast("Lang", lang)
 
 
 def say(code: str, lang: Lang, *values: object) -> str:
@@ -223,6 +221,20 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
         "Mapper : {0} document sur {1} serait envoyé|Mapper : {0} documents sur {1} seraient envoyés",
         "Mapper: {0} van {1} documenten zouden verzonden worden"),
     "no documents": ("no documents", "aucun document", "geen documenten"),
+    # Pairs of spaces and companies
+    "pairs": ("{0} pair of the same name|{0} pairs of the same name",
+        "{0} paire de même nom|{0} paires de même nom",
+        "{0} paar met dezelfde naam|{0} paren met dezelfde naam"),
+    "space id": ("space id", "identifiant", "id"),
+    "code": ("code", "code", "code"),
+    "company": ("company", "entreprise", "administratie"),
+    "of the same name": ("of the same name", "de même nom", "met dezelfde naam"),
+    "several of a name": ("the same name more than once", "même nom plusieurs fois", "meermaals dezelfde naam"),
+    "space alone": ("space without a company", "espace sans entreprise", "ruimte zonder administratie"),
+    "company alone": ("company without a space", "entreprise sans espace", "administratie zonder ruimte"),
+    "confirm pairs": ("Confirm each pair yourself: a name proves nothing.",
+        "Confirmez vous-même chaque paire : un nom ne prouve rien.",
+        "Bevestig elk paar zelf: een naam bewijst niets."),
     # Parts of lines
     "next try": ("next try {0}", "prochain essai {0}", "volgende poging {0}"),
     "attempts": ("{0} failed attempt|{0} failed attempts",
@@ -415,6 +427,17 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{0}: geschreven door een nieuwere versie van deze bibliotheek ({1})"),
     "wrong_checkpoint": ("le registre appartient à une autre connexion",
         "het register hoort bij een andere koppeling"),
+    "busy": ("un autre export utilise cette connexion", "een andere export gebruikt deze koppeling"),
+    "busy_until": ("{0} jusqu'au {1} (heure locale)", "{0} tot {1} (lokale tijd)"),
+    "hint_busy": ("Un export la libère quand il se termine ; un export interrompu la garde jusque-là. Laissez-le finir, ou réessayez ensuite.",
+        "Een export geeft ze vrij als hij eindigt; een afgebroken export houdt ze tot dan. Laat hem begaan, of probeer daarna opnieuw."),
+    "lease_lost": ("la connexion a été reprise par un autre export", "de koppeling werd door een andere export overgenomen"),
+    "hint_lease_lost": ("Laissez le prochain export continuer à partir de ce qui est enregistré.",
+        "Laat de volgende export verdergaan met wat opgeslagen is."),
+    "lease_ended": ("la réservation s'est terminée pendant l'envoi d'un document", "de reservering liep af terwijl een document verzonden werd"),
+    "not_activated": ("cette connexion n'est pas active dans ce registre", "deze koppeling is niet actief in dit register"),
+    "hint_activate": ("Appelez activate() une fois. Ce qui est déjà là reste alors où il est.",
+        "Roep één keer activate() aan. Wat er al is, blijft dan waar het is."),
     "hint_restore": ("Restaurez-le depuis une sauvegarde, puis lancez export_new(look_first=True).",
         "Zet het terug uit een back-up en voer dan export_new(look_first=True) uit."),
     "hint_update": ("Mettez banqup-zenvoices à jour.",
@@ -508,6 +531,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "is misschien onderweg; de volgende export zoekt het uit"),
     "settle_first": ("nul ne sait s'il est arrivé ; settle() doit d'abord le dire",
         "niemand weet of het aangekomen is; settle() moet dat eerst zeggen"),
+    "unknown_unshown": ("inconnu de cette connexion, et Banqup ne l'a pas montré : {0}",
+        "onbekend voor deze koppeling, en Banqup toonde het niet: {0}"),
+    "in_other_space": ("dans un autre espace de Banqup", "in een andere ruimte van Banqup"),
+    "unknown_document": ("inconnu de cette connexion, et Banqup n'a pas ce document dans cet espace",
+        "onbekend voor deze koppeling, en Banqup heeft dit document niet in deze ruimte"),
     # What ends a run, and notes of a report
     "with_documents": ("{0} (document {1})", "{0} (document {1})"),
     "of_document": ("document {0} : {1}", "document {0}: {1}"),
@@ -570,15 +598,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "the_answer": ("la réponse", "het antwoord"),
     "nothing": ("rien", "niets"),
     "and_more_names": ("{0} et {1} de plus", "{0} en nog {1}"),
-    "hint_rename": ("Corrigez-le avec {0}(contract={1}).", "Verbeter het met {0}(contract={1})."),
     "hint_restructure": ("Corrigez-le avec {0}(contract={1}) ; ou, pour une autre structure, avec {2}.",
         "Verbeter het met {0}(contract={1}); of, bij een andere structuur, met {2}."),
     "hint_address": ("Si l'appel a une autre adresse, corrigez-la avec {0}(contract={1}).",
         "Heeft de aanroep een ander adres, verbeter het dan met {0}(contract={1})."),
     "hint_query": ("Vérifiez les noms des paramètres : ZenvoicesClient(contract={0}).",
         "Controleer de namen van de parameters: ZenvoicesClient(contract={0})."),
-    "other_document": ("la réponse concerne un autre document : l'identifiant externe est ignoré",
-        "het antwoord gaat over een ander document: het externe id wordt genegeerd"),
     "not_sent_checks": ("d'autres vérifications ont échoué, donc rien n'a été envoyé",
         "andere controles zijn mislukt, dus werd er niets verzonden"),
     "no_document_to_see": ("l'espace n'a pas de document avec un fichier à regarder",
@@ -590,6 +615,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "no_company": ("l'entreprise n'est pas connue", "de administratie is niet bekend"),
     "no_company_not_sent": ("l'entreprise n'est pas connue, donc rien n'a été envoyé",
         "de administratie is niet bekend, dus werd er niets verzonden"),
+    "listed_not_found": ("un document que montre la boîte de réception reçoit la réponse {0!r}",
+        "een document dat de inbox toont, krijgt het antwoord {0!r}"),
+    "id_ignored": ("la recherche d'un identifiant qui n'existe pas ne prouve rien : est-il ignoré ?",
+        "het opzoeken van een id dat niet bestaat bewijst niets: wordt het id genegeerd?"),
     "absent_as_should": ("un identifiant qui n'existe pas n'est pas trouvé, comme il se doit",
         "een id dat niet bestaat wordt niet gevonden, zoals het hoort"),
     "read_back": ("envoyé sous {0!r}, et retrouvé ensuite",
