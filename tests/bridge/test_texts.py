@@ -30,9 +30,10 @@ from bridge._reports.texts import (
 from bridge._reports.verification import CHECKS, verification_of
 
 SRC = Path(__file__).resolve().parents[2] / "src"
-RUNTIME = ("_client_kit", "banqup_client", "zenvoices_client", "bridge")
+RUNTIME = ("_client_kit", "_contract_check", "banqup_client", "zenvoices_client", "bridge")
 SEPARATORS = {": ", "; ", " "}
 SAME = {
+    *("code", "document_count"),
     *(
         "error",
         "document",

@@ -55,8 +55,6 @@ class DeliveryRow:
     document_id: str
     state: str
     reason: str = ""
-    code: str = ""
-    label: str = ""
     inbox_id: int | None = None
     folder: str | None = None
     subject: str | None = None
@@ -69,6 +67,8 @@ class DeliveryRow:
     other_files: tuple[str, ...] = ()
     status: str = ""
     warning: str = ""
+    code: str = ""
+    label: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: JSON can hold it, and pandas takes a list of them."""
@@ -180,7 +180,7 @@ def delivery_row(delivery: Delivery, **sent: Any) -> DeliveryRow:
         delivery.document_id,
         delivery.state,
         reason or (_QUEUED if delivery.cause is WaitReason.QUEUED else ""),
-        reason.code if isinstance(reason, Text) else "",
+        code=reason.code if isinstance(reason, Text) else "",
         label=delivery.label,
         inbox_id=delivery.inbox_id,
         folder=delivery.folder,

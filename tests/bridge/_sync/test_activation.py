@@ -104,7 +104,7 @@ def test_entries_of_another_space_are_no_part_of_this_one() -> None:
     mine = world.one(extra={"spaceId": SPACE.upper()})
     report = connection.export_new()
     assert (report.listed, report.exported) == (4, 1)
-    assert report.notes == ("1 entries of Banqup's lists are of another space",)
+    assert report.notes == ("1 entry of Banqup's lists is of another space",)
     assert world.states[mine] == "delivered"
     assert len(world.rows) == 4
 
