@@ -33,7 +33,7 @@ SRC = Path(__file__).resolve().parents[2] / "src"
 RUNTIME = ("_client_kit", "_contract_check", "banqup_client", "zenvoices_client", "bridge")
 SEPARATORS = {": ", "; ", " "}
 SAME = {
-    *("code", "document_count"),
+    *("code", "document_count", "in_call"),
     *(
         "error",
         "document",

@@ -34,7 +34,7 @@ from enum import Enum
 from attrs import evolve, field, frozen
 
 from _client_kit._text import Text
-from bridge._delivery.eligibility import Skip, Verdict
+from bridge._delivery.eligibility import BrokenRule, Skip, Verdict, Wait
 from bridge._delivery.newness import status_since_activation
 from bridge._delivery.transitions import (
     Absent,
@@ -114,6 +114,8 @@ class WaitReason(Enum):
     """The user has to approve or send the document in Banqup."""
     NOT_READY = "not ready"
     """Its file cannot be downloaded yet."""
+    RULE = "rule"
+    """The user's own rule raised, or returned a value of no use."""
     RETRY = "retry"
     """An attempt failed; the next one is made when due."""
     QUEUED = "queued"
@@ -153,7 +155,7 @@ class Delivery:
         due: When the document is read or sent again; None if no time is set.
         attempts: Failed attempts that are charged to this document.
         deliveries_before: How many documents the connection had delivered when this one was first
-            charged. The document is given up only if that number has grown since.
+                charged. The document is given up only if that number has grown since.
         suspect: Whether a call for this document was refused, or its upload ended without an
             answer. Suspects are sent after all other documents.
         polls: How often the document was read or postponed without progress; each time makes the
@@ -171,7 +173,7 @@ class Delivery:
         inbox_id: The number of the inbox document in Zenvoices.
         label: What a person calls the document, while one may have to look at it: supplier or
             customer, number or file name, date. No final state keeps it.
-        files: A digest of the ids and sizes of its files when it was sent.
+        files: A digest of the ids and sizes of its files as a list showed them before it was sent.
     """
 
     document_id: str
@@ -201,7 +203,8 @@ class Delivery:
     @property
     def needs_naming(self) -> bool:
         """Whether status() lists this waiting delivery, because only failures hold it back."""
-        return self.state == "waiting" and (self.suspect or self.attempts >= MAX_ATTEMPTS)
+        failed = self.suspect or self.attempts >= MAX_ATTEMPTS or self.cause is WaitReason.RULE
+        return self.state == "waiting" and failed
 
     @property
     def attempted(self) -> bool:
@@ -246,7 +249,7 @@ def at_activation(
         "waiting",
         folder,
         verdict.reason,
-        WaitReason.CLIENT if verdict.client_action else WaitReason.NONE,
+        _cause_of(verdict),
         status_at_activation=status,
         predates_activation=True,
         label=label,
@@ -311,7 +314,6 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 in_doubt=False,
                 absent_at=None,
                 no_control_since=None,
-                files=event.files,
                 label=event.label or delivery.label,
             )
         case Arrived() if state in ("waiting", "sending", "uncertain"):
@@ -454,6 +456,8 @@ def _requested(delivery: Delivery, now: float) -> Delivery:
 
 def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
     delivery = evolve(delivery, label=event.label or delivery.label)
+    if event.files is not None:
+        delivery = evolve(delivery, files=event.files)
     polls = delivery.polls + event.reread
     due = delivery.due
     if due is None or due <= now:
@@ -476,8 +480,13 @@ def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
         case Skip(reason):
             return _ended(delivery, "skipped", reason)
         case wait:
-            cause = WaitReason.CLIENT if wait.client_action else WaitReason.NONE
-            return evolve(delivery, reason=wait.reason, cause=cause, due=due, polls=polls)
+            return evolve(delivery, reason=wait.reason, cause=_cause_of(wait), due=due, polls=polls)
+
+
+def _cause_of(verdict: Wait) -> WaitReason:
+    if isinstance(verdict, BrokenRule):
+        return WaitReason.RULE
+    return WaitReason.CLIENT if verdict.client_action else WaitReason.NONE
 
 
 def _first_shown(delivery: Delivery, event: Listed, due: float) -> Delivery:

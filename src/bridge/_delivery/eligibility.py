@@ -6,17 +6,16 @@ from collections.abc import Callable
 
 from attrs import field, frozen
 
-from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 from banqup_client import Document
 
 __all__ = [
+    "BrokenRule",
     "Exportable",
     "Skip",
     "Verdict",
     "Wait",
     "default_exportable",
-    "judge",
     "unknown_word",
 ]
 
@@ -57,6 +56,17 @@ class Skip:
     """
 
     reason: str = field(converter=_text)
+
+
+@frozen
+class BrokenRule(Wait):
+    """The verdict of a rule that raised, or that returned a value of no use.
+
+    Attributes:
+        error: What it raised, with its traceback; None where it returned.
+    """
+
+    error: Exception | None = field(default=None, repr=False, eq=False)
 
 
 Verdict = Wait | Skip | None
@@ -109,27 +119,6 @@ def default_exportable(document: Document) -> bool | Wait | Skip:
         status,
     )
     return Wait(reason, client_action=False, unknown=status)
-
-
-def judge(exportable: Exportable, document: Document) -> Verdict:
-    """Apply the rule to a document; if the rule raises, the document waits."""
-    try:
-        said: object = exportable(document)
-    except Exception as error:
-        if raised_by_signal_handler(error):
-            raise
-        reason = Text("rule_failed", "exportable= raised {0}", type(error).__name__)
-        return Wait(reason, client_action=False)
-    if said is True:
-        return None
-    if said is False:
-        status = str(document.status.document)
-        return Wait(Text("not_exportable", "not exportable yet (status {0})", status))
-    if isinstance(said, (Wait, Skip)):  # pyright: ignore[reportUnnecessaryIsInstance]
-        return said
-    what = type(said).__name__
-    reason = Text("rule_returned", "exportable= returned {0} instead of bool, Wait or Skip", what)
-    return Wait(reason, client_action=False)
 
 
 def unknown_word(word: str, count: int) -> Text:

@@ -38,12 +38,14 @@ class Listed:
         verdict: What the rule `exportable` decided; None means export.
         reread: Whether the document was read by itself because it was due.
         label: What a person calls the document.
+        files: A digest of its files, where a list showed them.
     """
 
     status: str | None
     verdict: Verdict
     reread: bool = False
     label: str = ""
+    files: str | None = None
 
 
 @frozen
@@ -84,7 +86,6 @@ class Intended:
 
     external_id: str
     company_id: int
-    files: str | None = None
     label: str = ""
 
 

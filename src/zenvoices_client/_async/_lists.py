@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from _client_kit._async._calls import AsyncCalls
@@ -16,6 +17,7 @@ from _client_kit._paging import Page, fingerprint
 from _client_kit._response import ApiResponse
 from _client_kit._status import CONTRACT_HINT
 from _client_kit._text import Text
+from zenvoices_client._asked import AskedPage
 from zenvoices_client._dialect import member
 
 __all__ = ["list_all", "not_understood", "read_object"]
@@ -47,6 +49,13 @@ def list_all(
         payload, answer = await calls.call(
             operation,
             json={**sent, "maxResultCount": page_size, "skipCount": skip},
+            asked=partial(
+                AskedPage,
+                skip=skip,
+                size=page_size,
+                company_id=sent.get("administrationId"),
+                sorting=sent.get("sorting"),
+            ),
             timeout=timeout,
             deadline=deadline if limit is None else limit.remaining(),
         )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from difflib import SequenceMatcher
+from functools import partial
 
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError, ProtocolError
@@ -13,6 +14,7 @@ from _client_kit._status import CONTRACT_HINT
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
 from _client_kit._text import Text, joined
+from zenvoices_client._asked import AskedRecord
 from zenvoices_client._dialect import COMPANY_CODE_HINT, member
 from zenvoices_client._models import Company
 from zenvoices_client._sync._lists import list_all, read_object
@@ -70,7 +72,11 @@ class Companies:
         """
         operation = self._contract["companies.get"]
         payload, answer = self._calls.call(
-            operation, path={"company_id": company_id}, timeout=timeout, deadline=deadline
+            operation,
+            path={"company_id": company_id},
+            asked=partial(AskedRecord, id=company_id, company_id=company_id),
+            timeout=timeout,
+            deadline=deadline,
         )
         inner = member(payload, "administration")
         return read_object(Company, inner if is_object(inner) else payload, operation, answer)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from _client_kit._clock import Deadline
@@ -17,6 +18,7 @@ from _client_kit._status import CONTRACT_HINT
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
 from _client_kit._text import Text
+from zenvoices_client._asked import AskedPage
 from zenvoices_client._dialect import member
 
 __all__ = ["list_all", "not_understood", "read_object"]
@@ -48,6 +50,13 @@ def list_all(
         payload, answer = calls.call(
             operation,
             json={**sent, "maxResultCount": page_size, "skipCount": skip},
+            asked=partial(
+                AskedPage,
+                skip=skip,
+                size=page_size,
+                company_id=sent.get("administrationId"),
+                sorting=sent.get("sorting"),
+            ),
             timeout=timeout,
             deadline=deadline if limit is None else limit.remaining(),
         )
