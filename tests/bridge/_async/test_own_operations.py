@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import httpx
 import pytest
 from attrs import evolve
 
-from bridge import NotFoundError, OutcomeUnknownError, RejectedError, ServiceError
-from bridge._delivery.faults import FUNCTION
+from bridge import NotFoundError, RejectedError, ServiceError
 from support.bridge_world import HOUR, AsyncWorld
 from zenvoices_client import AskedFind, AskedUpload, Call
+from zenvoices_client.testing import Fault
 
 pytestmark = pytest.mark.anyio
 
@@ -99,14 +98,7 @@ async def test_mistake_after_the_upload_enters_nothing_twice(mistake: Any, count
 async def test_function_that_loses_the_answer_is_closed_and_found_again() -> None:
     """It cannot catch a doubt and try another route."""
     world = AsyncWorld()
-    lost: list[int] = []
-
-    def gateway(request: httpx.Request, inner: Any) -> Any:
-        if request.method == "POST" and request.url.path.endswith("/inbox"):
-            lost.append(1)
-            inner(request)
-            raise httpx.ReadError("lost")
-        return None
+    world.zenvoices.faults.add("inbox.upload", nth=2, action=Fault.drop(), when="after")
 
     def upload(asked: AskedUpload) -> Any:
         try:
@@ -115,11 +107,8 @@ async def test_function_that_loses_the_answer_is_closed_and_found_again() -> Non
             return (yield evolve(asked.default, path="/public-api/v1/inbox?again=1"))
 
     connection = await active(world, inbox_upload=upload)
-    lossy = world.connect(functions={"inbox.upload": upload}, gateway=gateway)
-    await connection.export_new()
-    world.publish(2)
-    await run(lossy)
-    assert len(lost) == 2
+    world.publish(4)
+    assert (await connection.export_new()).exported == 4
     assert set(world.sent.values()) == {1}
 
 
@@ -188,13 +177,8 @@ async def test_mistake_on_every_document_charges_nobody() -> None:
         world.clock.pass_(24 * HOUR)
     assert {world.delivery(name).attempts for name in documents} == {0}
     assert {world.states[name] for name in documents} == {"waiting"}
-    assert await run(await world_corrected(world)) is not None
+    await run(world.connect())
     assert {world.states[name] for name in documents} == {"delivered"}
-
-
-async def world_corrected(world: AsyncWorld) -> Any:
-    """The same connection without the function."""
-    return world.connect()
 
 
 @pytest.mark.parametrize("operation", ["files.details", "documents.files", "files.download"])
@@ -208,7 +192,6 @@ async def test_mistake_in_a_reading_function_holds_the_document(operation: str) 
     assert report.raised == 1
     assert world.states[document] == "waiting"
     assert "raised ZeroDivisionError" in (world.delivery(document).reason or "")
-    assert FUNCTION
 
 
 async def test_doubt_in_a_function_is_loud_too(caplog: pytest.LogCaptureFixture) -> None:
@@ -226,11 +209,6 @@ async def test_doubt_in_a_function_is_loud_too(caplog: pytest.LogCaptureFixture)
     assert report.raised == 1
     assert world.states[document] == "sending"
     assert any(record.exc_info for record in caplog.records)
-
-
-def test_doubt_is_the_type_that_the_engine_knows() -> None:
-    """So that every rule for uploads counts for functions."""
-    assert OutcomeUnknownError.applied is None
 
 
 async def test_changed_files_are_judged_by_what_a_list_shows() -> None:
