@@ -6,14 +6,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import httpx
 import pytest
 from attrs import evolve
 
-from bridge import NotFoundError, OutcomeUnknownError, RejectedError, ServiceError
-from bridge._delivery.faults import FUNCTION
+from bridge import NotFoundError, RejectedError, ServiceError
 from support.bridge_world import HOUR, World
 from zenvoices_client import AskedFind, AskedUpload, Call
+from zenvoices_client.testing import Fault
 
 
 def active(world: World, **functions: Any) -> Any:
@@ -98,14 +97,7 @@ def test_mistake_after_the_upload_enters_nothing_twice(mistake: Any, count: int)
 def test_function_that_loses_the_answer_is_closed_and_found_again() -> None:
     """It cannot catch a doubt and try another route."""
     world = World()
-    lost: list[int] = []
-
-    def gateway(request: httpx.Request, inner: Any) -> Any:
-        if request.method == "POST" and request.url.path.endswith("/inbox"):
-            lost.append(1)
-            inner(request)
-            raise httpx.ReadError("lost")
-        return None
+    world.zenvoices.faults.add("inbox.upload", nth=2, action=Fault.drop(), when="after")
 
     def upload(asked: AskedUpload) -> Any:
         try:
@@ -114,11 +106,8 @@ def test_function_that_loses_the_answer_is_closed_and_found_again() -> None:
             return (yield evolve(asked.default, path="/public-api/v1/inbox?again=1"))
 
     connection = active(world, inbox_upload=upload)
-    lossy = world.connect(functions={"inbox.upload": upload}, gateway=gateway)
-    connection.export_new()
-    world.publish(2)
-    run(lossy)
-    assert len(lost) == 2
+    world.publish(4)
+    assert connection.export_new().exported == 4
     assert set(world.sent.values()) == {1}
 
 
@@ -187,13 +176,8 @@ def test_mistake_on_every_document_charges_nobody() -> None:
         world.clock.pass_(24 * HOUR)
     assert {world.delivery(name).attempts for name in documents} == {0}
     assert {world.states[name] for name in documents} == {"waiting"}
-    assert run(world_corrected(world)) is not None
+    run(world.connect())
     assert {world.states[name] for name in documents} == {"delivered"}
-
-
-def world_corrected(world: World) -> Any:
-    """The same connection without the function."""
-    return world.connect()
 
 
 @pytest.mark.parametrize("operation", ["files.details", "documents.files", "files.download"])
@@ -207,7 +191,6 @@ def test_mistake_in_a_reading_function_holds_the_document(operation: str) -> Non
     assert report.raised == 1
     assert world.states[document] == "waiting"
     assert "raised ZeroDivisionError" in (world.delivery(document).reason or "")
-    assert FUNCTION
 
 
 def test_doubt_in_a_function_is_loud_too(caplog: pytest.LogCaptureFixture) -> None:
@@ -225,11 +208,6 @@ def test_doubt_in_a_function_is_loud_too(caplog: pytest.LogCaptureFixture) -> No
     assert report.raised == 1
     assert world.states[document] == "sending"
     assert any(record.exc_info for record in caplog.records)
-
-
-def test_doubt_is_the_type_that_the_engine_knows() -> None:
-    """So that every rule for uploads counts for functions."""
-    assert OutcomeUnknownError.applied is None
 
 
 def test_changed_files_are_judged_by_what_a_list_shows() -> None:
