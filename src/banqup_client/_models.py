@@ -15,7 +15,7 @@ from attrs import field, fields, frozen
 
 from _client_kit._errors import ProtocolError
 from _client_kit._json import JsonError, is_list, is_object, loads
-from _client_kit._models import decode, extra_field
+from _client_kit._models import Model, decode, extra_field
 from _client_kit._secret import Secret
 
 __all__ = [
@@ -37,7 +37,7 @@ MAX_MESSAGE = 1024 * 1024
 
 
 @frozen(kw_only=True)
-class Space:
+class Space(Model):
     """A company's workspace in Banqup.
 
     Attributes:
@@ -54,7 +54,7 @@ class Space:
 
 
 @frozen(kw_only=True)
-class User:
+class User(Model):
     """Who the token stands for; the members are assumed.
 
     Attributes:
@@ -71,7 +71,7 @@ class User:
 
 
 @frozen(kw_only=True)
-class Address:
+class Address(Model):
     """A postal address.
 
     Attributes:
@@ -92,7 +92,7 @@ class Address:
 
 
 @frozen(kw_only=True)
-class Party:
+class Party(Model):
     """Supplier or customer of a document.
 
     Attributes:
@@ -106,7 +106,7 @@ class Party:
     legal_name: str | None = None
     trade_name: str | None = None
     address: Address | None = None
-    global_identifiers: Mapping[str, Any] = field(factory=dict[str, Any])
+    global_identifiers: Mapping[str, Any] = field(factory=dict[str, Any], hash=False)
     extra: Mapping[str, Any] = extra_field()
 
     @property
@@ -134,7 +134,7 @@ class Party:
 
 
 @frozen(kw_only=True)
-class DocumentStatus:
+class DocumentStatus(Model):
     """The three statuses of a document, each an open set of words.
 
     Attributes:
@@ -152,7 +152,7 @@ class DocumentStatus:
 
 
 @frozen(kw_only=True)
-class DocumentFile:
+class DocumentFile(Model):
     """A file of a document, as the document names it (assumed).
 
     Attributes:
@@ -171,7 +171,7 @@ class DocumentFile:
 
 
 @frozen(kw_only=True)
-class DocumentConnection:
+class DocumentConnection(Model):
     """Whom a document ties to its space.
 
     Attributes:
@@ -188,7 +188,7 @@ class DocumentConnection:
 
 
 @frozen(kw_only=True)
-class DocumentMetadata:
+class DocumentMetadata(Model):
     """Parties and dates of a document.
 
     Attributes:
@@ -205,7 +205,7 @@ class DocumentMetadata:
 
 
 @frozen(kw_only=True)
-class Document:
+class Document(Model):
     """An invoice, credit note or other document in a space.
 
     The read model is assumed: the published body of "create document", with ``id``, ``createdAt``,
@@ -261,7 +261,7 @@ class Document:
 
 
 @frozen(kw_only=True)
-class FileDetails:
+class FileDetails(Model):
     """What Banqup knows of a file.
 
     Attributes:
@@ -304,7 +304,7 @@ class FileDetails:
 
 
 @frozen(kw_only=True)
-class ExtensionPoint:
+class ExtensionPoint(Model):
     """A place where apps can register; its members are assumed.
 
     Attributes:
@@ -323,7 +323,7 @@ class ExtensionPoint:
 
 
 @frozen(kw_only=True)
-class Message:
+class Message(Model):
     """What Banqup posts to an app's ``/messages``: a hint to look again, never data.
 
     How Banqup proves that a message is its own is not documented. So nothing in one can be
@@ -352,7 +352,7 @@ class Message:
     subject: str | None = None
     resource_id: str | None = None
     channel: str | None = None
-    data: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
+    data: Mapping[str, Any] = field(factory=dict[str, Any], repr=False, hash=False)
     extra: Mapping[str, Any] = extra_field()
 
     @classmethod

@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from _client_kit._models import extra_field, wire
+from _client_kit._models import Model, extra_field, wire
 
 __all__ = [
     "Account",
@@ -31,7 +31,7 @@ __all__ = [
 
 
 @frozen(kw_only=True)
-class Record:
+class Record(Model):
     """What all master data has.
 
     Attributes:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from _client_kit._user_code import place_of
 from banqup_client import Document
 from bridge import SourceFile, default_mapper
 from bridge._mapping.calling import (
@@ -17,7 +18,6 @@ from bridge._mapping.calling import (
     describe_exception,
     describe_result,
 )
-from bridge._user_code import place_of
 from bridge.testing import TrialDocument, trial_document
 from zenvoices_client import InboxUpload
 

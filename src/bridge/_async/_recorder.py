@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from _client_kit._errors import ServiceError, StoreError
+from _client_kit._user_code import place_of
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery
@@ -15,7 +16,6 @@ from bridge._reports import events
 from bridge._reports.builder import ReportBuilder
 from bridge._reports.delivery_rows import to_datetime
 from bridge._reports.report import ExportReport
-from bridge._user_code import place_of
 
 __all__ = ["AsyncRunRecorder"]
 

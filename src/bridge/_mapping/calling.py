@@ -8,10 +8,10 @@ from typing import Any
 
 from _client_kit._redaction import redact, sanitise
 from _client_kit._signals import raised_by_signal_handler
+from _client_kit._user_code import place_of
 from banqup_client import Document
 from bridge._delivery.eligibility import BrokenRule, Exportable, Skip, Verdict, Wait
 from bridge._mapping.mapper import AsyncMapper, SourceFile, one_line
-from bridge._user_code import place_of
 from zenvoices_client import InboxUpload
 
 __all__ = [

@@ -18,9 +18,9 @@ import attrs
 
 from _client_kit._arguments import check_function
 from _client_kit._errors import ServiceError, StoreError
+from _client_kit._user_code import place_of
 from bridge._stores.memory import ConnectionRows, RecordStore
 from bridge._stores.protocol import Row, store_error
-from bridge._user_code import place_of
 
 __all__ = ["HookCheckpoints"]
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from _client_kit._errors import ServiceError, StoreError
+from _client_kit._user_code import place_of
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery
 from bridge._reports import events
@@ -16,7 +17,6 @@ from bridge._reports.builder import ReportBuilder
 from bridge._reports.delivery_rows import to_datetime
 from bridge._reports.report import ExportReport
 from bridge._sync._session import CheckpointSession
-from bridge._user_code import place_of
 
 __all__ = ["RunRecorder"]
 
