@@ -18,7 +18,7 @@ from attrs import field, fields, frozen
 
 from _client_kit._errors import ProtocolError
 from _client_kit._json import JsonError, is_list, is_object, loads
-from _client_kit._models import decode, extra_field
+from _client_kit._models import Model, decode, extra_field
 from _client_kit._secret import Secret
 
 __all__ = [
@@ -40,7 +40,7 @@ MAX_MESSAGE = 1024 * 1024
 
 
 @frozen(kw_only=True)
-class Space:
+class Space(Model):
     """A company's workspace in Banqup.
 
     Attributes:
@@ -57,7 +57,7 @@ class Space:
 
 
 @frozen(kw_only=True)
-class User:
+class User(Model):
     """The user or application that the token belongs to. The names of its members are assumed.
 
     Attributes:
@@ -74,7 +74,7 @@ class User:
 
 
 @frozen(kw_only=True)
-class Address:
+class Address(Model):
     """A postal address.
 
     Attributes:
@@ -95,7 +95,7 @@ class Address:
 
 
 @frozen(kw_only=True)
-class Party:
+class Party(Model):
     """The supplier or customer of a document.
 
     Attributes:
@@ -109,7 +109,7 @@ class Party:
     legal_name: str | None = None
     trade_name: str | None = None
     address: Address | None = None
-    global_identifiers: Mapping[str, Any] = field(factory=dict[str, Any])
+    global_identifiers: Mapping[str, Any] = field(factory=dict[str, Any], hash=False)
     extra: Mapping[str, Any] = extra_field()
 
     @property
@@ -137,7 +137,7 @@ class Party:
 
 
 @frozen(kw_only=True)
-class DocumentStatus:
+class DocumentStatus(Model):
     """The three statuses of a document. Each may have values that are not listed here.
 
     Attributes:
@@ -155,7 +155,7 @@ class DocumentStatus:
 
 
 @frozen(kw_only=True)
-class DocumentFile:
+class DocumentFile(Model):
     """A file in the list of a document's files. The names of its members are assumed.
 
     Attributes:
@@ -174,7 +174,7 @@ class DocumentFile:
 
 
 @frozen(kw_only=True)
-class DocumentConnection:
+class DocumentConnection(Model):
     """The other party of a document, from the view of the document's space.
 
     Attributes:
@@ -191,7 +191,7 @@ class DocumentConnection:
 
 
 @frozen(kw_only=True)
-class DocumentMetadata:
+class DocumentMetadata(Model):
     """Parties and dates of a document.
 
     Attributes:
@@ -208,7 +208,7 @@ class DocumentMetadata:
 
 
 @frozen(kw_only=True)
-class Document:
+class Document(Model):
     """An invoice, credit note or other document in a space.
 
     The structure is assumed: it is that of the published body of "create document", with ``id``,
@@ -264,7 +264,7 @@ class Document:
 
 
 @frozen(kw_only=True)
-class FileDetails:
+class FileDetails(Model):
     """The details that Banqup has about a file.
 
     Attributes:
@@ -307,7 +307,7 @@ class FileDetails:
 
 
 @frozen(kw_only=True)
-class ExtensionPoint:
+class ExtensionPoint(Model):
     """A place in Banqup where apps can register. The names of its members are assumed.
 
     Attributes:
@@ -326,7 +326,7 @@ class ExtensionPoint:
 
 
 @frozen(kw_only=True)
-class Message:
+class Message(Model):
     """A notification that Banqup posts to an app's ``/messages``.
 
     How to verify the sender of a message is not documented, so do not trust its content: start an
@@ -355,7 +355,7 @@ class Message:
     subject: str | None = None
     resource_id: str | None = None
     channel: str | None = None
-    data: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
+    data: Mapping[str, Any] = field(factory=dict[str, Any], repr=False, hash=False)
     extra: Mapping[str, Any] = extra_field()
 
     @classmethod

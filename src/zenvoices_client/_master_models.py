@@ -15,7 +15,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from _client_kit._models import extra_field, wire
+from _client_kit._models import Model, extra_field, wire
 
 __all__ = [
     "Account",
@@ -33,7 +33,7 @@ __all__ = [
 
 
 @frozen(kw_only=True)
-class Record:
+class Record(Model):
     """The fields that all master data has.
 
     Attributes:

@@ -9,14 +9,14 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from _client_kit._files import Base64, FileContent, FileSource
-from _client_kit._models import extra_field, wire
+from _client_kit._models import Model, extra_field, wire
 from zenvoices_client._file_name import safe_file_name
 
 __all__ = ["Attachment", "Company", "InboxDocument", "InboxUpload", "Lookup", "encode_upload"]
 
 
 @frozen(kw_only=True)
-class Company:
+class Company(Model):
     """A company, which the API calls "administration".
 
     The names of its fields on the wire are assumed; see the contract.
@@ -35,7 +35,7 @@ class Company:
 
 
 @frozen(kw_only=True)
-class InboxDocument:
+class InboxDocument(Model):
     """A document in a company's inbox.
 
     Attributes:
@@ -118,7 +118,7 @@ class InboxUpload:
 
 
 @frozen
-class Lookup:
+class Lookup(Model):
     """The result of a look-up by external id.
 
     Attributes:

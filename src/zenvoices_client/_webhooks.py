@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from _client_kit._errors import ProtocolError
 from _client_kit._json import JsonError, is_object, loads
-from _client_kit._models import decode, extra_field, wire
+from _client_kit._models import Model, decode, extra_field, wire
 from _client_kit._secret import Secret
 
 __all__ = ["SIGNATURE_HEADER", "WebhookEvent", "WebhookSubscription", "verify_signature"]
@@ -54,7 +54,7 @@ def verify_signature(body: bytes, header: str | None, secret: str | Secret) -> b
 
 
 @frozen(kw_only=True)
-class WebhookEvent:
+class WebhookEvent(Model):
     """The content of a webhook call.
 
     An event may be delivered more than once; use ``id`` to detect duplicates.
@@ -103,7 +103,7 @@ _KEYS = {
 
 
 @frozen(kw_only=True)
-class WebhookSubscription:
+class WebhookSubscription(Model):
     """A subscription to webhooks. Its field names are assumed: those of ASP.NET Boilerplate.
 
     Attributes:

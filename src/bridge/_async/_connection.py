@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Literal, Never
+from typing import TYPE_CHECKING, Literal, Never, Self
 
 from _client_kit import _runtime_async as runtime
 from _client_kit._address import check_id, origin_of
@@ -136,6 +136,25 @@ class AsyncConnection:
 
     def __reduce__(self) -> Never:
         refuse_pickling(self)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close both clients and the store, as the end of an ``async with`` block does.
+
+        Leave it out where connections share them, and close those at the end instead.
+        """
+        async with AsyncExitStack() as stack:
+            # A store of an application's own need not have anything to close.
+            close = getattr(self._store, "close", None)
+            if close is not None:
+                stack.push_async_callback(runtime.call_store, close)
+            stack.push_async_callback(self._zenvoices.aclose)
+            stack.push_async_callback(self._banqup.aclose)
 
     @cached_property
     def _checks(self) -> AsyncChecks:

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Literal, Never
+from typing import TYPE_CHECKING, Literal, Never, Self
 
 from _client_kit import _runtime_sync as runtime
 from _client_kit._address import check_id, origin_of
@@ -137,6 +137,25 @@ class Connection:
 
     def __reduce__(self) -> Never:
         refuse_pickling(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close both clients and the store, as the end of a ``with`` block does.
+
+        Leave it out where connections share them, and close those at the end instead.
+        """
+        with ExitStack() as stack:
+            # A store of an application's own need not have anything to close.
+            close = getattr(self._store, "close", None)
+            if close is not None:
+                stack.callback(runtime.call_store, close)
+            stack.callback(self._zenvoices.close)
+            stack.callback(self._banqup.close)
 
     @cached_property
     def _checks(self) -> Checks:

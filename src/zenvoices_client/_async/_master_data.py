@@ -5,12 +5,14 @@ Observed calls stand in a reference that was generated from the vendor's OpenAPI
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._paging import AsyncListing
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
+from zenvoices_client._asked import AskedRecord
 from zenvoices_client._async._lists import list_all, read_object
 from zenvoices_client._master_models import Account, FinancialTransaction, PurchaseOrder
 
@@ -73,7 +75,7 @@ class AsyncRecords(Generic[T]):
         verb: str = "get",
         **key: str | None,
     ) -> T:
-        given = {name: value for name, value in key.items() if value is not None}
+        given: dict[str, Any] = {name: value for name, value in key.items() if value is not None}
         if len(given) != 1 or not all(given.values()):
             message = f"{self._resource}.get: give one of {', '.join(key)}, and not empty"
             raise ConfigurationError(message, service="zenvoices")
@@ -81,6 +83,7 @@ class AsyncRecords(Generic[T]):
         payload, answer = await self._calls.call(
             operation,
             query={"company_id": company_id, **given},
+            asked=partial(AskedRecord, company_id=company_id, **given),
             timeout=timeout,
             deadline=deadline,
         )
@@ -217,6 +220,7 @@ class AsyncFinancialTransactions(AsyncRecords[FinancialTransaction]):
         payload, answer = await self._calls.call(
             operation,
             path={"transaction_id": transaction_id},
+            asked=partial(AskedRecord, id=transaction_id),
             timeout=timeout,
             deadline=deadline,
         )
