@@ -88,7 +88,7 @@ class ApiResponse:
             return None
 
     def describe(self) -> str:
-        """What kind of body came, for error messages: never its content."""
+        """Return the size and media type of the body, for error messages."""
         if not self.body:
             return "an empty body"
         kind = self.content_type or "no content type"
