@@ -115,7 +115,7 @@ def test_one_connection_that_fails_stops_no_other(
     assert main(["export", "--config", str(toml)]) == 1
     told = capsys.readouterr()
     assert told.err.startswith("9999: zenvoices: ")
-    assert "Export: 1 sent to company 0043" in told.out
+    assert "Export: 1 document sent to company 0043" in told.out
     assert estate.faults() == {"lost": 1}
 
 
