@@ -1,4 +1,4 @@
-"""How Banqup answers: its token, its error bodies."""
+"""Banqup's token requests and error bodies."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["NOT_WHITELISTED", "dialect_of"]
 
 SERVICE = "banqup"
 MAX_LIFE = 10.0**6
-TOKEN_LIFE = 300.0  # the shortest life any page of the vendor names
+TOKEN_LIFE = 300.0  # the shortest lifetime in the vendor's documentation
 
 NOT_WHITELISTED = (
     "The app is not whitelisted: a space administrator must add its App ID in Banqup under "
@@ -67,12 +67,12 @@ def server_text(answer: ApiResponse) -> str | None:
 
 
 def is_own(body: object) -> bool:
-    """Whether a JSON body is one of Banqup's own errors, and not a gateway's."""
+    """Return True if a JSON body is an error of Banqup itself, and not of a gateway."""
     return is_object(body) and "fault" not in body and bool({"title", "detail", "error"} & {*body})
 
 
 def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
-    """The error an answer to an API call means; None for success."""
+    """Return the error that an answer to an API call means; None for success."""
     if 200 <= answer.status < 300:
         return None
     kind, text, hint = meaning_of(answer.status, safe=operation.safe)
@@ -111,7 +111,7 @@ def _request_id(answer: ApiResponse) -> str | None:
 
 
 def dialect_of(credentials: ClientCredentials, contract: Contract) -> Dialect:
-    """Banqup's dialect for one app."""
+    """Return Banqup's dialect with the credentials of one app."""
     operation = contract["token.get"]
 
     def token_request() -> TokenRequest:
@@ -137,11 +137,11 @@ def dialect_of(credentials: ClientCredentials, contract: Contract) -> Dialect:
 
 
 def read_token(answer: ApiResponse, operation: Operation) -> Token:
-    """The token in an answer: JSON, or a bare JWT as an older page has it.
+    """Return the token in an answer: JSON, or a bare JWT as on an older page of the vendor.
 
     Raises:
         CredentialsError: The app's credentials were refused.
-        ServiceError: The service did not get to decide.
+        ServiceError: The request failed before the credentials were checked.
     """
     if not 200 <= answer.status < 300:
         raise _refusal(answer)
@@ -183,9 +183,10 @@ def _refusal(answer: ApiResponse) -> ServiceError:
 
 
 def _life(body: dict[str, Any], token: str, answer: ApiResponse) -> float:
-    """Seconds the token lives, by the server's clock where the answer shows it.
+    """Return the lifetime of a token in seconds, by the server's clock if the answer has a date.
 
-    The first of these that lies ahead: ``expires_at``, ``expires_in``, the JWT's own claim.
+    Use the first of these that gives a positive lifetime: ``expires_at``, ``expires_in``, the
+    JWT's claims.
     """
     now = answer.date or datetime.now(UTC)
     claims = _claims(token)
@@ -216,7 +217,7 @@ def _number(value: Any) -> float | None:
 
 
 def _claims(token: str) -> dict[str, Any]:
-    """A JWT's claims, unverified: only its life is read from them."""
+    """Return a JWT's claims without verification: only the lifetime is read from them."""
     parts = token.split(".")
     if len(parts) != 3:
         return {}
