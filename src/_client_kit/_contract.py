@@ -169,10 +169,8 @@ class Contract:
                 a ``rename``, which is not applied to a function's calls.
         """
         operations = dict(self.operations)
-        given: object = {} if functions is None else functions
-        if not isinstance(given, Mapping):
-            raise self._error("operations must be a mapping of names to functions")
-        for name, function in cast("Mapping[object, object]", given).items():
+        given = {} if functions is None else self._object(functions, "operations")
+        for name, function in given.items():
             known = [*(key for key in self.operations if key not in TOKEN_CALLS), *also]
             self._check_key(name, known, "operation", where="operations")
             operation = operations[also.get(str(name), str(name))]

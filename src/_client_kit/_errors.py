@@ -31,6 +31,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar, Self, TypeVar
 
+from _client_kit._text import Text
+
 __all__ = [
     "ConfigurationError",
     "CredentialsError",
@@ -54,7 +56,7 @@ class ServiceError(Exception):
         service: ``"banqup"``, ``"zenvoices"`` or ``"bridge"``.
         kind: Kind of failure, such as ``"rate limited"``; fixed per class.
         code: Stable identifier of the failure for programs, such as ``"too_large"``; None where
-            the class says enough.
+            the class says enough. Remedies and translations go by it, never by the message.
         own: Whether the service itself sent this error, in its own error format. False for the
             answer of a firewall or gateway in between, and where there was no answer.
         retryable: Whether the same call may succeed later although no person changes anything.
@@ -100,7 +102,9 @@ class ServiceError(Exception):
         self.hint = hint
         self.members = members
         self.answered_at = answered_at
-        self.code = code
+        # A text made by `joined` has the separator as its code.
+        said = message.code if isinstance(message, Text) else ""
+        self.code = code or (said if said.isidentifier() else None)
         self.own = own
         self.operation = operation
         self.report: Any = None

@@ -1,0 +1,103 @@
+"""Messages that can be translated: English text with a code and values."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+__all__ = ["Text", "fill", "joined"]
+
+LONGEST_VALUE = 500
+
+
+class Text(str):
+    """A ``str`` that can be translated, because it keeps its code and its values.
+
+    The template has ``{0}``, ``{1}`` and so on for the values. A template with singular and plural
+    separates the two with ``|``; the first whole number among the values selects one of them.
+
+    Attributes:
+        code: Stable identifier of the message.
+        values: The values of the template: strings, whole numbers, or other messages.
+        english: The message in English; equal to the text unless it was translated.
+    """
+
+    __slots__ = ("code", "english", "values")
+    code: str
+    values: tuple[Any, ...]
+    english: str
+
+    def __new__(cls, code: str, template: str, /, *values: object) -> Self:
+        """Fill the values into the English template."""
+        return cls.made(fill(template, values), code, values)
+
+    @classmethod
+    def made(
+        cls, shown: str, code: str, values: tuple[Any, ...], english: str | None = None
+    ) -> Self:
+        """Return a message with this text, without filling a template."""
+        made = super().__new__(cls, shown)
+        made.code, made.values = code, values
+        made.english = shown if english is None else english
+        return made
+
+    def said(self, words: str) -> Self:
+        """Return the same message with the text of another language."""
+        return self.made(words, self.code, self.values, self.english)
+
+    def cut(self, longest: int) -> Self:
+        """Return the message with at most ``longest`` characters, also in each value."""
+        if len(self) <= longest:
+            return self
+        values = tuple(value[:longest] if type(value) is str else value for value in self.values)
+        return self.made(f"{self[: longest - 1]}…", self.code, values)
+
+    def to_json(self) -> list[Any]:
+        """Return the message as a list that JSON can hold."""
+        values = (value.to_json() if isinstance(value, Text) else value for value in self.values)
+        return [self.code, self.english, *values]
+
+    @classmethod
+    def from_json(cls, stored: list[Any]) -> Self:
+        """Return the message in a list from :meth:`to_json`.
+
+        Raises:
+            TypeError: The list does not hold a message.
+        """
+        code, english, *values = stored
+        if type(code) is not str or type(english) is not str:
+            raise TypeError
+        if not all(type(value) in (str, int, list) for value in values):
+            raise TypeError
+        read = (cls.from_json(value) if type(value) is list else value for value in values)
+        return cls.made(english, code, tuple(read))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).made, (str(self), self.code, self.values, self.english)
+
+
+def joined(separator: str, *parts: str | None) -> str:
+    """Join parts into one text that can be translated; empty parts are left out."""
+    kept = tuple(part for part in parts if part)
+    if len(kept) < 2:
+        return kept[0] if kept else ""
+    return Text.made(separator.join(kept), separator, kept)
+
+
+def fill(
+    template: str, values: tuple[Any, ...], *, comma: str = "", zero_is_one: bool = False
+) -> str:
+    """Fill values into a template; select its singular or plural.
+
+    Args:
+        template: The template; see :class:`Text`.
+        values: The values.
+        comma: The thousands separator of numbers.
+        zero_is_one: Whether 0 takes the singular, as in French.
+    """
+    if "|" in template:
+        count = next((value for value in values if type(value) is int), 0)
+        single = count == 1 or (zero_is_one and count == 0)
+        template = template.split("|")[not single]
+    return template.format(
+        *(f"{value:,}".replace(",", comma) if type(value) is int else value for value in values)
+    )
