@@ -29,6 +29,7 @@ if _typing.TYPE_CHECKING:
     from bridge._delivery.eligibility import Exportable, Skip, Wait, default_exportable
     from bridge._mapping.combinators import JournalRule, journal, named, only
     from bridge._mapping.mapper import AsyncMapper, Mapper, SourceFile, default_mapper
+    from bridge._pairs import Namesakes, Pairs
     from bridge._reports.delivery_rows import Deliveries, DeliveryRow
     from bridge._reports.events import (
         DocumentFailed,
@@ -90,9 +91,11 @@ __all__ = [
     "Listener",
     "Mapper",
     "MemoryCheckpoints",
+    "Namesakes",
     "NotActivatedError",
     "NotFoundError",
     "OutcomeUnknownError",
+    "Pairs",
     "PermissionDeniedError",
     "ProgressBar",
     "ProtocolError",
@@ -157,6 +160,8 @@ _LAZY = {
     "Verification": "bridge._reports.verification",
     "AsyncConnection": "bridge._async._connection",
     "ConnectionConfig": "bridge._config",
+    "Namesakes": "bridge._pairs",
+    "Pairs": "bridge._pairs",
     "JournalRule": "bridge._mapping.combinators",
     "ProgressBar": "bridge._reports.progress_bar",
     "journal": "bridge._mapping.combinators",

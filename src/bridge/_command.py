@@ -27,10 +27,11 @@ from attrs import asdict, field, frozen
 
 from _client_kit._errors import ConfigurationError, ServiceError, StoreError
 from _client_kit._version import __version__
-from banqup_client import ClientCredentials
+from banqup_client import ClientCredentials, Environment
 from bridge._config import ConnectionConfig
 from bridge._errors import BusyError, configuration_error
 from bridge._mapping.mapper import Mapper, default_mapper
+from bridge._pairs import Pairs
 from bridge._process import function_of, login_of_this_process
 from bridge._reports.delivery_rows import Deliveries
 from bridge._reports.events import DocumentFound, Event, RunEnded, RunStarted
@@ -127,6 +128,13 @@ def _parser() -> argparse.ArgumentParser:
     seen.add_argument("--delivered", action="store_true", help="it is in the company's inbox")
     seen.add_argument("--not-delivered", action="store_true", help="it is not there")
     command("confirm", "look up every delivered document", _each(_confirm), many)
+    pairs = command(
+        "pairs", "write a file of connections from pairs of the same name", _pairs, many
+    )
+    where = pairs.add_mutually_exclusive_group(required=True)
+    where.add_argument("--environment", choices=list(Environment.__members__), help="which Banqup")
+    where.add_argument("--banqup-url", metavar="URL", help="another address of Banqup")
+    pairs.add_argument("--zenvoices-url", metavar="URL", help="another address of Zenvoices")
     demo = command("demo", "tell the whole story, against fakes of both services", _demo)
     demo.add_argument(
         "--documents",
@@ -439,6 +447,38 @@ class _Progress:
             width = shutil.get_terminal_size().columns - 1
             end = f"\r{text[:width]}" if text else ""
             print(f"\r{' ' * width}\r{end}", end="", file=sys.stderr, flush=True)
+
+
+# Pairs
+
+
+def _pairs(options: Options) -> int:
+    """List what both services show, and write pairs of the same name for a person to confirm."""
+    path: Path = options.config
+    if path.exists():
+        raise configuration_error(
+            f"{path} is there already", "It is never written over: name another with --config."
+        )
+    names = ("environment", "banqup_url", "zenvoices_url")
+    shared = {name: getattr(options, name) for name in names if getattr(options, name)}
+    # The settings are checked as those of any connection are.
+    settings = ConnectionConfig(
+        space_id="any", company_code="any", checkpoint_file="exports.db", **shared
+    )
+    try:
+        with settings.open() as connection:
+            pairs = Pairs.find(connection._banqup, connection._zenvoices)
+    except ServiceError as error:
+        if error.status is None and isinstance(error, ConfigurationError):
+            raise
+        print(_told(error), file=sys.stderr)
+        return _status_of(error)
+    with path.open("x", encoding="utf-8") as file:
+        file.write(pairs.to_toml(**shared))
+    print(json.dumps(pairs.to_dict()) if options.json else pairs.to_text(lang=options.lang))
+    if not options.json:
+        print(f"\n{path}")
+    return OK
 
 
 # On this machine alone

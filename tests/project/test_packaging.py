@@ -64,7 +64,7 @@ def contents_faults(files: Iterable[str]) -> list[str]:
     wanted |= {f"{package}/__init__.py" for package in PACKAGES} | {LAUNCHER}
     found = [f"{name} is missing" for name in sorted(wanted - files)]
     for name in sorted(files):
-        top, *_, last = name.split("/")
+        top, last = name.split("/")[0], name.split("/")[-1]
         if top not in (*PACKAGES, LAUNCHER) and not top.endswith(".dist-info"):
             found.append(f"{name} belongs to no package of ours")
         elif top in PACKAGES and not last.endswith((".py", "py.typed", ".json")):

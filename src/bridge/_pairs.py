@@ -1,0 +1,268 @@
+"""Which space goes to which company, as far as their names say."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from banqup_client import AsyncBanqupClient, BanqupClient, Space
+from bridge._async._pairing import list_both as list_both_async
+from bridge._reports.render import Cell, Line, Printable, Table, View, plain
+from bridge._reports.texts import Language
+from bridge._sync._pairing import list_both
+from zenvoices_client import AsyncZenvoicesClient, Company, ZenvoicesClient
+
+__all__ = ["Namesakes", "Pairs"]
+
+_LEGAL_FORM = re.compile(
+    "e?bvba|bv|nv|cvba|cv|vof|commv|gcv|i?vzw|"  # Belgium and the Netherlands
+    "sa|srl|sprlu?|sc|scrl|scris|scs|snc|asbl|aisbl|gie|"
+    "se|eesv|sarl|sasu?|eurl|sci|gmbh|ag|kg|ohg|ug|ltd|llp|plc|inc"
+)
+_LETTERS = str.maketrans(
+    {"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", ".": None, "'": None, "\u2019": None}
+)
+
+
+def _comparable(name: str) -> str:
+    """Return a name without case, accents, punctuation and the legal form at either end."""
+    text = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
+    words = re.findall(r"[^\W_]+", "".join(it for it in text if not unicodedata.combining(it)))
+    left = list(words)
+    while left and _LEGAL_FORM.fullmatch(left[-1]):
+        left.pop()
+    while left and _LEGAL_FORM.fullmatch(left[0]):
+        left.pop(0)
+    return " ".join(left or words)
+
+
+@frozen
+class Namesakes:
+    """Spaces and companies of the same name.
+
+    Attributes:
+        spaces: The spaces.
+        companies: The companies.
+    """
+
+    spaces: tuple[Space, ...]
+    companies: tuple[Company, ...]
+
+
+@frozen(kw_only=True)
+class Pairs(Printable):
+    """Spaces and companies, paired by name for a person to confirm. Nothing is activated.
+
+    Names are compared without case, accents, punctuation and legal form: "CAFÉ De Sluis B.V." and
+    "Cafe de Sluis" are the same. Two companies may still bear one name, so that no pair is more
+    than a proposal::
+
+        pairs = Pairs.find(banqup, zenvoices)
+        print(pairs)
+        Path("connections.toml").write_text(pairs.to_toml(environment="PRODUCTION_EU"), "utf-8")
+
+    Attributes:
+        proposed: One space and one company each.
+        ambiguous: Namesakes of which there is more than one on either side.
+        spaces: Spaces without a company of the same name.
+        companies: Companies without a space of the same name.
+    """
+
+    proposed: tuple[Namesakes, ...] = ()
+    ambiguous: tuple[Namesakes, ...] = ()
+    spaces: tuple[Space, ...] = ()
+    companies: tuple[Company, ...] = ()
+
+    @classmethod
+    def find(cls, banqup: BanqupClient, zenvoices: ZenvoicesClient) -> Pairs:
+        """List what both clients may see, and pair it by name.
+
+        Raises:
+            ServiceError: One of them could not be listed.
+        """
+        return cls.of(*list_both(banqup, zenvoices))
+
+    @classmethod
+    async def find_async(cls, banqup: AsyncBanqupClient, zenvoices: AsyncZenvoicesClient) -> Pairs:
+        """The same as :meth:`find`, with ``await``."""
+        return cls.of(*await list_both_async(banqup, zenvoices))
+
+    @classmethod
+    def of(cls, spaces: Iterable[Space], companies: Iterable[Company]) -> Pairs:
+        """Pair spaces and companies by name."""
+        named: dict[str, tuple[list[Space], list[Company]]] = defaultdict(lambda: ([], []))
+        for space in spaces:
+            named[_comparable(space.name or "")][0].append(space)
+        for company in companies:
+            named[_comparable(company.name or "")][1].append(company)
+        # Without a name, or without what a connection needs, nothing is paired.
+        unnamed = named.pop("", ([], []))
+        proposed: list[Namesakes] = []
+        ambiguous: list[Namesakes] = []
+        alone = Namesakes(tuple(unnamed[0]), tuple(unnamed[1]))
+        for name in sorted(named):
+            same = Namesakes(tuple(named[name][0]), tuple(named[name][1]))
+            if not (same.spaces and same.companies):
+                alone = Namesakes(alone.spaces + same.spaces, alone.companies + same.companies)
+            elif len(same.spaces) == len(same.companies) == 1 and _usable(same):
+                proposed.append(same)
+            else:
+                ambiguous.append(same)
+        return cls(
+            proposed=tuple(proposed),
+            ambiguous=tuple(ambiguous),
+            spaces=alone.spaces,
+            companies=alone.companies,
+        )
+
+    def to_toml(self, **shared: str) -> str:
+        """Write a file for :meth:`ConnectionConfig.from_toml`, with every pair commented out.
+
+        Args:
+            shared: Settings of all connections, such as ``environment="PRODUCTION_EU"``.
+        """
+        settings = {"checkpoint_file": "exports.db", **shared}
+        lines = [
+            "# Spaces of Banqup and companies of Zenvoices that have the same name. A name proves",
+            "# nothing: take the # away from the three lines of each pair that is right.",
+            *(f"{name} = {_quoted(value)}" for name, value in settings.items()),
+        ]
+        for same in self.proposed:
+            lines += ["", f"# {_name(same.spaces[0])} = {_name(same.companies[0])}"]
+            lines += _table(same.spaces[0].id, same.companies[0].code or "")
+        lines += _listed(
+            "The same name more than once. Copy the lines of a pair and choose:",
+            *(_rows(same.spaces, same.companies) for same in self.ambiguous),
+        )
+        lines += _listed("Spaces without a company of the same name:", _rows(self.spaces, ()))
+        lines += _listed("Companies without a space of the same name:", _rows((), self.companies))
+        return "\n".join(lines) + "\n"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that JSON can hold."""
+        return {
+            "proposed": [_data(same) for same in self.proposed],
+            "ambiguous": [_data(same) for same in self.ambiguous],
+            **_data(Namesakes(self.spaces, self.companies)),
+        }
+
+    def _view(self, lang: Language) -> View:
+        words: Mapping[str, str] = _WORDS.get(lang, {})
+
+        def say(text: str) -> str:
+            return words.get(text, text)
+
+        headings = tuple(say(word) for word in ("space", "space id", "code", "company"))
+        tables = (
+            ("of the same name", self.proposed),
+            ("the same name more than once", self.ambiguous),
+            ("space without a company", [Namesakes((space,), ()) for space in self.spaces]),
+            ("company without a space", [Namesakes((), (one,)) for one in self.companies]),
+        )
+        return View(
+            say("Pairs of the same name: {}").format(len(self.proposed)),
+            tables=tuple(
+                Table(say(title), headings, tuple(line for same in found for line in _lines(same)))
+                for title, found in tables
+                if found
+            ),
+            notes=(say("Confirm each pair yourself: a name proves nothing."),),
+        )
+
+
+_WORDS: dict[str, dict[str, str]] = {
+    "fr": {
+        "Pairs of the same name: {}": "Paires de même nom : {}",
+        "space": "espace",
+        "space id": "identifiant",
+        "code": "code",
+        "company": "entreprise",
+        "of the same name": "de même nom",
+        "the same name more than once": "même nom plusieurs fois",
+        "space without a company": "espace sans entreprise",
+        "company without a space": "entreprise sans espace",
+        "Confirm each pair yourself: a name proves nothing.": (
+            "Confirmez vous-même chaque paire : un nom ne prouve rien."
+        ),
+    },
+    "nl": {
+        "Pairs of the same name: {}": "Paren met dezelfde naam: {}",
+        "space": "ruimte",
+        "space id": "id",
+        "code": "code",
+        "company": "bedrijf",
+        "of the same name": "met dezelfde naam",
+        "the same name more than once": "meermaals dezelfde naam",
+        "space without a company": "ruimte zonder bedrijf",
+        "company without a space": "bedrijf zonder ruimte",
+        "Confirm each pair yourself: a name proves nothing.": (
+            "Bevestig elk paar zelf: een naam bewijst niets."
+        ),
+    },
+}
+
+
+def _usable(same: Namesakes) -> bool:
+    return bool(same.spaces[0].id and (same.companies[0].code or "").strip())
+
+
+def _name(of: Space | Company) -> str:
+    return plain(of.name or "?", 100)
+
+
+def _quoted(text: str) -> str:
+    # A basic string of TOML is written as one of JSON; plain() leaves no control character in it.
+    return json.dumps(plain(text), ensure_ascii=False)
+
+
+def _table(space_id: str, company_code: str) -> list[str]:
+    return [
+        "# [[connection]]",
+        f"# space_id = {_quoted(space_id)}",
+        f"# company_code = {_quoted(company_code)}",
+    ]
+
+
+def _rows(spaces: Sequence[Space], companies: Sequence[Company]) -> list[str]:
+    return [
+        *(f"#   space_id = {_quoted(one.id)}   # {_name(one)}" for one in spaces),
+        *(f"#   company_code = {_quoted(one.code or '')}   # {_name(one)}" for one in companies),
+    ]
+
+
+def _listed(title: str, *groups: list[str]) -> list[str]:
+    """Return comment lines with a title, or nothing where there is nothing to list."""
+    if not any(groups):
+        return []
+    return ["", f"# {title}", *(line for group in groups for line in group)]
+
+
+def _data(same: Namesakes) -> dict[str, Any]:
+    return {
+        "spaces": [{"id": one.id, "name": one.name} for one in same.spaces],
+        "companies": [{"code": one.code, "name": one.name} for one in same.companies],
+    }
+
+
+def _lines(same: Namesakes) -> list[Line]:
+    lines: list[Line] = []
+    for place in range(max(len(same.spaces), len(same.companies))):
+        space = same.spaces[place] if place < len(same.spaces) else None
+        company = same.companies[place] if place < len(same.companies) else None
+        lines.append(
+            Line(
+                (
+                    Cell("" if space is None else _name(space)),
+                    Cell("" if space is None else space.id, whole=True),
+                    Cell("" if company is None else company.code or "", whole=True),
+                    Cell("" if company is None else _name(company)),
+                )
+            )
+        )
+    return lines
