@@ -19,6 +19,22 @@ _ESSENTIAL = {
     "documents.get": "reads:id reads:status reads:status.document reads:files reads:files[].id",
     "files.details": "reads:downloadUrl",
 }
+_ASKED = {
+    "documents.list": "space_id folder updated_since page token size default",
+    "documents.get": "space_id document_id",
+    "files.details": "space_id file_id",
+    "files.download": "space_id file_id",
+}
+_VALUES = {
+    "asked.space_id": "spaceId space",
+    "asked.document_id": "documentId document",
+    "asked.file_id": "fileId file attachmentId",
+    "asked.folder": "folder box",
+    'asked.default.query.get("updatedSince")': "updatedSince modifiedSince updatedAfter",
+    "asked.page": "page number pageNumber",
+    "asked.token": "next token pageToken",
+    "asked.size": "size pageSize limit",
+}
 _ARRAY = frozenset({"array"})
 _STATUSES = ("VALIDATED", "FULLY_APPROVED")
 _FOLDERS = ("PURCHASES", "SALES")
@@ -55,5 +71,7 @@ def expectations() -> Expectations:
                 "documents.get reads:files[].id",
             )
         },
+        asked={name: tuple(text.split()) for name, text in _ASKED.items()},
+        values={value: tuple(names.split()) for value, names in _VALUES.items()},
         form=True,
     )
