@@ -210,7 +210,7 @@ def test_look_up_is_drafted_as_the_function_that_an_export_asks() -> None:
     root = file("zenvoices-renamed")
     found = zenvoices(root)["inbox.details"]
     assert found.function == "inbox.find"
-    members = schema(root, "InboxDto")["properties"]
+    members = schema(root, "InboxRecordDto")["properties"]
     call, _ = run(found, dict.fromkeys(members, 1))
     assert call.path == f"{API}/inbox/document"
     assert call.query == {"CompanyId": 7, "Reference": "e1"}
