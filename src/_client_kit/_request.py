@@ -6,7 +6,7 @@ import os
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable
 from typing import Any
 
 import httpx
@@ -54,7 +54,7 @@ class PreparedRequest:
     Its ``repr`` shows no content: a login's body is a password, and error trackers show locals.
     """
 
-    __slots__ = ("_content", "_headers", "_method", "_url")
+    __slots__ = ("_check", "_content", "_headers", "_method", "_url")
 
     def __init__(
         self,
@@ -62,11 +62,18 @@ class PreparedRequest:
         url: str,
         headers: httpx.Headers,
         content: bytes | _Pieces | None,
+        check: Callable[[], object] | None = None,
     ) -> None:
         self._method = method
         self._url = url
         self._headers = headers
         self._content = content
+        self._check = check
+
+    def check(self) -> None:
+        """Ask whether the request may still be sent; a streamed body asks before each piece."""
+        if self._check is not None:
+            self._check()
 
     @property
     def streamed(self) -> Any:

@@ -30,6 +30,8 @@ class ApiResponse:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     secrets: tuple[Secret, ...] = field(default=(), repr=False)
+    conclusive: bool = True
+    """False where "not found" proves nothing: a user's function did not get every answer."""
 
     @property
     def date(self) -> datetime | None:

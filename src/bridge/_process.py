@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from bridge._stores.protocol import CheckpointStore
 from bridge._stores.sqlite import SQLiteCheckpoints
 from zenvoices_client import UserLogin
 
-__all__ = ["function_of", "login_of_this_process", "store_of"]
+__all__ = ["function_of", "functions_of", "login_of_this_process", "store_of"]
 
 _VARIABLES = (
     "BANQUP_CLIENT_ID",
@@ -49,14 +49,25 @@ def login_of_this_process(kind: type[_Login]) -> _Login:
         return found
 
 
-def function_of(field: str, name: str | None) -> Callable[..., Any] | None:
+def functions_of(
+    field: str, names: Mapping[str, str] | None
+) -> dict[str, Callable[[Any], Any]] | None:
+    """The functions that a config's table of operations names.
+
+    Raises:
+        ConfigurationError: As :func:`function_of` does.
+    """
+    if names is None:
+        return None
+    return {key: function_of(f"{field}, {key[:80]}", name) for key, name in names.items()}
+
+
+def function_of(field: str, name: str) -> Callable[..., Any]:
     """The function that a config's field names as ``"package.module:function"``.
 
     Raises:
         ConfigurationError: It is written otherwise, or there is no such module or function.
     """
-    if name is None:
-        return None
     module_name, _, function_name = name.partition(":")
     if not all(part.isidentifier() for part in [*module_name.split("."), function_name]):
         raise configuration_error(

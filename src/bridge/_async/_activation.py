@@ -30,7 +30,7 @@ MAX_PASSES = 6
 ROWS_PER_COMMIT = 400
 UNFIT_HINT = (
     "What is there at activation must be remembered, so nothing was activated. Correct the call, "
-    "or the names in its answer, with the contract= or decode_document= argument of BanqupClient."
+    "or the names in its answer, with the contract= or operations= argument of BanqupClient."
 )
 
 

@@ -11,7 +11,7 @@ from banqup_client._storage import STORAGE_HOSTS
 from bridge._async._connection import AsyncConnection
 from bridge._delivery.eligibility import Exportable
 from bridge._mapping.mapper import AsyncMapper
-from bridge._process import function_of, login_of_this_process, store_of
+from bridge._process import functions_of, login_of_this_process, store_of
 from bridge._reports.events import Listener
 from bridge._settings import ConnectionSettings
 from bridge._stores.protocol import CheckpointStore
@@ -67,7 +67,7 @@ def _banqup(settings: ConnectionSettings) -> AsyncBanqupClient:
         timeout=settings.timeout,
         deadline=settings.deadline,
         contract=settings.banqup_contract,
-        decode_document=function_of("decode_document", settings.decode_document),
+        operations=functions_of("banqup_operations", settings.banqup_operations),
         storage_hosts=hosts,
     )
 
@@ -80,5 +80,5 @@ def _zenvoices(settings: ConnectionSettings) -> AsyncZenvoicesClient:
         timeout=settings.timeout,
         deadline=settings.deadline,
         contract=settings.zenvoices_contract,
-        encode_upload=function_of("encode_upload", settings.encode_upload),
+        operations=functions_of("zenvoices_operations", settings.zenvoices_operations),
     )

@@ -336,7 +336,9 @@ class AsyncRun:
         verdict = judge(self._context.exportable, document)
         if isinstance(verdict, Wait) and verdict.unknown:
             self._report.unknown[verdict.unknown] += 1
-        event = deliveries.Listed(document.status.document, verdict, reread=reread)
+        # What is read by itself may show files that no listing does.
+        files = None if reread else files_digest(document)
+        event = deliveries.Listed(document.status.document, verdict, reread=reread, files=files)
         new = self._recorder.transition(delivery, event)
         if new.state == "waiting" and self._can_send(new):
             # Documents that were refused or in doubt before come after all others.

@@ -17,6 +17,7 @@ from _client_kit._errors import (
     ServiceError,
     StoreError,
 )
+from _client_kit._operations import USER_CODE
 from bridge._async._context import AsyncRunContext
 from bridge._async._recovery import AsyncRecovery, LookupProbe
 from bridge._async._transfer import AsyncTransfer, Prepared
@@ -25,8 +26,8 @@ from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.faults import (
     DETAILS,
     LOOK_UP,
-    MAPPER,
     UPLOAD,
+    USERS_CODE,
     Blame,
     FaultTracker,
     HeldRefusal,
@@ -259,7 +260,7 @@ class AsyncSending:
 
     def _intend(self, prepared: Prepared) -> Prepared:
         candidate = prepared.candidate
-        event = deliveries.Intended(prepared.external_id, self.company_id, prepared.files)
+        event = deliveries.Intended(prepared.external_id, self.company_id)
         delivery = self._recorder.transition(candidate.delivery, event)
         self._session.put(candidate.stored, delivery)
         return evolve(prepared, candidate=Candidate(candidate.document, delivery, stored=delivery))
@@ -297,6 +298,11 @@ class AsyncSending:
         if isinstance(event, deliveries.Arrived):
             self._arrived(delivery, uploaded=uploaded)
         elif isinstance(event, deliveries.InDoubt):
+            if isinstance(error, ServiceError) and error.code == USER_CODE:
+                cause = error.__cause__
+                self._report_own_code(
+                    error.message, cause if isinstance(cause, Exception) else error
+                )
             self._doubt(delivery, error)
         elif isinstance(event, deliveries.Held):
             self._hold(outcome, delivery)
@@ -406,9 +412,9 @@ class AsyncSending:
     def _hold(self, outcome: Outcome, delivery: Delivery) -> None:
         """Charge nobody yet: the end of the run tells whether others passed."""
         error = outcome.error if isinstance(outcome.error, ServiceError) else None
-        if outcome.operation == MAPPER:
+        if outcome.operation in USERS_CODE:
             self._report_own_code(delivery.reason, outcome.error)
-            error = None  # whatever a mapper raises is no service's fault
+            error = None  # whatever it raises is no service's fault
         before = outcome.candidate.delivery
         if before.state == "sending":
             self._context.report.refused += 1

@@ -147,7 +147,7 @@ class Delivery:
         due: When the document is read or sent again; None if no time is set.
         attempts: Failed attempts that are charged to this document.
         deliveries_before: How many documents the connection had delivered when this one was first
-            charged. The document is given up only if that number has grown since.
+                charged. The document is given up only if that number has grown since.
         suspect: Whether a call for this document was refused, or its upload ended without an
             answer. Suspects are sent after all other documents.
         polls: How often the document was read or postponed without progress; each time makes the
@@ -163,7 +163,7 @@ class Delivery:
         no_control_since: The server's time of the first look-up that did not find it while no
             other document was there to test look-ups with.
         inbox_id: The number of the inbox document in Zenvoices.
-        files: A digest of the ids and sizes of its files when it was sent.
+        files: A digest of the ids and sizes of its files as a list showed them before it was sent.
     """
 
     document_id: str
@@ -299,7 +299,6 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 in_doubt=False,
                 absent_at=None,
                 no_control_since=None,
-                files=event.files,
             )
         case Arrived() if state in ("waiting", "sending", "uncertain"):
             return evolve(
@@ -436,6 +435,8 @@ def _requested(delivery: Delivery, now: float) -> Delivery:
 
 
 def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
+    if event.files is not None:
+        delivery = evolve(delivery, files=event.files)
     polls = delivery.polls + event.reread
     due = delivery.due
     if due is None or due <= now:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 from attrs import field, frozen
 
 from _client_kit._redaction import redact, sanitise
+from _client_kit._user_code import place_of
 from banqup_client import Document
 from bridge._delivery.eligibility import Skip
 from bridge._mapping.mapper import AsyncMapper, SourceFile, one_line
@@ -26,13 +25,6 @@ __all__ = [
 ]
 
 LONGEST_REASON = 300
-_NOT_THE_USERS = sys.stdlib_module_names | {
-    "_client_kit",
-    "_contract_check",
-    "banqup_client",
-    "bridge",
-    "zenvoices_client",
-}
 
 
 @frozen
@@ -96,22 +88,6 @@ def describe_result(result: object) -> str:
         result.close()
         return "the mapper is a coroutine function, which only AsyncConnection takes"
     return f"the mapper returned {type(result).__name__}, not InboxUpload or Skip"
-
-
-def place_of(error: BaseException) -> str:
-    """Return module, function and line of the innermost frame that is the user's own.
-
-    Frames of this library and of Python's are passed over: a mapper's mistake may be raised in
-    `decimal`. If all frames are theirs, the innermost one counts.
-    """
-    frames = list(traceback.walk_tb(error.__traceback__))
-    modules = [str(frame.f_globals.get("__name__")) for frame, _ in frames]
-    of_user = [n for n, name in enumerate(modules) if name.split(".")[0] not in _NOT_THE_USERS]
-    if not frames:
-        return ""
-    at = of_user[-1] if of_user else -1
-    frame, line = frames[at]
-    return f"{modules[at]}.{frame.f_code.co_name}, line {line}"
 
 
 def sent_details(upload: InboxUpload, files: Sequence[SourceFile]) -> dict[str, Any]:

@@ -19,15 +19,23 @@ from _client_kit._errors import (
     ServiceError,
 )
 from _client_kit._files import os_reason
+from _client_kit._operations import USER_CODE
 from _client_kit._signals import raised_by_signal_handler
 from banqup_client import Document, DocumentFile, FileNotReadyError
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.eligibility import Skip
-from bridge._delivery.faults import DETAILS, DOWNLOAD, LOOK_UP, MAPPER, UPLOAD, in_doubt
+from bridge._delivery.faults import (
+    DETAILS,
+    DOWNLOAD,
+    FUNCTION,
+    LOOK_UP,
+    MAPPER,
+    UPLOAD,
+    in_doubt,
+)
 from bridge._delivery.outcome import (
     Candidate,
     Outcome,
-    files_digest,
 )
 from bridge._mapping.calling import (
     call_mapper,
@@ -55,7 +63,6 @@ class Prepared:
     upload: InboxUpload = field(repr=False)
     spools: tuple[Spool, ...] = field(repr=False)
     external_id: str
-    files: str
     sent: dict[str, Any] = field(repr=False)
     passed: frozenset[str] = frozenset()
 
@@ -100,7 +107,9 @@ class Transfer:
             # Whatever it is, only this document is concerned.
             if raised_by_signal_handler(error):
                 raise
-            if isinstance(error, OSError):  # of this machine: most documents need no disk
+            if _is_of_function(error):
+                result = _held(candidate, error)
+            elif isinstance(error, OSError):  # of this machine: most documents need no disk
                 reason = f"it could not be kept meanwhile: {os_reason(error)}"
                 result = Outcome(candidate, deliveries.NotReady(reason))
             else:
@@ -134,14 +143,15 @@ class Transfer:
             passed.add(LOOK_UP)
             if found is not None:
                 return Outcome(candidate, found)
-        if not document.files:
+        listed = self._banqup.documents.files(self._context.space_id, document)
+        if not listed:
             missing = deliveries.NotReady("the document has no file yet")
             return Outcome(candidate, missing, operation=DETAILS)
-        if len(document.files) > MOST_FILES:
-            too_many = f"it has {len(document.files)} files; {MOST_FILES} at most are fetched"
+        if len(listed) > MOST_FILES:
+            too_many = f"it has {len(listed)} files; {MOST_FILES} at most are fetched"
             return Outcome(candidate, deliveries.Refused(too_many, final=True))
         files: list[SourceFile] = []
-        for file in document.files:
+        for file in listed:
             # A document's files share what one may take of the memory.
             spool = Spool(max(IN_MEMORY - sum(file.size for file in files), 0))
             spools.append(spool)
@@ -157,7 +167,7 @@ class Transfer:
             files.append(fetched)
         if not any(file.size for file in files):
             return Outcome(candidate, deliveries.Refused("the file is empty", final=True))
-        mapped = self._map(document, tuple(files))
+        mapped = self._map(evolve(document, files=listed), tuple(files))
         if isinstance(mapped, deliveries.Held):
             return Outcome(candidate, mapped, operation=MAPPER)
         passed.add(MAPPER)
@@ -168,7 +178,6 @@ class Transfer:
             mapped,
             tuple(spools),
             external_id,
-            files_digest(document),
             sent_details(mapped, files),
         )
 
@@ -243,10 +252,14 @@ class Transfer:
             failure = error
         else:
             event = self._arrived(prepared, company_id, document)
-            return Outcome(candidate, event, passed=frozenset({UPLOAD}), sent=prepared.sent)
+            return Outcome(
+                candidate, event, passed=frozenset({UPLOAD, FUNCTION}), sent=prepared.sent
+            )
         finally:
             prepared.discard()
         if not in_doubt(failure, began=began):
+            if _is_of_function(failure):
+                return _held(candidate, failure)
             return Outcome(candidate, error=failure, operation=UPLOAD, sent=prepared.sent)
         found = self._look_up(prepared, company_id)
         if found is not None:
@@ -294,6 +307,21 @@ class Transfer:
 
 def _number_of(found: Lookup | None) -> int | None:
     return None if found is None or found.document is None else found.document.id
+
+
+def _is_of_function(error: Exception) -> bool:
+    """Whether a function of operations= failed, and not the call that it made."""
+    return isinstance(error, ServiceError) and error.code == USER_CODE
+
+
+def _held(candidate: Candidate, error: Exception) -> Outcome:
+    """The outcome of a document for which a function of operations= failed: held like a mapper's.
+
+    The report logs the exception that the function raised, with its own traceback.
+    """
+    message = error.message if isinstance(error, ServiceError) else ""
+    cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+    return Outcome(candidate, deliveries.Held(message, suspect=False), cause, FUNCTION)
 
 
 class _MapperError(Exception):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._paging import AsyncListing
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
+from zenvoices_client._asked import AskedRecord
 from zenvoices_client._async._lists import list_all, read_object
 from zenvoices_client._master_models import Account, FinancialTransaction, PurchaseOrder
 
@@ -70,7 +72,7 @@ class AsyncRecords(Generic[T]):
         verb: str = "get",
         **key: str | None,
     ) -> T:
-        given = {name: value for name, value in key.items() if value is not None}
+        given: dict[str, Any] = {name: value for name, value in key.items() if value is not None}
         if len(given) != 1 or not all(given.values()):
             message = f"{self._resource}.get: give one of {', '.join(key)}, and not empty"
             raise ConfigurationError(message, service="zenvoices")
@@ -78,6 +80,7 @@ class AsyncRecords(Generic[T]):
         payload, answer = await self._calls.call(
             operation,
             query={"company_id": company_id, **given},
+            asked=partial(AskedRecord, company_id=company_id, **given),
             timeout=timeout,
             deadline=deadline,
         )
@@ -208,6 +211,7 @@ class AsyncFinancialTransactions(AsyncRecords[FinancialTransaction]):
         payload, answer = await self._calls.call(
             operation,
             path={"transaction_id": transaction_id},
+            asked=partial(AskedRecord, id=transaction_id),
             timeout=timeout,
             deadline=deadline,
         )

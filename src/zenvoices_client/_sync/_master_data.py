@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
+from zenvoices_client._asked import AskedRecord
 from zenvoices_client._master_models import Account, FinancialTransaction, PurchaseOrder
 from zenvoices_client._sync._lists import list_all, read_object
 
@@ -69,7 +71,7 @@ class Records(Generic[T]):
         verb: str = "get",
         **key: str | None,
     ) -> T:
-        given = {name: value for name, value in key.items() if value is not None}
+        given: dict[str, Any] = {name: value for name, value in key.items() if value is not None}
         if len(given) != 1 or not all(given.values()):
             message = f"{self._resource}.get: give one of {', '.join(key)}, and not empty"
             raise ConfigurationError(message, service="zenvoices")
@@ -77,6 +79,7 @@ class Records(Generic[T]):
         payload, answer = self._calls.call(
             operation,
             query={"company_id": company_id, **given},
+            asked=partial(AskedRecord, company_id=company_id, **given),
             timeout=timeout,
             deadline=deadline,
         )
@@ -205,6 +208,7 @@ class FinancialTransactions(Records[FinancialTransaction]):
         payload, answer = self._calls.call(
             operation,
             path={"transaction_id": transaction_id},
+            asked=partial(AskedRecord, id=transaction_id),
             timeout=timeout,
             deadline=deadline,
         )
