@@ -125,7 +125,7 @@ def transport_failure(
         what = "the service took too long"
     else:
         what = f"the connection broke ({_reason(error)})"
-    # A read changes nothing, so its outcome is never in doubt.
+    # Reading has no effect that could be in doubt.
     kind = UnavailableError if operation.safe else OutcomeUnknownError
     return kind(f"{operation.name}: {what}", service=service, retryable=in_time)
 
@@ -151,7 +151,7 @@ def _causes(error: BaseException) -> Iterable[BaseException]:
 
 
 def _reason(error: BaseException) -> str:
-    """Return what failed below HTTP, without addresses and without sent data."""
+    """What went wrong below HTTP, without addresses or anything that was sent."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"TLS certificate not accepted: {cause.verify_message}"
@@ -160,5 +160,5 @@ def _reason(error: BaseException) -> str:
         if isinstance(cause, socket.gaierror):
             return "its name could not be resolved"
         if isinstance(cause, OSError) and cause.errno:
-            return os.strerror(cause.errno)  # str(cause) may hold an address
+            return os.strerror(cause.errno)  # not its own text: who raised it may be a stranger
     return type(error).__name__

@@ -88,7 +88,7 @@ class ApiResponse:
             return None
 
     def describe(self) -> str:
-        """Return the size and media type of the body, for error messages."""
+        """What kind of body came, for error messages: never its content."""
         if not self.body:
             return "an empty body"
         kind = self.content_type or "no content type"

@@ -338,15 +338,16 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
     configs = ConnectionConfig.from_toml(options.config)
+    wanted: list[str] = options.company or []
     codes = {config.company_code for config in configs}
-    for code in options.company or ():
+    for code in wanted:
         if code not in codes:
             near = difflib.get_close_matches(code, codes, n=5, cutoff=0.0)
             raise configuration_error(
                 f"{options.config} has no connection of company {code!r}",
                 f"The nearest codes are: {', '.join(near)}.",
             )
-    return [it for it in configs if not options.company or it.company_code in options.company]
+    return [config for config in configs if not wanted or config.company_code in wanted]
 
 
 @frozen

@@ -1,4 +1,4 @@
-"""Opening a connection that is described as data."""
+"""Open a connection from settings."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ async def open_connection(
     exportable: Exportable,
     clock: Callable[[], float],
 ) -> AsyncGenerator[AsyncConnection]:
-    """Make a connection of settings; what was not handed in is made too, and closed at the end."""
+    """Open a connection from settings.
+
+    Clients and a store that are not passed in are created here and closed at the end.
+    """
     async with AsyncExitStack() as stack:
         if banqup is None:
             banqup = await stack.enter_async_context(_banqup(settings))

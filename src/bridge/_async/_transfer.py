@@ -1,4 +1,7 @@
-"""What workers do: fetch a document, map it, upload it. No store, no report, no listener."""
+"""The jobs of workers: download a document's files, map them, upload the result.
+
+Workers use neither the store nor the report nor the listeners; only the coordinator does.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ _MEDIA_TYPE = re.compile(r"[!-~]{1,100}(; ?[!-~]{1,100}){0,3}")
 
 @frozen
 class Prepared:
-    """A document fetched and mapped, ready to be sent."""
+    """A document that is downloaded and mapped, and can be uploaded."""
 
     candidate: Candidate
     upload: InboxUpload = field(repr=False)
@@ -66,13 +69,13 @@ class Prepared:
     passed: frozenset[str] = frozenset()
 
     def discard(self) -> None:
-        """Delete the fetched bytes."""
+        """Delete the downloaded files."""
         for spool in self.spools:
             spool.close()
 
 
 class AsyncTransfer:
-    """Moves one document at a time from a space to a company; used by several workers at once."""
+    """Prepare and upload documents; several workers use one object at the same time."""
 
     def __init__(self, context: AsyncRunContext, recovery: AsyncRecovery) -> None:
         self._context = context
@@ -81,7 +84,7 @@ class AsyncTransfer:
         self._spools: list[Spool] = []
 
     def discard(self) -> None:
-        """Delete what is left of documents whose jobs did not come to their end."""
+        """Delete the files of documents whose jobs were cancelled."""
         for spool in self._spools:
             spool.close()
         self._spools.clear()
@@ -89,7 +92,7 @@ class AsyncTransfer:
     async def prepare(
         self, candidate: Candidate, company_id: int, look_first: bool
     ) -> Prepared | Outcome:
-        """Fetch and map a document; look it up first where it may have been sent before."""
+        """Download and map a document; first look it up if it may have been sent before."""
         spools: list[Spool] = []
         passed: set[str] = set()
         result: Prepared | Outcome = Outcome(candidate)
@@ -103,7 +106,7 @@ class AsyncTransfer:
                 candidate, deliveries.Held(error.reason, suspect=False), error.cause, MAPPER
             )
         except Exception as error:
-            # Whatever it is, only this document is concerned.
+            # Any other failure concerns this document only.
             if raised_by_signal_handler(error):
                 raise
             if _is_of_function(error):
@@ -151,7 +154,7 @@ class AsyncTransfer:
             return Outcome(candidate, deliveries.Refused(too_many, final=True))
         files: list[SourceFile] = []
         for file in listed:
-            # A document's files share what one may take of the memory.
+            # All files of a document share one limit of memory.
             spool = Spool(max(IN_MEMORY - sum(file.size for file in files), 0))
             spools.append(spool)
             self._spools.append(spool)
@@ -181,7 +184,7 @@ class AsyncTransfer:
         )
 
     async def _fetch(self, file: DocumentFile, spool: Spool) -> SourceFile:
-        """One file's bytes in the spool."""
+        """Download one file into the spool."""
         try:
             check_id(file.id, "file id", service="banqup")
         except ConfigurationError:
@@ -198,7 +201,7 @@ class AsyncTransfer:
         return SourceFile(str(file.id), name, kind, size, cast("BinaryIO", spool))
 
     async def _is_gone(self, document_id: str) -> bool:
-        """Whether Banqup has neither the file nor the document any more."""
+        """Return True if the document is gone too, after its file was not found."""
         try:
             await self._banqup.documents.get(self._context.space_id, document_id)
         except NotFoundError:
@@ -226,9 +229,14 @@ class AsyncTransfer:
     async def upload(
         self, prepared: Prepared, company_id: int, check_lease: Callable[[float], None]
     ) -> Outcome:
-        """Upload what was prepared; the lease is checked before each piece.
+        """Upload a prepared document.
 
-        What may have arrived is looked up at once: most of it has.
+        If the upload ends without a clear answer, the document is looked up at once.
+
+        Args:
+            prepared: The document; its files are deleted at the end.
+            company_id: The company's present number.
+            check_lease: Raises if the lease ends within so many seconds; called before each chunk.
         """
         candidate = prepared.candidate
         began = False
@@ -245,7 +253,7 @@ class AsyncTransfer:
                 upload, company_id=company_id, external_id=prepared.external_id
             )
         except Exception as error:
-            # Whatever else it is, only this document is concerned.
+            # Any other failure concerns this document only.
             if raised_by_signal_handler(error):
                 raise
             failure = error
@@ -294,7 +302,7 @@ class AsyncTransfer:
         return deliveries.Arrived(document.id, elsewhere)
 
     async def _look_up(self, prepared: Prepared, company_id: int) -> Lookup | None:
-        """What was just sent, as Zenvoices shows it; None where a look-up does not find it."""
+        """Look up a document that was just sent; return None if it is not found."""
         try:
             found = await self._context.zenvoices.inbox.find(
                 external_id=prepared.external_id, company_id=company_id
@@ -324,7 +332,7 @@ def _held(candidate: Candidate, error: Exception) -> Outcome:
 
 
 class _MapperError(Exception):
-    """A mapper raised."""
+    """A user's mapper raised an exception."""
 
     def __init__(self, reason: str, cause: Exception) -> None:
         super().__init__(reason)
@@ -333,10 +341,11 @@ class _MapperError(Exception):
 
 
 def _checked(upload: InboxUpload, check: Callable[[], None]) -> InboxUpload:
-    """Return the upload with a check before each piece of each file."""
+    """Return the upload with a check before each chunk of each file."""
     attachments: list[Attachment] = []
     for attachment in upload.attachments:
-        # A path that a mapper gave may be gone: that is known before anything is sent.
+        # A mapper may give the path of a file that does not exist. Without this, the error would
+        # come after the first bytes were sent.
         attachment.content.open().close()
         attachments.append(evolve(attachment, content=attachment.content.checked_by(check)))
     return evolve(upload, attachments=tuple(attachments))

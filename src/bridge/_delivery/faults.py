@@ -1,6 +1,7 @@
 """Decide who is to blame for a failure: a document, the run, or open until the run ends.
 
 The rules read the type, code, status and operation of an error, never the text of its message.
+docs/reliability.md explains them.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from bridge._errors import configuration_error
 from bridge._mapping.mapper import SourceFile, main_file, one_line
 from zenvoices_client import InboxUpload
 
-__all__ = ["JournalRule", "journal", "named", "only"]
+__all__ = ["JournalRule", "journal", "named", "only", "without"]
 
 _Said = TypeVar("_Said", InboxUpload | Skip, InboxUpload | Skip | Awaitable[InboxUpload | Skip])
 _Mapper = Callable[[Document, Sequence[SourceFile]], _Said]
@@ -111,6 +111,27 @@ def journal(
         return evolve(upload, subject=f"[{code}] {upload.subject or ''}".strip())
 
     return _then(mapper, changed)
+
+
+def without(mapper: _Mapper[_Said], *, parties: Collection[str]) -> _Mapper[_Said]:
+    """Return a mapper that skips the documents of some parties; the report says why.
+
+    Args:
+        mapper: Maps the documents of all others.
+        parties: As for :func:`only`: a document is skipped if one of its two parties is in the
+            list. A company's own name is a party of each of its documents.
+
+    Raises:
+        ConfigurationError: ``parties`` is one text instead of a list of texts.
+    """
+    unwanted = _words("parties", parties) or frozenset()
+
+    def mapped(document: Document, files: Sequence[SourceFile]) -> Any:
+        if unwanted & _names(document, files):
+            return Skip("documents of this supplier or customer are not exported")
+        return mapper(document, files)
+
+    return mapped
 
 
 def named(mapper: _Mapper[_Said], pattern: str) -> _Mapper[_Said]:
