@@ -5,7 +5,16 @@ from __future__ import annotations
 from functools import cache
 
 from _contract_check.expectations import Expectations, kinds_of
-from banqup_client import Document, FileDetails, Space
+from banqup_client import (
+    Asked,
+    AskedBytes,
+    AskedDocument,
+    AskedDocuments,
+    AskedFile,
+    Document,
+    FileDetails,
+    Space,
+)
 
 __all__ = ["expectations"]
 
@@ -18,12 +27,6 @@ _ESSENTIAL = {
     "reads:documents[].files[].id",
     "documents.get": "reads:id reads:status reads:status.document reads:files reads:files[].id",
     "files.details": "reads:downloadUrl",
-}
-_ASKED = {
-    "documents.list": "space_id folder updated_since page token size default",
-    "documents.get": "space_id document_id",
-    "files.details": "space_id file_id",
-    "files.download": "space_id file_id",
 }
 _VALUES = {
     "asked.space_id": "spaceId space",
@@ -71,7 +74,13 @@ def expectations() -> Expectations:
                 "documents.get reads:files[].id",
             )
         },
-        asked={name: tuple(text.split()) for name, text in _ASKED.items()},
+        asked={
+            "spaces.list": Asked,
+            "documents.list": AskedDocuments,
+            "documents.get": AskedDocument,
+            "files.details": AskedFile,
+            "files.download": AskedBytes,
+        },
         values={value: tuple(names.split()) for value, names in _VALUES.items()},
         form=True,
     )

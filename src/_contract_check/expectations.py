@@ -43,7 +43,7 @@ class Expectations:
         may_be_empty: Properties, each behind its operation, that an answer may leave out.
         replaced: Per further function of a user, what an export then needs no longer: an operation,
             or an operation and one of its properties.
-        asked: What a function for an operation is given.
+        asked: The class of what a user's function for an operation is given.
         values: What a function sends for names of the service, by the Python that gives it.
         form: Whether the token is asked for by a form, not by JSON.
         any_case: Whether the service takes query names in any letter case.
@@ -59,7 +59,7 @@ class Expectations:
     words: Mapping[str, Mapping[str, tuple[str, ...]]] = field(factory=dict[str, Any])
     may_be_empty: frozenset[str] = frozenset()
     replaced: Mapping[str, tuple[str, ...]] = field(factory=dict[str, Any])
-    asked: Mapping[str, tuple[str, ...]] = field(factory=dict[str, Any])
+    asked: Mapping[str, Any] = field(factory=dict[str, Any])
     values: Mapping[str, tuple[str, ...]] = field(factory=dict[str, Any])
     form: bool = False
     any_case: bool = False

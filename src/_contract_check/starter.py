@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Sequence
 
+import attrs
+
 from _client_kit._contract import Operation
 from _contract_check.expectations import Expectations
 from _contract_check.matching import letters, locate
@@ -63,7 +65,7 @@ def starter(ours: Operation, theirs: VendorOperation, expected: Expectations) ->
 
 class _Draft:
     def __init__(self, ours: Operation, expected: Expectations) -> None:
-        given = expected.asked.get(ours.name, ())
+        given = {item.name for item in attrs.fields(expected.asked[ours.name])}
         self._upload = "upload" in given
         self._values = {
             letters(name): value

@@ -6,7 +6,7 @@ from functools import cache
 
 from _contract_check.expectations import Expectations, kinds_of
 from _contract_check.openapi_schema import Schema
-from zenvoices_client import Company, InboxDocument
+from zenvoices_client import AskedFind, AskedPage, AskedUpload, Company, InboxDocument
 
 __all__ = ["expectations"]
 
@@ -24,12 +24,6 @@ _ESSENTIAL = {
     "inbox.list": "sends:maxResultCount sends:skipCount reads:items reads:items[].id "
     "reads:items[].externalId",
     "inbox.details": "?company_id ?external_id reads:id reads:externalId",
-}
-_ASKED = {
-    "companies.list": "skip size sorting",
-    "inbox.upload": "upload company_id external_id",
-    "inbox.list": "skip size company_id sorting",
-    "inbox.details": "company_id external_id",
 }
 _VALUES = {
     "file.file_name": "fileName name",
@@ -71,7 +65,12 @@ def expectations() -> Expectations:
         },
         may_be_empty=frozenset({"inbox.list items[].externalId", "inbox.upload id"}),
         replaced={"inbox.find": ("inbox.details",)},
-        asked={name: tuple(text.split()) for name, text in _ASKED.items()},
+        asked={
+            "companies.list": AskedPage,
+            "inbox.upload": AskedUpload,
+            "inbox.list": AskedPage,
+            "inbox.details": AskedFind,
+        },
         values={value: tuple(names.split()) for value, names in _VALUES.items()},
         any_case=True,
         envelope="result",

@@ -330,3 +330,13 @@ def test_envelope_that_a_file_does_show_is_no_difference() -> None:
     comparison = zenvoices(root)
     assert not comparison.contradicted
     assert {item.status for item in comparison.operations} == {"confirmed"}
+
+
+def test_every_needed_operation_has_what_its_function_is_given() -> None:
+    """A draft can be made for each, but for the call that brings the token."""
+    for contract, expected in (
+        (banqup_contract(), banqup_expectations()),
+        (zenvoices_contract(), zenvoices_expectations()),
+    ):
+        needed = {item.name for item in contract.operations.values() if item.needed}
+        assert set(expected.asked) == needed - {expected.login}
