@@ -119,8 +119,10 @@ class ServiceError(Exception):
         return _rebuild, (type(self), self.args, dict(self.__dict__))
 
     def copy(self) -> Self:
-        """A fresh instance with the same values and no traceback."""
-        return _rebuild(type(self), self.args, dict(self.__dict__))
+        """Return a new instance with the same values and cause, and no traceback."""
+        copy = _rebuild(type(self), self.args, dict(self.__dict__))
+        copy.__cause__ = self.__cause__
+        return copy
 
 
 _E = TypeVar("_E", bound="ServiceError")

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, TypeVar
 
+from _client_kit._redaction import redact, sanitise
+from _client_kit._user_code import place_of
 from banqup_client import ClientCredentials
 from bridge._errors import configuration_error
 from bridge._settings import ConnectionSettings
@@ -18,6 +20,7 @@ from zenvoices_client import UserLogin
 
 __all__ = ["function_of", "functions_of", "login_of_this_process", "store_of"]
 
+LONGEST_REASON = 300
 _VARIABLES = (
     "BANQUP_CLIENT_ID",
     "BANQUP_CLIENT_SECRET",
@@ -78,7 +81,7 @@ def function_of(field: str, name: str) -> Callable[..., Any]:
         module = import_module(module_name)
     except Exception as error:
         raise configuration_error(
-            f"{field}: importing {module_name[:80]!r} failed with {type(error).__name__}",
+            f"{field}: importing {module_name[:80]!r} failed with {_described(error)}",
             "Install the module, or put its folder on PYTHONPATH, where the connection is opened.",
         ) from error
     function = getattr(module, function_name, None)
@@ -89,6 +92,14 @@ def function_of(field: str, name: str) -> Callable[..., Any]:
         )
     found: Callable[..., Any] = function
     return found
+
+
+def _described(error: Exception) -> str:
+    """The class, place and text of what a module raised while it was imported."""
+    place, text = place_of(error), redact(sanitise(error))
+    # A module that is not there has no line: what is left are frames of importlib.
+    at = "" if place.startswith("importlib.") else f" at {place}"
+    return f"{type(error).__name__}{at}: {text}"[:LONGEST_REASON]
 
 
 def store_of(settings: ConnectionSettings) -> tuple[CheckpointStore, Callable[[], object]]:

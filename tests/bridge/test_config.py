@@ -258,6 +258,8 @@ def corrections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "def found(asked):\n    return {'id': 7, 'code': asked.default.method}\n"
     )
     (tmp_path / "broken_in_a_test.py").write_text("1 / 0\n")
+    (tmp_path / "cut_in_a_test.py").write_text("def f(\n")
+    (tmp_path / "importing_in_a_test.py").write_text("\nimport a_package_that_is_missing\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "corrections_of_a_test", raising=False)
 
@@ -328,8 +330,25 @@ async def test_async_clients_that_are_handed_in_stay_open() -> None:
         ("a.b:c()", "must name a function"),
         (".a:b", "must name a function"),
         ("a:", "must name a function"),
-        ("no_such_module_at_all.x:f", "failed with ModuleNotFoundError"),
-        ("broken_in_a_test:f", "failed with ZeroDivisionError"),
+        (
+            "no_such_module_at_all.x:f",
+            (
+                "'no_such_module_at_all.x' failed with ModuleNotFoundError: "
+                "No module named 'no_such_module_at_all'"
+            ),
+        ),
+        (
+            "broken_in_a_test:f",
+            "failed with ZeroDivisionError at broken_in_a_test.<module>, line 1: ",
+        ),
+        (
+            "importing_in_a_test:f",
+            (
+                "failed with ModuleNotFoundError at importing_in_a_test.<module>, line 2: "
+                "No module named 'a_package_that_is_missing'"
+            ),
+        ),
+        ("cut_in_a_test:f", "'cut_in_a_test' failed with SyntaxError"),
         ("corrections_of_a_test:nothing", "'corrections_of_a_test' has no function 'nothing'"),
         ("corrections_of_a_test:number", "has no function 'number'"),
     ],

@@ -24,7 +24,7 @@ from bridge._async._recovery import AsyncRecovery
 from bridge._async._sending import DOUBTS_IN_A_ROW, AsyncSending
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import MAX_ATTEMPTS, Delivery, WaitReason
-from bridge._delivery.eligibility import FOLDERS, Wait, judge
+from bridge._delivery.eligibility import FOLDERS, BrokenRule, Wait
 from bridge._delivery.faults import (
     DOCUMENT,
     LOOK_UP,
@@ -39,6 +39,7 @@ from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.newness import missed_by_activation
 from bridge._delivery.outcome import Candidate, Outcome, files_digest
 from bridge._delivery.row_format import NOT_KNOWN
+from bridge._mapping.calling import judge
 from bridge._reports.report import ExportReport
 from bridge._reports.verification import run_failure
 
@@ -342,6 +343,8 @@ class AsyncRun:
             self._consider_finished(document, delivery)
             return
         verdict = judge(self._context.exportable, document)
+        if isinstance(verdict, BrokenRule):
+            self._recorder.report_own_code(verdict.reason, verdict.error)
         if isinstance(verdict, Wait) and verdict.unknown:
             self._report.unknown[verdict.unknown] += 1
         # What is read by itself may show files that no listing does.

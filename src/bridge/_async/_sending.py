@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
@@ -37,12 +36,10 @@ from bridge._delivery.faults import (
     naming,
 )
 from bridge._delivery.outcome import Candidate, Outcome
-from bridge._mapping.calling import place_of
 from bridge._reports import events
 
 __all__ = ["AsyncSending"]
 
-logger = logging.getLogger("bridge")
 
 REFUSALS_IN_A_ROW = 5
 DOUBTS_IN_A_ROW = 3
@@ -90,7 +87,6 @@ class AsyncSending:
         self._refused: list[Delivery] = []
         self._doubts_in_a_row = 0
         self._probing = False
-        self._places: set[str] = set()
 
     def can_continue(self) -> bool:
         """Return True if another document may be begun; otherwise note the reason in the report."""
@@ -301,7 +297,7 @@ class AsyncSending:
         elif isinstance(event, deliveries.InDoubt):
             if isinstance(error, ServiceError) and error.code == USER_CODE:
                 cause = error.__cause__
-                self._report_own_code(
+                self._recorder.report_own_code(
                     error.message, cause if isinstance(cause, Exception) else error
                 )
             self._doubt(delivery, error)
@@ -414,7 +410,7 @@ class AsyncSending:
         """Hold a refusal: the end of the run decides whether to charge the document."""
         error = outcome.error if isinstance(outcome.error, ServiceError) else None
         if outcome.operation in USERS_CODE:
-            self._report_own_code(delivery.reason, outcome.error)
+            self._recorder.report_own_code(delivery.reason, outcome.error)
             error = None  # whatever it raises is no service's fault
         before = outcome.candidate.delivery
         if before.state == "sending":
@@ -423,14 +419,6 @@ class AsyncSending:
         if self.faults.holds(refusal, suspect=before.suspect) and error is not None:
             same = [one for one in self.faults.held.values() if one.operation == outcome.operation]
             self.fault = self.fault or naming(error, same)
-
-    def _report_own_code(self, reason: str, error: Exception | None) -> None:
-        """Log a failure of the user's mapper with its traceback, once per run and place."""
-        self._context.report.raised += 1
-        place = reason if error is None else place_of(error)
-        if place not in self._places:
-            self._places.add(place)
-            logger.warning("%s", reason, exc_info=error)
 
     def _refuse(self, delivery: Delivery, error: Exception | None, *, uploaded: bool) -> None:
         """Count a refusal: several in a row, with none delivered, end the run uncharged."""

@@ -33,7 +33,7 @@ from enum import Enum
 
 from attrs import evolve, field, frozen
 
-from bridge._delivery.eligibility import Skip, Verdict
+from bridge._delivery.eligibility import BrokenRule, Skip, Verdict, Wait
 from bridge._delivery.newness import status_since_activation
 from bridge._delivery.transitions import (
     Absent,
@@ -110,6 +110,8 @@ class WaitReason(Enum):
     """The user has to approve or send the document in Banqup."""
     NOT_READY = "not ready"
     """Its file cannot be downloaded yet."""
+    RULE = "rule"
+    """The user's own rule raised, or returned a value of no use."""
     RETRY = "retry"
     """An attempt failed; the next one is made when due."""
     QUEUED = "queued"
@@ -192,7 +194,8 @@ class Delivery:
     @property
     def needs_naming(self) -> bool:
         """Whether status() lists this waiting delivery, because only failures hold it back."""
-        return self.state == "waiting" and (self.suspect or self.attempts >= MAX_ATTEMPTS)
+        failed = self.suspect or self.attempts >= MAX_ATTEMPTS or self.cause is WaitReason.RULE
+        return self.state == "waiting" and failed
 
     @property
     def attempted(self) -> bool:
@@ -237,7 +240,7 @@ def at_activation(
         "waiting",
         folder,
         verdict.reason,
-        WaitReason.CLIENT if verdict.client_action else WaitReason.NONE,
+        _cause_of(verdict),
         status_at_activation=status,
         predates_activation=True,
     )
@@ -459,8 +462,13 @@ def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
         case Skip(reason):
             return _ended(delivery, "skipped", reason)
         case wait:
-            cause = WaitReason.CLIENT if wait.client_action else WaitReason.NONE
-            return evolve(delivery, reason=wait.reason, cause=cause, due=due, polls=polls)
+            return evolve(delivery, reason=wait.reason, cause=_cause_of(wait), due=due, polls=polls)
+
+
+def _cause_of(verdict: Wait) -> WaitReason:
+    if isinstance(verdict, BrokenRule):
+        return WaitReason.RULE
+    return WaitReason.CLIENT if verdict.client_action else WaitReason.NONE
 
 
 def _first_shown(delivery: Delivery, event: Listed, due: float) -> Delivery:

@@ -1,4 +1,4 @@
-"""Call a user's mapper, and describe what it raised or returned and what its upload sends."""
+"""Call a user's mapper or rule, and describe what it raised or returned, and what it sends."""
 
 from __future__ import annotations
 
@@ -6,51 +6,23 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
-from attrs import field, frozen
-
 from _client_kit._redaction import redact, sanitise
+from _client_kit._signals import raised_by_signal_handler
 from _client_kit._user_code import place_of
 from banqup_client import Document
-from bridge._delivery.eligibility import Skip
+from bridge._delivery.eligibility import BrokenRule, Exportable, Skip, Verdict, Wait
 from bridge._mapping.mapper import AsyncMapper, SourceFile, one_line
 from zenvoices_client import InboxUpload
 
 __all__ = [
-    "UserCodeFailure",
     "call_mapper",
     "describe_exception",
     "describe_result",
-    "place_of",
+    "judge",
     "sent_details",
 ]
 
 LONGEST_REASON = 300
-
-
-@frozen
-class UserCodeFailure:
-    """A user's own function that raised, or returned a value of no use.
-
-    Attributes:
-        reason: One line for reports, log lines and the checkpoint.
-        error: What the function raised, with its traceback; None where it returned.
-        place: Where in the user's code it was raised, to log the traceback once for each place.
-    """
-
-    reason: str
-    error: Exception | None = field(default=None, repr=False, eq=False)
-    place: str = ""
-
-    @classmethod
-    def raised(cls, error: Exception, function: str = "the mapper") -> UserCodeFailure:
-        """Return the failure of a function that raised `error`."""
-        return cls(describe_exception(error, function), error, place_of(error))
-
-    @classmethod
-    def returned(cls, result: object) -> UserCodeFailure:
-        """Return the failure of a mapper that returned neither an upload nor a skip."""
-        reason = describe_result(result)
-        return cls(reason, place=reason)
 
 
 def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceFile]) -> object:
@@ -70,6 +42,28 @@ def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceF
             with suppress(OSError):  # raised again where the report reads the file
                 file.look()
     return result
+
+
+def judge(rule: Exportable, document: Document) -> Verdict:
+    """Return what the rule says of a document; one that raises makes its document wait."""
+    try:
+        said: object = rule(document)
+    except Exception as error:
+        if raised_by_signal_handler(error):
+            raise
+        reason = describe_exception(error, "exportable=")
+        return BrokenRule(reason, client_action=False, error=error)
+    if said is True:
+        return None
+    if said is False:
+        return Wait(f"not exportable yet (status {document.status.document})")
+    if isinstance(said, (Wait, Skip)):
+        return said
+    if isinstance(said, Coroutine):
+        said.close()
+    what = type(said).__name__
+    reason = f"exportable= returned {what} instead of bool, Wait or Skip"
+    return BrokenRule(reason, client_action=False)
 
 
 def describe_exception(error: Exception, function: str = "the mapper") -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -15,17 +16,20 @@ from _client_kit._errors import ProtocolError, UnavailableError
 from banqup_client import BanqupClient, Document
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery, WaitReason
-from bridge._delivery.eligibility import FOLDERS, Exportable, judge
+from bridge._delivery.eligibility import FOLDERS, BrokenRule, Exportable
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.newness import created_during_activation
 from bridge._delivery.row_format import Head, active_head
 from bridge._errors import configuration_error
+from bridge._mapping.calling import judge
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Activation
 from bridge._stores.protocol import CheckpointStore
 from bridge._sync._session import CheckpointSession
 
 __all__ = ["Baseline", "claim_space", "unchanged"]
+
+logger = logging.getLogger("bridge")
 
 MAX_PASSES = 6
 ROWS_PER_COMMIT = 400
@@ -67,6 +71,7 @@ class Baseline:
         """List the space and store every document; `commit` then activates the connection.
 
         Raises:
+            ConfigurationError: The rule ``exportable=`` raised.
             UnavailableError: The space changed during every pass.
             ProtocolError: A listed document has no usable id, or belongs to another space.
             ServiceError: Banqup could not be read.
@@ -176,6 +181,13 @@ class Baseline:
         document = seen.document
         status = document.status.document
         verdict = judge(self.exportable, document)
+        if isinstance(verdict, BrokenRule):
+            # What it would have said tells the baseline from what is new.
+            logger.warning("%s", verdict.reason, exc_info=verdict.error)
+            raise configuration_error(
+                f"document {document_id}: {verdict.reason}",
+                "Nothing was activated. Correct the function that is given as exportable=.",
+            ) from verdict.error
         unknown = stored is None or stored.cause is WaitReason.GONE
         if stored is None or unknown or not self.session.head.activations:
             # Rows of an activation that was never committed do not count.
@@ -186,7 +198,7 @@ class Baseline:
         if stored.state != "waiting" or stored.attempted or stored.requested:
             return stored
         # The rule did not allow the document when it was last listed.
-        had_to_wait = stored.cause in (WaitReason.CLIENT, WaitReason.NONE)
+        had_to_wait = stored.cause in (WaitReason.CLIENT, WaitReason.NONE, WaitReason.RULE)
         changed = (
             not stored.predates_activation
             or deliveries.word_of(status) != stored.status_at_activation

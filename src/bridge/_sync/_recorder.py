@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from _client_kit._errors import ServiceError, StoreError
+from _client_kit._user_code import place_of
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery
 from bridge._reports import events
@@ -17,6 +19,8 @@ from bridge._reports.report import ExportReport
 from bridge._sync._session import CheckpointSession
 
 __all__ = ["RunRecorder"]
+
+logger = logging.getLogger("bridge")
 
 
 class RunRecorder:
@@ -44,6 +48,7 @@ class RunRecorder:
         self._company_code = company_code
         self._started_at = to_datetime(clock())
         self._pending: list[events.Event] = []
+        self._places: set[str] = set()
 
     def begin(self) -> None:
         """Notify listeners that the run begins."""
@@ -77,6 +82,14 @@ class RunRecorder:
             sent = {"subject": before.subject, "sender_name": before.sender_name}
         row = self.builder.line(new, sent)
         self._pending.append(events.DocumentSettled(row) if settled else _TOLD[new.state](row))
+
+    def report_own_code(self, reason: str, error: Exception | None) -> None:
+        """Count a failure of the user's code, and log it once a run and place, with traceback."""
+        self.builder.raised += 1
+        place = reason if error is None else place_of(error)
+        if place not in self._places:
+            self._places.add(place)
+            logger.warning("%s", reason, exc_info=error)
 
     def emit(self, event: events.Event) -> None:
         """Queue an event for listeners until the next commit."""

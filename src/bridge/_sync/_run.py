@@ -22,7 +22,7 @@ from _client_kit._paging import Page
 from banqup_client import Document
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import MAX_ATTEMPTS, Delivery, WaitReason
-from bridge._delivery.eligibility import FOLDERS, Wait, judge
+from bridge._delivery.eligibility import FOLDERS, BrokenRule, Wait
 from bridge._delivery.faults import (
     DOCUMENT,
     LOOK_UP,
@@ -37,6 +37,7 @@ from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.newness import missed_by_activation
 from bridge._delivery.outcome import Candidate, Outcome, files_digest
 from bridge._delivery.row_format import NOT_KNOWN
+from bridge._mapping.calling import judge
 from bridge._reports.report import ExportReport
 from bridge._reports.verification import run_failure
 from bridge._sync._context import RunContext
@@ -343,6 +344,8 @@ class Run:
             self._consider_finished(document, delivery)
             return
         verdict = judge(self._context.exportable, document)
+        if isinstance(verdict, BrokenRule):
+            self._recorder.report_own_code(verdict.reason, verdict.error)
         if isinstance(verdict, Wait) and verdict.unknown:
             self._report.unknown[verdict.unknown] += 1
         # What is read by itself may show files that no listing does.
