@@ -83,7 +83,8 @@ def export_new(task: Task, config: dict[str, Any]) -> dict[str, Any]:
             return connection.export_new().to_dict()
     except BusyError as busy:
         # Not a failure: another worker is at this very connection.
-        return {"busy": True, "held_until": busy.held_until}
+        until = busy.held_until
+        return {"busy": True, "held_until": until and until.isoformat()}
     except ServiceError as error:
         failure = described(error)
         if not error.retryable:

@@ -1,1 +1,1 @@
-"""What both clients stand on. Private: nothing here is part of the public API."""
+"""Code shared by both clients. Private: nothing here is part of the public API."""

@@ -1,4 +1,4 @@
-"""Checking what goes into a URL or a header before it does."""
+"""Check base URLs, ids and header texts before they go into a request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HEADER_TEXT = re.compile(r"[\x20-\x7e]*")
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether a host name or address stays on this machine."""
+    """Return True for ``localhost`` and for addresses such as 127.0.0.1 and ::1."""
     if host is None:
         return False
     if host == "localhost":
@@ -31,7 +31,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def origin_of(url: str) -> str:
-    """Scheme, host and port of a URL, the default port left out, in lower case."""
+    """Return a URL's scheme, host and port in lower case, without a default port."""
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
     if ":" in host:
@@ -42,11 +42,11 @@ def origin_of(url: str) -> str:
 
 
 def check_base_url(url: str, *, service: str) -> str:
-    """The base URL without a slash at its end.
+    """Return a usable base URL without the slash at its end.
 
     Raises:
-        ConfigurationError: Not https (http is allowed on loopback only), or with a user name,
-            query or fragment.
+        ConfigurationError: The URL is not https (http is allowed on loopback only), has a user
+            name, query or fragment, or names a host or path that httpx would change.
     """
     problem = None
     try:
@@ -79,7 +79,7 @@ def check_base_url(url: str, *, service: str) -> str:
 
 
 def _is_understood(url: str) -> bool:
-    """Whether httpx can send to it: it decodes names such as ``xn--``."""
+    """Return True if httpx can parse the URL; it fails on bad ``xn--`` host names."""
     try:
         return bool(httpx.URL(url).host)
     except (httpx.InvalidURL, ValueError):
@@ -87,16 +87,18 @@ def _is_understood(url: str) -> bool:
 
 
 def check_id(value: object, name: str, *, service: str) -> str:
-    """An id as it may stand in a path: letters, digits, ``_`` and ``-``, 1 to 128 of them.
+    """Return an id as text that may stand in a path: 1 to 128 letters, digits, ``_`` or ``-``.
 
     Raises:
-        ConfigurationError: Anything else; quoting would not save ``.`` and ``..``.
+        ConfigurationError: The id has other characters or another length. It is not URL-quoted
+            instead, because quoting leaves ``.`` and ``..`` as they are.
     """
     text = str(value)
-    if not _ID.fullmatch(text):
+    # "None" and "True" are no ids, although their letters would do.
+    if value is None or isinstance(value, bool) or not _ID.fullmatch(text):
         message = (
             f"{name} must be 1 to 128 letters, digits, '_' or '-', "
-            f"not {len(text)} characters of {type(value).__name__} with others among them"
+            f"not {len(text)} characters of {type(value).__name__}"
         )
         raise ConfigurationError(message, service=service)
     return text
@@ -105,10 +107,11 @@ def check_id(value: object, name: str, *, service: str) -> str:
 def check_header_text(
     value: str, name: str, *, service: str, error: type[ServiceError] = ConfigurationError
 ) -> str:
-    """Text that may stand in a header: printable ASCII.
+    """Return a text that may stand in a header: printable ASCII only.
 
     Raises:
-        ServiceError: Of the class ``error``, for anything else, such as a line break.
+        ServiceError: The text has other characters, such as a line break. ``error`` gives the
+            class to raise.
     """
     if not _HEADER_TEXT.fullmatch(value):
         message = f"{name} must be printable ASCII without line breaks"
@@ -117,5 +120,5 @@ def check_header_text(
 
 
 def is_id(value: object) -> bool:
-    """Whether a value can stand in a path as an id, see :func:`check_id`."""
+    """Return True if the value is a string that :func:`check_id` accepts."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None

@@ -1,4 +1,4 @@
-"""A file that appears under its name only when it is whole."""
+"""Write a file under a temporary name and rename it when it is complete."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ __all__ = ["AtomicFile"]
 
 
 class AtomicFile:
-    """Write to ``handle``, then :meth:`keep`; without that nothing is left behind."""
+    """A file to write through ``handle``. It is deleted on exit unless :meth:`keep` was called."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path).absolute()
         if self._path.exists() and not self._path.is_file():
-            # A folder, or a device, which would be replaced by a file.
+            # Without this, a device such as /dev/null would be replaced by an ordinary file.
             raise FileExistsError(errno.EEXIST, "not an ordinary file", str(self._path))
         number, name = tempfile.mkstemp(prefix=f".{self._path.name[:60]}.", dir=self._path.parent)
         self._temporary = Path(name)
         self.handle = cast("BinaryIO", os.fdopen(number, "w+b"))
 
     def keep(self) -> None:
-        """Make it durable and give it its name."""
+        """Flush the file to disk and rename it to its final name."""
         self.handle.flush()
         os.fsync(self.handle.fileno())
         self.handle.close()
         self._temporary.replace(self._path)
         if os.name == "posix":  # pragma: no branch - elsewhere a folder cannot be synced
-            # The name is durable when the folder is.
-            with contextlib.suppress(PermissionError):  # of a folder that may not be listed
+            # Without this, a power failure could undo the rename.
+            with contextlib.suppress(PermissionError):  # no right to open the folder
                 folder = os.open(self._path.parent, os.O_RDONLY)
                 try:
                     os.fsync(folder)
@@ -50,7 +50,7 @@ class AtomicFile:
         _traceback: TracebackType | None,
     ) -> None:
         try:
-            self.handle.close()  # may fail too, on a full disk
+            self.handle.close()  # fails on a full disk: delete the file even then
         finally:
             with contextlib.suppress(FileNotFoundError):
                 self._temporary.unlink()

@@ -1,6 +1,6 @@
-"""The monotonic clock every deadline and token life is measured by.
+"""The monotonic clock for deadlines and the lifetime of tokens.
 
-Call it as ``_clock.monotonic()``, so that a test can replace it here for everybody.
+Call it as ``_clock.monotonic()``: a test replaces the function here for all callers.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ monotonic = time.monotonic
 
 @frozen
 class Deadline:
-    """The moment, on the monotonic clock, by which a call must have ended."""
+    """The time on the monotonic clock by which a call must end; infinity for no limit."""
 
     at: float = math.inf
 
     @classmethod
     def after(cls, seconds: float | None) -> Deadline:
-        """The deadline that many seconds from now; None never comes."""
+        """Return the deadline this many seconds from now; None means no limit."""
         return cls() if seconds is None else cls(monotonic() + seconds)
 
     def remaining(self) -> float:
-        """Seconds left; at least 0."""
+        """Return the seconds left, at least 0; infinity without a limit."""
         return max(0.0, self.at - monotonic())

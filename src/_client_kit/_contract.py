@@ -1,13 +1,13 @@
-"""The contract: the wire facts a client relies on, read once from ``contract.json``.
+"""The contract: the wire facts that a client relies on, read from ``contract.json``.
 
-An operation has a method, a path with our names in braces, our query names with the wire's, and
-the properties sent and read, written as paths such as ``documents[].files[].fileSize``. Each
-carries ``evidence`` (published, observed or assumed) and a ``source``; a property without its own
-has its operation's.
+An operation has a method, a path with placeholders in braces, query parameters (our name and the
+name on the wire), and the properties that it sends and reads. A property is written as a path
+such as ``documents[].files[].fileSize``. Operations and properties carry ``evidence`` (published,
+observed or assumed) and a ``source``. A property without its own has those of its operation.
 
-A patch is a sparse copy of that shape: ``{"documents.list": {"path": ..., "query": {...},
-"rename": {"documents[].updatedAt": "modifiedAt"}}}``. ``rename`` gives a property the name it has
-on the wire; it is applied to the JSON, so models and encoders never know.
+A patch has the same shape and holds only what differs: ``{"documents.list": {"path": ...,
+"query": {...}, "rename": {"documents[].updatedAt": "modifiedAt"}}}``. ``rename`` gives the name
+that a property has on the wire. It is applied to the JSON itself: models use our names only.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PATCH_KEYS = ("method", "path", "query", "rename")
 
 @frozen
 class Property:
-    """A JSON property we send or read, with what is known of it."""
+    """A JSON property that an operation sends or reads, with its evidence and source."""
 
     path: str
     evidence: str
@@ -45,7 +45,7 @@ class Property:
 
 @frozen
 class Operation:
-    """One call of a service."""
+    """One kind of call to a service."""
 
     name: str
     method: str
@@ -56,16 +56,16 @@ class Operation:
     evidence: str
     source: str
     safe: bool
-    """Whether it only reads, so that repeating it changes nothing."""
+    """Whether the call only reads. Repeating it then changes nothing."""
     needed: bool = False
-    """Whether an export depends on it."""
+    """Whether an export needs this operation."""
     note: str = ""
     may_be_empty: bool = False
-    """Whether an answer without a body is a success like any other."""
+    """Whether a successful response may have an empty body."""
     _rename: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
 
     def url_path(self, values: Mapping[str, object], *, service: str) -> str:
-        """The path with ids put in, each checked to be one path segment."""
+        """Return the path with ids filled in; raise ConfigurationError for an unusable id."""
 
         def put(match: re.Match[str]) -> str:
             name = match[1]
@@ -74,7 +74,7 @@ class Operation:
         return _PLACEHOLDER.sub(put, self.path)
 
     def url_query(self, values: Mapping[str, object]) -> dict[str, str]:
-        """Query parameters under their wire names; None is left out."""
+        """Return the query parameters under their wire names, without those that are None."""
         return {
             self.query[name]: _query_text(value)
             for name, value in values.items()
@@ -82,11 +82,11 @@ class Operation:
         }
 
     def rename_in(self, payload: Any) -> Any:
-        """A received payload with the wire's names turned into ours."""
+        """Return a received payload with wire names replaced by ours."""
         return _rename(payload, self._rename, inward=True) if self._rename else payload
 
     def rename_out(self, payload: Any) -> Any:
-        """A payload to send with our names turned into the wire's."""
+        """Return a payload to send with our names replaced by wire names."""
         return _rename(payload, self._rename, inward=False) if self._rename else payload
 
 
@@ -100,7 +100,7 @@ def _rename(value: Any, tree: Mapping[str, Any], *, inward: bool) -> Any:
         return [_rename(item, tree, inward=inward) for item in value]
     if not is_object(value):
         return value
-    # First take all out, then put all in: two members may swap their names.
+    # Collect the renamed members before adding them: two members may swap their names.
     renamed = dict(value)
     moved: dict[str, Any] = {}
     for ours, (wire, below) in tree.items():
@@ -112,7 +112,7 @@ def _rename(value: Any, tree: Mapping[str, Any], *, inward: bool) -> Any:
 
 @frozen
 class Contract:
-    """Every operation of one service by name."""
+    """All operations of one service, by name."""
 
     service: str
     operations: Mapping[str, Operation]
@@ -122,7 +122,7 @@ class Contract:
 
     @property
     def digest(self) -> str:
-        """A short text that differs where another contract sends or reads something else."""
+        """A hash of all methods, paths, query names and renames."""
         facts = [
             [item.name, item.method, item.path, dict(item.query), item._rename]
             for item in self.operations.values()
@@ -130,11 +130,11 @@ class Contract:
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
     def patched(self, patch: Mapping[str, Any] | str | Path | None) -> Contract:
-        """This contract with a sparse patch applied, given as a mapping or a JSON file's path.
+        """Return this contract with a patch applied: a mapping, or the path of a JSON file.
 
         Raises:
-            ConfigurationError: A key is unknown (the nearest right one is named) or a value is
-                not of its kind.
+            ConfigurationError: A key is unknown (the message names the nearest known key) or a
+                value has the wrong type.
         """
         if patch is None:
             return self
@@ -150,7 +150,7 @@ class Contract:
             return loads(path.read_bytes())
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            # An address in its place may hold a credential.
+            # Show plain file names only: a URL given by mistake may contain a credential.
             name = f" {path.name!r}" if re.fullmatch(r"[\w .-]+", path.name) else ""
             raise self._error(f"contract patch{name} cannot be read: {reason}") from None
 
@@ -165,10 +165,12 @@ class Contract:
         for key in changes:
             self._check_key(key, _PATCH_KEYS, f"key of {name}")
         if "method" in changes:
-            method = changes["method"]
-            if method not in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-                raise self._error(f"method of {name} must be GET, POST, PUT, PATCH or DELETE")
-            operation = evolve(operation, method=method)
+            # GET takes no body and changes nothing; a call that only reads is never made by PUT.
+            allowed = ["POST"] if operation.safe else ["POST", "PUT", "PATCH"]
+            allowed += ["GET"] if operation.safe and not operation.sends else []
+            if changes["method"] not in allowed:
+                raise self._error(f"method of {name} can only be {' or '.join(allowed)}")
+            operation = evolve(operation, method=changes["method"])
         if "path" in changes:
             operation = evolve(operation, path=self._patch_path(operation, changes["path"]))
         if "query" in changes:
@@ -241,7 +243,7 @@ class Contract:
 
 
 def _tree(renames: Mapping[str, str]) -> dict[str, Any]:
-    """``{"a[].b": "x"}`` as ``{"a": ("a", {"b": ("x", {})})}``."""
+    """Return ``{"a[].b": "x"}`` as ``{"a": ("a", {"b": ("x", {})})}``."""
     root: dict[str, Any] = {}
     for path, wire in renames.items():
         level = root
@@ -254,7 +256,7 @@ def _tree(renames: Mapping[str, str]) -> dict[str, Any]:
 
 
 def load_contract(package: str) -> Contract:
-    """The contract a client package ships."""
+    """Return the contract in the ``contract.json`` of a client package."""
     raw = json.loads((files(package) / "contract.json").read_text(encoding="utf-8"))
     operations: dict[str, Operation] = {}
     for name, entry in raw["operations"].items():

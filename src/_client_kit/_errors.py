@@ -1,4 +1,4 @@
-"""The one exception tree of the clients and the bridge.
+"""The exception classes of the clients and the bridge.
 
 ::
 
@@ -6,24 +6,24 @@
     ├── ConfigurationError         a setting is wrong; a person must change it
     │   └── NotActivatedError      (bridge) activate() must come first
     ├── CredentialsError           the login was refused
-    ├── PermissionDeniedError      logged in, but a right is missing
-    │   └── UrlExpiredError        (banqup) storage did not take a signed URL
-    ├── NotFoundError              the thing asked for is not there
-    ├── RejectedError              the service understood and refused
+    ├── PermissionDeniedError      logged in, but a permission is missing
+    │   └── UrlExpiredError        (banqup) storage refused a signed URL
+    ├── NotFoundError              does not exist, or not visible to this user
+    ├── RejectedError              the service refused the request
     │   └── FileRefusedError       (banqup) the virus scan rejected the file
     ├── RateLimitedError           too many calls; not applied
-    ├── UnavailableError           not reached, or "not now"; not applied
-    │   ├── UnreachableError       no connection could be made at all
+    ├── UnavailableError           not reached or temporarily down; not applied
+    │   ├── UnreachableError       no connection could be made
     │   └── FileNotReadyError      (banqup) not uploaded yet, or being scanned
-    ├── OutcomeUnknownError        nobody knows whether it was applied
+    ├── OutcomeUnknownError        unknown whether the call was applied
     ├── ProtocolError              the answer was not understood
     └── StoreError                 the checkpoint store failed
         ├── BusyError              (bridge) another worker holds the connection
         └── LeaseLostError         (bridge) another worker took the connection over
 
 Errors hold plain values only: no request, no response, no header, no URL with a query. They can be
-pickled and sent between processes. All are public in ``bridge``, and so is their ``__module__``,
-but for those that belong to one client; each client exports those that it raises.
+pickled. Classes marked (banqup) are public in ``banqup_client``. All others are public in
+``bridge``, which is their ``__module__``; each client also exports the classes that it raises.
 """
 
 from __future__ import annotations
@@ -48,22 +48,22 @@ __all__ = [
 
 
 class ServiceError(Exception):
-    """Root of every error these packages raise on purpose.
+    """Base class of all errors that the clients and the bridge raise on purpose.
 
     Attributes:
         service: ``"banqup"``, ``"zenvoices"`` or ``"bridge"``.
-        kind: What kind of failure this is, one word or two; fixed per class.
-        code: A stable word for this very failure, such as ``"too_large"``, where a program may
-            want to tell it from others of its class; None elsewhere.
-        own: Whether the service itself answered, by its own error body. False for an answer of
-            a firewall or gateway on the way, and where there was no answer.
-        retryable: Whether the same call may succeed later without anybody changing anything.
-        retry_after: Seconds the service asked to wait, where it did.
-        request_id: The service's own id of the failed request, where it gave one.
-        status: HTTP status of the answer, where there was one.
-        hint: What a person can do about it.
-        operation: Which call failed, by its name in the contract; None where none was made.
-        members: Names of the request's fields the service complained about.
+        kind: Kind of failure, such as ``"rate limited"``; fixed per class.
+        code: Stable identifier of the failure for programs, such as ``"too_large"``; None where
+            the class says enough.
+        own: Whether the service itself sent this error, in its own error format. False for the
+            answer of a firewall or gateway in between, and where there was no answer.
+        retryable: Whether the same call may succeed later although no person changes anything.
+        retry_after: Seconds that the service asked to wait; None if it did not.
+        request_id: The service's id of the failed request; None if it gave none.
+        status: HTTP status of the answer; None without an answer.
+        hint: What a person can do about the failure; None if there is no advice.
+        operation: Name of the failed call in the contract; None if no call was made.
+        members: Names of the request's fields that the service complained about.
         answered_at: The server's time of the answer, from its ``Date`` header.
         report: The partial report of an export that this error ended; None elsewhere.
     """
@@ -71,8 +71,8 @@ class ServiceError(Exception):
     kind: ClassVar[str] = "service"
     _retryable: ClassVar[bool] = False
     applied: bool | None = False
-    """Whether the call took effect: False is *definitely not*, None is *unknown*. Its class says,
-    unless the failure came before the call itself was sent."""
+    """Whether the call took effect: False means no, None means unknown. The class decides; it is
+    always False where the call itself was not sent."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class ServiceError(Exception):
         return _rebuild, (type(self), self.args, dict(self.__dict__))
 
     def copy(self) -> Self:
-        """A fresh instance with the same values and no traceback."""
+        """Return a new instance with the same values and no traceback."""
         return _rebuild(type(self), self.args, dict(self.__dict__))
 
 
@@ -134,25 +134,28 @@ def _rebuild(cls: type[_E], args: tuple[Any, ...], state: dict[str, Any]) -> _E:
 
 
 class ConfigurationError(ServiceError):
-    """A setting is wrong: nothing works until a person changes it."""
+    """A setting is wrong. Calls fail until a person changes it."""
 
     kind = "configuration"
 
 
 class CredentialsError(ServiceError):
-    """The service refused the login. Final for the credential object that was used."""
+    """The service refused the login or the access token.
+
+    After a refused login, later calls with the same credential object raise this error at once.
+    """
 
     kind = "credentials"
 
 
 class PermissionDeniedError(ServiceError):
-    """Logged in, but a right is missing."""
+    """The login succeeded, but a permission is missing."""
 
     kind = "permission"
 
 
 class NotFoundError(ServiceError):
-    """The thing asked for does not exist, or this user may not see it."""
+    """The requested resource does not exist, or this user may not see it."""
 
     kind = "not found"
 
@@ -164,25 +167,25 @@ class RejectedError(ServiceError):
 
 
 class RateLimitedError(ServiceError):
-    """Too many calls. This one was not applied."""
+    """Too many calls. The call was not applied."""
 
     kind = "rate limited"
     _retryable = True
 
 
 class UnavailableError(ServiceError):
-    """The service could not be reached or said "not now": definitely not applied."""
+    """The service was not reached or is temporarily down. The call was not applied."""
 
     kind = "unavailable"
     _retryable = True
 
 
 class UnreachableError(UnavailableError):
-    """No connection could be made at all: no name, no route, no trust."""
+    """No connection could be made: DNS, network, proxy or TLS certificate failed."""
 
 
 class OutcomeUnknownError(ServiceError):
-    """The call broke in a way that leaves open whether it was applied."""
+    """The call failed, and it is unknown whether it was applied."""
 
     kind = "indefinite"
     _retryable = True
@@ -190,7 +193,7 @@ class OutcomeUnknownError(ServiceError):
 
 
 class ProtocolError(ServiceError):
-    """The answer was not understood, so nobody knows whether the call was applied."""
+    """The answer could not be interpreted. It is unknown whether the call was applied."""
 
     kind = "protocol"
     applied: bool | None = None

@@ -1,4 +1,4 @@
-"""Where the bytes of a file come from, and JSON bodies that carry files in base64."""
+"""Sources of file content, and JSON bodies that contain files in base64."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ __all__ = [
 ]
 
 _NO_PATH = re.compile(r"[<\r\n\0]")
-"""Characters that documents hold and names of files hardly ever do."""
+"""Characters that are common in documents and very rare in file names."""
 
 FileContent = bytes | str | os.PathLike[str] | BinaryIO
 """Bytes, a path, or a binary file open for reading that can seek."""
 
 
 def os_reason(error: OSError) -> str:
-    """Return the system's text for the error, not the error's own, which may hold an address."""
+    """Return the system's text for the error number; the error's own text may hold an address."""
     return os.strerror(error.errno) if error.errno else type(error).__name__
 
 
 class FileView(io.RawIOBase):
-    """A reader of an open file at a position of its own; closing it leaves the file open.
+    """A reader of an open file with its own position; closing it leaves the file open.
 
     Attributes:
-        file: The file itself.
+        file: The open file.
         in_memory: Whether reading cannot block.
     """
 
@@ -80,12 +80,12 @@ class FileView(io.RawIOBase):
         return self._at
 
     def close(self) -> None:
-        """Do nothing: the file may still have to be read, by an upload for example."""
+        """Do nothing: an upload, for example, may still have to read the file."""
 
 
 @frozen
 class FileSource:
-    """The bytes of one file, which can be read any number of times in one thread.
+    """The content of one file, which one thread can read any number of times.
 
     Attributes:
         size: Length in bytes.
@@ -98,10 +98,11 @@ class FileSource:
 
     @classmethod
     def of(cls, content: FileContent | FileSource) -> FileSource:
-        """Make a source of bytes, a path, or an open binary file from its position on.
+        """Return a source for bytes, a path, or an open binary file from its position on.
 
         Raises:
-            TypeError: Of another type, a file opened in text mode, or a text that is no path.
+            TypeError: The content has another type, is a file opened in text mode, or is a text
+                that cannot be a path.
             OSError: The path cannot be read.
         """
         if isinstance(content, FileSource):
@@ -128,7 +129,10 @@ class FileSource:
 
     @classmethod
     def _at(cls, text: str) -> FileSource:
-        """Make a source of a path; no error repeats the text, which may be a whole document."""
+        """Return a source for a path given as text.
+
+        No error repeats the text: a caller may have passed a whole document by mistake.
+        """
         hint = "a text is taken for a path; encode a document's own text to bytes"
         try:
             if _NO_PATH.search(text) is None:
@@ -142,7 +146,7 @@ class FileSource:
 
     @property
     def in_memory(self) -> bytes | None:
-        """The bytes where the source was made of bytes, else None."""
+        """The bytes if the source was made of bytes, else None."""
         return self._content if isinstance(self._content, bytes) else None
 
     @property
@@ -151,7 +155,7 @@ class FileSource:
         return self._content
 
     def open(self) -> BinaryIO:
-        """Open the source at its first byte. Closing that leaves the caller's file open."""
+        """Open the source at its first byte. Closing the result leaves the caller's file open."""
         if isinstance(self._content, bytes):
             return io.BytesIO(self._content)
         if isinstance(self._content, Path):
@@ -159,10 +163,10 @@ class FileSource:
         return cast("BinaryIO", FileView(self._content, self._start))
 
     def checked_by(self, check: Callable[[], object]) -> FileSource:
-        """The same bytes with a function that is called before each piece is sent.
+        """Return a source of the same bytes; ``check`` is called before each piece is sent.
 
         Args:
-            check: Stops the upload by raising.
+            check: Raises an exception to stop the upload.
         """
         return evolve(self, check=check)
 
@@ -174,7 +178,7 @@ class FileSource:
 
 @frozen
 class Base64:
-    """Stands in a JSON value where a file's content goes, base64-encoded while it is sent."""
+    """A placeholder in a JSON value for a file, which is base64-encoded while it is sent."""
 
     source: FileSource
 
@@ -186,11 +190,11 @@ class Base64:
 
 @frozen
 class JsonTemplate:
-    """A JSON document cut at its files: encoded text and :class:`Base64` by turns.
+    """A JSON document split at its files: encoded text and :class:`Base64` alternate.
 
     Attributes:
         parts: The pieces in order.
-        size: Length in bytes of the whole body.
+        size: Length of the whole body in bytes.
     """
 
     parts: tuple[bytes | Base64, ...] = field(repr=False)
@@ -198,7 +202,7 @@ class JsonTemplate:
 
 
 def json_template(value: object) -> JsonTemplate:
-    """Encode a JSON value in which :class:`Base64` may stand for a string."""
+    """Encode a JSON value that may contain :class:`Base64` placeholders."""
     files: list[Base64] = []
     mark = ""
 
@@ -209,7 +213,7 @@ def json_template(value: object) -> JsonTemplate:
         return plain(item)
 
     texts: list[bytes] = []
-    while len(texts) != len(files) + 1:  # else a text in the value holds the mark
+    while len(texts) != len(files) + 1:  # repeat if a text contains the mark
         mark = secrets.token_hex(16)
         files.clear()
         texts = [text.encode() for text in dumps(value, default=stand_in).split(mark)]

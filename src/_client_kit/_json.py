@@ -1,4 +1,4 @@
-"""Reading JSON that a stranger wrote."""
+"""Parse untrusted JSON, and write compact JSON."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ __all__ = [
 
 MAX_DEPTH = 64
 MAX_VALUES = 1_000_000
-"""An empty object is two bytes, and a hundred times that in memory."""
+"""Limits memory: an empty object takes 2 bytes as JSON and a hundred times that in memory."""
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _LONE = re.compile("[\ud800-\udfff]")
 
 
 class JsonError(ValueError):
-    """The bytes are not JSON we accept; the text says why, without quoting them."""
+    """The bytes are not acceptable JSON; the message gives the reason without quoting them."""
 
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
-    """Whether a decoded value is a JSON object."""
+    """Return True if a decoded value is a JSON object."""
     return type(value) is dict
 
 
 def is_list(value: object) -> TypeGuard[list[Any]]:
-    """Whether a decoded value is a JSON list."""
+    """Return True if a decoded value is a JSON list."""
     return type(value) is list
 
 
@@ -61,15 +61,15 @@ _decode = json.JSONDecoder(
 
 
 def loads(body: bytes) -> Any:
-    """Decode UTF-8 JSON, a byte order mark allowed; fractions become ``Decimal``.
+    """Decode UTF-8 JSON; a byte order mark is allowed, and fractions become ``Decimal``.
 
-    Lone surrogates, which would break later in a log or a database, become U+FFFD.
+    Unpaired surrogates become U+FFFD: logs and databases fail on them.
 
     Raises:
-        JsonError: Not UTF-8, not JSON, NaN or Infinity, a member named twice, a number too long
-            to convert, more than a million values, or nested deeper than 64.
+        JsonError: The body is not UTF-8 or not JSON, or it has NaN, Infinity, a duplicate member,
+            a number too long to convert, over a million values, or more than 64 levels.
     """
-    # Each takes two bytes at least: so most answers need no count.
+    # A value takes at least two bytes with its separator: do not count in shorter bodies.
     if len(body) > 2 * MAX_VALUES and sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
         message = f"more than {MAX_VALUES:,} values"
         raise JsonError(message)
@@ -89,7 +89,7 @@ def loads(body: bytes) -> Any:
     except (ValueError, InvalidOperation):
         message = "a number is too long to read"
         raise JsonError(message) from None
-    # Fewer brackets than levels allowed cannot be too deep: so most answers need no walk.
+    # With fewer brackets than allowed levels, nesting cannot be too deep: skip the traversal.
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _too_deep(value):
         message = f"nested deeper than {MAX_DEPTH}"
         raise JsonError(message)
@@ -97,7 +97,7 @@ def loads(body: bytes) -> Any:
 
 
 def _too_deep(value: Any) -> bool:
-    """Breadth first, so that depth costs no recursion."""
+    """Return True if nesting exceeds MAX_DEPTH; iterative, to avoid the recursion limit."""
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH):
         below: list[Any] = []
@@ -121,12 +121,11 @@ def _clean(value: Any) -> Any:
 
 
 def plain(value: object) -> object:
-    """What ``Decimal`` is written as; no other type is known here.
+    """Return a ``Decimal`` as a float, for ``json.dumps``.
 
     Raises:
-        TypeError: Another type.
-        ValueError: The number has more digits than a JSON number written by us can carry: an
-            amount is never changed silently.
+        TypeError: The value has another type.
+        ValueError: A float cannot hold all digits: rounding would change an amount silently.
     """
     if not isinstance(value, Decimal):
         message = f"{type(value).__name__} cannot be written as JSON"
@@ -139,11 +138,11 @@ def plain(value: object) -> object:
 
 
 def dumps(value: object, *, default: Callable[[object], object] = plain) -> str:
-    """Compact JSON; ``Decimal`` becomes a number, and what UTF-8 cannot carry U+FFFD.
+    """Return compact JSON; ``Decimal`` becomes a number, unpaired surrogates become U+FFFD.
 
     Raises:
-        TypeError: A value is of no type JSON knows.
-        ValueError: A number that JSON cannot carry.
+        TypeError: A value has a type that JSON does not have.
+        ValueError: JSON cannot hold a number, such as NaN.
     """
     text = json.dumps(
         value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=default

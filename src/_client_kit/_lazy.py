@@ -1,4 +1,4 @@
-"""Names of a package root that are loaded when they are first used."""
+"""Load names of a package root when they are first used."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ __all__ = ["lazy_names"]
 def lazy_names(
     namespace: dict[str, Any], modules: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` for a package root.
+    """Return ``__getattr__`` and ``__dir__`` for a package root.
 
-    Not every application needs every name: one that runs without an event loop, say, should not
-    pay for importing one.
+    An application without an event loop, for example, then does not import asyncio.
 
     Args:
         namespace: The package's ``globals()``.
@@ -29,8 +28,7 @@ def lazy_names(
         try:
             value = getattr(import_module(modules[name]), name)
         except ImportError as error:
-            # The extra is not installed: `import *` still works, and using the name says what
-            # to do.
+            # The extra is not installed. `import *` must work, so only using the name raises.
             return _missing(name, str(error))
         namespace[name] = value
         return value

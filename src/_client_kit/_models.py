@@ -1,9 +1,9 @@
-"""Turning JSON into frozen attrs values, leniently, and back.
+"""Decode JSON into frozen attrs objects, leniently, and encode them as JSON.
 
-The services' answers are only partly documented, so a model never refuses an object: a member that
-is missing is the field's default, and one that is unknown or of another type is kept, as it came,
-in the field ``extra`` under its wire name. Wire names are the field names in camel case unless
-``wire()`` says otherwise.
+The services' answers are only partly documented, so decoding never refuses an object. A missing
+member gets the field's default. An unknown member, or a member of another type, is kept unchanged
+in the field ``extra`` under its wire name. The wire name is the field's name in camel case unless
+``wire()`` gives another.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from _client_kit._times import parse_time
 if TYPE_CHECKING:
     from cattrs import Converter
 
-__all__ = ["Model", "decode", "encode", "extra_field", "wire"]
+__all__ = ["Model", "decode", "encode", "extra_field", "wire", "wire_name"]
 
 _T = TypeVar("_T")
 _Hook = Callable[[Any, Any], Any]
 
 
 def wire(name: str, **options: Any) -> Any:
-    """An attrs field whose JSON member has another name than its own in camel case."""
+    """Return an attrs field with this wire name instead of the field's name in camel case."""
     options.setdefault("default", None)
     return attrs.field(metadata={"wire": name}, **options)
 
 
 def extra_field() -> Any:
-    """The attrs field that keeps what the model does not know, as it came; ``repr`` omits it."""
+    """Return the attrs field that keeps unknown members unchanged; ``repr`` omits it."""
     return attrs.field(factory=dict[str, Any], repr=False, hash=False, kw_only=True)
 
 
@@ -84,8 +84,10 @@ def _flat(start: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield from _flat(f"{start}.{name}" if start else name, inner)
 
 
-def _camel(name: str) -> str:
-    return re.sub(r"_(\w)", lambda match: match[1].upper(), name)
+def wire_name(attribute: attrs.Attribute[Any]) -> str:
+    """Return the name of an attrs field's JSON member."""
+    named: str | None = attribute.metadata.get("wire")
+    return named or re.sub(r"_(\w)", lambda match: match[1].upper(), attribute.name)
 
 
 def _str(value: Any, _: Any) -> str:
@@ -163,7 +165,7 @@ def _model_factory(cls: Any) -> _Hook:
     fields = [
         (
             attribute.name,
-            attribute.metadata.get("wire") or _camel(attribute.name),
+            wire_name(attribute),
             attribute.type,
             _converter().get_structure_hook(attribute.type),
         )
@@ -197,7 +199,7 @@ def _model_factory(cls: Any) -> _Hook:
 
 @cache
 def _converter() -> Converter:
-    import cattrs  # when the first answer is decoded: importing it takes as long as httpx's models
+    import cattrs  # on first use: the import is slow
 
     converter = cattrs.Converter(detailed_validation=False)
     for type_, hook in (
@@ -221,21 +223,21 @@ def _hook_of(cls: Any) -> _Hook:
 
 
 def decode(cls: type[_T], value: Any) -> _T:
-    """An instance of an attrs class from a decoded JSON object.
+    """Return an instance of an attrs class, made from a decoded JSON object.
 
     Raises:
-        TypeError: The value is no JSON object.
+        TypeError: The value is not a JSON object.
     """
     hook: _Hook = _hook_of(cast("Any", cls))
     return cast("_T", hook(value, cls))
 
 
 def encode(value: Any) -> Any:
-    """The JSON form of a model: None and empty collections left out, ``extra`` written back."""
+    """Return a model as JSON values, with ``extra``, without None and empty collections."""
     cls = cast("Any", type(value))
     if attrs.has(cls):
         members = {
-            attribute.metadata.get("wire") or _camel(attribute.name): encode(member)
+            wire_name(attribute): encode(member)
             for attribute in attrs.fields(cls)
             if attribute.name != "extra"
             and (member := getattr(value, attribute.name)) not in (None, (), {})

@@ -14,13 +14,13 @@ T = TypeVar("T")
 
 @frozen
 class Page(Generic[T]):
-    """One page of a list, as one answer brought it.
+    """One page of a list, from one response.
 
     Attributes:
         items: The page's entries.
-        total: How many entries the service says the whole list has, where it does.
-        answered_at: The server's time of the answer, from its ``Date`` header.
-        unreadable: How many entries were no JSON objects and are left out of ``items``.
+        total: Number of entries in the whole list, as the service says; None if it does not.
+        answered_at: The server's time of the response, from its ``Date`` header.
+        unreadable: Number of entries that are not JSON objects; ``items`` leaves them out.
     """
 
     items: tuple[T, ...]
@@ -28,13 +28,13 @@ class Page(Generic[T]):
     answered_at: datetime | None = None
     unreadable: int = 0
     full: bool = True
-    """Whether the page holds as many entries as were asked for, so that more may follow."""
+    """Whether the page has as many entries as were requested. If so, more may follow."""
     next: Any = None
-    """What to ask for to get the next page; None where the service says there is none."""
+    """The position of the next page; None if the service says that there is none."""
     fingerprint: int = 0
-    """Equal for pages with equal content."""
+    """Equal for pages with equal content, within one process."""
 
 
 def fingerprint(rows: list[Any]) -> int:
-    """A number equal for equal pages, within one process."""
+    """Return a number that is equal for equal pages, within one process."""
     return hash(repr(rows))

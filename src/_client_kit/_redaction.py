@@ -1,4 +1,4 @@
-"""Where a secret is masked: in a service's own words, in logs, and in what tracebacks lead to."""
+"""Mask secrets in texts from a service, in logs and in tracebacks."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from _client_kit._secret import Secret
 __all__ = ["OwnCall", "RedactSecrets", "hide_arguments", "redact", "sanitise", "without_traceback"]
 
 MAX_SERVER_TEXT = 500
-SHORTEST_SECRET = 4  # a shorter one would mask parts of ordinary words
+SHORTEST_SECRET = 4  # masking a shorter secret would destroy ordinary words
 
 _E = TypeVar("_E", bound=BaseException)
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-# A service's own words
+# Texts from a service
 
 
 def sanitise(text: object, secrets: Iterable[Secret] = ()) -> str:
-    """Return a service's words as one printable line of at most 500 characters, without secrets.
+    """Return a service's text as one printable line of at most 500 characters, without secrets.
 
     Args:
-        text: The words.
-        secrets: The credentials of the request, which the service may have repeated.
+        text: The text, such as an error message.
+        secrets: The credentials of the request; the service may have repeated them.
     """
     shown = str(text)
-    # Before the text is cut: the half of a secret would not be recognised. The longest spelling
-    # first: a shorter one may be its beginning.
+    # Mask before cutting: half of a secret would not be recognised. Mask the longest spelling
+    # first: a shorter spelling may be its beginning.
     spellings = set[str]().union(*map(_spellings, secrets))
     for spelling in sorted(spellings, key=len, reverse=True):
         shown = shown.replace(spelling, "***")
@@ -53,7 +53,7 @@ def sanitise(text: object, secrets: Iterable[Secret] = ()) -> str:
 
 def _spellings(secret: Secret) -> set[str]:
     """Return a secret as it is, URL-quoted, JSON-escaped and HTML-escaped."""
-    plain = secret.reveal().strip()  # services trim what they are sent
+    plain = secret.reveal().strip()  # a service may repeat it without the spaces around it
     if len(plain) < SHORTEST_SECRET:
         return set()
     quoted = {quote(plain, "", errors="replace"), quote_plus(plain, errors="replace")}
@@ -66,7 +66,7 @@ def _spellings(secret: Secret) -> set[str]:
 # Logs
 
 _ADDRESSES = (
-    # What follows the path of an address: a signed query is a credential.
+    # Mask what follows the path of a URL: the query of a signed URL is a credential.
     (re.compile(r"(\bhttps?://[^\s'\"<>?#;%]{1,2000})[?#;%][^\s'\"<>]+", re.IGNORECASE), r"\1?***"),
     (re.compile(r"\b(https?)%3a%2f%2f[^\s'\"<>]+", re.IGNORECASE), r"\1://***"),
 )
@@ -76,7 +76,7 @@ _RULES = (
     (re.compile(r"(\b[a-z][a-z0-9+.-]{1,30}://)[^\s'\"<>/@]{1,2000}@", re.IGNORECASE), r"\1***@"),
     (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]+", re.IGNORECASE), r"\1 ***"),
     (re.compile(r"""(authorization["']?\s*[:=,]\s*b?["']?)[^"'\r\n]+""", re.IGNORECASE), r"\1***"),
-    # Members of JSON, forms, and the repr of a mapping or of header pairs.
+    # Members of JSON objects, form fields, and the repr of a mapping or of header pairs.
     (
         re.compile(
             r"""(["']?(?<![\w-])[\w-]{0,64}(?:secret|passw\w{0,9}|pwd|passphrase|token|sig|signature|api-?key|jwt|cookie)["']?\s*[:=,]\s*b?["']?)"""
@@ -89,44 +89,44 @@ _RULES = (
 
 
 def redact(text: str) -> str:
-    """Return the text without what looks like a credential."""
+    """Return the text with everything masked that looks like a credential."""
     for pattern, masked in _RULES:
         text = pattern.sub(masked, text)
     return text
 
 
 class RedactSecrets(logging.Filter):
-    """Takes credentials out of log records: signed URLs, tokens, passwords, client secrets.
+    """A logging filter that masks credentials: signed URLs, tokens, passwords, client secrets.
 
-    This library's own calls write none. An ``httpx.Client`` of the application does: httpx logs
-    each request's whole URL at INFO. Add it to the handlers, because a logger's filter does not see
-    what is logged below it::
+    This library's own calls log no credentials. Calls by an ``httpx.Client`` of the application
+    may: httpx logs the whole URL of each request at INFO. Add the filter to handlers, because a
+    logger's filter does not see the records of the loggers below it::
 
         for handler in logging.getLogger().handlers:
             handler.addFilter(RedactSecrets())
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record through, without its secrets."""
+        """Mask the message, traceback and stack of a record; return True to log it."""
         try:
             message = record.getMessage()
         except (TypeError, ValueError, KeyError):
-            return True  # its arguments do not fit: the handler reports that
+            return True  # wrong arguments for the message: the handler reports this error
         record.msg, record.args = redact(message), None
         if record.exc_info and not record.exc_text:
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         if record.exc_text:
             record.exc_text = redact(record.exc_text)
-            record.exc_info = None  # which some formatters write by themselves
+            record.exc_info = None  # some formatters would write it again, unmasked
         if record.stack_info:
             record.stack_info = redact(record.stack_info)
         return True
 
 
 class OwnCall:
-    """``with OwnCall():`` httpcore logs the events of a call without the headers of its answer.
+    """A context in which httpcore logs the names of events without response headers.
 
-    Of this thread or task only: an application's own calls are logged as ever.
+    It affects the current thread or task only: the application's own calls are logged in full.
     """
 
     __slots__ = ()
@@ -142,7 +142,7 @@ _own_calls = ContextVar("own_calls", default=0)
 
 
 def _cut_headers(record: logging.LogRecord) -> bool:
-    """Keep an event's name: what follows may be ``Set-Cookie``, or a ``Location`` that is signed.
+    """Cut a record after the event's name: headers may hold cookies or a signed ``Location``.
 
     At DEBUG httpcore writes ``receive_response_headers.complete return_value=(..., [headers])``.
     """
@@ -151,7 +151,7 @@ def _cut_headers(record: logging.LogRecord) -> bool:
     return True
 
 
-# At the loggers that write the records: a filter sees nothing of what loggers below it write.
+# Each of these loggers needs the filter: a filter on their parent would not see their records.
 for _part in ("http11", "http2", "proxy", "socks"):
     logging.getLogger(f"httpcore.{_part}").addFilter(_cut_headers)
 
@@ -160,13 +160,13 @@ for _part in ("http11", "http2", "proxy", "socks"):
 
 
 def without_traceback(error: _E) -> _E:
-    """Return an error that leads to no frame it came through: httpx's hold the request.
+    """Return the error without traceback, cause and context: frames of httpx hold the request.
 
-    Raise it after the ``except`` block has ended. Inside, the exception that is being handled would
-    become its ``__context__``, and those of httpx hold the request too.
+    Raise the result after the ``except`` block has ended. Inside the block, Python would set the
+    handled exception as ``__context__``, and exceptions of httpx hold the request too.
 
-    A fault that is not ours, such as a ``TypeError`` in an injected transport, keeps its places in
-    the source, without local variables.
+    An exception of another class, such as a ``TypeError`` in an injected transport, keeps its
+    traceback, but without local variables.
     """
     error.__cause__ = error.__context__ = None
     group: BaseException = error
@@ -180,7 +180,7 @@ def without_traceback(error: _E) -> _E:
 
 
 def hide_arguments(function: _F) -> _F:
-    """Keep the arguments of a function, or of a class's constructor, out of its errors' frames."""
+    """Decorate a function or class so that tracebacks of its errors do not hold its arguments."""
     if isinstance(function, type):
         cls: Any = function
         cls.__init__ = hide_arguments(cls.__init__)

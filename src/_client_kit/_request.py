@@ -1,4 +1,4 @@
-"""One request as it will go out, and what it means when it breaks under way."""
+"""One HTTP request, and the error for each way in which sending it can fail."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["BROKEN", "PreparedRequest", "TooLargeError", "transport_failure"]
 
 _Pieces = Iterable[bytes] | AsyncIterable[bytes]
 
-# What httpx raises before a byte of the request can have reached the service.
+# httpx raises these before a byte of the request can have reached the service.
 _NOT_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -41,17 +41,17 @@ _CHECK_TLS = (
 
 
 class TooLargeError(Exception):
-    """An answer's body is over the cap; the argument is the cap."""
+    """A response's body exceeds the limit; the argument is the limit in bytes."""
 
 
 BROKEN = (httpx.HTTPError, httpx.StreamError, OSError, zlib.error, TooLargeError)
-"""What an exchange may raise that :func:`transport_failure` understands."""
+"""The exceptions that :func:`transport_failure` translates."""
 
 
 class PreparedRequest:
-    """A request that can be built any number of times.
+    """A request that can be built any number of times, for retries.
 
-    It shows nothing of itself: a login's body is a password, and tracebacks show locals.
+    Its ``repr`` shows no content: a login's body is a password, and error trackers show locals.
     """
 
     __slots__ = ("_content", "_headers", "_method", "_url")
@@ -70,16 +70,16 @@ class PreparedRequest:
 
     @property
     def streamed(self) -> Any:
-        """The body where it is sent piece by piece, else None."""
+        """The body if it is sent piece by piece, else None."""
         return None if isinstance(self._content, bytes) else self._content
 
     def build(
         self, token: Token | None, timeout: float, streamed: _Pieces | None = None
     ) -> httpx.Request:
-        """A fresh httpx request, with ``streamed`` as its body where that is given.
+        """Return a new httpx request, with ``streamed`` as its body if it is given.
 
-        Built here and not by the client, so that an injected client's default headers, query
-        parameters and cookies stay out of it. No caller's local ever holds the bare token.
+        The client must not build it: an injected client would add its default headers, query
+        parameters and cookies. No local variable of a caller holds the token as a plain string.
         """
         headers = httpx.Headers(self._headers)
         if token is not None:
@@ -97,13 +97,13 @@ class PreparedRequest:
 def transport_failure(
     error: Exception, operation: Operation, *, service: str, origin: str, in_time: bool
 ) -> ServiceError:
-    """Our error for one of :data:`BROKEN`.
+    """Return our error for an exception of :data:`BROKEN`.
 
     Args:
-        error: What was raised.
-        operation: What was called.
-        service: Name for the error.
-        origin: Where it was sent to.
+        error: The exception.
+        operation: The operation that was called.
+        service: The service's name for the error.
+        origin: Scheme, host and port that the request was sent to.
         in_time: Whether the deadline leaves time for another try.
     """
     if isinstance(error, _NOT_SENT):
@@ -118,7 +118,7 @@ def transport_failure(
         what = "the service took too long"
     else:
         what = f"the connection broke ({_reason(error)})"
-    # Reading has no effect that could be in doubt.
+    # A read changes nothing, so its outcome is never in doubt.
     kind = UnavailableError if operation.safe else OutcomeUnknownError
     return kind(f"{operation.name}: {what}", service=service, retryable=in_time)
 
@@ -144,7 +144,7 @@ def _causes(error: BaseException) -> Iterable[BaseException]:
 
 
 def _reason(error: BaseException) -> str:
-    """What went wrong below HTTP, without addresses or anything that was sent."""
+    """Return what failed below HTTP, without addresses and without sent data."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"TLS certificate not accepted: {cause.verify_message}"
@@ -153,5 +153,5 @@ def _reason(error: BaseException) -> str:
         if isinstance(cause, socket.gaierror):
             return "its name could not be resolved"
         if isinstance(cause, OSError) and cause.errno:
-            return os.strerror(cause.errno)  # not its own text: who raised it may be a stranger
+            return os.strerror(cause.errno)  # str(cause) may hold an address
     return type(error).__name__

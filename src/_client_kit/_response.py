@@ -1,4 +1,4 @@
-"""What came back from a call, and what one service makes of it."""
+"""The response of a call, and what the shared code must know about a service's API."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ __all__ = ["ApiResponse", "Dialect", "Token", "TokenRequest"]
 
 @frozen
 class ApiResponse:
-    """Status, header fields (lower-case names) and body of one answer.
+    """Status, header fields (names in lower case) and body of one response.
 
-    ``secrets`` are those of its request: a service may repeat them.
+    ``secrets`` are the credentials of the request: a service may repeat them.
     """
 
     status: int
@@ -33,7 +33,7 @@ class ApiResponse:
 
     @property
     def date(self) -> datetime | None:
-        """The server's time, from its ``Date`` header; None without a readable one."""
+        """The server's time, from the ``Date`` header; None if it is missing or invalid."""
         value = self.headers.get("date")
         try:
             return None if value is None else parse_time(value)
@@ -42,24 +42,24 @@ class ApiResponse:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds the service asked to wait."""
+        """Seconds that the service asked to wait, from ``Retry-After``; None if it did not."""
         return parse_retry_after(self.headers.get("retry-after"), self.date)
 
     @property
     def content_type(self) -> str:
-        """Media type without parameters; empty where none was sent."""
+        """The media type without parameters, in lower case; empty if none was sent."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     @property
     def is_web_page(self) -> bool:
-        """Whether the body is a page for browsers, such as a login page or a gateway's error."""
+        """Whether the body is HTML, such as a login page or a gateway's error page."""
         if self.content_type in ("text/html", "application/xhtml+xml"):
             return True
         return self.body[:200].lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
     @property
     def request_id(self) -> str | None:
-        """The service's id of the request, from the usual headers."""
+        """The service's id of the request, from headers such as ``X-Request-Id``, or None."""
         for name in ("x-request-id", "request-id", "x-correlation-id", "traceparent"):
             value = self.headers.get(name)
             if value:
@@ -67,26 +67,26 @@ class ApiResponse:
         return None
 
     def words(self, text: object) -> str:
-        """The service's own words, safe to show: at most 500 on one line, without our secrets."""
+        """Return a service's text as one line of at most 500 characters, with secrets masked."""
         return sanitise(text, self.secrets)
 
     def json(self) -> Any:
-        """The body as JSON.
+        """Return the decoded JSON body.
 
         Raises:
-            JsonError: It is not; see :func:`_client_kit._json.loads`.
+            JsonError: The body is not valid JSON; see :func:`_client_kit._json.loads`.
         """
         return loads(self.body)
 
     def json_or_none(self) -> Any:
-        """The body as JSON, or None where it is none."""
+        """Return the decoded JSON body, or None if it is not valid JSON."""
         try:
             return loads(self.body)
         except JsonError:
             return None
 
     def describe(self) -> str:
-        """What kind of body came, for error messages: never its content."""
+        """Return the size and media type of the body, for error messages."""
         if not self.body:
             return "an empty body"
         kind = self.content_type or "no content type"
@@ -95,7 +95,7 @@ class ApiResponse:
 
 @frozen
 class Token:
-    """An access token and how long it lives, in seconds from when it was asked for."""
+    """An access token and its lifetime in seconds, counted from the request for it."""
 
     value: Secret
     life: float
@@ -103,7 +103,7 @@ class Token:
 
 @frozen
 class TokenRequest:
-    """The request that gets a token."""
+    """The request for a token."""
 
     operation: Operation
     content: bytes = field(repr=False)
@@ -112,15 +112,15 @@ class TokenRequest:
 
 @frozen
 class Dialect:
-    """How one service speaks: all that the shared call needs to know of it.
+    """What the shared call code must know about one service's API.
 
     Attributes:
-        service: Name for errors.
+        service: The service's name for errors.
         token_request: Builds the request for a token.
-        read_token: Reads the token from its answer, or raises.
-        failure: The error an answer means, None for success; the flag says the call only reads.
-        unwrap: The payload inside a successful answer's JSON.
-        secret: The credential's own, which a service may repeat in its errors.
+        read_token: Returns the token in a response, or raises.
+        failure: Returns the error that a response to an operation means; None for success.
+        unwrap: Returns the payload inside the JSON of a success.
+        secret: The secret of the credential, which a service may repeat in its errors.
     """
 
     service: str
@@ -131,7 +131,7 @@ class Dialect:
     secret: Secret = Secret("")  # noqa: RUF009 - immutable
 
     def payload(self, answer: ApiResponse, operation: Operation) -> Any:
-        """The JSON payload of a successful answer, in the names of our own contract.
+        """Return the JSON payload of a success, with the names of our contract.
 
         Raises:
             ProtocolError: The body is not JSON.

@@ -1,7 +1,10 @@
-"""When to try a call again, and after how long.
+"""Decide whether a call is repeated, and how long to wait before that.
 
-The policy is our own (parameters as in stamina) because it needs the answer's body, to tell a
-refusal from a fault, and the caller's deadline; no library sees both.
+The loops that use it are in ``_async/_calls.py`` and in banqup_client's ``_async/_storage.py``.
+Whether a document is tried again in a later run is decided in ``bridge/_delivery``.
+
+The policy is our own, with the parameters of stamina. It needs the response's body, to tell a
+refusal from a failure, and the caller's deadline; no retry library gets both.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from datetime import UTC, datetime
 
 from attrs import frozen
 
+from _client_kit._arguments import argument_error, check_function, check_seconds
 from _client_kit._errors import ServiceError
 from _client_kit._times import parse_time
 
@@ -23,10 +27,11 @@ _SECONDS = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def parse_retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Seconds to wait from a ``Retry-After`` header, seconds or HTTP date (RFC 9110, 10.2.3).
+    """Return the seconds in a ``Retry-After`` header: a number or an HTTP date.
 
-    Clamped to 0 to 3600; None when absent or not understood. A date counts from ``now``, for
-    which the answer's own ``Date`` is best: it shares the server's clock.
+    See RFC 9110, 10.2.3. The result is limited to 0 to 3600; it is None if the header is absent
+    or invalid. A date counts from ``now``: pass the response's ``Date``, which is by the same
+    clock.
     """
     if value is None:
         return None
@@ -43,14 +48,14 @@ def parse_retry_after(value: str | None, now: datetime | None = None) -> float |
 
 @frozen
 class RetryPolicy:
-    """How often and how patiently a call is repeated.
+    """How often a call is repeated, and how long the pauses are.
 
     Attributes:
-        attempts: Tries in all, the first included.
+        attempts: Number of tries, including the first.
         wait_initial: Seconds before the second try.
-        wait_max: Longest pause of our own choosing; a service's Retry-After may be longer.
-        wait_jitter: At most this many random seconds are added to a pause.
-        random: Where the jitter comes from, in 0 to 1.
+        wait_max: Longest pause in seconds, unless a service's ``Retry-After`` is longer.
+        wait_jitter: Random time added to each pause, at most this many seconds.
+        random: Returns a random number from 0 to 1 for the jitter.
     """
 
     attempts: int = 4
@@ -59,13 +64,21 @@ class RetryPolicy:
     wait_jitter: float = 0.25
     random: Callable[[], float] = random.random
 
+    def __attrs_post_init__(self) -> None:
+        if type(self.attempts) is not int or self.attempts < 1:
+            wanted = "a whole number from 1 up"
+            raise argument_error("attempts", wanted, self.attempts, service="bridge")
+        for name in ("wait_initial", "wait_max", "wait_jitter"):
+            check_seconds(getattr(self, name), name, service="bridge", zero=True)
+        check_function(self.random, "random", service="bridge")
+
     def pause(self, error: ServiceError, *, tried: int, safe: bool) -> float | None:
-        """Seconds to wait before the next try, or None for "give up".
+        """Return the seconds to wait before the next try, or None to give up.
 
         Args:
-            error: Why the last try failed.
-            tried: How many tries have been made.
-            safe: Whether the call only reads, so that repeating it changes nothing.
+            error: The error of the last try.
+            tried: Number of tries so far.
+            safe: Whether the call only reads. Repeating it then changes nothing.
         """
         if tried >= self.attempts or not error.retryable:
             return None

@@ -1,6 +1,7 @@
-"""What differs between the two worlds, for asyncio. Its twin is ``_runtime_sync``.
+"""The asyncio versions of the primitives that ``_runtime_sync`` has for threads.
 
-The only module of the library that imports asyncio.
+Everything else in ``_sync`` is generated from ``_async`` by ``tools/generate_sync.py``. No other
+module of the library imports asyncio.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, BinaryIO, Generic, TypeVar
 from _client_kit._clock import Deadline
 
 __all__ = [
+    "IN_TASKS",
     "SingleFlight",
     "Workers",
     "call_store",
@@ -26,11 +28,14 @@ __all__ = [
     "write_chunk",
 ]
 
+IN_TASKS = True
+"""Whether work runs in tasks, which can await a coroutine, or in threads."""
+
 _T = TypeVar("_T")
 
 
 class SingleFlight:
-    """One waiting lock per event loop: who fetches a token makes the others wait for it."""
+    """A lock per event loop: while one task fetches a token, the others wait for it."""
 
     def __init__(self) -> None:
         self._locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
@@ -38,7 +43,7 @@ class SingleFlight:
 
     @asynccontextmanager
     async def acquire(self, deadline: Deadline) -> AsyncGenerator[None]:
-        """Wait for one's turn. Raises TimeoutError when the deadline comes first."""
+        """Hold the lock. Raises TimeoutError if the deadline passes before it is free."""
         lock = self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
         async with asyncio.timeout(_seconds(deadline)):
             await lock.acquire()
@@ -54,36 +59,37 @@ def _seconds(deadline: Deadline) -> float | None:
 
 
 def current_loop() -> object:
-    """Where a connection belongs: the running event loop."""
+    """Return the running event loop: connections cannot be shared between loops."""
     return asyncio.get_running_loop()
 
 
 async def sleep(seconds: float) -> None:
-    """Let that much time pass."""
+    """Wait for this many seconds."""
     await asyncio.sleep(seconds)
 
 
 def time_limit(deadline: Deadline) -> AbstractAsyncContextManager[object]:
-    """Raise TimeoutError where the block outlives the deadline."""
+    """Return a context manager that raises TimeoutError if its block outlives the deadline."""
     return asyncio.timeout(_seconds(deadline))
 
 
 def _in_memory(file: BinaryIO) -> bool:
-    """Whether using a file never waits: it is memory, or says that it is."""
+    """Return True if reads and writes cannot block (in-memory files)."""
     return isinstance(file, io.BytesIO) or getattr(file, "in_memory", False) is True
 
 
 async def read_chunk(file: BinaryIO, size: int) -> bytes:
-    """Up to that many bytes of a file, without blocking the loop; memory needs no thread."""
+    """Read up to ``size`` bytes: in a thread, or directly if the file is in memory."""
     if _in_memory(file):
         return file.read(size)
     return await asyncio.to_thread(file.read, size)
 
 
 async def write_chunk(file: BinaryIO, data: bytes) -> None:
-    """Append to a file without blocking the loop; memory needs no thread.
+    """Append to a file: in a thread, or directly if the file is in memory.
 
-    A cancellation waits until the write has ended: whoever cleans up after it has the file alone.
+    A cancellation waits until the write has ended. Otherwise the thread could still write while
+    the cancelled caller closes the file.
     """
     if _in_memory(file):
         file.write(data)
@@ -92,7 +98,7 @@ async def write_chunk(file: BinaryIO, data: bytes) -> None:
 
 
 async def run_blocking(function: Callable[..., _T], *args: Any) -> _T:
-    """A function that may block, in a thread; one that returns an awaitable is awaited."""
+    """Call a function in a thread, and await its result if the result is awaitable."""
     result = await asyncio.to_thread(function, *args)
     if isinstance(result, Awaitable):
         return await result  # type: ignore[no-any-return]
@@ -100,9 +106,10 @@ async def run_blocking(function: Callable[..., _T], *args: Any) -> _T:
 
 
 async def call_store(function: Callable[..., _T], *args: Any, **options: Any) -> _T:
-    """A store's method, in a thread.
+    """Call a store's method in a thread.
 
-    A cancellation waits until the method has ended: what it committed is never in doubt.
+    A cancellation waits until the method has ended. Otherwise it would be unknown whether the
+    method committed.
     """
     task = asyncio.ensure_future(asyncio.to_thread(function, *args, **options))
     try:
@@ -113,13 +120,13 @@ async def call_store(function: Callable[..., _T], *args: Any, **options: Any) ->
                 await asyncio.shield(task)
             except asyncio.CancelledError:
                 continue
-            except Exception:  # noqa: BLE001 - the cancellation is what the caller must see
+            except Exception:  # noqa: BLE001 - the caller gets the cancellation instead
                 break
         raise
 
 
 class Workers(Generic[_T]):
-    """Runs jobs, at most so many at once; their results come back one batch at a time."""
+    """Run jobs concurrently, at most ``size`` at a time, and return their results in batches."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -137,11 +144,11 @@ class Workers(Generic[_T]):
 
     @property
     def busy(self) -> int:
-        """Jobs started whose results or exceptions were not handed out yet."""
+        """Number of started jobs whose result or exception was not returned yet."""
         return len(self._tasks) + len(self._failed)
 
     async def start(self, job: Callable[..., Awaitable[_T]], *args: Any) -> None:
-        """Start a job, or let it wait until there is room."""
+        """Start a job, or queue it while ``size`` jobs are running."""
 
         async def run() -> _T:
             async with self._room:
@@ -150,10 +157,10 @@ class Workers(Generic[_T]):
         self._tasks.add(asyncio.create_task(run()))
 
     async def finished(self) -> list[_T]:
-        """The results of the jobs that ended: at least one while a job is busy, else none.
+        """Return the results of ended jobs; wait for at least one if any job is busy.
 
-        A job's exception is raised alone, after all results that came with it were returned, and
-        does not end the other jobs: asking again goes on.
+        The exception of a job is raised after the results of the same batch were returned. It does
+        not end the other jobs: call this method again for their results.
         """
         results: list[_T] = []
         if self._tasks and not self._failed:

@@ -1,4 +1,7 @@
-"""What differs between the two worlds, for threads. Its twin is ``_runtime_async``."""
+"""The blocking versions, for threads, of the primitives that ``_runtime_async`` has for asyncio.
+
+Everything else in ``_sync`` is generated from ``_async`` by ``tools/generate_sync.py``.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from typing import Any, BinaryIO, Generic, TypeVar
 from _client_kit._clock import Deadline
 
 __all__ = [
+    "IN_TASKS",
     "SingleFlight",
     "Workers",
     "call_store",
@@ -25,18 +29,21 @@ __all__ = [
     "write_chunk",
 ]
 
+IN_TASKS = False
+"""Whether work runs in tasks, which can await a coroutine, or in threads."""
+
 _T = TypeVar("_T")
 
 
 class SingleFlight:
-    """One waiting lock: who fetches a token makes the others wait for it."""
+    """A lock: while one thread fetches a token, the others wait for it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
 
     @contextmanager
     def acquire(self, deadline: Deadline) -> Generator[None]:
-        """Wait for one's turn. Raises TimeoutError when the deadline comes first."""
+        """Hold the lock. Raises TimeoutError if the deadline passes before it is free."""
         if not self._lock.acquire(timeout=min(deadline.remaining(), threading.TIMEOUT_MAX)):
             raise TimeoutError
         try:
@@ -46,12 +53,12 @@ class SingleFlight:
 
 
 def current_loop() -> object:
-    """Where a connection belongs: threads share theirs."""
+    """Return the same object for every thread: threads can share connections."""
     return SingleFlight
 
 
 def sleep(seconds: float) -> None:
-    """Let that much time pass."""
+    """Wait for this many seconds."""
     time.sleep(seconds)
 
 
@@ -59,12 +66,12 @@ _NO_LIMIT = nullcontext()
 
 
 def time_limit(deadline: Deadline) -> AbstractContextManager[None]:  # noqa: ARG001 - as its twin
-    """Nothing can interrupt a thread: each operation's own timeout bounds it instead."""
+    """Do nothing: a thread cannot be interrupted, so each operation has its own timeout."""
     return _NO_LIMIT
 
 
 def read_chunk(file: BinaryIO, size: int) -> bytes:
-    """Up to that many bytes of a file."""
+    """Read up to ``size`` bytes of a file."""
     return file.read(size)
 
 
@@ -74,19 +81,19 @@ def write_chunk(file: BinaryIO, data: bytes) -> None:
 
 
 def run_blocking(function: Callable[..., _T], *args: Any) -> _T:
-    """The function's result."""
+    """Call a function and return its result."""
     return function(*args)
 
 
 def call_store(function: Callable[..., _T], *args: Any, **options: Any) -> _T:
-    """A store's method."""
+    """Call a store's method and return its result."""
     return function(*args, **options)
 
 
 class Workers(Generic[_T]):
-    """Runs jobs, at most so many at once; their results come back one batch at a time.
+    """Run jobs concurrently, at most ``size`` at a time, and return their results in batches.
 
-    With a size of one, a job runs in the caller's thread.
+    With a size of 1 a job runs in the caller's thread.
     """
 
     def __init__(self, size: int) -> None:
@@ -105,11 +112,11 @@ class Workers(Generic[_T]):
 
     @property
     def busy(self) -> int:
-        """Jobs started whose results or exceptions were not handed out yet."""
+        """Number of started jobs whose result or exception was not returned yet."""
         return self._running + len(self._failed)
 
     def start(self, job: Callable[..., _T], *args: Any) -> None:
-        """Start a job, or let it wait until there is room."""
+        """Start a job, or queue it while ``size`` jobs are running."""
         if self._pool is not None:
             self._running += 1
             self._pool.submit(job, *args).add_done_callback(self._ended.put)
@@ -117,16 +124,16 @@ class Workers(Generic[_T]):
         future: Future[_T] = Future()
         try:
             future.set_result(job(*args))
-        except Exception as error:  # noqa: BLE001 - handed to whoever asks for the result
+        except Exception as error:  # noqa: BLE001 - `finished` raises it
             future.set_exception(error)
         self._running += 1
         self._ended.put(future)
 
     def finished(self) -> list[_T]:
-        """The results of the jobs that ended: at least one while a job is busy, else none.
+        """Return the results of ended jobs; wait for at least one if any job is busy.
 
-        A job's exception is raised alone, after all results that came with it were returned, and
-        does not end the other jobs: asking again goes on.
+        The exception of a job is raised after the results of the same batch were returned. It does
+        not end the other jobs: call this method again for their results.
         """
         results: list[_T] = []
         if self._running and not self._failed:

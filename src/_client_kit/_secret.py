@@ -1,4 +1,4 @@
-"""A value that must not be shown."""
+"""A string type whose value is not displayed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Secret", "refuse_pickling"]
 
 
 def refuse_pickling(value: object) -> Never:
-    """Raise the TypeError every secret-bearing object raises when pickled or deep-copied."""
+    """Raise TypeError: an object that holds a secret cannot be pickled or copied."""
     name = type(value).__name__
     message = (
         f"a {name} holds a secret and cannot be pickled or copied; "
@@ -21,13 +21,13 @@ def refuse_pickling(value: object) -> Never:
 
 @final
 class Secret:
-    """A string that shows itself only to :meth:`reveal`.
+    """A string whose value only :meth:`reveal` returns.
 
-    ``repr``, ``str``, ``format``, ``vars`` and ``asdict`` show a mask; comparing is constant-time;
-    pickling raises TypeError.
+    ``repr``, ``str``, ``format``, ``vars`` and ``asdict`` show a mask. Comparison takes constant
+    time. Pickling raises TypeError.
     """
 
-    # A closure, not an attribute: no introspection of the instance yields the text.
+    # A closure and not an attribute: tools that dump the attributes of objects do not show it.
     __slots__ = ("_reveal",)
     _reveal: Callable[[], str]
 
@@ -37,13 +37,13 @@ class Secret:
             return
         kind: type[object] = type(value)
         if not issubclass(kind, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            del value  # a password in bytes, say: no frame of the error shows it
+            del value  # it may be a password in bytes: keep it out of the traceback
             message = f"a secret must be a string, not {kind.__name__}"
             raise TypeError(message)
         self._reveal = lambda: value
 
     def reveal(self) -> str:
-        """The secret itself."""
+        """Return the secret."""
         return self._reveal()
 
     def __repr__(self) -> str:
@@ -61,7 +61,7 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        # Half a character, which no encoding takes, must not end in an error that shows the rest.
+        # Without "surrogatepass" an unpaired surrogate would raise an error that shows the secret.
         mine, theirs = (one._reveal().encode("utf-8", "surrogatepass") for one in (self, other))
         return hmac.compare_digest(mine, theirs)
 

@@ -1,4 +1,4 @@
-"""Telling an exception that a signal handler raised from one of the code it interrupted."""
+"""Tell exceptions of a signal handler from exceptions of the code that it interrupted."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ __all__ = ["raised_by_signal_handler", "signal_error"]
 
 
 def raised_by_signal_handler(error: BaseException) -> bool:
-    """Return True where a Python signal handler of this process raised the exception.
+    """Return True if a Python signal handler of this process raised the exception.
 
-    Such an exception, a task queue's time limit for example, is for the application: it must not
-    pass for a failure of the call or the document that it happened to interrupt.
+    Such an exception, for example a task queue's time limit, is meant for the application. It must
+    not count as a failure of the call or document that it interrupted.
     """
     if threading.current_thread() is not threading.main_thread():
-        return False  # handlers run in the main thread alone
+        return False  # handlers run in the main thread only
     handlers = _handlers()
     return any(frame.f_code in handlers for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def signal_error(error: BaseException) -> BaseException | None:
-    """Return the exception of a signal handler that an error is, or was made from by a library.
+    """Return the exception of a signal handler in an error's chain of causes, or None.
 
-    httpx wraps an ``OSError`` or a ``TimeoutError`` that a handler raised inside one of its calls:
-    it would pass for a failure of the network.
+    httpx wraps an ``OSError`` or a ``TimeoutError`` that a handler raised inside one of its calls.
+    It would otherwise count as a failure of the network.
     """
     step: BaseException | None = error
     while step is not None:
@@ -38,7 +38,7 @@ def signal_error(error: BaseException) -> BaseException | None:
 
 
 def _handlers() -> set[CodeType]:
-    """The code of every handler: of a function, a bound method, a partial or a callable object."""
+    """Return the code of all handlers: functions, methods, partials and callable objects."""
     found: set[CodeType] = set()
     for number in signal.valid_signals():
         handler: Any = signal.getsignal(number)

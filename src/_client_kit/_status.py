@@ -1,4 +1,4 @@
-"""What an HTTP status means for a caller, where a service gives it no other meaning."""
+"""The error for an HTTP status, unless a service gives the status another meaning."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ FOREIGN_HINT = (
 
 
 def meaning_of(status: int, *, safe: bool) -> tuple[type[ServiceError], str, str | None]:
-    """Error class, text and hint for a status that is no success.
+    """Return the error class, text and hint for a status other than success.
 
     Args:
         status: The HTTP status.
-        safe: Whether the call only reads: then no outcome can be in doubt.
+        safe: Whether the call only reads. Its outcome is then never in doubt.
     """
     unknown: type[ServiceError] = UnavailableError if safe else OutcomeUnknownError
     if status == 401:

@@ -1,4 +1,4 @@
-"""Times as services write them."""
+"""Parse times in the formats that services send."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["parse_time"]
 
 
 def parse_time(text: str) -> datetime:
-    """An aware datetime in UTC from ISO 8601 or an HTTP date; no zone means UTC.
+    """Return a datetime in UTC from ISO 8601 or an HTTP date; a time without zone is in UTC.
 
     Raises:
         ValueError: The text is neither.
@@ -21,7 +21,7 @@ def parse_time(text: str) -> datetime:
         except ValueError:
             value = parsedate_to_datetime(text)
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    # What the standard library raises for hostile text besides ValueError.
+    # For malformed text the standard library also raises errors other than ValueError.
     except (ValueError, TypeError, IndexError, OverflowError):
         message = "neither an ISO 8601 nor an HTTP date"
         raise ValueError(message) from None

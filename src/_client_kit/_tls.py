@@ -1,4 +1,4 @@
-"""TLS, always verified, from version 1.2 on; and the proxies that the environment names."""
+"""The TLS context (always verified, version 1.2 or later) and errors of proxy settings."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 @cache
 def shared_ssl_context() -> ssl.SSLContext:
-    """The one context all clients share: building one costs some 17 ms and 0.8 MB."""
+    """Return the context that all clients share: building one takes 17 ms and 0.8 MB."""
     context = httpx.create_ssl_context()
-    # Some builds of Python, Debian's among them, leave the minimum to OpenSSL's settings.
+    # Without this, Debian's Python and others would take the minimum of OpenSSL's settings.
     context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
     return context
 
 
 def opened(make: Callable[[], _T], *, service: str) -> _T:
-    """What ``make`` makes of httpx, which reads the environment's proxies.
+    """Return what ``make`` returns: an httpx client that uses the environment's proxies.
 
     Raises:
-        ConfigurationError: It cannot use them. The message names the variables, not their values:
-            these may hold a password.
+        ConfigurationError: httpx cannot use the proxy settings. The message names the variables
+            and not their values, which may hold a password.
     """
     problem = "is no address of a proxy"
     try:
         return make()
-    except ImportError:  # SOCKS, without the package for it
+    except ImportError:  # a SOCKS proxy without the package socksio
         problem = "needs the package socksio"
     except (ValueError, TypeError, httpx.InvalidURL):
         pass
-    # Raised here, where the frames that held the address are gone.
+    # Raised after the except block: frames of the first error hold the proxy's address.
     names = sorted(name for name in os.environ if name.lower() in _PROXIES)
     where = f"the environment ({', '.join(names)})" if names else "the system's settings"
     message = f"the proxy named by {where} {problem}"

@@ -1,4 +1,4 @@
-"""The state of one credential: its token or its rejection, shared by every client that uses it."""
+"""Cache the token, or the rejection, of a credential for all clients that use it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ["TokenCache", "TokenCaches"]
 
 _F = TypeVar("_F")
 
-# A token is renewed this early, but after half its life where that is shorter.
+# Seconds before its end at which a token is renewed; at most half of its lifetime.
 RENEW_EARLY = 60.0
 
 
 class TokenCache:
-    """Token or rejection of one credential at one service address.
+    """The token or rejection of one credential at one service address.
 
-    The lock is held for reading and writing these fields only, never over I/O; waiting for
-    another's request is what a flight is for.
+    The lock protects the fields and is never held during I/O. A call that waits for another
+    call's token request waits in :meth:`flight`.
     """
 
     def __init__(self) -> None:
@@ -33,22 +33,22 @@ class TokenCache:
         self._rejection: CredentialsError | None = None
         self._failure: ServiceError | None = None
         self.failures = 0
-        """How many times all attempts to get a token were in vain."""
+        """Number of times that all attempts to get a token failed."""
         self._flights: dict[type[Any], Any] = {}
         _living.add(self)
 
     def forked(self) -> None:
-        """Go on in a forked child: whoever held a lock or was in flight stayed in the parent."""
+        """Make new locks in a forked child: their holders exist in the parent process only."""
         self._lock = threading.Lock()
         self._flights = {}
 
     def flight(self, kind: type[_F]) -> _F:
-        """What the calls of one world wait in while one of them fetches a token."""
+        """Return the lock of this class in which calls wait while one of them gets a token."""
         with self._lock:
             return self._flights.setdefault(kind, kind())  # type: ignore[no-any-return]
 
     def current(self) -> Token | None:
-        """The token where it is still good; raises the rejection where there is one."""
+        """Return the token if it is still valid, else None; raise the rejection if there is one."""
         with self._lock:
             if self._rejection is not None:
                 raise self._rejection.copy()
@@ -57,30 +57,36 @@ class TokenCache:
             return None
 
     def store(self, token: Token, asked_at: float) -> None:
-        """Keep a fresh token, whose life counts from when it was asked for."""
+        """Store a new token; its lifetime counts from when it was requested."""
         with self._lock:
             self._token = token
             self._renew_at = asked_at + token.life - min(RENEW_EARLY, token.life / 2)
 
     def drop(self, token: Token) -> None:
-        """Forget a token the service no longer takes, unless another has replaced it."""
+        """Forget a token that the service rejected, unless another has replaced it."""
         with self._lock:
             if self._token is token:
                 self._token = None
 
     def reject(self, error: CredentialsError) -> None:
-        """Remember for good that the service refused the credential."""
+        """Store that the service refused the credential; the state is final."""
         with self._lock:
             self._rejection = error.copy()
 
     def fail(self, error: ServiceError) -> None:
-        """Tell those who wait for the same token that all attempts were in vain."""
+        """Store that all attempts to get a token failed, for the calls that wait for it."""
         with self._lock:
             self._failure = error.copy()
             self.failures += 1
 
     def share_failure(self, known: int) -> None:
-        """Raise the failure that came while one waited: else each would try in vain again."""
+        """Raise the failure that happened while this call waited, if there is one.
+
+        Without this, each waiting call would repeat all attempts.
+
+        Args:
+            known: The value of ``failures`` before the wait.
+        """
         with self._lock:
             if self._failure is not None and self.failures > known:
                 raise self._failure.copy()
@@ -99,14 +105,14 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
 
 
 class TokenCaches:
-    """The token states of one credential by the address they are good for."""
+    """The token caches of one credential, by service address."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._states: dict[str, TokenCache] = {}
 
     def at(self, address: str) -> TokenCache:
-        """The state for an address, so that a token never goes to another."""
+        """Return the cache for an address: a token is never sent to another address."""
         with self._lock:
             return self._states.setdefault(address, TokenCache())
 

@@ -9,7 +9,7 @@ __all__ = ["user_agent_of"]
 
 
 def user_agent_of(application: str | None, *, service: str) -> str:
-    """Return our name and version, after the application's own part where it gave one.
+    """Return our name and version, after the application's own part if there is one.
 
     Raises:
         ConfigurationError: The application's part cannot stand in a header.

@@ -1,4 +1,4 @@
-"""The version of the distribution, from which the build takes it."""
+"""The version of the distribution; the build reads it from here."""
 
 __all__ = ["__version__"]
 

@@ -1,11 +1,11 @@
-"""What an export needs of Banqup, to hold a vendor's file or a live answer against."""
+"""What an export needs of Banqup, to compare a vendor's file or a live answer with."""
 
 from __future__ import annotations
 
 from functools import cache
 
 from _contract_check.expectations import Expectations, kinds_of
-from banqup_client._models import Document, FileDetails, Space
+from banqup_client import Document, FileDetails, Space
 
 __all__ = ["expectations"]
 
@@ -19,22 +19,21 @@ _ESSENTIAL = {
     "documents.get": "reads:id reads:status reads:status.document reads:files reads:files[].id",
     "files.details": "reads:downloadUrl",
 }
+_ARRAY = frozenset({"array"})
 _STATUSES = ("VALIDATED", "FULLY_APPROVED")
 _FOLDERS = ("PURCHASES", "SALES")
 
 
 @cache
 def expectations() -> Expectations:
-    """What an export needs, made once."""
-    decode = "BanqupClient(decode_document=...)"
+    """Return what an export needs, made once."""
     return Expectations(
+        client="BanqupClient",
+        login="token.get",
         essential={name: frozenset(text.split()) for name, text in _ESSENTIAL.items()},
         kinds={
-            "spaces.list": {"spaces": frozenset({"array"}), **kinds_of(Space, "spaces[]")},
-            "documents.list": {
-                "documents": frozenset({"array"}),
-                **kinds_of(Document, "documents[]"),
-            },
+            "spaces.list": {"spaces": _ARRAY, **kinds_of(Space, "spaces[]")},
+            "documents.list": {"documents": _ARRAY, **kinds_of(Document, "documents[]")},
             "documents.get": kinds_of(Document),
             "files.details": kinds_of(FileDetails),
         },
@@ -47,6 +46,14 @@ def expectations() -> Expectations:
             "documents.get": {"folder": _FOLDERS, "status.document": _STATUSES},
             "files.details": {"status": ("AVAILABLE",)},
         },
-        forms=frozenset({"token.get"}),
-        functions={"reads:documents.list": decode, "reads:documents.get": decode},
+        may_be_empty=frozenset({"documents.list documents[].files", "documents.get files"}),
+        replaced={
+            "documents.files": (
+                "documents.list reads:documents[].files",
+                "documents.list reads:documents[].files[].id",
+                "documents.get reads:files",
+                "documents.get reads:files[].id",
+            )
+        },
+        form=True,
     )

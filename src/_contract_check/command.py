@@ -1,4 +1,4 @@
-"""``python -m <client> contract --against FILE-or-URL``."""
+"""``python -m <client> contract --against FILE``."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from _client_kit._errors import ConfigurationError
 from _client_kit._json import is_object, loads
 from _contract_check.compare import compare
 from _contract_check.expectations import Expectations
-from _contract_check.openapi_file import read_openapi
+from _contract_check.openapi_file import load, read_openapi
 from _contract_check.openapi_schema import VendorFileError
-from _contract_check.source import load, shown_place
 
 __all__ = ["run"]
 
@@ -34,15 +33,22 @@ def run(
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser(
         "contract",
-        help="hold the wire facts this client relies on against the vendor's OpenAPI file",
+        help="compare the wire facts this client relies on with the vendor's OpenAPI file",
         description="Exit code: 0 when nothing an export needs is contradicted, 1 when something "
         "is, 2 when the file cannot be used.",
     )
     command.add_argument(
-        "--against", required=True, metavar="FILE-or-URL", help="OpenAPI 2.0, 3.0 or 3.1"
+        "--against", required=True, metavar="FILE", type=Path, help="OpenAPI 2.0, 3.0 or 3.1"
     )
     command.add_argument(
         "--contract", metavar="PATCH", type=Path, help="compare with this patch applied"
+    )
+    command.add_argument(
+        "--operations",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="operations you have a function for, such as inbox.upload: not compared",
     )
     form = command.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print the comparison as JSON")
@@ -58,14 +64,18 @@ def run(
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    if re.match(r"\w{2,}:/", str(options.against)):
+        return _refuse(program, None, "--against takes a file: save what the address shows first")
     try:
-        result = compare(
-            contract.patched(options.contract), read_openapi(load(options.against)), expected
-        )
+        patched = contract.patched(options.contract)
+        file = read_openapi(load(options.against))
+        result = compare(patched, file, expected, yours=options.operations)
+    except RecursionError:
+        return _refuse(program, options.against, "its schemas lead through too many others")
     except VendorFileError as error:
-        return _refuse(program, f"{shown_place(options.against)}: {error}")
+        return _refuse(program, options.against, str(error))
     except ConfigurationError as error:
-        return _refuse(program, error.message)
+        return _refuse(program, None, error.message)
     if options.suggest:
         known: dict[str, Any] = loads(options.contract.read_bytes()) if options.contract else {}
         shown = json.dumps(_merged(known, result.patch), indent=2, ensure_ascii=False)
@@ -78,19 +88,23 @@ def run(
 
 
 class _Parser(argparse.ArgumentParser):
-    """Does not repeat what somebody typed, which could be a credential."""
+    """Does not repeat a mistyped argument, which could be a credential."""
 
     def error(self, message: str) -> NoReturn:
         super().error(re.split("['\"=]", message)[0].rstrip(": "))
 
 
-def _refuse(program: str, message: str) -> int:
-    sys.stderr.write(f"{program}: {message}\n")
+def _refuse(program: str, path: Path | None, message: str) -> int:
+    """Print why the command cannot compare. An address in place of a file may hold a credential."""
+    name = (
+        "" if path is None else path.name if re.fullmatch(r"[\w .-]+", path.name) else "--against"
+    )
+    sys.stderr.write(f"{program}: {name}{': ' if name else ''}{message}\n")
     return 2
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """One patch of two, the second one's word counting."""
+    """Return one patch of two; where both say something, the second one counts."""
     merged = dict(below)
     for name, value in above.items():
         old = merged.get(name)

@@ -1,9 +1,9 @@
-"""Holding a contract against a vendor's OpenAPI file."""
+"""Comparing a contract with a vendor's OpenAPI file."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve
@@ -12,39 +12,70 @@ from _client_kit._contract import Contract, Operation, Property
 from _client_kit._errors import ConfigurationError
 from _contract_check.expectations import Expectations
 from _contract_check.findings import Comparison, Finding, OperationFinding, Status
-from _contract_check.locating import Place, elsewhere, last, locate
 from _contract_check.matching import (
     Match,
+    Place,
+    described,
     folded,
+    last,
+    locate,
     look_alikes,
     match_all,
     split_path,
     split_prefix,
 )
 from _contract_check.openapi_file import VendorFile, VendorOperation
-from _contract_check.openapi_schema import Schema, tree
+from _contract_check.openapi_schema import Schema
+from _contract_check.starter import starter
 
 __all__ = ["compare"]
 
-_NO_FUNCTION = "Another structure of this call cannot be corrected from outside: please report it."
+_NO_FUNCTION = "The call for a token cannot be corrected from outside: please report it."
 
 
-def compare(contract: Contract, file: VendorFile, expected: Expectations) -> Comparison:
-    """Every operation and property of the contract, and what the file says of it."""
+def compare(
+    contract: Contract,
+    file: VendorFile,
+    expected: Expectations,
+    *,
+    yours: Collection[str] = (),
+) -> Comparison:
+    """Return every operation and property of the contract, and what the file says of it.
+
+    Args:
+        contract: The contract, with the user's patch applied.
+        file: The vendor's file.
+        expected: What an export needs.
+        yours: The operations for which the user has a function of their own.
+
+    Raises:
+        ConfigurationError: An operation in ``yours`` does not exist.
+    """
+    known = [name for name in contract.operations if name != expected.login]
+    for name in yours:
+        if name not in known and name not in expected.replaced:
+            names = ", ".join([*known, *expected.replaced])
+            message = f"no operation with a function is called so; those that may have one: {names}"
+            raise ConfigurationError(message, service=contract.service)
+    needless = {entry for name in yours for entry in expected.replaced.get(name, ())}
     ours = list(contract.operations.values())
     matches = match_all(ours, file.operations)
-    described = _described_prefixes(ours, file.operations, matches)
+    prefixes = _described_prefixes(ours, file.operations, matches)
     found: list[OperationFinding] = []
     patch: dict[str, Any] = {}
     for operation in sorted(ours, key=lambda item: not item.needed):
-        match = matches.get(operation.name)
-        if match is None:
-            found.append(_absent(operation, file.operations, matches, described))
-            continue
-        one = _Pair(operation, match, expected)
-        found.append(one.result())
-        if changes := one.patch():
-            patch[operation.name] = changes
+        name, match = operation.name, matches.get(operation.name)
+        if name in yours or name in needless:
+            call = f"{operation.method} {operation.path}"
+            found.append(OperationFinding(name, operation.needed, "yours", call))
+        elif match is None:
+            missing = split_prefix(operation.path)[0] in prefixes
+            found.append(_absent(operation, file.operations, matches, expected, missing=missing))
+        else:
+            pair = _Pair(operation, match, expected, needless)
+            found.append(pair.result())
+            if changes := pair.patch():
+                patch[name] = changes
     return Comparison(
         contract.service, file.title, file.version, tuple(found), _loadable(contract, patch)
     )
@@ -53,12 +84,12 @@ def compare(contract: Contract, file: VendorFile, expected: Expectations) -> Com
 def _described_prefixes(
     ours: Sequence[Operation], theirs: Sequence[VendorOperation], matches: Mapping[str, Match]
 ) -> set[str]:
-    """The prefixes of our paths whose operations the file is about."""
+    """Return the prefixes of our paths whose operations the file is about."""
     known = {split_prefix(item.path)[0] for item in ours if item.name in matches}
     for operation in ours:
         prefix = split_prefix(operation.path)[0]
         start = folded(prefix)
-        if prefix and any(folded(item.path)[: len(start)] == start for item in theirs):
+        if any(folded(item.path)[: len(start)] == start for item in theirs):
             known.add(prefix)
     return known - {""}
 
@@ -67,26 +98,23 @@ def _absent(
     operation: Operation,
     theirs: Sequence[VendorOperation],
     matches: Mapping[str, Match],
-    described: set[str],
+    expected: Expectations,
+    *,
+    missing: bool,
 ) -> OperationFinding:
-    """An operation the file does not have: missing, or beyond what the file is about."""
-    missing = split_prefix(operation.path)[0] in described
-    same_path = [
-        item
-        for item in theirs
-        if folded(item.path) == folded(operation.path)
-        and all(item is not match.theirs for match in matches.values())
-    ]
-    ours = operation.method
-    remedy = "It takes its input elsewhere then: the contract= argument cannot say that alone."
+    """Return what is said of an operation that the file does not have."""
+    others = {id(match.theirs) for match in matches.values()}
+    remedy = _by_function(operation, expected)
     methods = tuple(
         Finding(
-            "method", ours, "differs", ours, item.method,
+            "method", operation.method, "differs", operation.method, item.method,
             operation.evidence, operation.needed, remedy,
         )
-        for item in same_path
+        for item in theirs
+        if folded(item.path) == folded(operation.path) and id(item) not in others
     )  # fmt: skip
-    likely = look_alikes(operation, theirs, matches) if operation.needed else ()
+    likely = look_alikes(operation, theirs, matches) if operation.needed else []
+    draft = likely and operation.name != expected.login
     return OperationFinding(
         operation.name,
         operation.needed,
@@ -94,12 +122,19 @@ def _absent(
         f"{operation.method} {operation.path}",
         evidence=operation.evidence,
         findings=methods,
-        look_alikes=likely,
+        look_alikes=tuple(described(item, expected.unwrap) for item in likely),
+        starter=starter(operation, likely[0], expected) if draft else (),
     )
 
 
+def _by_function(operation: Operation, expected: Expectations) -> str:
+    if operation.name == expected.login:
+        return _NO_FUNCTION
+    return f'Correct it with {expected.client}(operations={{"{operation.name}": ...}}).'
+
+
 def _loadable(contract: Contract, patch: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a patch that the contract takes."""
+    """Return the part of a patch that the contract takes."""
     taken: dict[str, Any] = {}
     for name, changes in patch.items():
         try:
@@ -113,49 +148,60 @@ def _loadable(contract: Contract, patch: Mapping[str, Any]) -> dict[str, Any]:
 class _Pair:
     """One operation of ours and the vendor's that is the same."""
 
-    def __init__(self, ours: Operation, match: Match, expected: Expectations) -> None:
+    def __init__(
+        self, ours: Operation, match: Match, expected: Expectations, needless: Collection[str]
+    ) -> None:
         self._ours = ours
         self._theirs = match.theirs
         self._match = match
-        self._kinds = expected.kinds.get(ours.name, {})
+        self._expected = expected
+        self._kinds = {
+            **expected.sent.get(ours.name, {}),
+            **expected.kinds.get(ours.name, {}),
+        }
         self._words = expected.words.get(ours.name, {})
-        self._essential = expected.essential.get(ours.name, frozenset())
-        self._functions = expected.functions
-        self._form = ours.name in expected.forms
+        self._essential = {
+            name
+            for name in expected.essential.get(ours.name, ())
+            if ours.needed and f"{ours.name} {name}" not in needless
+        }
         answer = match.theirs.answer
         self._answer = None if answer is None else expected.unwrap(ours.name, answer)
         self._names: dict[str, list[tuple[str, bool]]] = {}
         self._queries: dict[str, str] = {}
 
     def result(self) -> OperationFinding:
-        """Everything found about the operation."""
+        """Return everything found about the operation."""
+        ours, theirs = self._ours, self._theirs
         findings = [*self._path(), *self._query(), *self._body()]
-        findings += self._properties("reads", self._ours.reads, self._answer)
+        findings += self._properties("reads", ours.reads, self._answer)
         findings = [self._both_ways(item) for item in findings]
         differs = any(item.status in ("differs", "missing") for item in findings)
-        differences = any(item.place in ("sends", "body") and item.contradicts for item in findings)
-        body = self._theirs.body
+        by_function = _by_function(ours, self._expected)
+        structure = any(item.contradicts and by_function in item.remedy for item in findings)
+        draft = structure and ours.name != self._expected.login
         return OperationFinding(
-            self._ours.name,
-            self._ours.needed,
+            ours.name,
+            ours.needed,
             "differs" if differs else "confirmed",
-            f"{self._ours.method} {self._ours.path}",
-            f"{self._theirs.method} {self._theirs.path}",
-            self._ours.evidence,
+            f"{ours.method} {ours.path}",
+            f"{theirs.method} {theirs.path}",
+            ours.evidence,
             tuple(findings),
-            tree(body) if differences and body is not None else (),
+            described(theirs, self._expected.unwrap) if structure else None,
+            starter=starter(ours, theirs, self._expected) if draft else (),
         )
 
     def _both_ways(self, item: Finding) -> Finding:
-        """A rename changes what is sent and what is read: where they differ it is no correction."""
-        names = [name for name, _ in self._names.get(item.name, [])]
-        if item.place in ("sends", "reads") and item.remedy and len(set(names)) > 1:
-            text = f"It is sent and read under different names: {' and '.join(names)}. "
-            return evolve(item, remedy=text + self._by_function(item.place))
+        """A rename changes what is sent and what is read, so it corrects only what agrees."""
+        names = {name for name, _ in self._names.get(item.name, [])}
+        if item.place in ("sends", "reads") and item.remedy and len(names) > 1:
+            text = f"It is sent and read under different names: {' and '.join(sorted(names))}. "
+            return evolve(item, remedy=text + _by_function(self._ours, self._expected))
         return item
 
     def patch(self) -> dict[str, Any]:
-        """The corrections that are sure."""
+        """Return the corrections that are sure."""
         changes: dict[str, Any] = {}
         if self._match.path and self._match.sure:
             changes["path"] = self._match.path
@@ -171,75 +217,72 @@ class _Pair:
         return changes
 
     def _agreed(self, path: str) -> bool:
-        """Whether one name does for all: a property sent and read has one correction for both."""
+        """Return True if one name does for all: a property may be both sent and read."""
         sides = sum(item.path == path for item in (*self._ours.sends, *self._ours.reads))
         names = self._names.get(path, [])
         return len(names) == sides and len(set(names)) == 1 and names[0][1]
 
     def _path(self) -> Iterator[Finding]:
-        if split_path(self._theirs.path) != split_path(self._ours.path):
-            ours = self._ours
-            remedy = "It has other placeholders: the contract= argument cannot fill them."
-            if self._match.path:
-                remedy = self._correction({"path": self._match.path})
+        ours = self._ours
+        if split_path(self._theirs.path) != split_path(ours.path):
+            path = self._match.path
+            remedy = self._correction({"path": path}) if path else self._function()
             yield Finding(
                 "path", ours.path, "differs", ours.path, self._theirs.path,
                 ours.evidence, ours.needed, remedy,
             )  # fmt: skip
         for name in self._theirs.headers:
-            yield self._unsent("header", name, "Send it through an http_client= with that header.")
+            yield self._unsent("header", name)
 
-    def _unsent(self, place: str, name: str, remedy: str, what: str = "") -> Finding:
-        """Something the file requires and we do not send."""
-        theirs = f"{what or name}, required"
-        needed = self._ours.needed
-        return Finding(place, name, "differs", theirs=theirs, essential=needed, remedy=remedy)
+    def _function(self) -> str:
+        return _by_function(self._ours, self._expected)
+
+    def _unsent(self, place: str, name: str, what: str = "") -> Finding:
+        """Return a finding for what the file requires and the library does not send."""
+        theirs, needed = f"{what or name}, required", self._ours.needed
+        return Finding(
+            place, name, "differs", theirs=theirs, essential=needed, remedy=self._function()
+        )
 
     def _correction(self, changes: Mapping[str, Any]) -> str:
         return f"contract={json.dumps({self._ours.name: changes}, ensure_ascii=False)}"
 
     def _query(self) -> Iterator[Finding]:
+        ours, theirs = self._ours, self._theirs.query
+        always = {name for name in ours.query if f"?{name}" in self._essential}
         seen: set[str] = set()
-        always = {name for name in self._ours.query if f"?{name}" in self._essential}
-        for name, wire in self._ours.query.items():
-            essential = self._ours.needed and name in always
-            theirs = self._theirs.query
-            near = (
-                [wire] if wire in theirs else [x for x in theirs if x.casefold() == wire.casefold()]
-            )
+        for name, wire in ours.query.items():
+            near = [item for item in theirs if item.casefold() == wire.casefold()]
+            near = [wire] if wire in theirs else near
             seen.update(near)
             found = near[0] if len(near) == 1 else ""
             status: Status = "confirmed"
-            remedy, said = "", found
+            essential, remedy, said = name in always, "", found
             if not found:
-                status, said = "missing", ", ".join(sorted(theirs)[:12])
-            elif found != wire:
+                status, said, remedy = "missing", ", ".join(sorted(theirs)[:12]), self._function()
+            elif found != wire and not self._expected.any_case:
                 status, remedy = "differs", self._correction({"query": {name: found}})
                 self._queries[name] = found
             elif self._words_unknown(f"?{name}", theirs[found]):
-                status, said = "differs", _choice(theirs[found])
-            must = found in self._theirs.required and always and name not in always
-            if must and self._ours.needed:
+                status, said, remedy = "differs", _choice(theirs[found]), self._function()
+            if found in self._theirs.required and always and not essential and ours.needed:
                 status, said, essential = "differs", f"{found}, required", True
-            ours = _shown(wire, self._words.get(f"?{name}", ()))
-            evidence = self._ours.evidence
-            yield Finding("query", name, status, ours, said, evidence, essential, remedy)
+                remedy = self._function()
+            shown = _shown(wire, self._words.get(f"?{name}", ()))
+            yield Finding("query", name, status, shown, said, ours.evidence, essential, remedy)
         for name in sorted(self._theirs.required - seen):
-            remedy = (
-                "The contract= argument cannot add it: no release of this library sends it yet."
-            )
-            yield self._unsent("query", name, remedy)
+            yield self._unsent("query", name)
 
     def _body(self) -> Iterator[Finding]:
-        sends = self._ours.sends
-        theirs = self._theirs
+        sends, theirs = self._ours.sends, self._theirs
         if not sends and theirs.body is None:
             return
-        if theirs.media and ("json" in theirs.media or theirs.media == "*/*") is self._form:
-            ours = "application/x-www-form-urlencoded" if self._form else "application/json"
+        form = self._expected.form and self._ours.name == self._expected.login
+        if theirs.media and ("json" in theirs.media or theirs.media == "*/*") is form:
+            ours = "application/x-www-form-urlencoded" if form else "application/json"
             yield Finding(
                 "body", "media type", "differs", ours, theirs.media, self._ours.evidence,
-                self._ours.needed, "It cannot be corrected: this library sends no other kind.",
+                self._ours.needed, self._function(),
             )  # fmt: skip
             return
         places: dict[str, Place] = {}
@@ -249,7 +292,7 @@ class _Pair:
             yield from self._unsent_members(theirs.body, "", known)
 
     def _unsent_members(self, schema: Schema, path: str, known: set[str]) -> Iterator[Finding]:
-        """What the file requires of an object that we send, and we do not."""
+        """Yield what the file requires in an object that the library sends without it."""
         inner = schema.inner()
         path += "[]" if inner is not schema and path else ""
         for name in inner.names:
@@ -258,12 +301,7 @@ class _Pair:
             if below in known:
                 yield from self._unsent_members(member, below, known)
             elif name in inner.required and not member.read_only:
-                remedy = self._by_function("sends")
-                yield self._unsent("sends", below, remedy, f"{below}: {member}")
-
-    def _by_function(self, group: str) -> str:
-        function = self._functions.get(f"{group}:{self._ours.name}")
-        return f"Correct it with {function}." if function else _NO_FUNCTION
+                yield self._unsent("sends", below, f"{below}: {member}")
 
     def _properties(
         self,
@@ -276,12 +314,9 @@ class _Pair:
         known = {item.path for item in properties}
         for item in properties:
             place = places[item.path] = locate(schema, self._wire(item.path))
-            yield self._finding(group, item, place, _parent(item.path, known, places), schema)
+            yield self._finding(group, item, place, _parent(item.path, known, places))
 
-    def _finding(
-        self, group: str, item: Property, place: Place, parent: str, schema: Schema | None
-    ) -> Finding:
-        essential = self._ours.needed and f"{group}:{item.path}" in self._essential
+    def _finding(self, group: str, item: Property, place: Place, parent: str) -> Finding:
         ours = last(self._wire(item.path))
         status: Status = place.status
         theirs, remedy = place.theirs, ""
@@ -292,26 +327,29 @@ class _Pair:
                 remedy = self._correction({"rename": {item.path: place.last}})
             elif wanted and place.schema.kinds and not wanted & place.schema.kinds:
                 status, theirs = "differs", f"{place.theirs}: {place.schema}"
-                ours = f"{ours}: {'|'.join(sorted(wanted))}"
-                remedy = self._by_function(group)
+                ours, remedy = f"{ours}: {'|'.join(sorted(wanted))}", self._function()
             elif self._words_unknown(item.path, place.schema):
                 status, theirs = "differs", f"{place.theirs}: {_choice(place.schema)}"
-                ours = _shown(ours, self._words[item.path])
-                remedy = self._by_function(group)
-        elif status == "missing" and not parent and schema is not None:
-            found = elsewhere(schema, last(item.path))
-            theirs = f"elsewhere: {found}" if found else place.theirs
-            remedy = self._by_function(group)
-            if not found and place.last:
+                ours, remedy = _shown(ours, self._words[item.path]), self._function()
+        elif status == "missing" and not parent:
+            remedy = self._function()
+            if place.last:
                 name = self._correction({"rename": {item.path: "..."}})
                 remedy = f"If it is one of these: {name}. Else: {remedy}"
-        under = f"{group} {parent}" if parent and place.schema is None else ""
         return Finding(
-            group, item.path, status, ours, theirs, item.evidence, essential, remedy, under
+            group,
+            item.path,
+            status,
+            ours,
+            theirs,
+            item.evidence,
+            f"{group}:{item.path}" in self._essential,
+            remedy,
+            f"{group} {parent}" if parent and place.schema is None else "",
         )
 
     def _implied(self, path: str) -> frozenset[str]:
-        """The type a property must have for those below it to be where the contract has them."""
+        """Return the type that the contract's properties below a property ask for."""
         for item in (*self._ours.sends, *self._ours.reads):
             if item.path.startswith(f"{path}[]"):
                 return frozenset({"array"})
@@ -324,18 +362,19 @@ class _Pair:
         return bool(listed and words) and not set(words) <= listed
 
     def _wire(self, path: str) -> str:
-        """A property's path as the patched contract has it on the wire."""
-        tree_: Mapping[str, Any] = self._ours._rename
+        """Return a property's path as the patched contract has it, without the envelope."""
+        below: Mapping[str, Any] = self._ours._rename
         parts: list[str] = []
         for part in path.split("."):
             name, brackets, _ = part.partition("[")
-            wire, tree_ = tree_.get(name, (name, {}))
+            wire, below = below.get(name, (name, {}))
             parts.append(wire + ("[]" if brackets else ""))
-        return ".".join(parts)
+        enveloped = self._expected.envelope and path.startswith(f"{self._expected.envelope}.")
+        return ".".join(parts[1:] if enveloped else parts)
 
 
 def _parent(path: str, known: set[str], places: Mapping[str, Place]) -> str:
-    """The nearest property above that was not found, which this one's absence follows from."""
+    """Return the nearest property above that was not found, which explains this one's absence."""
     found = ""
     above = path
     while "." in above:

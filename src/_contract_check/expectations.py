@@ -13,7 +13,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import attrs
 from attrs import field, frozen
 
-from _client_kit._models import _camel
+from _client_kit._models import wire_name
 from _client_kit._secret import Secret
 from _contract_check.openapi_schema import Schema
 
@@ -34,30 +34,45 @@ class Expectations:
     """What one service must keep to for an export to work.
 
     Attributes:
+        client: The class that takes ``contract=`` and ``operations=``.
+        login: The operation that brings the token, which no function can replace.
         essential: Per operation the properties and queries (``?name``) the export depends on.
-        kinds: Per operation the JSON types a property may have.
+        kinds: Per operation the JSON types a property of an answer may have.
+        sent: Per operation the JSON types a property must have that is sent.
         words: Per operation the words of a property or query the export relies on.
-        forms: Operations whose body is a form, not JSON.
+        may_be_empty: Properties, each behind its operation, that an answer may leave out.
+        replaced: Per further function of a user, what an export then needs no longer: an operation,
+            or an operation and one of its properties.
+        values: What a starter function sends under a name, written in lower-case letters.
+        form: Whether the token is asked for by a form, not by JSON.
+        any_case: Whether the service takes query names in any letter case.
+        envelope: The member that holds an answer's payload on the wire.
         unwrap: The schema of an answer's payload, out of the service's envelope.
-        functions: What corrects another structure, per ``sends:`` or ``reads:`` and operation.
     """
 
+    client: str
+    login: str
     essential: Mapping[str, frozenset[str]]
     kinds: Mapping[str, Mapping[str, frozenset[str]]]
+    sent: Mapping[str, Mapping[str, frozenset[str]]] = field(factory=dict[str, Any])
     words: Mapping[str, Mapping[str, tuple[str, ...]]] = field(factory=dict[str, Any])
-    forms: frozenset[str] = frozenset()
+    may_be_empty: frozenset[str] = frozenset()
+    replaced: Mapping[str, tuple[str, ...]] = field(factory=dict[str, Any])
+    values: Mapping[str, str] = field(factory=dict[str, str])
+    form: bool = False
+    any_case: bool = False
+    envelope: str = ""
     unwrap: Callable[[str, Schema], Schema] = lambda _, schema: schema
-    functions: Mapping[str, str] = field(factory=dict[str, str])
 
 
 def kinds_of(model: Any, at: str = "") -> dict[str, frozenset[str]]:
-    """The JSON types of a model's members, each under its path below ``at``."""
+    """Return the JSON types of a model's members, each under its path below ``at``."""
     found: dict[str, frozenset[str]] = {}
     hints = get_type_hints(model)
     for attribute in attrs.fields(model):
         if attribute.name == "extra":
             continue
-        name = attribute.metadata.get("wire") or _camel(attribute.name.lstrip("_"))
+        name = wire_name(attribute)
         path = f"{at}.{name}" if at else name
         # `X | None` is a union of the type and None.
         types = [kind for kind in get_args(hints[attribute.name]) if kind is not type(None)]

@@ -9,16 +9,16 @@ from attrs import asdict, field, frozen
 
 __all__ = ["Comparison", "Finding", "LookAlike", "OperationFinding", "Status"]
 
-Status = Literal["confirmed", "differs", "missing", "not described"]
+Status = Literal["confirmed", "differs", "missing", "not described", "yours"]
 
 
 @frozen
 class Finding:
-    """One wire fact held against the file.
+    """One wire fact compared with the file.
 
     Attributes:
         place: ``path``, ``method``, ``query``, ``sends``, ``reads``, ``body`` or ``header``.
-        name: Which one, in the contract's words.
+        name: The fact's name in the contract's words.
         ours: What the contract says.
         theirs: What the file says.
         evidence: How well the contract's fact is known.
@@ -45,22 +45,33 @@ class Finding:
 
 @frozen
 class LookAlike:
-    """An operation of the file that may be the one we look for."""
+    """An operation of the file that may be the one that is missing.
+
+    Attributes:
+        call: Its method and path.
+        name: Its ``operationId``.
+        asks: The query parameters and headers it requires, each with its type.
+        body: Its body written out.
+        answer: Its answer written out.
+    """
 
     call: str
     name: str
+    asks: tuple[str, ...] = ()
     body: tuple[str, ...] = ()
+    answer: tuple[str, ...] = ()
 
 
 @frozen
 class OperationFinding:
-    """One operation held against the file.
+    """One operation compared with the file.
 
     Attributes:
         ours: Method and path of the contract.
         theirs: Method and path of the file; empty where there is none.
-        body: The body the file describes, written out, where ours differs.
+        described: The operation as the file describes it, where a person must look.
         look_alikes: Where the file does not have the operation: what looks like it.
+        starter: A function for ``operations=``, with the file's names.
     """
 
     name: str
@@ -70,8 +81,9 @@ class OperationFinding:
     theirs: str = ""
     evidence: str = ""
     findings: tuple[Finding, ...] = ()
-    body: tuple[str, ...] = ()
+    described: LookAlike | None = None
     look_alikes: tuple[LookAlike, ...] = ()
+    starter: tuple[str, ...] = ()
 
     @property
     def contradicted(self) -> bool:
@@ -83,7 +95,7 @@ class OperationFinding:
 
 @frozen
 class Comparison:
-    """A contract held against a vendor's file.
+    """A contract compared with a vendor's file.
 
     Attributes:
         operations: Every operation of the contract, those an export needs first.
@@ -105,18 +117,11 @@ class Comparison:
         return next(item for item in self.operations if item.name == name)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data that JSON can hold."""
+        """Return plain data that JSON can hold."""
         operations = [
             {**asdict(item), "contradicted": item.contradicted} for item in self.operations
         ]
-        return {
-            "service": self.service,
-            "title": self.title,
-            "version": self.version,
-            "contradicted": self.contradicted,
-            "operations": operations,
-            "patch": dict(self.patch),
-        }
+        return {**asdict(self), "contradicted": self.contradicted, "operations": operations}
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -125,14 +130,12 @@ class Comparison:
         yield f"The {self.service} contract against {self.title!r} (OpenAPI {self.version})"
         for needed, heading in ((True, "Needed by an export"), (False, "The rest")):
             some = [item for item in self.operations if item.needed is needed]
-            if not some:
-                continue
-            yield ""
-            yield heading
+            if some:
+                yield from ("", heading)
             for item in some:
                 yield from _operation_lines(item, self.patch.get(item.name, {}))
         yield ""
-        if all(item.status == "not described" for item in self.operations):
+        if all(item.status in ("not described", "yours") for item in self.operations):
             yield "The file describes none of these operations: is it the file of this service?"
         elif self.contradicted:
             yield "The file contradicts something an export needs."
@@ -141,6 +144,9 @@ class Comparison:
 
 
 def _operation_lines(item: OperationFinding, patch: Mapping[str, Any]) -> Iterator[str]:
+    if item.status == "yours":
+        yield f"  {item.name}: yours, not compared"
+        return
     counted = [found for found in item.findings if found.place in ("query", "sends", "reads")]
     right = sum(found.status == "confirmed" for found in counted)
     known = f", {right} of {len(counted)} properties" if counted and item.theirs else ""
@@ -156,29 +162,35 @@ def _operation_lines(item: OperationFinding, patch: Mapping[str, Any]) -> Iterat
         yield f"        file: {found.theirs or 'nothing like it'}"
         if found.remedy and not _is_in(found, patch):
             yield f"        {found.remedy}"
-    for status in ("differs", "missing"):
+    for status, says in (("differs", "has them otherwise"), ("missing", "does not have them")):
         names = [
             f"{found.place} {found.name}" + (f" ({found.theirs})" if status == "differs" else "")
             for found in item.findings
             if found.status == status and not found.contradicts and not found.under
         ]
         if names:
-            yield f"    - no export needs these, and the file {_SAYS[status]}: {', '.join(names)}"
+            yield f"    - no export needs these, and the file {says}: {', '.join(names)}"
     if patch:
         yield "    --suggest prints the correction of what differs in letter case or path prefix"
-    if item.body:
-        yield "    the body as the file writes it:"
-        yield from (f"        {line}" for line in item.body)
+    if item.described is not None:
+        yield from _call_lines("as the file writes it", item.described)
     for like in item.look_alikes:
-        yield f"    looks like it: {like.call}" + (f" ({like.name})" if like.name else "")
-        yield from (f"        {line}" for line in like.body)
+        yield from _call_lines("looks like it", like)
+    if item.starter:
+        yield f'    a function to start from, for operations={{"{item.name}": ...}}:'
+        yield from (f"        {line}".rstrip() for line in item.starter)
 
 
-_SAYS = {"differs": "has them otherwise", "missing": "does not have them"}
+def _call_lines(heading: str, like: LookAlike) -> Iterator[str]:
+    yield f"    {heading}: {like.call}" + (f" ({like.name})" if like.name else "")
+    for name, lines in (("asks for", like.asks), ("body", like.body), ("answer", like.answer)):
+        if lines:
+            yield f"      {name}:"
+            yield from (f"        {line}" for line in lines)
 
 
 def _is_in(found: Finding, patch: Mapping[str, Any]) -> bool:
-    """Whether the suggested patch holds the correction already."""
+    """Return True if the suggested patch holds the correction already."""
     if found.place == "path":
         return "path" in patch
     names: Mapping[str, str] = patch.get("query" if found.place == "query" else "rename", {})

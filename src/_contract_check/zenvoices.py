@@ -1,4 +1,4 @@
-"""What an export needs of Zenvoices, to hold a vendor's file or a live answer against."""
+"""What an export needs of Zenvoices, to compare a vendor's file or a live answer with."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from functools import cache
 
 from _contract_check.expectations import Expectations, kinds_of
 from _contract_check.openapi_schema import Schema
-from zenvoices_client._models import Company, InboxDocument
+from zenvoices_client import Company, InboxDocument
 
 __all__ = ["expectations"]
 
-_INT, _TEXT = frozenset({"integer", "number"}), frozenset({"string"})
-_PAGING = {"maxResultCount": _INT, "skipCount": _INT}
+_ARRAY, _TEXT = frozenset({"array"}), frozenset({"string"})
+_NUMBER = frozenset({"integer", "number"})
+_PAGING = {"maxResultCount": _NUMBER, "skipCount": _NUMBER}
 _ESSENTIAL = {
     "login": "sends:userNameOrEmailAddress sends:password sends:tenancyName "
     "reads:result.accessToken",
@@ -24,35 +25,57 @@ _ESSENTIAL = {
     "reads:items[].externalId",
     "inbox.details": "?company_id ?external_id reads:id reads:externalId",
 }
+_FILE_VALUES = {
+    "file.file_name": "filename name",
+    "file.content_type": "contenttype mimetype mediatype",
+    "Base64(file.content)": "content data base64 bytes filecontent filedata filebytes",
+    "asked.upload.subject": "subject title",
+    "asked.upload.sender_name": "sendername sender from",
+    "asked.company_id": "administrationid companyid",
+    "asked.external_id": "externalid reference",
+}
 
 
 @cache
 def expectations() -> Expectations:
-    """What an export needs, made once."""
+    """Return what an export needs, made once."""
     inbox = kinds_of(InboxDocument)
     return Expectations(
+        client="ZenvoicesClient",
+        login="login",
         essential={name: frozenset(text.split()) for name, text in _ESSENTIAL.items()},
         kinds={
-            "companies.list": {**_PAGING, **kinds_of(Company, "items[]")},
+            "companies.list": {"items": _ARRAY, **kinds_of(Company, "items[]")},
+            "inbox.upload": inbox,
+            "inbox.list": {"items": _ARRAY, **kinds_of(InboxDocument, "items[]")},
+            "inbox.details": inbox,
+        },
+        sent={
+            "companies.list": _PAGING,
+            "inbox.list": _PAGING,
             "inbox.upload": {
-                **inbox,
-                "attachments": frozenset({"array"}),
+                "attachments": _ARRAY,
                 "attachments[].fileName": _TEXT,
                 "attachments[].contentType": _TEXT,
                 "attachments[].content": _TEXT,
             },
-            "inbox.list": {**_PAGING, **kinds_of(InboxDocument, "items[]")},
-            "inbox.details": inbox,
         },
+        may_be_empty=frozenset({"inbox.list items[].externalId", "inbox.upload id"}),
+        replaced={"inbox.find": ("inbox.details", "inbox.list")},
+        values={name: value for value, names in _FILE_VALUES.items() for name in names.split()},
+        any_case=True,
+        envelope="result",
         unwrap=_unwrap,
-        functions={"sends:inbox.upload": "ZenvoicesClient(encode_upload=...)"},
     )
 
 
 def _unwrap(operation: str, answer: Schema) -> Schema:
-    """The payload in the framework's envelope, which the client takes off by itself."""
-    wrapped = "result" in answer.names and {"success", "__abp"} & set(answer.names)
-    payload = answer.member("result") if wrapped and operation != "login" else answer
+    """Return the payload out of ABP's envelope, which the client takes off by itself.
+
+    The framework writes no envelope into its OpenAPI file, so most files have none.
+    """
+    wrapped = "result" in answer.names and bool({"success", "__abp"} & set(answer.names))
+    payload = answer.member("result") if wrapped else answer
     if operation == "inbox.upload" and "integer" in payload.kinds:
-        return Schema(payload._node)  # a bare number is taken for the id
+        return payload.anything()  # the client takes a bare number for the id
     return payload

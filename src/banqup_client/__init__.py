@@ -2,6 +2,7 @@
 
 import typing as _typing
 
+from _client_kit._arguments import ServiceWord
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
@@ -79,6 +80,7 @@ __all__ = [
     "RetryPolicy",
     "Secret",
     "ServiceError",
+    "ServiceWord",
     "Space",
     "UnavailableError",
     "UnreachableError",

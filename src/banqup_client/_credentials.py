@@ -8,12 +8,18 @@ from typing import Never, Self
 
 from attrs import field, frozen
 
+from _client_kit._arguments import check_credential
 from _client_kit._errors import ConfigurationError
 from _client_kit._redaction import hide_arguments
 from _client_kit._secret import Secret, refuse_pickling
 from _client_kit._tokens import TokenCaches
 
 __all__ = ["ClientCredentials"]
+
+
+def _secret(value: str | Secret) -> Secret:
+    check_credential(value, "client_secret", service="banqup")
+    return Secret(value)
 
 
 @hide_arguments
@@ -30,24 +36,19 @@ class ClientCredentials:
         scope: Scopes to ask for, separated by spaces (observed).
 
     Raises:
-        ConfigurationError: One of them is empty, or holds a control character such as the line
-            break at the end of a file.
+        ConfigurationError: One of them is empty, has blanks or quotes around it, or holds an
+            invisible character, such as the line break at the end of a file.
     """
 
     client_id: str
-    client_secret: Secret = field(converter=Secret)
+    client_secret: Secret = field(converter=_secret)
     scope: str | None = None
     _states: TokenCaches = field(factory=TokenCaches, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        for name, fine in (
-            ("client_id", _is_text(self.client_id)),
-            ("client_secret", _is_text(self.client_secret.reveal())),
-            ("scope", self.scope is None or _is_text(self.scope)),
-        ):
-            if not fine:
-                message = f"{name} must be a text that is not empty, without line breaks"
-                raise ConfigurationError(message, service="banqup")
+        check_credential(self.client_id, "client_id", service="banqup")
+        if self.scope is not None:
+            check_credential(self.scope, "scope", service="banqup")
 
     @classmethod
     @hide_arguments
@@ -63,12 +64,7 @@ class ClientCredentials:
             message = f"environment variables not set: {', '.join(missing)}"
             raise ConfigurationError(message, service="banqup")
         client_id, scope = environ[names[0]], environ.get("BANQUP_SCOPE") or None
-        client_secret = Secret(environ[names[1]])
-        return cls(client_id, client_secret, scope)
+        return cls(client_id, Secret(environ[names[1]]), scope)
 
     def __reduce__(self) -> Never:
         refuse_pickling(self)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip()) and value.isprintable()

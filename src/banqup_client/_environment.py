@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from _client_kit._arguments import check_instance
 from _client_kit._errors import ConfigurationError
 
 __all__ = ["Environment", "address_of"]
@@ -30,11 +31,9 @@ def address_of(environment: Environment | None, base_url: str | None) -> str:
     Raises:
         ConfigurationError: Both are given, or neither, or the environment is none.
     """
-    kind: type[object] = type(environment)
-    if not issubclass(kind, (Environment, type(None))):  # pyright: ignore[reportUnnecessaryIsInstance]
-        known = ", ".join(Environment.__members__)
-        message = f"environment must be an Environment ({known}), not {kind.__name__}"
-        raise ConfigurationError(message, service="banqup")
+    if environment is not None:
+        known = f"Known are: {', '.join(Environment.__members__)}."
+        check_instance(environment, Environment, "environment", service="banqup", hint=known)
     if environment is not None and base_url is None:
         return environment.value
     if environment is None and base_url is not None:

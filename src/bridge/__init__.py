@@ -2,6 +2,7 @@
 
 import typing as _typing
 
+from _client_kit._arguments import ServiceWord
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
@@ -108,6 +109,7 @@ __all__ = [
     "SQLAlchemyCheckpoints",
     "SQLiteCheckpoints",
     "ServiceError",
+    "ServiceWord",
     "Skip",
     "SourceFile",
     "Status",

@@ -1,6 +1,8 @@
-"""The bridge's own leaves on the exception tree of :mod:`_client_kit._errors`."""
+"""Exceptions of the bridge, and a function that makes its configuration errors."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from _client_kit._errors import ConfigurationError, StoreError
 
@@ -8,7 +10,7 @@ __all__ = ["BusyError", "LeaseLostError", "NotActivatedError", "configuration_er
 
 
 class LeaseLostError(StoreError):
-    """Another worker took the connection over, or the lease was given back: nothing was written."""
+    """The lease belongs to another worker or was released, so nothing was written."""
 
     __module__ = "bridge"
 
@@ -22,11 +24,11 @@ class LeaseLostError(StoreError):
 
 
 class BusyError(StoreError):
-    """Another worker holds the connection. Not a failure: that worker does the work.
+    """Another worker holds the connection and does the work, so this is not a failure.
 
     Attributes:
-        held_until: When the lease ends unless it is renewed, in epoch seconds by the store's
-            clock; None where the store cannot tell.
+        held_until: When the lease ends unless it is renewed, an aware time by the store's clock;
+            None where the store cannot tell. A run that was killed keeps the lease until then.
     """
 
     __module__ = "bridge"
@@ -35,15 +37,20 @@ class BusyError(StoreError):
         self,
         message: str = "another worker holds this connection",
         *,
-        held_until: float | None = None,
+        held_until: datetime | None = None,
         retry_after: float | None = None,
     ) -> None:
+        over = "once its lease has ended"
+        if held_until is not None:
+            message = f"{message} until {held_until.astimezone():%Y-%m-%d %H:%M:%S} local time"
+            over = "after that"
         super().__init__(
             message,
             service="bridge",
             retryable=True,
             retry_after=retry_after,
-            hint="Leave it to the worker that holds it, or try again once its lease has ended.",
+            hint="A run gives it back when it ends; one that was killed keeps it until then. "
+            f"Leave it to that worker, or try again {over}.",
         )
         self.held_until = held_until
 
@@ -62,5 +69,5 @@ class NotActivatedError(ConfigurationError):
 
 
 def configuration_error(message: str, hint: str | None = None) -> ConfigurationError:
-    """A setting or an argument that cannot be used."""
+    """Return the error for a setting or an argument that cannot be used."""
     return ConfigurationError(message, service="bridge", hint=hint)

@@ -8,12 +8,18 @@ from typing import Never, Self
 
 from attrs import field, frozen
 
+from _client_kit._arguments import check_credential
 from _client_kit._errors import ConfigurationError
 from _client_kit._redaction import hide_arguments
 from _client_kit._secret import Secret, refuse_pickling
 from _client_kit._tokens import TokenCaches
 
 __all__ = ["UserLogin"]
+
+
+def _secret(value: str | Secret) -> Secret:
+    check_credential(value, "password", service="zenvoices")
+    return Secret(value)
 
 
 @hide_arguments
@@ -31,24 +37,18 @@ class UserLogin:
         organisation_code: The organisation code (Zenvoices' tenancy name).
 
     Raises:
-        ConfigurationError: One of them is empty or no text.
+        ConfigurationError: One of them is empty, has blanks or quotes around it, or holds an
+            invisible character, such as the line break at the end of a file.
     """
 
     user: str
-    password: Secret = field(converter=Secret)
+    password: Secret = field(converter=_secret)
     organisation_code: str = field(kw_only=True)
     _states: TokenCaches = field(factory=TokenCaches, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        usable = {
-            "user": _is_text(self.user),
-            "password": _is_text(self.password.reveal()),
-            "organisation_code": _is_text(self.organisation_code),
-        }
-        for name, is_usable in usable.items():
-            if not is_usable:
-                message = f"{name} must be a text that is not empty"
-                raise ConfigurationError(message, service="zenvoices")
+        check_credential(self.user, "user", service="zenvoices")
+        check_credential(self.organisation_code, "organisation_code", service="zenvoices")
 
     @classmethod
     @hide_arguments
@@ -69,10 +69,3 @@ class UserLogin:
 
     def __reduce__(self) -> Never:
         refuse_pickling(self)
-
-
-def _is_text(value: object) -> bool:
-    """Whether it is a string that says something and can be sent: a lone surrogate cannot."""
-    if not isinstance(value, str) or not value.strip():
-        return False
-    return not any("\ud800" <= character <= "\udfff" for character in value)

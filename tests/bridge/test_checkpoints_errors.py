@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -11,12 +12,14 @@ from bridge._errors import BusyError, LeaseLostError, NotActivatedError
 from bridge._stores.memory import MemoryCheckpoints
 from bridge._stores.protocol import Lease, held_until
 
+UNTIL = datetime(2026, 11, 29, 13, 5, 30, tzinfo=UTC)
+
 
 @pytest.mark.parametrize(
     ("error", "parent", "retryable"),
     [
         (LeaseLostError(), StoreError, True),
-        (BusyError(held_until=12.5), StoreError, True),
+        (BusyError(held_until=UNTIL), StoreError, True),
         (NotActivatedError(), ConfigurationError, False),
     ],
     ids=["LeaseLostError", "BusyError", "NotActivatedError"],
@@ -33,8 +36,19 @@ def test_errors_travel(error: ServiceError, parent: type[ServiceError], retryabl
 
 def test_busy_knows_until_when() -> None:
     """held_until is kept where the store can tell, and None otherwise."""
-    assert BusyError(held_until=12.5).held_until == 12.5
+    assert BusyError(held_until=UNTIL).held_until == UNTIL
     assert BusyError().held_until is None
+
+
+@pytest.mark.parametrize("hours", [-5, 0, 1, 14])
+def test_busy_says_until_when_in_local_time(hours: int) -> None:
+    """The text has the machine's own time, and says that a killed run keeps the lease till then."""
+    until = UNTIL.astimezone(timezone(timedelta(hours=hours)))
+    error = BusyError(held_until=until)
+    local = UNTIL.astimezone()
+    assert f"until {local:%Y-%m-%d %H:%M:%S} local time" in str(error)
+    assert "killed" in str(error)
+    assert "killed" in str(BusyError())
 
 
 def test_a_store_need_not_tell_until_when() -> None:
@@ -46,4 +60,7 @@ def test_a_store_need_not_tell_until_when() -> None:
     assert held_until(Plain(), "k") is None
     telling = MemoryCheckpoints(clock=lambda: 100.0)
     assert telling.acquire("k", "worker", 5) == Lease("k", 1)
-    assert held_until(telling, "k") == 105.0
+    assert held_until(telling, "k") == datetime.fromtimestamp(105, UTC)
+    far = MemoryCheckpoints(clock=lambda: 1e15)
+    assert far.acquire("k", "worker", 5) is not None
+    assert held_until(far, "k") is None

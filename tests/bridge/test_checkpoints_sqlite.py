@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from _client_kit._errors import StoreError
+from _client_kit._errors import ConfigurationError, StoreError
 from bridge._errors import LeaseLostError
 from bridge._stores import sqlite_file as _sqlite_file
 from bridge._stores.protocol import FIND_LIMIT, Lease, Row
@@ -158,7 +158,7 @@ def test_a_directory_that_cannot_be_written_to_is_named(
 @pytest.mark.parametrize("name", ["", ":memory:", "a\0b", "postgresql://exporter:word@db/exports"])
 def test_what_is_no_file_is_refused(name: str) -> None:
     """A path that cannot be a file is refused at once, and not shown: it may hold a password."""
-    with pytest.raises(StoreError, match="not the path") as caught:
+    with pytest.raises(ConfigurationError, match="not the path") as caught:
         SQLiteCheckpoints(name)
     assert not name or name not in str(caught.value)
 

@@ -9,13 +9,10 @@ from typing import Any
 
 import pytest
 
-from _contract_check.openapi_file import VendorFile, VendorOperation, read_openapi
+from _contract_check.openapi_file import VendorFile, VendorOperation, load, read_openapi
 from _contract_check.openapi_schema import VendorFileError, tree, walk
-from _contract_check.source import load
 from support.corrections import COMMANDS, VENDOR_FILES, ZENVOICES_RENAMED, vendor_file
 from support.openapi import simple
-
-URL = "https://vendor.example/swagger.json"
 
 
 def operation(file: VendorFile, method: str, path: str) -> VendorOperation:
@@ -138,7 +135,7 @@ def test_yaml_says_the_same_as_json(tmp_path: Path) -> None:
     for path in sorted(VENDOR_FILES.glob("*.json")):
         root = json.loads(path.read_text(encoding="utf-8"))
         (tmp_path / "file.yaml").write_text(yaml.safe_dump(root, sort_keys=False), "utf-8")
-        one, other = read_openapi(root), read_openapi(load(str(tmp_path / "file.yaml")))
+        one, other = read_openapi(root), read_openapi(load(tmp_path / "file.yaml"))
         assert [(x.method, x.path, x.required, x.media) for x in one.operations] == [
             (x.method, x.path, x.required, x.media) for x in other.operations
         ]
@@ -155,7 +152,7 @@ def test_yaml_without_the_extra_names_it(tmp_path: Path, monkeypatch: pytest.Mon
     path = tmp_path / "a.yaml"
     path.write_text("openapi: 3.0.0\n", encoding="utf-8")
     with pytest.raises(VendorFileError, match=r"banqup-zenvoices\[yaml\]"):
-        load(str(path))
+        load(path)
 
 
 def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:

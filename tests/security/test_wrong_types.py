@@ -158,8 +158,7 @@ def test_a_secret_with_half_a_character_signs_nothing() -> None:
     "password",
     [
         'pa"ss\\word-9931',
-        "geheim\twacht9931",
-        "geheim\u00a0wacht9931",
+        "geheim wacht9931",
         "wáchtwoord-ü9931",
         "p+w/9931 ?",
         "p&a<s+w9931",

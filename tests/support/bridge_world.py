@@ -16,7 +16,7 @@ from banqup_client import (
 from banqup_client.testing import FakeBanqup, FakeFile
 from bridge import AsyncConnection, Connection, MemoryCheckpoints, Row
 from bridge._delivery.delivery import STATES, Delivery
-from bridge._delivery.records import delivery_of
+from bridge._delivery.row_format import delivery_of
 from support.gateway import Gateway, Rule
 from zenvoices_client import AsyncZenvoicesClient, UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices

@@ -174,7 +174,8 @@ def zenvoices_cased(fake: Any) -> Dialect:
         return _envelope(upper(value))
 
     base = "/api/external/v2"
-    query = {"Id": "id", "AdministrationId": "administrationId", "ExternalId": "externalId"}
+    # The framework reads the names of a query in any letter case.
+    query = {"id": "id", "administrationId": "administrationId", "externalId": "externalId"}
     return Dialect(
         fake,
         LOGIN,

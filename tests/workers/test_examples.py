@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Generator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,7 @@ def test_celery_task_that_finds_the_connection_busy_succeeds(
         answer = task(configs[0])
         ledger.release()
     assert answer["busy"] is True
-    assert answer["held_until"] > 0
+    assert datetime.fromisoformat(answer["held_until"]).tzinfo is not None
     assert task.retries == []
 
 

@@ -54,7 +54,7 @@ def obey(order: dict[str, Any]) -> dict[str, Any]:
             report = connection.export_new()
             return {"exported": report.exported, "recovered": report.recovered}
     except BusyError as busy:
-        return {"busy": busy.held_until}
+        return {"busy": busy.held_until and busy.held_until.timestamp()}
     except ServiceError as error:
         return {"error": type(error).__name__, "message": str(error)}
     finally:

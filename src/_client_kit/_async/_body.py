@@ -1,4 +1,4 @@
-"""A JSON body with files in it, sent piece by piece."""
+"""Send a JSON body with files piece by piece."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ READ_SIZE = 3 * 64 * 1024
 
 
 class AsyncJsonBody:
-    """Iterates over a JSON body's bytes, any number of times, with one piece in memory."""
+    """The bytes of a JSON body; can be iterated again, and holds one piece in memory."""
 
     def __init__(self, template: JsonTemplate, *, service: str) -> None:
         self._template = template
         self._service = service
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        pending = b""  # small pieces travel with the next one
+        pending = b""  # text before a file is sent with the first piece of the file
         for part in self._template.parts:
             if isinstance(part, bytes):
                 pending += part
@@ -33,7 +33,7 @@ class AsyncJsonBody:
             async for piece in self._pieces(part.source):
                 yield pending + piece
                 pending = b""
-        yield pending  # not empty: a JSON value with files in it ends with text
+        yield pending  # never empty: the JSON text after the last file
 
     async def _pieces(self, source: FileSource) -> AsyncIterator[bytes]:
         left = source.size
@@ -57,7 +57,7 @@ class AsyncJsonBody:
                 yield b2a_base64(chunk, newline=False)
 
     async def _read(self, file: BinaryIO, size: int) -> bytes:
-        """Read `size` bytes. With fewer there would be padding in the middle of the base64."""
+        """Read exactly `size` bytes: fewer would put padding in the middle of the base64."""
         chunk = b""
         while len(chunk) < size:
             try:

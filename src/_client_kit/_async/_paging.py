@@ -1,4 +1,4 @@
-"""Lists that fetch their pages when they are needed."""
+"""Lists that fetch their pages on demand."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MAX_PAGES = 100_000
 class AsyncListing(Generic[T]):
     """A lazy list: iterate over its items, or over whole pages with :meth:`pages`.
 
-    One page is held at a time. Iterating again asks the service again.
+    One page is in memory at a time. Iterating again sends the requests again.
 
     Attributes:
-        complete: Whether the last iteration saw the list's end. False while it runs, when it was
-            left early, and when the service repeated itself before the total it had named.
+        complete: Whether the last iteration reached the list's end. False while it runs, after it
+            was left early, and if the service repeated a page before the total it had named.
     """
 
     def __init__(self, fetch: Callable[[Any], Awaitable[Page[T]]], first: Any) -> None:
@@ -38,17 +38,18 @@ class AsyncListing(Generic[T]):
             for item in page.items:
                 yield item
                 del item
-            del page  # before the next is fetched
+            del page  # free its memory before the next page is fetched
 
     async def to_rows(self) -> list[dict[str, Any]]:
         """Fetch all and return a flat dict per item, for ``pandas.DataFrame``."""
         return [cast("Model", item).to_row() async for item in self]
 
     async def pages(self) -> AsyncIterator[Page[T]]:
-        """The pages, each fetched when it is asked for.
+        """Iterate over the pages; each is fetched when it is needed.
 
-        Ends on a page that is not full once the total is reached, on an empty page, and on a page
-        that came before: a service that ignores the page asked for is not asked for ever.
+        The iteration ends after a page that is not full once the total is reached, at an empty
+        page, and at a repeated page. Without the last rule a service that ignores the page number
+        would cause an endless loop.
         """
         self.complete = False
         position = self._first
@@ -63,7 +64,7 @@ class AsyncListing(Generic[T]):
                 yield page
                 return
             if page.fingerprint in fingerprints:
-                # The repeated page brings nothing; what was counted twice is not progress.
+                # Subtract the repeated page's entries from the count.
                 repeated = len(page.items) + page.unreadable
                 self.complete = page.total is not None and seen - repeated >= page.total
                 return

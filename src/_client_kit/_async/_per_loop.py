@@ -1,4 +1,4 @@
-"""What belongs to one process and, with tasks, to one event loop."""
+"""Cache a value per process and event loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class AsyncPerLoop(Generic[T]):
-    """Connections, opened where they are first asked for, and again in each other place."""
+    """A value, such as an HTTP client, that is made once per process and event loop."""
 
     def __init__(self, open_one: Callable[[], T]) -> None:
         self._open = open_one
@@ -23,13 +23,18 @@ class AsyncPerLoop(Generic[T]):
         self._process = os.getpid()
 
     def opened(self) -> T | None:
-        """Those of this process and event loop, where there are any."""
-        return self._opened.get(runtime.current_loop()) if self._process == os.getpid() else None
+        """Return the value of this process and event loop, or None if it was not made."""
+        if self._process != os.getpid():
+            return None
+        try:
+            return self._opened.get(runtime.current_loop())
+        except RuntimeError:  # no event loop runs
+            return None
 
     def get(self) -> T:
-        """Those of this process and event loop."""
+        """Return the value of this process and event loop; make it if there is none."""
         if self._process != os.getpid():
-            # Two processes cannot share a socket: a forked child opens its own.
+            # A forked child must not use the sockets of its parent, so it makes its own value.
             self._opened = WeakKeyDictionary()
             self._process = os.getpid()
         home = runtime.current_loop()

@@ -17,6 +17,7 @@ from attrs import evolve
 from _client_kit import _clock
 from _client_kit import _runtime_sync as runtime
 from _client_kit._address import check_base_url, is_loopback, origin_of
+from _client_kit._arguments import check_instance, check_seconds
 from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
 from _client_kit._errors import ConfigurationError, CredentialsError, ServiceError, UnavailableError
@@ -57,11 +58,12 @@ class Calls:
         self.service = dialect.service
         self.base_url = check_base_url(base_url, service=self.service)
         self.origin = origin_of(self.base_url)
-        self.timeout = self._seconds(timeout, "timeout")
-        self.deadline = self._seconds(deadline, "deadline")
+        self.timeout = check_seconds(timeout, "timeout", service=self.service)
+        self.deadline = check_seconds(deadline, "deadline", service=self.service)
         self._dialect = dialect
         self._state: TokenCache = states.at(self.base_url)
-        self._retry = retry or RetryPolicy()
+        self._retry = RetryPolicy() if retry is None else retry
+        check_instance(self._retry, RetryPolicy, "retry", service=self.service)
         # Compression is declined: an answer could unpack to any size.
         self._headers = httpx.Headers(
             {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": user_agent}
@@ -71,10 +73,14 @@ class Calls:
         if http_client is not None and transport is not None:
             message = "give transport= or http_client=, not both"
             raise ConfigurationError(message, service=self.service)
-        kind: type[object] = type(ssl_context)
-        if not issubclass(kind, (ssl.SSLContext, type(None))):  # pyright: ignore[reportUnnecessaryIsInstance]
-            message = f"ssl_context must be an ssl.SSLContext, not {kind.__name__}"
-            raise ConfigurationError(message, service=self.service)
+        given: tuple[tuple[str, object, type[object]], ...] = (
+            ("transport", transport, httpx.BaseTransport),
+            ("http_client", http_client, httpx.Client),
+            ("ssl_context", ssl_context, ssl.SSLContext),
+        )
+        for name, value, kind in given:
+            if value is not None:
+                check_instance(value, kind, name, service=self.service)
         loopback = is_loopback(httpx.URL(self.base_url).host)
 
         def open_client() -> httpx.Client:
@@ -99,15 +105,25 @@ class Calls:
             self._given = open_client()
         self._clients = PerLoop(open_client)
 
-    def _seconds(self, value: float, name: str) -> float:
-        if not isinstance(value, (int, float)) or not 0 < value < float("inf"):  # pyright: ignore[reportUnnecessaryIsInstance]
-            message = f"{name} must be a positive number of seconds"
-            raise ConfigurationError(message, service=self.service)
-        return float(value)
-
     def _client(self) -> httpx.Client:
         """The HTTP client of this process and event loop."""
         return self._clients.get() if self._given is None else self._given
+
+    def limit(self, deadline: float | None) -> Deadline:
+        """Return when a call must have ended: by default after the client's own deadline.
+
+        Raises:
+            ConfigurationError: It is no number of seconds.
+        """
+        if deadline is None:
+            return Deadline.after(self.deadline)
+        return Deadline.after(check_seconds(deadline, "deadline", service=self.service, zero=True))
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed here; connections of its own it opens again in another loop."""
+        here = self._clients.opened() if self._given is None else self._given
+        return here is not None and here.is_closed
 
     def close(self) -> None:
         """Close the connections, unless the HTTP client was injected: its owner closes it."""
@@ -168,8 +184,12 @@ class Calls:
                 headers = httpx.Headers(headers)
                 headers["Content-Length"] = str(content_length)
         request = PreparedRequest(operation.method, url, headers, content)
-        limit = Deadline.after(self.deadline if deadline is None else deadline)
-        seconds = self.timeout if timeout is None else self._seconds(timeout, "timeout")
+        limit = self.limit(deadline)
+        seconds = self.timeout
+        if timeout is not None:
+            seconds = check_seconds(timeout, "timeout", service=self.service)
+        if self.is_closed:
+            raise ConfigurationError("the client is closed", service=self.service)
         try:
             answer = self._repeat(operation, request, limit, seconds)
             return self._dialect.payload(answer, operation) if decoded else None, answer

@@ -1,1 +1,1 @@
-"""What the two fake services have in common."""
+"""The parts that both fake services share."""

@@ -1,4 +1,4 @@
-"""How a test reaches a fake service without sockets; `server.Loopback` serves it on sockets."""
+"""Connect clients to a fake service without sockets; `server.Loopback` does it with sockets."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class Fake(FakeService):
-    """What both fakes offer to a test."""
+    """Base class of both fakes, with the ways to connect a client to them."""
 
     def transport(self) -> FakeTransport:
-        """Return an httpx transport, for a sync or an async client, that this fake answers."""
+        """Return an httpx transport, for a sync or an async client, that answers from this fake."""
         return FakeTransport(self)
 
     def mount(self, router: respx.MockRouter) -> respx.Route:
-        """Let a respx router answer requests to this fake's hosts from this fake."""
+        """Add a route to a respx router that answers requests to this fake's hosts."""
         return mount(self, router)
 
     def expire_tokens(self) -> None:

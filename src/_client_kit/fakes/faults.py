@@ -1,4 +1,4 @@
-"""Scripted faults: which call of which operation fails, how, and whether it was applied."""
+"""Scripted faults: which call of which operation fails, how, and whether it is applied."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ When = Literal["before", "after"]
 
 @frozen
 class Fault:
-    """One way to fail, made by the constructors below.
+    """One way to fail; make it with the constructors below.
 
     `truncate`, `cut`, `drip`, `close` and a plain `delay` change how the real answer arrives, so
     the request is always applied.
@@ -25,11 +25,11 @@ class Fault:
 
     name: str
     reply: Reply | None = field(default=None, repr=False)
-    """The answer instead of the real one; None to send the real one."""
+    """The answer to send instead of the real one; None sends the real one."""
     delivery: Delivery = WHOLE
     pause: float = 0.0
     body_read: int | None = None
-    """Bytes of the request's body that are read before the connection is dropped."""
+    """Number of bytes of the request's body to read before dropping the connection."""
 
     @staticmethod
     def status(
@@ -37,7 +37,7 @@ class Fault:
         body: bytes | str | Mapping[str, Any] = b"",
         headers: Mapping[str, str] | None = None,
     ) -> Fault:
-        """Answer this status; a mapping as body is sent as JSON."""
+        """Answer with this status; a mapping as the body is sent as JSON."""
         given = dict(headers or {})
         if isinstance(body, Mapping):
             body = json.dumps(body)
@@ -47,7 +47,7 @@ class Fault:
 
     @staticmethod
     def rate_limit(retry_after: float | str | None = None) -> Fault:
-        """Answer 429, with this Retry-After: seconds, or any text such as an HTTP date."""
+        """Answer 429 with this Retry-After: seconds, or a text such as an HTTP date."""
         headers: dict[str, str] = {}
         if retry_after is not None:
             text = retry_after if isinstance(retry_after, str) else f"{retry_after:g}"
@@ -56,12 +56,12 @@ class Fault:
 
     @staticmethod
     def html(title: str = "Down for maintenance", status: int = 200) -> Fault:
-        """Answer a web page where JSON is expected."""
+        """Answer with a web page instead of JSON."""
         return Fault("html", html_reply(title, status))
 
     @staticmethod
     def redirect(to: str, status: int = 302) -> Fault:
-        """Answer a redirect."""
+        """Answer with a redirect."""
         return Fault("redirect", Reply(status, b"", (("Location", to),)))
 
     @staticmethod
@@ -69,18 +69,18 @@ class Fault:
         """Close the connection without an answer.
 
         Args:
-            reset: With a TCP reset; otherwise an orderly close.
-            body_read: Close after reading this much of the request's body, so that the client
+            reset: Whether to close with a TCP reset; otherwise in an orderly way.
+            body_read: Close after reading this many bytes of the request's body, while the client
                 is still writing; None reads all of it. Needs ``when="before"``.
         """
         return Fault("drop", Reply(0), Delivery("drop", reset=reset), body_read=body_read)
 
     @staticmethod
     def delay(seconds: float, then: Fault | None = None) -> Fault:
-        """Wait, by the fake's ``sleep``; then answer, or fail with another fault.
+        """Wait with the fake's ``sleep``; then answer, or fail with another fault.
 
-        A client that gives up waiting does not stop the request from being applied. Use
-        ``then=Fault.drop()`` with ``when="before"`` for a request that never is.
+        The request is applied even if the client stops waiting. For a request that is never
+        applied, use ``then=Fault.drop()`` with ``when="before"``.
         """
         if then is None:
             return Fault("delay", pause=seconds)
@@ -103,12 +103,12 @@ class Fault:
 
     @staticmethod
     def garbage(raw: bytes = b"\x16\x03\x01 no http at all\r\n\r\n") -> Fault:
-        """Answer bytes that are not HTTP, then close."""
+        """Answer with bytes that are not HTTP, then close."""
         return Fault("garbage", Reply(0), Delivery("garbage", raw=raw))
 
     @staticmethod
     def close() -> Fault:
-        """Answer, then close the connection without announcing it."""
+        """Answer, then close the connection without a ``Connection: close`` header."""
         return Fault("close", delivery=Delivery("close"))
 
 
@@ -117,8 +117,8 @@ class ScriptedFault:
     """One line of the script.
 
     Attributes:
-        seen: Calls of its operation so far.
-        fired: Calls that it hit.
+        seen: Number of calls of its operation so far.
+        fired: Number of calls that it hit.
     """
 
     operation: str
@@ -137,10 +137,10 @@ class ScriptedFault:
 
 
 class Faults:
-    """The script of a fake's faults."""
+    """The scripted faults of a fake."""
 
     def __init__(self, operations: Iterable[str]) -> None:
-        """Start without a fault for a service with these operations."""
+        """Start without faults, for a service with these operations."""
         self._operations = frozenset(operations) | {"unknown", "*"}
         self._lock = threading.Lock()
         self._script: list[ScriptedFault] = []
@@ -160,8 +160,8 @@ class Faults:
             operation: The operation's name, ``"*"`` for all, or ``"unknown"`` for requests that
                 match no operation.
             action: What goes wrong.
-            nth: The call that is hit, counted from 1 from now on; None starts with the next.
-            times: How many calls in a row are hit: one where `nth` is given, else every one.
+            nth: The first call that is hit; 1 is the next call. None is the same as 1.
+            times: How many calls in a row are hit; None is one if `nth` is given, else all.
             when: Fail before the request is applied, or after.
 
         Returns:
@@ -180,12 +180,12 @@ class Faults:
         return line
 
     def clear(self) -> None:
-        """Forget every scripted fault."""
+        """Remove all scripted faults."""
         with self._lock:
             self._script.clear()
 
     def next(self, operation: str) -> ScriptedFault | None:
-        """Count one call and return the fault that hits it: the first in the script that is due."""
+        """Count one call; return the first scripted fault that hits it, or None."""
         if not self._script:
             return None
         with self._lock:

@@ -1,4 +1,4 @@
-"""Fakes on loopback sockets."""
+"""Serve a fake on loopback sockets."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _LINGER_ZERO = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 class Loopback:
-    """One or two loopback origins that answer from a fake until closed.
+    """A server on one or two loopback ports that answers from a fake until it is closed.
 
     Attributes:
-        url: The API's origin, e.g. ``http://127.0.0.1:40123``.
-        storage_url: The storage's origin; empty where the service has none.
+        url: The API's base URL, such as ``http://127.0.0.1:40123``.
+        storage_url: The storage's base URL; empty if the service has no storage.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Loopback:
         storage_port: int = 0,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        """Listen at once, on free ports unless told which."""
+        """Start to listen; port 0 stands for any free port."""
         self._servers = [_Server(service, "api", (host, port), ssl_context)]
         self.url = self._servers[0].url
         self.storage_url = ""
@@ -56,7 +56,7 @@ class Loopback:
             server.stop()
 
     def __repr__(self) -> str:
-        """Show where the fake listens."""
+        """Show the URLs of the fake."""
         return f"<Loopback {' '.join(server.url for server in self._servers)}>"
 
     def __enter__(self) -> Self:
@@ -69,10 +69,10 @@ class Loopback:
 
 
 class _Server(ThreadingTCPServer):
-    """One origin, with a thread for each connection."""
+    """A server for one port, with a thread for each connection."""
 
     request_queue_size = 128
-    allow_reuse_address = os.name != "nt"  # there it would allow two servers on one port
+    allow_reuse_address = os.name != "nt"  # on Windows two servers could then use one port
 
     def __init__(
         self,
@@ -205,11 +205,11 @@ class _Handler(StreamRequestHandler):
         else:
             self.wfile.write(body)
         self.wfile.flush()
-        # After a length that lies the client would take the rest for the next answer.
+        # After a wrong Content-Length the client would read the rest as the next answer.
         return claimed == len(body) and delivery.kind not in {"close", "cut"}
 
     def _reset_at_end(self) -> None:
-        """Have the connection end with a TCP reset, as lingering for zero seconds does."""
+        """Make the connection close with a TCP reset: SO_LINGER with zero seconds does that."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
 
     def _read_head(self) -> Head | None:

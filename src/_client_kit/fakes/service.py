@@ -1,4 +1,4 @@
-"""What the fake services share: routes, scripted faults, tokens, the request log."""
+"""The base class of the fake services: routes, scripted faults, tokens, request log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NO_FAULT = Fault("")
 
 @define(eq=False)
 class Call:
-    """A request as a handler gets it."""
+    """A request as its handler receives it."""
 
     head: Head
     args: tuple[str, ...]
@@ -54,7 +54,7 @@ class Route:
 
 @define(eq=False)
 class Plan:
-    """A request whose headers were read and whose answer was not made yet."""
+    """A request whose headers were read and which has no answer yet."""
 
     head: Head
     route: Route | None
@@ -65,7 +65,7 @@ class Plan:
 
     @property
     def cut(self) -> int | None:
-        """After how many bytes of the request's body the connection is dropped."""
+        """Number of bytes of the request's body to read before dropping the connection."""
         return self.fault.action.body_read if self.fault and self.fault.when == "before" else None
 
     @property
@@ -110,17 +110,17 @@ class FakeService:
     """Base of both fakes: it matches requests, applies scripted faults and keeps the log.
 
     Attributes:
-        clock: Seconds since the epoch, as the service sees them.
-        sleep: Waits for the seconds of a scripted delay; may return an awaitable where the fake
-            is used through its asynchronous transport.
-        date_header: Whether answers carry a ``Date`` header by the fake's clock.
-        log_size: How many requests the log keeps.
-        hosts: Hosts that the transport answers for; those of the real service, and those given.
+        clock: Returns the service's time in seconds since the epoch.
+        sleep: Waits for the seconds of a scripted delay; may return an awaitable if an
+            asynchronous client uses the fake.
+        date_header: Whether answers carry a ``Date`` header with the time of ``clock``.
+        log_size: Number of requests that the log keeps.
+        hosts: Hosts that the transport answers for: the real service's, and those given.
         faults: The script of faults.
         on_request: Called with each request's record before it is handled.
-        answer_headers: Headers that every answer carries unless it has them already, such as a
-            ``Set-Cookie`` whose value must show nowhere.
-        counts: Requests per operation, for the fake's whole life.
+        answer_headers: Headers for every answer that does not have them already, for example a
+            ``Set-Cookie``.
+        counts: Number of requests per operation since the fake was made.
     """
 
     default_hosts: ClassVar[frozenset[str]] = frozenset()
@@ -156,7 +156,7 @@ class FakeService:
         raise NotImplementedError
 
     def _error(self, status: int, detail: str) -> Reply:
-        """Return an error in the service's own shape."""
+        """Return an error in the service's own format."""
         raise NotImplementedError
 
     @property
@@ -166,7 +166,7 @@ class FakeService:
             return list(self._log)
 
     def begin(self, head: Head) -> Plan:
-        """Match a request by its headers, call the hook and choose the fault."""
+        """Find the route of a request, call ``on_request`` and choose the fault."""
         route, args, methods = self._match(head)
         operation = route.operation if route else "unknown"
         unknown = set(head.query) - route.query if route and head.origin == "api" else set[str]()
@@ -274,7 +274,7 @@ class FakeService:
 
     def _http_date(self) -> str:
         now = int(self.clock())
-        if self._date[0] != now:  # formatting a date costs more than many requests
+        if self._date[0] != now:  # format it once a second: it takes longer than a request
             self._date = (now, formatdate(now, usegmt=True))
         return self._date[1]
 

@@ -1,4 +1,4 @@
-"""Fakes in memory: one httpx transport for sync and async clients, and respx."""
+"""Answer from a fake in memory: an httpx transport for sync and async clients, and respx."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Sleep: TypeAlias = Callable[[float], object]
 
 
 class _Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """An answer's body in pieces, cut or delayed by its delivery."""
+    """The body of an answer in pieces, cut or delayed as its ``Delivery`` says."""
 
     def __init__(self, reply: Reply, sleep: Sleep, read_timeout: float | None) -> None:
         self._reply = reply
@@ -56,8 +56,8 @@ class _Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
 class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """An httpx transport that answers a sync or an async client from a fake, without sockets.
 
-    A request to another host fails like one to an unknown host. Scripted faults raise the errors
-    that httpx raises on a socket; a delay beyond the read timeout times out.
+    A request to a host of another service fails with a DNS error. Scripted faults raise the errors
+    that httpx raises on a socket. A delay longer than the read timeout raises a timeout.
     """
 
     def __init__(self, service: FakeService) -> None:
@@ -146,7 +146,7 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
 
 def mount(service: FakeService, router: respx.MockRouter) -> respx.Route:
-    """Let a respx router answer requests to the service's hosts from the service."""
+    """Add a route to a respx router that answers requests to the service's hosts."""
     hosts = sorted({*service.hosts, service.storage_host} - {""})
     names = "|".join(map(re.escape, hosts))
     domains = "|".join(map(re.escape, _TEST_DOMAINS))
@@ -155,7 +155,7 @@ def mount(service: FakeService, router: respx.MockRouter) -> respx.Route:
 
 
 def wait(sleep: Sleep, seconds: float, timeout: float | None) -> bool:
-    """Sleep, but no longer than a client with this read timeout; return True if it gives up."""
+    """Sleep, at most for the client's read timeout; return True if the client gives up."""
     waited, late = _patience(seconds, timeout)
     if waited > 0:
         sleep(waited)
@@ -163,7 +163,7 @@ def wait(sleep: Sleep, seconds: float, timeout: float | None) -> bool:
 
 
 async def wait_async(sleep: Sleep, seconds: float, timeout: float | None) -> bool:
-    """Do the same without blocking the event loop, unless the fake was given a sleep that does."""
+    """Do the same as :func:`wait`; block the event loop only if ``sleep`` itself does."""
     waited, late = _patience(seconds, timeout)
     if waited > 0 and sleep is time.sleep:
         # Imported here because only a test with a real delay needs the event loop.

@@ -1,4 +1,4 @@
-"""Requests and answers of a fake, whichever way they travel: sockets or httpx transport."""
+"""Requests and answers of a fake, for both sockets and the httpx transport."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Head:
     """The first line and the headers of a request."""
 
     origin: str
-    """The origin that was asked: ``"api"`` or ``"storage"``."""
+    """The server that the request was sent to: ``"api"`` or ``"storage"``."""
     method: str
     target: str
-    """Path and query as they were sent: a signature covers these bytes."""
+    """Path and query exactly as they were sent: a URL's signature covers these bytes."""
     headers: Mapping[str, str] = field(repr=False)
     storage_url: str = ""
-    """The storage origin, as this client can reach it."""
+    """The storage's base URL, as this client can reach it."""
 
     @cached_property
     def path(self) -> str:
@@ -52,7 +52,7 @@ class FakeRequest:
     """One request in the fake's log, without its body."""
 
     operation: str
-    """Name of the operation, e.g. ``"documents.list"``; ``"unknown"`` where none matched."""
+    """Name of the operation, such as ``"documents.list"``; ``"unknown"`` if none matched."""
     origin: str
     method: str
     path: str
@@ -60,7 +60,7 @@ class FakeRequest:
     headers: Mapping[str, str] = field(repr=False)
     """Names in lower case."""
     status: int | None = None
-    """The status of the answer; None if the connection ended without an answer."""
+    """The answer's status; None if the connection was closed without an answer."""
     ignored: tuple[str, ...] = ()
     """Query names and list parameters that the operation does not know."""
     fault: str | None = None
@@ -69,7 +69,7 @@ class FakeRequest:
 
 @frozen
 class Delivery:
-    """How an answer reaches the client."""
+    """How an answer is sent to the client: as a whole, or damaged by a fault."""
 
     kind: Literal["whole", "drop", "truncate", "cut", "drip", "garbage", "close"] = "whole"
     reset: bool = True
@@ -83,7 +83,7 @@ WHOLE = Delivery()
 
 @frozen
 class Reply:
-    """An answer, before it becomes bytes or an ``httpx.Response``."""
+    """An answer, before it is converted to bytes or an ``httpx.Response``."""
 
     status: int
     body: bytes = field(default=b"", repr=False)
@@ -114,10 +114,10 @@ class Reply:
 
 
 class RequestRefusedError(Exception):
-    """A handler raises this error to answer at once."""
+    """Raised by a handler to send an answer at once."""
 
     def __init__(self, reply: Reply) -> None:
-        """Keep the answer."""
+        """Store the answer."""
         super().__init__(reply.status)
         self.reply = reply
 
@@ -126,19 +126,19 @@ def json_reply(value: object, status: int = 200) -> Reply:
     """Return a JSON answer."""
     try:
         body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:  # JSON can hold a lone surrogate only as an escape
+    except UnicodeEncodeError:  # an unpaired surrogate can be sent only as an escape
         body = json.dumps(value, separators=(",", ":")).encode()
     return Reply(status, body, (("Content-Type", "application/json; charset=utf-8"),))
 
 
 def html_reply(title: str, status: int) -> Reply:
-    """Return a web page, as a gateway answers during maintenance."""
+    """Return a web page, as a gateway sends during maintenance."""
     page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>{title}</body></html>"
     return Reply(status, page.encode(), (("Content-Type", "text/html; charset=utf-8"),))
 
 
 def xml_error(code: str, message: str, status: int) -> Reply:
-    """Return an error as Google Cloud Storage answers it."""
+    """Return an error in the format of Google Cloud Storage."""
     text = (
         "<?xml version='1.0' encoding='UTF-8'?>"
         f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Never, Self, TypeVar, overload
 
 import httpx
 
+from _client_kit._arguments import check_instance
 from _client_kit._async._calls import AsyncCalls
-from _client_kit._errors import ConfigurationError
 from _client_kit._raw_request import operation_of, read_model
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
@@ -78,10 +78,7 @@ class AsyncBanqupClient:
         storage_hosts: Iterable[str] = STORAGE_HOSTS,
         storage_transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        kind: type[object] = type(credentials)
-        if not issubclass(kind, ClientCredentials):  # pyright: ignore[reportUnnecessaryIsInstance]
-            message = f"credentials must be ClientCredentials, not {kind.__name__}"
-            raise ConfigurationError(message, service="banqup")
+        check_instance(credentials, ClientCredentials, "credentials", service="banqup")
         self.credentials: ClientCredentials = credentials
         address = address_of(environment, base_url)
         facts = shipped_contract().patched(contract)
@@ -231,6 +228,11 @@ class AsyncBanqupClient:
     def deadline(self) -> float:
         """Seconds a whole call may take."""
         return self._calls.deadline
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed here; connections of its own it opens again in another loop."""
+        return self._calls.is_closed
 
     async def aclose(self) -> None:
         """Close the connections."""

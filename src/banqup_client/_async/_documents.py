@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from _client_kit._arguments import argument_error, check_service_word
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._paging import AsyncListing
 from _client_kit._clock import Deadline
@@ -23,6 +24,7 @@ __all__ = ["AsyncDocuments"]
 
 DecodeDocument = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
+FOLDERS = ("SALES", "PURCHASES")
 MAX_PAGE_SIZE = 50
 MAX_EMPTY_PAGES = 100
 
@@ -65,15 +67,18 @@ class AsyncDocuments:
 
         Args:
             space_id: The space.
-            folder: ``SALES`` or ``PURCHASES``; both by default.
+            folder: ``SALES`` or ``PURCHASES``, or another as a :class:`ServiceWord`; all by
+                default.
             updated_since: Only documents that changed at or after this aware time.
             page_size: Entries per request, 1 to 50.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for each page; the client's own by default.
         """
-        if not 1 <= page_size <= MAX_PAGE_SIZE:
-            message = f"page_size must be 1 to {MAX_PAGE_SIZE}, not {page_size}"
-            raise ConfigurationError(message, service="banqup")
+        if type(page_size) is not int or not 1 <= page_size <= MAX_PAGE_SIZE:
+            wanted = f"a whole number from 1 to {MAX_PAGE_SIZE}"
+            raise argument_error("page_size", wanted, page_size, service="banqup")
+        if folder is not None:
+            check_service_word(folder, FOLDERS, "folder", service="banqup")
         query = {
             "folder": folder,
             "updated_since": to_wire_time(updated_since, "updated_since"),
@@ -81,7 +86,7 @@ class AsyncDocuments:
         }
 
         async def fetch(position: _Position) -> Page[Document]:
-            limit = Deadline.after(self._calls.deadline if deadline is None else deadline)
+            limit = self._calls.limit(deadline)
             return await self._page(space_id, query, position, timeout, limit)
 
         return AsyncListing(fetch, _Position())
@@ -197,7 +202,7 @@ class AsyncDocuments:
 
         Args:
             space_id: The space.
-            folder: ``SALES`` or ``PURCHASES``.
+            folder: ``SALES`` or ``PURCHASES``, or another as a :class:`ServiceWord`.
             category: Such as ``INVOICE``.
             supplier: Who sent it.
             customer: Who received it.
@@ -213,6 +218,7 @@ class AsyncDocuments:
             OutcomeUnknownError: It may have been created: look before trying again.
             RejectedError: Banqup refused it.
         """
+        check_service_word(folder, FOLDERS, "folder", service="banqup")
         operation = self._contract["documents.create"]
         details: dict[str, Any] = {
             "dueDate": None if due_date is None else _day(due_date),

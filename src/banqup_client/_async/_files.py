@@ -155,7 +155,7 @@ class AsyncFiles:
         Raises:
             OutcomeUnknownError: The connection broke while the bytes were sent.
         """
-        limit = Deadline.after(self._calls.deadline if deadline is None else deadline)
+        limit = self._calls.limit(deadline)
         source = FileSource.of(content)
         details = await self.create(
             space_id,
@@ -252,7 +252,7 @@ class AsyncFiles:
             ProtocolError: Truncated, or of another size than Banqup says.
             OSError: It cannot be written to ``to``.
         """
-        limit = Deadline.after(self._calls.deadline if deadline is None else deadline)
+        limit = self._calls.limit(deadline)
         if to is None:
             buffer = io.BytesIO()
             await self._fetch(space_id, file_id, buffer, max_bytes, limit, timeout)

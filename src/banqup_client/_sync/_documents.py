@@ -9,6 +9,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from _client_kit._arguments import argument_error, check_service_word
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError, ProtocolError
@@ -24,6 +25,7 @@ __all__ = ["Documents"]
 
 DecodeDocument = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
+FOLDERS = ("SALES", "PURCHASES")
 MAX_PAGE_SIZE = 50
 MAX_EMPTY_PAGES = 100
 
@@ -66,15 +68,18 @@ class Documents:
 
         Args:
             space_id: The space.
-            folder: ``SALES`` or ``PURCHASES``; both by default.
+            folder: ``SALES`` or ``PURCHASES``, or another as a :class:`ServiceWord`; all by
+                default.
             updated_since: Only documents that changed at or after this aware time.
             page_size: Entries per request, 1 to 50.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for each page; the client's own by default.
         """
-        if not 1 <= page_size <= MAX_PAGE_SIZE:
-            message = f"page_size must be 1 to {MAX_PAGE_SIZE}, not {page_size}"
-            raise ConfigurationError(message, service="banqup")
+        if type(page_size) is not int or not 1 <= page_size <= MAX_PAGE_SIZE:
+            wanted = f"a whole number from 1 to {MAX_PAGE_SIZE}"
+            raise argument_error("page_size", wanted, page_size, service="banqup")
+        if folder is not None:
+            check_service_word(folder, FOLDERS, "folder", service="banqup")
         query = {
             "folder": folder,
             "updated_since": to_wire_time(updated_since, "updated_since"),
@@ -82,7 +87,7 @@ class Documents:
         }
 
         def fetch(position: _Position) -> Page[Document]:
-            limit = Deadline.after(self._calls.deadline if deadline is None else deadline)
+            limit = self._calls.limit(deadline)
             return self._page(space_id, query, position, timeout, limit)
 
         return Listing(fetch, _Position())
@@ -198,7 +203,7 @@ class Documents:
 
         Args:
             space_id: The space.
-            folder: ``SALES`` or ``PURCHASES``.
+            folder: ``SALES`` or ``PURCHASES``, or another as a :class:`ServiceWord`.
             category: Such as ``INVOICE``.
             supplier: Who sent it.
             customer: Who received it.
@@ -214,6 +219,7 @@ class Documents:
             OutcomeUnknownError: It may have been created: look before trying again.
             RejectedError: Banqup refused it.
         """
+        check_service_word(folder, FOLDERS, "folder", service="banqup")
         operation = self._contract["documents.create"]
         details: dict[str, Any] = {
             "dueDate": None if due_date is None else _day(due_date),

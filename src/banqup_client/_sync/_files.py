@@ -156,7 +156,7 @@ class Files:
         Raises:
             OutcomeUnknownError: The connection broke while the bytes were sent.
         """
-        limit = Deadline.after(self._calls.deadline if deadline is None else deadline)
+        limit = self._calls.limit(deadline)
         source = FileSource.of(content)
         details = self.create(
             space_id,
@@ -251,7 +251,7 @@ class Files:
             ProtocolError: Truncated, or of another size than Banqup says.
             OSError: It cannot be written to ``to``.
         """
-        limit = Deadline.after(self._calls.deadline if deadline is None else deadline)
+        limit = self._calls.limit(deadline)
         if to is None:
             buffer = io.BytesIO()
             self._fetch(space_id, file_id, buffer, max_bytes, limit, timeout)

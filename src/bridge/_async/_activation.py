@@ -17,7 +17,8 @@ from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.eligibility import FOLDERS, Exportable, judge
 from bridge._delivery.ids import canonical_id, of_another_space
-from bridge._delivery.records import Head, active_head
+from bridge._delivery.newness import created_during_activation
+from bridge._delivery.row_format import Head, active_head
 from bridge._errors import configuration_error
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Activation
@@ -155,8 +156,7 @@ class AsyncBaseline:
     def _note(self, document_id: str, document: Document, *, late: bool) -> None:
         if document_id in self._seen or document_id in self._young:
             return
-        created, began = document.created_at, self.answered_at
-        if late and created is not None and began is not None and created > began:
+        if late and created_during_activation(document.created_at, self.answered_at):
             self._young.add(document_id)
             return
         self._seen[document_id] = _Seen(document, late)

@@ -10,10 +10,21 @@ from typing import TYPE_CHECKING, Literal, Never, Self
 
 from _client_kit import _runtime_async as runtime
 from _client_kit._address import check_id, origin_of
+from _client_kit._arguments import check_clock, check_function, check_seconds, check_word
 from _client_kit._clock import Deadline
 from _client_kit._errors import ServiceError, StoreError
 from _client_kit._secret import refuse_pickling
-from bridge._delivery.ids import canonical_id, check_options, company_code_of, space_id_of
+from bridge._delivery.arguments import (
+    check_client,
+    check_ids,
+    check_in_flight,
+    check_lease,
+    check_limit,
+    check_listeners,
+    check_mapper,
+    check_store,
+)
+from bridge._delivery.ids import canonical_id, company_code_of, space_id_of
 from bridge._errors import NotActivatedError, configuration_error
 
 if TYPE_CHECKING:
@@ -88,17 +99,29 @@ class AsyncConnection:
     ) -> None:
         self.space_id: str = space_id_of(space_id)
         self.company_code: str = company_code_of(company_code)
-        check_options(checkpoints, in_flight, on_uncertain, lease_ttl, zenvoices.deadline)
+        from banqup_client import AsyncBanqupClient
+        from zenvoices_client import AsyncZenvoicesClient
+
+        check_client(banqup, AsyncBanqupClient, "banqup")
+        check_client(zenvoices, AsyncZenvoicesClient, "zenvoices")
+        check_store(checkpoints)
+        check_in_flight(in_flight)
+        check_word(on_uncertain, ("hold", "resend"), "on_uncertain", service="bridge")
+        check_clock(clock, service="bridge")
+        if mapper is not None:
+            check_mapper(mapper, in_tasks=runtime.IN_TASKS)
+        if exportable is not None:
+            check_function(exportable, "exportable", service="bridge")
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._store = checkpoints
         self._mapper = mapper
-        self._listeners = tuple(listeners)
+        self._listeners: tuple[Listener, ...] = check_listeners(listeners)
         self._in_flight = in_flight
         self._on_uncertain: Literal["hold", "resend"] = on_uncertain
         self._exportable = exportable
         self._clock = clock
-        self._lease_ttl = float(lease_ttl)
+        self._lease_ttl = check_lease(lease_ttl, zenvoices.deadline)
         self._company_id: int | None = None
         self._binding = {
             "banqup": origin_of(banqup.base_url),
@@ -184,9 +207,12 @@ class AsyncConnection:
         Raises:
             ConfigurationError: ``sample`` was given without ``deep``.
         """
+        from bridge._reports.texts import check_language
+        from bridge._reports.verification import verification_of
+
+        check_language(lang)
         if sample and not deep:
             raise configuration_error("verify(sample=) sends a test document: say deep=True, too")
-        from bridge._reports.verification import verification_of
 
         session = self._session()
         checkpoints: str | ServiceError = type(self._store).__name__
@@ -199,13 +225,17 @@ class AsyncConnection:
         verification = verification_of(found, lang)
         if not deep:
             return verification
-        from bridge._async._deep import AsyncDeep
+        from bridge._async._deep import look_deeper
 
-        company = partial(self._checks.company, known)
-        looking = AsyncDeep(
-            self._banqup, self._zenvoices, self.space_id, self.company_code, company, lang
+        return await look_deeper(
+            verification,
+            self._banqup,
+            self._zenvoices,
+            space_id=self.space_id,
+            company=partial(self._checks.company, known),
+            sample=sample,
+            lang=lang,
         )
-        return await looking.add_to(verification, sample)
 
     async def activate(self) -> Activation:
         """From now on documents count; every one that is there stays where it is.
@@ -298,8 +328,9 @@ class AsyncConnection:
         from bridge._delivery.outcome import RunOptions
         from bridge._mapping.mapper import default_mapper
 
-        if limit is not None and limit < 1:
-            raise configuration_error(f"limit must be at least 1, not {limit}")
+        check_limit(limit)
+        if deadline is not None:
+            check_seconds(deadline, "deadline", service="bridge", zero=True)
         until = Deadline.after(deadline)
         session = self._session()
         await (session.read() if dry_run else session.acquire())
@@ -379,21 +410,27 @@ class AsyncConnection:
         the next run, or settle(), finds out first.
 
         Args:
-            ids: Documents in Banqup, known to the connection or not. A UUID may be typed in
-                capitals or not.
+            ids: Documents in Banqup. One the connection does not know is looked for there. A UUID
+                may be typed in capitals or not.
+
+        Returns:
+            For each document whether it was accepted, and why not.
 
         Raises:
+            ConfigurationError: ``ids`` is not a list of ids.
             NotActivatedError: activate() must come first.
             BusyError: A run of this connection is under way.
+            ServiceError: Banqup could not be asked about any document.
         """
         from bridge._async._requests import request_all
 
-        given = [check_id(item, "document id", service="bridge") for item in ids]
-        wanted = {canonical_id(item): item for item in given}
+        wanted = {canonical_id(item): item for item in check_ids(ids)}
         async with self._session() as session:
             if not session.head.active:
                 raise NotActivatedError
-            return await request_all(session, list(wanted.values()), self._clock)
+            return await request_all(
+                session, list(wanted.values()), self._clock, self._banqup, self.space_id
+            )
 
     async def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
         """Say what a person saw in Zenvoices of a document that is ``uncertain`` or ``failed``.

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from _client_kit._errors import NotFoundError, ServiceError
+from banqup_client import AsyncBanqupClient
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery
-from bridge._delivery.ids import canonical_id
+from bridge._delivery.faults import Blame, blame_of
+from bridge._delivery.ids import canonical_id, of_another_space, spellings_of
 from bridge._errors import configuration_error
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
 from bridge._reports.report import Request
@@ -17,22 +20,52 @@ __all__ = ["request_all", "settle_one"]
 
 
 async def request_all(
-    session: AsyncCheckpointSession, wanted: Sequence[str], clock: Callable[[], float]
+    session: AsyncCheckpointSession,
+    wanted: Sequence[str],
+    clock: Callable[[], float],
+    banqup: AsyncBanqupClient,
+    space_id: str,
 ) -> tuple[Request, ...]:
-    """Have the next run send documents; what may be on its way is refused."""
+    """Have the next run send documents; what may be on its way or is not in the space is refused.
+
+    Raises:
+        ServiceError: Banqup can be asked about no document now. What was accepted before stays so.
+    """
     answers: list[Request] = []
     for start in range(0, len(wanted), FIND_LIMIT):
         some = wanted[start : start + FIND_LIMIT]
         stored = await session.find(some)
-        for document_id in map(canonical_id, some):
-            delivery = stored.get(document_id) or deliveries.first_seen(document_id, None)
-            reason = _why_not(delivery)
+        for given in some:
+            document_id = canonical_id(given)
+            delivery = stored.get(document_id)
+            if delivery is None:
+                delivery = deliveries.first_seen(document_id, None)
+                reason = await _why_not_there(banqup, space_id, given)
+            else:
+                reason = _why_not(delivery)
             if not reason:
                 wish = deliveries.transition(delivery, deliveries.Requested(), clock())
                 session.put(stored.get(document_id), wish)
             answers.append(Request(document_id, accepted=not reason, reason=reason))
         await session.flush()
     return tuple(answers)
+
+
+async def _why_not_there(banqup: AsyncBanqupClient, space_id: str, given: str) -> str:
+    """Ask Banqup for a document that the connection does not know."""
+    for spelling in spellings_of(given):
+        try:
+            document = await banqup.documents.get(space_id, spelling)
+        except NotFoundError:
+            continue
+        except ServiceError as error:
+            if blame_of(error) is Blame.RUN:
+                raise
+            return f"unknown to this connection, and Banqup did not show it: {error.message}"
+        if of_another_space(document.space_id, space_id):
+            return "in another space of Banqup"
+        return ""
+    return "unknown to this connection, and Banqup has no such document in this space"
 
 
 def _why_not(delivery: Delivery) -> str:

@@ -37,7 +37,7 @@ from bridge._delivery.faults import (
 )
 from bridge._delivery.outcome import Candidate, Outcome
 from bridge._mapping.calling import place_of
-from bridge._reports import events as events
+from bridge._reports import events
 
 __all__ = ["AsyncSending"]
 

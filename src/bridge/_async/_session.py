@@ -14,7 +14,7 @@ from _client_kit import _runtime_async as runtime
 from _client_kit._errors import StoreError
 from bridge._delivery.delivery import Delivery
 from bridge._delivery.ids import canonical_id
-from bridge._delivery.records import Head, counted_as, delivery_of, head_of, head_text, row_of
+from bridge._delivery.row_format import Head, counted_as, delivery_of, head_of, head_text, row_of
 from bridge._errors import BusyError, LeaseLostError
 from bridge._stores.protocol import FIND_LIMIT, CheckpointStore, Lease, Row, held_until
 

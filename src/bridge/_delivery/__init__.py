@@ -1,1 +1,1 @@
-"""The rules: what may happen to a document, without I/O."""
+"""Rules about documents and their deliveries: pure functions and values, no I/O."""

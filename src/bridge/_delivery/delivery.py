@@ -1,17 +1,28 @@
-"""The life of a delivery: one pure function from a delivery and what happened to a delivery.
+"""The record of a delivery and its state machine, `transition`.
 
 ::
 
-    (seen at activation) ── baseline ─────────────────────────────┐
-           │                                                      │ Requested
-           └─ waiting ──Intended──> sending ──Arrived──> delivered ──Confirmed──> confirmed
-                ^ │ │                 │ │ │
-                │ │ │                 │ │ └─Undecidable──> uncertain ──Settled──> delivered, waiting
-                │ │ └─Refused (5th)──>│ └─Refused (final)──> failed
-                │ └───Skipped────────>│──> skipped
-                └─────NotSent, Refused┘
+    state                          event              next state
+    waiting                        Listed, NotReady   waiting; skipped if the rule says so
+    waiting                        Intended           sending
+    waiting                        Skipped            skipped
+    skipped because gone           Listed             waiting
+    waiting, sending               Held               waiting
+    waiting, sending               Refused            waiting; failed if final or tried five times
+    waiting, failed                AttemptRefunded    waiting
+    waiting, sending               Undecidable        uncertain
+    waiting, sending, uncertain    NotSent            waiting
+    waiting, sending, uncertain    Arrived            delivered
+    sending                        InDoubt            sending
+    sending                        NoControl          sending; uncertain after 24 hours
+    sending, uncertain             Absent             unchanged; waiting after the second answer
+    uncertain                      DecidedByPerson    delivered or waiting
+    failed                         DecidedByPerson    delivered or skipped
+    delivered, confirmed           Confirmed          confirmed
+    all but sending, uncertain     Requested          waiting
 
-Nothing here reads a clock or a store: times come in as seconds of the connection's clock.
+A delivery begins as ``waiting``, or at activation as ``baseline``, ``waiting`` or ``skipped``.
+Times are seconds of the connection's clock and are passed in: nothing here reads a clock.
 """
 
 from __future__ import annotations
@@ -23,6 +34,7 @@ from enum import Enum
 from attrs import evolve, field, frozen
 
 from bridge._delivery.eligibility import Skip, Verdict
+from bridge._delivery.newness import status_since_activation
 from bridge._delivery.transitions import (
     Absent,
     Arrived,
@@ -91,23 +103,23 @@ STATES = (
 
 
 class WaitReason(Enum):
-    """Why a delivery waits, as far as the rules care."""
+    """Why a delivery waits; decides when it is read again or sent."""
 
     NONE = ""
     CLIENT = "client"
-    """Somebody has to act in Banqup."""
+    """The user has to approve or send the document in Banqup."""
     NOT_READY = "not ready"
-    """The file cannot be fetched yet."""
+    """Its file cannot be downloaded yet."""
     RETRY = "retry"
-    """Tried and refused; tried again when due."""
+    """An attempt failed; the next one is made when due."""
     QUEUED = "queued"
     """Can be sent now."""
     GONE = "gone"
-    """Skipped because Banqup did not have it any more."""
+    """Skipped because Banqup no longer has the document; it counts again if Banqup lists it."""
 
 
 def word_of(text: str | None) -> str | None:
-    """A service's word as it is kept: a long one is cut, yet stays unlike any other."""
+    """Shorten a long value of a service for storage; a hash suffix keeps it unique."""
     if text is None or len(text) <= LONGEST_WORD:
         return text
     digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()
@@ -120,32 +132,38 @@ def _reason(text: str) -> str:
 
 @frozen
 class Delivery:
-    """The record of one document's way.
+    """What is stored about one document.
 
     Attributes:
-        document_id: The document in Banqup.
+        document_id: The document's id in Banqup.
         state: One of :data:`STATES`.
-        folder: Where the document lies.
-        reason: Why it is in this state, for a person.
-        cause: Why it waits.
-        seen: The status it had at activation, until it changes; None for a new document.
-        known: Whether ``seen`` counts: the document was there at activation and is not new yet.
-        due: When it is looked at again, in seconds of the connection's clock.
-        attempts: Tries that failed because of this document.
+        folder: The document's folder in Banqup.
+        reason: Why the delivery is in this state, as text for people; no rule reads it.
+        cause: Why the delivery waits, for the rules.
+        status_at_activation: The document's status when the connection was activated; None if
+            Banqup showed none then, or if the document is newer.
+        predates_activation: True while a document from before activation is not exported, because
+            its status has not changed since.
+        due: When the document is read or sent again; None if no time is set.
+        attempts: Failed attempts that are charged to this document.
         deliveries_before: How many documents the connection had delivered when this one was first
-            charged: it is given up only if that number has grown since.
-        suspect: A call for it was refused, or its upload had no answer: all others are sent first.
-        polls: How often it was looked at, or put off, in vain; the next pause grows with it.
-        generation: Raised by every resend; part of the external id.
-        forced: A person asked for it: what it would be refused or held for no longer counts.
-        external_id: The id it was, or is being, sent under.
-        company_id: The company it was, or is being, sent to.
-        intended_at: When it was about to be sent.
-        doubtful: The upload ended without an answer, so no sender is at work on it any more.
-        absent_at: The server's time of the first answer that Zenvoices does not have it.
-        no_control_since: The server's time of the first look-up that nothing could test.
-        inbox_id: Zenvoices' number of it.
-        files: A digest of its files' ids and sizes when it was sent.
+            charged. The document is given up only if that number has grown since.
+        suspect: Whether a call for this document was refused, or its upload ended without an
+            answer. Suspects are sent after all other documents.
+        polls: How often the document was read or postponed without progress; each time makes the
+            next pause longer.
+        generation: Counts the resends; part of the external id.
+        requested: Whether a person asked to send it, or it is sent although its result is
+            uncertain. Its status in Banqup is ignored then.
+        external_id: The external id of its upload; None if it was never about to be sent.
+        company_id: The company's number in Zenvoices for its upload.
+        intended_at: When its latest upload was about to begin.
+        in_doubt: Whether its upload ended without an answer, so that no worker is uploading it.
+        absent_at: The server's time of the first look-up that did not find it in Zenvoices.
+        no_control_since: The server's time of the first look-up that did not find it while no
+            other document was there to test look-ups with.
+        inbox_id: The number of the inbox document in Zenvoices.
+        files: A digest of the ids and sizes of its files when it was sent.
     """
 
     document_id: str
@@ -173,33 +191,37 @@ class Delivery:
 
     @property
     def needs_naming(self) -> bool:
-        """Whether it waits although nothing but a refusal keeps it from being sent."""
+        """Whether status() lists this waiting delivery, because only failures hold it back."""
         return self.state == "waiting" and (self.suspect or self.attempts >= MAX_ATTEMPTS)
 
     @property
     def attempted(self) -> bool:
-        """Whether it was ever about to be sent, or tried in vain."""
+        """Whether an attempt to send it was ever made or begun."""
         return self.external_id is not None or self.attempts > 0 or self.generation > 0
 
 
 def external_id_of(space_id: str, document_id: str, generation: int) -> str:
-    """The id a document is sent under: the same for the same document and generation.
+    """Return the external id of a document: the same for the same document and generation.
 
-    47 characters at most, of the 50 that Zenvoices' external ids are taken to hold.
+    Zenvoices is assumed to store 50 characters. The id has at most 47 up to generation 99,999.
     """
     digest = hashlib.sha256(f"{space_id}\n{document_id}".encode()).hexdigest()
     return f"bq-{digest[:38]}-{generation}"
 
 
 def first_seen(document_id: str, folder: str | None) -> Delivery:
-    """A document that activation did not see."""
+    """Return the first record of a document that activation did not list."""
     return Delivery(document_id, folder=folder, cause=WaitReason.QUEUED)
 
 
 def at_activation(
     document_id: str, folder: str | None, status: str | None, verdict: Verdict
 ) -> Delivery:
-    """A document that was there when the connection was activated."""
+    """Return the first record of a document that was listed at activation.
+
+    An exportable document becomes ``baseline`` and is never sent by itself. A document that waits
+    is sent once its status has changed and the rule allows it.
+    """
     if verdict is None:
         return Delivery(
             document_id,
@@ -222,27 +244,27 @@ def at_activation(
 
 
 def _pause(count: int, first: float = FIRST_PAUSE) -> float:
-    """Seconds until the next look: 1 hour, doubling up to 24."""
+    """Return the seconds until the next attempt: `first`, doubled per count, at most 24 hours."""
     return min(first * 2.0 ** min(count, 10), LONGEST_PAUSE)
 
 
 def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
-    """What the delivery is after the event.
+    """Return the delivery after the event.
 
     Args:
-        delivery: What it was.
+        delivery: The delivery before the event.
         event: What happened.
         now: Seconds of the connection's clock.
 
     Raises:
-        ValueError: This cannot happen to a delivery in this state.
+        ValueError: The event is not possible in this state.
     """
     state = delivery.state
     match event:
         case Listed() if state == "waiting":
             return _listed(delivery, event, now)
         case Listed() if delivery.cause is WaitReason.GONE:
-            # It is there after all; what a person asked for is sent, whatever its status.
+            # Banqup lists it again. A requested document is sent whatever its status.
             cause, due = (WaitReason.QUEUED, now) if delivery.requested else (WaitReason.NONE, None)
             return _listed(evolve(delivery, state="waiting", cause=cause, due=due), event, now)
         case Listed():
@@ -302,7 +324,7 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 absent_at=None,
             )
         case AttemptRefunded() if state in ("waiting", "failed"):
-            # The pause grows all the same: others get their turn first.
+            # The delay still grows, so that other documents go first.
             attempts = max(0, delivery.attempts - 1)
             return evolve(
                 delivery,
@@ -322,7 +344,7 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 cause=WaitReason.QUEUED,
                 due=now,
                 attempts=delivery.attempts + (state == "uncertain"),
-                # A person or a setting decided that it is sent: it is not held again.
+                # A person or on_uncertain="resend" decided to send it, so do not hold it again.
                 requested=delivery.requested or state == "uncertain",
                 in_doubt=False,
                 absent_at=None,
@@ -368,13 +390,14 @@ def _ended(delivery: Delivery, state: str, reason: str) -> Delivery:
 
 
 def _absent(delivery: Delivery, event: Absent, now: float) -> Delivery:
-    """Believe the second answer: the server's clock must lie 10 minutes after the first."""
+    """Send it again after two "not found" answers, 10 minutes apart by the server's clock."""
     first = delivery.absent_at
     if first is None or event.at < first:
         return evolve(delivery, absent_at=event.at)
     if (event.at - first).total_seconds() < ABSENCE_CONFIRMED_AFTER:
         return delivery
-    if not delivery.in_doubt:  # its own process ended: nobody saw this document fail
+    # Without in_doubt the process died during the upload, which is not the document's fault.
+    if not delivery.in_doubt:
         return transition(delivery, NotSent("did not arrive; sent again"), now)
     reason = "its upload had no answer, and it did not arrive"
     charged = _refused(delivery, Refused(reason, deliveries=event.deliveries), now)
@@ -382,7 +405,7 @@ def _absent(delivery: Delivery, event: Absent, now: float) -> Delivery:
 
 
 def _without_control(delivery: Delivery, at: datetime) -> Delivery:
-    """Hold what nothing has let anyone decide for a day; until then it stays in doubt."""
+    """Make the delivery uncertain when look-ups could not be tested for 24 hours."""
     since = delivery.no_control_since or at
     if (at - since).total_seconds() < LONGEST_WITHOUT_CONTROL:
         return evolve(delivery, no_control_since=since)
@@ -392,7 +415,11 @@ def _without_control(delivery: Delivery, at: datetime) -> Delivery:
 
 
 def _requested(delivery: Delivery, now: float) -> Delivery:
-    """Under a new id; the last one is kept where it may have arrived without our knowing it."""
+    """Restart the delivery under a new external id.
+
+    The old external id is kept unless the document was delivered: an upload under it may have
+    arrived although it is recorded as failed, so it is looked up before sending.
+    """
     was_delivered = delivery.state in ("delivered", "confirmed")
     return Delivery(
         delivery.document_id,
@@ -414,10 +441,10 @@ def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
     if due is None or due <= now:
         due = now + _pause(polls)
     if delivery.predates_activation and not delivery.requested:
-        status = word_of(event.status)
-        if delivery.status_at_activation is None and event.status is not None:
+        change = status_since_activation(delivery.status_at_activation, word_of(event.status))
+        if change == "first shown":
             return _first_shown(delivery, event, due)
-        if event.status is None or status == delivery.status_at_activation:
+        if change == "unchanged":
             return evolve(delivery, due=due, polls=polls)
         delivery = evolve(delivery, predates_activation=False, polls=0)
         polls, due = 0, now + _pause(0)
@@ -436,7 +463,10 @@ def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
 
 
 def _first_shown(delivery: Delivery, event: Listed, due: float) -> Delivery:
-    """The first status shown of a document that had none at activation proves no change."""
+    """Handle the first status of a document whose status was missing at activation.
+
+    A missing status does not prove a change, so an exportable document is skipped.
+    """
     if event.verdict is None:
         return _ended(delivery, "skipped", "was there before activation, with no status shown")
     return evolve(delivery, status_at_activation=event.status, due=due)
@@ -446,7 +476,7 @@ def _refused(delivery: Delivery, event: Refused, now: float) -> Delivery:
     attempts = delivery.attempts + 1
     before = delivery.deliveries_before
     before = event.deliveries if before is None else before
-    # Without this, an outage of some days would give up every document of these days.
+    # Without this, an outage of some days would make every document of these days fail.
     others_pass = event.deliveries > before
     if event.final or (attempts >= MAX_ATTEMPTS and others_pass):
         return evolve(_ended(delivery, "failed", event.reason), attempts=attempts)

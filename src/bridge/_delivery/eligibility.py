@@ -1,9 +1,8 @@
-"""Whether a document may be exported now. Pure, and replaceable by ``exportable=``."""
+"""Decide whether a document may be exported now; ``exportable=`` replaces the default rule."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 
 from attrs import field, frozen
 
@@ -17,17 +16,14 @@ __all__ = [
     "Wait",
     "default_exportable",
     "judge",
-    "missed_by_activation",
 ]
 
 FOLDERS = ("PURCHASES", "SALES")
 LONGEST_WORD = 100
-LISTED_LATE = timedelta(hours=24)
-"""By so much a document may be older than activation and still be new: lists lag, clocks differ."""
 
 
 def _text(value: object) -> str:
-    """Text, whatever a caller's function gave: it is kept, so it must be readable again."""
+    """Convert a reason to text: a value of another type would make the stored row unreadable."""
     return str(value)
 
 
@@ -37,12 +33,12 @@ def _word(value: object) -> str | None:
 
 @frozen
 class Wait:
-    """Not yet: the document is looked at again.
+    """Verdict "not yet": the document is read again later.
 
     Attributes:
-        reason: Why, for a person.
-        client_action: Whether somebody has to act in Banqup first.
-        unknown: The status word nobody has told us about, where that is why.
+        reason: Why, as text for people.
+        client_action: Whether a user has to act in Banqup first.
+        unknown: The unrecognised status or folder, if that is the reason.
     """
 
     reason: str = field(converter=_text)
@@ -52,20 +48,21 @@ class Wait:
 
 @frozen
 class Skip:
-    """Never: the document is left where it is.
+    """Verdict "never": the document is not exported.
 
     Attributes:
-        reason: Why, for a person.
+        reason: Why, as text for people.
     """
 
     reason: str = field(converter=_text)
 
 
 Verdict = Wait | Skip | None
-"""None means: export it."""
+"""The result of the rule for one document; None means export."""
 
 Exportable = Callable[[Document], "bool | Wait | Skip"]
-"""Says of a document True (export), False or :class:`Wait` (not yet), or :class:`Skip` (never)."""
+"""The rule about one document. It returns True (export), False or :class:`Wait` (not yet), or
+:class:`Skip` (never)."""
 
 _APPROVED = {
     "PURCHASES": frozenset({"FULLY_APPROVED"}),
@@ -85,10 +82,10 @@ _NOT_YET = frozenset(
 
 
 def default_exportable(document: Document) -> bool | Wait | Skip:
-    """Purchases once fully approved, sales once validated (sent). Spellings are assumed.
+    """Allow purchases that are fully approved, and sales that are validated (sent).
 
-    A purchase order is skipped; any other category is exported. A status this library does not
-    know waits, and says which word it was.
+    Purchase orders are skipped; all other categories are exported. A document with an unknown
+    status waits, and its reason names the status. The spellings of all statuses are assumed.
     """
     if document.category == "PURCHASE_ORDER":
         return Skip("a purchase order, not an invoice")
@@ -110,7 +107,7 @@ def default_exportable(document: Document) -> bool | Wait | Skip:
 
 
 def judge(exportable: Exportable, document: Document) -> Verdict:
-    """What the rule says of a document; a rule that fails makes its document wait."""
+    """Apply the rule to a document; if the rule raises, the document waits."""
     try:
         said: object = exportable(document)
     except Exception as error:
@@ -126,12 +123,3 @@ def judge(exportable: Exportable, document: Document) -> Verdict:
     what = type(said).__name__
     reason = f"exportable= returned {what} instead of bool, Wait or Skip"
     return Wait(reason, client_action=False)
-
-
-def missed_by_activation(created: datetime | None, activated: datetime | None) -> bool:
-    """Return True for a document that was there at activation although no list showed it then.
-
-    Without this, a list that was too short at activation sends the whole history to Zenvoices on
-    the day it is corrected.
-    """
-    return created is not None and activated is not None and created < activated - LISTED_LATE

@@ -1,7 +1,6 @@
-"""Whose fault a failure is: one document's, the run's, or to be decided when the run ends.
+"""Decide who is to blame for a failure: a document, the run, or open until the run ends.
 
-The rules are those of "Whose fault is it" in docs/architecture.md. They go by the type, the code,
-the status and the operation of an error, never by the words of its message.
+The rules read the type, code, status and operation of an error, never the text of its message.
 """
 
 from __future__ import annotations
@@ -55,18 +54,18 @@ HELD_AFTER_SUCCESS = 10
 
 
 class Blame(Enum):
-    """Who is at fault when a call made for one document fails."""
+    """Who is to blame when a call made for one document fails."""
 
     RUN = "run"
-    """No other document can fare better."""
+    """Every other document would fail as well, so the run ends."""
     DOCUMENT = "document"
-    """This document is charged one attempt."""
+    """This document, which is charged one attempt."""
     OPEN = "open"
-    """The rest of the run tells: see :class:`FaultTracker`."""
+    """Decided at the end of the run: see :class:`FaultTracker`."""
 
 
 def blame_of(error: Exception) -> Blame:
-    """Return who is at fault, for an error of any call but an upload that may have arrived."""
+    """Return who is to blame for an error; not for an upload that may have arrived."""
     if not isinstance(error, ServiceError):
         return Blame.DOCUMENT
     if isinstance(error, ProtocolError) and error.code == "wrong_size":
@@ -74,11 +73,11 @@ def blame_of(error: Exception) -> Blame:
     if error.operation in _TOKEN or isinstance(error, StoreError):
         return Blame.RUN
     if isinstance(error, UnreachableError):
-        # Storage is another host than the API: the others may still be sent.
+        # Files are stored on another host than the API, so other documents may succeed.
         return Blame.OPEN if error.operation == DOWNLOAD else Blame.RUN
     if isinstance(error, (RejectedError, NotFoundError, ConfigurationError)):
-        # Without a status, this library refused to send or to keep it. An answer in the service's
-        # own words proves that the call and the right to make it are there.
+        # Without a status, this library itself refused the document. A refusal with the service's
+        # own error body proves that the call exists and is permitted.
         by_library = error.status is None
         certain = by_library or error.own or is_final(error)
         return Blame.DOCUMENT if certain else Blame.OPEN
@@ -86,45 +85,57 @@ def blame_of(error: Exception) -> Blame:
 
 
 def is_final(error: Exception) -> bool:
-    """Whether the document can never pass: it is too large, or infected."""
+    """Return True if no further attempt can succeed: the file is too large or infected."""
     if isinstance(error, RejectedError) and error.code == "too_large":
         return True
     return isinstance(error, FileRefusedError)
 
 
 def in_doubt(error: Exception, *, began: bool) -> bool:
-    """Whether a failed upload may have arrived; ``began`` says whether any bytes may have left."""
+    """Return True if a failed upload may have arrived.
+
+    Args:
+        error: What the upload raised.
+        began: Whether any bytes may have been sent.
+    """
     if isinstance(error, ServiceError):
         return isinstance(error, (OutcomeUnknownError, ProtocolError))
     return began
 
 
 def asks_again(error: Exception) -> bool:
-    """Whether one call that only reads tells if the service refuses everything now."""
+    """Return True if a read-only call should test whether the service refuses every call."""
     if not isinstance(error, ServiceError) or error.operation == DOWNLOAD:
-        return False  # storage is another host, and its URLs are for one file
+        return False  # another host, and a URL for this file only: no call can test it
     refused = error.status in (401, 403, 429)
     return refused or (error.service == "zenvoices" and isinstance(error, NotFoundError))
 
 
 @frozen
 class HeldRefusal:
-    """A document whose refusal nobody is charged for yet."""
+    """A refusal that is not charged to its document yet.
+
+    Attributes:
+        operation: What was refused: one of the constants of this module.
+        delivery: The document's delivery.
+        error: The service's error; None for a failure of the user's mapper.
+        chargeable: False for a document that was only read again and was not about to be sent.
+    """
 
     operation: str
     delivery: Delivery
     error: ServiceError | None
     chargeable: bool = True
-    """False for a document that was only looked at again: it waits for the client anyway."""
 
 
 @define
 class FaultTracker:
-    """Counts the held refusals of one run, per operation, and says what they prove.
+    """Count the held refusals of one run per operation, and decide whom to charge.
 
     Attributes:
-        passed: Operations that worked in this run, or that a service refused in its own words.
-        held: The held refusals so far, by document.
+        passed: Operations that succeeded in this run, or that a service refused with its own error
+            body.
+        held: The held refusals so far, by document id.
     """
 
     passed: set[str] = field(factory=set[str])
@@ -132,16 +143,16 @@ class FaultTracker:
     _in_a_row: dict[str, list[HeldRefusal]] = field(factory=dict[str, list[HeldRefusal]])
 
     def passes(self, *operations: str) -> None:
-        """Note that operations work."""
+        """Record that operations work."""
         for operation in operations:
             self.passed.add(operation)
             self._in_a_row.pop(operation, None)
 
     def holds(self, refusal: HeldRefusal, *, suspect: bool) -> bool:
-        """Note a held refusal, and return True where the run must end.
+        """Record a held refusal, and return True if the run must end.
 
         Args:
-            refusal: What was refused.
+            refusal: The refusal.
             suspect: Whether the document was held or in doubt before.
         """
         operation = refusal.operation
@@ -154,7 +165,7 @@ class FaultTracker:
         return len(row) >= enough
 
     def charged(self) -> list[HeldRefusal]:
-        """The held refusals that are their documents' fault: the operation worked for others."""
+        """Return the refusals to charge: those whose operation worked for other documents."""
         return [
             refusal
             for refusal in self.held.values()
@@ -162,7 +173,7 @@ class FaultTracker:
         ]
 
     def unexplained(self) -> list[HeldRefusal]:
-        """The held refusals by a service of operations that worked for no document of this run."""
+        """Return the services' refusals of operations that worked for no document of this run."""
         return [
             refusal
             for refusal in self.held.values()
@@ -171,7 +182,7 @@ class FaultTracker:
 
 
 def naming(error: ServiceError, refusals: list[HeldRefusal]) -> ServiceError:
-    """Return the error with the documents it was met with in its message."""
+    """Return a copy of the error whose message names the refused documents."""
     ids = list(dict.fromkeys(refusal.delivery.document_id for refusal in refusals))
     if not ids:
         return error
@@ -183,7 +194,7 @@ def naming(error: ServiceError, refusals: list[HeldRefusal]) -> ServiceError:
 
 
 def too_many_unrecorded(most: int) -> ConfigurationError:
-    """The error of a first run after a change of the contract that would send too much at once."""
+    """Return the error for a changed contract that makes many old documents look new."""
     return ConfigurationError(
         f"the contract of Banqup's client has changed, and now more than {most} documents are "
         "listed that activation did not record and that tell no time of creation",
@@ -196,7 +207,7 @@ def too_many_unrecorded(most: int) -> ConfigurationError:
 
 
 def no_files_at_all() -> ConfigurationError:
-    """The error of a space whose documents never had a file to fetch."""
+    """Return the error for a space in which no document ever had a file to download."""
     return ConfigurationError(
         "for a day no document of this space has shown a file, or an address to fetch one from",
         service="banqup",

@@ -1,4 +1,4 @@
-"""What passes between the coordinator of a run and its workers."""
+"""Values that the coordinator of a run and its workers exchange."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = [
 
 @frozen
 class Candidate:
-    """A document that can be sent now, with the record of its delivery.
+    """A document that can be sent now, with its delivery.
 
     Attributes:
         document: The document.
-        delivery: The record as it is now.
-        stored: The record as the store has it; None when it has none.
+        delivery: The delivery as it is now.
+        stored: The delivery in the store; None if the store has none.
     """
 
     document: Document = field(repr=False)
@@ -37,7 +37,7 @@ class Candidate:
 
 @frozen(kw_only=True)
 class RunOptions:
-    """What a caller of export_new() asked for, and what its connection was built with."""
+    """The arguments of export_new() and the options of its connection."""
 
     dry_run: bool = False
     limit: int | None = None
@@ -49,15 +49,15 @@ class RunOptions:
 
 @frozen
 class Outcome:
-    """What a worker's job led to.
+    """The result of a worker's job.
 
     Attributes:
         candidate: The document.
-        event: What happened to its delivery; None where ``error`` must be judged.
-        error: The failure of the job.
-        operation: What failed: one of the names in :mod:`bridge._delivery.faults`.
+        event: What happened to its delivery; None if the coordinator has to judge ``error``.
+        error: What the job raised.
+        operation: What failed: one of the constants of :mod:`bridge._delivery.faults`.
         passed: The operations that worked for this document.
-        sent: What the upload held, for the report.
+        sent: Details of the upload, for the report.
     """
 
     candidate: Candidate
@@ -69,6 +69,6 @@ class Outcome:
 
 
 def files_digest(document: Document) -> str:
-    """A short text that differs when the set of a document's files and sizes does."""
+    """Return a digest of the ids and sizes of a document's files."""
     parts = sorted(f"{file.id}:{file.file_size}" for file in document.files)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

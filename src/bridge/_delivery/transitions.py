@@ -1,4 +1,4 @@
-"""What can happen to a delivery, as values; ``delivery.advance`` says what comes of it."""
+"""Events of a delivery, as values; `delivery.transition` applies them."""
 
 from __future__ import annotations
 
@@ -31,35 +31,54 @@ __all__ = [
 
 @frozen
 class Listed:
-    """Banqup showed the document; ``verdict`` is what the rule says of it, None for export it."""
+    """Banqup showed the document, in a list or by itself.
+
+    Attributes:
+        status: The document's status in Banqup.
+        verdict: What the rule `exportable` decided; None means export.
+        reread: Whether the document was read by itself because it was due.
+    """
 
     status: str | None
     verdict: Verdict
     reread: bool = False
-    """Whether it was asked for by itself because it was due."""
 
 
 @frozen
 class NotReady:
-    """Its file cannot be fetched yet, or the document itself cannot be read just now."""
+    """The document's file cannot be downloaded yet, or the document cannot be read now.
+
+    Attributes:
+        reason: Why, as text for people.
+        file: True if the file is missing; False if the document could not be read.
+    """
 
     reason: str
     file: bool = True
-    """Whether it is the file: otherwise nothing new is known of the document."""
 
 
 @frozen
 class Skipped:
-    """It is not to be exported, or no longer there."""
+    """The document must not be exported, or Banqup no longer has it.
+
+    Attributes:
+        reason: Why, as text for people.
+        gone: Whether Banqup no longer has the document; it counts again if Banqup lists it.
+    """
 
     reason: str
     gone: bool = False
-    """Whether Banqup does not have it any more: it counts again when a listing shows it."""
 
 
 @frozen
 class Intended:
-    """It is about to be sent: durable before the first byte leaves."""
+    """The upload is about to begin. This event is stored before the first byte is sent.
+
+    Attributes:
+        external_id: The external id of the upload.
+        company_id: The company's number in Zenvoices.
+        files: A digest of the ids and sizes of the document's files.
+    """
 
     external_id: str
     company_id: int
@@ -68,22 +87,28 @@ class Intended:
 
 @frozen
 class Arrived:
-    """Zenvoices has it."""
+    """Zenvoices has the document.
+
+    Attributes:
+        inbox_id: The number of the inbox document; None if Zenvoices did not say.
+        reason: What a person should know, if anything.
+        external_id: The external id under which a look-up found it; None keeps the stored one.
+        company_id: The company that has it; None keeps the stored one.
+    """
 
     inbox_id: int | None
     reason: str = ""
     external_id: str | None = None
-    """The id it was found under, where that is not the one of its intent."""
     company_id: int | None = None
 
 
 @frozen
 class Refused:
-    """This document could not be exported, for a reason of its own: it is charged one attempt.
+    """An attempt failed because of this document, which is charged for it.
 
     Attributes:
-        reason: Why, for a person.
-        final: Give the document up at once.
+        reason: Why, as text for people.
+        final: Whether to give the document up at once.
         deliveries: How many documents this connection has delivered so far.
     """
 
@@ -94,11 +119,11 @@ class Refused:
 
 @frozen
 class Held:
-    """A call for this document was refused, and it is open whether the document is at fault.
+    """A call for this document was refused; the end of the run decides whether to charge it.
 
     Attributes:
-        reason: Why, for a person.
-        suspect: Whether all others are sent first from now on.
+        reason: Why, as text for people.
+        suspect: Whether all other documents are sent first from now on.
     """
 
     reason: str
@@ -107,31 +132,31 @@ class Held:
 
 @frozen
 class AttemptRefunded:
-    """It was refused for a reason that turned out not to be its own."""
+    """An attempt was charged, but the document turned out not to be the cause."""
 
     reason: str
 
 
 @frozen
 class NotSent:
-    """It is certain that it was not sent, for a reason that is not its own."""
+    """The document was certainly not sent, and is not the cause."""
 
     reason: str
 
 
 @frozen
 class InDoubt:
-    """The upload ended, and nobody knows whether it arrived."""
+    """The upload ended without a clear answer: the document may have arrived."""
 
     reason: str
 
 
 @frozen
 class Absent:
-    """A look-up that can be believed answered that Zenvoices does not have it.
+    """A trustworthy look-up answered: not in Zenvoices.
 
     Attributes:
-        at: Zenvoices' time of the answer.
+        at: The answer's time by Zenvoices' clock.
         deliveries: How many documents this connection has delivered so far.
     """
 
@@ -141,10 +166,10 @@ class Absent:
 
 @frozen
 class NoControl:
-    """A look-up did not find it, and no other document is there to test look-ups with.
+    """A look-up did not find the document, and no other document can test look-ups.
 
     Attributes:
-        at: Zenvoices' time of the answer.
+        at: The answer's time by Zenvoices' clock.
     """
 
     at: datetime
@@ -152,26 +177,26 @@ class NoControl:
 
 @frozen
 class Undecidable:
-    """Looking it up cannot tell whether it arrived."""
+    """Look-ups cannot tell whether the document arrived."""
 
     reason: str
 
 
 @frozen
 class Requested:
-    """A person asked for it to be sent (again)."""
+    """A person called resend() for the document."""
 
 
 @frozen
 class DecidedByPerson:
-    """A person looked in Zenvoices and said whether the document is there."""
+    """A person called settle() and said whether the document is in Zenvoices."""
 
     delivered: bool
 
 
 @frozen
 class Confirmed:
-    """It was looked up afterwards and found."""
+    """A later look-up found the delivered document."""
 
     inbox_id: int | None
 

@@ -12,12 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from string import Formatter
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
-from attrs import evolve
+from attrs import evolve, frozen
 
+from _client_kit._arguments import argument_error, check_list, check_service_word, check_word
 from banqup_client import Document, Party
-from bridge._delivery.eligibility import Skip
+from bridge._delivery.arguments import check_mapper
+from bridge._delivery.eligibility import FOLDERS, Skip
 from bridge._errors import configuration_error
 from bridge._mapping.mapper import SourceFile, main_file, one_line
 from zenvoices_client import InboxUpload
@@ -30,6 +32,7 @@ _Mapper = Callable[[Document, Sequence[SourceFile]], _Said]
 JournalRule = Callable[[Document, Sequence[SourceFile]], str | None]
 """Returns the journal code of a document, or None for no code."""
 
+CATEGORIES = ("INVOICE", "CREDIT_NOTE", "PURCHASE_ORDER")
 _CODE = re.compile(r"[A-Za-z0-9._-]{1,30}")
 _FIELDS = ("folder", "category", "id", "number", "date", "supplier", "customer", "file")
 
@@ -46,15 +49,17 @@ def only(
     Args:
         mapper: Maps the documents that are not skipped.
         folders: ``PURCHASES``, ``SALES``.
-        categories: ``INVOICE``, ``CREDIT_NOTE``, in Banqup's spelling.
+        categories: ``INVOICE``, ``CREDIT_NOTE``, ``PURCHASE_ORDER``.
         parties: Names, VAT numbers or enterprise numbers of suppliers or customers; capitals,
             spaces and dots do not count. One of the document's two parties must be in the list.
 
+    Another folder or category that Banqup uses is given as a :class:`ServiceWord`.
+
     Raises:
-        ConfigurationError: An argument is one text instead of a list of texts.
+        ConfigurationError: An argument is one text instead of a list of texts, or an unknown word.
     """
-    wanted_folders = _words("folders", folders)
-    wanted_categories = _words("categories", categories)
+    wanted_folders = _words("folders", folders, FOLDERS)
+    wanted_categories = _words("categories", categories, CATEGORIES)
     wanted_parties = _words("parties", parties)
 
     def mapped(document: Document, files: Sequence[SourceFile]) -> Any:
@@ -66,7 +71,7 @@ def only(
             return Skip("neither supplier nor customer is one whose documents are exported")
         return mapper(document, files)
 
-    return mapped
+    return _Around(mapper, mapped)
 
 
 def journal(
@@ -83,14 +88,15 @@ def journal(
     Args:
         mapper: Makes the upload.
         codes: The code of each folder, ``{"PURCHASES": "INK", "SALES": "VRK"}``, or a function of
-            document and files that returns one. A folder that is missing gets no code.
+            document and files that returns one. A folder that is missing gets no code; one that
+            only Banqup knows is given as a :class:`ServiceWord`.
         into: Where the code goes: before the subject in brackets, or plain as the destination.
 
     Raises:
-        ConfigurationError: A code has other characters than letters, digits, ``.``, ``_``, ``-``.
+        ConfigurationError: A code has other characters than letters, digits, ``.``, ``_``, ``-``,
+            or a folder is not known.
     """
-    if into not in ("subject", "destination"):
-        raise configuration_error("into must be 'subject' or 'destination'")
+    check_word(into, ("subject", "destination"), "into", service="bridge")
     rule = codes if callable(codes) else _by_folder(codes)
 
     def changed(
@@ -125,7 +131,7 @@ def without(mapper: _Mapper[_Said], *, parties: Collection[str]) -> _Mapper[_Sai
             return Skip("documents of this supplier or customer are not exported")
         return mapper(document, files)
 
-    return mapped
+    return _Around(mapper, mapped)
 
 
 def named(mapper: _Mapper[_Said], pattern: str) -> _Mapper[_Said]:
@@ -180,16 +186,41 @@ def _then(
         said = await coming
         return change(document, files, said) if isinstance(said, InboxUpload) else said
 
-    return mapped
+    return _Around(mapper, mapped)
 
 
-def _words(name: str, words: Collection[str] | None) -> frozenset[str] | None:
+@frozen
+class _Around:
+    """A mapper that calls another; `func` names that one, as `functools.partial` does."""
+
+    func: _Mapper[Any]
+    _mapped: Callable[[Document, Sequence[SourceFile]], Any]
+
+    def __attrs_post_init__(self) -> None:
+        # Coroutine functions are for AsyncConnection; Connection finds them by `func`.
+        check_mapper(self.func, in_tasks=True)
+
+    def __call__(self, document: Document, files: Sequence[SourceFile]) -> Any:
+        return self._mapped(document, files)
+
+
+def _words(
+    name: str, words: Collection[str] | None, known: Sequence[str] = ()
+) -> frozenset[str] | None:
     if words is None:
         return None
-    given = cast("Collection[object]", words)  # a caller without a type checker may pass anything
-    if isinstance(words, str) or not all(isinstance(word, str) for word in given):
-        raise configuration_error(f"{name} must be a list of texts, such as {name}=[{words!r}]")
-    return frozenset(_folded(word) for word in words)
+    given = check_list(words, name, "texts", service="bridge")
+    for word in given:
+        _check_known(word, known, f"a word of {name}")
+    return frozenset(_folded(word) for word in given)
+
+
+def _check_known(word: object, known: Sequence[str], name: str) -> None:
+    """Refuse a word that is not known in any spelling of `_folded`, where some are."""
+    if not isinstance(word, str):
+        raise argument_error(name, "a text", word, service="bridge")
+    if known and _folded(word) not in map(_folded, known):
+        check_service_word(word, known, name, service="bridge")
 
 
 def _folded(word: str | None) -> str:
@@ -209,6 +240,12 @@ def _names(document: Document, files: Sequence[SourceFile]) -> frozenset[str]:
 
 
 def _by_folder(codes: Mapping[str, str]) -> JournalRule:
+    if not isinstance(codes, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise argument_error(
+            "codes", "a mapping of folders to codes, or a function", codes, service="bridge"
+        )
+    for folder in codes:
+        _check_known(folder, FOLDERS, "a folder of codes")
     by_folder = {_folded(folder): code for folder, code in codes.items()}
     for code in by_folder.values():
         try:

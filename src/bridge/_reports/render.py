@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from attrs import AttrsInstance, asdict, evolve, field, frozen
 
-from bridge._reports.texts import Language, translate
+from bridge._reports.texts import Language, check_language, translate
 
 __all__ = ["Cell", "Line", "Printable", "Table", "Tone", "View", "plain", "plain_data"]
 
@@ -127,13 +127,18 @@ class Printable:
     def _language(self) -> Language:
         return "en"
 
+    def _chosen(self, lang: Language | None) -> Language:
+        chosen = self._language() if lang is None else lang
+        check_language(chosen)
+        return chosen
+
     def to_text(self, *, lang: Language | None = None) -> str:
         """Aligned text, at most 80 columns wide.
 
         Args:
             lang: ``"en"`` or ``"fr"``: the language of headings and status words.
         """
-        chosen = lang or self._language()
+        chosen = self._chosen(lang)
         return _text(self._view(chosen), chosen)
 
     def to_html(self, *, lang: Language | None = None) -> str:
@@ -142,7 +147,7 @@ class Printable:
         Args:
             lang: ``"en"`` or ``"fr"``: the language of headings and status words.
         """
-        chosen = lang or self._language()
+        chosen = self._chosen(lang)
         return _html(self._view(chosen), chosen)
 
     def __str__(self) -> str:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
-__all__ = ["FRENCH", "Language", "translate"]
+from _client_kit._arguments import check_word
+
+__all__ = ["FRENCH", "Language", "check_language", "translate"]
 
 Language = Literal["en", "fr"]
+
+
+def check_language(lang: object) -> None:
+    """Refuse a language that there are no texts in.
+
+    Raises:
+        ConfigurationError: The message names the languages there are.
+    """
+    check_word(lang, get_args(Language), "lang", service="bridge")
+
 
 FRENCH: dict[str, str] = {
     # What a document's way looks like to an accountant

@@ -51,6 +51,7 @@ class Verification(Printable):
     """One check per prerequisite.
 
     ``print()`` shows a table, a notebook shows it as HTML; both in ``lang`` or any other language.
+    False in an ``if`` where an export cannot run.
 
     Attributes:
         checks: In the order they were made.
@@ -69,6 +70,9 @@ class Verification(Printable):
             check.outcome == "ok" or (check.outcome == "skipped" and check.name not in CHECKS)
             for check in self.checks
         )
+
+    def __bool__(self) -> bool:
+        return self.ok
 
     @property
     def failed(self) -> tuple[Check, ...]:

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar, overload
 
 import attrs
 
+from _client_kit._arguments import check_function
 from _client_kit._errors import ServiceError, StoreError
 from bridge._stores.memory import ConnectionRows, RecordStore
 from bridge._stores.protocol import Row, store_error
@@ -111,6 +112,8 @@ class HookCheckpoints(RecordStore):
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(clock)
+        check_function(load, "load", service="bridge")
+        check_function(save, "save", service="bridge")
         self._load = load
         self._save = save
         self._single_worker = single_worker

@@ -12,8 +12,9 @@ from typing import TypeVar
 
 from attrs import Factory, define
 
+from _client_kit._arguments import check_clock
+from bridge._stores.connection_record import ConnectionRecord
 from bridge._stores.protocol import Lease, Row, check_acquire, check_commit, check_ids
-from bridge._stores.record import ConnectionRecord
 
 __all__ = ["ConnectionRows", "MemoryCheckpoints", "RecordStore"]
 
@@ -32,6 +33,7 @@ class RecordStore(ABC):
     """The methods of a store that has all of its connections at hand at once."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
+        check_clock(clock, service="bridge")
         self._clock = clock
 
     @abstractmethod

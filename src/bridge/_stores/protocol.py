@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Protocol
 
 from attrs import frozen
@@ -109,13 +110,16 @@ class CheckpointStore(Protocol):
         ...
 
 
-def held_until(store: CheckpointStore, key: str) -> float | None:
+def held_until(store: CheckpointStore, key: str) -> datetime | None:
     """Return when the lease of ``key`` ends, or None where the store cannot tell."""
     ask = getattr(store, "held_until", None)
-    if ask is None:
+    until = None if ask is None else ask(key)
+    if not isinstance(until, float):
         return None
-    until = ask(key)
-    return until if isinstance(until, float) else None
+    try:
+        return datetime.fromtimestamp(until, UTC)
+    except (OverflowError, ValueError, OSError):  # after the year 9999
+        return None
 
 
 def store_error(message: str, *, hint: str | None = None, retryable: bool = False) -> StoreError:

@@ -26,6 +26,7 @@ from attrs import asdict
 
 from _client_kit._errors import StoreError
 from bridge._errors import LeaseLostError, configuration_error
+from bridge._stores.connection_record import ConnectionRecord
 from bridge._stores.protocol import (
     Lease,
     Row,
@@ -34,7 +35,6 @@ from bridge._stores.protocol import (
     check_ids,
     store_error,
 )
-from bridge._stores.record import ConnectionRecord
 
 __all__ = ["SQLAlchemyCheckpoints"]
 

@@ -13,15 +13,16 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self
 
+from _client_kit._arguments import argument_error, check_clock, check_seconds
+from bridge._errors import configuration_error
+from bridge._stores.connection_record import ConnectionRecord
 from bridge._stores.protocol import (
     Lease,
     Row,
     check_acquire,
     check_commit,
     check_ids,
-    store_error,
 )
-from bridge._stores.record import ConnectionRecord
 from bridge._stores.sqlite_file import CheckpointFile
 
 __all__ = ["SQLiteCheckpoints"]
@@ -67,12 +68,16 @@ class SQLiteCheckpoints:
         timeout: float = 30.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        if not isinstance(path, (str, os.PathLike)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise argument_error("path", "the path of a file", path, service="bridge")
+        check_seconds(timeout, "timeout", service="bridge", zero=True)
+        check_clock(clock, service="bridge")
         name = os.fspath(path)
         if not name or name == ":memory:" or "\0" in name or "://" in name:
             # Not shown: the address of a database holds its password.
-            raise store_error(
+            raise configuration_error(
                 "the checkpoints' place is not the path of a file",
-                hint="Name a file, or use MemoryCheckpoints for a trial; SQLAlchemyCheckpoints "
+                "Name a file, or use MemoryCheckpoints for a trial; SQLAlchemyCheckpoints "
                 "keeps checkpoints in a database.",
             )
         self.path: Path = Path(os.path.realpath(name))

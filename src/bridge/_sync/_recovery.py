@@ -182,11 +182,11 @@ class Recovery:
         ``nothing`` where the inbox is empty, ``unknown`` where nothing in it can test look-ups.
         """
         # Without asking again, a delivery of this very run would not count as a control.
-        deliveries = self._session.head.deliveries
+        delivered = self._session.head.deliveries
         answer, asked_at = self._controls.get(company_id, ("nothing", -1))
-        if answer in ("nothing", "unknown") and asked_at != deliveries:
+        if answer in ("nothing", "unknown") and asked_at != delivered:
             answer = self._probe(company_id)
-            self._controls[company_id] = answer, deliveries
+            self._controls[company_id] = answer, delivered
         return answer
 
     def _probe(self, company_id: int) -> str:

@@ -19,7 +19,7 @@ from _client_kit._paging import Page
 from banqup_client import Document
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import MAX_ATTEMPTS, Delivery, WaitReason
-from bridge._delivery.eligibility import FOLDERS, Wait, judge, missed_by_activation
+from bridge._delivery.eligibility import FOLDERS, Wait, judge
 from bridge._delivery.faults import (
     DOCUMENT,
     LOOK_UP,
@@ -31,8 +31,9 @@ from bridge._delivery.faults import (
     too_many_unrecorded,
 )
 from bridge._delivery.ids import canonical_id, of_another_space
+from bridge._delivery.newness import missed_by_activation
 from bridge._delivery.outcome import Candidate, Outcome, files_digest
-from bridge._delivery.records import NOT_KNOWN
+from bridge._delivery.row_format import NOT_KNOWN
 from bridge._reports.report import ExportReport
 from bridge._reports.verification import run_failure
 from bridge._sync._context import RunContext

@@ -35,7 +35,7 @@ from bridge._delivery.faults import (
 )
 from bridge._delivery.outcome import Candidate, Outcome
 from bridge._mapping.calling import place_of
-from bridge._reports import events as events
+from bridge._reports import events
 from bridge._sync._context import RunContext
 from bridge._sync._recovery import LookupProbe, Recovery
 from bridge._sync._transfer import Prepared, Transfer

@@ -168,9 +168,16 @@ _TONES: dict[str, Tone] = {"sent": "ok", "skipped": "dim", "failed": "bad"}
 
 
 class Trials(tuple[Trial, ...], Printable):
-    """What a mapper made of several documents: a tuple that prints as a table."""
+    """What a mapper made of several documents: a tuple that prints as a table.
+
+    False in an ``if`` where the mapper failed on one of them.
+    """
 
     __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return self.ok
+
     _repr_pretty_ = Printable._repr_pretty_  # IPython's own way with tuples comes first otherwise
 
     @property

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Never, Self, TypeVar, overload
 import httpx
 
 from _client_kit._address import check_base_url
+from _client_kit._arguments import check_instance
 from _client_kit._async._calls import AsyncCalls
-from _client_kit._errors import ConfigurationError
 from _client_kit._raw_request import operation_of, read_model
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
@@ -72,10 +72,7 @@ class AsyncZenvoicesClient:
         contract: Mapping[str, Any] | str | Path | None = None,
         encode_upload: EncodeUpload | None = None,
     ) -> None:
-        kind: type[object] = type(login)
-        if not issubclass(kind, UserLogin):  # pyright: ignore[reportUnnecessaryIsInstance]
-            message = f"login must be a UserLogin, not {kind.__name__}"
-            raise ConfigurationError(message, service="zenvoices")
+        check_instance(login, UserLogin, "login", service="zenvoices")
         self.login: UserLogin = login
         facts = shipped_contract().patched(contract)
         self._calls = AsyncCalls(
@@ -290,6 +287,11 @@ class AsyncZenvoicesClient:
     def deadline(self) -> float:
         """Seconds a whole call may take."""
         return self._calls.deadline
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed here; connections of its own it opens again in another loop."""
+        return self._calls.is_closed
 
     async def aclose(self) -> None:
         """Close the connections."""

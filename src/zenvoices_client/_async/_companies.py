@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._paging import AsyncListing
-from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_object
@@ -91,7 +90,7 @@ class AsyncCompanies:
         exact: dict[int | None, Company] = {}
         loose: dict[int | None, Company] = {}
         codes: set[str] = set()
-        limit = Deadline.after(self._calls.deadline if deadline is None else deadline)
+        limit = self._calls.limit(deadline)
         operation = self._contract["companies.list"]
         listing = list_all(self._calls, operation, Company, timeout=timeout, limit=limit)
         async for company in listing:

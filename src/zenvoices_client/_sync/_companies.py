@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_object
@@ -92,7 +91,7 @@ class Companies:
         exact: dict[int | None, Company] = {}
         loose: dict[int | None, Company] = {}
         codes: set[str] = set()
-        limit = Deadline.after(self._calls.deadline if deadline is None else deadline)
+        limit = self._calls.limit(deadline)
         operation = self._contract["companies.list"]
         listing = list_all(self._calls, operation, Company, timeout=timeout, limit=limit)
         for company in listing:

@@ -172,7 +172,7 @@ class Inbox:
         Raises:
             ServiceError: The look-up could not be made.
         """
-        limit = Deadline.after(self._calls.deadline if deadline is None else deadline)
+        limit = self._calls.limit(deadline)
         try:
             payload, answer = self._calls.call(
                 self._contract["inbox.details"],

@@ -24,6 +24,7 @@ from banqup_client import (
     ProtocolError,
     RejectedError,
     RetryPolicy,
+    ServiceWord,
 )
 from banqup_client.testing import FakeBanqup, Fault
 from support.banqup_service import SPACE, Scripted, credentials, fake_banqup, invoice
@@ -199,7 +200,7 @@ async def test_a_document_refused_by_banqup_is_rejected() -> None:
     fake = fake_banqup()
     space = fake.add_space()
     with pytest.raises(RejectedError, match="folder"):
-        await client_of(fake).documents.create(space, folder="")
+        await client_of(fake).documents.create(space, folder=ServiceWord(""))
 
 
 async def test_creating_is_not_repeated_where_its_outcome_is_unknown() -> None:

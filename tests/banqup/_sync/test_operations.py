@@ -25,6 +25,7 @@ from banqup_client import (
     ProtocolError,
     RejectedError,
     RetryPolicy,
+    ServiceWord,
 )
 from banqup_client.testing import FakeBanqup, Fault
 from support.banqup_service import SPACE, Scripted, credentials, fake_banqup, invoice
@@ -198,7 +199,7 @@ def test_a_document_refused_by_banqup_is_rejected() -> None:
     fake = fake_banqup()
     space = fake.add_space()
     with pytest.raises(RejectedError, match="folder"):
-        client_of(fake).documents.create(space, folder="")
+        client_of(fake).documents.create(space, folder=ServiceWord(""))
 
 
 def test_creating_is_not_repeated_where_its_outcome_is_unknown() -> None:

@@ -11,7 +11,7 @@ from attrs import evolve
 from _client_kit import _clock
 from banqup_client.testing import Fault
 from bridge import ServiceError
-from bridge._delivery.records import head_of, head_text, row_of
+from bridge._delivery.row_format import head_of, head_text, row_of
 from support.bridge_world import DAY, HOUR, AsyncWorld, counted
 from zenvoices_client import (
     ConfigurationError,

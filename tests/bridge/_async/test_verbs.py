@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from banqup_client.testing import Fault
-from bridge import BusyError, NotActivatedError, ServiceError
+from bridge import BusyError, CredentialsError, NotActivatedError, ServiceError
 from support.bridge_world import DAY, HOUR, AsyncWorld, Watcher, counted
 from zenvoices_client import ConfigurationError
 
@@ -54,7 +55,7 @@ async def test_dry_run_needs_no_lease() -> None:
     assert [row.reason for row in report.deliveries].count("would be sent") == 2
     with pytest.raises(BusyError) as caught:
         await connection.export_new()
-    assert caught.value.held_until == world.clock.now + 600
+    assert caught.value.held_until == datetime.fromtimestamp(world.clock.now + 600, UTC)
     assert caught.value.retryable
 
 
@@ -213,11 +214,55 @@ async def test_resend_of_a_document_that_is_gone() -> None:
     world = AsyncWorld()
     connection = await active(world)
     world.one()
-    await connection.resend(["nobody"])
+    gone = world.one()
+    (request,) = await connection.resend([gone])
+    assert request.accepted
+    world.banqup.remove(gone)
     report = await connection.export_new()
-    assert ("nobody", "skipped", "gone") in [
+    assert (gone, "skipped", "gone") in [
         (row.document_id, row.state, row.reason) for row in report.deliveries
     ]
+
+
+@pytest.mark.parametrize("ids", ["id", b"id", None, 42, {"id": True}])
+async def test_resend_of_what_is_no_list(ids: Any) -> None:
+    """One id in place of a list of them is no list of its letters."""
+    world = AsyncWorld()
+    connection = await active(world)
+    with pytest.raises(ConfigurationError, match="ids must be a list"):
+        await connection.resend(ids)
+    with pytest.raises(ConfigurationError, match="document id"):
+        await connection.resend([None])
+    assert world.rows == {}
+
+
+async def test_resend_asks_banqup_for_what_it_does_not_know() -> None:
+    """A document that is not in the space is not accepted, and the reason says so."""
+    world = AsyncWorld()
+    old = world.one()
+    connection = await active(world)
+    new = world.one()
+    elsewhere = world.banqup.publish(world.banqup.add_space())
+    before = world.calls("documents.get")
+    answers = await connection.resend([old, new.upper(), "nobody", elsewhere])
+    assert [answer.accepted for answer in answers] == [True, True, False, False]
+    assert all("no such document in this space" in answer.reason for answer in answers[2:])
+    assert set(world.rows) == {old, new}
+    assert world.calls("documents.get") - before < 8
+    assert (await connection.export_new()).exported == 2
+
+
+async def test_resend_where_banqup_cannot_be_asked() -> None:
+    """One document's fault is its reason; where nothing can be asked, resend() raises."""
+    world = AsyncWorld()
+    connection = await active(world)
+    new, other = world.publish(2)
+    world.banqup.faults.add("documents.get", action=Fault.status(500), nth=1)
+    answers = await connection.resend([new, other])
+    assert [answer.accepted for answer in answers] == [False, True]
+    assert "Banqup did not show it" in answers[0].reason
+    with pytest.raises(CredentialsError):
+        await world.connect(secret="wrong-secret").resend([new])
 
 
 async def test_settle() -> None:

@@ -64,7 +64,7 @@ async def test_own_http_client_stays_open() -> None:
         assert not http.is_closed
     client = AsyncZenvoicesClient(login(), transport=fake.transport())
     await client.aclose()
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ConfigurationError, match="the client is closed"):
         await read(client)
 
 

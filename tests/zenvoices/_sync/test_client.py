@@ -63,7 +63,7 @@ def test_own_http_client_stays_open() -> None:
         assert not http.is_closed
     client = ZenvoicesClient(login(), transport=fake.transport())
     client.close()
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ConfigurationError, match="the client is closed"):
         read(client)
 
 

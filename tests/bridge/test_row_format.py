@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bridge import Row, StoreError
 from bridge._delivery.delivery import STATES, Delivery, WaitReason
-from bridge._delivery.records import (
+from bridge._delivery.row_format import (
     VERSION,
     Head,
     active_head,

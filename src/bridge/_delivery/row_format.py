@@ -1,4 +1,4 @@
-"""Deliveries and the connection's head as a store keeps them: versioned JSON text."""
+"""Convert deliveries and the connection's head to and from versioned JSON text."""
 
 from __future__ import annotations
 
@@ -29,36 +29,39 @@ __all__ = [
 
 VERSION = 1
 NOT_KNOWN = datetime.max.replace(tzinfo=UTC)
-"""A time that is to be told yet: everything is older."""
+"""Placeholder for a time that Banqup has not told yet; every document is older."""
 
 
 @frozen
 class Head:
-    """What a connection remembers besides its deliveries.
+    """What is stored about a connection besides its deliveries.
+
+    "Clock" below is the connection's clock; "server's time" comes from a service's answer.
 
     Attributes:
-        binding: Which space, company and services this belongs to.
+        binding: The space, the company and the services of the connection.
         active: Whether export_new() may run.
-        activations: How often it was activated.
+        activations: How often the connection was activated.
         activated_at: The server's time of the last activation.
-        cursors: By folder, the server's time from which on to list.
-        full_at: By folder, when it was last listed without a date (the connection's clock).
-        counts: How many deliveries are in each state, see :func:`counted_as`.
-        controls: External id and company of the last deliveries, to test look-ups with.
-        companies: The numbers the company had in Zenvoices, today's last: what was sent before it
-            was linked anew is found under its old one.
-        restored_at: The server's time of the last run that looked first: what is older is looked
-            up before it is sent, in later runs too. :data:`NOT_KNOWN` until Banqup has told it.
-        lookup: What reading back the first delivery of the last run said of look-ups:
-            ``"works"``, ``"lags"``, or None.
-        deliveries: How many uploads of this connection ever arrived; it only grows.
-        wire: A digest of the clients' contracts by which the space was last listed.
-        fetched: Whether a document's files could ever be fetched.
-        no_file_since: When a document without a file was first met, while none was ever fetched
-            (the connection's clock).
-        looked_up: By state, the id of the delivery that was looked up last.
-        named: Ids of waiting documents that a person should know of, the latest last.
-        unknown: Status words nobody has told us about, with how often each was seen.
+        cursors: Per folder, the server's time since which documents are listed.
+        full_at: Per folder, the clock's time of the last listing of all its documents.
+        counts: How many deliveries are in each state; see :func:`counted_as`.
+        controls: External id and company number of the latest deliveries, to test look-ups with.
+        companies: The numbers that the company had in Zenvoices, the present one last. Documents
+            sent before the company was linked again are found under an old number.
+        restored_at: The server's time of the last run with ``look_first=True``. Documents older
+            than that are looked up before they are sent, in later runs too. :data:`NOT_KNOWN`
+            until Banqup has told the time.
+        lookup: Whether the first delivery of a run was found when it was looked up at once:
+            ``"works"``, ``"lags"``, or None if no run has tested it.
+        deliveries: How many uploads of this connection ever arrived; never decreases.
+        wire: A digest of the contract of Banqup's client with which the space was last listed.
+        fetched: Whether any document's files were ever downloaded.
+        no_file_since: The clock's time at which a document without a file was first met; None
+            once a file was downloaded.
+        looked_up: Per state, the id of the delivery that was looked up last.
+        named: Ids of waiting documents that status() lists, the latest last.
+        unknown: Unrecognised statuses, with how many documents had each.
         last_run: A summary of the last run.
     """
 
@@ -84,7 +87,7 @@ class Head:
 
 
 def counted_as(delivery: Delivery) -> str:
-    """The heading a delivery is counted under: its state, and for a client's turn the cause."""
+    """Return the key of `Head.counts` for a delivery: its state, or "waiting for the client"."""
     if delivery.state == "waiting" and delivery.cause is WaitReason.CLIENT:
         return "waiting for the client"
     return delivery.state
@@ -96,7 +99,7 @@ _HEAD_TIMES = ("activated_at", "restored_at")
 
 
 def row_of(delivery: Delivery) -> Row:
-    """The row that keeps a delivery; what has its default is left out."""
+    """Return the store's row for a delivery; fields with their default value are left out."""
     members = {
         name: _plain(value)
         for name, value in asdict(delivery, recurse=False).items()
@@ -106,7 +109,7 @@ def row_of(delivery: Delivery) -> Row:
 
 
 def _text(members: Mapping[str, Any]) -> str:
-    # Escapes, so that a NUL or half a character from a service is never the store's problem.
+    # As ASCII: a store may refuse a NUL or a lone surrogate that a service has sent.
     return json.dumps({"v": VERSION, **members}, separators=(",", ":"), allow_nan=False)
 
 
@@ -130,7 +133,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _finite(digits: str) -> float:
     number = float(digits)
-    if not math.isfinite(number):  # as of 1e999, which could never be written again
+    if not math.isfinite(number):  # such as 1e999, which json.dumps would refuse to write
         raise ValueError
     return number
 
@@ -152,7 +155,7 @@ def _versioned(text: str, what: str) -> dict[str, Any]:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether a value is a number one can reckon with: JSON knows no greatest."""
+    """Return True for a number that fits a float; JSON's integers have no limit."""
     return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
@@ -170,10 +173,10 @@ _KINDS = {item.name: _CHECKS[str(item.type)] for item in fields(Delivery)}
 
 
 def delivery_of(row: Row) -> Delivery:
-    """The delivery a row keeps.
+    """Return the delivery stored in a row.
 
     Raises:
-        StoreError: The row is damaged, or newer than this library.
+        StoreError: The row is damaged, or a newer release wrote it.
     """
     what = f"the row of document {row.id[:80]!r}"
     value = _versioned(row.value, what)
@@ -203,7 +206,7 @@ def _time(value: Any) -> datetime:
 
 
 def head_text(head: Head) -> str:
-    """The JSON text of a head."""
+    """Return a head as JSON text."""
     members = asdict(head, recurse=False)
     members["cursors"] = {name: _plain(value) for name, value in head.cursors.items()}
     for name in _HEAD_TIMES:
@@ -212,10 +215,10 @@ def head_text(head: Head) -> str:
 
 
 def head_of(text: str, binding: Mapping[str, Any]) -> Head:
-    """The head in a JSON text.
+    """Return the head stored in a JSON text.
 
     Raises:
-        StoreError: It is damaged, newer than this library, or of another connection.
+        StoreError: The text is damaged, from a newer release, or of another connection.
     """
     value = _versioned(text, "the connection's head")
     try:
@@ -265,5 +268,5 @@ def _numbers(value: object) -> bool:
 
 
 def active_head(text: str) -> bool:
-    """Whether a head, of whatever connection, says that it is active."""
+    """Return True if the head of any connection says that the connection is active."""
     return _versioned(text, "a connection's head").get("active") is True

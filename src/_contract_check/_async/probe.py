@@ -1,0 +1,182 @@
+"""Trying every operation of an export through the clients' public methods, to see the answers.
+
+What a user's own functions make of an answer is what is seen, as an export would see it.
+"""
+
+from __future__ import annotations
+
+import io
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, TypeVar, cast
+
+from _client_kit._errors import ServiceError
+from _contract_check.shapes import Probe, as_json, rows_of
+from banqup_client import AsyncBanqupClient, Document
+from zenvoices_client import AsyncZenvoicesClient, InboxUpload
+
+__all__ = ["new_id", "probe_banqup", "probe_upload", "probe_zenvoices"]
+
+T = TypeVar("T")
+
+FOLDERS = ("SALES", "PURCHASES")
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+MAX_BYTES = 64 * 1024 * 1024
+IN_MEMORY = 3 * 1024 * 1024
+NO_FILE = "the space holds no document with a file to look at"
+NOT_SCANNED = "the file is not scanned yet: look again later"
+NOT_READ_BACK = (
+    "The upload was taken, but its look-up does not find it: look into the company's inbox in "
+    "Zenvoices. If it is there, correct inbox.details or inbox.list; until then a document whose "
+    "upload breaks off is held as uncertain."
+)
+NOT_LOOKED_UP = (
+    'Check path and query names: ZenvoicesClient(contract={"inbox.details": {"query": '
+    '{"external_id": "..."}}}).'
+)
+
+
+async def probe_banqup(client: AsyncBanqupClient, space_id: str) -> list[Probe]:
+    """Try what an export asks of Banqup; it only reads."""
+    probes: list[Probe] = []
+
+    async def spaces() -> Any:
+        return rows_of(await client.spaces.list(), 0, under="spaces")
+
+    await _try("spaces.list", spaces, probes)
+    documents = await _list_documents(client, space_id, probes)
+    documents.sort(key=lambda document: not document.files)
+    found = documents[0] if documents and documents[0].id else None
+    if found is None:
+        probes.append(Probe("documents.get", note=NO_FILE, skipped=True))
+    else:
+        document_id = found.id
+
+        async def get() -> Document:
+            return await client.documents.get(space_id, document_id)
+
+        found = await _try("documents.get", get, probes) or found
+    file_id = found.files[0].id if found is not None and found.files else ""
+    if not file_id:
+        names = ("files.details", "files.download")
+        return probes + [Probe(name, note=NO_FILE, skipped=True) for name in names]
+    details = await _try("files.details", lambda: client.files.details(space_id, file_id), probes)
+    if details is not None and details.status == "AWAITING_UPLOAD":
+        probes[-1] = Probe("files.details", note=NOT_SCANNED, skipped=True)
+    if probes[-1].error is not None or probes[-1].skipped:
+        probes.append(Probe("files.download", note="there is no file to fetch", skipped=True))
+        return probes
+    with SpooledTemporaryFile(max_size=IN_MEMORY) as spool:
+        try:
+            target = cast("BinaryIO", spool)
+            await client.files.download(space_id, file_id, target, max_bytes=MAX_BYTES)
+            size = spool.seek(0, io.SEEK_END)
+            probes.append(Probe("files.download", note=f"{size} bytes"))
+        except ServiceError as error:
+            probes.append(Probe("files.download", error=error))
+    return probes
+
+
+async def _list_documents(
+    client: AsyncBanqupClient, space_id: str, probes: list[Probe]
+) -> list[Document]:
+    """Try the listing as an export does: each folder, and what changed since a time."""
+    documents: list[Document] = []
+    answers: list[Any] = []
+    for folder, since in ((FOLDERS[0], None), (FOLDERS[1], None), (FOLDERS[0], LONG_AGO)):
+        try:
+            listing = client.documents.list(space_id, folder=folder, updated_since=since)
+            page = await anext(listing.pages())
+        except ServiceError as error:
+            probes.append(Probe("documents.list", error=error))
+            return documents
+        documents += page.items
+        answers.append(rows_of(page.items, page.unreadable, under="documents"))
+    probes.append(Probe("documents.list", tuple(answers)))
+    return documents
+
+
+async def probe_zenvoices(client: AsyncZenvoicesClient, company_id: int | None) -> list[Probe]:
+    """Try what an export asks of Zenvoices but the upload; it only reads.
+
+    Args:
+        client: The client.
+        company_id: The company's number; None where nobody knows it.
+    """
+    probes: list[Probe] = []
+
+    async def companies() -> Any:
+        page = await anext(client.companies.list(page_size=50).pages())
+        return rows_of(page.items, page.unreadable, under="items")
+
+    await _try("companies.list", companies, probes)
+    if company_id is None:
+        note, names = "the company is not known", ("inbox.list", "inbox.details")
+        return probes + [Probe(name, note=note, skipped=True) for name in names]
+    known: str | None = None
+    try:
+        page = await anext(client.inbox.list(company_id=company_id, page_size=50).pages())
+    except ServiceError as error:
+        probes.append(Probe("inbox.list", error=error))
+    else:
+        rows = rows_of(page.items, page.unreadable, under="items")
+        probes.append(Probe("inbox.list", (rows,)))
+        ids = [item.external_id for item in page.items if item.company_id in (None, company_id)]
+        known = next(filter(None, ids), None)
+    probes.append(await _look_up(client, known, company_id))
+    return probes
+
+
+async def _look_up(client: AsyncZenvoicesClient, known: str | None, company_id: int) -> Probe:
+    """Look up an id that the inbox shows, where it shows one, and an id that nothing has."""
+    name = "inbox.details"
+    answers: tuple[Any, ...] = ()
+    try:
+        if known is not None:
+            found = await client.inbox.find(external_id=known, company_id=company_id)
+            if found.document is None:
+                note = f"a document that the inbox lists is answered by {found.outcome!r}"
+                return Probe(name, note=note, remedy=NOT_LOOKED_UP)
+            answers = (as_json(found.document),)
+        nothing = await client.inbox.find(external_id=new_id("none"), company_id=company_id)
+    except ServiceError as error:
+        return Probe(name, error=error)
+    if nothing.outcome != "not found":
+        note = "the look-up of an id that does not exist proves nothing: is the id ignored?"
+        return Probe(name, note=note, remedy=NOT_LOOKED_UP)
+    if not answers:
+        return Probe(name, note="an id that does not exist is not found, as it should be")
+    return Probe(name, answers)
+
+
+async def probe_upload(
+    client: AsyncZenvoicesClient, upload: InboxUpload, company_id: int, external_id: str
+) -> Probe:
+    """Send one test document and read it back."""
+    name = "inbox.upload"
+    try:
+        sent = await client.inbox.upload(upload, company_id=company_id, external_id=external_id)
+        found = await client.inbox.find(external_id=external_id, company_id=company_id)
+    except ServiceError as error:
+        return Probe(name, error=error)
+    note = f"sent as {upload.subject!r}, and {found.outcome} when read back"
+    remedy = "" if found.outcome == "found" else NOT_READ_BACK
+    return Probe(name, (as_json(sent),), note=note, remedy=remedy)
+
+
+def new_id(kind: str) -> str:
+    """Return an external id that nobody has used."""
+    return f"{kind}-{uuid.uuid4().hex}"
+
+
+async def _try(name: str, ask: Callable[[], Awaitable[T]], probes: list[Probe]) -> T | None:
+    """Ask, and note the answer or the error."""
+    try:
+        answer = await ask()
+    except ServiceError as error:
+        probes.append(Probe(name, error=error))
+        return None
+    probes.append(Probe(name, (as_json(answer),)))
+    return answer

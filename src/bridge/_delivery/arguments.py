@@ -1,0 +1,102 @@
+"""The arguments of a connection, refused where they are given and not in the middle of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from _client_kit._address import check_id
+from _client_kit._arguments import (
+    argument_error,
+    check_function,
+    check_instance,
+    check_list,
+    check_seconds,
+    is_coroutine_function,
+)
+from bridge._errors import configuration_error
+
+__all__ = [
+    "check_client",
+    "check_ids",
+    "check_in_flight",
+    "check_lease",
+    "check_limit",
+    "check_listeners",
+    "check_mapper",
+    "check_store",
+]
+
+STORE_METHODS = ("acquire", "release", "head", "find", "select", "commit")
+MAX_IN_FLIGHT = 32
+_WORLD = "The Banqup client comes first. AsyncConnection takes two Async clients, Connection none."
+
+
+def check_client(client: Any, kind: type[object], name: str) -> None:
+    """Refuse a client of the other service or world, and one that was closed."""
+    check_instance(client, kind, name, service="bridge", hint=_WORLD)
+    if client.is_closed:
+        raise configuration_error(
+            f"the client given as {name} is closed",
+            "Build the connection, and call it, inside the client's `with` block.",
+        )
+
+
+def check_store(store: object) -> None:
+    """Refuse what is no store, and the class of one."""
+    if isinstance(store, type) or not all(hasattr(store, name) for name in STORE_METHODS):
+        hint = "Pass one such as SQLiteCheckpoints('exports.db')."
+        raise argument_error("checkpoints", "a store", store, service="bridge", hint=hint)
+
+
+def check_mapper(mapper: object, *, in_tasks: bool) -> None:
+    """Refuse what is no mapper.
+
+    Args:
+        mapper: What was given.
+        in_tasks: Whether it is called in tasks, so that it may be a coroutine function.
+    """
+    hint = "A mapper takes a document and its files; see default_mapper."
+    if not callable(mapper) or isinstance(mapper, type):
+        raise argument_error("mapper", "a function", mapper, service="bridge", hint=hint)
+    if is_coroutine_function(mapper) and not in_tasks:
+        raise configuration_error(
+            "mapper is a coroutine function, which only AsyncConnection takes"
+        )
+
+
+def check_listeners(listeners: object) -> tuple[Any, ...]:
+    """Return the listeners; refuse one function in place of a list of them."""
+    known = check_list(listeners, "listeners", "functions", service="bridge")
+    for listener in known:
+        check_function(listener, "a listener", service="bridge")
+    return tuple(known)
+
+
+def check_in_flight(number: object) -> None:
+    """Refuse what is no number of documents."""
+    if type(number) is not int or not 1 <= number <= MAX_IN_FLIGHT:
+        wanted = f"a whole number from 1 to {MAX_IN_FLIGHT}"
+        raise argument_error("in_flight", wanted, number, service="bridge")
+
+
+def check_limit(number: object) -> None:
+    """Refuse what is no number of documents; None is no limit."""
+    if number is not None and (type(number) is not int or number < 1):
+        raise argument_error("limit", "a whole number from 1 up", number, service="bridge")
+
+
+def check_lease(seconds: object, upload_deadline: float) -> float:
+    """Return the length of a lease; refuse one that an upload could outlive."""
+    lease = check_seconds(seconds, "lease_ttl", service="bridge")
+    if lease < 2 * upload_deadline:
+        raise configuration_error(
+            f"lease_ttl ({lease:g} s) must be at least twice the Zenvoices client's "
+            f"deadline ({upload_deadline:g} s)"
+        )
+    return lease
+
+
+def check_ids(ids: object) -> list[str]:
+    """Return the ids of documents; refuse one text, which would be taken for many of one letter."""
+    given = check_list(ids, "ids", "document ids", service="bridge")
+    return [check_id(item, "document id", service="bridge") for item in given]

@@ -1,0 +1,57 @@
+"""Decide whether a document is new, that is, became exportable after activation.
+
+- Activation records each listed document as old (`delivery.at_activation`), unless the document was
+  created while activation was listing (`created_during_activation`).
+- A recorded document that could not be exported at activation is new once its status has changed
+  (`status_since_activation`).
+- A document without a record is new (`delivery.first_seen`), unless it is too old for that
+  (`missed_by_activation`).
+
+Whether a new document may be exported now is decided in `eligibility`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+__all__ = ["created_during_activation", "missed_by_activation", "status_since_activation"]
+
+LISTED_LATE = timedelta(hours=24)
+"""How much older than activation a new document may be: lists lag, and clocks differ."""
+
+
+def created_during_activation(created: datetime | None, began: datetime | None) -> bool:
+    """Return True for a document that is younger than the first answer of activation.
+
+    Args:
+        created: When the document was created, by Banqup's clock.
+        began: When Banqup answered the first listing, by the same clock.
+    """
+    return created is not None and began is not None and created > began
+
+
+def missed_by_activation(created: datetime | None, activated: datetime | None) -> bool:
+    """Return True for a document that existed at activation although no list showed it then.
+
+    Without this, a list that was too short at activation sends the whole history to Zenvoices on
+    the day it is corrected.
+    """
+    return created is not None and activated is not None and created < activated - LISTED_LATE
+
+
+def status_since_activation(
+    before: str | None, now: str | None
+) -> Literal["unchanged", "first shown", "changed"]:
+    """Compare a document's status with its status at activation; only "changed" makes it new.
+
+    Without this, allowing a status whose spelling was wrong at activation would send the whole
+    history.
+
+    Args:
+        before: The status recorded at activation; None if Banqup showed none.
+        now: The status that Banqup shows now, shortened as the recorded one.
+    """
+    if now is None or now == before:
+        return "unchanged"
+    return "first shown" if before is None else "changed"

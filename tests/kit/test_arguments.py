@@ -1,0 +1,109 @@
+"""Credentials and words as users give them."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import pytest
+
+from _client_kit._arguments import ServiceWord, check_service_word, check_word
+from _client_kit._errors import ConfigurationError
+from banqup_client import ClientCredentials
+from zenvoices_client import UserLogin
+
+CANARY = "canary-7d1f"
+
+
+def _app_id(text: Any) -> object:
+    return ClientCredentials(text, "secret")
+
+
+def _app_secret(text: Any) -> object:
+    return ClientCredentials("app", text)
+
+
+def _scope(text: Any) -> object:
+    return ClientCredentials("app", "secret", text)
+
+
+def _user(text: Any) -> object:
+    return UserLogin(text, "password", organisation_code="acme")
+
+
+def _password(text: Any) -> object:
+    return UserLogin("user", text, organisation_code="acme")
+
+
+def _organisation(text: Any) -> object:
+    return UserLogin("user", "password", organisation_code=text)
+
+
+PLACES = [_app_id, _app_secret, _scope, _user, _password, _organisation]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (f"{CANARY}\n", "line break"),
+        (f"{CANARY}\r\n", "line break"),
+        (f"{CANARY}\nX-Evil: 1", "line break"),
+        (f"\ufeff{CANARY}", r"invisible character \(U\+FEFF ZERO WIDTH NO-BREAK SPACE\)"),
+        (f"{CANARY}\u200b", r"invisible character \(U\+200B"),
+        (f"canary\xad{CANARY}", r"invisible character \(U\+00AD SOFT HYPHEN\)"),
+        (f"canary\xa0{CANARY}", r"invisible character \(U\+00A0"),
+        (f"{CANARY}\0", r"invisible character \(U\+0000\)"),
+        (f"{CANARY}\ud800", r"invisible character \(U\+D800\)"),
+        (f" {CANARY}", "blank"),
+        (f"{CANARY}\t", "blank"),
+        (f"\xa0{CANARY}", "blank"),
+        (f'"{CANARY}"', "without the quotes"),
+        (f"'{CANARY}'", "without the quotes"),
+        (f"\u201c{CANARY}\u201d", "without the quotes"),
+        ('""', "without the quotes"),
+        ("", "not empty"),
+        ("  ", "not empty"),
+        (CANARY.encode(), "must be a text, not bytes"),
+        (42, "must be a text, not int"),
+    ],
+)
+def test_credential_changed_on_its_way(place: Any, text: Any, reason: str) -> None:
+    """Both services' credentials are refused alike, before one try of five is spent on them."""
+    with pytest.raises(ConfigurationError, match=reason) as caught:
+        place(text)
+    assert CANARY not in str(caught.value)
+    for frame, _ in traceback.walk_tb(caught.value.__traceback__):
+        ours = "/src/" in frame.f_code.co_filename
+        assert not ours or CANARY not in repr(frame.f_locals)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("text", ["it's", '"', 'a"b"', "two words", "émile-1984", "`a'", "a\u0301"])
+def test_credential_that_is_only_unusual(place: Any, text: str) -> None:
+    """Quotes, blanks and letters inside are a matter of taste."""
+    place(text)
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("purchases", "Did you mean 'PURCHASES'?"),
+        ("SALLES", "Did you mean 'SALES'?"),
+        ("xyz", "Known are: SALES, PURCHASES."),
+        ("", "Known are: SALES, PURCHASES."),
+    ],
+)
+def test_word_that_is_not_known(word: str, hint: str) -> None:
+    """The hint names the nearest word, or all there are."""
+    with pytest.raises(ConfigurationError) as caught:
+        check_service_word(word, ("SALES", "PURCHASES"), "folder", service="banqup")
+    assert caught.value.hint == hint
+
+
+def test_word_of_a_service_is_none_of_ours() -> None:
+    """A ServiceWord is for the words of a service, not for this library's own choices."""
+    word = ServiceWord("xx")
+    check_service_word(word, ("SALES",), "folder", service="banqup")
+    with pytest.raises(ConfigurationError):
+        check_word(word, ("en", "fr"), "lang", service="bridge")

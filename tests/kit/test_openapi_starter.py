@@ -1,0 +1,300 @@
+"""What is printed for a person who writes a function: what to call, and a first draft."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from attrs import field, frozen
+
+from _client_kit._errors import ConfigurationError
+from _contract_check.banqup import expectations as banqup_expectations
+from _contract_check.compare import compare
+from _contract_check.findings import Comparison, OperationFinding
+from _contract_check.openapi_file import read_openapi
+from _contract_check.zenvoices import expectations as zenvoices_expectations
+from banqup_client._contract import shipped_contract as banqup_contract
+from support.corrections import COMMANDS, vendor_file
+from support.openapi import (
+    add_parameter,
+    banqup,
+    file,
+    finding,
+    move_method,
+    move_path,
+    only_media,
+    schema,
+    set_member,
+    zenvoices,
+)
+from zenvoices_client._contract import shipped_contract as zenvoices_contract
+
+API = "/public-api/v1"
+SPACE = "/datastore/documents/transaction/v2/spaces/{spaceId}"
+FILES = "/datastore/documents/transaction/v1/spaces/{spaceId}/files/{fileId}"
+TEXT = {"type": "string"}
+
+
+@frozen
+class Call:
+    """What a function yields."""
+
+    method: str
+    path: str
+    query: Any = field(default=None, kw_only=True)
+    json: Any = field(default=None, kw_only=True)
+    safe: Any = field(default=None, kw_only=True)
+
+
+@frozen
+class Base64:
+    """A file's content in a body."""
+
+    content: Any
+
+
+def asked() -> Any:
+    """What a function is given."""
+    attachment = types.SimpleNamespace(file_name="a.xml", content_type="a/xml", content=b"x")
+    upload = types.SimpleNamespace(attachments=[attachment], subject="S", sender_name="N")
+    return types.SimpleNamespace(
+        upload=upload, company_id=7, external_id="e1", space_id="s1", document_id="d1",
+        file_id="f1", folder="SALES", updated_since=None, page=0, size=50, next=None, id=None,
+    )  # fmt: skip
+
+
+def run(found: OperationFinding, answer: Any) -> tuple[Call, Any]:
+    """The call that a starter function makes, and what it returns of an answer."""
+    names: dict[str, Any] = {"Call": Call, "Base64": Base64}
+    exec("\n".join(found.starter), names)
+    (function,) = (value for value in names.values() if isinstance(value, types.FunctionType))
+    running = function(asked())
+    call = next(running)
+    with pytest.raises(StopIteration) as ended:
+        running.send(answer)
+    return call, ended.value.value
+
+
+def test_upload_of_another_structure_comes_with_a_function_that_runs() -> None:
+    """The file's names, filled where the library has a value; the rest is left to a person."""
+    found = zenvoices(file("zenvoices-nested"))["inbox.upload"]
+    call, answer = run(found, 4711)
+    assert (call.method, call.path) == ("POST", f"{API}/inbox/uploadAndRead")
+    assert call.json == {
+        "header": {"administrationId": 7, "externalId": "e1", "subject": "S", "sender": "N"},
+        "file": {"name": "a.xml", "mediaType": "a/xml", "data": Base64(b"x")},
+        "source": ...,
+    }
+    assert answer == 4711
+    assert '    a function to start from, for operations={"inbox.upload": ...}:' in str(
+        zenvoices(file("zenvoices-nested"))
+    )
+
+
+def test_upload_with_a_list_of_files_repeats_the_file() -> None:
+    """One entry for each attachment, and the answer under our names where they are known."""
+    found = zenvoices(file("zenvoices-renamed"))["inbox.upload"]
+    call, answer = run(found, dict.fromkeys(
+        ("destination", "importStatus", "authorizationStatus", "receivedTime"), 1
+    ))  # fmt: skip
+    assert call.json["files"] == [{"name": "a.xml", "mimeType": "a/xml", "base64": Base64(b"x")}]
+    assert (call.json["companyId"], call.json["reference"]) == (7, "e1")
+    assert answer["id"] is ...
+    assert answer["importStatus"] == 1
+
+
+def test_rows_of_another_structure_are_read_one_by_one() -> None:
+    """Where a list of ours is found, each of its rows is turned into ours."""
+    found = banqup(file("banqup-nested"))["documents.list"]
+    call, answer = run(found, {"documents": [], "page": 0, "size": 50, "total": 0})
+    assert call.path == "/datastore/documents/transaction/v2/spaces/s1/documents"
+    assert call.query == {"folder": "SALES", "updatedSince": None, "page": 0, "size": 50}
+    assert answer == {"documents": [], "page": 0, "size": 50, "total": 0}
+    text = "\n".join(found.starter)
+    assert '"id": ...,  # one of key, header, workflow, content' in text
+    assert found.described is not None
+    assert "  workflow: object" in found.described.answer
+
+
+def test_answer_under_our_names_is_returned_as_it_is() -> None:
+    """A call that only wants something more needs no translation of its answer."""
+    root = file("zenvoices-as-assumed")
+    add_parameter(
+        f"{API}/inbox/details", "get",
+        {"name": "Culture", "in": "query", "required": True, "schema": TEXT}, root,
+    )  # fmt: skip
+    found = zenvoices(root)["inbox.details"]
+    assert found.contradicted
+    call, answer = run(found, {"id": 1})
+    assert call.query == {"Id": None, "AdministrationId": 7, "ExternalId": "e1", "Culture": ...}
+    assert answer == {"id": 1}
+
+
+def test_list_that_is_the_answer_itself_gives_the_rows() -> None:
+    """A bare list of companies: its rows are those of the answer."""
+    root = file("zenvoices-as-assumed")
+    page = schema(root, "AdministrationListDtoPagedResultDto")["properties"]["items"]
+    root["components"]["schemas"]["AdministrationListDtoPagedResultDto"] = page
+    found = zenvoices(root)["companies.list"]
+    _, answer = run(found, [{"id": 7, "code": "0042"}])
+    assert answer == {"items": [{"id": 7, "code": "0042"}]}
+
+
+def test_look_alike_shows_what_it_requires_its_body_and_its_answer() -> None:
+    """Everything a person needs to write the call; a look-up is found by what it asks for."""
+    root = file("zenvoices-as-assumed")
+    move_path(f"{API}/inbox/details", f"{API}/documents/lookup", root)
+    operation = root["paths"][f"{API}/documents/lookup"]["get"]
+    operation["parameters"] += [
+        {"name": "X-Tenant", "in": "header", "required": True, "schema": TEXT},
+        {"name": "Kind", "in": "query", "required": True, "schema": TEXT},
+    ]
+    comparison = zenvoices(root)
+    assert comparison["inbox.details"].status == "missing"
+    like = next(
+        item
+        for item in comparison["inbox.details"].look_alikes
+        if item.call == f"GET {API}/documents/lookup"
+    )
+    assert like.asks == ("query Kind: string", "header X-Tenant")
+    assert "externalId: string" in like.answer
+    text = str(comparison)
+    assert "        query Kind: string" in text
+
+
+def test_links_of_a_row_are_opened_two_levels() -> None:
+    """The address of a file may stand in the links of a document only, deep in a list."""
+    root = file("banqup-nested")
+    link = {"type": "object", "properties": {"href": TEXT}}
+    links = {"type": "object", "properties": {"download": link}}
+    set_member("DocumentRef", "_links", links, root)
+    found = banqup(root)["documents.list"].described
+    assert found is not None
+    lines = [line.strip() for line in found.answer]
+    assert lines[lines.index("_links: object") :][:3] == [
+        "_links: object",
+        "download: object",
+        "href: string",
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"application/octet-stream": {"schema": {**TEXT, "format": "binary"}}},
+        {"application/json": {"schema": {**TEXT, "format": "byte"}}},
+        {"application/json": {"schema": {"properties": {"fileContent": TEXT}}}},
+        {"application/pdf": {}},
+    ],
+)
+def test_download_from_the_api_itself_is_found(content: Any) -> None:
+    """A call that answers with a file's bytes may be the download, however it is written."""
+    root = file("banqup-as-assumed")
+    responses = {"200": {"description": "OK", "content": content}}
+    parameters = root["paths"][FILES]["get"]["parameters"]
+    root["paths"][f"{FILES}/raw"] = {"get": {"parameters": parameters, "responses": responses}}
+    found = banqup(root)["files.download"]
+    assert [like.call for like in found.look_alikes] == [f"GET {FILES}/raw"]
+    call, _ = run(found, b"")
+    assert call.path == "/datastore/documents/transaction/v1/spaces/{}/files/{}/raw".format(
+        "Ellipsis", "Ellipsis"
+    )
+    assert banqup(file("banqup-as-assumed"))["files.download"].look_alikes == ()
+
+
+# A function of the user's own
+
+
+def with_functions(service: str, root: Any, *names: str) -> Comparison:
+    """A service's contract against a file, some operations being the user's."""
+    contract, expected = {
+        "banqup": (banqup_contract(), banqup_expectations()),
+        "zenvoices": (zenvoices_contract(), zenvoices_expectations()),
+    }[service]
+    return compare(contract, read_openapi(root), expected, yours=names)
+
+
+def other_upload(root: Any) -> None:
+    """The upload has another path and is a form."""
+    move_path(f"{API}/inbox", f"{API}/document/send", root)
+    only_media(f"{API}/document/send", "application/x-www-form-urlencoded", root)
+
+
+def other_look_up(root: Any) -> None:
+    """The look-up and the list take their input by other methods."""
+    move_method(f"{API}/inbox/details", "get", "post", root)
+    move_method(f"{API}/inbox/list", "post", "get", root)
+
+
+def other_companies(root: Any) -> None:
+    """The companies are asked for with a tenant in a header."""
+    header = {"name": "X-Tenant", "in": "header", "required": True, "schema": TEXT}
+    add_parameter(f"{API}/administration/list", "post", header, root)
+
+
+@pytest.mark.parametrize(
+    ("change", "functions"),
+    [
+        (other_upload, ["inbox.upload"]),
+        (other_look_up, ["inbox.find"]),
+        (other_look_up, ["inbox.details", "inbox.list"]),
+        (other_companies, ["companies.list"]),
+    ],
+)
+def test_every_contradiction_ends_with_a_function(
+    change: Callable[[Any], None], functions: list[str]
+) -> None:
+    """What a person has a function for is theirs, and nothing is left to contradict an export."""
+    root = file("zenvoices-as-assumed")
+    change(root)
+    before = zenvoices(root)
+    contradicted = [item for item in before.operations if item.contradicted]
+    assert contradicted
+    assert all(item.starter for item in contradicted)
+    after = with_functions("zenvoices", root, *functions)
+    assert not after.contradicted
+    assert {after[item.name].status for item in contradicted} == {"yours"}
+    assert ": yours, not compared" in str(after)
+
+
+def test_files_by_a_function_need_no_files_in_the_documents() -> None:
+    """documents.files brings them, so that their place in a document counts no more."""
+    root = file("banqup-as-assumed")
+    del schema(root, "Document")["properties"]["files"]
+    assert banqup(root).contradicted
+    after = with_functions("banqup", root, "documents.files")
+    assert not after.contradicted
+    assert finding(after, "documents.list", "reads", "documents[].files").status == "missing"
+
+
+@pytest.mark.parametrize("name", ["login", "inbox.uplod", "documents.list"])
+def test_operation_that_takes_no_function_is_refused(name: str) -> None:
+    """The token calls, a misspelt name and the other service's; those that may are named."""
+    with pytest.raises(ConfigurationError, match=r"inbox\.upload, .*inbox\.find"):
+        with_functions("zenvoices", file("zenvoices-as-assumed"), name)
+
+
+def test_command_leaves_out_what_the_user_has_a_function_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Exit code 0 is reached by naming it."""
+    against = ["contract", "--against", vendor_file("zenvoices-nested")]
+    assert COMMANDS["zenvoices"](against) == 1
+    assert COMMANDS["zenvoices"]([*against, "--operations", "inbox.upload"]) == 0
+    assert "inbox.upload: yours, not compared" in capsys.readouterr().out
+    assert COMMANDS["zenvoices"]([*against, "--operations", "login"]) == 2
+
+
+def test_envelope_that_a_file_does_show_is_no_difference() -> None:
+    """A file may write the envelope out, also that of the login."""
+    root = file("zenvoices-as-assumed")
+    for item in root["paths"].values():
+        for operation in item.values():
+            for media in operation["responses"].get("200", {}).get("content", {}).values():
+                wrapped = {"success": {"type": "boolean"}, "result": media["schema"]}
+                media["schema"] = {"type": "object", "properties": wrapped}
+    comparison = zenvoices(root)
+    assert not comparison.contradicted
+    assert {item.status for item in comparison.operations} == {"confirmed"}
