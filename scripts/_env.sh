@@ -13,6 +13,8 @@ die() { say "error: $*"; exit 1; }
 [ -n "${HOME:-}" ] || unset HOME
 # What would make Python or pip look at, or write to, something other than our environment.
 unset PYTHONHOME PYTHONPATH PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
+# Without bytecode, each of the hundreds of processes that the tests start compiles all it imports.
+unset PYTHONDONTWRITEBYTECODE
 export PIP_USER=0 PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
 # A proxy must never stand between us and a server on this machine.

@@ -41,6 +41,12 @@ def extra_field() -> Any:
     return attrs.field(factory=dict[str, Any], repr=False, hash=False, kw_only=True)
 
 
+def wire_name(attribute: attrs.Attribute[Any]) -> str:
+    """Return the name of an attrs field's JSON member."""
+    named: str | None = attribute.metadata.get("wire")
+    return named or re.sub(r"_(\w)", lambda match: match[1].upper(), attribute.name)
+
+
 class Model:
     """A value of a service's answer, as plain data for JSON and for tables."""
 
@@ -82,12 +88,6 @@ def _flat(start: str, value: Any) -> Iterator[tuple[str, Any]]:
         return
     for name, inner in value.items():
         yield from _flat(f"{start}.{name}" if start else name, inner)
-
-
-def wire_name(attribute: attrs.Attribute[Any]) -> str:
-    """Return the name of an attrs field's JSON member."""
-    named: str | None = attribute.metadata.get("wire")
-    return named or re.sub(r"_(\w)", lambda match: match[1].upper(), attribute.name)
 
 
 def _str(value: Any, _: Any) -> str:

@@ -6,7 +6,7 @@ import os
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable
 from typing import Any
 
 import httpx
@@ -54,7 +54,7 @@ class PreparedRequest:
     Its ``repr`` shows no content: a login's body is a password, and error trackers show locals.
     """
 
-    __slots__ = ("_content", "_headers", "_method", "_url")
+    __slots__ = ("_check", "_content", "_headers", "_method", "_url")
 
     def __init__(
         self,
@@ -62,11 +62,18 @@ class PreparedRequest:
         url: str,
         headers: httpx.Headers,
         content: bytes | _Pieces | None,
+        check: Callable[[], object] | None = None,
     ) -> None:
         self._method = method
         self._url = url
         self._headers = headers
         self._content = content
+        self._check = check
+
+    def check(self) -> None:
+        """Ask whether the request may still be sent; a streamed body asks before each piece."""
+        if self._check is not None:
+            self._check()
 
     @property
     def streamed(self) -> Any:
@@ -118,7 +125,7 @@ def transport_failure(
         what = "the service took too long"
     else:
         what = f"the connection broke ({_reason(error)})"
-    # A read changes nothing, so its outcome is never in doubt.
+    # Reading has no effect that could be in doubt.
     kind = UnavailableError if operation.safe else OutcomeUnknownError
     return kind(f"{operation.name}: {what}", service=service, retryable=in_time)
 
@@ -144,7 +151,7 @@ def _causes(error: BaseException) -> Iterable[BaseException]:
 
 
 def _reason(error: BaseException) -> str:
-    """Return what failed below HTTP, without addresses and without sent data."""
+    """What went wrong below HTTP, without addresses or anything that was sent."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"TLS certificate not accepted: {cause.verify_message}"
@@ -153,5 +160,5 @@ def _reason(error: BaseException) -> str:
         if isinstance(cause, socket.gaierror):
             return "its name could not be resolved"
         if isinstance(cause, OSError) and cause.errno:
-            return os.strerror(cause.errno)  # str(cause) may hold an address
+            return os.strerror(cause.errno)  # not its own text: who raised it may be a stranger
     return type(error).__name__

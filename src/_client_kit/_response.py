@@ -30,6 +30,8 @@ class ApiResponse:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     secrets: tuple[Secret, ...] = field(default=(), repr=False)
+    conclusive: bool = True
+    """False where "not found" proves nothing: a user's function did not get every answer."""
 
     @property
     def date(self) -> datetime | None:
@@ -86,7 +88,7 @@ class ApiResponse:
             return None
 
     def describe(self) -> str:
-        """Return the size and media type of the body, for error messages."""
+        """What kind of body came, for error messages: never its content."""
         if not self.body:
             return "an empty body"
         kind = self.content_type or "no content type"

@@ -29,11 +29,11 @@ FOREIGN_HINT = (
 
 
 def meaning_of(status: int, *, safe: bool) -> tuple[type[ServiceError], str, str | None]:
-    """Return the error class, text and hint for a status other than success.
+    """Error class, text and hint for a status that is no success.
 
     Args:
         status: The HTTP status.
-        safe: Whether the call only reads. Its outcome is then never in doubt.
+        safe: Whether the call only reads: then no outcome can be in doubt.
     """
     unknown: type[ServiceError] = UnavailableError if safe else OutcomeUnknownError
     if status == 401:

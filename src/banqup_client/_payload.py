@@ -11,7 +11,7 @@ from _client_kit._json import is_list, is_object
 from _client_kit._response import ApiResponse
 from _client_kit._status import CONTRACT_HINT
 
-__all__ = ["object_in", "rows_in", "to_wire_time"]
+__all__ = ["object_in", "rows_in", "to_wire_time", "unexpected"]
 
 
 def object_in(payload: Any, operation: Operation, answer: ApiResponse) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def object_in(payload: Any, operation: Operation, answer: ApiResponse) -> dict[s
         ProtocolError: It is none.
     """
     if not is_object(payload):
-        raise _unexpected(operation, answer, "an object")
+        raise unexpected(operation, answer, "an object")
     return payload
 
 
@@ -33,13 +33,14 @@ def rows_in(payload: Any, member: str, operation: Operation, answer: ApiResponse
     """
     rows = object_in(payload, operation, answer).get(member)
     if not is_list(rows):
-        raise _unexpected(operation, answer, f"an object with a list {member!r}")
+        raise unexpected(operation, answer, f"an object with a list {member!r}")
     return rows
 
 
-def _unexpected(operation: Operation, answer: ApiResponse, expected: str) -> ProtocolError:
+def unexpected(operation: Operation, answer: ApiResponse, expected: str) -> ProtocolError:
+    """The error for an answer of another shape."""
     return ProtocolError(
-        f"{operation.name}: expected {expected}",
+        f"{operation.label}: expected {expected}",
         service="banqup",
         status=answer.status,
         request_id=answer.request_id,

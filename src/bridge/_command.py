@@ -309,7 +309,9 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
                 "a document belongs to one connection",
                 f"Say which: --company CODE chooses one of these {len(configs)}.",
             )
-        mapper: Mapper = function_of("--mapper", options.mapper) or default_mapper
+        mapper: Mapper = default_mapper
+        if options.mapper is not None:
+            mapper = function_of("--mapper", options.mapper)
         login_of_this_process(ClientCredentials)
         login_of_this_process(UserLogin)
         _log_to_stderr()

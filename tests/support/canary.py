@@ -20,6 +20,7 @@ import functools
 import pickle
 import re
 import traceback
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import FrameType
@@ -45,6 +46,8 @@ COOKIE = "canary-cookie-5b81f0"
 LOCATION = "https://storage.googleapis.com/b/f?X-Goog-Signature=canary-location-93c2e7"
 HTTP = ("httpx", "httpcore", "h11", "h2", "anyio")
 BORDER = ("_calls.py", "_storage.py")  # the modules that call httpx
+MOST_TEXT = 4_000_000  # characters that wait to be searched
+MOST_REPORTS = 20  # of one kind in one test that are shown in every form
 STORES = ("MemoryCheckpoints", "SQLiteCheckpoints", "HookCheckpoints", "SQLAlchemyCheckpoints")
 REPORTS = ("ExportReport", "Status", "Activation", "Confirmation", "Verification", "DeliveryRow")
 OBJECTS = (
@@ -75,6 +78,9 @@ class Watch:
         """Forget the test before."""
         self.on = watched
         self.hits: list[str] = []
+        self._texts: dict[str, str] = {}
+        self._size = 0
+        self.reports: Counter[str] = Counter()
         self._origins: dict[str, str | None] = {COOKIE: None, "canary-location-93c2e7": None}
 
     def add(self, value: str, origin: str | None = None) -> None:
@@ -94,9 +100,23 @@ class Watch:
         return next((value for value in [*self._origins][:50] if value in text), None)
 
     def look(self, text: str, where: str) -> None:
-        """Record a hit if the text holds a canary."""
-        if self.on and (found := self.find(text)):
-            self.hit(found, where)
+        """Record a hit if the text holds a canary: at the latest when the test is over.
+
+        Most texts are there many times; each is searched once.
+        """
+        if self.on and text not in self._texts:
+            self._texts[text] = where
+            self._size += len(text)
+            if self._size > MOST_TEXT:
+                self.search()
+
+    def search(self) -> None:
+        """Search what was collected, at once, and name the first text of each canary."""
+        texts, self._texts, self._size = self._texts, {}, 0
+        if self.find("\n".join(texts)):
+            for text, where in texts.items():
+                if found := self.find(text):
+                    self.hit(found, where)
 
     def hit(self, value: str, where: str) -> None:
         """Record that a canary was seen."""
@@ -128,6 +148,8 @@ def check_request(_self: object, request: httpx.Request, **_options: object) -> 
     if bearer and not watch.may_go(bearer, origin):
         watch.hit(bearer, f"the Authorization header of a request to {origin}")
     found = watch.find(target)
+    if found and found.startswith("/") and bearer:
+        found = None  # a path of the API, which goes with the token
     if found and not (watch.is_bound(found) and watch.may_go(found, origin)):
         watch.hit(found, f"the URL of a request to {origin}")
     for name, value in request.headers.items():
@@ -187,9 +209,13 @@ def check_error(_self: object, _kind: object, error: BaseException | None, *_: o
 def check_report(_none: object, report: Any, *_args: object) -> None:
     """Look at a report when it is made."""
     if watch.on:
-        html = getattr(report, "_repr_html_", str)
-        forms = (repr(report), str(report), str(html()), repr(report.to_dict()))
-        watch.look(" ".join(forms), f"a {type(report).__name__}")
+        kind = type(report).__name__
+        watch.reports[kind] += 1
+        forms = [repr(report)]
+        if watch.reports[kind] <= MOST_REPORTS:
+            html = getattr(report, "_repr_html_", str)
+            forms += [str(report), str(html()), repr(report.to_dict())]
+        watch.look("\n".join(forms), f"a {kind}")
 
 
 def check_commit(*_args: Any, head: str | None = None, rows: Any = (), **_options: Any) -> None:
@@ -285,6 +311,7 @@ def pytest_runtest_makereport(
     if call.when == "teardown" and watch.on:
         for title, text in report.sections:
             watch.look(text, title.lower())
+        watch.search()
         if watch.hits:
             report.outcome = "failed"
             report.longrepr = "\n".join((f"the canary run: {item.nodeid}", *watch.hits))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from binascii import b2a_base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import BinaryIO
 
 from _client_kit import _runtime_async as runtime
@@ -20,9 +20,16 @@ READ_SIZE = 3 * 64 * 1024
 class AsyncJsonBody:
     """The bytes of a JSON body; can be iterated again, and holds one piece in memory."""
 
-    def __init__(self, template: JsonTemplate, *, service: str) -> None:
+    def __init__(
+        self,
+        template: JsonTemplate,
+        *,
+        service: str,
+        check: Callable[[], object] | None = None,
+    ) -> None:
         self._template = template
         self._service = service
+        self._check = check
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         pending = b""  # text before a file is sent with the first piece of the file
@@ -40,7 +47,7 @@ class AsyncJsonBody:
         content = source.in_memory
         if content is not None:
             for start in range(0, left, READ_SIZE):
-                source.check()
+                self._check_before_piece()
                 yield b2a_base64(content[start : start + READ_SIZE], newline=False)
             return
         try:
@@ -51,10 +58,14 @@ class AsyncJsonBody:
             raise self._unreadable(error) from None
         with file:
             while left > 0:
-                source.check()
+                self._check_before_piece()
                 chunk = await self._read(file, min(READ_SIZE, left))
                 left -= len(chunk)
                 yield b2a_base64(chunk, newline=False)
+
+    def _check_before_piece(self) -> None:
+        if self._check is not None:
+            self._check()
 
     async def _read(self, file: BinaryIO, size: int) -> bytes:
         """Read exactly `size` bytes: fewer would put padding in the middle of the base64."""

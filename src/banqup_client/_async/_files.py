@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, BinaryIO, overload
 
 from _client_kit import _runtime_async as runtime
@@ -20,10 +21,11 @@ from _client_kit._models import decode
 from _client_kit._redaction import sanitise
 from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT
+from banqup_client._asked import AskedBytes, AskedFile, AskedSpace
 from banqup_client._async._storage import AsyncStorage
 from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpiredError
 from banqup_client._models import FileDetails
-from banqup_client._payload import object_in, to_wire_time
+from banqup_client._payload import object_in, to_wire_time, unexpected
 from banqup_client._storage import DEFAULT_MAX_BYTES
 
 __all__ = ["AsyncFiles"]
@@ -61,6 +63,7 @@ class AsyncFiles:
         payload, answer = await self._calls.call(
             operation,
             path={"space_id": space_id, "file_id": file_id},
+            asked=partial(AskedFile, space_id=space_id, file_id=file_id),
             timeout=timeout,
             deadline=deadline,
         )
@@ -116,6 +119,7 @@ class AsyncFiles:
             operation,
             path={"space_id": space_id},
             json={name: value for name, value in body.items() if value is not None},
+            asked=partial(AskedSpace, space_id=space_id),
             timeout=timeout,
             deadline=deadline,
         )
@@ -168,6 +172,16 @@ class AsyncFiles:
             timeout=timeout,
             deadline=limit.remaining(),
         )
+        operation = self._contract["files.upload"]
+        if operation.function is not None:
+            asked = AskedBytes(
+                space_id=space_id,
+                file_id=details.id,
+                content=source,
+                content_type=content_type,
+            )
+            await self._calls.run(operation, asked, timeout=timeout, deadline=limit.remaining())
+            return details
         try:
             await self._send(details, source, content_type, limit, timeout)
         except UrlExpiredError:
@@ -290,6 +304,15 @@ class AsyncFiles:
         if details.status == "REJECTED":
             message = "files.download: Banqup's virus scan rejected the file"
             raise FileRefusedError(message, service="banqup")
+        operation = self._contract["files.download"]
+        if details.status != "AWAITING_UPLOAD" and operation.function is not None:
+            asked = AskedBytes(space_id=space_id, file_id=file_id)
+            url, answer = await self._calls.run(
+                operation, asked, timeout=timeout, deadline=limit.remaining()
+            )
+            if not isinstance(url, str):
+                raise unexpected(operation, answer, "the address of the bytes, a text")
+            return details, Secret(url)
         if details.status != "AWAITING_UPLOAD" and details._download_url is not None:
             return details, details._download_url
         if details.status == "AVAILABLE":

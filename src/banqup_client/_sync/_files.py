@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, BinaryIO, overload
 
 from _client_kit import _runtime_sync as runtime
@@ -21,9 +22,10 @@ from _client_kit._redaction import sanitise
 from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT
 from _client_kit._sync._calls import Calls
+from banqup_client._asked import AskedBytes, AskedFile, AskedSpace
 from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpiredError
 from banqup_client._models import FileDetails
-from banqup_client._payload import object_in, to_wire_time
+from banqup_client._payload import object_in, to_wire_time, unexpected
 from banqup_client._storage import DEFAULT_MAX_BYTES
 from banqup_client._sync._storage import Storage
 
@@ -62,6 +64,7 @@ class Files:
         payload, answer = self._calls.call(
             operation,
             path={"space_id": space_id, "file_id": file_id},
+            asked=partial(AskedFile, space_id=space_id, file_id=file_id),
             timeout=timeout,
             deadline=deadline,
         )
@@ -117,6 +120,7 @@ class Files:
             operation,
             path={"space_id": space_id},
             json={name: value for name, value in body.items() if value is not None},
+            asked=partial(AskedSpace, space_id=space_id),
             timeout=timeout,
             deadline=deadline,
         )
@@ -169,6 +173,16 @@ class Files:
             timeout=timeout,
             deadline=limit.remaining(),
         )
+        operation = self._contract["files.upload"]
+        if operation.function is not None:
+            asked = AskedBytes(
+                space_id=space_id,
+                file_id=details.id,
+                content=source,
+                content_type=content_type,
+            )
+            self._calls.run(operation, asked, timeout=timeout, deadline=limit.remaining())
+            return details
         try:
             self._send(details, source, content_type, limit, timeout)
         except UrlExpiredError:
@@ -287,6 +301,15 @@ class Files:
         if details.status == "REJECTED":
             message = "files.download: Banqup's virus scan rejected the file"
             raise FileRefusedError(message, service="banqup")
+        operation = self._contract["files.download"]
+        if details.status != "AWAITING_UPLOAD" and operation.function is not None:
+            asked = AskedBytes(space_id=space_id, file_id=file_id)
+            url, answer = self._calls.run(
+                operation, asked, timeout=timeout, deadline=limit.remaining()
+            )
+            if not isinstance(url, str):
+                raise unexpected(operation, answer, "the address of the bytes, a text")
+            return details, Secret(url)
         if details.status != "AWAITING_UPLOAD" and details._download_url is not None:
             return details, details._download_url
         if details.status == "AVAILABLE":

@@ -1,4 +1,4 @@
-"""Asking Zenvoices what it has of the documents that were delivered."""
+"""The work of confirm(): look up in Zenvoices the documents that were delivered."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ async def confirmed(
     company_id: int,
     clock: Callable[[], float],
 ) -> Confirmation:
-    """Look up what was delivered and record what is there.
+    """Look up the delivered documents, and record those that are found as confirmed.
 
     Raises:
-        ServiceError: Zenvoices could not be asked.
+        ServiceError: A call to Zenvoices failed.
     """
     shown: Counter[str] = Counter()
     async for item in zenvoices.inbox.list(company_id=company_id):
@@ -70,5 +70,5 @@ async def _look_up(zenvoices: AsyncZenvoicesClient, delivery: Delivery, company_
     except PermissionDeniedError:
         if company == company_id:
             raise
-        # The company's old number is no longer ours to ask about.
+        # The user has no permission for the company's old number, so the result is unknown.
         return Lookup("cannot tell")

@@ -1,4 +1,4 @@
-"""Looking at every prerequisite of an export, one call each."""
+"""Check every prerequisite of an export, with one call each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["AsyncChecks"]
 
 
 class AsyncChecks:
-    """Checks what an export needs of both services; reads only."""
+    """Check what an export needs from both services; makes read-only calls."""
 
     def __init__(
         self,
@@ -28,10 +28,12 @@ class AsyncChecks:
         self._company_code = company_code
 
     async def all(self, known: Sequence[int]) -> dict[str, str | ServiceError]:
-        """What each check found, by its name; those left out could not be made.
+        """Make all checks; return a detail or an error for each, by its name.
+
+        A check that depends on a failed one is left out.
 
         Args:
-            known: The numbers the company had so far.
+            known: The numbers that the company had so far, the newest last.
         """
         found: dict[str, str | ServiceError] = {}
         await self._banqup_checks(found)
@@ -87,15 +89,16 @@ class AsyncChecks:
             found["zenvoices inbox"] = ""
 
     async def company(self, known: Sequence[int]) -> Company:
-        """The company the code names.
+        """Return the company that has the company code.
+
+        A company with a number not in `known` is accepted only if it has exactly this code, and if
+        the newest known number is no longer listed: the company then has a new number.
 
         Args:
-            known: The numbers it had so far, the newest last. Once it has one, another number must
-                have the code to the letter, and the newest must not be listed any more: then the
-                company was linked anew.
+            known: The numbers that the company had so far, the newest last.
 
         Raises:
-            ServiceError: With the remedy as its hint.
+            ServiceError: The company was not found or is another one; the hint is the remedy.
         """
         try:
             return await self._resolve(known)
@@ -117,7 +120,10 @@ class AsyncChecks:
         return company
 
     async def _check_linked_anew(self, number: int) -> None:
-        """See that the company of before is gone, so that a new number must be its own."""
+        """Check that the old company number is no longer listed.
+
+        Otherwise the code now belongs to another company, and invoices would go to it.
+        """
         listing = self._zenvoices.companies.list()
         async for company in listing:
             if company.id == number:

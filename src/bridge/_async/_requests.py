@@ -1,4 +1,4 @@
-"""What a person asks for: to send documents again, and to take their word for what arrived."""
+"""The work of resend() and settle(), under the lease."""
 
 from __future__ import annotations
 
@@ -26,10 +26,13 @@ async def request_all(
     banqup: AsyncBanqupClient,
     space_id: str,
 ) -> tuple[Request, ...]:
-    """Have the next run send documents; what may be on its way or is not in the space is refused.
+    """Mark documents to be sent by the next run.
+
+    A document is refused if its upload may have arrived, or if it is not in the space.
 
     Raises:
-        ServiceError: Banqup can be asked about no document now. What was accepted before stays so.
+        ServiceError: Banqup cannot be asked about any document now. Documents that were accepted
+            before stay accepted.
     """
     answers: list[Request] = []
     for start in range(0, len(wanted), FIND_LIMIT):
@@ -52,7 +55,7 @@ async def request_all(
 
 
 async def _why_not_there(banqup: AsyncBanqupClient, space_id: str, given: str) -> str:
-    """Ask Banqup for a document that the connection does not know."""
+    """Return why a document without a delivery cannot be sent; empty if Banqup has it."""
     for spelling in spellings_of(given):
         try:
             document = await banqup.documents.get(space_id, spelling)
@@ -79,10 +82,10 @@ def _why_not(delivery: Delivery) -> str:
 async def settle_one(
     session: AsyncCheckpointSession, document_id: str, delivered: bool, clock: Callable[[], float]
 ) -> DeliveryRow:
-    """Record what a person saw of a document that is uncertain or failed.
+    """Record whether a document that is uncertain or failed is in Zenvoices.
 
     Raises:
-        ConfigurationError: It is neither.
+        ConfigurationError: The document is neither uncertain nor failed.
     """
     stored = (await session.find([document_id])).get(canonical_id(document_id))
     if stored is None or stored.state not in ("uncertain", "failed"):

@@ -1,4 +1,7 @@
-"""What workers do: fetch a document, map it, upload it. No store, no report, no listener."""
+"""The jobs of workers: download a document's files, map them, upload the result.
+
+Workers use neither the store nor the report nor the listeners; only the coordinator does.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,25 @@ from _client_kit._errors import (
     ServiceError,
 )
 from _client_kit._files import os_reason
+from _client_kit._operations import USER_CODE
 from _client_kit._signals import raised_by_signal_handler
 from banqup_client import Document, DocumentFile, FileNotReadyError
 from bridge._async._context import AsyncRunContext
 from bridge._async._recovery import AsyncRecovery
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.eligibility import Skip
-from bridge._delivery.faults import DETAILS, DOWNLOAD, LOOK_UP, MAPPER, UPLOAD, in_doubt
+from bridge._delivery.faults import (
+    DETAILS,
+    DOWNLOAD,
+    FUNCTION,
+    LOOK_UP,
+    MAPPER,
+    UPLOAD,
+    in_doubt,
+)
 from bridge._delivery.outcome import (
     Candidate,
     Outcome,
-    files_digest,
 )
 from bridge._mapping.calling import (
     call_mapper,
@@ -48,24 +59,23 @@ _MEDIA_TYPE = re.compile(r"[!-~]{1,100}(; ?[!-~]{1,100}){0,3}")
 
 @frozen
 class Prepared:
-    """A document fetched and mapped, ready to be sent."""
+    """A document that is downloaded and mapped, and can be uploaded."""
 
     candidate: Candidate
     upload: InboxUpload = field(repr=False)
     spools: tuple[Spool, ...] = field(repr=False)
     external_id: str
-    files: str
     sent: dict[str, Any] = field(repr=False)
     passed: frozenset[str] = frozenset()
 
     def discard(self) -> None:
-        """Delete the fetched bytes."""
+        """Delete the downloaded files."""
         for spool in self.spools:
             spool.close()
 
 
 class AsyncTransfer:
-    """Moves one document at a time from a space to a company; used by several workers at once."""
+    """Prepare and upload documents; several workers use one object at the same time."""
 
     def __init__(self, context: AsyncRunContext, recovery: AsyncRecovery) -> None:
         self._context = context
@@ -74,7 +84,7 @@ class AsyncTransfer:
         self._spools: list[Spool] = []
 
     def discard(self) -> None:
-        """Delete what is left of documents whose jobs did not come to their end."""
+        """Delete the files of documents whose jobs were cancelled."""
         for spool in self._spools:
             spool.close()
         self._spools.clear()
@@ -82,7 +92,7 @@ class AsyncTransfer:
     async def prepare(
         self, candidate: Candidate, company_id: int, look_first: bool
     ) -> Prepared | Outcome:
-        """Fetch and map a document; look it up first where it may have been sent before."""
+        """Download and map a document; first look it up if it may have been sent before."""
         spools: list[Spool] = []
         passed: set[str] = set()
         result: Prepared | Outcome = Outcome(candidate)
@@ -96,10 +106,12 @@ class AsyncTransfer:
                 candidate, deliveries.Held(error.reason, suspect=False), error.cause, MAPPER
             )
         except Exception as error:
-            # Whatever it is, only this document is concerned.
+            # Any other failure concerns this document only.
             if raised_by_signal_handler(error):
                 raise
-            if isinstance(error, OSError):  # of this machine: most documents need no disk
+            if _is_of_function(error):
+                result = _held(candidate, error)
+            elif isinstance(error, OSError):  # of this machine: most documents need no disk
                 reason = f"it could not be kept meanwhile: {os_reason(error)}"
                 result = Outcome(candidate, deliveries.NotReady(reason))
             else:
@@ -133,15 +145,16 @@ class AsyncTransfer:
             passed.add(LOOK_UP)
             if found is not None:
                 return Outcome(candidate, found)
-        if not document.files:
+        listed = await self._banqup.documents.files(self._context.space_id, document)
+        if not listed:
             missing = deliveries.NotReady("the document has no file yet")
             return Outcome(candidate, missing, operation=DETAILS)
-        if len(document.files) > MOST_FILES:
-            too_many = f"it has {len(document.files)} files; {MOST_FILES} at most are fetched"
+        if len(listed) > MOST_FILES:
+            too_many = f"it has {len(listed)} files; {MOST_FILES} at most are fetched"
             return Outcome(candidate, deliveries.Refused(too_many, final=True))
         files: list[SourceFile] = []
-        for file in document.files:
-            # A document's files share what one may take of the memory.
+        for file in listed:
+            # All files of a document share one limit of memory.
             spool = Spool(max(IN_MEMORY - sum(file.size for file in files), 0))
             spools.append(spool)
             self._spools.append(spool)
@@ -156,7 +169,7 @@ class AsyncTransfer:
             files.append(fetched)
         if not any(file.size for file in files):
             return Outcome(candidate, deliveries.Refused("the file is empty", final=True))
-        mapped = await self._map(document, tuple(files))
+        mapped = await self._map(evolve(document, files=listed), tuple(files))
         if isinstance(mapped, deliveries.Held):
             return Outcome(candidate, mapped, operation=MAPPER)
         passed.add(MAPPER)
@@ -167,12 +180,11 @@ class AsyncTransfer:
             mapped,
             tuple(spools),
             external_id,
-            files_digest(document),
             sent_details(mapped, files),
         )
 
     async def _fetch(self, file: DocumentFile, spool: Spool) -> SourceFile:
-        """One file's bytes in the spool."""
+        """Download one file into the spool."""
         try:
             check_id(file.id, "file id", service="banqup")
         except ConfigurationError:
@@ -189,7 +201,7 @@ class AsyncTransfer:
         return SourceFile(str(file.id), name, kind, size, cast("BinaryIO", spool))
 
     async def _is_gone(self, document_id: str) -> bool:
-        """Whether Banqup has neither the file nor the document any more."""
+        """Return True if the document is gone too, after its file was not found."""
         try:
             await self._banqup.documents.get(self._context.space_id, document_id)
         except NotFoundError:
@@ -217,9 +229,14 @@ class AsyncTransfer:
     async def upload(
         self, prepared: Prepared, company_id: int, check_lease: Callable[[float], None]
     ) -> Outcome:
-        """Upload what was prepared; the lease is checked before each piece.
+        """Upload a prepared document.
 
-        What may have arrived is looked up at once: most of it has.
+        If the upload ends without a clear answer, the document is looked up at once.
+
+        Args:
+            prepared: The document; its files are deleted at the end.
+            company_id: The company's present number.
+            check_lease: Raises if the lease ends within so many seconds; called before each chunk.
         """
         candidate = prepared.candidate
         began = False
@@ -236,16 +253,20 @@ class AsyncTransfer:
                 upload, company_id=company_id, external_id=prepared.external_id
             )
         except Exception as error:
-            # Whatever else it is, only this document is concerned.
+            # Any other failure concerns this document only.
             if raised_by_signal_handler(error):
                 raise
             failure = error
         else:
             event = await self._arrived(prepared, company_id, document)
-            return Outcome(candidate, event, passed=frozenset({UPLOAD}), sent=prepared.sent)
+            return Outcome(
+                candidate, event, passed=frozenset({UPLOAD, FUNCTION}), sent=prepared.sent
+            )
         finally:
             prepared.discard()
         if not in_doubt(failure, began=began):
+            if _is_of_function(failure):
+                return _held(candidate, failure)
             return Outcome(candidate, error=failure, operation=UPLOAD, sent=prepared.sent)
         found = await self._look_up(prepared, company_id)
         if found is not None:
@@ -281,7 +302,7 @@ class AsyncTransfer:
         return deliveries.Arrived(document.id, elsewhere)
 
     async def _look_up(self, prepared: Prepared, company_id: int) -> Lookup | None:
-        """What was just sent, as Zenvoices shows it; None where a look-up does not find it."""
+        """Look up a document that was just sent; return None if it is not found."""
         try:
             found = await self._context.zenvoices.inbox.find(
                 external_id=prepared.external_id, company_id=company_id
@@ -295,8 +316,23 @@ def _number_of(found: Lookup | None) -> int | None:
     return None if found is None or found.document is None else found.document.id
 
 
+def _is_of_function(error: Exception) -> bool:
+    """Whether a function of operations= failed, and not the call that it made."""
+    return isinstance(error, ServiceError) and error.code == USER_CODE
+
+
+def _held(candidate: Candidate, error: Exception) -> Outcome:
+    """The outcome of a document for which a function of operations= failed: held like a mapper's.
+
+    The report logs the exception that the function raised, with its own traceback.
+    """
+    message = error.message if isinstance(error, ServiceError) else ""
+    cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+    return Outcome(candidate, deliveries.Held(message, suspect=False), cause, FUNCTION)
+
+
 class _MapperError(Exception):
-    """A mapper raised."""
+    """A user's mapper raised an exception."""
 
     def __init__(self, reason: str, cause: Exception) -> None:
         super().__init__(reason)
@@ -305,10 +341,11 @@ class _MapperError(Exception):
 
 
 def _checked(upload: InboxUpload, check: Callable[[], None]) -> InboxUpload:
-    """Return the upload with a check before each piece of each file."""
+    """Return the upload with a check before each chunk of each file."""
     attachments: list[Attachment] = []
     for attachment in upload.attachments:
-        # A path that a mapper gave may be gone: that is known before anything is sent.
+        # A mapper may give the path of a file that does not exist. Without this, the error would
+        # come after the first bytes were sent.
         attachment.content.open().close()
         attachments.append(evolve(attachment, content=attachment.content.checked_by(check)))
     return evolve(upload, attachments=tuple(attachments))

@@ -33,7 +33,7 @@ from enum import Enum
 
 from attrs import evolve, field, frozen
 
-from bridge._delivery.eligibility import Skip, Verdict
+from bridge._delivery.eligibility import BrokenRule, Skip, Verdict, Wait
 from bridge._delivery.newness import status_since_activation
 from bridge._delivery.transitions import (
     Absent,
@@ -110,6 +110,8 @@ class WaitReason(Enum):
     """The user has to approve or send the document in Banqup."""
     NOT_READY = "not ready"
     """Its file cannot be downloaded yet."""
+    RULE = "rule"
+    """The user's own rule raised, or returned a value of no use."""
     RETRY = "retry"
     """An attempt failed; the next one is made when due."""
     QUEUED = "queued"
@@ -147,7 +149,7 @@ class Delivery:
         due: When the document is read or sent again; None if no time is set.
         attempts: Failed attempts that are charged to this document.
         deliveries_before: How many documents the connection had delivered when this one was first
-            charged. The document is given up only if that number has grown since.
+                charged. The document is given up only if that number has grown since.
         suspect: Whether a call for this document was refused, or its upload ended without an
             answer. Suspects are sent after all other documents.
         polls: How often the document was read or postponed without progress; each time makes the
@@ -163,7 +165,7 @@ class Delivery:
         no_control_since: The server's time of the first look-up that did not find it while no
             other document was there to test look-ups with.
         inbox_id: The number of the inbox document in Zenvoices.
-        files: A digest of the ids and sizes of its files when it was sent.
+        files: A digest of the ids and sizes of its files as a list showed them before it was sent.
     """
 
     document_id: str
@@ -192,7 +194,8 @@ class Delivery:
     @property
     def needs_naming(self) -> bool:
         """Whether status() lists this waiting delivery, because only failures hold it back."""
-        return self.state == "waiting" and (self.suspect or self.attempts >= MAX_ATTEMPTS)
+        failed = self.suspect or self.attempts >= MAX_ATTEMPTS or self.cause is WaitReason.RULE
+        return self.state == "waiting" and failed
 
     @property
     def attempted(self) -> bool:
@@ -237,7 +240,7 @@ def at_activation(
         "waiting",
         folder,
         verdict.reason,
-        WaitReason.CLIENT if verdict.client_action else WaitReason.NONE,
+        _cause_of(verdict),
         status_at_activation=status,
         predates_activation=True,
     )
@@ -299,7 +302,6 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 in_doubt=False,
                 absent_at=None,
                 no_control_since=None,
-                files=event.files,
             )
         case Arrived() if state in ("waiting", "sending", "uncertain"):
             return evolve(
@@ -436,6 +438,8 @@ def _requested(delivery: Delivery, now: float) -> Delivery:
 
 
 def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
+    if event.files is not None:
+        delivery = evolve(delivery, files=event.files)
     polls = delivery.polls + event.reread
     due = delivery.due
     if due is None or due <= now:
@@ -458,8 +462,13 @@ def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
         case Skip(reason):
             return _ended(delivery, "skipped", reason)
         case wait:
-            cause = WaitReason.CLIENT if wait.client_action else WaitReason.NONE
-            return evolve(delivery, reason=wait.reason, cause=cause, due=due, polls=polls)
+            return evolve(delivery, reason=wait.reason, cause=_cause_of(wait), due=due, polls=polls)
+
+
+def _cause_of(verdict: Wait) -> WaitReason:
+    if isinstance(verdict, BrokenRule):
+        return WaitReason.RULE
+    return WaitReason.CLIENT if verdict.client_action else WaitReason.NONE
 
 
 def _first_shown(delivery: Delivery, event: Listed, due: float) -> Delivery:

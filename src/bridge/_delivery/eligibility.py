@@ -6,16 +6,15 @@ from collections.abc import Callable
 
 from attrs import field, frozen
 
-from _client_kit._signals import raised_by_signal_handler
 from banqup_client import Document
 
 __all__ = [
+    "BrokenRule",
     "Exportable",
     "Skip",
     "Verdict",
     "Wait",
     "default_exportable",
-    "judge",
 ]
 
 FOLDERS = ("PURCHASES", "SALES")
@@ -55,6 +54,17 @@ class Skip:
     """
 
     reason: str = field(converter=_text)
+
+
+@frozen
+class BrokenRule(Wait):
+    """The verdict of a rule that raised, or that returned a value of no use.
+
+    Attributes:
+        error: What it raised, with its traceback; None where it returned.
+    """
+
+    error: Exception | None = field(default=None, repr=False, eq=False)
 
 
 Verdict = Wait | Skip | None
@@ -104,22 +114,3 @@ def default_exportable(document: Document) -> bool | Wait | Skip:
         client_action=False,
         unknown=status,
     )
-
-
-def judge(exportable: Exportable, document: Document) -> Verdict:
-    """Apply the rule to a document; if the rule raises, the document waits."""
-    try:
-        said: object = exportable(document)
-    except Exception as error:
-        if raised_by_signal_handler(error):
-            raise
-        return Wait(f"exportable= raised {type(error).__name__}", client_action=False)
-    if said is True:
-        return None
-    if said is False:
-        return Wait(f"not exportable yet (status {document.status.document})")
-    if isinstance(said, (Wait, Skip)):  # pyright: ignore[reportUnnecessaryIsInstance]
-        return said
-    what = type(said).__name__
-    reason = f"exportable= returned {what} instead of bool, Wait or Skip"
-    return Wait(reason, client_action=False)

@@ -1,6 +1,7 @@
 """Decide who is to blame for a failure: a document, the run, or open until the run ends.
 
 The rules read the type, code, status and operation of an error, never the text of its message.
+docs/reliability.md explains them.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ __all__ = [
     "DETAILS",
     "DOCUMENT",
     "DOWNLOAD",
+    "FUNCTION",
     "LOOK_UP",
     "MAPPER",
     "UPLOAD",
+    "USERS_CODE",
     "Blame",
     "FaultTracker",
     "HeldRefusal",
@@ -46,6 +49,9 @@ DOCUMENT = "documents.get"
 DETAILS = "files.details"
 DOWNLOAD = "files.download"
 MAPPER = "mapper"
+FUNCTION = "operations="
+USERS_CODE = (MAPPER, FUNCTION)
+"""What is the user's own: no failure of it says anything of a service."""
 UPLOAD = "inbox.upload"
 
 _TOKEN = ("login", "token.get")
@@ -157,7 +163,7 @@ class FaultTracker:
         """
         operation = refusal.operation
         self.held[refusal.delivery.document_id] = refusal
-        if operation == MAPPER or (suspect and operation in self.passed):
+        if operation in USERS_CODE or (suspect and operation in self.passed):
             return False
         row = self._in_a_row.setdefault(operation, [])
         row.append(refusal)

@@ -1,64 +1,28 @@
-"""Call a user's mapper, and describe what it raised or returned and what its upload sends."""
+"""Call a user's mapper or rule, and describe what it raised or returned, and what it sends."""
 
 from __future__ import annotations
 
-import sys
-import traceback
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
-from attrs import field, frozen
-
 from _client_kit._redaction import redact, sanitise
+from _client_kit._signals import raised_by_signal_handler
+from _client_kit._user_code import place_of
 from banqup_client import Document
-from bridge._delivery.eligibility import Skip
+from bridge._delivery.eligibility import BrokenRule, Exportable, Skip, Verdict, Wait
 from bridge._mapping.mapper import AsyncMapper, SourceFile, one_line
 from zenvoices_client import InboxUpload
 
 __all__ = [
-    "UserCodeFailure",
     "call_mapper",
     "describe_exception",
     "describe_result",
-    "place_of",
+    "judge",
     "sent_details",
 ]
 
 LONGEST_REASON = 300
-_NOT_THE_USERS = sys.stdlib_module_names | {
-    "_client_kit",
-    "_contract_check",
-    "banqup_client",
-    "bridge",
-    "zenvoices_client",
-}
-
-
-@frozen
-class UserCodeFailure:
-    """A user's own function that raised, or returned a value of no use.
-
-    Attributes:
-        reason: One line for reports, log lines and the checkpoint.
-        error: What the function raised, with its traceback; None where it returned.
-        place: Where in the user's code it was raised, to log the traceback once for each place.
-    """
-
-    reason: str
-    error: Exception | None = field(default=None, repr=False, eq=False)
-    place: str = ""
-
-    @classmethod
-    def raised(cls, error: Exception, function: str = "the mapper") -> UserCodeFailure:
-        """Return the failure of a function that raised `error`."""
-        return cls(describe_exception(error, function), error, place_of(error))
-
-    @classmethod
-    def returned(cls, result: object) -> UserCodeFailure:
-        """Return the failure of a mapper that returned neither an upload nor a skip."""
-        reason = describe_result(result)
-        return cls(reason, place=reason)
 
 
 def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceFile]) -> object:
@@ -80,6 +44,28 @@ def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceF
     return result
 
 
+def judge(rule: Exportable, document: Document) -> Verdict:
+    """Return what the rule says of a document; one that raises makes its document wait."""
+    try:
+        said: object = rule(document)
+    except Exception as error:
+        if raised_by_signal_handler(error):
+            raise
+        reason = describe_exception(error, "exportable=")
+        return BrokenRule(reason, client_action=False, error=error)
+    if said is True:
+        return None
+    if said is False:
+        return Wait(f"not exportable yet (status {document.status.document})")
+    if isinstance(said, (Wait, Skip)):
+        return said
+    if isinstance(said, Coroutine):
+        said.close()
+    what = type(said).__name__
+    reason = f"exportable= returned {what} instead of bool, Wait or Skip"
+    return BrokenRule(reason, client_action=False)
+
+
 def describe_exception(error: Exception, function: str = "the mapper") -> str:
     """Return one line for reports and the checkpoint: class, place and text of the exception.
 
@@ -96,22 +82,6 @@ def describe_result(result: object) -> str:
         result.close()
         return "the mapper is a coroutine function, which only AsyncConnection takes"
     return f"the mapper returned {type(result).__name__}, not InboxUpload or Skip"
-
-
-def place_of(error: BaseException) -> str:
-    """Return module, function and line of the innermost frame that is the user's own.
-
-    Frames of this library and of Python's are passed over: a mapper's mistake may be raised in
-    `decimal`. If all frames are theirs, the innermost one counts.
-    """
-    frames = list(traceback.walk_tb(error.__traceback__))
-    modules = [str(frame.f_globals.get("__name__")) for frame, _ in frames]
-    of_user = [n for n, name in enumerate(modules) if name.split(".")[0] not in _NOT_THE_USERS]
-    if not frames:
-        return ""
-    at = of_user[-1] if of_user else -1
-    frame, line = frames[at]
-    return f"{modules[at]}.{frame.f_code.co_name}, line {line}"
 
 
 def sent_details(upload: InboxUpload, files: Sequence[SourceFile]) -> dict[str, Any]:

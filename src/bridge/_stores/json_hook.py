@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -17,10 +18,13 @@ import attrs
 
 from _client_kit._arguments import check_function
 from _client_kit._errors import ServiceError, StoreError
+from _client_kit._user_code import place_of
 from bridge._stores.memory import ConnectionRows, RecordStore
 from bridge._stores.protocol import Row, store_error
 
 __all__ = ["HookCheckpoints"]
+
+logger = logging.getLogger("bridge")
 
 FORMAT = "bridge-checkpoints"
 VERSION = 1
@@ -118,6 +122,7 @@ class HookCheckpoints(RecordStore):
         self._save = save
         self._single_worker = single_worker
         self._lock = threading.Lock()
+        self._raised_at = ""
         self._parsed: tuple[str | None, dict[str, ConnectionRows]] | None = None
 
     def _apply(self, use: Callable[[dict[str, ConnectionRows]], tuple[_T, bool]]) -> _T:
@@ -143,7 +148,7 @@ class HookCheckpoints(RecordStore):
         try:
             answer: Any = self._load()
         except Exception as error:
-            raise _hook_error("load", error) from error
+            raise self._hook_error("load", error) from error
         try:
             value, version = (answer, None) if self._single_worker else answer
         except (TypeError, ValueError):
@@ -161,7 +166,7 @@ class HookCheckpoints(RecordStore):
         try:
             answer: Any = self._save(text) if self._single_worker else self._save(text, version)
         except Exception as error:
-            raise _hook_error("save", error) from error
+            raise self._hook_error("save", error) from error
         if self._single_worker:
             return True
         if not isinstance(answer, bool):
@@ -169,20 +174,28 @@ class HookCheckpoints(RecordStore):
                 f"the application's save hook returned {type(answer).__name__}, not True or False",
                 hint="Without compare-and-set, use single_worker=True.",
             )
+        self._raised_at = ""
         return answer
 
+    def _hook_error(self, hook: str, error: Exception) -> StoreError:
+        """Log what a hook raised, and return the error of the store, without the hook's text.
 
-def _hook_error(hook: str, error: Exception) -> StoreError:
-    # Without its text, which may hold a password. The exception itself is the cause.
-    if isinstance(error, ServiceError):
-        may_pass = error.retryable
-    else:
-        may_pass = isinstance(error, OSError) or not isinstance(error, _BUGS)
-    return store_error(
-        f"the application's {hook} hook raised {type(error).__name__}",
-        hint="Its own traceback, the cause of this error, shows the line.",
-        retryable=may_pass,
-    )
+        The text may hold a password. The exception itself is the cause.
+        """
+        place = place_of(error)
+        message = f"the application's {hook} hook raised {type(error).__name__} at {place}"
+        if place != self._raised_at:
+            self._raised_at = place
+            logger.warning("%s", message, exc_info=error)
+        if isinstance(error, ServiceError):
+            may_pass = error.retryable
+        else:
+            may_pass = isinstance(error, OSError) or not isinstance(error, _BUGS)
+        return store_error(
+            message,
+            hint="Its own traceback, the cause of this error, shows the line.",
+            retryable=may_pass,
+        )
 
 
 # -- the text ------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._paging import AsyncListing
 from _client_kit._contract import Contract
@@ -9,6 +11,7 @@ from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_object
 from _client_kit._redaction import sanitise
 from _client_kit._status import CONTRACT_HINT
+from zenvoices_client._asked import AskedRecord
 from zenvoices_client._async._lists import list_all, read_object
 from zenvoices_client._dialect import member
 from zenvoices_client._models import Company
@@ -66,7 +69,11 @@ class AsyncCompanies:
         """
         operation = self._contract["companies.get"]
         payload, answer = await self._calls.call(
-            operation, path={"company_id": company_id}, timeout=timeout, deadline=deadline
+            operation,
+            path={"company_id": company_id},
+            asked=partial(AskedRecord, id=company_id, company_id=company_id),
+            timeout=timeout,
+            deadline=deadline,
         )
         inner = member(payload, "administration")
         return read_object(Company, inner if is_object(inner) else payload, operation, answer)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_object
@@ -10,6 +12,7 @@ from _client_kit._redaction import sanitise
 from _client_kit._status import CONTRACT_HINT
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
+from zenvoices_client._asked import AskedRecord
 from zenvoices_client._dialect import member
 from zenvoices_client._models import Company
 from zenvoices_client._sync._lists import list_all, read_object
@@ -67,7 +70,11 @@ class Companies:
         """
         operation = self._contract["companies.get"]
         payload, answer = self._calls.call(
-            operation, path={"company_id": company_id}, timeout=timeout, deadline=deadline
+            operation,
+            path={"company_id": company_id},
+            asked=partial(AskedRecord, id=company_id, company_id=company_id),
+            timeout=timeout,
+            deadline=deadline,
         )
         inner = member(payload, "administration")
         return read_object(Company, inner if is_object(inner) else payload, operation, answer)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from _client_kit._clock import Deadline
@@ -15,6 +16,7 @@ from _client_kit._paging import Page, fingerprint
 from _client_kit._response import ApiResponse
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
+from zenvoices_client._asked import AskedPage
 from zenvoices_client._dialect import member
 
 __all__ = ["list_all", "not_understood", "read_object"]
@@ -46,6 +48,13 @@ def list_all(
         payload, answer = calls.call(
             operation,
             json={**sent, "maxResultCount": page_size, "skipCount": skip},
+            asked=partial(
+                AskedPage,
+                skip=skip,
+                size=page_size,
+                company_id=sent.get("administrationId"),
+                sorting=sent.get("sorting"),
+            ),
             timeout=timeout,
             deadline=deadline if limit is None else limit.remaining(),
         )
@@ -83,7 +92,7 @@ def read_object(model: type[T], payload: object, operation: Operation, answer: A
 
 def not_understood(operation: Operation, expected: str, answer: ApiResponse) -> ProtocolError:
     """The error for an answer whose outermost shape is another than expected."""
-    message = f"{operation.name}: expected {expected}"
+    message = f"{operation.label}: expected {expected}"
     return ProtocolError(
         message,
         service="zenvoices",

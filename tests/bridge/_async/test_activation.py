@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 
+from banqup_client import AskedDocuments, Call
 from banqup_client.testing import Fault
 from bridge import (
     BusyError,
@@ -58,7 +60,7 @@ async def test_every_document_is_stored_with_its_status() -> None:
     )
 
 
-@pytest.mark.parametrize("how", ["another name", "an odd id", "no object", "decode_document="])
+@pytest.mark.parametrize("how", ["another name", "an odd id", "no object", "operations="])
 async def test_activation_that_cannot_remember_everything_is_refused(how: str) -> None:
     """Entries without a usable id would look new later, so nothing becomes active before."""
     world = AsyncWorld()
@@ -72,11 +74,15 @@ async def test_activation_that_cannot_remember_everything_is_refused(how: str) -
     elif how == "no object":
         answer = Fault.status(200, {"documents": ["?"], "total": 1})
         world.banqup.faults.add("documents.list", action=answer, nth=3)
-    connection = world.connect()
-    if how == "decode_document=":
-        connection._banqup.documents._decode_document = lambda row: (
-            {**row, "id": None} if row["folder"] == "SALES" else row
-        )
+
+    def listed(asked: AskedDocuments) -> Generator[Call, Any, Any]:
+        answer = yield asked.default
+        for row in answer["documents"]:
+            row["id"] = None if row["folder"] == "SALES" else row["id"]
+        return answer
+
+    own = {"documents.list": listed} if how == "operations=" else None
+    connection = world.connect(functions=own)
     with pytest.raises(ProtocolError, match="1 entries of SALES have no usable id") as caught:
         await connection.activate()
     assert "contract=" in (caught.value.hint or "")

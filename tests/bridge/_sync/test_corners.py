@@ -263,18 +263,16 @@ def test_deep_look_names_the_operation_that_fails(
 
 
 def test_deep_look_survives_a_function_that_raises() -> None:
-    """The check names the function that could not read a document."""
+    """The check names the function that could not read a page."""
     world = World()
     world.one()
-    connection = world.connect()
 
     def broken(_: object) -> Any:
         raise RuntimeError
 
-    connection._banqup.documents._decode_document = broken
-    checks = {check.name: check for check in connection.verify(deep=True).checks}
-    assert checks["documents.list"].outcome == "failed"
-    assert "decode_document" in checks["documents.list"].detail
+    connection = world.connect(functions={"documents.list": broken})
+    with pytest.raises(ConfigurationError, match="broken"):
+        connection.verify(deep=True).raise_for_failure()
 
 
 def test_deep_look_wants_a_known_document_to_be_found() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
+from collections.abc import Sequence
+from itertools import cycle, product
 from typing import Any
 
 import httpx
@@ -78,6 +80,18 @@ DETAILS: list[Any] = [
 ]  # fmt: skip
 
 
+def spread(answers: Sequence[Any], *others: Sequence[Any]) -> list[Any]:
+    """Each answer once, and each combination of the others with some answer."""
+    return [
+        pytest.param(*getattr(one, "values", (one,)), *rest, id=getattr(one, "id", str(one)))
+        for one, rest in zip(answers, cycle(product(*others)), strict=False)
+    ]
+
+
+PLACES = (0, 4, 7)
+IN_FLIGHT = (1, 4)
+
+
 def one_bad_document(
     operation: str, answer: Any, place: int, in_flight: int, *, named: bool = True
 ) -> None:
@@ -105,31 +119,25 @@ def one_bad_document(
     assert set(world.sent.values()) == {1}
 
 
-@pytest.mark.parametrize("in_flight", [1, 4])
-@pytest.mark.parametrize("place", [0, 4, 7])
-@pytest.mark.parametrize("answer", UPLOADS)
+@pytest.mark.parametrize(("answer", "place", "in_flight"), spread(UPLOADS, PLACES, IN_FLIGHT))
 def test_one_refused_upload(answer: Any, place: int, in_flight: int) -> None:
     """It goes last, is charged once a run in which others pass, and is given up, named."""
     one_bad_document("inbox.upload", answer, place, in_flight)
 
 
-@pytest.mark.parametrize("in_flight", [1, 4])
-@pytest.mark.parametrize("place", [0, 4, 7])
-@pytest.mark.parametrize("answer", DETAILS)
+@pytest.mark.parametrize(("answer", "place", "in_flight"), spread(DETAILS, PLACES, IN_FLIGHT))
 def test_one_refused_file(answer: Any, place: int, in_flight: int) -> None:
     """The same for a file whose details are refused."""
     one_bad_document("files.details", answer, place, in_flight)
 
 
-@pytest.mark.parametrize("place", [0, 4, 7])
-@pytest.mark.parametrize("status", [400, 403, 404, 416, 500])
+@pytest.mark.parametrize(("status", "place"), spread([400, 403, 404, 416, 500], PLACES))
 def test_one_refused_download(status: int, place: int) -> None:
     """The same for a file that storage does not give out."""
     one_bad_document("files.download", lambda: page(status), place, 4)
 
 
-@pytest.mark.parametrize("place", [0, 4, 7])
-@pytest.mark.parametrize("status", [400, 422, 500])
+@pytest.mark.parametrize(("status", "place"), spread([400, 422, 500], PLACES))
 def test_one_upload_that_zenvoices_refuses_itself(status: int, place: int) -> None:
     """Its own words charge the document at once."""
     one_bad_document("inbox.upload", lambda: envelope(status), place, 4, named=False)
@@ -259,14 +267,13 @@ def test_document_that_cannot_be_asked_for_again() -> None:
     assert [world.states[name] for name in old] == ["waiting", "delivered", "delivered"]
 
 
-@pytest.mark.parametrize("in_flight", [1, 4])
-@pytest.mark.parametrize("poison", [1, 3, 10])
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "poison", "in_flight"),
     [
-        pytest.param(lambda: page(502), id="502"),
-        pytest.param(lambda: httpx.ReadError("reset"), id="reset"),
-        pytest.param(lambda: httpx.ReadTimeout("slow"), id="timeout"),
+        pytest.param(lambda: page(502), 1, 1, id="502-1-1"),
+        pytest.param(lambda: page(502), 10, 4, id="502-10-4"),
+        pytest.param(lambda: httpx.ReadError("reset"), 3, 4, id="reset-3-4"),
+        pytest.param(lambda: httpx.ReadTimeout("slow"), 10, 1, id="timeout-10-1"),
     ],
 )
 def test_poison_by_doubt(answer: Any, poison: int, in_flight: int) -> None:

@@ -8,6 +8,7 @@ import pytest
 from support.zenvoices import ONCE, enveloped, login, refusal
 from zenvoices_client import (
     AsyncZenvoicesClient,
+    Call,
     CredentialsError,
     OutcomeUnknownError,
     ProtocolError,
@@ -281,7 +282,7 @@ async def test_login_sends_what_the_service_documents() -> None:
         return httpx.Response(200, json=enveloped({"accessToken": "t"}))
 
     client = AsyncZenvoicesClient(login("p\u00e4ss"), transport=httpx.MockTransport(answer))
-    await client.request("GET", "anything")
+    await client.request(Call("GET", "/public-api/v1/anything"))
     assert str(seen[0].url) == "https://app.zenvoices.com/api/TokenAuth/TokenLogin"
     assert seen[0].headers["content-type"] == "application/json"
     assert "authorization" not in seen[0].headers
