@@ -16,7 +16,7 @@ from _client_kit._address import is_loopback
 from _client_kit._errors import ConfigurationError
 from _client_kit._secret import Secret
 
-__all__ = ["environment_proxy", "opened", "proxy_of", "shared_ssl_context"]
+__all__ = ["environment_proxy", "opened", "proxy_of", "proxy_variable", "shared_ssl_context"]
 
 _T = TypeVar("_T")
 _PROXIES = ("https_proxy", "all_proxy")
@@ -40,15 +40,27 @@ def environment_proxy(scheme: str) -> Secret | None:
     return Secret(proxy) if proxy else None
 
 
+def _goes_direct(url: str) -> bool:
+    """Whether no proxy is used for an address: this machine's, and what NO_PROXY names."""
+    parts = urlsplit(url)
+    return is_loopback(parts.hostname) or bool(urllib.request.proxy_bypass(parts.netloc))
+
+
 def proxy_of(url: str) -> Secret | None:
-    """Return the proxy for an address; None for this machine and for what NO_PROXY names.
+    """Return the proxy for an address, where one is used.
 
     httpx is not left to find it: an IPv6 network in NO_PROXY ends its search with an error.
     """
-    parts = urlsplit(url)
-    if is_loopback(parts.hostname) or urllib.request.proxy_bypass(parts.netloc):
+    return None if _goes_direct(url) else environment_proxy(urlsplit(url).scheme)
+
+
+def proxy_variable(origin: str) -> str | None:
+    """The environment variable whose proxy is used for an origin; None where none is."""
+    if _goes_direct(origin):
         return None
-    return environment_proxy(parts.scheme)
+    wanted = (f"{urlsplit(origin).scheme}_proxy", "all_proxy")
+    named = {name.lower(): name for name, value in os.environ.items() if value}
+    return next((named[name] for name in wanted if name in named), None)
 
 
 def _unusable_file(error: OSError, service: str) -> ConfigurationError:
