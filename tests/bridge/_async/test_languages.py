@@ -59,7 +59,8 @@ async def shown(lang: Any) -> AsyncIterator[Printable]:
     world.clock.pass_(HOUR)
     yield await connection.export_new(limit=1)
     for options in ({"password": "wrong"}, {"company_code": "0o42"}, {"secret": "wrong"}):
-        yield await AsyncWorld().connect(**options).verify(lang=lang)
+        wrong: dict[str, Any] = dict(options)
+        yield await AsyncWorld().connect(**wrong).verify(lang=lang)
     world = AsyncWorld()
     world.zenvoices.rights = {"companies"}
     world.banqup.whitelisted = False

@@ -58,7 +58,8 @@ def shown(lang: Any) -> Iterator[Printable]:
     world.clock.pass_(HOUR)
     yield connection.export_new(limit=1)
     for options in ({"password": "wrong"}, {"company_code": "0o42"}, {"secret": "wrong"}):
-        yield World().connect(**options).verify(lang=lang)
+        wrong: dict[str, Any] = dict(options)
+        yield World().connect(**wrong).verify(lang=lang)
     world = World()
     world.zenvoices.rights = {"companies"}
     world.banqup.whitelisted = False
