@@ -58,9 +58,9 @@ async def shown(lang: Any) -> AsyncIterator[Printable]:
     yield await connection.confirm()
     world.clock.pass_(HOUR)
     yield await connection.export_new(limit=1)
-    for options in ({"password": "wrong"}, {"company_code": "0o42"}, {"secret": "wrong"}):
-        wrong: dict[str, Any] = dict(options)
-        yield await AsyncWorld().connect(**wrong).verify(lang=lang)
+    wrong: list[Any] = [{"password": "wrong"}, {"company_code": "0o42"}, {"secret": "wrong"}]
+    for options in wrong:
+        yield await AsyncWorld().connect(**options).verify(lang=lang)
     world = AsyncWorld()
     world.zenvoices.rights = {"companies"}
     world.banqup.whitelisted = False
