@@ -37,7 +37,7 @@ from bridge._reports.delivery_rows import Deliveries
 from bridge._reports.events import DocumentFound, Event, RunEnded, RunStarted
 from bridge._reports.render import plain
 from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
-from bridge._reports.texts import Lang
+from bridge._reports.texts import Lang, translate
 from bridge._reports.verification import Verification
 from bridge._sync._connection import Connection
 from zenvoices_client import UserLogin
@@ -275,7 +275,8 @@ class _Requests:
         }
         yes, no = words[lang]
         return "\n".join(
-            f"{request.document_id}  {yes if request.accepted else no.format(request.reason)}"
+            f"{request.document_id}  "
+            + (yes if request.accepted else no.format(translate(request.reason, lang)))
             for request in self.made
         )
 
@@ -392,7 +393,7 @@ def _show(outcome: _Outcome, config: ConnectionConfig, options: Options, *, seve
             print()
     if error is None:
         return
-    text = f"{config.company_code}: {_told(error)}"
+    text = f"{config.company_code}: {_told(error, options.lang)}"
     if not isinstance(error, ServiceError):
         logging.getLogger(PROGRAM).error("%s", text, exc_info=error)
     elif not options.json:
@@ -400,10 +401,13 @@ def _show(outcome: _Outcome, config: ConnectionConfig, options: Options, *, seve
         print(text, file=sys.stdout if isinstance(error, BusyError) else sys.stderr, flush=True)
 
 
-def _told(error: Exception) -> str:
+def _told(error: Exception, lang: Lang = "en") -> str:
     if not isinstance(error, ServiceError):
         return f"{type(error).__name__}: {plain(str(error))}"
-    return str(error).removeprefix("bridge: ")
+    if lang == "en":
+        return str(error).removeprefix("bridge: ")
+    message = translate(error.message, lang)
+    return f"{message}. {translate(error.hint, lang)}" if error.hint else message
 
 
 def _as_data(error: Exception) -> dict[str, Any]:
@@ -474,7 +478,7 @@ def _pairs(options: Options) -> int:
     except ServiceError as error:
         if error.status is None and isinstance(error, ConfigurationError):
             raise
-        print(_told(error), file=sys.stderr)
+        print(_told(error, options.lang), file=sys.stderr)
         return _status_of(error)
     with path.open("x", encoding="utf-8") as file:
         file.write(pairs.to_toml(**shared))
