@@ -63,6 +63,7 @@ _CHECKS = {
     "spaces.list": "banqup space",
     "documents.list": "banqup documents",
     "documents.get": "banqup documents",
+    "documents.files": "banqup documents",
     "files.details": "banqup documents",
     "files.download": "banqup documents",
     "companies.list": "zenvoices companies",
