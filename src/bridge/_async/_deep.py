@@ -74,6 +74,7 @@ async def check_readable(
     Raises:
         ConfigurationError: An answer that an export needs cannot be read.
     """
+    unseen: dict[str, list[str]] = {}
     for probe in await probe_document(banqup, space_id, document):
         check = check_of(probe, banqup_expectations(), "en")
         unreadable = probe.error is None or isinstance(
@@ -87,7 +88,9 @@ async def check_readable(
                 hint=check.remedy,
             )
         if check.outcome != "ok":
-            logger.warning("activate() could not look at %s: %s", check.name, check.detail)
+            unseen.setdefault(check.detail, []).append(check.name)
+    for detail, names in unseen.items():
+        logger.warning("activate() could not look at %s: %s", ", ".join(names), detail)
 
 
 async def _send(

@@ -72,6 +72,7 @@ def check_readable(banqup: BanqupClient, space_id: str, document: Document | Non
     Raises:
         ConfigurationError: An answer that an export needs cannot be read.
     """
+    unseen: dict[str, list[str]] = {}
     for probe in probe_document(banqup, space_id, document):
         check = check_of(probe, banqup_expectations(), "en")
         unreadable = probe.error is None or isinstance(
@@ -85,7 +86,9 @@ def check_readable(banqup: BanqupClient, space_id: str, document: Document | Non
                 hint=check.remedy,
             )
         if check.outcome != "ok":
-            logger.warning("activate() could not look at %s: %s", check.name, check.detail)
+            unseen.setdefault(check.detail, []).append(check.name)
+    for detail, names in unseen.items():
+        logger.warning("activate() could not look at %s: %s", ", ".join(names), detail)
 
 
 def _send(
