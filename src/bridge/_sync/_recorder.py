@@ -53,7 +53,10 @@ class RunRecorder:
     def begin(self) -> None:
         """Notify listeners that the run begins."""
         started = events.RunStarted(self._space_id, self._company_code, self._started_at)
-        events.emit(self._listeners, started)
+        self._tell(started)
+
+    def _tell(self, event: events.Event) -> None:
+        self.builder.listener_failures += events.emit(self._listeners, event)
 
     def transition(self, delivery: Delivery, event: deliveries.Event) -> Delivery:
         """Return the delivery after an event that happens now."""
@@ -84,7 +87,7 @@ class RunRecorder:
         self._pending.append(events.DocumentSettled(row) if settled else _TOLD[new.state](row))
 
     def report_own_code(self, reason: str, error: Exception | None) -> None:
-        """Count a failure of the user's code, and log it once a run and place, with traceback."""
+        """Count a failure of the user's code, and log its traceback once per run and place."""
         self.builder.raised += 1
         place = reason if error is None else place_of(error)
         if place not in self._places:
@@ -105,7 +108,7 @@ class RunRecorder:
             self.session.flush()
         told, self._pending = self._pending, []
         for event in told:
-            events.emit(self._listeners, event)
+            self._tell(event)
 
     def end(self) -> ExportReport:
         """Save the run's summary, notify listeners, and return the report."""
@@ -113,7 +116,7 @@ class RunRecorder:
         if not self.dry_run:
             self.session.update(last_run=_summary(report))
         self.flush()
-        events.emit(self._listeners, events.RunEnded(report))
+        self._tell(events.RunEnded(report))
         return report
 
     def fail(self, failure: ServiceError) -> None:
@@ -123,7 +126,7 @@ class RunRecorder:
             failure.report = self.end()
         if failure.report is None:  # the store failed
             failure.report = self.report()
-            events.emit(self._listeners, events.RunEnded(failure.report))
+            self._tell(events.RunEnded(failure.report))
 
     def report(self) -> ExportReport:
         """Return the report of the run so far."""
