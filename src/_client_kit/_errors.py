@@ -31,6 +31,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar, Self, TypeVar
 
+from _client_kit._text import Text
+
 __all__ = [
     "ConfigurationError",
     "CredentialsError",
@@ -52,18 +54,18 @@ class ServiceError(Exception):
 
     Attributes:
         service: ``"banqup"``, ``"zenvoices"`` or ``"bridge"``.
-        kind: What kind of failure this is, one word or two; fixed per class.
-        code: A stable word for this very failure, such as ``"too_large"``, where a program may
-            want to tell it from others of its class; None elsewhere.
-        own: Whether the service itself answered, by its own error body. False for an answer of
-            a firewall or gateway on the way, and where there was no answer.
-        retryable: Whether the same call may succeed later without anybody changing anything.
-        retry_after: Seconds the service asked to wait, where it did.
-        request_id: The service's own id of the failed request, where it gave one.
-        status: HTTP status of the answer, where there was one.
-        hint: What a person can do about it.
-        operation: Which call failed, by its name in the contract; None where none was made.
-        members: Names of the request's fields the service complained about.
+        kind: Kind of failure, such as ``"rate limited"``; fixed per class.
+        code: Stable identifier of the failure for programs, such as ``"too_large"``; None where
+            the class says enough. Remedies and translations go by it, never by the message.
+        own: Whether the service itself sent this error, in its own error format. False for the
+            answer of a firewall or gateway in between, and where there was no answer.
+        retryable: Whether the same call may succeed later although no person changes anything.
+        retry_after: Seconds that the service asked to wait; None if it did not.
+        request_id: The service's id of the failed request; None if it gave none.
+        status: HTTP status of the answer; None without an answer.
+        hint: What a person can do about the failure; None if there is no advice.
+        operation: Name of the failed call in the contract; None if no call was made.
+        members: Names of the request's fields that the service complained about.
         answered_at: The server's time of the answer, from its ``Date`` header.
         report: The partial report of an export that this error ended; None elsewhere.
     """
@@ -100,7 +102,9 @@ class ServiceError(Exception):
         self.hint = hint
         self.members = members
         self.answered_at = answered_at
-        self.code = code
+        # The code of a text joined of several is what stands between them.
+        said = message.code if isinstance(message, Text) else ""
+        self.code = code or (said if said.isidentifier() else None)
         self.own = own
         self.operation = operation
         self.report: Any = None

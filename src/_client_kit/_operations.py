@@ -26,12 +26,15 @@ from _client_kit._errors import (
 from _client_kit._json import loads
 from _client_kit._redaction import redact, sanitise
 from _client_kit._signals import raised_by_signal_handler
+from _client_kit._text import Text
 from _client_kit._user_code import name_of, place_of, yield_place
 
 __all__ = ["USER_CODE", "Answer", "Asked", "Call", "FunctionRun"]
 
 USER_CODE = "user_code"
-IN_DOUBT = "Whether the document arrived is not known: look it up before sending again."
+IN_DOUBT = Text(
+    "hint_look_up", "Whether the document arrived is not known: look it up before sending again."
+)
 
 
 @frozen
@@ -243,7 +246,7 @@ class FunctionRun:
                 return error
             return self._like(OutcomeUnknownError, error, error.message)
         if isinstance(error, NotFoundError) and not self.conclusive:
-            message = f"{error.message}, but not every call was answered"
+            message = Text("not_conclusive", "{0}, but not every call was answered", error.message)
             return self._like(ProtocolError, error, message)
         return error
 
@@ -261,7 +264,11 @@ class FunctionRun:
     def _failure(self, problem: str) -> ServiceError:
         """Return the error for a mistake in the user's function."""
         function: Any = self._operation.function
-        message = f"{self._operation.name}: the function {name_of(function)} {problem}"
+        message = Text(
+            "own_function",
+            "{0}: the function {1} {2}",
+            *(self._operation.name, name_of(function), problem),
+        )
         kind = OutcomeUnknownError if self._began else ConfigurationError
         return kind(
             message,

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from types import GeneratorType
 from typing import Any
 
+from _client_kit._text import Text
+
 __all__ = ["name_of", "place_of", "yield_place"]
 
 _NOT_THE_USERS = sys.stdlib_module_names | {
@@ -33,7 +35,7 @@ def place_of(error: BaseException) -> str:
         return ""
     at = of_user[-1] if of_user else -1
     frame, line = frames[at]
-    return f"{modules[at]}.{frame.f_code.co_name}, line {line}"
+    return Text("place", "{0}, line {1}", f"{modules[at]}.{frame.f_code.co_name}", str(line))
 
 
 def yield_place(generator: GeneratorType[Any, Any, Any]) -> str:

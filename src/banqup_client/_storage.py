@@ -13,6 +13,7 @@ from _client_kit._address import is_loopback, origin_of
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._raw_request import API_PATH
 from _client_kit._secret import Secret
+from _client_kit._text import Text
 
 __all__ = ["DEFAULT_MAX_BYTES", "STORAGE_HOSTS", "SignedUrl", "StorageHosts"]
 
@@ -96,27 +97,31 @@ class StorageHosts:
         if api is not None and API_PATH.fullmatch(url.reveal()):
             return SignedUrl(Secret(api + url.reveal()), f"{origin_of(api)}/***", of_api=True)
         problem = self._problem(url)
-        if isinstance(problem, str):
-            message = f"the signed URL of a file {problem}"
+        if isinstance(problem, Text):
+            message = Text("bad_url", "the signed URL of a file {0}", problem)
             raise ProtocolError(message, service="banqup")
         return problem
 
-    def _problem(self, url: Secret) -> str | SignedUrl:
+    def _problem(self, url: Secret) -> Text | SignedUrl:
         match = _URL.fullmatch(url.reveal())
         if match is None or "#" in match[4]:
-            return "is not a URL that could be signed"
+            return Text("not_signed", "is not a URL that could be signed")
         scheme, host, port, target = match.groups()
         try:
             httpx.URL(match[0])
             signed = SignedUrl(url, f"{match[0].removesuffix(target)}/***")
         except httpx.InvalidURL:
-            return "is not a URL that could be signed"
+            return Text("not_signed", "is not a URL that could be signed")
         if self.loopback and is_loopback(host.strip("[]").lower()):
             return signed
         if scheme != "https":
-            return "is not https"
+            return Text("not_https", "is not https")
         if (name := _name(host, port)) not in self.hosts:
-            return f"names the host {name[:100]!r}, which storage_hosts= does not list"
+            return Text(
+                "other_host",
+                "names the host {0!r}, which storage_hosts= does not list",
+                name[:100],
+            )
         return signed
 
 

@@ -37,7 +37,7 @@ from bridge._reports.delivery_rows import Deliveries
 from bridge._reports.events import DocumentFound, Event, RunEnded, RunStarted
 from bridge._reports.render import plain
 from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
-from bridge._reports.texts import Language
+from bridge._reports.texts import Lang
 from bridge._reports.verification import Verification
 from bridge._sync._connection import Connection
 from zenvoices_client import UserLogin
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="CODE",
         help="only the connections of this company; may be given several times",
     )
-    many.add_argument("--lang", choices=get_args(Language), help="language of the reports")
+    many.add_argument("--lang", choices=get_args(Lang), help="language of the reports")
     many.add_argument(
         "--mapper", metavar="MODULE:FUNCTION", help="your own mapper, for every connection"
     )
@@ -267,7 +267,7 @@ class _Requests:
 
     made: Sequence[Request]
 
-    def to_text(self, *, lang: Language) -> str:
+    def to_text(self, *, lang: Lang) -> str:
         words = {
             "en": ("sent by the next export", "not accepted: {}"),
             "fr": ("envoyé par le prochain export", "pas accepté : {}"),

@@ -7,6 +7,7 @@ from _client_kit._errors import ProtocolError
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
 from _client_kit._response import ApiResponse
+from _client_kit._text import Text
 from zenvoices_client._dialect import is_envelope, member
 from zenvoices_client._models import InboxDocument
 
@@ -37,12 +38,19 @@ def uploaded_document(payload: object, answer: ApiResponse, operation: Operation
     own = operation.function is not None and payload is not None
     if (answer.status == 201 or empty) and not answer.is_web_page and not own:
         return InboxDocument()
-    message = f"{operation.label}: the answer ({answer.describe()}) names no document id"
+    message = Text(
+        "no_document_id",
+        "{0}: the answer ({1}) names no document id",
+        *(operation.label, answer.describe()),
+    )
     raise ProtocolError(
         message,
         service="zenvoices",
         status=answer.status,
         request_id=answer.request_id,
         answered_at=answer.date,
-        hint="Whether the document arrived is not known: look it up before sending again.",
+        hint=Text(
+            "hint_look_up",
+            "Whether the document arrived is not known: look it up before sending again.",
+        ),
     )

@@ -211,7 +211,7 @@ def counted(counts: Any) -> dict[str, int]:
     """A head's counts by state alone."""
     total: Counter[str] = Counter()
     for name, number in counts.items():
-        total["waiting" if name == "waiting for the client" else name] += number
+        total["waiting" if name == "waiting_for_client" else name] += number
     assert set(total) <= set(STATES)
     return {name: number for name, number in total.items() if number}
 

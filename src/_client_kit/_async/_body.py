@@ -10,6 +10,7 @@ from _client_kit import _runtime_async as runtime
 from _client_kit._errors import OutcomeUnknownError
 from _client_kit._files import FileSource, JsonTemplate, os_reason
 from _client_kit._signals import raised_by_signal_handler
+from _client_kit._text import Text
 
 __all__ = ["AsyncJsonBody"]
 
@@ -78,11 +79,13 @@ class AsyncJsonBody:
                     raise
                 raise self._unreadable(error) from None
             if not more:
-                message = "a file became shorter while it was sent"
+                message = Text("file_shrank", "a file became shorter while it was sent")
                 raise OutcomeUnknownError(message, service=self._service, retryable=False)
             chunk = chunk + more if chunk else more
         return chunk
 
     def _unreadable(self, error: OSError) -> OutcomeUnknownError:
-        message = f"a file could not be read while it was sent ({os_reason(error)})"
+        message = Text(
+            "file_unreadable", "a file could not be read while it was sent ({0})", os_reason(error)
+        )
         return OutcomeUnknownError(message, service=self._service, retryable=False)

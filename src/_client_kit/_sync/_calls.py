@@ -37,6 +37,7 @@ from _client_kit._retry import RetryPolicy
 from _client_kit._signals import raised_by_signal_handler, signal_error
 from _client_kit._sync._body import JsonBody
 from _client_kit._sync._per_loop import PerLoop
+from _client_kit._text import Text
 from _client_kit._tls import opened, shared_ssl_context
 from _client_kit._tokens import TokenCache, TokenCaches
 
@@ -102,7 +103,8 @@ class Calls:
         for name, value, kind in given:
             if value is not None:
                 check_instance(value, kind, name, service=self.service)
-        loopback = is_loopback(httpx.URL(self.base_url).host)
+        # A proxy named in the environment is for the outside, never for this machine.
+        self._trust_env = not is_loopback(httpx.URL(self.base_url).host)
 
         def open_client() -> httpx.Client:
             context = ssl_context or shared_ssl_context()
@@ -110,8 +112,7 @@ class Calls:
                 lambda: httpx.Client(
                     verify=context,
                     transport=transport,
-                    # A proxy named in the environment is for the outside, never for this machine.
-                    trust_env=not loopback,
+                    trust_env=self._trust_env,
                     follow_redirects=False,
                     cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
                     limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
@@ -343,7 +344,11 @@ class Calls:
             return PreparedRequest(operation.method, url, headers, None, check)
         template = json_template(json)
         if max_bytes is not None and template.size > max_bytes:
-            message = f"{operation.name}: {template.size} bytes to send, the limit is {max_bytes}"
+            message = Text(
+                "upload_over_limit",
+                "{0}: {1} bytes to send, the limit is {2}",
+                *(operation.name, template.size, max_bytes),
+            )
             raise RejectedError(message, service=self.service, status=413, code="too_large")
         headers = self._with_type("application/json")
         content: Content | None = template.text
@@ -411,7 +416,9 @@ class Calls:
         except TimeoutError as error:
             if raised_by_signal_handler(error):
                 raise
-            message = "waiting for an access token took longer than the deadline"
+            message = Text(
+                "token_too_slow", "waiting for an access token took longer than the deadline"
+            )
             raise UnavailableError(message, service=self.service) from None
 
     def _fetch_token(self, limit: Deadline, timeout: float) -> Token:
@@ -461,7 +468,11 @@ class Calls:
         """Send one request and read its whole answer; httpx's exceptions become ours."""
         remaining = limit.remaining()
         if remaining <= 0:
-            message = f"{operation.name}: the deadline passed before the request was sent"
+            message = Text(
+                "deadline_passed",
+                "{0}: the deadline passed before the request was sent",
+                operation.name,
+            )
             raise UnavailableError(message, service=self.service, retryable=False)
         problem: BaseException
         try:
@@ -477,6 +488,7 @@ class Calls:
                 service=self.service,
                 origin=self.origin,
                 in_time=limit.remaining() > 0,
+                proxied=self._given is None and self._trust_env,
             )
         except BaseException as error:  # noqa: BLE001 - raised again below
             problem = error

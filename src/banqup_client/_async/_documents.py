@@ -18,6 +18,7 @@ from _client_kit._errors import ProtocolError
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode, encode
 from _client_kit._paging import Page, fingerprint
+from _client_kit._text import Text
 from banqup_client._asked import AskedDocument, AskedDocumentFiles, AskedDocuments, AskedSpace
 from banqup_client._models import (
     Document,
@@ -133,7 +134,9 @@ class AsyncDocuments:
                 break
             empty += 1
             if token == position.token or empty == MAX_EMPTY_PAGES:
-                message = "documents.list: only empty pages, each naming another"
+                message = Text(
+                    "empty_pages", "documents.list: only empty pages, each naming another"
+                )
                 raise ProtocolError(message, service="banqup", status=answer.status)
             # Nothing on this page, but more behind it.
             position = evolve(position, token=token, page=position.page + 1)
@@ -196,7 +199,8 @@ class AsyncDocuments:
             deadline=deadline,
         )
         if not is_list(rows) or not all(map(is_object, rows)):
-            raise unexpected(operation, answer, "a list of objects")
+            expected = Text("list_of_objects", "a list of objects")
+            raise unexpected(operation, answer, expected)
         return tuple(decode(DocumentFile, row) for row in rows)
 
     async def get(
@@ -229,7 +233,9 @@ class AsyncDocuments:
         )
         document = decode(Document, object_in(payload, operation, answer))
         if document.id and document.id.lower() != document_id.lower():
-            message = "documents.get: the answer is another document than was asked for"
+            message = Text(
+                "wrong_document", "documents.get: the answer is another document than was asked for"
+            )
             raise ProtocolError(message, service="banqup", status=answer.status)
         return document
 

@@ -21,6 +21,7 @@ from _client_kit._models import decode
 from _client_kit._redaction import sanitise
 from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT
+from _client_kit._text import Text
 from banqup_client._asked import AskedBytes, AskedFile, AskedSpace
 from banqup_client._async._storage import AsyncStorage
 from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpiredError
@@ -70,7 +71,9 @@ class AsyncFiles:
         details = decode(FileDetails, object_in(payload, operation, answer))
         del payload  # it holds the signed URL as a plain text
         if details.id and details.id.lower() != file_id.lower():
-            message = "files.details: the answer is another file than was asked for"
+            message = Text(
+                "wrong_file", "files.details: the answer is another file than was asked for"
+            )
             raise ProtocolError(message, service="banqup", status=answer.status)
         return details
 
@@ -302,7 +305,7 @@ class AsyncFiles:
     ) -> tuple[FileDetails, Secret]:
         details = await self.details(space_id, file_id, timeout=timeout, deadline=limit.remaining())
         if details.status == "REJECTED":
-            message = "files.download: Banqup's virus scan rejected the file"
+            message = Text("infected", "files.download: Banqup's virus scan rejected the file")
             raise FileRefusedError(message, service="banqup")
         operation = self._contract["files.download"]
         if details.status != "AWAITING_UPLOAD" and operation.function is not None:
@@ -311,13 +314,19 @@ class AsyncFiles:
                 operation, asked, timeout=timeout, deadline=limit.remaining()
             )
             if not isinstance(url, str):
-                raise unexpected(operation, answer, "the address of the bytes, a text")
+                expected = Text("an_address", "the address of the bytes, a text")
+                raise unexpected(operation, answer, expected)
             return details, Secret(url)
         if details.status != "AWAITING_UPLOAD" and details._download_url is not None:
             return details, details._download_url
         if details.status == "AVAILABLE":
-            message = "files.download: the file is available, but its details name no URL for it"
+            message = Text(
+                "no_url",
+                "files.download: the file is available, but its details name no URL for it",
+            )
             raise ProtocolError(message, service="banqup", hint=CONTRACT_HINT)
         status = sanitise(details.status)[:60]
-        message = f"files.download: the file is not ready yet (status {status!r})"
+        message = Text(
+            "file_not_ready", "files.download: the file is not ready yet (status {0!r})", status
+        )
         raise FileNotReadyError(message, service="banqup")

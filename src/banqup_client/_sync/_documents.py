@@ -19,6 +19,7 @@ from _client_kit._models import decode, encode
 from _client_kit._paging import Page, fingerprint
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
+from _client_kit._text import Text
 from banqup_client._asked import AskedDocument, AskedDocumentFiles, AskedDocuments, AskedSpace
 from banqup_client._models import (
     Document,
@@ -134,7 +135,9 @@ class Documents:
                 break
             empty += 1
             if token == position.token or empty == MAX_EMPTY_PAGES:
-                message = "documents.list: only empty pages, each naming another"
+                message = Text(
+                    "empty_pages", "documents.list: only empty pages, each naming another"
+                )
                 raise ProtocolError(message, service="banqup", status=answer.status)
             # Nothing on this page, but more behind it.
             position = evolve(position, token=token, page=position.page + 1)
@@ -197,7 +200,8 @@ class Documents:
             deadline=deadline,
         )
         if not is_list(rows) or not all(map(is_object, rows)):
-            raise unexpected(operation, answer, "a list of objects")
+            expected = Text("list_of_objects", "a list of objects")
+            raise unexpected(operation, answer, expected)
         return tuple(decode(DocumentFile, row) for row in rows)
 
     def get(
@@ -230,7 +234,9 @@ class Documents:
         )
         document = decode(Document, object_in(payload, operation, answer))
         if document.id and document.id.lower() != document_id.lower():
-            message = "documents.get: the answer is another document than was asked for"
+            message = Text(
+                "wrong_document", "documents.get: the answer is another document than was asked for"
+            )
             raise ProtocolError(message, service="banqup", status=answer.status)
         return document
 

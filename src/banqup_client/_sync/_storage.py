@@ -35,6 +35,7 @@ from _client_kit._signals import raised_by_signal_handler, signal_error
 from _client_kit._status import meaning_of
 from _client_kit._sync._calls import Calls, Content
 from _client_kit._sync._per_loop import PerLoop
+from _client_kit._text import Text
 from _client_kit._tls import opened, shared_ssl_context
 from banqup_client._errors import UrlExpiredError
 from banqup_client._storage import SignedUrl, StorageHosts
@@ -299,9 +300,8 @@ class Storage:
         transport = transports.get() if self._given is None else self._given
         return transport.handle_request(request)
 
-    @staticmethod
     def _failure(
-        error: Exception, operation: Operation, signed: SignedUrl, limit: Deadline
+        self, error: Exception, operation: Operation, signed: SignedUrl, limit: Deadline
     ) -> ServiceError:
         return transport_failure(
             error,
@@ -309,6 +309,7 @@ class Storage:
             service="banqup",
             origin=f"{signed.scheme}://{signed.host}",
             in_time=limit.remaining() > 0,
+            proxied=self._given is None,
         )
 
 
@@ -333,7 +334,7 @@ class FileBody:
             while left > 0:
                 chunk = runtime.read_chunk(file, min(CHUNK, left))
                 if not chunk:
-                    message = "files.upload: the file became shorter while it was sent"
+                    message = Text("file_shrank", "a file became shorter while it was sent")
                     raise RejectedError(message, service="banqup")
                 left -= len(chunk)
                 yield chunk
@@ -359,7 +360,13 @@ def _copy(
         if received > max_bytes:
             raise _over_cap(max_bytes)
         if size is not None and received > size:
-            raise _wrong_size(f"more than the {size}")
+            raise _wrong_size(
+                Text(
+                    "file_too_long",
+                    "files.download: storage sent more than the {0} bytes that the file has",
+                    size,
+                )
+            )
         try:
             runtime.write_chunk(target, chunk)
         except OSError as error:
@@ -367,7 +374,7 @@ def _copy(
                 raise
             raise _WriteError(error) from None
     if size is not None and received != size:
-        raise _wrong_size(f"{received} of the {size}")
+        raise _wrong_size(_not_whole(received, size))
 
 
 def _check_download(
@@ -379,7 +386,10 @@ def _check_download(
         raise _refusal("files.download", response.status_code, headers, of_api=of_api)
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":
-        message = "files.download: storage compressed the file although it was asked not to"
+        message = Text(
+            "compressed_file",
+            "files.download: storage compressed the file although it was asked not to",
+        )
         raise ProtocolError(message, service="banqup", status=200)
     length = headers.get("content-length", "")
     if length.isascii() and length.isdigit() and "transfer-encoding" not in headers:
@@ -387,18 +397,27 @@ def _check_download(
         if announced > max_bytes:
             raise _over_cap(max_bytes)
         if size is not None and announced != size:
-            raise _wrong_size(f"{announced} of the {size}")
+            raise _wrong_size(_not_whole(announced, size))
 
 
-def _wrong_size(got: str) -> ProtocolError:
+def _not_whole(got: int, size: int) -> Text:
+    return Text(
+        "wrong_size",
+        "files.download: storage sent {0} of the {1} bytes that the file has",
+        *(got, size),
+    )
+
+
+def _wrong_size(message: Text) -> ProtocolError:
     # Worth another try: a cache or a proxy may have cut it.
-    message = f"files.download: storage sent {got} bytes that the file has"
     return ProtocolError(message, service="banqup", status=200, retryable=True, code="wrong_size")
 
 
 def _over_cap(max_bytes: int) -> RejectedError:
-    message = f"files.download: the file is larger than {max_bytes} bytes"
-    hint = "Raise max_bytes= if that is expected."
+    message = Text(
+        "file_over_limit", "files.download: the file is larger than {0} bytes", max_bytes
+    )
+    hint = Text("hint_max_bytes", "Raise max_bytes= if that is expected.")
     return RejectedError(message, service="banqup", hint=hint, code="too_large")
 
 
@@ -407,19 +426,25 @@ def _refusal(
 ) -> ServiceError:
     """What a status of storage means; body and headers may repeat the signed request: not read."""
     kind: type[ServiceError] = ProtocolError
-    text = f"storage answered with an unexpected status ({status})"
+    values = (name, str(status))
+    text = Text("storage_status", "{0}: storage answered with an unexpected status ({1})", *values)
     if of_api:
-        kind, text, _ = meaning_of(status, safe=True)
+        kind, meaning, _ = meaning_of(status, safe=True)
+        text = Text("in_call", "{0}: {1}", name, meaning)
     elif status in (400, 403):
-        kind, text = UrlExpiredError, f"storage did not take the signed URL ({status})"
+        kind = UrlExpiredError
+        text = Text("url_expired", "{0}: storage did not take the signed URL ({1})", *values)
     elif status in (404, 410):
-        kind, text = NotFoundError, f"storage does not have the file ({status})"
+        kind = NotFoundError
+        text = Text("file_gone", "{0}: storage does not have the file ({1})", *values)
     elif status == 429:
-        kind, text = RateLimitedError, "too many requests for storage (429)"
+        kind = RateLimitedError
+        text = Text("storage_limited", "{0}: too many requests for storage ({1})", *values)
     elif status == 408 or status >= 500:
-        kind, text = UnavailableError, f"storage failed ({status})"
+        kind = UnavailableError
+        text = Text("storage_failed", "{0}: storage failed ({1})", *values)
     return kind(
-        f"{name}: {text}",
+        text,
         service="banqup",
         status=status,
         retry_after=parse_retry_after(headers.get("retry-after")),

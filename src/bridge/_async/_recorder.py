@@ -52,7 +52,10 @@ class AsyncRunRecorder:
     def begin(self) -> None:
         """Notify listeners that the run begins."""
         started = events.RunStarted(self._space_id, self._company_code, self._started_at)
-        events.emit(self._listeners, started)
+        self._tell(started)
+
+    def _tell(self, event: events.Event) -> None:
+        self.builder.listener_failures += events.emit(self._listeners, event)
 
     def transition(self, delivery: Delivery, event: deliveries.Event) -> Delivery:
         """Return the delivery after an event that happens now."""
@@ -104,7 +107,7 @@ class AsyncRunRecorder:
             await self.session.flush()
         told, self._pending = self._pending, []
         for event in told:
-            events.emit(self._listeners, event)
+            self._tell(event)
 
     async def end(self) -> ExportReport:
         """Save the run's summary, notify listeners, and return the report."""
@@ -112,7 +115,7 @@ class AsyncRunRecorder:
         if not self.dry_run:
             self.session.update(last_run=_summary(report))
         await self.flush()
-        events.emit(self._listeners, events.RunEnded(report))
+        self._tell(events.RunEnded(report))
         return report
 
     async def fail(self, failure: ServiceError) -> None:
@@ -122,7 +125,7 @@ class AsyncRunRecorder:
             failure.report = await self.end()
         if failure.report is None:  # the store failed
             failure.report = self.report()
-            events.emit(self._listeners, events.RunEnded(failure.report))
+            self._tell(events.RunEnded(failure.report))
 
     def report(self) -> ExportReport:
         """Return the report of the run so far."""

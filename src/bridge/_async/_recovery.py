@@ -15,6 +15,7 @@ from _client_kit._errors import (
     RejectedError,
     ServiceError,
 )
+from _client_kit._text import Text
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery
@@ -26,6 +27,10 @@ MARGIN = 60.0
 """Seconds added to the upload deadline. Before both have passed, a "not found" is ignored: another
 worker may still be uploading."""
 CONTROL_PAGES = 4
+_CANNOT_TELL = Text("cannot_tell", "Zenvoices' answer does not tell whether it arrived")
+_LOOK_UPS_FAIL = Text("look_ups_fail", "look-ups in Zenvoices do not find what is there")
+_FOUND_LATER = Text("found_later", "found in Zenvoices afterwards")
+_WAS_THERE = Text("was_there", "was there already")
 
 
 @frozen
@@ -67,16 +72,20 @@ class AsyncRecovery:
         external_id = delivery.external_id or ""
         found = await self.look_up(delivery, external_id, company_id)
         if found is None:
-            return deliveries.Undecidable("Zenvoices does not let it be looked up for this company")
+            reason = Text(
+                "may_not_look_up", "Zenvoices does not let it be looked up for this company"
+            )
+            return deliveries.Undecidable(reason)
         if found.outcome == "found":
-            return _arrived(found, "found in Zenvoices afterwards", external_id)
+            return _arrived(found, _FOUND_LATER, external_id)
         if found.outcome == "cannot tell":
-            return deliveries.Undecidable("Zenvoices' answer does not tell whether it arrived")
+            return deliveries.Undecidable(_CANNOT_TELL)
         if self._session.head.lookup == "lags":
-            return deliveries.Undecidable("look-ups in Zenvoices do not show new documents at once")
+            reason = Text("look_ups_lag", "look-ups in Zenvoices do not show new documents at once")
+            return deliveries.Undecidable(reason)
         control = await self._control(delivery.company_id or company_id)
         if control == "fails":
-            return deliveries.Undecidable("look-ups in Zenvoices do not find what is there")
+            return deliveries.Undecidable(_LOOK_UPS_FAIL)
         if found.answered_at is None:
             return None
         if control != "works":
@@ -100,7 +109,7 @@ class AsyncRecovery:
         if found is None:
             return None
         if found.outcome == "found":
-            return _arrived(found, "found in Zenvoices afterwards", external_id)
+            return _arrived(found, _FOUND_LATER, external_id)
         if delivery.no_control_since is None or found.outcome != "not found":
             return None
         if self._session.head.lookup == "lags" or found.answered_at is None:
@@ -135,9 +144,9 @@ class AsyncRecovery:
         for name in dict.fromkeys((delivery.external_id or external_id, external_id)):
             found = await self.look_up(delivery, name, company_id)
             if found is not None and found.outcome == "found":
-                return _arrived(found, "was there already", name)
+                return _arrived(found, _WAS_THERE, name)
             if thorough and (found is None or found.outcome == "cannot tell"):
-                return deliveries.Undecidable("Zenvoices' answer does not tell whether it is there")
+                return deliveries.Undecidable(_CANNOT_TELL)
             for number in self._session.head.companies if thorough or self.restored else ():
                 # An upload that the checkpoint has lost may be under an old company number.
                 if number != company_id:
@@ -145,7 +154,7 @@ class AsyncRecovery:
                     if isinstance(event, deliveries.Arrived) or (thorough and event is not None):
                         return event
         if thorough and await self._control(company_id) in ("fails", "unknown"):
-            return deliveries.Undecidable("look-ups in Zenvoices do not find what is there")
+            return deliveries.Undecidable(_LOOK_UPS_FAIL)
         return None
 
     async def _under_old_number(self, external_id: str, company_id: int) -> deliveries.Event | None:
@@ -153,13 +162,17 @@ class AsyncRecovery:
         with suppress(NotFoundError, PermissionDeniedError, RejectedError):
             found = await self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
             if found.outcome == "found":
-                return _arrived(found, "was there already", external_id)
+                return _arrived(found, _WAS_THERE, external_id)
             # Zenvoices may answer "not found" for a number that is no longer in use. Probe again:
             # the number may have been closed since the last probe.
             if found.outcome == "not found" and await self._probe(company_id) == "works":
                 return None
-        number = f"the company's old number {company_id}"
-        return deliveries.Undecidable(f"Zenvoices does not say what it has under {number}")
+        reason = Text(
+            "old_number",
+            "Zenvoices does not say what it has under the company's old number {0}",
+            str(company_id),
+        )
+        return deliveries.Undecidable(reason)
 
     async def look_up(self, delivery: Delivery, external_id: str, company_id: int) -> Lookup | None:
         """Look a document up under the company number of its upload, then under the present one.

@@ -18,6 +18,7 @@ from _client_kit._errors import (
     ServiceError,
 )
 from _client_kit._paging import Page
+from _client_kit._text import Text, joined
 from banqup_client import Document
 from bridge._async._context import AsyncRunContext
 from bridge._async._recovery import AsyncRecovery
@@ -31,17 +32,17 @@ from bridge._delivery.faults import (
     Blame,
     HeldRefusal,
     blame_of,
+    list_unfinished,
     naming,
     no_files_at_all,
     too_many_unrecorded,
 )
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.newness import missed_by_activation
-from bridge._delivery.outcome import Candidate, Outcome, files_digest
+from bridge._delivery.outcome import Candidate, Outcome, files_digest, label_of
 from bridge._delivery.row_format import NOT_KNOWN
 from bridge._mapping.calling import judge
 from bridge._reports.report import ExportReport
-from bridge._reports.verification import run_failure
 
 __all__ = ["AsyncRun"]
 
@@ -88,7 +89,7 @@ class AsyncRun:
             await self._execute()
             return await self._recorder.end()
         except ServiceError as error:
-            failure = run_failure(error)
+            failure = error.copy()
         # Outside the except block: otherwise the log of a listener that raises would show the
         # frames of this error.
         await self._recorder.fail(failure)
@@ -122,7 +123,8 @@ class AsyncRun:
         await self._check_doubts()
         self._check_files()
         if self._unfinished and self._report.stopped is None:
-            self._report.stopped, self._report.ok = "; ".join(self._unfinished), False
+            self._report.stopped = joined("; ", *self._unfinished)
+            self._report.ok = False
 
     # Uploads in doubt from earlier runs
 
@@ -157,7 +159,8 @@ class AsyncRun:
             # Without the limit, a document whose upload never gets an answer would be sent in every
             # run.
             if self._options.on_uncertain == "resend" and held.attempts < MAX_ATTEMPTS:
-                again = deliveries.NotSent("uncertain, sent again as configured")
+                reason = Text("resent_as_set", "uncertain, sent again as configured")
+                again = deliveries.NotSent(reason)
                 self._recorder.record(held, self._recorder.transition(held, again))
                 continue
             looks += 1
@@ -193,7 +196,8 @@ class AsyncRun:
         """
         if blame_of(error) is Blame.RUN:
             raise error
-        self._report.note(f"a look-up could not be made: {error.message}")
+        failed = Text("no_look_up", "a look-up could not be made: {0}", error.message)
+        self._report.note(failed)
         self._report.line(delivery)
 
     def _found_out(self, delivery: Delivery, event: deliveries.Event | None) -> Delivery:
@@ -290,7 +294,7 @@ class AsyncRun:
         elif not listing.complete:
             self._everything = False
             # Do not raise yet: the other folder and the due documents come first.
-            self._unfinished.append(f"Banqup's list of {folder} did not end where it said it would")
+            self._unfinished.append(list_unfinished(folder))
         elif answered_at is not None:
             self._narrow(folder, [answered_at, *changes], began if full else None)
         await self._recorder.flush()
@@ -334,7 +338,8 @@ class AsyncRun:
         delivery = stored or deliveries.first_seen(document_id, document.folder)
         activated_at = self._session.head.activated_at
         if stored is None and missed_by_activation(document.created_at, activated_at):
-            old = deliveries.Skipped("was there before activation, but not listed then")
+            reason = Text("listed_late", "was there before activation, but not listed then")
+            old = deliveries.Skipped(reason)
             self._report.seen[document_id] = delivery.state
             self._recorder.record(None, self._recorder.transition(delivery, old))
             return
@@ -347,9 +352,12 @@ class AsyncRun:
             self._recorder.report_own_code(verdict.reason, verdict.error)
         if isinstance(verdict, Wait) and verdict.unknown:
             self._report.unknown[verdict.unknown] += 1
+        label = label_of(document)
         # What is read by itself may show files that no listing does.
         files = None if reread else files_digest(document)
-        event = deliveries.Listed(document.status.document, verdict, reread=reread, files=files)
+        event = deliveries.Listed(
+            document.status.document, verdict, reread=reread, label=label, files=files
+        )
         new = self._recorder.transition(delivery, event)
         if new.state == "waiting" and self._can_send(new):
             # Suspects are sent after all other documents of both folders.
@@ -431,9 +439,10 @@ class AsyncRun:
             try:
                 document = await self._read(delivery.document_id)
             except NotFoundError:
-                event: deliveries.Event = deliveries.Skipped("gone", gone=True)
+                event: deliveries.Event = deliveries.Skipped(Text("gone", "gone"), gone=True)
                 if not await self._can_read_one():
-                    event = deliveries.NotReady("asking for one document does not work", file=False)
+                    reason = Text("cannot_ask", "asking for one document does not work")
+                    event = deliveries.NotReady(reason, file=False)
                 self._report.seen[delivery.document_id] = delivery.state
                 self._recorder.record(delivery, self._recorder.transition(delivery, event))
                 continue

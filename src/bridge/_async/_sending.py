@@ -17,6 +17,7 @@ from _client_kit._errors import (
     StoreError,
 )
 from _client_kit._operations import USER_CODE
+from _client_kit._text import Text
 from bridge._async._context import AsyncRunContext
 from bridge._async._recovery import AsyncRecovery, LookupProbe
 from bridge._async._transfer import AsyncTransfer, Prepared
@@ -35,7 +36,7 @@ from bridge._delivery.faults import (
     is_final,
     naming,
 )
-from bridge._delivery.outcome import Candidate, Outcome
+from bridge._delivery.outcome import Candidate, Outcome, label_of
 from bridge._reports import events
 
 __all__ = ["AsyncSending"]
@@ -92,9 +93,12 @@ class AsyncSending:
         """Return True if another document may be begun; otherwise note the reason in the report."""
         report, limit = self._context.report, self._options.limit
         if limit is not None and len(self._taken) >= limit:
-            report.stopped = report.stopped or f"limit of {limit} documents reached"
+            reached = Text(
+                "limit", "limit of {0} document reached|limit of {0} documents reached", limit
+            )
+            report.stopped = report.stopped or reached
         if self._options.deadline.remaining() <= 0:
-            report.stopped = report.stopped or "deadline reached"
+            report.stopped = report.stopped or Text("deadline", "deadline reached")
         return report.stopped is None and self.fault is None
 
     async def ask_company(self) -> None:
@@ -150,7 +154,9 @@ class AsyncSending:
         while queue and self.can_continue():
             delivery = queue.popleft().delivery
             self._taken.add(delivery.document_id)
-            self._context.report.line(evolve(delivery, reason="would be sent", due=None))
+            self._context.report.line(
+                evolve(delivery, reason=Text("would_be_sent", "would be sent"), due=None)
+            )
 
     async def _work(self, queue: deque[Candidate], workers: runtime.Workers[Any]) -> None:
         ready: deque[Prepared] = deque()
@@ -244,7 +250,8 @@ class AsyncSending:
             for item in sending:
                 # A later commit may succeed; it must not say that an upload began.
                 known = item.candidate.delivery
-                back = self._recorder.transition(known, deliveries.NotSent("could not be recorded"))
+                not_sent = deliveries.NotSent(Text("not_recorded", "could not be recorded"))
+                back = self._recorder.transition(known, not_sent)
                 self._session.put(known, back)
             self._put_back(prepared, queue)
             return []
@@ -257,7 +264,11 @@ class AsyncSending:
 
     def _intend(self, prepared: Prepared) -> Prepared:
         candidate = prepared.candidate
-        event = deliveries.Intended(prepared.external_id, self.company_id)
+        event = deliveries.Intended(
+            prepared.external_id,
+            self.company_id,
+            label=label_of(candidate.document, prepared.upload.subject),
+        )
         delivery = self._recorder.transition(candidate.delivery, event)
         self._session.put(candidate.stored, delivery)
         return evolve(prepared, candidate=Candidate(candidate.document, delivery, stored=delivery))
@@ -316,8 +327,12 @@ class AsyncSending:
         if error is None:  # pragma: no cover - an outcome has an event or an error
             raise ValueError
         if not isinstance(error, ServiceError):
-            doing = "sent" if outcome.operation == UPLOAD else "fetched"
-            return deliveries.Refused(f"{type(error).__name__} while it was {doing}")
+            kind = type(error).__name__
+            if outcome.operation == UPLOAD:
+                reason = Text("broke_sending", "{0} while it was sent", kind)
+            else:
+                reason = Text("broke_fetching", "{0} while it was fetched", kind)
+            return deliveries.Refused(reason)
         if asks_again(error):
             try:
                 moved = await self._ask_again(error)
@@ -373,7 +388,8 @@ class AsyncSending:
         self._probing = False
         self._context.report.exported += 1
         if delivery.reason:
-            self._context.report.note(f"document {delivery.document_id}: {delivery.reason}")
+            note = Text("of_document", "document {0}: {1}", delivery.document_id, delivery.reason)
+            self._context.report.note(note)
         head = self._session.head
         name, company = str(delivery.external_id), delivery.company_id or self.company_id
         self._session.update(
@@ -390,10 +406,12 @@ class AsyncSending:
             self.faults.passes(LOOK_UP)
             self._session.update(lookup="works" if control.works else "lags")
         if control.works is False:
-            self._context.report.note(
+            note = Text(
+                "first_not_shown",
                 "Zenvoices did not show the first delivery when it was looked up: what is in "
-                "doubt after a crash will be held for a person"
+                "doubt after a crash will be held for a person",
             )
+            self._context.report.note(note)
 
     def _doubt(self, delivery: Delivery, error: Exception | None) -> None:
         self.doubts.append(delivery)
@@ -402,7 +420,10 @@ class AsyncSending:
             self.fault = self.fault or _in_doubt(error)
 
     def _stop_probing(self, error: Exception | None) -> None:
-        message = "several documents are in doubt, and the one sent after them was not delivered"
+        message = Text(
+            "one_more_doubt",
+            "several documents are in doubt, and the one sent after them was not delivered",
+        )
         known = error if isinstance(error, ServiceError) else None
         self.fault = self.fault or known or OutcomeUnknownError(message, service="zenvoices")
 
@@ -460,7 +481,7 @@ class AsyncSending:
 def _in_doubt(error: Exception | None) -> ServiceError:
     if isinstance(error, ServiceError):
         return error
-    message = "several uploads in a row ended without an answer"
+    message = Text("uploads_in_doubt", "several uploads in a row ended without an answer")
     return OutcomeUnknownError(message, service="zenvoices")
 
 

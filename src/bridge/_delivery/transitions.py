@@ -37,12 +37,14 @@ class Listed:
         status: The document's status in Banqup.
         verdict: What the rule `exportable` decided; None means export.
         reread: Whether the document was read by itself because it was due.
+        label: What a person calls the document.
         files: A digest of its files, where a list showed them.
     """
 
     status: str | None
     verdict: Verdict
     reread: bool = False
+    label: str = ""
     files: str | None = None
 
 
@@ -84,6 +86,7 @@ class Intended:
 
     external_id: str
     company_id: int
+    label: str = ""
 
 
 @frozen

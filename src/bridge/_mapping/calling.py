@@ -8,6 +8,7 @@ from typing import Any
 
 from _client_kit._redaction import redact, sanitise
 from _client_kit._signals import raised_by_signal_handler
+from _client_kit._text import Text, joined
 from _client_kit._user_code import place_of
 from banqup_client import Document
 from bridge._delivery.eligibility import BrokenRule, Exportable, Skip, Verdict, Wait
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 LONGEST_REASON = 300
+_CODES = {"the mapper": "mapper", "exportable=": "rule"}
 
 
 def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceFile]) -> object:
@@ -56,13 +58,14 @@ def judge(rule: Exportable, document: Document) -> Verdict:
     if said is True:
         return None
     if said is False:
-        return Wait(f"not exportable yet (status {document.status.document})")
+        status = str(document.status.document)
+        return Wait(Text("not_exportable", "not exportable yet (status {0})", status))
     if isinstance(said, (Wait, Skip)):
         return said
     if isinstance(said, Coroutine):
         said.close()
     what = type(said).__name__
-    reason = f"exportable= returned {what} instead of bool, Wait or Skip"
+    reason = Text("rule_returned", "exportable= returned {0} instead of bool, Wait or Skip", what)
     return BrokenRule(reason, client_action=False)
 
 
@@ -72,16 +75,23 @@ def describe_exception(error: Exception, function: str = "the mapper") -> str:
     The text of a `LookupError` is the key that was not found, which may be a bank account, so it is
     left out.
     """
-    text = "" if isinstance(error, LookupError) else f": {redact(sanitise(error))}"
-    return f"{function} raised {type(error).__name__} at {place_of(error)}{text}"[:LONGEST_REASON]
+    kind, place = type(error).__name__, place_of(error)
+    template = f"{function} raised {{0}} at {{1}}"
+    raised = Text(f"{_CODES[function]}_raised", template, kind, place)
+    words = "" if isinstance(error, LookupError) else redact(sanitise(error))[:LONGEST_REASON]
+    return joined(": ", raised, words and Text("said", "{0}", words))
 
 
 def describe_result(result: object) -> str:
     """Return one line that says why this result of a mapper is neither an upload nor a skip."""
     if isinstance(result, Coroutine):
         result.close()
-        return "the mapper is a coroutine function, which only AsyncConnection takes"
-    return f"the mapper returned {type(result).__name__}, not InboxUpload or Skip"
+        return Text(
+            "mapper_coroutine",
+            "the mapper is a coroutine function, which only AsyncConnection takes",
+        )
+    what = type(result).__name__
+    return Text("mapper_returned", "the mapper returned {0}, not InboxUpload or Skip", what)
 
 
 def sent_details(upload: InboxUpload, files: Sequence[SourceFile]) -> dict[str, Any]:
@@ -90,7 +100,7 @@ def sent_details(upload: InboxUpload, files: Sequence[SourceFile]) -> dict[str, 
     others = [file for file in files if not file.is_sent_by(upload)]
     warnings = [file.warning for file in sent if file.warning]
     warnings += [
-        f"{one_line(file.name)} is not sent and {file.warning}"
+        Text("left_unreadable", "{0} is not sent and {1}", one_line(file.name), file.warning)
         for file in others
         if file.is_unreadable
     ]
@@ -100,5 +110,5 @@ def sent_details(upload: InboxUpload, files: Sequence[SourceFile]) -> dict[str, 
         "file_name": upload.attachments[0].file_name,
         "size": sum(item.size for item in upload.attachments),
         "other_files": tuple(file.name for file in others),
-        "warning": "; ".join(warnings),
+        "warning": joined("; ", *warnings),
     }

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar
 from attrs import evolve, frozen
 
 from _client_kit._arguments import argument_error, check_list, check_service_word, check_word
+from _client_kit._text import Text
 from banqup_client import Document, Party
 from bridge._delivery.arguments import check_mapper
 from bridge._delivery.eligibility import FOLDERS, Skip
@@ -64,11 +65,17 @@ def only(
 
     def mapped(document: Document, files: Sequence[SourceFile]) -> Any:
         if wanted_folders is not None and _folded(document.folder) not in wanted_folders:
-            return Skip(f"the folder {document.folder} is not exported")
+            folder = str(document.folder)
+            return Skip(Text("folder_left_out", "the folder {0} is not exported", folder))
         if wanted_categories is not None and _folded(document.category) not in wanted_categories:
-            return Skip(f"the category {document.category} is not exported")
+            category = str(document.category)
+            return Skip(Text("category_left_out", "the category {0} is not exported", category))
         if wanted_parties is not None and not wanted_parties & _names(document, files):
-            return Skip("neither supplier nor customer is one whose documents are exported")
+            reason = Text(
+                "party_left_out",
+                "neither supplier nor customer is one whose documents are exported",
+            )
+            return Skip(reason)
         return mapper(document, files)
 
     return _Around(mapper, mapped)
@@ -128,7 +135,10 @@ def without(mapper: _Mapper[_Said], *, parties: Collection[str]) -> _Mapper[_Sai
 
     def mapped(document: Document, files: Sequence[SourceFile]) -> Any:
         if unwanted & _names(document, files):
-            return Skip("documents of this supplier or customer are not exported")
+            reason = Text(
+                "party_excluded", "documents of this supplier or customer are not exported"
+            )
+            return Skip(reason)
         return mapper(document, files)
 
     return _Around(mapper, mapped)

@@ -9,6 +9,7 @@ from typing import BinaryIO, TypeAlias, cast
 from attrs import field, frozen
 
 from _client_kit._files import FileSource, FileView
+from _client_kit._text import Text
 from banqup_client import Document
 from bridge._delivery.eligibility import Skip
 from bridge.ubl import NotReadable, UblInvoice, peek
@@ -106,7 +107,10 @@ class SourceFile:
     def warning(self) -> str:
         """Why an XML file cannot be read as UBL; empty when it can, and for any other file."""
         found = self._found
-        return f"not readable as UBL: {found}" if isinstance(found, NotReadable) else ""
+        if not isinstance(found, NotReadable):
+            return ""
+        code = f"ubl_{found.reason.lower().replace(' ', '_')}"
+        return Text(code, "not readable as UBL: {0}", found.detail)
 
     def is_sent_by(self, upload: InboxUpload) -> bool:
         """Whether the upload holds this file unchanged."""

@@ -13,12 +13,15 @@ from attrs import define, evolve, field
 from _client_kit import _runtime_sync as runtime
 from _client_kit._address import is_id
 from _client_kit._errors import ProtocolError, UnavailableError
+from _client_kit._text import Text
 from banqup_client import BanqupClient, Document
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.eligibility import FOLDERS, BrokenRule, Exportable
+from bridge._delivery.faults import list_unfinished
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.newness import created_during_activation
+from bridge._delivery.outcome import label_of
 from bridge._delivery.row_format import Head, active_head
 from bridge._errors import configuration_error
 from bridge._mapping.calling import judge
@@ -33,10 +36,19 @@ logger = logging.getLogger("bridge")
 
 MAX_PASSES = 6
 ROWS_PER_COMMIT = 400
-UNFIT_HINT = (
+UNFIT_HINT = Text(
+    "hint_unfit",
     "What is there at activation must be remembered, so nothing was activated. Correct the call, "
-    "or the names in its answer, with the contract= or operations= argument of BanqupClient."
+    "or the names in its answer, with the contract= or operations= argument of BanqupClient.",
 )
+
+
+_UNFIT = {
+    "without_id": "documents.list: {1} entry of {0} has no usable id|"
+    "documents.list: {1} entries of {0} have no usable id",
+    "other_space": "documents.list: {1} entry of {0} is of another space|"
+    "documents.list: {1} entries of {0} are of another space",
+}
 
 
 @define
@@ -83,7 +95,11 @@ class Baseline:
                 break
             before = shown
         else:
-            message = f"the space changed in each of {MAX_PASSES} listings; try again in a moment"
+            message = Text(
+                "space_changed",
+                "the space changed in each of {0} listings; try again in a moment",
+                MAX_PASSES,
+            )
             raise UnavailableError(message, service="banqup")
         ids = list(self._seen)
         for start in range(0, len(ids), ROWS_PER_COMMIT):
@@ -134,16 +150,16 @@ class Baseline:
             listing = self.banqup.documents.list(self.space_id, folder=folder)
             unfit: Counter[str] = Counter()
             for page in listing.pages():
-                unfit["have no usable id"] += page.unreadable
+                unfit["without_id"] += page.unreadable
                 self.session.flush()  # a long listing must not outlive the lease
                 if self.answered_at is None:
                     self.answered_at = page.answered_at
                 for item in page.items:
                     if not is_id(item.id):
-                        unfit["have no usable id"] += 1
+                        unfit["without_id"] += 1
                         continue
                     if of_another_space(item.space_id, self.space_id):
-                        unfit["are of another space"] += 1
+                        unfit["other_space"] += 1
                         continue
                     document = item if item.folder else evolve(item, folder=folder)
                     document_id = canonical_id(item.id)
@@ -152,11 +168,10 @@ class Baseline:
                         shown[document_id] = item.status.document
             for what, count in (+unfit).items():
                 # Without this error, these entries would look new once the contract is corrected.
-                message = f"documents.list: {count} entries of {folder} {what}"
+                message = Text(what, _UNFIT[what], folder, count)
                 raise ProtocolError(message, service="banqup", hint=UNFIT_HINT)
             if not listing.complete:
-                message = f"Banqup's list of {folder} did not end where it said it would"
-                raise UnavailableError(message, service="banqup")
+                raise UnavailableError(list_unfinished(folder), service="banqup")
         return shown
 
     def _note(self, document_id: str, document: Document, *, late: bool) -> None:
@@ -193,8 +208,10 @@ class Baseline:
             # Rows of an activation that was never committed do not count.
             if seen.late and verdict is None:
                 late = deliveries.first_seen(document_id, document.folder)
-                return self._advance(late, deliveries.Skipped("appeared during activation"))
-            return deliveries.at_activation(document_id, document.folder, status, verdict)
+                reason = Text("appeared_late", "appeared during activation")
+                return self._advance(late, deliveries.Skipped(reason))
+            label = label_of(document)
+            return deliveries.at_activation(document_id, document.folder, status, verdict, label)
         if stored.state != "waiting" or stored.attempted or stored.requested:
             return stored
         # The rule did not allow the document when it was last listed.
@@ -204,7 +221,8 @@ class Baseline:
             or deliveries.word_of(status) != stored.status_at_activation
         )
         if verdict is None and had_to_wait and changed:
-            return self._advance(stored, deliveries.Skipped("approved while inactive"))
+            reason = Text("approved_inactive", "approved while inactive")
+            return self._advance(stored, deliveries.Skipped(reason))
         return stored
 
     def _advance(self, delivery: Delivery, event: deliveries.Event) -> Delivery:

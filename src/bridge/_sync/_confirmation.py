@@ -29,9 +29,15 @@ def confirmed(
         ServiceError: A call to Zenvoices failed.
     """
     shown: Counter[str] = Counter()
+    received: Counter[str] = Counter()
+    since = session.head.activated_at
     for item in zenvoices.inbox.list(company_id=company_id):
-        if item.external_id and item.company_id in (None, company_id):
-            shown[item.external_id] += 1
+        if item.company_id not in (None, company_id):
+            continue
+        sent_as, when = item.external_id or "", item.received_time
+        if sent_as:
+            shown[sent_as] += 1
+        received[sent_as] += when is not None and since is not None and when >= since
     count = 0
     lines: dict[str, list[DeliveryRow]] = {"twice": [], "not found": [], "cannot tell": []}
     after: str | None = None
@@ -39,6 +45,8 @@ def confirmed(
         after = some[-1].document_id
         for delivery in some:
             name = delivery.external_id
+            if name:
+                received.pop(name, None)
             if name is not None and shown[name] > 1:
                 lines["twice"].append(delivery_row(delivery))
             if delivery.state == "confirmed":
@@ -59,6 +67,7 @@ def confirmed(
         missing=Deliveries(lines["not found"]),
         twice=Deliveries(lines["twice"]),
         undecided=Deliveries(lines["cannot tell"]),
+        others=received.total(),
     )
 
 

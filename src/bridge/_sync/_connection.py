@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         Request,
         Status,
     )
-    from bridge._reports.texts import Language
+    from bridge._reports.texts import Lang
     from bridge._reports.verification import Verification
     from bridge._stores.protocol import CheckpointStore
     from bridge._sync._prerequisites import Checks
@@ -188,7 +188,7 @@ class Connection:
         *,
         deep: bool = False,
         sample: InboxUpload | bool | None = None,
-        lang: Language = "en",
+        lang: Lang = "en",
     ) -> Verification:
         """Check every prerequisite of an export with read-only calls.
 
@@ -199,7 +199,7 @@ class Connection:
                 True for an invented invoice, or an upload of your own. It is marked as a test and
                 logged. Zenvoices keeps it until a user deletes it. Nothing is sent if an ordinary
                 check fails.
-            lang: Language of titles and remedies, ``"en"`` or ``"fr"``.
+            lang: Language of titles, findings and remedies: ``"en"``, ``"fr"`` or ``"nl"``.
 
         Returns:
             One check per prerequisite, and with ``deep`` one per call. A failed check says what to
@@ -208,13 +208,12 @@ class Connection:
         Raises:
             ConfigurationError: ``sample`` was given without ``deep``.
         """
-        from bridge._reports.texts import check_language
+        from bridge._reports.texts import check_lang
         from bridge._reports.verification import verification_of
 
-        check_language(lang)
+        check_lang(lang)
         if sample and not deep:
             raise configuration_error("verify(sample=) sends a test document: say deep=True, too")
-
         session = self._session()
         checkpoints: str | ServiceError = type(self._store).__name__
         try:
@@ -252,33 +251,29 @@ class Connection:
             ConfigurationError: The space is active with another company in the same store.
             BusyError: A run of this connection is in progress.
         """
-        from bridge._reports.verification import run_failure
         from bridge._sync._activation import Baseline, claim_space, unchanged
 
         verification = self.verify()
         verification.raise_for_failure()
         with self._session() as session:
-            try:
-                if session.head.active:
-                    return unchanged(session.head, self._company_id)
-                # Held until the end: two connections must not take the same space at once.
-                binding = {name: self._binding[name] for name in ("banqup", "space")}
-                with self._session(" ".join(("space", *binding.values())), binding) as claim:
-                    claim_space(claim, self._store, self.key, self.company_code)
-                    company_id = self._company(session.head.companies)
-                    baseline = Baseline(
-                        banqup=self._banqup,
-                        space_id=self.space_id,
-                        exportable=self._may_be_exported,
-                        clock=self._clock,
-                        session=session,
-                    )
-                    baseline.record()
-                    session.remember_company(company_id)
-                    baseline.commit(claim, self._banqup.wire_digest)
-                return baseline.activation(company_id)
-            except ServiceError as error:
-                raise run_failure(error) from error
+            if session.head.active:
+                return unchanged(session.head, self._company_id)
+            # Held until the end: two connections must not take the same space at once.
+            binding = {name: self._binding[name] for name in ("banqup", "space")}
+            with self._session(" ".join(("space", *binding.values())), binding) as claim:
+                claim_space(claim, self._store, self.key, self.company_code)
+                company_id = self._company(session.head.companies)
+                baseline = Baseline(
+                    banqup=self._banqup,
+                    space_id=self.space_id,
+                    exportable=self._may_be_exported,
+                    clock=self._clock,
+                    session=session,
+                )
+                baseline.record()
+                session.remember_company(company_id)
+                baseline.commit(claim, self._banqup.wire_digest)
+            return baseline.activation(company_id)
 
     def deactivate(self) -> None:
         """Stop exporting. All deliveries stay in the store, for a later activate().
@@ -377,8 +372,11 @@ class Connection:
                 session.flush()
             session.release()
 
-    def status(self) -> Status:
+    def status(self, *, waiting: bool = False) -> Status:
         """Return the state of the connection from the store, without a call to a service.
+
+        Args:
+            waiting: List what waits, too; at most 500 documents.
 
         Raises:
             StoreError: The store failed.
@@ -391,7 +389,7 @@ class Connection:
         head = session.head
         needing = session.select("failed", "uncertain", limit=PAGE)
         named = session.find(head.named)
-        attention = [delivery_row(item) for item in (*needing, *named.values())]
+        waits = session.select("waiting", "sending", limit=PAGE) if waiting else ()
         return Status(
             active=head.active,
             space_id=self.space_id,
@@ -399,7 +397,8 @@ class Connection:
             activated_at=head.activated_at,
             last_run=head.last_run,
             counts=head.counts,
-            attention=tuple(attention),
+            attention=map(delivery_row, (*needing, *named.values())),
+            waiting=map(delivery_row, waits),
             unknown_statuses=head.unknown,
         )
 
@@ -461,14 +460,10 @@ class Connection:
             BusyError: A run of this connection is in progress.
             ServiceError: A call to Zenvoices failed.
         """
-        from bridge._reports.verification import run_failure
         from bridge._sync._confirmation import confirmed
 
         with self._session() as session:
             if not session.head.activations:
                 raise NotActivatedError
-            try:
-                company_id = self._company_id or self._company(session.head.companies)
-                return confirmed(session, self._zenvoices, company_id, self._clock)
-            except ServiceError as error:
-                raise run_failure(error) from error
+            company_id = self._company_id or self._company(session.head.companies)
+            return confirmed(session, self._zenvoices, company_id, self._clock)

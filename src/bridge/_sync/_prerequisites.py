@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from _client_kit._errors import ConfigurationError, NotFoundError, ProtocolError, ServiceError
-from banqup_client import BanqupClient
-from bridge._reports.verification import explained
+from _client_kit._text import Text
+from banqup_client import NOT_WHITELISTED, BanqupClient
 from zenvoices_client import Company, ZenvoicesClient
+from zenvoices_client._dialect import COMPANY_CODE_HINT
 
 __all__ = ["Checks"]
 
@@ -45,16 +46,22 @@ class Checks:
         try:
             spaces = self._banqup.spaces.list()
         except ServiceError as error:
-            found["banqup login"] = error
+            if not _logged_in(error, "spaces.list"):
+                found["banqup login"] = error
+                return
+            found["banqup login"] = self._banqup.base_url
+            found["banqup space"] = error
             return
         found["banqup login"] = self._banqup.base_url
         wanted = self._space_id.lower()
         space = next((item for item in spaces if (item.id or "").lower() == wanted), None)
         if space is None:
-            text = "the app may see no space at all" if not spaces else "the app may not see it"
-            found["banqup space"] = NotFoundError(
-                f"space {self._space_id}: {text}", service="banqup"
-            )
+            text = Text("invisible_space", "space {0}: the app may not see it", self._space_id)
+            if not spaces:
+                text = Text(
+                    "no_space", "space {0}: the app may see no space at all", self._space_id
+                )
+            found["banqup space"] = NotFoundError(text, service="banqup", hint=NOT_WHITELISTED)
             return
         found["banqup space"] = space.name or self._space_id
         try:
@@ -62,20 +69,26 @@ class Checks:
         except ServiceError as error:
             found["banqup documents"] = error
         else:
-            found["banqup documents"] = "" if page.total is None else f"{page.total} documents"
+            found["banqup documents"] = (
+                ""
+                if page.total is None
+                else Text("document_count", "{0} document|{0} documents", page.total)
+            )
 
     def _zenvoices_checks(self, found: dict[str, str | ServiceError], known: Sequence[int]) -> None:
         try:
             next(self._zenvoices.companies.list(page_size=1).pages())
         except ServiceError as error:
+            if not _logged_in(error, "companies.list"):
+                found["zenvoices login"] = error
+                return
+            found["zenvoices login"] = self._zenvoices.login.user
             found["zenvoices companies"] = error
-            if error.kind == "permission":
-                found["zenvoices login"] = self._zenvoices.login.user
             return
         found["zenvoices login"] = self._zenvoices.login.user
         found["zenvoices companies"] = ""
         try:
-            company = self._resolve(known)
+            company = self.company(known)
         except ServiceError as error:
             found["company code"] = error
             return
@@ -99,22 +112,17 @@ class Checks:
         Raises:
             ServiceError: The company was not found or is another one; the hint is the remedy.
         """
-        try:
-            return self._resolve(known)
-        except ServiceError as error:
-            raise explained("company code", error) from error
-
-    def _resolve(self, known: Sequence[int]) -> Company:
         company = self._zenvoices.companies.resolve(self._company_code)
         if not known or company.id in known:
             return company
         found = (company.code or "").strip()
         if found != self._company_code.strip():
-            message = (
-                f"no company with the code {self._company_code!r} any more; "
-                f"{found!r} is another company"
+            message = Text(
+                "company_gone",
+                "no company with the code {0!r} any more; {1!r} is another company",
+                *(self._company_code, found),
             )
-            raise ConfigurationError(message, service="zenvoices")
+            raise ConfigurationError(message, service="zenvoices", hint=COMPANY_CODE_HINT)
         self._check_linked_anew(known[-1])
         return company
 
@@ -126,14 +134,34 @@ class Checks:
         listing = self._zenvoices.companies.list()
         for company in listing:
             if company.id == number:
-                message = (
-                    f"the code {self._company_code!r} now belongs to another company; "
-                    "the company of this connection "
-                    f"has the code {(company.code or '').strip()!r} now"
+                message = Text(
+                    "company_moved",
+                    "the code {0!r} now belongs to another company; the company of this connection "
+                    "has the code {1!r} now",
+                    *(self._company_code, (company.code or "").strip()),
                 )
-                raise ConfigurationError(message, service="zenvoices", code="company_moved")
+                hint = Text(
+                    "hint_company_moved",
+                    "If the companies were renumbered in Zenvoices, deactivate() this connection "
+                    "and make a new one with the company's code of today. Otherwise correct the "
+                    "codes in Zenvoices under Manage > Organisation > Companies.",
+                )
+                raise ConfigurationError(message, service="zenvoices", hint=hint)
         if not listing.complete:
-            message = "companies.list: the list ended early: the company of before may be in it"
+            message = Text(
+                "companies_cut_short",
+                "companies.list: the list ended early: the company of before may be in it",
+            )
             raise ProtocolError(
                 message, service="zenvoices", retryable=True, operation="companies.list"
             )
+
+
+def _logged_in(error: ServiceError, operation: str) -> bool:
+    """Whether the failure of the first call of a service shows that the login was accepted.
+
+    The call must have been answered, by the service and not by the login page of a network.
+    """
+    if error.operation != operation or error.status is None:
+        return False
+    return error.kind != "credentials" and error.code not in ("web_page", "redirected")

@@ -53,7 +53,10 @@ class RunRecorder:
     def begin(self) -> None:
         """Notify listeners that the run begins."""
         started = events.RunStarted(self._space_id, self._company_code, self._started_at)
-        events.emit(self._listeners, started)
+        self._tell(started)
+
+    def _tell(self, event: events.Event) -> None:
+        self.builder.listener_failures += events.emit(self._listeners, event)
 
     def transition(self, delivery: Delivery, event: deliveries.Event) -> Delivery:
         """Return the delivery after an event that happens now."""
@@ -105,7 +108,7 @@ class RunRecorder:
             self.session.flush()
         told, self._pending = self._pending, []
         for event in told:
-            events.emit(self._listeners, event)
+            self._tell(event)
 
     def end(self) -> ExportReport:
         """Save the run's summary, notify listeners, and return the report."""
@@ -113,7 +116,7 @@ class RunRecorder:
         if not self.dry_run:
             self.session.update(last_run=_summary(report))
         self.flush()
-        events.emit(self._listeners, events.RunEnded(report))
+        self._tell(events.RunEnded(report))
         return report
 
     def fail(self, failure: ServiceError) -> None:
@@ -123,7 +126,7 @@ class RunRecorder:
             failure.report = self.end()
         if failure.report is None:  # the store failed
             failure.report = self.report()
-            events.emit(self._listeners, events.RunEnded(failure.report))
+            self._tell(events.RunEnded(failure.report))
 
     def report(self) -> ExportReport:
         """Return the report of the run so far."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from _client_kit._errors import NotFoundError, ServiceError
+from _client_kit._text import Text
 from banqup_client import BanqupClient
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery
@@ -65,18 +66,25 @@ def _why_not_there(banqup: BanqupClient, space_id: str, given: str) -> str:
         except ServiceError as error:
             if blame_of(error) is Blame.RUN:
                 raise
-            return f"unknown to this connection, and Banqup did not show it: {error.message}"
+            return Text(
+                "unknown_unshown",
+                "unknown to this connection, and Banqup did not show it: {0}",
+                error.message,
+            )
         if of_another_space(document.space_id, space_id):
-            return "in another space of Banqup"
+            return Text("in_other_space", "in another space of Banqup")
         return ""
-    return "unknown to this connection, and Banqup has no such document in this space"
+    return Text(
+        "unknown_document",
+        "unknown to this connection, and Banqup has no such document in this space",
+    )
 
 
 def _why_not(delivery: Delivery) -> str:
     if delivery.state == "sending":
-        return "may be on its way; the next run finds out"
+        return Text("may_be_on_its_way", "may be on its way; the next run finds out")
     if delivery.state == "uncertain":
-        return "nobody knows whether it arrived; settle() says so first"
+        return Text("settle_first", "nobody knows whether it arrived; settle() says so first")
     return ""
 
 

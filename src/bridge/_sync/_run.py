@@ -19,6 +19,7 @@ from _client_kit._errors import (
     ServiceError,
 )
 from _client_kit._paging import Page
+from _client_kit._text import Text, joined
 from banqup_client import Document
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import MAX_ATTEMPTS, Delivery, WaitReason
@@ -29,17 +30,17 @@ from bridge._delivery.faults import (
     Blame,
     HeldRefusal,
     blame_of,
+    list_unfinished,
     naming,
     no_files_at_all,
     too_many_unrecorded,
 )
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.newness import missed_by_activation
-from bridge._delivery.outcome import Candidate, Outcome, files_digest
+from bridge._delivery.outcome import Candidate, Outcome, files_digest, label_of
 from bridge._delivery.row_format import NOT_KNOWN
 from bridge._mapping.calling import judge
 from bridge._reports.report import ExportReport
-from bridge._reports.verification import run_failure
 from bridge._sync._context import RunContext
 from bridge._sync._recovery import Recovery
 from bridge._sync._sending import DOUBTS_IN_A_ROW, Sending
@@ -89,7 +90,7 @@ class Run:
             self._execute()
             return self._recorder.end()
         except ServiceError as error:
-            failure = run_failure(error)
+            failure = error.copy()
         # Outside the except block: otherwise the log of a listener that raises would show the
         # frames of this error.
         self._recorder.fail(failure)
@@ -123,7 +124,8 @@ class Run:
         self._check_doubts()
         self._check_files()
         if self._unfinished and self._report.stopped is None:
-            self._report.stopped, self._report.ok = "; ".join(self._unfinished), False
+            self._report.stopped = joined("; ", *self._unfinished)
+            self._report.ok = False
 
     # Uploads in doubt from earlier runs
 
@@ -158,7 +160,8 @@ class Run:
             # Without the limit, a document whose upload never gets an answer would be sent in every
             # run.
             if self._options.on_uncertain == "resend" and held.attempts < MAX_ATTEMPTS:
-                again = deliveries.NotSent("uncertain, sent again as configured")
+                reason = Text("resent_as_set", "uncertain, sent again as configured")
+                again = deliveries.NotSent(reason)
                 self._recorder.record(held, self._recorder.transition(held, again))
                 continue
             looks += 1
@@ -194,7 +197,8 @@ class Run:
         """
         if blame_of(error) is Blame.RUN:
             raise error
-        self._report.note(f"a look-up could not be made: {error.message}")
+        failed = Text("no_look_up", "a look-up could not be made: {0}", error.message)
+        self._report.note(failed)
         self._report.line(delivery)
 
     def _found_out(self, delivery: Delivery, event: deliveries.Event | None) -> Delivery:
@@ -291,7 +295,7 @@ class Run:
         elif not listing.complete:
             self._everything = False
             # Do not raise yet: the other folder and the due documents come first.
-            self._unfinished.append(f"Banqup's list of {folder} did not end where it said it would")
+            self._unfinished.append(list_unfinished(folder))
         elif answered_at is not None:
             self._narrow(folder, [answered_at, *changes], began if full else None)
         self._recorder.flush()
@@ -335,7 +339,8 @@ class Run:
         delivery = stored or deliveries.first_seen(document_id, document.folder)
         activated_at = self._session.head.activated_at
         if stored is None and missed_by_activation(document.created_at, activated_at):
-            old = deliveries.Skipped("was there before activation, but not listed then")
+            reason = Text("listed_late", "was there before activation, but not listed then")
+            old = deliveries.Skipped(reason)
             self._report.seen[document_id] = delivery.state
             self._recorder.record(None, self._recorder.transition(delivery, old))
             return
@@ -348,9 +353,12 @@ class Run:
             self._recorder.report_own_code(verdict.reason, verdict.error)
         if isinstance(verdict, Wait) and verdict.unknown:
             self._report.unknown[verdict.unknown] += 1
+        label = label_of(document)
         # What is read by itself may show files that no listing does.
         files = None if reread else files_digest(document)
-        event = deliveries.Listed(document.status.document, verdict, reread=reread, files=files)
+        event = deliveries.Listed(
+            document.status.document, verdict, reread=reread, label=label, files=files
+        )
         new = self._recorder.transition(delivery, event)
         if new.state == "waiting" and self._can_send(new):
             # Suspects are sent after all other documents of both folders.
@@ -432,9 +440,10 @@ class Run:
             try:
                 document = self._read(delivery.document_id)
             except NotFoundError:
-                event: deliveries.Event = deliveries.Skipped("gone", gone=True)
+                event: deliveries.Event = deliveries.Skipped(Text("gone", "gone"), gone=True)
                 if not self._can_read_one():
-                    event = deliveries.NotReady("asking for one document does not work", file=False)
+                    reason = Text("cannot_ask", "asking for one document does not work")
+                    event = deliveries.NotReady(reason, file=False)
                 self._report.seen[delivery.document_id] = delivery.state
                 self._recorder.record(delivery, self._recorder.transition(delivery, event))
                 continue

@@ -24,6 +24,7 @@ from _client_kit._errors import (
 from _client_kit._files import os_reason
 from _client_kit._operations import USER_CODE
 from _client_kit._signals import raised_by_signal_handler
+from _client_kit._text import Text
 from banqup_client import Document, DocumentFile, FileNotReadyError
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.eligibility import Skip
@@ -55,6 +56,7 @@ from zenvoices_client import Attachment, InboxDocument, InboxUpload, Lookup
 __all__ = ["Prepared", "Transfer"]
 
 MOST_FILES = 64
+_EMPTY = Text("empty_file", "the file is empty")
 _MEDIA_TYPE = re.compile(r"[!-~]{1,100}(; ?[!-~]{1,100}){0,3}")
 
 
@@ -113,7 +115,8 @@ class Transfer:
             if _is_of_function(error):
                 result = _held(candidate, error)
             elif isinstance(error, OSError):  # of this machine: most documents need no disk
-                reason = f"it could not be kept meanwhile: {os_reason(error)}"
+                why = Text("said", "{0}", os_reason(error))
+                reason = Text("not_kept", "it could not be kept meanwhile: {0}", why)
                 result = Outcome(candidate, deliveries.NotReady(reason))
             else:
                 operation = getattr(error, "operation", None) or ""
@@ -148,10 +151,13 @@ class Transfer:
                 return Outcome(candidate, found)
         listed = self._banqup.documents.files(self._context.space_id, document)
         if not listed:
-            missing = deliveries.NotReady("the document has no file yet")
+            missing = deliveries.NotReady(Text("no_file_yet", "the document has no file yet"))
             return Outcome(candidate, missing, operation=DETAILS)
         if len(listed) > MOST_FILES:
-            too_many = f"it has {len(listed)} files; {MOST_FILES} at most are fetched"
+            count = len(listed)
+            too_many = Text(
+                "too_many_files", "it has {0} files; {1} at most are fetched", count, MOST_FILES
+            )
             return Outcome(candidate, deliveries.Refused(too_many, final=True))
         files: list[SourceFile] = []
         for file in listed:
@@ -164,12 +170,12 @@ class Transfer:
             except NotFoundError as error:
                 if not self._is_gone(document.id or delivery.document_id):
                     raise
-                gone = deliveries.Skipped("gone", gone=True)
+                gone = deliveries.Skipped(Text("gone", "gone"), gone=True)
                 return Outcome(candidate, gone, error, operation=error.operation or DETAILS)
             passed.update((DETAILS, DOWNLOAD))
             files.append(fetched)
         if not any(file.size for file in files):
-            return Outcome(candidate, deliveries.Refused("the file is empty", final=True))
+            return Outcome(candidate, deliveries.Refused(_EMPTY, final=True))
         mapped = self._map(evolve(document, files=listed), tuple(files))
         if isinstance(mapped, deliveries.Held):
             return Outcome(candidate, mapped, operation=MAPPER)
@@ -189,7 +195,7 @@ class Transfer:
         try:
             check_id(file.id, "file id", service="banqup")
         except ConfigurationError:
-            message = "a file of the document has no usable id"
+            message = Text("file_without_id", "a file of the document has no usable id")
             raise RejectedError(message, service="banqup") from None
         details = self._banqup.files.download(
             self._context.space_id, str(file.id), cast("BinaryIO", spool)
@@ -224,7 +230,7 @@ class Transfer:
         if not isinstance(mapped, InboxUpload):
             return deliveries.Held(describe_result(mapped), suspect=False)
         if not all(attachment.size for attachment in mapped.attachments):
-            return deliveries.Refused("the file is empty", final=True)
+            return deliveries.Refused(_EMPTY, final=True)
         return mapped
 
     def upload(
@@ -271,17 +277,17 @@ class Transfer:
             return Outcome(candidate, error=failure, operation=UPLOAD, sent=prepared.sent)
         found = self._look_up(prepared, company_id)
         if found is not None:
-            reason = "found in Zenvoices when its upload had no clear answer"
+            reason = Text(
+                "found_after_doubt", "found in Zenvoices when its upload had no clear answer"
+            )
             event = deliveries.Arrived(_number_of(found), reason)
             return Outcome(candidate, event, passed=frozenset({UPLOAD}), sent=prepared.sent)
-        reason = (
-            failure.message
-            if isinstance(failure, ServiceError)
-            else f"{type(failure).__name__} while it was sent"
-        )
+        doubt: str = Text("broke_sending", "{0} while it was sent", type(failure).__name__)
+        if isinstance(failure, ServiceError):
+            doubt = failure.message
         return Outcome(
             candidate,
-            deliveries.InDoubt(reason),
+            deliveries.InDoubt(doubt),
             error=failure,
             operation=UPLOAD,
             sent=prepared.sent,
@@ -292,13 +298,16 @@ class Transfer:
     ) -> deliveries.Arrived:
         if document.id is None:
             found = self._look_up(prepared, company_id)
-            reason = "" if found else "Zenvoices took it and told no number; confirm() looks it up"
-            return deliveries.Arrived(_number_of(found), reason)
+            reason = Text(
+                "no_number", "Zenvoices took it and told no number; confirm() looks it up"
+            )
+            return deliveries.Arrived(_number_of(found), "" if found else reason)
         elsewhere = ""
         if document.company_id not in (None, company_id):
-            elsewhere = (
-                f"Zenvoices says it is in the company {document.company_id}, not {company_id}: "
-                "look there"
+            elsewhere = Text(
+                "elsewhere",
+                "Zenvoices says it is in the company {0}, not {1}: look there",
+                *(str(document.company_id), str(company_id)),
             )
         return deliveries.Arrived(document.id, elsewhere)
 

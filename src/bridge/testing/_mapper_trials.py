@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import evolve, frozen
 
+from _client_kit._text import joined
 from banqup_client import Document, DocumentFile, DocumentMetadata, DocumentStatus, Party
 from bridge._delivery.eligibility import Skip
 from bridge._mapping.calling import (
@@ -22,7 +23,7 @@ from bridge._mapping.calling import (
 )
 from bridge._mapping.mapper import AsyncMapper, Mapper, SourceFile, default_mapper
 from bridge._reports.render import Cell, Line, Printable, Table, Tone, View
-from bridge._reports.texts import Language, translate
+from bridge._reports.texts import Lang, say, translate
 from bridge.testing._samples.sample import Sample, sample
 from zenvoices_client import InboxUpload
 
@@ -200,28 +201,19 @@ class Trials(tuple[Trial, ...], Printable):
             if trial.outcome == "failed":
                 raise trial.error or TypeError(trial.reason)
 
-    def _view(self, lang: Language) -> View:
+    def _view(self, lang: Lang) -> View:
         lines: list[Line] = []
         for trial in self:
             row = trial.to_dict()
-            other = (
-                translate("not sent: {}", lang).format(row["other_files"])
-                if trial.other_files
-                else ""
-            )
+            other = say("not sent", lang, row["other_files"]) if trial.other_files else ""
             shown = (row["subject"], row["sender_name"], row["destination"], row["files"])
-            status = Cell(translate(trial.outcome, lang), _TONES[trial.outcome])
-            notes = filter(None, (trial.reason, trial.warning, other))
-            lines.append(Line((status, *(Cell(text or "") for text in shown)), "; ".join(notes)))
-        headings = ("", "subject", "sender", "destination", "files")
+            status = Cell(say(trial.outcome, lang), _TONES[trial.outcome])
+            note = translate(joined("; ", trial.reason, trial.warning, other), lang)
+            lines.append((status, Cell(note, alone=True), *(Cell(text or "") for text in shown)))
+        headings = ("status", "reason", "subject", "sender", "destination", "files")
         sent = sum(trial.outcome == "sent" for trial in self)
-        title = translate("Mapper: {} of {} documents would be sent", lang).format(sent, len(self))
-        table = Table(
-            "",
-            tuple(translate(text, lang) for text in headings),
-            tuple(lines),
-            translate("reason", lang),
-        )
+        title = say("trials", lang, sent, len(self))
+        table = Table("", tuple(say(text, lang) for text in headings), tuple(lines))
         return View(title, "ok" if self.ok else "bad", tables=(table,))
 
 

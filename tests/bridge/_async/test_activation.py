@@ -83,7 +83,7 @@ async def test_activation_that_cannot_remember_everything_is_refused(how: str) -
 
     own = {"documents.list": listed} if how == "operations=" else None
     connection = world.connect(functions=own)
-    with pytest.raises(ProtocolError, match="1 entries of SALES have no usable id") as caught:
+    with pytest.raises(ProtocolError, match="1 entry of SALES has no usable id") as caught:
         await connection.activate()
     assert "contract=" in (caught.value.hint or "")
     assert not (await connection.status()).active
@@ -103,7 +103,7 @@ async def test_entries_of_another_space_are_no_part_of_this_one() -> None:
     body = world.banqup._documents[world.one()].body
     body["spaceId"] = other
     connection = world.connect()
-    with pytest.raises(ProtocolError, match="1 entries of PURCHASES are of another space"):
+    with pytest.raises(ProtocolError, match="1 entry of PURCHASES is of another space"):
         await connection.activate()
     body["spaceId"] = SPACE
     assert (await connection.activate()).baseline == 3
@@ -111,7 +111,7 @@ async def test_entries_of_another_space_are_no_part_of_this_one() -> None:
     mine = world.one(extra={"spaceId": SPACE.upper()})
     report = await connection.export_new()
     assert (report.listed, report.exported) == (4, 1)
-    assert report.notes == ("1 entries of Banqup's lists are of another space",)
+    assert report.notes == ("1 entry of Banqup's lists is of another space",)
     assert world.states[mine] == "delivered"
     assert len(world.rows) == 4
 

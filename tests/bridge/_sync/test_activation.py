@@ -82,7 +82,7 @@ def test_activation_that_cannot_remember_everything_is_refused(how: str) -> None
 
     own = {"documents.list": listed} if how == "operations=" else None
     connection = world.connect(functions=own)
-    with pytest.raises(ProtocolError, match="1 entries of SALES have no usable id") as caught:
+    with pytest.raises(ProtocolError, match="1 entry of SALES has no usable id") as caught:
         connection.activate()
     assert "contract=" in (caught.value.hint or "")
     assert not connection.status().active
@@ -102,7 +102,7 @@ def test_entries_of_another_space_are_no_part_of_this_one() -> None:
     body = world.banqup._documents[world.one()].body
     body["spaceId"] = other
     connection = world.connect()
-    with pytest.raises(ProtocolError, match="1 entries of PURCHASES are of another space"):
+    with pytest.raises(ProtocolError, match="1 entry of PURCHASES is of another space"):
         connection.activate()
     body["spaceId"] = SPACE
     assert connection.activate().baseline == 3
@@ -110,7 +110,7 @@ def test_entries_of_another_space_are_no_part_of_this_one() -> None:
     mine = world.one(extra={"spaceId": SPACE.upper()})
     report = connection.export_new()
     assert (report.listed, report.exported) == (4, 1)
-    assert report.notes == ("1 entries of Banqup's lists are of another space",)
+    assert report.notes == ("1 entry of Banqup's lists is of another space",)
     assert world.states[mine] == "delivered"
     assert len(world.rows) == 4
 

@@ -50,7 +50,13 @@ async def test_wrong_password_is_a_refused_login(status: int) -> None:
         await read(client_of(fake, login("wrong")))
     text = str(caught.value)
     assert "Invalid user name or password" in text
-    causes = ["password is wrong", "organisation code", "locked", "must change", "single sign-on"]
+    causes = [
+        "user name and password",
+        "organisation code",
+        "locked",
+        "must change",
+        "single sign-on",
+    ]
     positions = [text.index(cause) for cause in [*causes, "inactive"]]
     assert positions == sorted(positions)
     assert caught.value.status == status
