@@ -107,7 +107,8 @@ def test_a_person_reads_the_reports(active: Path, capsys: pytest.CaptureFixture[
     """Without --json the library's own text is printed, below the company it is about."""
     assert main(["status", "--config", str(active), "--lang", "fr"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("== 0042\nActi")
+    assert out.startswith("== 0042\n")
+    assert "entreprise 0042" in out
     assert "\n== 0043\n" in out
     assert "document" in out
     assert main(["status", "--config", str(active), "--company", "0043"]) == 0
