@@ -52,7 +52,7 @@ def web_page(call: str, service: str, body: Text) -> Text:
 
 
 def meaning_of(status: int, *, safe: bool) -> tuple[type[ServiceError], Text, Text | None]:
-    """Error class, text and hint for a status that is no success.
+    """Return the error class, text and hint for a status other than success.
 
     Args:
         status: The HTTP status.

@@ -342,7 +342,7 @@ def test_functions_are_checked_when_the_client_is_made() -> None:
         ({"sent": print}, "unknown operation 'sent'; did you mean 'send'"),
         ({"login": print}, "unknown operation"),
         ({"send": 3}, "send must be a function"),
-        ([], "must be a mapping"),
+        ([], "operations must be an object"),
     ):
         wrong: Any = given
         with pytest.raises(ConfigurationError, match=said):

@@ -10,18 +10,17 @@ SRC = Path(__file__).resolve().parents[2] / "src"
 
 FOLDERS = {
     "_errors": set[str](),
-    "_user_code": set[str](),
     "ubl": set[str](),
-    "_stores": {"_errors", "_user_code"},
+    "_stores": {"_errors"},
     "_delivery": {"_errors", "_stores"},
-    "_mapping": {"_delivery", "_errors", "_user_code", "ubl"},
+    "_mapping": {"_delivery", "_errors", "ubl"},
     "_reports": {"_delivery"},
     "testing": {"_delivery", "_errors", "_mapping", "_reports", "_stores", "ubl"},
     "_async": {
         "_delivery", "_errors", "_mapping", "_process", "_reports", "_settings", "_stores",
-        "testing", "_user_code",
+        "testing",
     },
-    "_process": {"_errors", "_settings", "_stores", "_user_code"},
+    "_process": {"_errors", "_settings", "_stores"},
     "_settings": {"_errors"},
 }  # fmt: skip
 """What the modules of each folder of the bridge may import from the bridge, when imported."""

@@ -144,12 +144,12 @@ class AsyncConnection:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close both clients and the store, as the end of an ``async with`` block does.
+        """Close both clients and the store, as at the end of an ``async with`` block.
 
-        Leave it out where connections share them, and close those at the end instead.
+        Do not call it if several connections share a client or the store; close these yourself.
         """
         async with AsyncExitStack() as stack:
-            # A store of an application's own need not have anything to close.
+            # A user's own store need not have a close() method.
             close = getattr(self._store, "close", None)
             if close is not None:
                 stack.push_async_callback(runtime.call_store, close)
@@ -402,7 +402,7 @@ class AsyncConnection:
         )
 
     async def resend(self, ids: Iterable[str]) -> tuple[Request, ...]:
-        """Mark documents to be sent (again) by the next run, whatever their state.
+        """Mark documents to be sent (again) by the next run.
 
         Each is sent under a new external id. If Zenvoices has the document already, it will have
         it twice. A document whose upload may have arrived is refused: the next run or settle()

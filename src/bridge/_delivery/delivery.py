@@ -115,7 +115,7 @@ class WaitReason(Enum):
     NOT_READY = "not ready"
     """Its file cannot be downloaded yet."""
     RULE = "rule"
-    """The user's own rule raised, or returned a value of no use."""
+    """The rule ``exportable=`` raised, or returned a value of a wrong type."""
     RETRY = "retry"
     """An attempt failed; the next one is made when due."""
     QUEUED = "queued"

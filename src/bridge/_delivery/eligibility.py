@@ -60,10 +60,10 @@ class Skip:
 
 @frozen
 class BrokenRule(Wait):
-    """The verdict of a rule that raised, or that returned a value of no use.
+    """The verdict of a rule that raised, or that returned a value of a wrong type.
 
     Attributes:
-        error: What it raised, with its traceback; None where it returned.
+        error: The exception that the rule raised, with its traceback; None if it returned.
     """
 
     error: Exception | None = field(default=None, repr=False, eq=False)

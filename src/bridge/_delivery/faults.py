@@ -53,7 +53,7 @@ DOWNLOAD = "files.download"
 MAPPER = "mapper"
 FUNCTION = "operations="
 USERS_CODE = (MAPPER, FUNCTION)
-"""What is the user's own: no failure of it says anything of a service."""
+"""Code of the user. A failure of it says nothing about a service, so it never ends the run."""
 UPLOAD = "inbox.upload"
 
 _TOKEN = ("login", "token.get")
@@ -127,7 +127,7 @@ class HeldRefusal:
     Attributes:
         operation: What was refused: one of the constants of this module.
         delivery: The document's delivery.
-        error: The service's error; None for a failure of the user's mapper.
+        error: The service's error; None for a failure of the user's code.
         chargeable: False for a document that was only read again and was not about to be sent.
     """
 

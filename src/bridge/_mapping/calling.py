@@ -36,18 +36,18 @@ def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceF
     try:
         result = mapper(document, files)
     except StopIteration as error:
-        # A future cannot hold it: without this, the run would wait for the worker for ever.
+        # A future cannot store StopIteration. Without this, the run would wait forever.
         message = f"StopIteration: {error}"
         raise RuntimeError(message) from error
     if not isinstance(result, Skip):
         for file in files:
-            with suppress(OSError):  # raised again where the report reads the file
+            with suppress(OSError):  # reading the file for the report raises it again
                 file.look()
     return result
 
 
 def judge(rule: Exportable, document: Document) -> Verdict:
-    """Return what the rule says of a document; one that raises makes its document wait."""
+    """Apply the rule to a document; if the rule raises, the document waits."""
     try:
         said: object = rule(document)
     except Exception as error:
@@ -83,7 +83,7 @@ def describe_exception(error: Exception, function: str = "the mapper") -> str:
 
 
 def describe_result(result: object) -> str:
-    """Return one line that says why this result of a mapper is neither an upload nor a skip."""
+    """Return one line that says why a mapper's result has the wrong type."""
     if isinstance(result, Coroutine):
         result.close()
         return Text(
@@ -95,7 +95,7 @@ def describe_result(result: object) -> str:
 
 
 def sent_details(upload: InboxUpload, files: Sequence[SourceFile]) -> dict[str, Any]:
-    """Return what a report's line says of an upload."""
+    """Return the details of an upload for its row in the report."""
     sent = [file for file in files if file.is_sent_by(upload)]
     others = [file for file in files if not file.is_sent_by(upload)]
     warnings = [file.warning for file in sent if file.warning]

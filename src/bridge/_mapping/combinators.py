@@ -45,14 +45,14 @@ def only(
     categories: Collection[str] | None = None,
     parties: Collection[str] | None = None,
 ) -> _Mapper[_Said]:
-    """Return a mapper that skips all but some documents; the report says why.
+    """Return a mapper that skips all documents but the chosen ones; the report says why.
 
     Args:
         mapper: Maps the documents that are not skipped.
         folders: ``PURCHASES``, ``SALES``.
         categories: ``INVOICE``, ``CREDIT_NOTE``, ``PURCHASE_ORDER``.
-        parties: Names, VAT numbers or enterprise numbers of suppliers or customers; capitals,
-            spaces and dots do not count. One of the document's two parties must be in the list.
+        parties: Names, VAT numbers or enterprise numbers of suppliers or customers. Upper and
+            lower case, spaces and dots are ignored. One party of a document must be in the list.
 
     Another folder or category that Banqup uses is given as a :class:`ServiceWord`.
 
@@ -151,7 +151,7 @@ def named(mapper: _Mapper[_Said], pattern: str) -> _Mapper[_Said]:
         mapper: Makes the upload.
         pattern: A name with any of ``{folder}``, ``{category}``, ``{id}``, ``{number}``,
             ``{date}`` (the UBL's issue date), ``{supplier}``, ``{customer}`` and ``{file}`` (its
-            old name without extension). A value that is not known is left out.
+            old name without extension). An unknown value is left out.
 
     Raises:
         ConfigurationError: The pattern has another field.
@@ -182,7 +182,7 @@ def _then(
     mapper: _Mapper[_Said],
     change: Callable[[Document, Sequence[SourceFile], InboxUpload], InboxUpload],
 ) -> _Mapper[_Said]:
-    """Return a mapper that changes the uploads of another, and nothing else that it returns."""
+    """Return a mapper that applies `change` to the uploads of another; skips stay as they are."""
 
     def mapped(document: Document, files: Sequence[SourceFile]) -> Any:
         said: object = mapper(document, files)
@@ -201,7 +201,7 @@ def _then(
 
 @frozen
 class _Around:
-    """A mapper that calls another; `func` names that one, as `functools.partial` does."""
+    """A mapper that calls another mapper, `func`, named as in `functools.partial`."""
 
     func: _Mapper[Any]
     _mapped: Callable[[Document, Sequence[SourceFile]], Any]
@@ -267,7 +267,7 @@ def _by_folder(codes: Mapping[str, str]) -> JournalRule:
 
 def _check_code(code: object) -> None:
     if not isinstance(code, str) or not _CODE.fullmatch(code):
-        # A rule may return its own input, such as a bank account, so the code is not shown.
+        # Do not show the code: a rule may return its own input, such as a bank account.
         shape = f"{len(code)} characters" if isinstance(code, str) else type(code).__name__
         message = f"a journal code is 1 to 30 letters, digits, '.', '_' or '-', not {shape}"
         raise ValueError(message)
@@ -301,7 +301,7 @@ def _part(value: str | None) -> str:
 def _file_name(pattern: str, values: Mapping[str, str], old: str, place: int) -> str:
     stem, extension = _stem(old)
     name = pattern.format_map({**values, "file": _part(stem)})
-    # Without this, a value that is not known would leave two separators in a row.
+    # Without this, an unknown value would leave two separators in a row.
     name = re.sub(r"([ ._-])\1+", r"\1", name).strip(" ._-") or stem
     if place:
         name += f"-{place + 1}"

@@ -197,7 +197,7 @@ class Baseline:
         status = document.status.document
         verdict = judge(self.exportable, document)
         if isinstance(verdict, BrokenRule):
-            # What it would have said tells the baseline from what is new.
+            # Without a verdict, the document is neither baseline nor waiting, so do not activate.
             logger.warning("%s", verdict.reason, exc_info=verdict.error)
             raise configuration_error(
                 f"document {document_id}: {verdict.reason}",

@@ -87,7 +87,7 @@ class RunRecorder:
         self._pending.append(events.DocumentSettled(row) if settled else _TOLD[new.state](row))
 
     def report_own_code(self, reason: str, error: Exception | None) -> None:
-        """Count a failure of the user's code, and log it once a run and place, with traceback."""
+        """Count a failure of the user's code, and log its traceback once per run and place."""
         self.builder.raised += 1
         place = reason if error is None else place_of(error)
         if place not in self._places:

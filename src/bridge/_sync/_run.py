@@ -354,7 +354,7 @@ class Run:
         if isinstance(verdict, Wait) and verdict.unknown:
             self._report.unknown[verdict.unknown] += 1
         label = label_of(document)
-        # What is read by itself may show files that no listing does.
+        # A document that is read by itself may show files that the listing does not.
         files = None if reread else files_digest(document)
         event = deliveries.Listed(
             document.status.document, verdict, reread=reread, label=label, files=files

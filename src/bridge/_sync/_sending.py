@@ -427,7 +427,7 @@ class Sending:
         error = outcome.error if isinstance(outcome.error, ServiceError) else None
         if outcome.operation in USERS_CODE:
             self._recorder.report_own_code(delivery.reason, outcome.error)
-            error = None  # whatever it raises is no service's fault
+            error = None  # a failure of the user's code never ends the run
         before = outcome.candidate.delivery
         if before.state == "sending":
             self._context.report.refused += 1

@@ -114,7 +114,7 @@ class Transfer:
                 raise
             if _is_of_function(error):
                 result = _held(candidate, error)
-            elif isinstance(error, OSError):  # of this machine: most documents need no disk
+            elif isinstance(error, OSError):  # such as a full disk
                 why = Text("said", "{0}", os_reason(error))
                 reason = Text("not_kept", "it could not be kept meanwhile: {0}", why)
                 result = Outcome(candidate, deliveries.NotReady(reason))
@@ -327,14 +327,14 @@ def _number_of(found: Lookup | None) -> int | None:
 
 
 def _is_of_function(error: Exception) -> bool:
-    """Whether a function of operations= failed, and not the call that it made."""
+    """Return True if a function of ``operations=`` failed, not a call that it made."""
     return isinstance(error, ServiceError) and error.code == USER_CODE
 
 
 def _held(candidate: Candidate, error: Exception) -> Outcome:
-    """The outcome of a document for which a function of operations= failed: held like a mapper's.
+    """Return the outcome for a function of ``operations=`` that failed: the document is held.
 
-    The report logs the exception that the function raised, with its own traceback.
+    The outcome contains the function's own exception, so that its traceback is logged.
     """
     message = error.message if isinstance(error, ServiceError) else ""
     cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
