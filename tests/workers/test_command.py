@@ -110,7 +110,7 @@ def test_a_person_reads_the_reports(active: Path, capsys: pytest.CaptureFixture[
     assert out.startswith("== 0042\n")
     assert "entreprise 0042" in out
     assert "\n== 0043\n" in out
-    assert "document" in out
+    assert "prêt à traiter" in out
     assert main(["status", "--config", str(active), "--company", "0043"]) == 0
     assert capsys.readouterr().out.startswith("Active: company 0043\n")
 
