@@ -39,8 +39,8 @@ app.conf.update(
     },
     result_backend=f"file://{QUEUE / 'results'}",
     # Plain data only: whoever can write to the queue brings no code of its own to a worker, but
-    # can name functions that are installed there, in encode_upload and decode_document, and in
-    # banqup_url and zenvoices_url the addresses that get the worker's logins. So let nobody else.
+    # can name functions that are installed there, in banqup_operations and zenvoices_operations,
+    # and in banqup_url and zenvoices_url the addresses that get its logins. So let nobody else.
     task_serializer="json",
     result_serializer="json",
     accept_content=["json"],

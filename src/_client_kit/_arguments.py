@@ -1,4 +1,4 @@
-"""Refuse an argument where it is given, and say what it must be and what was given."""
+"""Check arguments where they are passed; errors say what is allowed and what was given."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ LONGEST_WORD = 80
 
 
 class ServiceWord(str):
-    """A word of a service that this library does not know: it is taken as it is.
+    """A value of a service's list of values that this library does not know; it is not checked.
 
-    Known words are checked, so that a typing error is found where it is made::
+    Plain strings are checked against the known values, so that a typing error is found at once::
 
         client.documents.list(space_id, folder=ServiceWord("ARCHIVE"))
     """
@@ -43,9 +43,9 @@ class ServiceWord(str):
 def argument_error(
     name: str, wanted: str, given: object, *, service: str, hint: str | None = None
 ) -> ConfigurationError:
-    """Return the error of an argument: what it must be, and what was given.
+    """Return the error for an argument: what is allowed, and what was given.
 
-    Of what was given only numbers are shown: a text may be a password in the wrong place.
+    Only numbers are shown as they were given: a text may be a password in the wrong argument.
     """
     if isinstance(given, type):
         kind = f"the class {given.__name__}"
@@ -59,23 +59,24 @@ def argument_error(
 def check_instance(
     value: object, kind: type[object], name: str, *, service: str, hint: str | None = None
 ) -> None:
-    """Refuse what is not an instance of a class.
+    """Check that a value is an instance of a class.
 
     Raises:
-        ConfigurationError: It is of another class, or the class itself.
+        ConfigurationError: The value has another class, or it is the class itself.
     """
     if not isinstance(value, kind):
-        # Of our own classes the module is private, of httpx's and Python's it is not.
+        # Show the module only for classes of httpx and Python: our own modules are private.
         shown = kind.__name__ if "." in kind.__module__ else f"{kind.__module__}.{kind.__name__}"
         article = "an" if shown[0] in "AEIOhs" else "a"
         raise argument_error(name, f"{article} {shown}", value, service=service, hint=hint)
 
 
 def check_list(value: Any, name: str, members: str, *, service: str) -> list[Any]:
-    """Return the members of a list; refuse one member in place of the list.
+    """Return the members of a list; refuse a single member that is not in a list.
 
     Raises:
-        ConfigurationError: It is no list, or a text, of which each letter would be a member.
+        ConfigurationError: The value is not a list. A text is refused too: without this check each
+            letter would be a member.
     """
     if not _is_list(value):
         hint = f"Write {name}=[...], also for one."
@@ -92,13 +93,13 @@ def check_seconds(value: object, name: str, *, service: str, zero: bool = False)
     """Return a number of seconds.
 
     Args:
-        value: What was given.
-        name: The argument.
-        service: Name for the error.
-        zero: Whether 0 will do, too: a deadline that has passed.
+        value: The value that was given.
+        name: The argument's name.
+        service: The service's name for the error.
+        zero: Whether 0 is allowed too: a deadline that has passed.
 
     Raises:
-        ConfigurationError: It is no number, or not a positive one.
+        ConfigurationError: The value is not a positive number.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         number = float(value)
@@ -108,10 +109,10 @@ def check_seconds(value: object, name: str, *, service: str, zero: bool = False)
 
 
 def check_function(function: object, name: str, *, service: str) -> None:
-    """Refuse what cannot be called, and a coroutine function, which nothing would wait for.
+    """Check that a value is a plain function: the result of a coroutine function is not awaited.
 
     Raises:
-        ConfigurationError: It is no plain function.
+        ConfigurationError: The value cannot be called, or it is a coroutine function.
     """
     if not callable(function):
         raise argument_error(name, "a function", function, service=service)
@@ -121,20 +122,20 @@ def check_function(function: object, name: str, *, service: str) -> None:
 
 
 def check_clock(clock: Any, *, service: str) -> None:
-    """Refuse what does not tell the time in seconds, such as ``datetime.now``.
+    """Check that a clock returns seconds; ``datetime.now``, for example, does not.
 
     Raises:
-        ConfigurationError: It is no function, or its result is no number.
+        ConfigurationError: The clock is not a function, or its result is not a number.
     """
     check_function(clock, "clock", service=service)
     check_seconds(clock(), "the result of clock", service=service, zero=True)
 
 
 def check_word(value: object, known: Iterable[str], name: str, *, service: str) -> None:
-    """Refuse a word that is not known; the hint names the nearest one that is.
+    """Check that a value is one of the known strings; the hint names the nearest known string.
 
     Raises:
-        ConfigurationError: It is another word, or no word.
+        ConfigurationError: The value is another string, or not a string.
     """
     words = tuple(known)
     if isinstance(value, str) and value in words:
@@ -149,18 +150,18 @@ def check_word(value: object, known: Iterable[str], name: str, *, service: str) 
 
 
 def check_service_word(value: object, known: Iterable[str], name: str, *, service: str) -> None:
-    """Refuse a word that is not known, but take a :class:`ServiceWord` as it is.
+    """Check that a value is one of the known strings or a :class:`ServiceWord`.
 
     Raises:
-        ConfigurationError: It is another word, or no word.
+        ConfigurationError: The value is another string, or not a string.
     """
     if not isinstance(value, ServiceWord):
         check_word(value, known, name, service=service)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return a hint that names the known word nearest to a word, or all known words."""
-    import difflib  # only after a mistake
+    """Return a hint that names the known string nearest to ``word``, or all known strings."""
+    import difflib  # imported for errors only
 
     words = {one.casefold(): one for one in known}
     near = difflib.get_close_matches(word.casefold(), words, n=1, cutoff=0.5)
@@ -170,7 +171,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def is_coroutine_function(function: Any) -> bool:
-    """Whether calling a function gives a coroutine, also from within ``partial()``."""
+    """Return True if calling a function, or a ``partial()`` of one, returns a coroutine."""
     while (inner := getattr(function, "func", None)) is not None:
         function = inner
     call = getattr(function, "__call__", None)  # noqa: B004 - its code
@@ -181,13 +182,13 @@ _QUOTES = re.compile(r"""(["'`]).*\1|[\u201c\u201e\xab].*[\u201c\u201d\xbb]""", 
 
 
 def check_credential(value: object, name: str, *, service: str) -> None:
-    """Refuse a credential that a copy or a file has changed on its way here.
+    """Check a credential for characters that copying it or reading it from a file has added.
 
-    Of the value nothing is shown but an invisible character.
+    The error shows no part of the value except an invisible character.
 
     Raises:
-        ConfigurationError: It is not a text, is empty, has blanks or quotes around it, or holds
-            a line break or another invisible character, such as a byte order mark.
+        ConfigurationError: The value is not a text, is empty, has blanks or quotes around it, or
+            holds a line break or another invisible character, such as a byte order mark.
     """
     text = value.reveal() if isinstance(value, Secret) else value
     if not isinstance(text, str):

@@ -16,7 +16,7 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
@@ -27,10 +27,12 @@ from attrs import evolve, field, frozen
 from _client_kit._address import check_id
 from _client_kit._errors import ConfigurationError
 from _client_kit._json import is_list, is_object, loads
+from _client_kit._user_code import name_of
 
 __all__ = ["Contract", "Operation", "Property", "load_contract"]
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+TOKEN_CALLS = ("token.get", "login")
 _PATCH_KEYS = ("method", "path", "query", "rename")
 
 
@@ -62,7 +64,15 @@ class Operation:
     note: str = ""
     may_be_empty: bool = False
     """Whether a successful response may have an empty body."""
+    service: str = ""
+    function: Callable[[Any], Any] | None = field(default=None, repr=False)
+    """A user's own way to make it, from ``operations=``."""
     _rename: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
+
+    @property
+    def label(self) -> str:
+        """Its name for messages, with the user's function that made it where there is one."""
+        return self.name if self.function is None else f"{self.name} by {name_of(self.function)}"
 
     def url_path(self, values: Mapping[str, object], *, service: str) -> str:
         """Return the path with ids filled in; raise ConfigurationError for an unusable id."""
@@ -124,8 +134,8 @@ class Contract:
     def digest(self) -> str:
         """A hash of all methods, paths, query names and renames."""
         facts = [
-            [item.name, item.method, item.path, dict(item.query), item._rename]
-            for item in self.operations.values()
+            [key, item.method, item.path, dict(item.query), item._rename, _code_of(item.function)]
+            for key, item in self.operations.items()
         ]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -143,6 +153,35 @@ class Contract:
         for name, changes in self._object(changed, "contract patch").items():
             self._check_key(name, operations, "operation")
             operations[name] = self._patch_one(operations[name], changes)
+        return evolve(self, operations=operations)
+
+    def with_functions(
+        self, functions: Mapping[str, Callable[[Any], Any]] | None, *, also: Mapping[str, str]
+    ) -> Contract:
+        """This contract with users' own functions for some operations.
+
+        Args:
+            functions: The functions by the name of the operation.
+            also: Further names that may have one, each with the operation it is a part of.
+
+        Raises:
+            ConfigurationError: A name is unknown, a value is no function, or the operation has a
+                ``rename``, which the function would never see.
+        """
+        operations = dict(self.operations)
+        given = {} if functions is None else self._object(functions, "operations")
+        for name, function in given.items():
+            known = [*(key for key in self.operations if key not in TOKEN_CALLS), *also]
+            self._check_key(name, known, "operation", where="operations")
+            operation = operations[also.get(str(name), str(name))]
+            if not callable(function):
+                raise self._error(f"operations: {name} must be a function")
+            if operation._rename:
+                raise self._error(
+                    f"operations: {name} has a function and a rename in contract=: "
+                    "the function gets the names of the wire, so do it there"
+                )
+            operations[str(name)] = evolve(operation, function=function)
         return evolve(self, operations=operations)
 
     def _read_patch(self, path: Path) -> object:
@@ -230,16 +269,26 @@ class Contract:
             raise self._error(f"{what} must be an object of names to names")
         return texts
 
-    def _check_key(self, key: object, known: Iterable[str], what: str) -> None:
+    def _check_key(
+        self, key: object, known: Iterable[str], what: str, *, where: str = "contract patch"
+    ) -> None:
         known = list(known)
         if key in known:
             return
         near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.4)
         hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known) or 'none'}"
-        raise self._error(f"contract patch: unknown {what} {str(key)[:80]!r}{hint}")
+        raise self._error(f"{where}: unknown {what} {str(key)[:80]!r}{hint}")
 
     def _error(self, message: str) -> ConfigurationError:
         return ConfigurationError(message, service=self.service)
+
+
+def _code_of(function: Any) -> str | None:
+    """A text that differs for another function, or for another version of its code."""
+    if function is None:
+        return None
+    code = getattr(function, "__code__", None)
+    return name_of(function).partition(",")[0] + (code.co_code.hex() if code else "")
 
 
 def _tree(renames: Mapping[str, str]) -> dict[str, Any]:
@@ -283,5 +332,6 @@ def load_contract(package: str) -> Contract:
             safe=entry.get("safe", entry["method"] == "GET"),
             needed=entry.get("needed", False),
             note=entry.get("note", ""),
+            service=raw["service"],
         )
     return Contract(raw["service"], operations)

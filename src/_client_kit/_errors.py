@@ -31,6 +31,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar, Self, TypeVar
 
+from _client_kit._text import Text
+
 __all__ = [
     "ConfigurationError",
     "CredentialsError",
@@ -54,7 +56,7 @@ class ServiceError(Exception):
         service: ``"banqup"``, ``"zenvoices"`` or ``"bridge"``.
         kind: Kind of failure, such as ``"rate limited"``; fixed per class.
         code: Stable identifier of the failure for programs, such as ``"too_large"``; None where
-            the class says enough.
+            the class says enough. Remedies and translations go by it, never by the message.
         own: Whether the service itself sent this error, in its own error format. False for the
             answer of a firewall or gateway in between, and where there was no answer.
         retryable: Whether the same call may succeed later although no person changes anything.
@@ -100,7 +102,9 @@ class ServiceError(Exception):
         self.hint = hint
         self.members = members
         self.answered_at = answered_at
-        self.code = code
+        # The code of a text joined of several is what stands between them.
+        said = message.code if isinstance(message, Text) else ""
+        self.code = code or (said if said.isidentifier() else None)
         self.own = own
         self.operation = operation
         self.report: Any = None
@@ -119,8 +123,10 @@ class ServiceError(Exception):
         return _rebuild, (type(self), self.args, dict(self.__dict__))
 
     def copy(self) -> Self:
-        """Return a new instance with the same values and no traceback."""
-        return _rebuild(type(self), self.args, dict(self.__dict__))
+        """Return a new instance with the same values and cause, and no traceback."""
+        copy = _rebuild(type(self), self.args, dict(self.__dict__))
+        copy.__cause__ = self.__cause__
+        return copy
 
 
 _E = TypeVar("_E", bound="ServiceError")

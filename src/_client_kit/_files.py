@@ -176,11 +176,15 @@ class FileSource:
             self._check()
 
 
+def _source(content: FileContent | FileSource) -> FileSource:
+    return FileSource.of(content)
+
+
 @frozen
 class Base64:
     """A placeholder in a JSON value for a file, which is base64-encoded while it is sent."""
 
-    source: FileSource
+    source: FileSource = field(converter=_source)
 
     @property
     def encoded_size(self) -> int:
@@ -199,6 +203,12 @@ class JsonTemplate:
 
     parts: tuple[bytes | Base64, ...] = field(repr=False)
     size: int
+
+    @property
+    def text(self) -> bytes | None:
+        """The whole body where no file stands in it, else None."""
+        first = self.parts[0]
+        return first if len(self.parts) == 1 and isinstance(first, bytes) else None
 
 
 def json_template(value: object) -> JsonTemplate:

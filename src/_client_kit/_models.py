@@ -9,11 +9,11 @@ in the field ``extra`` under its wire name. The wire name is the field's name in
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast, get_args, get_origin
 
 import attrs
 
@@ -24,7 +24,7 @@ from _client_kit._times import parse_time
 if TYPE_CHECKING:
     from cattrs import Converter
 
-__all__ = ["decode", "encode", "extra_field", "wire", "wire_name"]
+__all__ = ["Model", "decode", "encode", "extra_field", "wire", "wire_name"]
 
 _T = TypeVar("_T")
 _Hook = Callable[[Any, Any], Any]
@@ -45,6 +45,49 @@ def wire_name(attribute: attrs.Attribute[Any]) -> str:
     """Return the name of an attrs field's JSON member."""
     named: str | None = attribute.metadata.get("wire")
     return named or re.sub(r"_(\w)", lambda match: match[1].upper(), attribute.name)
+
+
+class Model:
+    """A value of a service's answer, as plain data for JSON and for tables."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that JSON can hold, under the names of the attributes.
+
+        What the model does not know (``extra``) and signed URLs are left out.
+        """
+        return {
+            attribute.name: _plain(getattr(self, attribute.name))
+            for attribute in attrs.fields(cast("Any", type(self)))
+            if attribute.name != "extra" and not attribute.name.startswith("_")
+        }
+
+    def to_row(self) -> dict[str, Any]:
+        """Return :meth:`to_dict` as one flat line of a table: ``status.document`` is one key."""
+        return dict(_flat("", self.to_dict()))
+
+
+def _is_tuple_value(value: object) -> TypeGuard[tuple[Any, ...]]:
+    return isinstance(value, tuple)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Model):
+        return value.to_dict()
+    if _is_tuple_value(value):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal | Secret) else value
+
+
+def _flat(start: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if not is_object(value):
+        yield start, value
+        return
+    for name, inner in value.items():
+        yield from _flat(f"{start}.{name}" if start else name, inner)
 
 
 def _str(value: Any, _: Any) -> str:

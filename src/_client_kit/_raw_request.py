@@ -1,86 +1,97 @@
-"""Calls that this library does not model: checking what is asked for, reading what comes."""
+"""Calls that no contract names: checking what is asked for before it is sent."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+from urllib.parse import quote, urlencode
 
-import attrs
+from attrs import evolve
 
+from _client_kit._address import check_header_text
 from _client_kit._contract import Operation
-from _client_kit._errors import ConfigurationError, ProtocolError
-from _client_kit._json import is_object
-from _client_kit._models import decode
-from _client_kit._response import ApiResponse
+from _client_kit._errors import ConfigurationError
+from _client_kit._operations import Call
 
-__all__ = ["operation_of", "read_model"]
-
-T = TypeVar("T")
+__all__ = ["API_PATH", "check_headers", "operation_of", "url_of"]
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-# What may stand in a path (RFC 3986, 3.3), but for ".", ".." and empty segments.
-_PATH = re.compile(r"(?:/(?!(?:\.|%2[eE]){1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+/?")
+# What may stand in a path and a query (RFC 3986, 3.3 and 3.4), but for ".", ".." and empty
+# segments: of "//host" or "/\\host" others would make another host.
+API_PATH = re.compile(
+    r"(?:/(?!(?:\.|%2[eE]){1,2}(?:[/?]|$))[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+/?"
+    r"(?:\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?"
+)
+_FIELD = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_OURS = frozenset(
+    ("accept-encoding", "authorization", "connection", "content-length", "cookie", "expect", "host")
+) | {"proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade"}
 
 
-def operation_of(
-    method: str,
-    path: str,
-    query: Iterable[str],
-    *,
-    service: str,
-    safe: bool | None,
-    model: type[Any] | None,
-) -> Operation:
-    """An operation for a call that is in no contract.
+def operation_of(call: Call, within: Operation, *, service: str, origin: str) -> Operation:
+    """Return an operation for a call of the caller's own.
+
+    Args:
+        call: What is to be called.
+        within: The operation it is a part of, by whose name errors go.
+        service: Name for errors.
+        origin: Where the API is: an absolute address of it counts as its path.
 
     Raises:
-        ConfigurationError: Method, path or model cannot be used.
+        ConfigurationError: Method or path cannot be used.
     """
-    method = method.upper()
+    method, path = str(call.method).upper(), str(call.path)
+    if path.startswith(f"{origin}/"):
+        path = path.removeprefix(origin)
     problem = None
     if method not in _METHODS:
         problem = f"method must be one of {', '.join(_METHODS)}"
-    elif not _PATH.fullmatch(path):
-        problem = "path must be a plain path such as '/a/b', without host, query, '.' or '..'"
-    elif model is not None and not attrs.has(model):
-        problem = "model must be an attrs class"
+    elif not API_PATH.fullmatch(path):
+        problem = "path must be of this API and plain, such as '/a/b', without host, '.' or '..'"
     if problem is not None:
-        message = f"request: {problem}"
+        message = f"Call: {problem}"
         raise ConfigurationError(message, service=service)
-    return Operation(
-        name=f"{method} {path[:200]}",
+    safe = method == "GET" if call.safe is None else call.safe
+    return evolve(
+        within,
+        name=within.name or f"{method} {path.partition('?')[0][:200]}",
         method=method,
         path=path,
-        query={name: name for name in query},
-        sends=(),
-        reads=(),
-        evidence="assumed",
-        source="the caller",
-        safe=method == "GET" if safe is None else safe,
+        query={},
+        rename={},
+        safe=within.safe or safe is True,
         may_be_empty=True,
     )
 
 
-def read_model(
-    model: type[T], payload: object, operation: Operation, answer: ApiResponse, *, service: str
-) -> T:
-    """The payload as an instance of the caller's class.
+def url_of(call: Call, operation: Operation, base_url: str, origin: str) -> str:
+    """Return the whole address of a call that :func:`operation_of` has checked."""
+    absolute = not str(call.path).startswith("/")
+    url = (origin if absolute else base_url) + operation.path
+    pairs = [
+        (str(name), _text(one))
+        for name, value in call.query.items()
+        if value is not None
+        for one in (cast("Iterable[Any]", value) if isinstance(value, (list, tuple)) else (value,))
+    ]
+    if not pairs:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(pairs, quote_via=quote)}"
+
+
+def check_headers(headers: Mapping[str, str], *, service: str) -> None:
+    """Check that a caller's own header fields can be sent beside the client's.
 
     Raises:
-        ProtocolError: It is no JSON object, or the class asks for what is not there.
+        ConfigurationError: One cannot, or is for the client to set.
     """
-    try:
-        if is_object(payload):
-            return decode(model, payload)
-    except (TypeError, ValueError):
-        problem = f"the answer does not make a {model.__name__}"
-    else:
-        problem = "expected an object"
-    raise ProtocolError(
-        f"{operation.name}: {problem}",
-        service=service,
-        status=answer.status,
-        request_id=answer.request_id,
-        answered_at=answer.date,
-    )
+    for name, value in headers.items():
+        if not _FIELD.fullmatch(name) or name.lower() in _OURS:
+            message = f"Call: the header {str(name)[:80]!r} cannot be set"
+            raise ConfigurationError(message, service=service)
+        check_header_text(value, f"Call: the header {name}", service=service)
+
+
+def _text(value: object) -> str:
+    return "true" if value is True else "false" if value is False else str(value)

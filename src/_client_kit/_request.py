@@ -6,7 +6,7 @@ import os
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable
 from typing import Any
 
 import httpx
@@ -20,6 +20,8 @@ from _client_kit._errors import (
     UnreachableError,
 )
 from _client_kit._response import Token
+from _client_kit._text import Text
+from _client_kit._tls import proxy_variable
 
 __all__ = ["BROKEN", "PreparedRequest", "TooLargeError", "transport_failure"]
 
@@ -33,10 +35,10 @@ _NOT_SENT = (
     httpx.UnsupportedProtocol,
     httpx.ProxyError,
 )
-_CHECK_NETWORK = "Check the network, the proxy settings and the address of the service."
-_CHECK_TLS = (
+_CHECK_TLS = Text(
+    "hint_tls",
     "Where a proxy or the service uses certificates of its own, pass an ssl_context= that "
-    "trusts them."
+    "trusts them.",
 )
 
 
@@ -54,7 +56,7 @@ class PreparedRequest:
     Its ``repr`` shows no content: a login's body is a password, and error trackers show locals.
     """
 
-    __slots__ = ("_content", "_headers", "_method", "_url")
+    __slots__ = ("_check", "_content", "_headers", "_method", "_url")
 
     def __init__(
         self,
@@ -62,11 +64,18 @@ class PreparedRequest:
         url: str,
         headers: httpx.Headers,
         content: bytes | _Pieces | None,
+        check: Callable[[], object] | None = None,
     ) -> None:
         self._method = method
         self._url = url
         self._headers = headers
         self._content = content
+        self._check = check
+
+    def check(self) -> None:
+        """Ask whether the request may still be sent; a streamed body asks before each piece."""
+        if self._check is not None:
+            self._check()
 
     @property
     def streamed(self) -> Any:
@@ -95,7 +104,13 @@ class PreparedRequest:
 
 
 def transport_failure(
-    error: Exception, operation: Operation, *, service: str, origin: str, in_time: bool
+    error: Exception,
+    operation: Operation,
+    *,
+    service: str,
+    origin: str,
+    in_time: bool,
+    proxied: bool,
 ) -> ServiceError:
     """Return our error for an exception of :data:`BROKEN`.
 
@@ -105,34 +120,57 @@ def transport_failure(
         service: The service's name for the error.
         origin: Scheme, host and port that the request was sent to.
         in_time: Whether the deadline leaves time for another try.
+        proxied: Whether a proxy that the environment names may stand in between.
     """
+    call = operation.name
     if isinstance(error, _NOT_SENT):
-        return _not_sent(error, operation, service, origin)
+        return _not_sent(error, call, service, origin, proxy_variable(origin) if proxied else None)
     if isinstance(error, TooLargeError):
-        message = f"{operation.name}: the answer is larger than {error.args[0]} bytes"
+        most: int = error.args[0]
+        message = Text("answer_too_large", "{0}: the answer is larger than {1} bytes", call, most)
         return ProtocolError(message, service=service)
     if isinstance(error, zlib.error):
-        message = f"{operation.name}: the answer's compression is damaged"
+        message = Text("bad_compression", "{0}: the answer's compression is damaged", call)
         return ProtocolError(message, service=service)
     if isinstance(error, (TimeoutError, httpx.TimeoutException)):
-        what = "the service took too long"
+        message = Text("too_slow", "{0}: the service took too long", call)
     else:
-        what = f"the connection broke ({_reason(error)})"
+        reason = _reason(error)
+        message = Text("connection_broke", "{0}: the connection broke ({1})", call, reason)
     # A read changes nothing, so its outcome is never in doubt.
     kind = UnavailableError if operation.safe else OutcomeUnknownError
-    return kind(f"{operation.name}: {what}", service=service, retryable=in_time)
+    return kind(message, service=service, retryable=in_time)
 
 
 def _not_sent(
-    error: Exception, operation: Operation, service: str, origin: str
+    error: Exception, call: str, service: str, origin: str, proxy: str | None
 ) -> UnreachableError:
-    reason = "timed out" if isinstance(error, httpx.TimeoutException) else _reason(error)
+    timed_out = isinstance(error, httpx.TimeoutException)
+    reason = Text("timed_out", "timed out") if timed_out else _reason(error)
+    message = Text("unreachable", "{0}: no connection to {1} ({2})", call, origin, reason)
+    hint = Text(
+        "hint_network",
+        "{0} could not be reached. Check the network, the proxy settings and the address, and try "
+        "again later.",
+        service.capitalize(),
+    )
     untrusted = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error))
+    if untrusted:
+        hint = _CHECK_TLS
+    elif proxy is not None:
+        message = Text(
+            "proxy",
+            "{0}: no connection to {1} through the proxy that {2} names ({3})",
+            *(call, origin, proxy, reason),
+        )
+        hint = Text(
+            "hint_proxy",
+            "A proxy is in use because the environment variable {0} is set: check that its address "
+            "is right and the proxy runs, or name {1} in NO_PROXY.",
+            *(proxy, origin.partition("://")[2]),
+        )
     return UnreachableError(
-        f"{operation.name}: no connection to {origin} ({reason})",
-        service=service,
-        retryable=False if untrusted else None,
-        hint=_CHECK_TLS if untrusted else _CHECK_NETWORK,
+        message, service=service, retryable=False if untrusted else None, hint=hint
     )
 
 
@@ -143,15 +181,17 @@ def _causes(error: BaseException) -> Iterable[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException) -> Text:
     """Return what failed below HTTP, without addresses and without sent data."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"TLS certificate not accepted: {cause.verify_message}"
+            why = cause.verify_message
+            return Text("tls_untrusted", "TLS certificate not accepted: {0}", why)
         if isinstance(cause, ssl.SSLError):
-            return "TLS failed"
+            return Text("tls_failed", "TLS failed")
         if isinstance(cause, socket.gaierror):
-            return "its name could not be resolved"
+            return Text("no_such_name", "its name could not be resolved")
         if isinstance(cause, OSError) and cause.errno:
-            return os.strerror(cause.errno)  # str(cause) may hold an address
-    return type(error).__name__
+            # str(cause) may hold an address.
+            return Text("said", "{0}", os.strerror(cause.errno))
+    return Text("said", "{0}", type(error).__name__)

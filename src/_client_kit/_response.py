@@ -14,9 +14,11 @@ from _client_kit._json import JsonError, loads
 from _client_kit._redaction import sanitise
 from _client_kit._retry import parse_retry_after
 from _client_kit._secret import Secret
+from _client_kit._status import CONTRACT_HINT, WEB_PAGE_HINT, web_page
+from _client_kit._text import Text
 from _client_kit._times import parse_time
 
-__all__ = ["ApiResponse", "Dialect", "Token", "TokenRequest"]
+__all__ = ["ApiResponse", "Dialect", "Token", "TokenRequest", "no_token", "quoted"]
 
 
 @frozen
@@ -30,6 +32,8 @@ class ApiResponse:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     secrets: tuple[Secret, ...] = field(default=(), repr=False)
+    conclusive: bool = True
+    """False where "not found" proves nothing: a user's function did not get every answer."""
 
     @property
     def date(self) -> datetime | None:
@@ -85,12 +89,17 @@ class ApiResponse:
         except JsonError:
             return None
 
-    def describe(self) -> str:
+    def describe(self) -> Text:
         """Return the size and media type of the body, for error messages."""
         if not self.body:
-            return "an empty body"
-        kind = self.content_type or "no content type"
-        return f"{len(self.body)} bytes of {self.words(kind)[:60]}"
+            return Text("empty_body", "an empty body")
+        size = len(self.body)
+        if not self.content_type:
+            return Text(
+                "untyped_body", "{0} byte of no content type|{0} bytes of no content type", size
+            )
+        kind = self.words(self.content_type)[:60]
+        return Text("body", "{0} byte of {1}|{0} bytes of {1}", size, kind)
 
 
 @frozen
@@ -108,6 +117,28 @@ class TokenRequest:
     operation: Operation
     content: bytes = field(repr=False)
     content_type: str
+
+
+def quoted(words: str) -> Text | None:
+    """A service's own words as a part of our sentence; None where it said nothing."""
+    return Text("said", "{0}", words) if words else None
+
+
+def no_token(call: str, answer: ApiResponse, service: str) -> ProtocolError:
+    """The error for a successful answer to a login that holds no access token."""
+    message, hint = web_page(call, service, answer.describe()), WEB_PAGE_HINT
+    if not answer.is_web_page:
+        what = answer.describe()
+        message = Text("no_token", "{0}: got {1} instead of an access token", call, what)
+        hint = CONTRACT_HINT
+    return ProtocolError(
+        message,
+        service=service,
+        status=answer.status,
+        request_id=answer.request_id,
+        answered_at=answer.date,
+        hint=hint,
+    )
 
 
 @frozen
@@ -142,14 +173,19 @@ class Dialect:
             return operation.rename_in(self.unwrap(answer.json()))
         except JsonError as error:
             reason = str(error)
-        message = (
-            f"{operation.name}: expected JSON, got {answer.describe()} "
-            f"with status {answer.status}: {reason}"
+        message = Text(
+            "not_json",
+            "{0}: expected JSON, got {1} with status {2}: {3}",
+            *(operation.name, answer.describe(), str(answer.status), reason),
         )
+        hint = CONTRACT_HINT
+        if answer.is_web_page:
+            message, hint = web_page(operation.name, self.service, answer.describe()), WEB_PAGE_HINT
         raise ProtocolError(
             message,
             service=self.service,
             status=answer.status,
             request_id=answer.request_id,
             answered_at=answer.date,
+            hint=hint,
         )

@@ -14,42 +14,76 @@ from _client_kit._errors import (
     ServiceError,
     UnavailableError,
 )
+from _client_kit._text import Text
 
-__all__ = ["CONTRACT_HINT", "FOREIGN_HINT", "meaning_of"]
+__all__ = [
+    "CONTRACT_HINT",
+    "FOREIGN_HINT",
+    "LATER_HINT",
+    "WEB_PAGE_HINT",
+    "meaning_of",
+    "no_such_call",
+    "web_page",
+]
 
-CONTRACT_HINT = (
-    "The address of this call may differ from what this library assumes: see the contract= "
-    "argument of the client."
+CONTRACT_HINT = Text(
+    "hint_contract",
+    "The service may not know this call, or have other names in it, than this library assumes. "
+    "Correct the assumption with the contract= argument of the client; verify(deep=True) shows "
+    "which one.",
 )
-
-FOREIGN_HINT = (
+FOREIGN_HINT = Text(
+    "hint_foreign",
     "The answer is not one of the service's own errors: a firewall, a proxy or a gateway on the "
-    "way may have refused the call. Show it to whoever runs that."
+    "way may have refused the call. Show it to whoever runs that.",
+)
+LATER_HINT = Text("hint_later", "The service was reached, but cannot answer now: try again later.")
+WEB_PAGE_HINT = Text(
+    "hint_web_page",
+    "Something on the way answers instead of the service: the login page of a network, a proxy or "
+    "a firewall. Open the address in a browser on this machine, and check base_url=.",
 )
 
 
-def meaning_of(status: int, *, safe: bool) -> tuple[type[ServiceError], str, str | None]:
-    """Return the error class, text and hint for a status other than success.
+def web_page(call: str, service: str, body: Text) -> Text:
+    """The message for a page for browsers that came in the place of an answer."""
+    name = service.capitalize()
+    return Text("web_page", "{0}: this is a web page, not {1} ({2})", call, name, body)
+
+
+def meaning_of(status: int, *, safe: bool) -> tuple[type[ServiceError], Text, Text | None]:
+    """Error class, text and hint for a status that is no success.
 
     Args:
         status: The HTTP status.
-        safe: Whether the call only reads. Its outcome is then never in doubt.
+        safe: Whether the call only reads: then no outcome can be in doubt, and a refusal of its
+            content can only mean that the service has another contract.
     """
+    number = str(status)
     unknown: type[ServiceError] = UnavailableError if safe else OutcomeUnknownError
     if status == 401:
-        return CredentialsError, "the access token was not accepted (401)", None
+        text = Text("token_refused", "the access token was not accepted ({0})", number)
+        return CredentialsError, text, None
     if status == 403:
-        return PermissionDeniedError, "not permitted (403)", None
+        return PermissionDeniedError, Text("not_permitted", "not permitted ({0})", number), None
     if status in (404, 410):
-        return NotFoundError, f"not found ({status})", None
+        return NotFoundError, Text("not_found", "not found ({0})", number), None
     if status in (405, 406, 415, 501):
-        return ConfigurationError, f"no such call at this address ({status})", CONTRACT_HINT
+        return ConfigurationError, no_such_call(status), CONTRACT_HINT
     if status == 413:
-        return RejectedError, "the request is too large (413)", None
+        return RejectedError, Text("too_large", "the request is too large ({0})", number), None
     if status == 429:
-        return RateLimitedError, "too many requests (429)", None
+        return RateLimitedError, Text("rate_limited", "too many requests ({0})", number), LATER_HINT
     if status in (408, 409) or status >= 500:
-        return unknown, f"the service failed ({status})", None
+        text = Text("service_failed", "the service failed ({0})", number)
+        return unknown, text, LATER_HINT if safe else None
     if status < 400:
-        return ProtocolError, f"an unexpected status ({status})", CONTRACT_HINT
-    return RejectedError, f"refused ({status})", None
+        text = Text("redirected", "an unexpected status ({0})", number)
+        return ProtocolError, text, WEB_PAGE_HINT if status >= 300 else CONTRACT_HINT
+    text = Text("refused", "refused ({0})", number)
+    return RejectedError, text, CONTRACT_HINT if safe else None
+
+
+def no_such_call(status: int) -> Text:
+    """The message for an address that the service does not know."""
+    return Text("no_such_call", "no such call at this address ({0})", str(status))

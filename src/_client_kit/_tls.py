@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import urllib.request
 from collections.abc import Callable
 from functools import cache
 from typing import TypeVar
@@ -12,7 +13,7 @@ import httpx
 
 from _client_kit._errors import ConfigurationError
 
-__all__ = ["opened", "shared_ssl_context"]
+__all__ = ["opened", "proxy_variable", "shared_ssl_context"]
 
 _T = TypeVar("_T")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -25,6 +26,16 @@ def shared_ssl_context() -> ssl.SSLContext:
     # Without this, Debian's Python and others would take the minimum of OpenSSL's settings.
     context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
     return context
+
+
+def proxy_variable(origin: str) -> str | None:
+    """The environment variable whose proxy is used for an origin; None where none is."""
+    scheme, _, host = origin.partition("://")
+    if urllib.request.proxy_bypass(host):
+        return None
+    wanted = (f"{scheme}_proxy", "all_proxy")
+    named = {name.lower(): name for name, value in os.environ.items() if value}
+    return next((named[name] for name in wanted if name in named), None)
 
 
 def opened(make: Callable[[], _T], *, service: str) -> _T:

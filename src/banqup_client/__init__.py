@@ -16,13 +16,23 @@ from _client_kit._errors import (
     UnavailableError,
     UnreachableError,
 )
+from _client_kit._files import Base64
 from _client_kit._lazy import lazy_names as _lazy_names
+from _client_kit._operations import Answer, Asked, Call
 from _client_kit._paging import Page
 from _client_kit._redaction import RedactSecrets
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import Secret
 from _client_kit._sync._paging import Listing
 from _client_kit._version import __version__ as __version__
+from banqup_client._asked import (
+    AskedBytes,
+    AskedDocument,
+    AskedDocumentFiles,
+    AskedDocuments,
+    AskedFile,
+    AskedSpace,
+)
 from banqup_client._credentials import ClientCredentials
 from banqup_client._dialect import NOT_WHITELISTED
 from banqup_client._environment import Environment
@@ -50,9 +60,19 @@ if _typing.TYPE_CHECKING:
 __all__ = [
     "NOT_WHITELISTED",
     "Address",
+    "Answer",
+    "Asked",
+    "AskedBytes",
+    "AskedDocument",
+    "AskedDocumentFiles",
+    "AskedDocuments",
+    "AskedFile",
+    "AskedSpace",
     "AsyncBanqupClient",
     "AsyncListing",
     "BanqupClient",
+    "Base64",
+    "Call",
     "ClientCredentials",
     "ConfigurationError",
     "CredentialsError",

@@ -27,13 +27,13 @@ def _secret(value: str | Secret) -> Secret:
 class ClientCredentials:
     """Client id and secret of an app registered in Banqup's developer portal.
 
-    One object shares its token over every client that uses it. Once Banqup has refused it, the
-    refusal is final for this object: make a new one to try again.
+    All clients that use one object share its token. After Banqup has refused the login, the object
+    is not tried again: make a new one.
 
     Args:
         client_id: The app's client id.
-        client_secret: Its secret; masked wherever the object is shown.
-        scope: Scopes to ask for, separated by spaces (observed).
+        client_secret: The app's client secret; masked wherever the object is shown.
+        scope: Scopes to request, separated by spaces. A public client of a third party sends it.
 
     Raises:
         ConfigurationError: One of them is empty, has blanks or quotes around it, or holds an
@@ -53,7 +53,7 @@ class ClientCredentials:
     @classmethod
     @hide_arguments
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """From ``BANQUP_CLIENT_ID``, ``BANQUP_CLIENT_SECRET`` and, if set, ``BANQUP_SCOPE``.
+        """Read ``BANQUP_CLIENT_ID``, ``BANQUP_CLIENT_SECRET`` and, if set, ``BANQUP_SCOPE``.
 
         Raises:
             ConfigurationError: One of the first two is not set.

@@ -20,9 +20,17 @@ from _client_kit._errors import (
     ServiceError,
 )
 from _client_kit._json import JsonError, is_object, loads
-from _client_kit._response import ApiResponse, Dialect, Token, TokenRequest
+from _client_kit._response import (
+    ApiResponse,
+    Dialect,
+    Token,
+    TokenRequest,
+    no_token,
+    quoted,
+)
 from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT, FOREIGN_HINT, meaning_of
+from _client_kit._text import Text, joined
 from _client_kit._times import parse_time
 from banqup_client._credentials import ClientCredentials
 
@@ -32,19 +40,27 @@ SERVICE = "banqup"
 MAX_LIFE = 10.0**6
 TOKEN_LIFE = 300.0  # the shortest life any page of the vendor names
 
-NOT_WHITELISTED = (
+NOT_WHITELISTED = Text(
+    "hint_not_whitelisted",
     "The app is not whitelisted: a space administrator must add its App ID in Banqup under "
     "Settings > External applications, with roles, and the APIs must be enabled on the app in the "
-    "developer portal. Until then Banqup answers with an empty list of spaces, not with an error."
+    "developer portal. Until then Banqup answers with an empty list of spaces, not with an error. "
+    "Check the space id too.",
 )
 """Why a list of spaces is empty, for a person to read."""
-_LOGIN_CAUSES = (
+_LOGIN_CAUSES = Text(
+    "hint_app_credentials",
     "Check client id and client secret of the app in Banqup's developer portal, and that they "
-    "belong to this environment."
+    "belong to this environment.",
+)
+_ROLES = Text(
+    "hint_roles",
+    "Give the app a role in this space that may read documents: in Banqup, Settings > External "
+    "applications. The API must be enabled on the app in the developer portal, too.",
 )
 
 
-def server_text(answer: ApiResponse) -> str | None:
+def server_text(answer: ApiResponse) -> Text | None:
     """What the service says went wrong, from any of the body shapes it is known to use.
 
     Of a web page only that it came: its text is for browsers.
@@ -54,7 +70,11 @@ def server_text(answer: ApiResponse) -> str | None:
         text = body if isinstance(body, str) else ""
         if answer.content_type == "text/plain":
             text = answer.body.decode("utf-8", "replace")
-        return answer.words(text) or (f"it sent {answer.describe()}" if answer.body else None)
+        if answer.is_web_page:
+            text = ""
+        if answer.body and not answer.words(text):
+            return Text("it_sent", "it sent {0}", answer.describe())
+        return quoted(answer.words(text))
     fault = body.get("fault")
     if is_object(fault):
         body = {**fault, "title": fault.get("faultstring") or fault.get("message")}
@@ -63,7 +83,7 @@ def server_text(answer: ApiResponse) -> str | None:
     if not texts and isinstance(error := body.get("error"), str):
         texts = [error]
     shown = dict.fromkeys(map(answer.words, texts))
-    return answer.words(": ".join(text for text in shown if text)) or None
+    return quoted(answer.words(": ".join(text for text in shown if text)))
 
 
 def is_own(body: object) -> bool:
@@ -76,21 +96,33 @@ def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
     if 200 <= answer.status < 300:
         return None
     kind, text, hint = meaning_of(answer.status, safe=operation.safe)
-    if kind is PermissionDeniedError and answer.body and not is_own(answer.json_or_none()):
-        hint = FOREIGN_HINT
+    own = is_own(answer.json_or_none())
+    code = text.code
+    if kind is PermissionDeniedError and answer.body and not own:
+        code, hint = "foreign", FOREIGN_HINT
     elif kind is PermissionDeniedError:
-        hint = (
-            "The app misses a role in this space (Banqup: Settings > External applications), or "
-            "the API is not enabled on the app in the developer portal."
-        )
+        hint = _ROLES
     elif kind is CredentialsError:
         hint = _LOGIN_CAUSES
-    elif kind is NotFoundError and not is_object(answer.json_or_none()):
+    elif kind is NotFoundError and not own:
         hint = CONTRACT_HINT  # a gateway that knows no such address, not the service itself
-    said = server_text(answer)
-    code = "foreign" if hint == FOREIGN_HINT else "too_large" if answer.status == 413 else None
+    elif kind is NotFoundError and operation.name in ("spaces.list", "documents.list"):
+        hint = NOT_WHITELISTED
+    return _error(kind, operation.name, text, answer, hint=hint, code=code, own=own)
+
+
+def _error(
+    kind: type[ServiceError],
+    call: str,
+    text: Text,
+    answer: ApiResponse,
+    *,
+    hint: str | None,
+    code: str,
+    own: bool,
+) -> ServiceError:
     return kind(
-        f"{operation.name}: {text}" + (f": {said}" if said else ""),
+        joined(": ", call, text, server_text(answer)),
         service=SERVICE,
         status=answer.status,
         retry_after=answer.retry_after,
@@ -98,7 +130,7 @@ def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
         hint=hint,
         answered_at=answer.date,
         code=code,
-        own=is_own(answer.json_or_none()),
+        own=own,
     )
 
 
@@ -152,34 +184,26 @@ def read_token(answer: ApiResponse, operation: Operation) -> Token:
     if not is_object(payload) and _claims(text):
         value = text
     if not isinstance(value, str) or not value:
-        message = f"token.get: got {answer.describe()} instead of an access token"
-        raise ProtocolError(
-            message, service=SERVICE, status=answer.status, request_id=answer.request_id
-        )
+        raise no_token("token.get", answer, SERVICE)
     check_header_text(value, "access token", service=SERVICE, error=ProtocolError)
     return Token(Secret(value), _life(body, value, answer))
 
 
 def _refusal(answer: ApiResponse) -> ServiceError:
     """Why there is no token: a refusal is final, so a gateway's words must not pass for one."""
-    said = server_text(answer)
     # Asking for a token changes nothing, so no outcome can be in doubt.
     kind, text, hint = meaning_of(answer.status, safe=True)
-    text = f"token.get: {text}"
-    decided = answer.status in (400, 403) and is_object(answer.json_or_none())
-    if answer.status == 401 or decided:
-        kind, text, hint = CredentialsError, "the app's credentials were refused", _LOGIN_CAUSES
+    body = answer.json_or_none()
+    own = is_own(body)
+    code = text.code
+    if answer.status == 401 or (answer.status in (400, 403) and own):
+        text = Text("app_refused", "the app's credentials were refused")
+        kind, code, hint = CredentialsError, text.code, _LOGIN_CAUSES
     elif kind is NotFoundError:
         hint = CONTRACT_HINT
-    return kind(
-        text + (f": {said}" if said else ""),
-        service=SERVICE,
-        status=answer.status,
-        retry_after=answer.retry_after,
-        request_id=_request_id(answer),
-        hint=hint,
-        answered_at=answer.date,
-    )
+    elif kind is PermissionDeniedError:
+        code, hint = "foreign", FOREIGN_HINT
+    return _error(kind, "token.get", text, answer, hint=hint, code=code, own=own)
 
 
 def _life(body: dict[str, Any], token: str, answer: ApiResponse) -> float:

@@ -1,4 +1,4 @@
-"""Where Banqup answers."""
+"""Base URLs of Banqup's environments."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ __all__ = ["Environment", "address_of"]
 
 
 class Environment(Enum):
-    """Banqup's environments by their API address."""
+    """Banqup's environments; each value is the base URL of an environment's API."""
 
     UAT_EU = "https://api.uat.btx.eu.banqup.com"
-    """Acceptance tests, all regions but France (published)."""
+    """Acceptance tests, all regions except France. The URL is published."""
     UAT_FR = "https://api.uat.btx.fr.banqup.com"
-    """Acceptance tests, France (published)."""
+    """Acceptance tests, France. The URL is published."""
     CVE = "https://api.cve.btx.eu.banqup.com"
-    """The self-service sandbox (observed)."""
+    """The self-service sandbox. The URL was observed."""
     PRODUCTION_EU = "https://api.btx.eu.banqup.com"
-    """Production, all regions but France (assumed: the environment's label dropped)."""
+    """Production, all regions except France. The URL is assumed: that of UAT without ``uat``."""
     PRODUCTION_FR = "https://api.btx.fr.banqup.com"
-    """Production, France (assumed: the environment's label dropped)."""
+    """Production, France. The URL is assumed: that of UAT without ``uat``."""
 
 
 def address_of(environment: Environment | None, base_url: str | None) -> str:
-    """The address to speak to, of an environment or given instead of one.
+    """Return the base URL of an environment, or ``base_url`` if that is given instead.
 
     Raises:
-        ConfigurationError: Both are given, or neither, or the environment is none.
+        ConfigurationError: Both or neither are given, or the environment is not an Environment.
     """
     if environment is not None:
         known = f"Known are: {', '.join(Environment.__members__)}."

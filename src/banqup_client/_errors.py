@@ -1,4 +1,4 @@
-"""Failures that only files have."""
+"""Errors of files."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ class FileRefusedError(RejectedError):
 
 
 class UrlExpiredError(PermissionDeniedError):
-    """Storage did not take a signed URL (400 or 403), nor a fresh one."""
+    """Storage refused a signed URL (400 or 403), and then a new one too."""
 
     __module__ = "banqup_client"

@@ -1,7 +1,10 @@
-"""What Banqup's answers say.
+"""Models of Banqup's answers.
 
-The read models are partly assumed, so every member may be missing. An id that is missing is the
-empty text, which no call accepts: code that goes on with an id needs no check of its own.
+The names of members are partly assumed, so every member may be missing. A missing id is the empty
+string. Every call refuses an empty id, so code that passes an id on needs no check.
+
+*Published* values stand in the vendor's documentation. *Assumed* names and values do not; they
+were not checked against the service.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from attrs import field, fields, frozen
 
 from _client_kit._errors import ProtocolError
 from _client_kit._json import JsonError, is_list, is_object, loads
-from _client_kit._models import decode, extra_field
+from _client_kit._models import Model, decode, extra_field
 from _client_kit._secret import Secret
 
 __all__ = [
@@ -37,12 +40,12 @@ MAX_MESSAGE = 1024 * 1024
 
 
 @frozen(kw_only=True)
-class Space:
+class Space(Model):
     """A company's workspace in Banqup.
 
     Attributes:
-        id: Its UUID.
-        name: Its name.
+        id: UUID of the space.
+        name: Name of the space.
         type: ``BUSINESS`` (published); ``PERSONAL``, ``PARTNER`` (assumed).
         extra: Members of the answer that this class does not know.
     """
@@ -54,13 +57,13 @@ class Space:
 
 
 @frozen(kw_only=True)
-class User:
-    """Who the token stands for; the members are assumed.
+class User(Model):
+    """The user or application that the token belongs to. The names of its members are assumed.
 
     Attributes:
-        id: Its id.
-        name: Its name.
-        type: What it is, such as ``application``.
+        id: Id of the user.
+        name: Name of the user.
+        type: Kind of user, such as ``application``.
         extra: Members of the answer that this class does not know.
     """
 
@@ -71,15 +74,15 @@ class User:
 
 
 @frozen(kw_only=True)
-class Address:
+class Address(Model):
     """A postal address.
 
     Attributes:
-        country: Two-letter code.
+        country: Two-letter country code.
         post_code: Postal code.
-        town_name: Town.
-        street_name: Street.
-        building_number: Number in the street.
+        town_name: Name of the town.
+        street_name: Name of the street.
+        building_number: House number.
         extra: Members of the answer that this class does not know.
     """
 
@@ -92,36 +95,36 @@ class Address:
 
 
 @frozen(kw_only=True)
-class Party:
-    """Supplier or customer of a document.
+class Party(Model):
+    """The supplier or customer of a document.
 
     Attributes:
         legal_name: Registered name.
-        trade_name: Name it trades under.
+        trade_name: Trade name.
         address: Postal address.
-        global_identifiers: Its identifiers by scheme, such as ``be:en`` or ``be:vat``.
+        global_identifiers: Identifiers of the party by scheme, such as ``be:en`` or ``be:vat``.
         extra: Members of the answer that this class does not know.
     """
 
     legal_name: str | None = None
     trade_name: str | None = None
     address: Address | None = None
-    global_identifiers: Mapping[str, Any] = field(factory=dict[str, Any])
+    global_identifiers: Mapping[str, Any] = field(factory=dict[str, Any], hash=False)
     extra: Mapping[str, Any] = extra_field()
 
     @property
     def name(self) -> str | None:
-        """The legal name, else the trade name."""
+        """The legal name, or the trade name if there is no legal name."""
         return self.legal_name or self.trade_name
 
     @property
     def vat_number(self) -> str | None:
-        """The first identifier of a scheme ending in ``:vat``."""
+        """The first identifier whose scheme ends in ``:vat``, or None."""
         return self._identifier(":vat")
 
     @property
     def enterprise_number(self) -> str | None:
-        """The first identifier of a scheme ending in ``:en``."""
+        """The first identifier whose scheme ends in ``:en``, or None."""
         return self._identifier(":en")
 
     def _identifier(self, ending: str) -> str | None:
@@ -134,8 +137,8 @@ class Party:
 
 
 @frozen(kw_only=True)
-class DocumentStatus:
-    """The three statuses of a document, each an open set of words.
+class DocumentStatus(Model):
+    """The three statuses of a document. Each may have values that are not listed here.
 
     Attributes:
         document: ``AWAITING_VALIDATION`` (published); ``VALIDATED``, ``PARTIALLY_APPROVED``,
@@ -152,14 +155,14 @@ class DocumentStatus:
 
 
 @frozen(kw_only=True)
-class DocumentFile:
-    """A file of a document, as the document names it (assumed).
+class DocumentFile(Model):
+    """A file in the list of a document's files. The names of its members are assumed.
 
     Attributes:
-        id: Its id, for the calls under ``files``.
-        filename: Its name.
-        content_type: Its media type.
-        file_size: Its length in bytes.
+        id: Id of the file, for the calls under ``client.files``.
+        filename: Name of the file.
+        content_type: Media type of the file.
+        file_size: Length of the file in bytes.
         extra: Members of the answer that this class does not know.
     """
 
@@ -171,12 +174,12 @@ class DocumentFile:
 
 
 @frozen(kw_only=True)
-class DocumentConnection:
-    """Whom a document ties to its space.
+class DocumentConnection(Model):
+    """The other party of a document, from the view of the document's space.
 
     Attributes:
-        id: The other party's id in Banqup.
-        display_name: Its name.
+        id: The party's id in Banqup.
+        display_name: The party's name.
         relation_type: ``CUSTOMER`` (published); ``SUPPLIER`` (assumed).
         extra: Members of the answer that this class does not know.
     """
@@ -188,13 +191,13 @@ class DocumentConnection:
 
 
 @frozen(kw_only=True)
-class DocumentMetadata:
+class DocumentMetadata(Model):
     """Parties and dates of a document.
 
     Attributes:
-        due_date: When it is to be paid; a date without a time is its midnight in UTC.
-        customer: Who received it.
-        supplier: Who sent it.
+        due_date: Time by which to pay; a date without a time means midnight in UTC.
+        customer: Party that received the document.
+        supplier: Party that sent the document.
         extra: Members of the answer that this class does not know.
     """
 
@@ -205,24 +208,24 @@ class DocumentMetadata:
 
 
 @frozen(kw_only=True)
-class Document:
+class Document(Model):
     """An invoice, credit note or other document in a space.
 
-    The read model is assumed: the published body of "create document", with ``id``, ``createdAt``,
-    ``updatedAt`` and ``files``.
+    The structure is assumed: it is that of the published body of "create document", with ``id``,
+    ``createdAt``, ``updatedAt`` and ``files`` added.
 
     Attributes:
-        id: Its id.
-        space_id: The space it is in.
+        id: Id of the document.
+        space_id: Id of the document's space.
         folder: ``SALES`` or ``PURCHASES``.
         category: ``INVOICE`` (published); ``CREDIT_NOTE``, ``PURCHASE_ORDER`` (assumed).
-        source: Where it came from.
-        status: Its statuses.
-        connections: Whom it ties to the space.
+        source: The application that created it, such as ``documentcreator``.
+        status: Statuses of the document.
+        connections: The other parties.
         metadata: Parties and dates; see also ``supplier`` and ``customer``.
-        created_at: When it was created.
-        updated_at: When it last changed; approval may not touch it.
-        files: Its files.
+        created_at: Time of creation.
+        updated_at: Time of the last change. An approval may leave it as it is.
+        files: Files of the document.
         extra: Members of the answer that this class does not know.
     """
 
@@ -241,38 +244,38 @@ class Document:
 
     @property
     def supplier(self) -> Party:
-        """Who sent it; an empty party where the answer names none."""
+        """The party that sent the document; an empty party if the answer names none."""
         return self.metadata.supplier or Party()
 
     @property
     def customer(self) -> Party:
-        """Who received it; an empty party where the answer names none."""
+        """The party that received the document; an empty party if the answer names none."""
         return self.metadata.customer or Party()
 
     @property
     def due_date(self) -> datetime | None:
-        """When it is to be paid."""
+        """Time by which to pay, or None."""
         return self.metadata.due_date
 
     @property
     def is_credit_note(self) -> bool:
-        """Whether Banqup says so by its category; the UBL's root element is the safest sign."""
+        """Whether the category is ``CREDIT_NOTE``; the root element of the UBL is more reliable."""
         return self.category == "CREDIT_NOTE"
 
 
 @frozen(kw_only=True)
-class FileDetails:
-    """What Banqup knows of a file.
+class FileDetails(Model):
+    """The details that Banqup has about a file.
 
     Attributes:
-        id: Its id.
-        filename: Its name.
-        description: What its creator wrote.
+        id: Id of the file.
+        filename: Name of the file.
+        description: Description by the file's creator.
         status: ``AWAITING_UPLOAD`` (published); ``AVAILABLE``, ``REJECTED`` (assumed).
-        file_size: Its length in bytes.
-        file_type: Its media type.
-        content_type: Its media type, as it must be uploaded.
-        retention_time: Until when Banqup keeps it.
+        file_size: Length of the file in bytes.
+        file_type: Media type of the file.
+        content_type: Media type that an upload of the content must have.
+        retention_time: Time until which Banqup keeps the file.
         extra: Members of the answer that this class does not know.
     """
 
@@ -284,7 +287,7 @@ class FileDetails:
     file_type: str | None = None
     content_type: str | None = None
     retention_time: datetime | None = None
-    # Signed URLs are credentials: never shown, and worth nothing after an hour.
+    # Signed URLs are credentials, valid for an hour: `repr` leaves them out.
     _upload_url: Secret | None = field(
         default=None, repr=False, eq=False, alias="_upload_url", metadata={"wire": "uploadUrl"}
     )
@@ -294,7 +297,7 @@ class FileDetails:
     extra: Mapping[str, Any] = extra_field()
 
     def __reduce__(self) -> tuple[Callable[[], FileDetails], tuple[()]]:
-        """Pickled and copied without the signed URLs: they leave no process."""
+        """Pickle and copy the details without the signed URLs, which are credentials."""
         kept = {
             attribute.name: getattr(self, attribute.name)
             for attribute in fields(type(self))
@@ -304,14 +307,14 @@ class FileDetails:
 
 
 @frozen(kw_only=True)
-class ExtensionPoint:
-    """A place where apps can register; its members are assumed.
+class ExtensionPoint(Model):
+    """A place in Banqup where apps can register. The names of its members are assumed.
 
     Attributes:
-        id: Its id.
-        namespace: Whose it is.
-        name: Its name.
-        version: Its version.
+        id: Id of the extension point.
+        namespace: Owner of the extension point, such as ``com.unifiedpost.btx``.
+        name: Name of the extension point.
+        version: Version of the extension point.
         extra: Members of the answer that this class does not know.
     """
 
@@ -323,24 +326,24 @@ class ExtensionPoint:
 
 
 @frozen(kw_only=True)
-class Message:
-    """What Banqup posts to an app's ``/messages``: a hint to look again, never data.
+class Message(Model):
+    """A notification that Banqup posts to an app's ``/messages``.
 
-    How Banqup proves that a message is its own is not documented. So nothing in one can be
-    believed: let it start an export, or read ``resource_id`` again through the client. Messages
-    may come twice, late, in any order, or not at all.
+    How to verify the sender of a message is not documented, so do not trust its content: start an
+    export, or read ``resource_id`` through the client. Messages may arrive twice, late, in any
+    order, or not at all.
 
     Attributes:
-        id: The message's id.
-        audience: Whom it is for.
+        id: Id of the message.
+        audience: Recipient of the message.
         category: ``document``, ``entity``, ``file``, ``payment``, ``paymentInformation``, ``space``
             or ``spaceAsset`` (published).
-        type: What happened; the words are not documented.
-        scope: Where it happened.
-        subject: Who or what it is about.
-        resource_id: Id of the resource to look at.
-        channel: How it was sent.
-        data: More, of unknown structure.
+        type: Kind of event; its values are not documented.
+        scope: Scope of the event.
+        subject: Subject of the event.
+        resource_id: Id of the resource that changed.
+        channel: Channel through which the message was sent.
+        data: Further data of unknown structure.
         extra: Members of the body that this class does not know.
     """
 
@@ -352,15 +355,15 @@ class Message:
     subject: str | None = None
     resource_id: str | None = None
     channel: str | None = None
-    data: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
+    data: Mapping[str, Any] = field(factory=dict[str, Any], repr=False, hash=False)
     extra: Mapping[str, Any] = extra_field()
 
     @classmethod
     def from_body(cls, body: bytes | str) -> Self:
-        """The message in the body of a request.
+        """Return the message in the body of a request.
 
         Raises:
-            ProtocolError: Not a JSON object, or larger than 1 MiB.
+            ProtocolError: The body is not a JSON object, or is larger than 1 MiB.
         """
         raw = body.encode("utf-8", "replace") if isinstance(body, str) else body
         problem = "larger than 1 MiB"

@@ -10,8 +10,9 @@ from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_list, is_object
 from _client_kit._response import ApiResponse
 from _client_kit._status import CONTRACT_HINT
+from _client_kit._text import Text
 
-__all__ = ["object_in", "rows_in", "to_wire_time"]
+__all__ = ["object_in", "rows_in", "to_wire_time", "unexpected"]
 
 
 def object_in(payload: Any, operation: Operation, answer: ApiResponse) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def object_in(payload: Any, operation: Operation, answer: ApiResponse) -> dict[s
         ProtocolError: It is none.
     """
     if not is_object(payload):
-        raise _unexpected(operation, answer, "an object")
+        raise unexpected(operation, answer, Text("an_object", "an object"))
     return payload
 
 
@@ -33,17 +34,19 @@ def rows_in(payload: Any, member: str, operation: Operation, answer: ApiResponse
     """
     rows = object_in(payload, operation, answer).get(member)
     if not is_list(rows):
-        raise _unexpected(operation, answer, f"an object with a list {member!r}")
+        expected = Text("object_with_list", "an object with a list {0!r}", member)
+        raise unexpected(operation, answer, expected)
     return rows
 
 
-def _unexpected(operation: Operation, answer: ApiResponse, expected: str) -> ProtocolError:
+def unexpected(operation: Operation, answer: ApiResponse, expected: Text) -> ProtocolError:
+    """The error for an answer of another shape."""
     return ProtocolError(
-        f"{operation.name}: expected {expected}",
+        Text("unexpected_shape", "{0}: expected {1}", operation.label, expected),
         service="banqup",
         status=answer.status,
         request_id=answer.request_id,
-        hint=CONTRACT_HINT if operation.evidence == "assumed" else None,
+        hint=CONTRACT_HINT,
         answered_at=answer.date,
         operation=operation.name,
     )

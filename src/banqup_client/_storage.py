@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 import httpx
 from attrs import frozen
 
-from _client_kit._address import is_loopback
+from _client_kit._address import is_loopback, origin_of
 from _client_kit._errors import ConfigurationError, ProtocolError
+from _client_kit._raw_request import API_PATH
 from _client_kit._secret import Secret
+from _client_kit._text import Text
 
 __all__ = ["DEFAULT_MAX_BYTES", "STORAGE_HOSTS", "SignedUrl", "StorageHosts"]
 
@@ -33,9 +35,11 @@ class SignedUrl(httpx.URL):
     instrumentation keeps: it replaces httpx's own transports and looks at the URL of each request.
     """
 
-    def __init__(self, signed: Secret, shown: str) -> None:
+    def __init__(self, signed: Secret, shown: str, *, of_api: bool = False) -> None:
         super().__init__(shown)
         self._signed = signed
+        self.of_api = of_api
+        """Whether it is of the API itself, and so needs the token."""
 
     @property
     def raw_path(self) -> bytes:
@@ -44,7 +48,7 @@ class SignedUrl(httpx.URL):
 
     def whole(self) -> SignedUrl:
         """The same for a transport that was injected: a fake looks at path and query."""
-        return SignedUrl(self._signed, self._signed.reveal())
+        return SignedUrl(self._signed, self._signed.reveal(), of_api=self.of_api)
 
     def __repr__(self) -> str:
         return f"SignedUrl('{self.scheme}://{self.host}/***')"
@@ -80,34 +84,44 @@ class StorageHosts:
             checked.add(_name(match[2], match[3]))
         return cls(frozenset(checked), loopback)
 
-    def check(self, url: Secret) -> SignedUrl:
+    def check(self, url: Secret, *, api: str | None = None) -> SignedUrl:
         """The URL, if it may be followed.
+
+        Args:
+            url: A signed URL.
+            api: The API's base URL, where ``url`` may be a path of the API itself.
 
         Raises:
             ProtocolError: It names another host, or is not a URL of the kind that is signed.
         """
+        if api is not None and API_PATH.fullmatch(url.reveal()):
+            return SignedUrl(Secret(api + url.reveal()), f"{origin_of(api)}/***", of_api=True)
         problem = self._problem(url)
-        if isinstance(problem, str):
-            message = f"the signed URL of a file {problem}"
+        if isinstance(problem, Text):
+            message = Text("bad_url", "the signed URL of a file {0}", problem)
             raise ProtocolError(message, service="banqup")
         return problem
 
-    def _problem(self, url: Secret) -> str | SignedUrl:
+    def _problem(self, url: Secret) -> Text | SignedUrl:
         match = _URL.fullmatch(url.reveal())
         if match is None or "#" in match[4]:
-            return "is not a URL that could be signed"
+            return Text("not_signed", "is not a URL that could be signed")
         scheme, host, port, target = match.groups()
         try:
             httpx.URL(match[0])
             signed = SignedUrl(url, f"{match[0].removesuffix(target)}/***")
         except httpx.InvalidURL:
-            return "is not a URL that could be signed"
+            return Text("not_signed", "is not a URL that could be signed")
         if self.loopback and is_loopback(host.strip("[]").lower()):
             return signed
         if scheme != "https":
-            return "is not https"
+            return Text("not_https", "is not https")
         if (name := _name(host, port)) not in self.hosts:
-            return f"names the host {name[:100]!r}, which storage_hosts= does not list"
+            return Text(
+                "other_host",
+                "names the host {0!r}, which storage_hosts= does not list",
+                name[:100],
+            )
         return signed
 
 

@@ -1,7 +1,7 @@
 """A fake Banqup for tests: in memory, or served on loopback sockets.
 
-`FakeBanqup` behaves as the reference of this project describes the service, refusals included.
-What that reference marks as assumed is assumed here too::
+`FakeBanqup` behaves as the contract of `banqup_client` describes the service, and refuses what the
+service is known to refuse. Facts that the contract marks as assumed are assumed here too::
 
     fake = FakeBanqup()
     space = fake.add_space(name="Brouwerij De Molenbeek BV")
@@ -50,23 +50,23 @@ __all__ = [
 
 
 class FakeBanqup(Fake, BanqupService):
-    """Banqup's API and its file storage, with a state that tests change at any time.
+    """A fake of Banqup's API and file storage, whose state a test can change at any time.
 
     Attributes:
-        token_life: Seconds a token issued from now on lives.
-        token_uses: Requests a token issued from now on is good for; None for no limit.
-        token_style: How a token answer tells its life: ``"expires_at"``, ``"expires_in"``,
-            ``"jwt"`` (only by the JWT inside), ``"bare"`` (the answer *is* a JWT) or
-            ``"opaque"`` (not at all).
+        token_life: Lifetime in seconds of tokens issued from now on.
+        token_uses: Number of requests for which a new token is valid; None for no limit.
+        token_style: How a token's answer gives the lifetime: ``"expires_at"``, ``"expires_in"``,
+            ``"jwt"`` (only in the JWT), ``"bare"`` (the whole answer is a JWT) or ``"opaque"``
+            (not at all).
         whitelisted: Whether spaces have this app among their external applications.
-        order: The order of listings, which the service does not promise.
-        ignore: Query names of the document listing that are without effect.
-        total: The ``total`` every listing claims; None for the true one.
-        scan_seconds: How long an uploaded file waits for its virus scan.
-        url_life: Seconds a signed URL is good for.
+        order: Order of the entries in lists; the service promises none.
+        ignore: Query names that the list of documents ignores.
+        total: The ``total`` that every list states; None for the true number.
+        scan_seconds: Seconds that the virus scan of an uploaded file takes.
+        url_life: Seconds for which a signed URL is valid.
     """
 
-    # What a test does
+    # Methods for tests
 
     def add_space(
         self,
@@ -107,18 +107,19 @@ class FakeBanqup(Fake, BanqupService):
 
         Args:
             space: The space's id.
-            folder: Its folder, by which listings filter it; None is in every one, as null.
-            category: Its category.
-            status: Its ``status.document``.
-            files: Its files.
+            folder: Folder of the document, for the filter of lists. A document with None is in
+                every list, with ``null`` as its folder.
+            category: Category of the document.
+            status: ``status.document`` of the document.
+            files: Files of the document.
             supplier: ``metadata.supplier``.
             customer: ``metadata.customer``.
             metadata: Further metadata.
-            created_at: Now, by the fake's clock, unless given.
-            updated_at: As `created_at` unless given.
-            id: A new uuid unless given.
-            extra: Members that replace those of the answer, to play an odd service; ``...``
-                leaves one out.
+            created_at: Time of creation; the time of the fake's clock by default.
+            updated_at: Time of the last change; `created_at` by default.
+            id: Id of the document; a new UUID by default.
+            extra: Members that replace those of the answer, for a service that differs from the
+                contract. The value ``...`` removes a member.
         """
         now = self.clock()
         created = now if created_at is None else created_at
@@ -162,7 +163,7 @@ class FakeBanqup(Fake, BanqupService):
     def replace_file(
         self, document: str, index: int, file: FakeFile, *, touch: bool = True
     ) -> None:
-        """Put another file in the place of one; it keeps the old id unless it brings its own."""
+        """Replace one of a document's files; a new file without an id keeps the old id."""
         with self._lock:
             found = self._documents[document]
             old = found.files[index]
@@ -180,14 +181,14 @@ class FakeBanqup(Fake, BanqupService):
             self._spaces[found.space].listings.clear()
 
     def documents(self, space: str) -> list[dict[str, Any]]:
-        """A space's documents as the API would answer them, in the order of their arrival."""
+        """Return a space's documents as JSON of the API, in the order in which they were added."""
         with self._lock:
             found = self._spaces[space].documents.values()
             return [json.loads(json.dumps(self._row(document))) for document in found]
 
     @property
     def listeners(self) -> list[dict[str, Any]]:
-        """The message listeners registered so far, as they were sent."""
+        """The message listeners that were registered, as JSON objects."""
         with self._lock:
             return list(self._listeners)
 
@@ -199,13 +200,13 @@ class FakeBanqup(Fake, BanqupService):
         storage_port: int = 0,
         ssl_context: ssl.SSLContext | None = None,
     ) -> Loopback:
-        """Serve the API and the storage on two loopback origins until closed.
+        """Serve the API and the storage on two loopback ports until the result is closed.
 
         Args:
-            host: Address or name to listen on and to answer in URLs.
-            port: The API's port; 0 for a free one.
-            storage_port: The storage's port; 0 for a free one.
-            ssl_context: What to serve https with; None serves http.
+            host: Address or name to listen on; also the host in URLs of answers.
+            port: Port of the API; 0 for any free port.
+            storage_port: Port of the storage; 0 for any free port.
+            ssl_context: TLS context for https; None serves http.
         """
         return Loopback(
             self, host=host, port=port, storage_port=storage_port, ssl_context=ssl_context

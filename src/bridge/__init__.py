@@ -28,7 +28,7 @@ if _typing.TYPE_CHECKING:
     from bridge._async._connection import AsyncConnection
     from bridge._config import ConnectionConfig
     from bridge._delivery.eligibility import Exportable, Skip, Wait, default_exportable
-    from bridge._mapping.combinators import JournalRule, journal, named, only
+    from bridge._mapping.combinators import JournalRule, journal, named, only, without
     from bridge._mapping.mapper import AsyncMapper, Mapper, SourceFile, default_mapper
     from bridge._pairs import Namesakes, Pairs
     from bridge._reports.delivery_rows import Deliveries, DeliveryRow
@@ -124,6 +124,7 @@ __all__ = [
     "journal",
     "named",
     "only",
+    "without",
 ]
 
 # Loaded when first used: not every application needs them.
@@ -169,6 +170,7 @@ _LAZY = {
     "journal": "bridge._mapping.combinators",
     "named": "bridge._mapping.combinators",
     "only": "bridge._mapping.combinators",
+    "without": "bridge._mapping.combinators",
     "HookCheckpoints": "bridge._stores.json_hook",
     "SQLAlchemyCheckpoints": "bridge._stores.sqlalchemy",
 }

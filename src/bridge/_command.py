@@ -37,7 +37,7 @@ from bridge._reports.delivery_rows import Deliveries
 from bridge._reports.events import DocumentFound, Event, RunEnded, RunStarted
 from bridge._reports.render import plain
 from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
-from bridge._reports.texts import Language
+from bridge._reports.texts import Lang
 from bridge._reports.verification import Verification
 from bridge._sync._connection import Connection
 from zenvoices_client import UserLogin
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="CODE",
         help="only the connections of this company; may be given several times",
     )
-    many.add_argument("--lang", choices=get_args(Language), help="language of the reports")
+    many.add_argument("--lang", choices=get_args(Lang), help="language of the reports")
     many.add_argument(
         "--mapper", metavar="MODULE:FUNCTION", help="your own mapper, for every connection"
     )
@@ -267,7 +267,7 @@ class _Requests:
 
     made: Sequence[Request]
 
-    def to_text(self, *, lang: Language) -> str:
+    def to_text(self, *, lang: Lang) -> str:
         words = {
             "en": ("sent by the next export", "not accepted: {}"),
             "fr": ("envoyé par le prochain export", "pas accepté : {}"),
@@ -309,7 +309,9 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
                 "a document belongs to one connection",
                 f"Say which: --company CODE chooses one of these {len(configs)}.",
             )
-        mapper: Mapper = function_of("--mapper", options.mapper) or default_mapper
+        mapper: Mapper = default_mapper
+        if options.mapper is not None:
+            mapper = function_of("--mapper", options.mapper)
         login_of_this_process(ClientCredentials)
         login_of_this_process(UserLogin)
         _log_to_stderr()
@@ -336,15 +338,16 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
     configs = ConnectionConfig.from_toml(options.config)
+    wanted: list[str] = options.company or []
     codes = {config.company_code for config in configs}
-    for code in options.company or ():
+    for code in wanted:
         if code not in codes:
             near = difflib.get_close_matches(code, codes, n=5, cutoff=0.0)
             raise configuration_error(
                 f"{options.config} has no connection of company {code!r}",
                 f"The nearest codes are: {', '.join(near)}.",
             )
-    return [it for it in configs if not options.company or it.company_code in options.company]
+    return [config for config in configs if not wanted or config.company_code in wanted]
 
 
 @frozen

@@ -45,10 +45,10 @@ class ConnectionConfig(ConnectionSettings):
             holds SQLAlchemy's URL of a database: the URL itself may hold a password.
         banqup_contract: Corrections of wire facts: data, or the path of a JSON file at the worker.
         zenvoices_contract: The same for Zenvoices.
-        decode_document: Names the function for ``BanqupClient(decode_document=)``, as
-            ``"package.module:function"``. It is imported where the connection is opened, so take
-            the name only from where you would take code.
-        encode_upload: The same for ``ZenvoicesClient(encode_upload=)``.
+        banqup_operations: Functions for ``BanqupClient(operations=)``: a table of operations, each
+            with its function as ``"package.module:function"``. They are imported where the
+            connection is opened, so take the names only from where you would take code.
+        zenvoices_operations: The same for ``ZenvoicesClient(operations=)``.
         storage_hosts: Hosts whose signed URLs are followed; None for those the client knows.
         timeout: Seconds for each connect, read and write of both clients.
         deadline: Seconds for a whole call of both clients.

@@ -5,8 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from _client_kit._errors import ConfigurationError, StoreError
+from _client_kit._text import Text
 
 __all__ = ["BusyError", "LeaseLostError", "NotActivatedError", "configuration_error"]
+
+
+_TAKEN_OVER = Text("lease_lost", "the lease was taken over by another worker")
+_NOT_ACTIVE = Text("not_activated", "this connection is not active in this store")
 
 
 class LeaseLostError(StoreError):
@@ -14,12 +19,12 @@ class LeaseLostError(StoreError):
 
     __module__ = "bridge"
 
-    def __init__(self, message: str = "the lease was taken over by another worker") -> None:
+    def __init__(self, message: str = _TAKEN_OVER) -> None:
         super().__init__(
             message,
             service="bridge",
             retryable=True,
-            hint="Let the next run go on from what is stored.",
+            hint=Text("hint_lease_lost", "Let the next run go on from what is stored."),
         )
 
 
@@ -35,22 +40,25 @@ class BusyError(StoreError):
 
     def __init__(
         self,
-        message: str = "another worker holds this connection",
+        message: str = Text("busy", "another worker holds this connection"),
         *,
         held_until: datetime | None = None,
         retry_after: float | None = None,
     ) -> None:
-        over = "once its lease has ended"
         if held_until is not None:
-            message = f"{message} until {held_until.astimezone():%Y-%m-%d %H:%M:%S} local time"
-            over = "after that"
+            until = f"{held_until.astimezone():%Y-%m-%d %H:%M:%S}"
+            message = Text("busy_until", "{0} until {1} local time", message, until)
         super().__init__(
             message,
             service="bridge",
             retryable=True,
             retry_after=retry_after,
-            hint="A run gives it back when it ends; one that was killed keeps it until then. "
-            f"Leave it to that worker, or try again {over}.",
+            hint=Text(
+                "hint_busy",
+                "A run gives it back when it ends; one that was killed keeps it until its lease "
+                "ends. Leave it to that worker, or try again after that.",
+            ),
+            code="busy",
         )
         self.held_until = held_until
 
@@ -60,11 +68,14 @@ class NotActivatedError(ConfigurationError):
 
     __module__ = "bridge"
 
-    def __init__(self, message: str = "this connection is not active in this store") -> None:
+    def __init__(self, message: str = _NOT_ACTIVE) -> None:
         super().__init__(
             message,
             service="bridge",
-            hint="Call activate() once. What is there already then stays where it is.",
+            hint=Text(
+                "hint_activate",
+                "Call activate() once. What is there already then stays where it is.",
+            ),
         )
 
 

@@ -6,7 +6,7 @@ import json
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -14,7 +14,7 @@ from attrs import frozen
 from banqup_client import AsyncBanqupClient, BanqupClient, Space
 from bridge._async._pairing import list_both as list_both_async
 from bridge._reports.render import Cell, Line, Printable, Table, View, plain
-from bridge._reports.texts import Language
+from bridge._reports.texts import Lang, say
 from bridge._sync._pairing import list_both
 from zenvoices_client import AsyncZenvoicesClient, Company, ZenvoicesClient
 
@@ -152,60 +152,27 @@ class Pairs(Printable):
             **_data(Namesakes(self.spaces, self.companies)),
         }
 
-    def _view(self, lang: Language) -> View:
-        words: Mapping[str, str] = _WORDS.get(lang, {})
-
-        def say(text: str) -> str:
-            return words.get(text, text)
-
-        headings = tuple(say(word) for word in ("space", "space id", "code", "company"))
+    def _view(self, lang: Lang) -> View:
+        headings = tuple(say(word, lang) for word in ("space", "space id", "code", "company"))
         tables = (
             ("of the same name", self.proposed),
-            ("the same name more than once", self.ambiguous),
-            ("space without a company", [Namesakes((space,), ()) for space in self.spaces]),
-            ("company without a space", [Namesakes((), (one,)) for one in self.companies]),
+            ("several of a name", self.ambiguous),
+            ("space alone", [Namesakes((space,), ()) for space in self.spaces]),
+            ("company alone", [Namesakes((), (one,)) for one in self.companies]),
         )
         return View(
-            say("Pairs of the same name: {}").format(len(self.proposed)),
+            say("pairs", lang, len(self.proposed)),
             tables=tuple(
-                Table(say(title), headings, tuple(line for same in found for line in _lines(same)))
+                Table(
+                    say(title, lang),
+                    headings,
+                    tuple(line for same in found for line in _lines(same)),
+                )
                 for title, found in tables
                 if found
             ),
-            notes=(say("Confirm each pair yourself: a name proves nothing."),),
+            notes=(say("confirm pairs", lang),),
         )
-
-
-_WORDS: dict[str, dict[str, str]] = {
-    "fr": {
-        "Pairs of the same name: {}": "Paires de même nom : {}",
-        "space": "espace",
-        "space id": "identifiant",
-        "code": "code",
-        "company": "entreprise",
-        "of the same name": "de même nom",
-        "the same name more than once": "même nom plusieurs fois",
-        "space without a company": "espace sans entreprise",
-        "company without a space": "entreprise sans espace",
-        "Confirm each pair yourself: a name proves nothing.": (
-            "Confirmez vous-même chaque paire : un nom ne prouve rien."
-        ),
-    },
-    "nl": {
-        "Pairs of the same name: {}": "Paren met dezelfde naam: {}",
-        "space": "ruimte",
-        "space id": "id",
-        "code": "code",
-        "company": "bedrijf",
-        "of the same name": "met dezelfde naam",
-        "the same name more than once": "meermaals dezelfde naam",
-        "space without a company": "ruimte zonder bedrijf",
-        "company without a space": "bedrijf zonder ruimte",
-        "Confirm each pair yourself: a name proves nothing.": (
-            "Bevestig elk paar zelf: een naam bewijst niets."
-        ),
-    },
-}
 
 
 def _usable(same: Namesakes) -> bool:
@@ -256,13 +223,11 @@ def _lines(same: Namesakes) -> list[Line]:
         space = same.spaces[place] if place < len(same.spaces) else None
         company = same.companies[place] if place < len(same.companies) else None
         lines.append(
-            Line(
-                (
-                    Cell("" if space is None else _name(space)),
-                    Cell("" if space is None else space.id, whole=True),
-                    Cell("" if company is None else company.code or "", whole=True),
-                    Cell("" if company is None else _name(company)),
-                )
+            (
+                Cell("" if space is None else _name(space)),
+                Cell("" if space is None else space.id, whole=True),
+                Cell("" if company is None else company.code or "", whole=True),
+                Cell("" if company is None else _name(company)),
             )
         )
     return lines

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, TypeVar
 
+from _client_kit._redaction import redact, sanitise
+from _client_kit._user_code import place_of
 from banqup_client import ClientCredentials
 from bridge._errors import configuration_error
 from bridge._settings import ConnectionSettings
@@ -16,8 +18,9 @@ from bridge._stores.protocol import CheckpointStore
 from bridge._stores.sqlite import SQLiteCheckpoints
 from zenvoices_client import UserLogin
 
-__all__ = ["function_of", "login_of_this_process", "store_of"]
+__all__ = ["function_of", "functions_of", "login_of_this_process", "store_of"]
 
+LONGEST_REASON = 300
 _VARIABLES = (
     "BANQUP_CLIENT_ID",
     "BANQUP_CLIENT_SECRET",
@@ -49,14 +52,25 @@ def login_of_this_process(kind: type[_Login]) -> _Login:
         return found
 
 
-def function_of(field: str, name: str | None) -> Callable[..., Any] | None:
+def functions_of(
+    field: str, names: Mapping[str, str] | None
+) -> dict[str, Callable[[Any], Any]] | None:
+    """The functions that a config's table of operations names.
+
+    Raises:
+        ConfigurationError: As :func:`function_of` does.
+    """
+    if names is None:
+        return None
+    return {key: function_of(f"{field}, {key[:80]}", name) for key, name in names.items()}
+
+
+def function_of(field: str, name: str) -> Callable[..., Any]:
     """The function that a config's field names as ``"package.module:function"``.
 
     Raises:
         ConfigurationError: It is written otherwise, or there is no such module or function.
     """
-    if name is None:
-        return None
     module_name, _, function_name = name.partition(":")
     if not all(part.isidentifier() for part in [*module_name.split("."), function_name]):
         raise configuration_error(
@@ -67,7 +81,7 @@ def function_of(field: str, name: str | None) -> Callable[..., Any] | None:
         module = import_module(module_name)
     except Exception as error:
         raise configuration_error(
-            f"{field}: importing {module_name[:80]!r} failed with {type(error).__name__}",
+            f"{field}: importing {module_name[:80]!r} failed with {_described(error)}",
             "Install the module, or put its folder on PYTHONPATH, where the connection is opened.",
         ) from error
     function = getattr(module, function_name, None)
@@ -78,6 +92,14 @@ def function_of(field: str, name: str | None) -> Callable[..., Any] | None:
         )
     found: Callable[..., Any] = function
     return found
+
+
+def _described(error: Exception) -> str:
+    """The class, place and text of what a module raised while it was imported."""
+    place, text = place_of(error), redact(sanitise(error))
+    # A module that is not there has no line: what is left are frames of importlib.
+    at = "" if place.startswith("importlib.") else f" at {place}"
+    return f"{type(error).__name__}{at}: {text}"[:LONGEST_REASON]
 
 
 def store_of(settings: ConnectionSettings) -> tuple[CheckpointStore, Callable[[], object]]:

@@ -86,7 +86,10 @@ def _check_address(_settings: Any, attribute: Attribute[Any], value: str) -> Non
 
 _TEXT = _must_be("a text", _is_text)
 _CODE = _must_be("a text", _is_text, 'Write it as a text with its leading zeros: "0042" is not 42.')
-_FUNCTION = _must_be("a text such as 'package.module:function'", _is_text)
+_FUNCTIONS = _must_be(
+    "a table of operations with texts such as 'package.module:function'",
+    lambda value: _is_table(value) and all(map(_is_text, value.values())),
+)
 _VARIABLE = _must_be("the name of an environment variable", _is_variable)
 _PATCH = _must_be("a table or the path of a JSON file", lambda it: _is_table(it) or _is_text(it))
 _HOSTS = _must_be("a list of host names", _are_texts)
@@ -113,7 +116,7 @@ def _patch(value: Any) -> Any:
     try:
         return json.loads(json.dumps(value))
     except (TypeError, ValueError, RecursionError):
-        raise configuration_error("a contract patch must be data that JSON can hold") from None
+        raise configuration_error("a table must be data that JSON can hold") from None
 
 
 def _hosts(value: Any) -> Any:
@@ -141,8 +144,12 @@ class ConnectionSettings:
     zenvoices_contract: Contract = field(
         default=None, converter=_patch, validator=optional(_PATCH), hash=False
     )
-    decode_document: str | None = field(default=None, validator=optional(_FUNCTION))
-    encode_upload: str | None = field(default=None, validator=optional(_FUNCTION))
+    banqup_operations: Mapping[str, str] | None = field(
+        default=None, converter=_patch, validator=optional(_FUNCTIONS), hash=False
+    )
+    zenvoices_operations: Mapping[str, str] | None = field(
+        default=None, converter=_patch, validator=optional(_FUNCTIONS), hash=False
+    )
     storage_hosts: tuple[str, ...] | None = field(
         default=None, converter=_hosts, validator=optional(_HOSTS)
     )

@@ -17,12 +17,19 @@ from _client_kit._errors import (
 )
 from _client_kit._files import Base64
 from _client_kit._lazy import lazy_names as _lazy_names
+from _client_kit._operations import Answer, Asked, Call
 from _client_kit._paging import Page
 from _client_kit._redaction import RedactSecrets
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import Secret
 from _client_kit._sync._paging import Listing
 from _client_kit._version import __version__ as __version__
+from zenvoices_client._asked import (
+    AskedFind,
+    AskedPage,
+    AskedRecord,
+    AskedUpload,
+)
 from zenvoices_client._credentials import UserLogin
 from zenvoices_client._models import Attachment, Company, InboxDocument, InboxUpload, Lookup
 from zenvoices_client._sync._client import ZenvoicesClient
@@ -53,10 +60,17 @@ if _typing.TYPE_CHECKING:
 __all__ = [
     "SIGNATURE_HEADER",
     "Account",
+    "Answer",
+    "Asked",
+    "AskedFind",
+    "AskedPage",
+    "AskedRecord",
+    "AskedUpload",
     "AsyncListing",
     "AsyncZenvoicesClient",
     "Attachment",
     "Base64",
+    "Call",
     "Company",
     "ConfigurationError",
     "CostCentre",

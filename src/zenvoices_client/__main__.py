@@ -1,4 +1,4 @@
-"""``python -m zenvoices_client contract``: does Zenvoices's own API file say what we do?"""
+"""``python -m zenvoices_client contract``: compare the contract with Zenvoices' OpenAPI file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zenvoices_client._contract import shipped_contract
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command. Returns the exit code."""
+    """Run the command and return its exit code."""
     return run("zenvoices_client", shipped_contract(), expectations(), arguments)
 
 

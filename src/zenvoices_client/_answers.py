@@ -7,13 +7,14 @@ from _client_kit._errors import ProtocolError
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
 from _client_kit._response import ApiResponse
-from zenvoices_client._dialect import is_envelope, member, unwrap
+from _client_kit._text import Text
+from zenvoices_client._dialect import is_envelope, member
 from zenvoices_client._models import InboxDocument
 
 __all__ = ["uploaded_document"]
 
 
-def uploaded_document(answer: ApiResponse, operation: Operation) -> InboxDocument:
+def uploaded_document(payload: object, answer: ApiResponse, operation: Operation) -> InboxDocument:
     """Return the inbox document that a successful answer to an upload speaks of. Assumed.
 
     The answer names a positive id, in an object, in a list of one object, or as a bare number.
@@ -23,8 +24,6 @@ def uploaded_document(answer: ApiResponse, operation: Operation) -> InboxDocumen
     Raises:
         ProtocolError: Whether the document arrived is in doubt.
     """
-    body = answer.json_or_none()
-    payload = operation.rename_in(unwrap(body))
     if type(payload) is int:
         payload = {"id": payload}
     if is_list(payload) and len(payload) == 1:
@@ -32,16 +31,26 @@ def uploaded_document(answer: ApiResponse, operation: Operation) -> InboxDocumen
     document = decode(InboxDocument, payload) if is_object(payload) else InboxDocument()
     if document.id is not None and document.id > 0:
         return document
+    body = answer.json_or_none()
     confirmed = is_envelope(body) and member(body, "success") is True
     empty = confirmed and member(body, "result") is None
-    if (answer.status == 201 or empty) and not answer.is_web_page:
+    # What a user's function returned decides, unless it returned nothing.
+    own = operation.function is not None and payload is not None
+    if (answer.status == 201 or empty) and not answer.is_web_page and not own:
         return InboxDocument()
-    message = f"{operation.name}: the answer ({answer.describe()}) names no document id"
+    message = Text(
+        "no_document_id",
+        "{0}: the answer ({1}) names no document id",
+        *(operation.label, answer.describe()),
+    )
     raise ProtocolError(
         message,
         service="zenvoices",
         status=answer.status,
         request_id=answer.request_id,
         answered_at=answer.date,
-        hint="Whether the document arrived is not known: look it up before sending again.",
+        hint=Text(
+            "hint_look_up",
+            "Whether the document arrived is not known: look it up before sending again.",
+        ),
     )

@@ -1,4 +1,4 @@
-"""The wire facts this client relies on."""
+"""The wire facts that this client relies on."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ __all__ = ["shipped_contract"]
 
 @cache
 def shipped_contract() -> Contract:
-    """The contract this package ships, read once."""
+    """Return the contract of this package; the file is read once."""
     return load_contract("zenvoices_client")

@@ -27,14 +27,14 @@ def _secret(value: str | Secret) -> Secret:
 class UserLogin:
     """User name, password and organisation code of a Zenvoices user.
 
-    A dedicated API user is recommended; Zenvoices does not bill it (published). One object shares
-    its token over every client that uses it. Once Zenvoices has refused it, the refusal is final
-    for this object, because five wrong passwords lock the user: make a new one to try again.
+    Use a dedicated API user; Zenvoices' documentation says that it is not billed. All clients that
+    use one object share its token. After Zenvoices has refused the login, the object is not tried
+    again, because five wrong passwords lock the user: make a new one.
 
     Args:
-        user: User name or e-mail address.
-        password: The password; masked wherever the object is shown.
-        organisation_code: The organisation code (Zenvoices' tenancy name).
+        user: User name or e-mail address of the user.
+        password: Password of the user; masked wherever the object is shown.
+        organisation_code: The organisation code, which the API calls ``tenancyName``.
 
     Raises:
         ConfigurationError: One of them is empty, has blanks or quotes around it, or holds an
@@ -53,7 +53,7 @@ class UserLogin:
     @classmethod
     @hide_arguments
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """From ``ZENVOICES_USER``, ``ZENVOICES_PASSWORD`` and ``ZENVOICES_ORGANISATION_CODE``.
+        """Read ``ZENVOICES_USER``, ``ZENVOICES_PASSWORD`` and ``ZENVOICES_ORGANISATION_CODE``.
 
         Raises:
             ConfigurationError: One of the variables is not set.

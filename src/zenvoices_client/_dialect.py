@@ -17,30 +17,70 @@ from _client_kit._errors import (
     ServiceError,
 )
 from _client_kit._json import dumps, is_list, is_object
-from _client_kit._response import ApiResponse, Dialect, Token, TokenRequest
+from _client_kit._response import (
+    ApiResponse,
+    Dialect,
+    Token,
+    TokenRequest,
+    no_token,
+    quoted,
+)
 from _client_kit._secret import Secret
-from _client_kit._status import CONTRACT_HINT, FOREIGN_HINT, meaning_of
+from _client_kit._status import CONTRACT_HINT, FOREIGN_HINT, meaning_of, no_such_call
+from _client_kit._text import Text, joined
 from zenvoices_client._credentials import UserLogin
 
-__all__ = ["dialect_of", "member"]
+__all__ = ["COMPANY_CODE_HINT", "dialect_of", "member"]
 
 SERVICE = "zenvoices"
 TOKEN_LIFE = 86_400.0  # published: one day
 
-_LOGIN_CAUSES = (
-    "Likely causes, in this order: the user name or the password is wrong; the organisation code "
-    "is wrong; the user is locked (5 wrong passwords lock it for 5 minutes); the user must change "
-    "the password at the next login; the user signs in by single sign-on; the user is inactive. "
-    "Check them in Zenvoices under Manage > Organisation > Users."
+_LOGIN_CAUSES = Text(
+    "hint_login",
+    "Check, in this order: user name and password; the organisation code; whether the user is "
+    "locked (5 wrong passwords lock it for 5 minutes), must change the password at the next "
+    "login, signs in by single sign-on, or is inactive. In Zenvoices: Manage > Organisation > "
+    "Users. A dedicated API user is recommended.",
 )
-_TWO_FACTOR = (
+_SAID_FIRST = Text(
+    "hint_said_first", "Zenvoices gives a reason of its own: change that first. Otherwise:"
+)
+_TWO_FACTOR = Text(
+    "hint_two_factor",
     "This user signs in with two factors, which an application cannot do. Create a dedicated API "
-    "user without it in Zenvoices under Manage > Organisation > Users."
+    "user without it in Zenvoices under Manage > Organisation > Users.",
+)
+_LOGGED_OUT = Text(
+    "hint_logged_out",
+    "The login was accepted, yet its access token is not: the user may have been locked, "
+    "made inactive or logged out since.",
+)
+_LINKED_ANEW = Text(
+    "hint_linked_anew",
+    "A company that was linked again has a new number: resolve its code again.",
 )
 _RIGHTS = {
-    "companies": "API > Companies > List access",
-    "inbox": "API > Inbox access",
+    "companies": Text(
+        "hint_companies_right",
+        "Give the user the right API > Companies > List access: in Zenvoices, Manage > "
+        "Organisation > Users, the list icon beside the user.",
+    ),
+    "inbox": Text(
+        "hint_inbox_right",
+        "Give the user the right API > Inbox access, and rights on the company itself: in "
+        "Zenvoices, Manage > Organisation > Users, the list icon beside the user.",
+    ),
 }
+COMPANY_CODE_HINT = Text(
+    "hint_company_code",
+    "The company code is shown in Zenvoices under Manage > Organisation > Companies; a company is "
+    "missing when the user has no rights on it: Manage > Organisation > Users.",
+)
+_RIGHT = Text(
+    "hint_right",
+    "Give the user the right for this call, and rights on the company: in Zenvoices, Manage > "
+    "Organisation > Users, the list icon beside the user.",
+)
 
 
 def member(value: object, name: str) -> Any:
@@ -60,7 +100,7 @@ def unwrap(body: Any) -> Any:
     return body.get("result") if is_envelope(body) else body
 
 
-def server_text(answer: ApiResponse, body: object) -> str | None:
+def server_text(answer: ApiResponse, body: object) -> Text | None:
     """What the service says went wrong, in the user's language."""
     error = member(body, "error")
     said = [
@@ -71,7 +111,7 @@ def server_text(answer: ApiResponse, body: object) -> str | None:
         *(member(item, "message") for item in _validation_errors(error)),
     ]
     texts = [answer.words(text) for text in said if isinstance(text, str)]
-    return answer.words(" ".join(text for text in dict.fromkeys(texts) if text)) or None
+    return quoted(answer.words(" ".join(text for text in dict.fromkeys(texts) if text)))
 
 
 def _validation_errors(error: object) -> list[Any]:
@@ -109,21 +149,21 @@ def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
     kind, text, hint = _classify(
         answer.status, operation, envelope=envelope, refused=refused, foreign=foreign
     )
-    code = "foreign" if hint == FOREIGN_HINT else "too_large" if answer.status == 413 else None
-    return _error(kind, f"{operation.name}: {text}", answer, body, hint, code)
+    code = "foreign" if hint is FOREIGN_HINT else text.code
+    return _error(kind, operation.name, text, answer, body, hint, code)
 
 
 def _error(
     kind: type[ServiceError],
-    message: str,
+    call: str,
+    text: Text,
     answer: ApiResponse,
     body: object,
     hint: str | None,
-    code: str | None = None,
+    code: str,
 ) -> ServiceError:
-    said = server_text(answer, body)
     return kind(
-        f"{message}: {said}" if said else message,
+        joined(": ", call, text, server_text(answer, body)),
         service=SERVICE,
         status=answer.status,
         retry_after=answer.retry_after,
@@ -138,28 +178,20 @@ def _error(
 
 def _classify(
     status: int, operation: Operation, *, envelope: bool, refused: bool, foreign: bool
-) -> tuple[type[ServiceError], str, str | None]:
+) -> tuple[type[ServiceError], Text, Text | None]:
     if status in (404, 410) and not envelope:
-        return ConfigurationError, f"no such call at this address ({status})", CONTRACT_HINT
+        return ConfigurationError, no_such_call(status), CONTRACT_HINT
     if refused and (status >= 500 or status < 300):
-        return RejectedError, f"refused ({status})", None
+        return RejectedError, Text("refused", "refused ({0})", str(status)), None
     kind, text, hint = meaning_of(status, safe=operation.safe)
     if kind is CredentialsError:
-        hint = (
-            "The login was accepted, yet its access token is not: the user may have been locked, "
-            "made inactive or logged out since."
-        )
+        hint = _LOGGED_OUT
     if kind is NotFoundError:
-        hint = "A company that was linked again has a new number: resolve its code again."
+        hint = _LINKED_ANEW
     if kind is PermissionDeniedError and foreign:
         hint = FOREIGN_HINT
     elif kind is PermissionDeniedError:
-        right = _RIGHTS.get(operation.name.partition(".")[0])
-        named = f"the right {right}" if right else "the right for this call"
-        hint = (
-            f"The user misses {named}, or rights on the company itself: in Zenvoices, "
-            "Manage > Organisation > Users, the list icon beside the user."
-        )
+        hint = _RIGHTS.get(operation.name.partition(".")[0], _RIGHT)
     return kind, text, hint
 
 
@@ -199,15 +231,15 @@ def read_token(answer: ApiResponse, operation: Operation) -> Token:
         check_header_text(value, "access token", service=SERVICE, error=ProtocolError)
         return Token(Secret(value), _life(member(result, "expireInSeconds")))
     if member(result, "requiresTwoFactorVerification") is True:
-        message = "the login needs a second factor"
-        raise _error(CredentialsError, message, answer, body, _TWO_FACTOR, "two_factor")
+        text = Text("two_factor", "the login needs a second factor")
+        raise _error(CredentialsError, "login", text, answer, body, _TWO_FACTOR, text.code)
     if not value and _decided(answer.status, body):
-        raise _error(CredentialsError, "the login was refused", answer, body, _LOGIN_CAUSES)
-    error = failure(answer, operation)
-    if error is None:
-        text = f"login: got {answer.describe()} instead of an access token"
-        raise _error(ProtocolError, text, answer, None, CONTRACT_HINT)
-    raise error
+        # What the service names comes before what is likely.
+        first = server_text(answer, body) and _SAID_FIRST
+        hint = joined(" ", first, _LOGIN_CAUSES)
+        text = Text("login_refused", "the login was refused")
+        raise _error(CredentialsError, "login", text, answer, body, hint, text.code)
+    raise failure(answer, operation) or no_token("login", answer, SERVICE)
 
 
 def _life(seconds: object) -> float:

@@ -1,4 +1,4 @@
-"""File names that are safe to send and to store anywhere."""
+"""Make file names safe to send and to store on any system."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³]|conin\
 
 
 def safe_file_name(name: str) -> str:
-    """The last part of a name, without anything a file system or a terminal would stumble over.
+    """Return the last part of a path as a name that is safe for file systems and terminals.
 
-    Folders, control and direction characters and what Windows reserves are taken out, also where a
-    character only becomes one of these when a system folds its form (NFKC); the result is at most
-    120 bytes of UTF-8, keeps its extension, and is never empty.
+    Folders, control and direction characters, and characters and names that Windows reserves are
+    removed or replaced. So are characters that become one of these by Unicode normalisation (NFKC).
+    The result is at most 120 bytes of UTF-8, keeps its extension, and is never empty.
     """
-    # What is cut off is cut first: the order of a thousand marks takes seconds to find.
+    # Shorten the name first: normalising many combining marks takes seconds.
     name = name[-MOST_CHARACTERS:]
-    # Before and after a character is replaced, a mark may join another letter than it did.
+    # Normalise twice: after a replacement a combining mark may follow another letter.
     name = unicodedata.normalize("NFC", name)
     kept = "".join(char if _is_safe(char) else "\0" for char in name)
     name = unicodedata.normalize("NFC", re.sub("\0+", "_", kept))
     name = re.split(r"[/\\]", name.rstrip("/\\ "))[-1]
-    # What one rule cuts off may leave what another does not let pass.
+    # Repeat: after one rule has cut the name, another rule may apply again.
     while (fitted := _fitted(name)) != name:
         name = fitted
     return name
@@ -50,10 +50,10 @@ def _fitted(name: str) -> str:
 
 
 def _is_safe(char: str) -> bool:
-    """Whether a character shows, or is a space: no control, format, private or unassigned one.
+    """Return True if a character is printable or a space, and not reserved.
 
-    Nor one that a name may not hold, in whatever form: U+FF0F is a slash to some. A slash itself
-    is safe, as what stands before it is cut off.
+    Characters that normalise to a reserved one count as reserved: some systems read U+FF0F as a
+    slash. Slashes themselves are kept here, because the folders before them are cut off later.
     """
     if char in _FOLDERS:
         return True

@@ -1,7 +1,9 @@
-"""Master data: what Zenvoices knows from the accounting software.
+"""Models of master data, which Zenvoices gets from the accounting software.
 
-Nothing here is needed to fill an inbox, so it loads on first use. Every field may be missing.
-Where "fields observed" is said, their names are; that lists carry them too is assumed.
+An export does not need this module, so it is imported on first use. Every field may be missing.
+
+Observed names of fields stand in a reference that was generated from the vendor's OpenAPI file.
+That lists have the same fields is assumed. Assumed names were not checked anywhere.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from _client_kit._models import extra_field, wire
+from _client_kit._models import Model, extra_field, wire
 
 __all__ = [
     "Account",
@@ -31,12 +33,12 @@ __all__ = [
 
 
 @frozen(kw_only=True)
-class Record:
-    """What all master data has.
+class Record(Model):
+    """The fields that all master data has.
 
     Attributes:
-        company_id: The company it belongs to (``administrationId``).
-        external_id: The accounting software's own id of it.
+        company_id: Number of the record's company (``administrationId``).
+        external_id: Id of the record in the accounting software.
         extra: Members of the answer that the class does not know.
     """
 
@@ -47,7 +49,7 @@ class Record:
 
 @frozen(kw_only=True)
 class Account(Record):
-    """A creditor or debtor. Fields observed; what ``account_type`` means is not documented."""
+    """A creditor or debtor. Its field names are observed; ``account_type`` is not documented."""
 
     account_type: int | None = None
     code: str | None = None
@@ -61,7 +63,7 @@ class Account(Record):
 
 @frozen(kw_only=True)
 class LedgerAccount(Record):
-    """A ledger account. Fields observed; what ``type`` means is not documented."""
+    """A ledger account. Its field names are observed; ``type`` is not documented."""
 
     code: str | None = None
     name: str | None = None
@@ -71,7 +73,7 @@ class LedgerAccount(Record):
 
 @frozen(kw_only=True)
 class CostCentre(Record):
-    """A cost centre. Fields assumed."""
+    """A cost centre. Its field names are assumed."""
 
     code: str | None = None
     name: str | None = None
@@ -79,7 +81,7 @@ class CostCentre(Record):
 
 @frozen(kw_only=True)
 class CostUnit(Record):
-    """A cost unit. Fields assumed."""
+    """A cost unit. Its field names are assumed."""
 
     code: str | None = None
     name: str | None = None
@@ -87,7 +89,7 @@ class CostUnit(Record):
 
 @frozen(kw_only=True)
 class Employee(Record):
-    """An employee. Fields observed."""
+    """An employee. Its field names are observed."""
 
     code: str | None = None
     cost_centre_code: str | None = None
@@ -97,7 +99,7 @@ class Employee(Record):
 
 @frozen(kw_only=True)
 class PaymentCondition(Record):
-    """A payment condition. Fields assumed."""
+    """A payment condition. Its field names are assumed."""
 
     code: str | None = None
     name: str | None = None
@@ -105,7 +107,7 @@ class PaymentCondition(Record):
 
 @frozen(kw_only=True)
 class Product(Record):
-    """A product. Fields observed; what ``product_type`` means is not documented."""
+    """A product. Its field names are observed; ``product_type`` is not documented."""
 
     code: str | None = None
     name: str | None = None
@@ -117,7 +119,7 @@ class Product(Record):
 
 @frozen(kw_only=True)
 class Project(Record):
-    """A project. Fields observed."""
+    """A project. Its field names are observed."""
 
     code: str | None = None
     external_last_modification_time: datetime | None = None
@@ -129,7 +131,7 @@ class Project(Record):
 
 @frozen(kw_only=True)
 class PurchaseOrder(Record):
-    """A purchase order. Fields observed, but not those of a line: ``lines`` are as they came."""
+    """A purchase order. Its field names are observed; ``lines`` holds undecoded JSON."""
 
     account_code: str | None = None
     currency_code: str | None = None
@@ -143,7 +145,7 @@ class PurchaseOrder(Record):
 
 @frozen(kw_only=True)
 class TaxCode(Record):
-    """A tax code. Fields assumed."""
+    """A tax code. Its field names are assumed."""
 
     code: str | None = None
     name: str | None = None
@@ -151,6 +153,6 @@ class TaxCode(Record):
 
 @frozen(kw_only=True)
 class FinancialTransaction(Record):
-    """A financial transaction. Fields assumed."""
+    """A financial transaction. Its field names are assumed."""
 
     id: int | None = None

@@ -1,4 +1,4 @@
-"""What the export reads and writes in Zenvoices."""
+"""Models of companies, inbox documents and uploads."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from _client_kit._files import Base64, FileContent, FileSource
-from _client_kit._models import extra_field, wire
+from _client_kit._models import Model, extra_field, wire
 from zenvoices_client._file_name import safe_file_name
 
 __all__ = ["Attachment", "Company", "InboxDocument", "InboxUpload", "Lookup", "encode_upload"]
 
 
 @frozen(kw_only=True)
-class Company:
-    """One company's books (the API says "administration").
+class Company(Model):
+    """A company, which the API calls "administration".
 
-    Its fields are assumed; see the contract.
+    The names of its fields on the wire are assumed; see the contract.
 
     Attributes:
-        id: Zenvoices' number of the company.
-        code: The company code as the portal shows it, always a string.
-        name: Its name.
+        id: Number of the company in Zenvoices.
+        code: Company code as the portal shows it, always a string.
+        name: Name of the company.
         extra: Members of the answer that this class does not know.
     """
 
@@ -35,19 +35,19 @@ class Company:
 
 
 @frozen(kw_only=True)
-class InboxDocument:
+class InboxDocument(Model):
     """A document in a company's inbox.
 
     Attributes:
-        id: Zenvoices' number of the document.
-        external_id: The sender's own id of it.
-        company_id: The company it lies in (``administrationId``).
-        destination: Where it goes from the inbox.
+        id: Number of the document in Zenvoices.
+        external_id: Id that the sender gave the document.
+        company_id: Number of the document's company (``administrationId``).
+        destination: Destination after the inbox; its values are not documented.
         import_status: A number whose meaning is not documented.
         authorization_status: A number whose meaning is not documented.
-        received_time: When Zenvoices received it.
-        sender_name: Who sent it.
-        subject: Its subject.
+        received_time: Time at which Zenvoices received the document.
+        sender_name: Name of the sender.
+        subject: Subject of the document.
         extra: Members of the answer that this class does not know.
     """
 
@@ -81,9 +81,9 @@ class Attachment:
     """A file of an inbox upload.
 
     Args:
-        file_name: Its name; made safe.
-        content: Bytes, a path, or a binary file that can seek. Read when it is sent.
-        content_type: Its media type.
+        file_name: Name of the file; unsafe characters are replaced.
+        content: Bytes, a path, or a binary file that can seek. It is read during the upload.
+        content_type: Media type of the file.
     """
 
     file_name: str = field(converter=safe_file_name)
@@ -98,17 +98,17 @@ class Attachment:
 
 @frozen(kw_only=True)
 class InboxUpload:
-    """What is put into an inbox: one document, usually one file.
+    """A document to upload to an inbox, usually with one file.
 
-    Zenvoices' assignment rules can test subject and sender name, so fill them consistently; a
-    journal code in square brackets in the subject, such as ``[INK]``, chooses the journal
-    (published for e-mail).
+    Zenvoices' assignment rules can test subject and sender name, so fill them consistently. A
+    journal code in square brackets in the subject, such as ``[INK]``, selects the journal; the
+    vendor documents this for e-mail.
 
     Args:
-        attachments: Its files, at least one.
-        subject: Its subject.
-        sender_name: Who sent it.
-        destination: Where it is to go from the inbox; its values are not documented.
+        attachments: Files of the document, at least one.
+        subject: Subject of the document.
+        sender_name: Name of the sender.
+        destination: Destination after the inbox; its values are not documented.
     """
 
     attachments: tuple[Attachment, ...] = field(converter=_attachments)
@@ -118,13 +118,14 @@ class InboxUpload:
 
 
 @frozen
-class Lookup:
-    """What a look-up by external id can say.
+class Lookup(Model):
+    """The result of a look-up by external id.
 
     Attributes:
-        outcome: ``"cannot tell"`` when the service's answer proves nothing either way.
-        document: The document, when found.
-        answered_at: The server's time of the answer.
+        outcome: ``"found"``, ``"not found"``, or ``"cannot tell"`` if the service's answer proves
+            neither.
+        document: The document, if it was found.
+        answered_at: The server's time of the answer, from its ``Date`` header.
     """
 
     outcome: Literal["found", "not found", "cannot tell"]
@@ -135,7 +136,7 @@ class Lookup:
 def encode_upload(
     upload: InboxUpload, company_id: int, external_id: str | None
 ) -> Mapping[str, Any]:
-    """The JSON of an upload as this library assumes it, :class:`Base64` where content goes."""
+    """Return an upload as JSON in the assumed structure, with :class:`Base64` for content."""
     return {
         "administrationId": company_id,
         "externalId": external_id,

@@ -1,7 +1,7 @@
-"""Webhooks: checking who sent one, and reading it.
+"""Verify and parse webhook calls from Zenvoices.
 
-By framework: Zenvoices answers like ASP.NET Boilerplate, whose webhooks look like this; no call
-of the real service has been seen yet.
+The format is that of ASP.NET Boilerplate's webhooks: Zenvoices' answers show that it uses this
+framework. No webhook call of the real service has been seen.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from _client_kit._errors import ProtocolError
 from _client_kit._json import JsonError, is_object, loads
-from _client_kit._models import decode, extra_field, wire
+from _client_kit._models import Model, decode, extra_field, wire
 from _client_kit._secret import Secret
 
 __all__ = ["SIGNATURE_HEADER", "WebhookEvent", "WebhookSubscription", "verify_signature"]
@@ -24,18 +24,18 @@ SIGNATURE_HEADER = "abp-webhook-signature"
 
 
 def verify_signature(body: bytes, header: str | None, secret: str | Secret) -> bool:
-    """Whether a webhook call was signed with the subscription's secret.
+    """Return True if a webhook call was signed with the subscription's secret.
 
-    Compares in constant time. Upper or lower case, with or without dashes, all count. Give the
-    body as it was received: decoded and encoded again it is another.
+    The comparison takes constant time. The signature may be in upper or lower case, with or
+    without dashes. Pass the body exactly as it was received: the signature covers these bytes.
 
     Args:
-        body: The request's raw body.
-        header: The value of its ``abp-webhook-signature`` header; None where it has none.
-        secret: The subscription's secret, ``whs_...``, whole.
+        body: Raw body of the request.
+        header: Value of the ``abp-webhook-signature`` header; None if the request has none.
+        secret: The whole secret of the subscription, with its prefix ``whs_``.
 
     Raises:
-        TypeError: One of them is of another type.
+        TypeError: An argument has another type.
     """
     for name, value, kinds in (
         ("body", body, (bytes, bytearray, memoryview)),
@@ -54,15 +54,17 @@ def verify_signature(body: bytes, header: str | None, secret: str | Secret) -> b
 
 
 @frozen(kw_only=True)
-class WebhookEvent:
-    """What a webhook call says. It may come more than once: ``id`` tells.
+class WebhookEvent(Model):
+    """The content of a webhook call.
+
+    An event may be delivered more than once; use ``id`` to detect duplicates.
 
     Attributes:
-        id: The framework's id of the event, the same for each attempt.
-        name: The event's name, one of :meth:`webhooks.available`.
-        attempt: How many times it was sent, this one included.
-        data: What happened; its members are not documented, and ``repr`` leaves them out.
-        created_at: When it happened.
+        id: Id of the event, the same for each attempt to deliver it.
+        name: Name of the event, one of those that ``client.webhooks.available()`` returns.
+        attempt: Number of deliveries of the event so far, including this one.
+        data: Data of the event; its members are not documented, and ``repr`` leaves them out.
+        created_at: Time of the event.
         extra: Members that this class does not know.
     """
 
@@ -75,10 +77,10 @@ class WebhookEvent:
 
     @classmethod
     def parse(cls, body: bytes) -> WebhookEvent:
-        """Read a webhook call's body. Check it with :func:`verify_signature` first.
+        """Parse a webhook call's body. Check it with :func:`verify_signature` first.
 
         Raises:
-            ProtocolError: It is not a JSON object.
+            ProtocolError: The body is not a JSON object.
         """
         try:
             value = loads(body)
@@ -101,15 +103,15 @@ _KEYS = {
 
 
 @frozen(kw_only=True)
-class WebhookSubscription:
-    """A subscription to webhooks. Fields assumed: they are the framework's.
+class WebhookSubscription(Model):
+    """A subscription to webhooks. Its field names are assumed: those of ASP.NET Boilerplate.
 
     Attributes:
-        id: The framework's id of it.
-        uri: Where the calls go (``webhookUri``); left out of ``repr``.
-        webhooks: Names of the events it is for.
-        is_active: Whether it is switched on.
-        secret: What its calls are signed with, for :func:`verify_signature`.
+        id: Id of the subscription.
+        uri: URL that is called (``webhookUri``); ``repr`` leaves it out.
+        webhooks: Names of the events that are sent.
+        is_active: Whether the subscription is active.
+        secret: Secret that signs the calls, for :func:`verify_signature`.
         extra: Members of the answer that this class does not know.
     """
 

@@ -1,7 +1,7 @@
 """A fake Zenvoices for tests: in memory, or served on loopback sockets.
 
-`FakeZenvoices` behaves as the reference of this project describes the service, refusals
-included. What that reference marks as assumed is assumed here too::
+`FakeZenvoices` behaves as the contract of `zenvoices_client` describes the service, and refuses
+what the service is known to refuse. Facts that the contract marks as assumed are assumed here too::
 
     fake = FakeZenvoices()
     fake.add_company(code="0042", name="Brouwerij De Molenbeek BV")
@@ -50,26 +50,27 @@ __all__ = [
 
 
 class FakeZenvoices(Fake, ZenvoicesService):
-    """Zenvoices' public API, with a state that tests change at any time.
+    """A fake of Zenvoices' public API, whose state a test can change at any time.
 
     Attributes:
-        user: The first user, whose flags make it one that cannot log in; `add_user` adds others.
-        login_failure_status: The status of a failed login: 500, 400 or 401 with an envelope, or
-            200 with an ``accessToken`` of null and an ``errorMessage``.
-        envelope: Whether answers outside the login are wrapped in the ABP envelope.
-        max_body: Bytes of JSON that an upload may have; more is answered with 413.
-        token_life: Seconds a token issued from now on lives.
-        token_uses: Requests a token issued from now on is good for; None for no limit.
-        keep_content: Whether the inbox keeps the bytes of attachments.
-        lookup: How ``inbox/details`` treats an external id: it ``"works"``, it ``"lags"``
-            behind uploads by `lookup_lag` seconds (as the list does then), the route is
-            ``"missing"``, or it ``"ignores_external_id"`` and answers the company's newest.
+        user: The first user, with flags that make its login fail; `add_user` adds other users.
+        login_failure_status: Status of a failed login: 500, 400 or 401 with an envelope, or 200
+            with an ``accessToken`` of null and an ``errorMessage``.
+        envelope: Whether answers other than those of the login have the ABP envelope.
+        max_body: Largest size of an upload's JSON in bytes; a larger one is answered with 413.
+        token_life: Lifetime in seconds of tokens issued from now on.
+        token_uses: Number of requests for which a new token is valid; None for no limit.
+        keep_content: Whether the inbox keeps the content of attachments.
+        lookup: How ``inbox/details`` treats an external id. ``"works"``: it finds the document.
+            ``"lags"``: it and the list show a document `lookup_lag` seconds after the upload.
+            ``"missing"``: the route does not exist. ``"ignores_external_id"``: it returns the
+            company's newest document.
     """
 
-    # What a test does
+    # Methods for tests
 
     def add_user(self, name: str, password: str) -> FakeUser:
-        """Add a user and return it, for its flags to be changed."""
+        """Add a user and return it, so that a test can change its flags."""
         user = FakeUser(name, password)
         with self._lock:
             self._users[name] = user
@@ -87,19 +88,19 @@ class FakeZenvoices(Fake, ZenvoicesService):
     def add_company(
         self, code: str = "0042", name: str = "Brouwerij De Molenbeek BV", *, visible: bool = True
     ) -> int:
-        """Add a company and return its id; `visible` says whether users have rights on it."""
+        """Add a company and return its id; users have rights on it if `visible` is true."""
         with self._lock:
             company = Company(next(self._ids), code, name, visible)
             self._companies[company.id] = company
         return company.id
 
     def set_visible(self, company: int, visible: bool) -> None:
-        """Give users rights on a company, or take them."""
+        """Grant users rights on a company, or revoke them."""
         with self._lock:
             self._companies[company].visible = visible
 
     def relink_company(self, company: int) -> int:
-        """Give a company a new id, as re-linking does; what the old id held stays under it."""
+        """Give a company a new id, as re-linking does; its inbox documents keep the old id."""
         with self._lock:
             found = self._companies.pop(company)
             found.id = next(self._ids)
@@ -107,15 +108,15 @@ class FakeZenvoices(Fake, ZenvoicesService):
             return found.id
 
     def add(self, resource: str, record: Mapping[str, Any]) -> None:
-        """Add a record of master data, as the API is to answer it.
+        """Add a record of master data, as JSON of the API.
 
         Args:
             resource: ``"accounts"``, ``"ledger_accounts"``, ``"cost_centres"``,
                 ``"cost_units"``, ``"employees"``, ``"payment_conditions"``, ``"products"``,
                 ``"projects"``, ``"purchase_orders"``, ``"tax_codes"``,
-                ``"financial_transactions"`` or ``"webhook_subscriptions"``; the service's
-                own spelling is understood too.
-            record: The record, with its ``administrationId`` where it belongs to a company.
+                ``"financial_transactions"`` or ``"webhook_subscriptions"``; the names in the
+                service's paths are accepted too.
+            record: The record, with an ``administrationId`` if it belongs to a company.
         """
         names = {path: name for name, (path, _) in MASTER.items()}
         names[WEBHOOKS[1]] = WEBHOOKS[0]
@@ -125,7 +126,7 @@ class FakeZenvoices(Fake, ZenvoicesService):
     def refuse_when(self, rule: Callable[[InboxItem], str | None] | None) -> None:
         """Refuse uploads for which `rule` returns a message: HTTP 500 in an ABP envelope.
 
-        The rule is given the inbox document that would be made, contents included.
+        The argument of the rule is the inbox document that would be added, with its content.
         """
         self._refusal = rule
 
@@ -155,14 +156,14 @@ class FakeZenvoices(Fake, ZenvoicesService):
 
     @property
     def duplicates(self) -> dict[tuple[str, str], int]:
-        """How often each (company code, external id) arrived, of those that did more than once."""
+        """Number of uploads per (company code, external id), for those uploaded more than once."""
         with self._lock:
             return {key: count for key, count in self._received.items() if count > 1}
 
     def webhook(
         self, event: str, data: Mapping[str, Any], secret: str
     ) -> tuple[dict[str, str], bytes]:
-        """The headers and the body of a webhook call, signed with a ``whs_...`` secret."""
+        """Return the headers and body of a webhook call, signed with a ``whs_...`` secret."""
         body = json.dumps(
             {
                 "Id": str(uuid.uuid4()),
@@ -179,11 +180,11 @@ class FakeZenvoices(Fake, ZenvoicesService):
     def serve(
         self, *, host: str = "127.0.0.1", port: int = 0, ssl_context: ssl.SSLContext | None = None
     ) -> Loopback:
-        """Serve the API on a loopback origin until closed.
+        """Serve the API on a loopback port until the result is closed.
 
         Args:
-            host: Address or name to listen on and to answer in URLs.
-            port: The port; 0 for a free one.
-            ssl_context: What to serve https with; None serves http.
+            host: Address or name to listen on; also the host in ``url``.
+            port: Port of the API; 0 for any free port.
+            ssl_context: TLS context for https; None serves http.
         """
         return Loopback(self, host=host, port=port, ssl_context=ssl_context)

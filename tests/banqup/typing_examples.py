@@ -6,11 +6,10 @@ import io
 from pathlib import Path
 from typing import Any, assert_type
 
-import attrs
-
 from banqup_client import (
     AsyncBanqupClient,
     BanqupClient,
+    Call,
     Document,
     ExtensionPoint,
     FileDetails,
@@ -19,23 +18,15 @@ from banqup_client import (
 )
 
 
-@attrs.frozen
-class Own:
-    """A caller's own class."""
-
-    id: str | None = None
-
-
 def sync_results(client: BanqupClient) -> None:
-    """A download's type follows its target; a request's follows its model."""
+    """A download's type follows its target."""
     assert_type(client.spaces.list(), tuple[Space, ...])
     assert_type(client.users.me(), User)
     assert_type(client.messages.find(), ExtensionPoint)
     assert_type(client.files.download("s", "f"), bytes)
     assert_type(client.files.download("s", "f", Path("p")), FileDetails)
     assert_type(client.files.download("s", "f", io.BytesIO()), FileDetails)
-    assert_type(client.request("GET", "/x"), Any)
-    assert_type(client.request("GET", "/x", model=Own), Own)
+    assert_type(client.request(Call("GET", "/x")), Any)
     for document in client.documents.list("s"):
         assert_type(document, Document)
         assert_type(document.files[0].id, str)
@@ -48,7 +39,7 @@ async def async_results(client: AsyncBanqupClient) -> None:
     assert_type(await client.spaces.list(), tuple[Space, ...])
     assert_type(await client.files.download("s", "f"), bytes)
     assert_type(await client.files.download("s", "f", "p"), FileDetails)
-    assert_type(await client.request("GET", "/x", model=Own), Own)
+    assert_type(await client.request(Call("GET", "/x")), Any)
     async for document in client.documents.list("s"):
         assert_type(document.supplier.vat_number, str | None)
     async with client as entered:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from _client_kit._errors import ConfigurationError
 from banqup_client import ClientCredentials, Environment
 from bridge import ConnectionConfig, MemoryCheckpoints, SQLAlchemyCheckpoints, SQLiteCheckpoints
-from bridge._process import function_of, login_of_this_process, store_of
+from bridge._process import functions_of, login_of_this_process, store_of
 from support.bridge_world import AsyncWorld, World
 from zenvoices_client import UserLogin
 
@@ -58,8 +58,8 @@ _seconds = st.floats(0.001, 1e6) | st.integers(1, 10_000)
             "zenvoices_url": st.just("https://books.example"),
             "banqup_contract": st.dictionaries(_text, _json, max_size=2),
             "zenvoices_contract": _text,
-            "decode_document": st.just("corrections.banqup:decode"),
-            "encode_upload": st.just("corrections:encode"),
+            "banqup_operations": st.just({"documents.list": "corrections.banqup:listed"}),
+            "zenvoices_operations": st.just({"inbox.upload": "corrections:upload"}),
             "storage_hosts": st.lists(_text, max_size=3),
             "timeout": _seconds,
             "deadline": _seconds,
@@ -131,11 +131,14 @@ def test_config_cannot_be_changed_afterwards() -> None:
         ({"in_flight": 2.0}, "in_flight must be a whole number, not float"),
         ({"on_uncertain": "guess"}, "on_uncertain must be 'hold' or 'resend'"),
         ({"storage_hosts": "a.example"}, "storage_hosts must be a list of host names, not str"),
-        ({"encode_upload": 3}, "encode_upload must be a text such as 'package.module:function'"),
-        ({"decode_document": ""}, "decode_document must be a text such as 'package.module:func"),
-        ({"decode_documents": "a:b"}, "Did you mean 'decode_document'?"),
+        (
+            {"zenvoices_operations": 3},
+            "zenvoices_operations must be a table of operations",
+        ),
+        ({"banqup_operations": {"a": 3}}, "banqup_operations must be a table of operations with"),
+        ({"banqup_operation": "a:b"}, "Did you mean 'banqup_operations'?"),
         ({"banqup_contract": 3}, "banqup_contract must be a table or the path of a JSON file"),
-        ({"banqup_contract": {"a": object()}}, "a contract patch must be data that JSON can hold"),
+        ({"banqup_contract": {"a": object()}}, "a table must be data that JSON can hold"),
     ],
 )
 def test_wrong_value_is_refused_by_name(change: dict[str, Any], message: str) -> None:
@@ -251,49 +254,44 @@ def corrections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A module of the application's own, with both functions, and one that cannot be imported."""
     (tmp_path / "corrections_of_a_test.py").write_text(
         "number = 3\n"
-        "def decode(document):\n    return {'id': document['key']}\n"
-        "def encode(upload, company_id, external_id):\n    return {'company': company_id}\n"
+        "def listed(asked):\n    return {'documents': [{'id': 'd-1'}], 'last': True}\n"
+        "def found(asked):\n    return {'id': 7, 'code': asked.default.method}\n"
     )
     (tmp_path / "broken_in_a_test.py").write_text("1 / 0\n")
+    (tmp_path / "cut_in_a_test.py").write_text("def f(\n")
+    (tmp_path / "importing_in_a_test.py").write_text("\nimport a_package_that_is_missing\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "corrections_of_a_test", raising=False)
+
+
+FUNCTIONS = {
+    "banqup_operations": {"documents.list": "corrections_of_a_test:listed"},
+    "zenvoices_operations": {"companies.get": "corrections_of_a_test:found"},
+}
 
 
 @pytest.mark.usefixtures("environment", "corrections")
 def test_named_functions_are_called_by_the_clients() -> None:
     """A text in the config is a function in the client, and only of this connection's client."""
-    names = {
-        "decode_document": "corrections_of_a_test:decode",
-        "encode_upload": "corrections_of_a_test:encode",
-    }
-    config = ConnectionConfig.from_dict({**LEAST, **names})
-    upload: Any = None
+    config = ConnectionConfig.from_dict({**LEAST, **FUNCTIONS})
     store = MemoryCheckpoints()
     with (
         config.open(checkpoints=store) as connection,
         ConnectionConfig.from_dict(LEAST).open(checkpoints=store) as plain,
     ):
-        assert connection._banqup.documents._decode({"key": "d-1"}).id == "d-1"
-        assert connection._zenvoices.inbox._encode(upload, 7, None) == {"company": 7}
-        assert plain._banqup.documents._decode({"id": "d-2"}).id == "d-2"
-        assert plain._zenvoices.inbox._encode is not connection._zenvoices.inbox._encode
+        assert [one.id for one in connection._banqup.documents.list("s")] == ["d-1"]
+        assert connection._zenvoices.companies.get(7).code == "GET"
+        assert plain._zenvoices._facts["companies.get"].function is None
 
 
 @pytest.mark.anyio
 @pytest.mark.usefixtures("environment", "corrections")
 async def test_named_functions_are_called_by_the_async_clients() -> None:
     """The same for ``async with``."""
-    config = ConnectionConfig.from_dict(
-        {
-            **LEAST,
-            "decode_document": "corrections_of_a_test:decode",
-            "encode_upload": "corrections_of_a_test:encode",
-        }
-    )
-    upload: Any = None
+    config = ConnectionConfig.from_dict({**LEAST, **FUNCTIONS})
     async with config.open_async(checkpoints=MemoryCheckpoints()) as connection:
-        assert connection._banqup.documents._decode({"key": "d-1"}).id == "d-1"
-        assert connection._zenvoices.inbox._encode(upload, 7, None) == {"company": 7}
+        assert [one.id async for one in connection._banqup.documents.list("s")] == ["d-1"]
+        assert (await connection._zenvoices.companies.get(7)).code == "GET"
 
 
 def test_clients_that_are_handed_in_stay_open() -> None:
@@ -323,7 +321,7 @@ async def test_async_clients_that_are_handed_in_stay_open() -> None:
     assert (await ours.activate()).new
 
 
-@pytest.mark.parametrize("field", ["decode_document", "encode_upload"])
+@pytest.mark.parametrize("field", ["banqup_operations", "zenvoices_operations"])
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -332,8 +330,25 @@ async def test_async_clients_that_are_handed_in_stay_open() -> None:
         ("a.b:c()", "must name a function"),
         (".a:b", "must name a function"),
         ("a:", "must name a function"),
-        ("no_such_module_at_all.x:f", "failed with ModuleNotFoundError"),
-        ("broken_in_a_test:f", "failed with ZeroDivisionError"),
+        (
+            "no_such_module_at_all.x:f",
+            (
+                "'no_such_module_at_all.x' failed with ModuleNotFoundError: "
+                "No module named 'no_such_module_at_all'"
+            ),
+        ),
+        (
+            "broken_in_a_test:f",
+            "failed with ZeroDivisionError at broken_in_a_test.<module>, line 1: ",
+        ),
+        (
+            "importing_in_a_test:f",
+            (
+                "failed with ModuleNotFoundError at importing_in_a_test.<module>, line 2: "
+                "No module named 'a_package_that_is_missing'"
+            ),
+        ),
+        ("cut_in_a_test:f", "'cut_in_a_test' failed with SyntaxError"),
         ("corrections_of_a_test:nothing", "'corrections_of_a_test' has no function 'nothing'"),
         ("corrections_of_a_test:number", "has no function 'number'"),
     ],
@@ -343,7 +358,7 @@ def test_function_that_cannot_be_had_is_refused_when_opened(
     field: str, name: str, message: str
 ) -> None:
     """The error names the field and the remedy; making the config itself imports nothing."""
-    config = ConnectionConfig.from_dict({**LEAST, field: name})
+    config = ConnectionConfig.from_dict({**LEAST, field: {"some.call": name}})
     with (
         pytest.raises(ConfigurationError) as caught,
         config.open(checkpoints=MemoryCheckpoints()),
@@ -354,9 +369,9 @@ def test_function_that_cannot_be_had_is_refused_when_opened(
     assert caught.value.hint
 
 
-def test_field_that_names_no_function_gives_none() -> None:
+def test_table_that_is_missing_gives_none() -> None:
     """The clients then do as they do by themselves."""
-    assert function_of("encode_upload", None) is None
+    assert functions_of("banqup_operations", None) is None
 
 
 @pytest.mark.usefixtures("environment")

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from banqup_client import Document
 from banqup_client._models import DocumentStatus
 from bridge import Skip, Wait, default_exportable
-from bridge._delivery.eligibility import Exportable, judge
+from bridge._delivery.eligibility import BrokenRule, Exportable
+from bridge._mapping.calling import judge
 
 
 def document(
@@ -98,7 +99,8 @@ def test_judge_takes_what_a_rule_says() -> None:
 def test_rule_that_says_something_else_waits(said: Any) -> None:
     """A rule that returns what is no answer exports nothing."""
     verdict = judge(cast("Exportable", lambda _: said), document())
-    assert isinstance(verdict, Wait)
+    assert isinstance(verdict, BrokenRule)
+    assert verdict.error is None
     assert type(said).__name__ in verdict.reason
 
 
@@ -109,8 +111,9 @@ def test_rule_that_raises_waits() -> None:
         raise ZeroDivisionError
 
     verdict = judge(rule, document())
-    assert isinstance(verdict, Wait)
-    assert "ZeroDivisionError" in verdict.reason
+    assert isinstance(verdict, BrokenRule)
+    assert isinstance(verdict.error, ZeroDivisionError)
+    assert f"raised ZeroDivisionError at {__name__}.rule, line " in verdict.reason
 
 
 @given(st.none() | st.integers() | st.text())

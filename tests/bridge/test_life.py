@@ -38,7 +38,7 @@ EVENTS: dict[str, deliveries.Event] = {
     "not readable": deliveries.NotReady("503", file=False),
     "skipped": deliveries.Skipped("order"),
     "gone": deliveries.Skipped("gone", gone=True),
-    "intended": deliveries.Intended(EXTERNAL, 7, "digest"),
+    "intended": deliveries.Intended(EXTERNAL, 7),
     "arrived": deliveries.Arrived(4711),
     "refused": deliveries.Refused("no"),
     "refused for good": deliveries.Refused("413", final=True),

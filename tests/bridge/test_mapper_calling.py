@@ -10,14 +10,13 @@ from typing import Any
 
 import pytest
 
+from _client_kit._user_code import place_of
 from banqup_client import Document
 from bridge import SourceFile, default_mapper
 from bridge._mapping.calling import (
-    UserCodeFailure,
     call_mapper,
     describe_exception,
     describe_result,
-    place_of,
 )
 from bridge.testing import TrialDocument, trial_document
 from zenvoices_client import InboxUpload
@@ -76,22 +75,19 @@ def test_an_exception_without_a_frame_of_the_users_has_the_innermost_place() -> 
     assert place_of(error.with_traceback(None)) == ""
 
 
-def test_a_failure_keeps_the_exception_with_the_users_frames() -> None:
-    """A traceback made of it shows the mapper's own line; the reason is one line."""
+def test_a_failure_is_one_line_with_its_place() -> None:
+    """A traceback made of the exception shows the mapper's own line; the reason is one line."""
     error = raised_by(failing)
-    failure = UserCodeFailure.raised(error)
-    assert failure.error is error
     assert 'raise ValueError("no such journal")' in "".join(traceback.format_exception(error))
-    assert failure.place == place_of(error)
-    assert failure.reason == f"the mapper raised ValueError at {failure.place}: no such journal"
-    assert "no such journal" not in repr(failure).replace(failure.reason, "")
+    reason = describe_exception(error)
+    assert reason == f"the mapper raised ValueError at {place_of(error)}: no such journal"
 
 
 def test_one_place_is_one_place_for_every_document() -> None:
     """What is logged once for each place is told apart by the place, not by the text."""
-    one, other = (UserCodeFailure.raised(raised_by(failing)) for _ in range(2))
+    one, other = (place_of(raised_by(failing)) for _ in range(2))
     assert one == other
-    assert UserCodeFailure.raised(raised_by(looking_up)).place != one.place
+    assert place_of(raised_by(looking_up)) != one
 
 
 def test_the_text_of_a_look_up_is_not_shown() -> None:
@@ -125,8 +121,6 @@ def test_a_useless_result_is_described() -> None:
     assert describe_result(7) == "the mapper returned int, not InboxUpload or Skip"
     assert "only AsyncConnection" in describe_result(result)
     assert inspect.getcoroutinestate(result) == inspect.CORO_CLOSED
-    failure = UserCodeFailure.returned(None)
-    assert (failure.error, failure.reason) == (None, describe_result(None))
 
 
 def test_a_file_that_cannot_be_read_is_not_the_mappers_failure() -> None:

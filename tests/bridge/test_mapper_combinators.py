@@ -19,6 +19,7 @@ from bridge import (
     journal,
     named,
     only,
+    without,
 )
 from bridge.testing import TrialDocument, trial_document, try_async_mapper, try_mapper
 from bridge.testing._samples.sample import sample
@@ -65,6 +66,22 @@ def test_only_lets_some_categories_pass() -> None:
 def test_only_finds_parties_by_name_and_number(name: str) -> None:
     """Supplier or customer count, by Banqup's names or by the UBL's numbers."""
     assert isinstance(only(default_mapper, parties=[name])(*PURCHASE), InboxUpload)
+
+
+@pytest.mark.parametrize("name", ["BROUWERIJ DE MOLENBEEK BV", INVOICE.supplier.enterprise_number])
+def test_without_skips_documents_of_a_party(name: str) -> None:
+    """By name or number; those of all others pass, and a list of nobody changes nothing."""
+    mapper = without(default_mapper, parties=[name])
+    assert isinstance(mapper(*PURCHASE), Skip)
+    other = trial_document(("b.xml", sample(3).content), supplier="Another")
+    assert isinstance(mapper(*other), InboxUpload)
+    assert isinstance(without(default_mapper, parties=[])(*PURCHASE), InboxUpload)
+
+
+def test_without_wants_a_list() -> None:
+    """One text is not taken for a list of letters."""
+    with pytest.raises(ConfigurationError, match="parties"):
+        without(default_mapper, parties="Brouwerij")
 
 
 def test_only_skips_other_parties() -> None:

@@ -209,6 +209,6 @@ def test_newer_head_is_refused() -> None:
 
 def test_waiting_for_the_client_is_counted_apart() -> None:
     """What needs somebody in Banqup has a heading of its own."""
-    assert counted_as(Delivery("doc", cause=WaitReason.CLIENT)) == "waiting for the client"
+    assert counted_as(Delivery("doc", cause=WaitReason.CLIENT)) == "waiting_for_client"
     assert counted_as(Delivery("doc", cause=WaitReason.RETRY)) == "waiting"
     assert counted_as(Delivery("doc", "skipped", cause=WaitReason.GONE)) == "skipped"

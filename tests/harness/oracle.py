@@ -132,7 +132,7 @@ def judge(
     if status is not None:
         kept = Counter(row.state for row in named.values())
         told = Counter(dict(status.counts))
-        told["waiting"] += told.pop("waiting for the client", 0)
+        told["waiting"] += told.pop("waiting_for_client", 0)
         if +kept != +told:
             wrong.append(f"counts say {dict(+told)}, rows say {dict(+kept)}")
         listed = {row.document_id for row in status.attention}

@@ -6,60 +6,59 @@ import logging
 from typing import Any
 
 import pytest
-from attrs import frozen
 
-from _client_kit._errors import ConfigurationError, ProtocolError
-from _client_kit._raw_request import operation_of, read_model
+from _client_kit._contract import Operation
+from _client_kit._errors import ConfigurationError
+from _client_kit._operations import Call
+from _client_kit._raw_request import operation_of, url_of
 from _client_kit._redaction import RedactSecrets
-from _client_kit._response import ApiResponse
+
+BY_HAND = Operation(
+    name="", method="", path="", query={}, sends=(), reads=(),
+    evidence="assumed", source="the caller", safe=False,
+)  # fmt: skip
 
 
-@frozen
-class Thing:
-    """What a caller may want."""
-
-    name: str
-
-
-def operation(method: str = "get", path: str = "/things", **options: Any) -> Any:
+def operation(method: str = "get", path: str = "/things", **options: Any) -> Operation:
     """An operation of the caller's own."""
-    given: dict[str, Any] = {"service": "test", "safe": None, "model": None, **options}
-    return operation_of(method, path, ["page"], **given)
+    call = Call(method, path, **options)
+    return operation_of(call, BY_HAND, service="test", origin="https://api.test")
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("method", "path", "said"),
     [
-        ({"method": "FETCH"}, "method must be one of GET"),
-        ({"path": "things"}, "path must "),
-        ({"path": "/a/../b"}, "path must "),
-        ({"model": int}, "model must be an attrs class"),
+        ("FETCH", "/x", "method must be one of GET"),
+        *(
+            ("GET", path, "path must be of this API")
+            for path in ("things", "/a/../b", "//x", "/\\x", "/a\tb", "/%2e/x", "https://b.test/x",
+                         "https://api.test.evil/x", "https://api.test//x", "https://api.test")
+        ),
     ],
-)
-def test_call_that_cannot_be_made_is_refused(options: dict[str, Any], said: str) -> None:
+)  # fmt: skip
+def test_call_that_cannot_be_made_is_refused(method: str, path: str, said: str) -> None:
     """Before anything is sent."""
     with pytest.raises(ConfigurationError, match=said):
-        operation(**options)
+        operation(method, path)
+
+
+def test_address_of_the_api_itself_counts_as_its_path() -> None:
+    """Links in answers are absolute; the base address may have a path of its own in front."""
+    call = Call("GET", "https://api.test/v1/x?page=2", query={"a": [1, True], "b": None})
+    step = operation_of(call, BY_HAND, service="test", origin="https://api.test")
+    assert step.path == "/v1/x?page=2"
+    made = url_of(call, step, "https://api.test/v1", "https://api.test")
+    assert made == "https://api.test/v1/x?page=2&a=1&a=true"
+    plain = Call("GET", "/x")
+    made = url_of(plain, operation(path="/x"), "https://api.test/v1", "https://api.test")
+    assert made == "https://api.test/v1/x"
 
 
 def test_only_reading_is_repeated_unless_told_otherwise() -> None:
     """A method other than GET may change something."""
     assert [operation(method).safe for method in ("get", "post")] == [True, False]
     assert operation("post", safe=True).safe
-
-
-@pytest.mark.parametrize(
-    ("payload", "said"),
-    [([], "expected an object"), ({}, "does not make a Thing")],
-)
-def test_answer_that_makes_no_instance_is_an_error(payload: object, said: str) -> None:
-    """The error names the call and the class, and quotes nothing."""
-    answer = ApiResponse(200, {}, b"")
-    with pytest.raises(ProtocolError, match=f"GET /things: .*{said}") as caught:
-        read_model(Thing, payload, operation(), answer, service="test")
-    assert caught.value.status == 200
-    made = read_model(Thing, {"name": "a"}, operation(), answer, service="test")
-    assert made == Thing("a")
+    assert not operation("get", safe=False).safe
 
 
 def test_stack_of_a_log_record_is_redacted() -> None:

@@ -25,7 +25,13 @@ SPACE = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 # These pages have tests of their own, which set up what their examples need.
-ELSEWHERE = {"testing.md", "testing-banqup.md", "testing-zenvoices.md", "first-contact.md"}
+ELSEWHERE = {
+    "testing.md",
+    "testing-banqup.md",
+    "testing-zenvoices.md",
+    "first-contact.md",
+    "operations.md",
+}
 
 PAGES = [
     path

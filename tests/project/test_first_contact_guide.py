@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from attrs import evolve
 
 import bridge
 from banqup_client import BanqupClient, ClientCredentials, Environment
@@ -143,6 +144,7 @@ def run(heading: str, code: str, status: str = "FULLY_APPROVED") -> dict[str, in
         "credentials": ClientCredentials("demo-app", "demo-secret"),
         "Environment": Environment,
         "Base64": Base64,
+        "evolve": evolve,
         "default_exportable": bridge.default_exportable,
         "BanqupClient": partial(BanqupClient, transport=source, storage_transport=storage),
         "ZenvoicesClient": partial(ZenvoicesClient, transport=target),

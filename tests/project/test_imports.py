@@ -13,11 +13,13 @@ ROOT = Path(__file__).resolve().parents[2]
 SRC = ROOT / "src"
 
 MAY_IMPORT = {
+    "banqup_zenvoices": {"bridge"},
     "_client_kit": {"_client_kit"},
     "_contract_check": {"_client_kit", "_contract_check", "banqup_client", "zenvoices_client"},
     "banqup_client": {"_client_kit", "banqup_client"},
     "zenvoices_client": {"_client_kit", "zenvoices_client"},
     "bridge": {"_client_kit", "_contract_check", "banqup_client", "bridge", "zenvoices_client"},
+    "banqup_zenvoices": {"bridge"},
 }
 RUNTIME = {"attrs", "cattrs", "httpx"}
 EXTRAS = {"IPython", "psycopg", "pytest", "respx", "sqlalchemy", "tqdm", "yaml"}
@@ -60,13 +62,13 @@ def imported(tree: ast.AST, package: str) -> Iterator[tuple[int, str, bool]]:
 
 def faults(source: str, path: Path) -> list[str]:
     """What a module below ``src`` imports and may not."""
-    package = path.parts[0]
+    package = path.parts[0].removesuffix(".py")
     found: list[str] = []
     for line, name, eager in imported(ast.parse(source), package):
         where = f"{path.as_posix()}:{line}: imports {name}"
         if name in MAY_IMPORT:
-            # A command is a program of its own and may use the contract check above its package.
-            command = path.name == "__main__.py" and name == "_contract_check"
+            # A command is a program of its own and may use what is above its package.
+            command = path.name == "__main__.py" and name in {"_contract_check", "banqup_zenvoices"}
             if name not in MAY_IMPORT[package] and not command:
                 found.append(f"{where}, against the direction")
         elif name in EVENT_LOOPS:

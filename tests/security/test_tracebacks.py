@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from banqup_client import (
+    AskedDocuments,
     AsyncBanqupClient,
     BanqupClient,
     ClientCredentials,
@@ -226,17 +227,18 @@ def test_an_error_of_a_service_has_an_ordinary_traceback() -> None:
     assert leads_to(caught.value) == []
 
 
-def test_a_decoder_that_raises_is_the_cause() -> None:
-    """A decode_document= that fails: our error names it, its own traceback shows the line."""
+def test_a_function_that_raises_is_the_cause() -> None:
+    """A function of operations= that fails: our error names it, its own traceback the line."""
     fake, space = published()
 
-    def decode(row: Any) -> Any:
-        return row["nothing"]
+    def listed(asked: AskedDocuments) -> Any:
+        answer = yield asked.default
+        return answer["nothing"]
 
-    with pytest.raises(ConfigurationError, match="failed with KeyError") as caught:
-        list(banqup(fake, decode_document=decode).documents.list(space))
+    with pytest.raises(ConfigurationError, match=r"listed.* raised KeyError at") as caught:
+        list(banqup(fake, operations={"documents.list": listed}).documents.list(space))
     assert isinstance(caught.value.__cause__, KeyError)
-    assert 'return row["nothing"]' in shown(caught.value)
+    assert 'return answer["nothing"]' in shown(caught.value)
 
 
 def test_a_proxy_password_is_in_no_frame(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from banqup_client import (
@@ -51,6 +51,16 @@ def invoice(number: str = "F1", *, padding: int = 0) -> bytes:
         'Invoice-2" xmlns:cbc="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents'
         f'-2"><cbc:ID>{number}</cbc:ID><!--{"x" * padding}--></Invoice>'
     ).encode()
+
+
+def of_service(service: str, functions: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Those of some functions of operations= that are for one of the services."""
+    banqup = ("spaces.", "documents.", "files.", "users.")
+    return {
+        name: function
+        for name, function in (functions or {}).items()
+        if name.startswith(banqup) == (service == "banqup")
+    }
 
 
 class BaseWorld:
@@ -137,6 +147,7 @@ class AsyncWorld(BaseWorld):
         deadline: float = 300.0,
         base_url: str = "https://app.zenvoices.com",
         gateway: Rule | None = None,
+        functions: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> AsyncConnection:
         """A connection as a new process would build it."""
@@ -146,6 +157,7 @@ class AsyncWorld(BaseWorld):
             transport=through(self.banqup.transport(), gateway),
             storage_transport=through(self.banqup.transport(), gateway),
             retry=ONCE,
+            operations=of_service("banqup", functions),
         )
         zenvoices = AsyncZenvoicesClient(
             _login(password),
@@ -153,6 +165,7 @@ class AsyncWorld(BaseWorld):
             retry=ONCE,
             deadline=deadline,
             base_url=base_url,
+            operations=of_service("zenvoices", functions),
         )
         given = {"checkpoints": self.store, "clock": self.clock, "space_id": SPACE, **options}
         return AsyncConnection(banqup, zenvoices, company_code=company_code, **given)
@@ -170,6 +183,7 @@ class World(BaseWorld):
         deadline: float = 300.0,
         base_url: str = "https://app.zenvoices.com",
         gateway: Rule | None = None,
+        functions: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Connection:
         """A connection as a new process would build it."""
@@ -179,6 +193,7 @@ class World(BaseWorld):
             transport=through(self.banqup.transport(), gateway),
             storage_transport=through(self.banqup.transport(), gateway),
             retry=ONCE,
+            operations=of_service("banqup", functions),
         )
         zenvoices = ZenvoicesClient(
             _login(password),
@@ -186,6 +201,7 @@ class World(BaseWorld):
             retry=ONCE,
             deadline=deadline,
             base_url=base_url,
+            operations=of_service("zenvoices", functions),
         )
         given = {"checkpoints": self.store, "clock": self.clock, "space_id": SPACE, **options}
         return Connection(banqup, zenvoices, company_code=company_code, **given)
@@ -195,7 +211,7 @@ def counted(counts: Any) -> dict[str, int]:
     """A head's counts by state alone."""
     total: Counter[str] = Counter()
     for name, number in counts.items():
-        total["waiting" if name == "waiting for the client" else name] += number
+        total["waiting" if name == "waiting_for_client" else name] += number
     assert set(total) <= set(STATES)
     return {name: number for name, number in total.items() if number}
 

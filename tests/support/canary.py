@@ -148,6 +148,8 @@ def check_request(_self: object, request: httpx.Request, **_options: object) -> 
     if bearer and not watch.may_go(bearer, origin):
         watch.hit(bearer, f"the Authorization header of a request to {origin}")
     found = watch.find(target)
+    if found and found.startswith("/") and bearer:
+        found = None  # a path of the API, which goes with the token
     if found and not (watch.is_bound(found) and watch.may_go(found, origin)):
         watch.hit(found, f"the URL of a request to {origin}")
     for name, value in request.headers.items():

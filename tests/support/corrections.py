@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
+
+from banqup_client import AskedDocument, AskedDocuments
 from banqup_client import __main__ as banqup_command
-from zenvoices_client import Base64, InboxUpload
+from zenvoices_client import AskedUpload, Base64, Call
 from zenvoices_client import __main__ as zenvoices_command
 
 VENDOR_FILES = Path(__file__).parent / "vendor_files"
@@ -75,17 +78,15 @@ ZENVOICES_RENAMED: dict[str, Any] = {
 ZENVOICES_NESTED: dict[str, Any] = {"inbox.upload": {"path": f"{_API}/inbox/uploadAndRead"}}
 
 
-def encode_nested(
-    upload: InboxUpload, company_id: int, external_id: str | None
-) -> Mapping[str, Any]:
+def upload_nested(asked: AskedUpload) -> Generator[Call, Any, Any]:
     """One file a call, header and file apart."""
-    (file,) = upload.attachments
-    return {
+    (file,) = asked.upload.attachments
+    body = {
         "header": {
-            "administrationId": company_id,
-            "externalId": external_id,
-            "subject": upload.subject,
-            "sender": upload.sender_name,
+            "administrationId": asked.company_id,
+            "externalId": asked.external_id,
+            "subject": asked.upload.subject,
+            "sender": asked.upload.sender_name,
         },
         "file": {
             "name": file.file_name,
@@ -94,6 +95,7 @@ def encode_nested(
         },
         "source": "api",
     }
+    return (yield evolve(asked.default, json=body))
 
 
 _V2 = "/datastore/documents/transaction/v2/spaces/{space_id}"
@@ -151,7 +153,7 @@ _WORDS = {
 }
 
 
-def decode_nested(document: Mapping[str, Any]) -> Mapping[str, Any]:
+def _document(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """Another structure and other words for the status."""
     header, content = document["header"], document["content"]
     parts = [part for part in (content["original"], *content["others"]) if part]
@@ -167,3 +169,17 @@ def decode_nested(document: Mapping[str, Any]) -> Mapping[str, Any]:
             for part in parts
         ],
     }
+
+
+def list_nested(asked: AskedDocuments) -> Generator[Call, Any, Any]:
+    """A page of such documents."""
+    answer = yield asked.default
+    return {**answer, "documents": [_document(row) for row in answer["documents"]]}
+
+
+def get_nested(asked: AskedDocument) -> Generator[Call, Any, Any]:
+    """One such document."""
+    return _document((yield asked.default))
+
+
+BANQUP_NESTED = {"documents.list": list_nested, "documents.get": get_nested}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from binascii import b2a_base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import BinaryIO
 
 from _client_kit import _runtime_async as runtime
 from _client_kit._errors import OutcomeUnknownError
 from _client_kit._files import FileSource, JsonTemplate, os_reason
 from _client_kit._signals import raised_by_signal_handler
+from _client_kit._text import Text
 
 __all__ = ["AsyncJsonBody"]
 
@@ -20,9 +21,16 @@ READ_SIZE = 3 * 64 * 1024
 class AsyncJsonBody:
     """The bytes of a JSON body; can be iterated again, and holds one piece in memory."""
 
-    def __init__(self, template: JsonTemplate, *, service: str) -> None:
+    def __init__(
+        self,
+        template: JsonTemplate,
+        *,
+        service: str,
+        check: Callable[[], object] | None = None,
+    ) -> None:
         self._template = template
         self._service = service
+        self._check = check
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         pending = b""  # text before a file is sent with the first piece of the file
@@ -40,7 +48,7 @@ class AsyncJsonBody:
         content = source.in_memory
         if content is not None:
             for start in range(0, left, READ_SIZE):
-                source.check()
+                self._check_before_piece()
                 yield b2a_base64(content[start : start + READ_SIZE], newline=False)
             return
         try:
@@ -51,10 +59,14 @@ class AsyncJsonBody:
             raise self._unreadable(error) from None
         with file:
             while left > 0:
-                source.check()
+                self._check_before_piece()
                 chunk = await self._read(file, min(READ_SIZE, left))
                 left -= len(chunk)
                 yield b2a_base64(chunk, newline=False)
+
+    def _check_before_piece(self) -> None:
+        if self._check is not None:
+            self._check()
 
     async def _read(self, file: BinaryIO, size: int) -> bytes:
         """Read exactly `size` bytes: fewer would put padding in the middle of the base64."""
@@ -67,11 +79,13 @@ class AsyncJsonBody:
                     raise
                 raise self._unreadable(error) from None
             if not more:
-                message = "a file became shorter while it was sent"
+                message = Text("file_shrank", "a file became shorter while it was sent")
                 raise OutcomeUnknownError(message, service=self._service, retryable=False)
             chunk = chunk + more if chunk else more
         return chunk
 
     def _unreadable(self, error: OSError) -> OutcomeUnknownError:
-        message = f"a file could not be read while it was sent ({os_reason(error)})"
+        message = Text(
+            "file_unreadable", "a file could not be read while it was sent ({0})", os_reason(error)
+        )
         return OutcomeUnknownError(message, service=self._service, retryable=False)

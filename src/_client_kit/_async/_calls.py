@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import zlib
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self
@@ -17,16 +17,26 @@ from _client_kit import _clock
 from _client_kit import _runtime_async as runtime
 from _client_kit._address import check_base_url, is_loopback, origin_of
 from _client_kit._arguments import check_instance, check_seconds
+from _client_kit._async._body import AsyncJsonBody
 from _client_kit._async._per_loop import AsyncPerLoop
 from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
-from _client_kit._errors import ConfigurationError, CredentialsError, ServiceError, UnavailableError
-from _client_kit._json import dumps
+from _client_kit._errors import (
+    ConfigurationError,
+    CredentialsError,
+    RejectedError,
+    ServiceError,
+    UnavailableError,
+)
+from _client_kit._files import json_template
+from _client_kit._operations import Answer, Asked, Call, FunctionRun
+from _client_kit._raw_request import check_headers, operation_of, url_of
 from _client_kit._redaction import OwnCall, without_traceback
 from _client_kit._request import BROKEN, PreparedRequest, TooLargeError, transport_failure
 from _client_kit._response import ApiResponse, Dialect, Token
 from _client_kit._retry import RetryPolicy
 from _client_kit._signals import raised_by_signal_handler, signal_error
+from _client_kit._text import Text
 from _client_kit._tls import opened, shared_ssl_context
 from _client_kit._tokens import TokenCache, TokenCaches
 
@@ -35,6 +45,18 @@ __all__ = ["AsyncCalls", "AsyncContent"]
 MAX_ANSWER = 64 * 1024 * 1024
 
 AsyncContent = bytes | AsyncIterable[bytes]
+
+_BY_HAND = Operation(
+    name="",
+    method="",
+    path="",
+    query={},
+    sends=(),
+    reads=(),
+    evidence="assumed",
+    source="the caller",
+    safe=False,
+)
 
 
 class AsyncCalls:
@@ -80,7 +102,8 @@ class AsyncCalls:
         for name, value, kind in given:
             if value is not None:
                 check_instance(value, kind, name, service=self.service)
-        loopback = is_loopback(httpx.URL(self.base_url).host)
+        # A proxy named in the environment is for the outside, never for this machine.
+        self._trust_env = not is_loopback(httpx.URL(self.base_url).host)
 
         def open_client() -> httpx.AsyncClient:
             context = ssl_context or shared_ssl_context()
@@ -88,8 +111,7 @@ class AsyncCalls:
                 lambda: httpx.AsyncClient(
                     verify=context,
                     transport=transport,
-                    # A proxy named in the environment is for the outside, never for this machine.
-                    trust_env=not loopback,
+                    trust_env=self._trust_env,
                     follow_redirects=False,
                     cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
                     limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
@@ -117,6 +139,19 @@ class AsyncCalls:
         if deadline is None:
             return Deadline.after(self.deadline)
         return Deadline.after(check_seconds(deadline, "deadline", service=self.service, zero=True))
+
+    def _limits(self, timeout: float | None, deadline: float | None) -> tuple[Deadline, float]:
+        """Return when a call must have ended, and how long each step of it may take.
+
+        Raises:
+            ConfigurationError: One is no number of seconds, or the client is closed.
+        """
+        limit, seconds = self.limit(deadline), self.timeout
+        if timeout is not None:
+            seconds = check_seconds(timeout, "timeout", service=self.service)
+        if self.is_closed:
+            raise ConfigurationError("the client is closed", service=self.service)
+        return limit, seconds
 
     @property
     def is_closed(self) -> bool:
@@ -148,11 +183,12 @@ class AsyncCalls:
         path: Mapping[str, object] | None = None,
         query: Mapping[str, object] | None = None,
         json: object = None,
-        content: AsyncContent | None = None,
-        content_length: int | None = None,
+        asked: Callable[..., object] = Asked,
         timeout: float | None = None,
         deadline: float | None = None,
         decoded: bool = True,
+        check: Callable[[], object] | None = None,
+        max_bytes: int | None = None,
     ) -> tuple[Any, ApiResponse]:
         """Call an operation and return its payload with the answer it came in.
 
@@ -160,42 +196,167 @@ class AsyncCalls:
             operation: What to call.
             path: Values for the placeholders of its path.
             query: Query parameters under our names; None is left out.
-            json: A JSON body under our names.
-            content: An encoded JSON body instead, bytes or something that can be iterated anew.
-            content_length: Its length, where it is not bytes.
+            json: A JSON body under our names; :class:`Base64` where files go.
+            asked: Makes what a user's function for it is given; called with ``default=``.
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for everything together; the client's own by default.
-            decoded: False leaves reading the body to the caller: the payload is None.
+            decoded: False reads a body that is no JSON as None.
+            check: Called before each piece of a call that is not safe; stops it by raising.
+            max_bytes: The most a JSON body may have.
 
         Raises:
             ServiceError: Of the subclass that says what went wrong.
         """
-        url = self.base_url + operation.url_path(path or {}, service=self.service)
-        if query:
-            pairs = operation.url_query(query)
-            url = f"{url}?{urlencode(pairs, quote_via=quote)}" if pairs else url
-        if json is not None:
-            content = dumps(operation.rename_out(json)).encode()
-        headers = self._headers
-        if content is not None:
-            headers = self._with_type("application/json")
-            if content_length is not None:
-                headers = httpx.Headers(headers)
-                headers["Content-Length"] = str(content_length)
-        request = PreparedRequest(operation.method, url, headers, content)
-        limit = self.limit(deadline)
-        seconds = self.timeout
-        if timeout is not None:
-            seconds = check_seconds(timeout, "timeout", service=self.service)
-        if self.is_closed:
-            raise ConfigurationError("the client is closed", service=self.service)
+        limit, seconds = self._limits(timeout, deadline)
+        target = operation.url_path(path or {}, service=self.service)
+        pairs = operation.url_query(query) if query else {}
+        sends = None if json is None else operation.rename_out(json)
+        if operation.function is not None:
+            default = Call(operation.method, target, query=pairs, json=sends, safe=operation.safe)
+            return await self.run(
+                operation,
+                asked(default=default),
+                timeout=seconds,
+                deadline=limit.remaining(),
+                check=check,
+                max_bytes=max_bytes,
+            )
         try:
+            url = self.base_url + target
+            if pairs:
+                url = f"{url}?{urlencode(pairs, quote_via=quote)}"
+            request = self._prepare(operation, url, sends, check=check, max_bytes=max_bytes)
             answer = await self._repeat(operation, request, limit, seconds)
-            return self._dialect.payload(answer, operation) if decoded else None, answer
+            if not decoded:
+                return operation.rename_in(self._dialect.unwrap(answer.json_or_none())), answer
+            return self._dialect.payload(answer, operation), answer
         except ServiceError as error:
             # A token that cannot be had is named after the call for it.
             error.operation = error.operation or operation.name
             raise
+
+    async def request(
+        self, call: Call, *, timeout: float | None = None, deadline: float | None = None
+    ) -> Any:
+        """Make a call of the caller's own and return its payload.
+
+        Raises:
+            ConfigurationError: The call cannot be made as it is written.
+            ServiceError: Of the subclass that says what went wrong.
+        """
+        kind: type[object] = type(call)
+        if kind is not Call:
+            message = f"request() takes a Call, not {kind.__name__}"
+            raise ConfigurationError(message, service=self.service)
+        limit, seconds = self._limits(timeout, deadline)
+        try:
+            step, request = self._step(call, _BY_HAND, None, None)
+        except (TypeError, ValueError) as error:
+            message = f"Call: {error}"
+            raise ConfigurationError(message, service=self.service) from None
+        try:
+            return (await self._make(step, request, call, limit, seconds))[0]
+        except ServiceError as error:
+            error.operation = error.operation or step.name
+            raise
+
+    async def run(
+        self,
+        operation: Operation,
+        asked: object,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        check: Callable[[], object] | None = None,
+        max_bytes: int | None = None,
+    ) -> tuple[Any, ApiResponse]:
+        """Make an operation by the user's own function; the arguments are those of :meth:`call`.
+
+        Returns:
+            What the function returned, with the last answer that it was given.
+
+        Raises:
+            ServiceError: What the end of the function means.
+        """
+        limit, seconds = self._limits(timeout, deadline)
+        run = FunctionRun(operation, asked)
+        answer = ApiResponse(0, {}, b"")
+        try:
+            call = run.start()
+            while call is not None:
+                problem: BaseException | None = None
+                value: Any = None
+                try:
+                    step, request = self._step(call, operation, check, max_bytes)
+                except (ConfigurationError, TypeError, ValueError, AttributeError) as error:
+                    run.refuse(f"yielded a call that cannot be made ({_text_of(error)})")
+                run.permit(call, step)
+                try:
+                    value, answer = await self._make(step, request, call, limit, seconds)
+                except BaseException as error:  # noqa: BLE001 - the run raises what it means
+                    problem = error
+                call = run.answered(value) if problem is None else run.failed(problem)
+        except ServiceError as error:
+            error.operation = error.operation or operation.name
+            raise
+        return run.result, evolve(answer, conclusive=run.conclusive)
+
+    def _step(
+        self,
+        call: Call,
+        within: Operation,
+        check: Callable[[], object] | None,
+        max_bytes: int | None,
+    ) -> tuple[Operation, PreparedRequest]:
+        """Prepare a call of the user's own."""
+        step = operation_of(call, within, service=self.service, origin=self.origin)
+        check_headers(call.headers, service=self.service)
+        url = url_of(call, step, self.base_url, self.origin)
+        check = None if step.safe else check
+        return step, self._prepare(step, url, call.json, call.headers, check, max_bytes)
+
+    async def _make(
+        self,
+        step: Operation,
+        request: PreparedRequest,
+        call: Call,
+        limit: Deadline,
+        timeout: float,
+    ) -> tuple[Any, ApiResponse]:
+        answer = await self._repeat(step, request, limit, timeout)
+        if call.whole:
+            return Answer(answer.status, dict(answer.headers), answer.body), answer
+        return self._dialect.payload(answer, step), answer
+
+    def _prepare(
+        self,
+        operation: Operation,
+        url: str,
+        json: object,
+        own: Mapping[str, str] | None = None,
+        check: Callable[[], object] | None = None,
+        max_bytes: int | None = None,
+    ) -> PreparedRequest:
+        """The request with a JSON body, which is streamed where files stand in it."""
+        if json is None:
+            headers = self._headers if not own else httpx.Headers({**self._headers, **own})
+            return PreparedRequest(operation.method, url, headers, None, check)
+        template = json_template(json)
+        if max_bytes is not None and template.size > max_bytes:
+            message = Text(
+                "upload_over_limit",
+                "{0}: {1} bytes to send, the limit is {2}",
+                *(operation.name, template.size, max_bytes),
+            )
+            raise RejectedError(message, service=self.service, status=413, code="too_large")
+        headers = self._with_type("application/json")
+        content: AsyncContent | None = template.text
+        if own or content is None:
+            headers = httpx.Headers({**headers, **(own or {})})
+        if content is None:
+            headers["Content-Length"] = str(template.size)
+            content = AsyncJsonBody(template, service=self.service, check=check)
+        return PreparedRequest(operation.method, url, headers, content, check)
 
     def _with_type(self, content_type: str) -> httpx.Headers:
         headers = self._typed_headers.get(content_type)
@@ -204,6 +365,14 @@ class AsyncCalls:
             headers["Content-Type"] = content_type
             self._typed_headers[content_type] = headers
         return headers
+
+    async def token(self, limit: Deadline, timeout: float) -> Token:
+        """Return the access token for a call that goes another way, such as a download."""
+        return await self._token(limit, timeout)
+
+    def drop(self, token: Token) -> None:
+        """Forget a token that the service no longer takes."""
+        self._state.drop(token)
 
     async def _repeat(
         self, operation: Operation, request: PreparedRequest, limit: Deadline, timeout: float
@@ -246,7 +415,9 @@ class AsyncCalls:
         except TimeoutError as error:
             if raised_by_signal_handler(error):
                 raise
-            message = "waiting for an access token took longer than the deadline"
+            message = Text(
+                "token_too_slow", "waiting for an access token took longer than the deadline"
+            )
             raise UnavailableError(message, service=self.service) from None
 
     async def _fetch_token(self, limit: Deadline, timeout: float) -> Token:
@@ -296,7 +467,11 @@ class AsyncCalls:
         """Send one request and read its whole answer; httpx's exceptions become ours."""
         remaining = limit.remaining()
         if remaining <= 0:
-            message = f"{operation.name}: the deadline passed before the request was sent"
+            message = Text(
+                "deadline_passed",
+                "{0}: the deadline passed before the request was sent",
+                operation.name,
+            )
             raise UnavailableError(message, service=self.service, retryable=False)
         problem: BaseException
         try:
@@ -312,6 +487,7 @@ class AsyncCalls:
                 service=self.service,
                 origin=self.origin,
                 in_time=limit.remaining() > 0,
+                proxied=self._given is None and self._trust_env,
             )
         except BaseException as error:  # noqa: BLE001 - raised again below
             problem = error
@@ -320,6 +496,7 @@ class AsyncCalls:
     async def _exchange(
         self, request: PreparedRequest, limit: Deadline, timeout: float, token: Token | None
     ) -> ApiResponse:
+        request.check()
         pieces = request.streamed
         if pieces is not None:
             pieces = _in_time(pieces, limit)
@@ -361,6 +538,10 @@ class AsyncCalls:
         if unpack is not None and not unpack.eof and started:
             raise zlib.error
         return body if more is None else bytes(more)
+
+
+def _text_of(error: Exception) -> str:
+    return error.message if isinstance(error, ServiceError) else str(error)
 
 
 async def _in_time(pieces: AsyncIterable[bytes], limit: Deadline) -> AsyncIterator[bytes]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
+from _client_kit._models import Model
 from _client_kit._paging import Page
 
 __all__ = ["AsyncListing"]
@@ -38,6 +39,10 @@ class AsyncListing(Generic[T]):
                 yield item
                 del item
             del page  # free its memory before the next page is fetched
+
+    async def to_rows(self) -> list[dict[str, Any]]:
+        """Fetch all and return a flat dict per item, for ``pandas.DataFrame``."""
+        return [cast("Model", item).to_row() async for item in self]
 
     async def pages(self) -> AsyncIterator[Page[T]]:
         """Iterate over the pages; each is fetched when it is needed.

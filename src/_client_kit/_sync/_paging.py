@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
+from _client_kit._models import Model
 from _client_kit._paging import Page
 
 __all__ = ["Listing"]
@@ -39,6 +40,10 @@ class Listing(Generic[T]):
                 yield item
                 del item
             del page  # free its memory before the next page is fetched
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Fetch all and return a flat dict per item, for ``pandas.DataFrame``."""
+        return [cast("Model", item).to_row() for item in self]
 
     def pages(self) -> Iterator[Page[T]]:
         """Iterate over the pages; each is fetched when it is needed.

@@ -14,6 +14,7 @@ from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, TypeVar, cast
 
 from _client_kit._errors import ServiceError
+from _client_kit._text import Text
 from _contract_check.shapes import Probe, as_json, rows_of
 from banqup_client import BanqupClient, Document
 from zenvoices_client import InboxUpload, ZenvoicesClient
@@ -26,16 +27,18 @@ FOLDERS = ("SALES", "PURCHASES")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 MAX_BYTES = 64 * 1024 * 1024
 IN_MEMORY = 3 * 1024 * 1024
-NO_FILE = "the space holds no document with a file to look at"
-NOT_SCANNED = "the file is not scanned yet: look again later"
-NOT_READ_BACK = (
+NO_FILE = Text("no_document_to_see", "the space holds no document with a file to look at")
+NOT_SCANNED = Text("not_scanned", "the file is not scanned yet: look again later")
+NOT_READ_BACK = Text(
+    "hint_not_read_back",
     "The upload was taken, but its look-up does not find it: look into the company's inbox in "
     "Zenvoices. If it is there, correct inbox.details or inbox.list; until then a document whose "
-    "upload breaks off is held as uncertain."
+    "upload breaks off is held as uncertain.",
 )
-NOT_LOOKED_UP = (
-    'Check path and query names: ZenvoicesClient(contract={"inbox.details": {"query": '
-    '{"external_id": "..."}}}).'
+NOT_LOOKED_UP = Text(
+    "hint_query",
+    "Check path and query names: ZenvoicesClient(contract={0}).",
+    '{"inbox.details": {"query": {"external_id": "..."}}}',
 )
 
 
@@ -67,14 +70,15 @@ def probe_banqup(client: BanqupClient, space_id: str) -> list[Probe]:
     if details is not None and details.status == "AWAITING_UPLOAD":
         probes[-1] = Probe("files.details", note=NOT_SCANNED, skipped=True)
     if probes[-1].error is not None or probes[-1].skipped:
-        probes.append(Probe("files.download", note="there is no file to fetch", skipped=True))
+        note = Text("no_file_to_fetch", "there is no file to fetch")
+        probes.append(Probe("files.download", note=note, skipped=True))
         return probes
     with SpooledTemporaryFile(max_size=IN_MEMORY) as spool:
         try:
             target = cast("BinaryIO", spool)
             client.files.download(space_id, file_id, target, max_bytes=MAX_BYTES)
             size = spool.seek(0, io.SEEK_END)
-            probes.append(Probe("files.download", note=f"{size} bytes"))
+            probes.append(Probe("files.download", note=Text("bytes", "{0} byte|{0} bytes", size)))
         except ServiceError as error:
             probes.append(Probe("files.download", error=error))
     return probes
@@ -112,7 +116,8 @@ def probe_zenvoices(client: ZenvoicesClient, company_id: int | None) -> list[Pro
 
     _try("companies.list", companies, probes)
     if company_id is None:
-        note, names = "the company is not known", ("inbox.list", "inbox.details")
+        note = Text("no_company", "the company is not known")
+        names = ("inbox.list", "inbox.details")
         return probes + [Probe(name, note=note, skipped=True) for name in names]
     known: str | None = None
     try:
@@ -136,17 +141,25 @@ def _look_up(client: ZenvoicesClient, known: str | None, company_id: int) -> Pro
         if known is not None:
             found = client.inbox.find(external_id=known, company_id=company_id)
             if found.document is None:
-                note = f"a document that the inbox lists is answered by {found.outcome!r}"
+                note = Text(
+                    "listed_not_found",
+                    "a document that the inbox lists is answered by {0!r}",
+                    found.outcome,
+                )
                 return Probe(name, note=note, remedy=NOT_LOOKED_UP)
             answers = (as_json(found.document),)
         nothing = client.inbox.find(external_id=new_id("none"), company_id=company_id)
     except ServiceError as error:
         return Probe(name, error=error)
     if nothing.outcome != "not found":
-        note = "the look-up of an id that does not exist proves nothing: is the id ignored?"
+        note = Text(
+            "id_ignored",
+            "the look-up of an id that does not exist proves nothing: is the id ignored?",
+        )
         return Probe(name, note=note, remedy=NOT_LOOKED_UP)
     if not answers:
-        return Probe(name, note="an id that does not exist is not found, as it should be")
+        note = Text("absent_as_should", "an id that does not exist is not found, as it should be")
+        return Probe(name, note=note)
     return Probe(name, answers)
 
 
@@ -160,8 +173,12 @@ def probe_upload(
         found = client.inbox.find(external_id=external_id, company_id=company_id)
     except ServiceError as error:
         return Probe(name, error=error)
-    note = f"sent as {upload.subject!r}, and {found.outcome} when read back"
-    remedy = "" if found.outcome == "found" else NOT_READ_BACK
+    subject = upload.subject or ""
+    note = Text("read_back", "sent as {0!r}, and found when read back", subject)
+    remedy: str = ""
+    if found.outcome != "found":
+        remedy = NOT_READ_BACK
+        note = Text("not_read_back", "sent as {0!r}, and not found when read back", subject)
     return Probe(name, (as_json(sent),), note=note, remedy=remedy)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from attrs import evolve, frozen
@@ -13,16 +14,22 @@ from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._paging import AsyncListing
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
-from _client_kit._errors import ConfigurationError, ProtocolError
-from _client_kit._json import is_object
+from _client_kit._errors import ProtocolError
+from _client_kit._json import is_list, is_object
 from _client_kit._models import decode, encode
 from _client_kit._paging import Page, fingerprint
-from banqup_client._models import Document, DocumentConnection, DocumentStatus, Party
-from banqup_client._payload import object_in, rows_in, to_wire_time
+from _client_kit._text import Text
+from banqup_client._asked import AskedDocument, AskedDocumentFiles, AskedDocuments, AskedSpace
+from banqup_client._models import (
+    Document,
+    DocumentConnection,
+    DocumentFile,
+    DocumentStatus,
+    Party,
+)
+from banqup_client._payload import object_in, rows_in, to_wire_time, unexpected
 
 __all__ = ["AsyncDocuments"]
-
-DecodeDocument = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 FOLDERS = ("SALES", "PURCHASES")
 MAX_PAGE_SIZE = 50
@@ -37,17 +44,16 @@ class _Position:
     token: str | None = None
     # Of a page that was not full although nothing said that it was the last.
     short: int | None = None
+    # The ids on the last page, where a user's function answers.
+    known: frozenset[str] = frozenset()
 
 
 class AsyncDocuments:
     """The documents in spaces."""
 
-    def __init__(
-        self, calls: AsyncCalls, contract: Contract, decode_document: DecodeDocument | None
-    ) -> None:
+    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
         self._calls = calls
         self._contract = contract
-        self._decode_document = decode_document
 
     def list(
         self,
@@ -87,7 +93,7 @@ class AsyncDocuments:
 
         async def fetch(position: _Position) -> Page[Document]:
             limit = self._calls.limit(deadline)
-            return await self._page(space_id, query, position, timeout, limit)
+            return await self._page(space_id, query, updated_since, position, timeout, limit)
 
         return AsyncListing(fetch, _Position())
 
@@ -95,11 +101,13 @@ class AsyncDocuments:
         self,
         space_id: str,
         query: Mapping[str, Any],
+        updated_since: datetime | None,
         position: _Position,
         timeout: float | None,
         limit: Deadline,
     ) -> Page[Document]:
         operation = self._contract["documents.list"]
+        own = operation.function is not None
         empty = 0
         while True:
             where = {"page": position.page} if position.token is None else {"next": position.token}
@@ -107,6 +115,15 @@ class AsyncDocuments:
                 operation,
                 path={"space_id": space_id},
                 query={**query, **where},
+                asked=partial(
+                    AskedDocuments,
+                    space_id=space_id,
+                    folder=query["folder"],
+                    updated_since=updated_since,
+                    page=position.page,
+                    token=position.token,
+                    size=query["size"],
+                ),
                 timeout=timeout,
                 deadline=limit.remaining(),
             )
@@ -117,12 +134,16 @@ class AsyncDocuments:
                 break
             empty += 1
             if token == position.token or empty == MAX_EMPTY_PAGES:
-                message = "documents.list: only empty pages, each naming another"
+                message = Text(
+                    "empty_pages", "documents.list: only empty pages, each naming another"
+                )
                 raise ProtocolError(message, service="banqup", status=answer.status)
-            position = evolve(position, token=token)  # nothing on this page, but more behind it
+            # Nothing on this page, but more behind it.
+            position = evolve(position, token=token, page=position.page + 1)
         identity = fingerprint(rows)
-        if identity == position.short:
-            rows = []  # the page asked for is ignored; that only page was not full, so it is all
+        ids = frozenset(_id_of(row) for row in rows) if own else frozenset[str]()
+        if identity == position.short or (own and token is None and ids <= position.known):
+            rows = []  # the page asked for is ignored, so what came before is all
         total, size = (payload.get(name) for name in ("total", "size"))
         wanted: int = query["size"]
         if type(size) is int and 0 < size < wanted:
@@ -130,12 +151,13 @@ class AsyncDocuments:
         known = type(total) is int and total >= len(rows)
         short = not known and token is None and len(rows) < wanted
         following = None
+        page = position.page + 1
         if token is not None:
-            following = _Position(token=token)
-        elif position.token is None:
+            following = _Position(page, token)
+        elif position.token is None and not (own and payload.get("last") is True):
             # After a page asked for by token, no token means the end.
-            following = _Position(page=position.page + 1, short=identity if short else None)
-        documents = tuple(self._decode(row) for row in rows if is_object(row))
+            following = _Position(page, short=identity if short else None, known=ids)
+        documents = tuple(decode(Document, row) for row in rows if is_object(row))
         return Page(
             documents,
             total if known else None,
@@ -146,6 +168,40 @@ class AsyncDocuments:
             next=following,
             fingerprint=identity,
         )
+
+    async def files(
+        self,
+        space_id: str,
+        document: Document,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> tuple[DocumentFile, ...]:
+        """The files of a document: those it names itself, unless ``operations=`` has a function.
+
+        Args:
+            space_id: The space.
+            document: The document, as a list or :meth:`get` gave it.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for everything together; the client's own by default.
+
+        Raises:
+            ProtocolError: The function for ``documents.files`` returned something else than a list
+                of objects.
+        """
+        operation = self._contract.operations.get("documents.files")
+        if operation is None:
+            return document.files
+        rows, answer = await self._calls.run(
+            operation,
+            AskedDocumentFiles(space_id=space_id, document=document),
+            timeout=timeout,
+            deadline=deadline,
+        )
+        if not is_list(rows) or not all(map(is_object, rows)):
+            expected = Text("list_of_objects", "a list of objects")
+            raise unexpected(operation, answer, expected)
+        return tuple(decode(DocumentFile, row) for row in rows)
 
     async def get(
         self,
@@ -171,12 +227,15 @@ class AsyncDocuments:
         payload, answer = await self._calls.call(
             operation,
             path={"space_id": space_id, "document_id": document_id},
+            asked=partial(AskedDocument, space_id=space_id, document_id=document_id),
             timeout=timeout,
             deadline=deadline,
         )
-        document = self._decode(object_in(payload, operation, answer))
+        document = decode(Document, object_in(payload, operation, answer))
         if document.id and document.id.lower() != document_id.lower():
-            message = "documents.get: the answer is another document than was asked for"
+            message = Text(
+                "wrong_document", "documents.get: the answer is another document than was asked for"
+            )
             raise ProtocolError(message, service="banqup", status=answer.status)
         return document
 
@@ -242,19 +301,15 @@ class AsyncDocuments:
             operation,
             path={"space_id": space_id},
             json=body,
+            asked=partial(AskedSpace, space_id=space_id),
             timeout=timeout,
             deadline=deadline,
         )
-        return self._decode(object_in(payload, operation, answer))
+        return decode(Document, object_in(payload, operation, answer))
 
-    def _decode(self, row: Mapping[str, Any]) -> Document:
-        if self._decode_document is None:
-            return decode(Document, row)
-        try:
-            return decode(Document, dict(self._decode_document(row)))
-        except Exception as error:
-            message = f"decode_document= failed with {type(error).__name__}"
-            raise ConfigurationError(message, service="banqup") from error
+
+def _id_of(row: Any) -> str:
+    return str(row.get("id")) if is_object(row) else repr(row)
 
 
 def _day(value: date) -> str:

@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, BinaryIO, overload
 
 from _client_kit import _runtime_async as runtime
@@ -20,10 +21,12 @@ from _client_kit._models import decode
 from _client_kit._redaction import sanitise
 from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT
+from _client_kit._text import Text
+from banqup_client._asked import AskedBytes, AskedFile, AskedSpace
 from banqup_client._async._storage import AsyncStorage
 from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpiredError
 from banqup_client._models import FileDetails
-from banqup_client._payload import object_in, to_wire_time
+from banqup_client._payload import object_in, to_wire_time, unexpected
 from banqup_client._storage import DEFAULT_MAX_BYTES
 
 __all__ = ["AsyncFiles"]
@@ -61,13 +64,16 @@ class AsyncFiles:
         payload, answer = await self._calls.call(
             operation,
             path={"space_id": space_id, "file_id": file_id},
+            asked=partial(AskedFile, space_id=space_id, file_id=file_id),
             timeout=timeout,
             deadline=deadline,
         )
         details = decode(FileDetails, object_in(payload, operation, answer))
         del payload  # it holds the signed URL as a plain text
         if details.id and details.id.lower() != file_id.lower():
-            message = "files.details: the answer is another file than was asked for"
+            message = Text(
+                "wrong_file", "files.details: the answer is another file than was asked for"
+            )
             raise ProtocolError(message, service="banqup", status=answer.status)
         return details
 
@@ -116,6 +122,7 @@ class AsyncFiles:
             operation,
             path={"space_id": space_id},
             json={name: value for name, value in body.items() if value is not None},
+            asked=partial(AskedSpace, space_id=space_id),
             timeout=timeout,
             deadline=deadline,
         )
@@ -168,6 +175,16 @@ class AsyncFiles:
             timeout=timeout,
             deadline=limit.remaining(),
         )
+        operation = self._contract["files.upload"]
+        if operation.function is not None:
+            asked = AskedBytes(
+                space_id=space_id,
+                file_id=details.id,
+                content=source,
+                content_type=content_type,
+            )
+            await self._calls.run(operation, asked, timeout=timeout, deadline=limit.remaining())
+            return details
         try:
             await self._send(details, source, content_type, limit, timeout)
         except UrlExpiredError:
@@ -288,13 +305,28 @@ class AsyncFiles:
     ) -> tuple[FileDetails, Secret]:
         details = await self.details(space_id, file_id, timeout=timeout, deadline=limit.remaining())
         if details.status == "REJECTED":
-            message = "files.download: Banqup's virus scan rejected the file"
+            message = Text("infected", "files.download: Banqup's virus scan rejected the file")
             raise FileRefusedError(message, service="banqup")
+        operation = self._contract["files.download"]
+        if details.status != "AWAITING_UPLOAD" and operation.function is not None:
+            asked = AskedBytes(space_id=space_id, file_id=file_id)
+            url, answer = await self._calls.run(
+                operation, asked, timeout=timeout, deadline=limit.remaining()
+            )
+            if not isinstance(url, str):
+                expected = Text("an_address", "the address of the bytes, a text")
+                raise unexpected(operation, answer, expected)
+            return details, Secret(url)
         if details.status != "AWAITING_UPLOAD" and details._download_url is not None:
             return details, details._download_url
         if details.status == "AVAILABLE":
-            message = "files.download: the file is available, but its details name no URL for it"
+            message = Text(
+                "no_url",
+                "files.download: the file is available, but its details name no URL for it",
+            )
             raise ProtocolError(message, service="banqup", hint=CONTRACT_HINT)
         status = sanitise(details.status)[:60]
-        message = f"files.download: the file is not ready yet (status {status!r})"
+        message = Text(
+            "file_not_ready", "files.download: the file is not ready yet (status {0!r})", status
+        )
         raise FileNotReadyError(message, service="banqup")

@@ -1,4 +1,4 @@
-"""Where Banqup's messages come from."""
+"""The extension point for Banqup's messages."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["AsyncMessages"]
 
 
 class AsyncMessages:
-    """The extension point at which an app registers to be sent messages.
+    """Calls about the extension point where an app registers to receive messages.
 
-    The body of the registration itself is not documented, so it has no method of its own; send
-    what Banqup tells you to with ``client.request("POST",
-    f"/core/plugin/api/v1/extensionPoints/{point.id}/extensions", json=...)``. What then arrives is
-    read by :meth:`banqup_client.Message.from_body`.
+    The body of a registration is not documented, so there is no method for it. Send the body that
+    Banqup gives you with ``client.request("POST",
+    f"/core/plugin/api/v1/extensionPoints/{point.id}/extensions", json=...)``. Decode messages that
+    arrive with :meth:`banqup_client.Message.from_body`.
     """
 
     def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
@@ -29,14 +29,16 @@ class AsyncMessages:
     async def find(
         self, *, timeout: float | None = None, deadline: float | None = None
     ) -> ExtensionPoint:
-        """The extension point of message listeners. Published; its answer's shape is assumed.
+        """Return the extension point of message listeners.
+
+        The call is published; the structure of its answer is assumed.
 
         Args:
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for everything together; the client's own by default.
 
         Raises:
-            NotFoundError: Banqup names none.
+            NotFoundError: Banqup has no such extension point.
         """
         operation = self._contract["messages.find"]
         query = {"namespace": "com.unifiedpost.btx", "name": "messageListeners", "version": "1.0"}

@@ -1,4 +1,4 @@
-"""Who calls."""
+"""The user of the token."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ __all__ = ["AsyncUsers"]
 
 
 class AsyncUsers:
-    """The user, or the app, that the token stands for."""
+    """Calls about the user or app that the token belongs to."""
 
     def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
         self._calls = calls
         self._contract = contract
 
     async def me(self, *, timeout: float | None = None, deadline: float | None = None) -> User:
-        """Who Banqup takes the caller for. Published on an older page; its members are assumed.
+        """Return the user or app that the token belongs to.
+
+        The call is published on an older page; the names of the user's members are assumed.
 
         Args:
             timeout: Seconds for each connect, read and write.

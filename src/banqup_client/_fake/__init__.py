@@ -1,1 +1,1 @@
-"""The fake of Banqup that ``banqup_client.testing`` shows."""
+"""The fake of Banqup; ``banqup_client.testing`` is its public module."""

@@ -1,4 +1,4 @@
-"""The shapes of the fake Banqup's errors."""
+"""The error format of the fake Banqup."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _WORDS = {
 
 
 def problem(status: int, detail: str, now: float) -> Reply:
-    """Return an error of the API, which resembles the problem details of RFC 9457."""
+    """Return an error of the API: JSON similar to the problem details of RFC 9457."""
     error, title = _WORDS[status]
     body = {
         "status": status,
         "error": error,
         "requestId": uuid.uuid4().hex,
-        # The service is known to write this timestamp in either of two formats.
+        # The service uses two formats for this timestamp.
         "timestamp": formatdate(now, usegmt=True) if status == 400 else iso(now),
         "type": "about:blank",
         "title": title,

@@ -1,4 +1,4 @@
-"""The fake Banqup's token grant, JWTs and signed URLs."""
+"""Token requests, JWTs and signed URLs of the fake Banqup."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from banqup_client._fake.state import StoredFile
 
 
 def check_grant(call: Call, client_id: str, client_secret: str) -> None:
-    """Raise a refusal of RFC 6749 unless a form body holds the right credentials."""
+    """Raise an error of RFC 6749 unless the form body holds the right credentials."""
     if call.head.media_type != "application/x-www-form-urlencoded":
         raise _refused("invalid_request", "The credentials go in a form body.", 415)
     try:
@@ -42,7 +42,7 @@ def make_jwt(subject: str, now: float, life: float, key: bytes) -> str:
 
 
 class SignedUrls:
-    """Signed URLs in the form of Google Cloud Storage V4, valid for one method and some time."""
+    """Signed URLs in the format of Google Cloud Storage V4, for one method and a limited time."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """Make a key."""
@@ -50,7 +50,7 @@ class SignedUrls:
         self._key = secrets.token_bytes(32)
 
     def sign(self, method: str, file: StoredFile, head: Head, life: float) -> str:
-        """Return a URL on the storage origin that the client of this request can reach."""
+        """Return a signed URL of the storage, at the host that the client can reach."""
         now = datetime.fromtimestamp(self._clock(), UTC)
         signed = "content-type;host" if method == "PUT" else "host"
         scope = f"fake@btx.iam.gserviceaccount.com/{now:%Y%m%d}/auto/storage/goog4_request"
@@ -64,9 +64,9 @@ class SignedUrls:
         return f"{head.storage_url}{target}&X-Goog-Signature={signature}"
 
     def check(self, head: Head) -> None:
-        """Raise a refusal unless the URL was signed, byte for byte, and has not expired."""
+        """Raise an error unless the URL is exactly as it was signed and has not expired."""
         if "authorization" in head.headers:
-            # The storage refuses a token beside a signature.
+            # The storage refuses requests with both a token and a signature.
             raise RequestRefusedError(
                 xml_error("InvalidArgument", "Only one auth mechanism allowed.", 401)
             )

@@ -36,7 +36,7 @@ _DOCUMENT_MEMBERS = {
 
 @define(eq=False, repr=False, slots=False, kw_only=True)
 class BanqupService(FakeService):
-    """The service's side of `banqup_client.testing.FakeBanqup`."""
+    """The routes of `banqup_client.testing.FakeBanqup`, which adds the methods for tests."""
 
     default_hosts: ClassVar[frozenset[str]] = frozenset(
         {
@@ -62,7 +62,7 @@ class BanqupService(FakeService):
     url_life: float = 3600.0
 
     def __attrs_post_init__(self) -> None:
-        """Start with no space and no document."""
+        """Start without spaces and documents."""
         super().__attrs_post_init__()
         self.ignore: set[str] = set(self._ignored)
         self._spaces: dict[str, StoredSpace] = {}
@@ -236,7 +236,7 @@ class BanqupService(FakeService):
     def _store(self, call: Call) -> Reply:
         file = self._signed(call)
         if call.head.headers.get("content-type") != file.content_type:
-            return bad_signature()  # it is one of the signed headers
+            return bad_signature()  # the signature covers this header
         file.content = call.body
         file.size = len(call.body)
         file.status = "REJECTED" if _EICAR in call.body else "AVAILABLE"

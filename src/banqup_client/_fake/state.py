@@ -8,7 +8,7 @@ from typing import Any, Literal
 from attrs import define, field, frozen
 
 Moment = datetime | float | str
-"""A time: an aware datetime, seconds since the epoch, or the text to answer."""
+"""A time: an aware datetime, seconds since the epoch, or the exact text for the answer."""
 FileStatus = Literal["AVAILABLE", "AWAITING_UPLOAD", "REJECTED"]
 TokenStyle = Literal["expires_at", "expires_in", "jwt", "bare", "opaque"]
 Order = Literal["shuffled", "newest_first", "oldest_first"]
@@ -23,13 +23,13 @@ class FakeFile:
     content: bytes = field(repr=False)
     status: FileStatus = "AVAILABLE"
     size: int | None = None
-    """The ``fileSize`` to answer if it must differ from the real one."""
+    """The ``fileSize`` in answers, if it must differ from the real size."""
     id: str | None = None
 
 
 @define(eq=False)
 class StoredFile:
-    """A file, uploaded or not."""
+    """A file, with or without uploaded content."""
 
     id: str
     space: str
@@ -44,7 +44,7 @@ class StoredFile:
     ready_at: float = 0.0
 
     def row(self) -> dict[str, Any]:
-        """Return the file as it stands in a document's JSON."""
+        """Return the file's entry in a document's JSON."""
         return {
             "id": self.id,
             "filename": self.name,
@@ -69,7 +69,7 @@ class StoredDocument:
 
 @define(eq=False)
 class StoredSpace:
-    """A space with its documents, and the listings computed since they last changed."""
+    """A space with its documents, and a cache of its lists until a document changes."""
 
     id: str
     name: str

@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Never, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Never, Self
 
 import httpx
 
 from _client_kit._arguments import check_instance
-from _client_kit._raw_request import operation_of, read_model
+from _client_kit._operations import Call
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
 from _client_kit._sync._calls import Calls
@@ -26,15 +26,13 @@ from banqup_client._storage import STORAGE_HOSTS
 from banqup_client._sync._storage import Storage
 
 if TYPE_CHECKING:
-    from banqup_client._sync._documents import DecodeDocument, Documents
+    from banqup_client._sync._documents import Documents
     from banqup_client._sync._files import Files
     from banqup_client._sync._messages import Messages
     from banqup_client._sync._spaces import Spaces
     from banqup_client._sync._users import Users
 
 __all__ = ["BanqupClient"]
-
-T = TypeVar("T")
 
 
 class BanqupClient:
@@ -52,7 +50,8 @@ class BanqupClient:
         http_client: An httpx client to send API calls through; it stays yours to close.
         ssl_context: TLS settings of your own, which then decide what is verified.
         contract: Corrections of wire facts, a mapping or the path of a JSON file.
-        decode_document: Turns a document's JSON into the assumed structure where it differs.
+        operations: Functions of your own by the name of the operation, such as
+            ``"documents.list"``: generators that yield the calls Banqup really has.
         storage_hosts: Hosts whose signed URLs are followed, exactly these.
         storage_transport: An httpx transport for signed URLs, which never go through
             ``transport`` or ``http_client``.
@@ -75,7 +74,7 @@ class BanqupClient:
         http_client: httpx.Client | None = None,
         ssl_context: ssl.SSLContext | None = None,
         contract: Mapping[str, Any] | str | Path | None = None,
-        decode_document: DecodeDocument | None = None,
+        operations: Mapping[str, Callable[[Any], Any]] | None = None,
         storage_hosts: Iterable[str] = STORAGE_HOSTS,
         storage_transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -83,6 +82,7 @@ class BanqupClient:
         self.credentials: ClientCredentials = credentials
         address = address_of(environment, base_url)
         facts = shipped_contract().patched(contract)
+        facts = facts.with_functions(operations, also={"documents.files": "documents.get"})
         agent = user_agent_of(user_agent, service="banqup")
         self._calls = Calls(
             dialect_of(credentials, facts),
@@ -97,19 +97,16 @@ class BanqupClient:
             ssl_context=ssl_context,
         )
         self._storage = Storage(
+            self._calls,
             facts,
             storage_hosts,
-            base_url=self._calls.base_url,
-            timeout=self._calls.timeout,
             user_agent=agent,
             retry=retry,
             transport=storage_transport,
             ssl_context=ssl_context,
         )
         self._facts = facts
-        self._decode_document = decode_document
-        own = getattr(decode_document, "__qualname__", "") if decode_document else ""
-        self.wire_digest: str = f"{facts.digest}{own}"
+        self.wire_digest: str = facts.digest
 
     # Each part of the API, with its models, is loaded when it is first used.
 
@@ -125,7 +122,7 @@ class BanqupClient:
         """The documents in spaces."""
         from banqup_client._sync._documents import Documents
 
-        return Documents(self._calls, self._facts, self._decode_document)
+        return Documents(self._calls, self._facts)
 
     @cached_property
     def files(self) -> Files:
@@ -148,77 +145,26 @@ class BanqupClient:
 
         return Messages(self._calls, self._facts)
 
-    @overload
     def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, object] | None = ...,
-        json: object = ...,
-        model: None = ...,
-        safe: bool | None = ...,
-        timeout: float | None = ...,
-        deadline: float | None = ...,
-    ) -> Any: ...
-
-    @overload
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, object] | None = ...,
-        json: object = ...,
-        model: type[T],
-        safe: bool | None = ...,
-        timeout: float | None = ...,
-        deadline: float | None = ...,
-    ) -> T: ...
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, object] | None = None,
-        json: object = None,
-        model: type[Any] | None = None,
-        safe: bool | None = None,
-        timeout: float | None = None,
-        deadline: float | None = None,
+        self, call: Call, *, timeout: float | None = None, deadline: float | None = None
     ) -> Any:
         """Call what this library does not model, with its token, retries and errors.
 
         Args:
-            method: The HTTP method.
-            path: From the root of the API's address, such as ``"/entitystore/v1/spaces"``. Never
-                another address.
-            query: Query parameters; None is left out.
-            json: A JSON body.
-            model: An attrs class to read the answer's JSON object into: ``vat_number`` is read
-                from ``vatNumber``, and a field ``extra`` keeps what the class does not know.
-            safe: Whether the call only reads, so that it is repeated after a fault whose outcome
-                is unknown. By default only GET is.
+            call: What to call; not repeated after a fault whose outcome is unknown, unless it is
+                a GET or has ``safe=True``.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for the whole call.
 
         Returns:
-            The answer's JSON; None for an empty answer. With ``model``, an instance of it.
+            The answer's JSON; None for an empty answer. With ``whole=True`` in the call, the
+            :class:`Answer`.
 
         Raises:
-            ConfigurationError: Method, path or model cannot be used.
+            ConfigurationError: The call cannot be made as it is written.
             ServiceError: Of the subclass that says what went wrong.
         """
-        operation = operation_of(
-            method, path, query or {}, service="banqup", safe=safe, model=model
-        )
-        payload, answer = self._calls.call(
-            operation, query=query, json=json, timeout=timeout, deadline=deadline
-        )
-        if model is None:
-            return payload
-        return read_model(model, payload, operation, answer, service="banqup")
+        return self._calls.request(call, timeout=timeout, deadline=deadline)
 
     @property
     def base_url(self) -> str:

@@ -9,6 +9,7 @@ from _client_kit._json import is_object
 from _client_kit._models import decode
 from _client_kit._redaction import sanitise
 from _client_kit._sync._calls import Calls
+from _client_kit._text import Text
 from banqup_client._dialect import NOT_WHITELISTED
 from banqup_client._models import Space
 from banqup_client._payload import rows_in
@@ -59,5 +60,9 @@ class Spaces:
             if wanted and space.id.lower() == wanted.lower():
                 return space
         seen = ", ".join(sanitise(space.id)[:60] for space in spaces[:20]) or "none"
-        message = f"the space {wanted[:80]!r} is not among those the app may see: {seen}"
+        message = Text(
+            "unknown_space",
+            "the space {0!r} is not among those the app may see: {1}",
+            *(wanted[:80], seen),
+        )
         raise NotFoundError(message, service="banqup", hint=NOT_WHITELISTED)

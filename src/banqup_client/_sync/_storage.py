@@ -28,11 +28,14 @@ from _client_kit._errors import (
 from _client_kit._files import FileSource
 from _client_kit._redaction import OwnCall, without_traceback
 from _client_kit._request import BROKEN, transport_failure
+from _client_kit._response import Token
 from _client_kit._retry import RetryPolicy, parse_retry_after
 from _client_kit._secret import Secret
 from _client_kit._signals import raised_by_signal_handler, signal_error
-from _client_kit._sync._calls import Content
+from _client_kit._status import meaning_of
+from _client_kit._sync._calls import Calls, Content
 from _client_kit._sync._per_loop import PerLoop
+from _client_kit._text import Text
 from _client_kit._tls import opened, shared_ssl_context
 from banqup_client._errors import UrlExpiredError
 from banqup_client._storage import SignedUrl, StorageHosts
@@ -42,16 +45,21 @@ __all__ = ["Storage"]
 CHUNK = 64 * 1024
 
 
+class _Request(httpx.Request):
+    """A request for bytes, whose URL goes out as it was signed."""
+
+    url: SignedUrl
+
+
 class Storage:
     """Sends to and receives from signed URLs."""
 
     def __init__(
         self,
+        calls: Calls,
         contract: Contract,
         hosts: Iterable[str],
         *,
-        base_url: str,
-        timeout: float,
         user_agent: str,
         retry: RetryPolicy | None,
         transport: httpx.BaseTransport | None,
@@ -59,16 +67,18 @@ class Storage:
     ) -> None:
         self._down = contract["files.download"]
         self._up = contract["files.upload"]
-        self._hosts = StorageHosts.of(hosts, base_url=base_url)
-        self._timeout = timeout
+        self._calls = calls
+        self._hosts = StorageHosts.of(hosts, base_url=calls.base_url)
+        self._timeout = calls.timeout
         self._user_agent = user_agent
         self._retry = retry or RetryPolicy()
         self._given = transport
         context = ssl_context or shared_ssl_context()
         # Read once: which proxy there is, and which hosts go past it.
         proxy = None if self._hosts.loopback else _proxy()
-        bypassed = filter(urllib.request.proxy_bypass, self._hosts.hosts)
-        self._by_proxy = self._hosts.hosts.difference(bypassed) if proxy else frozenset[str]()
+        reached = self._hosts.hosts | {calls.origin.partition("//")[2]}
+        bypassed = filter(urllib.request.proxy_bypass, reached)
+        self._by_proxy = reached.difference(bypassed) if proxy else frozenset[str]()
 
         def through(way: Secret | None) -> httpx.BaseTransport:
             return opened(
@@ -102,13 +112,15 @@ class Storage:
     ) -> None:
         """Write the bytes behind a signed URL to a file, from where it stands.
 
+        A URL that begins with one ``/`` is a path of the API itself, and gets the token.
+
         Raises:
             UrlExpiredError: Storage did not take the URL.
             ProtocolError: Truncated, of another size than named, or compressed.
             RejectedError: Larger than the cap.
             ServiceError: Anything else.
         """
-        signed = self._hosts.check(url)
+        signed = self._hosts.check(url, api=self._calls.base_url)
         if size is not None and size > max_bytes:
             raise _over_cap(max_bytes)
         start = target.tell()
@@ -157,15 +169,41 @@ class Storage:
         limit: Deadline,
         timeout: float | None,
     ) -> None:
-        request = self._request(self._down, signed, limit, timeout, {"Accept-Encoding": "identity"})
-        response = self._send(request)
+        request, response = self._ask(signed, limit, timeout)
         try:
-            _check_download(response, size, max_bytes)
+            _check_download(response, size, max_bytes, of_api=request.url.of_api)
             # Looked at when the first piece is asked for: a slow body gets only the time left.
             request.extensions["timeout"]["read"] = self._seconds(limit, timeout)
             _copy(response, target, size, max_bytes, limit)
         finally:
             response.close()
+
+    def _ask(
+        self, signed: SignedUrl, limit: Deadline, timeout: float | None
+    ) -> tuple[_Request, httpx.Response]:
+        """Ask for a file: of the API with its token, renewed once, and over one redirect."""
+        request, response = self._ask_once(signed, limit, timeout, renew=signed.of_api)
+        if signed.of_api and 300 <= response.status_code < 400:
+            response.close()
+            elsewhere = self._hosts.check(Secret(response.headers.get("location", "")))
+            request, response = self._ask_once(elsewhere, limit, timeout)
+        return request, response
+
+    def _ask_once(
+        self, signed: SignedUrl, limit: Deadline, timeout: float | None, *, renew: bool = False
+    ) -> tuple[_Request, httpx.Response]:
+        request = self._request(self._down, signed, limit, timeout, {"Accept-Encoding": "identity"})
+        token: Token | None = None
+        if signed.of_api:
+            token = self._calls.token(limit, self._seconds(limit, timeout))
+            request.headers["Authorization"] = f"Bearer {token.value.reveal()}"
+        response = self._send(request)
+        if token is not None and response.status_code == 401:
+            self._calls.drop(token)
+            if renew:
+                response.close()
+                return self._ask_once(signed, limit, timeout)
+        return request, response
 
     def upload(
         self,
@@ -224,7 +262,7 @@ class Storage:
                 once()
                 return
             except ServiceError as error:
-                error.operation = operation.name
+                error.operation = error.operation or operation.name
                 pause = self._retry.pause(error, tried=tried, safe=operation.safe)
                 if pause is None or pause >= limit.remaining():
                     raise
@@ -238,10 +276,10 @@ class Storage:
         timeout: float | None,
         headers: Mapping[str, str],
         content: Content | None = None,
-    ) -> httpx.Request:
+    ) -> _Request:
         seconds = self._seconds(limit, timeout)
         url = signed if self._given is None else signed.whole()
-        request = httpx.Request(
+        request = _Request(
             operation.method,
             url,
             headers={"User-Agent": self._user_agent, **headers},
@@ -262,9 +300,8 @@ class Storage:
         transport = transports.get() if self._given is None else self._given
         return transport.handle_request(request)
 
-    @staticmethod
     def _failure(
-        error: Exception, operation: Operation, signed: SignedUrl, limit: Deadline
+        self, error: Exception, operation: Operation, signed: SignedUrl, limit: Deadline
     ) -> ServiceError:
         return transport_failure(
             error,
@@ -272,6 +309,7 @@ class Storage:
             service="banqup",
             origin=f"{signed.scheme}://{signed.host}",
             in_time=limit.remaining() > 0,
+            proxied=self._given is None,
         )
 
 
@@ -296,7 +334,7 @@ class FileBody:
             while left > 0:
                 chunk = runtime.read_chunk(file, min(CHUNK, left))
                 if not chunk:
-                    message = "files.upload: the file became shorter while it was sent"
+                    message = Text("file_shrank", "a file became shorter while it was sent")
                     raise RejectedError(message, service="banqup")
                 left -= len(chunk)
                 yield chunk
@@ -322,7 +360,13 @@ def _copy(
         if received > max_bytes:
             raise _over_cap(max_bytes)
         if size is not None and received > size:
-            raise _wrong_size(f"more than the {size}")
+            raise _wrong_size(
+                Text(
+                    "file_too_long",
+                    "files.download: storage sent more than the {0} bytes that the file has",
+                    size,
+                )
+            )
         try:
             runtime.write_chunk(target, chunk)
         except OSError as error:
@@ -330,17 +374,22 @@ def _copy(
                 raise
             raise _WriteError(error) from None
     if size is not None and received != size:
-        raise _wrong_size(f"{received} of the {size}")
+        raise _wrong_size(_not_whole(received, size))
 
 
-def _check_download(response: httpx.Response, size: int | None, max_bytes: int) -> None:
+def _check_download(
+    response: httpx.Response, size: int | None, max_bytes: int, *, of_api: bool
+) -> None:
     """Refuse what is not the whole file as it is, as far as the headers tell."""
     headers = response.headers
     if response.status_code != 200:
-        raise _refusal("files.download", response.status_code, headers)
+        raise _refusal("files.download", response.status_code, headers, of_api=of_api)
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":
-        message = "files.download: storage compressed the file although it was asked not to"
+        message = Text(
+            "compressed_file",
+            "files.download: storage compressed the file although it was asked not to",
+        )
         raise ProtocolError(message, service="banqup", status=200)
     length = headers.get("content-length", "")
     if length.isascii() and length.isdigit() and "transfer-encoding" not in headers:
@@ -348,37 +397,57 @@ def _check_download(response: httpx.Response, size: int | None, max_bytes: int) 
         if announced > max_bytes:
             raise _over_cap(max_bytes)
         if size is not None and announced != size:
-            raise _wrong_size(f"{announced} of the {size}")
+            raise _wrong_size(_not_whole(announced, size))
 
 
-def _wrong_size(got: str) -> ProtocolError:
+def _not_whole(got: int, size: int) -> Text:
+    return Text(
+        "wrong_size",
+        "files.download: storage sent {0} of the {1} bytes that the file has",
+        *(got, size),
+    )
+
+
+def _wrong_size(message: Text) -> ProtocolError:
     # Worth another try: a cache or a proxy may have cut it.
-    message = f"files.download: storage sent {got} bytes that the file has"
     return ProtocolError(message, service="banqup", status=200, retryable=True, code="wrong_size")
 
 
 def _over_cap(max_bytes: int) -> RejectedError:
-    message = f"files.download: the file is larger than {max_bytes} bytes"
-    hint = "Raise max_bytes= if that is expected."
+    message = Text(
+        "file_over_limit", "files.download: the file is larger than {0} bytes", max_bytes
+    )
+    hint = Text("hint_max_bytes", "Raise max_bytes= if that is expected.")
     return RejectedError(message, service="banqup", hint=hint, code="too_large")
 
 
-def _refusal(name: str, status: int, headers: httpx.Headers) -> ServiceError:
+def _refusal(
+    name: str, status: int, headers: httpx.Headers, *, of_api: bool = False
+) -> ServiceError:
     """What a status of storage means; body and headers may repeat the signed request: not read."""
     kind: type[ServiceError] = ProtocolError
-    text = f"storage answered with an unexpected status ({status})"
-    if status in (400, 403):
-        kind, text = UrlExpiredError, f"storage did not take the signed URL ({status})"
+    values = (name, str(status))
+    text = Text("storage_status", "{0}: storage answered with an unexpected status ({1})", *values)
+    if of_api:
+        kind, meaning, _ = meaning_of(status, safe=True)
+        text = Text("in_call", "{0}: {1}", name, meaning)
+    elif status in (400, 403):
+        kind = UrlExpiredError
+        text = Text("url_expired", "{0}: storage did not take the signed URL ({1})", *values)
     elif status in (404, 410):
-        kind, text = NotFoundError, f"storage does not have the file ({status})"
+        kind = NotFoundError
+        text = Text("file_gone", "{0}: storage does not have the file ({1})", *values)
     elif status == 429:
-        kind, text = RateLimitedError, "too many requests for storage (429)"
+        kind = RateLimitedError
+        text = Text("storage_limited", "{0}: too many requests for storage ({1})", *values)
     elif status == 408 or status >= 500:
-        kind, text = UnavailableError, f"storage failed ({status})"
+        kind = UnavailableError
+        text = Text("storage_failed", "{0}: storage failed ({1})", *values)
     return kind(
-        f"{name}: {text}",
+        text,
         service="banqup",
         status=status,
         retry_after=parse_retry_after(headers.get("retry-after")),
-        own="xml" in headers.get("content-type", ""),  # a gateway's error is a web page
+        # A gateway's error is a web page.
+        own=("json" if of_api else "xml") in headers.get("content-type", ""),
     )

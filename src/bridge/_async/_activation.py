@@ -1,7 +1,8 @@
-"""Activation: from here on documents count; what is there already stays where it is."""
+"""Activation: record every document of a space, so that only later ones are exported."""
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -11,32 +12,47 @@ from attrs import define, evolve, field
 from _client_kit import _runtime_async as runtime
 from _client_kit._address import is_id
 from _client_kit._errors import ProtocolError, UnavailableError
+from _client_kit._text import Text
 from banqup_client import AsyncBanqupClient, Document
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery, WaitReason
-from bridge._delivery.eligibility import FOLDERS, Exportable, judge
+from bridge._delivery.eligibility import FOLDERS, BrokenRule, Exportable
+from bridge._delivery.faults import list_unfinished
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.newness import created_during_activation
+from bridge._delivery.outcome import label_of
 from bridge._delivery.row_format import Head, active_head
 from bridge._errors import configuration_error
+from bridge._mapping.calling import judge
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Activation
 from bridge._stores.protocol import CheckpointStore
 
 __all__ = ["AsyncBaseline", "claim_space", "unchanged"]
 
+logger = logging.getLogger("bridge")
+
 MAX_PASSES = 6
 ROWS_PER_COMMIT = 400
-UNFIT_HINT = (
+UNFIT_HINT = Text(
+    "hint_unfit",
     "What is there at activation must be remembered, so nothing was activated. Correct the call, "
-    "or the names in its answer, with the contract= or decode_document= argument of BanqupClient."
+    "or the names in its answer, with the contract= or operations= argument of BanqupClient.",
 )
+
+
+_UNFIT = {
+    "without_id": "documents.list: {1} entry of {0} has no usable id|"
+    "documents.list: {1} entries of {0} have no usable id",
+    "other_space": "documents.list: {1} entry of {0} is of another space|"
+    "documents.list: {1} entries of {0} are of another space",
+}
 
 
 @define
 class _Seen:
-    """A document as a pass over the space showed it first."""
+    """A listed document, and whether a pass after the first one showed it for the first time."""
 
     document: Document
     late: bool
@@ -44,10 +60,10 @@ class _Seen:
 
 @define
 class AsyncBaseline:
-    """Lists a space until two passes agree, and records every document with its status.
+    """List a space until two passes agree, and record every document with its status.
 
-    A document that appears between the passes is new if the server's time says it is younger than
-    the first answer; otherwise it may be an old one that paging had hidden, and is skipped.
+    A document that only a later pass shows is new if it was created after the first answer, by the
+    server's clock. Otherwise paging may have hidden an old document, so it is skipped.
     """
 
     banqup: AsyncBanqupClient
@@ -63,11 +79,12 @@ class AsyncBaseline:
     _young: set[str] = field(factory=set)
 
     async def record(self) -> None:
-        """List, and put every document into the ledger; the caller commits the activation.
+        """List the space and store every document; `commit` then activates the connection.
 
         Raises:
-            UnavailableError: The space changed so much that no two passes agreed.
-            ProtocolError: Not every document can be remembered.
+            ConfigurationError: The rule ``exportable=`` raised.
+            UnavailableError: The space changed during every pass.
+            ProtocolError: A listed document has no usable id, or belongs to another space.
             ServiceError: Banqup could not be read.
         """
         before: dict[str, str | None] | None = None
@@ -77,7 +94,11 @@ class AsyncBaseline:
                 break
             before = shown
         else:
-            message = f"the space changed in each of {MAX_PASSES} listings; try again in a moment"
+            message = Text(
+                "space_changed",
+                "the space changed in each of {0} listings; try again in a moment",
+                MAX_PASSES,
+            )
             raise UnavailableError(message, service="banqup")
         ids = list(self._seen)
         for start in range(0, len(ids), ROWS_PER_COMMIT):
@@ -88,10 +109,10 @@ class AsyncBaseline:
             await self.session.flush()
 
     async def commit(self, claim: AsyncCheckpointSession, wire: str) -> None:
-        """Make the connection active: the one commit that counts.
+        """Commit the activation.
 
         Args:
-            claim: The hold on the space; lost, nothing becomes active.
+            claim: The lease on the space; if it was lost, the connection stays inactive.
             wire: A digest of the contract by which the space was listed.
         """
         await claim.renew()
@@ -106,7 +127,7 @@ class AsyncBaseline:
         await self.session.flush()
 
     def activation(self, company_id: int) -> Activation:
-        """What was recorded."""
+        """Return the result of the activation."""
         return Activation(
             new=True,
             activated_at=self.answered_at,
@@ -117,27 +138,27 @@ class AsyncBaseline:
         )
 
     def _newest(self) -> datetime | None:
-        """The newest time of creation that was listed, where answers tell no time of their own."""
+        """Return the newest time of creation; used if no answer had a ``Date`` header."""
         times = [seen.document.created_at for seen in self._seen.values()]
         return max((time for time in times if time is not None), default=None)
 
     async def _pass(self, *, first: bool) -> dict[str, str | None]:
-        """List both folders once: the status of each document that was there at the start."""
+        """List both folders once; return the status of each document that is not new."""
         shown: dict[str, str | None] = {}
         for folder in FOLDERS:
             listing = self.banqup.documents.list(self.space_id, folder=folder)
             unfit: Counter[str] = Counter()
             async for page in listing.pages():
-                unfit["have no usable id"] += page.unreadable
+                unfit["without_id"] += page.unreadable
                 await self.session.flush()  # a long listing must not outlive the lease
                 if self.answered_at is None:
                     self.answered_at = page.answered_at
                 for item in page.items:
                     if not is_id(item.id):
-                        unfit["have no usable id"] += 1
+                        unfit["without_id"] += 1
                         continue
                     if of_another_space(item.space_id, self.space_id):
-                        unfit["are of another space"] += 1
+                        unfit["other_space"] += 1
                         continue
                     document = item if item.folder else evolve(item, folder=folder)
                     document_id = canonical_id(item.id)
@@ -145,12 +166,11 @@ class AsyncBaseline:
                     if document_id not in self._young:
                         shown[document_id] = item.status.document
             for what, count in (+unfit).items():
-                # Once the contract is corrected, what was passed over would look new.
-                message = f"documents.list: {count} entries of {folder} {what}"
+                # Without this error, these entries would look new once the contract is corrected.
+                message = Text(what, _UNFIT[what], folder, count)
                 raise ProtocolError(message, service="banqup", hint=UNFIT_HINT)
             if not listing.complete:
-                message = f"Banqup's list of {folder} did not end where it said it would"
-                raise UnavailableError(message, service="banqup")
+                raise UnavailableError(list_unfinished(folder), service="banqup")
         return shown
 
     def _note(self, document_id: str, document: Document, *, late: bool) -> None:
@@ -175,23 +195,33 @@ class AsyncBaseline:
         document = seen.document
         status = document.status.document
         verdict = judge(self.exportable, document)
+        if isinstance(verdict, BrokenRule):
+            # Without a verdict, the document is neither baseline nor waiting, so do not activate.
+            logger.warning("%s", verdict.reason, exc_info=verdict.error)
+            raise configuration_error(
+                f"document {document_id}: {verdict.reason}",
+                "Nothing was activated. Correct the function that is given as exportable=.",
+            ) from verdict.error
         unknown = stored is None or stored.cause is WaitReason.GONE
         if stored is None or unknown or not self.session.head.activations:
-            # Never active before: what an activation that did not end left behind says nothing.
+            # Rows of an activation that was never committed do not count.
             if seen.late and verdict is None:
                 late = deliveries.first_seen(document_id, document.folder)
-                return self._advance(late, deliveries.Skipped("appeared during activation"))
-            return deliveries.at_activation(document_id, document.folder, status, verdict)
+                reason = Text("appeared_late", "appeared during activation")
+                return self._advance(late, deliveries.Skipped(reason))
+            label = label_of(document)
+            return deliveries.at_activation(document_id, document.folder, status, verdict, label)
         if stored.state != "waiting" or stored.attempted or stored.requested:
             return stored
-        # What was not exportable when it was last looked at, while the connection was active.
-        had_to_wait = stored.cause in (WaitReason.CLIENT, WaitReason.NONE)
+        # The rule did not allow the document when it was last listed.
+        had_to_wait = stored.cause in (WaitReason.CLIENT, WaitReason.NONE, WaitReason.RULE)
         changed = (
             not stored.predates_activation
             or deliveries.word_of(status) != stored.status_at_activation
         )
         if verdict is None and had_to_wait and changed:
-            return self._advance(stored, deliveries.Skipped("approved while inactive"))
+            reason = Text("approved_inactive", "approved while inactive")
+            return self._advance(stored, deliveries.Skipped(reason))
         return stored
 
     def _advance(self, delivery: Delivery, event: deliveries.Event) -> Delivery:
@@ -199,7 +229,7 @@ class AsyncBaseline:
 
 
 def unchanged(head: Head, company_id: int | None) -> Activation:
-    """What an activation finds that is active already."""
+    """Return the result of activate() on a connection that is already active."""
     return Activation(
         new=False,
         activated_at=head.activated_at,
@@ -211,13 +241,13 @@ def unchanged(head: Head, company_id: int | None) -> Activation:
 async def claim_space(
     claim: AsyncCheckpointSession, store: CheckpointStore, key: str, company_code: str
 ) -> None:
-    """Note in the store which company a space goes to.
+    """Record in the store which connection uses a space.
 
     Args:
-        claim: The ledger of the space itself, which the caller holds.
-        store: Where it and the connections are kept.
-        key: The connection that wants the space.
-        company_code: Its company.
+        claim: The session of the space itself, whose lease the caller holds.
+        store: The store of the space and of all connections.
+        key: The key of the connection that is being activated.
+        company_code: The company code of that connection.
 
     Raises:
         ConfigurationError: The space is active with another company.

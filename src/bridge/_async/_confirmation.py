@@ -1,4 +1,4 @@
-"""Asking Zenvoices what it has of the documents that were delivered."""
+"""The work of confirm(): look up in Zenvoices the documents that were delivered."""
 
 from __future__ import annotations
 
@@ -22,15 +22,21 @@ async def confirmed(
     company_id: int,
     clock: Callable[[], float],
 ) -> Confirmation:
-    """Look up what was delivered and record what is there.
+    """Look up the delivered documents, and record those that are found as confirmed.
 
     Raises:
-        ServiceError: Zenvoices could not be asked.
+        ServiceError: A call to Zenvoices failed.
     """
     shown: Counter[str] = Counter()
+    received: Counter[str] = Counter()
+    since = session.head.activated_at
     async for item in zenvoices.inbox.list(company_id=company_id):
-        if item.external_id and item.company_id in (None, company_id):
-            shown[item.external_id] += 1
+        if item.company_id not in (None, company_id):
+            continue
+        sent_as, when = item.external_id or "", item.received_time
+        if sent_as:
+            shown[sent_as] += 1
+        received[sent_as] += when is not None and since is not None and when >= since
     count = 0
     lines: dict[str, list[DeliveryRow]] = {"twice": [], "not found": [], "cannot tell": []}
     after: str | None = None
@@ -38,6 +44,8 @@ async def confirmed(
         after = some[-1].document_id
         for delivery in some:
             name = delivery.external_id
+            if name:
+                received.pop(name, None)
             if name is not None and shown[name] > 1:
                 lines["twice"].append(delivery_row(delivery))
             if delivery.state == "confirmed":
@@ -58,6 +66,7 @@ async def confirmed(
         missing=Deliveries(lines["not found"]),
         twice=Deliveries(lines["twice"]),
         undecided=Deliveries(lines["cannot tell"]),
+        others=received.total(),
     )
 
 
@@ -70,5 +79,5 @@ async def _look_up(zenvoices: AsyncZenvoicesClient, delivery: Delivery, company_
     except PermissionDeniedError:
         if company == company_id:
             raise
-        # The company's old number is no longer ours to ask about.
+        # The user has no permission for the company's old number, so the result is unknown.
         return Lookup("cannot tell")

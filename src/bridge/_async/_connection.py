@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Literal, Never
+from typing import TYPE_CHECKING, Literal, Never, Self
 
 from _client_kit import _runtime_async as runtime
 from _client_kit._address import check_id, origin_of
@@ -42,13 +42,13 @@ if TYPE_CHECKING:
         Request,
         Status,
     )
-    from bridge._reports.texts import Language
+    from bridge._reports.texts import Lang
     from bridge._reports.verification import Verification
     from bridge._stores.protocol import CheckpointStore
     from zenvoices_client import AsyncZenvoicesClient, InboxUpload
 
-# What a verb needs is imported in it: a connection is quick to build, and whoever only asks for
-# its status does not pay for an export.
+# Each method imports what it needs, so that a process that calls only status() does not load the
+# export.
 
 __all__ = ["AsyncConnection"]
 
@@ -58,27 +58,27 @@ PAGE = 500
 class AsyncConnection:
     """One Banqup space tied to one Zenvoices company.
 
-    Building one makes no call. Whoever embeds it decides when to run it; the store remembers, so
-    that any process with the same store can make the next run.
+    Creating a connection makes no call. The application decides when to run it. The store holds
+    all state between runs, so any process with the same store can make the next run.
 
     Args:
         banqup: The client that reads the space. Connections may share it.
-        zenvoices: The client that writes to the company. Connections may share it.
-        space_id: The space.
+        zenvoices: The client that uploads to the company. Connections may share it.
+        space_id: The id of the space in Banqup.
         company_code: The company's code in Zenvoices, a string: ``"0042"`` is not ``42``.
-        checkpoints: Where to remember what was done.
+        checkpoints: The store for the state of the connection.
         mapper: Makes the upload of a document; see :data:`Mapper` and :func:`default_mapper`.
-        listeners: Called with each event of a run, in turn.
-        in_flight: How many documents are fetched and sent at the same time.
-        on_uncertain: What to do with a document of which nobody can find out whether it arrived:
-            ``"hold"`` it until settle() says, or ``"resend"`` it at the risk of a duplicate.
-        exportable: Says which documents may be exported; see :func:`default_exportable`.
-        clock: Epoch seconds, by which waiting documents become due.
-        lease_ttl: Seconds for which a run holds the connection before another may take over; at
-            least twice the Zenvoices client's deadline.
+        listeners: Functions that are called with each event of a run, one at a time.
+        in_flight: How many documents are downloaded and sent at the same time.
+        on_uncertain: What to do with a document if look-ups cannot tell whether it arrived:
+            ``"hold"`` it until settle() is called, or ``"resend"`` it, which may duplicate it.
+        exportable: Decides which documents may be exported; see :func:`default_exportable`.
+        clock: Returns epoch seconds; waiting documents become due by it.
+        lease_ttl: Seconds after which another worker may take over a run that has stopped; at
+            least twice the deadline of the Zenvoices client.
 
     Raises:
-        ConfigurationError: An argument is not usable; the message says which and why.
+        ConfigurationError: An argument is not usable; the message names it and the reason.
     """
 
     def __init__(
@@ -137,6 +137,25 @@ class AsyncConnection:
     def __reduce__(self) -> Never:
         refuse_pickling(self)
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close both clients and the store, as at the end of an ``async with`` block.
+
+        Do not call it if several connections share a client or the store; close these yourself.
+        """
+        async with AsyncExitStack() as stack:
+            # A user's own store need not have a close() method.
+            close = getattr(self._store, "close", None)
+            if close is not None:
+                stack.push_async_callback(runtime.call_store, close)
+            stack.push_async_callback(self._zenvoices.aclose)
+            stack.push_async_callback(self._banqup.aclose)
+
     @cached_property
     def _checks(self) -> AsyncChecks:
         from bridge._async._prerequisites import AsyncChecks
@@ -151,7 +170,7 @@ class AsyncConnection:
 
     @property
     def key(self) -> str:
-        """What the store keeps this connection under."""
+        """The key of this connection in the store."""
         return " ".join(self._binding.values())
 
     def _session(
@@ -168,33 +187,32 @@ class AsyncConnection:
         *,
         deep: bool = False,
         sample: InboxUpload | bool | None = None,
-        lang: Language = "en",
+        lang: Lang = "en",
     ) -> Verification:
-        """Check every prerequisite of an export, reading only.
+        """Check every prerequisite of an export with read-only calls.
 
         Args:
-            deep: Make every call an export makes, too, and hold each answer against what this
-                library assumes: what was expected, which names and types came, what corrects it.
-            sample: With ``deep``, also send one test document to the company, marked as such
-                and announced in the log, and read it back: True for a made-up invoice, or an
-                upload of your own. Zenvoices keeps it until somebody deletes it. Nothing is sent
-                where an ordinary check fails.
-            lang: Language of titles and remedies, ``"en"`` or ``"fr"``.
+            deep: Also make every read-only call of an export, and compare the names and types in
+                each answer with those that this library assumes.
+            sample: With ``deep``, also send one test document to the company and read it back:
+                True for an invented invoice, or an upload of your own. It is marked as a test and
+                logged. Zenvoices keeps it until a user deletes it. Nothing is sent if an ordinary
+                check fails.
+            lang: Language of titles, findings and remedies: ``"en"``, ``"fr"`` or ``"nl"``.
 
         Returns:
-            One check per prerequisite, and with ``deep`` one per call; what fails says what to
-            change and where.
+            One check per prerequisite, and with ``deep`` one per call. A failed check says what to
+            change, and where.
 
         Raises:
             ConfigurationError: ``sample`` was given without ``deep``.
         """
-        from bridge._reports.texts import check_language
+        from bridge._reports.texts import check_lang
         from bridge._reports.verification import verification_of
 
-        check_language(lang)
+        check_lang(lang)
         if sample and not deep:
             raise configuration_error("verify(sample=) sends a test document: say deep=True, too")
-
         session = self._session()
         checkpoints: str | ServiceError = type(self._store).__name__
         try:
@@ -219,52 +237,48 @@ class AsyncConnection:
         )
 
     async def activate(self) -> Activation:
-        """From now on documents count; every one that is there stays where it is.
+        """Record all present documents, so that only later ones are exported.
 
-        Checks everything that verify() checks, lists the space until two listings agree, and
-        remembers each document with its status. Nothing is active before all of that is stored.
-        On an active connection it changes nothing.
+        It makes the checks of verify(), lists the space until two listings agree, and stores each
+        document with its status. The connection becomes active once all of this is stored. On an
+        active connection nothing changes.
 
         Raises:
-            ServiceError: What verify() found, or Banqup could not be listed.
-            ProtocolError: Banqup's list has entries of another space, or without a usable id, which
-                could not be told from new ones later.
+            ServiceError: A check of verify() failed, or Banqup could not be listed.
+            ProtocolError: Banqup's list has entries of another space, or entries without a usable
+                id, which would look new later.
             ConfigurationError: The space is active with another company in the same store.
-            BusyError: A run of this connection is under way.
+            BusyError: A run of this connection is in progress.
         """
         from bridge._async._activation import AsyncBaseline, claim_space, unchanged
-        from bridge._reports.verification import run_failure
 
         verification = await self.verify()
         verification.raise_for_failure()
         async with self._session() as session:
-            try:
-                if session.head.active:
-                    return unchanged(session.head, self._company_id)
-                # Held until the end: two connections must not take the same space at once.
-                binding = {name: self._binding[name] for name in ("banqup", "space")}
-                async with self._session(" ".join(("space", *binding.values())), binding) as claim:
-                    await claim_space(claim, self._store, self.key, self.company_code)
-                    company_id = await self._company(session.head.companies)
-                    baseline = AsyncBaseline(
-                        banqup=self._banqup,
-                        space_id=self.space_id,
-                        exportable=self._may_be_exported,
-                        clock=self._clock,
-                        session=session,
-                    )
-                    await baseline.record()
-                    session.remember_company(company_id)
-                    await baseline.commit(claim, self._banqup.wire_digest)
-                return baseline.activation(company_id)
-            except ServiceError as error:
-                raise run_failure(error) from error
+            if session.head.active:
+                return unchanged(session.head, self._company_id)
+            # Held until the end: two connections must not take the same space at once.
+            binding = {name: self._binding[name] for name in ("banqup", "space")}
+            async with self._session(" ".join(("space", *binding.values())), binding) as claim:
+                await claim_space(claim, self._store, self.key, self.company_code)
+                company_id = await self._company(session.head.companies)
+                baseline = AsyncBaseline(
+                    banqup=self._banqup,
+                    space_id=self.space_id,
+                    exportable=self._may_be_exported,
+                    clock=self._clock,
+                    session=session,
+                )
+                await baseline.record()
+                session.remember_company(company_id)
+                await baseline.commit(claim, self._banqup.wire_digest)
+            return baseline.activation(company_id)
 
     async def deactivate(self) -> None:
-        """Stop exporting. What was delivered or waits stays on record; see activate().
+        """Stop exporting. All deliveries stay in the store, for a later activate().
 
         Raises:
-            BusyError: A run of this connection is under way.
+            BusyError: A run of this connection is in progress.
         """
         async with self._session() as session:
             if session.head.active:
@@ -272,7 +286,7 @@ class AsyncConnection:
                 await session.flush()
 
     async def _company(self, known: Sequence[int]) -> int:
-        """The company's number of now."""
+        """Get the company's present number from Zenvoices."""
         self._company_id = (await self._checks.company(known)).id or 0
         return self._company_id
 
@@ -287,21 +301,21 @@ class AsyncConnection:
         """Move every document that has become exportable since activation to the company's inbox.
 
         Args:
-            dry_run: Only say what would be done with each document, and why.
-            limit: At most so many documents in this run.
-            deadline: Begin nothing new after so many seconds; what is under way ends.
-            look_first: Look each document up in Zenvoices before it is sent, as after the store
-                was restored from a backup. Later runs do the same with documents older than this
-                one, so that it need not come to all of them, nor to any.
+            dry_run: Only report what would be done with each document, and why.
+            limit: The most documents to send in this run.
+            deadline: Seconds after which no document is begun; those in progress are completed.
+            look_first: Look each document up in Zenvoices before it is sent. Use it after the
+                store was restored from a backup. Later runs do the same for documents older than
+                this run, so this run need not complete.
 
         Returns:
-            What was done. A document's own fault never raises: it is in the report.
+            The report. A failure that concerns one document does not raise; it is in the report.
 
         Raises:
-            NotActivatedError: activate() must come first.
-            BusyError: Another run of this connection is under way.
-            ServiceError: Something that concerns more than one document; ``report`` on the error
-                says what was done before.
+            NotActivatedError: The connection is not active; call activate().
+            BusyError: Another run of this connection is in progress.
+            ServiceError: A failure that concerns more than one document. The ``report`` attribute
+                of the error contains the documents handled before.
         """
         from bridge._async._context import AsyncRunContext
         from bridge._async._recorder import AsyncRunRecorder
@@ -317,7 +331,8 @@ class AsyncConnection:
         await (session.read() if dry_run else session.acquire())
         try:
             if not session.head.active:
-                # What is wrong comes first: a wrong company code looks like another connection.
+                # A wrong company code makes another key, which is not active. Report the wrong
+                # code, not the missing activation.
                 verification = await self.verify()
                 verification.raise_for_failure()
                 raise NotActivatedError
@@ -351,14 +366,16 @@ class AsyncConnection:
             )
             return await AsyncRun(context, self._company_id).execute()
         finally:
-            # An interrupt may have come before an answer was written; after any other end there
-            # is nothing left, or the store has said why it cannot be.
+            # Without this, an interrupt could lose results that were not committed yet.
             with suppress(StoreError):
                 await session.flush()
             await session.release()
 
-    async def status(self) -> Status:
-        """What the connection knows of itself. Asks the store only, never a service.
+    async def status(self, *, waiting: bool = False) -> Status:
+        """Return the state of the connection from the store, without a call to a service.
+
+        Args:
+            waiting: List what waits, too; at most 500 documents.
 
         Raises:
             StoreError: The store failed.
@@ -371,7 +388,7 @@ class AsyncConnection:
         head = session.head
         needing = await session.select("failed", "uncertain", limit=PAGE)
         named = await session.find(head.named)
-        attention = [delivery_row(item) for item in (*needing, *named.values())]
+        waits = await session.select("waiting", "sending", limit=PAGE) if waiting else ()
         return Status(
             active=head.active,
             space_id=self.space_id,
@@ -379,28 +396,29 @@ class AsyncConnection:
             activated_at=head.activated_at,
             last_run=head.last_run,
             counts=head.counts,
-            attention=tuple(attention),
+            attention=map(delivery_row, (*needing, *named.values())),
+            waiting=map(delivery_row, waits),
             unknown_statuses=head.unknown,
         )
 
     async def resend(self, ids: Iterable[str]) -> tuple[Request, ...]:
-        """Have the next run send documents (again), whatever became of them.
+        """Mark documents to be sent (again) by the next run.
 
-        Each is sent under a new external id, so Zenvoices shows a second document where it has the
-        first: that is what asking for it means. What may be on its way right now is not accepted:
-        the next run, or settle(), finds out first.
+        Each is sent under a new external id. If Zenvoices has the document already, it will have
+        it twice. A document whose upload may have arrived is refused: the next run or settle()
+        has to decide first.
 
         Args:
-            ids: Documents in Banqup. One the connection does not know is looked for there. A UUID
-                may be typed in capitals or not.
+            ids: Ids of documents in Banqup. A document without a delivery is looked up there. UUIDs
+                may be in upper or lower case.
 
         Returns:
-            For each document whether it was accepted, and why not.
+            For each document, whether it was accepted, or why not.
 
         Raises:
             ConfigurationError: ``ids`` is not a list of ids.
-            NotActivatedError: activate() must come first.
-            BusyError: A run of this connection is under way.
+            NotActivatedError: The connection is not active; call activate().
+            BusyError: A run of this connection is in progress.
             ServiceError: Banqup could not be asked about any document.
         """
         from bridge._async._requests import request_all
@@ -414,16 +432,16 @@ class AsyncConnection:
             )
 
     async def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
-        """Say what a person saw in Zenvoices of a document that is ``uncertain`` or ``failed``.
+        """Decide by hand about a document that is ``uncertain`` or ``failed``.
 
         Args:
-            document_id: The document in Banqup.
-            delivered: True when it is in the company's inbox. False has one that is uncertain
-                sent again, and one that failed skipped, so that it counts no more.
+            document_id: The document's id in Banqup.
+            delivered: True if the document is in the company's inbox. With False, an uncertain
+                document is sent again, and a failed document is skipped.
 
         Raises:
             ConfigurationError: The document is neither uncertain nor failed.
-            BusyError: A run of this connection is under way.
+            BusyError: A run of this connection is in progress.
         """
         from bridge._async._requests import settle_one
 
@@ -432,23 +450,19 @@ class AsyncConnection:
             return await settle_one(session, document_id, delivered, self._clock)
 
     async def confirm(self) -> Confirmation:
-        """Look up every delivered document that was not confirmed yet.
+        """Look up every delivered document that is not confirmed yet; nothing is sent.
 
-        Says what Zenvoices has, says it does not have, or shows more than once. Nothing is sent.
+        The result lists the documents that Zenvoices does not have, or has more than once.
 
         Raises:
-            NotActivatedError: activate() must come first.
-            BusyError: A run of this connection is under way.
-            ServiceError: Zenvoices could not be asked.
+            NotActivatedError: The connection was never active; call activate().
+            BusyError: A run of this connection is in progress.
+            ServiceError: A call to Zenvoices failed.
         """
         from bridge._async._confirmation import confirmed
-        from bridge._reports.verification import run_failure
 
         async with self._session() as session:
             if not session.head.activations:
                 raise NotActivatedError
-            try:
-                company_id = self._company_id or await self._company(session.head.companies)
-                return await confirmed(session, self._zenvoices, company_id, self._clock)
-            except ServiceError as error:
-                raise run_failure(error) from error
+            company_id = self._company_id or await self._company(session.head.companies)
+            return await confirmed(session, self._zenvoices, company_id, self._clock)

@@ -1,4 +1,4 @@
-"""What one run of an export works with."""
+"""Values that all parts of one run share."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ __all__ = ["AsyncRunContext"]
 
 @frozen(kw_only=True)
 class AsyncRunContext:
-    """The values that all parts of one run share.
+    """Values that all parts of one run share.
 
     Attributes:
-        session: The connection's checkpoint, held under the lease.
-        recorder: Writes deliveries, and tells listeners what is durable.
-        banqup: Reads the space.
-        zenvoices: Writes to the company.
-        space_id: The space.
-        resolve_company_id: Asks for the company's number, given the numbers it had so far.
+        session: The connection's checkpoint, under the lease.
+        recorder: Records deliveries in the checkpoint, in the report and for listeners.
+        banqup: The client that reads the space.
+        zenvoices: The client that uploads to the company.
+        space_id: The space's id.
+        resolve_company_id: Gets the company's present number from Zenvoices; takes its known ones.
         mapper: Makes the upload of a document.
-        exportable: Says which documents may be exported.
-        clock: Seconds, by which waiting documents become due.
-        options: What the caller asked for.
-        wire: A digest of the clients' contracts.
+        exportable: The rule that decides which documents may be exported.
+        clock: Returns epoch seconds; waiting documents become due by it.
+        options: The arguments of export_new() and the options of the connection.
+        wire: A digest of the contract of Banqup's client.
     """
 
     session: AsyncCheckpointSession
@@ -50,5 +50,5 @@ class AsyncRunContext:
 
     @property
     def report(self) -> ReportBuilder:
-        """The report so far."""
+        """Return the builder of the run's report."""
         return self.recorder.builder

@@ -1,4 +1,4 @@
-"""Opening a connection that is described as data."""
+"""Open a connection from settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from banqup_client._storage import STORAGE_HOSTS
 from bridge._async._connection import AsyncConnection
 from bridge._delivery.eligibility import Exportable
 from bridge._mapping.mapper import AsyncMapper
-from bridge._process import function_of, login_of_this_process, store_of
+from bridge._process import functions_of, login_of_this_process, store_of
 from bridge._reports.events import Listener
 from bridge._settings import ConnectionSettings
 from bridge._stores.protocol import CheckpointStore
@@ -31,7 +31,10 @@ async def open_connection(
     exportable: Exportable,
     clock: Callable[[], float],
 ) -> AsyncGenerator[AsyncConnection]:
-    """Make a connection of settings; what was not handed in is made too, and closed at the end."""
+    """Open a connection from settings.
+
+    Clients and a store that are not passed in are created here and closed at the end.
+    """
     async with AsyncExitStack() as stack:
         if banqup is None:
             banqup = await stack.enter_async_context(_banqup(settings))
@@ -67,7 +70,7 @@ def _banqup(settings: ConnectionSettings) -> AsyncBanqupClient:
         timeout=settings.timeout,
         deadline=settings.deadline,
         contract=settings.banqup_contract,
-        decode_document=function_of("decode_document", settings.decode_document),
+        operations=functions_of("banqup_operations", settings.banqup_operations),
         storage_hosts=hosts,
     )
 
@@ -80,5 +83,5 @@ def _zenvoices(settings: ConnectionSettings) -> AsyncZenvoicesClient:
         timeout=settings.timeout,
         deadline=settings.deadline,
         contract=settings.zenvoices_contract,
-        encode_upload=function_of("encode_upload", settings.encode_upload),
+        operations=functions_of("zenvoices_operations", settings.zenvoices_operations),
     )

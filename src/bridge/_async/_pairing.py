@@ -1,4 +1,4 @@
-"""What both services show, for pairs to be found in."""
+"""List the spaces and the companies, to propose which belong together."""
 
 from __future__ import annotations
 

@@ -1,19 +1,20 @@
-"""Looking at every prerequisite of an export, one call each."""
+"""Check every prerequisite of an export, with one call each."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from _client_kit._errors import ConfigurationError, NotFoundError, ProtocolError, ServiceError
-from banqup_client import AsyncBanqupClient
-from bridge._reports.verification import explained
+from _client_kit._text import Text
+from banqup_client import NOT_WHITELISTED, AsyncBanqupClient
 from zenvoices_client import AsyncZenvoicesClient, Company
+from zenvoices_client._dialect import COMPANY_CODE_HINT
 
 __all__ = ["AsyncChecks"]
 
 
 class AsyncChecks:
-    """Checks what an export needs of both services; reads only."""
+    """Check what an export needs from both services; makes read-only calls."""
 
     def __init__(
         self,
@@ -28,10 +29,12 @@ class AsyncChecks:
         self._company_code = company_code
 
     async def all(self, known: Sequence[int]) -> dict[str, str | ServiceError]:
-        """What each check found, by its name; those left out could not be made.
+        """Make all checks; return a detail or an error for each, by its name.
+
+        A check that depends on a failed one is left out.
 
         Args:
-            known: The numbers the company had so far.
+            known: The numbers that the company had so far, the newest last.
         """
         found: dict[str, str | ServiceError] = {}
         await self._banqup_checks(found)
@@ -42,16 +45,22 @@ class AsyncChecks:
         try:
             spaces = await self._banqup.spaces.list()
         except ServiceError as error:
-            found["banqup login"] = error
+            if not _logged_in(error, "spaces.list"):
+                found["banqup login"] = error
+                return
+            found["banqup login"] = self._banqup.base_url
+            found["banqup space"] = error
             return
         found["banqup login"] = self._banqup.base_url
         wanted = self._space_id.lower()
         space = next((item for item in spaces if (item.id or "").lower() == wanted), None)
         if space is None:
-            text = "the app may see no space at all" if not spaces else "the app may not see it"
-            found["banqup space"] = NotFoundError(
-                f"space {self._space_id}: {text}", service="banqup"
-            )
+            text = Text("invisible_space", "space {0}: the app may not see it", self._space_id)
+            if not spaces:
+                text = Text(
+                    "no_space", "space {0}: the app may see no space at all", self._space_id
+                )
+            found["banqup space"] = NotFoundError(text, service="banqup", hint=NOT_WHITELISTED)
             return
         found["banqup space"] = space.name or self._space_id
         try:
@@ -59,7 +68,11 @@ class AsyncChecks:
         except ServiceError as error:
             found["banqup documents"] = error
         else:
-            found["banqup documents"] = "" if page.total is None else f"{page.total} documents"
+            found["banqup documents"] = (
+                ""
+                if page.total is None
+                else Text("document_count", "{0} document|{0} documents", page.total)
+            )
 
     async def _zenvoices_checks(
         self, found: dict[str, str | ServiceError], known: Sequence[int]
@@ -67,14 +80,16 @@ class AsyncChecks:
         try:
             await anext(self._zenvoices.companies.list(page_size=1).pages())
         except ServiceError as error:
+            if not _logged_in(error, "companies.list"):
+                found["zenvoices login"] = error
+                return
+            found["zenvoices login"] = self._zenvoices.login.user
             found["zenvoices companies"] = error
-            if error.kind == "permission":
-                found["zenvoices login"] = self._zenvoices.login.user
             return
         found["zenvoices login"] = self._zenvoices.login.user
         found["zenvoices companies"] = ""
         try:
-            company = await self._resolve(known)
+            company = await self.company(known)
         except ServiceError as error:
             found["company code"] = error
             return
@@ -87,48 +102,67 @@ class AsyncChecks:
             found["zenvoices inbox"] = ""
 
     async def company(self, known: Sequence[int]) -> Company:
-        """The company the code names.
+        """Return the company that has the company code.
+
+        A company with a number not in `known` is accepted only if it has exactly this code, and if
+        the newest known number is no longer listed: the company then has a new number.
 
         Args:
-            known: The numbers it had so far, the newest last. Once it has one, another number must
-                have the code to the letter, and the newest must not be listed any more: then the
-                company was linked anew.
+            known: The numbers that the company had so far, the newest last.
 
         Raises:
-            ServiceError: With the remedy as its hint.
+            ServiceError: The company was not found or is another one; the hint is the remedy.
         """
-        try:
-            return await self._resolve(known)
-        except ServiceError as error:
-            raise explained("company code", error) from error
-
-    async def _resolve(self, known: Sequence[int]) -> Company:
         company = await self._zenvoices.companies.resolve(self._company_code)
         if not known or company.id in known:
             return company
         found = (company.code or "").strip()
         if found != self._company_code.strip():
-            message = (
-                f"no company with the code {self._company_code!r} any more; "
-                f"{found!r} is another company"
+            message = Text(
+                "company_gone",
+                "no company with the code {0!r} any more; {1!r} is another company",
+                *(self._company_code, found),
             )
-            raise ConfigurationError(message, service="zenvoices")
+            raise ConfigurationError(message, service="zenvoices", hint=COMPANY_CODE_HINT)
         await self._check_linked_anew(known[-1])
         return company
 
     async def _check_linked_anew(self, number: int) -> None:
-        """See that the company of before is gone, so that a new number must be its own."""
+        """Check that the old company number is no longer listed.
+
+        Otherwise the code now belongs to another company, and invoices would go to it.
+        """
         listing = self._zenvoices.companies.list()
         async for company in listing:
             if company.id == number:
-                message = (
-                    f"the code {self._company_code!r} now belongs to another company; "
-                    "the company of this connection "
-                    f"has the code {(company.code or '').strip()!r} now"
+                message = Text(
+                    "company_moved",
+                    "the code {0!r} now belongs to another company; the company of this connection "
+                    "has the code {1!r} now",
+                    *(self._company_code, (company.code or "").strip()),
                 )
-                raise ConfigurationError(message, service="zenvoices", code="company_moved")
+                hint = Text(
+                    "hint_company_moved",
+                    "If the companies were renumbered in Zenvoices, deactivate() this connection "
+                    "and make a new one with the company's code of today. Otherwise correct the "
+                    "codes in Zenvoices under Manage > Organisation > Companies.",
+                )
+                raise ConfigurationError(message, service="zenvoices", hint=hint)
         if not listing.complete:
-            message = "companies.list: the list ended early: the company of before may be in it"
+            message = Text(
+                "companies_cut_short",
+                "companies.list: the list ended early: the company of before may be in it",
+            )
             raise ProtocolError(
                 message, service="zenvoices", retryable=True, operation="companies.list"
             )
+
+
+def _logged_in(error: ServiceError, operation: str) -> bool:
+    """Whether the failure of the first call of a service shows that the login was accepted.
+
+    The call must have been answered, by the service and not by the login page of a network.
+    """
+    if error.operation != operation or error.status is None:
+        return False
+    return error.kind != "credentials" and error.code not in ("web_page", "redirected")

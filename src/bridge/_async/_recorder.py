@@ -1,12 +1,14 @@
-"""What a run records: in the ledger, in the report, and told to the listeners."""
+"""Record what a run does: in the checkpoint, in the report, and as events for listeners."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from _client_kit._errors import ServiceError, StoreError
+from _client_kit._user_code import place_of
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery
@@ -17,9 +19,14 @@ from bridge._reports.report import ExportReport
 
 __all__ = ["AsyncRunRecorder"]
 
+logger = logging.getLogger("bridge")
+
 
 class AsyncRunRecorder:
-    """Written by the coordinator of a run alone; a dry run leaves the ledger as it is."""
+    """Record deliveries for one run; a dry run changes nothing in the store.
+
+    Only the coordinator of the run may use it, never a worker.
+    """
 
     def __init__(
         self,
@@ -40,14 +47,18 @@ class AsyncRunRecorder:
         self._company_code = company_code
         self._started_at = to_datetime(clock())
         self._pending: list[events.Event] = []
+        self._places: set[str] = set()
 
     def begin(self) -> None:
-        """Tell that the run begins."""
+        """Notify listeners that the run begins."""
         started = events.RunStarted(self._space_id, self._company_code, self._started_at)
-        events.emit(self._listeners, started)
+        self._tell(started)
+
+    def _tell(self, event: events.Event) -> None:
+        self.builder.listener_failures += events.emit(self._listeners, event)
 
     def transition(self, delivery: Delivery, event: deliveries.Event) -> Delivery:
-        """What the delivery is after the event, now."""
+        """Return the delivery after an event that happens now."""
         return deliveries.transition(delivery, event, self.clock())
 
     def record(
@@ -58,7 +69,14 @@ class AsyncRunRecorder:
         *,
         settled: bool = False,
     ) -> None:
-        """Have a delivery written, noted in the report, and told once it is durable."""
+        """Queue a delivery for saving, add it to the report, and notify listeners after the commit.
+
+        Args:
+            stored: The delivery in the store, if any.
+            new: The delivery to save.
+            sent: Details of its upload, for the report.
+            settled: Whether recovery decided the result of an earlier upload.
+        """
         if not self.dry_run:
             self.session.put(stored, new)
         before = self.builder.rows.get(new.document_id)
@@ -67,42 +85,50 @@ class AsyncRunRecorder:
         row = self.builder.line(new, sent)
         self._pending.append(events.DocumentSettled(row) if settled else _TOLD[new.state](row))
 
+    def report_own_code(self, reason: str, error: Exception | None) -> None:
+        """Count a failure of the user's code, and log its traceback once per run and place."""
+        self.builder.raised += 1
+        place = reason if error is None else place_of(error)
+        if place not in self._places:
+            self._places.add(place)
+            logger.warning("%s", reason, exc_info=error)
+
     def emit(self, event: events.Event) -> None:
-        """Have an event told with the next that is durable."""
+        """Queue an event for listeners until the next commit."""
         self._pending.append(event)
 
     async def flush(self) -> None:
-        """Make durable what was recorded, then tell it.
+        """Commit the queued deliveries, then notify listeners.
 
         Raises:
-            StoreError: It could not be written; nothing was told.
+            StoreError: The commit failed; no listener was notified.
         """
         if not self.dry_run:
             await self.session.flush()
         told, self._pending = self._pending, []
         for event in told:
-            events.emit(self._listeners, event)
+            self._tell(event)
 
     async def end(self) -> ExportReport:
-        """Write the run's summary and return its report."""
+        """Save the run's summary, notify listeners, and return the report."""
         report = self.report()
         if not self.dry_run:
             self.session.update(last_run=_summary(report))
         await self.flush()
-        events.emit(self._listeners, events.RunEnded(report))
+        self._tell(events.RunEnded(report))
         return report
 
     async def fail(self, failure: ServiceError) -> None:
-        """End a run that failed, and give the failure its report."""
+        """End a run that failed, and attach the report to the failure."""
         self.builder.stopped, self.builder.ok = failure.message, False
         with suppress(StoreError):
             failure.report = await self.end()
-        if failure.report is None:  # nothing can be written any more
+        if failure.report is None:  # the store failed
             failure.report = self.report()
-            events.emit(self._listeners, events.RunEnded(failure.report))
+            self._tell(events.RunEnded(failure.report))
 
     def report(self) -> ExportReport:
-        """The report as it stands."""
+        """Return the report of the run so far."""
         return self.builder.report(
             space_id=self._space_id,
             company_code=self._company_code,
@@ -123,7 +149,7 @@ _TOLD: dict[str, Callable[[Any], events.Event]] = {
 
 
 def _summary(report: ExportReport) -> dict[str, Any]:
-    """What the head keeps of a run."""
+    """Return the summary of a run that the head stores."""
     plain = report.to_dict()
     for name in ("deliveries", "states", "space_id", "company_code", "dry_run"):
         del plain[name]

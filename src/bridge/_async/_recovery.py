@@ -1,4 +1,4 @@
-"""Finding out what became of uploads whose end nobody saw."""
+"""Recovery: look up whether an upload without a clear answer arrived in Zenvoices."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from _client_kit._errors import (
     RejectedError,
     ServiceError,
 )
+from _client_kit._text import Text
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery
@@ -22,25 +23,33 @@ from zenvoices_client import AsyncZenvoicesClient, Lookup
 
 __all__ = ["AsyncRecovery", "LookupProbe"]
 
-# After the longest an upload may take, this long passes before "not there" is believed of one
-# whose sender may still be at work.
 MARGIN = 60.0
+"""Seconds added to the upload deadline. Before both have passed, a "not found" is ignored: another
+worker may still be uploading."""
 CONTROL_PAGES = 4
+_CANNOT_TELL = Text("cannot_tell", "Zenvoices' answer does not tell whether it arrived")
+_LOOK_UPS_FAIL = Text("look_ups_fail", "look-ups in Zenvoices do not find what is there")
+_FOUND_LATER = Text("found_later", "found in Zenvoices afterwards")
+_WAS_THERE = Text("was_there", "was there already")
 
 
 @frozen
 class LookupProbe:
-    """Whether the look-up found what had just been delivered; None where it could not be made."""
+    """The result of looking up a document that was just delivered.
+
+    Attributes:
+        works: Whether the look-up found it; None if the look-up failed.
+    """
 
     works: bool | None
 
 
 class AsyncRecovery:
-    """Looks up deliveries by their external ids.
+    """Look up deliveries by their external ids.
 
-    "Not found" is believed only when the same look-up finds a document that is known to be there
-    under the same company number, and of one that was ``sending`` only on the second answer, at
-    least 10 minutes by the server's clock after the first.
+    A "not found" is trusted only if the same look-up finds a control: a document that is known to
+    be there, under the same company number. `delivery.transition` then needs two such answers, at
+    least 10 minutes apart by the server's clock.
     """
 
     def __init__(
@@ -55,48 +64,52 @@ class AsyncRecovery:
         self._controls: dict[int, tuple[str, int]] = {}
 
     async def event(self, delivery: Delivery, company_id: int) -> deliveries.Event | None:
-        """What looking up one that is ``sending`` tells; None when it must be asked again later.
+        """Look up a delivery that is ``sending``; return None if a later run must repeat it.
 
         Raises:
-            ServiceError: The look-up could not be made; the delivery stays as it is.
+            ServiceError: The look-up failed; the delivery stays as it is.
         """
         external_id = delivery.external_id or ""
         found = await self.look_up(delivery, external_id, company_id)
         if found is None:
-            return deliveries.Undecidable("Zenvoices does not let it be looked up for this company")
+            reason = Text(
+                "may_not_look_up", "Zenvoices does not let it be looked up for this company"
+            )
+            return deliveries.Undecidable(reason)
         if found.outcome == "found":
-            return _arrived(found, "found in Zenvoices afterwards", external_id)
+            return _arrived(found, _FOUND_LATER, external_id)
         if found.outcome == "cannot tell":
-            return deliveries.Undecidable("Zenvoices' answer does not tell whether it arrived")
+            return deliveries.Undecidable(_CANNOT_TELL)
         if self._session.head.lookup == "lags":
-            return deliveries.Undecidable("look-ups in Zenvoices do not show new documents at once")
+            reason = Text("look_ups_lag", "look-ups in Zenvoices do not show new documents at once")
+            return deliveries.Undecidable(reason)
         control = await self._control(delivery.company_id or company_id)
         if control == "fails":
-            return deliveries.Undecidable("look-ups in Zenvoices do not find what is there")
+            return deliveries.Undecidable(_LOOK_UPS_FAIL)
         if found.answered_at is None:
             return None
         if control != "works":
-            # The next delivery will tell whether look-ups can be relied on.
+            # The next delivery will be the control.
             return deliveries.NoControl(found.answered_at)
         if not delivery.in_doubt and self._may_be_sending(delivery):
             return None
         return deliveries.Absent(found.answered_at, self._session.head.deliveries)
 
     async def held_event(self, delivery: Delivery, company_id: int) -> deliveries.Event | None:
-        """What looking up one that is ``uncertain`` tells; None where a person must still decide.
+        """Look up a delivery that is ``uncertain``; return None if a person must still decide.
 
-        Finding it is always believed. Not finding it counts only for one that is held because
-        there was nothing to test look-ups with, once there is.
+        A "found" is always trusted. A "not found" counts only for a delivery that became uncertain
+        for want of a control, once there is a control.
 
         Raises:
-            ServiceError: The look-up could not be made.
+            ServiceError: The look-up failed.
         """
         external_id = delivery.external_id or ""
         found = await self.look_up(delivery, external_id, company_id)
         if found is None:
             return None
         if found.outcome == "found":
-            return _arrived(found, "found in Zenvoices afterwards", external_id)
+            return _arrived(found, _FOUND_LATER, external_id)
         if delivery.no_control_since is None or found.outcome != "not found":
             return None
         if self._session.head.lookup == "lags" or found.answered_at is None:
@@ -106,59 +119,68 @@ class AsyncRecovery:
         return deliveries.Absent(found.answered_at, self._session.head.deliveries)
 
     def _may_be_sending(self, delivery: Delivery) -> bool:
-        """Whether another worker could still be at this upload."""
+        """Return True if another worker may still be uploading this document."""
         began, now = delivery.intended_at, self._clock()
-        # A clock that was set back says nothing: the two answers are far enough apart.
+        # A time in the future means that the clock was set back. The ten minutes between the two
+        # answers are long enough in that case.
         return began is not None and began <= now < began + self._zenvoices.deadline + MARGIN
 
     @property
     def restored(self) -> bool:
-        """Whether the checkpoint was restored once, and knows nothing of what was sent after it."""
+        """Whether a run had ``look_first=True``: a restored checkpoint may lack some uploads."""
         return self._session.head.restored_at is not None
 
     async def before_sending(
         self, delivery: Delivery, external_id: str, company_id: int, *, thorough: bool
     ) -> deliveries.Event | None:
-        """What looking a document up before it is sent tells; None to send it.
+        """Look a document up before it is sent; return None if it can be sent.
 
         Args:
-            delivery: The record.
-            external_id: The id it would be sent under.
-            company_id: The company it would be sent to.
-            thorough: Hold it where look-ups cannot be relied on.
+            delivery: The document's delivery.
+            external_id: The external id of the planned upload.
+            company_id: The company's present number.
+            thorough: Whether to return `Undecidable` if look-ups cannot be trusted.
         """
         for name in dict.fromkeys((delivery.external_id or external_id, external_id)):
             found = await self.look_up(delivery, name, company_id)
             if found is not None and found.outcome == "found":
-                return _arrived(found, "was there already", name)
+                return _arrived(found, _WAS_THERE, name)
             if thorough and (found is None or found.outcome == "cannot tell"):
-                return deliveries.Undecidable("Zenvoices' answer does not tell whether it is there")
+                return deliveries.Undecidable(_CANNOT_TELL)
             for number in self._session.head.companies if thorough or self.restored else ():
-                # What the checkpoint has lost may have been sent before the company was linked
-                # anew.
+                # An upload that the checkpoint has lost may be under an old company number.
                 if number != company_id:
                     event = await self._under_old_number(name, number)
                     if isinstance(event, deliveries.Arrived) or (thorough and event is not None):
                         return event
         if thorough and await self._control(company_id) in ("fails", "unknown"):
-            return deliveries.Undecidable("look-ups in Zenvoices do not find what is there")
+            return deliveries.Undecidable(_LOOK_UPS_FAIL)
         return None
 
     async def _under_old_number(self, external_id: str, company_id: int) -> deliveries.Event | None:
-        """What the company was sent under a number it no longer has; None when nothing."""
+        """Look a document up under an old company number; return None if it is not there."""
         with suppress(NotFoundError, PermissionDeniedError, RejectedError):
             found = await self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
             if found.outcome == "found":
-                return _arrived(found, "was there already", external_id)
-            # A number that is closed may answer as one under which nothing is, and may have been
-            # open a moment ago.
+                return _arrived(found, _WAS_THERE, external_id)
+            # Zenvoices may answer "not found" for a number that is no longer in use. Probe again:
+            # the number may have been closed since the last probe.
             if found.outcome == "not found" and await self._probe(company_id) == "works":
                 return None
-        number = f"the company's old number {company_id}"
-        return deliveries.Undecidable(f"Zenvoices does not say what it has under {number}")
+        reason = Text(
+            "old_number",
+            "Zenvoices does not say what it has under the company's old number {0}",
+            str(company_id),
+        )
+        return deliveries.Undecidable(reason)
 
     async def look_up(self, delivery: Delivery, external_id: str, company_id: int) -> Lookup | None:
-        """Look under the company of the intent, and under today's where it was linked anew."""
+        """Look a document up under the company number of its upload, then under the present one.
+
+        Returns:
+            The answer for the number of its upload, unless the other one found the document; None
+            if the user has no permission for the old number.
+        """
         answer: Lookup | None = None
         first = delivery.company_id or company_id
         for company in dict.fromkeys((first, company_id)):
@@ -169,7 +191,7 @@ class AsyncRecovery:
             except PermissionDeniedError:
                 if company == company_id:
                     raise
-                # The company's old number is no longer ours to ask about.
+                # The user has no permission for the company's old number.
                 continue
             if found.outcome == "found":
                 return found
@@ -178,11 +200,13 @@ class AsyncRecovery:
         return answer
 
     async def _control(self, company_id: int) -> str:
-        """Whether the look-up ``works`` or ``fails``.
+        """Return whether look-ups under this company number find a document that is there.
 
-        ``nothing`` where the inbox is empty, ``unknown`` where nothing in it can test look-ups.
+        Returns:
+            ``"works"``, ``"fails"``, ``"nothing"`` (the inbox is empty) or ``"unknown"`` (no
+            document to test with).
         """
-        # Without asking again, a delivery of this very run would not count as a control.
+        # Probe again after each delivery: a delivery of this run can be the first control.
         delivered = self._session.head.deliveries
         answer, asked_at = self._controls.get(company_id, ("nothing", -1))
         if answer in ("nothing", "unknown") and asked_at != delivered:
@@ -197,7 +221,7 @@ class AsyncRecovery:
                 return "works"
         if known:
             return "fails"
-        # Nothing delivered yet: anybody's document will do.
+        # This connection has delivered nothing, so use any document that has an external id.
         listing = self._zenvoices.inbox.list(company_id=company_id)
         pages = shown = 0
         try:
@@ -219,7 +243,7 @@ class AsyncRecovery:
         return found.outcome == "found"
 
     async def control(self, external_id: str, company_id: int) -> LookupProbe:
-        """Look up what was just delivered."""
+        """Look up a document that was just delivered."""
         try:
             return LookupProbe(await self._finds(external_id, company_id))
         except ServiceError:

@@ -1,10 +1,11 @@
-"""What a person asks for: to send documents again, and to take their word for what arrived."""
+"""The work of resend() and settle(), under the lease."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from _client_kit._errors import NotFoundError, ServiceError
+from _client_kit._text import Text
 from banqup_client import AsyncBanqupClient
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
@@ -26,10 +27,13 @@ async def request_all(
     banqup: AsyncBanqupClient,
     space_id: str,
 ) -> tuple[Request, ...]:
-    """Have the next run send documents; what may be on its way or is not in the space is refused.
+    """Mark documents to be sent by the next run.
+
+    A document is refused if its upload may have arrived, or if it is not in the space.
 
     Raises:
-        ServiceError: Banqup can be asked about no document now. What was accepted before stays so.
+        ServiceError: Banqup cannot be asked about any document now. Documents that were accepted
+            before stay accepted.
     """
     answers: list[Request] = []
     for start in range(0, len(wanted), FIND_LIMIT):
@@ -52,7 +56,7 @@ async def request_all(
 
 
 async def _why_not_there(banqup: AsyncBanqupClient, space_id: str, given: str) -> str:
-    """Ask Banqup for a document that the connection does not know."""
+    """Return why a document without a delivery cannot be sent; empty if Banqup has it."""
     for spelling in spellings_of(given):
         try:
             document = await banqup.documents.get(space_id, spelling)
@@ -61,28 +65,35 @@ async def _why_not_there(banqup: AsyncBanqupClient, space_id: str, given: str) -
         except ServiceError as error:
             if blame_of(error) is Blame.RUN:
                 raise
-            return f"unknown to this connection, and Banqup did not show it: {error.message}"
+            return Text(
+                "unknown_unshown",
+                "unknown to this connection, and Banqup did not show it: {0}",
+                error.message,
+            )
         if of_another_space(document.space_id, space_id):
-            return "in another space of Banqup"
+            return Text("in_other_space", "in another space of Banqup")
         return ""
-    return "unknown to this connection, and Banqup has no such document in this space"
+    return Text(
+        "unknown_document",
+        "unknown to this connection, and Banqup has no such document in this space",
+    )
 
 
 def _why_not(delivery: Delivery) -> str:
     if delivery.state == "sending":
-        return "may be on its way; the next run finds out"
+        return Text("may_be_on_its_way", "may be on its way; the next run finds out")
     if delivery.state == "uncertain":
-        return "nobody knows whether it arrived; settle() says so first"
+        return Text("settle_first", "nobody knows whether it arrived; settle() says so first")
     return ""
 
 
 async def settle_one(
     session: AsyncCheckpointSession, document_id: str, delivered: bool, clock: Callable[[], float]
 ) -> DeliveryRow:
-    """Record what a person saw of a document that is uncertain or failed.
+    """Record whether a document that is uncertain or failed is in Zenvoices.
 
     Raises:
-        ConfigurationError: It is neither.
+        ConfigurationError: The document is neither uncertain nor failed.
     """
     stored = (await session.find([document_id])).get(canonical_id(document_id))
     if stored is None or stored.state not in ("uncertain", "failed"):

@@ -1,4 +1,7 @@
-"""One run of an export: settle, list, send. It alone touches store, report and listeners."""
+"""One run of an export: settle uploads in doubt, list documents, send them.
+
+The run is the coordinator: only it uses the store, the report and the listeners.
+"""
 
 from __future__ import annotations
 
@@ -15,29 +18,31 @@ from _client_kit._errors import (
     ServiceError,
 )
 from _client_kit._paging import Page
+from _client_kit._text import Text, joined
 from banqup_client import Document
 from bridge._async._context import AsyncRunContext
 from bridge._async._recovery import AsyncRecovery
 from bridge._async._sending import DOUBTS_IN_A_ROW, AsyncSending
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import MAX_ATTEMPTS, Delivery, WaitReason
-from bridge._delivery.eligibility import FOLDERS, Wait, judge
+from bridge._delivery.eligibility import FOLDERS, BrokenRule, Wait
 from bridge._delivery.faults import (
     DOCUMENT,
     LOOK_UP,
     Blame,
     HeldRefusal,
     blame_of,
+    list_unfinished,
     naming,
     no_files_at_all,
     too_many_unrecorded,
 )
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.newness import missed_by_activation
-from bridge._delivery.outcome import Candidate, Outcome, files_digest
+from bridge._delivery.outcome import Candidate, Outcome, files_digest, label_of
 from bridge._delivery.row_format import NOT_KNOWN
+from bridge._mapping.calling import judge
 from bridge._reports.report import ExportReport
-from bridge._reports.verification import run_failure
 
 __all__ = ["AsyncRun"]
 
@@ -53,7 +58,7 @@ FIRST_FILE_WITHIN = 86_400.0
 
 
 class AsyncRun:
-    """Settles, lists, sends. Built anew for each run."""
+    """One run; create a new object for each."""
 
     def __init__(self, context: AsyncRunContext, company_id: int | None) -> None:
         self._context = context
@@ -73,25 +78,26 @@ class AsyncRun:
         self._unfinished: list[str] = []
 
     async def execute(self) -> ExportReport:
-        """Do everything and return the report.
+        """Make the run and return its report.
 
         Raises:
-            ServiceError: Something that concerns more than one document; ``report`` says what was
-                done until then.
+            ServiceError: A failure that concerns more than one document; its ``report`` contains
+                the documents handled before.
         """
         self._recorder.begin()
         try:
             await self._execute()
             return await self._recorder.end()
         except ServiceError as error:
-            failure = run_failure(error)
-        # Not while the error is handled: a listener that raises would be logged with its frames.
+            failure = error.copy()
+        # Outside the except block: otherwise the log of a listener that raises would show the
+        # frames of this error.
         await self._recorder.fail(failure)
         raise failure
 
     async def _execute(self) -> None:
         if self._options.look_first and not self._options.dry_run:
-            # Durable before anything can go wrong: later runs must look first, too.
+            # Commit this first: if this run fails, later runs must look documents up too.
             self._session.update(restored_at=NOT_KNOWN)
             await self._session.flush()
         if not self._sending.company_id:
@@ -110,15 +116,17 @@ class AsyncRun:
         except ServiceError as error:
             self._leave(self._suspects)
             if isinstance(error, (OutcomeUnknownError, ProtocolError)):
-                # Without this look, the next run would have to wait for the second answer.
+                # Look up now: "not found" needs two answers 10 minutes apart, and this can be the
+                # first.
                 await self._check_doubts()
             raise
         await self._check_doubts()
         self._check_files()
         if self._unfinished and self._report.stopped is None:
-            self._report.stopped, self._report.ok = "; ".join(self._unfinished), False
+            self._report.stopped = joined("; ", *self._unfinished)
+            self._report.ok = False
 
-    # What a crash or an outage left in doubt
+    # Uploads in doubt from earlier runs
 
     async def _settle(self) -> None:
         await self._settle_uncertain()
@@ -148,9 +156,11 @@ class AsyncRun:
     async def _settle_uncertain(self) -> None:
         looks = faults = 0
         for held in await self._in_turn("uncertain"):
-            # Without the limit, one whose answer is always lost would be sent in every run.
+            # Without the limit, a document whose upload never gets an answer would be sent in every
+            # run.
             if self._options.on_uncertain == "resend" and held.attempts < MAX_ATTEMPTS:
-                again = deliveries.NotSent("uncertain, sent again as configured")
+                reason = Text("resent_as_set", "uncertain, sent again as configured")
+                again = deliveries.NotSent(reason)
                 self._recorder.record(held, self._recorder.transition(held, again))
                 continue
             looks += 1
@@ -170,23 +180,24 @@ class AsyncRun:
             self._found_out(held, event)
 
     async def _in_turn(self, state: str) -> list[Delivery]:
-        """Every delivery in a state, beginning behind the one that was looked up last.
+        """Return all deliveries in a state, starting after the last one that was looked up.
 
-        Without this, the first ones would keep the others from being looked up in every run.
+        Without this order, a run that stops early would look up the same ones each time.
         """
         last = self._session.head.looked_up.get(state, "")
         found = [delivery async for delivery in self._all(state)]
         return sorted(found, key=lambda one: (one.document_id <= last, one.document_id))
 
     def _refused_look_up(self, delivery: Delivery, error: ServiceError) -> None:
-        """Leave the document as it is: what it asks for may be at fault, not everything.
+        """Note a failed look-up and leave its delivery unchanged.
 
         Raises:
-            ServiceError: Nothing can be asked at all.
+            ServiceError: All other look-ups would fail too.
         """
         if blame_of(error) is Blame.RUN:
             raise error
-        self._report.note(f"a look-up could not be made: {error.message}")
+        failed = Text("no_look_up", "a look-up could not be made: {0}", error.message)
+        self._report.note(failed)
         self._report.line(delivery)
 
     def _found_out(self, delivery: Delivery, event: deliveries.Event | None) -> Delivery:
@@ -197,7 +208,7 @@ class AsyncRun:
         return new
 
     async def _all(self, state: str, *, due: float | None = None) -> AsyncIterator[Delivery]:
-        """Every delivery in a state, page by page; what changes meanwhile is made durable."""
+        """Yield all deliveries in a state; commit the recorded changes after each page."""
         after: str | None = None
         while page := await self._session.select(state, due=due, after=after):
             for delivery in page:
@@ -206,7 +217,7 @@ class AsyncRun:
             await self._recorder.flush()
 
     async def _check_doubts(self) -> None:
-        """Look up what this run itself left in doubt: an answer now saves a run later."""
+        """Look up the deliveries that this run left in doubt."""
         for delivery in self._sending.doubts:
             if self._options.deadline.remaining() <= 0:
                 return
@@ -214,19 +225,21 @@ class AsyncRun:
                 event = await self._recovery.event(delivery, self._sending.company_id)
             except ServiceError:
                 return
-            if not isinstance(event, deliveries.Undecidable):  # the next run says so
+            if not isinstance(event, deliveries.Undecidable):  # the next run records it
                 self._found_out(delivery, event)
         await self._recorder.flush()
 
     # Listing
 
     async def _check_changed_contract(self) -> None:
-        """Stop before a corrected list of documents sends what activation could not see.
+        """After a change of the contract, stop if many listed documents have no record.
 
-        Only documents without a time of creation are at risk: others tell their age themselves.
+        Without this, a list that was too short at activation would send the whole history when the
+        contract is corrected. Only documents without a time of creation count here:
+        `missed_by_activation` handles the others.
 
         Raises:
-            ConfigurationError: More such documents appear than one run should send unasked.
+            ConfigurationError: More than `MOST_UNDATED` such documents are listed.
         """
         before, now = self._session.head.wire, self._context.wire
         if before == now:
@@ -248,7 +261,7 @@ class AsyncRun:
             self._session.update(wire=now)
 
     async def _list(self, folder: str) -> None:
-        """List one folder and send what can be sent; only a finished list narrows the next."""
+        """List one folder and send its documents; only a complete list moves the cursor."""
         if not self._sending.can_continue():
             self._everything = False
             return
@@ -280,14 +293,14 @@ class AsyncRun:
             self._everything = False
         elif not listing.complete:
             self._everything = False
-            # The other folder and what is due must not wait for this one.
-            self._unfinished.append(f"Banqup's list of {folder} did not end where it said it would")
+            # Do not raise yet: the other folder and the due documents come first.
+            self._unfinished.append(list_unfinished(folder))
         elif answered_at is not None:
             self._narrow(folder, [answered_at, *changes], began if full else None)
         await self._recorder.flush()
 
     def _narrow(self, folder: str, times: Sequence[datetime], full_at: float | None) -> None:
-        """Narrow the next listing, by the server's times only."""
+        """Move the folder's cursor, by the server's times only."""
         head = self._session.head
         if full_at is not None:
             self._session.update(full_at={**head.full_at, folder: full_at})
@@ -309,7 +322,7 @@ class AsyncRun:
             elif of_another_space(document.space_id, self._space_id):
                 self._report.foreign += 1
             elif (document_id := canonical_id(document.id)) not in self._report.seen:
-                # A folder that is missing trusts the query.
+                # A document that names no folder is in the folder that was listed.
                 named = document if document.folder else evolve(document, folder=folder)
                 documents[document_id] = named
         stored = await self._session.find([document.id for document in documents.values()])
@@ -321,11 +334,12 @@ class AsyncRun:
     def _consider(
         self, document_id: str, document: Document, stored: Delivery | None, reread: bool = False
     ) -> None:
-        """Decide what one document's appearance means."""
+        """Decide whether to send a document that Banqup showed."""
         delivery = stored or deliveries.first_seen(document_id, document.folder)
         activated_at = self._session.head.activated_at
         if stored is None and missed_by_activation(document.created_at, activated_at):
-            old = deliveries.Skipped("was there before activation, but not listed then")
+            reason = Text("listed_late", "was there before activation, but not listed then")
+            old = deliveries.Skipped(reason)
             self._report.seen[document_id] = delivery.state
             self._recorder.record(None, self._recorder.transition(delivery, old))
             return
@@ -334,12 +348,19 @@ class AsyncRun:
             self._consider_finished(document, delivery)
             return
         verdict = judge(self._context.exportable, document)
+        if isinstance(verdict, BrokenRule):
+            self._recorder.report_own_code(verdict.reason, verdict.error)
         if isinstance(verdict, Wait) and verdict.unknown:
             self._report.unknown[verdict.unknown] += 1
-        event = deliveries.Listed(document.status.document, verdict, reread=reread)
+        label = label_of(document)
+        # A document that is read by itself may show files that the listing does not.
+        files = None if reread else files_digest(document)
+        event = deliveries.Listed(
+            document.status.document, verdict, reread=reread, label=label, files=files
+        )
         new = self._recorder.transition(delivery, event)
         if new.state == "waiting" and self._can_send(new):
-            # Documents that were refused or in doubt before come after all others.
+            # Suspects are sent after all other documents of both folders.
             group = self._suspects if new.suspect else self._batch
             group.append(Candidate(document, new, stored))
         else:
@@ -365,7 +386,7 @@ class AsyncRun:
         await self._sending.send(batch)
 
     async def _send_suspects(self) -> None:
-        """Send a few of the documents that were refused or in doubt before, after all others."""
+        """Send at most `MOST_SUSPECTS` documents that were refused or in doubt before."""
         waiting = sorted(self._suspects, key=lambda one: one.delivery.attempts + one.delivery.polls)
         most = MOST_SUSPECTS if self._sending.can_continue() else 0
         self._suspects = waiting[most:]
@@ -377,10 +398,10 @@ class AsyncRun:
             self._report.line(candidate.delivery)
 
     def _check_files(self) -> None:
-        """Say so where no document of the space ever had a file to fetch, for a whole day.
+        """Raise if for a day no document of the space has had a file to download.
 
         Raises:
-            ConfigurationError: The calls for files are probably not what the contract assumes.
+            ConfigurationError: The contract's names for files are probably wrong.
         """
         head, now = self._session.head, self._context.clock()
         if head.fetched or not self._sending.without_file or self._options.dry_run:
@@ -392,7 +413,7 @@ class AsyncRun:
             raise no_files_at_all()
 
     def _remember_unknown(self) -> None:
-        """Keep the words for status(); only a listing of everything may forget one."""
+        """Save unknown statuses for status(); only a full listing may remove one."""
         seen = dict(self._report.unknown.most_common(WORDS))
         if not self._everything:
             before = self._session.head.unknown
@@ -400,16 +421,16 @@ class AsyncRun:
             seen = {word: max(seen.get(word, 0), before.get(word, 0)) for word in words}
         self._session.update(unknown=seen)
 
-    # Waiting documents that the lists have not shown
+    # Waiting documents that no list showed
 
     async def _read_due(self) -> None:
-        """Read waiting documents that are due one by one, unless the lists have shown them."""
+        """Read each due waiting document by itself, unless a list showed it in this run."""
         reads = 0
         async for delivery in self._all("waiting", due=self._context.clock()):
             if canonical_id(delivery.document_id) in self._report.seen:
                 continue
             if delivery.cause is not WaitReason.QUEUED:
-                # What is only looked at again is bounded; what is to be sent is not.
+                # Limit the documents that are only polled, not those that are to be sent.
                 reads += 1
                 if reads > REREADS:
                     continue
@@ -418,9 +439,10 @@ class AsyncRun:
             try:
                 document = await self._read(delivery.document_id)
             except NotFoundError:
-                event: deliveries.Event = deliveries.Skipped("gone", gone=True)
+                event: deliveries.Event = deliveries.Skipped(Text("gone", "gone"), gone=True)
                 if not await self._can_read_one():
-                    event = deliveries.NotReady("asking for one document does not work", file=False)
+                    reason = Text("cannot_ask", "asking for one document does not work")
+                    event = deliveries.NotReady(reason, file=False)
                 self._report.seen[delivery.document_id] = delivery.state
                 self._recorder.record(delivery, self._recorder.transition(delivery, event))
                 continue
@@ -436,10 +458,10 @@ class AsyncRun:
         await self._send_batch()
 
     async def _cannot_read(self, delivery: Delivery, error: ServiceError) -> None:
-        """Put off a document that could not be asked for.
+        """Postpone a document that could not be read.
 
         Raises:
-            ServiceError: No other can be asked for, either.
+            ServiceError: Other documents cannot be read either.
         """
         self._report.seen[delivery.document_id] = delivery.state
         if delivery.cause in (WaitReason.QUEUED, WaitReason.RETRY, WaitReason.NOT_READY):
@@ -448,7 +470,7 @@ class AsyncRun:
             if self._sending.fault is not None:
                 raise self._sending.fault
             return
-        # One that waits for the client is not charged: nothing was to be sent.
+        # A document that waits for approval was not about to be sent, so do not charge it.
         if blame_of(error) is Blame.RUN:
             raise error
         refusal = HeldRefusal(DOCUMENT, delivery, error, chargeable=False)
@@ -465,14 +487,15 @@ class AsyncRun:
         except NotFoundError:
             if self._listed is None or self._listed == canonical_id(self._listed):
                 raise
-        # A UUID is kept in small letters; a service that lists capitals may know no others.
+        # UUIDs are stored in lower case, but this service lists them in upper case and may accept
+        # no other form.
         return await self._banqup.documents.get(self._space_id, document_id.upper())
 
     async def _can_read_one(self) -> bool:
-        """Whether asking for one document works at all: only then is one that is missing gone."""
+        """Return True if reading a document works: only then does 404 mean that one is gone."""
         if not self._reads_one:
             try:
-                # The one listed last may have gone since.
+                # The document listed last may have been deleted since, so try the first one too.
                 self._reads_one = await self._has(self._listed) or await self._has(
                     await self._first_listed()
                 )

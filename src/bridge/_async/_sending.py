@@ -1,8 +1,7 @@
-"""Sending: who goes next, what a worker's answer means, and when to stop."""
+"""Send documents: choose the next one, judge the results of workers, decide when to stop."""
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
@@ -17,6 +16,8 @@ from _client_kit._errors import (
     ServiceError,
     StoreError,
 )
+from _client_kit._operations import USER_CODE
+from _client_kit._text import Text
 from bridge._async._context import AsyncRunContext
 from bridge._async._recovery import AsyncRecovery, LookupProbe
 from bridge._async._transfer import AsyncTransfer, Prepared
@@ -25,8 +26,8 @@ from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.faults import (
     DETAILS,
     LOOK_UP,
-    MAPPER,
     UPLOAD,
+    USERS_CODE,
     Blame,
     FaultTracker,
     HeldRefusal,
@@ -35,13 +36,11 @@ from bridge._delivery.faults import (
     is_final,
     naming,
 )
-from bridge._delivery.outcome import Candidate, Outcome
-from bridge._mapping.calling import place_of
+from bridge._delivery.outcome import Candidate, Outcome, label_of
 from bridge._reports import events
 
 __all__ = ["AsyncSending"]
 
-logger = logging.getLogger("bridge")
 
 REFUSALS_IN_A_ROW = 5
 DOUBTS_IN_A_ROW = 3
@@ -50,15 +49,15 @@ CLOCKS_DIFFER = timedelta(hours=24)
 
 
 class AsyncSending:
-    """Moves candidates through the workers; uploads go one at a time until one was delivered.
+    """Send candidates through the workers; upload one at a time until one is delivered.
 
     Attributes:
-        company_id: The company, as it is numbered today.
-        fault: What ended the run; uploads in flight still come to their end.
-        faults: What the refusals of this run prove.
-        doubts: What this run left in doubt.
-        without_file: Whether a document of this run had no file to fetch.
-        shown_at: Banqup's time of its last list; None where it tells none.
+        company_id: The company's present number in Zenvoices.
+        fault: The error that ends the run. Uploads in flight are still completed.
+        faults: Counts the refusals of this run.
+        doubts: Deliveries whose upload in this run ended without a clear answer.
+        without_file: Whether a document of this run had no file to download.
+        shown_at: The server's time of Banqup's latest list; None if the answer had none.
     """
 
     def __init__(
@@ -89,22 +88,24 @@ class AsyncSending:
         self._refused: list[Delivery] = []
         self._doubts_in_a_row = 0
         self._probing = False
-        self._places: set[str] = set()
 
     def can_continue(self) -> bool:
-        """Whether anything new may be begun; the report says why not."""
+        """Return True if another document may be begun; otherwise note the reason in the report."""
         report, limit = self._context.report, self._options.limit
         if limit is not None and len(self._taken) >= limit:
-            report.stopped = report.stopped or f"limit of {limit} documents reached"
+            reached = Text(
+                "limit", "limit of {0} document reached|limit of {0} documents reached", limit
+            )
+            report.stopped = report.stopped or reached
         if self._options.deadline.remaining() <= 0:
-            report.stopped = report.stopped or "deadline reached"
+            report.stopped = report.stopped or Text("deadline", "deadline reached")
         return report.stopped is None and self.fault is None
 
     async def ask_company(self) -> None:
-        """Ask for the company's number once in a run: it may have changed since the last one.
+        """Get the company's present number, once in a run.
 
         Raises:
-            ServiceError: No company, or another one, has the code now.
+            ServiceError: The company code is unknown or belongs to another company now.
         """
         if self._asked:
             return
@@ -113,26 +114,26 @@ class AsyncSending:
         except PermissionDeniedError:
             if not self.company_id:
                 raise
-            # Companies may not be listed any more; that number is this company's and no other's.
+            # The user may no longer list companies. A known number stays with its company.
         self._asked = True
 
     async def _company(self) -> int:
-        """The company's number, remembered for look-ups after it was linked anew."""
+        """Get the company's number, and remember it for look-ups after the number changes."""
         number = await self._context.resolve_company_id(self._session.head.companies)
         self._session.remember_company(number)
         return number
 
     def send_one_first(self) -> None:
-        """Send one document, and go on only if it is delivered: several are in doubt."""
+        """Send one document first, because several are in doubt; stop if it is not delivered."""
         self._probing = True
 
     async def send(self, candidates: Iterable[Candidate]) -> None:
-        """Send what can be sent.
+        """Send documents.
 
         Raises:
-            ServiceError: Something that concerns more than one document.
+            ServiceError: A failure that concerns more than one document.
         """
-        # What was tried in vain before goes last: it shall not keep others waiting.
+        # Without this order, documents that failed before would delay all others.
         queue = deque(sorted(candidates, key=_tried))
         try:
             if self._options.dry_run:
@@ -153,7 +154,9 @@ class AsyncSending:
         while queue and self.can_continue():
             delivery = queue.popleft().delivery
             self._taken.add(delivery.document_id)
-            self._context.report.line(evolve(delivery, reason="would be sent", due=None))
+            self._context.report.line(
+                evolve(delivery, reason=Text("would_be_sent", "would be sent"), due=None)
+            )
 
     async def _work(self, queue: deque[Candidate], workers: runtime.Workers[Any]) -> None:
         ready: deque[Prepared] = deque()
@@ -176,13 +179,13 @@ class AsyncSending:
                     await self.take(result, queue)
             chosen = self._choose(ready, uploading, queue)
             if self._options.in_flight > 1:
-                # Whoever is free fetches the next while this commit is on its way to the disk.
+                # Before the commit, start downloads: free workers need not wait for the disk.
                 waiting = len(ready) + len(chosen) - self._delivered
                 await self._fetch(queue, workers, waiting)
             elif not chosen and self._first is None:
                 await self._fetch(queue, workers, len(ready))
                 if workers.busy:
-                    continue  # what this one led to is written with the intent of the next
+                    continue  # commit this result together with the next intent
             for item in await self._intended(chosen, queue):
                 uploading += 1
                 await workers.start(
@@ -195,7 +198,7 @@ class AsyncSending:
     async def _fetch(
         self, queue: deque[Candidate], workers: runtime.Workers[Any], waiting: int
     ) -> None:
-        """Have more documents fetched: one alone, until the first was."""
+        """Start to prepare more documents; only one until the first is prepared."""
         room = self._options.in_flight if self._fetched and not self._probing else 1
         while queue and workers.busy + waiting < room and self.can_continue():
             await self._start(queue.popleft(), workers)
@@ -203,7 +206,7 @@ class AsyncSending:
     def _choose(
         self, ready: deque[Prepared], uploading: int, queue: deque[Candidate]
     ) -> list[Prepared]:
-        """Who is uploaded now: one alone, until the first was delivered."""
+        """Choose the documents to upload now; only one until the first is delivered."""
         room = (self._options.in_flight if self._delivered else 1) - uploading
         chosen = [ready.popleft() for _ in range(min(room, len(ready)))]
         if self.fault is not None:
@@ -223,19 +226,20 @@ class AsyncSending:
         await workers.start(self._transfer.prepare, candidate, self.company_id, look_first)
 
     def _looks_first(self, candidate: Candidate) -> bool:
-        """Whether it may have been sent by a run that a restored checkpoint knows nothing of."""
+        """Return True if an upload of this document may be missing in a restored checkpoint."""
         if self._options.look_first:
             return True
-        if candidate.delivery.requested:  # a person has looked, or wants it again
+        if candidate.delivery.requested:  # a person asked for the upload
             return False
         restored, created = self._session.head.restored_at, candidate.document.created_at
         if restored is None or created is None or self.shown_at is None:
             return restored is not None
-        # Near to it, or from a time that has not come yet: the two clocks need not agree.
+        # A document counts as older than the restore up to a day after it, and if its time lies in
+        # the future: the clocks that set these times may differ.
         return created - restored <= CLOCKS_DIFFER or created - self.shown_at > CLOCKS_DIFFER
 
     async def _intended(self, prepared: list[Prepared], queue: deque[Candidate]) -> list[Prepared]:
-        """Those that may be uploaded now, as their intents are durable."""
+        """Commit the intents; return the documents to upload, none if the commit failed."""
         sending = [self._intend(item) for item in prepared]
         try:
             await self._recorder.flush()
@@ -244,9 +248,10 @@ class AsyncSending:
         except StoreError as error:
             self.fault = self.fault or error
             for item in sending:
-                # Should a later commit succeed after all, it says that nothing was sent.
+                # A later commit may succeed; it must not say that an upload began.
                 known = item.candidate.delivery
-                back = self._recorder.transition(known, deliveries.NotSent("could not be recorded"))
+                not_sent = deliveries.NotSent(Text("not_recorded", "could not be recorded"))
+                back = self._recorder.transition(known, not_sent)
                 self._session.put(known, back)
             self._put_back(prepared, queue)
             return []
@@ -259,24 +264,28 @@ class AsyncSending:
 
     def _intend(self, prepared: Prepared) -> Prepared:
         candidate = prepared.candidate
-        event = deliveries.Intended(prepared.external_id, self.company_id, prepared.files)
+        event = deliveries.Intended(
+            prepared.external_id,
+            self.company_id,
+            label=label_of(candidate.document, prepared.upload.subject),
+        )
         delivery = self._recorder.transition(candidate.delivery, event)
         self._session.put(candidate.stored, delivery)
         return evolve(prepared, candidate=Candidate(candidate.document, delivery, stored=delivery))
 
-    # What became of them
+    # Results of workers
 
     async def take(self, outcome: Outcome, queue: deque[Candidate] | None = None) -> None:
-        """Record what a job for one document led to, and judge whether the run can go on.
+        """Record the result of a job, and decide whether the run can continue.
 
         Args:
-            outcome: What it led to.
-            queue: Where a document goes that can be tried again at once.
+            outcome: The result.
+            queue: Takes the document if it can be sent again at once.
         """
         candidate, error = outcome.candidate, outcome.error
         self.faults.passes(*outcome.passed)
         if isinstance(error, StoreError):
-            # The lease is lost: what became of this document is for the next worker to find out.
+            # The lease is lost, so the next worker must look this document up.
             self._context.report.line(candidate.delivery)
             self.fault = self.fault or error
             return
@@ -297,6 +306,11 @@ class AsyncSending:
         if isinstance(event, deliveries.Arrived):
             self._arrived(delivery, uploaded=uploaded)
         elif isinstance(event, deliveries.InDoubt):
+            if isinstance(error, ServiceError) and error.code == USER_CODE:
+                cause = error.__cause__
+                self._recorder.report_own_code(
+                    error.message, cause if isinstance(cause, Exception) else error
+                )
             self._doubt(delivery, error)
         elif isinstance(event, deliveries.Held):
             self._hold(outcome, delivery)
@@ -308,13 +322,17 @@ class AsyncSending:
     async def _judge(
         self, outcome: Outcome, queue: deque[Candidate] | None
     ) -> deliveries.Event | None:
-        """What a failure means for its document; None where that one is sent again at once."""
+        """Return the event for a failure; None if the document was queued to be sent again."""
         candidate, error = outcome.candidate, outcome.error
         if error is None:  # pragma: no cover - an outcome has an event or an error
             raise ValueError
         if not isinstance(error, ServiceError):
-            doing = "sent" if outcome.operation == UPLOAD else "fetched"
-            return deliveries.Refused(f"{type(error).__name__} while it was {doing}")
+            kind = type(error).__name__
+            if outcome.operation == UPLOAD:
+                reason = Text("broke_sending", "{0} while it was sent", kind)
+            else:
+                reason = Text("broke_fetching", "{0} while it was fetched", kind)
+            return deliveries.Refused(reason)
         if asks_again(error):
             try:
                 moved = await self._ask_again(error)
@@ -335,13 +353,13 @@ class AsyncSending:
         return deliveries.Refused(error.message, final=is_final(error))
 
     async def _ask_again(self, error: ServiceError) -> bool:
-        """Make one call that only reads: does the service refuse everything now?
+        """Make one read-only call to see whether the service refuses every call.
 
         Returns:
-            Whether the company has another number now, under which the document can be sent.
+            True if the company has a new number, under which the document can be sent.
 
         Raises:
-            ServiceError: It does.
+            ServiceError: That call fails too.
         """
         if error.service == "zenvoices":
             before = self.company_id
@@ -370,7 +388,8 @@ class AsyncSending:
         self._probing = False
         self._context.report.exported += 1
         if delivery.reason:
-            self._context.report.note(f"document {delivery.document_id}: {delivery.reason}")
+            note = Text("of_document", "document {0}: {1}", delivery.document_id, delivery.reason)
+            self._context.report.note(note)
         head = self._session.head
         name, company = str(delivery.external_id), delivery.company_id or self.company_id
         self._session.update(
@@ -382,15 +401,17 @@ class AsyncSending:
         self._first = (name, company)
 
     def _checked(self, control: LookupProbe) -> None:
-        """The first delivery was looked up, to know whether look-ups can be relied on."""
+        """Record whether the first delivery was found, that is, whether look-ups can be trusted."""
         if control.works is not None:
             self.faults.passes(LOOK_UP)
             self._session.update(lookup="works" if control.works else "lags")
         if control.works is False:
-            self._context.report.note(
+            note = Text(
+                "first_not_shown",
                 "Zenvoices did not show the first delivery when it was looked up: what is in "
-                "doubt after a crash will be held for a person"
+                "doubt after a crash will be held for a person",
             )
+            self._context.report.note(note)
 
     def _doubt(self, delivery: Delivery, error: Exception | None) -> None:
         self.doubts.append(delivery)
@@ -399,16 +420,19 @@ class AsyncSending:
             self.fault = self.fault or _in_doubt(error)
 
     def _stop_probing(self, error: Exception | None) -> None:
-        message = "several documents are in doubt, and the one sent after them was not delivered"
+        message = Text(
+            "one_more_doubt",
+            "several documents are in doubt, and the one sent after them was not delivered",
+        )
         known = error if isinstance(error, ServiceError) else None
         self.fault = self.fault or known or OutcomeUnknownError(message, service="zenvoices")
 
     def _hold(self, outcome: Outcome, delivery: Delivery) -> None:
-        """Charge nobody yet: the end of the run tells whether others passed."""
+        """Hold a refusal: the end of the run decides whether to charge the document."""
         error = outcome.error if isinstance(outcome.error, ServiceError) else None
-        if outcome.operation == MAPPER:
-            self._report_own_code(delivery.reason, outcome.error)
-            error = None  # whatever a mapper raises is no service's fault
+        if outcome.operation in USERS_CODE:
+            self._recorder.report_own_code(delivery.reason, outcome.error)
+            error = None  # a failure of the user's code never ends the run
         before = outcome.candidate.delivery
         if before.state == "sending":
             self._context.report.refused += 1
@@ -417,16 +441,8 @@ class AsyncSending:
             same = [one for one in self.faults.held.values() if one.operation == outcome.operation]
             self.fault = self.fault or naming(error, same)
 
-    def _report_own_code(self, reason: str, error: Exception | None) -> None:
-        """Log a failure of the user's mapper with its traceback, once a run and place."""
-        self._context.report.raised += 1
-        place = reason if error is None else place_of(error)
-        if place not in self._places:
-            self._places.add(place)
-            logger.warning("%s", reason, exc_info=error)
-
     def _refuse(self, delivery: Delivery, error: Exception | None, *, uploaded: bool) -> None:
-        """Several documents refused in a row, and none delivered, are not the documents' fault."""
+        """Count a refusal: several in a row, with none delivered, end the run uncharged."""
         self._doubts_in_a_row = 0
         self._context.report.refused += uploaded
         if self._delivered or not isinstance(error, ServiceError) or not error.own:
@@ -444,10 +460,10 @@ class AsyncSending:
             self._refused.clear()
 
     async def conclude(self) -> None:
-        """Charge the held documents whose operation worked for others.
+        """Charge the held documents whose operation worked for other documents.
 
         Raises:
-            ServiceError: An operation was refused, and worked for no document of this run.
+            ServiceError: An operation was refused, and it worked for no document of this run.
         """
         for refusal in self.faults.charged():
             event = deliveries.Refused(
@@ -465,7 +481,7 @@ class AsyncSending:
 def _in_doubt(error: Exception | None) -> ServiceError:
     if isinstance(error, ServiceError):
         return error
-    message = "several uploads in a row ended without an answer"
+    message = Text("uploads_in_doubt", "several uploads in a row ended without an answer")
     return OutcomeUnknownError(message, service="zenvoices")
 
 

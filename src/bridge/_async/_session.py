@@ -1,4 +1,4 @@
-"""One connection's checkpoint while a worker holds it."""
+"""Read and write one connection's checkpoint under its lease."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from attrs import evolve
 from _client_kit import _clock
 from _client_kit import _runtime_async as runtime
 from _client_kit._errors import StoreError
+from _client_kit._text import Text
 from bridge._delivery.delivery import Delivery
 from bridge._delivery.ids import canonical_id
 from bridge._delivery.row_format import Head, counted_as, delivery_of, head_of, head_text, row_of
@@ -23,16 +24,16 @@ __all__ = ["AsyncCheckpointSession"]
 logger = logging.getLogger("bridge")
 
 NAMED = 50
-"""As many waiting documents are named by status(); reading them costs one look at the store."""
+"""The most waiting documents that status() lists; one find() reads them all."""
 COMPANIES = 5
-"""As many numbers of the company are remembered; each is one more look-up before a re-send."""
+"""The most company numbers to remember; each costs one more look-up before a resend."""
 
 
 class AsyncCheckpointSession:
-    """Reads deliveries, gathers changes, and commits them together under a lease.
+    """Read deliveries, collect changes, and commit them together under a lease.
 
     Attributes:
-        head: The connection's head as it will be committed next.
+        head: The connection's head, with the changes of the next commit.
     """
 
     def __init__(
@@ -59,13 +60,13 @@ class AsyncCheckpointSession:
         """Take the lease and read the head.
 
         Raises:
-            BusyError: Another worker holds it.
-            StoreError: The store failed, or its value is damaged.
+            BusyError: Another worker holds the lease.
+            StoreError: The store failed, or the head is damaged.
         """
         owner = secrets.token_hex(8)
 
         def take() -> None:
-            # Kept at once: a cancellation that comes meanwhile must not leave it taken.
+            # Set in the thread: without this, a cancelled caller would not release the lease.
             self._until = _clock.monotonic() + self._ttl
             self._lease = self._store.acquire(self._key, owner, self._ttl)
 
@@ -86,21 +87,21 @@ class AsyncCheckpointSession:
         self.head = Head(self._binding) if text is None else head_of(text, self._binding)
 
     async def release(self) -> None:
-        """Give the lease back; what was not committed is forgotten."""
+        """Release the lease. Changes that were not committed are lost."""
         lease, self._lease = self._lease, None
         if lease is None:
             return
         try:
             await runtime.call_store(self._store.release, lease)
         except StoreError as error:
-            # What was done is durable, and the lease ends by itself.
+            # Do not raise: all commits are durable, and the lease expires by itself.
             logger.warning("the lease could not be given back: %s", error.message)
 
     async def find(self, ids: Sequence[str]) -> dict[str, Delivery]:
-        """The deliveries of those documents that have one, by canonical id.
+        """Return the stored deliveries of documents, by canonical id.
 
         Args:
-            ids: As Banqup or a person spells them, under which one may have been kept, too.
+            ids: The documents' ids as given; a row may be stored under this form or the canonical.
         """
         names = list(dict.fromkeys(name for given in ids for name in (canonical_id(given), given)))
         found: dict[str, Delivery] = {}
@@ -113,14 +114,14 @@ class AsyncCheckpointSession:
     async def select(
         self, *states: str, due: float | None = None, after: str | None = None, limit: int = 500
     ) -> list[Delivery]:
-        """Deliveries in some states, by document id."""
+        """Return deliveries in some states, ordered by document id."""
         rows = await runtime.call_store(
             self._store.select, self._key, states, due=due, after=after, limit=limit
         )
         return [delivery_of(row) for row in rows]
 
     def put(self, stored: Delivery | None, new: Delivery) -> None:
-        """Have the next commit write a delivery; ``stored`` is what it was before."""
+        """Write a delivery with the next commit; `stored` is the present one, to adjust counts."""
         if stored == new:
             return
         counts = dict(self.head.counts)
@@ -132,7 +133,7 @@ class AsyncCheckpointSession:
         self._rows[new.document_id] = row_of(new)
 
     def _name(self, delivery: Delivery) -> None:
-        """Keep the ids of waiting documents that a person should know of, the latest last."""
+        """Add the delivery to the waiting ones that status() lists, or remove it from them."""
         named = self.head.named
         known = delivery.document_id in named
         if delivery.needs_naming and not known:
@@ -141,27 +142,27 @@ class AsyncCheckpointSession:
             self.update(named=tuple(name for name in named if name != delivery.document_id))
 
     def update(self, **changes: Any) -> None:
-        """Have the next commit write a changed head."""
+        """Change the head, and write it with the next commit."""
         head = evolve(self.head, **changes)
         self._changed = self._changed or head != self.head
         self.head = head
 
     def remember_company(self, number: int) -> None:
-        """Have the next commit write the company's number of today."""
+        """Record the company's present number, and write it with the next commit."""
         known = [other for other in self.head.companies if other != number]
         self.update(companies=(*known, number)[-COMPANIES:])
 
     async def flush(self) -> None:
-        """Commit what was put and updated; nothing to do costs nothing while the lease is young.
+        """Commit all changes; without any, renew the lease only if half of it has passed.
 
         Raises:
-            LeaseLostError: Another worker took over; nothing was written.
+            LeaseLostError: Another worker has the lease; nothing was written.
         """
         if self._rows or self._changed or self.remaining() < self._ttl / 2:
             await self.renew()
 
     async def renew(self) -> None:
-        """Commit whether or not anything changed, which renews the lease."""
+        """Commit all changes, if any, and renew the lease."""
         if self._lease is None:
             raise LeaseLostError
         rows = self._rows
@@ -170,24 +171,26 @@ class AsyncCheckpointSession:
         await runtime.call_store(
             self._store.commit, self._lease, head=head, rows=tuple(rows.values()), ttl=self._ttl
         )
-        # Only now: what a commit that failed did not write belongs to the next one.
+        # Only after the commit: the next one must repeat the changes of one that failed.
         self._rows, self._changed = {}, False
         self._until = asked_at + self._ttl
 
     def remaining(self) -> float:
-        """Seconds the lease still lasts, by the monotonic clock; never more than in truth."""
+        """Return how many seconds the lease lasts at least, by the monotonic clock."""
         return self._until - _clock.monotonic()
 
     def guard(self, needed: float = 0.0) -> None:
-        """Stop whoever is about to send bytes without the lease.
+        """Check the lease before bytes are sent.
 
         Args:
-            needed: Seconds for which it must last.
+            needed: How many seconds the lease must still last.
 
         Raises:
-            LeaseLostError: It has ended, or ends too soon.
+            LeaseLostError: The lease has ended or ends too soon.
         """
         if self.remaining() <= needed:
-            error = LeaseLostError("the lease ended while a document was being sent")
-            error.retryable = False  # a call that met it is not worth repeating
+            error = LeaseLostError(
+                Text("lease_ended", "the lease ended while a document was being sent")
+            )
+            error.retryable = False  # the client must not repeat the call that met it
             raise error

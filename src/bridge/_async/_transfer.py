@@ -1,4 +1,7 @@
-"""What workers do: fetch a document, map it, upload it. No store, no report, no listener."""
+"""The jobs of workers: download a document's files, map them, upload the result.
+
+Workers use neither the store nor the report nor the listeners; only the coordinator does.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,26 @@ from _client_kit._errors import (
     ServiceError,
 )
 from _client_kit._files import os_reason
+from _client_kit._operations import USER_CODE
 from _client_kit._signals import raised_by_signal_handler
+from _client_kit._text import Text
 from banqup_client import Document, DocumentFile, FileNotReadyError
 from bridge._async._context import AsyncRunContext
 from bridge._async._recovery import AsyncRecovery
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.eligibility import Skip
-from bridge._delivery.faults import DETAILS, DOWNLOAD, LOOK_UP, MAPPER, UPLOAD, in_doubt
+from bridge._delivery.faults import (
+    DETAILS,
+    DOWNLOAD,
+    FUNCTION,
+    LOOK_UP,
+    MAPPER,
+    UPLOAD,
+    in_doubt,
+)
 from bridge._delivery.outcome import (
     Candidate,
     Outcome,
-    files_digest,
 )
 from bridge._mapping.calling import (
     call_mapper,
@@ -43,29 +55,29 @@ from zenvoices_client import Attachment, InboxDocument, InboxUpload, Lookup
 __all__ = ["AsyncTransfer", "Prepared"]
 
 MOST_FILES = 64
+_EMPTY = Text("empty_file", "the file is empty")
 _MEDIA_TYPE = re.compile(r"[!-~]{1,100}(; ?[!-~]{1,100}){0,3}")
 
 
 @frozen
 class Prepared:
-    """A document fetched and mapped, ready to be sent."""
+    """A document that is downloaded and mapped, and can be uploaded."""
 
     candidate: Candidate
     upload: InboxUpload = field(repr=False)
     spools: tuple[Spool, ...] = field(repr=False)
     external_id: str
-    files: str
     sent: dict[str, Any] = field(repr=False)
     passed: frozenset[str] = frozenset()
 
     def discard(self) -> None:
-        """Delete the fetched bytes."""
+        """Delete the downloaded files."""
         for spool in self.spools:
             spool.close()
 
 
 class AsyncTransfer:
-    """Moves one document at a time from a space to a company; used by several workers at once."""
+    """Prepare and upload documents; several workers use one object at the same time."""
 
     def __init__(self, context: AsyncRunContext, recovery: AsyncRecovery) -> None:
         self._context = context
@@ -74,7 +86,7 @@ class AsyncTransfer:
         self._spools: list[Spool] = []
 
     def discard(self) -> None:
-        """Delete what is left of documents whose jobs did not come to their end."""
+        """Delete the files of documents whose jobs were cancelled."""
         for spool in self._spools:
             spool.close()
         self._spools.clear()
@@ -82,7 +94,7 @@ class AsyncTransfer:
     async def prepare(
         self, candidate: Candidate, company_id: int, look_first: bool
     ) -> Prepared | Outcome:
-        """Fetch and map a document; look it up first where it may have been sent before."""
+        """Download and map a document; first look it up if it may have been sent before."""
         spools: list[Spool] = []
         passed: set[str] = set()
         result: Prepared | Outcome = Outcome(candidate)
@@ -96,11 +108,14 @@ class AsyncTransfer:
                 candidate, deliveries.Held(error.reason, suspect=False), error.cause, MAPPER
             )
         except Exception as error:
-            # Whatever it is, only this document is concerned.
+            # Any other failure concerns this document only.
             if raised_by_signal_handler(error):
                 raise
-            if isinstance(error, OSError):  # of this machine: most documents need no disk
-                reason = f"it could not be kept meanwhile: {os_reason(error)}"
+            if _is_of_function(error):
+                result = _held(candidate, error)
+            elif isinstance(error, OSError):  # such as a full disk
+                why = Text("said", "{0}", os_reason(error))
+                reason = Text("not_kept", "it could not be kept meanwhile: {0}", why)
                 result = Outcome(candidate, deliveries.NotReady(reason))
             else:
                 operation = getattr(error, "operation", None) or ""
@@ -133,15 +148,19 @@ class AsyncTransfer:
             passed.add(LOOK_UP)
             if found is not None:
                 return Outcome(candidate, found)
-        if not document.files:
-            missing = deliveries.NotReady("the document has no file yet")
+        listed = await self._banqup.documents.files(self._context.space_id, document)
+        if not listed:
+            missing = deliveries.NotReady(Text("no_file_yet", "the document has no file yet"))
             return Outcome(candidate, missing, operation=DETAILS)
-        if len(document.files) > MOST_FILES:
-            too_many = f"it has {len(document.files)} files; {MOST_FILES} at most are fetched"
+        if len(listed) > MOST_FILES:
+            count = len(listed)
+            too_many = Text(
+                "too_many_files", "it has {0} files; {1} at most are fetched", count, MOST_FILES
+            )
             return Outcome(candidate, deliveries.Refused(too_many, final=True))
         files: list[SourceFile] = []
-        for file in document.files:
-            # A document's files share what one may take of the memory.
+        for file in listed:
+            # All files of a document share one limit of memory.
             spool = Spool(max(IN_MEMORY - sum(file.size for file in files), 0))
             spools.append(spool)
             self._spools.append(spool)
@@ -150,13 +169,13 @@ class AsyncTransfer:
             except NotFoundError as error:
                 if not await self._is_gone(document.id or delivery.document_id):
                     raise
-                gone = deliveries.Skipped("gone", gone=True)
+                gone = deliveries.Skipped(Text("gone", "gone"), gone=True)
                 return Outcome(candidate, gone, error, operation=error.operation or DETAILS)
             passed.update((DETAILS, DOWNLOAD))
             files.append(fetched)
         if not any(file.size for file in files):
-            return Outcome(candidate, deliveries.Refused("the file is empty", final=True))
-        mapped = await self._map(document, tuple(files))
+            return Outcome(candidate, deliveries.Refused(_EMPTY, final=True))
+        mapped = await self._map(evolve(document, files=listed), tuple(files))
         if isinstance(mapped, deliveries.Held):
             return Outcome(candidate, mapped, operation=MAPPER)
         passed.add(MAPPER)
@@ -167,16 +186,15 @@ class AsyncTransfer:
             mapped,
             tuple(spools),
             external_id,
-            files_digest(document),
             sent_details(mapped, files),
         )
 
     async def _fetch(self, file: DocumentFile, spool: Spool) -> SourceFile:
-        """One file's bytes in the spool."""
+        """Download one file into the spool."""
         try:
             check_id(file.id, "file id", service="banqup")
         except ConfigurationError:
-            message = "a file of the document has no usable id"
+            message = Text("file_without_id", "a file of the document has no usable id")
             raise RejectedError(message, service="banqup") from None
         details = await self._banqup.files.download(
             self._context.space_id, str(file.id), cast("BinaryIO", spool)
@@ -189,7 +207,7 @@ class AsyncTransfer:
         return SourceFile(str(file.id), name, kind, size, cast("BinaryIO", spool))
 
     async def _is_gone(self, document_id: str) -> bool:
-        """Whether Banqup has neither the file nor the document any more."""
+        """Return True if the document is gone too, after its file was not found."""
         try:
             await self._banqup.documents.get(self._context.space_id, document_id)
         except NotFoundError:
@@ -211,15 +229,20 @@ class AsyncTransfer:
         if not isinstance(mapped, InboxUpload):
             return deliveries.Held(describe_result(mapped), suspect=False)
         if not all(attachment.size for attachment in mapped.attachments):
-            return deliveries.Refused("the file is empty", final=True)
+            return deliveries.Refused(_EMPTY, final=True)
         return mapped
 
     async def upload(
         self, prepared: Prepared, company_id: int, check_lease: Callable[[float], None]
     ) -> Outcome:
-        """Upload what was prepared; the lease is checked before each piece.
+        """Upload a prepared document.
 
-        What may have arrived is looked up at once: most of it has.
+        If the upload ends without a clear answer, the document is looked up at once.
+
+        Args:
+            prepared: The document; its files are deleted at the end.
+            company_id: The company's present number.
+            check_lease: Raises if the lease ends within so many seconds; called before each chunk.
         """
         candidate = prepared.candidate
         began = False
@@ -236,30 +259,34 @@ class AsyncTransfer:
                 upload, company_id=company_id, external_id=prepared.external_id
             )
         except Exception as error:
-            # Whatever else it is, only this document is concerned.
+            # Any other failure concerns this document only.
             if raised_by_signal_handler(error):
                 raise
             failure = error
         else:
             event = await self._arrived(prepared, company_id, document)
-            return Outcome(candidate, event, passed=frozenset({UPLOAD}), sent=prepared.sent)
+            return Outcome(
+                candidate, event, passed=frozenset({UPLOAD, FUNCTION}), sent=prepared.sent
+            )
         finally:
             prepared.discard()
         if not in_doubt(failure, began=began):
+            if _is_of_function(failure):
+                return _held(candidate, failure)
             return Outcome(candidate, error=failure, operation=UPLOAD, sent=prepared.sent)
         found = await self._look_up(prepared, company_id)
         if found is not None:
-            reason = "found in Zenvoices when its upload had no clear answer"
+            reason = Text(
+                "found_after_doubt", "found in Zenvoices when its upload had no clear answer"
+            )
             event = deliveries.Arrived(_number_of(found), reason)
             return Outcome(candidate, event, passed=frozenset({UPLOAD}), sent=prepared.sent)
-        reason = (
-            failure.message
-            if isinstance(failure, ServiceError)
-            else f"{type(failure).__name__} while it was sent"
-        )
+        doubt: str = Text("broke_sending", "{0} while it was sent", type(failure).__name__)
+        if isinstance(failure, ServiceError):
+            doubt = failure.message
         return Outcome(
             candidate,
-            deliveries.InDoubt(reason),
+            deliveries.InDoubt(doubt),
             error=failure,
             operation=UPLOAD,
             sent=prepared.sent,
@@ -270,18 +297,21 @@ class AsyncTransfer:
     ) -> deliveries.Arrived:
         if document.id is None:
             found = await self._look_up(prepared, company_id)
-            reason = "" if found else "Zenvoices took it and told no number; confirm() looks it up"
-            return deliveries.Arrived(_number_of(found), reason)
+            reason = Text(
+                "no_number", "Zenvoices took it and told no number; confirm() looks it up"
+            )
+            return deliveries.Arrived(_number_of(found), "" if found else reason)
         elsewhere = ""
         if document.company_id not in (None, company_id):
-            elsewhere = (
-                f"Zenvoices says it is in the company {document.company_id}, not {company_id}: "
-                "look there"
+            elsewhere = Text(
+                "elsewhere",
+                "Zenvoices says it is in the company {0}, not {1}: look there",
+                *(str(document.company_id), str(company_id)),
             )
         return deliveries.Arrived(document.id, elsewhere)
 
     async def _look_up(self, prepared: Prepared, company_id: int) -> Lookup | None:
-        """What was just sent, as Zenvoices shows it; None where a look-up does not find it."""
+        """Look up a document that was just sent; return None if it is not found."""
         try:
             found = await self._context.zenvoices.inbox.find(
                 external_id=prepared.external_id, company_id=company_id
@@ -295,8 +325,23 @@ def _number_of(found: Lookup | None) -> int | None:
     return None if found is None or found.document is None else found.document.id
 
 
+def _is_of_function(error: Exception) -> bool:
+    """Return True if a function of ``operations=`` failed, not a call that it made."""
+    return isinstance(error, ServiceError) and error.code == USER_CODE
+
+
+def _held(candidate: Candidate, error: Exception) -> Outcome:
+    """Return the outcome for a function of ``operations=`` that failed: the document is held.
+
+    The outcome contains the function's own exception, so that its traceback is logged.
+    """
+    message = error.message if isinstance(error, ServiceError) else ""
+    cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+    return Outcome(candidate, deliveries.Held(message, suspect=False), cause, FUNCTION)
+
+
 class _MapperError(Exception):
-    """A mapper raised."""
+    """A user's mapper raised an exception."""
 
     def __init__(self, reason: str, cause: Exception) -> None:
         super().__init__(reason)
@@ -305,10 +350,11 @@ class _MapperError(Exception):
 
 
 def _checked(upload: InboxUpload, check: Callable[[], None]) -> InboxUpload:
-    """Return the upload with a check before each piece of each file."""
+    """Return the upload with a check before each chunk of each file."""
     attachments: list[Attachment] = []
     for attachment in upload.attachments:
-        # A path that a mapper gave may be gone: that is known before anything is sent.
+        # A mapper may give the path of a file that does not exist. Without this, the error would
+        # come after the first bytes were sent.
         attachment.content.open().close()
         attachments.append(evolve(attachment, content=attachment.content.checked_by(check)))
     return evolve(upload, attachments=tuple(attachments))

@@ -1,4 +1,4 @@
-"""The arguments of a connection, refused where they are given and not in the middle of a run."""
+"""Check the arguments of a connection when they are passed, not in the middle of a run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WORLD = "The Banqup client comes first. AsyncConnection takes two Async clients
 
 
 def check_client(client: Any, kind: type[object], name: str) -> None:
-    """Refuse a client of the other service or world, and one that was closed."""
+    """Refuse a client of the other service, an async client for sync code, and a closed client."""
     check_instance(client, kind, name, service="bridge", hint=_WORLD)
     if client.is_closed:
         raise configuration_error(
@@ -42,18 +42,18 @@ def check_client(client: Any, kind: type[object], name: str) -> None:
 
 
 def check_store(store: object) -> None:
-    """Refuse what is no store, and the class of one."""
+    """Refuse an object without the methods of a store, and a class."""
     if isinstance(store, type) or not all(hasattr(store, name) for name in STORE_METHODS):
         hint = "Pass one such as SQLiteCheckpoints('exports.db')."
         raise argument_error("checkpoints", "a store", store, service="bridge", hint=hint)
 
 
 def check_mapper(mapper: object, *, in_tasks: bool) -> None:
-    """Refuse what is no mapper.
+    """Refuse an object that cannot be called as a mapper.
 
     Args:
-        mapper: What was given.
-        in_tasks: Whether it is called in tasks, so that it may be a coroutine function.
+        mapper: The argument.
+        in_tasks: Whether it is called in asyncio tasks, so that coroutine functions are allowed.
     """
     hint = "A mapper takes a document and its files; see default_mapper."
     if not callable(mapper) or isinstance(mapper, type):
@@ -65,7 +65,7 @@ def check_mapper(mapper: object, *, in_tasks: bool) -> None:
 
 
 def check_listeners(listeners: object) -> tuple[Any, ...]:
-    """Return the listeners; refuse one function in place of a list of them."""
+    """Return the listeners; refuse a single function that is not in a list."""
     known = check_list(listeners, "listeners", "functions", service="bridge")
     for listener in known:
         check_function(listener, "a listener", service="bridge")
@@ -73,20 +73,20 @@ def check_listeners(listeners: object) -> tuple[Any, ...]:
 
 
 def check_in_flight(number: object) -> None:
-    """Refuse what is no number of documents."""
+    """Refuse a number of workers that is not from 1 to `MAX_IN_FLIGHT`."""
     if type(number) is not int or not 1 <= number <= MAX_IN_FLIGHT:
         wanted = f"a whole number from 1 to {MAX_IN_FLIGHT}"
         raise argument_error("in_flight", wanted, number, service="bridge")
 
 
 def check_limit(number: object) -> None:
-    """Refuse what is no number of documents; None is no limit."""
+    """Refuse a limit that is not a positive number; None means no limit."""
     if number is not None and (type(number) is not int or number < 1):
         raise argument_error("limit", "a whole number from 1 up", number, service="bridge")
 
 
 def check_lease(seconds: object, upload_deadline: float) -> float:
-    """Return the length of a lease; refuse one that an upload could outlive."""
+    """Return the length of a lease; refuse one that could end during an upload."""
     lease = check_seconds(seconds, "lease_ttl", service="bridge")
     if lease < 2 * upload_deadline:
         raise configuration_error(
@@ -97,6 +97,6 @@ def check_lease(seconds: object, upload_deadline: float) -> float:
 
 
 def check_ids(ids: object) -> list[str]:
-    """Return the ids of documents; refuse one text, which would be taken for many of one letter."""
+    """Return the ids of documents; refuse a str, which would be read as a list of characters."""
     given = check_list(ids, "ids", "document ids", service="bridge")
     return [check_id(item, "document id", service="bridge") for item in given]

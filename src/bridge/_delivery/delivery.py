@@ -33,7 +33,8 @@ from enum import Enum
 
 from attrs import evolve, field, frozen
 
-from bridge._delivery.eligibility import Skip, Verdict
+from _client_kit._text import Text
+from bridge._delivery.eligibility import BrokenRule, Skip, Verdict, Wait
 from bridge._delivery.newness import status_since_activation
 from bridge._delivery.transitions import (
     Absent,
@@ -102,6 +103,9 @@ STATES = (
 )
 
 
+_SEEN = Text("person_saw", "seen in Zenvoices by a person")
+
+
 class WaitReason(Enum):
     """Why a delivery waits; decides when it is read again or sent."""
 
@@ -110,6 +114,8 @@ class WaitReason(Enum):
     """The user has to approve or send the document in Banqup."""
     NOT_READY = "not ready"
     """Its file cannot be downloaded yet."""
+    RULE = "rule"
+    """The rule ``exportable=`` raised, or returned a value of a wrong type."""
     RETRY = "retry"
     """An attempt failed; the next one is made when due."""
     QUEUED = "queued"
@@ -127,6 +133,8 @@ def word_of(text: str | None) -> str | None:
 
 
 def _reason(text: str) -> str:
+    if isinstance(text, Text):
+        return text.cut(LONGEST_REASON)
     return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"
 
 
@@ -147,7 +155,7 @@ class Delivery:
         due: When the document is read or sent again; None if no time is set.
         attempts: Failed attempts that are charged to this document.
         deliveries_before: How many documents the connection had delivered when this one was first
-            charged. The document is given up only if that number has grown since.
+                charged. The document is given up only if that number has grown since.
         suspect: Whether a call for this document was refused, or its upload ended without an
             answer. Suspects are sent after all other documents.
         polls: How often the document was read or postponed without progress; each time makes the
@@ -163,7 +171,9 @@ class Delivery:
         no_control_since: The server's time of the first look-up that did not find it while no
             other document was there to test look-ups with.
         inbox_id: The number of the inbox document in Zenvoices.
-        files: A digest of the ids and sizes of its files when it was sent.
+        label: What a person calls the document, while one may have to look at it: supplier or
+            customer, number or file name, date. No final state keeps it.
+        files: A digest of the ids and sizes of its files as a list showed them before it was sent.
     """
 
     document_id: str
@@ -187,12 +197,14 @@ class Delivery:
     absent_at: datetime | None = None
     no_control_since: datetime | None = None
     inbox_id: int | None = None
+    label: str = ""
     files: str | None = None
 
     @property
     def needs_naming(self) -> bool:
         """Whether status() lists this waiting delivery, because only failures hold it back."""
-        return self.state == "waiting" and (self.suspect or self.attempts >= MAX_ATTEMPTS)
+        failed = self.suspect or self.attempts >= MAX_ATTEMPTS or self.cause is WaitReason.RULE
+        return self.state == "waiting" and failed
 
     @property
     def attempted(self) -> bool:
@@ -215,7 +227,7 @@ def first_seen(document_id: str, folder: str | None) -> Delivery:
 
 
 def at_activation(
-    document_id: str, folder: str | None, status: str | None, verdict: Verdict
+    document_id: str, folder: str | None, status: str | None, verdict: Verdict, label: str = ""
 ) -> Delivery:
     """Return the first record of a document that was listed at activation.
 
@@ -227,7 +239,7 @@ def at_activation(
             document_id,
             "baseline",
             folder,
-            "was there before activation",
+            Text("before_activation", "was there before activation"),
             status_at_activation=status,
         )
     if isinstance(verdict, Skip):
@@ -237,9 +249,10 @@ def at_activation(
         "waiting",
         folder,
         verdict.reason,
-        WaitReason.CLIENT if verdict.client_action else WaitReason.NONE,
+        _cause_of(verdict),
         status_at_activation=status,
         predates_activation=True,
+        label=label,
     )
 
 
@@ -283,14 +296,16 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 polls=delivery.polls + 1,
             )
         case Skipped(reason, gone=True) if state == "waiting":
-            return evolve(delivery, state="skipped", reason=reason, cause=WaitReason.GONE, due=None)
+            return evolve(
+                delivery, state="skipped", reason=reason, cause=WaitReason.GONE, due=None, label=""
+            )
         case Skipped() if state == "waiting":
             return _ended(delivery, "skipped", event.reason)
         case Intended() if state == "waiting":
             return evolve(
                 delivery,
                 state="sending",
-                reason="on its way",
+                reason=Text("on_its_way", "on its way"),
                 cause=WaitReason.NONE,
                 due=None,
                 external_id=event.external_id,
@@ -299,7 +314,7 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 in_doubt=False,
                 absent_at=None,
                 no_control_since=None,
-                files=event.files,
+                label=event.label or delivery.label,
             )
         case Arrived() if state in ("waiting", "sending", "uncertain"):
             return evolve(
@@ -359,12 +374,13 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
             return _ended(delivery, "uncertain", event.reason)
         case DecidedByPerson() if state == "uncertain":
             if event.delivered:
-                return _ended(delivery, "delivered", "seen in Zenvoices by a person")
-            return transition(delivery, NotSent("not in Zenvoices, says a person"), now)
+                return _ended(delivery, "delivered", _SEEN)
+            reason = Text("person_did_not_see", "not in Zenvoices, says a person")
+            return transition(delivery, NotSent(reason), now)
         case DecidedByPerson() if state == "failed":
             if event.delivered:
-                return _ended(delivery, "delivered", "seen in Zenvoices by a person")
-            return _ended(delivery, "skipped", "settled by a person")
+                return _ended(delivery, "delivered", _SEEN)
+            return _ended(delivery, "skipped", Text("settled", "settled by a person"))
         case Confirmed() if state in ("delivered", "confirmed"):
             found = delivery.inbox_id if event.inbox_id is None else event.inbox_id
             return evolve(delivery, state="confirmed", inbox_id=found)
@@ -386,6 +402,7 @@ def _ended(delivery: Delivery, state: str, reason: str) -> Delivery:
         absent_at=None,
         no_control_since=None,
         in_doubt=False,
+        label=delivery.label if state in ("failed", "uncertain") else "",
     )
 
 
@@ -398,8 +415,9 @@ def _absent(delivery: Delivery, event: Absent, now: float) -> Delivery:
         return delivery
     # Without in_doubt the process died during the upload, which is not the document's fault.
     if not delivery.in_doubt:
-        return transition(delivery, NotSent("did not arrive; sent again"), now)
-    reason = "its upload had no answer, and it did not arrive"
+        again = Text("did_not_arrive", "did not arrive; sent again")
+        return transition(delivery, NotSent(again), now)
+    reason = Text("lost", "its upload had no answer, and it did not arrive")
     charged = _refused(delivery, Refused(reason, deliveries=event.deliveries), now)
     return evolve(charged, suspect=charged.state == "waiting")
 
@@ -409,7 +427,7 @@ def _without_control(delivery: Delivery, at: datetime) -> Delivery:
     since = delivery.no_control_since or at
     if (at - since).total_seconds() < LONGEST_WITHOUT_CONTROL:
         return evolve(delivery, no_control_since=since)
-    reason = "no other document was there for 24 hours to test look-ups with"
+    reason = Text("no_control", "no other document was there for 24 hours to test look-ups with")
     held = _ended(delivery, "uncertain", reason)
     return evolve(held, no_control_since=since, in_doubt=delivery.in_doubt)
 
@@ -425,17 +443,21 @@ def _requested(delivery: Delivery, now: float) -> Delivery:
         delivery.document_id,
         "waiting",
         delivery.folder,
-        "to be sent by request",
+        Text("by_request", "to be sent by request"),
         WaitReason.QUEUED,
         due=now,
         generation=delivery.generation + (was_delivered or delivery.external_id is not None),
         requested=True,
         external_id=None if was_delivered else delivery.external_id,
         company_id=None if was_delivered else delivery.company_id,
+        label=delivery.label,
     )
 
 
 def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
+    delivery = evolve(delivery, label=event.label or delivery.label)
+    if event.files is not None:
+        delivery = evolve(delivery, files=event.files)
     polls = delivery.polls + event.reread
     due = delivery.due
     if due is None or due <= now:
@@ -458,8 +480,13 @@ def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
         case Skip(reason):
             return _ended(delivery, "skipped", reason)
         case wait:
-            cause = WaitReason.CLIENT if wait.client_action else WaitReason.NONE
-            return evolve(delivery, reason=wait.reason, cause=cause, due=due, polls=polls)
+            return evolve(delivery, reason=wait.reason, cause=_cause_of(wait), due=due, polls=polls)
+
+
+def _cause_of(verdict: Wait) -> WaitReason:
+    if isinstance(verdict, BrokenRule):
+        return WaitReason.RULE
+    return WaitReason.CLIENT if verdict.client_action else WaitReason.NONE
 
 
 def _first_shown(delivery: Delivery, event: Listed, due: float) -> Delivery:
@@ -468,7 +495,8 @@ def _first_shown(delivery: Delivery, event: Listed, due: float) -> Delivery:
     A missing status does not prove a change, so an exportable document is skipped.
     """
     if event.verdict is None:
-        return _ended(delivery, "skipped", "was there before activation, with no status shown")
+        reason = Text("before_without_status", "was there before activation, with no status shown")
+        return _ended(delivery, "skipped", reason)
     return evolve(delivery, status_at_activation=event.status, due=due)
 
 

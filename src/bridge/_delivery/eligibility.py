@@ -6,16 +6,17 @@ from collections.abc import Callable
 
 from attrs import field, frozen
 
-from _client_kit._signals import raised_by_signal_handler
+from _client_kit._text import Text
 from banqup_client import Document
 
 __all__ = [
+    "BrokenRule",
     "Exportable",
     "Skip",
     "Verdict",
     "Wait",
     "default_exportable",
-    "judge",
+    "unknown_word",
 ]
 
 FOLDERS = ("PURCHASES", "SALES")
@@ -24,7 +25,7 @@ LONGEST_WORD = 100
 
 def _text(value: object) -> str:
     """Convert a reason to text: a value of another type would make the stored row unreadable."""
-    return str(value)
+    return value if isinstance(value, Text) else str(value)
 
 
 def _word(value: object) -> str | None:
@@ -55,6 +56,17 @@ class Skip:
     """
 
     reason: str = field(converter=_text)
+
+
+@frozen
+class BrokenRule(Wait):
+    """The verdict of a rule that raised, or that returned a value of a wrong type.
+
+    Attributes:
+        error: The exception that the rule raised, with its traceback; None if it returned.
+    """
+
+    error: Exception | None = field(default=None, repr=False, eq=False)
 
 
 Verdict = Wait | Skip | None
@@ -88,38 +100,33 @@ def default_exportable(document: Document) -> bool | Wait | Skip:
     status waits, and its reason names the status. The spellings of all statuses are assumed.
     """
     if document.category == "PURCHASE_ORDER":
-        return Skip("a purchase order, not an invoice")
+        return Skip(Text("purchase_order", "a purchase order, not an invoice"))
     folder, status = document.folder, document.status.document
     if folder not in _APPROVED:
-        return Wait(f"unknown folder {folder!r}", client_action=False, unknown=folder)
+        reason = Text("unknown_folder", "unknown folder {0!r}", folder)
+        return Wait(reason, client_action=False, unknown=folder)
     if status in _APPROVED[folder]:
         return True
     if status in _NOT_YET:
-        wanted = "approved" if folder == "PURCHASES" else "sent"
-        return Wait(f"not {wanted} yet (status {status})")
+        if folder == "PURCHASES":
+            return Wait(Text("not_approved", "not approved yet (status {0})", status))
+        return Wait(Text("not_sent", "not sent yet (status {0})", status))
     if status is None:
-        return Wait("Banqup shows no status", client_action=False)
-    return Wait(
-        f"unknown status {status!r}; allow it with exportable= if it means approved or sent",
-        client_action=False,
-        unknown=status,
+        return Wait(Text("no_status", "Banqup shows no status"), client_action=False)
+    reason = Text(
+        "unknown_status",
+        "unknown status {0!r}; allow it with exportable= if it means approved or sent",
+        status,
     )
+    return Wait(reason, client_action=False, unknown=status)
 
 
-def judge(exportable: Exportable, document: Document) -> Verdict:
-    """Apply the rule to a document; if the rule raises, the document waits."""
-    try:
-        said: object = exportable(document)
-    except Exception as error:
-        if raised_by_signal_handler(error):
-            raise
-        return Wait(f"exportable= raised {type(error).__name__}", client_action=False)
-    if said is True:
-        return None
-    if said is False:
-        return Wait(f"not exportable yet (status {document.status.document})")
-    if isinstance(said, (Wait, Skip)):  # pyright: ignore[reportUnnecessaryIsInstance]
-        return said
-    what = type(said).__name__
-    reason = f"exportable= returned {what} instead of bool, Wait or Skip"
-    return Wait(reason, client_action=False)
+def unknown_word(word: str, count: int) -> Text:
+    """Say how many documents have a status or folder that the rule does not know."""
+    return Text(
+        "unknown_word",
+        "{1} document has the unknown word {0!r}; allow it with exportable= if it means approved "
+        "or sent|{1} documents have the unknown word {0!r}; allow it with exportable= if it means "
+        "approved or sent",
+        *(word, count),
+    )

@@ -1,6 +1,7 @@
 """Decide who is to blame for a failure: a document, the run, or open until the run ends.
 
 The rules read the type, code, status and operation of an error, never the text of its message.
+docs/reliability.md explains them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from _client_kit._errors import (
     StoreError,
     UnreachableError,
 )
+from _client_kit._text import Text
 from banqup_client import FileRefusedError
 from bridge._delivery.delivery import Delivery
 
@@ -26,9 +28,11 @@ __all__ = [
     "DETAILS",
     "DOCUMENT",
     "DOWNLOAD",
+    "FUNCTION",
     "LOOK_UP",
     "MAPPER",
     "UPLOAD",
+    "USERS_CODE",
     "Blame",
     "FaultTracker",
     "HeldRefusal",
@@ -36,6 +40,7 @@ __all__ = [
     "blame_of",
     "in_doubt",
     "is_final",
+    "list_unfinished",
     "naming",
     "no_files_at_all",
     "too_many_unrecorded",
@@ -46,11 +51,15 @@ DOCUMENT = "documents.get"
 DETAILS = "files.details"
 DOWNLOAD = "files.download"
 MAPPER = "mapper"
+FUNCTION = "operations="
+USERS_CODE = (MAPPER, FUNCTION)
+"""Code of the user. A failure of it says nothing about a service, so it never ends the run."""
 UPLOAD = "inbox.upload"
 
 _TOKEN = ("login", "token.get")
 HELD_BEFORE_SUCCESS = 3
 HELD_AFTER_SUCCESS = 10
+NAMED = 10
 
 
 class Blame(Enum):
@@ -118,7 +127,7 @@ class HeldRefusal:
     Attributes:
         operation: What was refused: one of the constants of this module.
         delivery: The document's delivery.
-        error: The service's error; None for a failure of the user's mapper.
+        error: The service's error; None for a failure of the user's code.
         chargeable: False for a document that was only read again and was not about to be sent.
     """
 
@@ -157,7 +166,7 @@ class FaultTracker:
         """
         operation = refusal.operation
         self.held[refusal.delivery.document_id] = refusal
-        if operation == MAPPER or (suspect and operation in self.passed):
+        if operation in USERS_CODE or (suspect and operation in self.passed):
             return False
         row = self._in_a_row.setdefault(operation, [])
         row.append(refusal)
@@ -183,35 +192,56 @@ class FaultTracker:
 
 def naming(error: ServiceError, refusals: list[HeldRefusal]) -> ServiceError:
     """Return a copy of the error whose message names the refused documents."""
-    ids = list(dict.fromkeys(refusal.delivery.document_id for refusal in refusals))
-    if not ids:
+    named_by = {refusal.delivery.document_id: refusal.delivery.label for refusal in refusals}
+    if not named_by:
         return error
-    shown = ", ".join(ids[:10]) + (f" and {len(ids) - 10} more" if len(ids) > 10 else "")
+    names = [f"{key}: {label}" if label else key for key, label in named_by.items()]
+    shown = "; ".join(names[:NAMED])
+    if len(names) > NAMED:
+        shown = Text("and_more_names", "{0} and {1} more", shown, len(names) - NAMED)
     named = error.copy()
-    named.message = f"{error.message} (document {shown})"
+    named.message = Text("with_documents", "{0} (document {1})", error.message, shown)
     named.args = (named.message,)
     return named
+
+
+def list_unfinished(folder: str) -> Text:
+    """The message for a list of documents that ended before its end."""
+    return Text(
+        "list_unfinished", "Banqup's list of {0} did not end where it said it would", folder
+    )
 
 
 def too_many_unrecorded(most: int) -> ConfigurationError:
     """Return the error for a changed contract that makes many old documents look new."""
     return ConfigurationError(
-        f"the contract of Banqup's client has changed, and now more than {most} documents are "
-        "listed that activation did not record and that tell no time of creation",
+        Text(
+            "unrecorded_documents",
+            "the contract of Banqup's client has changed, and now more than {0} documents are "
+            "listed that activation did not record and that tell no time of creation",
+            most,
+        ),
         service="bridge",
-        code="unrecorded_documents",
-        hint="They may be old. Nothing was sent. To leave them where they are, call deactivate() "
-        "and activate(); to have their age decide, name their time of creation in the contract "
-        "(createdAt); resend() sends single ones.",
+        hint=Text(
+            "hint_unrecorded",
+            "They may be old. Nothing was sent. To leave them where they are, call deactivate() "
+            "and activate(); to have their age decide, name their time of creation in the contract "
+            "(createdAt); resend() sends single ones.",
+        ),
     )
 
 
 def no_files_at_all() -> ConfigurationError:
     """Return the error for a space in which no document ever had a file to download."""
     return ConfigurationError(
-        "for a day no document of this space has shown a file, or an address to fetch one from",
+        Text(
+            "no_files",
+            "for a day no document of this space has shown a file, or an address to fetch one from",
+        ),
         service="banqup",
-        code="no_files",
-        hint="The names in Banqup's answers may differ from what this library assumes: see the "
-        "contract= argument of BanqupClient, and verify(deep=True).",
+        hint=Text(
+            "hint_no_files",
+            "The names in Banqup's answers may differ from what this library assumes: see the "
+            "contract= argument of BanqupClient, and verify(deep=True).",
+        ),
     )

@@ -1,4 +1,4 @@
-"""Check the ids and options with which a connection is made."""
+"""Check and normalise the ids of spaces, companies and documents."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def canonical_id(given: str) -> str:
 
 
 def spellings_of(given: str) -> tuple[str, ...]:
-    """An id as a service may know it: a UUID in small letters or capitals."""
+    """Return the forms in which a service may know an id: a UUID also in lower and upper case."""
     if not _UUID.fullmatch(given):
         return (given,)
     return tuple(dict.fromkeys((given, given.lower(), given.upper())))

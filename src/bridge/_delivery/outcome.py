@@ -9,6 +9,7 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from _client_kit._clock import Deadline
+from _client_kit._text import Text, joined
 from banqup_client import Document
 from bridge._delivery.delivery import Delivery, Event
 
@@ -17,7 +18,10 @@ __all__ = [
     "Outcome",
     "RunOptions",
     "files_digest",
+    "label_of",
 ]
+
+LONGEST_PART = 80
 
 
 @frozen
@@ -66,6 +70,22 @@ class Outcome:
     operation: str = ""
     passed: frozenset[str] = frozenset()
     sent: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
+
+
+def label_of(document: Document, subject: str | None = None) -> str:
+    """What a person calls a document: who it is from or for, its number or file name, its date.
+
+    Args:
+        document: The document.
+        subject: The subject it is sent with, which has its number where that was readable.
+    """
+    party = document.customer if document.folder == "SALES" else document.supplier
+    name = party.trade_name or party.legal_name
+    number = subject or (document.files[0].filename if document.files else None)
+    parts = (" ".join((text or "")[:LONGEST_PART].split()) for text in (name, number))
+    created = document.created_at
+    day = None if created is None else Text("date", "{0}", created.date().isoformat())
+    return joined(", ", *parts, day)
 
 
 def files_digest(document: Document) -> str:

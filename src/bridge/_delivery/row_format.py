@@ -13,6 +13,7 @@ from attrs import asdict, evolve, field, fields, frozen
 
 from _client_kit._errors import StoreError
 from _client_kit._json import is_object
+from _client_kit._text import Text
 from bridge._delivery.delivery import STATES, Delivery, WaitReason
 from bridge._stores.protocol import Row
 
@@ -89,7 +90,7 @@ class Head:
 def counted_as(delivery: Delivery) -> str:
     """Return the key of `Head.counts` for a delivery: its state, or "waiting for the client"."""
     if delivery.state == "waiting" and delivery.cause is WaitReason.CLIENT:
-        return "waiting for the client"
+        return "waiting_for_client"
     return delivery.state
 
 
@@ -116,14 +117,18 @@ def _text(members: Mapping[str, Any]) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, WaitReason):
         return value.value
+    if isinstance(value, Text):
+        return value.to_json()
     return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _damaged(what: str) -> StoreError:
     return StoreError(
-        f"the checkpoint is damaged: {what}",
+        Text("damaged", "the checkpoint is damaged: {0}", what),
         service="bridge",
-        hint="Restore it from a backup, then run export_new(look_first=True).",
+        hint=Text(
+            "hint_restore", "Restore it from a backup, then run export_new(look_first=True)."
+        ),
     )
 
 
@@ -149,8 +154,13 @@ def _versioned(text: str, what: str) -> dict[str, Any]:
     if type(version) is not int or version < 1:
         raise _damaged(f"{what} has no version")
     if version > VERSION:
-        message = f"{what} was written by a newer version of this library ({version})"
-        raise StoreError(message, service="bridge", hint="Update banqup-zenvoices.")
+        message = Text(
+            "newer_checkpoint",
+            "{0} was written by a newer version of this library ({1})",
+            *(what, str(version)),
+        )
+        hint = Text("hint_update", "Update banqup-zenvoices.")
+        raise StoreError(message, service="bridge", hint=hint)
     return value
 
 
@@ -161,7 +171,7 @@ def _is_number(value: Any) -> bool:
 
 _CHECKS: dict[str, Callable[[Any], bool]] = {
     "str | None": lambda value: value is None or type(value) is str,
-    "str": lambda value: type(value) is str,
+    "str": lambda value: isinstance(value, str),
     "bool": lambda value: type(value) is bool,
     "int": lambda value: type(value) is int,
     "int | None": lambda value: value is None or type(value) is int,
@@ -185,6 +195,9 @@ def delivery_of(row: Row) -> Delivery:
     try:
         if "cause" in value:
             value["cause"] = WaitReason(value["cause"])
+        for name in ("reason", "label"):
+            if isinstance(value.get(name), list):
+                value[name] = Text.from_json(value[name])
         for name in _TIMES:
             if name in value:
                 value[name] = _time(value[name])
@@ -256,8 +269,9 @@ def head_of(text: str, binding: Mapping[str, Any]) -> Head:
     except (TypeError, ValueError, AttributeError):
         raise _damaged("the connection's head has members of the wrong kind") from None
     if head.binding != binding:
-        message = "the checkpoint belongs to another connection"
-        raise StoreError(message, service="bridge", hint="Use the store it was made with.")
+        message = Text("wrong_checkpoint", "the checkpoint belongs to another connection")
+        hint = Text("hint_its_store", "Use the store it was made with.")
+        raise StoreError(message, service="bridge", hint=hint)
     return evolve(
         head, **times, cursors=cursors, controls=controls, companies=companies, named=named
     )

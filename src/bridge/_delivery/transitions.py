@@ -37,11 +37,15 @@ class Listed:
         status: The document's status in Banqup.
         verdict: What the rule `exportable` decided; None means export.
         reread: Whether the document was read by itself because it was due.
+        label: What a person calls the document.
+        files: A digest of its files, where a list showed them.
     """
 
     status: str | None
     verdict: Verdict
     reread: bool = False
+    label: str = ""
+    files: str | None = None
 
 
 @frozen
@@ -82,7 +86,7 @@ class Intended:
 
     external_id: str
     company_id: int
-    files: str | None = None
+    label: str = ""
 
 
 @frozen

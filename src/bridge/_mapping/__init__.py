@@ -1,1 +1,1 @@
-"""From a document and its files to an upload."""
+"""Mappers: turn a document and its files into an upload."""

@@ -1,64 +1,30 @@
-"""Call a user's mapper, and describe what it raised or returned and what its upload sends."""
+"""Call a user's mapper or rule, and describe what it raised or returned, and what it sends."""
 
 from __future__ import annotations
 
-import sys
-import traceback
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
-from attrs import field, frozen
-
 from _client_kit._redaction import redact, sanitise
+from _client_kit._signals import raised_by_signal_handler
+from _client_kit._text import Text, joined
+from _client_kit._user_code import place_of
 from banqup_client import Document
-from bridge._delivery.eligibility import Skip
+from bridge._delivery.eligibility import BrokenRule, Exportable, Skip, Verdict, Wait
 from bridge._mapping.mapper import AsyncMapper, SourceFile, one_line
 from zenvoices_client import InboxUpload
 
 __all__ = [
-    "UserCodeFailure",
     "call_mapper",
     "describe_exception",
     "describe_result",
-    "place_of",
+    "judge",
     "sent_details",
 ]
 
 LONGEST_REASON = 300
-_NOT_THE_USERS = sys.stdlib_module_names | {
-    "_client_kit",
-    "_contract_check",
-    "banqup_client",
-    "bridge",
-    "zenvoices_client",
-}
-
-
-@frozen
-class UserCodeFailure:
-    """A user's own function that raised, or returned a value of no use.
-
-    Attributes:
-        reason: One line for reports, log lines and the checkpoint.
-        error: What the function raised, with its traceback; None where it returned.
-        place: Where in the user's code it was raised, to log the traceback once for each place.
-    """
-
-    reason: str
-    error: Exception | None = field(default=None, repr=False, eq=False)
-    place: str = ""
-
-    @classmethod
-    def raised(cls, error: Exception, function: str = "the mapper") -> UserCodeFailure:
-        """Return the failure of a function that raised `error`."""
-        return cls(describe_exception(error, function), error, place_of(error))
-
-    @classmethod
-    def returned(cls, result: object) -> UserCodeFailure:
-        """Return the failure of a mapper that returned neither an upload nor a skip."""
-        reason = describe_result(result)
-        return cls(reason, place=reason)
+_CODES = {"the mapper": "mapper", "exportable=": "rule"}
 
 
 def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceFile]) -> object:
@@ -70,14 +36,37 @@ def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceF
     try:
         result = mapper(document, files)
     except StopIteration as error:
-        # A future cannot hold it: without this, the run would wait for the worker for ever.
+        # A future cannot store StopIteration. Without this, the run would wait forever.
         message = f"StopIteration: {error}"
         raise RuntimeError(message) from error
     if not isinstance(result, Skip):
         for file in files:
-            with suppress(OSError):  # raised again where the report reads the file
+            with suppress(OSError):  # reading the file for the report raises it again
                 file.look()
     return result
+
+
+def judge(rule: Exportable, document: Document) -> Verdict:
+    """Apply the rule to a document; if the rule raises, the document waits."""
+    try:
+        said: object = rule(document)
+    except Exception as error:
+        if raised_by_signal_handler(error):
+            raise
+        reason = describe_exception(error, "exportable=")
+        return BrokenRule(reason, client_action=False, error=error)
+    if said is True:
+        return None
+    if said is False:
+        status = str(document.status.document)
+        return Wait(Text("not_exportable", "not exportable yet (status {0})", status))
+    if isinstance(said, (Wait, Skip)):
+        return said
+    if isinstance(said, Coroutine):
+        said.close()
+    what = type(said).__name__
+    reason = Text("rule_returned", "exportable= returned {0} instead of bool, Wait or Skip", what)
+    return BrokenRule(reason, client_action=False)
 
 
 def describe_exception(error: Exception, function: str = "the mapper") -> str:
@@ -86,41 +75,32 @@ def describe_exception(error: Exception, function: str = "the mapper") -> str:
     The text of a `LookupError` is the key that was not found, which may be a bank account, so it is
     left out.
     """
-    text = "" if isinstance(error, LookupError) else f": {redact(sanitise(error))}"
-    return f"{function} raised {type(error).__name__} at {place_of(error)}{text}"[:LONGEST_REASON]
+    kind, place = type(error).__name__, place_of(error)
+    template = f"{function} raised {{0}} at {{1}}"
+    raised = Text(f"{_CODES[function]}_raised", template, kind, place)
+    words = "" if isinstance(error, LookupError) else redact(sanitise(error))[:LONGEST_REASON]
+    return joined(": ", raised, words and Text("said", "{0}", words))
 
 
 def describe_result(result: object) -> str:
-    """Return one line that says why this result of a mapper is neither an upload nor a skip."""
+    """Return one line that says why a mapper's result has the wrong type."""
     if isinstance(result, Coroutine):
         result.close()
-        return "the mapper is a coroutine function, which only AsyncConnection takes"
-    return f"the mapper returned {type(result).__name__}, not InboxUpload or Skip"
-
-
-def place_of(error: BaseException) -> str:
-    """Return module, function and line of the innermost frame that is the user's own.
-
-    Frames of this library and of Python's are passed over: a mapper's mistake may be raised in
-    `decimal`. If all frames are theirs, the innermost one counts.
-    """
-    frames = list(traceback.walk_tb(error.__traceback__))
-    modules = [str(frame.f_globals.get("__name__")) for frame, _ in frames]
-    of_user = [n for n, name in enumerate(modules) if name.split(".")[0] not in _NOT_THE_USERS]
-    if not frames:
-        return ""
-    at = of_user[-1] if of_user else -1
-    frame, line = frames[at]
-    return f"{modules[at]}.{frame.f_code.co_name}, line {line}"
+        return Text(
+            "mapper_coroutine",
+            "the mapper is a coroutine function, which only AsyncConnection takes",
+        )
+    what = type(result).__name__
+    return Text("mapper_returned", "the mapper returned {0}, not InboxUpload or Skip", what)
 
 
 def sent_details(upload: InboxUpload, files: Sequence[SourceFile]) -> dict[str, Any]:
-    """Return what a report's line says of an upload."""
+    """Return the details of an upload for its row in the report."""
     sent = [file for file in files if file.is_sent_by(upload)]
     others = [file for file in files if not file.is_sent_by(upload)]
     warnings = [file.warning for file in sent if file.warning]
     warnings += [
-        f"{one_line(file.name)} is not sent and {file.warning}"
+        Text("left_unreadable", "{0} is not sent and {1}", one_line(file.name), file.warning)
         for file in others
         if file.is_unreadable
     ]
@@ -130,5 +110,5 @@ def sent_details(upload: InboxUpload, files: Sequence[SourceFile]) -> dict[str, 
         "file_name": upload.attachments[0].file_name,
         "size": sum(item.size for item in upload.attachments),
         "other_files": tuple(file.name for file in others),
-        "warning": "; ".join(warnings),
+        "warning": joined("; ", *warnings),
     }

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar
 from attrs import evolve, frozen
 
 from _client_kit._arguments import argument_error, check_list, check_service_word, check_word
+from _client_kit._text import Text
 from banqup_client import Document, Party
 from bridge._delivery.arguments import check_mapper
 from bridge._delivery.eligibility import FOLDERS, Skip
@@ -24,7 +25,7 @@ from bridge._errors import configuration_error
 from bridge._mapping.mapper import SourceFile, main_file, one_line
 from zenvoices_client import InboxUpload
 
-__all__ = ["JournalRule", "journal", "named", "only"]
+__all__ = ["JournalRule", "journal", "named", "only", "without"]
 
 _Said = TypeVar("_Said", InboxUpload | Skip, InboxUpload | Skip | Awaitable[InboxUpload | Skip])
 _Mapper = Callable[[Document, Sequence[SourceFile]], _Said]
@@ -44,14 +45,14 @@ def only(
     categories: Collection[str] | None = None,
     parties: Collection[str] | None = None,
 ) -> _Mapper[_Said]:
-    """Return a mapper that skips all but some documents; the report says why.
+    """Return a mapper that skips all documents but the chosen ones; the report says why.
 
     Args:
         mapper: Maps the documents that are not skipped.
         folders: ``PURCHASES``, ``SALES``.
         categories: ``INVOICE``, ``CREDIT_NOTE``, ``PURCHASE_ORDER``.
-        parties: Names, VAT numbers or enterprise numbers of suppliers or customers; capitals,
-            spaces and dots do not count. One of the document's two parties must be in the list.
+        parties: Names, VAT numbers or enterprise numbers of suppliers or customers. Upper and
+            lower case, spaces and dots are ignored. One party of a document must be in the list.
 
     Another folder or category that Banqup uses is given as a :class:`ServiceWord`.
 
@@ -64,11 +65,17 @@ def only(
 
     def mapped(document: Document, files: Sequence[SourceFile]) -> Any:
         if wanted_folders is not None and _folded(document.folder) not in wanted_folders:
-            return Skip(f"the folder {document.folder} is not exported")
+            folder = str(document.folder)
+            return Skip(Text("folder_left_out", "the folder {0} is not exported", folder))
         if wanted_categories is not None and _folded(document.category) not in wanted_categories:
-            return Skip(f"the category {document.category} is not exported")
+            category = str(document.category)
+            return Skip(Text("category_left_out", "the category {0} is not exported", category))
         if wanted_parties is not None and not wanted_parties & _names(document, files):
-            return Skip("neither supplier nor customer is one whose documents are exported")
+            reason = Text(
+                "party_left_out",
+                "neither supplier nor customer is one whose documents are exported",
+            )
+            return Skip(reason)
         return mapper(document, files)
 
     return _Around(mapper, mapped)
@@ -113,6 +120,30 @@ def journal(
     return _then(mapper, changed)
 
 
+def without(mapper: _Mapper[_Said], *, parties: Collection[str]) -> _Mapper[_Said]:
+    """Return a mapper that skips the documents of some parties; the report says why.
+
+    Args:
+        mapper: Maps the documents of all others.
+        parties: As for :func:`only`: a document is skipped if one of its two parties is in the
+            list. A company's own name is a party of each of its documents.
+
+    Raises:
+        ConfigurationError: ``parties`` is one text instead of a list of texts.
+    """
+    unwanted = _words("parties", parties) or frozenset()
+
+    def mapped(document: Document, files: Sequence[SourceFile]) -> Any:
+        if unwanted & _names(document, files):
+            reason = Text(
+                "party_excluded", "documents of this supplier or customer are not exported"
+            )
+            return Skip(reason)
+        return mapper(document, files)
+
+    return mapped
+
+
 def named(mapper: _Mapper[_Said], pattern: str) -> _Mapper[_Said]:
     """Return a mapper that names the files it sends; each keeps its extension.
 
@@ -120,7 +151,7 @@ def named(mapper: _Mapper[_Said], pattern: str) -> _Mapper[_Said]:
         mapper: Makes the upload.
         pattern: A name with any of ``{folder}``, ``{category}``, ``{id}``, ``{number}``,
             ``{date}`` (the UBL's issue date), ``{supplier}``, ``{customer}`` and ``{file}`` (its
-            old name without extension). A value that is not known is left out.
+            old name without extension). An unknown value is left out.
 
     Raises:
         ConfigurationError: The pattern has another field.
@@ -151,7 +182,7 @@ def _then(
     mapper: _Mapper[_Said],
     change: Callable[[Document, Sequence[SourceFile], InboxUpload], InboxUpload],
 ) -> _Mapper[_Said]:
-    """Return a mapper that changes the uploads of another, and nothing else that it returns."""
+    """Return a mapper that applies `change` to the uploads of another; skips stay as they are."""
 
     def mapped(document: Document, files: Sequence[SourceFile]) -> Any:
         said: object = mapper(document, files)
@@ -170,7 +201,7 @@ def _then(
 
 @frozen
 class _Around:
-    """A mapper that calls another; `func` names that one, as `functools.partial` does."""
+    """A mapper that calls another mapper, `func`, named as in `functools.partial`."""
 
     func: _Mapper[Any]
     _mapped: Callable[[Document, Sequence[SourceFile]], Any]
@@ -236,7 +267,7 @@ def _by_folder(codes: Mapping[str, str]) -> JournalRule:
 
 def _check_code(code: object) -> None:
     if not isinstance(code, str) or not _CODE.fullmatch(code):
-        # A rule may return its own input, such as a bank account, so the code is not shown.
+        # Do not show the code: a rule may return its own input, such as a bank account.
         shape = f"{len(code)} characters" if isinstance(code, str) else type(code).__name__
         message = f"a journal code is 1 to 30 letters, digits, '.', '_' or '-', not {shape}"
         raise ValueError(message)
@@ -270,7 +301,7 @@ def _part(value: str | None) -> str:
 def _file_name(pattern: str, values: Mapping[str, str], old: str, place: int) -> str:
     stem, extension = _stem(old)
     name = pattern.format_map({**values, "file": _part(stem)})
-    # Without this, a value that is not known would leave two separators in a row.
+    # Without this, an unknown value would leave two separators in a row.
     name = re.sub(r"([ ._-])\1+", r"\1", name).strip(" ._-") or stem
     if place:
         name += f"-{place + 1}"

@@ -9,6 +9,7 @@ from typing import BinaryIO, TypeAlias, cast
 from attrs import field, frozen
 
 from _client_kit._files import FileSource, FileView
+from _client_kit._text import Text
 from banqup_client import Document
 from bridge._delivery.eligibility import Skip
 from bridge.ubl import NotReadable, UblInvoice, peek
@@ -26,13 +27,13 @@ __all__ = [
 
 LONGEST_TEXT = 250
 
-# An XML file that holds one of these near its beginning is meant as UBL, also where it is broken.
+# A broken XML file that contains one of these near its beginning is treated as UBL.
 _UBL_NAMESPACES = (
     b"urn:oasis:names:specification:ubl:schema:xsd:Invoice-2",
     b"urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2",
 )
 _NAMESPACE_WITHIN = 64 * 1024
-# Blank space and byte order marks, in whatever encoding a program wrote the marks again.
+# White space, and byte order marks in any encoding, also marks that were encoded twice.
 _BEFORE_CONTENT = b" \t\r\n" + bytes(range(0x80, 0x100))
 
 
@@ -43,7 +44,7 @@ class SourceFile:
     Attributes:
         id: Its id in Banqup.
         name: Its name there.
-        content_type: Its media type as Banqup says.
+        content_type: The media type that Banqup gives.
         size: Length in bytes.
     """
 
@@ -56,8 +57,8 @@ class SourceFile:
     def open(self) -> BinaryIO:
         """Open the file at its first byte.
 
-        Any number of readers may be open in one thread. They need not be closed, and they cannot be
-        read any more once the document has been sent.
+        Any number of readers may be open in one thread. They need not be closed. After the
+        document was sent, they can no longer be read.
         """
         return cast("BinaryIO", FileView(self._file))
 
@@ -72,44 +73,47 @@ class SourceFile:
 
     @property
     def is_pdf(self) -> bool:
-        """Whether it is a PDF, by name and media type; where they do not tell, by its bytes."""
+        """Whether it is a PDF, by name and media type; if these are unclear, by its first bytes."""
         return "pdf" in self._formats
 
     @property
     def is_xml(self) -> bool:
-        """Whether it is XML, by name and media type; where they do not tell, by its bytes."""
+        """Whether it is XML, by name and media type; if these are unclear, by its first bytes."""
         return "xml" in self._formats
 
     @property
     def is_ubl(self) -> bool:
-        """Whether it is a UBL invoice or credit note, also where it is too broken to be read.
+        """Whether it is a UBL invoice or credit note, readable or not.
 
-        A file that cannot be read counts when its first 64 kilobytes hold the namespace of either.
+        An unreadable file counts if its first 64 kilobytes contain the namespace of either.
         """
         if not self.is_unreadable:
             return self.ubl is not None
-        # UTF-16 and UTF-32 write these letters as ASCII with NUL bytes between them.
+        # In UTF-16 and UTF-32 these characters are ASCII with NUL bytes between them.
         head = self.open().read(_NAMESPACE_WITHIN).replace(b"\0", b"")
         return any(namespace in head for namespace in _UBL_NAMESPACES)
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether it is an XML file that cannot be read; False for XML that is no UBL invoice."""
+        """Whether it is XML that cannot be parsed; False for XML that is not a UBL invoice."""
         return isinstance(self._found, NotReadable) and self._found.reason != "not UBL"
 
     @property
     def ubl(self) -> UblInvoice | None:
-        """The UBL invoice or credit note, read once; None when it cannot be read as one."""
+        """The header of the UBL invoice or credit note, read once; None if it is not readable."""
         return self._found if isinstance(self._found, UblInvoice) else None
 
     @property
     def warning(self) -> str:
-        """Why an XML file cannot be read as UBL; empty when it can, and for any other file."""
+        """Why an XML file cannot be read as UBL; empty if it can, and for other files."""
         found = self._found
-        return f"not readable as UBL: {found}" if isinstance(found, NotReadable) else ""
+        if not isinstance(found, NotReadable):
+            return ""
+        code = f"ubl_{found.reason.lower().replace(' ', '_')}"
+        return Text(code, "not readable as UBL: {0}", found.detail)
 
     def is_sent_by(self, upload: InboxUpload) -> bool:
-        """Whether the upload holds this file unchanged."""
+        """Return True if the upload contains this file unchanged."""
         contents = (item.content.shared_file for item in upload.attachments)
         return any(
             (content.file if isinstance(content, FileView) else content) is self._file
@@ -117,9 +121,9 @@ class SourceFile:
         )
 
     def look(self) -> None:
-        """Read the file now, so that `ubl`, `warning` and `is_unreadable` need not.
+        """Read the file now and cache the result for `ubl`, `warning` and `is_unreadable`.
 
-        Without this, an event loop that makes a report of them would wait for the disk.
+        Without this, an event loop that makes the report would wait for the disk.
         """
         _ = self._found
 
@@ -144,9 +148,9 @@ class SourceFile:
 
 
 Mapper: TypeAlias = Callable[[Document, Sequence[SourceFile]], InboxUpload | Skip]
-"""Makes the upload of a document, or says why to skip it. It is called in several worker threads at
-once, so it must be thread-safe. If it raises, or returns something else, only that document is
-concerned, which is tried again in later runs."""
+"""A function that returns the upload of a document, or a `Skip` with the reason not to send it. It
+is called in several worker threads at once, so it must be thread-safe. If it raises, or returns
+something else, later runs try that document again; other documents are not affected."""
 
 AsyncMapper: TypeAlias = Callable[
     [Document, Sequence[SourceFile]], InboxUpload | Skip | Awaitable[InboxUpload | Skip]
@@ -155,13 +159,13 @@ AsyncMapper: TypeAlias = Callable[
 
 
 def main_file(files: Sequence[SourceFile]) -> SourceFile:
-    """Return the file that is the document.
+    """Return the file that represents the document.
 
-    It is the first UBL that can be read; else the first UBL that cannot; else the first PDF; else
-    the first XML file of another kind; else the first file that is not empty.
+    It is the first of: a readable UBL, an unreadable UBL, a PDF, another XML file, a file that is
+    not empty.
 
     Raises:
-        ValueError: There is no file at all.
+        ValueError: There are no files.
     """
     if not files:
         message = "the document has no file"
@@ -183,10 +187,10 @@ _ORDER: tuple[Callable[[SourceFile], bool], ...] = (
 
 
 def one_line(text: str) -> str:
-    """Return a stranger's text as one printable line for a subject.
+    """Return untrusted text as one printable line for a subject.
 
-    Square brackets become round ones: a journal code such as ``[INK]`` in a subject chooses the
-    journal in Zenvoices, which the sender of an invoice must not be able to do.
+    Square brackets become round ones. In a subject, a journal code such as ``[INK]`` chooses the
+    journal in Zenvoices; the sender of an invoice must not be able to do that.
     """
     text = " ".join(text[: 2 * LONGEST_TEXT].split()).translate(_BRACKETS)
     return "".join(char for char in text if char.isprintable())[:LONGEST_TEXT]
@@ -196,17 +200,17 @@ _BRACKETS = str.maketrans("[]", "()")
 
 
 def document_number(file: SourceFile) -> str:
-    """Return the number in the UBL, else the file's name; Banqup's documents have no number."""
+    """Return the invoice number from the UBL, else the file's name; Banqup gives no number."""
     return one_line((file.ubl.number if file.ubl else None) or file.name)
 
 
 def default_mapper(document: Document, files: Sequence[SourceFile]) -> InboxUpload | Skip:
-    """Send one file unchanged: the UBL with the PDF it embeds, or the PDF where there is no UBL.
+    """Return an upload of one unchanged file: the UBL with its embedded PDF, else the PDF.
 
-    Zenvoices reads best from one UBL with its PDF inside, and would make two documents of two
-    files (published). Subject and sender name come from the document, then from the UBL, so that
-    assignment rules in Zenvoices find the same words each time. A UBL that cannot be read is sent
-    too, and the report says so. Thread-safe.
+    Zenvoices recommends one UBL with its PDF inside, and can make two documents of two files
+    (published). Subject and sender name come from the document, else from the UBL, so that
+    assignment rules in Zenvoices find the same text each time. An unreadable UBL is sent too, with
+    a warning in the report. This function is thread-safe.
     """
     file = main_file(files)
     ubl = file.ubl

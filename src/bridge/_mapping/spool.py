@@ -7,7 +7,7 @@ from tempfile import SpooledTemporaryFile
 
 __all__ = ["IN_MEMORY", "Spool"]
 
-# Nearly every invoice is smaller, also with its PDF inside, so that few need a file.
+# Nearly all invoices are smaller, even with their PDF inside, so few need a file on disk.
 IN_MEMORY = 3 * 1024 * 1024
 
 
@@ -15,11 +15,11 @@ class Spool(SpooledTemporaryFile[bytes]):
     """A temporary binary file that no other user can open; closing it deletes it.
 
     Args:
-        room: Bytes that it may hold in memory.
+        room: The most bytes to hold in memory.
     """
 
     def __init__(self, room: int = IN_MEMORY) -> None:
-        # Zero would mean that it always stays in memory.
+        # Zero would mean no limit.
         super().__init__(max(room, 1), prefix="banqup-zenvoices-")
 
     @property
@@ -28,6 +28,6 @@ class Spool(SpooledTemporaryFile[bytes]):
         return self.name is None
 
     def close(self) -> None:
-        """Delete the bytes, also where the disk has no room for the last of them."""
+        """Delete the file, even if the disk is full and buffered bytes cannot be written."""
         with suppress(OSError):
             super().close()

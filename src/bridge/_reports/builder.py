@@ -9,7 +9,9 @@ from typing import Any
 
 from attrs import define, field
 
+from _client_kit._text import Text
 from bridge._delivery.delivery import Delivery
+from bridge._delivery.eligibility import unknown_word
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
 from bridge._reports.report import ExportReport
 
@@ -28,6 +30,7 @@ class ReportBuilder:
     exported: int = 0
     refused: int = 0
     raised: int = 0
+    listener_failures: int = 0
     recovered: int = 0
     changed: int = 0
     unreadable: int = 0
@@ -59,16 +62,24 @@ class ReportBuilder:
         """The report of the run."""
         notes = list(self.notes)
         if self.unreadable:
-            notes.append(f"{self.unreadable} entries of Banqup's lists have no usable id")
+            template = (
+                "{0} entry of Banqup's lists has no usable id|"
+                "{0} entries of Banqup's lists have no usable id"
+            )
+            notes.append(Text("rows_without_id", template, self.unreadable))
         if self.foreign:
-            notes.append(f"{self.foreign} entries of Banqup's lists are of another space")
-        notes += [
-            f"{count} documents have the unknown word {word!r}; allow it with exportable= if it "
-            "means approved or sent"
-            for word, count in self.unknown.items()
-        ]
+            template = (
+                "{0} entry of Banqup's lists is of another space|"
+                "{0} entries of Banqup's lists are of another space"
+            )
+            notes.append(Text("rows_elsewhere", template, self.foreign))
+        notes += [unknown_word(word, count) for word, count in self.unknown.items()]
         if self.changed:
-            notes.append(f"{self.changed} delivered documents have changed files in Banqup")
+            template = (
+                "{0} delivered document has changed files in Banqup|"
+                "{0} delivered documents have changed files in Banqup"
+            )
+            notes.append(Text("changed_files", template, self.changed))
         return ExportReport(
             space_id=space_id,
             company_code=company_code,
@@ -80,6 +91,7 @@ class ReportBuilder:
             exported=self.exported,
             refused=self.refused,
             raised=self.raised,
+            listener_failures=self.listener_failures,
             recovered=self.recovered,
             changed=self.changed,
             deliveries=tuple(self.rows.values()),

@@ -1,72 +1,68 @@
-"""The checks of verify(deep=True), one per operation."""
+"""The check of each operation that was tried, against the contract.
+
+Of an answer only names and types are ever shown.
+"""
 
 from __future__ import annotations
 
 import json
 
+from attrs import evolve
+
 from _client_kit._errors import ServiceError
+from _client_kit._status import CONTRACT_HINT
+from _client_kit._text import Text, joined
 from _contract_check.expectations import Expectations
 from _contract_check.shapes import Probe, differences, seen
-from bridge._reports.remedies import cause_of, remedy
-from bridge._reports.texts import Language, translate
-from bridge._reports.verification import Check
+from bridge._reports.texts import Lang, say, translate
+from bridge._reports.verification import Check, failed
 
 __all__ = ["check_of"]
 
-_OTHER_ADDRESS = "If the call has another address, correct it with {}(contract={})."
+_THE_ANSWER = Text("the_answer", "the answer")
+_NOTHING = Text("nothing", "nothing")
 
 
-def check_of(probe: Probe, expected: Expectations, lang: Language) -> Check:
+def check_of(probe: Probe, expected: Expectations, lang: Lang) -> Check:
     """Return the check of an operation that was tried."""
     name = probe.operation
-    title = translate("{} answers as assumed", lang).format(name)
+    title = say("operation", lang, name)
     if probe.error is not None:
-        return Check(
-            name, title, "failed", probe.error.message, _advice(probe.error, name, expected, lang)
-        )
+        return _broken(probe.error, failed(name, title, probe.error, lang), expected, lang)
+    note = translate(probe.note, lang)
     problems = list(differences(probe.answers, name, expected))
     if not problems:
         if probe.skipped:
-            return Check(name, title, "skipped", probe.note)
+            return Check(name, title, "skipped", note)
         if probe.remedy:
-            return Check(name, title, "failed", probe.note, probe.remedy)
+            return Check(name, title, "failed", note, translate(probe.remedy, lang), "unlike")
         counts = seen(probe.answers, name, expected)
-        detail = translate("{} of {} properties seen", lang).format(*counts)
-        return Check(name, title, "ok", probe.note or detail)
-    details = [
-        translate("expected {} ({}); {} has {}", lang).format(
-            item.path,
-            item.expected,
-            item.above or translate("the answer", lang),
-            item.came or translate("nothing", lang),
+        detail = translate(Text("seen", "{0} of {1} properties seen", *counts), lang)
+        return Check(name, title, "ok", note or detail)
+    details = (
+        Text(
+            "unlike",
+            "expected {0} ({1}); {2} has {3}",
+            *(item.path, item.expected, item.above or _THE_ANSWER, item.came or _NOTHING),
         )
         for item in problems
-    ]
+    )
     patch = json.dumps({name: {"rename": {item.path: item.near or "..." for item in problems}}})
-    advice = translate("Correct it with {}(contract={})", lang).format(expected.client, patch)
-    function = f'{expected.client}(operations={{"{name}": ...}})'
-    advice += translate("; or, for another structure, with {}", lang).format(function)
-    return Check(name, title, "failed", "; ".join(details), f"{advice}.")
+    advice = Text(
+        "hint_restructure",
+        "Correct it with {0}(contract={1}); or, for another structure, with {2}.",
+        *(expected.client, patch, f'{expected.client}(operations={{"{name}": ...}})'),
+    )
+    found, remedy = translate(joined("; ", *details), lang), translate(advice, lang)
+    return Check(name, title, "failed", found, remedy, "unlike")
 
 
-def _advice(error: ServiceError, name: str, expected: Expectations, lang: Language) -> str:
-    """Return what a person can do about an operation that failed."""
-    _, cause = cause_of(_CHECKS[name], error)
-    advice = remedy(cause, lang)
-    if cause == "contract" or error.kind == "not found":
-        patch = json.dumps({name: {"path": "..."}})
-        advice += " " + translate(_OTHER_ADDRESS, lang).format(expected.client, patch)
-    return advice
-
-
-_CHECKS = {
-    "spaces.list": "banqup space",
-    "documents.list": "banqup documents",
-    "documents.get": "banqup documents",
-    "files.details": "banqup documents",
-    "files.download": "banqup documents",
-    "companies.list": "zenvoices companies",
-    "inbox.list": "zenvoices inbox",
-    "inbox.details": "zenvoices inbox",
-    "inbox.upload": "zenvoices inbox",
-}
+def _broken(error: ServiceError, check: Check, expected: Expectations, lang: Lang) -> Check:
+    """Add how to correct the address to the check of a call that the service may not know."""
+    by_contract = isinstance(error.hint, Text) and error.hint.code == CONTRACT_HINT.code
+    if not by_contract and error.kind != "not found":
+        return check
+    patch = json.dumps({check.name: {"path": "..."}})
+    template = "If the call has another address, correct it with {0}(contract={1})."
+    address = Text("hint_address", template, expected.client, patch)
+    return evolve(check, remedy=translate(joined(" ", error.hint, address), lang))

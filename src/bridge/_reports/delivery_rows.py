@@ -8,9 +8,10 @@ from typing import Any
 
 from attrs import frozen
 
+from _client_kit._text import Text, joined
 from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._reports.render import Cell, Line, Printable, Table, Tone, View, plain_data
-from bridge._reports.texts import Language, translate
+from bridge._reports.texts import HEADINGS, Lang, local_time, say, translate
 
 __all__ = [
     "TONES",
@@ -18,7 +19,6 @@ __all__ = [
     "DeliveryRow",
     "deliveries_of",
     "delivery_row",
-    "format_time",
     "table",
     "to_datetime",
 ]
@@ -32,7 +32,10 @@ class DeliveryRow:
         document_id: The document in Banqup.
         state: ``waiting``, ``sending``, ``delivered``, ``confirmed``, ``skipped``, ``failed`` or
             ``uncertain``.
-        reason: Why, for a person.
+        reason: Why, for a person, in English.
+        code: A stable word for that reason; empty where a service or a mapper gave its own.
+        label: What a person calls the document while it waits or needs somebody: its supplier or
+            customer, its number or file name, and its date.
         inbox_id: Zenvoices' number of it.
         folder: ``SALES`` or ``PURCHASES``.
         subject: The subject it was sent with.
@@ -64,6 +67,8 @@ class DeliveryRow:
     other_files: tuple[str, ...] = ()
     status: str = ""
     warning: str = ""
+    code: str = ""
+    label: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: JSON can hold it, and pandas takes a list of them."""
@@ -89,10 +94,11 @@ class Deliveries(tuple[DeliveryRow, ...], Printable):
         """The lines that are in one of these states."""
         return Deliveries(row for row in self if row.state in states)
 
-    def _view(self, lang: Language) -> View:
+    def _view(self, lang: Lang) -> View:
         if not self:
-            return View(translate("no documents", lang))
-        return View(f"{len(self)} {translate('documents', lang)}", tables=(table(self, lang),))
+            return View(say("no documents", lang))
+        count = Text("document_count", "{0} document|{0} documents", len(self))
+        return View(translate(count, lang), tables=(table(self, lang),))
 
 
 def deliveries_of(rows: Iterable[DeliveryRow]) -> Deliveries:
@@ -105,6 +111,7 @@ def flat(row: DeliveryRow) -> dict[str, Any]:
     return {**row.to_dict(), "other_files": ", ".join(row.other_files)}
 
 
+_QUEUED = Text("queued", "queued")
 _STATUS = {
     "waiting": "queued",
     "sending": "queued",
@@ -125,18 +132,16 @@ _ORDER = ("error", "client action needed", "queued", "skipped", "ready to proces
 
 
 def table(
-    rows: Iterable[DeliveryRow], lang: Language, title: str = "", *, status: str | None = None
+    rows: Iterable[DeliveryRow], lang: Lang, title: str = "", *, status: str | None = None
 ) -> Table:
     """A table of lines, what needs a person first; ``status`` stands for that of every line."""
     order = {status: place for place, status in enumerate(_ORDER)}
     lines = sorted(rows, key=lambda row: order.get(_status(row), len(order)))
-    headings = ("status", "document", "sent as", "inbox")
+    headings = ("status", "reason", "document", "sent as", "inbox", "document id")
     return Table(
         title,
-        tuple(translate(heading, lang) for heading in headings),
+        tuple(say(heading, lang) for heading in headings),
         tuple(_line(row, lang, status or _status(row)) for row in lines),
-        translate("reason", lang),
-        grouped=True,
     )
 
 
@@ -144,27 +149,22 @@ def _status(row: DeliveryRow) -> str:
     return row.status or _STATUS.get(row.state, row.state)
 
 
-def _line(row: DeliveryRow, lang: Language, status: str) -> Line:
-    notes = [row.reason, row.warning]
-    if row.attempts and row.state == "waiting":
-        notes.append(translate("attempt {}", lang).format(row.attempts))
+def _line(row: DeliveryRow, lang: Lang, status: str) -> Line:
+    notes: list[str] = [row.reason, row.warning]
+    if row.attempts:
+        notes.append(say("attempts", lang, row.attempts))
     if row.next_try is not None and row.state == "waiting":
-        notes.append(translate("next try {}", lang).format(format_time(row.next_try)))
+        notes.append(say("next try", lang, local_time(row.next_try, lang)))
     if row.other_files:
-        notes.append(translate("not sent: {}", lang).format(", ".join(row.other_files)))
-    return Line(
-        (
-            Cell(translate(status, lang), TONES.get(status, "dim")),
-            Cell(row.document_id, whole=True),
-            Cell(row.subject or row.file_name or ""),
-            Cell("" if row.inbox_id is None else str(row.inbox_id), whole=True),
-        ),
-        "; ".join(note.rstrip(".") for note in notes if note),
+        notes.append(say("not sent", lang, ", ".join(row.other_files)))
+    return (
+        Cell(say(status, lang) if status in HEADINGS else status, TONES.get(status, "dim")),
+        Cell(translate(joined("; ", *notes), lang), alone=True),
+        Cell(translate(row.label, lang)),
+        Cell(row.subject or row.file_name or ""),
+        Cell("" if row.inbox_id is None else str(row.inbox_id), whole=True),
+        Cell(row.document_id, whole=True),
     )
-
-
-def format_time(when: datetime) -> str:
-    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def to_datetime(seconds: float) -> datetime:
@@ -175,12 +175,15 @@ def to_datetime(seconds: float) -> datetime:
 def delivery_row(delivery: Delivery, **sent: Any) -> DeliveryRow:
     """The line of a delivery, with what its upload held."""
     due = delivery.due if delivery.state == "waiting" else None
+    reason = delivery.reason
     return DeliveryRow(
         delivery.document_id,
         delivery.state,
-        delivery.reason or ("queued" if delivery.cause is WaitReason.QUEUED else ""),
-        delivery.inbox_id,
-        delivery.folder,
+        reason or (_QUEUED if delivery.cause is WaitReason.QUEUED else ""),
+        code=reason.code if isinstance(reason, Text) else "",
+        label=delivery.label,
+        inbox_id=delivery.inbox_id,
+        folder=delivery.folder,
         external_id=delivery.external_id,
         attempts=delivery.attempts,
         next_try=None if due is None else to_datetime(due),

@@ -133,8 +133,9 @@ _LEVELS: dict[type[object], int] = {
 }
 
 
-def emit(listeners: Sequence[Listener], event: Event) -> None:
-    """Log an event and give it to each listener; one that raises harms nobody."""
+def emit(listeners: Sequence[Listener], event: Event) -> int:
+    """Log an event, give it to each listener, and return how many listeners raised."""
+    failures = 0
     level = _LEVELS.get(type(event), logging.DEBUG)
     if logger.isEnabledFor(level):
         logger.log(level, "%s", _line(event))
@@ -145,10 +146,13 @@ def emit(listeners: Sequence[Listener], event: Event) -> None:
             if raised_by_signal_handler(error):
                 raise
             logger.warning("a listener raised on %s", type(event).__name__, exc_info=True)
+            failures += 1
             continue
         if isinstance(said, Coroutine):
             said.close()
             logger.warning("a listener is a coroutine function: it must be a plain one")
+            failures += 1
+    return failures
 
 
 def _line(event: Event) -> str:

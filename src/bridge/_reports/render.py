@@ -1,4 +1,4 @@
-"""How values look to people: aligned text in a terminal, a table in a notebook.
+"""How values look to people: lines in a terminal, a table in a notebook.
 
 A value describes itself once, as a `View`; both forms are made from it. Nothing that a service or a
 sender made up can leave its cell: text loses control and direction characters, HTML is escaped.
@@ -7,22 +7,20 @@ sender made up can leave its cell: text loses control and direction characters, 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable
 from datetime import datetime
-from itertools import accumulate, takewhile
+from html import escape
 from typing import Any, Literal
 
-from attrs import AttrsInstance, asdict, evolve, field, frozen
+from attrs import AttrsInstance, asdict, field, frozen
 
-from bridge._reports.texts import Language, check_language, translate
+from bridge._reports.texts import Lang, check_lang, say
 
 __all__ = ["Cell", "Line", "Printable", "Table", "Tone", "View", "plain", "plain_data"]
 
 WIDTH = 80
-_GAP = 2
-_NARROWEST = 6
-_SHORT = 32
+_WIDEST_STATUS = 24
 _LONGEST, _LONGEST_CELL = 1000, 200
 _LINES_IN_TEXT, _LINES_IN_HTML = 40, 200
 
@@ -39,10 +37,6 @@ def plain(text: str, longest: int = _LONGEST) -> str:
     )
 
 
-def _short(text: str) -> str:
-    return plain(text, _LONGEST_CELL)
-
-
 @frozen
 class Cell:
     """One value of a table.
@@ -50,49 +44,36 @@ class Cell:
     Attributes:
         text: What it says.
         tone: Whether it is good or bad news; only HTML shows it, the text must do without.
-        whole: Not broken over lines while there is room elsewhere, as an id.
+        whole: Not broken over lines in HTML, as an id.
+        alone: On lines of its own in a terminal, and never cut.
     """
 
-    text: str = field(converter=_short)
+    text: str
     tone: Tone = ""
     whole: bool = False
+    alone: bool = False
+
+    def shown(self) -> str:
+        """The text as one safe line."""
+        return plain(self.text, _LONGEST if self.alone else _LONGEST_CELL)
 
 
-@frozen
-class Line:
-    """A line of a table; the note stands below it in text, and in a column of its own in HTML."""
-
-    cells: tuple[Cell, ...]
-    note: str = ""
+Line = tuple[Cell, ...]
+"""A line of a table; in a terminal its first cell, the status, stands beside all others."""
 
 
 @frozen
 class Table:
-    """Lines under headings.
-
-    Attributes:
-        grouped: The first column says what kind a line is: text has a heading for each kind, so
-            that the other columns have the width of the terminal for themselves.
-    """
+    """Lines under headings; a terminal shows no headings."""
 
     title: str
     headings: tuple[str, ...]
     lines: tuple[Line, ...]
-    note_heading: str = ""
-    grouped: bool = False
 
-    def without_empty_columns(self) -> Table:
-        """Without the columns in which nothing stands."""
-        kept = [
-            index
-            for index in range(len(self.headings))
-            if (self.grouped and index == 0) or any(line.cells[index].text for line in self.lines)
-        ]
-        if len(kept) <= self.grouped:
-            return self
-        headings = tuple(self.headings[index] for index in kept)
-        lines = (Line(tuple(line.cells[index] for index in kept), line.note) for line in self.lines)
-        return evolve(self, headings=headings, lines=tuple(lines))
+    def columns(self) -> list[int]:
+        """The columns in which something stands."""
+        count = range(len(self.headings))
+        return [index for index in count if any(line[index].text for line in self.lines)]
 
 
 @frozen
@@ -121,33 +102,28 @@ class Printable:
 
     __slots__ = ()
 
-    def _view(self, lang: Language) -> View:
+    def _view(self, lang: Lang) -> View:
         raise NotImplementedError
 
-    def _language(self) -> Language:
+    def _language(self) -> Lang:
         return "en"
 
-    def _chosen(self, lang: Language | None) -> Language:
-        chosen = self._language() if lang is None else lang
-        check_language(chosen)
-        return chosen
-
-    def to_text(self, *, lang: Language | None = None) -> str:
-        """Aligned text, at most 80 columns wide.
+    def to_text(self, *, lang: Lang | None = None) -> str:
+        """Text of at most 80 columns.
 
         Args:
-            lang: ``"en"`` or ``"fr"``: the language of headings and status words.
+            lang: ``"en"``, ``"fr"`` or ``"nl"``.
         """
-        chosen = self._chosen(lang)
+        chosen = check_lang(lang or self._language())
         return _text(self._view(chosen), chosen)
 
-    def to_html(self, *, lang: Language | None = None) -> str:
-        """HTML that follows the light or dark theme around it; every value is escaped.
+    def to_html(self, *, lang: Lang | None = None) -> str:
+        """HTML in the colours of the page around it; every value is escaped.
 
         Args:
-            lang: ``"en"`` or ``"fr"``: the language of headings and status words.
+            lang: ``"en"``, ``"fr"`` or ``"nl"``.
         """
-        chosen = self._chosen(lang)
+        chosen = check_lang(lang or self._language())
         return _html(self._view(chosen), chosen)
 
     def __str__(self) -> str:
@@ -166,224 +142,110 @@ class Printable:
 # Text
 
 
-def _width(text: str) -> int:
-    """Columns a terminal gives to a text."""
-    if text.isascii():
-        return len(text)
-    from unicodedata import category, east_asian_width  # few texts need it
-
-    return sum(
-        0 if category(char) in ("Mn", "Me") else 2 if east_asian_width(char) in "WF" else 1
-        for char in text
+def _wrap(text: str, first: str = "") -> str:
+    """Lines of at most 80 columns; the first begins with ``first``, the others below its end."""
+    # French sets its marks apart from the words, and none of them begins a line.
+    kept = re.sub(r" ([;:?!»])(?= |$)|(«) ", "\\2\N{NO-BREAK SPACE}\\1", text)
+    lines = textwrap.fill(
+        kept,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=" " * len(first),
+        break_on_hyphens=False,
     )
+    return lines.replace("\N{NO-BREAK SPACE}", " ").rstrip()
 
 
-def _wrap(text: str, width: int) -> list[str]:
-    """Lines of at most so many columns, and one; broken at spaces where there are some."""
-    width = max(width, 1)
-    lines: list[str] = []
-    line = ""
-    for word in plain(text).split(" "):
-        longer = f"{line} {word}" if line else word
-        if _width(longer) <= width:
-            line = longer
-            continue
-        if line:
-            lines.append(line)
-        line = word
-        while _width(line) > width:
-            cut = _fitting(line, width)
-            lines.append(line[:cut])
-            line = line[cut:]
-    return [*lines, line]
-
-
-def _fitting(word: str, width: int) -> int:
-    """Where to break a word that is too long: behind a mark in it, if one is near the end."""
-    taken = accumulate(map(_width, word))
-    cut = sum(1 for _ in takewhile(lambda columns: columns <= width, taken))
-    marks = [match.end() for match in re.finditer(r"[-/_.@:]", word[:cut])]
-    if marks and marks[-1] > cut // 2:
-        return marks[-1]
-    return max(cut, 1)
-
-
-def _pad(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))
-
-
-def _text(view: View, lang: Language) -> str:
-    parts = ["\n".join(_wrap(view.title, WIDTH))]
+def _text(view: View, lang: Lang) -> str:
+    parts = [_wrap(plain(view.title))]
     if view.facts:
-        head = min(max(_width(plain(name)) for name, _ in view.facts), WIDTH // 2)
-        widths = (head, WIDTH - head - _GAP)
-        parts.append("\n".join(line for fact in view.facts for line in _row(fact, widths)))
-    parts += [
-        _text_table(table.without_empty_columns(), lang) for table in view.tables if table.lines
-    ]
-    if any(view.notes):
-        notes: list[str] = []
-        for note in filter(None, view.notes):
-            first, *rest = _wrap(note, WIDTH - 2)
-            notes += [f"- {first}", *(f"  {line}" for line in rest)]
+        facts = [(plain(name, WIDTH // 2 - 5), plain(value)) for name, value in view.facts]
+        width = max(len(name) for name, _ in facts)
+        parts.append("\n".join(_wrap(value, f"{name:{width}}  ") for name, value in facts))
+    parts += [_text_table(table, lang) for table in view.tables if table.lines]
+    notes = [_wrap(plain(note), "- ") for note in view.notes if note]
+    if notes:
         parts.append("\n".join(notes))
     return "\n\n".join(parts)
 
 
-def _text_table(table: Table, lang: Language) -> str:
+def _text_table(table: Table, lang: Lang) -> str:
     lines = table.lines[:_LINES_IN_TEXT]
-    skip = 1 if table.grouped else 0
-    headings = table.headings[skip:]
-    rows = [[cell.text for cell in line.cells[skip:]] for line in lines]
-    widths = _fit(headings, [line.cells[skip:] for line in lines])
-    text: list[str] = [table.title] if table.title else []
-    text += [*_row(headings, widths), "  ".join("-" * width for width in widths)]
-    indent = " " * (4 if table.grouped else min(widths[0] + _GAP, WIDTH // 2))
-    kinds = Counter(line.cells[0].text for line in table.lines)
-    kind: str | None = None
-    for line, row in zip(lines, rows, strict=True):
-        if table.grouped and line.cells[0].text != kind:
-            kind = line.cells[0].text
-            text += _wrap(f"{kind} ({kinds[kind]})", WIDTH)
-        text += _row(row, widths)
-        if line.note:
-            text += [indent + part for part in _wrap(line.note, WIDTH - len(indent))]
+    width = min(max(len(line[0].shown()) for line in lines), _WIDEST_STATUS) + 2
+    text = [plain(table.title)] if table.title else []
+    for status, *cells in lines:
+        rows = ["  ".join(filter(None, (cell.shown() for cell in cells if not cell.alone)))]
+        for place, cell in enumerate(cells):
+            if cell.alone:  # before or after the others, as in HTML
+                rows.insert(0 if place == 0 else len(rows), cell.shown())
+        head = f"{status.shown()[:_WIDEST_STATUS]:{width}}"
+        for row in filter(None, rows):
+            text.append(_wrap(row, head))
+            head = " " * width
+        if head.strip():
+            text.append(head.rstrip())
     if len(table.lines) > len(lines):
-        text.append(_left_out(table, len(lines), lang))
+        text.append(say("and more", lang, len(table.lines) - len(lines)))
     return "\n".join(text)
-
-
-def _fit(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> list[int]:
-    """Column widths that fit together: the widest that may be broken gives way first."""
-    count = len(headings)
-    widths = [_width(plain(heading)) for heading in headings]
-    whole = [False] * count
-    for row in rows:
-        for index, cell in enumerate(row):
-            widths[index] = max(widths[index], min(_width(plain(cell.text)), WIDTH))
-            whole[index] = whole[index] or cell.whole
-    room = WIDTH - _GAP * (count - 1)
-    while sum(widths) > room:
-        wide = [index for index in range(count) if widths[index] > _NARROWEST]
-        # Whole columns are last to give way; a sender's own text must not push them.
-        soft = [index for index in wide if not whole[index] and widths[index] > 2 * _NARROWEST]
-        widths[max(soft or wide, key=lambda index: widths[index])] -= 1
-    return widths
-
-
-def _row(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
-    columns = [_wrap(cell, width) for cell, width in zip(cells, widths, strict=True)]
-    height = max(len(column) for column in columns)
-    return [
-        (" " * _GAP)
-        .join(
-            _pad(column[index] if index < len(column) else "", width)
-            for column, width in zip(columns, widths, strict=True)
-        )
-        .rstrip()
-        for index in range(height)
-    ]
-
-
-def _left_out(table: Table, shown: int, lang: Language) -> str:
-    return translate("... and {} more", lang).format(len(table.lines) - shown)
 
 
 # HTML
 
-_LIGHT = "--bz-ok:#1a7f37;--bz-bad:#b3261e;--bz-wait:#8a5a00"
-_DARK = "--bz-ok:#4cc38a;--bz-bad:#ff8a80;--bz-wait:#f0b429"
-_STYLE = f"""<style>
-.bz-view{{{_LIGHT};--bz-rule:rgba(128,128,128,.35);color:inherit;background:transparent;
-max-width:96em;font-size:13px;line-height:1.45}}
-@media (prefers-color-scheme:dark){{.bz-view{{{_DARK}}}}}
-[data-jp-theme-light="true"] .bz-view,body.vscode-light .bz-view,
-[data-theme="light"] .bz-view{{{_LIGHT}}}
-[data-jp-theme-light="false"] .bz-view,body.vscode-dark .bz-view,
-[data-theme="dark"] .bz-view{{{_DARK}}}
-.bz-view .bz-title{{font-weight:600;font-size:15px;margin:.3em 0 .5em}}
-.bz-view dl.bz-facts{{display:grid;grid-template-columns:max-content 1fr;gap:.1em 1.2em;
-margin:.3em 0 .8em}}
-.bz-view dl.bz-facts dt{{opacity:.72;font-weight:400;margin:0;float:none;width:auto}}
-.bz-view dl.bz-facts dd{{margin:0;overflow-wrap:anywhere}}
-.bz-view table.bz-table{{border-collapse:collapse;border:0;margin:.4em 0 .9em;color:inherit;
-background:transparent;font-size:inherit;table-layout:auto}}
-.bz-view table.bz-table caption{{caption-side:top;text-align:left;font-weight:600;padding:.2em 0;
-color:inherit}}
-.bz-view table.bz-table tr:nth-child(n){{background:transparent}}
-.bz-view .bz-scroll{{overflow-x:auto}}
-.bz-view table.bz-table th,.bz-view table.bz-table td{{text-align:left;vertical-align:baseline;
-border:0;border-bottom:1px solid var(--bz-rule);padding:.35em 1em .35em 0;color:inherit;
-background:transparent;overflow-wrap:anywhere;white-space:normal;max-width:26em;min-width:4em}}
-.bz-view table.bz-table th{{font-weight:600;opacity:.72;white-space:nowrap}}
-.bz-view table.bz-table td.bz-note{{min-width:13em;max-width:36em}}
-.bz-view table.bz-table td.bz-whole{{white-space:nowrap;overflow-wrap:normal;max-width:none;
-font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12px}}
-.bz-view table.bz-table td.bz-short{{white-space:nowrap}}
-.bz-view table.bz-table td.bz-number{{text-align:right;font-variant-numeric:tabular-nums}}
-.bz-view .bz-ok{{color:var(--bz-ok);font-weight:600}}
-.bz-view .bz-bad{{color:var(--bz-bad);font-weight:600}}
-.bz-view .bz-wait{{color:var(--bz-wait);font-weight:600}}
-.bz-view .bz-dim{{opacity:.72}}
-.bz-view ul.bz-notes{{margin:.3em 0;padding-left:1.3em}}
+# Each colour can be read on white and on black, so no theme need be known.
+_STYLE = """<style>
+.bz-view td,.bz-view th{text-align:left;vertical-align:top;overflow-wrap:anywhere}
+.bz-view th{white-space:nowrap}
+.bz-view td.bz-alone{min-width:16em}
+.bz-view td.bz-whole{white-space:nowrap}
+.bz-view .bz-scroll{overflow-x:auto}
+.bz-view .bz-ok{color:#16855b;font-weight:600}
+.bz-view .bz-bad{color:#d9363e;font-weight:600}
+.bz-view .bz-wait{color:#a66c00;font-weight:600}
+.bz-view .bz-dim{opacity:.72}
 </style>"""
 
 
-def _escaped(text: str) -> str:
-    from html import escape  # a terminal never needs it
+def _tag(name: str, content: str, *classes: str) -> str:
+    named = " ".join(f"bz-{item}" for item in classes if item)
+    return f'<{name} class="{named}">{content}</{name}>' if named else f"<{name}>{content}</{name}>"
 
+
+def _safe(text: str) -> str:
     return escape(plain(text), quote=True)
 
 
-def _html(view: View, lang: Language) -> str:
-    parts = [_STYLE, '<div class="bz-view">']
-    parts.append(f'<div class="bz-title{_class(view.tone)}">{_escaped(view.title)}</div>')
+def _html(view: View, lang: Lang) -> str:
+    parts = [_tag("p", _tag("strong", _safe(view.title), view.tone))]
     if view.facts:
-        facts = (
-            f"<dt>{_escaped(name)}</dt><dd>{_escaped(value)}</dd>" for name, value in view.facts
+        rows = (
+            f"<tr><th>{_safe(name)}</th><td>{_safe(text)}</td></tr>" for name, text in view.facts
         )
-        parts.append(f'<dl class="bz-facts">{"".join(facts)}</dl>')
-    parts += [
-        _html_table(table.without_empty_columns(), lang) for table in view.tables if table.lines
-    ]
-    if any(view.notes):
-        notes = "".join(f"<li>{_escaped(note)}</li>" for note in view.notes if note)
-        parts.append(f'<ul class="bz-notes">{notes}</ul>')
-    return "\n".join([*parts, "</div>"])
+        parts.append(_scrolled(rows))
+    parts += [_html_table(table, lang) for table in view.tables if table.lines]
+    notes = "".join(_tag("li", _safe(note)) for note in view.notes if note)
+    if notes:
+        parts.append(_tag("ul", notes))
+    return "\n".join([_STYLE, '<div class="bz-view">', *parts, "</div>"])
 
 
-def _class(tone: Tone) -> str:
-    return f" bz-{tone}" if tone else ""
+def _scrolled(rows: Iterable[str]) -> str:
+    return _tag("div", _tag("table", "\n".join(rows)), "scroll")
 
 
-def _html_table(table: Table, lang: Language) -> str:
+def _html_table(table: Table, lang: Lang) -> str:
     shown = table.lines[:_LINES_IN_HTML]
-    noted = any(line.note for line in shown)
-    headings = [*table.headings, *([table.note_heading] if noted else [])]
-    rows: list[str] = []
-    for line in shown:
-        cells = "".join(_html_cell(cell) for cell in line.cells)
-        note = f'<td class="bz-note">{_escaped(line.note)}</td>' if noted else ""
-        rows.append(f"<tr>{cells}{note}</tr>")
+    columns = table.columns()
+    rows = [_tag("caption", _safe(table.title))] if table.title else []
+    headings = "".join(_tag("th", _safe(table.headings[index])) for index in columns)
+    rows.append(_tag("tr", headings))
+    rows += [_tag("tr", "".join(_html_cell(line[index]) for index in columns)) for line in shown]
     if len(table.lines) > len(shown):
-        more = _escaped(_left_out(table, len(shown), lang))
-        rows.append(f'<tr><td class="bz-dim" colspan="{len(headings)}">{more}</td></tr>')
-    caption = f"<caption>{_escaped(table.title)}</caption>" if table.title else ""
-    head = "".join(f'<th scope="col">{_escaped(heading)}</th>' for heading in headings)
-    body = "\n".join(rows)
-    return (
-        f'<div class="bz-scroll"><table class="bz-table">{caption}<thead><tr>{head}</tr></thead>\n'
-        f"<tbody>{body}</tbody></table></div>"
-    )
+        more = _safe(say("and more", lang, len(table.lines) - len(shown)))
+        rows.append(f'<tr><td colspan="{len(columns)}">{more}</td></tr>')
+    return _scrolled(rows)
 
 
 def _html_cell(cell: Cell) -> str:
-    text = _escaped(cell.text)
-    if cell.tone:
-        text = f'<span class="{_class(cell.tone).strip()}">{text}</span>'
-    if cell.whole:
-        return f'<td class="bz-whole">{text}</td>'
-    if cell.text.isdecimal():
-        return f'<td class="bz-number">{text}</td>'
-    # A number such as BDM-2026-00042 is not to be broken at its hyphens.
-    return f'<td class="bz-short">{text}</td>' if len(cell.text) <= _SHORT else f"<td>{text}</td>"
+    text = escape(cell.shown(), quote=True)
+    toned = _tag("span", text, cell.tone) if cell.tone else text
+    return _tag("td", toned, "whole" if cell.whole else "", "alone" if cell.alone else "")

@@ -8,15 +8,11 @@ from typing import Any
 
 from attrs import field, frozen
 
-from bridge._reports.delivery_rows import (
-    TONES,
-    Deliveries,
-    deliveries_of,
-    format_time,
-    table,
-)
-from bridge._reports.render import Cell, Line, Printable, Table, View, plain_data
-from bridge._reports.texts import Language, translate
+from _client_kit._text import Text, joined
+from bridge._delivery.eligibility import unknown_word
+from bridge._reports.delivery_rows import TONES, Deliveries, deliveries_of, table
+from bridge._reports.render import Cell, Printable, Table, View, plain_data
+from bridge._reports.texts import Lang, decimal, local_time, say, translate
 
 __all__ = [
     "Activation",
@@ -27,20 +23,20 @@ __all__ = [
 ]
 
 
-def _facts(lang: Language, *facts: tuple[str, object]) -> tuple[tuple[str, str], ...]:
+def _facts(lang: Lang, *facts: tuple[str, object]) -> tuple[tuple[str, str], ...]:
     """Facts with something to say; a zero has nothing to say."""
-    return tuple((translate(name, lang), str(value)) for name, value in facts if value)
+    return tuple((say(name, lang), str(value)) for name, value in facts if value)
 
 
-def needing(count: int, lang: Language) -> str:
-    """The end of a heading where something needs a person."""
-    return "; " + translate("{} need a person", lang).format(count) if count else ""
+def _heading(title: str, count: int, lang: Lang) -> str:
+    """A title that says how many documents need a person."""
+    return joined("; ", title, say("needs", lang, count) if count else "")
 
 
-def _last(run: Mapping[str, Any] | None) -> str:
+def _last(run: Mapping[str, Any] | None, lang: Lang) -> str:
     """When the last run ended, as its summary says."""
     ended = (run or {}).get("ended_at")
-    return format_time(datetime.fromisoformat(ended)) if isinstance(ended, str) else ""
+    return local_time(datetime.fromisoformat(ended), lang) if isinstance(ended, str) else ""
 
 
 @frozen(kw_only=True)
@@ -59,7 +55,8 @@ class ExportReport(Printable):
         states: How many of those are in each state now; the numbers add up to ``listed``.
         exported: Uploads that Zenvoices took in this run.
         refused: Documents Zenvoices refused in this run, waiting or failed.
-        raised: Documents for which your own mapper raised, or returned a value of no use.
+        raised: Documents for which your own mapper or rule raised, or returned a value of no use.
+        listener_failures: How often a listener of yours raised; no document is touched by that.
         recovered: Deliveries of an earlier run whose outcome was found out.
         changed: Delivered documents whose files have changed since; they are not sent again.
         deliveries: A line for each document that was not finished before.
@@ -79,6 +76,7 @@ class ExportReport(Printable):
     exported: int = 0
     refused: int = 0
     raised: int = 0
+    listener_failures: int = 0
     recovered: int = 0
     changed: int = 0
     deliveries: Deliveries = field(default=Deliveries(), converter=deliveries_of, repr=False)
@@ -143,7 +141,8 @@ class ExportReport(Printable):
                 ("waiting", self.waiting),
                 ("skipped", self.skipped),
                 ("failed", self.failed),
-                ("raised in your mapper", self.raised),
+                ("raised in your own code", self.raised),
+                ("raised in a listener", self.listener_failures),
                 ("in doubt", self.in_doubt),
                 ("uncertain", self.uncertain),
             )
@@ -171,6 +170,7 @@ class ExportReport(Printable):
             "in_doubt": self.in_doubt,
             "refused": self.refused,
             "raised": self.raised,
+            "listener_failures": self.listener_failures,
             "changed": self.changed,
             "flagged": self.flagged,
             "deliveries": self.deliveries.to_dict(),
@@ -179,39 +179,41 @@ class ExportReport(Printable):
             "ok": self.ok,
         }
 
-    def _view(self, lang: Language) -> View:
-        heading = "Export: {} sent to company {}"
-        sent = self.exported
+    def _view(self, lang: Lang) -> View:
+        heading, sent = "export", self.exported
         if self.dry_run:
-            heading = "Dry run: {} would be sent to company {}"
-            sent = sum(row.reason == "would be sent" for row in self.deliveries)
+            heading = "dry run"
+            sent = sum(row.code == "would_be_sent" for row in self.deliveries)
         elif self.stopped:
-            heading = "Export stopped: {} sent to company {}"
+            heading = "export stopped"
+        states = ((state, self.states[state]) for state in sorted(self.states))
         facts = _facts(
             lang,
-            ("stopped because", self.stopped),
+            ("stopped because", translate(self.stopped or "", lang)),
             ("space", self.space_id),
             ("listed in Banqup", self.listed),
-            *((state, self.states[state]) for state in sorted(self.states)),
-            ("found to have arrived", self.recovered),
-            ("refused by Zenvoices", self.refused),
-            ("not readable as UBL", self.flagged),
-            ("changed after delivery", self.changed),
-            ("took", f"{self.seconds:.1f} s"),
+            *states,
+            ("recovered", self.recovered),
+            ("refusals", self.refused),
+            ("raised", self.raised + self.listener_failures),
+            ("flagged", self.flagged),
+            ("changed", self.changed),
+            ("took", say("seconds", lang, decimal(self.seconds, lang))),
         )
         errors = self.failed + self.count("uncertain")
         return View(
-            translate(heading, lang).format(sent, self.company_code) + needing(errors, lang),
+            _heading(say(heading, lang, sent, self.company_code), errors, lang),
             "bad" if errors or self.stopped else "ok",
             facts,
             (table(self.deliveries, lang),),
-            self.notes,
+            tuple(translate(note, lang) for note in self.notes),
         )
 
 
-_NOTHING_LISTED = (
+_NOTHING_LISTED = Text(
+    "nothing_listed",
     "Banqup listed no document. If the space is not empty, call deactivate(), let the client's "
-    "user see its documents in Banqup, and call activate() again before the first export."
+    "user see its documents in Banqup, and call activate() again before the first export.",
 )
 
 
@@ -236,23 +238,22 @@ class Activation(Printable):
     waiting: int = 0
     skipped: Deliveries = field(default=Deliveries(), converter=deliveries_of)
 
-    def _view(self, lang: Language) -> View:
+    def _view(self, lang: Lang) -> View:
         facts = _facts(
             lang,
-            ("active since", self.activated_at and format_time(self.activated_at)),
+            ("active since", self.activated_at and local_time(self.activated_at, lang)),
             ("company number", self.company_id),
             ("left where they are", str(self.baseline)),
             ("waiting for the client", self.waiting),
         )
         if self.new:
-            skipped = table(self.skipped, lang, translate("skipped", lang))
+            skipped = table(self.skipped, lang, say("skipped", lang))
             # A right that is missing can look like a space with nothing in it, and what it hides
             # would count as new on the day it is given.
             empty = not (self.baseline or self.waiting or self.skipped)
             notes = (translate(_NOTHING_LISTED, lang),) if empty else ()
-            heading = translate("Activated: documents count from now on", lang)
-            return View(heading, "ok", facts, (skipped,), notes)
-        return View(translate("Active already: nothing changed", lang), "", facts[:2])
+            return View(say("activated", lang), "ok", facts, (skipped,), notes)
+        return View(say("active already", lang), "", facts[:2])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that JSON can hold."""
@@ -271,6 +272,7 @@ class Status(Printable):
         last_run: A summary of the last run, as plain data; None before the first.
         counts: How many deliveries are in each state.
         attention: Lines that need a person: failed, uncertain.
+        waiting: Lines of what waits, where status() was asked for them.
         unknown_statuses: Status words nobody has told this connection about, with how many
             documents showed them.
     """
@@ -282,10 +284,11 @@ class Status(Printable):
     last_run: Mapping[str, Any] | None = None
     counts: Mapping[str, int] = field(factory=dict[str, int])
     attention: Deliveries = field(default=Deliveries(), converter=deliveries_of)
+    waiting: Deliveries = field(default=Deliveries(), converter=deliveries_of)
     unknown_statuses: Mapping[str, int] = field(factory=dict[str, int])
 
-    def _view(self, lang: Language) -> View:
-        heading = "Active: company {}" if self.active else "Not active: company {}"
+    def _view(self, lang: Lang) -> View:
+        heading = say("active" if self.active else "inactive", lang, self.company_code)
         counts = {
             "client action needed": self.client_action_needed,
             "queued": self.queued,
@@ -295,35 +298,44 @@ class Status(Printable):
             "baseline": self.counts.get("baseline", 0),
         }
         lines = tuple(
-            Line(
-                (
-                    Cell(translate(name, lang), TONES.get(name, "") if count else "dim"),
-                    Cell(str(count)),
-                )
+            (
+                Cell(say(name, lang), TONES.get(name, "") if count else "dim"),
+                Cell(translate(Text("count", "{0}", count), lang)),
             )
             for name, count in counts.items()
         )
-        unknown = translate("unknown status {}: {} documents", lang)
         return View(
-            translate(heading, lang).format(self.company_code) + needing(self.error, lang),
+            _heading(heading, self.error, lang),
             "bad" if self.error else "ok" if self.active else "wait",
             _facts(
                 lang,
                 ("space", self.space_id),
-                ("active since", self.activated_at and format_time(self.activated_at)),
-                ("last run", _last(self.last_run)),
+                ("active since", self.activated_at and local_time(self.activated_at, lang)),
+                ("last run", _last(self.last_run, lang)),
+                ("raised", self.raised),
             ),
             (
-                Table("", (translate("status", lang), translate("documents", lang)), lines),
-                table(self.attention, lang, translate("needs a person", lang)),
+                Table("", (say("status", lang), say("documents", lang)), lines),
+                table(self.attention, lang, say("needs a person", lang)),
+                table(self.waiting, lang, say("waiting", lang)),
             ),
-            tuple(unknown.format(repr(word), n) for word, n in self.unknown_statuses.items()),
+            tuple(
+                translate(unknown_word(word, count), lang)
+                for word, count in self.unknown_statuses.items()
+            ),
         )
+
+    @property
+    def raised(self) -> int:
+        """How often your own code raised in the last run: mapper, rule and listeners."""
+        run = self.last_run or {}
+        counts = (run.get(name) for name in ("raised", "listener_failures"))
+        return sum(count for count in counts if type(count) is int)
 
     @property
     def client_action_needed(self) -> int:
         """Documents not approved or not sent yet."""
-        return self.counts.get("waiting for the client", 0)
+        return self.counts.get("waiting_for_client", 0)
 
     @property
     def queued(self) -> int:
@@ -353,7 +365,9 @@ class Status(Printable):
             "queued": self.queued,
             "ready_to_process": self.ready_to_process,
             "error": self.error,
+            "raised": self.raised,
             "attention": self.attention.to_dict(),
+            "waiting": self.waiting.to_dict(),
             "unknown_statuses": dict(self.unknown_statuses),
         }
 
@@ -382,24 +396,27 @@ class Confirmation(Printable):
         missing: Lines of those it says it does not have; they are not sent again by themselves.
         twice: Lines of those it shows more than once.
         undecided: Lines of those its answers decide nothing about.
+        others: Documents that the company's inbox received since activation and that this
+            connection did not send.
     """
 
     confirmed: int = 0
     missing: Deliveries = field(default=Deliveries(), converter=deliveries_of)
     twice: Deliveries = field(default=Deliveries(), converter=deliveries_of)
     undecided: Deliveries = field(default=Deliveries(), converter=deliveries_of)
+    others: int = 0
 
-    def _view(self, lang: Language) -> View:
+    def _view(self, lang: Lang) -> View:
         wrong = len(self.missing) + len(self.twice)
-        heading = translate("Confirmed: Zenvoices has {} documents", lang).format(self.confirmed)
         return View(
-            heading + needing(wrong, lang),
+            _heading(say("confirmation", lang, self.confirmed), wrong, lang),
             "bad" if wrong else "ok",
             tables=(
-                table(self.missing, lang, translate("missing in Zenvoices", lang), status="error"),
-                table(self.twice, lang, translate("there more than once", lang), status="error"),
-                table(self.undecided, lang, translate("not to be decided", lang)),
+                table(self.missing, lang, say("missing", lang), status="error"),
+                table(self.twice, lang, say("twice", lang), status="error"),
+                table(self.undecided, lang, say("undecided", lang)),
             ),
+            notes=(say("others", lang, self.others),) if self.others else (),
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -7,11 +7,22 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from _client_kit._errors import ServiceError
-from bridge._reports.remedies import CHECKS, cause_of, remedy, title
 from bridge._reports.render import Cell, Line, Printable, Table, Tone, View, plain_data
-from bridge._reports.texts import Language, translate
+from bridge._reports.texts import Lang, say, translate
 
-__all__ = ["Check", "Verification", "explained", "run_failure", "verification_of"]
+__all__ = ["CHECKS", "Check", "Verification", "failed", "verification_of"]
+
+CHECKS = (
+    "banqup login",
+    "banqup space",
+    "banqup documents",
+    "zenvoices login",
+    "zenvoices companies",
+    "company code",
+    "zenvoices inbox",
+    "checkpoints",
+)
+"""The prerequisites of an export, in the order they are looked at."""
 
 
 @frozen
@@ -24,7 +35,7 @@ class Check:
         outcome: ``"skipped"`` when an earlier failure left nothing to check it with.
         detail: What was found.
         remedy: What to change and where, when it failed.
-        cause: Which remedy that is, a stable name for programs.
+        code: What failed, the ``code`` of the error, a stable word for programs.
     """
 
     name: str
@@ -32,7 +43,7 @@ class Check:
     outcome: Literal["ok", "failed", "skipped"]
     detail: str = ""
     remedy: str = ""
-    cause: str = ""
+    code: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that JSON can hold."""
@@ -61,7 +72,7 @@ class Verification(Printable):
 
     checks: tuple[Check, ...]
     error: ServiceError | None = field(default=None, repr=False)
-    lang: Language = "en"
+    lang: Lang = "en"
 
     @property
     def ok(self) -> bool:
@@ -97,97 +108,52 @@ class Verification(Printable):
         """A flat dict per check, for ``pandas.DataFrame``."""
         return [check.to_dict() for check in self.checks]
 
-    def _language(self) -> Language:
+    def _language(self) -> Lang:
         return self.lang
 
-    def _view(self, lang: Language) -> View:
+    def _view(self, lang: Lang) -> View:
         failed = len(self.failed)
         if self.ok:
-            passed = sum(check.outcome == "ok" for check in self.checks)
-            heading = translate("Ready to export: all {} checks passed", lang).format(passed)
+            heading = say("ready", lang, sum(check.outcome == "ok" for check in self.checks))
         else:
-            heading = translate("Not ready to export: {} of {} checks failed", lang)
-            heading = heading.format(failed, len(self.checks))
-        headings = tuple(translate(text, lang) for text in ("", "check", "found"))
+            heading = say("not ready", lang, failed, len(self.checks))
+        names = ("status", "check", "found", "what to do")
         table = Table(
             "",
-            headings,
+            tuple(say(name, lang) for name in names),
             tuple(_line(check, lang) for check in self.checks),
-            translate("what to do", lang),
         )
         return View(heading, "ok" if self.ok else "bad", tables=(table,))
 
 
-def _line(check: Check, lang: Language) -> Line:
+def _line(check: Check, lang: Lang) -> Line:
     word, tone = _OUTCOMES[check.outcome]
-    cells = (
-        Cell(translate(word, lang), tone),
-        Cell(title(check.name, lang) if check.name in CHECKS else check.title),
-        Cell(check.detail, "dim" if check.outcome == "ok" else ""),
+    return (
+        Cell(say(word, lang), tone),
+        Cell(translate(check.title, lang)),
+        Cell(translate(check.detail, lang), "dim" if check.outcome == "ok" else "", alone=True),
+        Cell(translate(check.remedy, lang), alone=True),
     )
-    own = not check.cause or check.name == "checkpoints"
-    return Line(cells, check.remedy if own else remedy(check.cause, lang))
 
 
-def verification_of(found: dict[str, str | ServiceError], lang: Language) -> Verification:
+def verification_of(found: dict[str, str | ServiceError], lang: Lang) -> Verification:
     """Build the result from what each check found: a detail, an error, or nothing (skipped)."""
-    failures: dict[str, tuple[str, str, str]] = {}
-    first: ServiceError | None = None
-    for check, result in found.items():
-        if isinstance(result, ServiceError):
-            where, cause = cause_of(check, result)
-            failures.setdefault(where, (result.message, _remedy(check, result, lang), cause))
-            if first is None:
-                first = explained(check, result)
-    checks = [_check(name, found, failures, lang) for name in CHECKS]
-    return Verification(checks=tuple(checks), error=first, lang=lang)
+    errors = (result for result in found.values() if isinstance(result, ServiceError))
+    first = next(errors, None)
+    checks = tuple(_check(name, found.get(name), lang) for name in CHECKS)
+    return Verification(checks=checks, error=first, lang=lang)
 
 
-def _check(
-    name: str,
-    found: dict[str, str | ServiceError],
-    failures: dict[str, tuple[str, str, str]],
-    lang: Language,
-) -> Check:
-    text = title(name, lang)
-    if name in failures:
-        return Check(name, text, "failed", *failures[name])
-    result = found.get(name)
-    if isinstance(result, str):
-        return Check(name, text, "ok", result)
-    return Check(name, text, "skipped")
+def _check(name: str, found: str | ServiceError | None, lang: Lang) -> Check:
+    title = say(name, lang)
+    if found is None:
+        return Check(name, title, "skipped")
+    if isinstance(found, ServiceError):
+        return failed(name, title, found, lang)
+    return Check(name, title, "ok", translate(found, lang))
 
 
-def explained(check: str, error: ServiceError) -> ServiceError:
-    """The error with the remedy of its check as the hint, in English as all errors are."""
-    copy = error.copy()
-    copy.hint = _remedy(check, error, "en")
-    return copy
-
-
-def _remedy(check: str, error: ServiceError, lang: Language) -> str:
-    # A store knows best: which folder to close, which file to put back.
-    if check == "checkpoints" and error.hint:
-        return error.hint
-    return remedy(cause_of(check, error)[1], lang)
-
-
-_EXPLAINED = ("credentials", "permission", "not found", "unavailable", "rate limited", "protocol")
-
-
-def run_failure(error: ServiceError) -> ServiceError:
-    """An error that ends a run, with the remedy of the check it would fail."""
-    known = error.kind in _EXPLAINED or (error.kind == "configuration" and error.status)
-    if error.service == "bridge" or not known or (error.hint and error.kind == "protocol"):
-        return error.copy()
-    answered = error.status is not None
-    if answered and error.kind in ("unavailable", "rate limited"):
-        return error.copy()  # it was reached: the network is not at fault
-    if error.operation == "files.download":
-        return error.copy()  # storage has no roles
-    if error.kind == "credentials" and error.operation not in ("login", "token.get", None):
-        return error.copy()  # the login was accepted
-    if error.service == "zenvoices":
-        resolving = (error.operation or "").startswith("companies.")
-        return explained("company code" if resolving else "zenvoices inbox", error)
-    return explained("banqup space" if error.kind == "not found" else "banqup documents", error)
+def failed(name: str, title: str, error: ServiceError, lang: Lang) -> Check:
+    """The check that an error fails."""
+    detail, remedy = translate(error.message, lang), translate(error.hint or "", lang)
+    return Check(name, title, "failed", detail, remedy, error.code or error.kind)

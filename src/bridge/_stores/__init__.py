@@ -1,1 +1,1 @@
-"""Where a connection remembers what was done."""
+"""Checkpoint stores: the protocol and its implementations."""

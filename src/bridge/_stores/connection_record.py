@@ -1,4 +1,4 @@
-"""What a store keeps of one connection beside its rows, and the rules of the lease."""
+"""The record of one connection in a store, and the rules of its lease."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ __all__ = ["ConnectionRecord"]
 
 @define
 class ConnectionRecord:
-    """One connection: its fence, who holds the lease until when, and the head.
+    """The data of one connection in a store, without its rows.
 
-    Giving a lease back raises the fence as taking one does. So one comparison of fences refuses a
-    superseded lease and a returned lease alike.
+    Releasing a lease raises the fence, as acquiring one does. So one comparison of fences refuses
+    both a superseded lease and a released one.
+
+    Attributes:
+        fence: The fence of the latest lease; one higher after its release.
+        owner: The worker that holds the lease, if any.
+        expires: When the lease expires, in epoch seconds by the store's clock.
+        ttl: The length of the lease in seconds.
+        head: The connection's head, as text.
     """
 
     fence: int = 0
@@ -28,7 +35,8 @@ class ConnectionRecord:
         """Return the end of the lease, or None if no worker holds it."""
         if self.expires is None or self.expires <= now:
             return None
-        # Without this, a clock that is set back would keep a dead worker's lease for years.
+        # Without the second limit, a clock that is set back could make a dead worker's lease last
+        # for years.
         return min(self.expires, now + self.ttl)
 
     def acquire(self, key: str, owner: str, ttl: float, now: float) -> Lease | None:
@@ -43,7 +51,7 @@ class ConnectionRecord:
         return Lease(key, self.fence)
 
     def release(self, lease: Lease) -> bool:
-        """Give the lease back; return False if it is not the current one."""
+        """Release the lease; return False if it is not the current one."""
         if self.fence != lease.fence:
             return False
         self.fence += 1

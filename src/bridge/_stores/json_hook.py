@@ -1,13 +1,14 @@
-"""A store over two functions of the application, which keep one JSON text.
+"""A store over two functions of the application, which load and save one JSON text.
 
-The text names its format and version and carries a checksum. The checksum finds accidents, such as
-a cut or a lost line. It does not find intent: a person who can write the text can write a checksum.
+The text names its format and version and has a checksum. The checksum detects accidents, such as a
+truncated text. It does not detect an attacker, who can write a checksum too.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -17,19 +18,22 @@ import attrs
 
 from _client_kit._arguments import check_function
 from _client_kit._errors import ServiceError, StoreError
+from _client_kit._user_code import place_of
 from bridge._stores.memory import ConnectionRows, RecordStore
 from bridge._stores.protocol import Row, store_error
 
 __all__ = ["HookCheckpoints"]
 
+logger = logging.getLogger("bridge")
+
 FORMAT = "bridge-checkpoints"
 VERSION = 1
 ROW_LIMIT = 20_000
-"""The most rows of all connections together: each commit writes the whole text."""
+"""The most rows of all connections together, because each commit writes the whole text."""
 
 _ATTEMPTS = 100
-"""How often a change is repeated after save() returned False. Each False is another worker's
-commit, so this many in a row mean that save() never returns True."""
+"""How often a change is repeated after save() returned False. Each False means that another worker
+has committed, so this many in a row mean that save() never returns True."""
 
 _BUGS = (
     ArithmeticError,
@@ -42,13 +46,13 @@ _BUGS = (
     TypeError,
     ValueError,
 )
-"""Exceptions of a hook that a second try raises again. A lost network or a timeout may pass."""
+"""Exceptions of a hook that a second call would raise again, unlike a timeout."""
 
 _T = TypeVar("_T")
 
 
 class HookCheckpoints(RecordStore):
-    """Checkpoints in one text that the application keeps where it likes.
+    """Checkpoints in one text that the application stores itself.
 
     With compare-and-set, for any number of workers::
 
@@ -64,23 +68,23 @@ class HookCheckpoints(RecordStore):
 
         HookCheckpoints(load, save)
 
-    Without it, ``load() -> str | None`` and ``save(value) -> None``, where the application itself
-    sees to it that only one process exports at a time::
+    Without it, ``load() -> str | None`` and ``save(value) -> None``. The application must then
+    ensure that only one process exports at a time::
 
         HookCheckpoints(load, save, single_worker=True)
 
-    A value of None means that nothing was ever saved. Everything else must be what was saved, be it
-    with other white space or key order (a ``jsonb`` column may), or the store refuses it.
+    A value of None means that nothing was ever saved. Any other value must be the saved JSON, or
+    the store refuses it. White space and the order of keys may differ, as in a ``jsonb`` column.
 
     Warning:
-        With ``single_worker=True`` no lease is promised: two processes would overwrite each other.
-        Workers on several machines need clocks that agree to well within the lease (600 s).
+        With ``single_worker=True`` there is no lease: two processes would overwrite each other.
+        Clocks of several machines must differ by much less than the length of a lease (600 s).
 
     Args:
-        load: Gives the text, and the version that save() will be asked to replace.
-        save: Keeps the text; with compare-and-set, says whether it did.
-        single_worker: There is no compare-and-set, and only one process exports.
-        clock: Epoch seconds, for leases.
+        load: Returns the text, and the version that save() has to replace.
+        save: Saves the text; with compare-and-set, returns whether it did.
+        single_worker: Whether there is no compare-and-set and only one process exports.
+        clock: Returns epoch seconds, for leases.
     """
 
     @overload
@@ -118,6 +122,7 @@ class HookCheckpoints(RecordStore):
         self._save = save
         self._single_worker = single_worker
         self._lock = threading.Lock()
+        self._raised_at = ""
         self._parsed: tuple[str | None, dict[str, ConnectionRows]] | None = None
 
     def _apply(self, use: Callable[[dict[str, ConnectionRows]], tuple[_T, bool]]) -> _T:
@@ -129,7 +134,7 @@ class HookCheckpoints(RecordStore):
                 result, changed = use(known)
                 if changed:
                     text = _write(known)
-                # Only now: what could not be stored must not be read from memory by the next call.
+                # Only now: the next call must not read from memory what save() did not store.
                 if not changed or self._saved(text, version):
                     self._parsed = (text, known)
                     return result
@@ -143,7 +148,7 @@ class HookCheckpoints(RecordStore):
         try:
             answer: Any = self._load()
         except Exception as error:
-            raise _hook_error("load", error) from error
+            raise self._hook_error("load", error) from error
         try:
             value, version = (answer, None) if self._single_worker else answer
         except (TypeError, ValueError):
@@ -161,7 +166,7 @@ class HookCheckpoints(RecordStore):
         try:
             answer: Any = self._save(text) if self._single_worker else self._save(text, version)
         except Exception as error:
-            raise _hook_error("save", error) from error
+            raise self._hook_error("save", error) from error
         if self._single_worker:
             return True
         if not isinstance(answer, bool):
@@ -169,20 +174,28 @@ class HookCheckpoints(RecordStore):
                 f"the application's save hook returned {type(answer).__name__}, not True or False",
                 hint="Without compare-and-set, use single_worker=True.",
             )
+        self._raised_at = ""
         return answer
 
+    def _hook_error(self, hook: str, error: Exception) -> StoreError:
+        """Log the exception of a hook, and return a StoreError without its text.
 
-def _hook_error(hook: str, error: Exception) -> StoreError:
-    # Without its text, which may hold a password. The exception itself is the cause.
-    if isinstance(error, ServiceError):
-        may_pass = error.retryable
-    else:
-        may_pass = isinstance(error, OSError) or not isinstance(error, _BUGS)
-    return store_error(
-        f"the application's {hook} hook raised {type(error).__name__}",
-        hint="Its own traceback, the cause of this error, shows the line.",
-        retryable=may_pass,
-    )
+        The text of the exception may contain a password.
+        """
+        place = place_of(error)
+        message = f"the application's {hook} hook raised {type(error).__name__} at {place}"
+        if place != self._raised_at:
+            self._raised_at = place
+            logger.warning("%s", message, exc_info=error)
+        if isinstance(error, ServiceError):
+            may_pass = error.retryable
+        else:
+            may_pass = isinstance(error, OSError) or not isinstance(error, _BUGS)
+        return store_error(
+            message,
+            hint="Its own traceback, the cause of this error, shows the line.",
+            retryable=may_pass,
+        )
 
 
 # -- the text ------------------------------------------------------------------------------------
@@ -235,8 +248,8 @@ def _parse(text: str | None) -> dict[str, ConnectionRows]:
             )
         body = saved["connections"]
         known = {key: _record(**members) for key, members in body.items()}
-        # The checksum is of the text that the parsed records give: white space, the order of keys
-        # and 60 for 60.0 change nothing (a jsonb column may write these), a wrong type does.
+        # Compute the checksum from the parsed records: a jsonb column may change white space, the
+        # order of keys, and 60.0 to 60. A value of a wrong type still changes the checksum.
         checksum = _checksum(_canonical(known))
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         raise _damaged("it is not the JSON that was saved") from None

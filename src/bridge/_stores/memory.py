@@ -1,4 +1,4 @@
-"""Stores that hold all rows in memory: one that forgets them, and the base of the JSON store."""
+"""A store in memory, and the base class that it shares with the JSON store."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _T = TypeVar("_T")
 
 @define
 class ConnectionRows(ConnectionRecord):
-    """A connection's record with its rows, by id."""
+    """The record of a connection, with its rows by id."""
 
     rows: dict[str, Row] = Factory(dict[str, Row])
 
 
 class RecordStore(ABC):
-    """The methods of a store that has all of its connections at hand at once."""
+    """Base of stores that load and save all connections at once."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         check_clock(clock, service="bridge")
@@ -38,7 +38,7 @@ class RecordStore(ABC):
 
     @abstractmethod
     def _apply(self, use: Callable[[dict[str, ConnectionRows]], tuple[_T, bool]]) -> _T:
-        """Call ``use`` with all connections, alone, and keep them if it says that they changed."""
+        """Call `use` with all connections under a lock; save them if it returns True."""
 
     def _read(self, key: str, ask: Callable[[ConnectionRows], _T]) -> _T:
         return self._apply(lambda known: (ask(known.get(key) or ConnectionRows()), False))
@@ -110,10 +110,10 @@ class MemoryCheckpoints(RecordStore):
     """Checkpoints that end with the process.
 
     Warning:
-        Whatever was exported is forgotten with the process. Use it in tests and trials only.
+        A new process does not know what was exported. Use it in tests and trials only.
 
     Args:
-        clock: Epoch seconds, for leases.
+        clock: Returns epoch seconds, for leases.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:

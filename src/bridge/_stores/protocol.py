@@ -1,7 +1,7 @@
-"""What the bridge asks of a store: rows, a lease, and one atomic commit.
+"""The protocol of a checkpoint store: rows, a lease, and one atomic commit.
 
-A store moves rows and interprets nothing. The bridge alone writes and reads the texts of rows and
-heads, so a store does not change when the states of a delivery do.
+A store reads and writes rows and never interprets them. Only the bridge reads the texts of rows and
+heads, so a store does not change when the states of a delivery change.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from _client_kit._errors import StoreError
 __all__ = ["FIND_LIMIT", "CheckpointStore", "Lease", "Row", "held_until"]
 
 FIND_LIMIT = 500
-"""The most ids one find() may name."""
+"""The most ids that one call of find() may name."""
 
 
 @frozen
 class Row:
-    """One delivery, as a store sees it.
+    """One delivery in the form that a store reads and writes.
 
     Attributes:
         id: The document's id, unique within a connection.
-        state: A short word; select() looks for it.
+        state: The delivery's state; select() filters by it.
         due: Epoch seconds by the connection's clock from which select() finds the row, or None.
         value: Versioned JSON text that only the bridge reads.
     """
@@ -52,13 +52,13 @@ class Lease:
 
 
 class CheckpointStore(Protocol):
-    """The methods of a store that keeps what connections must remember between two runs.
+    """The methods of a store that keeps the state of connections between runs.
 
-    Calls are synchronous, atomic each, and come from any thread. A store that is damaged, newer
-    than the code or out of reach raises :class:`StoreError`: it never answers as if it were empty,
-    because an empty store means "never activated".
+    Calls are synchronous and come from any thread. Each call is atomic. A store that is damaged,
+    newer than the code or not reachable raises :class:`StoreError`. It never behaves as if it were
+    empty, because an empty store means "never activated".
 
-    A store may have one method more, ``held_until(key) -> float | None``: the end of the lease in
+    A store may also have the method ``held_until(key) -> float | None``: the end of the lease in
     epoch seconds by the store's clock, or None if no worker holds it. The bridge calls it only to
     fill :attr:`BusyError.held_until`.
     """
@@ -66,13 +66,13 @@ class CheckpointStore(Protocol):
     def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
         """Take the lease for ``ttl`` seconds, or return None while a worker holds it.
 
-        Expiry is judged by the store's own clock, never the caller's. A held lease is not given
-        again under the same ``owner`` either.
+        The store's own clock decides when a lease expires, never the caller's. A held lease is
+        refused to the same ``owner`` too.
         """
         ...
 
     def release(self, lease: Lease) -> None:
-        """Give the lease back; afterwards it commits nothing. Do nothing if it is superseded."""
+        """Release the lease, which then commits nothing. Do nothing if it is superseded."""
         ...
 
     def head(self, key: str) -> str | None:
@@ -91,7 +91,7 @@ class CheckpointStore(Protocol):
         Args:
             key: The connection.
             states: The states to look for.
-            due: Only rows whose own due is set and not later than this; None for all.
+            due: Only rows whose ``due`` is set and not later than this; None for all rows.
             after: Only rows whose id is greater than this; None to start.
             limit: The most rows to return.
         """
@@ -100,9 +100,10 @@ class CheckpointStore(Protocol):
     def commit(
         self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
     ) -> None:
-        """Write head (None keeps the old one) and rows together, durably, and renew the lease.
+        """Write head and rows durably, all or nothing, and renew the lease.
 
-        A lease that has expired and was not superseded still commits.
+        A head of None keeps the old one. A lease that has expired still commits if no other worker
+        has taken it since.
 
         Raises:
             LeaseLostError: A higher fence exists, or the lease was released; nothing was written.
@@ -128,21 +129,21 @@ def store_error(message: str, *, hint: str | None = None, retryable: bool = Fals
 
 
 def check_ids(ids: Sequence[str]) -> Sequence[str]:
-    """Refuse a find() that names too many ids: the caller's mistake, not the store's."""
+    """Return the ids; refuse more than `FIND_LIMIT`."""
     if len(ids) > FIND_LIMIT:
         raise ValueError(f"find() takes at most {FIND_LIMIT} ids, not {len(ids)}")
     return ids
 
 
 def check_acquire(key: str, owner: str, ttl: float) -> None:
-    """Refuse a lease that cannot be stored, or that would never or always be expired."""
+    """Refuse a key or owner that cannot be stored, and a ttl that is not a positive number."""
     _check_ttl(ttl)
     _check_text(key, "the key")
     _check_text(owner, "the owner")
 
 
 def check_commit(head: str | None, rows: Iterable[Row], ttl: float) -> list[Row]:
-    """Return the rows; refuse a commit that would not read back as it was written."""
+    """Return the rows; refuse values that a database would change or reject."""
     _check_ttl(ttl)
     if head is not None:
         _check_text(head, "the head")
@@ -164,8 +165,8 @@ def _check_ttl(ttl: float) -> None:
 
 
 def _check_text(text: str, name: str) -> None:
-    # SQLite would cut a text at a NUL, and PostgreSQL refuses it. No database takes half a
-    # surrogate pair.
+    # SQLite would cut a text at a NUL, and PostgreSQL refuses it. No database accepts a lone
+    # surrogate.
     try:
         text.encode()
     except UnicodeEncodeError:

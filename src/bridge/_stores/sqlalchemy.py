@@ -1,7 +1,7 @@
-"""A store in an application's own PostgreSQL (or SQLite) database, through SQLAlchemy.
+"""A store in the application's own PostgreSQL or SQLite database, through SQLAlchemy.
 
-Every change begins by locking the connection's own row, so that of two workers one waits for the
-other. Only then is the database's clock read, because a lease may end while a worker waits.
+Each change first locks the connection's row, so that two workers run one after the other. The
+database's clock is read after that, because a lease may end while a worker waits.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from bridge._stores.protocol import (
 __all__ = ["SQLAlchemyCheckpoints"]
 
 VERSION = 1
-"""The version of the rows' meaning; a row with another one is refused."""
+"""The version of the table format; rows with another version are refused."""
 
-# Ids are ordered and compared by code point. A database's own collation may ignore case.
+# Order and compare ids by code point: the database's own collation may ignore case.
 _Exact = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 _Big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
@@ -66,7 +66,7 @@ _delivery = sa.Table(
     sa.Column("state", _Exact, nullable=False),
     sa.Column("due", sa.Double),
     sa.Column("value", sa.Text, nullable=False),
-    # What select() filters and orders by, so that a million delivered rows are never visited.
+    # All columns that select() filters and orders by; otherwise it would read every delivered row.
     sa.Index("bridge_delivery_by_state", "connection", "state", "id", "due"),
 )
 
@@ -96,24 +96,24 @@ class SQLAlchemyCheckpoints:
     For Alembic, add :attr:`metadata` to ``target_metadata`` in ``env.py``:
     ``target_metadata = [Base.metadata, SQLAlchemyCheckpoints.metadata]``.
 
-    Leases end by the database's clock. The store keeps no connection open between calls and is
-    as safe for threads as the engine is; after a fork, call ``engine.dispose(close=False)`` in the
-    child as SQLAlchemy asks for.
+    Leases end by the database's clock. The store keeps no connection open between calls, and is
+    as thread-safe as the engine. After a fork, call ``engine.dispose(close=False)`` in the child,
+    as SQLAlchemy requires.
 
     Warning:
-        The database must be one that does not lose commits: not a replica that lags, and on
-        PostgreSQL not one with ``fsync = off``.
+        The database must not lose commits: do not use a replica that lags, or PostgreSQL with
+        ``fsync = off``.
 
     Args:
-        engine: A synchronous engine, which stays the application's own. A SQLite database in memory
-            needs ``poolclass=StaticPool, connect_args={"check_same_thread": False}``.
+        engine: A synchronous engine; the application closes it. A SQLite database in memory needs
+            ``poolclass=StaticPool, connect_args={"check_same_thread": False}``.
     """
 
     metadata: ClassVar[sa.MetaData] = _metadata
 
     def __init__(self, engine: sa.Engine) -> None:
         if not isinstance(engine, sa.Engine):  # pyright: ignore[reportUnnecessaryIsInstance]
-            # Not shown: an address holds a password.
+            # Do not show the argument: a URL may contain a password.
             raise configuration_error(
                 f"SQLAlchemyCheckpoints takes a synchronous engine, not {type(engine).__name__}",
                 "Make one with sqlalchemy.create_engine(url); AsyncConnection calls it in threads.",
@@ -139,7 +139,7 @@ class SQLAlchemyCheckpoints:
         self._turn = threading.Lock() if one_connection else contextlib.nullcontext()
 
     def create_tables(self) -> None:
-        """Create the tables that are not there yet. Change nothing that exists."""
+        """Create the tables that do not exist yet; never change existing ones."""
         with self._errors():
             _metadata.create_all(self._engine)
 
@@ -149,14 +149,14 @@ class SQLAlchemyCheckpoints:
         with self._transaction() as db:
             record = self._lock(db, key)
             if record is None:
-                # Two workers may both come here: one of them inserts, the other waits for it.
+                # If two workers get here, one inserts the row and the other waits for it.
                 new = self._insert(_connection).values(key=key, version=VERSION, fence=0, ttl=0.0)
                 db.execute(new.on_conflict_do_nothing())
                 record = self._lock(db, key)
                 if record is None:
                     raise store_error("the database did not keep a new connection's row")
             expires = record.expires
-            # The clock is read only now: waiting for the row may have outlived another's lease.
+            # Read the clock only now: a lease may have expired while this call waited for the row.
             lease = record.acquire(key, owner, ttl, self._now(db))
             if lease is not None or record.expires != expires:
                 self._save(db, key, record)
@@ -198,8 +198,8 @@ class SQLAlchemyCheckpoints:
             query = query.where(_delivery.c.id > after)
         if due is not None:
             query = query.where(_delivery.c.due <= due)
-        # One state at a time walks the index in order, and stops at the limit. One statement for
-        # all of them, so that a row that changes its state meanwhile is seen once.
+        # A query for one state reads the index in order and stops at the limit. All of them are one
+        # statement; otherwise a row that changes its state could be returned twice or not at all.
         parts = [
             query.where(_delivery.c.state == state).subquery().select()
             for state in dict.fromkeys(states)
@@ -208,14 +208,14 @@ class SQLAlchemyCheckpoints:
             return []
         with self._connected() as db:
             found = self._rows(db, sa.union_all(*parts))
-        # By code point, whatever the database compares by; rows of one state come in its order.
+        # The rows of each state are sorted, but not those of several states together.
         return sorted(found, key=_by_id)[:limit]
 
     def commit(
         self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
     ) -> None:
         """See :meth:`CheckpointStore.commit`."""
-        # Of two rows with one id the last counts; PostgreSQL takes each once per statement.
+        # PostgreSQL refuses two rows with the same id in one statement, so keep the last.
         latest = {row.id: row for row in check_commit(head, rows, ttl)}
         with self._transaction() as db:
             record = self._lock(db, lease.key)
@@ -237,9 +237,9 @@ class SQLAlchemyCheckpoints:
     # -- rows ----------------------------------------------------------------------------------
 
     def _lock(self, db: sa.Connection, key: str) -> ConnectionRecord | None:
-        """Read a connection's row, and keep other workers from it until the transaction ends."""
+        """Read a connection's row, and lock it until the transaction ends."""
         if self._dialect == "sqlite":  # pragma: no branch - PostgreSQL has the long tests
-            # SQLite has no FOR UPDATE: beginning with a write takes the file's write lock.
+            # SQLite has no FOR UPDATE, but a write locks the whole file.
             same = sa.update(_connection).where(_connection.c.key == key)
             db.execute(same.values(fence=_connection.c.fence))
         return self._record(db, key, lock=True)
@@ -290,9 +290,9 @@ class SQLAlchemyCheckpoints:
     @contextlib.contextmanager
     def _connected(self) -> Generator[sa.Connection, None, None]:
         with self._errors(), self._turn, self._engine.connect() as db:
-            # Whatever the engine's own level: AUTOCOMMIT would not be atomic, and a higher one
-            # would make a worker that waited for another fail instead of going on. Set on the
-            # connection, because an option of the engine does not override an older one.
+            # The engine may have another isolation level. AUTOCOMMIT would not be atomic, and with
+            # a higher level a worker that waited would fail. Set the level on the connection: an
+            # option of the engine would not override an earlier one.
             yield db.execution_options(isolation_level=_ISOLATION[self._dialect])
 
     @contextlib.contextmanager
@@ -300,7 +300,7 @@ class SQLAlchemyCheckpoints:
         try:
             yield
         except exc.SQLAlchemyError as error:
-            # SQLAlchemy's own error shows the statement with its values, the driver's does not.
+            # Chain the driver's error: SQLAlchemy's own contains the statement with its values.
             origin = getattr(error, "orig", None) or error
             raise _error_of(error, origin) from origin
 
@@ -321,7 +321,7 @@ def _check_version(version: int) -> None:
 
 def _error_of(error: exc.SQLAlchemyError, origin: BaseException) -> StoreError:
     state = _sqlstate(origin)
-    # SQLite tells no more than SQLITE_ERROR; as our statements are right, a table is missing.
+    # SQLITE_ERROR means a missing table, because the statements are correct.
     missing = state == "42P01" or getattr(origin, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
     passing = isinstance(error, exc.OperationalError | exc.TimeoutError) or (
         isinstance(error, exc.DBAPIError) and error.connection_invalidated
@@ -335,7 +335,7 @@ def _error_of(error: exc.SQLAlchemyError, origin: BaseException) -> StoreError:
 
 
 def _sqlstate(origin: BaseException) -> str | None:
-    """Return the SQLSTATE of a driver's error: psycopg, psycopg2 and pg8000 keep it differently."""
+    """Return the SQLSTATE of an error of psycopg, psycopg2 or pg8000."""
     details: Any = origin.args[0] if origin.args else None
     found: Any = (
         getattr(origin, "sqlstate", None)

@@ -47,18 +47,18 @@ class SQLiteCheckpoints:
     """Checkpoints in one SQLite file, for any number of connections, threads and processes.
 
     The file is created on first use with mode 0600; its directory must exist. It holds ids, states
-    and times, never a credential or a document. Where other users may write to the file or its
+    and times, never a credential or a document. If other users may write to the file or its
     directory, a warning is logged.
 
     Warning:
-        Keep it on a disk of this machine: file locks on network shares do not hold. To back it up
-        while something runs, use ``sqlite3 exports.db ".backup copy.db"``; a plain copy is
-        complete only while nothing runs.
+        Keep it on a local disk: file locks on network shares do not work. To back it up during a
+        run, use ``sqlite3 exports.db ".backup copy.db"``; a plain copy is complete only if no
+        process uses the file.
 
     Args:
-        path: The file. A relative path and links are resolved now, once.
+        path: The file. A relative path and links are resolved when the store is created.
         timeout: Seconds to wait for another process that is writing.
-        clock: Epoch seconds of this machine, for leases.
+        clock: Returns epoch seconds, for leases.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class SQLiteCheckpoints:
         check_clock(clock, service="bridge")
         name = os.fspath(path)
         if not name or name == ":memory:" or "\0" in name or "://" in name:
-            # Not shown: the address of a database holds its password.
+            # Do not show the argument: the URL of a database may contain a password.
             raise configuration_error(
                 "the checkpoints' place is not the path of a file",
                 "Name a file, or use MemoryCheckpoints for a trial; SQLAlchemyCheckpoints "
@@ -103,7 +103,7 @@ class SQLiteCheckpoints:
         with self._file.transaction(write=True) as file:
             record = self._record(file, key)
             expires = record.expires
-            # The clock is read only now: waiting for the file may have outlived another's lease.
+            # Read the clock only now: a lease may have expired while this call waited for the file.
             lease = record.acquire(key, owner, ttl, self._clock())
             if lease is not None or record.expires != expires:
                 self._save(file, key, record)
@@ -190,5 +190,5 @@ class SQLiteCheckpoints:
 
 
 def _crc(*values: object) -> int:
-    # repr() tells None from a text, and writes half a character so that it can be encoded.
+    # repr() distinguishes None from a text, and escapes lone surrogates, which encode() refuses.
     return zlib.crc32(repr(values).encode())

@@ -1,12 +1,12 @@
-"""One SQLite file of ours: created whole or not at all, and checked before it is believed.
+"""The file of `SQLiteCheckpoints`: create it atomically, check it, and run transactions.
 
-Why a write-ahead log: a commit is one append and one fsync (a rollback journal takes four), a
-stopped reader does not block a writer, and a killed process leaves either the whole commit or
-nothing. The log is moved into the file whenever a lease is given back, so that between runs the
-one file holds everything; after a kill, the ``-wal`` beside it belongs to it until the next open.
+The file has a write-ahead log. A commit then takes one fsync; a rollback journal takes four. A
+stopped reader does not block a writer. Releasing a lease moves the log into the file, so that one
+file holds everything between runs. After a process was killed, the ``-wal`` file next to it is
+needed until the next open.
 
-The file itself is opened by SQLite alone: closing any other descriptor of it drops every lock that
-this process has on it (https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled).
+Only SQLite may open the file: closing any other descriptor of it drops every lock that this process
+has on it (https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["CheckpointFile"]
 logger = logging.getLogger("bridge")
 
 APPLICATION_ID = 0x42515A56
-"""Marks a file as ours (see the ``file`` command): no other program's database is written to."""
+"""SQLite's application id of a checkpoint file; a database with another id is refused."""
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -52,25 +52,26 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             value TEXT NOT NULL,
             crc INTEGER NOT NULL,
             PRIMARY KEY (connection, id)) WITHOUT ROWID""",
-        # Everything select() filters and orders by: a million delivered rows are never visited.
+        # All columns that select() filters and orders by; otherwise it would read every delivered
+        # row.
         "CREATE INDEX delivery_by_state ON delivery (connection, state, id, due)",
     ),
 )
-"""The statements that bring a file from each version to the next; their number is the version."""
+"""The statements that lead to each version from the one before, beginning with version 1."""
 
-# Tables of other programs (Litestream, Datasette, ANALYZE) do nothing to ours.
+# Tables of other programs (Litestream, Datasette, ANALYZE) are allowed in the file.
 _SCHEMA = """SELECT type, name FROM sqlite_master
     WHERE type = 'view' OR tbl_name COLLATE NOCASE IN ('connection', 'delivery')"""
 
 _CHECKED_AT_OPEN = 4 * 1024 * 1024
-"""Files up to this size are checked whole when opened (some 10 ms); larger ones as they are read,
-so that opening does not grow with the number of past deliveries."""
+"""Files up to this size are checked completely when opened (about 10 ms). In larger files, only the
+rows that are read are checked."""
 
 _SHARED = (
     *("9p", "afs", "ceph", "cifs", "drvfs", "fakeowner", "fuse.", "lustre", "nfs", "prl_fs"),
     *("smb", "vboxsf", "virtiofs"),
 )
-"""How Linux' names of the file systems begin whose files another machine can open as well."""
+"""How the names of shared file systems begin on Linux; another machine may open their files."""
 
 _HINTS = {
     sqlite3.SQLITE_BUSY: "Another process is writing to it for too long; the next run may do.",
@@ -88,7 +89,7 @@ _forking: list[CheckpointFile] = []
 
 
 class CheckpointFile:
-    """The file behind any number of threads: opened when first used, closed before a fork."""
+    """A checkpoint file for any number of threads: opened when first used, closed before a fork."""
 
     _connection: sqlite3.Connection | None = None
     _identity: tuple[int, int] | None = None
@@ -110,25 +111,25 @@ class CheckpointFile:
             self.disconnect()
 
     def disconnect(self) -> None:
-        """Close the file for a caller that has the lock."""
+        """Close the file; the caller must hold the lock."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
 
     def checkpoint_wal(self) -> None:
-        """Move the log's content into the file, without waiting for other processes."""
+        """Move the write-ahead log into the file, without waiting for other processes."""
         with self.lock, contextlib.suppress(sqlite3.Error):
             if self._connection is not None:
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     @contextlib.contextmanager
     def transaction(self, *, write: bool) -> Generator[sqlite3.Connection, None, None]:
-        """Open the file within one transaction, which is committed if nothing is raised."""
+        """Open the file for one transaction, which is rolled back if an exception is raised."""
         with self.lock:
             try:
                 connection = self._opened()
-                # Rolls back for KeyboardInterrupt too: no half of a commit stays behind.
+                # This also rolls back for KeyboardInterrupt.
                 with connection:
                     connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
                     yield connection
@@ -137,7 +138,7 @@ class CheckpointFile:
                 raise self._error_of(error) from error
 
     def damaged(self, why: str) -> StoreError:
-        """Make the error for a file whose content cannot be believed."""
+        """Return the error for a file with invalid content."""
         return store_error(
             f"{self.path} is damaged or not ours: {why}",
             hint=f"Restore {self.path} from a backup and run export_new(look_first=True). Move it "
@@ -153,7 +154,7 @@ class CheckpointFile:
         except OSError:
             identity = None
         if identity != self._identity:
-            # What is written to a file without a name is lost, and its documents would be new.
+            # Writes to a deleted file are lost, so its documents would be sent again.
             self.disconnect()
             raise store_error(
                 f"{self.path} was removed or replaced while it was in use",
@@ -178,7 +179,7 @@ class CheckpointFile:
         if not seen.st_size:
             raise self.damaged("the file is empty")
         self._warn(folder, seen, kind)
-        # mode=rw: a file that vanished is an error here, never a new and empty one.
+        # mode=rw: if the file was deleted since, fail instead of creating an empty one.
         connection = sqlite3.connect(
             f"{self.path.as_uri()}?mode=rw",
             uri=True,
@@ -195,7 +196,7 @@ class CheckpointFile:
         return connection
 
     def _warn(self, folder: os.stat_result, file: os.stat_result, kind: str) -> None:
-        """Log one warning where the file could be changed, or used at once, by others."""
+        """Log one warning if other users or machines may write to the file."""
         if self._warned:
             return
         self._warned = True
@@ -230,23 +231,23 @@ class CheckpointFile:
             self._check_schema(file, version)
         if size <= _CHECKED_AT_OPEN and _pragma(file, "integrity_check(1)") != "ok":
             raise self.damaged("the check of the whole file failed")
-        # A write-ahead log needs memory that all processes share, which few shared folders have.
+        # A write-ahead log needs shared memory, which few shared folders support.
         journal = _pragma(file, "journal_mode" if shared else "journal_mode = WAL")
-        # With a rollback journal, only EXTRA is as durable.
+        # A rollback journal needs EXTRA to be as durable as a write-ahead log with FULL.
         file.execute(f"PRAGMA synchronous = {'FULL' if journal == 'wal' else 'EXTRA'}")
         file.execute("PRAGMA fullfsync = ON")
         if version < len(MIGRATIONS):
             _migrate(file)
 
     def _check_schema(self, file: sqlite3.Connection, version: int) -> None:
-        """Refuse a file that lacks a table of ours, or in which something acts on one."""
+        """Refuse a file that lacks one of our tables, or has a trigger or view on them."""
         with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
             for statement in (s for step in MIGRATIONS[:version] for s in step):
                 made.execute(statement)
             expected = set(made.execute(_SCHEMA))
         found = set(file.execute(_SCHEMA))
         for kind, name in sorted(found - expected):
-            # A trigger could delete rows with every commit, a view show rows that do not exist.
+            # A trigger could delete rows at each commit; a view could show rows that do not exist.
             raise store_error(
                 f"{self.path} is damaged: it holds the {kind} {name!r}, which is not ours",
                 hint=f"Remove it while no export runs: DROP {kind.upper()} in the sqlite3 program.",
@@ -255,7 +256,7 @@ class CheckpointFile:
             raise self.damaged(f"its {kind} {name!r} is missing")
 
     def _create(self, *, shared: bool) -> None:
-        """Make the file under another name and link it in place, so that it is whole."""
+        """Create the file under another name and link it, so that no process sees a part of it."""
         for tail in ("-wal", "-journal"):
             left = Path(f"{self.path}{tail}")
             if left.exists() and not self.path.exists():
@@ -274,15 +275,15 @@ class CheckpointFile:
             _put(draft, self.path)
         finally:
             draft.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # Windows and some shared folders cannot sync a folder
+        with contextlib.suppress(OSError):  # Windows and some shared folders cannot fsync a folder
             _fsync(self.path.parent, os.O_RDONLY)
 
     def _error_of(self, error: sqlite3.Error | UnicodeDecodeError) -> StoreError:
-        # Text that is not UTF-8 has no code; a wrong use of the module has none either.
+        # Errors about text that is not UTF-8, or about wrong use of the module, have no code.
         unreadable = isinstance(error, (sqlite3.OperationalError, UnicodeDecodeError))
         default = sqlite3.SQLITE_CORRUPT if unreadable else sqlite3.SQLITE_MISUSE
         code = getattr(error, "sqlite_errorcode", default) & 0xFF
-        # SQLITE_ERROR: our statements are right, so a table or a column is missing.
+        # SQLITE_ERROR means a missing table or column, because the statements are correct.
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
             return self.damaged(str(error))
         busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -296,17 +297,17 @@ def _identity(seen: os.stat_result) -> tuple[int, int]:
 
 
 def _others_may_write(seen: os.stat_result) -> bool:
-    """Return True if users other than root and this process' own may write there."""
+    """Return True if users other than root and the user of this process may write there."""
     if os.name != "posix":  # pragma: no cover - Windows has neither owners nor modes
         return False
     ours = (0, os.geteuid())
-    # Many systems give each user a group of the same number, and let it write (umask 002).
+    # Many systems give each user a private group with the same number, which may write (umask 002).
     by_group = seen.st_mode & 0o020 and seen.st_gid not in ours
     return bool(by_group or seen.st_mode & 0o002 or seen.st_uid not in ours)
 
 
 def _file_system(folder: Path, device: int) -> str:
-    """Return the kind of the file system if another machine can use it too, else nothing."""
+    """Return the type of the file system if it is shared between machines, else ''."""
     if str(folder).startswith("\\\\"):
         return "UNC"
     number = f"{os.major(device)}:{os.minor(device)}" if os.name == "posix" else ""
@@ -351,17 +352,17 @@ def _put(draft: Path, path: Path) -> None:
     try:
         os.link(draft, path)
     except FileExistsError:
-        return  # another process was first, and its file is as good
+        return  # another process has created the file
     except OSError:
-        # No hard links here: reserve the name, then put the draft over it.
+        # The file system has no hard links: reserve the name, then replace it by the draft.
         with contextlib.suppress(FileExistsError):
             _reserve(path)
             draft.replace(path)
 
 
 def _before_fork() -> None:
-    # SQLite's locks belong to the process: a child must not inherit an open file. Both sides open
-    # it again when they next need it.
+    # SQLite's locks belong to the process, so a child must not inherit an open file. Parent and
+    # child open it again when they need it.
     _open_files_lock.acquire()
     _forking[:] = _open_files
     for file in _forking:

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from attrs import evolve
 
 from _client_kit._errors import ConfigurationError, ServiceError
+from _client_kit._text import Text, joined
 from _contract_check._sync.probe import new_id, probe_banqup, probe_upload, probe_zenvoices
 from _contract_check.banqup import expectations as banqup_expectations
 from _contract_check.shapes import Probe
 from _contract_check.zenvoices import expectations as zenvoices_expectations
 from banqup_client import BanqupClient
 from bridge._reports.contract_checks import check_of
-from bridge._reports.texts import Language
+from bridge._reports.texts import Lang
 from bridge._reports.verification import Verification
 from bridge.testing._samples.sample import sample as sample_document
 from zenvoices_client import Attachment, Company, InboxUpload, ZenvoicesClient
@@ -33,7 +34,7 @@ def look_deeper(
     space_id: str,
     company: Callable[[], Company],
     sample: InboxUpload | bool | None,
-    lang: Language,
+    lang: Lang,
 ) -> Verification:
     """Return the verification with one more check for each operation.
 
@@ -53,8 +54,9 @@ def look_deeper(
     error = verification.error
     failed = next((check for check in checks if check.outcome == "failed"), None)
     if error is None and failed is not None:
-        message = f"{failed.name}: {failed.detail}"
-        error = ConfigurationError(message, service="bridge", hint=failed.remedy)
+        message = joined(": ", failed.name, failed.detail)
+        code = failed.code
+        error = ConfigurationError(message, service="bridge", hint=failed.remedy, code=code)
     return evolve(verification, checks=(*verification.checks, *checks), error=error)
 
 
@@ -67,9 +69,10 @@ def _send(
     """Send one test document, unless it is unclear where it would go."""
     name = "inbox.upload"
     if verification.error is not None:
-        return Probe(name, note="other checks failed, so nothing was sent", skipped=True)
+        note = Text("not_sent_checks", "other checks failed, so nothing was sent")
+        return Probe(name, note=note, skipped=True)
     if company.id is None:
-        note = "the company is not known, so nothing was sent"
+        note = Text("no_company_not_sent", "the company is not known, so nothing was sent")
         return Probe(name, note=note, skipped=True)
     external_id = new_id("test")
     logger.warning(

@@ -1,4 +1,4 @@
-"""What applications need to test their own parts: a mapper, a store, invented invoices."""
+"""Help applications to test their own mappers and stores, with sample invoices."""
 
 from bridge.testing._mapper_trials import (
     Trial,

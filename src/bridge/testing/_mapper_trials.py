@@ -1,4 +1,4 @@
-"""Trying a mapper on documents before it meets real ones."""
+"""Try a mapper on sample documents or files, without sending anything."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import evolve, frozen
 
+from _client_kit._text import joined
 from banqup_client import Document, DocumentFile, DocumentMetadata, DocumentStatus, Party
 from bridge._delivery.eligibility import Skip
 from bridge._mapping.calling import (
@@ -22,7 +23,7 @@ from bridge._mapping.calling import (
 )
 from bridge._mapping.mapper import AsyncMapper, Mapper, SourceFile, default_mapper
 from bridge._reports.render import Cell, Line, Printable, Table, Tone, View
-from bridge._reports.texts import Language, translate
+from bridge._reports.texts import Lang, say, translate
 from bridge.testing._samples.sample import Sample, sample
 from zenvoices_client import InboxUpload
 
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 TrialDocument: TypeAlias = tuple[Document, tuple[SourceFile, ...]]
-"""A document with its files, as a mapper gets them."""
+"""The two arguments of a mapper: a document and its files."""
 
 _KINDS = {".xml": "application/xml", ".pdf": "application/pdf"}
 _HOSTILE = "<Aux> [INK]\u202e \x1b[31m& Frères \U0001f37a, " + "very " * 60 + "long"
@@ -51,15 +52,15 @@ def trial_document(
     customer: str | None = None,
     document_id: str = "00000000-0000-4000-8000-000000000000",
 ) -> TrialDocument:
-    """Make a document of files, as a mapper gets it.
+    """Make a document from files, as arguments for a mapper.
 
     Args:
-        contents: Its files: paths, or pairs of name and bytes.
+        contents: The files: paths, or pairs of name and bytes.
         folder: ``PURCHASES`` or ``SALES``.
         category: ``INVOICE``, ``CREDIT_NOTE``.
-        supplier: Name of the supplier as Banqup shows it.
-        customer: Name of the customer as Banqup shows it.
-        document_id: Its id.
+        supplier: The supplier's name in Banqup.
+        customer: The customer's name in Banqup.
+        document_id: The document's id.
     """
     files: list[SourceFile] = []
     for place, content in enumerate(contents):
@@ -90,10 +91,10 @@ def trial_document(
 
 
 def sample_documents() -> tuple[TrialDocument, ...]:
-    """Return invented documents of every kind that a mapper meets, the unpleasant ones too.
+    """Return sample documents of every kind that a mapper has to handle.
 
-    A purchase, a credit note, a sale, a PDF alone, a UBL beside its PDF, a file that is not well
-    formed, and a document whose names hold what names should not.
+    They are a purchase, a credit note, a sale, a PDF without UBL, a UBL with a separate PDF, a
+    malformed XML file, and a document with hostile names.
     """
     scanned, bare, broken = sample(5), sample(3, attach_pdf=False), sample(4).content
     documents = (
@@ -129,14 +130,16 @@ def _of(invoice: Sample, **details: Any) -> TrialDocument:
 
 @frozen
 class Trial:
-    """What a mapper made of one document.
+    """The result of a mapper for one document.
 
     Attributes:
         document: The document.
-        outcome: Whether it would be sent, skipped, or tried again later because the mapper failed.
-        upload: What would be sent.
-        reason: Why not, otherwise.
-        error: What the mapper raised.
+        outcome: Whether it would be sent or skipped, or whether the mapper failed.
+        upload: The upload, if it would be sent.
+        reason: Why it would not be sent.
+        error: The exception that the mapper raised.
+        other_files: Names of the document's files that would not be sent.
+        warning: Problems of its files, such as an unreadable UBL.
     """
 
     document: Document
@@ -148,7 +151,7 @@ class Trial:
     warning: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, flat: pandas takes a list of them."""
+        """Return a flat dict, for example as a row of a ``pandas.DataFrame``."""
         upload = self.upload
         return {
             "document_id": self.document.id,
@@ -168,9 +171,9 @@ _TONES: dict[str, Tone] = {"sent": "ok", "skipped": "dim", "failed": "bad"}
 
 
 class Trials(tuple[Trial, ...], Printable):
-    """What a mapper made of several documents: a tuple that prints as a table.
+    """The results of a mapper for several documents: a tuple that prints as a table.
 
-    False in an ``if`` where the mapper failed on one of them.
+    It is false in an ``if`` when the mapper failed for one of them.
     """
 
     __slots__ = ()
@@ -178,61 +181,52 @@ class Trials(tuple[Trial, ...], Printable):
     def __bool__(self) -> bool:
         return self.ok
 
-    _repr_pretty_ = Printable._repr_pretty_  # IPython's own way with tuples comes first otherwise
+    _repr_pretty_ = Printable._repr_pretty_  # otherwise IPython prints it as a plain tuple
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """A flat dict per document, for ``pandas.DataFrame``."""
+        """One flat dict per document, for ``pandas.DataFrame``."""
         return [trial.to_dict() for trial in self]
 
     @property
     def ok(self) -> bool:
-        """Whether the mapper failed on none of them."""
+        """Whether the mapper failed for no document."""
         return all(trial.outcome != "failed" for trial in self)
 
     def raise_for_failure(self) -> None:
-        """Raise what the mapper raised first, if it failed.
+        """Raise the first exception of the mapper, if it failed.
 
         Raises:
-            Exception: The mapper's own, or TypeError when it returned nonsense.
+            Exception: The mapper's own exception, or TypeError if its result has a wrong type.
         """
         for trial in self:
             if trial.outcome == "failed":
                 raise trial.error or TypeError(trial.reason)
 
-    def _view(self, lang: Language) -> View:
+    def _view(self, lang: Lang) -> View:
         lines: list[Line] = []
         for trial in self:
             row = trial.to_dict()
-            other = (
-                translate("not sent: {}", lang).format(row["other_files"])
-                if trial.other_files
-                else ""
-            )
+            other = say("not sent", lang, row["other_files"]) if trial.other_files else ""
             shown = (row["subject"], row["sender_name"], row["destination"], row["files"])
-            status = Cell(translate(trial.outcome, lang), _TONES[trial.outcome])
-            notes = filter(None, (trial.reason, trial.warning, other))
-            lines.append(Line((status, *(Cell(text or "") for text in shown)), "; ".join(notes)))
-        headings = ("", "subject", "sender", "destination", "files")
+            status = Cell(say(trial.outcome, lang), _TONES[trial.outcome])
+            note = translate(joined("; ", trial.reason, trial.warning, other), lang)
+            lines.append((status, Cell(note, alone=True), *(Cell(text or "") for text in shown)))
+        headings = ("status", "reason", "subject", "sender", "destination", "files")
         sent = sum(trial.outcome == "sent" for trial in self)
-        title = translate("Mapper: {} of {} documents would be sent", lang).format(sent, len(self))
-        table = Table(
-            "",
-            tuple(translate(text, lang) for text in headings),
-            tuple(lines),
-            translate("reason", lang),
-        )
+        title = say("trials", lang, sent, len(self))
+        table = Table("", tuple(say(text, lang) for text in headings), tuple(lines))
         return View(title, "ok" if self.ok else "bad", tables=(table,))
 
 
 def try_mapper(
     mapper: Mapper = default_mapper, documents: Iterable[TrialDocument] | None = None
 ) -> Trials:
-    """Try a mapper: ``print(try_mapper(my_mapper))``. Nothing is sent anywhere.
+    """Call a mapper with sample documents; nothing is sent. Example: ``print(try_mapper(mine))``.
 
     Args:
         mapper: The mapper.
-        documents: Documents to try it on, made by :func:`trial_document`; without them, those of
+        documents: Documents from :func:`trial_document`; by default those of
             :func:`sample_documents`.
     """
     return Trials(
@@ -244,7 +238,7 @@ def try_mapper(
 async def try_async_mapper(
     mapper: AsyncMapper = default_mapper, documents: Iterable[TrialDocument] | None = None
 ) -> Trials:
-    """Try a mapper that may be a coroutine function; as :func:`try_mapper` otherwise."""
+    """Do the same as :func:`try_mapper` for a mapper that may be a coroutine function."""
     trials: list[Trial] = []
     for document, files in sample_documents() if documents is None else documents:
         result = _call(mapper, document, files)

@@ -1,7 +1,7 @@
-"""Read the header of UBL invoices and credit notes, and take out the files embedded in them.
+"""Read the header of UBL invoices and credit notes, and extract the files embedded in them.
 
-Reading is lenient: a field that is missing is ``None``, and no business rule is checked. It serves
-to name and route a document, not to validate it::
+Reading is lenient: a missing field is ``None``, and no business rule is checked. Use it to name and
+route a document, not to validate it::
 
     found = ubl.peek("invoice.xml")
     if isinstance(found, ubl.NotReadable):
@@ -9,8 +9,8 @@ to name and route a document, not to validate it::
     else:
         print(found.kind, found.number, found.supplier.name, found.totals.payable)
 
-The document is read as a stream: an embedded PDF is measured and not kept in memory. `extract`
-writes an embedded file to an open file in the same way.
+The document is read as a stream: the size of an embedded PDF is counted without keeping the PDF in
+memory. `extract` writes an embedded file to an open file in the same way.
 """
 
 import re
@@ -53,22 +53,22 @@ __all__ = [
 ]
 
 MAX_BYTES = 256 * 1024 * 1024
-"""The largest document that is read, unless the caller says otherwise."""
+"""The default limit of a document's size in bytes."""
 MAX_DEPTH = 200
-"""The deepest nesting that is read; a real invoice has less than 20."""
+"""The default limit of nesting; a real invoice has less than 20 levels."""
 
-# The header of a standard business document stands before the root, and is a few kilobytes long.
+# A standard business document has a header of a few kilobytes before the invoice.
 _ROOT_WITHIN = 64 * 1024
 
 Kind: TypeAlias = Literal["invoice", "credit note"]
-"""The kind of a document. A credit note may also be an ``Invoice`` with the code of one."""
+"""The kind of a document. An ``Invoice`` with a type code of credit notes is a credit note."""
 
-# The credit notes of UNTDID 1001, as EN 16931 divides that list.
+# The type codes of UNTDID 1001 that EN 16931 assigns to credit notes.
 _CREDIT_CODES = frozenset(
     ["81", "83", "261", "262", "296", "308", "381", "396", "420", "458", "502", "503", "532"]
 )
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
-# xsd:decimal, and the short exponent that some programs write by mistake ("1.0E7").
+# xsd:decimal, with an exponent too, which some programs write by mistake ("1.0E7").
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,2})?")
 
 
@@ -76,13 +76,13 @@ class Writable(Protocol):
     """Anything with a binary ``write``: an open file, a ``BytesIO``."""
 
     def write(self, data: bytes, /) -> object:
-        """Take all of `data`."""
+        """Write all of `data`."""
         ...
 
 
 @frozen
 class UblParty:
-    """The supplier or the customer, as the document names it.
+    """The supplier or the customer of a document.
 
     Attributes:
         name: The legal name, else the trading name.
@@ -97,7 +97,7 @@ class UblParty:
 
 @frozen
 class UblTotals:
-    """The totals of the document, in its own currency; positive in most credit notes too."""
+    """The totals of a document in its currency; in most credit notes they are positive too."""
 
     line_extension: Decimal | None = None
     tax_exclusive: Decimal | None = None
@@ -111,9 +111,9 @@ class UblAttachment:
     """A file embedded in the document.
 
     Attributes:
-        index: Its place among the embedded files, from 0; `extract` takes it.
-        file_name: The name given by the sender. It may hold anything: never use it as a path.
-        content_type: The media type given by the sender.
+        index: The position among the embedded files, from 0; an argument of `extract`.
+        file_name: The sender's name for the file. It is untrusted: never use it as a path.
+        content_type: The sender's media type.
         size: The number of bytes that `extract` writes.
     """
 
@@ -125,15 +125,15 @@ class UblAttachment:
 
 @frozen
 class UblInvoice:
-    """The header of a UBL invoice or credit note; a field that is missing is None.
+    """The header of a UBL invoice or credit note; missing fields are None.
 
     Attributes:
         kind: Credit note by its root element or by its type code, else invoice.
         root: The name of the root element, ``Invoice`` or ``CreditNote``.
         type_code: 380 for an invoice, 381 for a credit note, 384, 389 and others.
-        customization: The specification that the sender names.
-        profile: The business process that the sender names.
-        payment_reference: The reference for the payment, in Belgium the structured one.
+        customization: The id of the specification, such as that of Peppol BIS Billing.
+        profile: The id of the business process.
+        payment_reference: The payment reference; in Belgium often a structured communication.
     """
 
     kind: Kind
@@ -160,11 +160,11 @@ def peek(
     Args:
         source: Bytes, the path of a file, or an open binary file. A seekable file is read from its
             position and put back there.
-        max_bytes: A longer document is not read.
-        max_depth: A document nested deeper is not read.
+        max_bytes: A larger document is not read.
+        max_depth: A document with deeper nesting is not read.
 
     Returns:
-        The invoice, or why the bytes cannot be read as one. No content raises.
+        The invoice, or the reason why it is not readable. No content raises an exception.
 
     Raises:
         OSError: When the file itself cannot be opened or read.
@@ -182,21 +182,21 @@ def extract(
     max_bytes: int = MAX_BYTES,
     max_depth: int = MAX_DEPTH,
 ) -> UblAttachment | NotReadable:
-    """Write one embedded file to `target` while the document is read.
+    """Write one embedded file to `target`.
 
     Args:
         source: The document, as for `peek`.
-        index: Which one, as `UblAttachment.index` says.
+        index: The `UblAttachment.index` of the file.
         target: A file open for writing bytes.
-        max_bytes: A longer document is not read.
-        max_depth: A document nested deeper is not read.
+        max_bytes: A larger document is not read.
+        max_depth: A document with deeper nesting is not read.
 
     Returns:
-        The attachment, or why the document cannot be read; `target` then holds a part of the file.
-        Reading ends with the attachment, so an error further on in the document does not matter.
+        The attachment, or the reason why the document is not readable; `target` may then contain a
+        part of the file. Reading stops after the attachment, so later errors are not found.
 
     Raises:
-        IndexError: When the document carries no such attachment.
+        IndexError: When the document has no attachment with this index.
         OSError: When a file cannot be opened, read or written.
     """
     reader = Reader(index, target.write)
@@ -212,12 +212,12 @@ def extract(
 def root_name(source: Source) -> str | None:
     """Return the name of the root element, from the first 64 kilobytes.
 
-    A standard business document is looked through. Blank space and byte order marks before the XML
-    declaration, which make a file unreadable for `peek`, are passed over.
+    For a standard business document, it is the root of the document inside. White space and byte
+    order marks before the XML declaration are skipped; `peek` cannot read such a file.
 
     Returns:
-        ``Invoice`` or ``CreditNote`` for what `peek` reads; the name of another UBL document, or of
-        an element without namespace; None for a foreign document and for anything that is not XML.
+        ``Invoice`` or ``CreditNote``, or the name of another UBL root or of a root without
+        namespace. None if the root has a foreign namespace, or if the content is not XML.
     """
     reader = RootReader()
     with opened(source) as file:
@@ -227,7 +227,7 @@ def root_name(source: Source) -> str | None:
     return reader.root
 
 
-# Of byte order marks in UTF-16 the first is kept: expat knows the encoding by it.
+# In UTF-16 the first byte order mark is kept, because expat needs it to detect the encoding.
 _BEFORE_XML = re.compile(
     rb"(\xff\xfe)(?:\xff\xfe|[ \t\r\n]\0)*"
     rb"|(\xfe\xff)(?:\xfe\xff|\0[ \t\r\n])*"
@@ -286,7 +286,7 @@ def _attachment(index: int, found: tuple[str | None, str | None, int]) -> UblAtt
 
 
 def _tax(found: Reader, currency: str | None) -> Decimal | None:
-    """Return the tax total in the document's currency; another may be in that of the books."""
+    """Return the tax total in the document's currency; another may be in the tax currency."""
     for code, amount in found.taxes:
         if code == currency or code is None or currency is None:
             return _decimal(amount)
@@ -298,7 +298,7 @@ def _decimal(text: str | None) -> Decimal | None:
 
 
 def _date(text: str | None) -> date | None:
-    """Return the day, without the time or the zone that may follow it."""
+    """Return the date; a time or zone after it is ignored."""
     found = _DATE.match(text) if text is not None else None
     try:
         return date.fromisoformat(found.group()) if found else None

@@ -1,7 +1,7 @@
-"""Parse XML from strangers with expat, with caps and namespaces; no knowledge of invoices.
+"""Parse untrusted XML with expat, with limits and namespaces; knows nothing of invoices.
 
-A DOCTYPE is refused, so no entity can be declared and none can expand. The size of the document,
-its depth, the length of one tag and the number of different names are capped. No text is kept.
+A DOCTYPE is refused, so no entity can be declared or expanded. There are limits for the size of the
+document, its depth, the length of one tag and the number of different names. No text is kept.
 """
 
 import os
@@ -16,26 +16,26 @@ from attrs import frozen
 
 from _client_kit._files import FileSource
 
-# Expat holds an unfinished tag or comment in memory and, before version 2.6, parses it again with
-# each chunk. A tag of a real invoice is shorter than a few kilobytes.
+# Expat keeps an unfinished tag or comment in memory. Before version 2.6 it also parses it again for
+# each chunk. Tags of real invoices are shorter than a few kilobytes.
 CHUNK = TOKEN_LIMIT = 16 * 1024
-# Expat remembers each name until the end, which takes ten times its bytes in the document. UBL 2.1
-# has about 2,000 names.
+# Expat keeps each name until the end, which takes ten times the bytes of the name. UBL 2.1 has
+# about 2,000 names.
 NAME_LIMIT = 20_000
 
 WRAPPER = "StandardBusinessDocument"
 _WRAPPER_SPACE = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"
 _UBL_SPACE = re.compile(r"urn:oasis:names:(specification|tc):ubl:", re.IGNORECASE)
 
-# Python has codecs that no invoice uses ("unicode_escape", "punycode"), and some of them warn or
-# fail in their own ways. Without this list the sender would choose among them.
+# The encodings to accept. Without this list, the sender could choose any codec of Python
+# ("unicode_escape", "punycode"); some of them warn or raise unexpected exceptions.
 _ENCODING = re.compile(
     r"utf-?(8|16)([-_]?(le|be))?|(us-)?ascii|iso[-_]?8859[-_]?\d{1,2}|latin-?\d{1,2}"
     r"|windows-?125\d|cp-?(125\d|437|85\d|86\d)|koi8-?[ru]",
     re.IGNORECASE,
 )
-# Expat refuses a namespace that holds its separator, so it is a character no XML 1.0 can hold. A
-# blank would refuse invoices that declare a namespace such as "urn:a b.xsd".
+# Expat refuses a namespace that contains this separator, so it is a character that XML 1.0 forbids.
+# A blank would refuse invoices that declare a namespace such as "urn:a b.xsd".
 _SEPARATOR = "\f"
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n"
 
@@ -54,18 +54,18 @@ class Readable(Protocol):
 
 
 Source: TypeAlias = bytes | bytearray | memoryview | str | os.PathLike[str] | Readable
-"""What can be read: bytes, the path of a file, or an open binary file."""
+"""A document to read: bytes, the path of a file, or an open binary file."""
 
 
 @frozen
 class NotReadable:
     """The bytes cannot be read as a UBL invoice or credit note.
 
-    It is a value and no exception: an unreadable file is ordinary, and it must not stop an export.
+    It is a return value and not an exception, because an unreadable file must not stop an export.
 
     Attributes:
-        reason: One of a few fixed words, to decide by.
-        detail: The same for a person, with the line and column where there is one.
+        reason: One of a few fixed values, for programs.
+        detail: The reason as text for people, with line and column if known.
     """
 
     reason: Reason
@@ -77,9 +77,10 @@ class NotReadable:
 
 
 class StopReadingError(Exception):
-    """Leave the parser; `outcome` is None when the visitor has read all that it wanted.
+    """Raised by a visitor to stop `parse`; it never leaves this package.
 
-    It is a signal between a visitor and `parse`, and never leaves this package.
+    Attributes:
+        outcome: Why the document is not readable; None if the visitor needs no more of it.
     """
 
     def __init__(self, outcome: NotReadable | None = None) -> None:
@@ -88,30 +89,33 @@ class StopReadingError(Exception):
 
 
 class Visitor:
-    """Receives the elements of a document. An element's name is its local name; None is foreign."""
+    """Receives the elements of a document.
+
+    An element's name is its local name, or None if it is in a foreign namespace.
+    """
 
     @property
     def take_base64(self) -> Callable[[bytes], object] | None:
-        """Return what takes the text of the open element as bytes; None where it must be parsed."""
+        """Return a function that takes base64 of the open element unparsed, or None to parse it."""
         return None
 
     def start(self, name: str | None, attributes: dict[str, str]) -> None:
-        """Take the start of an element."""
+        """Handle the start of an element."""
 
     def text(self, data: str) -> None:
-        """Take a piece of the open element's text."""
+        """Handle a piece of the open element's text."""
 
     def end(self) -> None:
-        """Take the end of the open element."""
+        """Handle the end of the open element."""
 
 
 @contextmanager
 def opened(source: Source) -> Generator[Readable, None, None]:
-    """Open `source` for reading; put a seekable file back to the position where it was found."""
+    """Open `source` for reading; restore the position of a seekable file afterwards."""
     if isinstance(source, bytes | bytearray | memoryview):
         yield BytesIO(source)
     elif isinstance(source, str | os.PathLike):
-        with FileSource.of(source).open() as file:  # its errors do not repeat the text
+        with FileSource.of(source).open() as file:  # its errors do not contain the path
             yield file
     else:
         given: Any = source
@@ -150,7 +154,7 @@ def read_up_to(file: Readable, size: int) -> bytes:
 def parse(
     file: Readable, visitor: Visitor, *, max_bytes: int, max_depth: int
 ) -> NotReadable | None:
-    """Give every element of `file` to `visitor`; return what is wrong, or None.
+    """Pass every element of `file` to `visitor`; return why it is not readable, or None.
 
     Raises:
         OSError: When the file itself cannot be read.
@@ -163,7 +167,7 @@ def parse(
     parser.buffer_size = CHUNK
     parser.XmlDeclHandler = feeder.declaration
     parser.StartDoctypeDeclHandler = feeder.doctype
-    # It puts prefixes among the names, too.
+    # With this handler, expat adds prefixes to the names as well, so that they are counted too.
     parser.StartNamespaceDeclHandler = feeder.namespace
     parser.StartElementHandler = feeder.start
     parser.EndElementHandler = feeder.end
@@ -173,21 +177,22 @@ def parse(
     chunk = b""
     try:
         while chunk := read_up_to(file, CHUNK):
-            # The first chunk of UTF-16 has a tag in it, and each "<" has a NUL byte.
+            # The first chunk of a UTF-16 document contains a tag, whose "<" has a NUL byte.
             has_wide_characters = has_wide_characters or (not fed and b"\0" in chunk)
             fed += len(chunk)
             if fed > max_bytes:
                 return NotReadable("too big", f"larger than {max_bytes:,} bytes")
-            # Most of a large invoice is base64, and parsing it would double the time. This rests on
-            # `reached`: expat stops before a tag, comment, instruction, reference or "]]" that has
-            # begun, so it stands in text. The line breaks keep the line numbers of errors right.
+            # Most of a large invoice is base64, and to parse it would double the time. Skipping it
+            # is safe if `reached` equals `given`: expat stops before an unfinished tag, comment,
+            # instruction, reference or "]]", so the parser is inside text. The line breaks keep the
+            # line numbers of errors correct.
             take = visitor.take_base64 if reached == given and not has_wide_characters else None
             if take is not None and _is_base64(chunk):
                 take(chunk)
                 chunk = b"\n" * chunk.count(b"\n")
             given += len(chunk)
             parser.Parse(chunk, False)
-            # Expat says -1 while it puts off the beginning of a long token.
+            # Expat reports -1 while it defers the beginning of a long token.
             reached = max(reached, parser.CurrentByteIndex)
             if given - reached > TOKEN_LIMIT:
                 return NotReadable("too big", f"one tag or comment exceeds {TOKEN_LIMIT:,} bytes")
@@ -201,12 +206,12 @@ def parse(
     except expat.ExpatError as error:
         if error.code == _UNKNOWN_ENCODING:
             return NotReadable("encoding", str(error))
-        # An error after the last chunk may also be one that expat had put off.
+        # An error after the last chunk may also be one that expat has deferred.
         missing = _UNENDED if feeder.began else {_UNCLOSED_TOKEN}
         truncated = not chunk and error.code in missing
         return NotReadable("truncated" if truncated else "not XML", str(error))
     except (LookupError, ValueError) as error:
-        # Before the root it comes from the declared codec; later, from the caller's own file.
+        # Before the root, the error comes from the declared codec; later, from the caller's file.
         if feeder.began:
             raise
         return NotReadable("encoding", str(error))
@@ -224,12 +229,12 @@ _UNKNOWN_ENCODING = expat.errors.codes[expat.errors.XML_ERROR_UNKNOWN_ENCODING]
 
 
 def _is_base64(chunk: bytes) -> bool:
-    """Return True if all bytes are base64 or blank space in every encoding that is read."""
+    """Return True if all bytes are base64 or white space, in every accepted encoding."""
     return not chunk.translate(None, _BASE64)
 
 
 class _Feeder:
-    """Turns expat's calls into the visitor's, and counts the depth."""
+    """Forwards expat's callbacks to the visitor, and limits the depth."""
 
     def __init__(self, visitor: Visitor, max_depth: int) -> None:
         self.began = False

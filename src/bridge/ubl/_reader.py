@@ -1,4 +1,4 @@
-"""The paths of the fields of a UBL invoice, and the visitor that collects their texts."""
+"""Collect the fields of a UBL invoice by their paths."""
 
 from binascii import a2b_base64
 from collections.abc import Callable
@@ -7,13 +7,13 @@ from bridge.ubl._expat import WRAPPER, NotReadable, StopReadingError, Visitor
 
 ROOTS = ("Invoice", "CreditNote")
 
-# A longer text is cut: without this, one field could fill the memory.
+# Longer texts are cut. Without this, one field could fill the memory.
 _TEXT_LIMIT = 1000
 _ATTACHMENT_LIMIT = 1000
 _TAX_TOTAL_LIMIT = 20
 
-# Identifier schemes of business registers: Belgium, France (twice), the Netherlands. Without this
-# list, an e-mail address or a GLN would be taken for an enterprise number.
+# Identifier schemes of the business registers of Belgium, France (two) and the Netherlands. Without
+# this list, an e-mail address or a GLN would be read as an enterprise number.
 _REGISTERS = frozenset(
     ["0208", "0002", "0009", "0106", "BE:EN", "BE:CBE", "FR:SIRENE", "FR:SIRET", "NL:KVK"]
 )
@@ -22,7 +22,7 @@ _DOCUMENT = {
     "/ID": "number",
     "/IssueDate": "issue_date",
     "/DueDate": "due_date",
-    # A credit note has no due date of its own, and UBL 2.0 invoices may use this one too.
+    # Credit notes have no DueDate, and UBL 2.0 invoices may use these elements instead.
     "/PaymentMeans/PaymentDueDate": "due_date_of_payment",
     "/PaymentTerms/PaymentDueDate": "due_date_of_payment",
     "/PaymentMeans/PaymentID": "payment_reference",
@@ -54,18 +54,21 @@ _FIELDS = _DOCUMENT | {
 }
 _FIELDS["/TaxTotal/TaxAmount"] = "tax"
 _TAX_SCHEMES = {f"{place}/PartyTaxScheme": side for place, side in _SIDES.items()}
-# Each field's path and the paths above it, so that no path of another element is made.
+# Paths of wanted elements and their parents; for other elements no path string is built.
 _PATHS = {"/".join(path.split("/")[:n]) for path in _FIELDS for n in range(1, path.count("/") + 2)}
 _EMBEDDED = "EmbeddedDocumentBinaryObject"
 
-# No character outside ASCII has a letter of base64 in its bytes.
+# The bytes to ignore. In the accepted encodings, characters outside ASCII contain no base64 byte.
 _NOT_BASE64 = bytes(
     set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
 )
 
 
 class Base64:
-    """Counts base64 in pieces and decodes it if `write` is given; holds three letters at most."""
+    """Counts base64 piece by piece, and decodes it if `write` is given.
+
+    It keeps at most three characters between two pieces.
+    """
 
     def __init__(self, write: Callable[[bytes], object] | None) -> None:
         self._write = write
@@ -75,11 +78,11 @@ class Base64:
 
     @property
     def size(self) -> int:
-        """The number of bytes so far; a single letter that is left over counts for none."""
+        """The number of decoded bytes so far; an incomplete character group is rounded down."""
         return self._letters * 3 // 4
 
     def feed(self, data: bytes) -> None:
-        """Take a piece and leave out what is not base64 in it."""
+        """Add a piece; ignore bytes that are not base64."""
         if self._ended:
             return
         letters = data.translate(None, _NOT_BASE64)
@@ -94,20 +97,20 @@ class Base64:
                 self._write(a2b_base64(letters[:whole]))
 
     def close(self) -> None:
-        """Write the bytes of an unfinished group of four letters."""
+        """Write the bytes of an incomplete last group of four characters."""
         if self._write is not None and len(self._rest) > 1:
             self._write(a2b_base64(self._rest + b"=="))
 
 
 class RootReader(Visitor):
-    """Finds the name of the root element, and stops there."""
+    """Reads the name of the root element and stops."""
 
     def __init__(self) -> None:
         self.root: str | None = None
         self._names: list[str | None] = []
 
     def start(self, name: str | None, attributes: dict[str, str]) -> None:
-        """Take the root, or in a wrapper the element beside its header."""
+        """Store the root, or in a wrapper the element after its header."""
         del attributes
         in_wrapper = self._names == [WRAPPER] and name and not name.startswith(WRAPPER)
         if in_wrapper or (not self._names and name != WRAPPER):
@@ -121,13 +124,13 @@ class RootReader(Visitor):
 
 
 class Reader(Visitor):
-    """Collects the fields of one document as text, and writes out the attachment `index`.
+    """Collects the fields of one document as text, and writes the attachment `index`.
 
     Attributes:
         root: The name of the root element.
-        values: The first text of each field.
+        values: The first value of each field.
         taxes: Currency and amount of each tax total.
-        amount_currency: The currency of the amount to pay.
+        amount_currency: The currency of the payable amount.
         attachments: File name, media type and size of each embedded file.
     """
 
@@ -139,7 +142,7 @@ class Reader(Visitor):
         self.attachments: list[tuple[str | None, str | None, int]] = []
         self._index = index
         self._write = write
-        # One entry for each open element: its path below the root if a field may be in it.
+        # One entry per open element: its path below the root, or None if no field can be inside.
         self._open: list[str | None] = []
         self._names: list[str | None] = []
         self._in_root = False
@@ -150,11 +153,11 @@ class Reader(Visitor):
 
     @property
     def take_base64(self) -> Callable[[bytes], object] | None:
-        """Return what counts or writes the embedded file that is open."""
+        """Return the function that counts or writes the open embedded file, if any."""
         return None if self._file is None else self._file.feed
 
     def start(self, name: str | None, attributes: dict[str, str]) -> None:
-        """Enter an element; in an embedded file, where no schema allows one, pass it over."""
+        """Enter an element; ignore elements inside an embedded file, which no schema allows."""
         path: str | None = None
         if self.root is None:
             path = self._begin(name)
@@ -171,14 +174,14 @@ class Reader(Visitor):
         self._names.append(name)
 
     def text(self, data: str) -> None:
-        """Add to the embedded file or the field that is open."""
+        """Add text to the open embedded file or field."""
         if self._file is not None:
             self._file.feed(data.encode("ascii", "replace"))
         elif self._text is not None and self._open[-1] in _FIELDS:
             self._text = (self._text + data)[:_TEXT_LIMIT]
 
     def end(self) -> None:
-        """Leave the open element and keep what it says."""
+        """Leave the open element and store its value."""
         path = self._open.pop()
         self._names.pop()
         if self._file is not None:
@@ -195,7 +198,7 @@ class Reader(Visitor):
             self._in_root = False
 
     def _begin(self, name: str | None) -> str | None:
-        """Find the root, also in a wrapper; stop at another kind of document."""
+        """Find the root, also inside a wrapper; stop at another kind of document."""
         if name in ROOTS and self._names in ([], [WRAPPER]):
             self.root = name
             self._in_root = True
@@ -218,11 +221,11 @@ class Reader(Visitor):
                 return
         elif key == "payable" and self.amount_currency is None:
             self.amount_currency = currency
-        # The first text counts, so that a second party changes nothing.
+        # The first value counts, so that a second party changes nothing.
         self.values.setdefault(key, value)
 
     def _end_tax_scheme(self, side: str) -> None:
-        """Keep the number for VAT if its scheme is VAT or not named; drop one for another tax."""
+        """Store the number as VAT number, unless its scheme is another tax."""
         number = self.values.pop(f"{side}.tax_id", None)
         scheme = self.values.pop(f"{side}.tax_scheme", "VAT")
         if number is not None and scheme.upper() == "VAT":

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from _client_kit._async._body import AsyncJsonBody
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._paging import AsyncListing
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract, Operation
+from _client_kit._contract import Contract
 from _client_kit._errors import (
     ConfigurationError,
     NotFoundError,
     ProtocolError,
     RejectedError,
 )
-from _client_kit._files import JsonTemplate, json_template
 from _client_kit._json import is_object
 from _client_kit._models import decode
+from _client_kit._operations import USER_CODE
+from _client_kit._response import ApiResponse
 from zenvoices_client._answers import uploaded_document
+from zenvoices_client._asked import AskedFind, AskedRecord, AskedUpload
 from zenvoices_client._async._lists import list_all, read_object
 from zenvoices_client._models import InboxDocument, InboxUpload, Lookup, encode_upload
 
 __all__ = ["AsyncInbox"]
-
-EncodeUpload = Callable[[InboxUpload, int, "str | None"], Mapping[str, Any]]
 
 MAX_EXTERNAL_ID = 50
 SCANNED_PAGES = 20
@@ -34,12 +33,9 @@ SCANNED_PAGES = 20
 class AsyncInbox:
     """The inboxes of the companies."""
 
-    def __init__(
-        self, calls: AsyncCalls, contract: Contract, encode: EncodeUpload | None = None
-    ) -> None:
+    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
         self._calls = calls
         self._contract = contract
-        self._encode = encode or encode_upload
 
     async def upload(
         self,
@@ -73,30 +69,44 @@ class AsyncInbox:
             OutcomeUnknownError: Nobody knows whether it arrived.
             ProtocolError: It may have arrived, but the answer does not say so.
         """
-        operation = self._contract["inbox.upload"]
-        template = self._template(operation, upload, company_id, external_id)
-        if max_bytes is not None and template.size > max_bytes:
-            message = f"inbox.upload: {template.size} bytes to send, the limit is {max_bytes}"
-            raise RejectedError(message, service="zenvoices", status=413, code="too_large")
-        _, answer = await self._calls.call(
-            operation,
-            content=AsyncJsonBody(template, service="zenvoices"),
-            content_length=template.size,
+        payload, answer = await self._send(
+            upload,
+            company_id,
+            external_id,
+            max_bytes=max_bytes,
             timeout=timeout,
             deadline=deadline,
-            decoded=False,
         )
-        return uploaded_document(answer, operation)
+        return uploaded_document(payload, answer, self._contract["inbox.upload"])
 
-    def _template(
-        self, operation: Operation, upload: InboxUpload, company_id: int, external_id: str | None
-    ) -> JsonTemplate:
+    async def _send(
+        self,
+        upload: InboxUpload,
+        company_id: int,
+        external_id: str | None,
+        *,
+        max_bytes: int | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> tuple[Any, ApiResponse]:
+        """Send an upload; None stands for an answer that is no JSON."""
         if external_id is not None and not (
             0 < len(external_id) <= MAX_EXTERNAL_ID and external_id.isprintable()
         ):
             message = f"external_id may have 1 to {MAX_EXTERNAL_ID} printable characters"
             raise ConfigurationError(message, service="zenvoices")
-        return json_template(operation.rename_out(self._encode(upload, company_id, external_id)))
+        return await self._calls.call(
+            self._contract["inbox.upload"],
+            json=encode_upload(upload, company_id, external_id),
+            asked=partial(
+                AskedUpload, upload=upload, company_id=company_id, external_id=external_id
+            ),
+            timeout=timeout,
+            deadline=deadline,
+            decoded=False,
+            check=upload.attachments[0].content.check,
+            max_bytes=max_bytes,
+        )
 
     def list(
         self,
@@ -145,7 +155,11 @@ class AsyncInbox:
         """
         operation = self._contract["inbox.details"]
         payload, answer = await self._calls.call(
-            operation, query={"id": id}, timeout=timeout, deadline=deadline
+            operation,
+            query={"id": id},
+            asked=partial(AskedRecord, id=id),
+            timeout=timeout,
+            deadline=deadline,
         )
         return read_object(InboxDocument, payload, operation, answer)
 
@@ -172,20 +186,30 @@ class AsyncInbox:
             ServiceError: The look-up could not be made.
         """
         limit = self._calls.limit(deadline)
+        operation = self._contract.operations.get("inbox.find")
+        scans = operation is None  # else the user's function is all that is asked
         try:
             payload, answer = await self._calls.call(
-                self._contract["inbox.details"],
+                operation or self._contract["inbox.details"],
                 query={"company_id": company_id, "external_id": external_id},
+                asked=partial(AskedFind, company_id=company_id, external_id=external_id),
                 timeout=timeout,
                 deadline=limit.remaining(),
             )
         except NotFoundError as error:
             return Lookup("not found", answered_at=error.answered_at)
-        except (ConfigurationError, RejectedError, ProtocolError):
-            return await self._scan(external_id, company_id, timeout, limit)
+        except (ConfigurationError, RejectedError, ProtocolError) as error:
+            if error.code == USER_CODE:
+                raise
+            payload, answer = None, None
         document = decode(InboxDocument, payload) if is_object(payload) else None
-        if document is not None and _matches(document, external_id, company_id):
-            return Lookup("found", document, answer.date)
+        if answer is not None:
+            if document is not None and _matches(document, external_id, company_id):
+                return Lookup("found", document, answer.date)
+            if not scans and payload is None and answer.conclusive:
+                return Lookup("not found", answered_at=answer.date)
+        if not scans:
+            return Lookup("cannot tell")
         return await self._scan(external_id, company_id, timeout, limit)
 
     async def _scan(

@@ -1,13 +1,18 @@
-"""Master data: records of the accounting software, by company."""
+"""Master data: records from the accounting software, by company.
+
+Observed calls stand in a reference that was generated from the vendor's OpenAPI file.
+"""
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._paging import AsyncListing
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
+from zenvoices_client._asked import AskedRecord
 from zenvoices_client._async._lists import list_all, read_object
 from zenvoices_client._master_models import Account, FinancialTransaction, PurchaseOrder
 
@@ -23,7 +28,7 @@ T = TypeVar("T")
 
 
 class AsyncRecords(Generic[T]):
-    """Records of one kind: what their resources have in common."""
+    """The list of one kind of records; subclasses add the calls for one record."""
 
     def __init__(
         self, calls: AsyncCalls, contract: Contract, resource: str, model: type[T]
@@ -42,12 +47,12 @@ class AsyncRecords(Generic[T]):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> AsyncListing[T]:
-        """Every record, lazily. Observed; the company filter is assumed.
+        """List all records lazily. The call is observed; its filter by company is assumed.
 
         Args:
-            company_id: Only this company's, if Zenvoices honours the filter.
-            page_size: Entries per request, 1 to 250.
-            sorting: A field to sort by, with ``" DESC"`` behind it for descending.
+            company_id: Number of a company, to list its records only.
+            page_size: Number of entries per request, 1 to 250.
+            sorting: Name of the field to sort by; append ``" DESC"`` for descending order.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for each page.
         """
@@ -70,7 +75,7 @@ class AsyncRecords(Generic[T]):
         verb: str = "get",
         **key: str | None,
     ) -> T:
-        given = {name: value for name, value in key.items() if value is not None}
+        given: dict[str, Any] = {name: value for name, value in key.items() if value is not None}
         if len(given) != 1 or not all(given.values()):
             message = f"{self._resource}.get: give one of {', '.join(key)}, and not empty"
             raise ConfigurationError(message, service="zenvoices")
@@ -78,6 +83,7 @@ class AsyncRecords(Generic[T]):
         payload, answer = await self._calls.call(
             operation,
             query={"company_id": company_id, **given},
+            asked=partial(AskedRecord, company_id=company_id, **given),
             timeout=timeout,
             deadline=deadline,
         )
@@ -85,7 +91,7 @@ class AsyncRecords(Generic[T]):
 
 
 class AsyncCodedRecords(AsyncRecords[T]):
-    """Records that are found by their code or by the accounting software's own id."""
+    """Records that can be read by their code or by their id in the accounting software."""
 
     async def get(
         self,
@@ -96,17 +102,19 @@ class AsyncCodedRecords(AsyncRecords[T]):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> T:
-        """One record of a company. Observed; the query is assumed.
+        """Return one record of a company, by exactly one of code and external id.
+
+        The call is observed; its query names are assumed.
 
         Args:
-            company_id: The company's number.
-            code: The record's code; or
-            external_id: the accounting software's own id of it.
+            company_id: Number of the company.
+            code: Code of the record.
+            external_id: Id of the record in the accounting software.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for the whole call.
 
         Raises:
-            NotFoundError: The company has none with it.
+            NotFoundError: The company has no such record.
         """
         return await self._get(company_id, timeout, deadline, code=code, external_id=external_id)
 
@@ -122,16 +130,16 @@ class AsyncAccounts(AsyncRecords[Account]):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> Account:
-        """One account of a company by its code. Observed; the query is assumed.
+        """Return one account by its code. The call is observed; its query names are assumed.
 
         Args:
-            company_id: The company's number.
-            code: The account's code.
+            company_id: Number of the company.
+            code: Code of the account.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for the whole call.
 
         Raises:
-            NotFoundError: The company has none with it.
+            NotFoundError: The company has no such account.
         """
         return await self._get(company_id, timeout, deadline, code=code)
 
@@ -143,16 +151,18 @@ class AsyncAccounts(AsyncRecords[Account]):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> Account:
-        """One account by the accounting software's own id. Observed; the query is assumed.
+        """Return one account by its id in the accounting software.
+
+        The call is observed; its query names are assumed.
 
         Args:
-            company_id: The company's number.
-            external_id: The accounting software's own id of the account.
+            company_id: Number of the company.
+            external_id: Id of the account in the accounting software.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for the whole call.
 
         Raises:
-            NotFoundError: The company has none with it.
+            NotFoundError: The company has no such account.
         """
         return await self._get(
             company_id, timeout, deadline, verb="get_by_external_id", external_id=external_id
@@ -171,17 +181,19 @@ class AsyncPurchaseOrders(AsyncRecords[PurchaseOrder]):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> PurchaseOrder:
-        """One purchase order of a company. Observed; the query is assumed.
+        """Return one purchase order, by exactly one of number and external id.
+
+        The call is observed; its query names are assumed.
 
         Args:
-            company_id: The company's number.
-            number: The purchase order's number; or
-            external_id: the accounting software's own id of it.
+            company_id: Number of the company.
+            number: Number of the purchase order.
+            external_id: Id of the purchase order in the accounting software.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for the whole call.
 
         Raises:
-            NotFoundError: The company has none with it.
+            NotFoundError: The company has no such purchase order.
         """
         return await self._get(
             company_id, timeout, deadline, number=number, external_id=external_id
@@ -194,20 +206,21 @@ class AsyncFinancialTransactions(AsyncRecords[FinancialTransaction]):
     async def get(
         self, transaction_id: int, *, timeout: float | None = None, deadline: float | None = None
     ) -> FinancialTransaction:
-        """One financial transaction by its number. Observed; its fields are assumed.
+        """Return one financial transaction. The call is observed; its field names are assumed.
 
         Args:
-            transaction_id: Zenvoices' number of it.
+            transaction_id: Number of the transaction in Zenvoices.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for the whole call.
 
         Raises:
-            NotFoundError: There is none with it.
+            NotFoundError: There is no such transaction.
         """
         operation = self._contract["financial_transactions.get"]
         payload, answer = await self._calls.call(
             operation,
             path={"transaction_id": transaction_id},
+            asked=partial(AskedRecord, id=transaction_id),
             timeout=timeout,
             deadline=deadline,
         )

@@ -1,4 +1,4 @@
-"""Webhooks: the names that can be subscribed to, and the subscriptions."""
+"""Webhooks: available events and subscriptions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from _client_kit._contract import Contract, Operation
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
 from _client_kit._response import ApiResponse
+from _client_kit._text import Text
 from zenvoices_client._async._lists import not_understood
 from zenvoices_client._dialect import member
 from zenvoices_client._webhooks import WebhookSubscription
@@ -17,7 +18,7 @@ __all__ = ["AsyncWebhooks"]
 
 
 class AsyncWebhooks:
-    """Webhook subscriptions. Creating and deleting them is not known; see the portal."""
+    """Calls about webhook subscriptions; how to create or delete one is not documented."""
 
     def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
         self._calls = calls
@@ -26,7 +27,7 @@ class AsyncWebhooks:
     async def available(
         self, *, timeout: float | None = None, deadline: float | None = None
     ) -> tuple[str, ...]:
-        """Names of the events that can be subscribed to. Observed.
+        """Return the names of the events that can be subscribed to. The call is observed.
 
         Args:
             timeout: Seconds for each connect, read and write.
@@ -39,7 +40,7 @@ class AsyncWebhooks:
     async def list(
         self, *, timeout: float | None = None, deadline: float | None = None
     ) -> tuple[WebhookSubscription, ...]:
-        """The subscriptions. Observed; their fields are assumed.
+        """Return the subscriptions. The call is observed; their field names are assumed.
 
         Args:
             timeout: Seconds for each connect, read and write.
@@ -52,8 +53,8 @@ class AsyncWebhooks:
 
 
 def _rows(payload: object, operation: Operation, answer: ApiResponse) -> list[Any]:
-    """The entries of a list, bare or in an object."""
+    """Return the entries of a list, which may be wrapped in an object."""
     rows = member(payload, "items") if is_object(payload) else payload
     if not is_list(rows):
-        raise not_understood(operation, "a list", answer)
+        raise not_understood(operation, Text("a_list", "a list"), answer)
     return rows

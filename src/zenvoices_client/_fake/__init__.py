@@ -1,1 +1,1 @@
-"""The fake of Zenvoices that ``zenvoices_client.testing`` shows."""
+"""The fake of Zenvoices; ``zenvoices_client.testing`` is its public module."""

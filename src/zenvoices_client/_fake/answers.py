@@ -1,4 +1,4 @@
-"""The shapes of the fake Zenvoices' answers, and the parser of an upload's attachments."""
+"""The answer formats of the fake Zenvoices, and the parser of an upload's attachments."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def refuse(
 
 
 def invalid(*members: str) -> RequestRefusedError:
-    """Return the refusal of these members of a request."""
+    """Return the error for invalid members of a request."""
     return RequestRefusedError(refuse(400, "Your request is not valid!", members=members))
 
 
 def login_result(token: str | None, now: float, life: float) -> dict[str, Any]:
-    """Return the result of a login, which failed if there is no token."""
+    """Return the result of a login; without a token, that of a failed login."""
     good = token is not None
     return {
         "accessToken": token,
@@ -71,7 +71,7 @@ def login_result(token: str | None, now: float, life: float) -> dict[str, Any]:
 
 
 def read_attachments(sent: list[Any]) -> tuple[Attachment, ...]:
-    """Return the decoded attachments of an upload, or raise the refusal of a malformed one."""
+    """Return the decoded attachments of an upload; raise an error if one is malformed."""
     if not sent:
         raise invalid("attachments")
     kept: list[Attachment] = []

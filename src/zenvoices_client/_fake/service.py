@@ -41,7 +41,7 @@ _UPLOAD_MEMBERS = {
 
 @define(eq=False, repr=False, slots=False, kw_only=True)
 class ZenvoicesService(FakeService):
-    """The service's side of `zenvoices_client.testing.FakeZenvoices`."""
+    """The routes of `zenvoices_client.testing.FakeZenvoices`, which adds methods for tests."""
 
     default_hosts: ClassVar[frozenset[str]] = frozenset({"app.zenvoices.com"})
 
@@ -58,7 +58,7 @@ class ZenvoicesService(FakeService):
     lookup_lag: float = 60.0
 
     def __attrs_post_init__(self) -> None:
-        """Start with one user and no company."""
+        """Start with one user and without companies."""
         super().__attrs_post_init__()
         self.user: FakeUser = FakeUser(self._first_user, self._first_password)
         self.available_webhooks: list[str] = [
@@ -164,7 +164,7 @@ class ZenvoicesService(FakeService):
             raise RequestRefusedError(refuse(403, message))
 
     def _company(self, company: object, member: str = "administrationId") -> Company:
-        """Return a company, or raise the refusal of one that is unknown or not visible."""
+        """Return a company; raise an error if it is unknown or not visible."""
         if isinstance(company, str) and company.isascii() and company.isdigit():
             company = int(company)
         if isinstance(company, bool) or not isinstance(company, int):
@@ -188,7 +188,7 @@ class ZenvoicesService(FakeService):
     # Inbox
 
     def _upload(self, call: Call) -> Reply:
-        """Store an upload. It is decoded without the lock, so other requests need not wait."""
+        """Store an upload; decode it without the lock, so that other requests do not wait."""
         with self._lock:
             self._need(call, "inbox")
         if len(call.body) > self.max_body:
@@ -309,7 +309,7 @@ class ZenvoicesService(FakeService):
     def _page(
         self, call: Call, rows: Sequence[dict[str, Any]], sortable: Sequence[str] | None
     ) -> Reply:
-        """Return one page of a list by its JSON body; None for `sortable` allows any field."""
+        """Return the page that a JSON body requests; None for `sortable` allows any field."""
         sent = self._json(call)
         call.ignored |= sent.keys() - _LIST_MEMBERS
         size, skip = sent.get("maxResultCount", 50), sent.get("skipCount", 0)

@@ -15,8 +15,8 @@ RIGHTS = {
     "companies": "API > Companies > List access",
 }
 
-# Our name of each master data resource: the service's path, and the query names by which its
-# get-by-key calls find a record. Singular and plural are as irregular as in the service.
+# For each kind of master data: the service's path, and the query names by which its call for one
+# record finds a record. The mix of singular and plural is the service's.
 MASTER: dict[str, tuple[str, tuple[str, ...]]] = {
     "accounts": ("accounts", ("code",)),
     "ledger_accounts": ("ledgerAccounts", ("code", "externalId")),
@@ -63,7 +63,7 @@ class InboxItem:
 
     @property
     def json(self) -> dict[str, Any]:
-        """The JSON of the document."""
+        """The document as JSON of the API."""
         return {
             "id": self.id,
             "externalId": self.external_id,
@@ -79,7 +79,7 @@ class InboxItem:
 
 @define(eq=False)
 class FakeUser:
-    """A user of the organisation; a test may change it at any time."""
+    """A user of the organisation; a test can change it at any time."""
 
     name: str
     password: str = field(repr=False)
@@ -95,7 +95,7 @@ class FakeUser:
 
 @define(eq=False)
 class Company:
-    """A company, with the flag that says whether users see it."""
+    """A company, with a flag for whether users can see it."""
 
     id: int
     code: str
@@ -104,10 +104,10 @@ class Company:
 
 
 def company_row(company: Company) -> dict[str, Any]:
-    """Return the JSON of a company."""
+    """Return a company as JSON of the API."""
     return {"id": company.id, "code": company.code, "name": company.name}
 
 
 def sort_key(value: Any) -> tuple[str, Any]:
-    """Return a key that sorts values of one type together, nulls and other types apart."""
+    """Return a key that sorts values by type and then by value."""
     return ("number", value) if isinstance(value, int | float) else (type(value).__name__, value)

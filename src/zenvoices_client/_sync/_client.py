@@ -4,17 +4,17 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Never, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Never, Self
 
 import httpx
 
 from _client_kit._address import check_base_url
 from _client_kit._arguments import check_instance
-from _client_kit._raw_request import operation_of, read_model
+from _client_kit._operations import Call
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
 from _client_kit._sync._calls import Calls
@@ -27,15 +27,12 @@ if TYPE_CHECKING:
     from zenvoices_client import _master_models as models
     from zenvoices_client._sync import _master_data as master_data
     from zenvoices_client._sync._companies import Companies
-    from zenvoices_client._sync._inbox import EncodeUpload, Inbox
+    from zenvoices_client._sync._inbox import Inbox
     from zenvoices_client._sync._webhooks import Webhooks
 
 __all__ = ["ZenvoicesClient"]
 
 BASE_URL = "https://app.zenvoices.com"
-API_BASE = "/public-api/v1/"
-
-T = TypeVar("T")
 
 
 class ZenvoicesClient:
@@ -52,7 +49,8 @@ class ZenvoicesClient:
         http_client: An httpx client to send through; it stays yours to close.
         ssl_context: TLS settings of your own, which then decide what is verified.
         contract: Corrections of wire facts, a mapping or the path of a JSON file.
-        encode_upload: Builds an upload's JSON where its structure differs from the assumed one.
+        operations: Functions of your own by the name of the operation, such as
+            ``"inbox.upload"``: generators that yield the calls Zenvoices really has.
 
     Raises:
         ConfigurationError: An argument is not usable; the message says which and why.
@@ -71,11 +69,12 @@ class ZenvoicesClient:
         http_client: httpx.Client | None = None,
         ssl_context: ssl.SSLContext | None = None,
         contract: Mapping[str, Any] | str | Path | None = None,
-        encode_upload: EncodeUpload | None = None,
+        operations: Mapping[str, Callable[[Any], Any]] | None = None,
     ) -> None:
         check_instance(login, UserLogin, "login", service="zenvoices")
         self.login: UserLogin = login
         facts = shipped_contract().patched(contract)
+        facts = facts.with_functions(operations, also={"inbox.find": "inbox.details"})
         self._calls = Calls(
             dialect_of(login, facts),
             login._states,
@@ -89,7 +88,6 @@ class ZenvoicesClient:
             ssl_context=ssl_context,
         )
         self._facts = facts
-        self._encode_upload = encode_upload
 
     # Each part of the API, with its models, is loaded when it is first used.
 
@@ -105,7 +103,7 @@ class ZenvoicesClient:
         """The inboxes of the companies."""
         from zenvoices_client._sync._inbox import Inbox
 
-        return Inbox(self._calls, self._facts, self._encode_upload)
+        return Inbox(self._calls, self._facts)
 
     @cached_property
     def accounts(self) -> master_data.Accounts:
@@ -204,80 +202,26 @@ class ZenvoicesClient:
 
         return Webhooks(self._calls, self._facts)
 
-    @overload
     def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, object] | None = None,
-        json: object = None,
-        model: None = None,
-        safe: bool | None = None,
-        timeout: float | None = None,
-        deadline: float | None = None,
-    ) -> Any: ...
-
-    @overload
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, object] | None = None,
-        json: object = None,
-        model: type[T],
-        safe: bool | None = None,
-        timeout: float | None = None,
-        deadline: float | None = None,
-    ) -> T: ...
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, object] | None = None,
-        json: object = None,
-        model: type[Any] | None = None,
-        safe: bool | None = None,
-        timeout: float | None = None,
-        deadline: float | None = None,
+        self, call: Call, *, timeout: float | None = None, deadline: float | None = None
     ) -> Any:
         """Call what this library does not model, with its login, retries and errors.
 
         Args:
-            method: The HTTP method.
-            path: Below ``/public-api/v1/``, such as ``"taxCodes/list"``; or from the root of the
-                address when it starts with a slash. Never another address.
-            query: Query parameters; None is left out.
-            json: A JSON body.
-            model: An attrs class to read the answer's JSON object into: ``vat_number`` is read
-                from ``vatNumber``, and a field ``extra`` keeps what the class does not know.
-            safe: Whether the call only reads, so that it is repeated after a fault whose outcome
-                is unknown. By default only GET is.
+            call: What to call; not repeated after a fault whose outcome is unknown, unless it is
+                a GET or has ``safe=True``.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for the whole call.
 
         Returns:
             The payload, out of the envelope where there is one; None for an empty answer. With
-            ``model``, an instance of it.
+            ``whole=True`` in the call, the :class:`Answer`.
 
         Raises:
-            ConfigurationError: Method, path or model cannot be used.
+            ConfigurationError: The call cannot be made as it is written.
             ServiceError: Of the subclass that says what went wrong.
         """
-        # An empty path becomes one that is refused.
-        path = path if path.startswith("/") else API_BASE + (path or "/")
-        operation = operation_of(
-            method, path, query or {}, service="zenvoices", safe=safe, model=model
-        )
-        payload, answer = self._calls.call(
-            operation, query=query, json=json, timeout=timeout, deadline=deadline
-        )
-        if model is None:
-            return payload
-        return read_model(model, payload, operation, answer, service="zenvoices")
+        return self._calls.request(call, timeout=timeout, deadline=deadline)
 
     @property
     def base_url(self) -> str:

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from difflib import SequenceMatcher
+from functools import partial
+
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_object
@@ -10,7 +13,9 @@ from _client_kit._redaction import sanitise
 from _client_kit._status import CONTRACT_HINT
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
-from zenvoices_client._dialect import member
+from _client_kit._text import Text, joined
+from zenvoices_client._asked import AskedRecord
+from zenvoices_client._dialect import COMPANY_CODE_HINT, member
 from zenvoices_client._models import Company
 from zenvoices_client._sync._lists import list_all, read_object
 
@@ -67,7 +72,11 @@ class Companies:
         """
         operation = self._contract["companies.get"]
         payload, answer = self._calls.call(
-            operation, path={"company_id": company_id}, timeout=timeout, deadline=deadline
+            operation,
+            path={"company_id": company_id},
+            asked=partial(AskedRecord, id=company_id, company_id=company_id),
+            timeout=timeout,
+            deadline=deadline,
         )
         inner = member(payload, "administration")
         return read_object(Company, inner if is_object(inner) else payload, operation, answer)
@@ -103,13 +112,20 @@ class Companies:
                 loose[company.id] = company
         if not exact and not listing.complete:
             # The one that has it to the letter may stand in what did not come.
-            message = "companies.list: the list ended early, without a company of that code"
+            message = Text(
+                "companies_ended_early",
+                "companies.list: the list ended early, without a company of that code",
+            )
             raise ProtocolError(message, service="zenvoices", retryable=True)
         matches = list(exact.values() or loose.values())
         if len(matches) != 1:
             raise _ambiguous(wanted, len(matches), codes - {""})
         if matches[0].id is None:
-            message = f"companies.list: the company with the code {wanted!r} has no number"
+            message = Text(
+                "company_without_number",
+                "companies.list: the company with the code {0!r} has no number",
+                wanted,
+            )
             raise ProtocolError(message, service="zenvoices", hint=CONTRACT_HINT)
         return matches[0]
 
@@ -122,16 +138,22 @@ def _text(code: object) -> str:
 
 
 def _ambiguous(wanted: str, count: int, codes: set[str]) -> ConfigurationError:
-    shown = [repr(sanitise(code)[:40]) for code in sorted(codes)[:SHOWN_CODES]]
-    more = len(codes) - len(shown)
-    seen = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
-    what = f"{count} companies" if count else "no company"
-    message = f"{what} with the code {wanted!r}; codes this user can see: {seen or 'none'}"
+    def likeness(code: str) -> float:
+        return SequenceMatcher(None, wanted.casefold(), code.casefold()).ratio()
+
+    nearest = sorted(codes, key=lambda code: (-likeness(code), code))
+    shown = [repr(sanitise(code)[:40]) for code in nearest[:SHOWN_CODES]]
+    seen: str = ", ".join(shown) or Text("none", "none")
+    if len(codes) > len(shown):
+        seen = Text("and_more_names", "{0} and {1} more", seen, len(codes) - len(shown))
+    if not count:
+        message = Text("unknown_company", "no company with the code {0!r}", wanted)
+    else:
+        message = Text("several_companies", "{1} companies with the code {0!r}", wanted, count)
+    visible = Text("visible_codes", "codes this user can see: {0}", seen)
     return ConfigurationError(
-        message,
+        joined("; ", message, visible),
         service="zenvoices",
-        hint=(
-            "The company code is shown in Zenvoices under Manage > Organisation > Companies; "
-            "a company is missing when the user has no rights on it."
-        ),
+        code=message.code,
+        hint=COMPANY_CODE_HINT,
     )

@@ -3,30 +3,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract, Operation
+from _client_kit._contract import Contract
 from _client_kit._errors import (
     ConfigurationError,
     NotFoundError,
     ProtocolError,
     RejectedError,
 )
-from _client_kit._files import JsonTemplate, json_template
 from _client_kit._json import is_object
 from _client_kit._models import decode
-from _client_kit._sync._body import JsonBody
+from _client_kit._operations import USER_CODE
+from _client_kit._response import ApiResponse
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
 from zenvoices_client._answers import uploaded_document
+from zenvoices_client._asked import AskedFind, AskedRecord, AskedUpload
 from zenvoices_client._models import InboxDocument, InboxUpload, Lookup, encode_upload
 from zenvoices_client._sync._lists import list_all, read_object
 
 __all__ = ["Inbox"]
-
-EncodeUpload = Callable[[InboxUpload, int, "str | None"], Mapping[str, Any]]
 
 MAX_EXTERNAL_ID = 50
 SCANNED_PAGES = 20
@@ -35,12 +34,9 @@ SCANNED_PAGES = 20
 class Inbox:
     """The inboxes of the companies."""
 
-    def __init__(
-        self, calls: Calls, contract: Contract, encode: EncodeUpload | None = None
-    ) -> None:
+    def __init__(self, calls: Calls, contract: Contract) -> None:
         self._calls = calls
         self._contract = contract
-        self._encode = encode or encode_upload
 
     def upload(
         self,
@@ -74,30 +70,44 @@ class Inbox:
             OutcomeUnknownError: Nobody knows whether it arrived.
             ProtocolError: It may have arrived, but the answer does not say so.
         """
-        operation = self._contract["inbox.upload"]
-        template = self._template(operation, upload, company_id, external_id)
-        if max_bytes is not None and template.size > max_bytes:
-            message = f"inbox.upload: {template.size} bytes to send, the limit is {max_bytes}"
-            raise RejectedError(message, service="zenvoices", status=413, code="too_large")
-        _, answer = self._calls.call(
-            operation,
-            content=JsonBody(template, service="zenvoices"),
-            content_length=template.size,
+        payload, answer = self._send(
+            upload,
+            company_id,
+            external_id,
+            max_bytes=max_bytes,
             timeout=timeout,
             deadline=deadline,
-            decoded=False,
         )
-        return uploaded_document(answer, operation)
+        return uploaded_document(payload, answer, self._contract["inbox.upload"])
 
-    def _template(
-        self, operation: Operation, upload: InboxUpload, company_id: int, external_id: str | None
-    ) -> JsonTemplate:
+    def _send(
+        self,
+        upload: InboxUpload,
+        company_id: int,
+        external_id: str | None,
+        *,
+        max_bytes: int | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> tuple[Any, ApiResponse]:
+        """Send an upload; None stands for an answer that is no JSON."""
         if external_id is not None and not (
             0 < len(external_id) <= MAX_EXTERNAL_ID and external_id.isprintable()
         ):
             message = f"external_id may have 1 to {MAX_EXTERNAL_ID} printable characters"
             raise ConfigurationError(message, service="zenvoices")
-        return json_template(operation.rename_out(self._encode(upload, company_id, external_id)))
+        return self._calls.call(
+            self._contract["inbox.upload"],
+            json=encode_upload(upload, company_id, external_id),
+            asked=partial(
+                AskedUpload, upload=upload, company_id=company_id, external_id=external_id
+            ),
+            timeout=timeout,
+            deadline=deadline,
+            decoded=False,
+            check=upload.attachments[0].content.check,
+            max_bytes=max_bytes,
+        )
 
     def list(
         self,
@@ -146,7 +156,11 @@ class Inbox:
         """
         operation = self._contract["inbox.details"]
         payload, answer = self._calls.call(
-            operation, query={"id": id}, timeout=timeout, deadline=deadline
+            operation,
+            query={"id": id},
+            asked=partial(AskedRecord, id=id),
+            timeout=timeout,
+            deadline=deadline,
         )
         return read_object(InboxDocument, payload, operation, answer)
 
@@ -173,20 +187,30 @@ class Inbox:
             ServiceError: The look-up could not be made.
         """
         limit = self._calls.limit(deadline)
+        operation = self._contract.operations.get("inbox.find")
+        scans = operation is None  # else the user's function is all that is asked
         try:
             payload, answer = self._calls.call(
-                self._contract["inbox.details"],
+                operation or self._contract["inbox.details"],
                 query={"company_id": company_id, "external_id": external_id},
+                asked=partial(AskedFind, company_id=company_id, external_id=external_id),
                 timeout=timeout,
                 deadline=limit.remaining(),
             )
         except NotFoundError as error:
             return Lookup("not found", answered_at=error.answered_at)
-        except (ConfigurationError, RejectedError, ProtocolError):
-            return self._scan(external_id, company_id, timeout, limit)
+        except (ConfigurationError, RejectedError, ProtocolError) as error:
+            if error.code == USER_CODE:
+                raise
+            payload, answer = None, None
         document = decode(InboxDocument, payload) if is_object(payload) else None
-        if document is not None and _matches(document, external_id, company_id):
-            return Lookup("found", document, answer.date)
+        if answer is not None:
+            if document is not None and _matches(document, external_id, company_id):
+                return Lookup("found", document, answer.date)
+            if not scans and payload is None and answer.conclusive:
+                return Lookup("not found", answered_at=answer.date)
+        if not scans:
+            return Lookup("cannot tell")
         return self._scan(external_id, company_id, timeout, limit)
 
     def _scan(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from _client_kit._clock import Deadline
@@ -13,8 +14,11 @@ from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
 from _client_kit._paging import Page, fingerprint
 from _client_kit._response import ApiResponse
+from _client_kit._status import CONTRACT_HINT
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
+from _client_kit._text import Text
+from zenvoices_client._asked import AskedPage
 from zenvoices_client._dialect import member
 
 __all__ = ["list_all", "not_understood", "read_object"]
@@ -46,12 +50,20 @@ def list_all(
         payload, answer = calls.call(
             operation,
             json={**sent, "maxResultCount": page_size, "skipCount": skip},
+            asked=partial(
+                AskedPage,
+                skip=skip,
+                size=page_size,
+                company_id=sent.get("administrationId"),
+                sorting=sent.get("sorting"),
+            ),
             timeout=timeout,
             deadline=deadline if limit is None else limit.remaining(),
         )
         rows = member(payload, "items")
         if not is_list(rows):
-            raise not_understood(operation, "an object with a list 'items'", answer)
+            expected = Text("object_with_list", "an object with a list {0!r}", "items")
+            raise not_understood(operation, expected, answer)
         total = member(payload, "totalCount")
         total = total if type(total) is int and total >= 0 else None
         items = tuple(decode(model, row) for row in rows if is_object(row))
@@ -77,15 +89,15 @@ def read_object(model: type[T], payload: object, operation: Operation, answer: A
         ProtocolError: It is something else.
     """
     if not is_object(payload):
-        raise not_understood(operation, "an object", answer)
+        raise not_understood(operation, Text("an_object", "an object"), answer)
     return decode(model, payload)
 
 
-def not_understood(operation: Operation, expected: str, answer: ApiResponse) -> ProtocolError:
+def not_understood(operation: Operation, expected: Text, answer: ApiResponse) -> ProtocolError:
     """The error for an answer whose outermost shape is another than expected."""
-    message = f"{operation.name}: expected {expected}"
     return ProtocolError(
-        message,
+        Text("unexpected_shape", "{0}: expected {1}", operation.name, expected),
+        hint=CONTRACT_HINT,
         service="zenvoices",
         status=answer.status,
         request_id=answer.request_id,

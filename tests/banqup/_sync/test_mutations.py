@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from banqup_client import BanqupClient, ServiceError
+from banqup_client import BanqupClient, Call, ServiceError
 from support.banqup_service import API, ONCE, SPACE, Scripted, credentials, file_details
 from support.mutations import bodies
 
@@ -52,7 +52,7 @@ FILE = file_details(SIGNED, 3, uploadUrl=SIGNED, retentionTime="2029-09-30T08:30
 POINT = {"id": "p", "namespace": "n", "name": "messageListeners", "version": "1.0"}
 LISTED = {"documents": [DOCUMENT], "page": 0, "size": 50, "total": 1}
 
-Call = Callable[[BanqupClient], object]
+Made = Callable[[BanqupClient], object]
 
 
 def every_document(client: BanqupClient) -> object:
@@ -69,7 +69,7 @@ def a_document(client: BanqupClient) -> object:
     return document.customer.name, document.customer.enterprise_number, document.due_date
 
 
-OPERATIONS: dict[str, tuple[Any, Call]] = {
+OPERATIONS: dict[str, tuple[Any, Made]] = {
     "token.get": ({"access_token": "t", "expires_at": "2026-01-01T00:00:00Z", "expires_in": 300},
                   lambda client: client.users.me()),
     "spaces.list": ({"spaces": [{"id": SPACE, "name": "X", "type": "BUSINESS"}]},
@@ -85,7 +85,7 @@ OPERATIONS: dict[str, tuple[Any, Call]] = {
     "files.upload": (FILE, an_upload),
     "files.download": (FILE, lambda client: client.files.download(SPACE, "f1")),
     "messages.find": ({"extensionPoints": [POINT]}, lambda client: client.messages.find()),
-    "request": (DOCUMENT, lambda client: client.request("GET", "/x")),
+    "request": (DOCUMENT, lambda client: client.request(Call("GET", "/x"))),
 }  # fmt: skip
 STATUSES = st.sampled_from([200, 200, 200, 200, 201, 204, 302, 400, 401, 403, 404, 429, 500, 503])
 HEADERS = st.dictionaries(

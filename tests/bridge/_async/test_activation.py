@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 
+from banqup_client import AskedDocuments, Call
 from banqup_client.testing import Fault
 from bridge import (
     BusyError,
@@ -58,7 +60,7 @@ async def test_every_document_is_stored_with_its_status() -> None:
     )
 
 
-@pytest.mark.parametrize("how", ["another name", "an odd id", "no object", "decode_document="])
+@pytest.mark.parametrize("how", ["another name", "an odd id", "no object", "operations="])
 async def test_activation_that_cannot_remember_everything_is_refused(how: str) -> None:
     """Entries without a usable id would look new later, so nothing becomes active before."""
     world = AsyncWorld()
@@ -72,12 +74,16 @@ async def test_activation_that_cannot_remember_everything_is_refused(how: str) -
     elif how == "no object":
         answer = Fault.status(200, {"documents": ["?"], "total": 1})
         world.banqup.faults.add("documents.list", action=answer, nth=3)
-    connection = world.connect()
-    if how == "decode_document=":
-        connection._banqup.documents._decode_document = lambda row: (
-            {**row, "id": None} if row["folder"] == "SALES" else row
-        )
-    with pytest.raises(ProtocolError, match="1 entries of SALES have no usable id") as caught:
+
+    def listed(asked: AskedDocuments) -> Generator[Call, Any, Any]:
+        answer = yield asked.default
+        for row in answer["documents"]:
+            row["id"] = None if row["folder"] == "SALES" else row["id"]
+        return answer
+
+    own = {"documents.list": listed} if how == "operations=" else None
+    connection = world.connect(functions=own)
+    with pytest.raises(ProtocolError, match="1 entry of SALES has no usable id") as caught:
         await connection.activate()
     assert "contract=" in (caught.value.hint or "")
     assert not (await connection.status()).active
@@ -97,7 +103,7 @@ async def test_entries_of_another_space_are_no_part_of_this_one() -> None:
     body = world.banqup._documents[world.one()].body
     body["spaceId"] = other
     connection = world.connect()
-    with pytest.raises(ProtocolError, match="1 entries of PURCHASES are of another space"):
+    with pytest.raises(ProtocolError, match="1 entry of PURCHASES is of another space"):
         await connection.activate()
     body["spaceId"] = SPACE
     assert (await connection.activate()).baseline == 3
@@ -105,7 +111,7 @@ async def test_entries_of_another_space_are_no_part_of_this_one() -> None:
     mine = world.one(extra={"spaceId": SPACE.upper()})
     report = await connection.export_new()
     assert (report.listed, report.exported) == (4, 1)
-    assert report.notes == ("1 entries of Banqup's lists are of another space",)
+    assert report.notes == ("1 entry of Banqup's lists is of another space",)
     assert world.states[mine] == "delivered"
     assert len(world.rows) == 4
 

@@ -73,7 +73,7 @@ def test_document_whose_id_cannot_be_asked_for_is_passed_over() -> None:
     good = world.one()
     report = connection.export_new()
     assert world.states == {good: "delivered"}
-    assert report.notes == ("1 entries of Banqup's lists have no usable id",)
+    assert report.notes == ("1 entry of Banqup's lists has no usable id",)
 
 
 def test_two_failures_are_both_shown_and_the_first_is_raised() -> None:
@@ -263,18 +263,16 @@ def test_deep_look_names_the_operation_that_fails(
 
 
 def test_deep_look_survives_a_function_that_raises() -> None:
-    """The check names the function that could not read a document."""
+    """The check names the function that could not read a page."""
     world = World()
     world.one()
-    connection = world.connect()
 
     def broken(_: object) -> Any:
         raise RuntimeError
 
-    connection._banqup.documents._decode_document = broken
-    checks = {check.name: check for check in connection.verify(deep=True).checks}
-    assert checks["documents.list"].outcome == "failed"
-    assert "decode_document" in checks["documents.list"].detail
+    connection = world.connect(functions={"documents.list": broken})
+    with pytest.raises(ConfigurationError, match="broken"):
+        connection.verify(deep=True).raise_for_failure()
 
 
 def test_deep_look_wants_a_known_document_to_be_found() -> None:

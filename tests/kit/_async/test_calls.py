@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -24,6 +23,7 @@ from _client_kit._errors import (
     UnavailableError,
     UnreachableError,
 )
+from _client_kit._files import Base64
 from _client_kit._retry import RetryPolicy
 from _client_kit._tokens import TokenCaches
 from support.kit_service import (
@@ -72,17 +72,6 @@ def calls_to(service: Service, **options: Any) -> AsyncCalls:
     return AsyncCalls(dialect(), settings.pop("states"), **settings)
 
 
-class Pieces:
-    """A body that can be sent any number of times."""
-
-    def __init__(self, *pieces: bytes) -> None:
-        self.pieces = pieces
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self.pieces:
-            yield piece
-
-
 async def test_payload_and_headers() -> None:
     """A call carries token, agent and query under the wire's names, and brings the payload."""
     service = Service(reply(200, {"id": 7}, {"X-Request-Id": "r-1"}))
@@ -112,10 +101,10 @@ async def test_json_body() -> None:
 async def test_streamed_body_has_its_length() -> None:
     """A streamed body is sent with the length that was given, not in chunks."""
     service = Service()
-    await calls_to(service).call(WRITE, content=Pieces(b"[1", b"]"), content_length=3)
+    await calls_to(service).call(WRITE, json=[Base64(b"abc")])
     request, body = service.requests[0]
-    assert body == b"[1]"
-    assert request.headers["content-length"] == "3"
+    assert body == b'["YWJj"]'
+    assert request.headers["content-length"] == "8"
     assert "transfer-encoding" not in request.headers
 
 
@@ -123,9 +112,9 @@ async def test_renewal_after_401_repeats_a_streamed_body() -> None:
     """A 401 is answered by one fresh token and the same body from its start."""
     service = Service(reply(401))
     calls = calls_to(service)
-    payload, _ = await calls.call(WRITE, content=Pieces(b"[1", b"]"), content_length=3)
+    payload, _ = await calls.call(WRITE, json=[Base64(b"abc")])
     assert payload == {"ok": True}
-    assert [body for _, body in service.requests] == [b"[1]", b"[1]"]
+    assert [body for _, body in service.requests] == [b'["YWJj"]'] * 2
     assert service.bearers == [f"Bearer {TOKEN}-1", f"Bearer {TOKEN}-2"]
 
 
@@ -429,42 +418,31 @@ async def test_deadline_shortens_the_wait_for_a_body(clock: Clock) -> None:
     assert body.read_timeout == 3.0
 
 
-class Drip:
-    """A body whose every piece takes a second of the test's clock."""
-
-    def __init__(self, clock: Clock, count: int) -> None:
-        self.clock = clock
-        self.count = count
-        self.taken = 0
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for _ in range(self.count):
-            self.clock.now += 1.0
-            self.taken += 1
-            yield b" "
-
-
 async def test_deadline_ends_a_slow_upload(clock: Clock) -> None:
     """A service that takes a body drop by drop cannot outlive the deadline."""
     service = Service()
-    body = Drip(clock, 1000)
+    taken: list[int] = []
+
+    def drop() -> None:
+        clock.now += 1.0
+        taken.append(1)
+
+    body = [Base64(b"x" * 1_000_000)] * 10
     with pytest.raises(OutcomeUnknownError, match="took too long") as caught:
-        await calls_to(service).call(WRITE, content=body, content_length=1000, deadline=5.0)
-    assert body.taken <= 7
+        await calls_to(service).call(WRITE, json=body, check=drop, deadline=5.0)
+    assert len(taken) <= 7
     assert not caught.value.retryable
 
 
 async def test_errors_from_a_body_come_out_as_they_are() -> None:
     """An error of ours raised while a body is read keeps its class and loses its frames."""
 
-    class Failing:
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            yield b"["
-            message = "a file became shorter"
-            raise RejectedError(message, service="bridge")
+    def refuse() -> None:
+        message = "a file became shorter"
+        raise RejectedError(message, service="bridge")
 
     with pytest.raises(RejectedError, match="a file became shorter") as caught:
-        await calls_to(Service()).call(WRITE, content=Failing(), content_length=2)
+        await calls_to(Service()).call(WRITE, json=[Base64(b"x")], check=refuse)
     assert caught.value.__context__ is None
     files = " ".join(str(entry.path) for entry in caught.traceback)
     assert "httpx" not in files

@@ -6,7 +6,7 @@ import logging
 import pickle
 import sys
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -14,6 +14,7 @@ import pytest
 
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._errors import ConfigurationError, RejectedError, ServiceError
+from _client_kit._files import Base64
 from _client_kit._retry import RetryPolicy
 from _client_kit._tokens import TokenCaches
 from support.kit_service import ORIGIN, PASSWORD, READ, TOKEN, WRITE, Service, dialect, reply
@@ -23,13 +24,10 @@ from support.reach import leads_to, shown
 pytestmark = pytest.mark.anyio
 
 
-class FailingBody:
-    """A body that cannot be read to its end."""
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield b"["
-        message = "the file is gone"
-        raise RejectedError(message, service="bridge")
+def refuse() -> None:
+    """Stop a body that is being sent."""
+    message = "the file is gone"
+    raise RejectedError(message, service="bridge")
 
 
 def calls_to(
@@ -110,7 +108,7 @@ async def test_no_password_in_what_an_error_shows(case: str) -> None:
 async def test_no_token_when_the_body_fails() -> None:
     """An error raised by a body passes through the HTTP library and keeps none of its frames."""
     with pytest.raises(RejectedError) as caught:
-        await calls_to(Service()).call(WRITE, content=FailingBody(), content_length=9)
+        await calls_to(Service()).call(WRITE, json=[Base64(b"abc")], check=refuse)
     assert TOKEN not in shown(caught.value)
     assert leads_to(caught.value) == []
 
@@ -233,7 +231,7 @@ async def test_a_bug_in_a_call_shows_its_lines_and_values() -> None:
     with pytest.raises(TypeError) as caught:
         await calls_to(Service()).call(WRITE, json={"when": object()})
     told = shown(caught.value)
-    assert "content = dumps(operation.rename_out(json)).encode()" in told
+    assert "template = json_template(json)" in told
     assert "object cannot be written as JSON" in told
     assert "operation = Operation(" in told
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import tracemalloc
 import zlib
 from typing import Any
@@ -93,7 +94,7 @@ def test_double_gzip() -> None:
     """Two layers are not unpacked: the inner one is no JSON."""
     packed = gzip.compress(gzip.compress(b"{}"))
     for encoding in ("gzip", "gzip, gzip"):
-        with pytest.raises(ProtocolError, match="expected JSON"):
+        with pytest.raises(ProtocolError, match=r"expected JSON|a web page"):
             ask(reply(200, packed, {"Content-Encoding": encoding}))
 
 
@@ -131,7 +132,7 @@ def test_not_the_json_we_accept(body: bytes) -> None:
     """What is not plain JSON is a protocol error that does not quote it."""
     with pytest.raises(ProtocolError) as caught:
         ask(reply(200, body, {"Content-Type": "text/html; charset=x\x1b[31m"}))
-    assert "expected JSON" in str(caught.value)
+    assert re.search("expected JSON|a web page", str(caught.value))
     assert "Maintenance" not in str(caught.value)
     assert "\x1b" not in str(caught.value)
 

@@ -7,13 +7,14 @@ import logging
 import pickle
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
 from _client_kit._errors import ConfigurationError, RejectedError, ServiceError
+from _client_kit._files import Base64
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync._calls import Calls
 from _client_kit._tokens import TokenCaches
@@ -22,13 +23,10 @@ from support.kit_sockets import Peer, server
 from support.reach import leads_to, shown
 
 
-class FailingBody:
-    """A body that cannot be read to its end."""
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield b"["
-        message = "the file is gone"
-        raise RejectedError(message, service="bridge")
+def refuse() -> None:
+    """Stop a body that is being sent."""
+    message = "the file is gone"
+    raise RejectedError(message, service="bridge")
 
 
 def calls_to(
@@ -109,7 +107,7 @@ def test_no_password_in_what_an_error_shows(case: str) -> None:
 def test_no_token_when_the_body_fails() -> None:
     """An error raised by a body passes through the HTTP library and keeps none of its frames."""
     with pytest.raises(RejectedError) as caught:
-        calls_to(Service()).call(WRITE, content=FailingBody(), content_length=9)
+        calls_to(Service()).call(WRITE, json=[Base64(b"abc")], check=refuse)
     assert TOKEN not in shown(caught.value)
     assert leads_to(caught.value) == []
 
@@ -228,7 +226,7 @@ def test_a_bug_in_a_call_shows_its_lines_and_values() -> None:
     with pytest.raises(TypeError) as caught:
         calls_to(Service()).call(WRITE, json={"when": object()})
     told = shown(caught.value)
-    assert "content = dumps(operation.rename_out(json)).encode()" in told
+    assert "template = json_template(json)" in told
     assert "object cannot be written as JSON" in told
     assert "operation = Operation(" in told
 

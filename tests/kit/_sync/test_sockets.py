@@ -7,7 +7,6 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from _client_kit._errors import (
     UnavailableError,
     UnreachableError,
 )
+from _client_kit._files import Base64
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync._calls import Calls
 from _client_kit._tokens import TokenCaches
@@ -157,16 +157,11 @@ def test_pause_in_the_body_cannot_beat_the_deadline() -> None:
 def test_refusal_while_the_body_is_sent() -> None:
     """A server that answers and hangs up before it has read the body is understood."""
 
-    class Large:
-        def __iter__(self) -> Iterator[bytes]:
-            for _ in range(100):
-                yield b"x" * 100_000
-
     refusal = b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     with server(says(refusal)) as (url, _):
         with calls_to(url) as calls:
             with pytest.raises(ServiceError) as caught:
-                calls.call(WRITE, content=Large(), content_length=10_000_000)
+                calls.call(WRITE, json=[Base64(b"x" * 10_000_000)])
     # The answer may be lost to the reset that follows: then nobody knows.
     assert caught.value.status == 413 or isinstance(caught.value, OutcomeUnknownError)
 

@@ -105,13 +105,15 @@ async def test_rename_patch_is_enough_for_renamed_zenvoices() -> None:
     await export(None, dialects.zenvoices_renamed, {}, options)
 
 
+ZENVOICES_NESTED = {
+    "contract": corrections.ZENVOICES_NESTED,
+    "operations": {"inbox.upload": corrections.upload_nested},
+}
+
+
 async def test_function_is_enough_for_zenvoices_of_another_structure() -> None:
-    """A nested body is written by encode_upload=, and a bare number as answer is understood."""
-    options = {
-        "contract": corrections.ZENVOICES_NESTED,
-        "encode_upload": corrections.encode_nested,
-    }
-    await export(None, dialects.zenvoices_nested, {}, options)
+    """A function writes a nested body, and a bare number as answer is understood."""
+    await export(None, dialects.zenvoices_nested, {}, ZENVOICES_NESTED)
 
 
 async def test_suggested_patch_is_enough_for_banqup_in_other_letters(
@@ -128,8 +130,8 @@ async def test_rename_patch_is_enough_for_renamed_banqup() -> None:
 
 
 async def test_function_is_enough_for_banqup_of_another_structure() -> None:
-    """Nested documents with other words for their status are read by decode_document=."""
-    options = {"decode_document": corrections.decode_nested}
+    """Nested documents with other words for their status are read by functions of operations=."""
+    options = {"operations": corrections.BANQUP_NESTED}
     await export(dialects.banqup_nested, None, options, {})
 
 
@@ -139,7 +141,7 @@ async def test_both_services_may_speak_other_dialects() -> None:
         dialects.banqup_renamed,
         dialects.zenvoices_nested,
         {"contract": corrections.BANQUP_RENAMED},
-        {"contract": corrections.ZENVOICES_NESTED, "encode_upload": corrections.encode_nested},
+        ZENVOICES_NESTED,
     )
     assert all(len(set(dialect.calls)) >= 4 for dialect in spoken)
 

@@ -104,13 +104,15 @@ def test_rename_patch_is_enough_for_renamed_zenvoices() -> None:
     export(None, dialects.zenvoices_renamed, {}, options)
 
 
+ZENVOICES_NESTED = {
+    "contract": corrections.ZENVOICES_NESTED,
+    "operations": {"inbox.upload": corrections.upload_nested},
+}
+
+
 def test_function_is_enough_for_zenvoices_of_another_structure() -> None:
-    """A nested body is written by encode_upload=, and a bare number as answer is understood."""
-    options = {
-        "contract": corrections.ZENVOICES_NESTED,
-        "encode_upload": corrections.encode_nested,
-    }
-    export(None, dialects.zenvoices_nested, {}, options)
+    """A function writes a nested body, and a bare number as answer is understood."""
+    export(None, dialects.zenvoices_nested, {}, ZENVOICES_NESTED)
 
 
 def test_suggested_patch_is_enough_for_banqup_in_other_letters(
@@ -127,8 +129,8 @@ def test_rename_patch_is_enough_for_renamed_banqup() -> None:
 
 
 def test_function_is_enough_for_banqup_of_another_structure() -> None:
-    """Nested documents with other words for their status are read by decode_document=."""
-    options = {"decode_document": corrections.decode_nested}
+    """Nested documents with other words for their status are read by functions of operations=."""
+    options = {"operations": corrections.BANQUP_NESTED}
     export(dialects.banqup_nested, None, options, {})
 
 
@@ -138,7 +140,7 @@ def test_both_services_may_speak_other_dialects() -> None:
         dialects.banqup_renamed,
         dialects.zenvoices_nested,
         {"contract": corrections.BANQUP_RENAMED},
-        {"contract": corrections.ZENVOICES_NESTED, "encode_upload": corrections.encode_nested},
+        ZENVOICES_NESTED,
     )
     assert all(len(set(dialect.calls)) >= 4 for dialect in spoken)
 

@@ -98,6 +98,16 @@ def test_every_call_of_an_export_is_looked_at_without_an_upload() -> None:
     assert not world.zenvoices.counts["inbox.upload"]
 
 
+def rows(change: Callable[[Any], Any]) -> dict[str, Any]:
+    """Functions that change each document."""
+
+    def listed(asked: Any) -> Any:
+        answer = yield asked.default
+        return {**answer, "documents": [change(row) for row in answer["documents"]]}
+
+    return {"documents.list": listed}
+
+
 def test_ordinary_verify_makes_no_deep_call() -> None:
     """Only who asks for it pays for it, and a sample needs it."""
     world = World()
@@ -132,7 +142,7 @@ def test_name_that_holds_data_is_not_shown() -> None:
     def strange(document: Any) -> Any:
         return {"VAT BE0404616494": document["id"], "files": 1}
 
-    world = World(banqup=banqup, banqup_options={"decode_document": strange})
+    world = World(banqup=banqup, banqup_options={"operations": rows(strange)})
     found = check(world.verify(), "documents.list")
     assert "<name> (string), files (integer)" in found.detail
     assert "0404616494" not in found.detail
@@ -143,7 +153,7 @@ def test_correction_makes_every_call_answer_as_assumed() -> None:
     world = World(
         banqup_dialect=dialects.banqup_nested,
         zenvoices_dialect=dialects.zenvoices_renamed,
-        banqup_options={"decode_document": corrections.decode_nested},
+        banqup_options={"operations": corrections.BANQUP_NESTED},
         zenvoices_options={"contract": corrections.ZENVOICES_RENAMED},
     )
     verification = world.verify(sample=True)
@@ -157,7 +167,8 @@ def test_name_in_other_letters_is_put_into_the_remedy() -> None:
     def cased(document: Any) -> Any:
         return {("Files" if name == "files" else name): document[name] for name in document}
 
-    found = check(World(banqup_options={"decode_document": cased}).verify(), "documents.list")
+    world = World(banqup_options={"operations": rows(cased)})
+    found = check(world.verify(), "documents.list")
     assert "expected documents[].files (array)" in found.detail
     assert '{"documents.list": {"rename": {"documents[].files": "Files"}}}' in found.remedy
 

@@ -15,7 +15,6 @@ from support.zenvoices import ONCE, Pages, answering, enveloped, login, refusal
 from zenvoices_client import (
     AsyncZenvoicesClient,
     Attachment,
-    Base64,
     ConfigurationError,
     InboxUpload,
     NotFoundError,
@@ -301,23 +300,6 @@ async def test_file_that_became_shorter_is_not_taken_for_whole(
     with pytest.raises(OutcomeUnknownError, match="shorter"):
         await client_of(fake).inbox.upload(upload, company_id=101)
     assert fake.inbox == []
-
-
-async def test_structure_of_the_upload_can_be_replaced(fake: FakeZenvoices) -> None:
-    """Where the real service wants another structure, a plain function builds it."""
-    seen: list[object] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(json.loads(request.content))
-        return httpx.Response(200, json={"id": 1})
-
-    def encode(upload: InboxUpload, company_id: int, external_id: str | None) -> dict[str, object]:
-        (only,) = upload.attachments
-        return {"company": company_id, "file": {"data": Base64(only.content)}, "x": external_id}
-
-    client = AsyncZenvoicesClient(login(), transport=answering(answer), encode_upload=encode)
-    await client.inbox.upload(upload_of(b"abc"), company_id=3)
-    assert seen == [{"company": 3, "file": {"data": "YWJj"}, "x": None}]
 
 
 async def test_names_of_the_upload_can_be_corrected() -> None:

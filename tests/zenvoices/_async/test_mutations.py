@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from support.broken_json import mutated
 from support.zenvoices import ONCE, TOKEN, enveloped, login, refusal
-from zenvoices_client import AsyncZenvoicesClient, Attachment, InboxUpload, ServiceError
+from zenvoices_client import AsyncZenvoicesClient, Attachment, Call, InboxUpload, ServiceError
 
 pytestmark = pytest.mark.anyio
 
@@ -55,7 +55,7 @@ RECORD = {
 }
 UPLOAD = InboxUpload(attachments=[Attachment("a.xml", b"<x/>")])
 
-Call = Callable[[AsyncZenvoicesClient], Awaitable[Any]]
+Made = Callable[[AsyncZenvoicesClient], Awaitable[Any]]
 
 
 async def first_pages(listing: Any) -> list[Any]:
@@ -67,7 +67,7 @@ async def first_pages(listing: Any) -> list[Any]:
     return found
 
 
-def listed(resource: str) -> Call:
+def listed(resource: str) -> Made:
     async def call(client: AsyncZenvoicesClient) -> Any:
         return await first_pages(getattr(client, resource).list())
 
@@ -89,7 +89,7 @@ LISTS = (
     "purchase_orders",
     "tax_codes",
 )
-OPERATIONS: dict[str, tuple[Call, Any]] = {
+OPERATIONS: dict[str, tuple[Made, Any]] = {
     **{f"{name}.list": (listed(name), {"items": [RECORD], "totalCount": 9}) for name in LISTS},
     "companies.get": (lambda client: client.companies.get(1), RECORD),
     "companies.resolve": (
@@ -121,7 +121,7 @@ OPERATIONS: dict[str, tuple[Call, Any]] = {
     "financial_transactions.get": (lambda client: client.financial_transactions.get(1), RECORD),
     "webhooks.available": (lambda client: client.webhooks.available(), ["Booking.Exported"]),
     "webhooks.list": (lambda client: client.webhooks.list(), {"items": [RECORD]}),
-    "request": (lambda client: client.request("GET", "x"), RECORD),
+    "request": (lambda client: client.request(Call("GET", "/public-api/v1/x")), RECORD),
 }
 
 

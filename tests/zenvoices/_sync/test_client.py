@@ -14,6 +14,7 @@ import respx
 from support.zenvoices import ONCE, answering, login
 from zenvoices_client import (
     Attachment,
+    Call,
     ConfigurationError,
     InboxUpload,
     UserLogin,
@@ -144,7 +145,7 @@ def test_limits_travel_to_httpx() -> None:
     client.inbox.details(1, timeout=7)
     client.inbox.find(external_id="a", company_id=1, timeout=8)
     _ = [str(item) for item in client.projects.list(timeout=9)]
-    client.request("GET", "x", deadline=3)
+    client.request(Call("GET", "/public-api/v1/x"), deadline=3)
     assert [round(limits["read"]) for limits in seen] == [11, 5, 6, 7, 8, 8, 9, 3]
     assert client.deadline == 200
 

@@ -8,6 +8,7 @@ import pytest
 
 from support.zenvoices import ONCE, enveloped, login, refusal
 from zenvoices_client import (
+    Call,
     CredentialsError,
     OutcomeUnknownError,
     ProtocolError,
@@ -48,7 +49,13 @@ def test_wrong_password_is_a_refused_login(status: int) -> None:
         read(client_of(fake, login("wrong")))
     text = str(caught.value)
     assert "Invalid user name or password" in text
-    causes = ["password is wrong", "organisation code", "locked", "must change", "single sign-on"]
+    causes = [
+        "user name and password",
+        "organisation code",
+        "locked",
+        "must change",
+        "single sign-on",
+    ]
     positions = [text.index(cause) for cause in [*causes, "inactive"]]
     assert positions == sorted(positions)
     assert caught.value.status == status
@@ -278,7 +285,7 @@ def test_login_sends_what_the_service_documents() -> None:
         return httpx.Response(200, json=enveloped({"accessToken": "t"}))
 
     client = ZenvoicesClient(login("p\u00e4ss"), transport=httpx.MockTransport(answer))
-    client.request("GET", "anything")
+    client.request(Call("GET", "/public-api/v1/anything"))
     assert str(seen[0].url) == "https://app.zenvoices.com/api/TokenAuth/TokenLogin"
     assert seen[0].headers["content-type"] == "application/json"
     assert "authorization" not in seen[0].headers

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from support.broken_json import mutated
 from support.zenvoices import ONCE, TOKEN, enveloped, login, refusal
-from zenvoices_client import Attachment, InboxUpload, ServiceError, ZenvoicesClient
+from zenvoices_client import Attachment, Call, InboxUpload, ServiceError, ZenvoicesClient
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -54,7 +54,7 @@ RECORD = {
 }
 UPLOAD = InboxUpload(attachments=[Attachment("a.xml", b"<x/>")])
 
-Call = Callable[[ZenvoicesClient], Any]
+Made = Callable[[ZenvoicesClient], Any]
 
 
 def first_pages(listing: Any) -> list[Any]:
@@ -66,7 +66,7 @@ def first_pages(listing: Any) -> list[Any]:
     return found
 
 
-def listed(resource: str) -> Call:
+def listed(resource: str) -> Made:
     def call(client: ZenvoicesClient) -> Any:
         return first_pages(getattr(client, resource).list())
 
@@ -88,7 +88,7 @@ LISTS = (
     "purchase_orders",
     "tax_codes",
 )
-OPERATIONS: dict[str, tuple[Call, Any]] = {
+OPERATIONS: dict[str, tuple[Made, Any]] = {
     **{f"{name}.list": (listed(name), {"items": [RECORD], "totalCount": 9}) for name in LISTS},
     "companies.get": (lambda client: client.companies.get(1), RECORD),
     "companies.resolve": (
@@ -120,7 +120,7 @@ OPERATIONS: dict[str, tuple[Call, Any]] = {
     "financial_transactions.get": (lambda client: client.financial_transactions.get(1), RECORD),
     "webhooks.available": (lambda client: client.webhooks.available(), ["Booking.Exported"]),
     "webhooks.list": (lambda client: client.webhooks.list(), {"items": [RECORD]}),
-    "request": (lambda client: client.request("GET", "x"), RECORD),
+    "request": (lambda client: client.request(Call("GET", "/public-api/v1/x")), RECORD),
 }
 
 

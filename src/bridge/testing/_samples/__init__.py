@@ -1,1 +1,1 @@
-"""Sample invoices."""
+"""Sample invoices for tests and the demo."""

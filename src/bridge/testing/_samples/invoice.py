@@ -1,4 +1,4 @@
-"""The content of a sample, with the sums that EN 16931 asks for."""
+"""The content of a sample, with the sums that EN 16931 requires."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -14,7 +14,7 @@ _FIRST_DAY: Final = date(2026, 1, 5)
 _DAYS: Final = 270
 _CENT: Final = Decimal("0.01")
 
-# What is sold: name, unit (UN/ECE recommendation 20), price without VAT, Belgian VAT rate.
+# Items: name, unit (UN/ECE recommendation 20), price without VAT, Belgian VAT rate.
 _GOODS: Final = (
     ("Blond bier, vat 20 l", "C62", Decimal("84.50"), 21),
     ("Pain de campagne 800 g", "C62", Decimal("2.95"), 6),
@@ -31,7 +31,7 @@ _GOODS: Final = (
 
 @frozen
 class Line:
-    """One line: `quantity` times `price` is `amount`, without VAT."""
+    """One invoice line, without VAT."""
 
     name: str
     unit: str
@@ -41,31 +41,31 @@ class Line:
 
     @property
     def amount(self) -> Decimal:
-        """The price of the whole line."""
+        """Quantity times price."""
         return self.price * self.quantity
 
 
 @frozen
 class Tax:
-    """The VAT of all lines of one rate, rounded once."""
+    """The VAT of all lines with one rate, rounded once."""
 
     rate: int
     taxable: Decimal
 
     @property
     def amount(self) -> Decimal:
-        """The VAT."""
+        """The amount of VAT."""
         return (self.taxable * self.rate / 100).quantize(_CENT, ROUND_HALF_UP)
 
 
 @frozen
 class SampleInvoice:
-    """An invoice or a credit note, before it is written."""
+    """The data of an invoice or credit note."""
 
     kind: Kind
     number: str
     invoice_number: str
-    """Its own number, or that of the invoice which a credit note corrects."""
+    """The number of the invoice; in a credit note, of the invoice that it corrects."""
     order: str
     issued: date
     supplier: SampleParty
@@ -101,7 +101,7 @@ def sample_invoice(n: int, kind: Kind, lines: int, sale: bool) -> SampleInvoice:
     items: list[Line] = []
     for index in range(lines):
         name, unit, price, rate = _GOODS[(n * 3 + index) % len(_GOODS)]
-        # Goods that cross a border inside the Union carry no VAT; the buyer accounts for it.
+        # Goods sold to another EU country have no VAT on the invoice; the buyer accounts for it.
         rate = rate if supplier.country == customer.country else 0
         items.append(Line(name, unit, price, rate, (n * 7 + index * 5) % 23 + 1))
     taxable: dict[int, Decimal] = {}
@@ -123,7 +123,7 @@ def sample_invoice(n: int, kind: Kind, lines: int, sale: bool) -> SampleInvoice:
 
 
 def structured_reference(number: int) -> str:
-    """Return the Belgian payment reference of `number`: ten digits and their remainder by 97."""
+    """Return the Belgian structured communication of `number`: ten digits and a check modulo 97."""
     digits = f"{number % 10**10:010d}"
     digits += f"{int(digits) % 97 or 97:02d}"
     return f"+++{digits[:3]}/{digits[3:7]}/{digits[7:]}+++"

@@ -1,4 +1,4 @@
-"""Invented companies for samples: none exists, every number passes its country's check."""
+"""Invented companies for samples, with numbers that pass the checks of their countries."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ class SampleParty:
     """A company that does not exist.
 
     Attributes:
-        prefix: What its document numbers begin with.
+        prefix: The prefix of its document numbers.
         enterprise_number: Its number in the national register, without punctuation.
     """
 
@@ -26,7 +26,7 @@ class SampleParty:
 
     @property
     def enterprise_scheme(self) -> str | None:
-        """The ISO 6523 code of the national register, where it has one."""
+        """The ISO 6523 code of the national register, if it has one."""
         return {"BE": "0208", "FR": "0002"}.get(self.country)
 
     @property
@@ -40,13 +40,13 @@ class SampleParty:
         return self.enterprise_scheme or "9938"
 
 
-# All numbers begin with 999, so that an invented number is recognised wherever it appears.
+# All numbers begin with 999, so that invented numbers can be recognised.
 # fmt: off
 COMPANY: Final = SampleParty(
     "Café De Sluis BV", "CDS", "Kanaalkaai 12", "9000", "Gent",
     "BE", "0999000129", "BE0999000129", "BE88999999000141",
 )
-"""The company whose space it is: the customer of purchases, the supplier of sales."""
+"""The company that uses the bridge: the customer of purchases and the supplier of sales."""
 
 PARTNERS: Final = (
     SampleParty("Brouwerij De Molenbeek BV", "BDM", "Molenstraat 7", "9700", "Oudenaarde",
@@ -69,4 +69,4 @@ PARTNERS: Final = (
                 "BE", "0999099010", "BE0999099010", "BE73999999099060"),
 )
 # fmt: on
-"""Those it buys from and sells to."""
+"""The suppliers and customers of `COMPANY`."""

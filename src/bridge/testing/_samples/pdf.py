@@ -1,4 +1,4 @@
-"""A PDF of a few lines of text, written by hand so that samples need no other library."""
+"""Write a PDF of a few lines of text, without another library."""
 
 from collections.abc import Sequence
 from hashlib import shake_128
@@ -8,18 +8,18 @@ _HEADER = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
 
 
 def write_pdf(lines: Sequence[str], *, size: int | None = None) -> bytes:
-    """Return a PDF that shows `lines`, the first of them large.
+    """Return a PDF that shows `lines`, the first line in a larger font.
 
     Args:
-        lines: The text, in the characters of Western Europe.
-        size: How many bytes the file is to have exactly. What is missing is filled with bytes that
-            do not compress, as the pictures of a real invoice do not.
+        lines: The text, in characters of Windows-1252.
+        size: The exact size of the file in bytes. It is padded with random bytes, which do not
+            compress, like the images of a real invoice.
 
     Raises:
         ValueError: When the text alone takes more than `size` bytes.
     """
     pages = [lines[n : n + _LINES_PER_PAGE] for n in range(0, len(lines), _LINES_PER_PAGE)] or [[]]
-    # 1 catalog, 2 pages, 3 font, then two objects for each page: itself and its text.
+    # Objects: 1 catalog, 2 pages, 3 font, then two per page: the page and its text.
     kids = b" ".join(b"%d 0 R" % (4 + 2 * n) for n in range(len(pages)))
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
@@ -52,7 +52,7 @@ def _text(lines: Sequence[str], *, large: bool) -> bytes:
 
 
 def _stream(data: bytes) -> bytes:
-    # Ten digits whatever the length, here and below, so that the size of the file can be foreseen.
+    # Always ten digits, here and below, so that the size of the file is known in advance.
     return b"<< /Length %010d >>\nstream\n%b\nendstream" % (len(data), data)
 
 

@@ -1,7 +1,7 @@
 """Sample invoices and credit notes for companies that do not exist.
 
-Any number of them, each different and each the same on every machine: the demo, the benchmarks and
-a user's own tests draw on them. They follow Peppol BIS Billing 3 and pass EN 16931.
+There are any number of them. Each is different, and the same on every machine. The demo, the
+benchmarks and users' tests use them. They follow Peppol BIS Billing 3 and pass EN 16931.
 """
 
 from datetime import date
@@ -25,8 +25,8 @@ class Sample:
     Attributes:
         filename: A name for the file, different for each document.
         content: The UBL XML.
-        total: What is to be paid, or is given back, VAT included.
-        pdf: The PDF of the same document, embedded in `content` unless that was not wanted.
+        total: The amount to pay or to pay back, with VAT.
+        pdf: The PDF of the same document, embedded in `content` unless ``attach_pdf=False``.
     """
 
     filename: str
@@ -42,7 +42,7 @@ class Sample:
     pdf: bytes
 
     def __repr__(self) -> str:
-        """Show which document it is, not its bytes."""
+        """Show kind, number and total, but not the bytes."""
         return f"<Sample {self.kind} {self.number}: {self.total} {self.currency}>"
 
 
@@ -58,13 +58,13 @@ def sample(
     """Make the `n`-th sample document; the same arguments always give the same bytes.
 
     Args:
-        n: Which one, from 0.
-        kind: An invoice, or a credit note on the invoice of the same `n`.
-        lines: How many lines it has, at least one.
-        pdf_size: How many bytes its PDF has; without it, as many as the text takes (2 KB).
-            1,500,000 make a document of about 2 MB.
+        n: The number of the sample, from 0.
+        kind: An invoice, or a credit note for the invoice with the same `n`.
+        lines: The number of invoice lines, at least one.
+        pdf_size: The exact size of the PDF in bytes; by default about 2 KB. With 1,500,000, the
+            document has about 2 MB.
         attach_pdf: Whether the PDF is embedded in the UBL.
-        sale: A document that the sample company sends, not one that it receives.
+        sale: Whether the sample company is the supplier; by default it is the customer.
 
     Raises:
         ValueError: When `n` is negative, there is no line, or the PDF does not fit in `pdf_size`.
@@ -91,7 +91,7 @@ def sample(
 
 
 def _page(invoice: SampleInvoice) -> list[str]:
-    """Return the document as a person reads it."""
+    """Return the text lines of the PDF."""
     supplier, customer = invoice.supplier, invoice.customer
     return [
         supplier.name,

@@ -1,4 +1,4 @@
-"""Writing a sample as UBL 2.1, in the order that its schema asks for."""
+"""Write a sample as UBL 2.1, with the elements in the order of its schema."""
 
 from base64 import b64encode
 from decimal import Decimal
@@ -12,7 +12,7 @@ _VAT = "<cac:TaxScheme><cbc:ID>VAT</cbc:ID></cac:TaxScheme>"
 
 
 def write_ubl(invoice: SampleInvoice, pdf: bytes | None) -> bytes:
-    """Return the document, with its PDF embedded unless that is None."""
+    """Return the document as XML; the PDF is embedded unless it is None."""
     credit = invoice.kind == "credit note"
     root = "CreditNote" if credit else "Invoice"
     # UBL 2.1 has no due date in a credit note.

@@ -1,1 +1,1 @@
-"""What every checkpoint store must do, as a suite of cases."""
+"""Tests of the rules that every checkpoint store must follow."""

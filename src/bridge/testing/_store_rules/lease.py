@@ -1,6 +1,6 @@
-"""The rules about the lease, and about many workers at once: each public function is one."""
+"""The rules about the lease and about several workers; each public function is one rule."""
 
-# ruff: noqa: S101 - what fails here is a test
+# ruff: noqa: S101 - these functions are tests
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def a_released_lease_is_free_and_commits_nothing(suite: StoreSuite) -> None:
     assert_lost(lambda: first.commit(lease, head="late", ttl=LONG), "a released lease committed")
     assert second.head(suite.key) is None
     taken = suite.lease(second)
-    first.release(lease)  # once more, and too late: the new lease stays
+    first.release(lease)  # an old release must not end the new lease
     assert first.acquire(suite.key, "third", LONG) is None, "an old release freed a new lease"
     second.commit(taken, head="mine", ttl=LONG)
 
@@ -101,7 +101,7 @@ def a_lease_the_store_never_gave_writes_nothing(suite: StoreSuite) -> None:
     store, unknown = suite.first, Lease(suite.key, 1)
     assert_lost(lambda: store.commit(unknown, head="x", ttl=LONG), "a key without a lease changed")
     later = Lease(suite.key, suite.lease().fence + 7)
-    # Such a lease stems from data that was since replaced by an older copy.
+    # Such a lease was given before the data was restored from an older backup.
     assert_lost(lambda: store.commit(later, head="x", ttl=LONG), "a lease of the future committed")
     assert store.head(suite.key) is None
 
@@ -114,7 +114,7 @@ def a_commit_that_fails_writes_nothing(suite: StoreSuite) -> None:
         try:
             rows = [Row("a", "delivered", None, "2"), row]
             suite.first.commit(lease, head="after", rows=rows, ttl=LONG)
-        except Exception:  # noqa: BLE001, S110 - which error it is, is the store's business
+        except Exception:  # noqa: BLE001, S110 - a store may raise any error
             pass
         else:
             raise AssertionError("a row whose value is not text was accepted")

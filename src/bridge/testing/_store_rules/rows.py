@@ -1,6 +1,6 @@
-"""The rules about rows and heads: each public function is one."""
+"""The rules about rows and heads; each public function is one rule."""
 
-# ruff: noqa: S101 - what fails here is a test
+# ruff: noqa: S101 - these functions are tests
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bridge.testing._store_rules.store_suite import LONG, StoreSuite, by_id
 
 
 def a_new_key_is_empty(suite: StoreSuite) -> None:
-    for _ in range(2):  # the second time, a worker has taken the lease
+    for _ in range(2):  # the second time with a held lease
         assert suite.first.head(suite.key) is None
         assert suite.find("a") == suite.find() == []
         assert suite.select("waiting") == []

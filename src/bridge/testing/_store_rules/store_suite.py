@@ -1,6 +1,6 @@
-"""What the rules work with: stores on the same data, threads, and clocks that are wrong."""
+"""Tools for the rules: stores on the same data, threads, and wrong clocks."""
 
-# ruff: noqa: S101 - what fails here is a test
+# ruff: noqa: S101 - these functions are tests
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PATIENCE = 20.0
 
 @frozen
 class StoreSuite:
-    """Stores on one and the same data, and a key that no other test uses."""
+    """Several stores on the same data, and a key that no other test uses."""
 
     stores: list[CheckpointStore]
     pass_time: Callable[[float], None]
@@ -50,7 +50,7 @@ class StoreSuite:
         return lease
 
     def after_expiry(self) -> Lease:
-        """Take the lease with the second store, once the short one has ended."""
+        """Wait for a short lease to end, and take it with the second store."""
         for _ in range(int(PATIENCE / SHORT)):
             self.pass_time(SHORT)
             lease = self.second.acquire(self.key, "another", LONG)
@@ -79,7 +79,7 @@ def assert_lost(act: Callable[[], object], message: str) -> None:
 
 
 def in_threads(*tasks: Callable[[], object]) -> None:
-    """Call all tasks at once, and raise the first error of one."""
+    """Run all tasks at the same time, and raise the first error."""
     errors: list[BaseException] = []
 
     def run(task: Callable[[], object]) -> None:
@@ -100,7 +100,7 @@ def in_threads(*tasks: Callable[[], object]) -> None:
 
 @contextmanager
 def wrong_clock(store: CheckpointStore, seconds: float) -> Generator[None, None, None]:
-    """Move every wall clock that Python code of the store's module can read."""
+    """Change the wall clocks that the Python code of the store's module can read."""
     real_time, real_datetime = time.time, datetime.datetime
 
     class Moved(datetime.datetime):

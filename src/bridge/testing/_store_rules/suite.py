@@ -1,7 +1,7 @@
-"""The rules of a checkpoint store as tests, for stores we never saw.
+"""Make tests of a user's own checkpoint store; see `CheckpointStore` for the rules.
 
-Nothing here sleeps for long or needs more than pytest: leases are as short as a store's clock can
-tell, and whatever is random is drawn from a fixed seed.
+The tests need only pytest. Leases are as short as a store's clock allows, and random values come
+from a fixed seed.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ RULES: dict[str, Rule] = {
 }
 
 OpenStore = Callable[[Path], CheckpointStore]
-"""Opens the store under test. Gets an empty directory of its own for each rule; called again with
-the same directory, it opens the same data once more."""
+"""A function that opens the store under test. Each rule passes its own empty directory. If a rule
+calls it again with the same directory, it must open the same data."""
 
 
 def checkpoint_conformance(
@@ -37,19 +37,19 @@ def checkpoint_conformance(
     shared: bool = True,
     advance: Callable[[float], None] | None = None,
 ) -> Callable[..., None]:
-    """A test for a store of one's own, in one line; pytest shows every rule by its name.
+    """Return a test for your own store; pytest shows each rule by its name.
 
     ::
 
         test_my_store = checkpoint_conformance(lambda directory: MyStore(directory / "state"))
 
     Args:
-        open_store: Opens the store under test, see :data:`OpenStore`. A store that lives
-            elsewhere ignores the directory: every rule uses keys of its own.
-        shared: Whether two stores opened on one directory see the same data. False for a store
-            in memory; the rules then use one store from all sides.
-        advance: Moves the store's clock forward, where a test can; without it, the suite waits
-            for leases of a quarter of a second to end.
+        open_store: Opens the store under test; see :data:`OpenStore`. A store that is not in the
+            directory, such as a database, can ignore it: every rule uses keys of its own.
+        shared: Whether two stores opened on one directory see the same data. For a store in memory
+            pass False: the rules then use one store only.
+        advance: Moves the store's clock forward by so many seconds, if a test can do that. Without
+            it, the tests wait for leases of a quarter of a second to end.
     """
     import pytest
 
@@ -59,7 +59,7 @@ def checkpoint_conformance(
 
     @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
     def test_checkpoint_store(rule: Rule, tmp_path: Path) -> None:
-        """The store keeps the rule it is named after."""
+        """The store follows the rule."""
         stores = [open_store(tmp_path) for _ in range(4 if shared else 1)]
         try:
             rule(StoreSuite(stores * (4 // len(stores)), pass_time, f"conformance {uuid.uuid4()}"))

@@ -1,0 +1,239 @@
+"""Functions of the user's own in an export: doubts, mistakes, and what is never sent twice."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from bridge import NotFoundError, RejectedError, ServiceError
+from support.bridge_world import HOUR, AsyncWorld
+from zenvoices_client import AskedFind, AskedUpload, Call
+from zenvoices_client.testing import Fault
+
+pytestmark = pytest.mark.anyio
+
+
+async def active(world: AsyncWorld, **functions: Any) -> Any:
+    """An active connection with functions of the user's own."""
+    names = {name.replace("_", ".", 1): function for name, function in functions.items()}
+    connection = world.connect(functions=names)
+    await connection.activate()
+    return connection
+
+
+async def run(connection: Any) -> Any:
+    """An export's report, also of one that was stopped."""
+    try:
+        return await connection.export_new()
+    except ServiceError as error:
+        return error.report
+
+
+def raises_after(asked: AskedUpload) -> Any:
+    """Its own exception after the document was entered."""
+    answer = yield asked.default
+    return answer["no such member"]
+
+
+def returns_nonsense(asked: AskedUpload) -> Any:
+    """A wrong value."""
+    yield asked.default
+    return "thank you"
+
+
+def twice(asked: AskedUpload) -> Any:
+    """The same unsafe call once more."""
+    yield asked.default
+    return (yield asked.default)
+
+
+def commits_in_vain(asked: AskedUpload) -> Any:
+    """A later call that is refused."""
+    yield asked.default
+    return (yield Call("POST", "/public-api/v1/no/such/call"))
+
+
+def another_route(asked: AskedUpload) -> Any:
+    """An error is caught and another route tried, whose answer is thrown away."""
+    try:
+        yield Call("POST", "/public-api/v1/no/such/call", json={})
+    except ServiceError:
+        yield asked.default
+    raise RejectedError("mine", service="zenvoices")
+
+
+def says_all_is_safe(asked: AskedUpload) -> Any:
+    """The upload itself called safe."""
+    return (yield evolve(asked.default, safe=True))
+
+
+MISTAKES = [
+    raises_after,
+    returns_nonsense,
+    twice,
+    commits_in_vain,
+    another_route,
+    says_all_is_safe,
+]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize("count", [1, 4])
+async def test_mistake_after_the_upload_enters_nothing_twice(mistake: Any, count: int) -> None:
+    """Each document is looked up before it could be sent again, and is in the inbox once."""
+    world = AsyncWorld()
+    connection = await active(world, inbox_upload=mistake)
+    documents = world.publish(count)
+    for _ in range(4):
+        await run(connection)
+        world.clock.pass_(HOUR)
+    assert set(world.sent.values()) == {1}
+    assert len(world.sent) == count
+    assert {world.states[name] for name in documents} == {"delivered"}
+
+
+async def test_function_that_loses_the_answer_is_closed_and_found_again() -> None:
+    """It cannot catch a doubt and try another route."""
+    world = AsyncWorld()
+    world.zenvoices.faults.add("inbox.upload", nth=2, action=Fault.drop(), when="after")
+
+    def upload(asked: AskedUpload) -> Any:
+        try:
+            return (yield asked.default)
+        except Exception:
+            return (yield evolve(asked.default, path="/public-api/v1/inbox?again=1"))
+
+    connection = await active(world, inbox_upload=upload)
+    world.publish(4)
+    assert (await connection.export_new()).exported == 4
+    assert set(world.sent.values()) == {1}
+
+
+async def test_look_up_that_swallows_errors_proves_no_absence() -> None:
+    """Where it says "not found" after an error, the document is held and never sent again."""
+    world = AsyncWorld()
+
+    def find(asked: AskedFind) -> Any:
+        try:
+            yield Call("GET", "/public-api/v1/no/such/call")
+        except ServiceError:
+            raise NotFoundError("not there", service="zenvoices") from None
+
+    def upload(asked: AskedUpload) -> Any:
+        yield asked.default
+        return None
+
+    connection = await active(world, inbox_upload=upload, inbox_find=find)
+    world.one()
+    for _ in range(30):
+        await run(connection)
+        world.clock.pass_(HOUR)
+    assert set(world.sent.values()) == {1}
+    assert "uncertain" in world.states.values()
+
+
+async def test_mistake_on_one_document_is_loud_and_charged_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The others arrive; the user's line is in the log once, and in the reason."""
+    world = AsyncWorld()
+
+    def upload(asked: AskedUpload) -> Any:
+        (file,) = asked.upload.attachments
+        if file.file_name == "F0002.xml":
+            raise KeyError(file.file_name)
+        return (yield asked.default)
+
+    connection = await active(world, inbox_upload=upload)
+    documents = world.publish(4)
+    with caplog.at_level(logging.WARNING, "bridge"):
+        report = await connection.export_new()
+    assert (report.exported, report.raised) == (3, 1)
+    (warning,) = [record for record in caplog.records if record.exc_info]
+    assert warning.exc_info is not None
+    assert isinstance(warning.exc_info[1], KeyError)
+    assert "inbox.upload: the function" in warning.message
+    assert f"{__name__}.upload, line " in warning.message
+    delivery = world.delivery(documents[1])
+    assert (delivery.state, delivery.attempts) == ("waiting", 1)
+    for _ in range(8):
+        world.publish()
+        await connection.export_new()
+        world.clock.pass_(24 * HOUR)
+    assert world.states[documents[1]] == "failed"
+
+
+async def test_mistake_on_every_document_charges_nobody() -> None:
+    """It is the function's fault, so nobody is given up, and the run names it."""
+    world = AsyncWorld()
+    connection = await active(world, inbox_upload=lambda asked: 1 / 0)
+    documents = world.publish(12)
+    for _ in range(6):
+        report = await run(connection)
+        assert report.raised
+        world.clock.pass_(24 * HOUR)
+    assert {world.delivery(name).attempts for name in documents} == {0}
+    assert {world.states[name] for name in documents} == {"waiting"}
+    await run(world.connect())
+    assert {world.states[name] for name in documents} == {"delivered"}
+
+
+@pytest.mark.parametrize("operation", ["files.details", "documents.files", "files.download"])
+async def test_mistake_in_a_reading_function_holds_the_document(operation: str) -> None:
+    """Whichever call made for a document it is."""
+    world = AsyncWorld()
+    connection = world.connect(functions={operation: lambda asked: 1 / 0})
+    await connection.activate()
+    (document,) = world.publish(1)
+    report = await run(connection)
+    assert report.raised == 1
+    assert world.states[document] == "waiting"
+    assert "raised ZeroDivisionError" in (world.delivery(document).reason or "")
+
+
+async def test_doubt_in_a_function_is_loud_too(caplog: pytest.LogCaptureFixture) -> None:
+    """An exception after the first unsafe call is logged where a look-up does not find it."""
+    world = AsyncWorld()
+
+    def upload(asked: AskedUpload) -> Any:
+        yield Call("POST", "/public-api/v1/inbox/list", json={})
+        raise ValueError("mine")
+
+    connection = await active(world, inbox_upload=upload)
+    (document,) = world.publish(1)
+    with caplog.at_level(logging.WARNING, "bridge"):
+        report = await run(connection)
+    assert report.raised == 1
+    assert world.states[document] == "sending"
+    assert any(record.exc_info for record in caplog.records)
+
+
+async def test_changed_files_are_judged_by_what_a_list_shows() -> None:
+    """Files that only a call of their own shows make no document look changed later."""
+    world = AsyncWorld()
+    hidden: dict[str, Any] = {}
+
+    def listed(asked: Any) -> Any:
+        page = yield asked.default
+        for row in page["documents"]:
+            hidden[row["id"]] = row.pop("files")
+        return page
+
+    def read(asked: Any) -> Any:
+        row = yield asked.default
+        return {**row, "files": [{"id": "other", "fileSize": 1}]}
+
+    def files(asked: Any) -> Any:
+        return hidden[asked.document.id]
+
+    functions = {"documents.list": listed, "documents.get": read, "documents.files": files}
+    connection = world.connect(functions=functions)
+    await connection.activate()
+    world.publish(3)
+    assert (await connection.export_new()).exported == 3
+    world.clock.pass_(HOUR)
+    later = await connection.export_new()
+    assert (later.exported, later.changed) == (0, 0)

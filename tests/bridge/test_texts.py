@@ -1,0 +1,320 @@
+"""Sentences in English, French and Dutch: none is missing, none is English in the others."""
+
+from __future__ import annotations
+
+import ast
+import json
+import pickle
+import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import pytest
+
+from _client_kit._errors import ConfigurationError, PermissionDeniedError, ServiceError
+from _client_kit._text import Text, joined
+from bridge._reports.texts import (
+    HEADINGS,
+    SENTENCES,
+    Lang,
+    check_lang,
+    decimal,
+    local_time,
+    say,
+    translate,
+)
+from bridge._reports.verification import CHECKS, verification_of
+
+SRC = Path(__file__).resolve().parents[2] / "src"
+RUNTIME = ("_client_kit", "_contract_check", "banqup_client", "zenvoices_client", "bridge")
+SEPARATORS = {": ", "; ", " "}
+SAME = {
+    *("code", "document_count", "in_call"),
+    *(
+        "error",
+        "document",
+        "documents",
+        "destination",
+        "inbox",
+        "ok",
+        "status",
+        "count",
+        "date",
+        "said",
+    ),
+    *("with_documents", "of_document", "bytes", "operation", "seconds", "export"),
+}
+"""Codes whose words may be the same in two languages."""
+
+
+ENGLISH_WORDS = """
+the and with that this which from your there their have been when where while would could should
+nothing other after before check checks sent failed right rights whether give user users answers
+again once only until
+"""
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    """Every module that runs with an application; twins and fakes say what these say."""
+    for package in RUNTIME:
+        for path in sorted((SRC / package).rglob("*.py")):
+            name = path.relative_to(SRC).as_posix()
+            if not re.search(r"/(_sync|fakes|_fake)/", name):
+                yield name, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def constant(node: ast.expr | None) -> Any:
+    return node.value if isinstance(node, ast.Constant) else None
+
+
+def calls(tree: ast.Module, *names: str) -> Iterator[ast.Call]:
+    """The calls of functions and methods by their last name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = node.func
+            name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+            if name in names:
+                yield node
+
+
+def sentences() -> dict[str, set[str]]:
+    """The English templates of each code, where the source makes one."""
+    found: dict[str, set[str]] = {}
+    for _, tree in modules():
+        for call in calls(tree, "Text"):
+            if len(call.args) > 1 and isinstance(constant(call.args[0]), str):
+                template = constant(call.args[1])
+                found.setdefault(call.args[0].value, set())  # type: ignore[attr-defined]
+                if isinstance(template, str):
+                    found[call.args[0].value].add(template)  # type: ignore[attr-defined]
+    return found
+
+
+ENGLISH = sentences()
+
+
+def fields(template: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+
+
+def test_every_sentence_of_the_source_is_in_the_table() -> None:
+    """No error, hint, reason or note is without its French and Dutch."""
+    assert len(ENGLISH) > 150
+    assert set(ENGLISH) - set(SENTENCES) - set(HEADINGS) == set()
+
+
+def test_no_code_stands_in_both_tables() -> None:
+    """The one would hide the other."""
+    assert set(SENTENCES) & set(HEADINGS) == set()
+
+
+def test_no_sentence_of_the_table_is_unused() -> None:
+    """What no module makes any more is deleted; codes made of parts are known here."""
+    made = {"mapper_raised", "rule_raised", "without_id", "other_space"}
+    made |= {code for code in SENTENCES if code.startswith("ubl_")}
+    assert set(SENTENCES) - set(ENGLISH) - made == set()
+
+
+@pytest.mark.parametrize("code", sorted(SENTENCES))
+def test_a_translation_is_whole(code: str) -> None:
+    """Both languages say it, in other words than English, with values that the English has."""
+    french, dutch = SENTENCES[code]
+    assert french.strip()
+    assert dutch.strip()
+    for english in ENGLISH.get(code, ()):
+        if code not in SAME:
+            assert french != english
+            assert dutch != english
+        # Details of a parser, in English, are left out of some.
+        assert fields(french) <= fields(english) >= fields(dutch)
+    for template in (french, dutch):
+        assert template.count("|") <= 1
+        assert len(template.split("|")) == 1 or all(template.split("|"))
+
+
+@pytest.mark.parametrize("code", sorted(HEADINGS))
+def test_a_heading_is_whole(code: str) -> None:
+    """Each of the three languages has it, with the same values."""
+    english, french, dutch = HEADINGS[code]
+    assert fields(english) == fields(french) == fields(dutch)
+    assert code in SAME or english not in (french, dutch)
+
+
+def test_no_message_is_made_without_a_code() -> None:
+    """What reports show is never a bare English text: a reason, a note, a failure of a call."""
+    reasons = ("NotReady", "Refused", "Skipped", "Held", "NotSent", "InDoubt", "Undecidable")
+    errors = (
+        *("CredentialsError", "PermissionDeniedError", "NotFoundError", "RejectedError"),
+        *("RateLimitedError", "UnavailableError", "UnreachableError", "OutcomeUnknownError"),
+        *("FileNotReadyError", "FileRefusedError", "UrlExpiredError"),
+    )
+    bare = [
+        f"{name}, line {call.lineno}"
+        for name, tree in modules()
+        for call in calls(tree, *reasons, *errors, "Skip", "Wait", "note")
+        if call.args and isinstance(call.args[0], ast.JoinedStr | ast.Constant)
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize("lang", ["fr", "nl"])
+def test_translated_sentences_hold_no_english_words(lang: Lang) -> None:
+    """No word that only English has is left, names of screens and of arguments aside."""
+    english = set(ENGLISH_WORDS.split())
+    screens = "Settings > External applications", "API > Companies > List access"
+    for code, texts in [*SENTENCES.items(), *((c, t[1:]) for c, t in HEADINGS.items())]:
+        text = texts[lang == "nl"]
+        for screen in (*screens, "API > Inbox access", "client id", "client secret"):
+            text = text.replace(screen, "")
+        left = set(re.findall(r"[a-zàâçéèêëîïôûùüÿœ']+", text.casefold())) & english
+        assert left == set(), (code, left)
+
+
+SCREENS = {
+    "API > Inbox access": ("API > Accès à la boîte de réception", "API > Inbox access"),
+    "API > Companies > List access": (
+        "API > Entreprises > Accès à la liste",
+        "API > Companies > List access",
+    ),
+    "Manage > Organisation > Users": (
+        "Gérer > Organisation > Utilisateurs",
+        "Beheer > Omgeving > Gebruikers",
+    ),
+    "Manage > Organisation > Companies": (
+        "Gérer > Organisation > Entreprises",
+        "Beheer > Omgeving > Administraties",
+    ),
+    "Settings > External applications": (
+        "Settings > External applications (libellés anglais)",
+        "Settings > External applications (Engelse benaming)",
+    ),
+}
+"""What the screens say; those that no page shows in a language stay English and say so."""
+
+
+@pytest.mark.parametrize("screen", sorted(SCREENS))
+def test_remedies_name_the_same_screens(screen: str) -> None:
+    """A screen that the English hint names is named by the French and the Dutch one."""
+    named = [code for code, texts in ENGLISH.items() if any(screen in text for text in texts)]
+    assert named
+    for code in named:
+        french, dutch = SCREENS[screen]
+        assert french in SENTENCES[code][0]
+        assert dutch in SENTENCES[code][1]
+
+
+@pytest.mark.parametrize(
+    ("lang", "one", "none", "many"),
+    [
+        ("en", "1 document", "0 documents", "1234 documents"),
+        ("fr", "1 document", "0 document", "1 234 documents"),
+        ("nl", "1 document", "0 documenten", "1.234 documenten"),
+    ],
+)
+def test_plurals_and_numbers_are_those_of_the_language(
+    lang: Lang, one: str, none: str, many: str
+) -> None:
+    """One is singular everywhere, nought in French too; thousands as people write them."""
+    for count, expected in ((1, one), (0, none), (1234, many)):
+        text = Text("document_count", "{0} document|{0} documents", count)
+        assert translate(text, lang) == expected
+    assert decimal(1.25, lang) == ("1.2" if lang == "en" else "1,2")
+
+
+def test_a_sentence_inside_a_sentence_is_translated_too() -> None:
+    """What a service said is quoted, and punctuation is that of the language."""
+    said = Text("said", "{0}", "Geen toegang")
+    refused = Text("not_permitted", "not permitted ({0})", "403")
+    text = joined(": ", "inbox.list", refused, said)
+    assert text == "inbox.list: not permitted (403): Geen toegang"
+    assert translate(text, "fr") == "inbox.list : non autorisé (403) : « Geen toegang »"
+    assert translate(text, "nl") == "inbox.list: niet toegestaan (403): “Geen toegang”"
+
+
+def test_a_translated_sentence_can_be_translated_back() -> None:
+    """It keeps its code, its values and its English, through a pickle and through JSON."""
+    text = Text("not_kept", "it could not be kept meanwhile: {0}", Text("said", "{0}", "ENOSPC"))
+    french = translate(text, "fr")
+    again = pickle.loads(pickle.dumps(french))
+    assert again == french == translate(translate(text, "nl"), "fr")
+    assert translate(again, "en") == text
+    stored = json.loads(json.dumps(text.to_json()))
+    assert translate(Text.from_json(stored), "fr") == french
+
+
+@pytest.mark.parametrize("stored", [[], ["a"], ["a", 1], [1, "a"], ["a", "b", {}], ["a", "b", [1]]])
+def test_a_stored_sentence_that_is_damaged_is_refused(stored: list[Any]) -> None:
+    """Neither a wrong length nor a wrong kind becomes a sentence."""
+    with pytest.raises((TypeError, ValueError)):
+        Text.from_json(stored)
+
+
+def test_a_sentence_of_another_version_stays_readable() -> None:
+    """A code that is not known, or has other values, is shown in English."""
+    assert translate(Text("from_later", "a later sentence"), "fr") == "a later sentence"
+    assert translate(Text("not_permitted", "no"), "fr") == "no"
+    assert translate("Geen toegang", "fr") == "Geen toegang"
+
+
+def test_a_long_sentence_is_cut_with_its_values() -> None:
+    """What is stored has a bound, and still has its code."""
+    text = Text("said", "{0}", "x" * 900).cut(500)
+    assert len(text) == 500
+    assert len(text.values[0]) == 500
+    assert text.code == "said"
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows cannot change the zone")
+@pytest.mark.parametrize(
+    ("zone", "lang", "expected"),
+    [
+        ("UTC", "en", "2026-03-02 08:30 UTC"),
+        ("Europe/Brussels", "en", "2026-03-02 09:30 (08:30 UTC)"),
+        ("Europe/Brussels", "fr", "02/03/2026 09:30 (08:30 UTC)"),
+        ("Europe/Brussels", "nl", "02/03/2026 09:30 (08:30 UTC)"),
+    ],
+)
+def test_times_are_local_with_utc_beside(
+    monkeypatch: pytest.MonkeyPatch, zone: str, lang: Lang, expected: str
+) -> None:
+    """As the clock of the person shows it, in the order of the country."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert local_time(datetime(2026, 3, 2, 8, 30, tzinfo=UTC), lang) == expected
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_language_that_is_not_there_is_refused() -> None:
+    """The message names those that are."""
+    with pytest.raises(ConfigurationError, match="'en', 'fr' or 'nl', not 'xx'"):
+        check_lang("xx")
+    assert [check_lang(lang) for lang in ("en", "fr", "nl")] == ["en", "fr", "nl"]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_each_check_has_a_title_in_each_language(check: str) -> None:
+    """And not the same one twice."""
+    assert len({say(check, lang) for lang in ("en", "fr", "nl")}) == 3
+
+
+def test_a_verification_in_french_can_be_shown_in_another_language() -> None:
+    """Titles, findings and remedies follow the language asked for; a service's words stay."""
+    refused = Text("not_permitted", "not permitted ({0})", "403")
+    message = joined(": ", refused, Text("said", "{0}", "Nee"))
+    hint = Text("hint_later", "The service was reached, but cannot answer now: try again later.")
+    error = PermissionDeniedError(message, service="zenvoices", status=403, hint=hint)
+    found: dict[str, str | ServiceError] = {"zenvoices inbox": error}
+    made = verification_of(found, "fr")
+    assert made.failed[0].code == "permission"
+    assert "réessayez plus tard" in made.failed[0].remedy
+    for lang in ("en", "fr", "nl"):
+        shown = made.to_text(lang=lang)
+        assert "Nee" in shown
+        assert shown == verification_of(found, lang).to_text()

@@ -1,0 +1,364 @@
+"""A run of a user's function: which calls it may make, and what its end means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from _client_kit._contract import Contract, Operation
+from _client_kit._errors import (
+    ConfigurationError,
+    CredentialsError,
+    NotFoundError,
+    OutcomeUnknownError,
+    ProtocolError,
+    RejectedError,
+    ServiceError,
+    StoreError,
+    UnavailableError,
+    UnreachableError,
+)
+from _client_kit._operations import Call, FunctionRun
+from _client_kit._raw_request import operation_of
+
+Script = Generator[Any, Any, Any]
+
+SENDS = Operation(
+    name="send", method="POST", path="/send", query={}, sends=(), reads=(), evidence="assumed",
+    source="a test", safe=False, service="test",
+)  # fmt: skip
+READS = evolve(SENDS, name="read", method="GET", path="/read", safe=True)
+SAFE = Call("POST", "/file", safe=True)
+SEND = Call("POST", "/send")
+THEN = Call("POST", "/commit")
+
+
+def refusal(status: int = 400) -> RejectedError:
+    return RejectedError("no", service="test", status=status, own=True)
+
+
+def doubt() -> OutcomeUnknownError:
+    return OutcomeUnknownError("broke", service="test")
+
+
+def play(function: Callable[[Any], Any], *answers: Any, operation: Operation = SENDS) -> Any:
+    """Run a function against answers in turn: errors are raised to it, as far as they may be.
+
+    Returns:
+        What it returned.
+    """
+    own = evolve(operation, function=function)
+    run = FunctionRun(own, "asked")
+    call = run.start()
+    for answer in answers:
+        assert call is not None, "it makes fewer calls than there are answers"
+        step = operation_of(call, own, service="test", origin="https://api.test")
+        run.permit(call, step)
+        failed = isinstance(answer, BaseException)
+        call = run.failed(answer) if failed else run.answered(answer)
+    assert call is None, "it makes more calls than there are answers"
+    return run.result
+
+
+def test_calls_go_in_and_answers_come_back() -> None:
+    """The function gets what is asked, each answer, and what it returns is the result."""
+
+    def function(asked: Any) -> Script:
+        first = yield SAFE
+        second = yield SEND
+        return asked, first, second
+
+    assert play(function, 1, 2) == ("asked", 1, 2)
+
+
+def test_plain_function_may_answer_a_reading_operation() -> None:
+    """What needs no call needs no yield."""
+    assert play(lambda asked: [asked], operation=READS) == ["asked"]
+
+
+def test_definite_answers_come_into_the_function() -> None:
+    """It may handle a refusal of a safe call, and of the first unsafe one, as a typed error."""
+
+    told: list[Any] = []
+
+    def function(asked: Any) -> Script:
+        try:
+            yield SAFE
+        except NotFoundError as error:
+            told.append(error.status)
+        try:
+            yield SEND
+        except RejectedError:
+            return (yield THEN)
+
+    gone = NotFoundError("gone", service="test", status=404)
+    assert play(function, gone, refusal(), 7) == 7
+    assert told == [404]
+
+
+def test_refusal_of_the_first_unsafe_call_is_a_refusal() -> None:
+    """Nothing was entered, so the error is what the service said."""
+
+    def function(asked: Any) -> Script:
+        yield SAFE
+        yield SEND
+
+    error = refusal()
+    with pytest.raises(RejectedError) as caught:
+        play(function, 1, error)
+    assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnreachableError("no route", service="test"),
+        CredentialsError("login", service="test", status=500, operation="login"),
+        UnavailableError("deadline", service="test"),
+    ],
+)
+def test_call_that_never_left_leaves_no_doubt(error: ServiceError) -> None:
+    """Neither a closed port, nor a refused login, nor a deadline before it sends anything."""
+
+    def function(asked: Any) -> Script:
+        yield SEND
+
+    with pytest.raises(type(error)) as caught:
+        play(function, error)
+    assert caught.value is error
+
+
+LATER: dict[str, Any] = {
+    "refused": refusal(),
+    "not found": NotFoundError("gone", service="test", status=404),
+    "no connection": UnreachableError("no route", service="test"),
+    "login": CredentialsError("login", service="test", status=401, operation="login"),
+    "deadline": UnavailableError("deadline", service="test"),
+    "doubt": doubt(),
+    "web page": ProtocolError("html", service="test", status=200),
+}
+
+
+@pytest.mark.parametrize("safe", [True, False])
+@pytest.mark.parametrize("later", LATER)
+def test_whatever_ends_it_after_an_unsafe_call_is_in_doubt(later: str, safe: bool) -> None:
+    """The first call may have entered the document, so nothing later is a refusal of it."""
+
+    def function(asked: Any) -> Script:
+        yield SEND
+        yield evolve(THEN, safe=safe)
+
+    with pytest.raises(OutcomeUnknownError):
+        play(function, 1, LATER[later])
+
+
+@pytest.mark.parametrize("first", [1, refusal(), doubt(), ProtocolError("?", service="test")])
+@pytest.mark.parametrize("end", ["raise", "return", "nonsense", "other error"])
+def test_own_mistake_after_an_unsafe_call_is_in_doubt(first: Any, end: str) -> None:
+    """An exception, a wrong yield, an error of its own: the first byte had left."""
+
+    def function(asked: Any) -> Script:
+        with suppress(RejectedError):
+            yield SEND
+        if end == "raise":
+            raise KeyError("x")
+        if end == "nonsense":
+            yield "POST"
+        if end == "other error":
+            raise RejectedError("mine", service="test")
+        return 1
+
+    if first == 1 and end == "return":
+        assert play(function, first) == 1
+        return
+    with pytest.raises((OutcomeUnknownError, ProtocolError)) as got:
+        play(function, first)
+    assert got.value.applied is None
+
+
+def test_refusal_of_another_route_is_in_doubt() -> None:
+    """Two unsafe calls have left: the refusal of neither says that nothing was entered."""
+
+    def function(asked: Any) -> Script:
+        try:
+            yield SEND
+        except RejectedError as first:
+            try:
+                yield THEN
+            except RejectedError:
+                raise first from None
+
+    with pytest.raises(OutcomeUnknownError):
+        play(function, refusal(), refusal())
+
+
+def test_same_unsafe_call_twice_is_refused() -> None:
+    """It would enter the document twice; it is not made, and the first is in doubt."""
+
+    def function(asked: Any) -> Script:
+        yield SEND
+        yield evolve(SEND, query={"again": 1})
+
+    with pytest.raises(OutcomeUnknownError, match=r"twice.*test_operations\.function, line"):
+        play(function, 1, 2)
+
+
+def test_upload_without_an_unsafe_call_has_sent_nothing() -> None:
+    """That is a failure of the user's code, with every call marked as safe too."""
+
+    def function(asked: Any) -> Script:
+        return (yield SAFE)
+
+    with pytest.raises(ConfigurationError, match="sent nothing") as caught:
+        play(function, {"id": 1})
+    assert caught.value.code == "user_code"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [doubt(), StoreError("lease", service="bridge"), KeyboardInterrupt(), SystemExit(3)],
+)
+def test_function_is_closed_and_makes_no_further_call(error: BaseException) -> None:
+    """A doubt, a lost lease and an interrupt never come into the function; it may clean up."""
+    closed: list[str] = []
+
+    def function(asked: Any) -> Script:
+        try:
+            yield SEND
+        except Exception:
+            closed.append("told")
+            yield THEN
+        finally:
+            closed.append("closed")
+
+    with pytest.raises(type(error)):
+        play(function, error)
+    assert closed == ["closed"]
+
+
+@pytest.mark.parametrize("error", [doubt(), KeyboardInterrupt()])
+def test_yield_while_closing_is_an_error(error: BaseException) -> None:
+    """The call is not made; an interrupt stays one, with a note."""
+
+    def function(asked: Any) -> Script:
+        try:
+            yield SEND
+        finally:
+            yield THEN
+
+    with pytest.raises(type(error)) as caught:
+        play(function, error)
+    told = [str(caught.value), *getattr(caught.value, "__notes__", [])]
+    assert any("raised RuntimeError while it was closed" in text for text in told)
+
+
+def test_safe_call_that_broke_ends_the_function() -> None:
+    """Only answers come in: after a broken connection there is nothing to decide on."""
+
+    def function(asked: Any) -> Script:
+        try:
+            yield SAFE
+        except UnavailableError:
+            yield SEND
+
+    with pytest.raises(UnavailableError):
+        play(function, UnavailableError("broke", service="test"))
+
+
+MISTAKES: dict[str, Any] = {
+    "text": lambda asked: (yield "POST /x"),
+    "none": lambda asked: (yield),
+    "raises": lambda asked: (yield Call("GET", asked.nothing)),
+    "delegated": lambda asked: (yield from (one for one in [3])),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistake_names_the_function_and_its_line(mistake: str) -> None:
+    """So that the user finds it; nothing was sent."""
+    with pytest.raises(ConfigurationError) as caught:
+        play(MISTAKES[mistake])
+    message = caught.value.message
+    assert message.startswith(f"send: the function {__name__}.<lambda>, line ")
+    assert message.count("line ") == 2
+    assert caught.value.code == "user_code"
+    if mistake == "raises":
+        assert isinstance(caught.value.__cause__, AttributeError)
+
+
+def test_coroutine_function_is_told_to_be_a_generator() -> None:
+    """One function serves both worlds, so it awaits nothing."""
+
+    async def function(asked: Any) -> None: ...
+
+    with pytest.raises(ConfigurationError, match="coroutine function"):
+        play(function)
+
+
+def test_own_refusal_and_not_found_are_said_by_raising_them() -> None:
+    """Before anything was sent, a function may refuse the document itself."""
+
+    def function(asked: Any) -> Script:
+        yield SAFE
+        raise RejectedError("only PDF", service="test")
+
+    with pytest.raises(RejectedError, match="only PDF"):
+        play(function, 1)
+
+
+@pytest.mark.parametrize(
+    ("answers", "conclusive"),
+    [
+        ([1, NotFoundError("gone", service="test", status=404)], True),
+        ([refusal(500), NotFoundError("gone", service="test", status=404)], False),
+        ([NotFoundError("gone", service="test", status=410), 1], False),
+        ([], False),
+    ],
+)
+def test_not_found_counts_only_if_every_call_was_answered(
+    answers: list[Any], conclusive: bool
+) -> None:
+    """A swallowed error, or no call at all, proves nothing."""
+
+    def function(asked: Any) -> Script:
+        for _ in answers:
+            with suppress(ServiceError):
+                yield Call("GET", "/x")
+        raise NotFoundError("not there", service="test")
+
+    with pytest.raises(NotFoundError if conclusive else ProtocolError):
+        play(function, *answers, operation=READS)
+
+
+def test_functions_are_checked_when_the_client_is_made() -> None:
+    """A name that is unknown, a value that cannot be called, a rename that would be lost."""
+    contract = Contract("test", {"send": SENDS, "login": SENDS})
+    names: Any = {"find": "send"}
+    for given, said in (
+        ({"sent": print}, "unknown operation 'sent'; did you mean 'send'"),
+        ({"login": print}, "unknown operation"),
+        ({"send": 3}, "send must be a function"),
+        ([], "operations must be an object"),
+    ):
+        wrong: Any = given
+        with pytest.raises(ConfigurationError, match=said):
+            contract.with_functions(wrong, also=names)
+    renamed = Contract("test", {"send": evolve(SENDS, rename={"a": ("b", {})})})
+    with pytest.raises(ConfigurationError, match="a function and a rename"):
+        renamed.with_functions({"send": print}, also=names)
+    assert contract.with_functions({"find": print}, also=names)["find"].function is print
+
+
+def test_digest_tells_another_function() -> None:
+    """A run after a change of operations= must notice that documents may look otherwise."""
+    contract = Contract("test", {"send": SENDS})
+    digests = {
+        contract.digest,
+        contract.with_functions({"send": MISTAKES["text"]}, also={}).digest,
+        contract.with_functions({"send": MISTAKES["raises"]}, also={}).digest,
+    }
+    assert len(digests) == 3
