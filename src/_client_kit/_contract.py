@@ -66,12 +66,12 @@ class Operation:
     """Whether a successful response may have an empty body."""
     service: str = ""
     function: Callable[[Any], Any] | None = field(default=None, repr=False)
-    """A user's own way to make it, from ``operations=``."""
+    """The user's function for this operation, from ``operations=``, or None."""
     _rename: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
 
     @property
     def label(self) -> str:
-        """Its name for messages, with the user's function that made it where there is one."""
+        """The operation's name for messages, with its user's function if there is one."""
         return self.name if self.function is None else f"{self.name} by {name_of(self.function)}"
 
     def url_path(self, values: Mapping[str, object], *, service: str) -> str:
@@ -158,15 +158,15 @@ class Contract:
     def with_functions(
         self, functions: Mapping[str, Callable[[Any], Any]] | None, *, also: Mapping[str, str]
     ) -> Contract:
-        """This contract with users' own functions for some operations.
+        """Return this contract with users' functions for some operations.
 
         Args:
-            functions: The functions by the name of the operation.
-            also: Further names that may have one, each with the operation it is a part of.
+            functions: The functions, by name of the operation.
+            also: Further names that may have a function, each with the operation it is part of.
 
         Raises:
-            ConfigurationError: A name is unknown, a value is no function, or the operation has a
-                ``rename``, which the function would never see.
+            ConfigurationError: A name is unknown, a value is not a function, or the operation has
+                a ``rename``, which is not applied to a function's calls.
         """
         operations = dict(self.operations)
         given = {} if functions is None else self._object(functions, "operations")
@@ -284,7 +284,7 @@ class Contract:
 
 
 def _code_of(function: Any) -> str | None:
-    """A text that differs for another function, or for another version of its code."""
+    """Return a text that changes with the function and with its code."""
     if function is None:
         return None
     code = getattr(function, "__code__", None)

@@ -206,7 +206,7 @@ class JsonTemplate:
 
     @property
     def text(self) -> bytes | None:
-        """The whole body where no file stands in it, else None."""
+        """The whole body if it contains no file, else None."""
         first = self.parts[0]
         return first if len(self.parts) == 1 and isinstance(first, bytes) else None
 

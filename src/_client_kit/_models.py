@@ -48,14 +48,14 @@ def wire_name(attribute: attrs.Attribute[Any]) -> str:
 
 
 class Model:
-    """A value of a service's answer, as plain data for JSON and for tables."""
+    """Base class of models, with conversions to plain data for JSON and for tables."""
 
     __slots__ = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data that JSON can hold, under the names of the attributes.
+        """Return the attributes as values that JSON can hold.
 
-        What the model does not know (``extra``) and signed URLs are left out.
+        Unknown members (``extra``) and signed URLs are left out.
         """
         return {
             attribute.name: _plain(getattr(self, attribute.name))
@@ -64,7 +64,7 @@ class Model:
         }
 
     def to_row(self) -> dict[str, Any]:
-        """Return :meth:`to_dict` as one flat line of a table: ``status.document`` is one key."""
+        """Return :meth:`to_dict` as a flat table row, with keys such as ``status.document``."""
         return dict(_flat("", self.to_dict()))
 
 

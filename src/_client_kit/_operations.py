@@ -1,7 +1,7 @@
-"""A user's own way to make an operation: a generator that yields the calls a service really has.
+"""Run a user's function from ``operations=``: a generator that yields the calls to make.
 
-Pure: :class:`FunctionRun` says which call comes next and what the end of the function means;
-``_async/_calls.py`` makes the calls.
+This module does no I/O. :class:`FunctionRun` returns the next call and decides which error the end
+of the function means; ``_async/_calls.py`` makes the calls.
 """
 
 from __future__ import annotations
@@ -42,56 +42,56 @@ class Call:
     """One call of a service, made with the client's token, retries and errors.
 
     Args:
-        method: The HTTP method.
-        path: From the root of the API's address, beginning with exactly one ``/``; a query may
-            stand behind it. An absolute address of the API's own origin counts as its path.
-        query: Query parameters; None is left out, a list is repeated.
+        method: HTTP method.
+        path: Path from the root of the API's URL, beginning with exactly one ``/``; it may have a
+            query. A URL of the API's own scheme, host and port is allowed too.
+        query: Query parameters. None is left out; a list repeats the parameter.
         headers: Further header fields.
-        json: A JSON body; :class:`Base64` may stand in it where a file's content goes, which is
-            read while it is sent.
-        safe: Whether the call leaves nothing behind, so that it may be repeated after a fault whose
-            outcome is unknown. By default only GET does.
-        whole: Give the whole :class:`Answer` instead of its payload.
+        json: JSON body. :class:`Base64` stands for the content of a file, which is read while it
+            is sent.
+        safe: Whether the call changes nothing in the service. It is then repeated after a failure
+            whose outcome is unknown. By default only GET is safe.
+        whole: Whether to return the whole :class:`Answer` instead of its payload.
     """
 
     method: str
     path: str
-    query: Mapping[str, Any] = field(factory=dict[str, Any], kw_only=True)
-    headers: Mapping[str, str] = field(factory=dict[str, str], kw_only=True, repr=False)
-    json: Any = field(default=None, kw_only=True, repr=False)
+    query: Mapping[str, Any] = field(factory=dict[str, Any], kw_only=True, hash=False)
+    headers: Mapping[str, str] = field(factory=dict[str, str], kw_only=True, repr=False, hash=False)
+    json: Any = field(default=None, kw_only=True, repr=False, hash=False)
     safe: bool | None = field(default=None, kw_only=True)
     whole: bool = field(default=False, kw_only=True)
 
 
 @frozen
 class Answer:
-    """A successful answer as it came.
+    """A successful answer, not decoded.
 
     Attributes:
-        status: The HTTP status.
-        headers: Header fields, by name in lower case.
-        body: The bytes.
+        status: HTTP status.
+        headers: Header fields; their names are in lower case.
+        body: Body as bytes.
     """
 
     status: int
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False, hash=False)
     body: bytes = field(repr=False)
 
     def json(self) -> Any:
-        """Return the body as JSON, with its envelope where it has one.
+        """Return the body as JSON, including the envelope if there is one.
 
         Raises:
-            ValueError: It is none.
+            ValueError: The body is not JSON.
         """
         return loads(self.body)
 
 
 @frozen(kw_only=True)
 class Asked:
-    """What a function of ``operations=`` is given.
+    """The argument of a function in ``operations=``.
 
     Attributes:
-        default: The call that the library would make itself, patched by ``contract=``.
+        default: The call that the library would make without the function, after ``contract=``.
     """
 
     default: Call
@@ -101,8 +101,8 @@ class FunctionRun:
     """One run of a user's function as a state machine, without I/O.
 
     Attributes:
-        result: What the function returned.
-        conclusive: Whether calls were made, and each was answered by success or "not found".
+        result: Return value of the function.
+        conclusive: Whether calls were made, and every answer was a success or "not found".
     """
 
     def __init__(self, operation: Operation, asked: object) -> None:
@@ -111,10 +111,10 @@ class FunctionRun:
         self._asked = asked
         self._generator: GeneratorType[Any, Any, Any] | None = None
         self._safe = True
-        """Whether the call under way leaves nothing behind."""
+        """Whether the current call changes nothing in the service."""
         self._unsafe: set[tuple[str, str]] = set()
         self._began = False
-        """Whether the first byte of an unsafe call may have left."""
+        """Whether a byte of an unsafe call may have been sent."""
         self._succeeded = False
         self._refusal: ServiceError | None = None
         """The refusal of the only unsafe call so far."""
@@ -127,9 +127,9 @@ class FunctionRun:
         return self._clean and self._calls > 0
 
     def start(self) -> Call | None:
-        """Run the function to its first call; None where it ended, as the methods below do."""
+        """Run the function to its first call and return the call; None if the function ended."""
         function = self._operation.function
-        if function is None:  # pragma: no cover - it is looked up before
+        if function is None:  # pragma: no cover - the caller checks this
             raise TypeError
 
         def first() -> object:
@@ -142,10 +142,10 @@ class FunctionRun:
         return self._step(first)
 
     def permit(self, call: Call, step: Operation) -> None:
-        """Check that a call may be made, and note that it is under way.
+        """Check that a call may be made, and store that it is the current call.
 
         Raises:
-            ServiceError: The same unsafe call was made before.
+            ServiceError: The function yielded the same unsafe call before.
         """
         self._safe = step.safe
         if step.safe:
@@ -157,31 +157,31 @@ class FunctionRun:
         self._refusal = None
 
     def refuse(self, problem: str) -> NoReturn:
-        """Close the function over a call that cannot be made, naming the line that yielded it.
+        """Close the function because of a call that cannot be made.
 
         Raises:
-            ServiceError: What the end of the function means.
+            ServiceError: Always; its message names the line that yielded the call.
         """
         place = yield_place(self._generator) if self._generator else ""
         self._close(self._failure(f"{problem} at {place}"))
 
     def answered(self, value: Any) -> Call | None:
-        """Hand a successful answer to the function."""
+        """Send a successful answer to the function; return its next call, or None at its end."""
         self._calls += 1
         if not self._safe:
             self._began = self._succeeded = True
         return self._step(lambda: self._running.send(value))
 
     def failed(self, error: BaseException) -> Call | None:
-        """Tell the function of a definite answer; close it after anything else.
+        """Raise a definite answer in the function; close the function after any other error.
 
         Raises:
-            BaseException: What the end of the function means.
+            BaseException: The error that the end of the function means.
         """
         self._calls += 1
         self._clean = self._clean and isinstance(error, NotFoundError) and error.status == 404
         answer = error if isinstance(error, ServiceError) and _is_answer(error) else None
-        # A failure without an answer was definitely not sent only where its class says so.
+        # Without an answer, the request was certainly not sent only if the error says so.
         left = answer is not None or not isinstance(error, ServiceError) or error.applied is None
         if not self._safe and answer is not None and answer.applied is None:
             answer = None
@@ -201,13 +201,13 @@ class FunctionRun:
         return self._generator
 
     def _step(self, resume: Callable[[], object]) -> Call | None:
-        """Run the function to its next call."""
+        """Resume the function and return its next call; None if it ended."""
         try:
             yielded = resume()
         except StopIteration as stop:
             self._return(stop.value)
             return None
-        except Exception as error:  # noqa: BLE001 - of the user's own code
+        except Exception as error:  # noqa: BLE001 - raised by the user's code
             ending = self._meaning(error)
         else:
             if type(yielded) is not Call:
@@ -225,7 +225,7 @@ class FunctionRun:
         self.result = value
 
     def _meaning(self, error: Exception) -> BaseException:
-        """Return the error that the end of the function by an exception means."""
+        """Return the error to raise after an exception has ended the function."""
         if raised_by_signal_handler(error):
             return error
         if not any(error is told for told in self._told) and not isinstance(
@@ -238,7 +238,7 @@ class FunctionRun:
         return self._ending(error)
 
     def _ending(self, error: BaseException) -> BaseException:
-        """Return the error by which the operation ends where the function ends by `error`."""
+        """Return the error of the operation after `error` has ended the function."""
         if not isinstance(error, ServiceError) or isinstance(error, StoreError):
             return error
         if self._began and error is not self._refusal:
@@ -262,7 +262,7 @@ class FunctionRun:
         )
 
     def _failure(self, problem: str) -> ServiceError:
-        """Return the error for a mistake in the user's function."""
+        """Return the error for a bug in the user's function."""
         function: Any = self._operation.function
         message = Text(
             "own_function",
@@ -279,12 +279,12 @@ class FunctionRun:
         )
 
     def _close(self, error: BaseException) -> NoReturn:
-        """Close the function without another call, and raise what its end means."""
+        """Close the function without another call, and raise the error of the operation."""
         ending = self._ending(error)
         if self._generator is not None:
             try:
                 self._generator.close()
-            except Exception as problem:  # noqa: BLE001 - of the user's own code
+            except Exception as problem:  # noqa: BLE001 - raised by the user's code
                 what = f"raised {type(problem).__name__} while it was closed"
                 if isinstance(ending, ServiceError) and not isinstance(ending, StoreError):
                     failure = self._failure(what)
@@ -296,6 +296,6 @@ class FunctionRun:
 
 
 def _is_answer(error: ServiceError) -> bool:
-    """Whether the service answered the call itself, and not the one for a token before it."""
+    """Return True for an answer to the call itself, not to the token request before it."""
     own = error.operation is None and error.status is not None
     return own and not isinstance(error, StoreError)

@@ -1,4 +1,4 @@
-"""Calls that no contract names: checking what is asked for before it is sent."""
+"""Check calls that are not in the contract before they are sent."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from _client_kit._operations import Call
 __all__ = ["API_PATH", "check_headers", "operation_of", "url_of"]
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-# What may stand in a path and a query (RFC 3986, 3.3 and 3.4), but for ".", ".." and empty
-# segments: of "//host" or "/\\host" others would make another host.
+# Path and query of RFC 3986, 3.3 and 3.4, without ".", ".." and empty segments. Otherwise some
+# parsers would read "//host" or "/\\host" as another host.
 API_PATH = re.compile(
     r"(?:/(?!(?:\.|%2[eE]){1,2}(?:[/?]|$))[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+/?"
     r"(?:\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?"
@@ -30,13 +30,13 @@ _OURS = frozenset(
 
 
 def operation_of(call: Call, within: Operation, *, service: str, origin: str) -> Operation:
-    """Return an operation for a call of the caller's own.
+    """Return the operation for a call that a user has written.
 
     Args:
-        call: What is to be called.
-        within: The operation it is a part of, by whose name errors go.
-        service: Name for errors.
-        origin: Where the API is: an absolute address of it counts as its path.
+        call: The call.
+        within: The operation that the call is part of; errors have its name.
+        service: The service's name for errors.
+        origin: Scheme, host and port of the API; a URL that starts with them is allowed.
 
     Raises:
         ConfigurationError: Method or path cannot be used.
@@ -66,7 +66,7 @@ def operation_of(call: Call, within: Operation, *, service: str, origin: str) ->
 
 
 def url_of(call: Call, operation: Operation, base_url: str, origin: str) -> str:
-    """Return the whole address of a call that :func:`operation_of` has checked."""
+    """Return the whole URL of a call that :func:`operation_of` has checked."""
     absolute = not str(call.path).startswith("/")
     url = (origin if absolute else base_url) + operation.path
     pairs = [
@@ -81,10 +81,10 @@ def url_of(call: Call, operation: Operation, base_url: str, origin: str) -> str:
 
 
 def check_headers(headers: Mapping[str, str], *, service: str) -> None:
-    """Check that a caller's own header fields can be sent beside the client's.
+    """Check a user's header fields.
 
     Raises:
-        ConfigurationError: One cannot, or is for the client to set.
+        ConfigurationError: A field is invalid, or only the client may set it.
     """
     for name, value in headers.items():
         if not _FIELD.fullmatch(name) or name.lower() in _OURS:

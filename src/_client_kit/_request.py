@@ -73,7 +73,7 @@ class PreparedRequest:
         self._check = check
 
     def check(self) -> None:
-        """Ask whether the request may still be sent; a streamed body asks before each piece."""
+        """Call the function that stops a request by raising; a streamed body calls it itself."""
         if self._check is not None:
             self._check()
 

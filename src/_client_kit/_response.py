@@ -33,7 +33,7 @@ class ApiResponse:
     body: bytes = field(repr=False)
     secrets: tuple[Secret, ...] = field(default=(), repr=False)
     conclusive: bool = True
-    """False where "not found" proves nothing: a user's function did not get every answer."""
+    """False if "not found" proves nothing, because a call of a user's function failed."""
 
     @property
     def date(self) -> datetime | None:

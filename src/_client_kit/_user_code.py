@@ -1,4 +1,4 @@
-"""Saying where in a user's own code something went wrong."""
+"""Find the place in a user's code that an error message names."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _NOT_THE_USERS = sys.stdlib_module_names | {
 
 
 def place_of(error: BaseException) -> str:
-    """Return module, function and line of the innermost frame that is the user's own.
+    """Return module, function and line of the innermost frame of the user's code.
 
-    Frames of this library and of Python's are passed over: a mapper's mistake may be raised in
-    `decimal`. If all frames are theirs, the innermost one counts.
+    Frames of this library and of the standard library are skipped: a mapper's bug may raise in
+    `decimal`. If there are no other frames, the innermost frame is used.
     """
     frames = list(traceback.walk_tb(error.__traceback__))
     modules = [str(frame.f_globals.get("__name__")) for frame, _ in frames]
@@ -39,7 +39,7 @@ def place_of(error: BaseException) -> str:
 
 
 def yield_place(generator: GeneratorType[Any, Any, Any]) -> str:
-    """Return module, function and line of the yield at which a generator waits."""
+    """Return module, function and line of the ``yield`` at which a generator is suspended."""
     while inspect.isgenerator(generator.gi_yieldfrom):
         generator = generator.gi_yieldfrom
     frame = generator.gi_frame

@@ -1,4 +1,4 @@
-"""What users' own functions for Banqup's operations are given."""
+"""The arguments of users' functions for Banqup's operations."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ __all__ = [
 
 @frozen(kw_only=True)
 class AskedDocuments(Asked):
-    """What a function for ``documents.list`` is given, once a page.
+    """The argument of a function for ``documents.list``, which is called for each page.
 
     Attributes:
-        space_id: The space.
+        space_id: Id of the space.
         folder: ``SALES`` or ``PURCHASES``; None for both.
-        updated_since: Only documents that changed at or after this time; None for all. A service
-            that cannot filter may ignore it.
-        page: Which page, from 0.
-        token: The ``next`` that the page before named, else None.
-        size: How many documents are wanted.
-        default: The call that the library would make itself.
+        updated_since: List only documents that changed at or after this time; None for all. Ignore
+            it if the service cannot filter.
+        page: Number of the page, starting at 0.
+        token: The ``next`` in the answer for the page before; None if there was none.
+        size: Number of documents to request.
+        default: The call that the library would make without the function.
     """
 
     space_id: str
@@ -45,12 +45,12 @@ class AskedDocuments(Asked):
 
 @frozen(kw_only=True)
 class AskedDocument(Asked):
-    """What a function for ``documents.get`` is given.
+    """The argument of a function for ``documents.get``.
 
     Attributes:
-        space_id: The space.
-        document_id: The document.
-        default: The call that the library would make itself.
+        space_id: Id of the space.
+        document_id: Id of the document.
+        default: The call that the library would make without the function.
     """
 
     space_id: str
@@ -59,11 +59,13 @@ class AskedDocument(Asked):
 
 @frozen(kw_only=True)
 class AskedDocumentFiles:
-    """What a function for ``documents.files`` is given; without one, ``document.files`` counts.
+    """The argument of a function for ``documents.files``, which returns a document's files.
+
+    Without such a function, the export uses ``document.files``.
 
     Attributes:
-        space_id: The space.
-        document: The document that is about to be sent.
+        space_id: Id of the space.
+        document: The document to be sent.
     """
 
     space_id: str
@@ -72,12 +74,12 @@ class AskedDocumentFiles:
 
 @frozen(kw_only=True)
 class AskedFile(Asked):
-    """What a function for ``files.details`` is given.
+    """The argument of a function for ``files.details``.
 
     Attributes:
-        space_id: The space.
-        file_id: The file.
-        default: The call that the library would make itself.
+        space_id: Id of the space.
+        file_id: Id of the file.
+        default: The call that the library would make without the function.
     """
 
     space_id: str
@@ -86,11 +88,12 @@ class AskedFile(Asked):
 
 @frozen(kw_only=True)
 class AskedSpace(Asked):
-    """What a function for ``documents.create`` or ``files.create`` is given.
+    """The argument of a function for ``documents.create`` or ``files.create``.
 
     Attributes:
-        space_id: The space.
-        default: The call that the library would make itself, with its body in ``default.json``.
+        space_id: Id of the space.
+        default: The call that the library would make without the function; ``default.json`` is its
+            body.
     """
 
     space_id: str
@@ -98,16 +101,17 @@ class AskedSpace(Asked):
 
 @frozen(kw_only=True)
 class AskedBytes:
-    """What a function for ``files.download`` or ``files.upload`` is given.
+    """The argument of a function for ``files.download`` or ``files.upload``.
 
-    A function for ``files.download`` returns the address of the bytes: a signed URL, or a path of
-    the API that begins with one ``/``. One for ``files.upload`` yields the calls that send them.
+    A function for ``files.download`` returns the address of the content: a signed URL, or a path
+    of the API that begins with one ``/``. A function for ``files.upload`` yields the calls that
+    send the content.
 
     Attributes:
-        space_id: The space.
-        file_id: The file.
-        content: What is to be sent, for ``Base64(asked.content)``; None for a download.
-        content_type: Its media type; None for a download.
+        space_id: Id of the space.
+        file_id: Id of the file.
+        content: Content to send, for ``Base64(asked.content)``; None for a download.
+        content_type: Media type of the content; None for a download.
     """
 
     space_id: str

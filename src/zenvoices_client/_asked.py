@@ -1,4 +1,4 @@
-"""What users' own functions for Zenvoices' operations are given."""
+"""The arguments of users' functions for Zenvoices' operations."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ __all__ = ["AskedFind", "AskedPage", "AskedRecord", "AskedUpload"]
 
 @frozen(kw_only=True)
 class AskedUpload(Asked):
-    """What a function for ``inbox.upload`` is given.
+    """The argument of a function for ``inbox.upload``.
 
     Attributes:
-        upload: The document with its files: ``Base64(file.content)`` sends one.
-        company_id: The company's number.
-        external_id: The sender's own id, by which the document is looked up after a doubt.
-        default: The call that the library would make itself.
+        upload: The document with its files; ``Base64(file.content)`` sends a file.
+        company_id: Number of the company.
+        external_id: Id that the sender gives the document. If the outcome of the upload is
+            unknown, the document is looked up by this id.
+        default: The call that the library would make without the function.
     """
 
     upload: InboxUpload = field(repr=False)
@@ -28,12 +29,12 @@ class AskedUpload(Asked):
 
 @frozen(kw_only=True)
 class AskedFind(Asked):
-    """What a function for ``inbox.find`` is given.
+    """The argument of a function for ``inbox.find``.
 
     Attributes:
-        company_id: The company's number.
-        external_id: The sender's own id, as it was given to the upload.
-        default: The call that the library would make itself.
+        company_id: Number of the company.
+        external_id: Id that the sender gave the document at the upload.
+        default: The call that the library would make without the function.
     """
 
     company_id: int
@@ -42,14 +43,14 @@ class AskedFind(Asked):
 
 @frozen(kw_only=True)
 class AskedPage(Asked):
-    """What a function for an operation that ends in ``.list`` is given, once a page.
+    """The argument of a function for a ``.list`` operation, which is called for each page.
 
     Attributes:
-        skip: How many entries came before.
-        size: How many are wanted.
-        company_id: Only this company's; None for all.
-        sorting: A field to sort by, with ``" DESC"`` behind it for descending.
-        default: The call that the library would make itself.
+        skip: Number of entries on the pages before.
+        size: Number of entries to request.
+        company_id: Number of a company, to list its entries only; None for all companies.
+        sorting: Name of the field to sort by, with ``" DESC"`` appended for descending order.
+        default: The call that the library would make without the function.
     """
 
     skip: int
@@ -60,15 +61,15 @@ class AskedPage(Asked):
 
 @frozen(kw_only=True)
 class AskedRecord(Asked):
-    """What a function for one record is given: the key it is asked for by, the others are None.
+    """The argument of a function that reads one record, by one of the keys; the others are None.
 
     Attributes:
-        company_id: The company's number.
-        id: Zenvoices' number of the record.
-        code: Its code.
-        external_id: The accounting software's own id of it.
-        number: Its number, of a purchase order.
-        default: The call that the library would make itself.
+        company_id: Number of the company.
+        id: Number of the record in Zenvoices.
+        code: Code of the record.
+        external_id: Id of the record in the accounting software.
+        number: Number of the purchase order.
+        default: The call that the library would make without the function.
     """
 
     company_id: int | None = None

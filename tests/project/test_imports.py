@@ -19,7 +19,6 @@ MAY_IMPORT = {
     "banqup_client": {"_client_kit", "banqup_client"},
     "zenvoices_client": {"_client_kit", "zenvoices_client"},
     "bridge": {"_client_kit", "_contract_check", "banqup_client", "bridge", "zenvoices_client"},
-    "banqup_zenvoices": {"bridge"},
 }
 RUNTIME = {"attrs", "cattrs", "httpx"}
 EXTRAS = {"IPython", "psycopg", "pytest", "respx", "sqlalchemy", "tqdm", "yaml"}

@@ -1,4 +1,4 @@
-"""The one way every API call goes: deadline, token, request, classification, retry, renewal."""
+"""Make every API call: deadline, token, request, classification, retry, token renewal."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class AsyncCalls:
         self._state: TokenCache = states.at(self.base_url)
         self._retry = RetryPolicy() if retry is None else retry
         check_instance(self._retry, RetryPolicy, "retry", service=self.service)
-        # Compression is declined: an answer could unpack to any size.
+        # Do not accept compression: a compressed answer can have any size when it is unpacked.
         self._headers = httpx.Headers(
             {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": user_agent}
         )
@@ -102,7 +102,7 @@ class AsyncCalls:
         for name, value, kind in given:
             if value is not None:
                 check_instance(value, kind, name, service=self.service)
-        # A proxy named in the environment is for the outside, never for this machine.
+        # Ignore environment proxies for a loopback base_url.
         self._trust_env = not is_loopback(httpx.URL(self.base_url).host)
 
         def open_client() -> httpx.AsyncClient:
@@ -119,32 +119,32 @@ class AsyncCalls:
                 service=self.service,
             )
 
-        # Connections belong to one process and, with tasks, to one event loop. What we open
-        # ourselves can be opened again elsewhere; what was injected is its owner's to keep apart.
+        # Connections must not be shared between processes or event loops. We open our own client
+        # once for each; an injected client is used as it is.
         self._given = http_client
         if http_client is None and transport is not None:
             self._given = open_client()
         self._clients = AsyncPerLoop(open_client)
 
     def _client(self) -> httpx.AsyncClient:
-        """The HTTP client of this process and event loop."""
+        """Return the HTTP client of this process and event loop."""
         return self._clients.get() if self._given is None else self._given
 
     def limit(self, deadline: float | None) -> Deadline:
-        """Return when a call must have ended: by default after the client's own deadline.
+        """Return the deadline of a call; the client's own by default.
 
         Raises:
-            ConfigurationError: It is no number of seconds.
+            ConfigurationError: ``deadline`` is not a number of seconds.
         """
         if deadline is None:
             return Deadline.after(self.deadline)
         return Deadline.after(check_seconds(deadline, "deadline", service=self.service, zero=True))
 
     def _limits(self, timeout: float | None, deadline: float | None) -> tuple[Deadline, float]:
-        """Return when a call must have ended, and how long each step of it may take.
+        """Return the deadline of a call and the seconds for each connect, read and write.
 
         Raises:
-            ConfigurationError: One is no number of seconds, or the client is closed.
+            ConfigurationError: An argument is not a number of seconds, or the client is closed.
         """
         limit, seconds = self.limit(deadline), self.timeout
         if timeout is not None:
@@ -155,7 +155,7 @@ class AsyncCalls:
 
     @property
     def is_closed(self) -> bool:
-        """Whether it was closed here; connections of its own it opens again in another loop."""
+        """Whether the HTTP client of this process and event loop was closed."""
         here = self._clients.opened() if self._given is None else self._given
         return here is not None and here.is_closed
 
@@ -193,19 +193,19 @@ class AsyncCalls:
         """Call an operation and return its payload with the answer it came in.
 
         Args:
-            operation: What to call.
-            path: Values for the placeholders of its path.
+            operation: The operation.
+            path: Values for the placeholders of the operation's path.
             query: Query parameters under our names; None is left out.
-            json: A JSON body under our names; :class:`Base64` where files go.
-            asked: Makes what a user's function for it is given; called with ``default=``.
+            json: JSON body under our names, with :class:`Base64` for files.
+            asked: Makes the argument of a user's function from ``default=``.
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for everything together; the client's own by default.
-            decoded: False reads a body that is no JSON as None.
-            check: Called before each piece of a call that is not safe; stops it by raising.
-            max_bytes: The most a JSON body may have.
+            decoded: Whether a body that is not JSON is an error; otherwise its payload is None.
+            check: Called before each piece of a call that is not safe; raises to stop the call.
+            max_bytes: Largest size of the JSON body in bytes.
 
         Raises:
-            ServiceError: Of the subclass that says what went wrong.
+            ServiceError: The call failed; the subclass gives the kind of failure.
         """
         limit, seconds = self._limits(timeout, deadline)
         target = operation.url_path(path or {}, service=self.service)
@@ -231,18 +231,18 @@ class AsyncCalls:
                 return operation.rename_in(self._dialect.unwrap(answer.json_or_none())), answer
             return self._dialect.payload(answer, operation), answer
         except ServiceError as error:
-            # A token that cannot be had is named after the call for it.
+            # The token request has set its own name, if that request failed.
             error.operation = error.operation or operation.name
             raise
 
     async def request(
         self, call: Call, *, timeout: float | None = None, deadline: float | None = None
     ) -> Any:
-        """Make a call of the caller's own and return its payload.
+        """Make a call that a user has written and return its payload.
 
         Raises:
-            ConfigurationError: The call cannot be made as it is written.
-            ServiceError: Of the subclass that says what went wrong.
+            ConfigurationError: The call is not valid.
+            ServiceError: The call failed; the subclass gives the kind of failure.
         """
         kind: type[object] = type(call)
         if kind is not Call:
@@ -270,13 +270,13 @@ class AsyncCalls:
         check: Callable[[], object] | None = None,
         max_bytes: int | None = None,
     ) -> tuple[Any, ApiResponse]:
-        """Make an operation by the user's own function; the arguments are those of :meth:`call`.
+        """Make an operation with a user's function; the arguments are those of :meth:`call`.
 
         Returns:
-            What the function returned, with the last answer that it was given.
+            The return value of the function, and the last answer that was sent to it.
 
         Raises:
-            ServiceError: What the end of the function means.
+            ServiceError: The error that the end of the function means.
         """
         limit, seconds = self._limits(timeout, deadline)
         run = FunctionRun(operation, asked)
@@ -293,7 +293,7 @@ class AsyncCalls:
                 run.permit(call, step)
                 try:
                     value, answer = await self._make(step, request, call, limit, seconds)
-                except BaseException as error:  # noqa: BLE001 - the run raises what it means
+                except BaseException as error:  # noqa: BLE001 - `run.failed` raises it
                     problem = error
                 call = run.answered(value) if problem is None else run.failed(problem)
         except ServiceError as error:
@@ -308,7 +308,7 @@ class AsyncCalls:
         check: Callable[[], object] | None,
         max_bytes: int | None,
     ) -> tuple[Operation, PreparedRequest]:
-        """Prepare a call of the user's own."""
+        """Prepare a call that a user has written."""
         step = operation_of(call, within, service=self.service, origin=self.origin)
         check_headers(call.headers, service=self.service)
         url = url_of(call, step, self.base_url, self.origin)
@@ -337,7 +337,7 @@ class AsyncCalls:
         check: Callable[[], object] | None = None,
         max_bytes: int | None = None,
     ) -> PreparedRequest:
-        """The request with a JSON body, which is streamed where files stand in it."""
+        """Return a request with a JSON body, which is streamed if it contains files."""
         if json is None:
             headers = self._headers if not own else httpx.Headers({**self._headers, **own})
             return PreparedRequest(operation.method, url, headers, None, check)
@@ -367,11 +367,11 @@ class AsyncCalls:
         return headers
 
     async def token(self, limit: Deadline, timeout: float) -> Token:
-        """Return the access token for a call that goes another way, such as a download."""
+        """Return the access token for a request that another module sends, such as a download."""
         return await self._token(limit, timeout)
 
     def drop(self, token: Token) -> None:
-        """Forget a token that the service no longer takes."""
+        """Forget a token that the service rejected."""
         self._state.drop(token)
 
     async def _repeat(
@@ -422,7 +422,7 @@ class AsyncCalls:
 
     async def _fetch_token(self, limit: Deadline, timeout: float) -> Token:
         wanted = self._dialect.token_request()
-        # Asking for a token changes nothing, so it may be repeated like a read.
+        # Requesting a token changes nothing, so the request may be repeated like a read.
         operation = evolve(wanted.operation, safe=True)
         request = PreparedRequest(
             operation.method,
@@ -441,11 +441,11 @@ class AsyncCalls:
             except CredentialsError as error:
                 error.operation = operation.name
                 self._state.reject(error)
-                # The frames that read the answer to a login hold the token.
+                # The frames that read the answer of a login hold the token.
                 raise without_traceback(error) from None
             except ServiceError as error:
                 error.operation = operation.name
-                error.applied = False  # what the token is wanted for was not sent
+                error.applied = False  # the call that needs the token was not sent
                 pause = self._retry.pause(error, tried=tried, safe=True)
                 if pause is None and limit.remaining() > 0:
                     self._state.fail(error)
@@ -503,7 +503,7 @@ class AsyncCalls:
         built = request.build(token, timeout, pieces)
         response = await self._client().send(built, stream=True, auth=None, follow_redirects=False)
         try:
-            # Looked at when the first piece is asked for: a slow body gets only the time left.
+            # httpx reads this value before the first read of the body: limit it to the time left.
             built.extensions["timeout"]["read"] = min(timeout, max(limit.remaining(), 0.001))
             body = await self._read(response, limit)
         finally:
@@ -513,13 +513,13 @@ class AsyncCalls:
         return ApiResponse(response.status_code, response.headers, body, secrets)
 
     async def _read(self, response: httpx.Response, limit: Deadline) -> bytes:
-        if response.is_stream_consumed:  # as httpx.MockTransport makes its answers
+        if response.is_stream_consumed:  # httpx.MockTransport returns such answers
             return response.content
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         unpack = zlib.decompressobj(47) if encoding in ("gzip", "deflate") else None
         started = False
         body = b""
-        more: bytearray | None = None  # for the second piece and on: most bodies have one
+        more: bytearray | None = None  # used from the second piece on: most bodies have one piece
         async for chunk in response.aiter_raw():
             if limit.remaining() <= 0:
                 raise TimeoutError
@@ -545,7 +545,7 @@ def _text_of(error: Exception) -> str:
 
 
 async def _in_time(pieces: AsyncIterable[bytes], limit: Deadline) -> AsyncIterator[bytes]:
-    """A body that ends with the deadline, however slowly it is taken."""
+    """Yield the pieces of a body; raise TimeoutError at the first piece after the deadline."""
     async for piece in pieces:
         if limit.remaining() <= 0:
             raise TimeoutError
