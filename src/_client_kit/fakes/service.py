@@ -150,7 +150,7 @@ class FakeService:
             self._add_route(route)
         self.faults = Faults(route.operation for route in routes)
 
-    # For a service to define
+    # Subclasses define these.
 
     def _routes(self) -> Sequence[Route]:
         raise NotImplementedError

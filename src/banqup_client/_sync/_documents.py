@@ -140,7 +140,7 @@ class Documents:
                     "empty_pages", "documents.list: only empty pages, each naming another"
                 )
                 raise ProtocolError(message, service="banqup", status=answer.status)
-            # Nothing on this page, but more behind it.
+            # This page is empty, but it has the token of another page.
             position = evolve(position, token=token, page=position.page + 1)
         identity = fingerprint(rows)
         ids = frozenset(_id_of(row) for row in rows) if own else frozenset[str]()
