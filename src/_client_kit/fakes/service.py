@@ -228,7 +228,7 @@ class FakeService:
             return refused.reply
 
     def _json(self, call: Call) -> dict[str, Any]:
-        """Return the JSON object in a request's body, or raise the refusal."""
+        """Return the JSON object in a request's body; raise an error if there is none."""
         if call.head.media_type != "application/json":
             raise RequestRefusedError(self._error(415, "Only application/json is supported."))
         try:

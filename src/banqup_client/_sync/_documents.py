@@ -77,7 +77,7 @@ class Documents:
             space_id: Id of the space.
             folder: ``SALES`` or ``PURCHASES``, or another value as a :class:`ServiceWord`; all by
                 default.
-            updated_since: List only documents that changed at or after this aware time.
+            updated_since: List only documents that changed at or after this time with a time zone.
             page_size: Number of entries per request, 1 to 50.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for each page; the client's own by default.
@@ -263,8 +263,8 @@ class Documents:
 
         Args:
             space_id: Id of the space.
-            folder: ``SALES`` or ``PURCHASES``, or another as a :class:`ServiceWord`.
-            category: Such as ``INVOICE``.
+            folder: ``SALES`` or ``PURCHASES``, or another value as a :class:`ServiceWord`.
+            category: Category of the document, such as ``INVOICE``.
             supplier: Party that sends the document.
             customer: Party that receives the document.
             due_date: Date by which to pay.
