@@ -80,7 +80,15 @@ def joined(separator: str, *parts: str | None) -> str:
     kept = tuple(part for part in parts if part)
     if len(kept) < 2:
         return kept[0] if kept else ""
+    if separator == "; ":  # a service's own sentence may end with a full stop
+        kept = tuple(_without_stop(part) for part in kept[:-1]) + kept[-1:]
     return Text.made(separator.join(kept), separator, kept)
+
+
+def _without_stop(part: str) -> str:
+    if not part.endswith("."):
+        return part
+    return part.said(part[:-1]) if isinstance(part, Text) else part[:-1]
 
 
 def fill(
