@@ -139,7 +139,7 @@ class AsyncBaseline:
 
     @property
     def example(self) -> Document | None:
-        """A listed document, one with a file where there is one; None for an empty space."""
+        """A listed document, if possible one with a file; None if the space is empty."""
         documents = [seen.document for seen in self._seen.values()]
         return next((one for one in documents if one.files), documents[0] if documents else None)
 
