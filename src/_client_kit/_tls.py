@@ -1,4 +1,4 @@
-"""The TLS context (always verified, version 1.2 or later) and errors of proxy settings."""
+"""TLS contexts (always verified, version 1.2 or later) and proxies of the environment."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def shared_ssl_context() -> ssl.SSLContext:
 
 
 def environment_proxy(scheme: str) -> Secret | None:
-    """Return the proxy that the environment or the system names; it may hold a password."""
+    """Return the proxy in the environment's or the system's settings; it may hold a password."""
     proxies = urllib.request.getproxies()
     proxy = proxies.get(scheme) or proxies.get("all")
     if proxy and "://" not in proxy:
@@ -41,21 +41,21 @@ def environment_proxy(scheme: str) -> Secret | None:
 
 
 def _goes_direct(url: str) -> bool:
-    """Whether no proxy is used for an address: this machine's, and what NO_PROXY names."""
+    """Return True for URLs that need no proxy: on loopback, or of a host in NO_PROXY."""
     parts = urlsplit(url)
     return is_loopback(parts.hostname) or bool(urllib.request.proxy_bypass(parts.netloc))
 
 
 def proxy_of(url: str) -> Secret | None:
-    """Return the proxy for an address, where one is used.
+    """Return the proxy for a URL, or None.
 
-    httpx is not left to find it: an IPv6 network in NO_PROXY ends its search with an error.
+    httpx cannot choose the proxy: it raises an error for an IPv6 network in NO_PROXY.
     """
     return None if _goes_direct(url) else environment_proxy(urlsplit(url).scheme)
 
 
 def proxy_variable(origin: str) -> str | None:
-    """The environment variable whose proxy is used for an origin; None where none is."""
+    """Return the environment variable with the proxy for an origin, or None."""
     if _goes_direct(origin):
         return None
     wanted = (f"{urlsplit(origin).scheme}_proxy", "all_proxy")
@@ -64,7 +64,7 @@ def proxy_variable(origin: str) -> str | None:
 
 
 def _unusable_file(error: OSError, service: str) -> ConfigurationError:
-    """Return the error of a file that the environment names for TLS, and that cannot be used."""
+    """Return the error for an unusable file in SSL_CERT_FILE or SSLKEYLOGFILE."""
     certificates = os.environ.get("SSL_CERT_FILE")
     name = "SSLKEYLOGFILE"
     try:
@@ -82,8 +82,8 @@ def opened(make: Callable[[], _T], *, service: str) -> _T:
     """Return what ``make`` returns: an httpx client that uses the environment's proxies.
 
     Raises:
-        ConfigurationError: httpx cannot use the proxy settings. The message names the variables
-            and not their values, which may hold a password.
+        ConfigurationError: httpx cannot use the proxy settings or a TLS file of the environment.
+            For a proxy the message names the variables only: a value may hold a password.
     """
     problem = "is no address of a proxy"
     unusable: OSError | None = None

@@ -241,7 +241,7 @@ class AsyncFinancialTransactions(AsyncRecords[FinancialTransaction]):
 
 
 class AsyncMasterData:
-    """The master data of one client, each kind under its name."""
+    """The calls about each kind of master data, by name of the kind."""
 
     def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
         self.accounts = AsyncAccounts(calls, contract, "accounts", Account)

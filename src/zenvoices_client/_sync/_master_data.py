@@ -238,7 +238,7 @@ class FinancialTransactions(Records[FinancialTransaction]):
 
 
 class MasterData:
-    """The master data of one client, each kind under its name."""
+    """The calls about each kind of master data, by name of the kind."""
 
     def __init__(self, calls: Calls, contract: Contract) -> None:
         self.accounts = Accounts(calls, contract, "accounts", Account)
