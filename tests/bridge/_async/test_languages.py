@@ -58,7 +58,8 @@ async def shown(lang: Any) -> AsyncIterator[Printable]:
     yield await connection.confirm()
     world.clock.pass_(HOUR)
     yield await connection.export_new(limit=1)
-    for options in ({"password": "wrong"}, {"company_code": "0o42"}, {"secret": "wrong"}):
+    wrong: list[Any] = [{"password": "wrong"}, {"company_code": "0o42"}, {"secret": "wrong"}]
+    for options in wrong:
         yield await AsyncWorld().connect(**options).verify(lang=lang)
     world = AsyncWorld()
     world.zenvoices.rights = {"companies"}

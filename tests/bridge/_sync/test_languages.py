@@ -57,7 +57,8 @@ def shown(lang: Any) -> Iterator[Printable]:
     yield connection.confirm()
     world.clock.pass_(HOUR)
     yield connection.export_new(limit=1)
-    for options in ({"password": "wrong"}, {"company_code": "0o42"}, {"secret": "wrong"}):
+    wrong: list[Any] = [{"password": "wrong"}, {"company_code": "0o42"}, {"secret": "wrong"}]
+    for options in wrong:
         yield World().connect(**options).verify(lang=lang)
     world = World()
     world.zenvoices.rights = {"companies"}
