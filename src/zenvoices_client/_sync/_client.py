@@ -180,8 +180,8 @@ class ZenvoicesClient:
             deadline: Seconds for the whole call.
 
         Returns:
-            The payload, out of the envelope where there is one; None for an empty answer. With
-            ``whole=True`` in the call, the :class:`Answer`.
+            The payload without the envelope; None for an empty answer. With ``whole=True`` in the
+            call, the :class:`Answer`.
 
         Raises:
             ConfigurationError: The call is not valid.
