@@ -55,7 +55,7 @@ def proxy_of(url: str) -> Secret | None:
 
 
 def proxy_variable(origin: str) -> str | None:
-    """The environment variable whose proxy is used for an origin; None where none is."""
+    """Return the environment variable with the proxy for an origin, or None."""
     if _goes_direct(origin):
         return None
     wanted = (f"{urlsplit(origin).scheme}_proxy", "all_proxy")

@@ -1,4 +1,4 @@
-"""A user's own code that raises is loud: a rule, a hook of a store."""
+"""A user's own code that raises is loud: a rule, a listener, a hook of a store."""
 
 from __future__ import annotations
 
@@ -108,6 +108,35 @@ async def test_activation_stops_where_the_rule_fails(
     if rule in RAISING:
         assert "# the rule's own line" in "".join(traceback.format_exception(caught.value))
     assert (await world.connect().activate()).baseline == 2
+
+
+def looks_for_a_row(event: object) -> None:
+    """A listener that takes every event for one of a document."""
+    getattr(event, "delivery").reason.strip()  # noqa: B009 - the listener's own line
+
+
+def counts(event: object) -> None:
+    """A listener with a mistake of another kind."""
+    {}[type(event).__name__]
+
+
+@pytest.mark.parametrize("listeners", [[looks_for_a_row], [counts], [counts, looks_for_a_row]])
+async def test_listener_that_raises_is_loud(
+    listeners: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """One WARNING a run and place, counted; what is delivered is delivered all the same."""
+    world = AsyncWorld()
+    connection = world.connect(listeners=listeners)
+    await connection.activate()
+    world.publish(3)
+    report = await connection.export_new()
+    said = [it for it in warnings_of(caplog) if "a listener raised" in it.message]
+    assert len(said) == len(listeners)
+    assert all("the listener's own line" in traceback_of(it) for it in said)
+    assert report.exported == 3
+    assert report.listener_failures > 0
+    await connection.export_new()
+    assert len(warnings_of(caplog)) == 2 * len(listeners)
 
 
 class Broken:
