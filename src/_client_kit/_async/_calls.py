@@ -60,7 +60,7 @@ _BY_HAND = Operation(
 
 
 class AsyncCalls:
-    """Makes calls to one service with one credential."""
+    """Call one service with one credential."""
 
     def __init__(
         self,
@@ -197,7 +197,7 @@ class AsyncCalls:
         check: Callable[[], object] | None = None,
         max_bytes: int | None = None,
     ) -> tuple[Any, ApiResponse]:
-        """Call an operation and return its payload with the answer it came in.
+        """Call an operation and return its payload and the whole response.
 
         Args:
             operation: The operation.

@@ -61,7 +61,7 @@ _BY_HAND = Operation(
 
 
 class Calls:
-    """Makes calls to one service with one credential."""
+    """Call one service with one credential."""
 
     def __init__(
         self,
@@ -198,7 +198,7 @@ class Calls:
         check: Callable[[], object] | None = None,
         max_bytes: int | None = None,
     ) -> tuple[Any, ApiResponse]:
-        """Call an operation and return its payload with the answer it came in.
+        """Call an operation and return its payload and the whole response.
 
         Args:
             operation: The operation.

@@ -418,7 +418,7 @@ def _over_cap(max_bytes: int) -> RejectedError:
 def _refusal(
     name: str, status: int, headers: httpx.Headers, *, of_api: bool = False
 ) -> ServiceError:
-    """What a status of storage means; body and headers may repeat the signed request: not read."""
+    """Return the error for a status of the storage; the body may repeat the signed request."""
     kind: type[ServiceError] = ProtocolError
     values = (name, str(status))
     text = Text("storage_status", "{0}: storage answered with an unexpected status ({1})", *values)
@@ -442,6 +442,6 @@ def _refusal(
         service="banqup",
         status=status,
         retry_after=parse_retry_after(headers.get("retry-after")),
-        # A gateway's error is a web page.
+        # A web page is the error of a gateway.
         own=("json" if of_api else "xml") in headers.get("content-type", ""),
     )
