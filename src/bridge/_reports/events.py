@@ -9,6 +9,7 @@ from datetime import datetime
 from attrs import frozen
 
 from _client_kit._signals import raised_by_signal_handler
+from _client_kit._user_code import place_of
 from bridge._reports.delivery_rows import DeliveryRow
 from bridge._reports.render import plain
 from bridge._reports.report import ExportReport
@@ -133,9 +134,12 @@ _LEVELS: dict[type[object], int] = {
 }
 
 
-def emit(listeners: Sequence[Listener], event: Event) -> int:
-    """Log an event, give it to each listener, and return how many listeners raised."""
-    failures = 0
+def emit(listeners: Sequence[Listener], event: Event) -> list[tuple[str, Exception | None]]:
+    """Log an event, give it to each listener, and return a reason for each that failed.
+
+    With the reason comes what the listener raised; None where it returned a coroutine.
+    """
+    failures: list[tuple[str, Exception | None]] = []
     level = _LEVELS.get(type(event), logging.DEBUG)
     if logger.isEnabledFor(level):
         logger.log(level, "%s", _line(event))
@@ -145,13 +149,12 @@ def emit(listeners: Sequence[Listener], event: Event) -> int:
         except Exception as error:
             if raised_by_signal_handler(error):
                 raise
-            logger.warning("a listener raised on %s", type(event).__name__, exc_info=True)
-            failures += 1
+            place = place_of(error)
+            failures.append((f"a listener raised {type(error).__name__} at {place}", error))
             continue
         if isinstance(said, Coroutine):
             said.close()
-            logger.warning("a listener is a coroutine function: it must be a plain one")
-            failures += 1
+            failures.append(("a listener returned a coroutine: it must be a plain function", None))
     return failures
 
 

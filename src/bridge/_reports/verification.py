@@ -97,7 +97,7 @@ class Verification(Printable):
             ServiceError: With the remedy as its hint.
         """
         if self.error is not None:
-            raise self.error.copy()
+            raise self.error.with_traceback(None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that JSON can hold."""

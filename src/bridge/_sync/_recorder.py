@@ -56,7 +56,9 @@ class RunRecorder:
         self._tell(started)
 
     def _tell(self, event: events.Event) -> None:
-        self.builder.listener_failures += events.emit(self._listeners, event)
+        for reason, error in events.emit(self._listeners, event):
+            self.builder.listener_failures += 1
+            self._log_own_code(reason, error)
 
     def transition(self, delivery: Delivery, event: deliveries.Event) -> Delivery:
         """Return the delivery after an event that happens now."""
@@ -89,6 +91,9 @@ class RunRecorder:
     def report_own_code(self, reason: str, error: Exception | None) -> None:
         """Count a failure of the user's code, and log its traceback once per run and place."""
         self.builder.raised += 1
+        self._log_own_code(reason, error)
+
+    def _log_own_code(self, reason: str, error: Exception | None) -> None:
         place = reason if error is None else place_of(error)
         if place not in self._places:
             self._places.add(place)

@@ -282,5 +282,5 @@ async def test_events_tell_the_story_in_order(caplog: pytest.LogCaptureFixture) 
     assert told.index("DocumentFound") < told.index("DocumentSent")
     assert told.count("DocumentWaiting") == 1
     raised = [record for record in caplog.records if "a listener raised" in record.message]
-    assert len(raised) == len(told)
-    assert all(record.exc_info for record in raised)
+    assert len(raised) == 1  # once a run and place
+    assert raised[0].exc_info

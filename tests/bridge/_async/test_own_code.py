@@ -1,4 +1,4 @@
-"""A user's own code that raises is loud: a rule, a hook of a store."""
+"""A user's own code that raises is loud: a rule, a listener, a hook of a store."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ RULES = [*RAISING, says_nothing, says_a_word]
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    """The warnings of the bridge."""
-    return [it for it in caplog.records if it.levelname == "WARNING" and it.name == "bridge"]
+    """The warnings of the bridge, but for what activate() could not look at in an empty world."""
+    found = [it for it in caplog.records if it.levelname == "WARNING" and it.name == "bridge"]
+    return [it for it in found if not it.message.startswith("activate() could not look at")]
 
 
 def traceback_of(record: logging.LogRecord) -> str:
@@ -108,6 +109,36 @@ async def test_activation_stops_where_the_rule_fails(
     if rule in RAISING:
         assert "# the rule's own line" in "".join(traceback.format_exception(caught.value))
     assert (await world.connect().activate()).baseline == 2
+
+
+def looks_for_a_row(event: Any) -> None:
+    """A listener that takes every event for one of a document."""
+    event.delivery.reason.strip()  # the listener's own line
+
+
+def counts(event: object) -> None:
+    """A listener with a mistake of another kind."""
+    seen: dict[str, int] = {}
+    seen[type(event).__name__] += 1  # the listener's own line
+
+
+@pytest.mark.parametrize("listeners", [[looks_for_a_row], [counts], [counts, looks_for_a_row]])
+async def test_listener_that_raises_is_loud(
+    listeners: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """One WARNING a run and place, counted; what is delivered is delivered all the same."""
+    world = AsyncWorld()
+    connection = world.connect(listeners=listeners)
+    await connection.activate()
+    world.publish(3)
+    report = await connection.export_new()
+    said = [it for it in warnings_of(caplog) if "a listener raised" in it.message]
+    assert len(said) == len(listeners)
+    assert all("the listener's own line" in traceback_of(it) for it in said)
+    assert report.exported == 3
+    assert report.listener_failures > 0
+    await connection.export_new()
+    assert len(warnings_of(caplog)) == 2 * len(listeners)
 
 
 class Broken:
