@@ -107,9 +107,10 @@ def test_a_person_reads_the_reports(active: Path, capsys: pytest.CaptureFixture[
     """Without --json the library's own text is printed, below the company it is about."""
     assert main(["status", "--config", str(active), "--lang", "fr"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("== 0042\nActi")
+    assert out.startswith("== 0042\n")
+    assert "entreprise 0042" in out
     assert "\n== 0043\n" in out
-    assert "document" in out
+    assert "prêt à traiter" in out
     assert main(["status", "--config", str(active), "--company", "0043"]) == 0
     assert capsys.readouterr().out.startswith("Active: company 0043\n")
 
@@ -261,6 +262,27 @@ def test_wrong_use_is_2(
     assert told.out == ""
 
 
+@pytest.mark.parametrize(
+    ("lang", "wrong_use", "fault"),
+    [
+        ("fr", "Les codes les plus proches sont", "aucune entreprise"),
+        ("nl", "De dichtste codes zijn", "geen administratie"),
+    ],
+)
+def test_errors_are_told_in_the_language(
+    active: Path, lang: str, wrong_use: str, fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wrong use, what became of a wish, and what a connection ends in."""
+    common = ["--config", str(active), "--lang", lang]
+    assert main(["status", "--company", "42", *common]) == 2
+    assert wrong_use in capsys.readouterr().err
+    first, *_ = ConnectionConfig.from_toml(active)
+    wrong = ConnectionConfig.from_dict({**first.to_dict(), "company_code": "9999"})
+    toml = write_toml(active.parent / "wrong.toml", [wrong])
+    assert main(["export", "--config", str(toml), "--lang", lang]) == 1
+    assert fault in capsys.readouterr().err
+
+
 def test_missing_credential_is_2(
     active: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -378,7 +400,7 @@ def test_resend_says_what_became_of_each(
     (line,) = lines(capsys.readouterr().out)
     assert line["result"] == [{"document_id": document["id"], "accepted": True, "reason": ""}]
     assert main(["export", *one]) == 0
-    assert "Export: 1 sent" in capsys.readouterr().out
+    assert "Export: 1 document sent" in capsys.readouterr().out
 
 
 def test_tables_of_a_database_are_made(

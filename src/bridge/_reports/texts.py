@@ -221,6 +221,14 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
         "Mapper : {0} document sur {1} serait envoyé|Mapper : {0} documents sur {1} seraient envoyés",
         "Mapper: {0} van {1} documenten zouden verzonden worden"),
     "no documents": ("no documents", "aucun document", "geen documenten"),
+    # The command
+    "sent by the next export": ("sent by the next export",
+        "sera envoyé par le prochain export",
+        "wordt verzonden bij de volgende export"),
+    "not accepted": ("not accepted: {0}", "refusé : {0}", "niet aanvaard: {0}"),
+    "interrupted": ("interrupted; the next run goes on from here",
+        "interrompu ; le prochain export continuera d'ici",
+        "onderbroken; de volgende export gaat hier verder"),
     # Pairs of spaces and companies
     "pairs": ("{0} pair of the same name|{0} pairs of the same name",
         "{0} paire de même nom|{0} paires de même nom",
@@ -253,6 +261,17 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "in_call": ("{0} : {1}", "{0}: {1}"),
     "date": ("{0}", "{0}"),
     "place": ("{0}, ligne {1}", "{0}, regel {1}"),
+    # The command
+    "one_connection": ("un document appartient à une seule connexion",
+        "een document hoort bij één koppeling"),
+    "choose_connection": ("Précisez laquelle : --company CODE en choisit une parmi {0}.",
+        "Zeg welke: --company CODE kiest er een uit {0}."),
+    "no_such_connection": ("{0} n'a pas de connexion pour l'entreprise {1}",
+        "{0} heeft geen koppeling voor administratie {1}"),
+    "nearest_codes": ("Les codes les plus proches sont : {0}.", "De dichtste codes zijn: {0}."),
+    "file_is_there": ("{0} existe déjà", "{0} bestaat al"),
+    "name_another": ("Il n'est jamais écrasé : indiquez-en un autre avec --config.",
+        "Het wordt nooit overschreven: geef een ander met --config."),
     # Calls that failed
     "token_refused": ("le jeton d'accès n'a pas été accepté ({0})",
         "het toegangstoken werd niet aanvaard ({0})"),
