@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from _client_kit._json import is_list
+
 __all__ = ["Text", "fill", "joined"]
 
 LONGEST_VALUE = 500
@@ -68,7 +70,7 @@ class Text(str):
             raise TypeError
         if not all(type(value) in (str, int, list) for value in values):
             raise TypeError
-        read = (cls.from_json(value) if type(value) is list else value for value in values)
+        read = (cls.from_json(value) if is_list(value) else value for value in values)
         return cls.made(english, code, tuple(read))
 
     def __reduce__(self) -> tuple[Any, ...]:
