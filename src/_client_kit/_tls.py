@@ -29,7 +29,7 @@ def shared_ssl_context() -> ssl.SSLContext:
 
 
 def proxy_variable(origin: str) -> str | None:
-    """The environment variable whose proxy is used for an origin; None where none is."""
+    """Return the environment variable with the proxy for an origin, or None."""
     scheme, _, host = origin.partition("://")
     if urllib.request.proxy_bypass(host):
         return None

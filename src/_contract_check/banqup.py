@@ -5,7 +5,16 @@ from __future__ import annotations
 from functools import cache
 
 from _contract_check.expectations import Expectations, kinds_of
-from banqup_client import Document, FileDetails, Space
+from banqup_client import (
+    Asked,
+    AskedBytes,
+    AskedDocument,
+    AskedDocuments,
+    AskedFile,
+    Document,
+    FileDetails,
+    Space,
+)
 
 __all__ = ["expectations"]
 
@@ -18,6 +27,16 @@ _ESSENTIAL = {
     "reads:documents[].files[].id",
     "documents.get": "reads:id reads:status reads:status.document reads:files reads:files[].id",
     "files.details": "reads:downloadUrl",
+}
+_VALUES = {
+    "asked.space_id": "spaceId space",
+    "asked.document_id": "documentId document",
+    "asked.file_id": "fileId file attachmentId",
+    "asked.folder": "folder box",
+    'asked.default.query.get("updatedSince")': "updatedSince modifiedSince updatedAfter",
+    "asked.page": "page number pageNumber",
+    "asked.token": "next token pageToken",
+    "asked.size": "size pageSize limit",
 }
 _ARRAY = frozenset({"array"})
 _STATUSES = ("VALIDATED", "FULLY_APPROVED")
@@ -55,5 +74,13 @@ def expectations() -> Expectations:
                 "documents.get reads:files[].id",
             )
         },
+        asked={
+            "spaces.list": Asked,
+            "documents.list": AskedDocuments,
+            "documents.get": AskedDocument,
+            "files.details": AskedFile,
+            "files.download": AskedBytes,
+        },
+        values={value: tuple(names.split()) for value, names in _VALUES.items()},
         form=True,
     )

@@ -123,6 +123,7 @@ def _absent(
         evidence=operation.evidence,
         findings=methods,
         look_alikes=tuple(described(item, expected.unwrap) for item in likely),
+        function=expected.function_for(operation.name),
         starter=starter(operation, likely[0], expected) if draft else (),
     )
 
@@ -130,7 +131,8 @@ def _absent(
 def _by_function(operation: Operation, expected: Expectations) -> str:
     if operation.name == expected.login:
         return _NO_FUNCTION
-    return f'Correct it with {expected.client}(operations={{"{operation.name}": ...}}).'
+    name = expected.function_for(operation.name)
+    return f'Correct it with {expected.client}(operations={{"{name}": ...}}).'
 
 
 def _loadable(contract: Contract, patch: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,6 +191,7 @@ class _Pair:
             ours.evidence,
             tuple(findings),
             described(theirs, self._expected.unwrap) if structure else None,
+            function=self._expected.function_for(ours.name),
             starter=starter(ours, theirs, self._expected) if draft else (),
         )
 

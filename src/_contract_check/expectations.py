@@ -43,7 +43,8 @@ class Expectations:
         may_be_empty: Properties, each behind its operation, that an answer may leave out.
         replaced: Per further function of a user, what an export then needs no longer: an operation,
             or an operation and one of its properties.
-        values: What a starter function sends under a name, written in lower-case letters.
+        asked: The class of what a user's function for an operation is given.
+        values: What a function sends for names of the service, by the Python that gives it.
         form: Whether the token is asked for by a form, not by JSON.
         any_case: Whether the service takes query names in any letter case.
         envelope: The member that holds an answer's payload on the wire.
@@ -58,11 +59,18 @@ class Expectations:
     words: Mapping[str, Mapping[str, tuple[str, ...]]] = field(factory=dict[str, Any])
     may_be_empty: frozenset[str] = frozenset()
     replaced: Mapping[str, tuple[str, ...]] = field(factory=dict[str, Any])
-    values: Mapping[str, str] = field(factory=dict[str, str])
+    asked: Mapping[str, Any] = field(factory=dict[str, Any])
+    values: Mapping[str, tuple[str, ...]] = field(factory=dict[str, Any])
     form: bool = False
     any_case: bool = False
     envelope: str = ""
     unwrap: Callable[[str, Schema], Schema] = lambda _, schema: schema
+
+    def function_for(self, operation: str) -> str:
+        """Return the name under which ``operations=`` takes a function for an operation."""
+        return next(
+            (name for name, given in self.replaced.items() if operation in given), operation
+        )
 
 
 def kinds_of(model: Any, at: str = "") -> dict[str, frozenset[str]]:

@@ -71,7 +71,8 @@ class OperationFinding:
         theirs: Method and path of the file; empty where there is none.
         described: The operation as the file describes it, where a person must look.
         look_alikes: Where the file does not have the operation: what looks like it.
-        starter: A function for ``operations=``, with the file's names.
+        function: The name under which ``operations=`` takes a function for it.
+        starter: Such a function, with the file's names.
     """
 
     name: str
@@ -83,6 +84,7 @@ class OperationFinding:
     findings: tuple[Finding, ...] = ()
     described: LookAlike | None = None
     look_alikes: tuple[LookAlike, ...] = ()
+    function: str = ""
     starter: tuple[str, ...] = ()
 
     @property
@@ -177,7 +179,7 @@ def _operation_lines(item: OperationFinding, patch: Mapping[str, Any]) -> Iterat
     for like in item.look_alikes:
         yield from _call_lines("looks like it", like)
     if item.starter:
-        yield f'    a function to start from, for operations={{"{item.name}": ...}}:'
+        yield f'    a function to start from, for operations={{"{item.function}": ...}}:'
         yield from (f"        {line}".rstrip() for line in item.starter)
 
 

@@ -206,6 +206,7 @@ def look_alikes(
         names |= set(item.body.inner().names) if item.body is not None else set()
         alike = len(asked & {letters(name.strip("{}")) for name in names})
         fits = (score > 0 or alike > 1) and item.method in (operation.method, "GET", "POST")
+        fits = fits and not carries_content(item.body, item.media)
         score += alike
         if uploads:
             fits = item.method in ("POST", "PUT") and carries_content(item.body, item.media)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
+
+import attrs
 
 from _client_kit._contract import Operation
 from _contract_check.expectations import Expectations
@@ -14,10 +17,10 @@ from _contract_check.openapi_schema import Schema
 __all__ = ["starter"]
 
 MOST_DEPTH = 4
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_CONTENT = "Base64(file.content)"
-_VALUE = re.compile(r"\b(?:asked|file)\.")
 MOST_MEMBERS = 200
+CONTENT = "Base64(file.content)"
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_VALUE = re.compile(r"\b(?:asked|file)\.")
 
 
 def starter(ours: Operation, theirs: VendorOperation, expected: Expectations) -> tuple[str, ...]:
@@ -26,16 +29,19 @@ def starter(ours: Operation, theirs: VendorOperation, expected: Expectations) ->
     What the library cannot know is written ``...``, with the file's type behind it.
     """
     draft = _Draft(ours, expected)
-    call = [f'"{theirs.method}",', f"{draft.path(theirs.path)},"]
+    name = expected.function_for(ours.name)
+    lines = [f"def {name.replace('.', '_')}(asked):"]
+    if ours.path.startswith("{"):  # the library itself fetches what the function names
+        return (*lines, f"    return {draft.path(theirs.path)}")
+    call = [f"{_quoted(theirs.method)},", f"{draft.path(theirs.path)},"]
     query = draft.query(theirs)
     if query:
-        call += ["query={", *(f"    {line}" for line in query), "},"]
+        call += ["query={", *_indented(query), "},"]
     if theirs.body is not None and theirs.body.inner().names:
         call += draft.value("json=", theirs.body, 0)
-    lines = [f"def {re.sub('[^a-z_]', '_', ours.name)}(asked):"]
     if draft.one_file:
         lines.append("    (file,) = asked.upload.attachments")
-    lines += ["    answer = yield Call(", *(f"        {line}" for line in call), "    )"]
+    lines += ["    answer = yield Call(", *_indented(_indented(call)), "    )"]
     payload = None if theirs.answer is None else expected.unwrap(ours.name, theirs.answer)
     needed = expected.essential.get(ours.name, frozenset())
     wanted = [item.path for item in ours.reads if f"reads:{item.path}" in needed]
@@ -52,19 +58,21 @@ def starter(ours: Operation, theirs: VendorOperation, expected: Expectations) ->
     return (
         *lines,
         "    return {",
-        *(f"        {line}" for line in _object(wanted, payload, "answer")),
+        *_indented(_indented(_object(wanted, payload, "answer"))),
         "    }",
     )
 
 
 class _Draft:
     def __init__(self, ours: Operation, expected: Expectations) -> None:
-        self._upload = any(item.path.endswith("content") for item in ours.sends)
-        self._values = {letters(name): f"asked.{name}" for name in _PLACEHOLDER.findall(ours.path)}
-        for name, wire in ours.query.items():
-            self._values |= {letters(name): f"asked.{name}", letters(wire): f"asked.{name}"}
-        if self._upload:
-            self._values |= expected.values
+        given = {item.name for item in attrs.fields(expected.asked[ours.name])}
+        self._upload = "upload" in given
+        self._values = {
+            letters(name): value
+            for value, names in expected.values.items()
+            if ("upload" in given if "file." in value else value.split(".")[1] in given)
+            for name in names
+        }
         self._in_list = False
         self._left = MOST_MEMBERS
         self.one_file = False
@@ -73,7 +81,7 @@ class _Draft:
     def path(self, path: str) -> str:
         """Return the path as an f-string where it has placeholders."""
         filled = _PLACEHOLDER.sub(lambda match: f"{{{self._known(match[1]) or '...'}}}", path)
-        return f'{"f" if filled != path or "{" in path else ""}"{filled}"'
+        return ("f" if "{" in path else "") + _quoted(filled)
 
     def query(self, theirs: VendorOperation) -> list[str]:
         """Return the query parameters that are required, or that the library has a value for."""
@@ -81,7 +89,8 @@ class _Draft:
         for name, schema in theirs.query.items():
             known = self._known(name)
             if known or name in theirs.required:
-                lines.append(f'"{name}": {known},' if known else f'"{name}": ...,  # {schema}')
+                value = f"{known}," if known else f"...,  # {schema}"
+                lines.append(f"{_quoted(name)}: {value}")
         return lines
 
     def value(self, start: str, schema: Schema, level: int) -> list[str]:
@@ -98,13 +107,13 @@ class _Draft:
             opened = bool(member.inner().names)
             known = "" if opened else self._known(name, member)
             if known:
-                lines.append(f'    "{name}": {known},')
+                lines.append(f"    {_quoted(name)}: {known},")
             elif name in inner.required or (opened and self._left > 0):
-                below = self.value(f'"{name}": ', member, level + 1)
+                below = self.value(f"{_quoted(name)}: ", member, level + 1)
                 if name in inner.required or any(_VALUE.search(line) for line in below):
-                    lines += [f"    {line}" for line in below]
+                    lines += _indented(below)
             elif self._left > 0:
-                lines.append(f'    # "{name}": {member}')
+                lines.append(f"    # {_quoted(name)}: {member}")
         self._in_list = was
         if listed:
             source = " for file in asked.upload.attachments" if self._upload else ""
@@ -114,7 +123,7 @@ class _Draft:
     def _known(self, name: str, schema: Schema | None = None) -> str:
         known = self._values.get(letters(name), "")
         if self._upload and schema is not None and schema.format in ("byte", "base64", "binary"):
-            known = _CONTENT
+            known = CONTENT
         if "file." in known and not self._in_list:
             self.one_file = True
         return known
@@ -128,7 +137,7 @@ def _object(paths: Sequence[str], schema: Schema | None, variable: str) -> list[
         rows = [path.removeprefix(row_start) for path in paths if path.startswith(row_start)]
         below = [path.removeprefix(start) for path in paths if path.startswith(start)]
         place = locate(schema, name)
-        source = f'{variable}["{place.last}"]' if place.schema is not None else "..."
+        source = f"{variable}[{_quoted(place.last)}]" if place.schema is not None else "..."
         if rows:
             if place.schema is None:
                 source, entries = _only_list(schema, variable)
@@ -155,9 +164,14 @@ def _only_list(schema: Schema | None, variable: str) -> tuple[str, Schema | None
         return variable, schema.inner()
     lists = [name for name in schema.names if "array" in schema.member(name).kinds]
     if len(lists) == 1:
-        return f'{variable}["{lists[0]}"]', schema.member(lists[0]).inner()
+        return f"{variable}[{_quoted(lists[0])}]", schema.member(lists[0]).inner()
     return "...", None
 
 
 def _indented(lines: Sequence[str]) -> list[str]:
     return [f"    {line}" for line in lines]
+
+
+def _quoted(name: str) -> str:
+    """Return a name of the file as Python source: it may hold quotes, and so other code."""
+    return json.dumps(name, ensure_ascii=False)

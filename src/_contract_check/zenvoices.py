@@ -6,7 +6,7 @@ from functools import cache
 
 from _contract_check.expectations import Expectations, kinds_of
 from _contract_check.openapi_schema import Schema
-from zenvoices_client import Company, InboxDocument
+from zenvoices_client import AskedFind, AskedPage, AskedUpload, Company, InboxDocument
 
 __all__ = ["expectations"]
 
@@ -25,14 +25,17 @@ _ESSENTIAL = {
     "reads:items[].externalId",
     "inbox.details": "?company_id ?external_id reads:id reads:externalId",
 }
-_FILE_VALUES = {
-    "file.file_name": "filename name",
-    "file.content_type": "contenttype mimetype mediatype",
-    "Base64(file.content)": "content data base64 bytes filecontent filedata filebytes",
+_VALUES = {
+    "file.file_name": "fileName name",
+    "file.content_type": "contentType mimeType mediaType",
+    "Base64(file.content)": "content data base64 bytes fileContent fileData fileBytes",
     "asked.upload.subject": "subject title",
-    "asked.upload.sender_name": "sendername sender from",
-    "asked.company_id": "administrationid companyid",
-    "asked.external_id": "externalid reference",
+    "asked.upload.sender_name": "senderName sender from",
+    "asked.company_id": "administrationId companyId",
+    "asked.external_id": "externalId reference",
+    "asked.skip": "skipCount skip offset",
+    "asked.size": "maxResultCount take limit pageSize",
+    "asked.sorting": "sorting",
 }
 
 
@@ -61,8 +64,14 @@ def expectations() -> Expectations:
             },
         },
         may_be_empty=frozenset({"inbox.list items[].externalId", "inbox.upload id"}),
-        replaced={"inbox.find": ("inbox.details", "inbox.list")},
-        values={name: value for value, names in _FILE_VALUES.items() for name in names.split()},
+        replaced={"inbox.find": ("inbox.details",)},
+        asked={
+            "companies.list": AskedPage,
+            "inbox.upload": AskedUpload,
+            "inbox.list": AskedPage,
+            "inbox.details": AskedFind,
+        },
+        values={value: tuple(names.split()) for value, names in _VALUES.items()},
         any_case=True,
         envelope="result",
         unwrap=_unwrap,

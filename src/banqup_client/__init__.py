@@ -108,8 +108,8 @@ __all__ = [
     "User",
 ]
 
-# An export without an event loop needs neither. Type checkers see the imports above, and so still
-# find a name that is misspelt.
+# Imported on first use, so that code without an event loop does not import asyncio. Type checkers
+# use the imports above, and find misspelt names.
 if not _typing.TYPE_CHECKING:  # pragma: no branch - true whenever it runs
     __getattr__, __dir__ = _lazy_names(
         globals(),

@@ -391,7 +391,7 @@ def test_stores_and_policies_refuse_what_cannot_work(make: Callable[[], Any]) ->
         {"environment": "CVE"},
         {"timeout": True},
     ],
-    ids=str,
+    ids=lambda options: "{}: {}".format(*next((k, type(v).__name__) for k, v in options.items())),
 )
 def test_client_refuses_what_it_cannot_use(options: dict[str, Any]) -> None:
     """A fake in place of its transport, httpx's objects of the other world, and so on."""

@@ -61,7 +61,8 @@ def asked() -> Any:
     upload = types.SimpleNamespace(attachments=[attachment], subject="S", sender_name="N")
     return types.SimpleNamespace(
         upload=upload, company_id=7, external_id="e1", space_id="s1", document_id="d1",
-        file_id="f1", folder="SALES", updated_since=None, page=0, size=50, next=None, id=None,
+        file_id="f1", folder="SALES", page=0, size=50, token=None, skip=0, sorting=None,
+        default=types.SimpleNamespace(query={"updatedSince": "2026"}),
     )  # fmt: skip
 
 
@@ -110,7 +111,7 @@ def test_rows_of_another_structure_are_read_one_by_one() -> None:
     found = banqup(file("banqup-nested"))["documents.list"]
     call, answer = run(found, {"documents": [], "page": 0, "size": 50, "total": 0})
     assert call.path == "/datastore/documents/transaction/v2/spaces/s1/documents"
-    assert call.query == {"folder": "SALES", "updatedSince": None, "page": 0, "size": 50}
+    assert call.query == {"folder": "SALES", "updatedSince": "2026", "page": 0, "size": 50}
     assert answer == {"documents": [], "page": 0, "size": 50, "total": 0}
     text = "\n".join(found.starter)
     assert '"id": ...,  # one of key, header, workflow, content' in text
@@ -128,7 +129,7 @@ def test_answer_under_our_names_is_returned_as_it_is() -> None:
     found = zenvoices(root)["inbox.details"]
     assert found.contradicted
     call, answer = run(found, {"id": 1})
-    assert call.query == {"Id": None, "AdministrationId": 7, "ExternalId": "e1", "Culture": ...}
+    assert call.query == {"AdministrationId": 7, "ExternalId": "e1", "Culture": ...}
     assert answer == {"id": 1}
 
 
@@ -197,11 +198,42 @@ def test_download_from_the_api_itself_is_found(content: Any) -> None:
     root["paths"][f"{FILES}/raw"] = {"get": {"parameters": parameters, "responses": responses}}
     found = banqup(root)["files.download"]
     assert [like.call for like in found.look_alikes] == [f"GET {FILES}/raw"]
-    call, _ = run(found, b"")
-    assert call.path == "/datastore/documents/transaction/v1/spaces/{}/files/{}/raw".format(
-        "Ellipsis", "Ellipsis"
-    )
+    names: dict[str, Any] = {}
+    exec("\n".join(found.starter), names)
+    path = "/datastore/documents/transaction/v1/spaces/s1/files/f1/raw"
+    assert names["files_download"](asked()) == path
     assert banqup(file("banqup-as-assumed"))["files.download"].look_alikes == ()
+
+
+def test_look_up_is_drafted_as_the_function_that_an_export_asks() -> None:
+    """inbox.find is given what an upload was sent with."""
+    root = file("zenvoices-renamed")
+    found = zenvoices(root)["inbox.details"]
+    assert found.function == "inbox.find"
+    members = schema(root, "InboxRecordDto")["properties"]
+    call, _ = run(found, dict.fromkeys(members, 1))
+    assert call.path == f"{API}/inbox/document"
+    assert call.query == {"CompanyId": 7, "Reference": "e1"}
+    listed, _ = run(zenvoices(root)["inbox.list"], {"records": []})
+    assert listed.json == {"take": 50, "skip": 0, "sorting": None, "companyId": 7}
+
+
+def test_names_of_a_file_cannot_leave_their_quotes() -> None:
+    """A person runs what is drafted, so a name is data in it, whatever it holds."""
+    evil = '"]: __import__("os").abort(), ["'
+    root = file("zenvoices-nested")
+    upload = root["paths"]["/inbox/uploadAndRead"]["post"]
+    body = {"required": [evil], "properties": {evil: TEXT, "content": TEXT}}
+    upload["parameters"] = [
+        {"in": "body", "name": "body", "schema": body},
+        {"in": "query", "name": evil, "required": True, "type": "string"},
+    ]
+    move = root["paths"].pop("/inbox/uploadAndRead")
+    root["paths"] = {f"/inbox/{evil}{{{evil}}}": move, **root["paths"]}
+    call, _ = run(zenvoices(root)["inbox.upload"], None)
+    assert call.query == {evil: ...}
+    assert call.json == {evil: ..., "content": Base64(b"x")}
+    assert call.path == f"{API}/inbox/{evil}Ellipsis"
 
 
 # A function of the user's own
@@ -238,7 +270,7 @@ def other_companies(root: Any) -> None:
     ("change", "functions"),
     [
         (other_upload, ["inbox.upload"]),
-        (other_look_up, ["inbox.find"]),
+        (other_look_up, ["inbox.find", "inbox.list"]),
         (other_look_up, ["inbox.details", "inbox.list"]),
         (other_companies, ["companies.list"]),
     ],
@@ -298,3 +330,13 @@ def test_envelope_that_a_file_does_show_is_no_difference() -> None:
     comparison = zenvoices(root)
     assert not comparison.contradicted
     assert {item.status for item in comparison.operations} == {"confirmed"}
+
+
+def test_every_needed_operation_has_what_its_function_is_given() -> None:
+    """A draft can be made for each, but for the call that brings the token."""
+    for contract, expected in (
+        (banqup_contract(), banqup_expectations()),
+        (zenvoices_contract(), zenvoices_expectations()),
+    ):
+        needed = {item.name for item in contract.operations.values() if item.needed}
+        assert set(expected.asked) == needed - {expected.login}

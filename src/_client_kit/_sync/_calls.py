@@ -103,7 +103,7 @@ class Calls:
         for name, value, kind in given:
             if value is not None:
                 check_instance(value, kind, name, service=self.service)
-        # A proxy named in the environment is for the outside, never for this machine.
+        # Ignore environment proxies for a loopback base_url.
         self._trust_env = not is_loopback(httpx.URL(self.base_url).host)
 
         def open_client() -> httpx.Client:

@@ -61,7 +61,7 @@ async def probe_banqup(client: AsyncBanqupClient, space_id: str) -> list[Probe]:
             return await client.documents.get(space_id, document_id)
 
         found = await _try("documents.get", get, probes) or found
-    file_id = found.files[0].id if found is not None and found.files else ""
+    file_id = "" if found is None else await _file_of(client, space_id, found, probes)
     if not file_id:
         names = ("files.details", "files.download")
         return probes + [Probe(name, note=NO_FILE, skipped=True) for name in names]
@@ -81,6 +81,18 @@ async def probe_banqup(client: AsyncBanqupClient, space_id: str) -> list[Probe]:
         except ServiceError as error:
             probes.append(Probe("files.download", error=error))
     return probes
+
+
+async def _file_of(
+    client: AsyncBanqupClient, space_id: str, document: Document, probes: list[Probe]
+) -> str:
+    """Return the id of a document's first file; empty where there is none."""
+    try:
+        files = await client.documents.files(space_id, document)
+    except ServiceError as error:
+        probes.append(Probe("documents.files", error=error))
+        return ""
+    return files[0].id if files else ""
 
 
 async def _list_documents(

@@ -62,7 +62,7 @@ def probe_banqup(client: BanqupClient, space_id: str) -> list[Probe]:
             return client.documents.get(space_id, document_id)
 
         found = _try("documents.get", get, probes) or found
-    file_id = found.files[0].id if found is not None and found.files else ""
+    file_id = "" if found is None else _file_of(client, space_id, found, probes)
     if not file_id:
         names = ("files.details", "files.download")
         return probes + [Probe(name, note=NO_FILE, skipped=True) for name in names]
@@ -82,6 +82,16 @@ def probe_banqup(client: BanqupClient, space_id: str) -> list[Probe]:
         except ServiceError as error:
             probes.append(Probe("files.download", error=error))
     return probes
+
+
+def _file_of(client: BanqupClient, space_id: str, document: Document, probes: list[Probe]) -> str:
+    """Return the id of a document's first file; empty where there is none."""
+    try:
+        files = client.documents.files(space_id, document)
+    except ServiceError as error:
+        probes.append(Probe("documents.files", error=error))
+        return ""
+    return files[0].id if files else ""
 
 
 def _list_documents(client: BanqupClient, space_id: str, probes: list[Probe]) -> list[Document]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from attrs import define, field
 
-from banqup_client import BanqupClient, ClientCredentials, Environment
+from banqup_client import BanqupClient, Call, ClientCredentials, Environment
 from banqup_client.testing import FakeBanqup, FakeFile
 from bridge import Check, Connection, MemoryCheckpoints, Verification
 from bridge.testing._samples.sample import sample
@@ -273,3 +273,35 @@ def test_upload_in_another_dialect_is_not_lost_silently() -> None:
     assert found.outcome == "failed"
     assert '{"inbox.upload": {"path": "..."}}' in found.remedy
     assert world.zenvoices.inbox == []
+
+
+def test_functions_of_a_user_are_looked_through() -> None:
+    """What an export would read is what is seen: files by a call of their own, and its errors."""
+
+    def listed(asked: Any) -> Any:
+        answer = yield asked.default
+        return {**answer, "documents": [{**row, "files": []} for row in answer["documents"]]}
+
+    def read(asked: Any) -> Any:
+        return {**(yield asked.default), "files": []}
+
+    def files(asked: Any) -> Any:
+        path = "/datastore/documents/transaction/v2/spaces/{}/documents/{}"
+        answer = yield Call("GET", path.format(asked.space_id, asked.document.id))
+        return answer["files"]
+
+    functions = {"documents.list": listed, "documents.get": read}
+    verification = World(banqup_options={"operations": functions}).verify()
+    assert check(verification, "files.details").outcome == "skipped"
+    functions["documents.files"] = files
+    verification = World(banqup_options={"operations": functions}).verify()
+    assert verification.ok
+    assert check(verification, "files.download").outcome == "ok"
+
+    def broken(asked: Any) -> Any:
+        return (yield asked.default)["nothing"]
+
+    functions["documents.files"] = broken
+    verification = World(banqup_options={"operations": functions}).verify()
+    assert check(verification, "documents.files").outcome == "failed"
+    assert "broken" in check(verification, "documents.files").detail
