@@ -98,7 +98,7 @@ class Asked:
 
 
 class FunctionRun:
-    """One run of a user's function as a state machine, without I/O.
+    """A state machine, without I/O, for one run of a user's function.
 
     Attributes:
         result: Return value of the function.
@@ -117,7 +117,7 @@ class FunctionRun:
         """Whether a byte of an unsafe call may have been sent."""
         self._succeeded = False
         self._refusal: ServiceError | None = None
-        """The refusal of the only unsafe call so far."""
+        """The error answer to the only unsafe call so far, or None."""
         self._told: list[ServiceError] = []
         self._calls = 0
         self._clean = True

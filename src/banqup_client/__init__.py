@@ -1,4 +1,9 @@
-"""A typed client of the Banqup API, sync and async."""
+"""A typed client of the Banqup API, sync and async.
+
+Docstrings say how each fact about the API is known. Published: the vendor's documentation states
+it. Observed: a public client of a third party uses it. Assumed: it is derived from other facts and
+was not checked against the service. ``contract.json`` has the source of each fact.
+"""
 
 import typing as _typing
 

@@ -1,4 +1,9 @@
-"""A typed client of the Zenvoices public API, sync and async."""
+"""A typed client of the Zenvoices public API, sync and async.
+
+Docstrings say how each fact about the API is known. Published: the vendor's documentation states
+it. Observed: a reference generated from the vendor's OpenAPI file has it. Assumed: it is derived
+from other facts and was not checked against the service. ``contract.json`` has all sources.
+"""
 
 import typing as _typing
 

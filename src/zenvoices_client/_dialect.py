@@ -235,7 +235,7 @@ def read_token(answer: ApiResponse, operation: Operation) -> Token:
         text = Text("two_factor", "the login needs a second factor")
         raise _error(CredentialsError, "login", text, answer, body, _TWO_FACTOR, text.code)
     if not value and _decided(answer.status, body):
-        # What the service names comes before what is likely.
+        # The reason that the service gives comes before the likely causes.
         first = server_text(answer, body) and _SAID_FIRST
         hint = joined(" ", first, _LOGIN_CAUSES)
         text = Text("login_refused", "the login was refused")

@@ -203,7 +203,7 @@ def test_word_for_a_status_is_allowed_as_the_guide_says() -> None:
 
 def test_deep_look_of_the_ten_steps_runs(capsys: pytest.CaptureFixture[str]) -> None:
     """The example among the steps prints a table and raises nothing when all is well."""
-    (code,) = BLOCK.findall(TEXT.partition("## How sure are we?")[0])
+    (code,) = BLOCK.findall(TEXT.partition("## What the comparison says")[0])
     fake_banqup, fake_zenvoices = FakeBanqup(), FakeZenvoices()
     fake_zenvoices.add_company(code="0042")
     with (

@@ -14,7 +14,7 @@ BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "upload_memory.
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's peak is read from /proc")
 def test_upload_takes_little_memory() -> None:
-    """The peak stays within its budget, which is less than half of the file that is sent."""
+    """The peak stays within its budget, also through a function of the user's own."""
     done = subprocess.run(
         [sys.executable, str(BENCHMARK)],
         capture_output=True,
@@ -22,4 +22,4 @@ def test_upload_takes_little_memory() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("peak +") == 4
+    assert done.stdout.count("peak +") == 6

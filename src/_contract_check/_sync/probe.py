@@ -19,7 +19,7 @@ from _contract_check.shapes import Probe, as_json, rows_of
 from banqup_client import BanqupClient, Document
 from zenvoices_client import InboxUpload, ZenvoicesClient
 
-__all__ = ["new_id", "probe_banqup", "probe_upload", "probe_zenvoices"]
+__all__ = ["new_id", "probe_banqup", "probe_document", "probe_upload", "probe_zenvoices"]
 
 T = TypeVar("T")
 
@@ -53,6 +53,12 @@ def probe_banqup(client: BanqupClient, space_id: str) -> list[Probe]:
     documents = _list_documents(client, space_id, probes)
     documents.sort(key=lambda document: not document.files)
     found = documents[0] if documents and documents[0].id else None
+    return probes + probe_document(client, space_id, found)
+
+
+def probe_document(client: BanqupClient, space_id: str, found: Document | None) -> list[Probe]:
+    """Try what an export asks of Banqup for one document of a list; None where there is none."""
+    probes: list[Probe] = []
     if found is None:
         probes.append(Probe("documents.get", note=NO_FILE, skipped=True))
     else:

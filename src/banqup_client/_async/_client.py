@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Never, Self
+from typing import Any, Never, Self
 
 import httpx
 
@@ -17,19 +17,17 @@ from _client_kit._operations import Call
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
 from _client_kit._user_agent import user_agent_of
+from banqup_client._async._documents import AsyncDocuments
+from banqup_client._async._files import AsyncFiles
+from banqup_client._async._messages import AsyncMessages
+from banqup_client._async._spaces import AsyncSpaces
 from banqup_client._async._storage import AsyncStorage
+from banqup_client._async._users import AsyncUsers
 from banqup_client._contract import shipped_contract
 from banqup_client._credentials import ClientCredentials
 from banqup_client._dialect import dialect_of
 from banqup_client._environment import Environment, address_of
 from banqup_client._storage import STORAGE_HOSTS
-
-if TYPE_CHECKING:
-    from banqup_client._async._documents import AsyncDocuments
-    from banqup_client._async._files import AsyncFiles
-    from banqup_client._async._messages import AsyncMessages
-    from banqup_client._async._spaces import AsyncSpaces
-    from banqup_client._async._users import AsyncUsers
 
 __all__ = ["AsyncBanqupClient"]
 
@@ -107,41 +105,29 @@ class AsyncBanqupClient:
         self._facts = facts
         self.wire_digest: str = facts.digest
 
-    # Each part of the API is imported on first use, which makes the first import faster.
-
     @cached_property
     def spaces(self) -> AsyncSpaces:
         """Calls about the spaces whose administrators have whitelisted the app."""
-        from banqup_client._async._spaces import AsyncSpaces
-
         return AsyncSpaces(self._calls, self._facts)
 
     @cached_property
     def documents(self) -> AsyncDocuments:
         """Calls about documents in spaces."""
-        from banqup_client._async._documents import AsyncDocuments
-
         return AsyncDocuments(self._calls, self._facts)
 
     @cached_property
     def files(self) -> AsyncFiles:
         """Calls about files in spaces."""
-        from banqup_client._async._files import AsyncFiles
-
         return AsyncFiles(self._calls, self._facts, self._storage)
 
     @cached_property
     def users(self) -> AsyncUsers:
         """Calls about the user or app that the token belongs to."""
-        from banqup_client._async._users import AsyncUsers
-
         return AsyncUsers(self._calls, self._facts)
 
     @cached_property
     def messages(self) -> AsyncMessages:
         """Calls about Banqup's messages, which notify an app of changes."""
-        from banqup_client._async._messages import AsyncMessages
-
         return AsyncMessages(self._calls, self._facts)
 
     async def request(

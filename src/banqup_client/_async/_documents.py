@@ -76,7 +76,7 @@ class AsyncDocuments:
             space_id: Id of the space.
             folder: ``SALES`` or ``PURCHASES``, or another value as a :class:`ServiceWord`; all by
                 default.
-            updated_since: List only documents that changed at or after this aware time.
+            updated_since: List only documents that changed at or after this time with a time zone.
             page_size: Number of entries per request, 1 to 50.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for each page; the client's own by default.
@@ -139,7 +139,7 @@ class AsyncDocuments:
                     "empty_pages", "documents.list: only empty pages, each naming another"
                 )
                 raise ProtocolError(message, service="banqup", status=answer.status)
-            # Nothing on this page, but more behind it.
+            # This page is empty, but it has the token of another page.
             position = evolve(position, token=token, page=position.page + 1)
         identity = fingerprint(rows)
         ids = frozenset(_id_of(row) for row in rows) if own else frozenset[str]()
@@ -262,8 +262,8 @@ class AsyncDocuments:
 
         Args:
             space_id: Id of the space.
-            folder: ``SALES`` or ``PURCHASES``, or another as a :class:`ServiceWord`.
-            category: Such as ``INVOICE``.
+            folder: ``SALES`` or ``PURCHASES``, or another value as a :class:`ServiceWord`.
+            category: Category of the document, such as ``INVOICE``.
             supplier: Party that sends the document.
             customer: Party that receives the document.
             due_date: Date by which to pay.

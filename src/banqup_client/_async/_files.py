@@ -100,7 +100,7 @@ class AsyncFiles:
             size: Length of the content in bytes.
             content_type: Media type of the content, such as ``application/xml``.
             description: Description for people.
-            retention_time: Aware time until which Banqup keeps the file.
+            retention_time: Time, with a time zone, until which Banqup keeps the file.
             metadata: Data about the file's document, such as
                 ``{"folder": "PURCHASES", "documentCategory": "INVOICE"}``.
             timeout: Seconds for each connect, read and write.
@@ -153,7 +153,7 @@ class AsyncFiles:
             filename: Name of the file.
             content_type: Media type of the content; the storage accepts only this media type.
             description: Description for people.
-            retention_time: Aware time until which Banqup keeps the file.
+            retention_time: Time, with a time zone, until which Banqup keeps the file.
             metadata: Data about the file's document, such as
                 ``{"folder": "PURCHASES", "documentCategory": "INVOICE"}``.
             timeout: Seconds for each connect, read and write.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Never, Self
+from typing import Any, Never, Self
 
 import httpx
 
@@ -23,14 +23,12 @@ from banqup_client._credentials import ClientCredentials
 from banqup_client._dialect import dialect_of
 from banqup_client._environment import Environment, address_of
 from banqup_client._storage import STORAGE_HOSTS
+from banqup_client._sync._documents import Documents
+from banqup_client._sync._files import Files
+from banqup_client._sync._messages import Messages
+from banqup_client._sync._spaces import Spaces
 from banqup_client._sync._storage import Storage
-
-if TYPE_CHECKING:
-    from banqup_client._sync._documents import Documents
-    from banqup_client._sync._files import Files
-    from banqup_client._sync._messages import Messages
-    from banqup_client._sync._spaces import Spaces
-    from banqup_client._sync._users import Users
+from banqup_client._sync._users import Users
 
 __all__ = ["BanqupClient"]
 
@@ -108,41 +106,29 @@ class BanqupClient:
         self._facts = facts
         self.wire_digest: str = facts.digest
 
-    # Each part of the API is imported on first use, which makes the first import faster.
-
     @cached_property
     def spaces(self) -> Spaces:
         """Calls about the spaces whose administrators have whitelisted the app."""
-        from banqup_client._sync._spaces import Spaces
-
         return Spaces(self._calls, self._facts)
 
     @cached_property
     def documents(self) -> Documents:
         """Calls about documents in spaces."""
-        from banqup_client._sync._documents import Documents
-
         return Documents(self._calls, self._facts)
 
     @cached_property
     def files(self) -> Files:
         """Calls about files in spaces."""
-        from banqup_client._sync._files import Files
-
         return Files(self._calls, self._facts, self._storage)
 
     @cached_property
     def users(self) -> Users:
         """Calls about the user or app that the token belongs to."""
-        from banqup_client._sync._users import Users
-
         return Users(self._calls, self._facts)
 
     @cached_property
     def messages(self) -> Messages:
         """Calls about Banqup's messages, which notify an app of changes."""
-        from banqup_client._sync._messages import Messages
-
         return Messages(self._calls, self._facts)
 
     def request(

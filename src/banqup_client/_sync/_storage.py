@@ -36,7 +36,7 @@ from _client_kit._status import meaning_of
 from _client_kit._sync._calls import Calls, Content
 from _client_kit._sync._per_loop import PerLoop
 from _client_kit._text import Text
-from _client_kit._tls import opened, shared_ssl_context
+from _client_kit._tls import environment_proxy, opened, shared_ssl_context
 from banqup_client._errors import UrlExpiredError
 from banqup_client._storage import SignedUrl, StorageHosts
 
@@ -73,9 +73,9 @@ class Storage:
         self._user_agent = user_agent
         self._retry = retry or RetryPolicy()
         self._given = transport
-        context = ssl_context or shared_ssl_context()
+        context = ssl_context or opened(shared_ssl_context, service="banqup")
         # Read the environment once: the proxy, and the hosts that bypass the proxy.
-        proxy = None if self._hosts.loopback else _proxy()
+        proxy = None if self._hosts.loopback else environment_proxy("https")
         reached = self._hosts.hosts | {calls.origin.partition("//")[2]}
         bypassed = filter(urllib.request.proxy_bypass, reached)
         self._by_proxy = reached.difference(bypassed) if proxy else frozenset[str]()
@@ -313,15 +313,6 @@ class Storage:
         )
 
 
-def _proxy() -> Secret | None:
-    """Return the environment's proxy as httpx would choose it; it may hold a password."""
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get("https") or proxies.get("all")
-    if proxy and "://" not in proxy:
-        proxy = f"http://{proxy}"
-    return Secret(proxy) if proxy else None
-
-
 class FileBody:
     """The bytes of a file; can be iterated again."""
 
@@ -424,7 +415,7 @@ def _over_cap(max_bytes: int) -> RejectedError:
 def _refusal(
     name: str, status: int, headers: httpx.Headers, *, of_api: bool = False
 ) -> ServiceError:
-    """What a status of storage means; body and headers may repeat the signed request: not read."""
+    """Return the error for a status of the storage; the body may repeat the signed request."""
     kind: type[ServiceError] = ProtocolError
     values = (name, str(status))
     text = Text("storage_status", "{0}: storage answered with an unexpected status ({1})", *values)
@@ -448,6 +439,6 @@ def _refusal(
         service="banqup",
         status=status,
         retry_after=parse_retry_after(headers.get("retry-after")),
-        # A gateway's error is a web page.
+        # A web page is the error of a gateway.
         own=("json" if of_api else "xml") in headers.get("content-type", ""),
     )

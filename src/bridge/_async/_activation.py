@@ -137,6 +137,12 @@ class AsyncBaseline:
             skipped=Deliveries(self.skipped),
         )
 
+    @property
+    def example(self) -> Document | None:
+        """A listed document, one with a file where there is one; None for an empty space."""
+        documents = [seen.document for seen in self._seen.values()]
+        return next((one for one in documents if one.files), documents[0] if documents else None)
+
     def _newest(self) -> datetime | None:
         """Return the newest time of creation; used if no answer had a ``Date`` header."""
         times = [seen.document.created_at for seen in self._seen.values()]

@@ -240,17 +240,20 @@ class AsyncConnection:
         """Record all present documents, so that only later ones are exported.
 
         It makes the checks of verify(), lists the space until two listings agree, and stores each
-        document with its status. The connection becomes active once all of this is stored. On an
-        active connection nothing changes.
+        document with its status. One of them is read with its file, as an export would. The
+        connection becomes active once all of this is stored. On an active connection nothing
+        changes.
 
         Raises:
             ServiceError: A check of verify() failed, or Banqup could not be listed.
             ProtocolError: Banqup's list has entries of another space, or entries without a usable
                 id, which would look new later.
-            ConfigurationError: The space is active with another company in the same store.
+            ConfigurationError: The space is active with another company in the same store, or an
+                answer that an export needs cannot be read; the hint says how to correct it.
             BusyError: A run of this connection is in progress.
         """
         from bridge._async._activation import AsyncBaseline, claim_space, unchanged
+        from bridge._async._deep import check_readable
 
         verification = await self.verify()
         verification.raise_for_failure()
@@ -270,6 +273,7 @@ class AsyncConnection:
                     session=session,
                 )
                 await baseline.record()
+                await check_readable(self._banqup, self.space_id, baseline.example)
                 session.remember_company(company_id)
                 await baseline.commit(claim, self._banqup.wire_digest)
             return baseline.activation(company_id)

@@ -241,17 +241,20 @@ class Connection:
         """Record all present documents, so that only later ones are exported.
 
         It makes the checks of verify(), lists the space until two listings agree, and stores each
-        document with its status. The connection becomes active once all of this is stored. On an
-        active connection nothing changes.
+        document with its status. One of them is read with its file, as an export would. The
+        connection becomes active once all of this is stored. On an active connection nothing
+        changes.
 
         Raises:
             ServiceError: A check of verify() failed, or Banqup could not be listed.
             ProtocolError: Banqup's list has entries of another space, or entries without a usable
                 id, which would look new later.
-            ConfigurationError: The space is active with another company in the same store.
+            ConfigurationError: The space is active with another company in the same store, or an
+                answer that an export needs cannot be read; the hint says how to correct it.
             BusyError: A run of this connection is in progress.
         """
         from bridge._sync._activation import Baseline, claim_space, unchanged
+        from bridge._sync._deep import check_readable
 
         verification = self.verify()
         verification.raise_for_failure()
@@ -271,6 +274,7 @@ class Connection:
                     session=session,
                 )
                 baseline.record()
+                check_readable(self._banqup, self.space_id, baseline.example)
                 session.remember_company(company_id)
                 baseline.commit(claim, self._banqup.wire_digest)
             return baseline.activation(company_id)

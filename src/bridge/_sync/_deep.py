@@ -8,20 +8,26 @@ from collections.abc import Callable
 
 from attrs import evolve
 
-from _client_kit._errors import ConfigurationError, ServiceError
+from _client_kit._errors import ConfigurationError, ProtocolError, ServiceError
 from _client_kit._text import Text, joined
-from _contract_check._sync.probe import new_id, probe_banqup, probe_upload, probe_zenvoices
+from _contract_check._sync.probe import (
+    new_id,
+    probe_banqup,
+    probe_document,
+    probe_upload,
+    probe_zenvoices,
+)
 from _contract_check.banqup import expectations as banqup_expectations
 from _contract_check.shapes import Probe
 from _contract_check.zenvoices import expectations as zenvoices_expectations
-from banqup_client import BanqupClient
+from banqup_client import BanqupClient, Document
 from bridge._reports.contract_checks import check_of
 from bridge._reports.texts import Lang
 from bridge._reports.verification import Verification
 from bridge.testing._samples.sample import sample as sample_document
 from zenvoices_client import Attachment, Company, InboxUpload, ZenvoicesClient
 
-__all__ = ["look_deeper"]
+__all__ = ["check_readable", "look_deeper"]
 
 logger = logging.getLogger("bridge")
 
@@ -58,6 +64,30 @@ def look_deeper(
         code = failed.code
         error = ConfigurationError(message, service="bridge", hint=failed.remedy, code=code)
     return evolve(verification, checks=(*verification.checks, *checks), error=error)
+
+
+def check_readable(banqup: BanqupClient, space_id: str, document: Document | None) -> None:
+    """Check that one document of a list can be read with its file, before an activation.
+
+    What could not be looked at is only logged: a document may be gone, or a service busy.
+
+    Raises:
+        ConfigurationError: An answer that an export needs cannot be read.
+    """
+    unseen: dict[str, list[str]] = {}
+    for probe in probe_document(banqup, space_id, document):
+        check = check_of(probe, banqup_expectations(), "en")
+        unreadable = probe.error is None or isinstance(
+            probe.error, (ConfigurationError, ProtocolError)
+        )
+        if check.outcome == "failed" and unreadable:
+            message = joined(": ", check.name, check.detail)
+            hint = check.remedy or None
+            raise ConfigurationError(message, service="bridge", code="unreadable", hint=hint)
+        if check.outcome != "ok":
+            unseen.setdefault(check.detail, []).append(check.name)
+    for detail, names in unseen.items():
+        logger.warning("activate() could not look at %s: %s", ", ".join(names), detail)
 
 
 def _send(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator
 from typing import Any
 
@@ -12,6 +13,7 @@ from banqup_client import AskedDocuments, Call
 from banqup_client.testing import Fault
 from bridge import (
     BusyError,
+    ConfigurationError,
     NotActivatedError,
     ServiceError,
     StoreError,
@@ -405,3 +407,39 @@ def test_unknown_status_is_not_client_action() -> None:
     other = world.connect(exportable=lambda _: Wait("later", client_action=False))
     world.clock.pass_(25 * HOUR)
     assert other.export_new().exported == 0
+
+
+UNREADABLE: dict[str, Any] = {
+    "documents.get": lambda asked: {"key": "other"},
+    "files.details": lambda asked: {"name": "F1"},
+    "files.download": lambda asked: "https://files.example/f",
+    "documents.files": lambda asked: 1 / 0,
+}
+
+
+@pytest.mark.parametrize("operation", UNREADABLE)
+def test_activation_refuses_what_an_export_could_not_read(operation: str) -> None:
+    """Before anything counts, so that the correction comes before the first export."""
+    world = World()
+    world.one()
+    connection = world.connect(functions={operation: UNREADABLE[operation]})
+    with pytest.raises(ConfigurationError, match=rf"bridge: {operation}") as caught:
+        connection.activate()
+    assert caught.value.code == "unreadable"
+    assert not connection.status().active
+    assert world.connect().activate().baseline == 1
+
+
+@pytest.mark.parametrize("status", [404, 503, 403, None])
+def test_what_activation_could_not_look_at_is_a_warning(
+    status: int | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A document may be gone and a service busy; an empty space shows nothing."""
+    world = World()
+    if status is not None:
+        world.one()
+        world.banqup.faults.add("files.details", action=Fault.status(status, {"title": "No"}))
+    with caplog.at_level(logging.WARNING, "bridge"):
+        assert world.connect().activate().new
+    assert "activate() could not look at" in caplog.text
+    assert "files.download" in caplog.text
