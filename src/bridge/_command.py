@@ -18,12 +18,12 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self, get_args
 
-from attrs import asdict, field, frozen
+from attrs import asdict, evolve, field, frozen
 
 from _client_kit._errors import ConfigurationError, ServiceError, StoreError
 from _client_kit._text import Text
@@ -320,11 +320,13 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
         login_of_this_process(UserLogin)
         _log_to_stderr()
         found: set[int] = set()
-        for number, config in enumerate(configs, 1):
-            with _Progress(config.company_code, f"{number} of {len(configs)}") as progress:
-                outcome = _call(verb, config, mapper, progress, options)
-            _show(outcome, config, options, several=len(configs) > 1)
-            found.add(outcome.status)
+        with ExitStack() as stack:
+            shared = _Shared(stack)
+            for number, config in enumerate(configs, 1):
+                with _Progress(config.company_code, f"{number} of {len(configs)}") as progress:
+                    outcome = _call(verb, config, shared, mapper, progress, options)
+                _show(outcome, config, options, several=len(configs) > 1)
+                found.add(outcome.status)
         return next((status for status in (PERSON, LATER) if status in found), OK)
 
     return run
@@ -368,12 +370,41 @@ class _Outcome:
     error: Exception | None = field(default=None, repr=False)
 
 
+class _Shared:
+    """Clients and store of connections with the same settings, open until the command ends.
+
+    Without it, three hundred connections would make six hundred TLS handshakes.
+    """
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._open: dict[ConnectionConfig, Connection] = {}
+
+    def parts(self, config: ConnectionConfig) -> dict[str, Any]:
+        """Return what :meth:`ConnectionConfig.open` need not make again."""
+        settings = evolve(config, space_id="any", company_code="any")
+        if settings not in self._open:
+            self._open[settings] = self._stack.enter_context(settings.open())
+        first = self._open[settings]
+        return {
+            "banqup": first._banqup,
+            "zenvoices": first._zenvoices,
+            "checkpoints": first._store,
+        }
+
+
 def _call(
-    verb: _Verb, config: ConnectionConfig, mapper: Mapper, progress: _Progress, options: Options
+    verb: _Verb,
+    config: ConnectionConfig,
+    shared: _Shared,
+    mapper: Mapper,
+    progress: _Progress,
+    options: Options,
 ) -> _Outcome:
     """Call a verb; what one connection ends in never stops the others."""
     try:
-        with config.open(mapper=mapper, listeners=[progress]) as connection:
+        parts = shared.parts(config)
+        with config.open(**parts, mapper=mapper, listeners=[progress]) as connection:
             result, status = verb(connection, options)
             return _Outcome(status, result)
     except ServiceError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -113,6 +114,37 @@ def test_a_person_reads_the_reports(active: Path, capsys: pytest.CaptureFixture[
     assert "prêt à traiter" in out
     assert main(["status", "--config", str(active), "--company", "0043"]) == 0
     assert capsys.readouterr().out.startswith("Active: company 0043\n")
+
+
+def test_connections_share_clients_and_store(estate: Estate, active: Path) -> None:
+    """Those with the same settings log in once, and every other one has its own."""
+    before = estate.zenvoices.counts["login"]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("bridge._process._shared", {})
+        made: list[str] = []
+        patched.setattr(
+            "bridge._sync._opening._banqup", counted(made, "bridge._sync._opening._banqup")
+        )
+        assert main(["verify", "--config", str(active)]) == 0
+        assert len(made) == 1
+        first, second = ConnectionConfig.from_toml(active)
+        slower = ConnectionConfig.from_dict({**second.to_dict(), "timeout": 20})
+        other = write_toml(active.parent / "other.toml", [first, slower])
+        assert main(["verify", "--config", str(other)]) == 0
+        assert len(made) == 3
+    assert estate.zenvoices.counts["login"] == before + 1
+
+
+def counted(calls: list[str], name: str) -> Any:
+    """A function that notes each of its calls."""
+    module, _, attribute = name.rpartition(".")
+    function = getattr(importlib.import_module(module), attribute)
+
+    def call(*arguments: Any) -> Any:
+        calls.append(name)
+        return function(*arguments)
+
+    return call
 
 
 def test_one_connection_that_fails_stops_no_other(
@@ -487,9 +519,10 @@ def test_what_nobody_expects_stops_no_other(
     open_ = ConnectionConfig.open
 
     def broken(config: ConnectionConfig, **options: Any) -> Any:
-        opened.append(config.company_code)
-        if len(opened) == 1:
-            raise RuntimeError("out of order")
+        if "banqup" in options:
+            opened.append(config.company_code)
+            if len(opened) == 1:
+                raise RuntimeError("out of order")
         return open_(config, **options)
 
     monkeypatch.setattr(ConnectionConfig, "open", broken)
