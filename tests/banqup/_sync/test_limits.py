@@ -47,6 +47,7 @@ def test_every_verb_takes_a_timeout_and_a_deadline() -> None:
         verbs = verbs_of(client)
     assert sorted(verbs) == [
         "documents.create",
+        "documents.files",
         "documents.get",
         "documents.list",
         "files.create",
