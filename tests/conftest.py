@@ -1,4 +1,6 @@
-"""Fixtures for every test."""
+"""Fixtures and marks for every test."""
+
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -11,6 +13,15 @@ settings.register_profile("thorough", settings.default, deadline=None)
 # What is run many times a day need not look that far; --all does: --hypothesis-profile=thorough.
 settings.register_profile("project", settings.get_profile("thorough"), max_examples=30)
 settings.load_profile("project")
+
+# The harness runs the sync engine, and judges it by its oracle: these twins say it a second time.
+TWINS = [Path(__file__).parent / area / "_sync" for area in ("bridge", "project")]
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what a run that should be quick leaves out."""
+    if item.path.parent in TWINS:
+        item.add_marker("twin")
 
 
 @pytest.fixture(scope="session")

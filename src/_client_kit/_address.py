@@ -94,7 +94,7 @@ def check_id(value: object, name: str, *, service: str) -> str:
             instead, because quoting leaves ``.`` and ``..`` as they are.
     """
     text = str(value)
-    # "None" and "True" are no ids, although their letters would do.
+    # Without this, a missing id would be sent as "None".
     if value is None or isinstance(value, bool) or not _ID.fullmatch(text):
         message = (
             f"{name} must be 1 to 128 letters, digits, '_' or '-', "

@@ -206,7 +206,7 @@ class Contract:
         for key in changes:
             self._check_key(key, _PATCH_KEYS, f"key of {name}")
         if "method" in changes:
-            # GET takes no body and changes nothing; a call that only reads is never made by PUT.
+            # GET has no body and changes nothing. A call that only reads cannot use PUT or PATCH.
             allowed = ["POST"] if operation.safe else ["POST", "PUT", "PATCH"]
             allowed += ["GET"] if operation.safe and not operation.sends else []
             if changes["method"] not in allowed:

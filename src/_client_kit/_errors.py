@@ -102,7 +102,7 @@ class ServiceError(Exception):
         self.hint = hint
         self.members = members
         self.answered_at = answered_at
-        # The code of a text joined of several is what stands between them.
+        # A text made by `joined` has the separator as its code.
         said = message.code if isinstance(message, Text) else ""
         self.code = code or (said if said.isidentifier() else None)
         self.own = own

@@ -56,9 +56,9 @@ class Call:
 
     method: str
     path: str
-    query: Mapping[str, Any] = field(factory=dict[str, Any], kw_only=True)
-    headers: Mapping[str, str] = field(factory=dict[str, str], kw_only=True, repr=False)
-    json: Any = field(default=None, kw_only=True, repr=False)
+    query: Mapping[str, Any] = field(factory=dict[str, Any], kw_only=True, hash=False)
+    headers: Mapping[str, str] = field(factory=dict[str, str], kw_only=True, repr=False, hash=False)
+    json: Any = field(default=None, kw_only=True, repr=False, hash=False)
     safe: bool | None = field(default=None, kw_only=True)
     whole: bool = field(default=False, kw_only=True)
 
@@ -74,7 +74,7 @@ class Answer:
     """
 
     status: int
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False, hash=False)
     body: bytes = field(repr=False)
 
     def json(self) -> Any:
@@ -98,7 +98,7 @@ class Asked:
 
 
 class FunctionRun:
-    """One run of a user's function as a state machine, without I/O.
+    """A state machine, without I/O, for one run of a user's function.
 
     Attributes:
         result: Return value of the function.
@@ -117,7 +117,7 @@ class FunctionRun:
         """Whether a byte of an unsafe call may have been sent."""
         self._succeeded = False
         self._refusal: ServiceError | None = None
-        """The refusal of the only unsafe call so far."""
+        """The error answer to the only unsafe call so far, or None."""
         self._told: list[ServiceError] = []
         self._calls = 0
         self._clean = True

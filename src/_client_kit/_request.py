@@ -120,7 +120,7 @@ def transport_failure(
         service: The service's name for the error.
         origin: Scheme, host and port that the request was sent to.
         in_time: Whether the deadline leaves time for another try.
-        proxied: Whether a proxy that the environment names may stand in between.
+        proxied: Whether the request may have used a proxy of the environment.
     """
     call = operation.name
     if isinstance(error, _NOT_SENT):

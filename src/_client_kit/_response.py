@@ -120,12 +120,12 @@ class TokenRequest:
 
 
 def quoted(words: str) -> Text | None:
-    """A service's own words as a part of our sentence; None where it said nothing."""
+    """Return a service's text as part of a message; None if the text is empty."""
     return Text("said", "{0}", words) if words else None
 
 
 def no_token(call: str, answer: ApiResponse, service: str) -> ProtocolError:
-    """The error for a successful answer to a login that holds no access token."""
+    """Return the error for a successful answer to a login without an access token."""
     message, hint = web_page(call, service, answer.describe()), WEB_PAGE_HINT
     if not answer.is_web_page:
         what = answer.describe()

@@ -46,7 +46,7 @@ WEB_PAGE_HINT = Text(
 
 
 def web_page(call: str, service: str, body: Text) -> Text:
-    """The message for a page for browsers that came in the place of an answer."""
+    """Return the message for a web page that was sent instead of an answer."""
     name = service.capitalize()
     return Text("web_page", "{0}: this is a web page, not {1} ({2})", call, name, body)
 
@@ -56,8 +56,8 @@ def meaning_of(status: int, *, safe: bool) -> tuple[type[ServiceError], Text, Te
 
     Args:
         status: The HTTP status.
-        safe: Whether the call only reads: then no outcome can be in doubt, and a refusal of its
-            content can only mean that the service has another contract.
+        safe: Whether the call only reads. Its outcome is then never in doubt, and if the service
+            refuses the content, the contract is wrong.
     """
     number = str(status)
     unknown: type[ServiceError] = UnavailableError if safe else OutcomeUnknownError
@@ -85,5 +85,5 @@ def meaning_of(status: int, *, safe: bool) -> tuple[type[ServiceError], Text, Te
 
 
 def no_such_call(status: int) -> Text:
-    """The message for an address that the service does not know."""
+    """Return the message for a path that the service does not know."""
     return Text("no_such_call", "no such call at this address ({0})", str(status))

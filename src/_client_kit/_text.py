@@ -1,4 +1,4 @@
-"""Sentences of this library: English where they are made, with what other languages need."""
+"""Messages that can be translated: English text with a code and values."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ LONGEST_VALUE = 500
 
 
 class Text(str):
-    """An English sentence that knows its code and its values, so that it can be translated.
+    """A ``str`` that can be translated, because it keeps its code and its values.
 
-    It is the sentence as a ``str``. The template has ``{0}``, ``{1}`` for the values; where the
-    first whole number among them decides between two forms, a ``|`` stands between these.
+    The template has ``{0}``, ``{1}`` and so on for the values. A template with singular and plural
+    separates the two with ``|``; the first whole number among the values selects one of them.
 
     Attributes:
-        code: A stable word for this very sentence.
-        values: What was filled in: text, whole numbers, or other sentences.
-        english: The sentence in English; the text itself unless it was translated.
+        code: Stable identifier of the message.
+        values: The values of the template: strings, whole numbers, or other messages.
+        english: The message in English; equal to the text unless it was translated.
     """
 
     __slots__ = ("code", "english", "values")
@@ -34,34 +34,34 @@ class Text(str):
     def made(
         cls, shown: str, code: str, values: tuple[Any, ...], english: str | None = None
     ) -> Self:
-        """Make a sentence of its parts, with nothing to fill in."""
+        """Return a message with this text, without filling a template."""
         made = super().__new__(cls, shown)
         made.code, made.values = code, values
         made.english = shown if english is None else english
         return made
 
     def said(self, words: str) -> Self:
-        """Return the same sentence in the words of another language."""
+        """Return the same message with the text of another language."""
         return self.made(words, self.code, self.values, self.english)
 
     def cut(self, longest: int) -> Self:
-        """Return the sentence with at most so many characters, and so many in each value."""
+        """Return the message with at most ``longest`` characters, also in each value."""
         if len(self) <= longest:
             return self
         values = tuple(value[:longest] if type(value) is str else value for value in self.values)
         return self.made(f"{self[: longest - 1]}…", self.code, values)
 
     def to_json(self) -> list[Any]:
-        """Return a list that JSON can hold."""
+        """Return the message as a list that JSON can hold."""
         values = (value.to_json() if isinstance(value, Text) else value for value in self.values)
         return [self.code, self.english, *values]
 
     @classmethod
     def from_json(cls, stored: list[Any]) -> Self:
-        """Return the sentence that such a list holds.
+        """Return the message in a list from :meth:`to_json`.
 
         Raises:
-            TypeError: The list holds none.
+            TypeError: The list does not hold a message.
         """
         code, english, *values = stored
         if type(code) is not str or type(english) is not str:
@@ -76,23 +76,31 @@ class Text(str):
 
 
 def joined(separator: str, *parts: str | None) -> str:
-    """Put parts into one text that can be translated; those that are empty are left out."""
+    """Join parts into one text that can be translated; empty parts are left out."""
     kept = tuple(part for part in parts if part)
     if len(kept) < 2:
         return kept[0] if kept else ""
+    if separator == "; ":  # a service's own sentence may end with a full stop
+        kept = tuple(_without_stop(part) for part in kept[:-1]) + kept[-1:]
     return Text.made(separator.join(kept), separator, kept)
+
+
+def _without_stop(part: str) -> str:
+    if not part.endswith("."):
+        return part
+    return part.said(part[:-1]) if isinstance(part, Text) else part[:-1]
 
 
 def fill(
     template: str, values: tuple[Any, ...], *, comma: str = "", zero_is_one: bool = False
 ) -> str:
-    """Fill values into a template, and choose its form for one or for several.
+    """Fill values into a template; select its singular or plural.
 
     Args:
-        template: The text; see :class:`Text`.
-        values: What to fill in.
-        comma: What stands between the thousands of a number.
-        zero_is_one: Whether nought takes the form for one, as in French.
+        template: The template; see :class:`Text`.
+        values: The values.
+        comma: The thousands separator of numbers.
+        zero_is_one: Whether 0 takes the singular, as in French.
     """
     if "|" in template:
         count = next((value for value in values if type(value) is int), 0)

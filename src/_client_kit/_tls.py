@@ -8,15 +8,18 @@ import urllib.request
 from collections.abc import Callable
 from functools import cache
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 
+from _client_kit._address import is_loopback
 from _client_kit._errors import ConfigurationError
+from _client_kit._secret import Secret
 
-__all__ = ["opened", "proxy_variable", "shared_ssl_context"]
+__all__ = ["environment_proxy", "opened", "proxy_of", "proxy_variable", "shared_ssl_context"]
 
 _T = TypeVar("_T")
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_PROXIES = ("https_proxy", "all_proxy")
 
 
 @cache
@@ -28,14 +31,51 @@ def shared_ssl_context() -> ssl.SSLContext:
     return context
 
 
+def environment_proxy(scheme: str) -> Secret | None:
+    """Return the proxy that the environment or the system names; it may hold a password."""
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(scheme) or proxies.get("all")
+    if proxy and "://" not in proxy:
+        proxy = f"http://{proxy}"
+    return Secret(proxy) if proxy else None
+
+
+def _goes_direct(url: str) -> bool:
+    """Whether no proxy is used for an address: this machine's, and what NO_PROXY names."""
+    parts = urlsplit(url)
+    return is_loopback(parts.hostname) or bool(urllib.request.proxy_bypass(parts.netloc))
+
+
+def proxy_of(url: str) -> Secret | None:
+    """Return the proxy for an address, where one is used.
+
+    httpx is not left to find it: an IPv6 network in NO_PROXY ends its search with an error.
+    """
+    return None if _goes_direct(url) else environment_proxy(urlsplit(url).scheme)
+
+
 def proxy_variable(origin: str) -> str | None:
     """The environment variable whose proxy is used for an origin; None where none is."""
-    scheme, _, host = origin.partition("://")
-    if urllib.request.proxy_bypass(host):
+    if _goes_direct(origin):
         return None
-    wanted = (f"{scheme}_proxy", "all_proxy")
+    wanted = (f"{urlsplit(origin).scheme}_proxy", "all_proxy")
     named = {name.lower(): name for name, value in os.environ.items() if value}
     return next((named[name] for name in wanted if name in named), None)
+
+
+def _unusable_file(error: OSError, service: str) -> ConfigurationError:
+    """Return the error of a file that the environment names for TLS, and that cannot be used."""
+    certificates = os.environ.get("SSL_CERT_FILE")
+    name = "SSLKEYLOGFILE"
+    try:
+        if certificates:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(certificates)
+    except OSError:
+        name = "SSL_CERT_FILE"
+    reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+    path = repr(os.environ.get(name))[:200]
+    message = f"the environment variable {name} names {path}, which cannot be used: {reason}"
+    return ConfigurationError(message, service=service, hint="Correct the variable, or unset it.")
 
 
 def opened(make: Callable[[], _T], *, service: str) -> _T:
@@ -46,12 +86,17 @@ def opened(make: Callable[[], _T], *, service: str) -> _T:
             and not their values, which may hold a password.
     """
     problem = "is no address of a proxy"
+    unusable: OSError | None = None
     try:
         return make()
+    except OSError as error:
+        unusable = error.with_traceback(None)
     except ImportError:  # a SOCKS proxy without the package socksio
         problem = "needs the package socksio"
     except (ValueError, TypeError, httpx.InvalidURL):
         pass
+    if unusable is not None:
+        raise _unusable_file(unusable, service) from unusable
     # Raised after the except block: frames of the first error hold the proxy's address.
     names = sorted(name for name in os.environ if name.lower() in _PROXIES)
     where = f"the environment ({', '.join(names)})" if names else "the system's settings"

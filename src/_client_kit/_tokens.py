@@ -74,7 +74,7 @@ class TokenCache:
             self._rejection = error.copy()
 
     def fail(self, error: ServiceError) -> None:
-        """Store that all attempts to get a token failed, for the calls that wait for it."""
+        """Store the error of the last attempt to get a token, for the calls that wait for it."""
         with self._lock:
             self._failure = error.copy()
             self.failures += 1

@@ -1,4 +1,9 @@
-"""A typed client of the Banqup API, sync and async."""
+"""A typed client of the Banqup API, sync and async.
+
+Docstrings say how each fact about the API is known. Published: the vendor's documentation states
+it. Observed: a public client of a third party uses it. Assumed: it is derived from other facts and
+was not checked against the service. ``contract.json`` has the source of each fact.
+"""
 
 import typing as _typing
 
@@ -108,8 +113,8 @@ __all__ = [
     "User",
 ]
 
-# An export without an event loop needs neither. Type checkers see the imports above, and so still
-# find a name that is misspelt.
+# Imported on first use, so that code without an event loop does not import asyncio. Type checkers
+# use the imports above, and find misspelt names.
 if not _typing.TYPE_CHECKING:  # pragma: no branch - true whenever it runs
     __getattr__, __dir__ = _lazy_names(
         globals(),

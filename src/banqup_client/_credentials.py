@@ -56,7 +56,7 @@ class ClientCredentials:
         """Read ``BANQUP_CLIENT_ID``, ``BANQUP_CLIENT_SECRET`` and, if set, ``BANQUP_SCOPE``.
 
         Raises:
-            ConfigurationError: One of the first two is not set.
+            ConfigurationError: ``BANQUP_CLIENT_ID`` or ``BANQUP_CLIENT_SECRET`` is not set.
         """
         names = ("BANQUP_CLIENT_ID", "BANQUP_CLIENT_SECRET")
         missing = [name for name in names if not environ.get(name)]

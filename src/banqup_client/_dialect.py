@@ -1,4 +1,4 @@
-"""How Banqup answers: its token, its error bodies."""
+"""Banqup's token requests and error bodies."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ __all__ = ["NOT_WHITELISTED", "dialect_of"]
 
 SERVICE = "banqup"
 MAX_LIFE = 10.0**6
-TOKEN_LIFE = 300.0  # the shortest life any page of the vendor names
+TOKEN_LIFE = 300.0  # the shortest lifetime in the vendor's documentation
 
 NOT_WHITELISTED = Text(
     "hint_not_whitelisted",
@@ -47,7 +47,7 @@ NOT_WHITELISTED = Text(
     "developer portal. Until then Banqup answers with an empty list of spaces, not with an error. "
     "Check the space id too.",
 )
-"""Why a list of spaces is empty, for a person to read."""
+"""The explanation of an empty list of spaces, for a person."""
 _LOGIN_CAUSES = Text(
     "hint_app_credentials",
     "Check client id and client secret of the app in Banqup's developer portal, and that they "
@@ -61,9 +61,9 @@ _ROLES = Text(
 
 
 def server_text(answer: ApiResponse) -> Text | None:
-    """What the service says went wrong, from any of the body shapes it is known to use.
+    """Return the service's error text, from any of the body formats that it uses.
 
-    Of a web page only that it came: its text is for browsers.
+    For a web page the result is its size and media type.
     """
     body = answer.json_or_none()
     if not is_object(body):
@@ -87,12 +87,12 @@ def server_text(answer: ApiResponse) -> Text | None:
 
 
 def is_own(body: object) -> bool:
-    """Whether a JSON body is one of Banqup's own errors, and not a gateway's."""
+    """Return True if a JSON body is an error of Banqup itself, and not of a gateway."""
     return is_object(body) and "fault" not in body and bool({"title", "detail", "error"} & {*body})
 
 
 def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
-    """The error an answer to an API call means; None for success."""
+    """Return the error that an answer to an API call means; None for success."""
     if 200 <= answer.status < 300:
         return None
     kind, text, hint = meaning_of(answer.status, safe=operation.safe)
@@ -105,7 +105,7 @@ def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
     elif kind is CredentialsError:
         hint = _LOGIN_CAUSES
     elif kind is NotFoundError and not own:
-        hint = CONTRACT_HINT  # a gateway that knows no such address, not the service itself
+        hint = CONTRACT_HINT  # a gateway's 404: the path is unknown
     elif kind is NotFoundError and operation.name in ("spaces.list", "documents.list"):
         hint = NOT_WHITELISTED
     return _error(kind, operation.name, text, answer, hint=hint, code=code, own=own)
@@ -143,7 +143,7 @@ def _request_id(answer: ApiResponse) -> str | None:
 
 
 def dialect_of(credentials: ClientCredentials, contract: Contract) -> Dialect:
-    """Banqup's dialect for one app."""
+    """Return Banqup's dialect with the credentials of one app."""
     operation = contract["token.get"]
 
     def token_request() -> TokenRequest:
@@ -169,11 +169,11 @@ def dialect_of(credentials: ClientCredentials, contract: Contract) -> Dialect:
 
 
 def read_token(answer: ApiResponse, operation: Operation) -> Token:
-    """The token in an answer: JSON, or a bare JWT as an older page has it.
+    """Return the token in an answer: JSON, or a bare JWT as on an older page of the vendor.
 
     Raises:
         CredentialsError: The app's credentials were refused.
-        ServiceError: The service did not get to decide.
+        ServiceError: The request failed before the credentials were checked.
     """
     if not 200 <= answer.status < 300:
         raise _refusal(answer)
@@ -190,8 +190,11 @@ def read_token(answer: ApiResponse, operation: Operation) -> Token:
 
 
 def _refusal(answer: ApiResponse) -> ServiceError:
-    """Why there is no token: a refusal is final, so a gateway's words must not pass for one."""
-    # Asking for a token changes nothing, so no outcome can be in doubt.
+    """Return the error for an answer without a token.
+
+    A refused credential is not tried again, so a gateway's error must not count as a refusal.
+    """
+    # Requesting a token changes nothing, so its outcome is never in doubt.
     kind, text, hint = meaning_of(answer.status, safe=True)
     body = answer.json_or_none()
     own = is_own(body)
@@ -207,9 +210,10 @@ def _refusal(answer: ApiResponse) -> ServiceError:
 
 
 def _life(body: dict[str, Any], token: str, answer: ApiResponse) -> float:
-    """Seconds the token lives, by the server's clock where the answer shows it.
+    """Return the lifetime of a token in seconds, by the server's clock if the answer has a date.
 
-    The first of these that lies ahead: ``expires_at``, ``expires_in``, the JWT's own claim.
+    Use the first of these that gives a positive lifetime: ``expires_at``, ``expires_in``, the
+    JWT's claims.
     """
     now = answer.date or datetime.now(UTC)
     claims = _claims(token)
@@ -240,7 +244,7 @@ def _number(value: Any) -> float | None:
 
 
 def _claims(token: str) -> dict[str, Any]:
-    """A JWT's claims, unverified: only its life is read from them."""
+    """Return a JWT's claims without verification: only the lifetime is read from them."""
     parts = token.split(".")
     if len(parts) != 3:
         return {}

@@ -1,4 +1,4 @@
-"""Checking the outermost shape of an answer, and writing times for the wire."""
+"""Check the outermost structure of an answer, and format times for the wire."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["object_in", "rows_in", "to_wire_time", "unexpected"]
 
 
 def object_in(payload: Any, operation: Operation, answer: ApiResponse) -> dict[str, Any]:
-    """The payload as a JSON object.
+    """Return the payload, if it is a JSON object.
 
     Raises:
-        ProtocolError: It is none.
+        ProtocolError: The payload is not a JSON object.
     """
     if not is_object(payload):
         raise unexpected(operation, answer, Text("an_object", "an object"))
@@ -27,10 +27,10 @@ def object_in(payload: Any, operation: Operation, answer: ApiResponse) -> dict[s
 
 
 def rows_in(payload: Any, member: str, operation: Operation, answer: ApiResponse) -> list[Any]:
-    """The list a payload holds under a name.
+    """Return the list in a member of the payload.
 
     Raises:
-        ProtocolError: It holds none.
+        ProtocolError: The payload has no such list.
     """
     rows = object_in(payload, operation, answer).get(member)
     if not is_list(rows):
@@ -40,7 +40,7 @@ def rows_in(payload: Any, member: str, operation: Operation, answer: ApiResponse
 
 
 def unexpected(operation: Operation, answer: ApiResponse, expected: Text) -> ProtocolError:
-    """The error for an answer of another shape."""
+    """Return the error for an answer with an unexpected structure."""
     return ProtocolError(
         Text("unexpected_shape", "{0}: expected {1}", operation.label, expected),
         service="banqup",
@@ -53,10 +53,10 @@ def unexpected(operation: Operation, answer: ApiResponse, expected: Text) -> Pro
 
 
 def to_wire_time(value: datetime | None, name: str) -> str | None:
-    """An aware datetime as the wire has it: UTC, milliseconds, ``Z``.
+    """Return an aware datetime as text for the wire: UTC, with milliseconds and ``Z``.
 
     Raises:
-        ConfigurationError: It has no time zone.
+        ConfigurationError: The datetime has no time zone.
     """
     if value is None:
         return None

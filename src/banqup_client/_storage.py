@@ -1,4 +1,4 @@
-"""Which signed URLs are followed: the URL is a credential, and its host is named by an answer."""
+"""Check signed URLs: a signed URL is a credential, and its host comes from an answer."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ __all__ = ["DEFAULT_MAX_BYTES", "STORAGE_HOSTS", "SignedUrl", "StorageHosts"]
 STORAGE_HOSTS = ("storage.googleapis.com",)  # published
 DEFAULT_MAX_BYTES = 1024 * 1024 * 1024
 
-# Strict on purpose: what parsers disagree about ends up at another host than the one checked.
+# Strict, because parsers that disagree about a URL could send it to an unchecked host.
 _URL = re.compile(r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?(/[!-~]*)")
 
 
 class SignedUrl(httpx.URL):
-    """A URL whose path and query go on the wire byte for byte; it shows its origin alone.
+    """A URL whose path and query are sent byte for byte, and which displays its origin only.
 
-    httpx quotes anew what it finds unusual, and one changed byte breaks the signature. (httpcore's
-    ``target`` extension would do as well, but it also replaces the target of the CONNECT that is
-    sent to a proxy, in the clear.)
+    httpx quotes unusual characters again, and one changed byte breaks the signature. (httpcore's
+    ``target`` extension would prevent that too, but it also replaces the target of the CONNECT to
+    a proxy, which is sent in the clear.)
 
-    Only the origin is in what httpx parsed, and so in ``str()``, ``vars()`` and what
-    instrumentation keeps: it replaces httpx's own transports and looks at the URL of each request.
+    The parsed URL holds the origin only. So ``str()``, ``vars()`` and instrumentation that replaces
+    httpx's transports do not see the signature.
     """
 
     def __init__(self, signed: Secret, shown: str, *, of_api: bool = False) -> None:
         super().__init__(shown)
         self._signed = signed
         self.of_api = of_api
-        """Whether it is of the API itself, and so needs the token."""
+        """Whether the URL is one of the API, whose requests need the token."""
 
     @property
     def raw_path(self) -> bytes:
@@ -47,7 +47,7 @@ class SignedUrl(httpx.URL):
         return f"/{self._signed.reveal().split('/', 3)[3]}".encode("ascii")
 
     def whole(self) -> SignedUrl:
-        """The same for a transport that was injected: a fake looks at path and query."""
+        """Return the whole URL for an injected transport: a fake needs path and query."""
         return SignedUrl(self._signed, self._signed.reveal(), of_api=self.of_api)
 
     def __repr__(self) -> str:
@@ -56,9 +56,9 @@ class SignedUrl(httpx.URL):
 
 @frozen
 class StorageHosts:
-    """The hosts signed URLs may name, exactly; ``host`` means its port 443, else ``host:port``.
+    """Allowed hosts of signed URLs: exact names; port 443 unless given as ``host:port``.
 
-    Hosts on loopback are allowed, with http, while the API itself is on loopback.
+    Loopback hosts, with http too, are always allowed when ``base_url`` is loopback.
     """
 
     hosts: frozenset[str]
@@ -66,17 +66,17 @@ class StorageHosts:
 
     @classmethod
     def of(cls, hosts: Iterable[str], *, base_url: str) -> StorageHosts:
-        """From the argument ``storage_hosts``.
+        """Return the hosts in the argument ``storage_hosts``.
 
         Raises:
-            ConfigurationError: Not a collection of host names.
+            ConfigurationError: The argument is not a collection of host names.
         """
         names: list[object] = [hosts] if isinstance(hosts, str) else list(hosts)
         checked: set[str] = set()
         loopback = is_loopback(urlsplit(base_url).hostname)
         for name in names:
             if loopback and isinstance(name, str) and _on_loopback(name):
-                continue  # allowed anyway, while the API is there too
+                continue  # always allowed when base_url is loopback
             match = _URL.fullmatch(f"https://{name}/") if isinstance(name, str) else None
             if match is None or match[4] != "/" or not _is_remote(match[2]):
                 message = "storage_hosts must be host names such as 'storage.googleapis.com'"
@@ -85,14 +85,14 @@ class StorageHosts:
         return cls(frozenset(checked), loopback)
 
     def check(self, url: Secret, *, api: str | None = None) -> SignedUrl:
-        """The URL, if it may be followed.
+        """Return the URL if it may be used.
 
         Args:
             url: A signed URL.
-            api: The API's base URL, where ``url`` may be a path of the API itself.
+            api: Base URL of the API, if ``url`` may be a path of the API.
 
         Raises:
-            ProtocolError: It names another host, or is not a URL of the kind that is signed.
+            ProtocolError: The URL names another host, or is not a valid signed URL.
         """
         if api is not None and API_PATH.fullmatch(url.reveal()):
             return SignedUrl(Secret(api + url.reveal()), f"{origin_of(api)}/***", of_api=True)
@@ -131,15 +131,15 @@ def _name(host: str, port: str | None) -> str:
 
 
 def _on_loopback(name: str) -> bool:
-    """Whether ``host`` or ``host:port`` is on this machine."""
+    """Return True if ``host`` or ``host:port`` is on this machine."""
     host = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?", name)
     return is_loopback(name) or (host is not None and is_loopback(host[1].strip("[]").lower()))
 
 
 def _is_remote(host: str) -> bool:
-    """Whether a host is a name, of another machine.
+    """Return True if a host is the name of another machine.
 
-    Resolvers read as an address what ends in a number, also ``127.1``, ``2130706433`` and ``0x7f``.
+    Resolvers read names that end in a number as addresses: ``127.1``, ``2130706433``, ``0x7f``.
     """
     last = host.lower().removesuffix(".").rpartition(".")[2]
     return not ("[" in host or last.isdigit() or last.startswith("0x") or last == "localhost")

@@ -26,6 +26,7 @@ from typing import Any, Self, get_args
 from attrs import asdict, field, frozen
 
 from _client_kit._errors import ConfigurationError, ServiceError, StoreError
+from _client_kit._text import Text
 from _client_kit._version import __version__
 from banqup_client import ClientCredentials, Environment
 from bridge._config import ConnectionConfig
@@ -37,7 +38,7 @@ from bridge._reports.delivery_rows import Deliveries
 from bridge._reports.events import DocumentFound, Event, RunEnded, RunStarted
 from bridge._reports.render import plain
 from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
-from bridge._reports.texts import Lang
+from bridge._reports.texts import Lang, say, translate
 from bridge._reports.verification import Verification
 from bridge._sync._connection import Connection
 from zenvoices_client import UserLogin
@@ -169,14 +170,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return status
     except ConfigurationError as error:
-        print(f"{PROGRAM}: {_told(error)}", file=sys.stderr)
+        print(f"{PROGRAM}: {_told(error, options.lang)}", file=sys.stderr)
         return USAGE
     except BrokenPipeError:
         # Whoever read the output has left. Python would complain once more when it closes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except KeyboardInterrupt as interrupt:
-        print(f"\n{PROGRAM}: interrupted; the next run goes on from here", file=sys.stderr)
+        print(f"\n{PROGRAM}: {say('interrupted', options.lang)}", file=sys.stderr)
         return 143 if isinstance(interrupt, _Terminated) else 130
 
 
@@ -268,14 +269,13 @@ class _Requests:
     made: Sequence[Request]
 
     def to_text(self, *, lang: Lang) -> str:
-        words = {
-            "en": ("sent by the next export", "not accepted: {}"),
-            "fr": ("envoyé par le prochain export", "pas accepté : {}"),
-            "nl": ("verzonden bij de volgende export", "niet aanvaard: {}"),
-        }
-        yes, no = words[lang]
         return "\n".join(
-            f"{request.document_id}  {yes if request.accepted else no.format(request.reason)}"
+            f"{request.document_id}  "
+            + (
+                say("sent by the next export", lang)
+                if request.accepted
+                else say("not accepted", lang, translate(request.reason, lang))
+            )
             for request in self.made
         )
 
@@ -306,8 +306,12 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
         configs = _chosen(options)
         if verb in (_resend, _settle) and len(configs) > 1:
             raise configuration_error(
-                "a document belongs to one connection",
-                f"Say which: --company CODE chooses one of these {len(configs)}.",
+                Text("one_connection", "a document belongs to one connection"),
+                Text(
+                    "choose_connection",
+                    "Say which: --company CODE chooses one of these {0}.",
+                    len(configs),
+                ),
             )
         mapper: Mapper = default_mapper
         if options.mapper is not None:
@@ -344,8 +348,13 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
         if code not in codes:
             near = difflib.get_close_matches(code, codes, n=5, cutoff=0.0)
             raise configuration_error(
-                f"{options.config} has no connection of company {code!r}",
-                f"The nearest codes are: {', '.join(near)}.",
+                Text(
+                    "no_such_connection",
+                    "{0} has no connection of company {1}",
+                    str(options.config),
+                    repr(code),
+                ),
+                Text("nearest_codes", "The nearest codes are: {0}.", ", ".join(near)),
             )
     return [config for config in configs if not wanted or config.company_code in wanted]
 
@@ -392,7 +401,7 @@ def _show(outcome: _Outcome, config: ConnectionConfig, options: Options, *, seve
             print()
     if error is None:
         return
-    text = f"{config.company_code}: {_told(error)}"
+    text = f"{config.company_code}: {_told(error, options.lang)}"
     if not isinstance(error, ServiceError):
         logging.getLogger(PROGRAM).error("%s", text, exc_info=error)
     elif not options.json:
@@ -400,10 +409,13 @@ def _show(outcome: _Outcome, config: ConnectionConfig, options: Options, *, seve
         print(text, file=sys.stdout if isinstance(error, BusyError) else sys.stderr, flush=True)
 
 
-def _told(error: Exception) -> str:
+def _told(error: Exception, lang: Lang = "en") -> str:
     if not isinstance(error, ServiceError):
         return f"{type(error).__name__}: {plain(str(error))}"
-    return str(error).removeprefix("bridge: ")
+    message, hint = translate(error.message, lang), translate(error.hint or "", lang)
+    start = "" if error.service == "bridge" else f"{error.service}: "
+    stop = "" if not hint or message.endswith((".", "!", "?", ":", "…")) else "."
+    return f"{start}{message}{stop} {hint}".rstrip()
 
 
 def _as_data(error: Exception) -> dict[str, Any]:
@@ -460,7 +472,8 @@ def _pairs(options: Options) -> int:
     path: Path = options.config
     if path.exists():
         raise configuration_error(
-            f"{path} is there already", "It is never written over: name another with --config."
+            Text("file_is_there", "{0} is there already", str(path)),
+            Text("name_another", "It is never written over: name another with --config."),
         )
     names = ("environment", "banqup_url", "zenvoices_url")
     shared = {name: getattr(options, name) for name in names if getattr(options, name)}
@@ -474,7 +487,7 @@ def _pairs(options: Options) -> int:
     except ServiceError as error:
         if error.status is None and isinstance(error, ConfigurationError):
             raise
-        print(_told(error), file=sys.stderr)
+        print(_told(error, options.lang), file=sys.stderr)
         return _status_of(error)
     with path.open("x", encoding="utf-8") as file:
         file.write(pairs.to_toml(**shared))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import json
 import os
@@ -270,15 +271,21 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         ConfigurationError: The file cannot be read, or is not TOML.
     """
+    hint = None
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        raw = path.read_bytes()
+        # Editors and shells of Windows write a byte order mark, and also UTF-16.
+        wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return tomllib.loads(raw.decode("utf-16" if wide else "utf-8-sig"))
     except OSError as error:
         told = error.strerror
     except tomllib.TOMLDecodeError as error:
         told = str(error)
+    except UnicodeDecodeError:
+        told, hint = "it is not text in UTF-8", "Save it as UTF-8."
     except (ValueError, RecursionError):
         told = None
-    raise configuration_error(f"it cannot be read: {told or 'it is not TOML'}")
+    raise configuration_error(f"it cannot be read: {told or 'it is not TOML'}", hint)
 
 
 def _below(folder: str, table: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,9 @@
-"""A typed client of the Zenvoices public API, sync and async."""
+"""A typed client of the Zenvoices public API, sync and async.
+
+Docstrings say how each fact about the API is known. Published: the vendor's documentation states
+it. Observed: a reference generated from the vendor's OpenAPI file has it. Assumed: it is derived
+from other facts and was not checked against the service. ``contract.json`` has all sources.
+"""
 
 import typing as _typing
 
@@ -108,7 +113,7 @@ __all__ = [
     "verify_signature",
 ]
 
-# An export without an event loop needs none of these.
+# Imported on first use: an export without an event loop needs none of these.
 _LAZY = {
     "AsyncListing": "_client_kit._async._paging",
     "AsyncZenvoicesClient": "zenvoices_client._async._client",
@@ -129,6 +134,6 @@ _LAZY = {
     "verify_signature": "zenvoices_client._webhooks",
 }
 
-# Type checkers see the imports above, and so still find a name that is misspelt.
+# Type checkers use the imports above, and find misspelt names.
 if not _typing.TYPE_CHECKING:  # pragma: no branch - true whenever it runs
     __getattr__, __dir__ = _lazy_names(globals(), _LAZY)

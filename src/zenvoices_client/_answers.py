@@ -1,4 +1,4 @@
-"""What an answer to an upload says."""
+"""Decode the answer to an upload."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["uploaded_document"]
 
 
 def uploaded_document(payload: object, answer: ApiResponse, operation: Operation) -> InboxDocument:
-    """Return the inbox document that a successful answer to an upload speaks of. Assumed.
+    """Return the inbox document in a successful answer to an upload.
 
-    The answer names a positive id, in an object, in a list of one object, or as a bare number.
-    Without one, two answers still say that the document arrived, and the id is None: status 201,
-    and ABP's envelope with ``success: true`` and no result. A web page never says so.
+    The structure of the answer is assumed: a positive id in an object, in a list of one object, or
+    as a number. Two answers without an id also confirm the upload, and the id is then None: status
+    201, and ABP's envelope with ``success: true`` and no result. A web page never confirms it.
 
     Raises:
-        ProtocolError: Whether the document arrived is in doubt.
+        ProtocolError: It is unknown whether the document arrived.
     """
     if type(payload) is int:
         payload = {"id": payload}
@@ -34,7 +34,7 @@ def uploaded_document(payload: object, answer: ApiResponse, operation: Operation
     body = answer.json_or_none()
     confirmed = is_envelope(body) and member(body, "success") is True
     empty = confirmed and member(body, "result") is None
-    # What a user's function returned decides, unless it returned nothing.
+    # If a user's function returned a value, only this value can confirm the upload.
     own = operation.function is not None and payload is not None
     if (answer.status == 201 or empty) and not answer.is_web_page and not own:
         return InboxDocument()

@@ -1,4 +1,4 @@
-"""How Zenvoices answers: the ABP envelope, its errors, its login."""
+"""Zenvoices' login, its errors, and the envelope of the ABP framework."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from zenvoices_client._credentials import UserLogin
 __all__ = ["COMPANY_CODE_HINT", "dialect_of", "member"]
 
 SERVICE = "zenvoices"
-TOKEN_LIFE = 86_400.0  # published: one day
+TOKEN_LIFE = 86_400.0  # one day (published)
 
 _LOGIN_CAUSES = Text(
     "hint_login",
@@ -84,24 +84,24 @@ _RIGHT = Text(
 
 
 def member(value: object, name: str) -> Any:
-    """A member of a JSON object; None where it is missing or the value is no object."""
+    """Return a member of a JSON object; None if it is missing or the value is not an object."""
     return value.get(name) if is_object(value) else None
 
 
 def is_envelope(body: object) -> bool:
-    """Whether a JSON body is wrapped as the ABP framework does."""
+    """Return True if a JSON body has the envelope of the ABP framework."""
     return is_object(body) and (
         body.get("__abp") is True or ("success" in body and "result" in body)
     )
 
 
 def unwrap(body: Any) -> Any:
-    """The payload of an answer, with or without the envelope."""
+    """Return the payload of an answer, with or without the envelope."""
     return body.get("result") if is_envelope(body) else body
 
 
 def server_text(answer: ApiResponse, body: object) -> Text | None:
-    """What the service says went wrong, in the user's language."""
+    """Return the service's error text, which is in the user's language."""
     error = member(body, "error")
     said = [
         member(member(body, "result"), "errorMessage"),
@@ -120,7 +120,7 @@ def _validation_errors(error: object) -> list[Any]:
 
 
 def _members(answer: ApiResponse, body: object) -> tuple[str, ...]:
-    """Names of the request's fields that validation errors complain about."""
+    """Return the names of the request's fields that the validation errors name."""
     listed = [member(item, "members") for item in _validation_errors(member(body, "error"))]
     return tuple(
         answer.words(name)
@@ -132,10 +132,10 @@ def _members(answer: ApiResponse, body: object) -> tuple[str, ...]:
 
 
 def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
-    """The error an answer to an API call means; None for success.
+    """Return the error that an answer to an API call means; None for success.
 
-    The body decides first: a 500 with an envelope is a refusal, one without is a fault whose
-    outcome nobody knows.
+    The body decides before the status: a 500 with an envelope is a refusal. The outcome of a 500
+    without an envelope is unknown.
     """
     success = 200 <= answer.status < 300
     if success and b'"success"' not in answer.body:
@@ -196,7 +196,7 @@ def _classify(
 
 
 def dialect_of(login: UserLogin, contract: Contract) -> Dialect:
-    """Zenvoices' dialect for one login."""
+    """Return Zenvoices' dialect with one login."""
     operation = contract["login"]
 
     def token_request() -> TokenRequest:
@@ -216,13 +216,14 @@ def dialect_of(login: UserLogin, contract: Contract) -> Dialect:
 
 
 def read_token(answer: ApiResponse, operation: Operation) -> Token:
-    """The access token in a login's answer.
+    """Return the access token in a login's answer.
 
-    No token is a failed login whatever the status (published); only two-factor is told by a flag.
+    Without a token the login has failed, whatever the status (published). A flag in the answer
+    shows that the user needs a second factor.
 
     Raises:
         CredentialsError: The login was refused.
-        ServiceError: The service did not get to decide.
+        ServiceError: The request failed before the login was checked.
     """
     body = operation.rename_in(answer.json_or_none())
     result = body["result"] if is_object(body) and "result" in body else body
@@ -234,7 +235,7 @@ def read_token(answer: ApiResponse, operation: Operation) -> Token:
         text = Text("two_factor", "the login needs a second factor")
         raise _error(CredentialsError, "login", text, answer, body, _TWO_FACTOR, text.code)
     if not value and _decided(answer.status, body):
-        # What the service names comes before what is likely.
+        # The reason that the service gives comes before the likely causes.
         first = server_text(answer, body) and _SAID_FIRST
         hint = joined(" ", first, _LOGIN_CAUSES)
         text = Text("login_refused", "the login was refused")
@@ -249,7 +250,7 @@ def _life(seconds: object) -> float:
 
 
 def _decided(status: int, body: object) -> bool:
-    """Whether it was Zenvoices that said no, not a gateway on the way to it."""
+    """Return True if Zenvoices itself refused the login, and not a gateway."""
     if status == 429:
         return False
     if status in (400, 401) or is_envelope(body):

@@ -209,6 +209,29 @@ def test_toml_that_cannot_be_used_is_refused(tmp_path: Path, text: str, message:
     assert message in caught.value.message
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le-bom"])
+def test_toml_as_editors_write_it(tmp_path: Path, encoding: str) -> None:
+    """With a byte order mark, and as a shell of Windows redirects a text into a file."""
+    text = f'# caf\u00e9\r\n[[connection]]\r\nspace_id = "{SPACE}"\r\n'
+    text += 'company_code = "0042"\r\nenvironment = "UAT_EU"\r\ncheckpoint_file = "x.db"\r\n'
+    file = tmp_path / "connections.toml"
+    if encoding == "utf-16-le-bom":
+        file.write_bytes(b"\xff\xfe" + text.encode("utf-16-le"))
+    else:
+        file.write_bytes(text.encode(encoding))
+    (config,) = ConnectionConfig.from_toml(file)
+    assert config.company_code == "0042"
+
+
+@pytest.mark.parametrize("raw", [b"a = '\xe9'", b"\xff\xfe\x00", b"\xfe\xff\xd8\x00", b"\x80"])
+def test_toml_in_another_encoding_says_what_to_do(tmp_path: Path, raw: bytes) -> None:
+    """A file of Windows-1252, or one that was cut."""
+    file = tmp_path / "connections.toml"
+    file.write_bytes(raw)
+    with pytest.raises(ConfigurationError, match=r"not text in UTF-8.* Save it as UTF-8"):
+        ConnectionConfig.from_toml(file)
+
+
 def test_missing_toml_is_refused(tmp_path: Path) -> None:
     """A file that is not there is a setting that is wrong."""
     with pytest.raises(ConfigurationError, match="cannot be read: No such file"):

@@ -8,6 +8,7 @@ machine's. Nothing sleeps.
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -301,10 +302,14 @@ class Simulation:
         """What was put into the company's inbox by this connection."""
         return [item for item in self.zenvoices.inbox if item.attachments]
 
+    @functools.cached_property
+    def observer(self) -> Connection:
+        """A connection that only looks at the store, made once: clients take time to make."""
+        return self.connection()
+
     def rows(self) -> Sequence[Row]:
         """Every delivery."""
-        key = self.connection().key
-        return self.store.select(key, STATES, due=None, after=None, limit=100_000)
+        return self.store.select(self.observer.key, STATES, due=None, after=None, limit=100_000)
 
     def backup(self) -> object:
         """A copy of the checkpoint."""
@@ -322,7 +327,7 @@ class Simulation:
             truth.wanted = not truth.old and not truth.blocked and self.exportable(name)
             # Wanted and blocked: it may stay out, but the checkpoint must name it.
             truths.append(evolve(truth, blocked=True) if name in self.faults.bad else truth)
-        found = judge(truths, self.inbox, rows, self.connection().status(), final=final)
+        found = judge(truths, self.inbox, rows, self.observer.status(), final=final)
         return evolve(
             found, wrong=(*found.wrong, *floods(self.faults.log), *self.faults.hasty(rows))
         )

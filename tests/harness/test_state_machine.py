@@ -164,7 +164,7 @@ class Deliveries(RuleBasedStateMachine):
         """A document appears, sometimes with a stamp from before."""
         stamps = {"created_at": self.it.now - 3 * DAY} if late else {}
         name = self.it.publish(folder, status, **stamps)
-        since = self.it.connection().status().activated_at
+        since = self.it.observer.status().activated_at
         if late and since is not None and self.it.now - 3 * DAY < since.timestamp() - DAY:
             # As old as what a listing may have left out at activation: it need not arrive.
             self.it.truths[name].blocked = True
@@ -336,7 +336,7 @@ class Deliveries(RuleBasedStateMachine):
     ) -> None:
         """What often comes together: documents, a fault, a crash, a run, and time passes."""
         self.access_is_given()
-        if not self.it.connection().status().active:
+        if not self.it.observer.status().active:
             self.activate()
         for _ in range(documents):
             self.publish("PURCHASES", "FULLY_APPROVED", False)
@@ -385,11 +385,11 @@ class Deliveries(RuleBasedStateMachine):
     @rule()
     def activate(self) -> None:
         """Somebody activates the connection; what is there stays where it is."""
-        was = self.it.connection().status().active
+        was = self.it.observer.status().active
         before = set(self.it.truths)
         with suppress(Crash, ServiceError):
             self.it.connection(self._process()).activate()
-        if not was and self.it.connection().status().active:
+        if not was and self.it.observer.status().active:
             self._now_active(before)
 
     def _now_active(self, before: set[str]) -> None:
@@ -463,7 +463,7 @@ class Deliveries(RuleBasedStateMachine):
     @rule()
     def back_up(self) -> None:
         """Somebody copies the checkpoint."""
-        if self.it.connection().status().active:
+        if self.it.observer.status().active:
             self.copy = self.it.backup()
 
     @precondition(lambda self: self.copy is not None)
@@ -493,7 +493,7 @@ class Deliveries(RuleBasedStateMachine):
         self.access_is_given()
         self.reappear()
         self.it.pass_time(LEASE_TTL + 1)
-        if not self.it.connection().status().active:
+        if not self.it.observer.status().active:
             self.activate()
         for _ in range(8):
             self._rest_a_day()
@@ -558,7 +558,7 @@ class BadDocuments(Deliveries):
         """Somebody finds the wrong name in the contract: now the listing shows everything."""
         self.it.banqup.unlisted = frozenset()
         self.it.contract = {"documents.list": {"query": {"size": "pageSize"}}}
-        if self.flooded and self.it.connection().status().active:
+        if self.flooded and self.it.observer.status().active:
             self._assert_no_flood()
         self.flooded = False
 

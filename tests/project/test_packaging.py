@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 import tarfile
@@ -11,6 +12,7 @@ import zipfile
 from collections.abc import Iterable
 from email import message_from_bytes
 from email.message import Message
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,26 @@ def test_fourth_dependency_would_be_seen() -> None:
     """Versions, markers and extras do not hide a requirement's name."""
     texts = ["httpx[http2]>=1; python_version > '3'", "Orjson (>=3)", "tqdm; extra == 'progress'"]
     assert names(texts) == ["httpx", "orjson"]
+
+
+def test_program_in_one_file_has_every_file_it_reads() -> None:
+    """PyInstaller finds the hooks by the entry point; they name each file that is no module."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    module, _, function = project["entry-points"]["pyinstaller40"]["hook-dirs"].partition(":")
+    (folder,) = getattr(import_module(module), function)()
+    taken: set[tuple[Path, str]] = set()
+    for hook in Path(folder).glob("hook-*.py"):
+        datas = runpy.run_path(str(hook))["datas"]
+        assert {target for _, target in datas} == {hook.stem.removeprefix("hook-")}
+        taken |= {(Path(source), target) for source, target in datas}
+    read = {
+        (file, package)
+        for package in PACKAGES
+        for file in (ROOT / "src" / package).rglob("*")
+        if file.is_file() and file.suffix not in (".py", ".pyc", ".typed")
+    }
+    assert taken == read
+    assert len(read) == 2
 
 
 @pytest.mark.parametrize("package", PACKAGES)

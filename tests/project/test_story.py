@@ -59,9 +59,9 @@ def test_the_story_runs_and_shows_what_it_tells(tmp_path: Path) -> None:
     pytest.importorskip("pandas", reason="the notebook shows rows as a table of data")
     made = execute(STORY, tmp_path)
     text = "\n".join(outputs(made, "text/plain"))
-    assert "Export: 31 sent to company 0042; 1 need a person" in text
+    assert "Export: 31 documents sent to company 0042; 1 needs a person" in text
     assert "the file is empty" in text
-    assert "Export: 1 sent to company 0042\n" in text
+    assert "Export: 1 document sent to company 0042\n" in text
     assert "Accès à la boîte de réception" in text
     assert len(outputs(made, "image/png")) == 1
     assert sum("bz-view" in page for page in outputs(made, "text/html")) >= 7

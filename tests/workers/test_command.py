@@ -10,15 +10,25 @@ import socket
 import subprocess
 import sys
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
 
 from banqup_client.testing import FakeRequest, Fault
-from bridge import ConnectionConfig, SQLiteCheckpoints
-from bridge._command import main
+from bridge import (
+    ConnectionConfig,
+    CredentialsError,
+    DeliveryRow,
+    ExportReport,
+    OutcomeUnknownError,
+    SQLiteCheckpoints,
+    StoreError,
+)
+from bridge._command import _status_of, main
 from bridge._process import store_of
 from support.estate import CREDENTIALS, Estate
 from support.examples import write_toml
@@ -97,9 +107,10 @@ def test_a_person_reads_the_reports(active: Path, capsys: pytest.CaptureFixture[
     """Without --json the library's own text is printed, below the company it is about."""
     assert main(["status", "--config", str(active), "--lang", "fr"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("== 0042\nActi")
+    assert out.startswith("== 0042\n")
+    assert "entreprise 0042" in out
     assert "\n== 0043\n" in out
-    assert "document" in out
+    assert "prêt à traiter" in out
     assert main(["status", "--config", str(active), "--company", "0043"]) == 0
     assert capsys.readouterr().out.startswith("Active: company 0043\n")
 
@@ -115,25 +126,38 @@ def test_one_connection_that_fails_stops_no_other(
     assert main(["export", "--config", str(toml)]) == 1
     told = capsys.readouterr()
     assert told.err.startswith("9999: zenvoices: ")
-    assert "Export: 1 sent to company 0043" in told.out
+    assert "Export: 1 document sent to company 0043" in told.out
     assert estate.faults() == {"lost": 1}
 
 
 # The sandbox
 
 
-def events(stream: IO[str], wanted: str) -> dict[str, Any]:
-    """The sandbox's next event of a kind; it tells each as it comes."""
-    for line in stream:
-        event: dict[str, Any] = json.loads(line)
-        if event["event"] == wanted:
-            return event
-    raise AssertionError(f"the sandbox ended before anything was {wanted}")
+class Events:
+    """What a sandbox tells, as it comes."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._seen: list[dict[str, Any]] = []
+
+    def next(self) -> dict[str, Any]:
+        """The next event."""
+        self._seen.append(json.loads(self._stream.readline()))
+        return self._seen[-1]
+
+    def first(self, kind: str) -> dict[str, Any]:
+        """The first event of a kind, whether it was read before or not."""
+        place = 0
+        while True:
+            event = self._seen[place] if place < len(self._seen) else self.next()
+            if event["event"] == kind:
+                return event
+            place += 1
 
 
 def test_whole_way_in_the_sandbox(tmp_path: Path) -> None:
     """Nothing but the command: what is there stays, what arrives moves, SIGTERM ends it."""
-    with process("sandbox", "--json", "--every", "0.3") as sandbox:
+    with process("sandbox", "--json", "--every", "0.5") as sandbox:
         assert sandbox.stdout is not None
         facts = json.loads(sandbox.stdout.readline())
         toml = tmp_path / "connections.toml"
@@ -162,18 +186,19 @@ def test_whole_way_in_the_sandbox(tmp_path: Path) -> None:
         status, activation = told("activate")
         assert status == 0
         assert activation["baseline"] >= 3
-        while events(sandbox.stdout, "published")["status"] != "FULLY_APPROVED":
-            pass
-        status, report = told("export", "--limit", "6")
-        assert report["exported"] >= 1
-        assert status == (1 if report["refused"] else 0)
-        arrived = events(sandbox.stdout, "delivered")
-        assert arrived["company_code"] == facts["company_code"]
-        assert arrived["external_id"] in {row["external_id"] for row in report["deliveries"]}
-        while not report["refused"]:
-            events(sandbox.stdout, "published")
+        events = Events(sandbox.stdout)
+        sent: set[str] = set()
+        refused = 0
+        while not (sent and refused):
+            events.next()
             status, report = told("export")
-        assert "is closed" in events(sandbox.stdout, "refused")["message"]
+            sent |= {it["external_id"] for it in report["deliveries"] if it["inbox_id"]}
+            refused += report["refused"]
+            assert status == (1 if refused else 0)
+        arrived = events.first("delivered")
+        assert arrived["company_code"] == facts["company_code"]
+        assert arrived["external_id"] in sent
+        assert "is closed" in events.first("refused")["message"]
         status, now = told("status")
         assert status == 0
         assert now["client_action_needed"] >= 1
@@ -235,6 +260,27 @@ def test_wrong_use_is_2(
     assert told.err.startswith("banqup-zenvoices: ")
     assert message in told.err
     assert told.out == ""
+
+
+@pytest.mark.parametrize(
+    ("lang", "wrong_use", "fault"),
+    [
+        ("fr", "Les codes les plus proches sont", "aucune entreprise"),
+        ("nl", "De dichtste codes zijn", "geen administratie"),
+    ],
+)
+def test_errors_are_told_in_the_language(
+    active: Path, lang: str, wrong_use: str, fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wrong use, what became of a wish, and what a connection ends in."""
+    common = ["--config", str(active), "--lang", lang]
+    assert main(["status", "--company", "42", *common]) == 2
+    assert wrong_use in capsys.readouterr().err
+    first, *_ = ConnectionConfig.from_toml(active)
+    wrong = ConnectionConfig.from_dict({**first.to_dict(), "company_code": "9999"})
+    toml = write_toml(active.parent / "wrong.toml", [wrong])
+    assert main(["export", "--config", str(toml), "--lang", lang]) == 1
+    assert fault in capsys.readouterr().err
 
 
 def test_missing_credential_is_2(
@@ -354,7 +400,7 @@ def test_resend_says_what_became_of_each(
     (line,) = lines(capsys.readouterr().out)
     assert line["result"] == [{"document_id": document["id"], "accepted": True, "reason": ""}]
     assert main(["export", *one]) == 0
-    assert "Export: 1 sent" in capsys.readouterr().out
+    assert "Export: 1 document sent" in capsys.readouterr().out
 
 
 def test_tables_of_a_database_are_made(
@@ -367,6 +413,38 @@ def test_tables_of_a_database_are_made(
     assert main(["activate", "--config", str(toml)]) == 0
     assert main(["activate", "--config", str(toml)]) == 0
     assert main(["status", "--config", str(toml)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (StoreError("the file is damaged", service="bridge"), 1),
+        (StoreError("the file is locked", service="bridge", retryable=True), 75),
+        (OutcomeUnknownError("no answer", service="zenvoices"), 75),
+        (CredentialsError("refused", service="banqup"), 1),
+        (ValueError("anything"), 1),
+    ],
+)
+def test_error_says_who_can_help(error: Exception, status: int) -> None:
+    """A retryable one is for a later run, every other one for a person."""
+    assert _status_of(error) == status
+
+
+def test_run_that_stopped_and_gave_a_document_up_needs_a_person() -> None:
+    """Even where the error that stopped it may pass."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    error = OutcomeUnknownError("no answer", service="zenvoices")
+    failed = DeliveryRow("d", "failed")
+    error.report = ExportReport(
+        space_id="s", company_code="c", started_at=now, ended_at=now, deliveries=[failed]
+    )
+    assert _status_of(error) == 1
+
+
+def test_command_can_be_called_in_a_thread(active: Path) -> None:
+    """Where no signal can be caught."""
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(main, ["status", "--config", str(active)]).result() == 0
 
 
 # Code of the user's

@@ -15,7 +15,7 @@ from attrs import evolve
 
 from _client_kit import _clock
 from _client_kit import _runtime_async as runtime
-from _client_kit._address import check_base_url, is_loopback, origin_of
+from _client_kit._address import check_base_url, origin_of
 from _client_kit._arguments import check_instance, check_seconds
 from _client_kit._async._body import AsyncJsonBody
 from _client_kit._async._per_loop import AsyncPerLoop
@@ -37,7 +37,7 @@ from _client_kit._response import ApiResponse, Dialect, Token
 from _client_kit._retry import RetryPolicy
 from _client_kit._signals import raised_by_signal_handler, signal_error
 from _client_kit._text import Text
-from _client_kit._tls import opened, shared_ssl_context
+from _client_kit._tls import opened, proxy_of, shared_ssl_context
 from _client_kit._tokens import TokenCache, TokenCaches
 
 __all__ = ["AsyncCalls", "AsyncContent"]
@@ -60,7 +60,7 @@ _BY_HAND = Operation(
 
 
 class AsyncCalls:
-    """Makes calls to one service with one credential."""
+    """Call one service with one credential."""
 
     def __init__(
         self,
@@ -102,16 +102,23 @@ class AsyncCalls:
         for name, value, kind in given:
             if value is not None:
                 check_instance(value, kind, name, service=self.service)
-        # A proxy named in the environment is for the outside, never for this machine.
-        self._trust_env = not is_loopback(httpx.URL(self.base_url).host)
+        if http_client is not None and http_client.event_hooks["response"]:
+            raise ConfigurationError(
+                "http_client must have no response hooks",
+                service=self.service,
+                hint="They are called before an answer is read: one that raises for a status turns "
+                "a refusal into a doubt. This library raises typed errors by itself.",
+            )
 
         def open_client() -> httpx.AsyncClient:
-            context = ssl_context or shared_ssl_context()
+            context = ssl_context or opened(shared_ssl_context, service=self.service)
+            proxy = None if transport is not None else proxy_of(self.base_url)
             return opened(
                 lambda: httpx.AsyncClient(
                     verify=context,
                     transport=transport,
-                    trust_env=self._trust_env,
+                    proxy=proxy.reveal() if proxy else None,
+                    trust_env=False,
                     follow_redirects=False,
                     cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
                     limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
@@ -190,7 +197,7 @@ class AsyncCalls:
         check: Callable[[], object] | None = None,
         max_bytes: int | None = None,
     ) -> tuple[Any, ApiResponse]:
-        """Call an operation and return its payload with the answer it came in.
+        """Call an operation and return its payload and the whole response.
 
         Args:
             operation: The operation.
@@ -487,7 +494,7 @@ class AsyncCalls:
                 service=self.service,
                 origin=self.origin,
                 in_time=limit.remaining() > 0,
-                proxied=self._given is None and self._trust_env,
+                proxied=self._given is None,
             )
         except BaseException as error:  # noqa: BLE001 - raised again below
             problem = error

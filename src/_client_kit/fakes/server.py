@@ -233,7 +233,7 @@ class _Handler(StreamRequestHandler):
             parts.append(self._read(size))
             self._line()
         while self._line():
-            pass  # a trailer
+            pass  # skip trailers
         return b"".join(parts)
 
     def _line(self) -> str:

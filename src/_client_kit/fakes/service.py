@@ -150,7 +150,7 @@ class FakeService:
             self._add_route(route)
         self.faults = Faults(route.operation for route in routes)
 
-    # For a service to define
+    # Subclasses define these.
 
     def _routes(self) -> Sequence[Route]:
         raise NotImplementedError
@@ -228,7 +228,7 @@ class FakeService:
             return refused.reply
 
     def _json(self, call: Call) -> dict[str, Any]:
-        """Return the JSON object in a request's body, or raise the refusal."""
+        """Return the JSON object in a request's body; raise an error if there is none."""
         if call.head.media_type != "application/json":
             raise RequestRefusedError(self._error(415, "Only application/json is supported."))
         try:

@@ -1,4 +1,4 @@
-"""Documents."""
+"""Calls about documents."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ MAX_EMPTY_PAGES = 100
 
 @frozen
 class _Position:
-    """Where a listing goes on: a page's number, or the token the last page named."""
+    """The position of a page: its number, or the token that the page before gave."""
 
     page: int = 0
     token: str | None = None
-    # Of a page that was not full although nothing said that it was the last.
+    # Fingerprint of the page before, if it was short but not marked as the last page.
     short: int | None = None
-    # The ids on the last page, where a user's function answers.
+    # Ids on the page before, if a user's function lists the documents.
     known: frozenset[str] = frozenset()
 
 
 class AsyncDocuments:
-    """The documents in spaces."""
+    """Calls about documents in spaces."""
 
     def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
         self._calls = calls
@@ -65,18 +65,19 @@ class AsyncDocuments:
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> AsyncListing[Document]:
-        """The documents of a space, lazily, in no order that could be relied on. Assumed.
+        """List the documents of a space lazily, in no reliable order.
 
-        A service that ignores a filter returns more: check what matters on the documents. Whatever
-        it answers, the iteration ends; documents that move between pages while it runs may come
-        twice or be missing, so list again before concluding that one is gone.
+        The call and its filters are assumed. A service that ignores a filter returns more
+        documents, so check them yourself. The iteration ends whatever the service answers.
+        Documents that move between pages during the iteration may come twice or be missing: list
+        again before you conclude that a document is gone.
 
         Args:
-            space_id: The space.
-            folder: ``SALES`` or ``PURCHASES``, or another as a :class:`ServiceWord`; all by
+            space_id: Id of the space.
+            folder: ``SALES`` or ``PURCHASES``, or another value as a :class:`ServiceWord`; all by
                 default.
-            updated_since: Only documents that changed at or after this aware time.
-            page_size: Entries per request, 1 to 50.
+            updated_since: List only documents that changed at or after this time with a time zone.
+            page_size: Number of entries per request, 1 to 50.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for each page; the client's own by default.
         """
@@ -138,12 +139,12 @@ class AsyncDocuments:
                     "empty_pages", "documents.list: only empty pages, each naming another"
                 )
                 raise ProtocolError(message, service="banqup", status=answer.status)
-            # Nothing on this page, but more behind it.
+            # This page is empty, but it has the token of another page.
             position = evolve(position, token=token, page=position.page + 1)
         identity = fingerprint(rows)
         ids = frozenset(_id_of(row) for row in rows) if own else frozenset[str]()
         if identity == position.short or (own and token is None and ids <= position.known):
-            rows = []  # the page asked for is ignored, so what came before is all
+            rows = []  # the service ignores the page number and repeats its only page
         total, size = (payload.get(name) for name in ("total", "size"))
         wanted: int = query["size"]
         if type(size) is int and 0 < size < wanted:
@@ -155,7 +156,7 @@ class AsyncDocuments:
         if token is not None:
             following = _Position(page, token)
         elif position.token is None and not (own and payload.get("last") is True):
-            # After a page asked for by token, no token means the end.
+            # A page that was requested by token and has no token itself is the last.
             following = _Position(page, short=identity if short else None, known=ids)
         documents = tuple(decode(Document, row) for row in rows if is_object(row))
         return Page(
@@ -163,7 +164,7 @@ class AsyncDocuments:
             total if known else None,
             answer.date,
             unreadable=len(rows) - len(documents),
-            # Only a total can say that a page is the last; its size may be the service's whim.
+            # A short page is the last only if a total says so: the service may limit the size.
             full=token is not None or not known or len(rows) >= wanted,
             next=following,
             fingerprint=identity,
@@ -177,17 +178,16 @@ class AsyncDocuments:
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> tuple[DocumentFile, ...]:
-        """The files of a document: those it names itself, unless ``operations=`` has a function.
+        """Return the files of a document: ``document.files``, or those of a user's function.
 
         Args:
-            space_id: The space.
-            document: The document, as a list or :meth:`get` gave it.
+            space_id: Id of the space.
+            document: The document, from :meth:`list` or :meth:`get`.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for everything together; the client's own by default.
 
         Raises:
-            ProtocolError: The function for ``documents.files`` returned something else than a list
-                of objects.
+            ProtocolError: The function for ``documents.files`` did not return a list of objects.
         """
         operation = self._contract.operations.get("documents.files")
         if operation is None:
@@ -211,16 +211,16 @@ class AsyncDocuments:
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> Document:
-        """One document. Assumed.
+        """Return one document. The call is assumed.
 
         Args:
-            space_id: The space.
-            document_id: The document.
+            space_id: Id of the space.
+            document_id: Id of the document.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for everything together; the client's own by default.
 
         Raises:
-            NotFoundError: The space does not have it.
+            NotFoundError: The space has no such document.
             ProtocolError: The answer is another document.
         """
         operation = self._contract["documents.get"]
@@ -255,27 +255,28 @@ class AsyncDocuments:
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> Document:
-        """Create a document. Published; how a file is tied to it is not.
+        """Create a document.
 
-        Not repeated by itself where it is unknown whether Banqup created it.
+        The call is published; how to attach a file to the document is not. The call is not
+        repeated if it is unknown whether Banqup created the document.
 
         Args:
-            space_id: The space.
-            folder: ``SALES`` or ``PURCHASES``, or another as a :class:`ServiceWord`.
-            category: Such as ``INVOICE``.
-            supplier: Who sent it.
-            customer: Who received it.
-            due_date: When it is to be paid.
-            connections: Whom it ties to the space.
-            status: Statuses to start with.
-            metadata: Further members of its metadata, under their names on the wire.
-            source: Where it comes from.
+            space_id: Id of the space.
+            folder: ``SALES`` or ``PURCHASES``, or another value as a :class:`ServiceWord`.
+            category: Category of the document, such as ``INVOICE``.
+            supplier: Party that sends the document.
+            customer: Party that receives the document.
+            due_date: Date by which to pay.
+            connections: The other parties.
+            status: Initial statuses.
+            metadata: Further members of the metadata, under their wire names.
+            source: The application that creates the document.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for everything together; the client's own by default.
 
         Raises:
-            OutcomeUnknownError: It may have been created: look before trying again.
-            RejectedError: Banqup refused it.
+            OutcomeUnknownError: The document may exist: list the documents before trying again.
+            RejectedError: Banqup refused the document.
         """
         check_service_word(folder, FOLDERS, "folder", service="banqup")
         operation = self._contract["documents.create"]

@@ -1,4 +1,4 @@
-"""Files: their details, and their bytes."""
+"""Calls about files: details and content."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = ["AsyncFiles"]
 
 
 class AsyncFiles:
-    """The files of a space's documents."""
+    """Calls about files in spaces."""
 
     def __init__(self, calls: AsyncCalls, contract: Contract, storage: AsyncStorage) -> None:
         self._calls = calls
@@ -48,16 +48,16 @@ class AsyncFiles:
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> FileDetails:
-        """What Banqup knows of a file. Published, but for the download URL.
+        """Return the details of a file. The call is published; its download URL is assumed.
 
         Args:
-            space_id: The space.
-            file_id: The file.
+            space_id: Id of the space.
+            file_id: Id of the file.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for everything together; the client's own by default.
 
         Raises:
-            NotFoundError: The space does not have it.
+            NotFoundError: The space has no such file.
             ProtocolError: The answer is another file.
         """
         operation = self._contract["files.details"]
@@ -90,16 +90,18 @@ class AsyncFiles:
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> FileDetails:
-        """Announce a file; its bytes follow with :meth:`upload`, which does both. Published.
+        """Create a file without content; :meth:`upload` creates it and sends the content.
+
+        The call is published.
 
         Args:
-            space_id: The space.
-            filename: Its name.
-            size: Its length in bytes.
-            content_type: Its media type, such as ``application/xml``.
-            description: A text for people.
-            retention_time: Until when Banqup is to keep it; an aware time.
-            metadata: Where it belongs, such as
+            space_id: Id of the space.
+            filename: Name of the file.
+            size: Length of the content in bytes.
+            content_type: Media type of the content, such as ``application/xml``.
+            description: Description for people.
+            retention_time: Time, with a time zone, until which Banqup keeps the file.
+            metadata: Data about the file's document, such as
                 ``{"folder": "PURCHASES", "documentCategory": "INVOICE"}``.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for everything together; the client's own by default.
@@ -141,26 +143,28 @@ class AsyncFiles:
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> FileDetails:
-        """Create a file and send its bytes to the signed URL. Published; the verb PUT is assumed.
+        """Create a file and send its content to the signed URL.
+
+        The call is published; the HTTP method PUT is assumed.
 
         Args:
-            space_id: The space.
+            space_id: Id of the space.
             content: Bytes, a path, or an open binary file that can seek.
-            filename: Its name.
-            content_type: Its media type; storage takes the bytes under exactly this one.
-            description: A text for people.
-            retention_time: Until when Banqup is to keep it; an aware time.
-            metadata: Where it belongs, such as
+            filename: Name of the file.
+            content_type: Media type of the content; the storage accepts only this media type.
+            description: Description for people.
+            retention_time: Time, with a time zone, until which Banqup keeps the file.
+            metadata: Data about the file's document, such as
                 ``{"folder": "PURCHASES", "documentCategory": "INVOICE"}``.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for everything together; the client's own by default.
 
         Returns:
-            The details as they were before the bytes were sent. Banqup scans them next: see
+            The details from before the content was sent. Banqup then scans the content: see
             :meth:`details`.
 
         Raises:
-            OutcomeUnknownError: The connection broke while the bytes were sent.
+            OutcomeUnknownError: The connection broke while the content was sent.
         """
         limit = self._calls.limit(deadline)
         source = FileSource.of(content)
@@ -244,30 +248,30 @@ class AsyncFiles:
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> bytes | FileDetails:
-        """A file's bytes. Assumed: the signed URL in the file's details.
+        """Download the content of a file. The signed URL in the file's details is assumed.
 
-        The details are read right before, and once more when storage no longer takes the URL.
+        The details are read right before, and once more if the storage refuses the signed URL.
 
         Args:
-            space_id: The space.
-            file_id: The file.
-            to: A path, which appears only when it is complete and then is readable by its owner
-                only, or a binary file that can seek and truncate; without it the bytes are
+            space_id: Id of the space.
+            file_id: Id of the file.
+            to: A path, or a binary file that can seek and truncate. At a path the file appears
+                when it is complete, readable by its owner only. By default the content is
                 returned.
-            max_bytes: The most to accept.
+            max_bytes: Largest size to accept.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for everything together; the client's own by default.
 
         Returns:
-            The bytes, or the file's details when they were written to ``to``.
+            The content, or the file's details if the content was written to ``to``.
 
         Raises:
-            FileNotReadyError: Not uploaded or not scanned yet.
-            FileRefusedError: Banqup's virus scan rejected it.
-            UrlExpiredError: Storage took neither the signed URL nor a fresh one.
-            RejectedError: Larger than ``max_bytes``.
-            ProtocolError: Truncated, or of another size than Banqup says.
-            OSError: It cannot be written to ``to``.
+            FileNotReadyError: The file is not uploaded or not scanned yet.
+            FileRefusedError: Banqup's virus scan rejected the file.
+            UrlExpiredError: The storage refused the signed URL and a new one.
+            RejectedError: The file is larger than ``max_bytes``.
+            ProtocolError: The content is truncated, or has another size than Banqup says.
+            OSError: ``to`` cannot be written.
         """
         limit = self._calls.limit(deadline)
         if to is None:

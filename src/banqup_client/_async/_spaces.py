@@ -1,4 +1,4 @@
-"""Spaces."""
+"""Calls about spaces."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["AsyncSpaces"]
 
 
 class AsyncSpaces:
-    """The spaces whose administrators have whitelisted the app."""
+    """Calls about the spaces whose administrators have whitelisted the app."""
 
     def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
         self._calls = calls
@@ -26,10 +26,10 @@ class AsyncSpaces:
     async def list(
         self, *, timeout: float | None = None, deadline: float | None = None
     ) -> tuple[Space, ...]:
-        """Every space the app may see. Published; no paging is shown.
+        """Return all spaces that the app may see.
 
-        Empty means that no space administrator has whitelisted the app (published):
-        ``banqup_client.NOT_WHITELISTED`` is the explanation to show.
+        The call is published, without paging. An empty result means that no space administrator
+        has whitelisted the app (published). Show ``banqup_client.NOT_WHITELISTED`` to the user.
 
         Args:
             timeout: Seconds for each connect, read and write.
@@ -43,15 +43,15 @@ class AsyncSpaces:
     async def get(
         self, space_id: str, *, timeout: float | None = None, deadline: float | None = None
     ) -> Space:
-        """One space. Published, from the list.
+        """Return one space, which is read from the list of spaces.
 
         Args:
-            space_id: The space; upper and lower case are the same.
+            space_id: Id of the space; upper and lower case are the same.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for everything together; the client's own by default.
 
         Raises:
-            NotFoundError: The app may not see it; the hint says what to do.
+            NotFoundError: The app may not see the space; the hint says what to do.
         """
         wanted = str(space_id).strip()
         spaces = await self.list(timeout=timeout, deadline=deadline)

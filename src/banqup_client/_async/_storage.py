@@ -1,7 +1,7 @@
-"""Moving file bytes through signed URLs, over a bare transport.
+"""Transfer file content through signed URLs, with an httpx transport and no httpx client.
 
-A bare transport sends no default headers, follows no redirects and writes no log line with the
-URL, which is a credential for as long as it lives.
+A transport adds no default headers, follows no redirects and logs no URL. A signed URL is a
+credential until it expires.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from _client_kit._secret import Secret
 from _client_kit._signals import raised_by_signal_handler, signal_error
 from _client_kit._status import meaning_of
 from _client_kit._text import Text
-from _client_kit._tls import opened, shared_ssl_context
+from _client_kit._tls import environment_proxy, opened, shared_ssl_context
 from banqup_client._errors import UrlExpiredError
 from banqup_client._storage import SignedUrl, StorageHosts
 
@@ -45,13 +45,13 @@ CHUNK = 64 * 1024
 
 
 class _Request(httpx.Request):
-    """A request for bytes, whose URL goes out as it was signed."""
+    """A request whose URL is sent exactly as it was signed."""
 
     url: SignedUrl
 
 
 class AsyncStorage:
-    """Sends to and receives from signed URLs."""
+    """Downloads from signed URLs and uploads to them."""
 
     def __init__(
         self,
@@ -72,9 +72,9 @@ class AsyncStorage:
         self._user_agent = user_agent
         self._retry = retry or RetryPolicy()
         self._given = transport
-        context = ssl_context or shared_ssl_context()
-        # Read once: which proxy there is, and which hosts go past it.
-        proxy = None if self._hosts.loopback else _proxy()
+        context = ssl_context or opened(shared_ssl_context, service="banqup")
+        # Read the environment once: the proxy, and the hosts that bypass the proxy.
+        proxy = None if self._hosts.loopback else environment_proxy("https")
         reached = self._hosts.hosts | {calls.origin.partition("//")[2]}
         bypassed = filter(urllib.request.proxy_bypass, reached)
         self._by_proxy = reached.difference(bypassed) if proxy else frozenset[str]()
@@ -88,7 +88,7 @@ class AsyncStorage:
             )
 
         if self._by_proxy and transport is None:
-            through(proxy)  # what cannot be used is told now
+            through(proxy)  # so that an unusable proxy fails at construction
         self._direct = AsyncPerLoop(lambda: through(None))
         self._proxied = AsyncPerLoop(lambda: through(proxy))
 
@@ -111,15 +111,15 @@ class AsyncStorage:
         limit: Deadline,
         timeout: float | None = None,
     ) -> None:
-        """Write the bytes behind a signed URL to a file, from where it stands.
+        """Write the content behind a signed URL to a file, from the file's position on.
 
-        A URL that begins with one ``/`` is a path of the API itself, and gets the token.
+        A URL that begins with one ``/`` is a path of the API; its request has the token.
 
         Raises:
-            UrlExpiredError: Storage did not take the URL.
-            ProtocolError: Truncated, of another size than named, or compressed.
-            RejectedError: Larger than the cap.
-            ServiceError: Anything else.
+            UrlExpiredError: The storage refused the URL.
+            ProtocolError: The content is truncated, compressed or not of size ``size``.
+            RejectedError: The content is larger than ``max_bytes``.
+            ServiceError: The request failed in another way.
         """
         signed = self._hosts.check(url, api=self._calls.base_url)
         if size is not None and size > max_bytes:
@@ -173,7 +173,7 @@ class AsyncStorage:
         request, response = await self._ask(signed, limit, timeout)
         try:
             _check_download(response, size, max_bytes, of_api=request.url.of_api)
-            # Looked at when the first piece is asked for: a slow body gets only the time left.
+            # httpx reads this value before the first read of the body: limit it to the time left.
             request.extensions["timeout"]["read"] = self._seconds(limit, timeout)
             await _copy(response, target, size, max_bytes, limit)
         finally:
@@ -182,7 +182,7 @@ class AsyncStorage:
     async def _ask(
         self, signed: SignedUrl, limit: Deadline, timeout: float | None
     ) -> tuple[_Request, httpx.Response]:
-        """Ask for a file: of the API with its token, renewed once, and over one redirect."""
+        """Request a file; from the API with the token, renewed once, and with one redirect."""
         request, response = await self._ask_once(signed, limit, timeout, renew=signed.of_api)
         if signed.of_api and 300 <= response.status_code < 400:
             await response.aclose()
@@ -215,11 +215,11 @@ class AsyncStorage:
         limit: Deadline,
         timeout: float | None = None,
     ) -> None:
-        """Put a file's bytes to a signed URL with exactly its declared type.
+        """Send a file's content to a signed URL with exactly its declared media type.
 
         Raises:
-            UrlExpiredError: Storage did not take the URL.
-            ServiceError: Anything else.
+            UrlExpiredError: The storage refused the URL.
+            ServiceError: The request failed in another way.
         """
         signed = self._hosts.check(url)
         headers = {"Content-Type": content_type, "Content-Length": str(source.size)}
@@ -289,7 +289,7 @@ class AsyncStorage:
             content=content,
             extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)},
         )
-        request.url = url  # httpx has made a copy, which would be quoted anew
+        request.url = url  # httpx has copied the URL; the copy would be quoted again
         return request
 
     def _seconds(self, limit: Deadline, timeout: float | None) -> float:
@@ -316,17 +316,8 @@ class AsyncStorage:
         )
 
 
-def _proxy() -> Secret | None:
-    """The proxy the environment names, as httpx would find it; it may hold a password."""
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get("https") or proxies.get("all")
-    if proxy and "://" not in proxy:
-        proxy = f"http://{proxy}"
-    return Secret(proxy) if proxy else None
-
-
 class AsyncFileBody:
-    """Iterates over a file's bytes, anew each time."""
+    """The bytes of a file; can be iterated again."""
 
     def __init__(self, source: FileSource) -> None:
         self._source = source
@@ -344,7 +335,7 @@ class AsyncFileBody:
 
 
 class _WriteError(Exception):
-    """The target cannot be written: not to be mistaken for a connection that breaks."""
+    """The target cannot be written; a plain OSError would count as a network failure."""
 
     def __init__(self, cause: OSError) -> None:
         self.cause = cause
@@ -354,7 +345,7 @@ async def _copy(
     response: httpx.Response, target: BinaryIO, size: int | None, max_bytes: int, limit: Deadline
 ) -> None:
     received = 0
-    # Not aiter_raw(), which refuses an answer whose body is in memory, as test transports give.
+    # Not aiter_raw(): it refuses bodies in memory, which test transports return.
     stream = cast("httpx.AsyncByteStream", response.stream)
     async for chunk in stream:
         if limit.remaining() <= 0:
@@ -383,7 +374,7 @@ async def _copy(
 def _check_download(
     response: httpx.Response, size: int | None, max_bytes: int, *, of_api: bool
 ) -> None:
-    """Refuse what is not the whole file as it is, as far as the headers tell."""
+    """Refuse a response that is not the whole, unchanged file, as far as its headers show."""
     headers = response.headers
     if response.status_code != 200:
         raise _refusal("files.download", response.status_code, headers, of_api=of_api)
@@ -427,7 +418,7 @@ def _over_cap(max_bytes: int) -> RejectedError:
 def _refusal(
     name: str, status: int, headers: httpx.Headers, *, of_api: bool = False
 ) -> ServiceError:
-    """What a status of storage means; body and headers may repeat the signed request: not read."""
+    """Return the error for a status of the storage; the body may repeat the signed request."""
     kind: type[ServiceError] = ProtocolError
     values = (name, str(status))
     text = Text("storage_status", "{0}: storage answered with an unexpected status ({1})", *values)
@@ -451,6 +442,6 @@ def _refusal(
         service="banqup",
         status=status,
         retry_after=parse_retry_after(headers.get("retry-after")),
-        # A gateway's error is a web page.
+        # A web page is the error of a gateway.
         own=("json" if of_api else "xml") in headers.get("content-type", ""),
     )

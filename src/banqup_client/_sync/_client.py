@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Never, Self
+from typing import Any, Never, Self
 
 import httpx
 
@@ -23,14 +23,12 @@ from banqup_client._credentials import ClientCredentials
 from banqup_client._dialect import dialect_of
 from banqup_client._environment import Environment, address_of
 from banqup_client._storage import STORAGE_HOSTS
+from banqup_client._sync._documents import Documents
+from banqup_client._sync._files import Files
+from banqup_client._sync._messages import Messages
+from banqup_client._sync._spaces import Spaces
 from banqup_client._sync._storage import Storage
-
-if TYPE_CHECKING:
-    from banqup_client._sync._documents import Documents
-    from banqup_client._sync._files import Files
-    from banqup_client._sync._messages import Messages
-    from banqup_client._sync._spaces import Spaces
-    from banqup_client._sync._users import Users
+from banqup_client._sync._users import Users
 
 __all__ = ["BanqupClient"]
 
@@ -39,25 +37,25 @@ class BanqupClient:
     """A client of the Banqup API.
 
     Args:
-        credentials: The app that calls. Clients may share them.
-        environment: Which Banqup to speak to.
-        base_url: Another address instead, https unless on loopback.
+        credentials: Credentials of the app. Clients can share them.
+        environment: The environment of Banqup to use.
+        base_url: Base URL instead of an environment; https unless it is on loopback.
         timeout: Seconds for each connect, read and write.
-        deadline: Seconds for a whole call, with its retries, pauses and token.
-        user_agent: Your application's part of the User-Agent header.
-        retry: How often a call that is safe to repeat is repeated.
-        transport: An httpx transport to send API calls through instead of the network.
-        http_client: An httpx client to send API calls through; it stays yours to close.
-        ssl_context: TLS settings of your own, which then decide what is verified.
-        contract: Corrections of wire facts, a mapping or the path of a JSON file.
-        operations: Functions of your own by the name of the operation, such as
-            ``"documents.list"``: generators that yield the calls Banqup really has.
-        storage_hosts: Hosts whose signed URLs are followed, exactly these.
-        storage_transport: An httpx transport for signed URLs, which never go through
-            ``transport`` or ``http_client``.
+        deadline: Seconds for a whole call, including its retries, pauses and token.
+        user_agent: Name of your application, put in front of the User-Agent header.
+        retry: Policy for repeating calls that are safe to repeat.
+        transport: An httpx transport for API calls, instead of the network.
+        http_client: An httpx client for API calls; you have to close it.
+        ssl_context: Your own TLS settings; they then decide how certificates are verified.
+        contract: Corrections of wire facts: a mapping, or the path of a JSON file.
+        operations: Your own functions by name of the operation, such as ``"documents.list"``:
+            generators that yield the calls that Banqup really has.
+        storage_hosts: The exact hosts that signed URLs may have.
+        storage_transport: An httpx transport for signed URLs, which never use ``transport`` or
+            ``http_client``.
 
     Raises:
-        ConfigurationError: An argument is not usable; the message says which and why.
+        ConfigurationError: An argument cannot be used; the message says which and why.
     """
 
     def __init__(
@@ -108,50 +106,38 @@ class BanqupClient:
         self._facts = facts
         self.wire_digest: str = facts.digest
 
-    # Each part of the API, with its models, is loaded when it is first used.
-
     @cached_property
     def spaces(self) -> Spaces:
-        """The spaces whose administrators have whitelisted the app."""
-        from banqup_client._sync._spaces import Spaces
-
+        """Calls about the spaces whose administrators have whitelisted the app."""
         return Spaces(self._calls, self._facts)
 
     @cached_property
     def documents(self) -> Documents:
-        """The documents in spaces."""
-        from banqup_client._sync._documents import Documents
-
+        """Calls about documents in spaces."""
         return Documents(self._calls, self._facts)
 
     @cached_property
     def files(self) -> Files:
-        """The files of a space's documents."""
-        from banqup_client._sync._files import Files
-
+        """Calls about files in spaces."""
         return Files(self._calls, self._facts, self._storage)
 
     @cached_property
     def users(self) -> Users:
-        """The user behind the app."""
-        from banqup_client._sync._users import Users
-
+        """Calls about the user or app that the token belongs to."""
         return Users(self._calls, self._facts)
 
     @cached_property
     def messages(self) -> Messages:
-        """Banqup's messages about what has changed."""
-        from banqup_client._sync._messages import Messages
-
+        """Calls about Banqup's messages, which notify an app of changes."""
         return Messages(self._calls, self._facts)
 
     def request(
         self, call: Call, *, timeout: float | None = None, deadline: float | None = None
     ) -> Any:
-        """Call what this library does not model, with its token, retries and errors.
+        """Make a call that this library has no method for, with its token, retries and errors.
 
         Args:
-            call: What to call; not repeated after a fault whose outcome is unknown, unless it is
+            call: The call. After a failure whose outcome is unknown, it is repeated only if it is
                 a GET or has ``safe=True``.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for the whole call.
@@ -161,24 +147,24 @@ class BanqupClient:
             :class:`Answer`.
 
         Raises:
-            ConfigurationError: The call cannot be made as it is written.
-            ServiceError: Of the subclass that says what went wrong.
+            ConfigurationError: The call is not valid.
+            ServiceError: The call failed; the subclass gives the kind of failure.
         """
         return self._calls.request(call, timeout=timeout, deadline=deadline)
 
     @property
     def base_url(self) -> str:
-        """The address this client speaks to."""
+        """The base URL of the API."""
         return self._calls.base_url
 
     @property
     def deadline(self) -> float:
-        """Seconds a whole call may take."""
+        """Seconds for a whole call."""
         return self._calls.deadline
 
     @property
     def is_closed(self) -> bool:
-        """Whether it was closed here; connections of its own it opens again in another loop."""
+        """Whether the client was closed in this process and event loop."""
         return self._calls.is_closed
 
     def close(self) -> None:

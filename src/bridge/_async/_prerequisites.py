@@ -159,9 +159,9 @@ class AsyncChecks:
 
 
 def _logged_in(error: ServiceError, operation: str) -> bool:
-    """Whether the failure of the first call of a service shows that the login was accepted.
+    """Return True if the error of a service's first call proves that the login succeeded.
 
-    The call must have been answered, by the service and not by the login page of a network.
+    The service itself must have answered the call, not the login page of a network.
     """
     if error.operation != operation or error.status is None:
         return False

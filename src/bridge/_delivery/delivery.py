@@ -171,9 +171,9 @@ class Delivery:
         no_control_since: The server's time of the first look-up that did not find it while no
             other document was there to test look-ups with.
         inbox_id: The number of the inbox document in Zenvoices.
-        label: What a person calls the document, while one may have to look at it: supplier or
-            customer, number or file name, date. No final state keeps it.
-        files: A digest of the ids and sizes of its files as a list showed them before it was sent.
+        label: Supplier or customer, number or file name, and date, so that people recognise the
+            document. Empty once no person has to act on it.
+        files: A digest of the ids and sizes of its files in the last list before it was sent.
     """
 
     document_id: str

@@ -122,7 +122,7 @@ def default_exportable(document: Document) -> bool | Wait | Skip:
 
 
 def unknown_word(word: str, count: int) -> Text:
-    """Say how many documents have a status or folder that the rule does not know."""
+    """Return the message for documents with a status or folder that the rule does not know."""
     return Text(
         "unknown_word",
         "{1} document has the unknown word {0!r}; allow it with exportable= if it means approved "

@@ -206,7 +206,7 @@ def naming(error: ServiceError, refusals: list[HeldRefusal]) -> ServiceError:
 
 
 def list_unfinished(folder: str) -> Text:
-    """The message for a list of documents that ended before its end."""
+    """Return the message for a list that has fewer documents than it announced."""
     return Text(
         "list_unfinished", "Banqup's list of {0} did not end where it said it would", folder
     )

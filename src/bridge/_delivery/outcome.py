@@ -73,11 +73,11 @@ class Outcome:
 
 
 def label_of(document: Document, subject: str | None = None) -> str:
-    """What a person calls a document: who it is from or for, its number or file name, its date.
+    """Return a name for a document: supplier or customer, number or file name, date.
 
     Args:
         document: The document.
-        subject: The subject it is sent with, which has its number where that was readable.
+        subject: The subject of its upload, which contains its number if the UBL is readable.
     """
     party = document.customer if document.folder == "SALES" else document.supplier
     name = party.trade_name or party.legal_name

@@ -122,7 +122,10 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _damaged(what: str) -> StoreError:
+_HEAD = Text("head_of", "the connection's head")
+
+
+def _damaged(what: Text) -> StoreError:
     return StoreError(
         Text("damaged", "the checkpoint is damaged: {0}", what),
         service="bridge",
@@ -147,12 +150,12 @@ def _versioned(text: str, what: str) -> dict[str, Any]:
     try:
         value: object = json.loads(text, parse_float=_finite, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise _damaged(f"{what} is not JSON") from None
+        raise _damaged(Text("not_our_json", "{0} is not JSON", what)) from None
     if not is_object(value):
-        raise _damaged(f"{what} is not a JSON object")
+        raise _damaged(Text("not_an_object", "{0} is not a JSON object", what))
     version = value.pop("v", None)
     if type(version) is not int or version < 1:
-        raise _damaged(f"{what} has no version")
+        raise _damaged(Text("no_version", "{0} has no version", what))
     if version > VERSION:
         message = Text(
             "newer_checkpoint",
@@ -188,10 +191,12 @@ def delivery_of(row: Row) -> Delivery:
     Raises:
         StoreError: The row is damaged, or a newer release wrote it.
     """
-    what = f"the row of document {row.id[:80]!r}"
+    what = Text("row_of", "the row of document {0!r}", row.id[:80])
     value = _versioned(row.value, what)
     if row.state not in STATES:
-        raise _damaged(f"{what} has the unknown state {row.state[:40]!r}")
+        raise _damaged(
+            Text("unknown_state", "{0} has the unknown state {1!r}", what, row.state[:40])
+        )
     try:
         if "cause" in value:
             value["cause"] = WaitReason(value["cause"])
@@ -205,7 +210,7 @@ def delivery_of(row: Row) -> Delivery:
             raise TypeError
         return Delivery(document_id=row.id, state=row.state, due=row.due, **value)
     except (TypeError, ValueError, KeyError):
-        raise _damaged(f"{what} has members of the wrong kind") from None
+        raise _damaged(Text("wrong_members", "{0} has members of the wrong kind", what)) from None
 
 
 def _time(value: Any) -> datetime:
@@ -233,7 +238,7 @@ def head_of(text: str, binding: Mapping[str, Any]) -> Head:
     Raises:
         StoreError: The text is damaged, from a newer release, or of another connection.
     """
-    value = _versioned(text, "the connection's head")
+    value = _versioned(text, _HEAD)
     try:
         head = Head(**value)
         if not (
@@ -267,7 +272,7 @@ def head_of(text: str, binding: Mapping[str, Any]) -> Head:
         }
         cursors = {str(name): _time(moment) for name, moment in head.cursors.items()}
     except (TypeError, ValueError, AttributeError):
-        raise _damaged("the connection's head has members of the wrong kind") from None
+        raise _damaged(Text("wrong_members", "{0} has members of the wrong kind", _HEAD)) from None
     if head.binding != binding:
         message = Text("wrong_checkpoint", "the checkpoint belongs to another connection")
         hint = Text("hint_its_store", "Use the store it was made with.")
@@ -283,4 +288,4 @@ def _numbers(value: object) -> bool:
 
 def active_head(text: str) -> bool:
     """Return True if the head of any connection says that the connection is active."""
-    return _versioned(text, "a connection's head").get("active") is True
+    return _versioned(text, _HEAD).get("active") is True

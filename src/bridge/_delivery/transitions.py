@@ -37,8 +37,8 @@ class Listed:
         status: The document's status in Banqup.
         verdict: What the rule `exportable` decided; None means export.
         reread: Whether the document was read by itself because it was due.
-        label: What a person calls the document.
-        files: A digest of its files, where a list showed them.
+        label: A name by which people recognise the document.
+        files: A digest of its files if a list showed it, else None.
     """
 
     status: str | None
@@ -81,7 +81,7 @@ class Intended:
     Attributes:
         external_id: The external id of the upload.
         company_id: The company's number in Zenvoices.
-        files: A digest of the ids and sizes of the document's files.
+        label: A name by which people recognise the document.
     """
 
     external_id: str

@@ -60,7 +60,7 @@ def judge(rule: Exportable, document: Document) -> Verdict:
     if said is False:
         status = str(document.status.document)
         return Wait(Text("not_exportable", "not exportable yet (status {0})", status))
-    if isinstance(said, (Wait, Skip)):
+    if isinstance(said, (Wait, Skip)):  # pyright: ignore[reportUnnecessaryIsInstance]
         return said
     if isinstance(said, Coroutine):
         said.close()

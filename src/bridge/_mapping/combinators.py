@@ -141,7 +141,7 @@ def without(mapper: _Mapper[_Said], *, parties: Collection[str]) -> _Mapper[_Sai
             return Skip(reason)
         return mapper(document, files)
 
-    return mapped
+    return _Around(mapper, mapped)
 
 
 def named(mapper: _Mapper[_Said], pattern: str) -> _Mapper[_Said]:

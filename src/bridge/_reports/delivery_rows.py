@@ -157,11 +157,12 @@ def _line(row: DeliveryRow, lang: Lang, status: str) -> Line:
         notes.append(say("next try", lang, local_time(row.next_try, lang)))
     if row.other_files:
         notes.append(say("not sent", lang, ", ".join(row.other_files)))
+    sent_as = row.subject or row.file_name or ""
     return (
         Cell(say(status, lang) if status in HEADINGS else status, TONES.get(status, "dim")),
         Cell(translate(joined("; ", *notes), lang), alone=True),
         Cell(translate(row.label, lang)),
-        Cell(row.subject or row.file_name or ""),
+        Cell("" if sent_as in row.label else sent_as),
         Cell("" if row.inbox_id is None else str(row.inbox_id), whole=True),
         Cell(row.document_id, whole=True),
     )

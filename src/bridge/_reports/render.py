@@ -114,7 +114,7 @@ class Printable:
         Args:
             lang: ``"en"``, ``"fr"`` or ``"nl"``.
         """
-        chosen = check_lang(lang or self._language())
+        chosen = check_lang(self._language() if lang is None else lang)
         return _text(self._view(chosen), chosen)
 
     def to_html(self, *, lang: Lang | None = None) -> str:
@@ -123,7 +123,7 @@ class Printable:
         Args:
             lang: ``"en"``, ``"fr"`` or ``"nl"``.
         """
-        chosen = check_lang(lang or self._language())
+        chosen = check_lang(self._language() if lang is None else lang)
         return _html(self._view(chosen), chosen)
 
     def __str__(self) -> str:

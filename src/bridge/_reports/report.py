@@ -72,7 +72,7 @@ class ExportReport(Printable):
     ended_at: datetime
     dry_run: bool = False
     listed: int = 0
-    states: Mapping[str, int] = field(factory=dict[str, int])
+    states: Mapping[str, int] = field(factory=dict[str, int], hash=False)
     exported: int = 0
     refused: int = 0
     raised: int = 0
@@ -281,11 +281,11 @@ class Status(Printable):
     space_id: str
     company_code: str
     activated_at: datetime | None = None
-    last_run: Mapping[str, Any] | None = None
-    counts: Mapping[str, int] = field(factory=dict[str, int])
+    last_run: Mapping[str, Any] | None = field(default=None, hash=False)
+    counts: Mapping[str, int] = field(factory=dict[str, int], hash=False)
     attention: Deliveries = field(default=Deliveries(), converter=deliveries_of)
     waiting: Deliveries = field(default=Deliveries(), converter=deliveries_of)
-    unknown_statuses: Mapping[str, int] = field(factory=dict[str, int])
+    unknown_statuses: Mapping[str, int] = field(factory=dict[str, int], hash=False)
 
     def _view(self, lang: Lang) -> View:
         heading = say("active" if self.active else "inactive", lang, self.company_code)

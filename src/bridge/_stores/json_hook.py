@@ -18,6 +18,7 @@ import attrs
 
 from _client_kit._arguments import check_function
 from _client_kit._errors import ServiceError, StoreError
+from _client_kit._text import Text
 from _client_kit._user_code import place_of
 from bridge._stores.memory import ConnectionRows, RecordStore
 from bridge._stores.protocol import Row, store_error
@@ -29,6 +30,7 @@ logger = logging.getLogger("bridge")
 FORMAT = "bridge-checkpoints"
 VERSION = 1
 ROW_LIMIT = 20_000
+_SINGLE = Text("hint_single_worker", "Without compare-and-set, use single_worker=True.")
 """The most rows of all connections together, because each commit writes the whole text."""
 
 _ATTEMPTS = 100
@@ -139,8 +141,15 @@ class HookCheckpoints(RecordStore):
                     self._parsed = (text, known)
                     return result
         raise store_error(
-            f"the application's save hook refused {_ATTEMPTS} times in a row",
-            hint="It must return True when it replaced the version that load() gave.",
+            Text(
+                "save_refused",
+                "the application's save hook refused {0} times in a row",
+                _ATTEMPTS,
+            ),
+            hint=Text(
+                "hint_save_refused",
+                "It must return True when it replaced the version that load() gave.",
+            ),
             retryable=True,
         )
 
@@ -153,12 +162,16 @@ class HookCheckpoints(RecordStore):
             value, version = (answer, None) if self._single_worker else answer
         except (TypeError, ValueError):
             raise store_error(
-                "the application's load hook must return (value, version)",
-                hint="Without compare-and-set, use single_worker=True.",
+                Text("load_shape", "the application's load hook must return (value, version)"),
+                hint=_SINGLE,
             ) from None
         if value is not None and not isinstance(value, str):
             raise store_error(
-                f"the application's load hook gave {type(value).__name__}, not text or None"
+                Text(
+                    "load_kind",
+                    "the application's load hook gave {0}, not text or None",
+                    type(value).__name__,
+                )
             )
         return value, version
 
@@ -171,8 +184,12 @@ class HookCheckpoints(RecordStore):
             return True
         if not isinstance(answer, bool):
             raise store_error(
-                f"the application's save hook returned {type(answer).__name__}, not True or False",
-                hint="Without compare-and-set, use single_worker=True.",
+                Text(
+                    "save_kind",
+                    "the application's save hook returned {0}, not True or False",
+                    type(answer).__name__,
+                ),
+                hint=_SINGLE,
             )
         self._raised_at = ""
         return answer
@@ -183,7 +200,11 @@ class HookCheckpoints(RecordStore):
         The text of the exception may contain a password.
         """
         place = place_of(error)
-        message = f"the application's {hook} hook raised {type(error).__name__} at {place}"
+        message = Text(
+            "hook_raised",
+            "the application's {0} hook raised {1} at {2}",
+            *(hook, type(error).__name__, place),
+        )
         if place != self._raised_at:
             self._raised_at = place
             logger.warning("%s", message, exc_info=error)
@@ -193,7 +214,9 @@ class HookCheckpoints(RecordStore):
             may_pass = isinstance(error, OSError) or not isinstance(error, _BUGS)
         return store_error(
             message,
-            hint="Its own traceback, the cause of this error, shows the line.",
+            hint=Text(
+                "hint_hook_raised", "Its own traceback, the cause of this error, shows the line."
+            ),
             retryable=may_pass,
         )
 
@@ -204,8 +227,12 @@ class HookCheckpoints(RecordStore):
 def _write(known: dict[str, ConnectionRows]) -> str:
     if sum(len(record.rows) for record in known.values()) > ROW_LIMIT:
         raise store_error(
-            f"the application's checkpoint value would hold more than {ROW_LIMIT} rows",
-            hint="Move to SQLiteCheckpoints or SQLAlchemyCheckpoints.",
+            Text(
+                "value_full",
+                "the application's checkpoint value would hold more than {0} rows",
+                ROW_LIMIT,
+            ),
+            hint=Text("hint_value_full", "Move to SQLiteCheckpoints or SQLAlchemyCheckpoints."),
         )
     body = _canonical(known)
     return (
@@ -242,9 +269,15 @@ def _parse(text: str | None) -> dict[str, ConnectionRows]:
             raise ValueError
         if version > VERSION:
             raise store_error(
-                f"the application's checkpoint value was written by a newer release "
-                f"(version {version}, this one reads up to {VERSION})",
-                hint="Update this installation; the value was left as it is.",
+                Text(
+                    "newer_value",
+                    "the application's checkpoint value was written by a newer release (version "
+                    "{0}, this one reads up to {1})",
+                    *(str(version), str(VERSION)),
+                ),
+                hint=Text(
+                    "hint_newer_value", "Update this installation; the value was left as it is."
+                ),
             )
         body = saved["connections"]
         known = {key: _record(**members) for key, members in body.items()}
@@ -252,9 +285,9 @@ def _parse(text: str | None) -> dict[str, ConnectionRows]:
         # order of keys, and 60.0 to 60. A value of a wrong type still changes the checksum.
         checksum = _checksum(_canonical(known))
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
-        raise _damaged("it is not the JSON that was saved") from None
+        raise _damaged(Text("why_not_json", "it is not the JSON that was saved")) from None
     if saved != {"format": FORMAT, "version": VERSION, "checksum": checksum, "connections": body}:
-        raise _damaged("its checksum does not match")
+        raise _damaged(Text("why_checksum", "its checksum does not match"))
     return known
 
 
@@ -285,9 +318,10 @@ def _optional(convert: Callable[[Any], _T], value: Any) -> _T | None:
 
 def _damaged(why: str) -> StoreError:
     return store_error(
-        f"the application's checkpoint value is damaged: {why}",
-        hint=(
+        Text("value_damaged", "the application's checkpoint value is damaged: {0}", why),
+        hint=Text(
+            "hint_value_damaged",
             "Restore it from a backup and run export_new(look_first=True). Only None means that "
-            "nothing was ever saved."
+            "nothing was ever saved.",
         ),
     )

@@ -25,6 +25,7 @@ except ImportError as error:  # pragma: no cover - the test environment has the 
 from attrs import asdict
 
 from _client_kit._errors import StoreError
+from _client_kit._text import Text
 from bridge._errors import LeaseLostError, configuration_error
 from bridge._stores.connection_record import ConnectionRecord
 from bridge._stores.protocol import (
@@ -154,7 +155,9 @@ class SQLAlchemyCheckpoints:
                 db.execute(new.on_conflict_do_nothing())
                 record = self._lock(db, key)
                 if record is None:
-                    raise store_error("the database did not keep a new connection's row")
+                    raise store_error(
+                        Text("row_not_kept", "the database did not keep a new connection's row")
+                    )
             expires = record.expires
             # Read the clock only now: a lease may have expired while this call waited for the row.
             lease = record.acquire(key, owner, ttl, self._now(db))
@@ -313,10 +316,19 @@ def _in_memory(url: sa.URL) -> bool:
 def _check_version(version: int) -> None:
     if version != VERSION:
         raise store_error(
-            f"the checkpoint tables were written by a newer release (version {version}, "
-            f"this one reads {VERSION})",
-            hint="Update this installation; the tables were left as they are.",
+            Text(
+                "newer_tables",
+                "the checkpoint tables were written by a newer release (version {0}, this one "
+                "reads {1})",
+                *(str(version), str(VERSION)),
+            ),
+            hint=Text(
+                "hint_newer_tables", "Update this installation; the tables were left as they are."
+            ),
         )
+
+
+_NO_TABLES = Text("hint_no_tables", "Its tables are not there: call create_tables() once.")
 
 
 def _error_of(error: exc.SQLAlchemyError, origin: BaseException) -> StoreError:
@@ -327,9 +339,12 @@ def _error_of(error: exc.SQLAlchemyError, origin: BaseException) -> StoreError:
         isinstance(error, exc.DBAPIError) and error.connection_invalidated
     )
     return store_error(
-        f"the checkpoint database failed: {type(origin).__name__}"
-        + (f" ({state})" if state else ""),
-        hint="Its tables are not there: call create_tables() once." if missing else None,
+        Text(
+            "database_failed",
+            "the checkpoint database failed: {0}",
+            type(origin).__name__ + (f" ({state})" if state else ""),
+        ),
+        hint=_NO_TABLES if missing else None,
         retryable=passing and not missing,
     )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from _client_kit._arguments import argument_error, check_clock, check_seconds
+from _client_kit._text import Text
 from bridge._errors import configuration_error
 from bridge._stores.connection_record import ConnectionRecord
 from bridge._stores.protocol import (
@@ -175,7 +176,9 @@ class SQLiteCheckpoints:
             return ConnectionRecord()
         *values, crc = found
         if _crc(key, *values) != crc:
-            raise self._file.damaged("a connection's record does not match its checksum")
+            raise self._file.damaged(
+                Text("why_connection", "a connection's record does not match its checksum")
+            )
         return ConnectionRecord(*values)
 
     def _save(self, file: sqlite3.Connection, key: str, record: ConnectionRecord) -> None:
@@ -185,7 +188,9 @@ class SQLiteCheckpoints:
     def _row(self, key: str, columns: tuple[Any, ...]) -> Row:
         *values, crc = columns
         if _crc(key, *values) != crc:
-            raise self._file.damaged("a delivery's record does not match its checksum")
+            raise self._file.damaged(
+                Text("why_delivery", "a delivery's record does not match its checksum")
+            )
         return Row(*values)
 
 

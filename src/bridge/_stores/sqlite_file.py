@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from _client_kit._errors import StoreError
+from _client_kit._text import Text
 from bridge._stores.protocol import store_error
 
 __all__ = ["CheckpointFile"]
@@ -74,12 +75,16 @@ _SHARED = (
 """How the names of shared file systems begin on Linux; another machine may open their files."""
 
 _HINTS = {
-    sqlite3.SQLITE_BUSY: "Another process is writing to it for too long; the next run may do.",
-    sqlite3.SQLITE_FULL: "Free some space on its disk.",
-    sqlite3.SQLITE_IOERR: "Its disk reported an error; look at the system's log.",
+    sqlite3.SQLITE_BUSY: Text(
+        "hint_file_busy", "Another process is writing to it for too long; the next run may do."
+    ),
+    sqlite3.SQLITE_FULL: Text("hint_disk_full", "Free some space on its disk."),
+    sqlite3.SQLITE_IOERR: Text(
+        "hint_disk_failed", "Its disk reported an error; look at the system's log."
+    ),
     **dict.fromkeys(
         (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM),
-        "This user must be able to write to the file and its directory.",
+        Text("hint_read_only", "This user must be able to write to the file and its directory."),
     ),
 }
 
@@ -140,10 +145,13 @@ class CheckpointFile:
     def damaged(self, why: str) -> StoreError:
         """Return the error for a file with invalid content."""
         return store_error(
-            f"{self.path} is damaged or not ours: {why}",
-            hint=f"Restore {self.path} from a backup and run export_new(look_first=True). Move it "
-            "away only if nothing was ever exported through it, or if you then call activate() "
-            "again.",
+            Text("file_damaged", "{0} is damaged or not ours: {1}", str(self.path), why),
+            hint=Text(
+                "hint_file_damaged",
+                "Restore {0} from a backup and run export_new(look_first=True). Move it away only "
+                "if nothing was ever exported through it, or if you then call activate() again.",
+                str(self.path),
+            ),
         )
 
     def _opened(self) -> sqlite3.Connection:
@@ -157,8 +165,15 @@ class CheckpointFile:
             # Writes to a deleted file are lost, so its documents would be sent again.
             self.disconnect()
             raise store_error(
-                f"{self.path} was removed or replaced while it was in use",
-                hint="Put the file back, or call activate() again if it was meant to go.",
+                Text(
+                    "file_replaced",
+                    "{0} was removed or replaced while it was in use",
+                    str(self.path),
+                ),
+                hint=Text(
+                    "hint_file_replaced",
+                    "Put the file back, or call activate() again if it was meant to go.",
+                ),
             )
         return self._connection
 
@@ -171,13 +186,24 @@ class CheckpointFile:
             seen = self.path.stat()
         except OSError as error:
             raise store_error(
-                f"{self.path} cannot be used: {error.strerror}",
-                hint=f"{self.path.parent} must be a directory that this user can write to.",
+                Text(
+                    "file_unusable",
+                    "{0} cannot be used: {1}",
+                    *(str(self.path), Text("said", "{0}", str(error.strerror))),
+                ),
+                hint=Text(
+                    "hint_directory",
+                    "{0} must be a directory that this user can write to.",
+                    str(self.path.parent),
+                ),
             ) from error
         if not stat.S_ISREG(seen.st_mode):
-            raise store_error(f"{self.path} is not a file", hint="Name the checkpoint file itself.")
+            raise store_error(
+                Text("not_a_file", "{0} is not a file", str(self.path)),
+                hint=Text("hint_not_a_file", "Name the checkpoint file itself."),
+            )
         if not seen.st_size:
-            raise self.damaged("the file is empty")
+            raise self.damaged(Text("why_empty", "the file is empty"))
         self._warn(folder, seen, kind)
         # mode=rw: if the file was deleted since, fail instead of creating an empty one.
         connection = sqlite3.connect(
@@ -215,22 +241,27 @@ class CheckpointFile:
 
     def _prepare(self, file: sqlite3.Connection, size: int, *, shared: bool) -> None:
         if _pragma(file, "application_id") != APPLICATION_ID:
-            raise self.damaged("it is not a checkpoint file")
+            raise self.damaged(Text("why_other_file", "it is not a checkpoint file"))
         with file:
             # One transaction, because another process may be about to migrate the file.
             file.execute("BEGIN")
             version = int(_pragma(file, "user_version"))
             if version > len(MIGRATIONS):
                 raise store_error(
-                    f"{self.path} was written by a newer release (version {version}, this one "
-                    f"reads up to {len(MIGRATIONS)})",
-                    hint="Update this installation; the file was left as it is.",
+                    Text(
+                        "newer_file",
+                        "{0} was written by a newer release (version {1}, this one reads to {2})",
+                        *(str(self.path), str(version), str(len(MIGRATIONS))),
+                    ),
+                    hint=Text(
+                        "hint_newer_file", "Update this installation; the file was left as it is."
+                    ),
                 )
             if version < 1:
-                raise self.damaged(f"its version is {version}")
+                raise self.damaged(Text("why_version", "its version is {0}", str(version)))
             self._check_schema(file, version)
         if size <= _CHECKED_AT_OPEN and _pragma(file, "integrity_check(1)") != "ok":
-            raise self.damaged("the check of the whole file failed")
+            raise self.damaged(Text("why_check", "the check of the whole file failed"))
         # A write-ahead log needs shared memory, which few shared folders support.
         journal = _pragma(file, "journal_mode" if shared else "journal_mode = WAL")
         # A rollback journal needs EXTRA to be as durable as a write-ahead log with FULL.
@@ -249,11 +280,19 @@ class CheckpointFile:
         for kind, name in sorted(found - expected):
             # A trigger could delete rows at each commit; a view could show rows that do not exist.
             raise store_error(
-                f"{self.path} is damaged: it holds the {kind} {name!r}, which is not ours",
-                hint=f"Remove it while no export runs: DROP {kind.upper()} in the sqlite3 program.",
+                Text(
+                    "foreign_schema",
+                    "{0} is damaged: it holds the {1} {2!r}, which is not ours",
+                    *(str(self.path), kind, name),
+                ),
+                hint=Text(
+                    "hint_foreign_schema",
+                    "Remove it while no export runs: DROP {0} in the sqlite3 program.",
+                    kind.upper(),
+                ),
             )
         for kind, name in sorted(expected - found, reverse=True):  # a table before its indexes
-            raise self.damaged(f"its {kind} {name!r} is missing")
+            raise self.damaged(Text("why_missing", "its {0} {1!r} is missing", kind, name))
 
     def _create(self, *, shared: bool) -> None:
         """Create the file under another name and link it, so that no process sees a part of it."""
@@ -261,8 +300,15 @@ class CheckpointFile:
             left = Path(f"{self.path}{tail}")
             if left.exists() and not self.path.exists():
                 raise store_error(
-                    f"{self.path} is gone, but {left.name} is still there",
-                    hint="Put the file back beside it; or, if it was meant to go, remove both.",
+                    Text(
+                        "file_gone_log_left",
+                        "{0} is gone, but {1} is still there",
+                        *(str(self.path), left.name),
+                    ),
+                    hint=Text(
+                        "hint_file_gone_log_left",
+                        "Put the file back beside it; or, if it was meant to go, remove both.",
+                    ),
                 )
         draft = self.path.with_name(f".{self.path.name}.{os.urandom(8).hex()}.new")
         _reserve(draft)
@@ -285,10 +331,16 @@ class CheckpointFile:
         code = getattr(error, "sqlite_errorcode", default) & 0xFF
         # SQLITE_ERROR means a missing table or column, because the statements are correct.
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
-            return self.damaged(str(error))
+            return self.damaged(Text("said", "{0}", str(error)))
         busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
         return store_error(
-            f"{self.path} could not be used: {error}", hint=_HINTS.get(code), retryable=busy
+            Text(
+                "file_failed",
+                "{0} could not be used: {1}",
+                *(str(self.path), Text("said", "{0}", str(error))),
+            ),
+            hint=_HINTS.get(code),
+            retryable=busy,
         )
 
 

@@ -18,6 +18,8 @@ from _client_kit._operations import Call
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
 from _client_kit._user_agent import user_agent_of
+from zenvoices_client._async._companies import AsyncCompanies
+from zenvoices_client._async._inbox import AsyncInbox
 from zenvoices_client._contract import shipped_contract
 from zenvoices_client._credentials import UserLogin
 from zenvoices_client._dialect import dialect_of
@@ -25,8 +27,6 @@ from zenvoices_client._dialect import dialect_of
 if TYPE_CHECKING:
     from zenvoices_client import _master_models as models
     from zenvoices_client._async import _master_data as master_data
-    from zenvoices_client._async._companies import AsyncCompanies
-    from zenvoices_client._async._inbox import AsyncInbox
     from zenvoices_client._async._webhooks import AsyncWebhooks
 
 __all__ = ["AsyncZenvoicesClient"]
@@ -38,21 +38,21 @@ class AsyncZenvoicesClient:
     """A client of the Zenvoices public API.
 
     Args:
-        login: Who logs in. Clients may share one.
-        base_url: Another address, https unless on loopback.
+        login: Login of the user. Clients can share it.
+        base_url: Another base URL; https unless it is on loopback.
         timeout: Seconds for each connect, read and write.
-        deadline: Seconds for a whole call, with its retries, pauses and login.
-        user_agent: Your application's part of the User-Agent header.
-        retry: How often a call that is safe to repeat is repeated.
-        transport: An httpx transport to send through instead of the network.
-        http_client: An httpx client to send through; it stays yours to close.
-        ssl_context: TLS settings of your own, which then decide what is verified.
-        contract: Corrections of wire facts, a mapping or the path of a JSON file.
-        operations: Functions of your own by the name of the operation, such as
-            ``"inbox.upload"``: generators that yield the calls Zenvoices really has.
+        deadline: Seconds for a whole call, including its retries, pauses and login.
+        user_agent: Name of your application, put in front of the User-Agent header.
+        retry: Policy for repeating calls that are safe to repeat.
+        transport: An httpx transport for all calls, instead of the network.
+        http_client: An httpx client for all calls; you have to close it.
+        ssl_context: Your own TLS settings; they then decide how certificates are verified.
+        contract: Corrections of wire facts: a mapping, or the path of a JSON file.
+        operations: Your own functions by name of the operation, such as ``"inbox.upload"``:
+            generators that yield the calls that Zenvoices really has.
 
     Raises:
-        ConfigurationError: An argument is not usable; the message says which and why.
+        ConfigurationError: An argument cannot be used; the message says which and why.
     """
 
     def __init__(
@@ -88,115 +88,81 @@ class AsyncZenvoicesClient:
         )
         self._facts = facts
 
-    # Each part of the API, with its models, is loaded when it is first used.
-
     @cached_property
     def companies(self) -> AsyncCompanies:
-        """The companies this user may see."""
-        from zenvoices_client._async._companies import AsyncCompanies
-
+        """Calls about the companies that this user may see."""
         return AsyncCompanies(self._calls, self._facts)
 
     @cached_property
     def inbox(self) -> AsyncInbox:
-        """The inboxes of the companies."""
-        from zenvoices_client._async._inbox import AsyncInbox
-
+        """Calls about the inboxes of the companies."""
         return AsyncInbox(self._calls, self._facts)
 
     @cached_property
-    def accounts(self) -> master_data.AsyncAccounts:
-        """Creditors and debtors."""
-        from zenvoices_client._async._master_data import AsyncAccounts
-        from zenvoices_client._master_models import Account
+    def _master_data(self) -> master_data.AsyncMasterData:
+        # An export needs no master data, and loading its models takes 4 % of a process's start.
+        from zenvoices_client._async._master_data import AsyncMasterData
 
-        return AsyncAccounts(self._calls, self._facts, "accounts", Account)
+        return AsyncMasterData(self._calls, self._facts)
+
+    @cached_property
+    def accounts(self) -> master_data.AsyncAccounts:
+        """Calls about creditors and debtors."""
+        return self._master_data.accounts
 
     @cached_property
     def ledger_accounts(self) -> master_data.AsyncCodedRecords[models.LedgerAccount]:
-        """Ledger accounts."""
-        from zenvoices_client._async._master_data import AsyncCodedRecords
-        from zenvoices_client._master_models import LedgerAccount
-
-        return AsyncCodedRecords(self._calls, self._facts, "ledger_accounts", LedgerAccount)
+        """Calls about ledger accounts."""
+        return self._master_data.ledger_accounts
 
     @cached_property
     def cost_centres(self) -> master_data.AsyncRecords[models.CostCentre]:
-        """Cost centres."""
-        from zenvoices_client._async._master_data import AsyncRecords
-        from zenvoices_client._master_models import CostCentre
-
-        return AsyncRecords(self._calls, self._facts, "cost_centres", CostCentre)
+        """Calls about cost centres."""
+        return self._master_data.cost_centres
 
     @cached_property
     def cost_units(self) -> master_data.AsyncRecords[models.CostUnit]:
-        """Cost units."""
-        from zenvoices_client._async._master_data import AsyncRecords
-        from zenvoices_client._master_models import CostUnit
-
-        return AsyncRecords(self._calls, self._facts, "cost_units", CostUnit)
+        """Calls about cost units."""
+        return self._master_data.cost_units
 
     @cached_property
     def employees(self) -> master_data.AsyncCodedRecords[models.Employee]:
-        """Employees."""
-        from zenvoices_client._async._master_data import AsyncCodedRecords
-        from zenvoices_client._master_models import Employee
-
-        return AsyncCodedRecords(self._calls, self._facts, "employees", Employee)
+        """Calls about employees."""
+        return self._master_data.employees
 
     @cached_property
     def payment_conditions(self) -> master_data.AsyncRecords[models.PaymentCondition]:
-        """Payment conditions."""
-        from zenvoices_client._async._master_data import AsyncRecords
-        from zenvoices_client._master_models import PaymentCondition
-
-        return AsyncRecords(self._calls, self._facts, "payment_conditions", PaymentCondition)
+        """Calls about payment conditions."""
+        return self._master_data.payment_conditions
 
     @cached_property
     def products(self) -> master_data.AsyncCodedRecords[models.Product]:
-        """Products."""
-        from zenvoices_client._async._master_data import AsyncCodedRecords
-        from zenvoices_client._master_models import Product
-
-        return AsyncCodedRecords(self._calls, self._facts, "products", Product)
+        """Calls about products."""
+        return self._master_data.products
 
     @cached_property
     def projects(self) -> master_data.AsyncCodedRecords[models.Project]:
-        """Projects."""
-        from zenvoices_client._async._master_data import AsyncCodedRecords
-        from zenvoices_client._master_models import Project
-
-        return AsyncCodedRecords(self._calls, self._facts, "projects", Project)
+        """Calls about projects."""
+        return self._master_data.projects
 
     @cached_property
     def purchase_orders(self) -> master_data.AsyncPurchaseOrders:
-        """Purchase orders."""
-        from zenvoices_client._async._master_data import AsyncPurchaseOrders
-        from zenvoices_client._master_models import PurchaseOrder
-
-        return AsyncPurchaseOrders(self._calls, self._facts, "purchase_orders", PurchaseOrder)
+        """Calls about purchase orders."""
+        return self._master_data.purchase_orders
 
     @cached_property
     def tax_codes(self) -> master_data.AsyncRecords[models.TaxCode]:
-        """Tax codes."""
-        from zenvoices_client._async._master_data import AsyncRecords
-        from zenvoices_client._master_models import TaxCode
-
-        return AsyncRecords(self._calls, self._facts, "tax_codes", TaxCode)
+        """Calls about tax codes."""
+        return self._master_data.tax_codes
 
     @cached_property
     def financial_transactions(self) -> master_data.AsyncFinancialTransactions:
-        """Financial transactions."""
-        from zenvoices_client._async._master_data import AsyncFinancialTransactions
-        from zenvoices_client._master_models import FinancialTransaction
-
-        return AsyncFinancialTransactions(
-            self._calls, self._facts, "financial_transactions", FinancialTransaction
-        )
+        """Calls about financial transactions."""
+        return self._master_data.financial_transactions
 
     @cached_property
     def webhooks(self) -> AsyncWebhooks:
-        """Webhook names and subscriptions."""
+        """Calls about webhooks: available events and subscriptions."""
         from zenvoices_client._async._webhooks import AsyncWebhooks
 
         return AsyncWebhooks(self._calls, self._facts)
@@ -204,37 +170,37 @@ class AsyncZenvoicesClient:
     async def request(
         self, call: Call, *, timeout: float | None = None, deadline: float | None = None
     ) -> Any:
-        """Call what this library does not model, with its login, retries and errors.
+        """Make a call that this library has no method for, with its login, retries and errors.
 
         Args:
-            call: What to call; not repeated after a fault whose outcome is unknown, unless it is
+            call: The call. After a failure whose outcome is unknown, it is repeated only if it is
                 a GET or has ``safe=True``.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for the whole call.
 
         Returns:
-            The payload, out of the envelope where there is one; None for an empty answer. With
-            ``whole=True`` in the call, the :class:`Answer`.
+            The payload without the envelope; None for an empty answer. With ``whole=True`` in the
+            call, the :class:`Answer`.
 
         Raises:
-            ConfigurationError: The call cannot be made as it is written.
-            ServiceError: Of the subclass that says what went wrong.
+            ConfigurationError: The call is not valid.
+            ServiceError: The call failed; the subclass gives the kind of failure.
         """
         return await self._calls.request(call, timeout=timeout, deadline=deadline)
 
     @property
     def base_url(self) -> str:
-        """The address this client speaks to."""
+        """The base URL of the API."""
         return self._calls.base_url
 
     @property
     def deadline(self) -> float:
-        """Seconds a whole call may take."""
+        """Seconds for a whole call."""
         return self._calls.deadline
 
     @property
     def is_closed(self) -> bool:
-        """Whether it was closed here; connections of its own it opens again in another loop."""
+        """Whether the client was closed in this process and event loop."""
         return self._calls.is_closed
 
     async def aclose(self) -> None:

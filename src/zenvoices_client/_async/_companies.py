@@ -1,4 +1,4 @@
-"""Companies: what the API calls administrations."""
+"""Calls about companies, which the API calls administrations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHOWN_CODES = 50
 
 
 class AsyncCompanies:
-    """The companies this user may see."""
+    """Calls about the companies that this user may see."""
 
     def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
         self._calls = calls
@@ -38,11 +38,11 @@ class AsyncCompanies:
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> AsyncListing[Company]:
-        """Every company, lazily. Observed; the fields of an item are assumed.
+        """List all companies lazily. The call is observed; the field names are assumed.
 
         Args:
-            page_size: Entries per request, 1 to 250.
-            sorting: A field to sort by, with ``" DESC"`` behind it for descending.
+            page_size: Number of entries per request, 1 to 250.
+            sorting: Name of the field to sort by; append ``" DESC"`` for descending order.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for each page.
         """
@@ -59,15 +59,15 @@ class AsyncCompanies:
     async def get(
         self, company_id: int, *, timeout: float | None = None, deadline: float | None = None
     ) -> Company:
-        """One company by its number. Observed; its fields are assumed.
+        """Return one company by its number. The call is observed; the field names are assumed.
 
         Args:
-            company_id: The company's number.
+            company_id: Number of the company.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for the whole call.
 
         Raises:
-            NotFoundError: There is none with it.
+            NotFoundError: There is no such company.
         """
         operation = self._contract["companies.get"]
         payload, answer = await self._calls.call(
@@ -83,16 +83,18 @@ class AsyncCompanies:
     async def resolve(
         self, code: str, *, timeout: float | None = None, deadline: float | None = None
     ) -> Company:
-        """The company with a code: compared trimmed, exactly first, then ignoring case.
+        """Return the company with this code.
+
+        Spaces around the code are ignored. An exact match wins over a match in another case.
 
         Args:
-            code: The company code, a string: it may have leading zeros and letters.
+            code: Company code, as a string: it may have leading zeros and letters.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for everything together.
 
         Raises:
-            ConfigurationError: None or several have it; the message lists the codes this user
-                can see.
+            ConfigurationError: No company or several companies have the code; the message lists
+                the codes that this user can see.
         """
         wanted = _text(code)
         folded = wanted.casefold()
@@ -110,7 +112,7 @@ class AsyncCompanies:
             elif found.casefold() == folded:
                 loose[company.id] = company
         if not exact and not listing.complete:
-            # The one that has it to the letter may stand in what did not come.
+            # The company with the exact code may be on a page that was not read.
             message = Text(
                 "companies_ended_early",
                 "companies.list: the list ended early, without a company of that code",

@@ -1,4 +1,4 @@
-"""The inbox: uploads, and looking up what became of them."""
+"""Calls about inboxes: upload documents and look them up."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SCANNED_PAGES = 20
 
 
 class AsyncInbox:
-    """The inboxes of the companies."""
+    """Calls about the inboxes of the companies."""
 
     def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
         self._calls = calls
@@ -47,27 +47,29 @@ class AsyncInbox:
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> InboxDocument:
-        """Put a document into a company's inbox. Assumed: path, body and answer.
+        """Upload a document to a company's inbox.
 
-        Sent once: repeated only after an answer that says it was definitely not applied. Zenvoices
-        does not refuse a duplicate, so look up by external id before sending again.
+        Path, body and answer of the call are assumed. The call is repeated only if it was
+        certainly not applied. Zenvoices does not refuse duplicates, so look the document up by its
+        external id before you upload it again.
 
         Args:
             upload: The document with its files, which are read while they are sent.
-            company_id: The company's number, see :meth:`companies.resolve`.
-            external_id: The sender's own id, at most 50 characters.
-            max_bytes: A limit on the JSON body to keep to; Zenvoices publishes none.
+            company_id: Number of the company, from ``client.companies.resolve()``.
+            external_id: Your own id of the document, at most 50 characters.
+            max_bytes: Largest size of the JSON body; Zenvoices publishes no limit.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for the whole call.
 
         Returns:
-            What Zenvoices made of it. Its ``id`` is None where Zenvoices took the document and
-            told no number: an answer 201, or its envelope with success and no result.
+            The inbox document. Its ``id`` is None if Zenvoices confirmed the upload without a
+            number: by status 201, or by an envelope with success and no result.
 
         Raises:
-            RejectedError: Refused; ``status`` 413 when too large, by Zenvoices or by ``max_bytes``.
-            OutcomeUnknownError: Nobody knows whether it arrived.
-            ProtocolError: It may have arrived, but the answer does not say so.
+            RejectedError: The upload was refused. ``status`` is 413 if it is too large for
+                Zenvoices or for ``max_bytes``.
+            OutcomeUnknownError: It is unknown whether the document arrived.
+            ProtocolError: The document may have arrived, but the answer does not confirm it.
         """
         payload, answer = await self._send(
             upload,
@@ -89,7 +91,7 @@ class AsyncInbox:
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> tuple[Any, ApiResponse]:
-        """Send an upload; None stands for an answer that is no JSON."""
+        """Send an upload; the payload is None if the answer is not JSON."""
         if external_id is not None and not (
             0 < len(external_id) <= MAX_EXTERNAL_ID and external_id.isprintable()
         ):
@@ -117,12 +119,12 @@ class AsyncInbox:
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> AsyncListing[InboxDocument]:
-        """The documents in the inboxes, lazily. Observed; the company filter is assumed.
+        """List inbox documents lazily. The call is observed; its filter by company is assumed.
 
         Args:
-            company_id: Only this company's, if Zenvoices honours the filter.
-            page_size: Entries per request, 1 to 250.
-            sorting: A field to sort by, with ``" DESC"`` behind it for descending.
+            company_id: Number of a company, to list its documents only.
+            page_size: Number of entries per request, 1 to 250.
+            sorting: Name of the field to sort by; append ``" DESC"`` for descending order.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for each page.
         """
@@ -143,15 +145,15 @@ class AsyncInbox:
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> InboxDocument:
-        """One document by Zenvoices' number. Observed; the query is assumed.
+        """Return one document by its number. The call is observed; its query names are assumed.
 
         Args:
-            id: Zenvoices' number of the document.
+            id: Number of the document in Zenvoices.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for the whole call.
 
         Raises:
-            NotFoundError: There is none with it.
+            NotFoundError: There is no such document.
         """
         operation = self._contract["inbox.details"]
         payload, answer = await self._calls.call(
@@ -171,23 +173,24 @@ class AsyncInbox:
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> Lookup:
-        """Look a document up by its sender's id. Observed; the query is assumed.
+        """Look up a document by its external id.
 
-        Says ``"cannot tell"`` when Zenvoices' answer proves nothing: it does not know the call, or
-        brings another document. Then the list is scanned, which can prove presence, never absence.
+        The call is observed; its query names are assumed. If Zenvoices does not know the call, or
+        returns another document, the list is searched. The list can prove that the document is
+        there, but not that it is missing: the outcome is then ``"cannot tell"``.
 
         Args:
-            external_id: The sender's own id, as it was given to :meth:`upload`.
-            company_id: The company's number at that time.
+            external_id: The external id that was given to :meth:`upload`.
+            company_id: Number of the company at the time of the upload.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for everything together.
 
         Raises:
-            ServiceError: The look-up could not be made.
+            ServiceError: The look-up failed.
         """
         limit = self._calls.limit(deadline)
         operation = self._contract.operations.get("inbox.find")
-        scans = operation is None  # else the user's function is all that is asked
+        scans = operation is None  # a user's function replaces the search of the list too
         try:
             payload, answer = await self._calls.call(
                 operation or self._contract["inbox.details"],

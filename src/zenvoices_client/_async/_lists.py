@@ -1,4 +1,4 @@
-"""Zenvoices' lists: POST, page by page, with a total."""
+"""Zenvoices' lists: POST requests, page by page, with a total."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def list_all(
     deadline: float | None = None,
     limit: Deadline | None = None,
 ) -> AsyncListing[T]:
-    """A lazy list of an operation that pages by ``skipCount`` and ``maxResultCount``.
+    """Return a lazy list for an operation that pages by ``skipCount`` and ``maxResultCount``.
 
-    ``deadline`` is for each page, ``limit`` for all of them.
+    ``deadline`` is for each page, ``limit`` for all pages together.
     """
     if not 1 <= page_size <= 250:
         message = f"page_size must be 1 to 250, not {page_size}"
@@ -73,7 +73,7 @@ def list_all(
             answer.date,
             unreadable=len(rows) - len(items),
             full=len(rows) >= page_size,
-            # A total below what has come already is not believed.
+            # Ignore a total that is below the number of entries so far.
             next=None if seen == total else seen,
             fingerprint=fingerprint(rows),
         )
@@ -82,10 +82,10 @@ def list_all(
 
 
 def read_object(model: type[T], payload: object, operation: Operation, answer: ApiResponse) -> T:
-    """A model from an answer that must be a JSON object.
+    """Decode an answer that must be a JSON object.
 
     Raises:
-        ProtocolError: It is something else.
+        ProtocolError: The answer is not a JSON object.
     """
     if not is_object(payload):
         raise not_understood(operation, Text("an_object", "an object"), answer)
@@ -93,7 +93,7 @@ def read_object(model: type[T], payload: object, operation: Operation, answer: A
 
 
 def not_understood(operation: Operation, expected: Text, answer: ApiResponse) -> ProtocolError:
-    """The error for an answer whose outermost shape is another than expected."""
+    """Return the error for an answer with an unexpected structure."""
     return ProtocolError(
         Text("unexpected_shape", "{0}: expected {1}", operation.name, expected),
         hint=CONTRACT_HINT,

@@ -14,12 +14,25 @@ from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
 from zenvoices_client._asked import AskedRecord
 from zenvoices_client._async._lists import list_all, read_object
-from zenvoices_client._master_models import Account, FinancialTransaction, PurchaseOrder
+from zenvoices_client._master_models import (
+    Account,
+    CostCentre,
+    CostUnit,
+    Employee,
+    FinancialTransaction,
+    LedgerAccount,
+    PaymentCondition,
+    Product,
+    Project,
+    PurchaseOrder,
+    TaxCode,
+)
 
 __all__ = [
     "AsyncAccounts",
     "AsyncCodedRecords",
     "AsyncFinancialTransactions",
+    "AsyncMasterData",
     "AsyncPurchaseOrders",
     "AsyncRecords",
 ]
@@ -225,3 +238,26 @@ class AsyncFinancialTransactions(AsyncRecords[FinancialTransaction]):
             deadline=deadline,
         )
         return read_object(self._model, payload, operation, answer)
+
+
+class AsyncMasterData:
+    """The master data of one client, each kind under its name."""
+
+    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
+        self.accounts = AsyncAccounts(calls, contract, "accounts", Account)
+        self.ledger_accounts = AsyncCodedRecords(calls, contract, "ledger_accounts", LedgerAccount)
+        self.cost_centres = AsyncRecords(calls, contract, "cost_centres", CostCentre)
+        self.cost_units = AsyncRecords(calls, contract, "cost_units", CostUnit)
+        self.employees = AsyncCodedRecords(calls, contract, "employees", Employee)
+        self.payment_conditions = AsyncRecords(
+            calls, contract, "payment_conditions", PaymentCondition
+        )
+        self.products = AsyncCodedRecords(calls, contract, "products", Product)
+        self.projects = AsyncCodedRecords(calls, contract, "projects", Project)
+        self.purchase_orders = AsyncPurchaseOrders(
+            calls, contract, "purchase_orders", PurchaseOrder
+        )
+        self.tax_codes = AsyncRecords(calls, contract, "tax_codes", TaxCode)
+        self.financial_transactions = AsyncFinancialTransactions(
+            calls, contract, "financial_transactions", FinancialTransaction
+        )

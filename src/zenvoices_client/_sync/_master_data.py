@@ -14,13 +14,26 @@ from _client_kit._errors import ConfigurationError
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
 from zenvoices_client._asked import AskedRecord
-from zenvoices_client._master_models import Account, FinancialTransaction, PurchaseOrder
+from zenvoices_client._master_models import (
+    Account,
+    CostCentre,
+    CostUnit,
+    Employee,
+    FinancialTransaction,
+    LedgerAccount,
+    PaymentCondition,
+    Product,
+    Project,
+    PurchaseOrder,
+    TaxCode,
+)
 from zenvoices_client._sync._lists import list_all, read_object
 
 __all__ = [
     "Accounts",
     "CodedRecords",
     "FinancialTransactions",
+    "MasterData",
     "PurchaseOrders",
     "Records",
 ]
@@ -222,3 +235,22 @@ class FinancialTransactions(Records[FinancialTransaction]):
             deadline=deadline,
         )
         return read_object(self._model, payload, operation, answer)
+
+
+class MasterData:
+    """The master data of one client, each kind under its name."""
+
+    def __init__(self, calls: Calls, contract: Contract) -> None:
+        self.accounts = Accounts(calls, contract, "accounts", Account)
+        self.ledger_accounts = CodedRecords(calls, contract, "ledger_accounts", LedgerAccount)
+        self.cost_centres = Records(calls, contract, "cost_centres", CostCentre)
+        self.cost_units = Records(calls, contract, "cost_units", CostUnit)
+        self.employees = CodedRecords(calls, contract, "employees", Employee)
+        self.payment_conditions = Records(calls, contract, "payment_conditions", PaymentCondition)
+        self.products = CodedRecords(calls, contract, "products", Product)
+        self.projects = CodedRecords(calls, contract, "projects", Project)
+        self.purchase_orders = PurchaseOrders(calls, contract, "purchase_orders", PurchaseOrder)
+        self.tax_codes = Records(calls, contract, "tax_codes", TaxCode)
+        self.financial_transactions = FinancialTransactions(
+            calls, contract, "financial_transactions", FinancialTransaction
+        )

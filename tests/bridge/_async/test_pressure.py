@@ -232,7 +232,7 @@ async def test_a_mapper_that_raises_is_loud(caplog: pytest.LogCaptureFixture) ->
     lines = traceback.format_exception(*warning.exc_info)
     assert any("raise LookupError  # the mapper's own line" in line for line in lines)
     assert (report.raised, report.to_dict()["raised"]) == (3, 3)
-    assert "3 raised in your mapper" in report.summary()
+    assert "3 raised in your own code" in report.summary()
     assert {world.delivery(name).attempts for name in world.rows} == {0}
 
 

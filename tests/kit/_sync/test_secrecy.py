@@ -237,7 +237,7 @@ def test_a_bug_in_a_call_shows_its_lines_and_values() -> None:
         ("HTTPS_PROXY", "http://user:{}@host:port"),
         ("https_proxy", "ftp://user:{}@host"),
         ("ALL_PROXY", "http://user:{}@[::1"),
-        ("HTTP_PROXY", "user:{}@ho st:80:80"),
+        ("HTTPS_PROXY", "user:{}@ho st:80:80"),
         ("ALL_PROXY", "http://{}\x01"),
     ],
 )
