@@ -169,7 +169,9 @@ class Contract:
                 a ``rename``, which is not applied to a function's calls.
         """
         operations = dict(self.operations)
-        given = {} if functions is None else self._object(functions, "operations")
+        given: Mapping[str, Any] = {}
+        if functions is not None:
+            given = self._object(functions, "operations")
         for name, function in given.items():
             known = [*(key for key in self.operations if key not in TOKEN_CALLS), *also]
             self._check_key(name, known, "operation", where="operations")
