@@ -251,8 +251,10 @@ class ConnectionSettings:
         Raises:
             ConfigurationError: The file cannot be read, or holds something unusable.
         """
-        # An address taken for a path may hold a password.
-        name = "the file" if "://" in str(path) else str(path)
+        # An address taken for a path may hold a password, and a line break would forge a log line.
+        name = str(path)
+        if "://" in name or not name.isprintable():
+            name = "the file"
         try:
             shared = read_toml(Path(path))
             rows = shared.pop("connection", None)
