@@ -16,9 +16,11 @@ __all__ = [
     "argument_error",
     "check_clock",
     "check_credential",
+    "check_flag",
     "check_function",
     "check_instance",
     "check_list",
+    "check_number",
     "check_seconds",
     "check_service_word",
     "check_word",
@@ -106,6 +108,26 @@ def check_seconds(value: object, name: str, *, service: str, zero: bool = False)
         if 0 < number < float("inf") or (zero and number == 0):
             return number
     raise argument_error(name, "a positive number of seconds", value, service=service)
+
+
+def check_flag(value: object, name: str, *, service: str) -> None:
+    """Check that a value is True or False: the text "False" of a web form would count as true.
+
+    Raises:
+        ConfigurationError: The value is something else.
+    """
+    if not isinstance(value, bool):
+        raise argument_error(name, "True or False", value, service=service)
+
+
+def check_number(value: object, name: str, *, service: str, hint: str | None = None) -> None:
+    """Check that a value is a whole number.
+
+    Raises:
+        ConfigurationError: The value is something else, such as the text of a number.
+    """
+    if type(value) is not int:
+        raise argument_error(name, "a whole number", value, service=service, hint=hint)
 
 
 def check_function(function: object, name: str, *, service: str) -> None:

@@ -152,9 +152,17 @@ class FunctionRun:
             return
         key = (step.method, step.path.partition("?")[0])
         if key in self._unsafe:
-            self.refuse(f"yielded {call.method} {call.path} twice, which may enter it twice")
+            self.refuse(f"yielded {call.method} {key[1]} twice, which may enter it twice")
         self._unsafe.add(key)
         self._refusal = None
+
+    def end(self, error: BaseException) -> NoReturn:
+        """Close the function because of an error of this library, such as a body that is too large.
+
+        Raises:
+            BaseException: The error that the end of the function means.
+        """
+        self._close(error)
 
     def refuse(self, problem: str) -> NoReturn:
         """Close the function because of a call that cannot be made.
@@ -179,7 +187,9 @@ class FunctionRun:
             BaseException: The error that the end of the function means.
         """
         self._calls += 1
-        self._clean = self._clean and isinstance(error, NotFoundError) and error.status == 404
+        # A look-up that is gone proves nothing of the document; a document that is gone is gone.
+        absent = (404,) if self._operation.name == "inbox.find" else (404, 410)
+        self._clean = self._clean and isinstance(error, NotFoundError) and error.status in absent
         answer = error if isinstance(error, ServiceError) and _is_answer(error) else None
         # Without an answer, the request was certainly not sent only if the error says so.
         left = answer is not None or not isinstance(error, ServiceError) or error.applied is None
@@ -245,7 +255,7 @@ class FunctionRun:
             if isinstance(error, OutcomeUnknownError):
                 return error
             return self._like(OutcomeUnknownError, error, error.message)
-        if isinstance(error, NotFoundError) and not self.conclusive:
+        if self._operation.safe and isinstance(error, NotFoundError) and not self.conclusive:
             message = Text("not_conclusive", "{0}, but not every call was answered", error.message)
             return self._like(ProtocolError, error, message)
         return error

@@ -128,6 +128,9 @@ async def call_store(function: Callable[..., _T], *args: Any, **options: Any) ->
 class Workers(Generic[_T]):
     """Run jobs concurrently, at most ``size`` at a time, and return their results in batches."""
 
+    inline = False
+    """Whether a job runs in start(), so that nothing happens beside it."""
+
     def __init__(self, size: int) -> None:
         self.size = size
         self._room = asyncio.Semaphore(size)

@@ -98,6 +98,7 @@ class Workers(Generic[_T]):
 
     def __init__(self, size: int) -> None:
         self.size = size
+        self.inline = size == 1
         self._running = 0
         self._ended: queue.SimpleQueue[Future[_T]] = queue.SimpleQueue()
         self._failed: list[BaseException] = []

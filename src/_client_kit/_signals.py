@@ -23,14 +23,14 @@ def raised_by_signal_handler(error: BaseException) -> bool:
     return any(frame.f_code in handlers for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
-def signal_error(error: BaseException) -> BaseException | None:
+def signal_error(error: BaseException, handled: BaseException | None) -> BaseException | None:
     """Return the exception of a signal handler in an error's chain of causes, or None.
 
     httpx wraps an ``OSError`` or a ``TimeoutError`` that a handler raised inside one of its calls.
     It would otherwise count as a failure of the network.
     """
     step: BaseException | None = error
-    while step is not None:
+    while step is not None and step is not handled:
         if raised_by_signal_handler(step):
             return step
         step = step.__cause__ or step.__context__

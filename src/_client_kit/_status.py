@@ -17,6 +17,7 @@ from _client_kit._errors import (
 from _client_kit._text import Text
 
 __all__ = [
+    "ADDRESS_HINT",
     "CONTRACT_HINT",
     "FOREIGN_HINT",
     "LATER_HINT",
@@ -31,6 +32,11 @@ CONTRACT_HINT = Text(
     "The service may not know this call, or have other names in it, than this library assumes. "
     "Correct the assumption with the contract= argument of the client; verify(deep=True) shows "
     "which one.",
+)
+ADDRESS_HINT = Text(
+    "hint_base_url",
+    "Is this the address of the service, and not that of the other one or with a path behind it? "
+    "Check base_url= or the environment; after that the contract: contract=.",
 )
 FOREIGN_HINT = Text(
     "hint_foreign",

@@ -29,7 +29,7 @@ from _client_kit._response import (
     quoted,
 )
 from _client_kit._secret import Secret
-from _client_kit._status import CONTRACT_HINT, FOREIGN_HINT, meaning_of
+from _client_kit._status import ADDRESS_HINT, CONTRACT_HINT, FOREIGN_HINT, meaning_of
 from _client_kit._text import Text, joined
 from _client_kit._times import parse_time
 from banqup_client._credentials import ClientCredentials
@@ -203,7 +203,7 @@ def _refusal(answer: ApiResponse) -> ServiceError:
         text = Text("app_refused", "the app's credentials were refused")
         kind, code, hint = CredentialsError, text.code, _LOGIN_CAUSES
     elif kind is NotFoundError:
-        hint = CONTRACT_HINT
+        hint = ADDRESS_HINT
     elif kind is PermissionDeniedError:
         code, hint = "foreign", FOREIGN_HINT
     return _error(kind, "token.get", text, answer, hint=hint, code=code, own=own)

@@ -32,7 +32,11 @@ def address_of(environment: Environment | None, base_url: str | None) -> str:
         ConfigurationError: Both or neither are given, or the environment is not an Environment.
     """
     if environment is not None:
-        known = f"Known are: {', '.join(Environment.__members__)}."
+        known = (
+            f"Known are: {', '.join(f'Environment.{name}' for name in Environment.__members__)}."
+        )
+        if str(environment) in Environment.__members__:
+            known = f"Write Environment.{environment}."
         check_instance(environment, Environment, "environment", service="banqup", hint=known)
     if environment is not None and base_url is None:
         return environment.value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from _client_kit._arguments import argument_error
 from _client_kit._contract import Operation
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_list, is_object
@@ -60,7 +61,10 @@ def to_wire_time(value: datetime | None, name: str) -> str | None:
     """
     if value is None:
         return None
-    if value.tzinfo is None:
+    given: object = value
+    if not isinstance(given, datetime):
+        raise argument_error(name, "a datetime with a time zone", given, service="banqup")
+    if given.tzinfo is None:
         message = f"{name} must be an aware datetime, with a time zone"
         raise ConfigurationError(message, service="banqup")
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -259,7 +259,10 @@ class ConnectionSettings:
             shared = read_toml(Path(path))
             rows = shared.pop("connection", None)
             if not _is_list(rows) or not rows:
-                raise configuration_error("it has no [[connection]] table")
+                raise configuration_error(
+                    "it has no [[connection]] table",
+                    "Begin each connection with the line [[connection]], in double brackets.",
+                )
             folder = os.path.dirname(path)  # noqa: PTH120 - Path would mend a URL's two slashes
             rows = [_below(folder, row) if _is_table(row) else row for row in rows]
             return cls.many(rows, **_below(folder, shared))
@@ -283,6 +286,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         told = error.strerror
     except tomllib.TOMLDecodeError as error:
         told = str(error)
+        hint = 'Codes and ids stand in quotes: company_code = "0042".'
     except UnicodeDecodeError:
         told, hint = "it is not text in UTF-8", "Save it as UTF-8."
     except (ValueError, RecursionError):

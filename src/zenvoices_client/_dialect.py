@@ -26,7 +26,7 @@ from _client_kit._response import (
     quoted,
 )
 from _client_kit._secret import Secret
-from _client_kit._status import CONTRACT_HINT, FOREIGN_HINT, meaning_of, no_such_call
+from _client_kit._status import ADDRESS_HINT, CONTRACT_HINT, FOREIGN_HINT, meaning_of, no_such_call
 from _client_kit._text import Text, joined
 from zenvoices_client._credentials import UserLogin
 
@@ -180,7 +180,8 @@ def _classify(
     status: int, operation: Operation, *, envelope: bool, refused: bool, foreign: bool
 ) -> tuple[type[ServiceError], Text, Text | None]:
     if status in (404, 410) and not envelope:
-        return ConfigurationError, no_such_call(status), CONTRACT_HINT
+        where = ADDRESS_HINT if operation.name == "login" else CONTRACT_HINT
+        return ConfigurationError, no_such_call(status), where
     if refused and (status >= 500 or status < 300):
         return RejectedError, Text("refused", "refused ({0})", str(status)), None
     kind, text, hint = meaning_of(status, safe=operation.safe)

@@ -68,6 +68,9 @@ def _source(content: FileContent | FileSource) -> FileSource:
 
 
 def _attachments(items: Iterable[Attachment]) -> tuple[Attachment, ...]:
+    if isinstance(items, Attachment):
+        message = "attachments must be a list: write attachments=[...], also for one"
+        raise TypeError(message)
     attachments = tuple(items)
     others: list[object] = [item for item in attachments if type(item) is not Attachment]
     if not attachments or others:

@@ -410,3 +410,58 @@ def test_result_is_false_when_it_is_not_ok() -> None:
     document = trial_document(("a.xml", sample(0).content))
     assert try_mapper(default_mapper, [document])
     assert not try_mapper(lambda *_: None, [document])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", ["False", "no", None, 1])
+def test_flags_are_true_or_false(given: Any) -> None:
+    """The text "False" of a web form would settle a document as delivered."""
+    world = World()
+    connection = world.connect()
+    connection.activate()
+    with pytest.raises(ConfigurationError, match="delivered must be True or False"):
+        connection.settle(world.one(), delivered=given)
+    for name in ("dry_run", "look_first"):
+        with pytest.raises(ConfigurationError, match=f"{name} must be True or False"):
+            connection.export_new(**{name: given})
+    assert world.zenvoices.inbox == []
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("mapper", lambda document: None),
+        ("mapper", lambda: None),
+        ("mapper", partial(lambda a, b, c, d: None, 1)),
+        ("exportable", lambda document, files: None),
+        ("exportable", lambda: None),
+    ],
+    ids=["mapper one", "mapper none", "mapper partial", "rule two", "rule none"],
+)
+def test_function_with_other_parameters_is_refused(name: str, function: Any) -> None:
+    """Else the first document of the first run would tell."""
+    with pytest.raises(ConfigurationError, match=f"{name} must take"):
+        World().connect(**{name: function})
+
+
+@pytest.mark.parametrize("given", [4711, None, object()])
+def test_a_document_is_named_by_its_id(given: Any) -> None:
+    """Neither Zenvoices' number nor a row of a report is an id in Banqup."""
+    connection = World().connect()
+    connection.activate()
+    with pytest.raises(
+        ConfigurationError, match="must be the id of a document in Banqup"
+    ) as caught:
+        connection.settle(given, delivered=True)
+    assert "row.document_id" in str(caught.value.hint)
+    with pytest.raises(ConfigurationError, match="must be the id of a document in Banqup"):
+        connection.resend([given])
+
+
+def test_space_of_another_company_is_told() -> None:
+    """A changed company code is what is wrong, and not a missing activation."""
+    world = World()
+    world.connect().activate()
+    world.zenvoices.add_company(code="0043", name="Another BV")
+    other = world.connect(company_code="0043")
+    with pytest.raises(ConfigurationError, match="active with the company '0042'"):
+        other.export_new()

@@ -315,7 +315,7 @@ def test_own_refusal_and_not_found_are_said_by_raising_them() -> None:
     [
         ([1, NotFoundError("gone", service="test", status=404)], True),
         ([refusal(500), NotFoundError("gone", service="test", status=404)], False),
-        ([NotFoundError("gone", service="test", status=410), 1], False),
+        ([NotFoundError("gone", service="test", status=410), 1], True),
         ([], False),
     ],
 )
@@ -332,6 +332,29 @@ def test_not_found_counts_only_if_every_call_was_answered(
 
     with pytest.raises(NotFoundError if conclusive else ProtocolError):
         play(function, *answers, operation=READS)
+
+
+def test_look_up_that_is_gone_proves_nothing() -> None:
+    """The route may be gone, and not the document."""
+
+    def function(asked: Any) -> Script:
+        yield Call("GET", "/x")
+
+    gone = NotFoundError("gone", service="test", status=410)
+    with pytest.raises(ProtocolError):
+        play(function, gone, operation=evolve(READS, name="inbox.find"))
+
+
+def test_absence_before_an_unsafe_call_is_no_doubt() -> None:
+    """Nothing was sent: the error is what the function let through."""
+
+    def function(asked: Any) -> Script:
+        with suppress(ServiceError):
+            yield Call("GET", "/x", safe=True)
+        raise NotFoundError("not there", service="test", status=404)
+
+    with pytest.raises(NotFoundError):
+        play(function, refusal(400))
 
 
 def test_functions_are_checked_when_the_client_is_made() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from _client_kit._signals import raised_by_signal_handler
-from zenvoices_client import UserLogin, ZenvoicesClient
+from zenvoices_client import UnreachableError, UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices
 
 
@@ -98,3 +98,19 @@ def test_exception_that_httpx_wrapped(error: type[Exception]) -> None:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
             answered.set()
+
+
+def test_error_that_the_application_handles_is_not_the_calls() -> None:
+    """A call in an ``except`` block of the application keeps its own error."""
+    before = signal.signal(signal.SIGALRM, plain)
+    try:
+        signal.raise_signal(signal.SIGALRM)
+    except LimitError:
+        client = ZenvoicesClient(
+            UserLogin("api-user", "demo-password", organisation_code="acme"),
+            base_url="http://127.0.0.1:9",
+        )
+        with client, pytest.raises(UnreachableError):
+            list(client.companies.list())
+    finally:
+        signal.signal(signal.SIGALRM, before)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ssl
+import sys
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
+from datetime import UTC
+from email.utils import format_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self
@@ -157,7 +160,8 @@ class AsyncCalls:
         if timeout is not None:
             seconds = check_seconds(timeout, "timeout", service=self.service)
         if self.is_closed:
-            raise ConfigurationError("the client is closed", service=self.service)
+            hint = "Make calls inside its `with` block, or make a new client."
+            raise ConfigurationError("the client is closed", service=self.service, hint=hint)
         return limit, seconds
 
     @property
@@ -258,8 +262,8 @@ class AsyncCalls:
         limit, seconds = self._limits(timeout, deadline)
         try:
             step, request = self._step(call, _BY_HAND, None, None)
-        except (TypeError, ValueError) as error:
-            message = f"Call: {error}"
+        except (TypeError, ValueError, AttributeError, RecursionError, httpx.InvalidURL) as error:
+            message = f"Call: {_text_of(error)}"
             raise ConfigurationError(message, service=self.service) from None
         try:
             return (await self._make(step, request, call, limit, seconds))[0]
@@ -280,7 +284,8 @@ class AsyncCalls:
         """Make an operation with a user's function; the arguments are those of :meth:`call`.
 
         Returns:
-            The return value of the function, and the last answer that was sent to it.
+            The return value of the function, and the last answer that was sent to it; of an
+            operation that changes something, the last answer to a call that is not safe.
 
         Raises:
             ServiceError: The error that the end of the function means.
@@ -293,15 +298,24 @@ class AsyncCalls:
             while call is not None:
                 problem: BaseException | None = None
                 value: Any = None
+                last: ApiResponse | None = None
                 try:
                     step, request = self._step(call, operation, check, max_bytes)
-                except (ConfigurationError, TypeError, ValueError, AttributeError) as error:
+                except RejectedError as error:  # larger than max_bytes
+                    run.end(error)
+                except Exception as error:
+                    if raised_by_signal_handler(error):
+                        raise
                     run.refuse(f"yielded a call that cannot be made ({_text_of(error)})")
                 run.permit(call, step)
                 try:
-                    value, answer = await self._make(step, request, call, limit, seconds)
+                    value, last = await self._make(step, request, call, limit, seconds)
                 except BaseException as error:  # noqa: BLE001 - `run.failed` raises it
                     problem = error
+                    last = _answer_of(error)
+                # A read after an upload neither confirms the upload nor puts it in doubt.
+                if last is not None and step.safe == operation.safe:
+                    answer = last
                 call = run.answered(value) if problem is None else run.failed(problem)
         except ServiceError as error:
             error.operation = error.operation or operation.name
@@ -481,6 +495,7 @@ class AsyncCalls:
             )
             raise UnavailableError(message, service=self.service, retryable=False)
         problem: BaseException
+        handled = sys.exception()
         try:
             with OwnCall():
                 async with runtime.time_limit(limit):
@@ -488,7 +503,7 @@ class AsyncCalls:
         except ServiceError as error:  # raised by the body while it was sent
             problem = error
         except BROKEN as error:
-            problem = signal_error(error) or transport_failure(
+            problem = signal_error(error, handled) or transport_failure(
                 error,
                 operation,
                 service=self.service,
@@ -549,6 +564,14 @@ class AsyncCalls:
 
 def _text_of(error: Exception) -> str:
     return error.message if isinstance(error, ServiceError) else str(error)
+
+
+def _answer_of(error: BaseException) -> ApiResponse | None:
+    """Return what is known of an error answer: its status and the server's time."""
+    if not isinstance(error, ServiceError) or error.status is None or error.answered_at is None:
+        return None
+    date = format_datetime(error.answered_at.astimezone(UTC), usegmt=True)
+    return ApiResponse(error.status, {"date": date}, b"")
 
 
 async def _in_time(pieces: AsyncIterable[bytes], limit: Deadline) -> AsyncIterator[bytes]:

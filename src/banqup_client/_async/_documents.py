@@ -131,10 +131,12 @@ class AsyncDocuments:
             rows = rows_in(payload, "documents", operation, answer)
             following = payload.get("next")
             token = following if type(following) is str and following else None
-            if rows or token is None:
+            # A function that leaves rows out may give an empty page before the last.
+            more = own and payload.get("last") is False
+            if rows or (token is None and not more):
                 break
             empty += 1
-            if token == position.token or empty == MAX_EMPTY_PAGES:
+            if (token is not None and token == position.token) or empty == MAX_EMPTY_PAGES:
                 message = Text(
                     "empty_pages", "documents.list: only empty pages, each naming another"
                 )
@@ -143,7 +145,8 @@ class AsyncDocuments:
             position = evolve(position, token=token, page=position.page + 1)
         identity = fingerprint(rows)
         ids = frozenset(_id_of(row) for row in rows) if own else frozenset[str]()
-        if identity == position.short or (own and token is None and ids <= position.known):
+        repeats = own and not more and token is None and ids <= position.known
+        if identity == position.short or repeats:
             rows = []  # the service ignores the page number and repeats its only page
         total, size = (payload.get(name) for name in ("total", "size"))
         wanted: int = query["size"]

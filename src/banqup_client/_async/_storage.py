@@ -7,6 +7,7 @@ credential until it expires.
 from __future__ import annotations
 
 import ssl
+import sys
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import BinaryIO, cast
@@ -146,6 +147,7 @@ class AsyncStorage:
         timeout: float | None,
     ) -> None:
         problem: BaseException
+        handled = sys.exception()
         try:
             with OwnCall():
                 async with runtime.time_limit(limit):
@@ -156,7 +158,9 @@ class AsyncStorage:
         except ServiceError as error:
             problem = error
         except BROKEN as error:
-            problem = signal_error(error) or self._failure(error, self._down, signed, limit)
+            problem = signal_error(error, handled) or self._failure(
+                error, self._down, signed, limit
+            )
         except BaseException as error:  # noqa: BLE001 - raised again below
             problem = error
         raise without_traceback(problem)
@@ -226,6 +230,7 @@ class AsyncStorage:
 
         async def once() -> None:
             problem: BaseException
+            handled = sys.exception()
             try:
                 with OwnCall():
                     async with runtime.time_limit(limit):
@@ -234,7 +239,9 @@ class AsyncStorage:
             except ServiceError as error:
                 problem = error
             except BROKEN as error:
-                problem = signal_error(error) or self._failure(error, self._up, signed, limit)
+                problem = signal_error(error, handled) or self._failure(
+                    error, self._up, signed, limit
+                )
             except BaseException as error:  # noqa: BLE001 - raised again below
                 problem = error
             raise without_traceback(problem)

@@ -8,6 +8,7 @@ credential until it expires.
 from __future__ import annotations
 
 import ssl
+import sys
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import BinaryIO, cast
@@ -145,6 +146,7 @@ class Storage:
         timeout: float | None,
     ) -> None:
         problem: BaseException
+        handled = sys.exception()
         try:
             with OwnCall():
                 with runtime.time_limit(limit):
@@ -155,7 +157,9 @@ class Storage:
         except ServiceError as error:
             problem = error
         except BROKEN as error:
-            problem = signal_error(error) or self._failure(error, self._down, signed, limit)
+            problem = signal_error(error, handled) or self._failure(
+                error, self._down, signed, limit
+            )
         except BaseException as error:  # noqa: BLE001 - raised again below
             problem = error
         raise without_traceback(problem)
@@ -225,6 +229,7 @@ class Storage:
 
         def once() -> None:
             problem: BaseException
+            handled = sys.exception()
             try:
                 with OwnCall():
                     with runtime.time_limit(limit):
@@ -233,7 +238,9 @@ class Storage:
             except ServiceError as error:
                 problem = error
             except BROKEN as error:
-                problem = signal_error(error) or self._failure(error, self._up, signed, limit)
+                problem = signal_error(error, handled) or self._failure(
+                    error, self._up, signed, limit
+                )
             except BaseException as error:  # noqa: BLE001 - raised again below
                 problem = error
             raise without_traceback(problem)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from attrs import define, evolve, field
 
@@ -22,7 +23,7 @@ from bridge._delivery.faults import list_unfinished
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.newness import created_during_activation
 from bridge._delivery.outcome import label_of
-from bridge._delivery.row_format import Head, active_head
+from bridge._delivery.row_format import Head, active_head, head_of
 from bridge._errors import configuration_error
 from bridge._mapping.calling import judge
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
@@ -244,6 +245,37 @@ def unchanged(head: Head, company_id: int | None) -> Activation:
     )
 
 
+def space_key(binding: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Return the key and the binding under which a store remembers who uses a space."""
+    space = {name: binding[name] for name in ("banqup", "space")}
+    return " ".join(("space", *space.values())), space
+
+
+async def refuse_other_company(
+    store: CheckpointStore, binding: Mapping[str, str], key: str
+) -> None:
+    """Say so where the space is active with another company: activate() is not what is missing.
+
+    Raises:
+        ConfigurationError: It is.
+    """
+    name, space = space_key(binding)
+    text = await runtime.call_store(store.head, name)
+    if text is not None:
+        await _refuse_holder(store, head_of(text, space).last_run or {}, key)
+
+
+async def _refuse_holder(store: CheckpointStore, before: Mapping[str, Any], key: str) -> None:
+    holder = before.get("key")
+    if isinstance(holder, str) and holder != key:
+        text = await runtime.call_store(store.head, holder)
+        if text is not None and active_head(text):
+            raise configuration_error(
+                f"the space is active with the company {before.get('company')!r} in this store",
+                "deactivate() that connection first: a space goes to one company.",
+            )
+
+
 async def claim_space(
     claim: AsyncCheckpointSession, store: CheckpointStore, key: str, company_code: str
 ) -> None:
@@ -258,14 +290,6 @@ async def claim_space(
     Raises:
         ConfigurationError: The space is active with another company.
     """
-    before = claim.head.last_run or {}
-    holder = before.get("key")
-    if isinstance(holder, str) and holder != key:
-        text = await runtime.call_store(store.head, holder)
-        if text is not None and active_head(text):
-            raise configuration_error(
-                f"the space is active with the company {before.get('company')!r} in this store",
-                "deactivate() that connection first: a space goes to one company.",
-            )
+    await _refuse_holder(store, claim.head.last_run or {}, key)
     claim.update(last_run={"key": key, "company": company_code})
     await claim.flush()

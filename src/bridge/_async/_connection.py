@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, Never, Self
 
 from _client_kit import _runtime_async as runtime
-from _client_kit._address import check_id, origin_of
-from _client_kit._arguments import check_clock, check_function, check_seconds, check_word
+from _client_kit._address import origin_of
+from _client_kit._arguments import (
+    check_clock,
+    check_flag,
+    check_function,
+    check_seconds,
+    check_word,
+)
 from _client_kit._clock import Deadline
-from _client_kit._errors import ServiceError, StoreError
+from _client_kit._errors import ServiceError
 from _client_kit._secret import refuse_pickling
 from bridge._delivery.arguments import (
     check_client,
+    check_document_id,
     check_ids,
     check_in_flight,
     check_lease,
     check_limit,
     check_listeners,
     check_mapper,
+    check_parameters,
     check_store,
 )
 from bridge._delivery.ids import canonical_id, company_code_of, space_id_of
@@ -112,6 +120,8 @@ class AsyncConnection:
             check_mapper(mapper, in_tasks=runtime.IN_TASKS)
         if exportable is not None:
             check_function(exportable, "exportable", service="bridge")
+            hint = "It takes a document: def exportable(document)."
+            check_parameters(exportable, 1, "exportable", hint)
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._store = checkpoints
@@ -252,7 +262,12 @@ class AsyncConnection:
                 answer that an export needs cannot be read; the hint says how to correct it.
             BusyError: A run of this connection is in progress.
         """
-        from bridge._async._activation import AsyncBaseline, claim_space, unchanged
+        from bridge._async._activation import (
+            AsyncBaseline,
+            claim_space,
+            space_key,
+            unchanged,
+        )
         from bridge._async._deep import check_readable
 
         verification = await self.verify()
@@ -261,8 +276,7 @@ class AsyncConnection:
             if session.head.active:
                 return unchanged(session.head, self._company_id)
             # Held until the end: two connections must not take the same space at once.
-            binding = {name: self._binding[name] for name in ("banqup", "space")}
-            async with self._session(" ".join(("space", *binding.values())), binding) as claim:
+            async with self._session(*space_key(self._binding)) as claim:
                 await claim_space(claim, self._store, self.key, self.company_code)
                 company_id = await self._company(session.head.companies)
                 baseline = AsyncBaseline(
@@ -321,6 +335,7 @@ class AsyncConnection:
             ServiceError: A failure that concerns more than one document. The ``report`` attribute
                 of the error contains the documents handled before.
         """
+        from bridge._async._activation import refuse_other_company
         from bridge._async._context import AsyncRunContext
         from bridge._async._recorder import AsyncRunRecorder
         from bridge._async._run import AsyncRun
@@ -328,6 +343,8 @@ class AsyncConnection:
         from bridge._mapping.mapper import default_mapper
 
         check_limit(limit)
+        check_flag(dry_run, "dry_run", service="bridge")
+        check_flag(look_first, "look_first", service="bridge")
         if deadline is not None:
             check_seconds(deadline, "deadline", service="bridge", zero=True)
         until = Deadline.after(deadline)
@@ -339,6 +356,7 @@ class AsyncConnection:
                 # code, not the missing activation.
                 verification = await self.verify()
                 verification.raise_for_failure()
+                await refuse_other_company(self._store, self._binding, self.key)
                 raise NotActivatedError
             recorder = AsyncRunRecorder(
                 session,
@@ -370,9 +388,6 @@ class AsyncConnection:
             )
             return await AsyncRun(context, self._company_id).execute()
         finally:
-            # Without this, an interrupt could lose results that were not committed yet.
-            with suppress(StoreError):
-                await session.flush()
             await session.release()
 
     async def status(self, *, waiting: bool = False) -> Status:
@@ -449,7 +464,8 @@ class AsyncConnection:
         """
         from bridge._async._requests import settle_one
 
-        check_id(document_id, "document id", service="bridge")
+        check_document_id(document_id)
+        check_flag(delivered, "delivered", service="bridge")
         async with self._session() as session:
             return await settle_one(session, document_id, delivered, self._clock)
 

@@ -182,10 +182,9 @@ class AsyncSending:
                 # Before the commit, start downloads: free workers need not wait for the disk.
                 waiting = len(ready) + len(chosen) - self._delivered
                 await self._fetch(queue, workers, waiting)
-            elif not chosen and self._first is None:
+            elif not chosen and not workers.inline:
+                # Still one request at a time; in the caller's thread the commit would wait for it.
                 await self._fetch(queue, workers, len(ready))
-                if workers.busy:
-                    continue  # commit this result together with the next intent
             for item in await self._intended(chosen, queue):
                 uploading += 1
                 await workers.start(

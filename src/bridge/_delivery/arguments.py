@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from _client_kit._address import check_id
@@ -17,12 +18,14 @@ from bridge._errors import configuration_error
 
 __all__ = [
     "check_client",
+    "check_document_id",
     "check_ids",
     "check_in_flight",
     "check_lease",
     "check_limit",
     "check_listeners",
     "check_mapper",
+    "check_parameters",
     "check_store",
 ]
 
@@ -55,13 +58,27 @@ def check_mapper(mapper: object, *, in_tasks: bool) -> None:
         mapper: The argument.
         in_tasks: Whether it is called in asyncio tasks, so that coroutine functions are allowed.
     """
-    hint = "A mapper takes a document and its files; see default_mapper."
+    hint = "A mapper takes a document and its files: def mapper(document, files)."
     if not callable(mapper) or isinstance(mapper, type):
         raise argument_error("mapper", "a function", mapper, service="bridge", hint=hint)
     if is_coroutine_function(mapper) and not in_tasks:
         raise configuration_error(
             "mapper is a coroutine function, which only AsyncConnection takes"
         )
+    check_parameters(mapper, 2, "mapper", hint)
+
+
+def check_parameters(function: Any, number: int, name: str, hint: str) -> None:
+    """Refuse a function that cannot be called with so many arguments; else a run would find it."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # of a function written in C: not known
+        return
+    try:
+        signature.bind(*range(number))
+    except TypeError as error:
+        wanted = f"{number} argument" if number == 1 else f"{number} arguments"
+        raise configuration_error(f"{name} must take {wanted}: {error}", hint) from None
 
 
 def check_listeners(listeners: object) -> tuple[Any, ...]:
@@ -99,4 +116,17 @@ def check_lease(seconds: object, upload_deadline: float) -> float:
 def check_ids(ids: object) -> list[str]:
     """Return the ids of documents; refuse a str, which would be read as a list of characters."""
     given = check_list(ids, "ids", "document ids", service="bridge")
-    return [check_id(item, "document id", service="bridge") for item in given]
+    return [check_document_id(item) for item in given]
+
+
+def check_document_id(given: object) -> str:
+    """Return the id of a document; refuse the number that Zenvoices gave it, and a whole row."""
+    if not isinstance(given, str):
+        raise argument_error(
+            "a document id",
+            "the id of a document in Banqup, a text",
+            given,
+            service="bridge",
+            hint="Rows of reports and of status() have it as row.document_id.",
+        )
+    return check_id(given, "document id", service="bridge")

@@ -403,6 +403,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     # What to do
     "hint_contract": ("Le service ne connaît peut-être pas cet appel, ou y utilise d'autres noms que ceux que cette bibliothèque suppose. Corrigez la supposition avec l'argument contract= du client ; verify(deep=True) montre laquelle.",
         "De dienst kent deze aanroep misschien niet, of gebruikt er andere namen in dan deze bibliotheek veronderstelt. Verbeter de veronderstelling met het argument contract= van de client; verify(deep=True) toont welke."),
+    "hint_base_url": ("Est-ce bien l'adresse du service, et non celle de l'autre, ou suivie d'un chemin ? Vérifiez base_url= ou l'environnement, puis le contrat : contract=.",
+        "Is dit het adres van de dienst, en niet dat van de andere, of met een pad erachter? Controleer base_url= of de omgeving, en daarna het contract: contract=."),
     "hint_foreign": ("La réponse n'est pas une erreur du service lui-même : un pare-feu, un proxy ou une passerelle a peut-être refusé l'appel. Montrez-la à la personne qui en est responsable.",
         "Het antwoord is geen fout van de dienst zelf: een firewall, een proxy of een gateway onderweg heeft de aanroep misschien geweigerd. Toon het aan wie die beheert."),
     "hint_later": ("Le service a été atteint, mais ne peut pas répondre maintenant : réessayez plus tard.",

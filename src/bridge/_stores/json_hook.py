@@ -18,6 +18,7 @@ import attrs
 
 from _client_kit._arguments import check_function
 from _client_kit._errors import ServiceError, StoreError
+from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 from _client_kit._user_code import place_of
 from bridge._stores.memory import ConnectionRows, RecordStore
@@ -157,6 +158,8 @@ class HookCheckpoints(RecordStore):
         try:
             answer: Any = self._load()
         except Exception as error:
+            if raised_by_signal_handler(error):
+                raise
             raise self._hook_error("load", error) from error
         try:
             value, version = (answer, None) if self._single_worker else answer
@@ -179,6 +182,8 @@ class HookCheckpoints(RecordStore):
         try:
             answer: Any = self._save(text) if self._single_worker else self._save(text, version)
         except Exception as error:
+            if raised_by_signal_handler(error):
+                raise
             raise self._hook_error("save", error) from error
         if self._single_worker:
             return True

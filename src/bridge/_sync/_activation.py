@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from attrs import define, evolve, field
 
@@ -22,7 +23,7 @@ from bridge._delivery.faults import list_unfinished
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.newness import created_during_activation
 from bridge._delivery.outcome import label_of
-from bridge._delivery.row_format import Head, active_head
+from bridge._delivery.row_format import Head, active_head, head_of
 from bridge._errors import configuration_error
 from bridge._mapping.calling import judge
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
@@ -245,6 +246,35 @@ def unchanged(head: Head, company_id: int | None) -> Activation:
     )
 
 
+def space_key(binding: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Return the key and the binding under which a store remembers who uses a space."""
+    space = {name: binding[name] for name in ("banqup", "space")}
+    return " ".join(("space", *space.values())), space
+
+
+def refuse_other_company(store: CheckpointStore, binding: Mapping[str, str], key: str) -> None:
+    """Say so where the space is active with another company: activate() is not what is missing.
+
+    Raises:
+        ConfigurationError: It is.
+    """
+    name, space = space_key(binding)
+    text = runtime.call_store(store.head, name)
+    if text is not None:
+        _refuse_holder(store, head_of(text, space).last_run or {}, key)
+
+
+def _refuse_holder(store: CheckpointStore, before: Mapping[str, Any], key: str) -> None:
+    holder = before.get("key")
+    if isinstance(holder, str) and holder != key:
+        text = runtime.call_store(store.head, holder)
+        if text is not None and active_head(text):
+            raise configuration_error(
+                f"the space is active with the company {before.get('company')!r} in this store",
+                "deactivate() that connection first: a space goes to one company.",
+            )
+
+
 def claim_space(
     claim: CheckpointSession, store: CheckpointStore, key: str, company_code: str
 ) -> None:
@@ -259,14 +289,6 @@ def claim_space(
     Raises:
         ConfigurationError: The space is active with another company.
     """
-    before = claim.head.last_run or {}
-    holder = before.get("key")
-    if isinstance(holder, str) and holder != key:
-        text = runtime.call_store(store.head, holder)
-        if text is not None and active_head(text):
-            raise configuration_error(
-                f"the space is active with the company {before.get('company')!r} in this store",
-                "deactivate() that connection first: a space goes to one company.",
-            )
+    _refuse_holder(store, claim.head.last_run or {}, key)
     claim.update(last_run={"key": key, "company": company_code})
     claim.flush()

@@ -5,24 +5,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, Never, Self
 
 from _client_kit import _runtime_sync as runtime
-from _client_kit._address import check_id, origin_of
-from _client_kit._arguments import check_clock, check_function, check_seconds, check_word
+from _client_kit._address import origin_of
+from _client_kit._arguments import (
+    check_clock,
+    check_flag,
+    check_function,
+    check_seconds,
+    check_word,
+)
 from _client_kit._clock import Deadline
-from _client_kit._errors import ServiceError, StoreError
+from _client_kit._errors import ServiceError
 from _client_kit._secret import refuse_pickling
 from bridge._delivery.arguments import (
     check_client,
+    check_document_id,
     check_ids,
     check_in_flight,
     check_lease,
     check_limit,
     check_listeners,
     check_mapper,
+    check_parameters,
     check_store,
 )
 from bridge._delivery.ids import canonical_id, company_code_of, space_id_of
@@ -113,6 +121,8 @@ class Connection:
             check_mapper(mapper, in_tasks=runtime.IN_TASKS)
         if exportable is not None:
             check_function(exportable, "exportable", service="bridge")
+            hint = "It takes a document: def exportable(document)."
+            check_parameters(exportable, 1, "exportable", hint)
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._store = checkpoints
@@ -253,7 +263,12 @@ class Connection:
                 answer that an export needs cannot be read; the hint says how to correct it.
             BusyError: A run of this connection is in progress.
         """
-        from bridge._sync._activation import Baseline, claim_space, unchanged
+        from bridge._sync._activation import (
+            Baseline,
+            claim_space,
+            space_key,
+            unchanged,
+        )
         from bridge._sync._deep import check_readable
 
         verification = self.verify()
@@ -262,8 +277,7 @@ class Connection:
             if session.head.active:
                 return unchanged(session.head, self._company_id)
             # Held until the end: two connections must not take the same space at once.
-            binding = {name: self._binding[name] for name in ("banqup", "space")}
-            with self._session(" ".join(("space", *binding.values())), binding) as claim:
+            with self._session(*space_key(self._binding)) as claim:
                 claim_space(claim, self._store, self.key, self.company_code)
                 company_id = self._company(session.head.companies)
                 baseline = Baseline(
@@ -324,11 +338,14 @@ class Connection:
         """
         from bridge._delivery.outcome import RunOptions
         from bridge._mapping.mapper import default_mapper
+        from bridge._sync._activation import refuse_other_company
         from bridge._sync._context import RunContext
         from bridge._sync._recorder import RunRecorder
         from bridge._sync._run import Run
 
         check_limit(limit)
+        check_flag(dry_run, "dry_run", service="bridge")
+        check_flag(look_first, "look_first", service="bridge")
         if deadline is not None:
             check_seconds(deadline, "deadline", service="bridge", zero=True)
         until = Deadline.after(deadline)
@@ -340,6 +357,7 @@ class Connection:
                 # code, not the missing activation.
                 verification = self.verify()
                 verification.raise_for_failure()
+                refuse_other_company(self._store, self._binding, self.key)
                 raise NotActivatedError
             recorder = RunRecorder(
                 session,
@@ -371,9 +389,6 @@ class Connection:
             )
             return Run(context, self._company_id).execute()
         finally:
-            # Without this, an interrupt could lose results that were not committed yet.
-            with suppress(StoreError):
-                session.flush()
             session.release()
 
     def status(self, *, waiting: bool = False) -> Status:
@@ -450,7 +465,8 @@ class Connection:
         """
         from bridge._sync._requests import settle_one
 
-        check_id(document_id, "document id", service="bridge")
+        check_document_id(document_id)
+        check_flag(delivered, "delivered", service="bridge")
         with self._session() as session:
             return settle_one(session, document_id, delivered, self._clock)
 

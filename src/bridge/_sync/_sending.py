@@ -183,10 +183,9 @@ class Sending:
                 # Before the commit, start downloads: free workers need not wait for the disk.
                 waiting = len(ready) + len(chosen) - self._delivered
                 self._fetch(queue, workers, waiting)
-            elif not chosen and self._first is None:
+            elif not chosen and not workers.inline:
+                # Still one request at a time; in the caller's thread the commit would wait for it.
                 self._fetch(queue, workers, len(ready))
-                if workers.busy:
-                    continue  # commit this result together with the next intent
             for item in self._intended(chosen, queue):
                 uploading += 1
                 workers.start(self._transfer.upload, item, self.company_id, self._session.guard)

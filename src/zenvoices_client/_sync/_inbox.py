@@ -6,6 +6,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from _client_kit._arguments import check_number
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
 from _client_kit._errors import (
@@ -93,6 +94,7 @@ class Inbox:
         deadline: float | None = None,
     ) -> tuple[Any, ApiResponse]:
         """Send an upload; the payload is None if the answer is not JSON."""
+        _check_company(company_id)
         if external_id is not None and not (
             0 < len(external_id) <= MAX_EXTERNAL_ID and external_id.isprintable()
         ):
@@ -129,6 +131,8 @@ class Inbox:
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for each page.
         """
+        if company_id is not None:
+            _check_company(company_id)
         return list_all(
             self._calls,
             self._contract["inbox.list"],
@@ -189,6 +193,7 @@ class Inbox:
         Raises:
             ServiceError: The look-up failed.
         """
+        _check_company(company_id)
         limit = self._calls.limit(deadline)
         operation = self._contract.operations.get("inbox.find")
         scans = operation is None  # a user's function replaces the search of the list too
@@ -239,6 +244,11 @@ class Inbox:
         except (ConfigurationError, RejectedError, ProtocolError, NotFoundError):
             pass
         return Lookup("cannot tell")
+
+
+def _check_company(company_id: object) -> None:
+    hint = "The number of a company is client.companies.resolve('0042').id; its code is a text."
+    check_number(company_id, "company_id", service="zenvoices", hint=hint)
 
 
 def _matches(document: InboxDocument, external_id: str, company_id: int) -> bool:

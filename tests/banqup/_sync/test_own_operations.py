@@ -81,7 +81,6 @@ PAGES = [["a", "b"], ["c", "d"], ["e"]]
         ({"last": lambda asked, _: asked.page == 2}, 3),
         ({"total": lambda *_: 5}, 3),
         ({"next": lambda asked, _: "x" if asked.page < 2 else None}, 3),
-        ({"last": lambda *_: False}, 4),
         ({}, 4),
     ],
 )
@@ -100,6 +99,29 @@ def test_listing_ends_where_its_answers_say(says: Any, calls: int) -> None:
     assert listing.complete
     assert len(seen) == calls
     assert {request.url.params["in"] for request in seen} == {"SALES"}
+
+
+def test_empty_page_that_is_not_the_last_ends_nothing() -> None:
+    """A function that leaves rows out may have a page without any; one that never ends is told."""
+
+    def answer(request: httpx.Request) -> Any:
+        return {"page": int(request.url.params["number"])}
+
+    def function(asked: AskedDocuments) -> Any:
+        page = yield Call("GET", "/docs", query={"number": asked.page})
+        rows = [{"id": f"d{page['page']}"}] if page["page"] in (0, 3) else []
+        return {"documents": rows, "last": page["page"] == end[0]}
+
+    end = [3]
+    for number in (3, 4):
+        end[0] = number
+        client = client_of(answer, documents_list=function)
+        listing = client.documents.list(SPACE, page_size=2)
+        assert [one.id for one in listing] == ["d0", "d3"]
+        assert listing.complete
+    end[0] = -1
+    with pytest.raises(ProtocolError, match="only empty pages"):
+        _ = [one for one in client_of(answer, documents_list=function).documents.list(SPACE)]
 
 
 def test_listing_without_pages_ends_when_nothing_new_comes() -> None:

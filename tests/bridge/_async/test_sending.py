@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import threading
 from contextlib import suppress
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -768,25 +767,3 @@ async def test_a_document_of_very_many_files_is_given_up() -> None:
     assert report.exported == 1
     assert world.delivery(document).reason == "it has 65 files; 64 at most are fetched"
     assert world.calls("files.details") == 1
-
-
-async def test_one_in_flight_fetches_before_it_records() -> None:
-    """A delivery is written together with the next intent, and no request overlaps another."""
-    world = AsyncWorld()
-    connection = await active(world, in_flight=1)
-    world.publish(5)
-    steps: list[str] = []
-    commit = world.store.commit
-
-    def committing(lease: Any, *, head: Any = None, rows: Any = (), ttl: float) -> None:
-        steps.append("+".join(sorted(row.state for row in rows)))
-        commit(lease, head=head, rows=rows, ttl=ttl)
-
-    world.store.commit = committing  # type: ignore[method-assign]
-    for fake in (world.banqup, world.zenvoices):
-        fake.on_request = lambda record: steps.append(record.operation)
-    assert (await connection.export_new()).exported == 5
-    uploads = [number for number, step in enumerate(steps) if step == "inbox.upload"]
-    between = [steps[a + 1 : b] for a, b in pairwise(uploads[1:])]
-    assert between == [["files.details", "files.download", "delivered+sending"]] * 3
-    assert steps[uploads[-1] + 1] == "delivered"

@@ -384,3 +384,48 @@ def test_every_operation_can_have_a_function() -> None:
     assert got["purchase_orders.get"].number == "n"
     assert got["accounts.get_by_external_id"].external_id == "e"
     assert fake.requests == []
+
+
+def test_time_of_a_not_found_that_the_function_handles() -> None:
+    """Recovery needs the server's time of two answers, also where a function reads them."""
+
+    def find(asked: AskedFind) -> Any:
+        try:
+            return (yield asked.default)
+        except NotFoundError:
+            return None
+
+    answer = httpx.Response(404, json=refusal(), headers={"Date": "Sun, 29 Nov 2026 10:00:00 GMT"})
+    client = client_of(Service(answer), {"inbox.find": find})
+    found = client.inbox.find(external_id="x", company_id=3)
+    assert (found.outcome, str(found.answered_at)) == ("not found", "2026-11-29 10:00:00+00:00")
+
+
+def test_read_after_an_upload_does_not_confirm_it() -> None:
+    """An upload whose own answer is in doubt stays so, whatever a later read says."""
+
+    def function(asked: AskedUpload) -> Any:
+        yield asked.default
+        yield Call("GET", "/public-api/v1/inbox/last", safe=True)
+
+    service = Service(httpx.Response(202), enveloped(None))
+    client = client_of(service, {"inbox.upload": function})
+    with pytest.raises(ProtocolError):
+        client.inbox.upload(UPLOAD, company_id=3, external_id="x")
+
+
+def test_body_that_is_too_large_after_an_upload_is_in_doubt() -> None:
+    """The limit refuses the second call only; the first one may have entered the document."""
+    closed: list[bool] = []
+
+    def function(asked: AskedUpload) -> Any:
+        try:
+            yield Call("POST", "/first", json={})
+            yield Call("POST", "/second", json={"content": "x" * 1000})
+        finally:
+            closed.append(True)
+
+    client = client_of(Service({}), {"inbox.upload": function})
+    with pytest.raises(OutcomeUnknownError):
+        client.inbox.upload(UPLOAD, company_id=3, external_id="x", max_bytes=500)
+    assert closed
