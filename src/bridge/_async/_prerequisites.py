@@ -12,6 +12,8 @@ from zenvoices_client._dialect import COMPANY_CODE_HINT
 
 __all__ = ["AsyncChecks"]
 
+MOST_SPACES = 5
+
 
 class AsyncChecks:
     """Check what an export needs from both services; makes read-only calls."""
@@ -41,6 +43,26 @@ class AsyncChecks:
         await self._zenvoices_checks(found, known)
         return found
 
+    def _unseen(self, ids: Sequence[str]) -> NotFoundError:
+        """Return the error for a space that is not among those the app may see."""
+        hint = NOT_WHITELISTED
+        if self._company_code.lower() in map(str.lower, ids):
+            hint = Text(
+                "hint_swapped",
+                "space_id and company_code are swapped: {0} is a space.",
+                self._company_code,
+            )
+        if not ids:
+            text = Text("no_space", "space {0}: the app may see no space at all", self._space_id)
+        else:
+            some = ", ".join(ids[:MOST_SPACES])
+            text = Text(
+                "invisible_space",
+                "space {0}: the app may not see it; it may see {1}",
+                *(self._space_id, some),
+            )
+        return NotFoundError(text, service="banqup", hint=hint)
+
     async def _banqup_checks(self, found: dict[str, str | ServiceError]) -> None:
         try:
             spaces = await self._banqup.spaces.list()
@@ -55,12 +77,7 @@ class AsyncChecks:
         wanted = self._space_id.lower()
         space = next((item for item in spaces if (item.id or "").lower() == wanted), None)
         if space is None:
-            text = Text("invisible_space", "space {0}: the app may not see it", self._space_id)
-            if not spaces:
-                text = Text(
-                    "no_space", "space {0}: the app may see no space at all", self._space_id
-                )
-            found["banqup space"] = NotFoundError(text, service="banqup", hint=NOT_WHITELISTED)
+            found["banqup space"] = self._unseen([item.id or "" for item in spaces])
             return
         found["banqup space"] = space.name or self._space_id
         try:

@@ -378,8 +378,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     # Spaces and companies
     "unknown_space": ("l'espace {0!r} n'est pas parmi ceux que l'application voit : {1}",
         "de ruimte {0!r} hoort niet bij de ruimtes die de app ziet: {1}"),
-    "invisible_space": ("espace {0} : l'application ne le voit pas",
-        "ruimte {0}: de app ziet ze niet"),
+    "invisible_space": ("espace {0} : l'application ne le voit pas ; elle voit {1}",
+        "ruimte {0}: de app ziet ze niet; ze ziet wel {1}"),
     "no_space": ("espace {0} : l'application ne voit aucun espace",
         "ruimte {0}: de app ziet geen enkele ruimte"),
     "document_count": ("{0} document|{0} documents", "{0} document|{0} documenten"),
@@ -403,6 +403,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     # What to do
     "hint_contract": ("Le service ne connaît peut-être pas cet appel, ou y utilise d'autres noms que ceux que cette bibliothèque suppose. Corrigez la supposition avec l'argument contract= du client ; verify(deep=True) montre laquelle.",
         "De dienst kent deze aanroep misschien niet, of gebruikt er andere namen in dan deze bibliotheek veronderstelt. Verbeter de veronderstelling met het argument contract= van de client; verify(deep=True) toont welke."),
+    "hint_swapped": ("space_id et company_code sont intervertis : {0} est un espace.",
+        "space_id en company_code zijn verwisseld: {0} is een ruimte."),
     "hint_base_url": ("Est-ce bien l'adresse du service, et non celle de l'autre, ou suivie d'un chemin ? Vérifiez base_url= ou l'environnement, puis le contrat : contract=.",
         "Is dit het adres van de dienst, en niet dat van de andere, of met een pad erachter? Controleer base_url= of de omgeving, en daarna het contract: contract=."),
     "hint_foreign": ("La réponse n'est pas une erreur du service lui-même : un pare-feu, un proxy ou une passerelle a peut-être refusé l'appel. Montrez-la à la personne qui en est responsable.",

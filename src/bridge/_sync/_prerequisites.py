@@ -13,6 +13,8 @@ from zenvoices_client._dialect import COMPANY_CODE_HINT
 
 __all__ = ["Checks"]
 
+MOST_SPACES = 5
+
 
 class Checks:
     """Check what an export needs from both services; makes read-only calls."""
@@ -42,6 +44,26 @@ class Checks:
         self._zenvoices_checks(found, known)
         return found
 
+    def _unseen(self, ids: Sequence[str]) -> NotFoundError:
+        """Return the error for a space that is not among those the app may see."""
+        hint = NOT_WHITELISTED
+        if self._company_code.lower() in map(str.lower, ids):
+            hint = Text(
+                "hint_swapped",
+                "space_id and company_code are swapped: {0} is a space.",
+                self._company_code,
+            )
+        if not ids:
+            text = Text("no_space", "space {0}: the app may see no space at all", self._space_id)
+        else:
+            some = ", ".join(ids[:MOST_SPACES])
+            text = Text(
+                "invisible_space",
+                "space {0}: the app may not see it; it may see {1}",
+                *(self._space_id, some),
+            )
+        return NotFoundError(text, service="banqup", hint=hint)
+
     def _banqup_checks(self, found: dict[str, str | ServiceError]) -> None:
         try:
             spaces = self._banqup.spaces.list()
@@ -56,12 +78,7 @@ class Checks:
         wanted = self._space_id.lower()
         space = next((item for item in spaces if (item.id or "").lower() == wanted), None)
         if space is None:
-            text = Text("invisible_space", "space {0}: the app may not see it", self._space_id)
-            if not spaces:
-                text = Text(
-                    "no_space", "space {0}: the app may see no space at all", self._space_id
-                )
-            found["banqup space"] = NotFoundError(text, service="banqup", hint=NOT_WHITELISTED)
+            found["banqup space"] = self._unseen([item.id or "" for item in spaces])
             return
         found["banqup space"] = space.name or self._space_id
         try:
