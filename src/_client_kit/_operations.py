@@ -230,6 +230,8 @@ class FunctionRun:
             value.close()
             raise self._failure("is a coroutine function: write a generator, without async")
         if not self._operation.safe and not self._succeeded:
+            if type(value) is Call:
+                raise self._failure("returned a Call: write `yield` before it")
             problem = "returned although no call was answered that leaves something behind"
             raise self._failure(f"{problem}: it has sent nothing")
         self.result = value

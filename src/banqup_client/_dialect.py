@@ -50,8 +50,8 @@ NOT_WHITELISTED = Text(
 """The explanation of an empty list of spaces, for a person."""
 _LOGIN_CAUSES = Text(
     "hint_app_credentials",
-    "Check client id and client secret of the app in Banqup's developer portal, and that they "
-    "belong to this environment.",
+    "Check client id and client secret of the app in Banqup's developer portal: that they are not "
+    "swapped, and belong to the environment of this client.",
 )
 _ROLES = Text(
     "hint_roles",

@@ -465,3 +465,12 @@ def test_space_of_another_company_is_told() -> None:
     other = world.connect(company_code="0043")
     with pytest.raises(ConfigurationError, match="active with the company '0042'"):
         other.export_new()
+
+
+def test_number_of_zenvoices_is_no_document_id() -> None:
+    """Settling by the number that Zenvoices shows says where the other id is."""
+    connection = World().connect()
+    connection.activate()
+    with pytest.raises(ConfigurationError, match="unknown to this connection") as caught:
+        connection.settle("4711", delivered=True)
+    assert "Zenvoices' number is another" in str(caught.value.hint)

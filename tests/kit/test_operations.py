@@ -385,3 +385,13 @@ def test_digest_tells_another_function() -> None:
         contract.with_functions({"send": MISTAKES["raises"]}, also={}).digest,
     }
     assert len(digests) == 3
+
+
+def test_call_that_was_returned_is_told() -> None:
+    """A forgotten yield is the likeliest mistake."""
+
+    def function(asked: Any) -> Any:
+        return SEND
+
+    with pytest.raises(ConfigurationError, match="returned a Call: write `yield` before it"):
+        play(function)

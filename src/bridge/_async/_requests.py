@@ -97,9 +97,12 @@ async def settle_one(
     """
     stored = (await session.find([document_id])).get(canonical_id(document_id))
     if stored is None or stored.state not in ("uncertain", "failed"):
-        state = "unknown to this connection" if stored is None else stored.state
+        hint = "Reports and status() show a document's id in Banqup; Zenvoices' number is another."
+        if stored is None:
+            problem = f"the document {document_id!r} is unknown to this connection"
+            raise configuration_error(problem, hint)
         raise configuration_error(
-            f"the document {document_id!r} is {state}, not uncertain or failed"
+            f"the document {document_id!r} is {stored.state}, not uncertain or failed"
         )
     new = deliveries.transition(stored, deliveries.DecidedByPerson(delivered), clock())
     session.put(stored, new)

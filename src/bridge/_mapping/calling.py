@@ -59,7 +59,7 @@ def judge(rule: Exportable, document: Document) -> Verdict:
         return None
     if said is False:
         status = str(document.status.document)
-        return Wait(Text("not_exportable", "not exportable yet (status {0})", status))
+        return Wait(Text("not_exportable", "your exportable= says no (status {0})", status))
     if isinstance(said, (Wait, Skip)):  # pyright: ignore[reportUnnecessaryIsInstance]
         return said
     if isinstance(said, Coroutine):
