@@ -157,7 +157,7 @@ def export() -> None:
     assert_type(connection.confirm(), Confirmation)
 
 
-def failures(connection: Connection) -> float | None:
+def failures(connection: Connection) -> datetime | float | None:
     """What an error carries."""
     try:
         connection.export_new()

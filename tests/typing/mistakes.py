@@ -9,7 +9,7 @@ def wrong(connection: Connection, report: ExportReport) -> None:
     connection.settle("a", True)  # mistake
     connection.export_new(limit="ten")  # mistake
     connection.export_old()  # mistake
-    connection.verify(lang="nl")  # mistake
+    connection.verify(lang="de")  # mistake
     UserLogin("user", "password")  # mistake
     InboxUpload(attachment=())  # mistake
     SQLiteCheckpoints(7)  # mistake

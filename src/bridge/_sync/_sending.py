@@ -312,7 +312,9 @@ class Sending:
             self._hold(outcome, delivery)
         elif isinstance(event, deliveries.Refused):
             self._refuse(delivery, error, uploaded=uploaded)
-        if self._probing and uploaded and not isinstance(event, deliveries.Arrived):
+        # A refusal of the document itself leaves nothing in doubt: the next one is tried.
+        answered = isinstance(event, deliveries.Arrived | deliveries.Refused)
+        if self._probing and uploaded and not answered:
             self._stop_probing(error)
 
     def _judge(self, outcome: Outcome, queue: deque[Candidate] | None) -> deliveries.Event | None:
