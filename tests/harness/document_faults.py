@@ -113,6 +113,7 @@ class Answered:
         success: Whether the service did what it was asked.
         fault: What kind of document fault hit it.
         status: The status that was answered, 0 for none.
+        lost: Whether it was an upload that was applied, and its answer was lost or spoilt.
     """
 
     run: int
@@ -121,6 +122,7 @@ class Answered:
     success: bool
     fault: Kind | None
     status: int
+    lost: bool = False
 
 
 @define(eq=False)
@@ -205,7 +207,10 @@ class DocumentFaults:
             others = [at for at, document in self._delivered if document != name]
             others += [
                 at for at, entry in enumerate(self.log)
-                if entry.operation == UPLOAD and entry.success and entry.document != name
+                if entry.operation == UPLOAD and entry.document != name
+                # Found by a look-up, it counts as a delivery: a document that was sent again had
+                # been on record before.
+                and (entry.success or entry.lost)
             ]  # fmt: skip
             if refusals and not at_once and max(others, default=-1) < refusals[0]:
                 wrong.append(f"{name} has failed, and nothing else was delivered meanwhile")
@@ -236,7 +241,9 @@ class DocumentFaults:
             if document is not None:
                 kind = fault.kind if fault else None
                 success = fault is None and _taken(reply)
-                entry = Answered(self.run, operation, document, success, kind, reply.status)
+                after = plan.fault is not None and plan.fault.when == "after"
+                lost = operation == UPLOAD and fault is None and after
+                entry = Answered(self.run, operation, document, success, kind, reply.status, lost)
                 with self._lock:
                     self.log.append(entry)
             return reply
@@ -283,7 +290,7 @@ def _sent(body: bytes) -> dict[str, Any]:
 
 def _taken(reply: Reply) -> bool:
     """Whether the service did what it was asked, and its answer arrives."""
-    return 200 <= reply.status < 300 and reply.delivery is None
+    return 200 <= reply.status < 300 and reply.delivery.kind == "whole"
 
 
 # What must hold of the calls of a run

@@ -5,6 +5,7 @@ Written from what the recipes say of the service; they know nothing of routes, m
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import threading
@@ -117,11 +118,12 @@ def _upload(service: Service, company: Any, key: str, files: list[Json]) -> http
 
 def two_steps(fake: FakeZenvoices) -> Service:
     """Files first, each for a token; then the document that names them."""
+    numbers = itertools.count()  # uploads go at the same time
     kept: dict[str, Json] = {}
 
     def handler(service: Service, request: httpx.Request) -> Json:
         if request.url.path == f"{API}/file/upload":
-            token = f"token-{len(kept)}"
+            token = f"token-{next(numbers)}"
             kept[token] = _body(request)
             return {"fileToken": token}
         if request.url.path == f"{API}/inbox":
