@@ -276,7 +276,7 @@ def test_settle() -> None:
     (uncertain,) = (name for name, state in world.states.items() if state == "sending")
     assert {document, other} == set(world.rows)
     for wrong in (uncertain, "nobody"):
-        with pytest.raises(ConfigurationError, match="not uncertain|unknown to this connection"):
+        with pytest.raises(ConfigurationError, match=r"not uncertain|unknown to this connection"):
             connection.settle(wrong, delivered=True)
     connection.export_new()
     assert world.states[uncertain] == "uncertain"
