@@ -61,10 +61,9 @@ def to_wire_time(value: datetime | None, name: str) -> str | None:
     """
     if value is None:
         return None
-    given: object = value
-    if not isinstance(given, datetime):
-        raise argument_error(name, "a datetime with a time zone", given, service="banqup")
-    if given.tzinfo is None:
+    if not isinstance(value, datetime):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise argument_error(name, "a datetime with a time zone", value, service="banqup")
+    if value.tzinfo is None:
         message = f"{name} must be an aware datetime, with a time zone"
         raise ConfigurationError(message, service="banqup")
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -92,7 +92,12 @@ def test_documents_are_listed_by_folder_and_time() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"page_size": 0}, {"page_size": 51}, {"updated_since": datetime(2026, 1, 1)}],
+    [
+        {"page_size": 0},
+        {"page_size": 51},
+        {"updated_since": datetime(2026, 1, 1)},
+        {"updated_since": "2026"},
+    ],
 )
 def test_a_list_that_would_be_refused_is_not_asked_for(arguments: dict[str, Any]) -> None:
     """Page sizes Banqup refuses and times without a zone are errors before any request."""
