@@ -254,10 +254,12 @@ def space_key(binding: Mapping[str, str]) -> tuple[str, dict[str, str]]:
 async def refuse_other_company(
     store: CheckpointStore, binding: Mapping[str, str], key: str
 ) -> None:
-    """Say so where the space is active with another company: activate() is not what is missing.
+    """Refuse an export of a space that is active with another company in the same store.
+
+    Without this check the error would ask for activate(), although the company code is wrong.
 
     Raises:
-        ConfigurationError: It is.
+        ConfigurationError: The space is active with another company.
     """
     name, space = space_key(binding)
     text = await runtime.call_store(store.head, name)
@@ -266,6 +268,7 @@ async def refuse_other_company(
 
 
 async def _refuse_holder(store: CheckpointStore, before: Mapping[str, Any], key: str) -> None:
+    """Raise ConfigurationError if the connection that used the space last is still active."""
     holder = before.get("key")
     if isinstance(holder, str) and holder != key:
         text = await runtime.call_store(store.head, holder)

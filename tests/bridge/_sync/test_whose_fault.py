@@ -80,12 +80,22 @@ DETAILS: list[Any] = [
 ]  # fmt: skip
 
 
-def spread(answers: Sequence[Any], *others: Sequence[Any]) -> list[Any]:
-    """Each answer once, and each combination of the others with some answer."""
-    return [
-        pytest.param(*getattr(one, "values", (one,)), *rest, id=getattr(one, "id", str(one)))
-        for one, rest in zip(answers, cycle(product(*others)), strict=False)
-    ]
+def matrix(answers: Sequence[Any], *others: Sequence[Any]) -> list[Any]:
+    """Each answer with each combination of the others; all but one for each answer are long."""
+    combinations = list(product(*others))
+    cases: list[Any] = []
+    for one, quick in zip(answers, cycle(combinations), strict=False):
+        values, name = getattr(one, "values", (one,)), getattr(one, "id", str(one))
+        cases += [
+            pytest.param(
+                *values,
+                *rest,
+                id="-".join((name, *map(str, rest))),
+                marks=() if rest == quick else pytest.mark.long,
+            )
+            for rest in combinations
+        ]
+    return cases
 
 
 PLACES = (0, 4, 7)
@@ -119,25 +129,25 @@ def one_bad_document(
     assert set(world.sent.values()) == {1}
 
 
-@pytest.mark.parametrize(("answer", "place", "in_flight"), spread(UPLOADS, PLACES, IN_FLIGHT))
+@pytest.mark.parametrize(("answer", "place", "in_flight"), matrix(UPLOADS, PLACES, IN_FLIGHT))
 def test_one_refused_upload(answer: Any, place: int, in_flight: int) -> None:
     """It goes last, is charged once a run in which others pass, and is given up, named."""
     one_bad_document("inbox.upload", answer, place, in_flight)
 
 
-@pytest.mark.parametrize(("answer", "place", "in_flight"), spread(DETAILS, PLACES, IN_FLIGHT))
+@pytest.mark.parametrize(("answer", "place", "in_flight"), matrix(DETAILS, PLACES, IN_FLIGHT))
 def test_one_refused_file(answer: Any, place: int, in_flight: int) -> None:
     """The same for a file whose details are refused."""
     one_bad_document("files.details", answer, place, in_flight)
 
 
-@pytest.mark.parametrize(("status", "place"), spread([400, 403, 404, 416, 500], PLACES))
+@pytest.mark.parametrize(("status", "place"), matrix([400, 403, 404, 416, 500], PLACES))
 def test_one_refused_download(status: int, place: int) -> None:
     """The same for a file that storage does not give out."""
     one_bad_document("files.download", lambda: page(status), place, 4)
 
 
-@pytest.mark.parametrize(("status", "place"), spread([400, 422, 500], PLACES))
+@pytest.mark.parametrize(("status", "place"), matrix([400, 422, 500], PLACES))
 def test_one_upload_that_zenvoices_refuses_itself(status: int, place: int) -> None:
     """Its own words charge the document at once."""
     one_bad_document("inbox.upload", lambda: envelope(status), place, 4, named=False)
