@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from _client_kit._errors import ProtocolError
 from _client_kit._json import JsonError, is_object, loads
-from _client_kit._models import Model, decode, extra_field, wire
+from _client_kit._models import Model, decode, wire
 from _client_kit._secret import Secret
 
 __all__ = ["SIGNATURE_HEADER", "WebhookEvent", "WebhookSubscription", "verify_signature"]
@@ -73,7 +73,6 @@ class WebhookEvent(Model):
     attempt: int | None = None
     data: Mapping[str, Any] | None = field(default=None, hash=False, repr=False)
     created_at: datetime | None = None
-    extra: Mapping[str, Any] = extra_field()
 
     @classmethod
     def parse(cls, body: bytes) -> WebhookEvent:
@@ -120,4 +119,3 @@ class WebhookSubscription(Model):
     webhooks: tuple[str, ...] = ()
     is_active: bool | None = None
     secret: Secret | None = field(default=None, eq=False)
-    extra: Mapping[str, Any] = extra_field()
