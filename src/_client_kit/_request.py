@@ -23,7 +23,7 @@ from _client_kit._response import Token
 from _client_kit._text import Text
 from _client_kit._tls import proxy_variable
 
-__all__ = ["BROKEN", "PreparedRequest", "TooLargeError", "transport_failure"]
+__all__ = ["BROKEN", "PreparedRequest", "TargetError", "TooLargeError", "transport_failure"]
 
 _Pieces = Iterable[bytes] | AsyncIterable[bytes]
 
@@ -44,6 +44,13 @@ _CHECK_TLS = Text(
 
 class TooLargeError(Exception):
     """A response's body exceeds the limit; the argument is the limit in bytes."""
+
+
+class TargetError(Exception):
+    """The file for an answer cannot be written. A plain OSError would be a network failure."""
+
+    def __init__(self, cause: OSError) -> None:
+        self.cause = cause
 
 
 BROKEN = (httpx.HTTPError, httpx.StreamError, OSError, zlib.error, TooLargeError)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import ssl
-import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC
@@ -33,13 +32,14 @@ from _client_kit._errors import (
 from _client_kit._files import json_template
 from _client_kit._operations import Answer, Asked, Call, FunctionRun
 from _client_kit._raw_request import check_headers, operation_of, url_of
-from _client_kit._redaction import OwnCall, without_traceback
-from _client_kit._request import BROKEN, PreparedRequest, TooLargeError, transport_failure
+from _client_kit._redaction import without_traceback
+from _client_kit._request import PreparedRequest, TooLargeError
 from _client_kit._response import ApiResponse, Dialect, Token
 from _client_kit._retry import RetryPolicy
-from _client_kit._signals import raised_by_signal_handler, signal_error
+from _client_kit._signals import raised_by_signal_handler
 from _client_kit._sync._body import JsonBody
 from _client_kit._sync._per_loop import PerLoop
+from _client_kit._sync._translated import translated
 from _client_kit._text import Text
 from _client_kit._tls import opened, proxy_of, shared_ssl_context
 from _client_kit._tokens import TokenCache, TokenCaches
@@ -495,26 +495,14 @@ class Calls:
                 operation.name,
             )
             raise UnavailableError(message, service=self.service, retryable=False)
-        problem: BaseException
-        handled = sys.exception()
-        try:
-            with OwnCall():
-                with runtime.time_limit(limit):
-                    return self._exchange(request, limit, min(timeout, remaining), token)
-        except ServiceError as error:  # raised by the body while it was sent
-            problem = error
-        except BROKEN as error:
-            problem = signal_error(error, handled) or transport_failure(
-                error,
-                operation,
-                service=self.service,
-                origin=self.origin,
-                in_time=limit.remaining() > 0,
-                proxied=self._given is None,
-            )
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            problem = error
-        raise without_traceback(problem)
+        return translated(
+            lambda: self._exchange(request, limit, min(timeout, remaining), token),
+            operation,
+            limit,
+            service=self.service,
+            origin=self.origin,
+            proxied=self._given is None,
+        )
 
     def _exchange(
         self, request: PreparedRequest, limit: Deadline, timeout: float, token: Token | None

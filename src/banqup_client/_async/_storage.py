@@ -7,7 +7,6 @@ credential until it expires.
 from __future__ import annotations
 
 import ssl
-import sys
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import BinaryIO, cast
@@ -17,6 +16,7 @@ import httpx
 from _client_kit import _runtime_async as runtime
 from _client_kit._async._calls import AsyncCalls, AsyncContent
 from _client_kit._async._per_loop import AsyncPerLoop
+from _client_kit._async._translated import translated
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (
@@ -28,12 +28,11 @@ from _client_kit._errors import (
     UnavailableError,
 )
 from _client_kit._files import FileSource
-from _client_kit._redaction import OwnCall, without_traceback
-from _client_kit._request import BROKEN, transport_failure
+from _client_kit._request import TargetError
 from _client_kit._response import Token
 from _client_kit._retry import RetryPolicy, parse_retry_after
 from _client_kit._secret import Secret
-from _client_kit._signals import raised_by_signal_handler, signal_error
+from _client_kit._signals import raised_by_signal_handler
 from _client_kit._status import meaning_of
 from _client_kit._text import Text
 from _client_kit._tls import environment_proxy, opened, shared_ssl_context
@@ -129,7 +128,12 @@ class AsyncStorage:
 
         async def once() -> None:
             try:
-                await self._receive(signed, target, size, max_bytes, limit, timeout)
+                await self._translated(
+                    lambda: self._get(signed, target, size, max_bytes, limit, timeout),
+                    self._down,
+                    signed,
+                    limit,
+                )
             except BaseException:
                 target.seek(start)
                 target.truncate()
@@ -137,33 +141,21 @@ class AsyncStorage:
 
         await self._repeat(once, self._down, limit)
 
-    async def _receive(
+    async def _translated(
         self,
+        exchange: Callable[[], Awaitable[None]],
+        operation: Operation,
         signed: SignedUrl,
-        target: BinaryIO,
-        size: int | None,
-        max_bytes: int,
         limit: Deadline,
-        timeout: float | None,
     ) -> None:
-        problem: BaseException
-        handled = sys.exception()
-        try:
-            with OwnCall():
-                async with runtime.time_limit(limit):
-                    await self._get(signed, target, size, max_bytes, limit, timeout)
-            return
-        except _WriteError as error:
-            problem = error.cause
-        except ServiceError as error:
-            problem = error
-        except BROKEN as error:
-            problem = signal_error(error, handled) or self._failure(
-                error, self._down, signed, limit
-            )
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            problem = error
-        raise without_traceback(problem)
+        await translated(
+            exchange,
+            operation,
+            limit,
+            service="banqup",
+            origin=f"{signed.scheme}://{signed.host}",
+            proxied=self._given is None,
+        )
 
     async def _get(
         self,
@@ -229,22 +221,9 @@ class AsyncStorage:
         headers = {"Content-Type": content_type, "Content-Length": str(source.size)}
 
         async def once() -> None:
-            problem: BaseException
-            handled = sys.exception()
-            try:
-                with OwnCall():
-                    async with runtime.time_limit(limit):
-                        await self._put(signed, headers, source, limit, timeout)
-                return
-            except ServiceError as error:
-                problem = error
-            except BROKEN as error:
-                problem = signal_error(error, handled) or self._failure(
-                    error, self._up, signed, limit
-                )
-            except BaseException as error:  # noqa: BLE001 - raised again below
-                problem = error
-            raise without_traceback(problem)
+            await self._translated(
+                lambda: self._put(signed, headers, source, limit, timeout), self._up, signed, limit
+            )
 
         await self._repeat(once, self._up, limit)
 
@@ -310,18 +289,6 @@ class AsyncStorage:
         transport = transports.get() if self._given is None else self._given
         return await transport.handle_async_request(request)
 
-    def _failure(
-        self, error: Exception, operation: Operation, signed: SignedUrl, limit: Deadline
-    ) -> ServiceError:
-        return transport_failure(
-            error,
-            operation,
-            service="banqup",
-            origin=f"{signed.scheme}://{signed.host}",
-            in_time=limit.remaining() > 0,
-            proxied=self._given is None,
-        )
-
 
 class AsyncFileBody:
     """The bytes of a file; can be iterated again."""
@@ -339,13 +306,6 @@ class AsyncFileBody:
                     raise RejectedError(message, service="banqup")
                 left -= len(chunk)
                 yield chunk
-
-
-class _WriteError(Exception):
-    """The target cannot be written; a plain OSError would count as a network failure."""
-
-    def __init__(self, cause: OSError) -> None:
-        self.cause = cause
 
 
 async def _copy(
@@ -373,7 +333,7 @@ async def _copy(
         except OSError as error:
             if raised_by_signal_handler(error):
                 raise
-            raise _WriteError(error) from None
+            raise TargetError(error) from None
     if size is not None and received != size:
         raise _wrong_size(_not_whole(received, size))
 

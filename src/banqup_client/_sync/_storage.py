@@ -8,7 +8,6 @@ credential until it expires.
 from __future__ import annotations
 
 import ssl
-import sys
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import BinaryIO, cast
@@ -27,15 +26,15 @@ from _client_kit._errors import (
     UnavailableError,
 )
 from _client_kit._files import FileSource
-from _client_kit._redaction import OwnCall, without_traceback
-from _client_kit._request import BROKEN, transport_failure
+from _client_kit._request import TargetError
 from _client_kit._response import Token
 from _client_kit._retry import RetryPolicy, parse_retry_after
 from _client_kit._secret import Secret
-from _client_kit._signals import raised_by_signal_handler, signal_error
+from _client_kit._signals import raised_by_signal_handler
 from _client_kit._status import meaning_of
 from _client_kit._sync._calls import Calls, Content
 from _client_kit._sync._per_loop import PerLoop
+from _client_kit._sync._translated import translated
 from _client_kit._text import Text
 from _client_kit._tls import environment_proxy, opened, shared_ssl_context
 from banqup_client._errors import UrlExpiredError
@@ -128,7 +127,12 @@ class Storage:
 
         def once() -> None:
             try:
-                self._receive(signed, target, size, max_bytes, limit, timeout)
+                self._translated(
+                    lambda: self._get(signed, target, size, max_bytes, limit, timeout),
+                    self._down,
+                    signed,
+                    limit,
+                )
             except BaseException:
                 target.seek(start)
                 target.truncate()
@@ -136,33 +140,21 @@ class Storage:
 
         self._repeat(once, self._down, limit)
 
-    def _receive(
+    def _translated(
         self,
+        exchange: Callable[[], None],
+        operation: Operation,
         signed: SignedUrl,
-        target: BinaryIO,
-        size: int | None,
-        max_bytes: int,
         limit: Deadline,
-        timeout: float | None,
     ) -> None:
-        problem: BaseException
-        handled = sys.exception()
-        try:
-            with OwnCall():
-                with runtime.time_limit(limit):
-                    self._get(signed, target, size, max_bytes, limit, timeout)
-            return
-        except _WriteError as error:
-            problem = error.cause
-        except ServiceError as error:
-            problem = error
-        except BROKEN as error:
-            problem = signal_error(error, handled) or self._failure(
-                error, self._down, signed, limit
-            )
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            problem = error
-        raise without_traceback(problem)
+        translated(
+            exchange,
+            operation,
+            limit,
+            service="banqup",
+            origin=f"{signed.scheme}://{signed.host}",
+            proxied=self._given is None,
+        )
 
     def _get(
         self,
@@ -228,22 +220,9 @@ class Storage:
         headers = {"Content-Type": content_type, "Content-Length": str(source.size)}
 
         def once() -> None:
-            problem: BaseException
-            handled = sys.exception()
-            try:
-                with OwnCall():
-                    with runtime.time_limit(limit):
-                        self._put(signed, headers, source, limit, timeout)
-                return
-            except ServiceError as error:
-                problem = error
-            except BROKEN as error:
-                problem = signal_error(error, handled) or self._failure(
-                    error, self._up, signed, limit
-                )
-            except BaseException as error:  # noqa: BLE001 - raised again below
-                problem = error
-            raise without_traceback(problem)
+            self._translated(
+                lambda: self._put(signed, headers, source, limit, timeout), self._up, signed, limit
+            )
 
         self._repeat(once, self._up, limit)
 
@@ -307,18 +286,6 @@ class Storage:
         transport = transports.get() if self._given is None else self._given
         return transport.handle_request(request)
 
-    def _failure(
-        self, error: Exception, operation: Operation, signed: SignedUrl, limit: Deadline
-    ) -> ServiceError:
-        return transport_failure(
-            error,
-            operation,
-            service="banqup",
-            origin=f"{signed.scheme}://{signed.host}",
-            in_time=limit.remaining() > 0,
-            proxied=self._given is None,
-        )
-
 
 class FileBody:
     """The bytes of a file; can be iterated again."""
@@ -336,13 +303,6 @@ class FileBody:
                     raise RejectedError(message, service="banqup")
                 left -= len(chunk)
                 yield chunk
-
-
-class _WriteError(Exception):
-    """The target cannot be written; a plain OSError would count as a network failure."""
-
-    def __init__(self, cause: OSError) -> None:
-        self.cause = cause
 
 
 def _copy(
@@ -370,7 +330,7 @@ def _copy(
         except OSError as error:
             if raised_by_signal_handler(error):
                 raise
-            raise _WriteError(error) from None
+            raise TargetError(error) from None
     if size is not None and received != size:
         raise _wrong_size(_not_whole(received, size))
 
