@@ -10,10 +10,9 @@ from typing import Any
 from attrs import evolve, frozen
 
 from _client_kit._arguments import argument_error, check_service_word
-from _client_kit._async._calls import AsyncCalls
+from _client_kit._async._client import AsyncCallGroup
 from _client_kit._async._paging import AsyncListing
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract
 from _client_kit._errors import ProtocolError
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode, encode
@@ -48,12 +47,8 @@ class _Position:
     known: frozenset[str] = frozenset()
 
 
-class AsyncDocuments:
+class AsyncDocuments(AsyncCallGroup):
     """Calls about documents in spaces."""
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        self._calls = calls
-        self._contract = contract
 
     def list(
         self,

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, overload
 from _client_kit import _runtime_async as runtime
 from _client_kit._address import check_header_text
 from _client_kit._async._calls import AsyncCalls
+from _client_kit._async._client import AsyncCallGroup
 from _client_kit._atomic import AtomicFile
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
@@ -32,12 +33,11 @@ from banqup_client._storage import DEFAULT_MAX_BYTES
 __all__ = ["AsyncFiles"]
 
 
-class AsyncFiles:
+class AsyncFiles(AsyncCallGroup):
     """Calls about files in spaces."""
 
     def __init__(self, calls: AsyncCalls, contract: Contract, storage: AsyncStorage) -> None:
-        self._calls = calls
-        self._contract = contract
+        super().__init__(calls, contract)
         self._storage = storage
 
     async def details(

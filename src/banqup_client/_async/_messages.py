@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from _client_kit._async._calls import AsyncCalls
-from _client_kit._contract import Contract
+from _client_kit._async._client import AsyncCallGroup
 from _client_kit._errors import NotFoundError
 from _client_kit._json import is_object
 from _client_kit._models import decode
@@ -13,7 +12,7 @@ from banqup_client._payload import rows_in
 __all__ = ["AsyncMessages"]
 
 
-class AsyncMessages:
+class AsyncMessages(AsyncCallGroup):
     """Calls about the extension point where an app registers to receive messages.
 
     The body of a registration is not documented, so there is no method for it. Send the body that
@@ -21,10 +20,6 @@ class AsyncMessages:
     f"/core/plugin/api/v1/extensionPoints/{point.id}/extensions", json=...)``. Decode messages that
     arrive with :meth:`banqup_client.Message.from_body`.
     """
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        self._calls = calls
-        self._contract = contract
 
     async def find(
         self, *, timeout: float | None = None, deadline: float | None = None

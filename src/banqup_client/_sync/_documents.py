@@ -12,12 +12,11 @@ from attrs import evolve, frozen
 
 from _client_kit._arguments import argument_error, check_service_word
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract
 from _client_kit._errors import ProtocolError
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode, encode
 from _client_kit._paging import Page, fingerprint
-from _client_kit._sync._calls import Calls
+from _client_kit._sync._client import CallGroup
 from _client_kit._sync._paging import Listing
 from _client_kit._text import Text
 from banqup_client._asked import AskedDocument, AskedDocumentFiles, AskedDocuments, AskedSpace
@@ -49,12 +48,8 @@ class _Position:
     known: frozenset[str] = frozenset()
 
 
-class Documents:
+class Documents(CallGroup):
     """Calls about documents in spaces."""
-
-    def __init__(self, calls: Calls, contract: Contract) -> None:
-        self._calls = calls
-        self._contract = contract
 
     def list(
         self,

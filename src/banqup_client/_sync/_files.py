@@ -22,6 +22,7 @@ from _client_kit._redaction import sanitise
 from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT
 from _client_kit._sync._calls import Calls
+from _client_kit._sync._client import CallGroup
 from _client_kit._text import Text
 from banqup_client._asked import AskedBytes, AskedFile, AskedSpace
 from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpiredError
@@ -33,12 +34,11 @@ from banqup_client._sync._storage import Storage
 __all__ = ["Files"]
 
 
-class Files:
+class Files(CallGroup):
     """Calls about files in spaces."""
 
     def __init__(self, calls: Calls, contract: Contract, storage: Storage) -> None:
-        self._calls = calls
-        self._contract = contract
+        super().__init__(calls, contract)
         self._storage = storage
 
     def details(

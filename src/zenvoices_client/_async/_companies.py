@@ -5,9 +5,8 @@ from __future__ import annotations
 from difflib import SequenceMatcher
 from functools import partial
 
-from _client_kit._async._calls import AsyncCalls
+from _client_kit._async._client import AsyncCallGroup
 from _client_kit._async._paging import AsyncListing
-from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_object
 from _client_kit._redaction import sanitise
@@ -23,12 +22,8 @@ __all__ = ["AsyncCompanies"]
 SHOWN_CODES = 50
 
 
-class AsyncCompanies:
+class AsyncCompanies(AsyncCallGroup):
     """Calls about the companies that this user may see."""
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        self._calls = calls
-        self._contract = contract
 
     def list(
         self,

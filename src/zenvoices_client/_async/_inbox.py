@@ -6,10 +6,9 @@ from functools import partial
 from typing import Any
 
 from _client_kit._arguments import check_number
-from _client_kit._async._calls import AsyncCalls
+from _client_kit._async._client import AsyncCallGroup
 from _client_kit._async._paging import AsyncListing
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract
 from _client_kit._errors import (
     ConfigurationError,
     NotFoundError,
@@ -31,12 +30,8 @@ MAX_EXTERNAL_ID = 50
 SCANNED_PAGES = 20
 
 
-class AsyncInbox:
+class AsyncInbox(AsyncCallGroup):
     """Calls about the inboxes of the companies."""
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        self._calls = calls
-        self._contract = contract
 
     async def upload(
         self,

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from _client_kit._async._calls import AsyncCalls
+from _client_kit._async._client import AsyncCallGroup
 from _client_kit._async._paging import AsyncListing
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
@@ -40,14 +41,13 @@ __all__ = [
 T = TypeVar("T")
 
 
-class AsyncRecords(Generic[T]):
+class AsyncRecords(AsyncCallGroup, Generic[T]):
     """The list of one kind of records; subclasses add the calls for one record."""
 
     def __init__(
         self, calls: AsyncCalls, contract: Contract, resource: str, model: type[T]
     ) -> None:
-        self._calls = calls
-        self._contract = contract
+        super().__init__(calls, contract)
         self._resource = resource
         self._model = model
 

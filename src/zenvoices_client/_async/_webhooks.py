@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from _client_kit._async._calls import AsyncCalls
-from _client_kit._contract import Contract, Operation
+from _client_kit._async._client import AsyncCallGroup
+from _client_kit._contract import Operation
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
 from _client_kit._response import ApiResponse
@@ -17,12 +17,8 @@ from zenvoices_client._webhooks import WebhookSubscription
 __all__ = ["AsyncWebhooks"]
 
 
-class AsyncWebhooks:
+class AsyncWebhooks(AsyncCallGroup):
     """Calls about webhook subscriptions; how to create or delete one is not documented."""
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        self._calls = calls
-        self._contract = contract
 
     async def available(
         self, *, timeout: float | None = None, deadline: float | None = None

@@ -6,12 +6,11 @@ from __future__ import annotations
 from difflib import SequenceMatcher
 from functools import partial
 
-from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_object
 from _client_kit._redaction import sanitise
 from _client_kit._status import CONTRACT_HINT
-from _client_kit._sync._calls import Calls
+from _client_kit._sync._client import CallGroup
 from _client_kit._sync._paging import Listing
 from _client_kit._text import Text, joined
 from zenvoices_client._asked import AskedRecord
@@ -24,12 +23,8 @@ __all__ = ["Companies"]
 SHOWN_CODES = 50
 
 
-class Companies:
+class Companies(CallGroup):
     """Calls about the companies that this user may see."""
-
-    def __init__(self, calls: Calls, contract: Contract) -> None:
-        self._calls = calls
-        self._contract = contract
 
     def list(
         self,

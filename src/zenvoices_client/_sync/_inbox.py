@@ -8,7 +8,6 @@ from typing import Any
 
 from _client_kit._arguments import check_number
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract
 from _client_kit._errors import (
     ConfigurationError,
     NotFoundError,
@@ -19,7 +18,7 @@ from _client_kit._json import is_object
 from _client_kit._models import decode
 from _client_kit._operations import USER_CODE
 from _client_kit._response import ApiResponse
-from _client_kit._sync._calls import Calls
+from _client_kit._sync._client import CallGroup
 from _client_kit._sync._paging import Listing
 from zenvoices_client._asked import AskedFind, AskedRecord, AskedUpload
 from zenvoices_client._models import InboxDocument, InboxUpload, Lookup
@@ -32,12 +31,8 @@ MAX_EXTERNAL_ID = 50
 SCANNED_PAGES = 20
 
 
-class Inbox:
+class Inbox(CallGroup):
     """Calls about the inboxes of the companies."""
-
-    def __init__(self, calls: Calls, contract: Contract) -> None:
-        self._calls = calls
-        self._contract = contract
 
     def upload(
         self,

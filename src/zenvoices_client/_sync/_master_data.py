@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
 from _client_kit._sync._calls import Calls
+from _client_kit._sync._client import CallGroup
 from _client_kit._sync._paging import Listing
 from zenvoices_client._asked import AskedRecord
 from zenvoices_client._master_models import (
@@ -41,12 +42,11 @@ __all__ = [
 T = TypeVar("T")
 
 
-class Records(Generic[T]):
+class Records(CallGroup, Generic[T]):
     """The list of one kind of records; subclasses add the calls for one record."""
 
     def __init__(self, calls: Calls, contract: Contract, resource: str, model: type[T]) -> None:
-        self._calls = calls
-        self._contract = contract
+        super().__init__(calls, contract)
         self._resource = resource
         self._model = model
 
