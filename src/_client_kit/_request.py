@@ -10,6 +10,7 @@ from collections.abc import AsyncIterable, Callable, Iterable
 from typing import Any
 
 import httpx
+from attrs import frozen
 
 from _client_kit._contract import Operation
 from _client_kit._errors import (
@@ -19,6 +20,7 @@ from _client_kit._errors import (
     UnavailableError,
     UnreachableError,
 )
+from _client_kit._files import unchecked
 from _client_kit._response import Token
 from _client_kit._text import Text
 from _client_kit._tls import proxy_variable
@@ -57,32 +59,21 @@ BROKEN = (httpx.HTTPError, httpx.StreamError, OSError, zlib.error, TooLargeError
 """The exceptions that :func:`transport_failure` translates."""
 
 
+@frozen(repr=False)
 class PreparedRequest:
     """A request that can be built any number of times, for retries.
 
     Its ``repr`` shows no content: a login's body is a password, and error trackers show locals.
+
+    Attributes:
+        check: Stops the request by raising; a streamed body calls it itself.
     """
 
-    __slots__ = ("_check", "_content", "_headers", "_method", "_url")
-
-    def __init__(
-        self,
-        method: str,
-        url: str,
-        headers: httpx.Headers,
-        content: bytes | _Pieces | None,
-        check: Callable[[], object] | None = None,
-    ) -> None:
-        self._method = method
-        self._url = url
-        self._headers = headers
-        self._content = content
-        self._check = check
-
-    def check(self) -> None:
-        """Call the function that stops a request by raising; a streamed body calls it itself."""
-        if self._check is not None:
-            self._check()
+    _method: str
+    url: str
+    _headers: httpx.Headers
+    _content: bytes | _Pieces | None
+    check: Callable[[], object] = unchecked
 
     @property
     def streamed(self) -> Any:
@@ -103,7 +94,7 @@ class PreparedRequest:
         seconds = dict.fromkeys(("connect", "read", "write", "pool"), timeout)
         return httpx.Request(
             self._method,
-            self._url,
+            self.url,
             headers=headers,
             content=self._content if streamed is None else streamed,
             extensions={"timeout": seconds},

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from _client_kit import _runtime_async as runtime
 from _client_kit._errors import OutcomeUnknownError
-from _client_kit._files import FileSource, JsonTemplate, os_reason
+from _client_kit._files import FileSource, JsonTemplate, os_reason, unchecked
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 
@@ -26,7 +26,7 @@ class AsyncJsonBody:
         template: JsonTemplate,
         *,
         service: str,
-        check: Callable[[], object] | None = None,
+        check: Callable[[], object] = unchecked,
     ) -> None:
         self._template = template
         self._service = service
@@ -48,7 +48,7 @@ class AsyncJsonBody:
         content = source.in_memory
         if content is not None:
             for start in range(0, left, READ_SIZE):
-                self._check_before_piece()
+                self._check()
                 yield b2a_base64(content[start : start + READ_SIZE], newline=False)
             return
         try:
@@ -59,14 +59,10 @@ class AsyncJsonBody:
             raise self._unreadable(error) from None
         with file:
             while left > 0:
-                self._check_before_piece()
+                self._check()
                 chunk = await self._read(file, min(READ_SIZE, left))
                 left -= len(chunk)
                 yield b2a_base64(chunk, newline=False)
-
-    def _check_before_piece(self) -> None:
-        if self._check is not None:
-            self._check()
 
     async def _read(self, file: BinaryIO, size: int) -> bytes:
         """Read exactly `size` bytes: fewer would put padding in the middle of the base64."""

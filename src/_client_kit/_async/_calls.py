@@ -30,7 +30,7 @@ from _client_kit._errors import (
     ServiceError,
     UnavailableError,
 )
-from _client_kit._files import json_template
+from _client_kit._files import json_template, unchecked
 from _client_kit._operations import Answer, Asked, Call, FunctionRun
 from _client_kit._raw_request import check_headers, operation_of, url_of
 from _client_kit._redaction import without_traceback
@@ -130,14 +130,9 @@ class AsyncCalls:
 
         # Connections must not be shared between processes or event loops. We open our own client
         # once for each; an injected client is used as it is.
-        self._given = http_client
         if http_client is None and transport is not None:
-            self._given = open_client()
-        self._clients = AsyncPerLoop(open_client)
-
-    def _client(self) -> httpx.AsyncClient:
-        """Return the HTTP client of this process and event loop."""
-        return self._clients.get() if self._given is None else self._given
+            http_client = open_client()
+        self._clients = AsyncPerLoop(open_client, http_client)
 
     def limit(self, deadline: float | None) -> Deadline:
         """Return the deadline of a call; the client's own by default.
@@ -166,12 +161,12 @@ class AsyncCalls:
     @property
     def is_closed(self) -> bool:
         """Whether the HTTP client of this process and event loop was closed."""
-        here = self._clients.opened() if self._given is None else self._given
-        return here is not None and here.is_closed
+        client = self._clients.opened()
+        return client is not None and client.is_closed
 
     async def aclose(self) -> None:
         """Close the connections, unless the HTTP client was injected: its owner closes it."""
-        client = self._clients.opened() if self._given is None else self._given
+        client = self._clients.opened()
         if self._owned and client is not None:
             await client.aclose()
 
@@ -192,7 +187,7 @@ class AsyncCalls:
         timeout: float | None = None,
         deadline: float | None = None,
         decoded: bool = True,
-        check: Callable[[], object] | None = None,
+        check: Callable[[], object] = unchecked,
         max_bytes: int | None = None,
     ) -> tuple[Any, ApiResponse]:
         """Call an operation and return its payload and the whole response.
@@ -255,7 +250,7 @@ class AsyncCalls:
             raise ConfigurationError(message, service=self.service)
         limit, seconds = self._limits(timeout, deadline)
         try:
-            step, request = self._step(call, _BY_HAND, None, None)
+            step, request = self._step(call, _BY_HAND, unchecked, None)
         except (TypeError, ValueError, AttributeError, RecursionError, httpx.InvalidURL) as error:
             message = f"Call: {_text_of(error)}"
             raise ConfigurationError(message, service=self.service) from None
@@ -272,7 +267,7 @@ class AsyncCalls:
         *,
         timeout: float | None = None,
         deadline: float | None = None,
-        check: Callable[[], object] | None = None,
+        check: Callable[[], object] = unchecked,
         max_bytes: int | None = None,
     ) -> tuple[Any, ApiResponse]:
         """Make an operation with a user's function; the arguments are those of :meth:`call`.
@@ -320,14 +315,14 @@ class AsyncCalls:
         self,
         call: Call,
         within: Operation,
-        check: Callable[[], object] | None,
+        check: Callable[[], object],
         max_bytes: int | None,
     ) -> tuple[Operation, PreparedRequest]:
         """Prepare a call that a user has written."""
         step = operation_of(call, within, service=self.service, origin=self.origin)
         check_headers(call.headers, service=self.service)
         url = url_of(call, step, self.base_url, self.origin)
-        check = None if step.safe else check
+        check = unchecked if step.safe else check
         return step, self._prepare(step, url, call.json, call.headers, check, max_bytes)
 
     async def _make(
@@ -349,7 +344,7 @@ class AsyncCalls:
         url: str,
         json: object,
         own: Mapping[str, str] | None = None,
-        check: Callable[[], object] | None = None,
+        check: Callable[[], object] = unchecked,
         max_bytes: int | None = None,
     ) -> PreparedRequest:
         """Return a request with a JSON body, which is streamed if it contains files."""
@@ -494,7 +489,7 @@ class AsyncCalls:
             limit,
             service=self.service,
             origin=self.origin,
-            proxied=self._given is None,
+            proxied=self._clients.given is None,
         )
 
     async def _exchange(
@@ -505,7 +500,9 @@ class AsyncCalls:
         if pieces is not None:
             pieces = _in_time(pieces, limit)
         built = request.build(token, timeout, pieces)
-        response = await self._client().send(built, stream=True, auth=None, follow_redirects=False)
+        response = await self._clients.get().send(
+            built, stream=True, auth=None, follow_redirects=False
+        )
         try:
             # httpx reads this value before the first read of the body: limit it to the time left.
             built.extensions["timeout"]["read"] = min(timeout, max(limit.remaining(), 0.001))

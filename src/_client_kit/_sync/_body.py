@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from _client_kit import _runtime_sync as runtime
 from _client_kit._errors import OutcomeUnknownError
-from _client_kit._files import FileSource, JsonTemplate, os_reason
+from _client_kit._files import FileSource, JsonTemplate, os_reason, unchecked
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 
@@ -27,7 +27,7 @@ class JsonBody:
         template: JsonTemplate,
         *,
         service: str,
-        check: Callable[[], object] | None = None,
+        check: Callable[[], object] = unchecked,
     ) -> None:
         self._template = template
         self._service = service
@@ -49,7 +49,7 @@ class JsonBody:
         content = source.in_memory
         if content is not None:
             for start in range(0, left, READ_SIZE):
-                self._check_before_piece()
+                self._check()
                 yield b2a_base64(content[start : start + READ_SIZE], newline=False)
             return
         try:
@@ -60,14 +60,10 @@ class JsonBody:
             raise self._unreadable(error) from None
         with file:
             while left > 0:
-                self._check_before_piece()
+                self._check()
                 chunk = self._read(file, min(READ_SIZE, left))
                 left -= len(chunk)
                 yield b2a_base64(chunk, newline=False)
-
-    def _check_before_piece(self) -> None:
-        if self._check is not None:
-            self._check()
 
     def _read(self, file: BinaryIO, size: int) -> bytes:
         """Read exactly `size` bytes: fewer would put padding in the middle of the base64."""

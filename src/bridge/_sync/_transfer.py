@@ -357,5 +357,5 @@ def _checked(upload: InboxUpload, check: Callable[[], None]) -> InboxUpload:
         # A mapper may give the path of a file that does not exist. Without this, the error would
         # come after the first bytes were sent.
         attachment.content.open().close()
-        attachments.append(evolve(attachment, content=attachment.content.checked_by(check)))
+        attachments.append(evolve(attachment, content=evolve(attachment.content, check=check)))
     return evolve(upload, attachments=tuple(attachments))

@@ -218,7 +218,7 @@ def test_an_interrupt_loses_the_frames_below(interrupt: type[BaseException], spa
     assert caught.value is fault
     assert leads_to(fault) == []
     names = [frame.f_code.co_name for frame, _ in traceback.walk_tb(fault.__traceback__)]
-    assert names[-1] == "_send"
+    assert names[-1] == "translated"
 
 
 def test_a_bug_in_a_call_shows_its_lines_and_values() -> None:

@@ -249,7 +249,7 @@ def test_one_deadline_covers_all_calls() -> None:
 def test_lease_is_checked_before_each_unsafe_call_and_piece() -> None:
     """Also where the bytes are the function's own, and never before a safe call."""
     checks: list[int] = []
-    content = Attachment("a.xml", b"<a/>").content.checked_by(lambda: checks.append(1))
+    content = evolve(Attachment("a.xml", b"<a/>").content, check=lambda: checks.append(1))
     upload_ = InboxUpload(attachments=(evolve(UPLOAD.attachments[0], content=content),))
 
     def upload(asked: AskedUpload) -> Any:
