@@ -70,6 +70,11 @@ class ApiResponse:
                 return self.words(value)[:100]
         return None
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Status, request id and server's time, as arguments of an error."""
+        return {"status": self.status, "request_id": self.request_id, "answered_at": self.date}
+
     def words(self, text: object) -> str:
         """Return a service's text as one line of at most 500 characters, with secrets masked."""
         return sanitise(text, self.secrets)
@@ -126,19 +131,17 @@ def quoted(words: str) -> Text | None:
 
 def no_token(call: str, answer: ApiResponse, service: str) -> ProtocolError:
     """Return the error for a successful answer to a login without an access token."""
-    message, hint = web_page(call, service, answer.describe()), WEB_PAGE_HINT
-    if not answer.is_web_page:
-        what = answer.describe()
-        message = Text("no_token", "{0}: got {1} instead of an access token", call, what)
-        hint = CONTRACT_HINT
-    return ProtocolError(
-        message,
-        service=service,
-        status=answer.status,
-        request_id=answer.request_id,
-        answered_at=answer.date,
-        hint=hint,
-    )
+    what = answer.describe()
+    message = Text("no_token", "{0}: got {1} instead of an access token", call, what)
+    return _unreadable(message, call, answer, service)
+
+
+def _unreadable(message: Text, call: str, answer: ApiResponse, service: str) -> ProtocolError:
+    """Return the error for a success without the expected body, which may be a web page."""
+    hint = CONTRACT_HINT
+    if answer.is_web_page:
+        message, hint = web_page(call, service, answer.describe()), WEB_PAGE_HINT
+    return ProtocolError(message, service=service, hint=hint, **answer.facts)
 
 
 @frozen
@@ -178,14 +181,4 @@ class Dialect:
             "{0}: expected JSON, got {1} with status {2}: {3}",
             *(operation.name, answer.describe(), str(answer.status), reason),
         )
-        hint = CONTRACT_HINT
-        if answer.is_web_page:
-            message, hint = web_page(operation.name, self.service, answer.describe()), WEB_PAGE_HINT
-        raise ProtocolError(
-            message,
-            service=self.service,
-            status=answer.status,
-            request_id=answer.request_id,
-            answered_at=answer.date,
-            hint=hint,
-        )
+        raise _unreadable(message, operation.name, answer, self.service)

@@ -124,13 +124,11 @@ def _error(
     return kind(
         joined(": ", call, text, server_text(answer)),
         service=SERVICE,
-        status=answer.status,
         retry_after=answer.retry_after,
-        request_id=_request_id(answer),
         hint=hint,
-        answered_at=answer.date,
         code=code,
         own=own,
+        **{**answer.facts, "request_id": _request_id(answer)},
     )
 
 

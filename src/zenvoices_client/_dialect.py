@@ -165,14 +165,12 @@ def _error(
     return kind(
         joined(": ", call, text, server_text(answer, body)),
         service=SERVICE,
-        status=answer.status,
         retry_after=answer.retry_after,
-        request_id=answer.request_id,
         hint=hint,
         members=_members(answer, body),
-        answered_at=answer.date,
         code=code,
         own=is_envelope(body),
+        **answer.facts,
     )
 
 

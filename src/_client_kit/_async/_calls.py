@@ -48,17 +48,7 @@ MAX_ANSWER = 64 * 1024 * 1024
 
 AsyncContent = bytes | AsyncIterable[bytes]
 
-_BY_HAND = Operation(
-    name="",
-    method="",
-    path="",
-    query={},
-    sends=(),
-    reads=(),
-    evidence="assumed",
-    source="the caller",
-    safe=False,
-)
+_BY_HAND = Operation(name="", method="", path="")
 
 
 class AsyncCalls:

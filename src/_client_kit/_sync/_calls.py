@@ -49,17 +49,7 @@ MAX_ANSWER = 64 * 1024 * 1024
 
 Content = bytes | Iterable[bytes]
 
-_BY_HAND = Operation(
-    name="",
-    method="",
-    path="",
-    query={},
-    sends=(),
-    reads=(),
-    evidence="assumed",
-    source="the caller",
-    safe=False,
-)
+_BY_HAND = Operation(name="", method="", path="")
 
 
 class Calls:
