@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 from attrs import frozen
 
+from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
 from _client_kit._errors import (
     OutcomeUnknownError,
@@ -81,7 +82,7 @@ class PreparedRequest:
         return None if isinstance(self._content, bytes) else self._content
 
     def build(
-        self, token: Token | None, timeout: float, streamed: _Pieces | None = None
+        self, token: Token | None, limit: Deadline, streamed: _Pieces | None = None
     ) -> httpx.Request:
         """Return a new httpx request, with ``streamed`` as its body if it is given.
 
@@ -91,13 +92,12 @@ class PreparedRequest:
         headers = httpx.Headers(self._headers)
         if token is not None:
             headers["Authorization"] = f"Bearer {token.value.reveal()}"
-        seconds = dict.fromkeys(("connect", "read", "write", "pool"), timeout)
         return httpx.Request(
             self._method,
             self.url,
             headers=headers,
             content=self._content if streamed is None else streamed,
-            extensions={"timeout": seconds},
+            extensions={"timeout": limit.timeouts()},
         )
 
 

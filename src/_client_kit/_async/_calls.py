@@ -124,29 +124,22 @@ class AsyncCalls:
             http_client = open_client()
         self._clients = AsyncPerLoop(open_client, http_client)
 
-    def limit(self, deadline: float | None) -> Deadline:
-        """Return the deadline of a call; the client's own by default.
-
-        Raises:
-            ConfigurationError: ``deadline`` is not a number of seconds.
-        """
-        if deadline is None:
-            return Deadline.after(self.deadline)
-        return Deadline.after(check_seconds(deadline, "deadline", service=self.service, zero=True))
-
-    def _limits(self, timeout: float | None, deadline: float | None) -> tuple[Deadline, float]:
-        """Return the deadline of a call and the seconds for each connect, read and write.
+    def limit(self, deadline: float | None, timeout: float | None = None) -> Deadline:
+        """Return the deadline and timeout of a call; the client's own by default.
 
         Raises:
             ConfigurationError: An argument is not a number of seconds, or the client is closed.
         """
-        limit, seconds = self.limit(deadline), self.timeout
-        if timeout is not None:
-            seconds = check_seconds(timeout, "timeout", service=self.service)
+        if deadline is None:
+            deadline = self.deadline
+        check_seconds(deadline, "deadline", service=self.service, zero=True)
+        if timeout is None:
+            timeout = self.timeout
+        check_seconds(timeout, "timeout", service=self.service)
         if self.is_closed:
             hint = "Make calls inside its `with` block, or make a new client."
             raise ConfigurationError("the client is closed", service=self.service, hint=hint)
-        return limit, seconds
+        return Deadline(_clock.monotonic() + deadline, timeout)
 
     @property
     def is_closed(self) -> bool:
@@ -197,26 +190,21 @@ class AsyncCalls:
         Raises:
             ServiceError: The call failed; the subclass gives the kind of failure.
         """
-        limit, seconds = self._limits(timeout, deadline)
+        limit = self.limit(deadline, timeout)
         target = operation.url_path(path or {}, service=self.service)
         pairs = operation.url_query(query) if query else {}
         sends = None if json is None else operation.rename_out(json)
         if operation.function is not None:
             default = Call(operation.method, target, query=pairs, json=sends, safe=operation.safe)
             return await self.run(
-                operation,
-                asked(default=default),
-                timeout=seconds,
-                deadline=limit.remaining(),
-                check=check,
-                max_bytes=max_bytes,
+                operation, asked(default=default), limit, check=check, max_bytes=max_bytes
             )
         try:
             url = self.base_url + target
             if pairs:
                 url = f"{url}?{urlencode(pairs, quote_via=quote)}"
             request = self._prepare(operation, url, sends, check=check, max_bytes=max_bytes)
-            answer = await self._repeat(operation, request, limit, seconds)
+            answer = await self._repeat(operation, request, limit)
             if not decoded:
                 return operation.rename_in(self._dialect.unwrap(answer.json_or_none())), answer
             return self._dialect.payload(answer, operation), answer
@@ -238,14 +226,14 @@ class AsyncCalls:
         if kind is not Call:
             message = f"request() takes a Call, not {kind.__name__}"
             raise ConfigurationError(message, service=self.service)
-        limit, seconds = self._limits(timeout, deadline)
+        limit = self.limit(deadline, timeout)
         try:
             step, request = self._step(call, _BY_HAND, unchecked, None)
         except (TypeError, ValueError, AttributeError, RecursionError, httpx.InvalidURL) as error:
             message = f"Call: {_text_of(error)}"
             raise ConfigurationError(message, service=self.service) from None
         try:
-            return (await self._make(step, request, call, limit, seconds))[0]
+            return (await self._make(step, request, call, limit))[0]
         except ServiceError as error:
             error.operation = error.operation or step.name
             raise
@@ -254,9 +242,8 @@ class AsyncCalls:
         self,
         operation: Operation,
         asked: object,
+        limit: Deadline,
         *,
-        timeout: float | None = None,
-        deadline: float | None = None,
         check: Callable[[], object] = unchecked,
         max_bytes: int | None = None,
     ) -> tuple[Any, ApiResponse]:
@@ -269,7 +256,6 @@ class AsyncCalls:
         Raises:
             ServiceError: The error that the end of the function means.
         """
-        limit, seconds = self._limits(timeout, deadline)
         run = FunctionRun(operation, asked)
         answer = ApiResponse(0, {}, b"")
         try:
@@ -288,7 +274,7 @@ class AsyncCalls:
                     run.refuse(f"yielded a call that cannot be made ({_text_of(error)})")
                 run.permit(call, step)
                 try:
-                    value, last = await self._make(step, request, call, limit, seconds)
+                    value, last = await self._make(step, request, call, limit)
                 except BaseException as error:  # noqa: BLE001 - `run.failed` raises it
                     problem = error
                     last = _answer_of(error)
@@ -321,9 +307,8 @@ class AsyncCalls:
         request: PreparedRequest,
         call: Call,
         limit: Deadline,
-        timeout: float,
     ) -> tuple[Any, ApiResponse]:
-        answer = await self._repeat(step, request, limit, timeout)
+        answer = await self._repeat(step, request, limit)
         if call.whole:
             return Answer(answer.status, dict(answer.headers), answer.body), answer
         return self._dialect.payload(answer, step), answer
@@ -366,24 +351,24 @@ class AsyncCalls:
             self._typed_headers[content_type] = headers
         return headers
 
-    async def token(self, limit: Deadline, timeout: float) -> Token:
+    async def token(self, limit: Deadline) -> Token:
         """Return the access token for a request that another module sends, such as a download."""
-        return await self._token(limit, timeout)
+        return await self._token(limit)
 
     def drop(self, token: Token) -> None:
         """Forget a token that the service rejected."""
         self._state.drop(token)
 
     async def _repeat(
-        self, operation: Operation, request: PreparedRequest, limit: Deadline, timeout: float
+        self, operation: Operation, request: PreparedRequest, limit: Deadline
     ) -> ApiResponse:
         tried = 0
         renewed = False
         while True:
-            token = await self._token(limit, timeout)
+            token = await self._token(limit)
             tried += 1
             try:
-                answer = await self._send(operation, request, limit, timeout, token)
+                answer = await self._send(operation, request, limit, token)
                 error = self._dialect.failure(answer, operation)
                 if error is None:
                     return answer
@@ -400,7 +385,7 @@ class AsyncCalls:
                 raise error
             await runtime.sleep(pause)
 
-    async def _token(self, limit: Deadline, timeout: float) -> Token:
+    async def _token(self, limit: Deadline) -> Token:
         token = self._state.current()
         if token is not None:
             return token
@@ -410,7 +395,7 @@ class AsyncCalls:
                 token = self._state.current()
                 if token is None:
                     self._state.share_failure(known)
-                    token = await self._fetch_token(limit, timeout)
+                    token = await self._fetch_token(limit)
                 return token
         except TimeoutError as error:
             if raised_by_signal_handler(error):
@@ -420,7 +405,7 @@ class AsyncCalls:
             )
             raise UnavailableError(message, service=self.service) from None
 
-    async def _fetch_token(self, limit: Deadline, timeout: float) -> Token:
+    async def _fetch_token(self, limit: Deadline) -> Token:
         wanted = self._dialect.token_request()
         # Requesting a token changes nothing, so the request may be repeated like a read.
         operation = evolve(wanted.operation, safe=True)
@@ -435,9 +420,7 @@ class AsyncCalls:
             tried += 1
             asked_at = _clock.monotonic()
             try:
-                token = self._dialect.read_token(
-                    await self._send(operation, request, limit, timeout, None)
-                )
+                token = self._dialect.read_token(await self._send(operation, request, limit, None))
             except CredentialsError as error:
                 error.operation = operation.name
                 self._state.reject(error)
@@ -461,12 +444,10 @@ class AsyncCalls:
         operation: Operation,
         request: PreparedRequest,
         limit: Deadline,
-        timeout: float,
         token: Token | None,
     ) -> ApiResponse:
         """Send one request and read its whole answer; httpx's exceptions become ours."""
-        remaining = limit.remaining()
-        if remaining <= 0:
+        if limit.remaining() <= 0:
             message = Text(
                 "deadline_passed",
                 "{0}: the deadline passed before the request was sent",
@@ -474,7 +455,7 @@ class AsyncCalls:
             )
             raise UnavailableError(message, service=self.service, retryable=False)
         return await translated(
-            lambda: self._exchange(request, limit, min(timeout, remaining), token),
+            lambda: self._exchange(request, limit, token),
             operation,
             limit,
             service=self.service,
@@ -483,19 +464,19 @@ class AsyncCalls:
         )
 
     async def _exchange(
-        self, request: PreparedRequest, limit: Deadline, timeout: float, token: Token | None
+        self, request: PreparedRequest, limit: Deadline, token: Token | None
     ) -> ApiResponse:
         request.check()
         pieces = request.streamed
         if pieces is not None:
             pieces = _in_time(pieces, limit)
-        built = request.build(token, timeout, pieces)
+        built = request.build(token, limit, pieces)
         response = await self._clients.get().send(
             built, stream=True, auth=None, follow_redirects=False
         )
         try:
             # httpx reads this value before the first read of the body: limit it to the time left.
-            built.extensions["timeout"]["read"] = min(timeout, max(limit.remaining(), 0.001))
+            built.extensions["timeout"].update(limit.timeouts())
             body = await self._read(response, limit)
         finally:
             await response.aclose()

@@ -125,29 +125,22 @@ class Calls:
             http_client = open_client()
         self._clients = PerLoop(open_client, http_client)
 
-    def limit(self, deadline: float | None) -> Deadline:
-        """Return the deadline of a call; the client's own by default.
-
-        Raises:
-            ConfigurationError: ``deadline`` is not a number of seconds.
-        """
-        if deadline is None:
-            return Deadline.after(self.deadline)
-        return Deadline.after(check_seconds(deadline, "deadline", service=self.service, zero=True))
-
-    def _limits(self, timeout: float | None, deadline: float | None) -> tuple[Deadline, float]:
-        """Return the deadline of a call and the seconds for each connect, read and write.
+    def limit(self, deadline: float | None, timeout: float | None = None) -> Deadline:
+        """Return the deadline and timeout of a call; the client's own by default.
 
         Raises:
             ConfigurationError: An argument is not a number of seconds, or the client is closed.
         """
-        limit, seconds = self.limit(deadline), self.timeout
-        if timeout is not None:
-            seconds = check_seconds(timeout, "timeout", service=self.service)
+        if deadline is None:
+            deadline = self.deadline
+        check_seconds(deadline, "deadline", service=self.service, zero=True)
+        if timeout is None:
+            timeout = self.timeout
+        check_seconds(timeout, "timeout", service=self.service)
         if self.is_closed:
             hint = "Make calls inside its `with` block, or make a new client."
             raise ConfigurationError("the client is closed", service=self.service, hint=hint)
-        return limit, seconds
+        return Deadline(_clock.monotonic() + deadline, timeout)
 
     @property
     def is_closed(self) -> bool:
@@ -198,26 +191,21 @@ class Calls:
         Raises:
             ServiceError: The call failed; the subclass gives the kind of failure.
         """
-        limit, seconds = self._limits(timeout, deadline)
+        limit = self.limit(deadline, timeout)
         target = operation.url_path(path or {}, service=self.service)
         pairs = operation.url_query(query) if query else {}
         sends = None if json is None else operation.rename_out(json)
         if operation.function is not None:
             default = Call(operation.method, target, query=pairs, json=sends, safe=operation.safe)
             return self.run(
-                operation,
-                asked(default=default),
-                timeout=seconds,
-                deadline=limit.remaining(),
-                check=check,
-                max_bytes=max_bytes,
+                operation, asked(default=default), limit, check=check, max_bytes=max_bytes
             )
         try:
             url = self.base_url + target
             if pairs:
                 url = f"{url}?{urlencode(pairs, quote_via=quote)}"
             request = self._prepare(operation, url, sends, check=check, max_bytes=max_bytes)
-            answer = self._repeat(operation, request, limit, seconds)
+            answer = self._repeat(operation, request, limit)
             if not decoded:
                 return operation.rename_in(self._dialect.unwrap(answer.json_or_none())), answer
             return self._dialect.payload(answer, operation), answer
@@ -239,14 +227,14 @@ class Calls:
         if kind is not Call:
             message = f"request() takes a Call, not {kind.__name__}"
             raise ConfigurationError(message, service=self.service)
-        limit, seconds = self._limits(timeout, deadline)
+        limit = self.limit(deadline, timeout)
         try:
             step, request = self._step(call, _BY_HAND, unchecked, None)
         except (TypeError, ValueError, AttributeError, RecursionError, httpx.InvalidURL) as error:
             message = f"Call: {_text_of(error)}"
             raise ConfigurationError(message, service=self.service) from None
         try:
-            return self._make(step, request, call, limit, seconds)[0]
+            return self._make(step, request, call, limit)[0]
         except ServiceError as error:
             error.operation = error.operation or step.name
             raise
@@ -255,9 +243,8 @@ class Calls:
         self,
         operation: Operation,
         asked: object,
+        limit: Deadline,
         *,
-        timeout: float | None = None,
-        deadline: float | None = None,
         check: Callable[[], object] = unchecked,
         max_bytes: int | None = None,
     ) -> tuple[Any, ApiResponse]:
@@ -270,7 +257,6 @@ class Calls:
         Raises:
             ServiceError: The error that the end of the function means.
         """
-        limit, seconds = self._limits(timeout, deadline)
         run = FunctionRun(operation, asked)
         answer = ApiResponse(0, {}, b"")
         try:
@@ -289,7 +275,7 @@ class Calls:
                     run.refuse(f"yielded a call that cannot be made ({_text_of(error)})")
                 run.permit(call, step)
                 try:
-                    value, last = self._make(step, request, call, limit, seconds)
+                    value, last = self._make(step, request, call, limit)
                 except BaseException as error:  # noqa: BLE001 - `run.failed` raises it
                     problem = error
                     last = _answer_of(error)
@@ -322,9 +308,8 @@ class Calls:
         request: PreparedRequest,
         call: Call,
         limit: Deadline,
-        timeout: float,
     ) -> tuple[Any, ApiResponse]:
-        answer = self._repeat(step, request, limit, timeout)
+        answer = self._repeat(step, request, limit)
         if call.whole:
             return Answer(answer.status, dict(answer.headers), answer.body), answer
         return self._dialect.payload(answer, step), answer
@@ -367,24 +352,24 @@ class Calls:
             self._typed_headers[content_type] = headers
         return headers
 
-    def token(self, limit: Deadline, timeout: float) -> Token:
+    def token(self, limit: Deadline) -> Token:
         """Return the access token for a request that another module sends, such as a download."""
-        return self._token(limit, timeout)
+        return self._token(limit)
 
     def drop(self, token: Token) -> None:
         """Forget a token that the service rejected."""
         self._state.drop(token)
 
     def _repeat(
-        self, operation: Operation, request: PreparedRequest, limit: Deadline, timeout: float
+        self, operation: Operation, request: PreparedRequest, limit: Deadline
     ) -> ApiResponse:
         tried = 0
         renewed = False
         while True:
-            token = self._token(limit, timeout)
+            token = self._token(limit)
             tried += 1
             try:
-                answer = self._send(operation, request, limit, timeout, token)
+                answer = self._send(operation, request, limit, token)
                 error = self._dialect.failure(answer, operation)
                 if error is None:
                     return answer
@@ -401,7 +386,7 @@ class Calls:
                 raise error
             runtime.sleep(pause)
 
-    def _token(self, limit: Deadline, timeout: float) -> Token:
+    def _token(self, limit: Deadline) -> Token:
         token = self._state.current()
         if token is not None:
             return token
@@ -411,7 +396,7 @@ class Calls:
                 token = self._state.current()
                 if token is None:
                     self._state.share_failure(known)
-                    token = self._fetch_token(limit, timeout)
+                    token = self._fetch_token(limit)
                 return token
         except TimeoutError as error:
             if raised_by_signal_handler(error):
@@ -421,7 +406,7 @@ class Calls:
             )
             raise UnavailableError(message, service=self.service) from None
 
-    def _fetch_token(self, limit: Deadline, timeout: float) -> Token:
+    def _fetch_token(self, limit: Deadline) -> Token:
         wanted = self._dialect.token_request()
         # Requesting a token changes nothing, so the request may be repeated like a read.
         operation = evolve(wanted.operation, safe=True)
@@ -436,9 +421,7 @@ class Calls:
             tried += 1
             asked_at = _clock.monotonic()
             try:
-                token = self._dialect.read_token(
-                    self._send(operation, request, limit, timeout, None)
-                )
+                token = self._dialect.read_token(self._send(operation, request, limit, None))
             except CredentialsError as error:
                 error.operation = operation.name
                 self._state.reject(error)
@@ -462,12 +445,10 @@ class Calls:
         operation: Operation,
         request: PreparedRequest,
         limit: Deadline,
-        timeout: float,
         token: Token | None,
     ) -> ApiResponse:
         """Send one request and read its whole answer; httpx's exceptions become ours."""
-        remaining = limit.remaining()
-        if remaining <= 0:
+        if limit.remaining() <= 0:
             message = Text(
                 "deadline_passed",
                 "{0}: the deadline passed before the request was sent",
@@ -475,7 +456,7 @@ class Calls:
             )
             raise UnavailableError(message, service=self.service, retryable=False)
         return translated(
-            lambda: self._exchange(request, limit, min(timeout, remaining), token),
+            lambda: self._exchange(request, limit, token),
             operation,
             limit,
             service=self.service,
@@ -484,17 +465,17 @@ class Calls:
         )
 
     def _exchange(
-        self, request: PreparedRequest, limit: Deadline, timeout: float, token: Token | None
+        self, request: PreparedRequest, limit: Deadline, token: Token | None
     ) -> ApiResponse:
         request.check()
         pieces = request.streamed
         if pieces is not None:
             pieces = _in_time(pieces, limit)
-        built = request.build(token, timeout, pieces)
+        built = request.build(token, limit, pieces)
         response = self._clients.get().send(built, stream=True, auth=None, follow_redirects=False)
         try:
             # httpx reads this value before the first read of the body: limit it to the time left.
-            built.extensions["timeout"]["read"] = min(timeout, max(limit.remaining(), 0.001))
+            built.extensions["timeout"].update(limit.timeouts())
             body = self._read(response, limit)
         finally:
             response.close()

@@ -193,8 +193,7 @@ class AsyncDocuments(AsyncCallGroup):
         rows, answer = await self._calls.run(
             operation,
             AskedDocumentFiles(space_id=space_id, document=document),
-            timeout=timeout,
-            deadline=deadline,
+            self._calls.limit(deadline, timeout),
         )
         if not is_list(rows) or not all(map(is_object, rows)):
             expected = Text("list_of_objects", "a list of objects")

@@ -166,7 +166,7 @@ class AsyncFiles(AsyncCallGroup):
         Raises:
             OutcomeUnknownError: The connection broke while the content was sent.
         """
-        limit = self._calls.limit(deadline)
+        limit = self._calls.limit(deadline, timeout)
         source = FileSource.of(content)
         details = await self.create(
             space_id,
@@ -187,15 +187,15 @@ class AsyncFiles(AsyncCallGroup):
                 content=source,
                 content_type=content_type,
             )
-            await self._calls.run(operation, asked, timeout=timeout, deadline=limit.remaining())
+            await self._calls.run(operation, asked, limit)
             return details
         try:
-            await self._send(details, source, content_type, limit, timeout)
+            await self._send(details, source, content_type, limit)
         except UrlExpiredError:
             fresh = await self.details(
                 space_id, details.id, timeout=timeout, deadline=limit.remaining()
             )
-            await self._send(fresh, source, content_type, limit, timeout)
+            await self._send(fresh, source, content_type, limit)
         return details
 
     async def _send(
@@ -204,7 +204,6 @@ class AsyncFiles(AsyncCallGroup):
         source: FileSource,
         content_type: str,
         limit: Deadline,
-        timeout: float | None,
     ) -> None:
         if details._upload_url is None:
             message = "files.upload: the file's details name no URL to send its bytes to"
@@ -212,7 +211,7 @@ class AsyncFiles(AsyncCallGroup):
                 message, service="banqup", hint=CONTRACT_HINT, operation="files.details"
             )
         await self._storage.upload(
-            details._upload_url, source, content_type=content_type, limit=limit, timeout=timeout
+            details._upload_url, source, content_type=content_type, limit=limit
         )
 
     @overload
@@ -273,19 +272,17 @@ class AsyncFiles(AsyncCallGroup):
             ProtocolError: The content is truncated, or has another size than Banqup says.
             OSError: ``to`` cannot be written.
         """
-        limit = self._calls.limit(deadline)
+        limit = self._calls.limit(deadline, timeout)
         if to is None:
             buffer = io.BytesIO()
-            await self._fetch(space_id, file_id, buffer, max_bytes, limit, timeout)
+            await self._fetch(space_id, file_id, buffer, max_bytes, limit)
             return buffer.getvalue()
         if isinstance(to, (str, os.PathLike)):
             with AtomicFile(to) as file:
-                details = await self._fetch(
-                    space_id, file_id, file.handle, max_bytes, limit, timeout
-                )
+                details = await self._fetch(space_id, file_id, file.handle, max_bytes, limit)
                 await runtime.call_store(file.keep)
                 return details
-        return await self._fetch(space_id, file_id, to, max_bytes, limit, timeout)
+        return await self._fetch(space_id, file_id, to, max_bytes, limit)
 
     async def _fetch(
         self,
@@ -294,29 +291,28 @@ class AsyncFiles(AsyncCallGroup):
         target: BinaryIO,
         max_bytes: int,
         limit: Deadline,
-        timeout: float | None,
     ) -> FileDetails:
-        details, url = await self._ready(space_id, file_id, limit, timeout)
+        details, url = await self._ready(space_id, file_id, limit)
         try:
-            await self._storage.download(url, target, details.file_size, max_bytes, limit, timeout)
+            await self._storage.download(url, target, details.file_size, max_bytes, limit)
         except UrlExpiredError:
-            details, url = await self._ready(space_id, file_id, limit, timeout)
-            await self._storage.download(url, target, details.file_size, max_bytes, limit, timeout)
+            details, url = await self._ready(space_id, file_id, limit)
+            await self._storage.download(url, target, details.file_size, max_bytes, limit)
         return details
 
     async def _ready(
-        self, space_id: str, file_id: str, limit: Deadline, timeout: float | None
+        self, space_id: str, file_id: str, limit: Deadline
     ) -> tuple[FileDetails, Secret]:
-        details = await self.details(space_id, file_id, timeout=timeout, deadline=limit.remaining())
+        details = await self.details(
+            space_id, file_id, timeout=limit.timeout, deadline=limit.remaining()
+        )
         if details.status == "REJECTED":
             message = Text("infected", "files.download: Banqup's virus scan rejected the file")
             raise FileRefusedError(message, service="banqup")
         operation = self._contract["files.download"]
         if details.status != "AWAITING_UPLOAD" and operation.function is not None:
             asked = AskedBytes(space_id=space_id, file_id=file_id)
-            url, answer = await self._calls.run(
-                operation, asked, timeout=timeout, deadline=limit.remaining()
-            )
+            url, answer = await self._calls.run(operation, asked, limit)
             if not isinstance(url, str):
                 expected = Text("an_address", "the address of the bytes, a text")
                 raise unexpected(operation, answer, expected)

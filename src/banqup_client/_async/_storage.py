@@ -68,7 +68,6 @@ class AsyncStorage:
         self._up = contract["files.upload"]
         self._calls = calls
         self._hosts = StorageHosts.of(hosts, base_url=calls.base_url)
-        self._timeout = calls.timeout
         self._user_agent = user_agent
         self._retry = retry or RetryPolicy()
         self._given = transport
@@ -109,7 +108,6 @@ class AsyncStorage:
         size: int | None,
         max_bytes: int,
         limit: Deadline,
-        timeout: float | None = None,
     ) -> None:
         """Write the content behind a signed URL to a file, from the file's position on.
 
@@ -129,7 +127,7 @@ class AsyncStorage:
         async def once() -> None:
             try:
                 await self._translated(
-                    lambda: self._get(signed, target, size, max_bytes, limit, timeout),
+                    lambda: self._get(signed, target, size, max_bytes, limit),
                     self._down,
                     signed,
                     limit,
@@ -164,42 +162,39 @@ class AsyncStorage:
         size: int | None,
         max_bytes: int,
         limit: Deadline,
-        timeout: float | None,
     ) -> None:
-        request, response = await self._ask(signed, limit, timeout)
+        request, response = await self._ask(signed, limit)
         try:
             _check_download(response, size, max_bytes, of_api=request.url.of_api)
             # httpx reads this value before the first read of the body: limit it to the time left.
-            request.extensions["timeout"]["read"] = self._seconds(limit, timeout)
+            request.extensions["timeout"].update(limit.timeouts())
             await _copy(response, target, size, max_bytes, limit)
         finally:
             await response.aclose()
 
-    async def _ask(
-        self, signed: SignedUrl, limit: Deadline, timeout: float | None
-    ) -> tuple[_Request, httpx.Response]:
+    async def _ask(self, signed: SignedUrl, limit: Deadline) -> tuple[_Request, httpx.Response]:
         """Request a file; from the API with the token, renewed once, and with one redirect."""
-        request, response = await self._ask_once(signed, limit, timeout, renew=signed.of_api)
+        request, response = await self._ask_once(signed, limit, renew=signed.of_api)
         if signed.of_api and 300 <= response.status_code < 400:
             await response.aclose()
             elsewhere = self._hosts.check(Secret(response.headers.get("location", "")))
-            request, response = await self._ask_once(elsewhere, limit, timeout)
+            request, response = await self._ask_once(elsewhere, limit)
         return request, response
 
     async def _ask_once(
-        self, signed: SignedUrl, limit: Deadline, timeout: float | None, *, renew: bool = False
+        self, signed: SignedUrl, limit: Deadline, *, renew: bool = False
     ) -> tuple[_Request, httpx.Response]:
-        request = self._request(self._down, signed, limit, timeout, {"Accept-Encoding": "identity"})
+        request = self._request(self._down, signed, limit, {"Accept-Encoding": "identity"})
         token: Token | None = None
         if signed.of_api:
-            token = await self._calls.token(limit, self._seconds(limit, timeout))
+            token = await self._calls.token(limit)
             request.headers["Authorization"] = f"Bearer {token.value.reveal()}"
         response = await self._send(request)
         if token is not None and response.status_code == 401:
             self._calls.drop(token)
             if renew:
                 await response.aclose()
-                return await self._ask_once(signed, limit, timeout)
+                return await self._ask_once(signed, limit)
         return request, response
 
     async def upload(
@@ -209,7 +204,6 @@ class AsyncStorage:
         *,
         content_type: str,
         limit: Deadline,
-        timeout: float | None = None,
     ) -> None:
         """Send a file's content to a signed URL with exactly its declared media type.
 
@@ -222,7 +216,7 @@ class AsyncStorage:
 
         async def once() -> None:
             await self._translated(
-                lambda: self._put(signed, headers, source, limit, timeout), self._up, signed, limit
+                lambda: self._put(signed, headers, source, limit), self._up, signed, limit
             )
 
         await self._repeat(once, self._up, limit)
@@ -233,9 +227,8 @@ class AsyncStorage:
         headers: Mapping[str, str],
         source: FileSource,
         limit: Deadline,
-        timeout: float | None,
     ) -> None:
-        request = self._request(self._up, signed, limit, timeout, headers, AsyncFileBody(source))
+        request = self._request(self._up, signed, limit, headers, AsyncFileBody(source))
         response = await self._send(request)
         await response.aclose()
         if not 200 <= response.status_code < 300:
@@ -262,26 +255,19 @@ class AsyncStorage:
         operation: Operation,
         signed: SignedUrl,
         limit: Deadline,
-        timeout: float | None,
         headers: Mapping[str, str],
         content: AsyncContent | None = None,
     ) -> _Request:
-        seconds = self._seconds(limit, timeout)
         url = signed if self._given is None else signed.whole()
         request = _Request(
             operation.method,
             url,
             headers={"User-Agent": self._user_agent, **headers},
             content=content,
-            extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)},
+            extensions={"timeout": limit.timeouts()},
         )
         request.url = url  # httpx has copied the URL; the copy would be quoted again
         return request
-
-    def _seconds(self, limit: Deadline, timeout: float | None) -> float:
-        if limit.remaining() <= 0:
-            raise TimeoutError
-        return min(self._timeout if timeout is None else timeout, limit.remaining())
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
         host = request.url.netloc.decode("ascii")

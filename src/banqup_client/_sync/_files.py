@@ -167,7 +167,7 @@ class Files(CallGroup):
         Raises:
             OutcomeUnknownError: The connection broke while the content was sent.
         """
-        limit = self._calls.limit(deadline)
+        limit = self._calls.limit(deadline, timeout)
         source = FileSource.of(content)
         details = self.create(
             space_id,
@@ -188,13 +188,13 @@ class Files(CallGroup):
                 content=source,
                 content_type=content_type,
             )
-            self._calls.run(operation, asked, timeout=timeout, deadline=limit.remaining())
+            self._calls.run(operation, asked, limit)
             return details
         try:
-            self._send(details, source, content_type, limit, timeout)
+            self._send(details, source, content_type, limit)
         except UrlExpiredError:
             fresh = self.details(space_id, details.id, timeout=timeout, deadline=limit.remaining())
-            self._send(fresh, source, content_type, limit, timeout)
+            self._send(fresh, source, content_type, limit)
         return details
 
     def _send(
@@ -203,16 +203,13 @@ class Files(CallGroup):
         source: FileSource,
         content_type: str,
         limit: Deadline,
-        timeout: float | None,
     ) -> None:
         if details._upload_url is None:
             message = "files.upload: the file's details name no URL to send its bytes to"
             raise ProtocolError(
                 message, service="banqup", hint=CONTRACT_HINT, operation="files.details"
             )
-        self._storage.upload(
-            details._upload_url, source, content_type=content_type, limit=limit, timeout=timeout
-        )
+        self._storage.upload(details._upload_url, source, content_type=content_type, limit=limit)
 
     @overload
     def download(
@@ -272,17 +269,17 @@ class Files(CallGroup):
             ProtocolError: The content is truncated, or has another size than Banqup says.
             OSError: ``to`` cannot be written.
         """
-        limit = self._calls.limit(deadline)
+        limit = self._calls.limit(deadline, timeout)
         if to is None:
             buffer = io.BytesIO()
-            self._fetch(space_id, file_id, buffer, max_bytes, limit, timeout)
+            self._fetch(space_id, file_id, buffer, max_bytes, limit)
             return buffer.getvalue()
         if isinstance(to, (str, os.PathLike)):
             with AtomicFile(to) as file:
-                details = self._fetch(space_id, file_id, file.handle, max_bytes, limit, timeout)
+                details = self._fetch(space_id, file_id, file.handle, max_bytes, limit)
                 runtime.call_store(file.keep)
                 return details
-        return self._fetch(space_id, file_id, to, max_bytes, limit, timeout)
+        return self._fetch(space_id, file_id, to, max_bytes, limit)
 
     def _fetch(
         self,
@@ -291,29 +288,24 @@ class Files(CallGroup):
         target: BinaryIO,
         max_bytes: int,
         limit: Deadline,
-        timeout: float | None,
     ) -> FileDetails:
-        details, url = self._ready(space_id, file_id, limit, timeout)
+        details, url = self._ready(space_id, file_id, limit)
         try:
-            self._storage.download(url, target, details.file_size, max_bytes, limit, timeout)
+            self._storage.download(url, target, details.file_size, max_bytes, limit)
         except UrlExpiredError:
-            details, url = self._ready(space_id, file_id, limit, timeout)
-            self._storage.download(url, target, details.file_size, max_bytes, limit, timeout)
+            details, url = self._ready(space_id, file_id, limit)
+            self._storage.download(url, target, details.file_size, max_bytes, limit)
         return details
 
-    def _ready(
-        self, space_id: str, file_id: str, limit: Deadline, timeout: float | None
-    ) -> tuple[FileDetails, Secret]:
-        details = self.details(space_id, file_id, timeout=timeout, deadline=limit.remaining())
+    def _ready(self, space_id: str, file_id: str, limit: Deadline) -> tuple[FileDetails, Secret]:
+        details = self.details(space_id, file_id, timeout=limit.timeout, deadline=limit.remaining())
         if details.status == "REJECTED":
             message = Text("infected", "files.download: Banqup's virus scan rejected the file")
             raise FileRefusedError(message, service="banqup")
         operation = self._contract["files.download"]
         if details.status != "AWAITING_UPLOAD" and operation.function is not None:
             asked = AskedBytes(space_id=space_id, file_id=file_id)
-            url, answer = self._calls.run(
-                operation, asked, timeout=timeout, deadline=limit.remaining()
-            )
+            url, answer = self._calls.run(operation, asked, limit)
             if not isinstance(url, str):
                 expected = Text("an_address", "the address of the bytes, a text")
                 raise unexpected(operation, answer, expected)

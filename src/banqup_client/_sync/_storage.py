@@ -69,7 +69,6 @@ class Storage:
         self._up = contract["files.upload"]
         self._calls = calls
         self._hosts = StorageHosts.of(hosts, base_url=calls.base_url)
-        self._timeout = calls.timeout
         self._user_agent = user_agent
         self._retry = retry or RetryPolicy()
         self._given = transport
@@ -108,7 +107,6 @@ class Storage:
         size: int | None,
         max_bytes: int,
         limit: Deadline,
-        timeout: float | None = None,
     ) -> None:
         """Write the content behind a signed URL to a file, from the file's position on.
 
@@ -128,7 +126,7 @@ class Storage:
         def once() -> None:
             try:
                 self._translated(
-                    lambda: self._get(signed, target, size, max_bytes, limit, timeout),
+                    lambda: self._get(signed, target, size, max_bytes, limit),
                     self._down,
                     signed,
                     limit,
@@ -163,42 +161,39 @@ class Storage:
         size: int | None,
         max_bytes: int,
         limit: Deadline,
-        timeout: float | None,
     ) -> None:
-        request, response = self._ask(signed, limit, timeout)
+        request, response = self._ask(signed, limit)
         try:
             _check_download(response, size, max_bytes, of_api=request.url.of_api)
             # httpx reads this value before the first read of the body: limit it to the time left.
-            request.extensions["timeout"]["read"] = self._seconds(limit, timeout)
+            request.extensions["timeout"].update(limit.timeouts())
             _copy(response, target, size, max_bytes, limit)
         finally:
             response.close()
 
-    def _ask(
-        self, signed: SignedUrl, limit: Deadline, timeout: float | None
-    ) -> tuple[_Request, httpx.Response]:
+    def _ask(self, signed: SignedUrl, limit: Deadline) -> tuple[_Request, httpx.Response]:
         """Request a file; from the API with the token, renewed once, and with one redirect."""
-        request, response = self._ask_once(signed, limit, timeout, renew=signed.of_api)
+        request, response = self._ask_once(signed, limit, renew=signed.of_api)
         if signed.of_api and 300 <= response.status_code < 400:
             response.close()
             elsewhere = self._hosts.check(Secret(response.headers.get("location", "")))
-            request, response = self._ask_once(elsewhere, limit, timeout)
+            request, response = self._ask_once(elsewhere, limit)
         return request, response
 
     def _ask_once(
-        self, signed: SignedUrl, limit: Deadline, timeout: float | None, *, renew: bool = False
+        self, signed: SignedUrl, limit: Deadline, *, renew: bool = False
     ) -> tuple[_Request, httpx.Response]:
-        request = self._request(self._down, signed, limit, timeout, {"Accept-Encoding": "identity"})
+        request = self._request(self._down, signed, limit, {"Accept-Encoding": "identity"})
         token: Token | None = None
         if signed.of_api:
-            token = self._calls.token(limit, self._seconds(limit, timeout))
+            token = self._calls.token(limit)
             request.headers["Authorization"] = f"Bearer {token.value.reveal()}"
         response = self._send(request)
         if token is not None and response.status_code == 401:
             self._calls.drop(token)
             if renew:
                 response.close()
-                return self._ask_once(signed, limit, timeout)
+                return self._ask_once(signed, limit)
         return request, response
 
     def upload(
@@ -208,7 +203,6 @@ class Storage:
         *,
         content_type: str,
         limit: Deadline,
-        timeout: float | None = None,
     ) -> None:
         """Send a file's content to a signed URL with exactly its declared media type.
 
@@ -221,7 +215,7 @@ class Storage:
 
         def once() -> None:
             self._translated(
-                lambda: self._put(signed, headers, source, limit, timeout), self._up, signed, limit
+                lambda: self._put(signed, headers, source, limit), self._up, signed, limit
             )
 
         self._repeat(once, self._up, limit)
@@ -232,9 +226,8 @@ class Storage:
         headers: Mapping[str, str],
         source: FileSource,
         limit: Deadline,
-        timeout: float | None,
     ) -> None:
-        request = self._request(self._up, signed, limit, timeout, headers, FileBody(source))
+        request = self._request(self._up, signed, limit, headers, FileBody(source))
         response = self._send(request)
         response.close()
         if not 200 <= response.status_code < 300:
@@ -259,26 +252,19 @@ class Storage:
         operation: Operation,
         signed: SignedUrl,
         limit: Deadline,
-        timeout: float | None,
         headers: Mapping[str, str],
         content: Content | None = None,
     ) -> _Request:
-        seconds = self._seconds(limit, timeout)
         url = signed if self._given is None else signed.whole()
         request = _Request(
             operation.method,
             url,
             headers={"User-Agent": self._user_agent, **headers},
             content=content,
-            extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)},
+            extensions={"timeout": limit.timeouts()},
         )
         request.url = url  # httpx has copied the URL; the copy would be quoted again
         return request
-
-    def _seconds(self, limit: Deadline, timeout: float | None) -> float:
-        if limit.remaining() <= 0:
-            raise TimeoutError
-        return min(self._timeout if timeout is None else timeout, limit.remaining())
 
     def _send(self, request: httpx.Request) -> httpx.Response:
         host = request.url.netloc.decode("ascii")
