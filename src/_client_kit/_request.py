@@ -10,7 +10,7 @@ from collections.abc import AsyncIterable, Callable, Iterable
 from typing import Any
 
 import httpx
-from attrs import frozen
+from attrs import define
 
 from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
@@ -60,7 +60,7 @@ BROKEN = (httpx.HTTPError, httpx.StreamError, OSError, zlib.error, TooLargeError
 """The exceptions that :func:`transport_failure` translates."""
 
 
-@frozen(repr=False)
+@define(eq=False, repr=False)
 class PreparedRequest:
     """A request that can be built any number of times, for retries.
 

@@ -18,7 +18,7 @@ from _client_kit._status import CONTRACT_HINT, WEB_PAGE_HINT, web_page
 from _client_kit._text import Text
 from _client_kit._times import parse_time
 
-__all__ = ["ApiResponse", "Dialect", "Token", "TokenRequest", "no_token", "quoted"]
+__all__ = ["ApiResponse", "Dialect", "Token", "no_token", "quoted"]
 
 
 @frozen
@@ -115,15 +115,6 @@ class Token:
     life: float
 
 
-@frozen
-class TokenRequest:
-    """The request for a token."""
-
-    operation: Operation
-    content: bytes = field(repr=False)
-    content_type: str
-
-
 def quoted(words: str) -> Text | None:
     """Return a service's text as part of a message; None if the text is empty."""
     return Text("said", "{0}", words) if words else None
@@ -150,16 +141,20 @@ class Dialect:
 
     Attributes:
         service: The service's name for errors.
-        token_request: Builds the request for a token.
-        read_token: Returns the token in a response, or raises.
+        login: The operation that returns a token.
+        login_type: Media type of its body.
+        login_body: Returns its body.
+        read_token: Returns the token in a response to the login, or raises.
         failure: Returns the error that a response to an operation means; None for success.
         unwrap: Returns the payload inside the JSON of a success.
         secret: The secret of the credential, which a service may repeat in its errors.
     """
 
     service: str
-    token_request: Callable[[], TokenRequest]
-    read_token: Callable[[ApiResponse], Token]
+    login: Operation
+    login_type: str
+    login_body: Callable[[], bytes]
+    read_token: Callable[[ApiResponse, Operation], Token]
     failure: Callable[[ApiResponse, Operation], ServiceError | None]
     unwrap: Callable[[Any], Any]
     secret: Secret = Secret("")  # noqa: RUF009 - immutable

@@ -81,7 +81,7 @@ class AsyncCalls:
         self._headers = httpx.Headers(
             {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": user_agent}
         )
-        self._typed_headers: dict[str, httpx.Headers] = {}
+        self._json_headers = httpx.Headers({**self._headers, "Content-Type": "application/json"})
         self._owned = http_client is None
         if http_client is not None and transport is not None:
             message = "give transport= or http_client=, not both"
@@ -334,7 +334,7 @@ class AsyncCalls:
                 *(operation.name, template.size, max_bytes),
             )
             raise RejectedError(message, service=self.service, status=413, code="too_large")
-        headers = self._with_type("application/json")
+        headers = self._json_headers
         content: AsyncContent | None = template.text
         if own or content is None:
             headers = httpx.Headers({**headers, **(own or {})})
@@ -342,14 +342,6 @@ class AsyncCalls:
             headers["Content-Length"] = str(template.size)
             content = AsyncJsonBody(template, service=self.service, check=check)
         return PreparedRequest(operation.method, url, headers, content, check)
-
-    def _with_type(self, content_type: str) -> httpx.Headers:
-        headers = self._typed_headers.get(content_type)
-        if headers is None:
-            headers = httpx.Headers(self._headers)
-            headers["Content-Type"] = content_type
-            self._typed_headers[content_type] = headers
-        return headers
 
     async def token(self, limit: Deadline) -> Token:
         """Return the access token for a request that another module sends, such as a download."""
@@ -406,21 +398,22 @@ class AsyncCalls:
             raise UnavailableError(message, service=self.service) from None
 
     async def _fetch_token(self, limit: Deadline) -> Token:
-        wanted = self._dialect.token_request()
         # Requesting a token changes nothing, so the request may be repeated like a read.
-        operation = evolve(wanted.operation, safe=True)
+        operation = evolve(self._dialect.login, safe=True)
         request = PreparedRequest(
             operation.method,
             self.base_url + operation.path,
-            self._with_type(wanted.content_type),
-            wanted.content,
+            httpx.Headers({**self._headers, "Content-Type": self._dialect.login_type}),
+            self._dialect.login_body(),
         )
         tried = 0
         while True:
             tried += 1
             asked_at = _clock.monotonic()
             try:
-                token = self._dialect.read_token(await self._send(operation, request, limit, None))
+                token = self._dialect.read_token(
+                    await self._send(operation, request, limit, None), operation
+                )
             except CredentialsError as error:
                 error.operation = operation.name
                 self._state.reject(error)
@@ -489,27 +482,18 @@ class AsyncCalls:
             return response.content
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         unpack = zlib.decompressobj(47) if encoding in ("gzip", "deflate") else None
-        started = False
-        body = b""
-        more: bytearray | None = None  # used from the second piece on: most bodies have one piece
+        body = bytearray()
+        received = False
         async for chunk in response.aiter_raw():
             if limit.remaining() <= 0:
                 raise TimeoutError
-            started = True
-            size = len(body) if more is None else len(more)
-            piece = unpack.decompress(chunk, MAX_ANSWER - size + 1) if unpack else chunk
-            if size + len(piece) > MAX_ANSWER:
+            received = True
+            body += unpack.decompress(chunk, MAX_ANSWER - len(body) + 1) if unpack else chunk
+            if len(body) > MAX_ANSWER:
                 raise TooLargeError(MAX_ANSWER)
-            if more is not None:
-                more += piece
-            elif body:
-                more = bytearray(body)
-                more += piece
-            else:
-                body = piece
-        if unpack is not None and not unpack.eof and started:
+        if unpack is not None and not unpack.eof and received:
             raise zlib.error
-        return body if more is None else bytes(more)
+        return bytes(body)
 
 
 def _text_of(error: Exception) -> str:
