@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from _client_kit._contract import Operation
 from _client_kit._errors import ProtocolError, ServiceError
-from _client_kit._json import JsonError, loads
+from _client_kit._json import JsonError, is_object, loads
 from _client_kit._redaction import sanitise
 from _client_kit._retry import parse_retry_after
 from _client_kit._secret import Secret
@@ -18,7 +18,7 @@ from _client_kit._status import CONTRACT_HINT, WEB_PAGE_HINT, web_page
 from _client_kit._text import Text
 from _client_kit._times import parse_time
 
-__all__ = ["ApiResponse", "Dialect", "Token", "no_token", "quoted"]
+__all__ = ["ApiResponse", "Dialect", "Token", "no_token", "object_of", "quoted"]
 
 
 @frozen
@@ -113,6 +113,28 @@ class Token:
 
     value: Secret
     life: float
+
+
+def object_of(body: bytes, name: str, *, service: str) -> dict[str, Any]:
+    """Return the JSON object that a service has sent to the application.
+
+    Args:
+        body: The body of the service's request.
+        name: What the body is, for the error.
+        service: The service's name for the error.
+
+    Raises:
+        ProtocolError: The body is not a JSON object.
+    """
+    try:
+        value = loads(body)
+    except JsonError as error:
+        problem = str(error)
+    else:
+        if is_object(value):
+            return value
+        problem = "not a JSON object"
+    raise ProtocolError(f"{name}: {problem}", service=service)
 
 
 def quoted(words: str) -> Text | None:

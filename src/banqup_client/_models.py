@@ -17,8 +17,9 @@ from typing import Any, Self
 from attrs import field, fields, frozen
 
 from _client_kit._errors import ProtocolError
-from _client_kit._json import JsonError, is_list, is_object, loads
+from _client_kit._json import is_list
 from _client_kit._models import Model, decode
+from _client_kit._response import object_of
 from _client_kit._secret import Secret
 
 __all__ = [
@@ -354,14 +355,7 @@ class Message(Model):
             ProtocolError: The body is not a JSON object, or is larger than 1 MiB.
         """
         raw = body.encode("utf-8", "replace") if isinstance(body, str) else body
-        problem = "larger than 1 MiB"
-        if len(raw) <= MAX_MESSAGE:
-            try:
-                value = loads(raw)
-            except JsonError as error:
-                problem = str(error)
-            else:
-                if is_object(value):
-                    return decode(cls, value)
-                problem = "not a JSON object"
-        raise ProtocolError(f"message: {problem}", service="banqup")
+        if len(raw) > MAX_MESSAGE:
+            message = "message: larger than 1 MiB"
+            raise ProtocolError(message, service="banqup")
+        return decode(cls, object_of(raw, "message", service="banqup"))
