@@ -131,6 +131,11 @@ class Contract:
         return self.operations[name]
 
     @property
+    def own(self) -> frozenset[str]:
+        """The names of the operations that have a user's function."""
+        return frozenset(name for name, item in self.operations.items() if item.function)
+
+    @property
     def digest(self) -> str:
         """A hash of all methods, paths, query names and renames."""
         facts = [

@@ -22,6 +22,7 @@ from _client_kit._errors import (
     RejectedError,
     ServiceError,
     StoreError,
+    UnavailableError,
 )
 from _client_kit._json import loads
 from _client_kit._redaction import redact, sanitise
@@ -35,6 +36,15 @@ USER_CODE = "user_code"
 IN_DOUBT = Text(
     "hint_look_up", "Whether the document arrived is not known: look it up before sending again."
 )
+
+
+def _check_headers(_call: object, _field: object, headers: Mapping[str, Any]) -> None:
+    """Refuse a value that is not a text, at the line that makes the call."""
+    for name, value in headers.items():
+        if not isinstance(value, str):
+            kind = type(value).__name__
+            message = f"Call: the header {name!r} must be a text, not {kind}: write str(...)"
+            raise TypeError(message)
 
 
 @frozen
@@ -57,7 +67,9 @@ class Call:
     method: str
     path: str
     query: Mapping[str, Any] = field(factory=dict[str, Any], kw_only=True, hash=False)
-    headers: Mapping[str, str] = field(factory=dict[str, str], kw_only=True, repr=False, hash=False)
+    headers: Mapping[str, str] = field(
+        factory=dict[str, str], kw_only=True, repr=False, hash=False, validator=_check_headers
+    )
     json: Any = field(default=None, kw_only=True, repr=False, hash=False)
     safe: bool | None = field(default=None, kw_only=True)
     whole: bool = field(default=False, kw_only=True)
@@ -141,8 +153,12 @@ class FunctionRun:
 
         return self._step(first)
 
-    def permit(self, call: Call, step: Operation) -> None:
+    def permit(self, step: Operation, url: str) -> None:
         """Check that a call may be made, and store that it is the current call.
+
+        Args:
+            step: The call.
+            url: Its whole URL: a path and the address of a link may be the same.
 
         Raises:
             ServiceError: The function yielded the same unsafe call before.
@@ -150,9 +166,10 @@ class FunctionRun:
         self._safe = step.safe
         if step.safe:
             return
-        key = (step.method, step.path.partition("?")[0])
+        key = (step.method, url.partition("?")[0])
         if key in self._unsafe:
-            self.refuse(f"yielded {call.method} {key[1]} twice, which may enter it twice")
+            path = step.path.partition("?")[0]
+            self.refuse(f"yielded {step.method} {path} twice, which may enter it twice")
         self._unsafe.add(key)
         self._refusal = None
 
@@ -188,7 +205,7 @@ class FunctionRun:
         """
         self._calls += 1
         # A look-up that is gone proves nothing of the document; a document that is gone is gone.
-        absent = (404,) if self._operation.name == "inbox.find" else (404, 410)
+        absent = (404,) if self._operation.name == "inbox.details" else (404, 410)
         self._clean = self._clean and isinstance(error, NotFoundError) and error.status in absent
         answer = error if isinstance(error, ServiceError) and _is_answer(error) else None
         # Without an answer, the request was certainly not sent only if the error says so.
@@ -241,7 +258,7 @@ class FunctionRun:
         if raised_by_signal_handler(error):
             return error
         if not any(error is told for told in self._told) and not isinstance(
-            error, (RejectedError, NotFoundError)
+            error, (RejectedError, NotFoundError, UnavailableError)
         ):
             text = "" if isinstance(error, LookupError) else f": {redact(sanitise(error))}"
             failure = self._failure(f"raised {type(error).__name__} at {place_of(error)}{text}")

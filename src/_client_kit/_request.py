@@ -56,7 +56,7 @@ class PreparedRequest:
     Its ``repr`` shows no content: a login's body is a password, and error trackers show locals.
     """
 
-    __slots__ = ("_check", "_content", "_headers", "_method", "_url")
+    __slots__ = ("_check", "_content", "_headers", "_method", "url")
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class PreparedRequest:
         check: Callable[[], object] | None = None,
     ) -> None:
         self._method = method
-        self._url = url
+        self.url = url
         self._headers = headers
         self._content = content
         self._check = check
@@ -96,7 +96,7 @@ class PreparedRequest:
         seconds = dict.fromkeys(("connect", "read", "write", "pool"), timeout)
         return httpx.Request(
             self._method,
-            self._url,
+            self.url,
             headers=headers,
             content=self._content if streamed is None else streamed,
             extensions={"timeout": seconds},

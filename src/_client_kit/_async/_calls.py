@@ -307,7 +307,7 @@ class AsyncCalls:
                     if raised_by_signal_handler(error):
                         raise
                     run.refuse(f"yielded a call that cannot be made ({_text_of(error)})")
-                run.permit(call, step)
+                run.permit(step, request.url)
                 try:
                     value, last = await self._make(step, request, call, limit, seconds)
                 except BaseException as error:  # noqa: BLE001 - `run.failed` raises it
@@ -360,7 +360,7 @@ class AsyncCalls:
     ) -> PreparedRequest:
         """Return a request with a JSON body, which is streamed if it contains files."""
         if json is None:
-            headers = self._headers if not own else httpx.Headers({**self._headers, **own})
+            headers = _with_own(self._headers, own) if own else self._headers
             return PreparedRequest(operation.method, url, headers, None, check)
         template = json_template(json)
         if max_bytes is not None and template.size > max_bytes:
@@ -373,7 +373,7 @@ class AsyncCalls:
         headers = self._with_type("application/json")
         content: AsyncContent | None = template.text
         if own or content is None:
-            headers = httpx.Headers({**headers, **(own or {})})
+            headers = _with_own(headers, own)
         if content is None:
             headers["Content-Length"] = str(template.size)
             content = AsyncJsonBody(template, service=self.service, check=check)
@@ -560,6 +560,13 @@ class AsyncCalls:
         if unpack is not None and not unpack.eof and started:
             raise zlib.error
         return body if more is None else bytes(more)
+
+
+def _with_own(headers: httpx.Headers, own: Mapping[str, str] | None) -> httpx.Headers:
+    """Return a copy of header fields; a user's own fields replace those of the same name."""
+    merged = httpx.Headers(headers)
+    merged.update(own)
+    return merged
 
 
 def _text_of(error: Exception) -> str:

@@ -333,6 +333,34 @@ async def test_not_found_counts_only_if_every_call_was_answered(
     assert (await client.inbox.find(external_id="x", company_id=3)).outcome == outcome
 
 
+@pytest.mark.parametrize(
+    "value", [[], [{"id": 8, "externalId": "x"}], {"id": 8}, {"externalId": None}, {}, 8, "x", True]
+)
+async def test_look_up_that_returns_something_else_is_an_error(value: object) -> None:
+    """It names the function, its line and what to return; nothing is absent by it."""
+
+    def find(asked: AskedFind) -> Any:
+        yield Call("GET", INBOX)
+        return value
+
+    client = client_of(Service({}), {"inbox.find": find})
+    said = r"find, line \d+: expected a document with its externalId, or None"
+    with pytest.raises(ProtocolError, match=said) as caught:
+        await client.inbox.find(external_id="x", company_id=3)
+    assert caught.value.code == "user_code"
+
+
+async def test_look_up_that_is_gone_proves_no_absence() -> None:
+    """410 may say that the route is gone, not the document."""
+
+    def find(asked: AskedFind) -> Any:
+        with suppress(NotFoundError):
+            yield Call("GET", INBOX)
+
+    client = client_of(Service(bad(410)), {"inbox.find": find})
+    assert (await client.inbox.find(external_id="x", company_id=3)).outcome == "cannot tell"
+
+
 async def test_list_by_a_function_is_asked_once_a_page() -> None:
     """With how many came before; rows are in the names of this library."""
     asked_for: list[tuple[int, int, int | None]] = []
@@ -357,7 +385,7 @@ async def test_every_operation_can_have_a_function() -> None:
             got[name] = asked
             if name.endswith(".list"):
                 return {"items": [], "totalCount": 0} if name != "webhooks.list" else []
-            return [] if name == "webhooks.available" else {"id": 1}
+            return [] if name == "webhooks.available" else {"id": 1, "externalId": "e"}
 
         return function
 

@@ -1,19 +1,18 @@
-"""Check the outermost structure of an answer, and format times for the wire."""
+"""Check the outermost structure of an answer."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
-from _client_kit._arguments import argument_error
 from _client_kit._contract import Operation
-from _client_kit._errors import ConfigurationError, ProtocolError
+from _client_kit._errors import ProtocolError
 from _client_kit._json import is_list, is_object
+from _client_kit._operations import USER_CODE
 from _client_kit._response import ApiResponse
 from _client_kit._status import CONTRACT_HINT
 from _client_kit._text import Text
 
-__all__ = ["object_in", "rows_in", "to_wire_time", "unexpected"]
+__all__ = ["object_in", "rows_in", "unexpected"]
 
 
 def object_in(payload: Any, operation: Operation, answer: ApiResponse) -> dict[str, Any]:
@@ -33,7 +32,7 @@ def rows_in(payload: Any, member: str, operation: Operation, answer: ApiResponse
     Raises:
         ProtocolError: The payload has no such list.
     """
-    rows = object_in(payload, operation, answer).get(member)
+    rows = payload.get(member) if is_object(payload) else None
     if not is_list(rows):
         expected = Text("object_with_list", "an object with a list {0!r}", member)
         raise unexpected(operation, answer, expected)
@@ -41,29 +40,18 @@ def rows_in(payload: Any, member: str, operation: Operation, answer: ApiResponse
 
 
 def unexpected(operation: Operation, answer: ApiResponse, expected: Text) -> ProtocolError:
-    """Return the error for an answer with an unexpected structure."""
+    """Return the error for an answer with an unexpected structure.
+
+    What a user's function returns is no answer of the service: the error names the function.
+    """
+    own = operation.function is not None
     return ProtocolError(
         Text("unexpected_shape", "{0}: expected {1}", operation.label, expected),
-        service="banqup",
+        service=operation.service,
         status=answer.status,
         request_id=answer.request_id,
-        hint=CONTRACT_HINT,
+        hint=None if own else CONTRACT_HINT,
         answered_at=answer.date,
         operation=operation.name,
+        code=USER_CODE if own else None,
     )
-
-
-def to_wire_time(value: datetime | None, name: str) -> str | None:
-    """Return an aware datetime as text for the wire: UTC, with milliseconds and ``Z``.
-
-    Raises:
-        ConfigurationError: The datetime has no time zone.
-    """
-    if value is None:
-        return None
-    if not isinstance(value, datetime):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise argument_error(name, "a datetime with a time zone", value, service="banqup")
-    if value.tzinfo is None:
-        message = f"{name} must be an aware datetime, with a time zone"
-        raise ConfigurationError(message, service="banqup")
-    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
