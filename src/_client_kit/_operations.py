@@ -24,6 +24,7 @@ from _client_kit._errors import (
     StoreError,
     UnavailableError,
 )
+from _client_kit._files import FileSource
 from _client_kit._json import loads
 from _client_kit._redaction import redact, sanitise
 from _client_kit._signals import raised_by_signal_handler
@@ -59,6 +60,7 @@ class Call:
         headers: Further header fields.
         json: JSON body. :class:`Base64` stands for the content of a file, which is read while it
             is sent.
+        content: Another body: the content of a file, or bytes. Name its media type in ``headers``.
         safe: Whether the call changes nothing in the service. It is then repeated after a failure
             whose outcome is unknown. By default only GET is safe.
         whole: Whether to return the whole :class:`Answer` instead of its payload.
@@ -71,6 +73,7 @@ class Call:
         factory=dict[str, str], kw_only=True, repr=False, hash=False, validator=_check_headers
     )
     json: Any = field(default=None, kw_only=True, repr=False, hash=False)
+    content: FileSource | bytes | None = field(default=None, kw_only=True, repr=False, hash=False)
     safe: bool | None = field(default=None, kw_only=True)
     whole: bool = field(default=False, kw_only=True)
 
@@ -169,7 +172,8 @@ class FunctionRun:
         key = (step.method, url.partition("?")[0])
         if key in self._unsafe:
             path = step.path.partition("?")[0]
-            self.refuse(f"yielded {step.method} {path} twice, which may enter it twice")
+            problem = f"yielded {step.method} {path} twice, which may enter a document twice"
+            self.refuse(f"{problem} (safe=True: it leaves nothing behind)")
         self._unsafe.add(key)
         self._refusal = None
 
@@ -205,7 +209,7 @@ class FunctionRun:
         """
         self._calls += 1
         # A look-up that is gone proves nothing of the document; a document that is gone is gone.
-        absent = (404,) if self._operation.name == "inbox.details" else (404, 410)
+        absent = (404,) if self._operation.called == "inbox.find" else (404, 410)
         self._clean = self._clean and isinstance(error, NotFoundError) and error.status in absent
         answer = error if isinstance(error, ServiceError) and _is_answer(error) else None
         # Without an answer, the request was certainly not sent only if the error says so.
@@ -246,9 +250,9 @@ class FunctionRun:
         if isinstance(value, Coroutine):
             value.close()
             raise self._failure("is a coroutine function: write a generator, without async")
+        if type(value) is Call:
+            raise self._failure("returned a Call: write `yield` before it")
         if not self._operation.safe and not self._succeeded:
-            if type(value) is Call:
-                raise self._failure("returned a Call: write `yield` before it")
             problem = "returned although no call was answered that leaves something behind"
             raise self._failure(f"{problem}: it has sent nothing")
         self.result = value
@@ -296,7 +300,7 @@ class FunctionRun:
         message = Text(
             "own_function",
             "{0}: the function {1} {2}",
-            *(self._operation.name, name_of(function), problem),
+            *(self._operation.called, name_of(function), problem),
         )
         kind = OutcomeUnknownError if self._began else ConfigurationError
         return kind(

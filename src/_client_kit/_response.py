@@ -14,7 +14,7 @@ from _client_kit._json import JsonError, loads
 from _client_kit._redaction import sanitise
 from _client_kit._retry import parse_retry_after
 from _client_kit._secret import Secret
-from _client_kit._status import CONTRACT_HINT, WEB_PAGE_HINT, web_page
+from _client_kit._status import CONTRACT_HINT, WEB_PAGE_HINT, WHOLE_HINT, web_page
 from _client_kit._text import Text
 from _client_kit._times import parse_time
 
@@ -178,7 +178,7 @@ class Dialect:
             "{0}: expected JSON, got {1} with status {2}: {3}",
             *(operation.name, answer.describe(), str(answer.status), reason),
         )
-        hint = CONTRACT_HINT
+        hint = WHOLE_HINT if operation.may_be_empty else CONTRACT_HINT
         if answer.is_web_page:
             message, hint = web_page(operation.name, self.service, answer.describe()), WEB_PAGE_HINT
         raise ProtocolError(

@@ -52,7 +52,7 @@ def play(function: Callable[[Any], Any], *answers: Any, operation: Operation = S
     Returns:
         What it returned.
     """
-    own = evolve(operation, function=function)
+    own = evolve(operation, function=function, called=operation.called or operation.name)
     run = FunctionRun(own, "asked")
     call = run.start()
     for answer in answers:
@@ -363,7 +363,7 @@ def test_look_up_that_is_gone_proves_nothing() -> None:
 
     gone = NotFoundError("gone", service="test", status=410)
     with pytest.raises(ProtocolError):
-        play(function, gone, operation=evolve(READS, name="inbox.details"))
+        play(function, gone, operation=evolve(READS, called="inbox.find"))
 
 
 def test_absence_before_an_unsafe_call_is_no_doubt() -> None:

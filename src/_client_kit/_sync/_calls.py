@@ -30,7 +30,7 @@ from _client_kit._errors import (
     ServiceError,
     UnavailableError,
 )
-from _client_kit._files import json_template
+from _client_kit._files import FileSource, JsonTemplate, json_template
 from _client_kit._operations import Answer, Asked, Call, FunctionRun
 from _client_kit._raw_request import check_headers, operation_of, url_of
 from _client_kit._redaction import OwnCall, without_traceback
@@ -335,7 +335,11 @@ class Calls:
         check_headers(call.headers, service=self.service)
         url = url_of(call, step, self.base_url, self.origin)
         check = None if step.safe else check
-        return step, self._prepare(step, url, call.json, call.headers, check, max_bytes)
+        body = call.json
+        if call.content is not None:
+            source = FileSource.of(call.content)
+            body = JsonTemplate((source,), source.size)
+        return step, self._prepare(step, url, body, call.headers, check, max_bytes)
 
     def _make(
         self,
@@ -359,11 +363,12 @@ class Calls:
         check: Callable[[], object] | None = None,
         max_bytes: int | None = None,
     ) -> PreparedRequest:
-        """Return a request with a JSON body, which is streamed if it contains files."""
+        """Return a request with a body of JSON, which is streamed if it contains files."""
         if json is None:
             headers = _with_own(self._headers, own) if own else self._headers
             return PreparedRequest(operation.method, url, headers, None, check)
-        template = json_template(json)
+        kind = "application/octet-stream" if isinstance(json, JsonTemplate) else "application/json"
+        template = json if isinstance(json, JsonTemplate) else json_template(json)
         if max_bytes is not None and template.size > max_bytes:
             message = Text(
                 "upload_over_limit",
@@ -371,7 +376,7 @@ class Calls:
                 *(operation.name, template.size, max_bytes),
             )
             raise RejectedError(message, service=self.service, status=413, code="too_large")
-        headers = self._with_type("application/json")
+        headers = self._with_type(kind)
         content: Content | None = template.text
         if own or content is None:
             headers = _with_own(headers, own)

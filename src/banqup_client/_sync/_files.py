@@ -336,10 +336,12 @@ class Files:
             content, answer = self._calls.run(
                 operation, asked, timeout=timeout, deadline=limit.remaining()
             )
-            if not isinstance(content, (bytes, str)):
+            if isinstance(content, str) and content.startswith(("/", "http:", "https:")):
+                return details, Secret(content)
+            if not isinstance(content, bytes):
                 expected = Text("bytes_or_address", "the file's bytes, or their address as a text")
                 raise unexpected(operation, answer, expected)
-            return details, Secret(content) if isinstance(content, str) else content
+            return details, content
         if details.status != "AWAITING_UPLOAD" and details._download_url is not None:
             return details, details._download_url
         if details.status == "AVAILABLE":

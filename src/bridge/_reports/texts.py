@@ -401,6 +401,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "companies_cut_short": ("companies.list : la liste s'est arrêtée trop tôt : l'entreprise de cette connexion y figure peut-être",
         "companies.list: de lijst stopte te vroeg: de administratie van deze koppeling kan er nog in staan"),
     # What to do
+    "hint_whole": ("Call(..., whole=True) donne telle quelle une réponse qui n'est pas du JSON.", "Call(..., whole=True) geeft een antwoord dat geen JSON is zoals het kwam."),
     "hint_contract": ("Le service ne connaît peut-être pas cet appel, ou y utilise d'autres noms que ceux que cette bibliothèque suppose. Corrigez la supposition avec l'argument contract= du client ; verify(deep=True) montre laquelle.",
         "De dienst kent deze aanroep misschien niet, of gebruikt er andere namen in dan deze bibliotheek veronderstelt. Verbeter de veronderstelling met het argument contract= van de client; verify(deep=True) toont welke."),
     "hint_swapped": ("space_id et company_code sont intervertis : {0} est un espace.",

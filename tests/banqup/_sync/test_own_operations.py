@@ -328,7 +328,9 @@ def test_bytes_over_the_limit_are_refused() -> None:
     assert (caught.value.code, caught.value.operation) == ("too_large", "files.download")
 
 
-@pytest.mark.parametrize("value", [None, {"data": "PGEvPg=="}, [b"x"], 7, bytearray(b"x")])
+@pytest.mark.parametrize(
+    "value", [None, {"data": "PGEvPg=="}, [b"x"], 7, bytearray(b"x"), "PGEvPg==", ""]
+)
 def test_content_that_is_neither_bytes_nor_an_address_is_refused(value: object) -> None:
     """The error names the function, its line, and what to return."""
     client = client_of(lambda _: None, files_download=lambda asked: value)
@@ -361,7 +363,7 @@ def test_files_of_a_document_are_those_it_names() -> None:
 def test_files_that_are_no_list_of_objects_are_refused(value: object) -> None:
     """The error names the function."""
     client = client_of(lambda _: None, documents_files=lambda asked: value)
-    with pytest.raises(ProtocolError, match=r"documents\.get by .*, line \d+: expected a list"):
+    with pytest.raises(ProtocolError, match=r"documents\.files by .*, line \d+: expected a list"):
         client.documents.files(SPACE, Document(id="d1"))
 
 

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -143,6 +144,73 @@ async def test_same_file_may_stand_anywhere_and_several_times() -> None:
     await client.inbox.upload(UPLOAD, company_id=3)
     bodies = [body for _, _, body in service.sent]
     assert bodies == [{"deep": {"list": [["PGEvPg=="] * 2, ["JVBERg=="] * 2]}}] * 2
+
+
+@pytest.mark.parametrize("content", [b"%PDF" * 100_000, b"x", b""])
+async def test_file_is_sent_as_it_is(content: bytes, tmp_path: Path) -> None:
+    """From memory, from a path and from an open file; sent anew when the call is repeated."""
+    (tmp_path / "a.pdf").write_bytes(content)
+    files = [content, tmp_path / "a.pdf", io.BytesIO(content)]
+    sources = tuple(Attachment(f"{n}.pdf", file) for n, file in enumerate(files))
+
+    def upload(asked: AskedUpload) -> Any:
+        for n, file in enumerate(asked.upload.attachments):
+            headers = {"Content-Type": "application/pdf"}
+            yield Call("PUT", f"{FILE}/{n}", content=file.content, headers=headers, safe=True)
+        return (yield Call("POST", INBOX, content=b"<inbox/>"))
+
+    seen: list[tuple[str, bytes]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append((request.headers["content-type"], request.read()))
+        assert request.headers["content-length"] == str(len(seen[-1][1]))
+        assert "transfer-encoding" not in request.headers
+        return httpx.Response(503 if len(seen) == 1 else 200, json={"id": 4})
+
+    client = AsyncZenvoicesClient(
+        login(), transport=answering(answer), operations={"inbox.upload": upload}
+    )
+    assert (await client.inbox.upload(InboxUpload(attachments=sources), company_id=3)).id == 4
+    assert seen == [
+        *[("application/pdf", content)] * 4,
+        ("application/octet-stream", b"<inbox/>"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"json": {"a": UPLOAD.attachments[0].content}}, r"FileSource .*: write Base64"),
+        ({"json": {"a": b"x"}}, r"bytes .*: write Base64"),
+        ({"json": {}, "content": b"x"}, r"json= or content=, not both"),
+        ({"content": 7}, r"a file must be bytes"),
+    ],
+)
+async def test_body_that_cannot_be_sent_says_what_to_write(wrong: Any, said: str) -> None:
+    """At the line of the call; nothing is sent."""
+
+    def upload(asked: AskedUpload) -> Any:
+        return (yield Call("POST", INBOX, **wrong))
+
+    client = client_of(Service(), {"inbox.upload": upload})
+    with pytest.raises(ConfigurationError, match=rf"{said}.*upload, line \d+"):
+        await client.inbox.upload(UPLOAD, company_id=3)
+
+
+async def test_answer_that_is_no_json_says_how_to_read_it() -> None:
+    """Another address in the contract does not help a call of the user's own."""
+
+    def upload(asked: AskedUpload) -> Any:
+        return (yield Call("POST", INBOX))
+
+    client = client_of(Service(httpx.Response(200, text="<id>4</id>")), {"inbox.upload": upload})
+    with pytest.raises(ServiceError) as caught:
+        await client.inbox.upload(UPLOAD, company_id=3)
+    assert "look it up" in str(caught.value.hint)
+    client = client_of(Service(httpx.Response(200, text="<id>4</id>")), {})
+    with pytest.raises(ProtocolError) as caught:
+        await client.request(Call("GET", INBOX))
+    assert "whole=True" in str(caught.value.hint)
 
 
 async def test_renewal_repeats_the_call_and_never_the_function() -> None:
