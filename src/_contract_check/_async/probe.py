@@ -34,6 +34,7 @@ NOT_READ_BACK = Text(
     "Zenvoices. If it is there, correct inbox.details or inbox.list; until then a document whose "
     "upload breaks off is held as uncertain.",
 )
+NO_URL_NEEDED = Text("no_url_needed", "your function for files.download needs no downloadUrl")
 FIND_WRONG = Text(
     "hint_find",
     "Correct your function for inbox.find: it returns the document with its externalId, and None "
@@ -78,11 +79,7 @@ async def probe_document(
     if not file_id:
         names = ("files.details", "files.download")
         return probes + [Probe(name, note=NO_FILE, skipped=True) for name in names]
-    own = "files.download" in client.operations
-    if own and "files.details" not in client.operations:
-        note = _not_needed("files.details", "files.download")
-        probes.append(Probe("files.details", note=note, skipped=True))
-    elif not await _look_at_details(client, space_id, file_id, probes, own=own):
+    if not await _can_be_fetched(client, space_id, file_id, probes):
         note = Text("no_file_to_fetch", "there is no file to fetch")
         probes.append(Probe("files.download", note=note, skipped=True))
         return probes
@@ -97,10 +94,13 @@ async def probe_document(
     return probes
 
 
-async def _look_at_details(
-    client: AsyncBanqupClient, space_id: str, file_id: str, probes: list[Probe], *, own: bool
+async def _can_be_fetched(
+    client: AsyncBanqupClient, space_id: str, file_id: str, probes: list[Probe]
 ) -> bool:
-    """Try a file's details; return whether there is a file to fetch."""
+    """Try a file's details, where an export asks for them; return whether to fetch the file."""
+    own = "files.download" in client.operations
+    if own and "files.details" not in client.operations:
+        return True
     details = await _try("files.details", lambda: client.files.details(space_id, file_id), probes)
     if details is None:
         return False
@@ -108,7 +108,7 @@ async def _look_at_details(
         probes[-1] = Probe("files.details", note=NOT_SCANNED, skipped=True)
         return False
     if own:
-        probes[-1] = Probe("files.details", note=_not_needed("downloadUrl", "files.download"))
+        probes[-1] = Probe("files.details", note=NO_URL_NEEDED)
     return True
 
 
@@ -165,10 +165,7 @@ async def probe_zenvoices(client: AsyncZenvoicesClient, company_id: int | None) 
     try:
         page = await anext(client.inbox.list(company_id=company_id, page_size=50).pages())
     except ServiceError as error:
-        if "inbox.find" in client.operations:
-            note = _not_needed("inbox.list", "inbox.find")
-            probes.append(Probe("inbox.list", note=note, skipped=True))
-        else:
+        if "inbox.find" not in client.operations:
             probes.append(Probe("inbox.list", error=error))
     else:
         rows = rows_of(page.items, page.unreadable, under="items")
@@ -227,10 +224,6 @@ async def probe_upload(
         remedy = NOT_READ_BACK
         note = Text("not_read_back", "sent as {0!r}, and not found when read back", subject)
     return Probe(name, (as_json(sent),), note=note, remedy=remedy)
-
-
-def _not_needed(what: str, function: str) -> Text:
-    return Text("not_needed", "{0} is not needed with your function for {1}", what, function)
 
 
 def new_id(kind: str) -> str:

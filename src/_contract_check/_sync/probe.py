@@ -35,6 +35,7 @@ NOT_READ_BACK = Text(
     "Zenvoices. If it is there, correct inbox.details or inbox.list; until then a document whose "
     "upload breaks off is held as uncertain.",
 )
+NO_URL_NEEDED = Text("no_url_needed", "your function for files.download needs no downloadUrl")
 FIND_WRONG = Text(
     "hint_find",
     "Correct your function for inbox.find: it returns the document with its externalId, and None "
@@ -77,11 +78,7 @@ def probe_document(client: BanqupClient, space_id: str, found: Document | None) 
     if not file_id:
         names = ("files.details", "files.download")
         return probes + [Probe(name, note=NO_FILE, skipped=True) for name in names]
-    own = "files.download" in client.operations
-    if own and "files.details" not in client.operations:
-        note = _not_needed("files.details", "files.download")
-        probes.append(Probe("files.details", note=note, skipped=True))
-    elif not _look_at_details(client, space_id, file_id, probes, own=own):
+    if not _can_be_fetched(client, space_id, file_id, probes):
         note = Text("no_file_to_fetch", "there is no file to fetch")
         probes.append(Probe("files.download", note=note, skipped=True))
         return probes
@@ -96,10 +93,11 @@ def probe_document(client: BanqupClient, space_id: str, found: Document | None) 
     return probes
 
 
-def _look_at_details(
-    client: BanqupClient, space_id: str, file_id: str, probes: list[Probe], *, own: bool
-) -> bool:
-    """Try a file's details; return whether there is a file to fetch."""
+def _can_be_fetched(client: BanqupClient, space_id: str, file_id: str, probes: list[Probe]) -> bool:
+    """Try a file's details, where an export asks for them; return whether to fetch the file."""
+    own = "files.download" in client.operations
+    if own and "files.details" not in client.operations:
+        return True
     details = _try("files.details", lambda: client.files.details(space_id, file_id), probes)
     if details is None:
         return False
@@ -107,7 +105,7 @@ def _look_at_details(
         probes[-1] = Probe("files.details", note=NOT_SCANNED, skipped=True)
         return False
     if own:
-        probes[-1] = Probe("files.details", note=_not_needed("downloadUrl", "files.download"))
+        probes[-1] = Probe("files.details", note=NO_URL_NEEDED)
     return True
 
 
@@ -160,10 +158,7 @@ def probe_zenvoices(client: ZenvoicesClient, company_id: int | None) -> list[Pro
     try:
         page = next(client.inbox.list(company_id=company_id, page_size=50).pages())
     except ServiceError as error:
-        if "inbox.find" in client.operations:
-            note = _not_needed("inbox.list", "inbox.find")
-            probes.append(Probe("inbox.list", note=note, skipped=True))
-        else:
+        if "inbox.find" not in client.operations:
             probes.append(Probe("inbox.list", error=error))
     else:
         rows = rows_of(page.items, page.unreadable, under="items")
@@ -222,10 +217,6 @@ def probe_upload(
         remedy = NOT_READ_BACK
         note = Text("not_read_back", "sent as {0!r}, and not found when read back", subject)
     return Probe(name, (as_json(sent),), note=note, remedy=remedy)
-
-
-def _not_needed(what: str, function: str) -> Text:
-    return Text("not_needed", "{0} is not needed with your function for {1}", what, function)
 
 
 def new_id(kind: str) -> str:

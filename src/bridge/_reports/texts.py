@@ -703,7 +703,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "de administratie is niet bekend; er werd dus niets verzonden"),
     "listed_not_found": ("un document que montre la boîte de réception reçoit la réponse {0!r}",
         "een document dat de inbox toont, krijgt het antwoord {0!r}"),
-    "not_needed": ("{0} n'est pas nécessaire avec votre fonction pour {1}", "{0} is niet nodig met uw functie voor {1}"),
+    "no_url_needed": ("votre fonction pour files.download n'a pas besoin de downloadUrl", "uw functie voor files.download heeft geen downloadUrl nodig"),
     "hint_find": ("Corrigez votre fonction pour inbox.find : elle renvoie le document avec son externalId, et None une fois qu'un appel a dit qu'il n'y en a pas.",
         "Verbeter uw functie voor inbox.find: ze geeft het document met zijn externalId terug, en None zodra een aanroep zei dat er geen is."),
     "id_ignored": ("la recherche d'un identifiant qui n'existe pas ne prouve rien : est-il ignoré ?",

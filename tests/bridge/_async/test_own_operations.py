@@ -24,6 +24,10 @@ from zenvoices_client.testing import Fault
 pytestmark = pytest.mark.anyio
 
 
+REFUSES = "/public-api/v1/inbox"
+"""Refuses a body without attachments."""
+
+
 async def active(world: AsyncWorld, **functions: Any) -> Any:
     """An active connection with functions of the user's own."""
     names = {name.replace("_", ".", 1): function for name, function in functions.items()}
@@ -357,3 +361,18 @@ async def test_bytes_of_another_size_than_listed_are_never_sent(more: bytes) -> 
     (content,) = contents.values()
     got = len(content) + (1 if more else -1)
     assert f"got {got} of the {len(content)} bytes" in world.delivery(document).reason
+
+
+async def test_refused_document_is_sent_at_once_after_a_correction() -> None:
+    """resend() does not wait for the next try; what waits for approval is left alone."""
+    world = AsyncWorld()
+    wrong = await active(world, inbox_upload=lambda asked: (yield Call("POST", REFUSES, json={})))
+    refused, waiting = world.one(), world.one("AWAITING_VALIDATION")
+    await run(wrong)
+    connection = world.connect()
+    assert (await connection.export_new()).exported == 0
+    rows = (await connection.status(waiting=True)).waiting
+    await connection.resend([row.document_id for row in rows if row.attempts])
+    assert (await connection.export_new()).exported == 1
+    assert (world.states[refused], world.states[waiting]) == ("delivered", "waiting")
+    assert set(world.sent.values()) == {1}

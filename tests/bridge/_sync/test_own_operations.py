@@ -22,6 +22,9 @@ from zenvoices_client import (
 )
 from zenvoices_client.testing import Fault
 
+REFUSES = "/public-api/v1/inbox"
+"""Refuses a body without attachments."""
+
 
 def active(world: World, **functions: Any) -> Any:
     """An active connection with functions of the user's own."""
@@ -356,3 +359,18 @@ def test_bytes_of_another_size_than_listed_are_never_sent(more: bytes) -> None:
     (content,) = contents.values()
     got = len(content) + (1 if more else -1)
     assert f"got {got} of the {len(content)} bytes" in world.delivery(document).reason
+
+
+def test_refused_document_is_sent_at_once_after_a_correction() -> None:
+    """resend() does not wait for the next try; what waits for approval is left alone."""
+    world = World()
+    wrong = active(world, inbox_upload=lambda asked: (yield Call("POST", REFUSES, json={})))
+    refused, waiting = world.one(), world.one("AWAITING_VALIDATION")
+    run(wrong)
+    connection = world.connect()
+    assert connection.export_new().exported == 0
+    rows = connection.status(waiting=True).waiting
+    connection.resend([row.document_id for row in rows if row.attempts])
+    assert connection.export_new().exported == 1
+    assert (world.states[refused], world.states[waiting]) == ("delivered", "waiting")
+    assert set(world.sent.values()) == {1}
