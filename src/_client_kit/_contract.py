@@ -67,12 +67,14 @@ class Operation:
     service: str = ""
     function: Callable[[Any], Any] | None = field(default=None, repr=False)
     """The user's function for this operation, from ``operations=``, or None."""
+    called: str = ""
+    """The name under which ``operations=`` has the function, such as ``inbox.find``."""
     _rename: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
 
     @property
     def label(self) -> str:
         """The operation's name for messages, with its user's function if there is one."""
-        return self.name if self.function is None else f"{self.name} by {name_of(self.function)}"
+        return self.name if self.function is None else f"{self.called} by {name_of(self.function)}"
 
     def url_path(self, values: Mapping[str, object], *, service: str) -> str:
         """Return the path with ids filled in; raise ConfigurationError for an unusable id."""
@@ -131,6 +133,11 @@ class Contract:
         return self.operations[name]
 
     @property
+    def own(self) -> frozenset[str]:
+        """The names of the operations that have a user's function."""
+        return frozenset(name for name, item in self.operations.items() if item.function)
+
+    @property
     def digest(self) -> str:
         """A hash of all methods, paths, query names and renames."""
         facts = [
@@ -183,7 +190,7 @@ class Contract:
                     f"operations: {name} has a function and a rename in contract=: "
                     "the function gets the names of the wire, so do it there"
                 )
-            operations[str(name)] = evolve(operation, function=function)
+            operations[str(name)] = evolve(operation, function=function, called=str(name))
         return evolve(self, operations=operations)
 
     def _read_patch(self, path: Path) -> object:

@@ -187,14 +187,14 @@ class Base64:
 
 @frozen
 class JsonTemplate:
-    """A JSON document split at its files: encoded text and :class:`Base64` alternate.
+    """A body split at its files: JSON text and :class:`Base64` alternate, or one file as it is.
 
     Attributes:
         parts: The pieces in order.
         size: Length of the whole body in bytes.
     """
 
-    parts: tuple[bytes | Base64, ...] = field(repr=False)
+    parts: tuple[bytes | Base64 | FileSource, ...] = field(repr=False)
     size: int
 
     @property
@@ -213,6 +213,9 @@ def json_template(value: object) -> JsonTemplate:
         if isinstance(item, Base64):
             files.append(item)
             return mark
+        if isinstance(item, (FileSource, bytes)):
+            message = f"{type(item).__name__} cannot be written as JSON: write Base64(...)"
+            raise TypeError(message)
         return plain(item)
 
     texts: list[bytes] = []

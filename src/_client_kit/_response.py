@@ -14,7 +14,7 @@ from _client_kit._json import JsonError, is_object, loads
 from _client_kit._redaction import sanitise
 from _client_kit._retry import parse_retry_after
 from _client_kit._secret import Secret
-from _client_kit._status import CONTRACT_HINT, WEB_PAGE_HINT, web_page
+from _client_kit._status import CONTRACT_HINT, WEB_PAGE_HINT, WHOLE_HINT, web_page
 from _client_kit._text import Text
 from _client_kit._times import parse_time
 
@@ -149,9 +149,10 @@ def no_token(call: str, answer: ApiResponse, service: str) -> ProtocolError:
     return _unreadable(message, call, answer, service)
 
 
-def _unreadable(message: Text, call: str, answer: ApiResponse, service: str) -> ProtocolError:
+def _unreadable(
+    message: Text, call: str, answer: ApiResponse, service: str, hint: Text = CONTRACT_HINT
+) -> ProtocolError:
     """Return the error for a success without the expected body, which may be a web page."""
-    hint = CONTRACT_HINT
     if answer.is_web_page:
         message, hint = web_page(call, service, answer.describe()), WEB_PAGE_HINT
     return ProtocolError(message, service=service, hint=hint, **answer.facts)
@@ -198,4 +199,5 @@ class Dialect:
             "{0}: expected JSON, got {1} with status {2}: {3}",
             *(operation.name, answer.describe(), str(answer.status), reason),
         )
-        raise _unreadable(message, operation.name, answer, self.service)
+        hint = WHOLE_HINT if operation.may_be_empty else CONTRACT_HINT
+        raise _unreadable(message, operation.name, answer, self.service, hint)

@@ -1,4 +1,4 @@
-"""Send a JSON body with files piece by piece."""
+"""Send a body with files piece by piece."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ READ_SIZE = 3 * 64 * 1024
 
 
 class AsyncJsonBody:
-    """The bytes of a JSON body; can be iterated again, and holds one piece in memory."""
+    """The bytes of a body with files; can be iterated again, and holds one piece in memory."""
 
     def __init__(
         self,
@@ -38,10 +38,12 @@ class AsyncJsonBody:
             if isinstance(part, bytes):
                 pending += part
                 continue
-            async for piece in self._pieces(part.source):
-                yield pending + piece
+            async for piece in self._pieces(part if isinstance(part, FileSource) else part.source):
+                raw = isinstance(part, FileSource)
+                yield pending + (piece if raw else b2a_base64(piece, newline=False))
                 pending = b""
-        yield pending  # never empty: the JSON text after the last file
+        if pending:  # the JSON text after the last file
+            yield pending
 
     async def _pieces(self, source: FileSource) -> AsyncIterator[bytes]:
         left = source.size
@@ -49,7 +51,7 @@ class AsyncJsonBody:
         if content is not None:
             for start in range(0, left, READ_SIZE):
                 self._check()
-                yield b2a_base64(content[start : start + READ_SIZE], newline=False)
+                yield content[start : start + READ_SIZE]
             return
         try:
             file = source.open()
@@ -62,7 +64,7 @@ class AsyncJsonBody:
                 self._check()
                 chunk = await self._read(file, min(READ_SIZE, left))
                 left -= len(chunk)
-                yield b2a_base64(chunk, newline=False)
+                yield chunk
 
     async def _read(self, file: BinaryIO, size: int) -> bytes:
         """Read exactly `size` bytes: fewer would put padding in the middle of the base64."""

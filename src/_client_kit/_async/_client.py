@@ -48,6 +48,11 @@ class AsyncApiClient:
         return await self._calls.request(call, timeout=timeout, deadline=deadline)
 
     @property
+    def operations(self) -> frozenset[str]:
+        """Names of the operations that functions of your own make."""
+        return self._facts.own
+
+    @property
     def base_url(self) -> str:
         """The base URL of the API."""
         return self._calls.base_url

@@ -28,7 +28,7 @@ from _client_kit._errors import (
     ServiceError,
     UnavailableError,
 )
-from _client_kit._files import json_template, unchecked
+from _client_kit._files import FileSource, JsonTemplate, json_template, unchecked
 from _client_kit._operations import Answer, Asked, Call, FunctionRun
 from _client_kit._raw_request import check_headers, operation_of, url_of
 from _client_kit._redaction import without_traceback
@@ -83,6 +83,9 @@ class Calls:
             {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": user_agent}
         )
         self._json_headers = httpx.Headers({**self._headers, "Content-Type": "application/json"})
+        self._file_headers = httpx.Headers(
+            {**self._headers, "Content-Type": "application/octet-stream"}
+        )
         self._owned = http_client is None
         if http_client is not None and transport is not None:
             message = "give transport= or http_client=, not both"
@@ -273,7 +276,7 @@ class Calls:
                     if raised_by_signal_handler(error):
                         raise
                     run.refuse(f"yielded a call that cannot be made ({_text_of(error)})")
-                run.permit(call, step)
+                run.permit(step, request.url)
                 try:
                     value, last = self._make(step, request, call, limit)
                 except BaseException as error:  # noqa: BLE001 - `run.failed` raises it
@@ -300,7 +303,11 @@ class Calls:
         check_headers(call.headers, service=self.service)
         url = url_of(call, step, self.base_url, self.origin)
         check = unchecked if step.safe else check
-        return step, self._prepare(step, url, call.json, call.headers, check, max_bytes)
+        body = call.json
+        if call.content is not None:
+            source = FileSource.of(call.content)
+            body = JsonTemplate((source,), source.size)
+        return step, self._prepare(step, url, body, call.headers, check, max_bytes)
 
     def _make(
         self,
@@ -323,11 +330,14 @@ class Calls:
         check: Callable[[], object] = unchecked,
         max_bytes: int | None = None,
     ) -> PreparedRequest:
-        """Return a request with a JSON body, which is streamed if it contains files."""
+        """Return a request with a body of JSON, which is streamed if it contains files."""
         if json is None:
-            headers = self._headers if not own else httpx.Headers({**self._headers, **own})
+            headers = _with_own(self._headers, own) if own else self._headers
             return PreparedRequest(operation.method, url, headers, None, check)
-        template = json_template(json)
+        if isinstance(json, JsonTemplate):
+            template, headers = json, self._file_headers
+        else:
+            template, headers = json_template(json), self._json_headers
         if max_bytes is not None and template.size > max_bytes:
             message = Text(
                 "upload_over_limit",
@@ -335,10 +345,9 @@ class Calls:
                 *(operation.name, template.size, max_bytes),
             )
             raise RejectedError(message, service=self.service, status=413, code="too_large")
-        headers = self._json_headers
         content: Content | None = template.text
         if own or content is None:
-            headers = httpx.Headers({**headers, **(own or {})})
+            headers = _with_own(headers, own)
         if content is None:
             headers["Content-Length"] = str(template.size)
             content = JsonBody(template, service=self.service, check=check)
@@ -493,6 +502,13 @@ class Calls:
         if unpack is not None and not unpack.eof and received:
             raise zlib.error
         return bytes(body)
+
+
+def _with_own(headers: httpx.Headers, own: Mapping[str, str] | None) -> httpx.Headers:
+    """Return a copy of header fields; a user's own fields replace those of the same name."""
+    merged = httpx.Headers(headers)
+    merged.update(own)
+    return merged
 
 
 def _text_of(error: Exception) -> str:

@@ -17,7 +17,9 @@ from _client_kit._errors import ProtocolError
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode, encode
 from _client_kit._paging import Page, fingerprint
+from _client_kit._payload import object_in, rows_in, unexpected
 from _client_kit._text import Text
+from _client_kit._times import to_wire_time
 from banqup_client._asked import AskedDocument, AskedDocumentFiles, AskedDocuments, AskedSpace
 from banqup_client._models import (
     Document,
@@ -26,7 +28,6 @@ from banqup_client._models import (
     DocumentStatus,
     Party,
 )
-from banqup_client._payload import object_in, rows_in, to_wire_time, unexpected
 
 __all__ = ["AsyncDocuments"]
 
@@ -83,7 +84,7 @@ class AsyncDocuments(AsyncCallGroup):
             check_service_word(folder, FOLDERS, "folder", service="banqup")
         query = {
             "folder": folder,
-            "updated_since": to_wire_time(updated_since, "updated_since"),
+            "updated_since": to_wire_time(updated_since, "updated_since", service="banqup"),
             "size": page_size,
         }
 

@@ -139,6 +139,21 @@ class AsyncStorage:
 
         await self._repeat(once, self._down, limit)
 
+    async def write(
+        self, content: bytes, target: BinaryIO, size: int | None, max_bytes: int
+    ) -> None:
+        """Write content that a user's function has returned to a file.
+
+        Raises:
+            ProtocolError: The content is not of size ``size``.
+            RejectedError: The content is larger than ``max_bytes``.
+        """
+        if len(content) > max_bytes:
+            raise _over_cap(max_bytes)
+        if size is not None and len(content) != size:
+            raise _wrong_size(_not_whole(len(content), size, self._down.label))
+        await runtime.write_chunk(target, content)
+
     async def _translated(
         self,
         exchange: Callable[[], Awaitable[None]],
@@ -347,17 +362,20 @@ def _check_download(
             raise _wrong_size(_not_whole(announced, size))
 
 
-def _not_whole(got: int, size: int) -> Text:
-    return Text(
-        "wrong_size",
-        "files.download: storage sent {0} of the {1} bytes that the file has",
-        *(got, size),
-    )
+def _not_whole(got: int, size: int, by: str = "files.download") -> Text:
+    return Text("wrong_size", "{0}: got {1} of the {2} bytes that the file has", by, got, size)
 
 
 def _wrong_size(message: Text) -> ProtocolError:
     # Worth another try: a cache or a proxy may have cut it.
-    return ProtocolError(message, service="banqup", status=200, retryable=True, code="wrong_size")
+    return ProtocolError(
+        message,
+        service="banqup",
+        status=200,
+        retryable=True,
+        code="wrong_size",
+        operation="files.download",
+    )
 
 
 def _over_cap(max_bytes: int) -> RejectedError:
@@ -365,7 +383,9 @@ def _over_cap(max_bytes: int) -> RejectedError:
         "file_over_limit", "files.download: the file is larger than {0} bytes", max_bytes
     )
     hint = Text("hint_max_bytes", "Raise max_bytes= if that is expected.")
-    return RejectedError(message, service="banqup", hint=hint, code="too_large")
+    return RejectedError(
+        message, service="banqup", hint=hint, code="too_large", operation="files.download"
+    )
 
 
 def _refusal(

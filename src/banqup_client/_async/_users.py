@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from _client_kit._async._client import AsyncCallGroup
 from _client_kit._models import decode
+from _client_kit._payload import object_in
 from banqup_client._models import User
-from banqup_client._payload import object_in
 
 __all__ = ["AsyncUsers"]
 

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from _client_kit._models import decode
+from _client_kit._payload import object_in
 from _client_kit._sync._client import CallGroup
 from banqup_client._models import User
-from banqup_client._payload import object_in
 
 __all__ = ["Users"]
 

@@ -9,11 +9,13 @@ from _client_kit._async._client import AsyncCallGroup
 from _client_kit._async._paging import AsyncListing
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_object
+from _client_kit._models import decode
+from _client_kit._payload import object_in
 from _client_kit._redaction import sanitise
 from _client_kit._status import CONTRACT_HINT
 from _client_kit._text import Text, joined
 from zenvoices_client._asked import AskedRecord
-from zenvoices_client._async._lists import list_all, read_object
+from zenvoices_client._async._lists import list_all
 from zenvoices_client._dialect import COMPANY_CODE_HINT, member
 from zenvoices_client._models import Company
 
@@ -73,7 +75,7 @@ class AsyncCompanies(AsyncCallGroup):
             deadline=deadline,
         )
         inner = member(payload, "administration")
-        return read_object(Company, inner if is_object(inner) else payload, operation, answer)
+        return decode(Company, object_in(inner if is_object(inner) else payload, operation, answer))
 
     async def resolve(
         self, code: str, *, timeout: float | None = None, deadline: float | None = None

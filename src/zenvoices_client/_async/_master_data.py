@@ -13,8 +13,10 @@ from _client_kit._async._client import AsyncCallGroup
 from _client_kit._async._paging import AsyncListing
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
+from _client_kit._models import decode
+from _client_kit._payload import object_in
 from zenvoices_client._asked import AskedRecord
-from zenvoices_client._async._lists import list_all, read_object
+from zenvoices_client._async._lists import list_all
 from zenvoices_client._master_models import (
     Account,
     CostCentre,
@@ -100,7 +102,7 @@ class AsyncRecords(AsyncCallGroup, Generic[T]):
             timeout=timeout,
             deadline=deadline,
         )
-        return read_object(self._model, payload, operation, answer)
+        return decode(self._model, object_in(payload, operation, answer))
 
 
 class AsyncCodedRecords(AsyncRecords[T]):
@@ -237,7 +239,7 @@ class AsyncFinancialTransactions(AsyncRecords[FinancialTransaction]):
             timeout=timeout,
             deadline=deadline,
         )
-        return read_object(self._model, payload, operation, answer)
+        return decode(self._model, object_in(payload, operation, answer))
 
 
 class AsyncMasterData:

@@ -11,6 +11,8 @@ from typing import Any, Generic, TypeVar
 
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
+from _client_kit._models import decode
+from _client_kit._payload import object_in
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._client import CallGroup
 from _client_kit._sync._paging import Listing
@@ -28,7 +30,7 @@ from zenvoices_client._master_models import (
     PurchaseOrder,
     TaxCode,
 )
-from zenvoices_client._sync._lists import list_all, read_object
+from zenvoices_client._sync._lists import list_all
 
 __all__ = [
     "Accounts",
@@ -99,7 +101,7 @@ class Records(CallGroup, Generic[T]):
             timeout=timeout,
             deadline=deadline,
         )
-        return read_object(self._model, payload, operation, answer)
+        return decode(self._model, object_in(payload, operation, answer))
 
 
 class CodedRecords(Records[T]):
@@ -234,7 +236,7 @@ class FinancialTransactions(Records[FinancialTransaction]):
             timeout=timeout,
             deadline=deadline,
         )
-        return read_object(self._model, payload, operation, answer)
+        return decode(self._model, object_in(payload, operation, answer))
 
 
 class MasterData:
