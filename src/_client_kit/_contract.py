@@ -208,7 +208,7 @@ class Contract:
         return cast("Mapping[str, Any]", value)
 
     def _patch_one(self, operation: Operation, changes: Any) -> Operation:
-        checked = {
+        checked: dict[str, Callable[[Operation, Any], Any]] = {
             "method": self._method,
             "path": self._path,
             "query": self._query,
