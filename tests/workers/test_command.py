@@ -549,7 +549,6 @@ def test_signal_in_the_middle_of_a_run_gives_the_lease_back(
         if request.operation == "inbox.upload" and child:
             running = child.pop()
             running.send_signal(number)
-            running.wait(30)
 
     estate.zenvoices.on_request = interrupt
     with process("export", "--config", str(active), "--company", "0042") as started:

@@ -284,9 +284,11 @@ async def test_document_that_cannot_be_asked_for_again() -> None:
     ("answer", "poison", "in_flight"),
     [
         pytest.param(lambda: page(502), 1, 1, id="502-1-1"),
-        pytest.param(lambda: page(502), 10, 4, id="502-10-4"),
+        pytest.param(lambda: page(502), 10, 4, id="502-10-4", marks=pytest.mark.long),
         pytest.param(lambda: httpx.ReadError("reset"), 3, 4, id="reset-3-4"),
-        pytest.param(lambda: httpx.ReadTimeout("slow"), 10, 1, id="timeout-10-1"),
+        pytest.param(
+            lambda: httpx.ReadTimeout("slow"), 10, 1, id="timeout-10-1", marks=pytest.mark.long
+        ),
     ],
 )
 async def test_poison_by_doubt(answer: Any, poison: int, in_flight: int) -> None:
