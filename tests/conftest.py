@@ -9,9 +9,8 @@ from hypothesis import settings
 pytest_plugins = ["support.canary"]
 
 # An example may take long on a machine that is busy with something else: that is no failure.
-settings.register_profile("thorough", settings.default, deadline=None)
-# What is run many times a day need not look that far; --all does: --hypothesis-profile=thorough.
-settings.register_profile("project", settings.get_profile("thorough"), max_examples=30)
+# 30 examples are enough many times a day; scripts/fuzz goes on looking.
+settings.register_profile("project", settings.default, max_examples=30, deadline=None)
 settings.load_profile("project")
 
 

@@ -706,9 +706,9 @@ def _try(machine: type[RuleBasedStateMachine], examples: int, steps: int, **more
 @pytest.mark.parametrize(
     ("machine", "examples"),
     [
-        (Deliveries, 8),
-        (BadDocuments, 5),
-        (LateLookups, 4),
+        (Deliveries, 5),
+        (BadDocuments, 4),
+        (LateLookups, 2),
         pytest.param(Deliveries, 15, marks=pytest.mark.long),
         pytest.param(BadDocuments, 15, marks=pytest.mark.long),
         pytest.param(LateLookups, 10, marks=pytest.mark.long),
@@ -996,9 +996,7 @@ def test_a_wrong_design_is_found(design: str, what: str) -> None:
     [
         pytest.param("never charges", "for ever", marks=pytest.mark.long),
         ("charges the held", "nothing else was delivered"),
-        pytest.param(
-            "gives up at a weekend", "nothing else was delivered", marks=pytest.mark.long
-        ),
+        pytest.param("gives up at a weekend", "nothing else was delivered", marks=pytest.mark.long),
         ("sends history", "too_old=\\('"),
         pytest.param("believes not found", "twice=\\('", marks=pytest.mark.long),
         pytest.param("stops at a refusal", "lost=\\('", marks=pytest.mark.long),

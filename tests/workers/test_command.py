@@ -83,6 +83,7 @@ def lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+@pytest.mark.long
 def test_whole_way_as_a_process(estate: Estate, toml: Path, tmp_path: Path) -> None:
     """Verify, activate, export what came since, ask for the status: from another folder."""
     elsewhere = tmp_path / "elsewhere"
