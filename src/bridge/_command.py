@@ -177,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except KeyboardInterrupt as interrupt:
-        print(f"\n{PROGRAM}: {say('interrupted', options.lang)}", file=sys.stderr)
+        print(f"\n{PROGRAM}: {translate(say('interrupted'), options.lang)}", file=sys.stderr)
         return 143 if isinstance(interrupt, _Terminated) else 130
 
 
@@ -270,17 +270,18 @@ class _Requests:
 
     def to_text(self, *, lang: Lang) -> str:
         return "\n".join(
-            f"{request.document_id}  "
-            + (
-                say("sent by the next export", lang)
-                if request.accepted
-                else say("not accepted", lang, translate(request.reason, lang))
-            )
+            f"{request.document_id}  {translate(_answer_of(request), lang)}"
             for request in self.made
         )
 
     def to_dict(self) -> list[dict[str, Any]]:
         return [asdict(request) for request in self.made]
+
+
+def _answer_of(request: Request) -> str:
+    if request.accepted:
+        return say("sent by the next export")
+    return say("not accepted", request.reason)
 
 
 def _status_of(error: Exception) -> int:

@@ -1,7 +1,8 @@
-"""What people read, in English, French and Dutch, by a code for each sentence.
+"""The texts of reports and errors in English, French and Dutch, each with a code.
 
-Words of a screen stand in the language of that screen where a page of the vendor shows them; else
-the English words are shown and marked as such. What a service or a sender said is quoted.
+The words of a screen are in the language of the reader if a page of the vendor shows them in that
+language. Otherwise the English words are shown and marked as English. The words of a service or a
+sender are quoted.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ __all__ = [
     "SENTENCES",
     "Lang",
     "check_lang",
-    "decimal",
     "local_time",
     "say",
     "translate",
@@ -35,19 +35,24 @@ def check_lang(lang: object) -> Lang:
     """Return the language if it is one of :data:`Lang`.
 
     Raises:
-        ConfigurationError: It is none.
+        ConfigurationError: It is another value.
     """
     check_word(lang, get_args(Lang), "lang", service="bridge")
     return cast("Lang", lang)
 
 
-def say(code: str, lang: Lang, *values: object) -> str:
-    """Return a sentence of :data:`HEADINGS` in a language."""
-    return translate(Text(code, HEADINGS[code][0], *values), lang)
+def say(code: str, *values: object) -> Text:
+    """Return a text of :data:`HEADINGS` in English, which :func:`translate` can translate."""
+    return Text(code, HEADINGS[code][0], *values)
+
+
+def local_time(when: datetime) -> Text:
+    """Return a local time, followed by UTC if the two differ."""
+    return Text.made(_time(when, "en"), "time", (when.isoformat(),))
 
 
 def translate(text: str, lang: Lang) -> str:
-    """Return a sentence in a language; what is no sentence of ours stays as it is."""
+    """Return a text in a language; a string without a code is returned as it is."""
     if not isinstance(text, Text):
         return text
     if lang == "en":
@@ -57,12 +62,15 @@ def translate(text: str, lang: Lang) -> str:
     )
     if text.code == "date":
         return text.said(f"{date.fromisoformat(values[0]):%d/%m/%Y}")
+    if text.code == "time":
+        return text.said(_time(datetime.fromisoformat(values[0]), lang))
     known = SENTENCES.get(text.code) or HEADINGS.get(text.code, ("", "", ""))[1:]
     template = known[lang == "nl"]
     if template:
         try:
-            shown = fill(template, values, comma=_THOUSANDS[lang], zero_is_one=lang == "fr")
-        except IndexError:  # stored by another version of this library, with other values
+            comma = _THOUSANDS[lang]
+            shown = fill(template, values, comma=comma, point=",", zero_is_one=lang == "fr")
+        except IndexError:  # another version of this library stored it with other values
             return text
         return text.said(shown)
     if text.code in (": ", "; ", ", ", " "):
@@ -71,13 +79,7 @@ def translate(text: str, lang: Lang) -> str:
     return text
 
 
-def decimal(number: float, lang: Lang) -> str:
-    """Return a number with one decimal, as it is written in a language."""
-    return f"{number:.1f}".replace(".", "." if lang == "en" else ",")
-
-
-def local_time(when: datetime, lang: Lang) -> str:
-    """Return a time as clocks here show it, with UTC beside it where that differs."""
+def _time(when: datetime, lang: Lang) -> str:
     here, universal = when.astimezone(), when.astimezone(UTC)
     form = _TIMES[lang]
     if here.utcoffset() == universal.utcoffset():
@@ -86,9 +88,9 @@ def local_time(when: datetime, lang: Lang) -> str:
 
 
 # fmt: off
-# One line for each language, so that they can be compared.
+# A line for each language, so that a reader can compare them.
 HEADINGS: dict[str, tuple[str, str, str]] = {
-    # What an accountant calls the status of a document
+    # Statuses of a document, in an accountant's words
     "client action needed": ("client action needed",
         "action du client requise",
         "actie van de klant nodig"),
@@ -252,9 +254,9 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "and more": ("... and {0} more", "... et {0} de plus", "... en nog {0}"),
     "seconds": ("{0} s", "{0} s", "{0} s"),
 }
-"""English, French and Dutch of what reports say themselves."""
+"""The English, French and Dutch of titles, headings and other texts of reports."""
 
-# The English of these stands where the sentence is made: with the error, or with the reason.
+# The English of these texts is where the code makes them: with the error, or with the reason.
 SENTENCES: dict[str, tuple[str, str]] = {
     "said": ("« {0} »", "“{0}”"),
     "count": ("{0}", "{0}"),
@@ -713,4 +715,4 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_not_read_back": ("L'envoi a été accepté, mais la recherche ne le trouve pas : regardez dans la boîte de réception de l'entreprise dans Zenvoices. S'il y est, corrigez inbox.details ou inbox.list ; d'ici là, un document dont l'envoi s'interrompt est retenu comme incertain.",
         "De verzending werd aangenomen, maar wordt bij het opzoeken niet gevonden: kijk in de inbox van de administratie in Zenvoices. Is het er, verbeter dan inbox.details of inbox.list; tot dan wordt een document waarvan de verzending afbreekt als onzeker opzijgehouden."),
 }
-"""French and Dutch, by the code of a sentence."""
+"""The French and Dutch of a text, by its code."""
