@@ -45,7 +45,7 @@ SAME = {
         "date",
         "said",
     ),
-    *("with_documents", "of_document", "bytes", "operation", "seconds", "export"),
+    *("with_documents", "of_document", "bytes", "operation", "seconds", "export", "no_port"),
 }
 """Codes whose words may be the same in two languages."""
 
@@ -84,12 +84,14 @@ def sentences() -> dict[str, set[str]]:
     """The English templates of each code, where the source makes one."""
     found: dict[str, set[str]] = {}
     for _, tree in modules():
-        for call in calls(tree, "Text"):
-            if len(call.args) > 1 and isinstance(constant(call.args[0]), str):
-                template = constant(call.args[1])
-                found.setdefault(call.args[0].value, set())  # type: ignore[attr-defined]
-                if isinstance(template, str):
-                    found[call.args[0].value].add(template)  # type: ignore[attr-defined]
+        for call in calls(tree, "Text", "setting_error", "store_error", "_must_be"):
+            if len(call.args) > 1 and isinstance(code := constant(call.args[0]), str):
+                templates = {code: constant(call.args[1])}
+                for word in call.keywords:
+                    if word.arg == "hint" and isinstance(constant(word.value), str):
+                        templates[f"hint_{code}"] = constant(word.value)
+                for name, template in templates.items():
+                    found.setdefault(name, set()).update({template} - {None})
     return found
 
 

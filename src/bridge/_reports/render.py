@@ -115,7 +115,7 @@ class Printable:
         Args:
             lang: ``"en"``, ``"fr"`` or ``"nl"``.
         """
-        return _text(self._view(), check_lang(lang or self._language()))
+        return _text(self._view(), check_lang(self._language() if lang is None else lang))
 
     def to_html(self, *, lang: Lang | None = None) -> str:
         """Return HTML in the colours of the page around it; every value is escaped.
@@ -123,7 +123,7 @@ class Printable:
         Args:
             lang: ``"en"``, ``"fr"`` or ``"nl"``.
         """
-        return _html(self._view(), check_lang(lang or self._language()))
+        return _html(self._view(), check_lang(self._language() if lang is None else lang))
 
     def __str__(self) -> str:
         return self.to_text()
