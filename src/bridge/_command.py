@@ -85,10 +85,10 @@ def _language(arguments: Sequence[str] | None) -> Lang:
     return lang
 
 
-def _parser() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+def _parser() -> _Parser:
+    shared = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     shared.add_argument("--json", action="store_true", help="print one JSON object a line")
-    many = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    many = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     many.add_argument(
         "--config", type=Path, metavar="FILE", help="the connections (default: connections.toml)"
     )
@@ -113,9 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(
-        name: str, text: str, run: Callable[[Options], int], *parents: argparse.ArgumentParser
-    ) -> argparse.ArgumentParser:
+    def command(name: str, text: str, run: Callable[[Options], int], *parents: _Parser) -> _Parser:
         added = commands.add_parser(
             name, help=text, description=text, parents=[shared, *parents], allow_abbrev=False
         )

@@ -148,8 +148,12 @@ def _check(name: str, found: str | ServiceError | None) -> Check:
 
 def translated(check: Check, lang: Lang) -> Check:
     """Return the check with its texts in a language."""
-    texts = {name: translate(getattr(check, name), lang) for name in ("title", "detail", "remedy")}
-    return evolve(check, **texts)
+    return evolve(
+        check,
+        title=translate(check.title, lang),
+        detail=translate(check.detail, lang),
+        remedy=translate(check.remedy, lang),
+    )
 
 
 def failed(name: str, title: str, error: ServiceError) -> Check:
