@@ -299,7 +299,7 @@ def test_wrong_use_is_2(
     ("lang", "wrong_use", "fault"),
     [
         ("fr", "Les codes les plus proches sont", "aucune entreprise"),
-        ("nl", "De dichtste codes zijn", "geen administratie"),
+        ("nl", "De codes die er het meest op lijken", "geen administratie"),
     ],
 )
 def test_errors_are_told_in_the_language(
