@@ -23,10 +23,10 @@ from _client_kit._response import ApiResponse
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._paging import Listing
 from _client_kit._text import Text
-from zenvoices_client._answers import uploaded_document
 from zenvoices_client._asked import AskedFind, AskedRecord, AskedUpload
-from zenvoices_client._models import InboxDocument, InboxUpload, Lookup, encode_upload
+from zenvoices_client._models import InboxDocument, InboxUpload, Lookup
 from zenvoices_client._sync._lists import list_all
+from zenvoices_client._upload import encode_upload, uploaded_document
 
 __all__ = ["Inbox"]
 
