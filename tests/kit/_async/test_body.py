@@ -208,7 +208,8 @@ def test_any_texts_and_files(texts: dict[str, Any], files: list[bytes]) -> None:
     ]
     template = json_template(value)
     whole = b"".join(
-        part if isinstance(part, bytes) else b"!" * part.encoded_size for part in template.parts
+        b"!" * part.encoded_size if isinstance(part, Base64) else cast("bytes", part)
+        for part in template.parts
     )
     assert len(whole) == template.size
     found = json.loads(whole)

@@ -150,7 +150,7 @@ async def test_same_file_may_stand_anywhere_and_several_times() -> None:
 async def test_file_is_sent_as_it_is(content: bytes, tmp_path: Path) -> None:
     """From memory, from a path and from an open file; sent anew when the call is repeated."""
     (tmp_path / "a.pdf").write_bytes(content)
-    files = [content, tmp_path / "a.pdf", io.BytesIO(content)]
+    files: list[Any] = [content, tmp_path / "a.pdf", io.BytesIO(content)]
     sources = tuple(Attachment(f"{n}.pdf", file) for n, file in enumerate(files))
 
     def upload(asked: AskedUpload) -> Any:
