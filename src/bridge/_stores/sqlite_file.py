@@ -193,7 +193,7 @@ class CheckpointFile:
                 hint="Name the checkpoint file itself.",
             )
         if not seen.st_size:
-            raise self.damaged(Text("why_empty", "the file is empty"))
+            raise self.damaged(Text("empty_file", "the file is empty"))
         self._warn(folder, seen, kind)
         # mode=rw: if the file was deleted since, fail instead of creating an empty one.
         connection = sqlite3.connect(
