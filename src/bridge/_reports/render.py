@@ -207,7 +207,9 @@ def _text_table(table: Table, lang: Lang) -> str:
 
 # Each colour is readable on white and on black, so the page's theme need not be known.
 _STYLE = """<style>
-.bz-view td,.bz-view th{text-align:left;vertical-align:top;overflow-wrap:anywhere}
+.bz-view td,.bz-view th{text-align:left;vertical-align:top;padding:.15em .6em .15em 0}
+.bz-view td{min-width:6em;overflow-wrap:anywhere}
+.bz-view td:first-child{overflow-wrap:normal}
 .bz-view th{white-space:nowrap}
 .bz-view td.bz-alone{min-width:16em}
 .bz-view td.bz-whole{white-space:nowrap}
