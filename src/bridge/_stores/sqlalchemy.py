@@ -182,7 +182,7 @@ class SQLAlchemyCheckpoints(LeasedStore):
             record = self._locked(db, key) if write else self._record(db, key)
             record = record or ConnectionRecord()
             before = copy(record)
-            result = use(record, lambda: float(db.execute(self._clock).one()[0]))
+            result = use(record, lambda: self._now(db))
             same = _connection.c.key == key
             if record != before:
                 db.execute(sa.update(_connection).where(same).values(**asdict(record)))
@@ -228,6 +228,9 @@ class SQLAlchemyCheckpoints(LeasedStore):
         version, *values = found
         _check_version(version)
         return ConnectionRecord(*values)
+
+    def _now(self, db: sa.Connection) -> float:
+        return float(db.execute(self._clock).one()[0])
 
     def _query(self, key: str) -> Any:
         table = _delivery.c
