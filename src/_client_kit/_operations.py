@@ -57,7 +57,7 @@ class Call:
         path: Path from the root of the API's URL, beginning with exactly one ``/``; it may have a
             query. A URL of the API's own scheme, host and port is allowed too.
         query: Query parameters. None is left out; a list repeats the parameter.
-        headers: Further header fields.
+        headers: Header fields, as texts; they replace the client's own of the same name.
         json: JSON body. :class:`Base64` stands for the content of a file, which is read while it
             is sent.
         content: Another body: the content of a file, or bytes. Name its media type in ``headers``.
