@@ -173,7 +173,7 @@ class FunctionRun:
         if key in self._unsafe:
             path = step.path.partition("?")[0]
             problem = f"yielded {step.method} {path} twice, which may enter a document twice"
-            self.refuse(f"{problem} (safe=True: it leaves nothing behind)")
+            self.refuse(f"{problem} (write safe=True if it leaves nothing behind)")
         self._unsafe.add(key)
         self._refusal = None
 

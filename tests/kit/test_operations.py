@@ -212,7 +212,7 @@ def test_same_unsafe_call_twice_is_refused(again: Call) -> None:
         yield SEND
         yield again
 
-    with pytest.raises(OutcomeUnknownError, match=r"twice.*safe=True.*test_operations\.function, line"):
+    with pytest.raises(OutcomeUnknownError, match=r"twice .*safe=True.*\.function, line"):
         play(function, 1, 2)
 
 
