@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from _contract_check.expectations import Expectations, kinds_of
-from _contract_check.openapi_schema import Schema
+from _contract_check.openapi_schema import Shape
 from zenvoices_client import AskedFind, AskedPage, AskedUpload, Company, InboxDocument
 
 __all__ = ["expectations"]
@@ -23,7 +23,7 @@ _ESSENTIAL = {
     "sends:attachments[].content reads:id",
     "inbox.list": "sends:maxResultCount sends:skipCount reads:items reads:items[].id "
     "reads:items[].externalId",
-    "inbox.details": "?company_id ?external_id reads:id reads:externalId",
+    "inbox.details": "query:company_id query:external_id reads:id reads:externalId",
 }
 _VALUES = {
     "file.file_name": "fileName name",
@@ -35,8 +35,16 @@ _VALUES = {
     "asked.external_id": "externalId reference",
     "asked.skip": "skipCount skip offset",
     "asked.size": "maxResultCount take limit pageSize",
+    "asked.skip // asked.size": "page pageNumber pageIndex",
     "asked.sorting": "sorting",
 }
+_ALIKE = (
+    "id documentId inboxId inboxDocumentId",
+    "externalId reference",
+    "administrationId companyId",
+    "code administrationCode companyCode",
+    "totalCount total totalElements",
+)
 
 
 @cache
@@ -72,19 +80,20 @@ def expectations() -> Expectations:
             "inbox.details": AskedFind,
         },
         values={value: tuple(names.split()) for value, names in _VALUES.items()},
+        alike=tuple(tuple(names.split()) for names in _ALIKE),
         any_case=True,
         envelope="result",
-        unwrap=_unwrap,
+        payload=_payload,
     )
 
 
-def _unwrap(operation: str, answer: Schema) -> Schema:
-    """Return the payload out of ABP's envelope, which the client takes off by itself.
+def _payload(operation: str, answer: Shape) -> str | None:
+    """Return the path of the payload in ABP's envelope, which the client takes off by itself.
 
     The framework writes no envelope into its OpenAPI file, so most files have none.
     """
-    wrapped = "result" in answer.names and bool({"success", "__abp"} & set(answer.names))
-    payload = answer.member("result") if wrapped else answer
-    if operation == "inbox.upload" and "integer" in payload.kinds:
-        return payload.anything()  # the client takes a bare number for the id
-    return payload
+    wrapped = "result" in answer[""].members and {"success", "__abp"} & set(answer[""].members)
+    at = "result" if wrapped else ""
+    # The client takes a bare number for the id of an upload.
+    bare = operation == "inbox.upload" and at in answer and "integer" in answer[at].kinds
+    return None if bare else at
