@@ -38,15 +38,16 @@ _VALUES = {
     "asked.token": "next token pageToken cursor continuationToken",
     "asked.size": "size pageSize limit",
 }
-_ALIKE = (
-    "id documentId fileId attachmentId spaceId",
-    "folder box",
-    "files attachments",
-    "filename fileName name",
-    "total totalElements totalCount",
-    "next nextCursor nextToken nextPageToken cursor continuationToken",
-    "downloadUrl url href link",
-)
+_ALIKE = {
+    "id": "documentId fileId attachmentId",
+    "folder": "box",
+    "status": "state",
+    "files": "attachments",
+    "filename": "name",
+    "total": "totalElements totalCount",
+    "next": "nextCursor nextToken nextPageToken cursor continuationToken",
+    "downloadUrl": "url href link",
+}
 _ARRAY = frozenset({"array"})
 _STATUSES = ("VALIDATED", "FULLY_APPROVED")
 _FOLDERS = ("PURCHASES", "SALES")
@@ -91,6 +92,6 @@ def expectations() -> Expectations:
             "files.download": AskedBytes,
         },
         values={value: tuple(names.split()) for value, names in _VALUES.items()},
-        alike=tuple(tuple(names.split()) for names in _ALIKE),
+        alike={name: tuple(names.split()) for name, names in _ALIKE.items()},
         form=True,
     )

@@ -68,7 +68,13 @@ def compare(
             found.append(_absent(operation, file.operations, matches, expected, missing=described))
         else:
             pair = _Pair(operation, match, expected, needless)
-            found.append(pair.result(look_alikes(operation, file.operations, matches)))
+            found.append(
+                pair.result(
+                    look_alikes(
+                        operation, file.operations, matches, expected.values_of(operation.name)
+                    )
+                )
+            )
             with suppress(ConfigurationError):  # two members would get one name
                 contract.patched({name: pair.patch})
                 patch |= {name: pair.patch} if pair.patch else {}
@@ -84,7 +90,8 @@ def _absent(
     missing: bool,
 ) -> OperationFinding:
     """Return what is said of an operation that the file does not have."""
-    likely = look_alikes(operation, theirs, matches) if operation.needed else []
+    alike = look_alikes(operation, theirs, matches, expected.values_of(operation.name))
+    likely = alike if operation.needed else []
     function = expected.function_for(operation.name)
     return OperationFinding(
         operation.name,

@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from _client_kit._models import wire_name
 from _client_kit._secret import Secret
-from _contract_check.openapi_schema import Shape
+from _contract_check.openapi_schema import Shape, letters
 
 __all__ = ["Expectations", "kinds_of"]
 
@@ -46,7 +46,7 @@ class Expectations:
             or an operation and one of its properties.
         asked: The class of what a user's function for an operation is given.
         values: What a function sends for names of the service, by the Python that gives it.
-        alike: Names that are common for the same property of an answer.
+        alike: Names that are common for a property of an answer, by our name.
         form: Whether the token is asked for by a form, not by JSON.
         any_case: Whether the service takes query names in any letter case.
         envelope: The member that holds an answer's payload on the wire.
@@ -64,11 +64,22 @@ class Expectations:
     replaced: Mapping[str, tuple[str, ...]] = field(factory=dict[str, Any])
     asked: Mapping[str, Any] = field(factory=dict[str, Any])
     values: Mapping[str, tuple[str, ...]] = field(factory=dict[str, Any])
-    alike: tuple[tuple[str, ...], ...] = ()
+    alike: Mapping[str, tuple[str, ...]] = field(factory=dict[str, Any])
     form: bool = False
     any_case: bool = False
     envelope: str = ""
     payload: Callable[[str, Shape], str | None] = lambda _, __: ""
+
+    def values_of(self, operation: str) -> dict[str, str]:
+        """Return the Python of every value a function has, by the letters of its names."""
+        asked = self.asked.get(operation)
+        given = {item.name for item in attrs.fields(asked)} if asked is not None else set[str]()
+        return {
+            letters(name): value
+            for value, names in self.values.items()
+            if ("upload" if "file." in value else value.split(".")[1].split()[0]) in given
+            for name in names
+        }
 
     def function_for(self, operation: str) -> str:
         """Return the name under which ``operations=`` takes a function for an operation.

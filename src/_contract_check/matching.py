@@ -19,6 +19,7 @@ __all__ = [
     "patched_path",
     "same_path",
     "split_prefix",
+    "uploads",
 ]
 
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
@@ -88,12 +89,19 @@ def look_alikes(
     operation: Operation,
     theirs: Sequence[VendorOperation],
     matches: Mapping[str, VendorOperation],
+    given: Collection[str],
 ) -> list[VendorOperation]:
     """Return operations of the file that may be the missing one, the likeliest first.
 
     For an upload or a download those are operations that carry a file's content.
+
+    Args:
+        operation: The operation of ours that is missing.
+        theirs: Every operation of the file.
+        matches: Those that are ours.
+        given: The letters of names that a call like ours may ask for.
     """
-    uploads = any(last(item.path) == "content" for item in operation.sends)
+    upload = uploads(operation)
     downloads = operation.path.startswith("{") and operation.safe
     if operation.path.startswith("{") and not downloads:
         return []
@@ -104,11 +112,12 @@ def look_alikes(
     for item in theirs:
         names = {*item.query[""].members, *_PLACEHOLDER.findall(item.path)}
         names |= set(item.body[""].members) if item.body is not None else set()
-        alike = len(asked & {letters(name.strip("{}")) for name in names})
-        common = 2 * len(wanted & _words(item.name, item.path))
-        common += 2 * _same_shape(operation.path, item.path)
+        names = {letters(name.strip("{}")) for name in names}
+        alike = len(asked & names)
+        common = len(wanted & _words(item.name, item.path))
+        common = common or _same_shape(operation.path, item.path)
         sends = carries_content(item.body, item.media)
-        if uploads:
+        if upload:
             fits = item.method in ("POST", "PUT") and sends
         elif downloads:
             fits = item.method == "GET" and carries_content(item.answer, item.answer_media)
@@ -116,9 +125,17 @@ def look_alikes(
             fits = (common > 0 or alike > 1) and not sends
             fits = fits and item.method in (operation.method, "GET", "POST")
         if fits and id(item) not in taken:
-            scored.append((common + alike + (item.method == operation.method), item))
+            longer = not upload and item.path.count("{") > operation.path.count("{")
+            score = 2 * (common - longer) + (item.method == operation.method)
+            score += len(names & {*asked, *given})
+            scored.append((score, item))
     scored.sort(key=lambda entry: -entry[0])
-    return [item for _, item in scored[: MOST_LOOK_ALIKES * (1 + uploads)]]
+    return [item for _, item in scored[: MOST_LOOK_ALIKES * (1 + upload)]]
+
+
+def uploads(operation: Operation) -> bool:
+    """Return True if our operation sends a file's content."""
+    return any(last(item.path) == "content" for item in operation.sends)
 
 
 def carries_content(shape: Shape | None, media: str) -> bool:

@@ -8,11 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import attrs
-
 from _client_kit._contract import Operation
 from _contract_check.expectations import Expectations
-from _contract_check.matching import BASE64, carries_content
+from _contract_check.matching import BASE64, carries_content, uploads
 from _contract_check.openapi_file import VendorOperation
 from _contract_check.openapi_schema import Schema, Shape, below, entries_of, last, letters, typed
 
@@ -46,6 +44,7 @@ def starter(
     else:
         with_files = [item for item in likely if carries_content(item.body, item.media)]
         two_steps = draft.uploads and theirs not in with_files and with_files
+        with_files.sort(key=lambda item: item.answer is None)
         lines = draft.first_step(with_files[0], theirs) if two_steps else []
         lines += draft.call("answer", theirs)
         lines += _Answer(ours, theirs, expected).lines()
@@ -57,16 +56,10 @@ class _Draft:
     """The calls of a function."""
 
     def __init__(self, ours: Operation, expected: Expectations) -> None:
-        given = {item.name for item in attrs.fields(expected.asked[ours.name])}
-        self.uploads = "upload" in given
+        self.uploads = uploads(ours)
         self.unknown: list[str] = []
         """The variables that a person has to give a value."""
-        self._values = {
-            letters(name): value
-            for value, names in expected.values.items()
-            if (self.uploads if "file." in value else value.split(".")[1].split()[0] in given)
-            for name in names
-        }
+        self._values = expected.values_of(ours.name)
         self._free: set[str] = set()
         """The variables of the lines written last that have no value yet."""
 
@@ -172,7 +165,7 @@ class _Answer:
         self._at = expected.payload(ours.name, self._shape) if self._shape else None
         self._needed = expected.essential.get(ours.name, frozenset())
         self._finds = expected.function_for(ours.name) != ours.name
-        self._alike = [{letters(name) for name in names} for names in expected.alike]
+        self._alike = expected.alike
         self._tree: dict[str, Any] = {}
         for item in ours.reads:
             level = self._tree
@@ -200,11 +193,9 @@ class _Answer:
     def _name(self, at: str | None, name: str) -> str:
         """Return the file's name for a member: with the same letters, or one that is common."""
         above = self._shape.get(at, Schema()) if at is not None else Schema()
-        for group in ({letters(name)}, *(group for group in self._alike if letters(name) in group)):
-            alike = [item for item in above.members if letters(item) in group]
-            if len(alike) == 1 or name in alike:
-                return name if name in alike else alike[0]
-        return ""
+        known = {letters(item): item for item in above.members}
+        common = [known.get(letters(item), "") for item in (name, *self._alike.get(name, ()))]
+        return name if name in above.members else next(filter(None, common), "")
 
     def _same(self, tree: Tree, at: str, path: str) -> bool:
         """Return True if the file has what is here under our names, or does not say."""
@@ -244,6 +235,7 @@ class _Answer:
             source = variable + read if found else ""
             if theirs is not None and self._same(inside, theirs, here):
                 lines.append(f'"{name}": {source},')
+                lines += [f'"last": not {source},'] if here == "next" else []
             elif not needed:
                 continue
             elif "[]" in inside:
@@ -255,6 +247,9 @@ class _Answer:
                 if members:
                     each = f"}} for {row} in {source or '...'}],"
                     lines += [f'"{name}": [{{', *_indented(members), each]
+            elif inside and theirs and not self._shape[theirs].members:
+                (inner,) = (it for it in inside if f"reads:{here}.{it}" in self._needed)
+                lines.append(f'"{name}": {{"{inner}": {source}}},')
             elif inside:
                 members = self._members(inside, theirs, source, here)
                 lines += [f'"{name}": {{', *_indented(members), "},"] if members else []

@@ -38,13 +38,13 @@ _VALUES = {
     "asked.skip // asked.size": "page pageNumber pageIndex",
     "asked.sorting": "sorting",
 }
-_ALIKE = (
-    "id documentId inboxId inboxDocumentId",
-    "externalId reference",
-    "administrationId companyId",
-    "code administrationCode companyCode",
-    "totalCount total totalElements",
-)
+_ALIKE = {
+    "id": "documentId inboxId inboxDocumentId",
+    "externalId": "reference",
+    "administrationId": "companyId",
+    "code": "administrationCode companyCode",
+    "totalCount": "total totalElements",
+}
 
 
 @cache
@@ -80,7 +80,7 @@ def expectations() -> Expectations:
             "inbox.details": AskedFind,
         },
         values={value: tuple(names.split()) for value, names in _VALUES.items()},
-        alike=tuple(tuple(names.split()) for names in _ALIKE),
+        alike={name: tuple(names.split()) for name, names in _ALIKE.items()},
         any_case=True,
         envelope="result",
         payload=_payload,

@@ -43,6 +43,7 @@ class Call:
     method: str
     path: str
     query: Any = field(default=None, kw_only=True)
+    headers: Any = field(default=None, kw_only=True)
     json: Any = field(default=None, kw_only=True)
     safe: Any = field(default=None, kw_only=True)
 
@@ -228,6 +229,120 @@ def test_names_of_a_file_cannot_leave_their_quotes() -> None:
     assert call.query == {evil: ...}
     assert call.json == {evil: ..., "content": Base64(b"x")}
     assert call.path == f"{API}/inbox/{evil}Ellipsis"
+
+
+def described(body: Any, answer: Any, *parameters: Any, method: str = "post") -> dict[str, Any]:
+    """An operation of a file."""
+    content = {"content": {"application/json": {"schema": answer}}}
+    operation: dict[str, Any] = {"parameters": [*parameters], "responses": {"200": content}}
+    if body is not None:
+        operation["requestBody"] = {"content": {"application/json": {"schema": body}}}
+    return {method: operation}
+
+
+def members(*required: str, **properties: Any) -> Any:
+    """The schema of an object."""
+    return {"type": "object", "properties": properties, "required": [*required]}
+
+
+def rows_of(schema: Any) -> Any:
+    """The schema of a list."""
+    return {"type": "array", "items": schema}
+
+
+@pytest.mark.parametrize(
+    ("tokens", "sent"),
+    [
+        ({"fileTokens": rows_of(TEXT)}, ["t1"]),
+        ({"files": rows_of(TEXT)}, ["t1"]),
+        ({"files": rows_of(members("fileToken", fileToken=TEXT))}, [{"fileToken": "t1"}]),
+        ({"fileToken": TEXT}, "t1"),
+    ],
+)
+def test_upload_whose_file_goes_first_is_drafted_in_two_steps(tokens: Any, sent: Any) -> None:
+    """The file is sent by a call that answers with a token, and the document names the token."""
+    root = file("zenvoices-as-assumed")
+    body = members(*tokens, externalId=TEXT, **tokens)
+    tenant = {"in": "header", "name": "X-Tenant", "required": True, "schema": TEXT}
+    root["paths"][f"{API}/inbox"] = described(body, members(documentId={}), tenant)
+    first = members("content", fileName=TEXT, content=TEXT)
+    root["paths"][f"{API}/file/upload"] = described(first, members(size={}, fileToken=TEXT))
+    found = zenvoices(root)["inbox.upload"]
+    names: dict[str, Any] = {"Call": Call, "Base64": Base64}
+    exec("\n".join(found.starter), names)
+    running = names["inbox_upload"](asked())
+    assert next(running) == Call(
+        "POST",
+        f"{API}/file/upload",
+        json={"fileName": "a.xml", "content": Base64(b"x")},
+        safe=True,
+    )
+    second = running.send({"fileToken": "t1", "size": 1})
+    assert second.path == f"{API}/inbox"
+    assert second.headers == {"X-Tenant": ...}
+    assert second.json == {"externalId": "e1", next(iter(tokens)): sent}
+    with pytest.raises(StopIteration) as ended:
+        running.send({"documentId": 4711})
+    assert ended.value.value == {"id": 4711}
+
+
+@pytest.mark.parametrize("bare", [True, False])
+def test_look_up_that_answers_with_rows_returns_the_one_with_the_id(bare: bool) -> None:
+    """None stands for "not found"."""
+    root = file("zenvoices-as-assumed")
+    del root["paths"][f"{API}/inbox/details"]
+    rows = rows_of(members(inboxId={"type": "integer"}, reference=TEXT))
+    query = {"in": "query", "name": "reference", "required": True, "schema": TEXT}
+    root["paths"][f"{API}/inbox/search"] = described(
+        None, rows if bare else members(results=rows, count={}), query, method="get"
+    )
+    found = zenvoices(root)["inbox.details"]
+    for reference, expected in (("e1", {"id": 7, "externalId": "e1"}), ("e2", None)):
+        answer: Any = [{"inboxId": 7, "reference": reference}]
+        call, returned = run(found, answer if bare else {"results": answer})
+        assert (call.query, returned) == ({"reference": "e1"}, expected)
+
+
+def test_page_with_a_cursor_hands_it_on() -> None:
+    """A search by POST, whose rows have common names of their own."""
+    root = file("banqup-as-assumed")
+    del root["paths"][f"{SPACE}/documents"]
+    part = members(fileId=TEXT, name=TEXT)
+    row = members(documentId=TEXT, state=TEXT, attachments=rows_of(part))
+    root["paths"][f"{SPACE}/documents/search"] = described(
+        members("limit", limit={}, pageToken=TEXT),
+        members(results=rows_of(row), nextPageToken=TEXT),
+    )
+    parts = [{"fileId": "f1", "name": "a.xml"}]
+    rows = [{"documentId": "d1", "state": "VALIDATED", "attachments": parts}]
+    found = banqup(root)["documents.list"]
+    call, answer = run(found, {"results": rows, "nextPageToken": "p2"})
+    assert call.json == {"limit": 50, "pageToken": None}
+    assert answer == {
+        "documents": [
+            {
+                "id": "d1",
+                "status": {"document": "VALIDATED"},
+                "files": [{"id": "f1", "filename": "a.xml"}],
+            }
+        ],
+        "next": "p2",
+        "last": False,
+    }
+    assert run(found, {"results": []})[1] == {"documents": [], "next": None, "last": True}
+
+
+def test_placeholder_without_a_value_is_a_variable_of_its_name() -> None:
+    """A person gives it its value once, at the top."""
+    root = file("zenvoices-as-assumed")
+    move_path(f"{API}/inbox/details", "/{class}/{X-Area}/inbox/{externalId}/{row}", root)
+    lines = zenvoices(root)["inbox.details"].starter
+    assert lines[1:4] == (
+        "    the_class = ...  # in the path",
+        "    x_area = ...  # in the path",
+        "    the_row = ...  # in the path",
+    )
+    assert '        f"/{the_class}/{x_area}/inbox/{asked.external_id}/{the_row}",' in lines
 
 
 # A function of the user's own
