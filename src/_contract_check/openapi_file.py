@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from _client_kit._json import MAX_DEPTH, JsonError, is_list, is_object, loads
+from _client_kit._json import JsonError, is_list, is_object, loads
 from _contract_check.openapi_schema import (
     References,
     Schema,
@@ -114,20 +114,10 @@ def _yaml(body: bytes) -> Any:
         import yaml
     except ImportError:
         raise VendorFileError(_NO_YAML) from None
-    loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-    depth = 0
     try:
-        # The composer recurses in C, where deep nesting ends the process; the parser does not.
-        for event in yaml.parse(body, Loader=loader):
-            depth += isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent))
-            depth -= isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent))
-            if depth > MAX_DEPTH:
-                message = f"it cannot be read: nested deeper than {MAX_DEPTH}"
-                raise VendorFileError(message)
-        return yaml.load(body, Loader=loader)  # noqa: S506 - a BaseLoader makes texts only
+        # The loader that is written in C does not survive deep nesting.
+        return yaml.load(body, Loader=yaml.BaseLoader)  # noqa: S506 - it makes texts only
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        if isinstance(error, VendorFileError):
-            raise
         mark = getattr(error, "problem_mark", None)
         where = "" if mark is None else f" in line {mark.line + 1}"
         message = f"it is neither JSON nor YAML{where}"

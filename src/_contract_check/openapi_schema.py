@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import partial, reduce
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote
 
@@ -149,12 +151,8 @@ def typed(shape: Shape, path: str) -> str:
 def tree(shape: Shape, at: str = "") -> tuple[str, ...]:
     """Return a shape written out, one property a line."""
     inner = entries_of(shape, at)
-    lines = ["a list of"] if inner != at else []
-    for line in _lines(shape, inner, ""):
-        lines.append(line if len(lines) < MAX_LINES else "...")
-        if len(lines) > MAX_LINES:
-            break
-    return tuple(lines)
+    lines = [*(["a list of"] if inner != at else []), *islice(_lines(shape, inner, ""), MAX_LINES)]
+    return tuple(lines if len(lines) < MAX_LINES else [*lines, "..."])
 
 
 def _lines(shape: Shape, at: str, indent: str) -> Iterator[str]:
@@ -223,14 +221,16 @@ class References:
             return Schema(open=True)
         if id(raw) not in self._known:
             self._known[id(raw)] = raw, Schema()  # found again where it leads back to itself
-            parts = [_own(raw)]
-            if "$ref" in raw:
-                parts.append(self._schema(self._target(text(raw["$ref"])), level + 1))
-            parts += [self._schema(part, level + 1) for part in _listed(raw, "allOf")]
+            found = _own(raw)
+            target = [self._target(text(raw["$ref"]))] if "$ref" in raw else []
+            for part in [*target, *_listed(raw, "allOf")]:
+                found = _merged(found, self._schema(part, level + 1))
             for name in ("oneOf", "anyOf"):
-                variants = [self._schema(part, level + 1) for part in _listed(raw, name)]
-                parts.append(_either(variants))
-            self._known[id(raw)] = raw, _all_of(parts)
+                parts = [self._schema(part, level + 1) for part in _listed(raw, name)]
+                variants = [part for part in parts if part.kinds or part.members or part.words]
+                if variants:
+                    found = _merged(found, reduce(partial(_merged, either=True), variants))
+            self._known[id(raw)] = raw, found
         return self._known[id(raw)][1]
 
 
@@ -256,39 +256,25 @@ def _own(raw: Mapping[str, Any]) -> Schema:
     )
 
 
-def _all_of(parts: Sequence[Schema]) -> Schema:
-    """Return what satisfies every part."""
-    kinds: frozenset[str] = frozenset()
-    members: dict[str, Any] = {}
-    for part in parts:
-        kinds = kinds & part.kinds or kinds or part.kinds
-        for name, raw in part.members.items():
-            same = members.get(name, raw) is raw
-            members[name] = raw if same else {"allOf": [members[name], raw]}
+def _merged(one: Schema, other: Schema, *, either: bool = False) -> Schema:
+    """Return what satisfies both schemas, or one of them: then a member of any may be there."""
+    members = dict(one.members)
+    for name, raw in other.members.items():
+        known = members.setdefault(name, raw)
+        if known is not raw and not either:
+            members[name] = {"allOf": [known, raw]}
+    kinds = one.kinds & other.kinds or one.kinds or other.kinds
+    if either:
+        kinds = one.kinds | other.kinds if one.kinds and other.kinds else frozenset()
     return Schema(
         kinds=kinds,
-        format=next((part.format for part in parts if part.format), ""),
-        words=next((part.words for part in parts if part.words), ()),
+        format=one.format or other.format,
+        words=() if either else one.words or other.words,
         members=members,
-        required=frozenset[str]().union(*(part.required for part in parts)),
-        entries=next((part.entries for part in parts if part.entries is not None), None),
-        read_only=any(part.read_only for part in parts),
-        open=any(part.open for part in parts),
-    )
-
-
-def _either(variants: Sequence[Schema]) -> Schema:
-    """Return what satisfies one of the variants: a member of any of them may be there."""
-    variants = [part for part in variants if part.kinds or part.members or part.words]
-    if len(variants) < 2:
-        return variants[0] if variants else Schema()
-    kinds = [part.kinds for part in variants]
-    return Schema(
-        kinds=frozenset[str]().union(*kinds) if all(kinds) else frozenset(),
-        members={name: raw for part in reversed(variants) for name, raw in part.members.items()},
-        required=frozenset.intersection(*(part.required for part in variants)),
-        entries=next((part.entries for part in variants if part.entries is not None), None),
-        open=not all(part.described for part in variants),
+        required=one.required & other.required if either else one.required | other.required,
+        entries=other.entries if one.entries is None else one.entries,
+        read_only=one.read_only or other.read_only,
+        open=one.open or other.open or (either and not (one.described and other.described)),
     )
 
 

@@ -37,9 +37,8 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "member twice": (b'{"openapi": "3.0.0", "openapi": "3.1.0"}', "twice"),
     "megabytes of objects": (deep(1_000_000), "nested deeper"),
     "megabytes of lists": (b"[" * 4_000_000, "more than 1,000,000 values"),
-    # Newer readers of YAML have a limit of their own, which comes first.
-    "megabytes of YAML": (b"a: " + b"[" * 1_000_000, "nested deeper|neither"),
-    "indented YAML": (b"".join(b" " * n + b"a:\n" for n in range(2_000)), "nested deeper"),
+    "megabytes of YAML": (b"a: " + b"[" * 1_000_000, "neither"),
+    "indented YAML": (b"".join(b" " * n + b"a:\n" for n in range(2_000)), "neither"),
     "broken YAML": (b"a: b: c\n", "neither JSON nor YAML"),
     "YAML with a type of Python": (b"!!python/object/apply:os.system [ls]", "not an OpenAPI"),
     "YAML that multiplies": (ALIAS_BOMB.encode(), "not an OpenAPI"),
