@@ -72,7 +72,7 @@ class Schema:
         return not self.open and bool(self.members or self.kinds - {"object"})
 
     def __str__(self) -> str:
-        kinds = "|".join(sorted(self.kinds)).replace("array", "a list") or "anything"
+        kinds = "|".join(sorted(self.kinds)) or "anything"
         return kinds + (f" ({self.format})" if self.format else "")
 
 
@@ -114,7 +114,7 @@ def locate(shape: Shape | None, path: str, at: str | None = "") -> Place:
             name = part if part in alike else "".join(alike[:1])
         if not fits:
             said = ", ".join(list(above.members)[:MOST_NAMES])
-            said = said or (f"{at or 'the answer'} is {above}" if above.kinds else "")
+            said = said or (f"{at or 'the answer'} is of type {above}" if above.kinds else "")
             return Place("missing" if above.described else "not described", said)
         at = below(at, name)
     return Place("confirmed" if last(at) == last(path) else "differs", at)

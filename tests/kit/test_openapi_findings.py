@@ -165,7 +165,7 @@ def test_list_where_an_object_is_expected_is_named() -> None:
     rows = schema(root, "DocumentList")["properties"]["documents"]
     root["components"]["schemas"]["DocumentList"] = rows
     found = finding(banqup(root), "documents.list", "reads", "documents")
-    assert (found.status, found.theirs) == ("missing", "the answer is a list")
+    assert (found.status, found.theirs) == ("missing", "the answer is of type array")
     assert found.contradicts
 
 

@@ -61,7 +61,7 @@ def test_lists_of_lists_end_somewhere() -> None:
     for _ in range(30):
         nested = {"type": "array", "items": nested}
     body = body_of(nested)
-    assert (typed(body, ""), "[][]" in body, len(body) < 20) == ("list of a list", True, True)
+    assert (typed(body, ""), "[][]" in body, len(body) < 20) == ("list of array", True, True)
 
 
 def test_what_a_reference_into_another_file_holds_is_unknown() -> None:
