@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from attrs import evolve, frozen
@@ -28,6 +27,7 @@ from _contract_check.starter import starter
 __all__ = ["compare"]
 
 MOST_WORDS = 12
+_SUGGESTED = "--suggest prints the correction."
 
 
 def compare(
@@ -59,50 +59,39 @@ def compare(
     found: list[OperationFinding] = []
     patch: dict[str, Any] = {}
     for operation in ours:
-        name, match = operation.name, matches.get(operation.name)
+        name = operation.name
+        result = OperationFinding(
+            name,
+            operation.needed,
+            "yours",
+            f"{operation.method} {operation.path}",
+            evidence=operation.evidence,
+            function=expected.function_for(name),
+        )
+        likely: list[VendorOperation] = []
+        if operation.needed:
+            values = expected.values_of(name)
+            likely = look_alikes(operation, file.operations, matches, values)
         if name in yours or name in needless:
-            call = f"{operation.method} {operation.path}"
-            found.append(OperationFinding(name, operation.needed, "yours", call))
-        elif match is None:
-            described = split_prefix(operation.path)[0] in prefixes
-            found.append(_absent(operation, file.operations, matches, expected, missing=described))
-        else:
-            pair = _Pair(operation, match, expected, needless)
-            found.append(
-                pair.result(
-                    look_alikes(
-                        operation, file.operations, matches, expected.values_of(operation.name)
-                    )
-                )
+            found.append(result)
+        elif name not in matches:
+            missing = split_prefix(operation.path)[0] in prefixes
+            result = evolve(
+                result,
+                status="missing" if missing else "not described",
+                look_alikes=tuple(tuple(item.lines(expected.payload)) for item in likely),
+                starter=starter(operation, likely, expected),
             )
-            with suppress(ConfigurationError):  # two members would get one name
+            found.append(result)
+        else:
+            pair = _Pair(operation, matches[name], expected, needless)
+            try:
                 contract.patched({name: pair.patch})
-                patch |= {name: pair.patch} if pair.patch else {}
+            except ConfigurationError:  # two members would get one name
+                pair.patch = {}
+            patch |= {name: pair.patch} if pair.patch else {}
+            found.append(pair.result(result, likely))
     return Comparison(contract.service, file.title, file.version, tuple(found), patch)
-
-
-def _absent(
-    operation: Operation,
-    theirs: Sequence[VendorOperation],
-    matches: Mapping[str, VendorOperation],
-    expected: Expectations,
-    *,
-    missing: bool,
-) -> OperationFinding:
-    """Return what is said of an operation that the file does not have."""
-    alike = look_alikes(operation, theirs, matches, expected.values_of(operation.name))
-    likely = alike if operation.needed else []
-    function = expected.function_for(operation.name)
-    return OperationFinding(
-        operation.name,
-        operation.needed,
-        "missing" if missing else "not described",
-        f"{operation.method} {operation.path}",
-        evidence=operation.evidence,
-        look_alikes=tuple(tuple(item.lines(expected.payload)) for item in likely),
-        function=function,
-        starter=starter(operation, likely, expected) if likely and function else (),
-    )
 
 
 @frozen
@@ -130,7 +119,7 @@ class _Pair:
         needless: Collection[str],
     ) -> None:
         self._ours, self._theirs, self._expected = ours, theirs, expected
-        self._kinds = {**expected.sent.get(ours.name, {}), **expected.kinds.get(ours.name, {})}
+        self._kinds = expected.kinds.get(ours.name, {})
         needed = expected.essential.get(ours.name, frozenset()) if ours.needed else frozenset[str]()
         self._essential = {key for key in needed if f"{ours.name} {key}" not in needless}
         self._shapes: dict[str, Shape | None] = {
@@ -151,29 +140,27 @@ class _Pair:
             self._places[fact] = place
         self.patch = self._sure()
 
-    def result(self, likely: Sequence[VendorOperation]) -> OperationFinding:
-        """Return everything found about the operation.
+    def result(
+        self, result: OperationFinding, likely: Sequence[VendorOperation]
+    ) -> OperationFinding:
+        """Return a result with everything found about the operation.
 
         Args:
+            result: What is known of our operation.
             likely: Other operations of the file that look like it.
         """
-        ours, theirs, expected = self._ours, self._theirs, self._expected
+        theirs, expected = self._theirs, self._expected
         findings = tuple(self._findings())
         differs = any(item.status in ("differs", "missing") for item in findings)
-        function = expected.function_for(ours.name)
         by_hand = any(item.contradicts and self._by_function() in item.remedy for item in findings)
-        return OperationFinding(
-            ours.name,
-            ours.needed,
-            "differs" if differs else "confirmed",
-            f"{ours.method} {ours.path}",
-            f"{theirs.method} {theirs.path}",
-            ours.evidence,
-            len(self._places),
-            findings,
-            tuple(theirs.lines(expected.payload)) if by_hand else (),
-            function=function,
-            starter=starter(ours, [theirs, *likely], expected) if by_hand and function else (),
+        return evolve(
+            result,
+            status="differs" if differs else "confirmed",
+            theirs=f"{theirs.method} {theirs.path}",
+            facts=len(self._places),
+            findings=findings,
+            described=tuple(theirs.lines(expected.payload)) if by_hand else (),
+            starter=starter(self._ours, [theirs, *likely], expected) if by_hand else (),
         )
 
     def _sure(self) -> dict[str, Any]:
@@ -200,7 +187,7 @@ class _Pair:
     def _findings(self) -> Iterator[Finding]:
         ours, theirs = self._ours, self._theirs
         if not same_path(ours.path, theirs.path):
-            remedy = self._correction("path")
+            remedy = _SUGGESTED if "path" in self.patch else ""
             yield self._finding("path", ours.path, ours.path, theirs.path, remedy)
         form = self._expected.form and ours.name == self._expected.login
         wrong_media = bool(theirs.media) and is_json(theirs.media) is form
@@ -235,9 +222,8 @@ class _Pair:
             elif words and listed and not set(words) <= set(listed):
                 status, ours = "differs", f"{ours}: {', '.join(words)}"
                 theirs = f"{theirs}: one of {', '.join(listed[:MOST_WORDS])}"
-            elif status == "differs":
-                key = "query" if fact.place == "query" else "rename"
-                remedy = self._correction(key, fact.name)
+            elif fact.name in self.patch.get("query" if fact.place == "query" else "rename", {}):
+                remedy = _SUGGESTED
         elif fact.place != "query" and "," in theirs:
             patch = json.dumps({self._ours.name: {"rename": {fact.name: "..."}}})
             remedy = f"If it is one of these: contract={patch}. Else: {self._by_function()}"
@@ -258,7 +244,7 @@ class _Pair:
             if not always or group != "query" or fact.key in always
         }
         for path, schema in shape.items():
-            for name in sorted(schema.required if path.replace("[]", "") in sent else ()):
+            for name in sorted(schema.required if path.removesuffix("[]") in sent else ()):
                 member = below(path, name)
                 if member not in sent and not (member in shape and shape[member].read_only):
                     yield self._finding(group, member, "", f"{typed(shape, member)}, required")
@@ -269,15 +255,6 @@ class _Pair:
             place, name, "differs", ours, theirs, self._ours.evidence, self._ours.needed,
             remedy or self._by_function(),
         )  # fmt: skip
-
-    def _correction(self, key: str, name: str = "") -> str:
-        """Return the patch of one thing; empty where it is not sure."""
-        change = self.patch.get(key)
-        if name and change is not None:
-            change = {name: change[name]} if name in change else None
-        if change is None:
-            return ""
-        return f"contract={json.dumps({self._ours.name: {key: change}}, ensure_ascii=False)}"
 
     def _by_function(self) -> str:
         name = self._expected.function_for(self._ours.name)

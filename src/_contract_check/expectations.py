@@ -38,8 +38,7 @@ class Expectations:
         login: The operation that brings the token, which no function can replace.
         essential: Per operation what an export depends on: ``query:name``, ``sends:path`` or
             ``reads:path``.
-        kinds: Per operation the JSON types a property of an answer may have.
-        sent: Per operation the JSON types a property must have that is sent.
+        kinds: Per operation the JSON types a property may have, sent or read.
         words: Per operation the words of a property or query the export relies on.
         may_be_empty: Properties, each behind its operation, that an answer may leave out.
         replaced: Per further function of a user, what an export then needs no longer: an operation,
@@ -58,7 +57,6 @@ class Expectations:
     login: str
     essential: Mapping[str, frozenset[str]]
     kinds: Mapping[str, Mapping[str, frozenset[str]]]
-    sent: Mapping[str, Mapping[str, frozenset[str]]] = field(factory=dict[str, Any])
     words: Mapping[str, Mapping[str, tuple[str, ...]]] = field(factory=dict[str, Any])
     may_be_empty: frozenset[str] = frozenset()
     replaced: Mapping[str, tuple[str, ...]] = field(factory=dict[str, Any])

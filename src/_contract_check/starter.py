@@ -37,6 +37,9 @@ def starter(
             that does is called before it.
         expected: What an export needs.
     """
+    name = expected.function_for(ours.name).replace(".", "_")
+    if not name or not likely:
+        return ()
     theirs = likely[0]
     draft = _Draft(ours, expected)
     if ours.path.startswith("{"):  # the library itself fetches what the function names
@@ -48,7 +51,6 @@ def starter(
         lines = draft.first_step(with_files[0], theirs) if two_steps else []
         lines += draft.call("answer", theirs)
         lines += _Answer(ours, theirs, expected).lines()
-    name = expected.function_for(ours.name).replace(".", "_")
     return (f"def {name}(asked):", *_indented([*draft.unknown, *lines]))
 
 

@@ -29,8 +29,10 @@ def test_both_sides_of_a_difference_are_shown() -> None:
     # It is read as externalId still, so a rename would break that.
     assert found.remedy == 'Correct it with ZenvoicesClient(operations={"inbox.upload": ...}).'
     rename_member("InboxDto", "externalId", "external_id", root)
-    found = finding(zenvoices(root), "inbox.upload", "sends", "externalId")
-    assert found.remedy == 'contract={"inbox.upload": {"rename": {"externalId": "external_id"}}}'
+    comparison = zenvoices(root)
+    found = finding(comparison, "inbox.upload", "sends", "externalId")
+    assert found.remedy == "--suggest prints the correction."
+    assert comparison.patch["inbox.upload"] == {"rename": {"externalId": "external_id"}}
 
 
 def test_word_the_file_does_not_list_is_a_difference_with_the_words_it_lists() -> None:
