@@ -140,19 +140,16 @@ def _operation_lines(item: OperationFinding) -> Iterator[str]:
     for found in item.findings:
         name = f"{found.place} {found.name}"
         if found.contradicts:
-            yield f"    ! {name}: {found.status}"
-            yield f"        ours: {found.ours or 'not sent'}"
-            yield f"        file: {found.theirs or 'nothing like it'}"
+            ours, theirs = found.ours or "not sent", found.theirs or "nothing like it"
+            yield f"    ! {name}: {found.status}; ours: {ours}; file: {theirs}"
             yield f"        {found.remedy}"
         elif found.status in others:
             shown = f"{name} ({found.theirs})" if found.status == "differs" else name
             others[found.status].append(shown)
-    for status, names in others.items():
-        if names:
-            yield (
-                f"    - no export needs these, and the file has them {_HOW[status]}: "
-                + ", ".join(names)
-            )
+    for status, says in (("missing", "does not have them"), ("differs", "has them otherwise")):
+        if others[status]:
+            names = ", ".join(others[status])
+            yield f"    - no export needs these, and the file {says}: {names}"
     for heading, lines in (
         ("as the file writes it", item.described),
         *(("looks like it", like) for like in item.look_alikes),
@@ -163,6 +160,3 @@ def _operation_lines(item: OperationFinding) -> Iterator[str]:
     if item.starter:
         yield f'    a function to start from, for operations={{"{item.function}": ...}}:'
         yield from (f"        {line}".rstrip() for line in item.starter)
-
-
-_HOW = {"missing": "not", "differs": "otherwise"}

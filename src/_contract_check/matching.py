@@ -116,14 +116,13 @@ def look_alikes(
         alike = len(asked & names)
         common = len(wanted & _words(item.name, item.path))
         common = common or _same_shape(operation.path, item.path)
-        sends = carries_content(item.body, item.media)
         if upload:
-            fits = item.method in ("POST", "PUT") and sends
+            fits = item.method in ("POST", "PUT") and carries_content(item.body, item.media)
         elif downloads:
             fits = item.method == "GET" and carries_content(item.answer, item.answer_media)
         else:
-            fits = (common > 0 or alike > 1) and not sends
-            fits = fits and item.method in (operation.method, "GET", "POST")
+            fits = (common > 0 or alike > 1) and item.method in (operation.method, "GET", "POST")
+            fits = fits and not carries_content(item.body, item.media)
         if fits and id(item) not in taken:
             longer = not upload and item.path.count("{") > operation.path.count("{")
             score = 2 * (common - longer) + (item.method == operation.method)

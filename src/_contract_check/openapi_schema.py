@@ -37,7 +37,7 @@ __all__ = [
 
 MAX_TEXT = 4_000
 MAX_LEVELS = 8
-MAX_PATHS = 2_000
+MAX_PATHS = 1_000
 MAX_PARTS = 40
 MAX_LINES = 120
 MOST_NAMES = 12
@@ -179,9 +179,10 @@ class References:
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self.root = root
-        # The raw value is kept beside its schema, because an id is only good while its object
-        # lives.
+        # The raw value is kept beside what was read of it, because an id is only good while its
+        # object lives.
         self._known: dict[int, tuple[Any, Schema]] = {}
+        self._shapes: dict[int, tuple[Any, Shape]] = {}
 
     def follow(self, value: Any) -> Any:
         """Return a parameter, a body or an answer with its ``$ref`` followed."""
@@ -205,6 +206,10 @@ class References:
 
         A schema may hold itself, so levels and paths are limited.
         """
+        if is_object(raw) and set(raw) == {"$ref"}:
+            raw = self._target(text(raw["$ref"]))
+        if id(raw) in self._shapes:  # most operations of a file share a few schemas
+            return self._shapes[id(raw)][1]
         found: dict[str, Schema] = {}
         waiting: deque[tuple[str, Any, int]] = deque([("", raw, 0)])
         while waiting and len(found) < MAX_PATHS:
@@ -213,6 +218,7 @@ class References:
             if level < MAX_LEVELS:
                 inside = {**schema.members, **({"[]": schema.entries} if schema.entries else {})}
                 waiting += [(below(path, name), it, level + 1) for name, it in inside.items()]
+        self._shapes[id(raw)] = raw, found
         return found
 
     def _schema(self, raw: Any, level: int = 0) -> Schema:
