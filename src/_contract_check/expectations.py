@@ -84,7 +84,11 @@ class Expectations:
 
         Empty for the login, which no function can replace.
         """
-        named = (name for name, given in self.replaced.items() if operation in given)
+        named = (
+            name
+            for name, given in self.replaced.items()
+            if operation == given[0] and name not in self.asked
+        )
         return "" if operation == self.login else next(named, operation)
 
 

@@ -60,7 +60,7 @@ def expectations() -> Expectations:
             "inbox.details": inbox,
         },
         may_be_empty=frozenset({"inbox.list items[].externalId", "inbox.upload id"}),
-        replaced={"inbox.find": ("inbox.details",)},
+        replaced={"inbox.find": ("inbox.details", "inbox.list")},
         asked={
             "companies.list": AskedPage,
             "inbox.upload": AskedUpload,

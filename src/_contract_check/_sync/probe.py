@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, cast
 from _client_kit._errors import ServiceError
 from _client_kit._text import Text
 from _contract_check.shapes import Probe, as_json, rows_of
-from banqup_client import BanqupClient, Document, FileDetails
+from banqup_client import BanqupClient, Document
 from zenvoices_client import InboxUpload, ZenvoicesClient
 
 __all__ = ["new_id", "probe_banqup", "probe_document", "probe_upload", "probe_zenvoices"]
@@ -33,6 +33,12 @@ NOT_READ_BACK = Text(
     "The upload was taken, but its look-up does not find it: look into the company's inbox in "
     "Zenvoices. If it is there, correct inbox.details or inbox.list; until then a document whose "
     "upload breaks off is held as uncertain.",
+)
+NO_URL_NEEDED = Text("no_url_needed", "your function for files.download needs no downloadUrl")
+FIND_WRONG = Text(
+    "hint_find",
+    "Correct your function for inbox.find: it returns the document with its externalId, and None "
+    "once a call has said that there is none.",
 )
 NOT_LOOKED_UP = Text(
     "hint_query",
@@ -87,13 +93,7 @@ def probe_document(client: BanqupClient, space_id: str, found: Document | None) 
     if not file_id:
         names = ("files.details", "files.download")
         return probes + [Probe(name, note=NO_FILE, skipped=True) for name in names]
-    details: FileDetails | None = None
-    with _tried("files.details", probes):
-        details = client.files.details(space_id, file_id)
-        waits = details.status == "AWAITING_UPLOAD"
-        probe = Probe("files.details", (as_json(details),))
-        probes.append(Probe("files.details", note=NOT_SCANNED, skipped=True) if waits else probe)
-    if details is None or probes[-1].skipped:
+    if not _can_be_fetched(client, space_id, file_id, probes):
         note = Text("no_file_to_fetch", "there is no file to fetch")
         return [*probes, Probe("files.download", note=note, skipped=True)]
     with _tried("files.download", probes), SpooledTemporaryFile(max_size=IN_MEMORY) as spool:
@@ -102,6 +102,22 @@ def probe_document(client: BanqupClient, space_id: str, found: Document | None) 
         note = Text("bytes", "{0} byte|{0} bytes", spool.seek(0, io.SEEK_END))
         probes.append(Probe("files.download", note=note))
     return probes
+
+
+def _can_be_fetched(client: BanqupClient, space_id: str, file_id: str, probes: list[Probe]) -> bool:
+    """Try a file's details, where an export asks for them; return whether to fetch the file."""
+    own = "files.download" in client.operations
+    if own and "files.details" not in client.operations:
+        return True
+    ready = False
+    with _tried("files.details", probes):
+        details = client.files.details(space_id, file_id)
+        ready = details.status != "AWAITING_UPLOAD"
+        probe = Probe("files.details", (as_json(details),))
+        if own:
+            probe = Probe("files.details", note=NO_URL_NEEDED)
+        probes.append(probe if ready else Probe("files.details", note=NOT_SCANNED, skipped=True))
+    return ready
 
 
 def probe_zenvoices(client: ZenvoicesClient, company_id: int | None) -> list[Probe]:
@@ -121,12 +137,15 @@ def probe_zenvoices(client: ZenvoicesClient, company_id: int | None) -> list[Pro
         names = ("inbox.list", "inbox.details")
         return probes + [Probe(name, note=note, skipped=True) for name in names]
     known: str | None = None
-    with _tried("inbox.list", probes):
+    listed: list[Probe] = []
+    with _tried("inbox.list", listed):
         page = next(client.inbox.list(company_id=company_id, page_size=50).pages())
         rows = rows_of(page.items, page.unreadable, under="items")
-        probes.append(Probe("inbox.list", (rows,)))
+        listed.append(Probe("inbox.list", (rows,)))
         ids = [item.external_id for item in page.items if item.company_id in (None, company_id)]
         known = next(filter(None, ids), None)
+    if "inbox.find" not in client.operations or listed[0].error is None:
+        probes += listed
     with _tried("inbox.details", probes):
         probes.append(_look_up(client, known, company_id))
     return probes
@@ -135,6 +154,7 @@ def probe_zenvoices(client: ZenvoicesClient, company_id: int | None) -> list[Pro
 def _look_up(client: ZenvoicesClient, known: str | None, company_id: int) -> Probe:
     """Look up an id that the inbox shows, where it shows one, and an id that nothing has."""
     name = "inbox.details"
+    remedy = FIND_WRONG if "inbox.find" in client.operations else NOT_LOOKED_UP
     answers: tuple[Any, ...] = ()
     if known is not None:
         found = client.inbox.find(external_id=known, company_id=company_id)
@@ -144,7 +164,7 @@ def _look_up(client: ZenvoicesClient, known: str | None, company_id: int) -> Pro
                 "a document that the inbox lists is answered by {0!r}",
                 found.outcome,
             )
-            return Probe(name, note=note, remedy=NOT_LOOKED_UP)
+            return Probe(name, note=note, remedy=remedy)
         answers = (as_json(found.document),)
     nothing = client.inbox.find(external_id=new_id("none"), company_id=company_id)
     if nothing.outcome != "not found":
@@ -152,7 +172,7 @@ def _look_up(client: ZenvoicesClient, known: str | None, company_id: int) -> Pro
             "id_ignored",
             "the look-up of an id that does not exist proves nothing: is the id ignored?",
         )
-        return Probe(name, note=note, remedy=NOT_LOOKED_UP)
+        return Probe(name, note=note, remedy=remedy)
     absent = Text("absent_as_should", "an id that does not exist is not found, as it should be")
     return Probe(name, answers, note="" if answers else absent)
 
