@@ -166,9 +166,8 @@ class HookCheckpoints(RecordStore):
         return value, version
 
     def _saved(self, text: str | None, version: Any) -> bool:
-        answer = self._call(
-            "save", self._save, *([text] if self._single_worker else [text, version])
-        )
+        arguments = (text,) if self._single_worker else (text, version)
+        answer = self._call("save", self._save, *arguments)
         if self._single_worker:
             return True
         if not isinstance(answer, bool):
