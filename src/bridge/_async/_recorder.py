@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from _client_kit._errors import ServiceError, StoreError
+from _client_kit._operations import USER_CODE
 from _client_kit._user_code import place_of
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
@@ -91,6 +92,12 @@ class AsyncRunRecorder:
         """Count a failure of the user's code, and log its traceback once per run and place."""
         self.builder.raised += 1
         self._log_own_code(reason, error)
+
+    def report_function(self, error: Exception | None) -> None:
+        """Report an error if a function of ``operations=`` failed, not a call that it made."""
+        if isinstance(error, ServiceError) and error.code == USER_CODE:
+            cause = error.__cause__
+            self.report_own_code(error.message, cause if isinstance(cause, Exception) else None)
 
     def _log_own_code(self, reason: str, error: Exception | None) -> None:
         place = reason if error is None else place_of(error)

@@ -196,6 +196,7 @@ class AsyncRun:
         """
         if blame_of(error) is Blame.RUN:
             raise error
+        self._recorder.report_function(error)
         failed = Text("no_look_up", "a look-up could not be made: {0}", error.message)
         self._report.note(failed)
         self._report.line(delivery)
@@ -223,7 +224,8 @@ class AsyncRun:
                 return
             try:
                 event = await self._recovery.event(delivery, self._sending.company_id)
-            except ServiceError:
+            except ServiceError as error:
+                self._recorder.report_function(error)
                 return
             if not isinstance(event, deliveries.Undecidable):  # the next run records it
                 self._found_out(delivery, event)

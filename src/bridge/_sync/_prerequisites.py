@@ -14,6 +14,8 @@ from zenvoices_client._dialect import COMPANY_CODE_HINT
 __all__ = ["Checks"]
 
 MOST_SPACES = 5
+NOBODYS = "verify"
+"""An external id that no document has: it is looked up to see whether look-ups are answered."""
 
 
 class Checks:
@@ -111,7 +113,10 @@ class Checks:
             return
         found["company code"] = f"{company.code} {company.name or ''}".strip()
         try:
-            next(self._zenvoices.inbox.list(company_id=company.id, page_size=1).pages())
+            if "inbox.find" in self._zenvoices.operations:
+                self._zenvoices.inbox.find(external_id=NOBODYS, company_id=company.id or 0)
+            else:
+                next(self._zenvoices.inbox.list(company_id=company.id, page_size=1).pages())
         except ServiceError as error:
             found["zenvoices inbox"] = error
         else:

@@ -197,6 +197,7 @@ class Run:
         """
         if blame_of(error) is Blame.RUN:
             raise error
+        self._recorder.report_function(error)
         failed = Text("no_look_up", "a look-up could not be made: {0}", error.message)
         self._report.note(failed)
         self._report.line(delivery)
@@ -224,7 +225,8 @@ class Run:
                 return
             try:
                 event = self._recovery.event(delivery, self._sending.company_id)
-            except ServiceError:
+            except ServiceError as error:
+                self._recorder.report_function(error)
                 return
             if not isinstance(event, deliveries.Undecidable):  # the next run records it
                 self._found_out(delivery, event)

@@ -17,7 +17,6 @@ from _client_kit._errors import (
     ServiceError,
     StoreError,
 )
-from _client_kit._operations import USER_CODE
 from _client_kit._text import Text
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery, WaitReason
@@ -302,11 +301,7 @@ class Sending:
         if isinstance(event, deliveries.Arrived):
             self._arrived(delivery, uploaded=uploaded)
         elif isinstance(event, deliveries.InDoubt):
-            if isinstance(error, ServiceError) and error.code == USER_CODE:
-                cause = error.__cause__
-                self._recorder.report_own_code(
-                    error.message, cause if isinstance(cause, Exception) else error
-                )
+            self._recorder.report_function(error)
             self._doubt(delivery, error)
         elif isinstance(event, deliveries.Held):
             self._hold(outcome, delivery)
@@ -398,6 +393,7 @@ class Sending:
 
     def _checked(self, control: LookupProbe) -> None:
         """Record whether the first delivery was found, that is, whether look-ups can be trusted."""
+        self._recorder.report_function(control.error)
         if control.works is not None:
             self.faults.passes(LOOK_UP)
             self._session.update(lookup="works" if control.works else "lags")
