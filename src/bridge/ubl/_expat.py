@@ -184,7 +184,7 @@ def parse(
     parser.XmlDeclHandler = _check_declaration
     parser.StartDoctypeDeclHandler = _refuse_doctype
     # With this handler, expat adds prefixes to the names as well, so that they are counted too.
-    parser.StartNamespaceDeclHandler = lambda *_: None
+    parser.StartNamespaceDeclHandler = _count_prefixes
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     parser.CharacterDataHandler = visitor.text
@@ -252,6 +252,10 @@ def _is_base64(chunk: bytes) -> bool:
 def _check_declaration(_version: str, encoding: str | None, _standalone: int) -> None:
     if encoding is not None and not _ENCODING.fullmatch(encoding):
         raise stop("encoding", f"the encoding {encoding[:40]!r} is not read")
+
+
+def _count_prefixes(*_: object) -> None:
+    pass
 
 
 def _refuse_doctype(*_: object) -> None:
