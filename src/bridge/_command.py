@@ -152,7 +152,7 @@ def _parser() -> _Parser:
     where.add_argument("--environment", choices=list(Environment.__members__), help="which Banqup")
     where.add_argument("--banqup-url", metavar="URL", help="another address of Banqup")
     pairs.add_argument("--zenvoices-url", metavar="URL", help="another address of Zenvoices")
-    demo = command("demo", "tell the whole story, against fakes of both services", _demo)
+    demo = command("demo", "verify, activate and export against fakes of both services", _demo)
     demo.add_argument(
         "--documents",
         type=Path,
