@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 import httpx
-from attrs import field, frozen
+from attrs import frozen
 
 from _client_kit._errors import (
     NotFoundError,
@@ -29,26 +29,23 @@ __all__ = ["Target", "check_headers", "refusal", "writing"]
 
 @frozen
 class Target:
-    """A file to write content to, from its position on.
+    """A file to write content to.
 
     Attributes:
         file: The file.
+        start: Position in the file at which the content begins.
         size: Length in bytes that the content must have; None if it is not known.
         max_bytes: Largest length to accept.
     """
 
-    file: BinaryIO = field(repr=False)
+    file: BinaryIO
+    start: int
     size: int | None
     max_bytes: int
-    _start: int = field(init=False)
-
-    @_start.default
-    def _position(self) -> int:
-        return self.file.tell()
 
     def clear(self) -> None:
         """Remove what was written."""
-        self.file.seek(self._start)
+        self.file.seek(self.start)
         self.file.truncate()
 
     def check(self, length: int, *, whole: bool = True, by: str = "files.download") -> None:

@@ -305,7 +305,7 @@ class AsyncFiles(AsyncCallGroup):
         while True:
             details, content = await self._ready(space_id, file_id, limit)
             wanted = size if details.file_size is None else details.file_size
-            target = Target(file, wanted, max_bytes)
+            target = Target(file, file.tell(), wanted, max_bytes)
             try:
                 if isinstance(content, bytes):
                     await self._storage.write(content, target)

@@ -302,7 +302,7 @@ class Files(CallGroup):
         while True:
             details, content = self._ready(space_id, file_id, limit)
             wanted = size if details.file_size is None else details.file_size
-            target = Target(file, wanted, max_bytes)
+            target = Target(file, file.tell(), wanted, max_bytes)
             try:
                 if isinstance(content, bytes):
                     self._storage.write(content, target)
