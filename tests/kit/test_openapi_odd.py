@@ -130,6 +130,8 @@ def test_form_is_shown_with_its_media_type() -> None:
     (form,) = (like for like in likes if like[0].startswith(f"POST {API}/documents/new"))
     assert "  body: as multipart/form-data" in form
     assert any(line.startswith("    attachments") for line in form)
+    starter = zenvoices(root)["inbox.upload"].starter
+    assert "        # not as multipart/form-data, which this library cannot send:" in starter
 
 
 def test_prefix_with_a_placeholder_of_its_own_cannot_be_filled() -> None:

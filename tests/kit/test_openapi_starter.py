@@ -112,6 +112,7 @@ def test_rows_of_another_structure_are_read_one_by_one() -> None:
     assert call.query == {"folder": "SALES", "updatedSince": "2026", "page": 0, "size": 50}
     assert answer == {"documents": [], "page": 0, "size": 50, "total": 0}
     text = "\n".join(found.starter)
+    assert '"page": asked.page,  # counts from 0' in text
     assert '"id": ...,  # one of key, header, workflow, content' in text
     assert "      workflow: object" in found.described
 
