@@ -208,7 +208,7 @@ class Baseline:
             logger.warning("%s", verdict.reason, exc_info=verdict.error)
             raise configuration_error(
                 f"document {document_id}: {verdict.reason}",
-                "Nothing was activated. Correct the function that is given as exportable=.",
+                "Nothing was activated: correct the function first.",
             ) from verdict.error
         unknown = stored is None or stored.cause is WaitReason.GONE
         if stored is None or unknown or not self.session.head.activations:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from _client_kit._errors import ConfigurationError, NotFoundError, ProtocolError, ServiceError
+from _client_kit._operations import USER_CODE
 from _client_kit._text import Text
 from banqup_client import NOT_WHITELISTED, BanqupClient
 from zenvoices_client import Company, ZenvoicesClient
@@ -14,6 +15,12 @@ from zenvoices_client._dialect import COMPANY_CODE_HINT
 __all__ = ["Checks"]
 
 MOST_SPACES = 5
+_OTHER_SPACES = Text(
+    "hint_other_spaces",
+    "Is it one of these? Then correct the space id. If not, a space administrator must add the "
+    "app's App ID to that space, with roles: in Banqup, Settings > External applications. Test "
+    "and production have spaces of their own, too.",
+)
 
 
 class Checks:
@@ -46,7 +53,7 @@ class Checks:
 
     def _unseen(self, ids: Sequence[str]) -> NotFoundError:
         """Return the error for a space that is not among those the app may see."""
-        hint = NOT_WHITELISTED
+        hint = _OTHER_SPACES if ids else NOT_WHITELISTED
         if self._company_code.lower() in map(str.lower, ids):
             hint = Text(
                 "hint_swapped",
@@ -68,10 +75,12 @@ class Checks:
         try:
             spaces = self._banqup.spaces.list()
         except ServiceError as error:
-            if not _logged_in(error, "spaces.list"):
+            own = error.code == USER_CODE  # raised before any call, so the login is not checked
+            if not own and not _logged_in(error, "spaces.list"):
                 found["banqup login"] = error
                 return
-            found["banqup login"] = self._banqup.base_url
+            if not own:
+                found["banqup login"] = self._banqup.base_url
             found["banqup space"] = error
             return
         found["banqup login"] = self._banqup.base_url
@@ -96,10 +105,12 @@ class Checks:
         try:
             next(self._zenvoices.companies.list(page_size=1).pages())
         except ServiceError as error:
-            if not _logged_in(error, "companies.list"):
+            own = error.code == USER_CODE
+            if not own and not _logged_in(error, "companies.list"):
                 found["zenvoices login"] = error
                 return
-            found["zenvoices login"] = self._zenvoices.login.user
+            if not own:
+                found["zenvoices login"] = self._zenvoices.login.user
             found["zenvoices companies"] = error
             return
         found["zenvoices login"] = self._zenvoices.login.user

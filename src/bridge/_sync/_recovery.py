@@ -40,9 +40,11 @@ class LookupProbe:
 
     Attributes:
         works: Whether the look-up found it; None if the look-up failed.
+        error: Why it failed.
     """
 
     works: bool | None
+    error: ServiceError | None = None
 
 
 class Recovery:
@@ -245,8 +247,8 @@ class Recovery:
         """Look up a document that was just delivered."""
         try:
             return LookupProbe(self._finds(external_id, company_id))
-        except ServiceError:
-            return LookupProbe(None)
+        except ServiceError as error:
+            return LookupProbe(None, error)
 
 
 def _arrived(found: Lookup, reason: str, external_id: str) -> deliveries.Arrived:

@@ -197,6 +197,7 @@ class Run:
         """
         if blame_of(error) is Blame.RUN:
             raise error
+        self._recorder.report_function(error)
         failed = Text("no_look_up", "a look-up could not be made: {0}", error.message)
         self._report.note(failed)
         self._report.line(delivery)
@@ -471,6 +472,7 @@ class Run:
             if self._sending.fault is not None:
                 raise self._sending.fault
             return
+        self._recorder.report_function(error)
         # A document that waits for approval was not about to be sent, so do not charge it.
         if blame_of(error) is Blame.RUN:
             raise error

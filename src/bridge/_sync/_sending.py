@@ -17,7 +17,6 @@ from _client_kit._errors import (
     ServiceError,
     StoreError,
 )
-from _client_kit._operations import USER_CODE
 from _client_kit._text import Text
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery, WaitReason
@@ -299,14 +298,10 @@ class Sending:
         uploaded = candidate.delivery.state == "sending"
         delivery = self._recorder.transition(candidate.delivery, event)
         self._recorder.record(candidate.stored, delivery, outcome.sent)
+        self._recorder.report_function(error)
         if isinstance(event, deliveries.Arrived):
             self._arrived(delivery, uploaded=uploaded)
         elif isinstance(event, deliveries.InDoubt):
-            if isinstance(error, ServiceError) and error.code == USER_CODE:
-                cause = error.__cause__
-                self._recorder.report_own_code(
-                    error.message, cause if isinstance(cause, Exception) else error
-                )
             self._doubt(delivery, error)
         elif isinstance(event, deliveries.Held):
             self._hold(outcome, delivery)
@@ -398,6 +393,7 @@ class Sending:
 
     def _checked(self, control: LookupProbe) -> None:
         """Record whether the first delivery was found, that is, whether look-ups can be trusted."""
+        self._recorder.report_function(control.error)
         if control.works is not None:
             self.faults.passes(LOOK_UP)
             self._session.update(lookup="works" if control.works else "lags")
@@ -430,7 +426,7 @@ class Sending:
             self._recorder.report_own_code(delivery.reason, outcome.error)
             error = None  # a failure of the user's code never ends the run
         before = outcome.candidate.delivery
-        if before.state == "sending":
+        if before.state == "sending" and error is not None:
             self._context.report.refused += 1
         refusal = HeldRefusal(outcome.operation, delivery, error)
         if self.faults.holds(refusal, suspect=before.suspect) and error is not None:
@@ -440,7 +436,7 @@ class Sending:
     def _refuse(self, delivery: Delivery, error: Exception | None, *, uploaded: bool) -> None:
         """Count a refusal: several in a row, with none delivered, end the run uncharged."""
         self._doubts_in_a_row = 0
-        self._context.report.refused += uploaded
+        self._context.report.refused += uploaded and isinstance(error, ServiceError)
         if self._delivered or not isinstance(error, ServiceError) or not error.own:
             return
         if is_final(error):
