@@ -74,7 +74,8 @@ class NotActivatedError(ConfigurationError):
             service="bridge",
             hint=Text(
                 "hint_activate",
-                "Call activate() once. What is there already then stays where it is.",
+                "Call activate() once, or run banqup-zenvoices activate. What is there already "
+                "then stays where it is.",
             ),
         )
 

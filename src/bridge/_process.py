@@ -80,10 +80,11 @@ def function_of(field: str, name: str) -> Callable[..., Any]:
     try:
         module = import_module(module_name)
     except Exception as error:
-        raise configuration_error(
-            f"{field}: importing {module_name[:80]!r} failed with {_described(error)}",
-            "Install the module, or put its folder on PYTHONPATH, where the connection is opened.",
-        ) from error
+        hint = "The module was found: correct the line that failed, or what it imports."
+        if isinstance(error, ModuleNotFoundError) and error.name in _packages(module_name):
+            hint = "Install it, or put its folder on PYTHONPATH, where the connection is opened."
+        message = f"{field}: importing {module_name[:80]!r} failed with {_described(error)}"
+        raise configuration_error(message, hint) from error
     function = getattr(module, function_name, None)
     if not callable(function):
         raise configuration_error(
@@ -92,6 +93,12 @@ def function_of(field: str, name: str) -> Callable[..., Any]:
         )
     found: Callable[..., Any] = function
     return found
+
+
+def _packages(name: str) -> set[str]:
+    """The module itself, and the packages that it is in."""
+    parts = name.split(".")
+    return {".".join(parts[: end + 1]) for end in range(len(parts))}
 
 
 def _described(error: Exception) -> str:
@@ -126,8 +133,13 @@ def store_of(settings: ConnectionSettings) -> tuple[CheckpointStore, Callable[[]
         engine = create_engine(os.environ[name])
     except (exc.ArgumentError, ValueError):
         raise configuration_error(
-            f"the environment variable {name[:80]!r} holds no database URL"
+            f"the environment variable {name[:80]!r} holds no database URL",
+            "Write it as postgresql+psycopg://user:password@host/database.",
         ) from None
     except ImportError as error:
-        raise configuration_error(f"the database driver {error.name!r} is not installed") from None
+        raise configuration_error(
+            f"the database driver {error.name!r} is not installed",
+            "For PostgreSQL, install banqup-zenvoices[sql] and begin the URL with "
+            "postgresql+psycopg://; for another database, install its driver.",
+        ) from None
     return SQLAlchemyCheckpoints(engine), engine.dispose

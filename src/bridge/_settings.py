@@ -82,7 +82,8 @@ def _check_address(_settings: Any, attribute: Attribute[Any], value: str) -> Non
         check_base_url(value, service="bridge")
     except ConfigurationError as error:
         message = error.message.replace("base_url", attribute.name)
-        raise configuration_error(message, _WHERE_SECRETS_ARE) from None
+        hint = _WHERE_SECRETS_ARE if "@" in value else None
+        raise configuration_error(message, hint) from None
 
 
 _TEXT = _must_be("a text", _is_text)
@@ -91,7 +92,11 @@ _FUNCTIONS = _must_be(
     "a table of operations with texts such as 'package.module:function'",
     lambda value: _is_table(value) and all(map(_is_text, value.values())),
 )
-_VARIABLE = _must_be("the name of an environment variable", _is_variable)
+_VARIABLE = _must_be(
+    "the name of an environment variable",
+    _is_variable,
+    "Write the name, such as EXPORTS_DATABASE; the URL is what that variable holds.",
+)
 _PATCH = _must_be("a table or the path of a JSON file", lambda it: _is_table(it) or _is_text(it))
 _HOSTS = _must_be("a list of host names", _are_texts)
 _SECONDS = _must_be("a positive number of seconds", _is_positive)
@@ -286,7 +291,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         told = error.strerror
     except tomllib.TOMLDecodeError as error:
         told = str(error)
-        hint = 'Codes and ids stand in quotes: company_code = "0042".'
+        hint = (
+            'Codes and ids stand in quotes: company_code = "0042". A path with backslashes stands '
+            r"in single quotes: checkpoint_file = 'C:\exports.db'."
+        )
     except UnicodeDecodeError:
         told, hint = "it is not text in UTF-8", "Save it as UTF-8."
     except (ValueError, RecursionError):
