@@ -35,6 +35,18 @@ autodoc_class_signature = "mixed"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints = "signature"
+# A signature shows the name of an alias, which has its own entry, not what the name stands for.
+autodoc_type_aliases = {
+    name: f"{package}.{name}"
+    for package, names in {
+        "bridge": ("AsyncMapper", "Event", "Exportable", "JournalRule", "Listener", "Mapper"),
+        "bridge.testing": ("OpenStore", "TrialDocument"),
+        "bridge.ubl": ("Kind", "Reason", "Source"),
+        "banqup_client.testing": ("FileStatus", "Moment", "Order", "TokenStyle"),
+        "zenvoices_client.testing": ("Lookup",),
+    }.items()
+    for name in names
+}
 napoleon_google_docstring = True
 napoleon_use_ivar = True
 # What a class's "Attributes" section becomes is headed by this; "Variables" is no word for them.
@@ -90,9 +102,13 @@ def describe_data(
 
 
 MADE_BY_ATTRS = re.compile(r"attr_dict\['(\w+)'\]\.default")
+# How Sphinx writes an alias within another type, and how it writes a combinator's mapper, which is
+# generic so that it takes and returns either kind.
+ALIAS = re.compile(r"TypeAliasForwardRef\('([\w.]+)'\)")
+EITHER_MAPPER = re.compile(r"(?:~?collections\.abc\.)?Callable\[\[.*?_Said\]")
 
 
-def show_defaults(
+def simplify_signature(
     app: Sphinx,
     what: str,
     name: str,
@@ -101,17 +117,24 @@ def show_defaults(
     signature: str | None,
     answer: str | None,
 ) -> tuple[str | None, str | None]:
-    """Show the defaults of a class that attrs made, not how attrs wrote its ``__init__``."""
-    if signature is None or not attrs.has(obj):
-        return signature, answer
+    """Show the names of aliases, and the defaults of a class that attrs made."""
 
     def default(found: re.Match[str]) -> str:
         # A factory's value differs each time.
         value = attrs.fields_dict(obj)[found[1]].default
         return "..." if isinstance(value, attrs.Factory) else repr(value)
 
-    shown = MADE_BY_ATTRS.sub(default, signature)
-    return re.sub(r"(= ?)NOTHING\b", r"\1...", shown), answer
+    def shown(text: str | None) -> str | None:
+        if text is None:
+            return None
+        text = EITHER_MAPPER.sub("bridge.Mapper", ALIAS.sub(r"\1", text))
+        text = re.sub(r"<built-in function (\w+)>", r"\1", text)
+        if not attrs.has(obj):
+            return text
+        # Not how attrs wrote the class's ``__init__``.
+        return re.sub(r"(= ?)NOTHING\b", r"\1...", MADE_BY_ATTRS.sub(default, text))
+
+    return shown(signature), shown(answer)
 
 
 def mark_tables_of_tests(app: Sphinx, document: nodes.document) -> None:
@@ -124,6 +147,6 @@ def mark_tables_of_tests(app: Sphinx, document: nodes.document) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.connect("autodoc-process-docstring", describe_data)
-    app.connect("autodoc-process-signature", show_defaults)
+    app.connect("autodoc-process-signature", simplify_signature)
     app.connect("doctree-read", mark_tables_of_tests)
     return {"parallel_read_safe": True}

@@ -17,6 +17,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
@@ -306,8 +307,9 @@ def _tree(renames: Mapping[str, str]) -> dict[str, Any]:
     return root
 
 
+@cache
 def load_contract(package: str) -> Contract:
-    """Return the contract in the ``contract.json`` of a client package."""
+    """Return the contract in a client package's ``contract.json``, which is read once."""
     raw = json.loads((files(package) / "contract.json").read_text(encoding="utf-8"))
     operations: dict[str, Operation] = {}
     for name, entry in raw["operations"].items():

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from _client_kit._contract import load_contract
 from _contract_check.banqup import expectations
 from _contract_check.command import run
-from banqup_client._contract import shipped_contract
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    return run("banqup_client", shipped_contract(), expectations(), arguments)
+    return run("banqup_client", load_contract("banqup_client"), expectations(), arguments)
 
 
 if __name__ == "__main__":

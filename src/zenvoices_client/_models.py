@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from attrs import field, frozen
 
-from _client_kit._files import Base64, FileContent, FileSource
+from _client_kit._files import FileContent, FileSource
 from _client_kit._models import Model, extra_field, wire
 from zenvoices_client._file_name import safe_file_name
 
-__all__ = ["Attachment", "Company", "InboxDocument", "InboxUpload", "Lookup", "encode_upload"]
+__all__ = ["Attachment", "Company", "InboxDocument", "InboxUpload", "Lookup"]
 
 
 @frozen(kw_only=True)
@@ -134,24 +134,3 @@ class Lookup(Model):
     outcome: Literal["found", "not found", "cannot tell"]
     document: InboxDocument | None = None
     answered_at: datetime | None = None
-
-
-def encode_upload(
-    upload: InboxUpload, company_id: int, external_id: str | None
-) -> Mapping[str, Any]:
-    """Return an upload as JSON in the assumed structure, with :class:`Base64` for content."""
-    return {
-        "administrationId": company_id,
-        "externalId": external_id,
-        "subject": upload.subject,
-        "senderName": upload.sender_name,
-        "destination": upload.destination,
-        "attachments": [
-            {
-                "fileName": item.file_name,
-                "contentType": item.content_type,
-                "content": Base64(item.content),
-            }
-            for item in upload.attachments
-        ],
-    }

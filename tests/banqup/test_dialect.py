@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from _client_kit._contract import load_contract
 from _client_kit._response import ApiResponse
 from banqup_client import (
     ConfigurationError,
@@ -25,10 +26,9 @@ from banqup_client import (
     ServiceError,
     UnavailableError,
 )
-from banqup_client._contract import shipped_contract
 from banqup_client._dialect import failure, read_token
 
-CONTRACT = shipped_contract()
+CONTRACT = load_contract("banqup_client")
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
+from _client_kit._contract import load_contract
 from banqup_client import (
     AsyncBanqupClient,
     BanqupClient,
@@ -18,7 +19,6 @@ from banqup_client import (
     ConfigurationError,
     Environment,
 )
-from banqup_client._contract import shipped_contract
 from support.banqup_service import SECRET, credentials, fake_banqup
 
 
@@ -109,14 +109,16 @@ def test_credentials_must_be_credentials(kind: Any) -> None:
 def test_a_typing_error_in_a_contract_is_named() -> None:
     """The nearest right key is offered."""
     with pytest.raises(ConfigurationError, match=r"documents\.list"):
-        shipped_contract().patched({"documents.lst": {}})
+        load_contract("banqup_client").patched({"documents.lst": {}})
     with pytest.raises(ConfigurationError, match=r"documents\[\]\.updatedAt"):
-        shipped_contract().patched({"documents.list": {"rename": {"documents[].updatedA": "x"}}})
+        load_contract("banqup_client").patched(
+            {"documents.list": {"rename": {"documents[].updatedA": "x"}}}
+        )
 
 
 def test_every_fact_of_the_contract_has_its_evidence() -> None:
     """Each operation and property is published, observed or assumed, and says where from."""
-    contract = shipped_contract()
+    contract = load_contract("banqup_client")
     assert {name for name, known in contract.operations.items() if known.needed} == {
         "token.get",
         "spaces.list",

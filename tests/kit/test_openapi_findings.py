@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from _client_kit._contract import load_contract
 from support.openapi import (
     banqup,
     file,
@@ -14,7 +15,6 @@ from support.openapi import (
     set_member,
     zenvoices,
 )
-from zenvoices_client._contract import shipped_contract as zenvoices_contract
 
 API = "/public-api/v1"
 TEXT = {"type": "string"}
@@ -56,7 +56,7 @@ def test_suggestion_leaves_out_what_is_not_sure() -> None:
         "inbox.details": {"rename": {"subject": "Subject"}},
         # Not inbox.upload: it sends the subject as "subject" still.
     }
-    zenvoices_contract().patched(patch)
+    load_contract("zenvoices_client").patched(patch)
 
 
 def test_prefix_is_suggested_only_where_the_file_agrees_with_itself() -> None:

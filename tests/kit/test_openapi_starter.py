@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from attrs import field, frozen
 
+from _client_kit._contract import load_contract
 from _client_kit._errors import ConfigurationError
 from _contract_check.banqup import expectations as banqup_expectations
 from _contract_check.compare import compare
 from _contract_check.findings import Comparison, OperationFinding
 from _contract_check.openapi_file import read_openapi
 from _contract_check.zenvoices import expectations as zenvoices_expectations
-from banqup_client._contract import shipped_contract as banqup_contract
 from support.corrections import COMMANDS, vendor_file
 from support.openapi import (
     add_parameter,
@@ -29,7 +29,6 @@ from support.openapi import (
     set_member,
     zenvoices,
 )
-from zenvoices_client._contract import shipped_contract as zenvoices_contract
 
 API = "/public-api/v1"
 SPACE = "/datastore/documents/transaction/v2/spaces/{spaceId}"
@@ -242,8 +241,8 @@ def test_names_of_a_file_cannot_leave_their_quotes() -> None:
 def with_functions(service: str, root: Any, *names: str) -> Comparison:
     """A service's contract against a file, some operations being the user's."""
     contract, expected = {
-        "banqup": (banqup_contract(), banqup_expectations()),
-        "zenvoices": (zenvoices_contract(), zenvoices_expectations()),
+        "banqup": (load_contract("banqup_client"), banqup_expectations()),
+        "zenvoices": (load_contract("zenvoices_client"), zenvoices_expectations()),
     }[service]
     return compare(contract, read_openapi(root), expected, yours=names)
 
@@ -335,8 +334,8 @@ def test_envelope_that_a_file_does_show_is_no_difference() -> None:
 def test_every_needed_operation_has_what_its_function_is_given() -> None:
     """A draft can be made for each, but for the call that brings the token."""
     for contract, expected in (
-        (banqup_contract(), banqup_expectations()),
-        (zenvoices_contract(), zenvoices_expectations()),
+        (load_contract("banqup_client"), banqup_expectations()),
+        (load_contract("zenvoices_client"), zenvoices_expectations()),
     ):
         needed = {item.name for item in contract.operations.values() if item.needed}
         assert set(expected.asked) == needed - {expected.login}

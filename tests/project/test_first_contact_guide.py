@@ -14,15 +14,14 @@ import pytest
 from attrs import evolve
 
 import bridge
+from _client_kit._contract import load_contract
 from banqup_client import BanqupClient, ClientCredentials, Environment
-from banqup_client import _contract as banqup_contract
 from banqup_client.testing import FakeBanqup, FakeFile
 from bridge.testing._samples.sample import sample
 from support import dialects
 from support.corrections import COMMANDS, vendor_file
 from support.dialects import Dialect, Rule, rename
 from zenvoices_client import Base64, UserLogin, ZenvoicesClient
-from zenvoices_client import _contract as zenvoices_contract
 from zenvoices_client.testing import FakeZenvoices
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "first-contact.md"
@@ -231,7 +230,7 @@ def test_deep_look_of_the_ten_steps_runs(capsys: pytest.CaptureFixture[str]) -> 
 def table() -> str:
     """The table of what an export depends on, from the contracts."""
     lines = ["| service | operation | the call | its properties |", "|---|---|---|---|"]
-    for contract in (banqup_contract.shipped_contract(), zenvoices_contract.shipped_contract()):
+    for contract in (load_contract("banqup_client"), load_contract("zenvoices_client")):
         for operation in contract.operations.values():
             if not operation.needed:
                 continue
@@ -259,4 +258,4 @@ def test_patch_files_of_the_guide_are_refused_when_misspelt() -> None:
     with pytest.raises(bridge.ServiceError, match=r"did you mean 'inbox\.upload'"):
         ZenvoicesClient(UserLogin("a", "b", organisation_code="c"), contract={"inbox.uploads": {}})
     config = json.loads(json.dumps({"inbox.upload": {"path": "/x"}}))
-    assert zenvoices_contract.shipped_contract().patched(config)["inbox.upload"].path == "/x"
+    assert load_contract("zenvoices_client").patched(config)["inbox.upload"].path == "/x"

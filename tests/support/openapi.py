@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from _client_kit._contract import load_contract
 from _contract_check.banqup import expectations as banqup_expectations
 from _contract_check.compare import compare
 from _contract_check.findings import Comparison, Finding
 from _contract_check.openapi_file import read_openapi
 from _contract_check.zenvoices import expectations as zenvoices_expectations
-from banqup_client._contract import shipped_contract as banqup_contract
 from support.corrections import VENDOR_FILES
-from zenvoices_client._contract import shipped_contract as zenvoices_contract
 
 Json = Any
 
@@ -36,12 +35,12 @@ def file(name: str) -> Any:
 
 def zenvoices(root: Json) -> Comparison:
     """Zenvoices' contract against a decoded file."""
-    return compare(zenvoices_contract(), read_openapi(root), zenvoices_expectations())
+    return compare(load_contract("zenvoices_client"), read_openapi(root), zenvoices_expectations())
 
 
 def banqup(root: Json) -> Comparison:
     """Banqup's contract against a decoded file."""
-    return compare(banqup_contract(), read_openapi(root), banqup_expectations())
+    return compare(load_contract("banqup_client"), read_openapi(root), banqup_expectations())
 
 
 def troubles(comparison: Comparison) -> set[tuple[str, str, str]]:

@@ -16,13 +16,13 @@ import attrs
 import pytest
 
 import zenvoices_client
+from _client_kit._contract import load_contract
 from support.zenvoices import login
 from zenvoices_client import AsyncZenvoicesClient, ZenvoicesClient
-from zenvoices_client._contract import shipped_contract
 from zenvoices_client.testing import FakeZenvoices
 
 ROOT = Path(__file__).resolve().parents[2]
-OPERATIONS = shipped_contract().operations
+OPERATIONS = load_contract("zenvoices_client").operations
 
 MODELS = {
     "accounts": "Account",

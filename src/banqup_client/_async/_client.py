@@ -13,6 +13,7 @@ import httpx
 
 from _client_kit._arguments import check_instance
 from _client_kit._async._calls import AsyncCalls
+from _client_kit._contract import load_contract
 from _client_kit._operations import Call
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
@@ -23,7 +24,6 @@ from banqup_client._async._messages import AsyncMessages
 from banqup_client._async._spaces import AsyncSpaces
 from banqup_client._async._storage import AsyncStorage
 from banqup_client._async._users import AsyncUsers
-from banqup_client._contract import shipped_contract
 from banqup_client._credentials import ClientCredentials
 from banqup_client._dialect import dialect_of
 from banqup_client._environment import Environment, address_of
@@ -78,7 +78,7 @@ class AsyncBanqupClient:
         check_instance(credentials, ClientCredentials, "credentials", service="banqup")
         self.credentials: ClientCredentials = credentials
         address = address_of(environment, base_url)
-        facts = shipped_contract().patched(contract)
+        facts = load_contract("banqup_client").patched(contract)
         facts = facts.with_functions(operations, also={"documents.files": "documents.get"})
         agent = user_agent_of(user_agent, service="banqup")
         self._calls = AsyncCalls(

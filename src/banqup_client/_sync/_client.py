@@ -13,12 +13,12 @@ from typing import Any, Never, Self
 import httpx
 
 from _client_kit._arguments import check_instance
+from _client_kit._contract import load_contract
 from _client_kit._operations import Call
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
 from _client_kit._sync._calls import Calls
 from _client_kit._user_agent import user_agent_of
-from banqup_client._contract import shipped_contract
 from banqup_client._credentials import ClientCredentials
 from banqup_client._dialect import dialect_of
 from banqup_client._environment import Environment, address_of
@@ -79,7 +79,7 @@ class BanqupClient:
         check_instance(credentials, ClientCredentials, "credentials", service="banqup")
         self.credentials: ClientCredentials = credentials
         address = address_of(environment, base_url)
-        facts = shipped_contract().patched(contract)
+        facts = load_contract("banqup_client").patched(contract)
         facts = facts.with_functions(operations, also={"documents.files": "documents.get"})
         agent = user_agent_of(user_agent, service="banqup")
         self._calls = Calls(

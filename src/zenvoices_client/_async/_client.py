@@ -14,13 +14,13 @@ import httpx
 from _client_kit._address import check_base_url
 from _client_kit._arguments import check_instance
 from _client_kit._async._calls import AsyncCalls
+from _client_kit._contract import load_contract
 from _client_kit._operations import Call
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
 from _client_kit._user_agent import user_agent_of
 from zenvoices_client._async._companies import AsyncCompanies
 from zenvoices_client._async._inbox import AsyncInbox
-from zenvoices_client._contract import shipped_contract
 from zenvoices_client._credentials import UserLogin
 from zenvoices_client._dialect import dialect_of
 
@@ -72,7 +72,7 @@ class AsyncZenvoicesClient:
     ) -> None:
         check_instance(login, UserLogin, "login", service="zenvoices")
         self.login: UserLogin = login
-        facts = shipped_contract().patched(contract)
+        facts = load_contract("zenvoices_client").patched(contract)
         facts = facts.with_functions(operations, also={"inbox.find": "inbox.details"})
         self._calls = AsyncCalls(
             dialect_of(login, facts),

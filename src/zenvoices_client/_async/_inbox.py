@@ -20,10 +20,10 @@ from _client_kit._json import is_object
 from _client_kit._models import decode
 from _client_kit._operations import USER_CODE
 from _client_kit._response import ApiResponse
-from zenvoices_client._answers import uploaded_document
 from zenvoices_client._asked import AskedFind, AskedRecord, AskedUpload
 from zenvoices_client._async._lists import list_all, read_object
-from zenvoices_client._models import InboxDocument, InboxUpload, Lookup, encode_upload
+from zenvoices_client._models import InboxDocument, InboxUpload, Lookup
+from zenvoices_client._upload import encode_upload, uploaded_document
 
 __all__ = ["AsyncInbox"]
 

@@ -14,12 +14,12 @@ import httpx
 
 from _client_kit._address import check_base_url
 from _client_kit._arguments import check_instance
+from _client_kit._contract import load_contract
 from _client_kit._operations import Call
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import refuse_pickling
 from _client_kit._sync._calls import Calls
 from _client_kit._user_agent import user_agent_of
-from zenvoices_client._contract import shipped_contract
 from zenvoices_client._credentials import UserLogin
 from zenvoices_client._dialect import dialect_of
 from zenvoices_client._sync._companies import Companies
@@ -73,7 +73,7 @@ class ZenvoicesClient:
     ) -> None:
         check_instance(login, UserLogin, "login", service="zenvoices")
         self.login: UserLogin = login
-        facts = shipped_contract().patched(contract)
+        facts = load_contract("zenvoices_client").patched(contract)
         facts = facts.with_functions(operations, also={"inbox.find": "inbox.details"})
         self._calls = Calls(
             dialect_of(login, facts),

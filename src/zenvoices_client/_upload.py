@@ -1,17 +1,42 @@
-"""Decode the answer to an upload."""
+"""Build the body of an upload, and decode the answer to it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from _client_kit._contract import Operation
 from _client_kit._errors import ProtocolError
+from _client_kit._files import Base64
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
 from _client_kit._response import ApiResponse
 from _client_kit._text import Text
 from zenvoices_client._dialect import is_envelope, member
-from zenvoices_client._models import InboxDocument
+from zenvoices_client._models import InboxDocument, InboxUpload
 
-__all__ = ["uploaded_document"]
+__all__ = ["encode_upload", "uploaded_document"]
+
+
+def encode_upload(
+    upload: InboxUpload, company_id: int, external_id: str | None
+) -> Mapping[str, Any]:
+    """Return an upload as JSON in the assumed structure, with :class:`Base64` for content."""
+    return {
+        "administrationId": company_id,
+        "externalId": external_id,
+        "subject": upload.subject,
+        "senderName": upload.sender_name,
+        "destination": upload.destination,
+        "attachments": [
+            {
+                "fileName": item.file_name,
+                "contentType": item.content_type,
+                "content": Base64(item.content),
+            }
+            for item in upload.attachments
+        ],
+    }
 
 
 def uploaded_document(payload: object, answer: ApiResponse, operation: Operation) -> InboxDocument:
