@@ -1,6 +1,6 @@
 """Fixtures and marks for every test."""
 
-from pathlib import Path
+import gc
 
 import pytest
 from hypothesis import settings
@@ -9,19 +9,15 @@ from hypothesis import settings
 pytest_plugins = ["support.canary"]
 
 # An example may take long on a machine that is busy with something else: that is no failure.
-settings.register_profile("thorough", settings.default, deadline=None)
-# What is run many times a day need not look that far; --all does: --hypothesis-profile=thorough.
-settings.register_profile("project", settings.get_profile("thorough"), max_examples=30)
+# 30 examples are enough many times a day; scripts/fuzz goes on looking.
+settings.register_profile("project", settings.default, max_examples=30, deadline=None)
 settings.load_profile("project")
 
-# The harness runs the sync engine, and judges it by its oracle: these twins say it a second time.
-TWINS = [Path(__file__).parent / area / "_sync" for area in ("bridge", "project")]
 
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what a run that should be quick leaves out."""
-    if item.path.parent in TWINS:
-        item.add_marker("twin")
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from visiting thousands of collected tests again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 import httpx
 
 from _client_kit._errors import ConfigurationError, ServiceError
+from _client_kit._text import Text
 
 __all__ = ["check_base_url", "check_header_text", "check_id", "is_id", "is_loopback", "origin_of"]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+MOST_ODD = 5
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 _HOST = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)*{_LABEL}\.?|[0-9a-f:.]*:[0-9a-f:.]*")
 _HEADER_TEXT = re.compile(r"[\x20-\x7e]*")
@@ -41,7 +43,7 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{host}{port}"
 
 
-def check_base_url(url: str, *, service: str) -> str:
+def check_base_url(url: str, *, service: str, name: str = "base_url") -> str:
     """Return a usable base URL without the slash at its end.
 
     Raises:
@@ -73,7 +75,7 @@ def check_base_url(url: str, *, service: str) -> str:
         ):
             problem = "must name a host and a path as they are, without '%' or '..'"
     if problem:
-        message = f"base_url {problem}"
+        message = Text("bad_address", "{0} {1}", name, problem)
         raise ConfigurationError(message, service=service)
     return url.rstrip("/")
 
@@ -96,11 +98,14 @@ def check_id(value: object, name: str, *, service: str) -> str:
     text = str(value)
     # Without this, a missing id would be sent as "None".
     if value is None or isinstance(value, bool) or not _ID.fullmatch(text):
-        message = (
-            f"{name} must be 1 to 128 letters, digits, '_' or '-', "
-            f"not {len(text)} characters of {type(value).__name__}"
+        message = Text(
+            "bad_id",
+            "{0} must be 1 to 128 letters, digits, '_' or '-', not {1} characters of {2}",
+            *(name, len(text), type(value).__name__),
         )
-        raise ConfigurationError(message, service=service)
+        odd = [char for char in dict.fromkeys(text) if not _ID.fullmatch(char)]
+        hint = Text("hint_bad_id", "Leave out {0!r}.", "".join(odd[:MOST_ODD])) if odd else None
+        raise ConfigurationError(message, service=service, hint=hint)
     return text
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from _client_kit._errors import ConfigurationError
 from _client_kit._secret import Secret
+from _client_kit._text import Text
 
 __all__ = [
     "ServiceWord",
@@ -56,7 +57,8 @@ def argument_error(
         kind = repr(given)[:LONGEST_WORD]
     else:
         kind = type(given).__name__
-    return ConfigurationError(f"{name} must be {wanted}, not {kind}", service=service, hint=hint)
+    message = Text("must_be", "{0} must be {1}, not {2}", name, wanted, kind)
+    return ConfigurationError(message, service=service, hint=hint)
 
 
 def check_instance(
@@ -108,7 +110,8 @@ def check_seconds(value: object, name: str, *, service: str, zero: bool = False)
         number = float(value)
         if 0 < number < float("inf") or (zero and number == 0):
             return number
-    raise argument_error(name, "a positive number of seconds", value, service=service)
+    wanted = Text("positive_seconds", "a positive number of seconds")
+    raise argument_error(name, wanted, value, service=service)
 
 
 def check_flag(value: object, name: str, *, service: str) -> None:
@@ -128,7 +131,8 @@ def check_number(value: object, name: str, *, service: str, hint: str | None = N
         ConfigurationError: The value is something else, such as the text of a number.
     """
     if type(value) is not int:
-        raise argument_error(name, "a whole number", value, service=service, hint=hint)
+        wanted = Text("whole_number", "a whole number")
+        raise argument_error(name, wanted, value, service=service, hint=hint)
 
 
 def check_function(function: object, name: str, *, service: str) -> None:
@@ -185,15 +189,15 @@ def check_service_word(value: object, known: Iterable[str], name: str, *, servic
         check_word(value, known, name, service=service)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str]) -> Text:
     """Return a hint that names the known string nearest to ``word``, or all known strings."""
     import difflib  # imported for errors only
 
     words = {one.casefold(): one for one in known}
     near = difflib.get_close_matches(word.casefold(), words, n=1, cutoff=0.5)
     if near:
-        return f"Did you mean {words[near[0]]!r}?"
-    return f"Known are: {', '.join(words.values())}."
+        return Text("did_you_mean", "Did you mean {0!r}?", words[near[0]])
+    return Text("known_are", "Known are: {0}.", ", ".join(words.values()))
 
 
 def is_coroutine_function(function: Any) -> bool:
@@ -233,7 +237,8 @@ def check_credential(value: object, name: str, *, service: str) -> None:
     else:
         return
     del value, text
-    raise ConfigurationError(f"{name} {problem}", service=service)
+    message = Text("bad_credential", "{0} {1}", name, problem)
+    raise ConfigurationError(message, service=service)
 
 
 def _character(char: str) -> str:

@@ -94,20 +94,30 @@ def _without_stop(part: str) -> str:
 
 
 def fill(
-    template: str, values: tuple[Any, ...], *, comma: str = "", zero_is_one: bool = False
+    template: str,
+    values: tuple[Any, ...],
+    *,
+    comma: str = "",
+    point: str = ".",
+    zero_is_one: bool = False,
 ) -> str:
     """Fill values into a template; select its singular or plural.
 
     Args:
         template: The template; see :class:`Text`.
         values: The values.
-        comma: The thousands separator of numbers.
+        comma: The thousands separator of whole numbers.
+        point: The decimal separator of other numbers, which are shown with one decimal.
         zero_is_one: Whether 0 takes the singular, as in French.
     """
     if "|" in template:
         count = next((value for value in values if type(value) is int), 0)
         single = count == 1 or (zero_is_one and count == 0)
         template = template.split("|")[not single]
-    return template.format(
-        *(f"{value:,}".replace(",", comma) if type(value) is int else value for value in values)
-    )
+    return template.format(*(_number(value, comma, point) for value in values))
+
+
+def _number(value: object, comma: str, point: str) -> object:
+    if type(value) is int:
+        return f"{value:,}".replace(",", comma)
+    return f"{value:.1f}".replace(".", point) if type(value) is float else value

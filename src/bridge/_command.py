@@ -1,7 +1,7 @@
-"""The command ``banqup-zenvoices``: a connection's verbs over a file of connections.
+"""The command ``banqup-zenvoices``: call the methods of connections that a file describes.
 
-It only parses arguments, opens connections and prints the library's own reports. It has no
-scheduler: cron, systemd or a container starts it.
+It parses arguments, opens connections and prints the reports of the library. It has no scheduler:
+cron, systemd or a container starts it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, Self, get_args
+from typing import Any, Never, Self, get_args
 
-from attrs import asdict, evolve, field, frozen
+from attrs import asdict, evolve, frozen
 
 from _client_kit._arguments import check_seconds
 from _client_kit._errors import ConfigurationError, ServiceError, StoreError
@@ -32,7 +32,7 @@ from _client_kit._version import __version__
 from banqup_client import ClientCredentials, Environment
 from bridge._config import ConnectionConfig
 from bridge._delivery.arguments import check_limit
-from bridge._errors import BusyError, configuration_error
+from bridge._errors import BusyError, setting_error
 from bridge._mapping.mapper import Mapper, default_mapper
 from bridge._pairs import Pairs
 from bridge._process import function_of, login_of_this_process
@@ -69,10 +69,28 @@ Options = argparse.Namespace
 # Arguments
 
 
-def _parser() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Never:
+        """Raise what `main` prints in the language that was asked for."""
+        self.print_usage(sys.stderr)
+        raise setting_error("wrong_arguments", "{0}", Text("said", "{0}", message))
+
+
+def _language(arguments: Sequence[str] | None) -> Lang:
+    """Return the language of ``--lang``, even if other arguments are wrong."""
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    parser.add_argument("--lang", choices=get_args(Lang), default="en")
+    try:
+        lang: Lang = parser.parse_known_args(arguments)[0].lang
+    except argparse.ArgumentError:
+        return "en"
+    return lang
+
+
+def _parser() -> _Parser:
+    shared = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     shared.add_argument("--json", action="store_true", help="print one JSON object a line")
-    many = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    many = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     many.add_argument(
         "--config", type=Path, metavar="FILE", help="the connections (default: connections.toml)"
     )
@@ -87,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         "--mapper", metavar="MODULE:FUNCTION", help="your own mapper, for every connection"
     )
 
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=PROGRAM,
         description=_ABOUT,
         epilog=_EXIT_STATUS,
@@ -97,9 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(
-        name: str, text: str, run: Callable[[Options], int], *parents: argparse.ArgumentParser
-    ) -> argparse.ArgumentParser:
+    def command(name: str, text: str, run: Callable[[Options], int], *parents: _Parser) -> _Parser:
         added = commands.add_parser(
             name, help=text, description=text, parents=[shared, *parents], allow_abbrev=False
         )
@@ -161,25 +177,25 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    parser = _parser()
-    options = parser.parse_args(arguments, Options(**_DEFAULTS))
+    lang = _language(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
         with _ended_by_sigterm():
+            options = _parser().parse_args(arguments, Options(**_DEFAULTS))
             status: int = options.run(options)
             sys.stdout.flush()
             return status
     except ConfigurationError as error:
-        print(f"{PROGRAM}: {_told(error, options.lang)}", file=sys.stderr)
+        print(f"{PROGRAM}: {_error_text(error, lang)}", file=sys.stderr)
         return USAGE
     except BrokenPipeError:
-        # Whoever read the output has left. Python would complain once more when it closes it.
+        # The reader of the output has closed it. Without this, Python prints a second error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except KeyboardInterrupt as interrupt:
-        print(f"\n{PROGRAM}: {say('interrupted', options.lang)}", file=sys.stderr)
+        print(f"\n{PROGRAM}: {translate(say('interrupted'), lang)}", file=sys.stderr)
         return 143 if isinstance(interrupt, _Terminated) else 130
 
 
@@ -193,7 +209,7 @@ _DEFAULTS: dict[str, Any] = {
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM, which ends a run as Ctrl-C does: the lease is given back."""
+    """SIGTERM, which ends a run as Ctrl-C does: the lease is released."""
 
 
 @contextmanager
@@ -211,7 +227,7 @@ def _ended_by_sigterm() -> Generator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-# Verbs. Each returns what it found, and its exit status.
+# Verbs. Each returns its result and its exit status.
 
 
 def _verify(connection: Connection, options: Options) -> tuple[Verification, int]:
@@ -223,7 +239,7 @@ def _verify(connection: Connection, options: Options) -> tuple[Verification, int
 
 
 def _activate(connection: Connection, _options: Options) -> tuple[Activation, int]:
-    # A database needs its tables first. A file makes its own.
+    # Only a database needs this; a file creates its own tables.
     create_tables = getattr(connection._store, "create_tables", None)
     if create_tables is not None:
         create_tables()
@@ -237,7 +253,7 @@ def _export(connection: Connection, options: Options) -> tuple[ExportReport, int
         deadline=options.deadline,
         look_first=options.look_first,
     )
-    # What failed in an earlier run needs a person until settle() is called.
+    # A document that failed in an earlier run needs a person until settle() is called.
     left = connection.status().error
     return report, OK if report.ok and not (_needs_a_person(report) or left) else PERSON
 
@@ -265,23 +281,24 @@ def _confirm(connection: Connection, _options: Options) -> tuple[Confirmation, i
 
 @frozen
 class _Requests:
-    """What became of the wishes to send documents again."""
+    """The results of resend()."""
 
     made: Sequence[Request]
 
     def to_text(self, *, lang: Lang) -> str:
         return "\n".join(
-            f"{request.document_id}  "
-            + (
-                say("sent by the next export", lang)
-                if request.accepted
-                else say("not accepted", lang, translate(request.reason, lang))
-            )
+            f"{request.document_id}  {translate(_request_text(request), lang)}"
             for request in self.made
         )
 
     def to_dict(self) -> list[dict[str, Any]]:
         return [asdict(request) for request in self.made]
+
+
+def _request_text(request: Request) -> str:
+    if request.accepted:
+        return say("sent by the next export")
+    return say("not accepted", request.reason)
 
 
 def _status_of(error: BaseException) -> int:
@@ -298,13 +315,13 @@ def _needs_a_person(report: ExportReport) -> bool:
     return bool(left or refused)
 
 
-# One connection after the other
+# One connection after another
 
 _Verb = Callable[[Connection, Options], "tuple[Any, int]"]
 
 
 def _each(verb: _Verb) -> Callable[[Options], int]:
-    """Make the command that calls a verb of each connection that was chosen."""
+    """Return the command that calls a verb for each connection that was chosen."""
 
     def run(options: Options) -> int:
         if verb is _export:
@@ -313,13 +330,11 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
                 check_seconds(options.deadline, "deadline", service="bridge", zero=True)
         configs = _chosen(options)
         if verb in (_resend, _settle) and len(configs) > 1:
-            raise configuration_error(
-                Text("one_connection", "a document belongs to one connection"),
-                Text(
-                    "choose_connection",
-                    "Say which: --company CODE chooses one of these {0}.",
-                    len(configs),
-                ),
+            raise setting_error(
+                "one_connection",
+                "a document belongs to one connection",
+                len(configs),
+                hint="Say which: --company CODE chooses one of these {0}.",
             )
         mapper: Mapper = default_mapper
         if options.mapper is not None:
@@ -331,10 +346,11 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
         with ExitStack() as stack:
             shared = _Shared(stack)
             for number, config in enumerate(configs, 1):
-                with _Progress(config.company_code, f"{number} of {len(configs)}") as progress:
-                    outcome = _call(verb, config, shared, mapper, progress, options)
-                _show(outcome, config, options, several=len(configs) > 1)
-                found.add(outcome.status)
+                place = say("progress", config.company_code, number, len(configs))
+                with _Progress(place, options.lang) as progress:
+                    status, result, error = _call(verb, config, shared, mapper, progress, options)
+                _show(status, result, error, config, options, several=len(configs) > 1)
+                found.add(status)
         return next((status for status in (USAGE, PERSON, LATER) if status in found), OK)
 
     return run
@@ -346,15 +362,17 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
     Raises:
         ConfigurationError: The file cannot be used, or has no connection of a company.
     """
-    # Modules that the file or --mapper names may lie beside it, as with any other program of
-    # the user's. Last, so that they take the place of nothing.
+    # The file or --mapper may name modules of the user in these folders. They come last, so that
+    # they cannot hide other modules.
     for folder in (Path.cwd(), options.config.resolve().parent):
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
     if not options.config.exists():
-        raise configuration_error(
-            Text("no_config", "there is no file {0}", plain(str(options.config.absolute()))),
-            Text("hint_no_config", "Start in the folder of the file, or name it with --config."),
+        raise setting_error(
+            "no_config",
+            "there is no file {0}",
+            plain(str(options.config.absolute())),
+            hint="Start in the folder of the file, or name it with --config.",
         )
     configs = ConnectionConfig.from_toml(options.config)
     wanted: list[str] = options.company or []
@@ -362,25 +380,13 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
     for code in wanted:
         if code not in codes:
             near = difflib.get_close_matches(code, codes, n=5, cutoff=0.0)
-            raise configuration_error(
-                Text(
-                    "no_such_connection",
-                    "{0} has no connection of company {1}",
-                    str(options.config),
-                    repr(code),
-                ),
-                Text("nearest_codes", "The nearest codes are: {0}.", ", ".join(near)),
+            raise setting_error(
+                "no_such_connection",
+                "{0} has no connection of company {1!r}",
+                *(str(options.config), code, ", ".join(near)),
+                hint="The nearest codes are: {2}.",
             )
     return [config for config in configs if not wanted or config.company_code in wanted]
-
-
-@frozen
-class _Outcome:
-    """What a verb did with one connection."""
-
-    status: int
-    result: Any = None
-    error: BaseException | None = field(default=None, repr=False)
 
 
 class _Shared:
@@ -394,7 +400,7 @@ class _Shared:
         self._open: dict[ConnectionConfig, Connection] = {}
 
     def parts(self, config: ConnectionConfig) -> dict[str, Any]:
-        """Return what :meth:`ConnectionConfig.open` need not make again."""
+        """Return the arguments of :meth:`ConnectionConfig.open` that connections can share."""
         settings = evolve(config, space_id="any", company_code="any")
         if settings not in self._open:
             self._open[settings] = self._stack.enter_context(settings.open())
@@ -413,33 +419,40 @@ def _call(
     mapper: Mapper,
     progress: _Progress,
     options: Options,
-) -> _Outcome:
-    """Call a verb; what one connection ends in never stops the others."""
+) -> tuple[int, Any, BaseException | None]:
+    """Return exit status, result and error of a verb; no error stops the other connections."""
     connection: Connection | None = None
     try:
         parts = shared.parts(config)
         with config.open(**parts, mapper=mapper, listeners=[progress]) as connection:
             result, status = verb(connection, options)
-            return _Outcome(status, result)
+            return status, result, None
     except ServiceError as error:
         if connection is None and isinstance(error, ConfigurationError):
-            return _Outcome(USAGE, None, error)
+            return USAGE, None, error
         status = _status_of(error)
         if verb is _export and status == LATER and not isinstance(error, StoreError):
             # A service that is down must not hide what an earlier run left to a person.
-            status = _call(_status, config, shared, mapper, progress, options).status or LATER
-        return _Outcome(status, error.report, error)
+            status = _call(_status, config, shared, mapper, progress, options)[0] or LATER
+        return status, error.report, error
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the other connections must still run
-        return _Outcome(PERSON, None, error)
+        return PERSON, None, error
 
 
-def _show(outcome: _Outcome, config: ConnectionConfig, options: Options, *, several: bool) -> None:
-    error, result = outcome.error, outcome.result
+def _show(
+    status: int,
+    result: Any,
+    error: BaseException | None,
+    config: ConnectionConfig,
+    options: Options,
+    *,
+    several: bool,
+) -> None:
     if options.json:
         line = {
             "company_code": config.company_code,
             "space_id": config.space_id,
-            "exit_status": outcome.status,
+            "exit_status": status,
             "result": None if result is None else result.to_dict(),
             "error": None if error is None else _as_data(error),
         }
@@ -452,18 +465,21 @@ def _show(outcome: _Outcome, config: ConnectionConfig, options: Options, *, seve
             print()
     if error is None:
         return
-    text = f"{config.company_code}: {_told(error, options.lang)}"
+    text = f"{config.company_code}: {_error_text(error, options.lang)}"
     if not isinstance(error, ServiceError):
         logging.getLogger(PROGRAM).error("%s", text, exc_info=error)
     elif not options.json:
-        # A run that is busy is no failure, and so no reason for cron to send a mail.
+        # Not to standard error: cron would send a mail about a run that is only busy.
         print(text, file=sys.stdout if isinstance(error, BusyError) else sys.stderr, flush=True)
 
 
-def _told(error: BaseException, lang: Lang = "en") -> str:
+def _error_text(error: BaseException, lang: Lang) -> str:
     if not isinstance(error, ServiceError):
         return f"{type(error).__name__}: {plain(str(error))}"
-    message, hint = translate(error.message, lang), translate(error.hint or "", lang)
+    message, hint = (
+        translate(text if not text or isinstance(text, Text) else say("in English", text), lang)
+        for text in (error.message, error.hint or "")
+    )
     start = "" if error.service == "bridge" else f"{error.service}: "
     stop = "" if not hint or message.endswith((".", "!", "?", ":", "…")) else "."
     return f"{start}{message}{stop} {hint}".rstrip()
@@ -476,20 +492,21 @@ def _as_data(error: BaseException) -> dict[str, Any]:
     return {"type": type(error).__name__, **{name: getattr(error, name) for name in names}}
 
 
-# What a person sees
+# Standard error
 
 
 def _log_to_stderr() -> None:
-    """Show the library's warnings, above all the traceback of a mapper that raised."""
+    """Show the warnings of the library, such as the traceback of a mapper that raised."""
     start = "\r" if sys.stderr.isatty() else ""
     logging.basicConfig(format=f"{start}%(levelname)s %(message)s", level=logging.WARNING)
 
 
 class _Progress:
-    """A listener that keeps one line of standard error up to date, where that is a terminal."""
+    """A listener that shows one line on standard error while a run lasts, if it is a terminal."""
 
-    def __init__(self, company_code: str, place: str) -> None:
-        self._start = f"{company_code} ({place})"
+    def __init__(self, start: Text, lang: Lang) -> None:
+        self._lang = lang
+        self._start = translate(start, lang)
         self._counts: Counter[str] = Counter()
         self._shown = sys.stderr.isatty()
 
@@ -502,10 +519,12 @@ class _Progress:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, DocumentFound):
-            self._counts["found"] += 1
+            self._counts["being sent"] += 1
         elif not isinstance(event, RunStarted | RunEnded):
             self._counts[event.delivery.state] += 1
-        counts = ", ".join(f"{number} {word}" for word, number in self._counts.items())
+        counts = ", ".join(
+            f"{number} {translate(say(word), self._lang)}" for word, number in self._counts.items()
+        )
         self._write(f"{self._start}: {counts}" if counts else self._start)
 
     def _write(self, text: str) -> None:
@@ -519,12 +538,14 @@ class _Progress:
 
 
 def _pairs(options: Options) -> int:
-    """List what both services show, and write pairs of the same name for a person to confirm."""
+    """Write a file of spaces and companies with the same name, for a person to confirm."""
     path: Path = options.config
     if path.exists():
-        raise configuration_error(
-            Text("file_is_there", "{0} is there already", str(path)),
-            Text("name_another", "It is never written over: name another with --config."),
+        raise setting_error(
+            "file_is_there",
+            "{0} is there already",
+            str(path),
+            hint="It is never written over: name another with --config.",
         )
     names = ("environment", "banqup_url", "zenvoices_url")
     shared = {name: getattr(options, name) for name in names if getattr(options, name)}
@@ -538,13 +559,14 @@ def _pairs(options: Options) -> int:
     except ServiceError as error:
         if error.status is None and isinstance(error, ConfigurationError):
             raise
-        print(_told(error, options.lang), file=sys.stderr)
+        print(_error_text(error, options.lang), file=sys.stderr)
         return _status_of(error)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(pairs.to_toml(**shared))
     except OSError as error:
-        raise configuration_error(f"{path} cannot be written: {error.strerror}") from None
+        why = Text("said", "{0}", error.strerror)
+        raise setting_error("not_written", "{0} cannot be written: {1}", str(path), why) from None
     print(json.dumps(pairs.to_dict()) if options.json else pairs.to_text(lang=options.lang))
     if not options.json:
         print(f"\n{path}")
@@ -558,7 +580,7 @@ def _demo(options: Options) -> int:
     from bridge._demo import run_demo
 
     if options.documents is not None and not options.documents.is_dir():
-        raise configuration_error(f"--documents: {options.documents} is not a folder")
+        raise setting_error("no_folder", "--documents: {0} is not a folder", str(options.documents))
     return run_demo(documents=options.documents, as_json=options.json)
 
 
@@ -567,10 +589,13 @@ def _sandbox(options: Options) -> int:
 
     stop = threading.Event()
     if not 0 <= options.port <= 65_533 or not options.every > 0:
-        raise configuration_error("--port must be from 0 to 65533, and --every a positive number")
+        raise setting_error(
+            "odd_port", "--port must be from 0 to 65533, and --every a positive number"
+        )
     try:
         return run_sandbox(stop, port=options.port, every=options.every, as_json=options.json)
     except OSError as error:
-        raise configuration_error(f"--port {options.port}: {error.strerror}") from None
+        why = Text("said", "{0}", error.strerror)
+        raise setting_error("no_port", "--port {0}: {1}", str(options.port), why) from None
     except KeyboardInterrupt:
         return OK

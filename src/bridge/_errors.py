@@ -1,4 +1,4 @@
-"""Exceptions of the bridge, and a function that makes its configuration errors."""
+"""Exceptions of the bridge, and functions that make its errors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from datetime import datetime
 from _client_kit._errors import ConfigurationError, StoreError
 from _client_kit._text import Text
 
-__all__ = ["BusyError", "LeaseLostError", "NotActivatedError", "configuration_error"]
+__all__ = [
+    "BusyError",
+    "LeaseLostError",
+    "NotActivatedError",
+    "configuration_error",
+    "setting_error",
+    "store_error",
+]
 
 
 _TAKEN_OVER = Text("lease_lost", "the lease was taken over by another worker")
@@ -74,12 +81,41 @@ class NotActivatedError(ConfigurationError):
             service="bridge",
             hint=Text(
                 "hint_activate",
-                "Call activate() once, or run banqup-zenvoices activate. What is there already "
-                "then stays where it is.",
+                "Call activate() once, or run banqup-zenvoices activate: what is there already "
+                "stays where it is. If it was active before, this is another store: was its file "
+                "moved or deleted, or is this another folder?",
             ),
         )
 
 
 def configuration_error(message: str, hint: str | None = None) -> ConfigurationError:
-    """Return the error for a setting or an argument that cannot be used."""
+    """Return the error for an argument that cannot be used."""
     return ConfigurationError(message, service="bridge", hint=hint)
+
+
+def setting_error(
+    code: str, english: str, *values: object, hint: str | None = None
+) -> ConfigurationError:
+    """Return the error for a setting that cannot be used; the command can translate it.
+
+    Args:
+        code: The code of the message in the table of texts.
+        english: The English template of the message.
+        values: The values of the template.
+        hint: The English template of the hint, with the same values and the code ``hint_<code>``;
+            or a hint that is made already.
+    """
+    return configuration_error(Text(code, english, *values), _hint(code, hint, values))
+
+
+def store_error(
+    code: str, english: str, *values: object, hint: str | None = None, retryable: bool = False
+) -> StoreError:
+    """Return the error of a store; the arguments are those of :func:`setting_error`."""
+    message = Text(code, english, *values)
+    hint = _hint(code, hint, values)
+    return StoreError(message, service="bridge", hint=hint, retryable=retryable)
+
+
+def _hint(code: str, hint: str | None, values: tuple[object, ...]) -> str | None:
+    return hint if hint is None or isinstance(hint, Text) else Text(f"hint_{code}", hint, *values)

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from attrs import frozen
@@ -14,7 +15,7 @@ from attrs import frozen
 from banqup_client import AsyncBanqupClient, BanqupClient, Space
 from bridge._async._pairing import list_both as list_both_async
 from bridge._reports.render import Cell, Line, Printable, Table, View, plain
-from bridge._reports.texts import Lang, say
+from bridge._reports.texts import say
 from bridge._sync._pairing import list_both
 from zenvoices_client import AsyncZenvoicesClient, Company, ZenvoicesClient
 
@@ -152,8 +153,8 @@ class Pairs(Printable):
             **_data(Namesakes(self.spaces, self.companies)),
         }
 
-    def _view(self, lang: Lang) -> View:
-        headings = tuple(say(word, lang) for word in ("space", "space id", "code", "company"))
+    def _view(self) -> View:
+        headings = tuple(map(say, ("space", "space id", "code", "company")))
         tables = (
             ("of the same name", self.proposed),
             ("several of a name", self.ambiguous),
@@ -161,17 +162,13 @@ class Pairs(Printable):
             ("company alone", [Namesakes((), (one,)) for one in self.companies]),
         )
         return View(
-            say("pairs", lang, len(self.proposed)),
+            say("pairs", len(self.proposed)),
             tables=tuple(
-                Table(
-                    say(title, lang),
-                    headings,
-                    tuple(line for same in found for line in _lines(same)),
-                )
+                Table(say(title), headings, tuple(line for same in found for line in _lines(same)))
                 for title, found in tables
                 if found
             ),
-            notes=(say("confirm pairs", lang),),
+            notes=(say("confirm pairs"),),
         )
 
 
@@ -218,16 +215,12 @@ def _data(same: Namesakes) -> dict[str, Any]:
 
 
 def _lines(same: Namesakes) -> list[Line]:
-    lines: list[Line] = []
-    for place in range(max(len(same.spaces), len(same.companies))):
-        space = same.spaces[place] if place < len(same.spaces) else None
-        company = same.companies[place] if place < len(same.companies) else None
-        lines.append(
-            (
-                Cell("" if space is None else _name(space)),
-                Cell("" if space is None else space.id, whole=True),
-                Cell("" if company is None else company.code or "", whole=True),
-                Cell("" if company is None else _name(company)),
-            )
+    return [
+        (
+            Cell("" if space is None else _name(space)),
+            Cell("" if space is None else space.id, whole=True),
+            Cell("" if company is None else company.code or "", whole=True),
+            Cell("" if company is None else _name(company)),
         )
-    return lines
+        for space, company in zip_longest(same.spaces, same.companies)
+    ]

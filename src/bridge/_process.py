@@ -1,4 +1,4 @@
-"""What a process makes of a connection that is described as data: its logins and its store."""
+"""Make the logins, the functions and the store that settings describe, once per process."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from _client_kit._redaction import redact, sanitise
+from _client_kit._text import Text
 from _client_kit._user_code import place_of
 from banqup_client import ClientCredentials
-from bridge._errors import configuration_error
+from bridge._errors import setting_error
 from bridge._settings import ConnectionSettings
 from bridge._stores.protocol import CheckpointStore
 from bridge._stores.sqlite import SQLiteCheckpoints
@@ -35,12 +36,14 @@ _shared: dict[tuple[type[Any], bytes], Any] = {}
 
 
 def login_of_this_process(kind: type[_Login]) -> _Login:
-    """The credentials in this process's environment: the same object while they are the same.
+    """Return the credentials of this process's environment; the object is shared.
+
+    A changed variable makes a new object.
 
     Raises:
         ConfigurationError: A variable is not set.
     """
-    # A digest, so that no secret stands in a traceback's local variables.
+    # A digest, so that no secret is in the local variables of a traceback.
     digest = hashlib.sha256()
     for name in _VARIABLES:
         digest.update(f"{name}={os.environ.get(name)}\0".encode("utf-8", "surrogateescape"))
@@ -55,7 +58,7 @@ def login_of_this_process(kind: type[_Login]) -> _Login:
 def functions_of(
     field: str, names: Mapping[str, str] | None
 ) -> dict[str, Callable[[Any], Any]] | None:
-    """The functions that a config's table of operations names.
+    """Return the functions that a config's table of operations names.
 
     Raises:
         ConfigurationError: As :func:`function_of` does.
@@ -66,30 +69,42 @@ def functions_of(
 
 
 def function_of(field: str, name: str) -> Callable[..., Any]:
-    """The function that a config's field names as ``"package.module:function"``.
+    """Import the function that a config's field names as ``"package.module:function"``.
 
     Raises:
-        ConfigurationError: It is written otherwise, or there is no such module or function.
+        ConfigurationError: The name has another form, or there is no such module or function.
     """
     module_name, _, function_name = name.partition(":")
     if not all(part.isidentifier() for part in [*module_name.split("."), function_name]):
-        raise configuration_error(
-            f"{field} must name a function",
-            "Write it as 'package.module:function', with one colon and without a call.",
+        raise setting_error(
+            "no_function_name",
+            "{0} must name a function",
+            field,
+            hint="Write it as 'package.module:function', with one colon and without a call.",
         )
     try:
         module = import_module(module_name)
     except Exception as error:
-        hint = "The module was found: correct the line that failed, or what it imports."
+        hint = Text("hint_broken_module", "It was found: correct it, or what it imports.")
         if isinstance(error, ModuleNotFoundError) and error.name in _packages(module_name):
-            hint = "Install it, or put its folder on PYTHONPATH, where the connection is opened."
-        message = f"{field}: importing {module_name[:80]!r} failed with {_described(error)}"
-        raise configuration_error(message, hint) from error
+            hint = Text(
+                "hint_import_failed",
+                "Install the module, or put its folder on PYTHONPATH, where the connection is "
+                "opened.",
+            )
+        raise setting_error(
+            "import_failed",
+            "{0}: importing {1!r} failed with {2}",
+            *(field, module_name[:80], Text("said", "{0}", _described(error))),
+            hint=hint,
+        ) from error
     function = getattr(module, function_name, None)
     if not callable(function):
-        raise configuration_error(
-            f"{field}: {module_name[:80]!r} has no function {function_name[:80]!r}",
-            "Name a function that stands at the top level of the module.",
+        raise setting_error(
+            "no_such_function",
+            "{0}: {1!r} has no function {2!r}",
+            *(field, module_name[:80], function_name[:80]),
+            hint="Name a function that is at the top level of the module.",
         )
     found: Callable[..., Any] = function
     return found
@@ -102,44 +117,51 @@ def _packages(name: str) -> set[str]:
 
 
 def _described(error: Exception) -> str:
-    """The class, place and text of what a module raised while it was imported."""
+    """Return class, place and text of the exception that the import of a module raised."""
     place, text = place_of(error), redact(sanitise(error))
-    # A module that is not there has no line: what is left are frames of importlib.
+    # For a module that does not exist, only frames of importlib are left.
     at = "" if place.startswith("importlib.") else f" at {place}"
     return f"{type(error).__name__}{at}: {text}"[:LONGEST_REASON]
 
 
 def store_of(settings: ConnectionSettings) -> tuple[CheckpointStore, Callable[[], object]]:
-    """The store that settings name, and what closes it.
+    """Return the store that the settings name, and the function that closes it.
 
     Raises:
-        ConfigurationError: The variable is not set, or holds no URL of a database that is known.
+        ConfigurationError: The variable is not set, it does not hold the URL of a known database,
+            or a package is not installed.
     """
     if settings.checkpoint_file is not None:
         file = SQLiteCheckpoints(settings.checkpoint_file)
         return file, file.close
-    # First, because it says which extra to install where SQLAlchemy is missing.
+    # First, because its ImportError says which extra to install if SQLAlchemy is missing.
     from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 
     name = str(settings.checkpoint_url_variable)
     if not os.environ.get(name):
-        raise configuration_error(
-            f"the environment variable {name[:80]!r} is not set",
-            "checkpoint_url_variable names it; it holds SQLAlchemy's URL of the database.",
+        raise setting_error(
+            "variable_not_set",
+            "the environment variable {0!r} is not set",
+            name[:80],
+            hint="checkpoint_url_variable names it; it holds SQLAlchemy's URL of the database.",
         )
     from sqlalchemy import create_engine, exc
 
     try:
         engine = create_engine(os.environ[name])
     except (exc.ArgumentError, ValueError):
-        raise configuration_error(
-            f"the environment variable {name[:80]!r} holds no database URL",
-            "Write it as postgresql+psycopg://user:password@host/database.",
+        raise setting_error(
+            "no_database_url",
+            "the environment variable {0!r} holds no database URL",
+            name[:80],
+            hint="Write it as postgresql+psycopg://user:password@host/database.",
         ) from None
     except ImportError as error:
-        raise configuration_error(
-            f"the database driver {error.name!r} is not installed",
-            "For PostgreSQL, install banqup-zenvoices[sql] and begin the URL with "
+        raise setting_error(
+            "no_driver",
+            "the database driver {0!r} is not installed",
+            error.name or "?",
+            hint="For PostgreSQL, install banqup-zenvoices[sql] and begin the URL with "
             "postgresql+psycopg://; for another database, install its driver.",
         ) from None
     return SQLAlchemyCheckpoints(engine), engine.dispose

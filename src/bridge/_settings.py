@@ -1,9 +1,8 @@
-"""The settings of a connection as plain data: what they may be, and how they are read."""
+"""The settings of a connection as plain data: their types, and how they are read."""
 
 from __future__ import annotations
 
 import codecs
-import difflib
 import json
 import os
 import re
@@ -16,9 +15,12 @@ from attrs import NOTHING, Attribute, field, fields, frozen
 from attrs.validators import optional
 
 from _client_kit._address import check_base_url, check_id
+from _client_kit._arguments import argument_error, check_number, check_seconds, nearest
 from _client_kit._errors import ConfigurationError
+from _client_kit._json import is_list
+from _client_kit._text import Text, joined
 from banqup_client import Environment
-from bridge._errors import configuration_error
+from bridge._errors import configuration_error, setting_error
 
 __all__ = ["ConnectionSettings", "read_toml"]
 
@@ -26,29 +28,35 @@ Contract = Mapping[str, Any] | str | None
 _Validator = Callable[[Any, "Attribute[Any]", Any], None]
 
 _SECRET_WORDS = ("password", "secret", "token", "client_id", "user", "login", "credential")
-_WHERE_SECRETS_ARE = (
+_WHERE_SECRETS_ARE = Text(
+    "hint_credentials",
     "Credentials are no part of it: a worker takes them from its environment, see "
-    "ClientCredentials.from_env and UserLogin.from_env."
+    "ClientCredentials.from_env and UserLogin.from_env.",
 )
 
-# Validators. Their errors never repeat the value: a secret may have been put in the wrong place.
+# Validators. Their errors never show a text that was given: it may be a secret in the wrong place.
 
 
-def _must_be(kind: str, fits: Callable[[Any], bool], hint: str | None = None) -> _Validator:
+def _must_be(
+    code: str, kind: str, fits: Callable[[Any], bool], hint: str | None = None
+) -> _Validator:
     def validate(_settings: Any, attribute: Attribute[Any], value: Any) -> None:
         if not fits(value):
-            found = type(value).__name__
-            raise configuration_error(f"{attribute.name} must be {kind}, not {found}", hint)
+            wanted = Text(code, kind)
+            raise argument_error(attribute.name, wanted, value, service="bridge", hint=hint)
+
+    return validate
+
+
+def _checked_by(check: Callable[..., object]) -> _Validator:
+    def validate(_settings: Any, attribute: Attribute[Any], value: Any) -> None:
+        check(value, attribute.name, service="bridge")
 
     return validate
 
 
 def _is_table(value: object) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(value, Mapping)
-
-
-def _is_list(value: object) -> TypeGuard[list[Any]]:
-    return isinstance(value, list)
 
 
 def _is_tuple(value: object) -> TypeGuard[tuple[Any, ...]]:
@@ -60,83 +68,90 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_variable(value: Any) -> bool:
-    # A database's URL, which holds a password, must not be taken for the name of a variable.
+    # Without this, the URL of a database, which may hold a password, would count as a name.
     return isinstance(value, str) and re.fullmatch(r"[A-Za-z_]\w*", value) is not None
-
-
-def _is_positive(value: Any) -> bool:
-    # True is an int to Python; infinity and NaN are not JSON.
-    return type(value) in (int, float) and 0 < value < float("inf")
-
-
-def _are_texts(value: Any) -> bool:
-    return _is_tuple(value) and all(map(_is_text, value))
-
-
-def _check_space(_settings: Any, _attribute: Attribute[Any], value: str) -> None:
-    check_id(value, "space_id", service="bridge")
 
 
 def _check_address(_settings: Any, attribute: Attribute[Any], value: str) -> None:
     try:
-        check_base_url(value, service="bridge")
+        check_base_url(value, service="bridge", name=attribute.name)
     except ConfigurationError as error:
-        message = error.message.replace("base_url", attribute.name)
         hint = _WHERE_SECRETS_ARE if "@" in value else None
-        raise configuration_error(message, hint) from None
+        raise configuration_error(error.message, hint) from None
 
 
-_TEXT = _must_be("a text", _is_text)
-_CODE = _must_be("a text", _is_text, 'Write it as a text with its leading zeros: "0042" is not 42.')
+def _check_environment(_settings: Any, _attribute: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, Environment):
+        raise setting_error(
+            "unknown_environment",
+            "environment is not one of Banqup's",
+            hint=nearest(str(value), Environment.__members__),
+        )
+
+
+_TEXT = _must_be("a_text", "a text", _is_text)
+_CODE = _must_be(
+    "a_text",
+    "a text",
+    _is_text,
+    Text("hint_code", 'Write it as a text with its leading zeros: "0042" is not 42.'),
+)
 _FUNCTIONS = _must_be(
+    "table_of_functions",
     "a table of operations with texts such as 'package.module:function'",
     lambda value: _is_table(value) and all(map(_is_text, value.values())),
 )
 _VARIABLE = _must_be(
+    "variable_name",
     "the name of an environment variable",
     _is_variable,
-    "Write the name, such as EXPORTS_DATABASE; the URL is what that variable holds.",
+    Text("hint_variable", "Write a name such as EXPORTS_DATABASE; that variable holds the URL."),
 )
-_PATCH = _must_be("a table or the path of a JSON file", lambda it: _is_table(it) or _is_text(it))
-_HOSTS = _must_be("a list of host names", _are_texts)
-_SECONDS = _must_be("a positive number of seconds", _is_positive)
-_WHOLE = _must_be("a whole number", lambda value: type(value) is int)
-_HOLD_OR_RESEND = _must_be("'hold' or 'resend'", lambda value: value in ("hold", "resend"))
-_ENVIRONMENT = _must_be("an environment", lambda value: isinstance(value, Environment))
+_PATCH = _must_be(
+    "table_or_path",
+    "a table or the path of a JSON file",
+    lambda value: _is_table(value) or _is_text(value),
+)
+_HOSTS = _must_be(
+    "list_of_hosts",
+    "a list of host names",
+    lambda value: _is_tuple(value) and all(map(_is_text, value)),
+)
+_HOLD_OR_RESEND = _must_be(
+    "hold_or_resend", "'hold' or 'resend'", lambda value: value in ("hold", "resend")
+)
+_SECONDS, _WHOLE, _ID = _checked_by(check_seconds), _checked_by(check_number), _checked_by(check_id)
 
 
 # Converters
 
 
 def _environment(value: Any) -> Any:
-    if not isinstance(value, str) or value in Environment.__members__:
-        return Environment[value] if isinstance(value, str) else value
-    near = _nearest(value, Environment.__members__)
-    raise configuration_error("environment is none that is known", near)
+    return Environment.__members__.get(value, value) if isinstance(value, str) else value
 
 
 def _patch(value: Any) -> Any:
     if not _is_table(value):
         return value
-    # A copy, so that what is frozen stays as it is; and it must be JSON in the end.
+    # A copy, so that no caller changes it later. It must be JSON, because workers receive it so.
     try:
         return json.loads(json.dumps(value))
     except (TypeError, ValueError, RecursionError):
-        raise configuration_error("a table must be data that JSON can hold") from None
+        raise setting_error("not_json_data", "a table must be data that JSON can hold") from None
 
 
 def _hosts(value: Any) -> Any:
-    return tuple(value) if _is_list(value) else value
+    return tuple(value) if is_list(value) else value
 
 
 @frozen(kw_only=True)
 class ConnectionSettings:
-    """The fields of a :class:`ConnectionConfig`, which says what each is for."""
+    """The fields of a :class:`ConnectionConfig`, where they are described."""
 
-    space_id: str = field(validator=[_TEXT, _check_space])
+    space_id: str = field(validator=[_TEXT, _ID])
     company_code: str = field(validator=_CODE)
     environment: Environment | None = field(
-        default=None, converter=_environment, validator=optional(_ENVIRONMENT)
+        default=None, converter=_environment, validator=optional(_check_environment)
     )
     banqup_url: str | None = field(default=None, validator=optional([_TEXT, _check_address]))
     zenvoices_url: str = field(
@@ -166,18 +181,18 @@ class ConnectionSettings:
     lease_ttl: float = field(default=600.0, validator=_SECONDS)
 
     def __attrs_post_init__(self) -> None:
-        if (self.environment is None) == (self.banqup_url is None):
-            raise configuration_error("give either environment or banqup_url")
-        if (self.checkpoint_file is None) == (self.checkpoint_url_variable is None):
-            raise configuration_error(
-                "give either checkpoint_file or checkpoint_url_variable",
-                "Checkpoints are what a connection remembers between two runs.",
-            )
+        for one, other in (
+            ("environment", "banqup_url"),
+            ("checkpoint_file", "checkpoint_url_variable"),
+        ):
+            if (getattr(self, one) is None) == (getattr(self, other) is None):
+                raise setting_error("give_either", "give either {0} or {1}", one, other)
         if "://" in (self.checkpoint_file or ""):
-            raise configuration_error(
+            raise setting_error(
+                "url_as_file",
                 "checkpoint_file must be the path of a file, not a URL",
-                "A URL may hold a password: put it into an environment variable of the workers "
-                "and name that variable in checkpoint_url_variable.",
+                hint="A URL may hold a password: put it into an environment variable of the "
+                "workers and name that variable in checkpoint_url_variable.",
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -198,20 +213,21 @@ class ConnectionSettings:
                 names it, with the nearest right key.
         """
         if not _is_table(data):
-            kind = type(data).__name__
-            raise configuration_error(f"a connection must be a table of keys, not {kind}")
+            wanted = Text("table_of_keys", "a table of keys")
+            raise argument_error("[[connection]]", wanted, data, service="bridge")
         known = {item.name: item.default for item in fields(cls)}
         for key in data:
             if key not in known:
                 raise _unknown(key, known)
         missing = [name for name in known if known[name] is NOTHING and name not in data]
         if missing:
-            raise configuration_error(f"{' and '.join(missing)} must be given")
+            names = joined(" and ", *missing)
+            raise setting_error("missing_keys", "{0} must be given", names)
         return cls(**data)
 
     @classmethod
     def many(cls, rows: Iterable[Mapping[str, Any]], /, **shared: Any) -> tuple[Self, ...]:
-        """Make a connection of each row of a table, with ``shared`` where the row is silent.
+        """Make a connection of each row of a table; ``shared`` are the defaults of all rows.
 
         ::
 
@@ -229,18 +245,22 @@ class ConnectionSettings:
                 config = cls.from_dict({**shared, **row} if _is_table(row) else row)
                 earlier = first.setdefault(config.space_id.lower(), number)
                 if earlier != number:
-                    raise configuration_error(
-                        f"space_id is that of connection {earlier} too",
-                        "A space goes to one company.",
+                    raise setting_error(
+                        "same_space",
+                        "space_id is that of connection {0} too",
+                        earlier,
+                        hint="A space goes to one company.",
                     )
             except ConfigurationError as error:
-                raise _inside(f"connection {number}", error) from None
+                raise _inside(Text("connection_number", "connection {0}", number), error) from None
             configs.append(config)
         return tuple(configs)
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> tuple[Self, ...]:
-        """Make a connection of each ``[[connection]]`` table of a TOML file; the rest is shared.
+        """Make a connection of each ``[[connection]]`` table of a TOML file.
+
+        All other settings of the file apply to every connection.
 
         ::
 
@@ -256,19 +276,20 @@ class ConnectionSettings:
         Raises:
             ConfigurationError: The file cannot be read, or holds something unusable.
         """
-        # An address taken for a path may hold a password, and a line break would forge a log line.
+        # A URL in place of the path may hold a password; a line break would forge a log line.
         name = str(path)
         if "://" in name or not name.isprintable():
-            name = "the file"
+            name = Text("the_file", "the file")
         try:
             shared = read_toml(Path(path))
             rows = shared.pop("connection", None)
-            if not _is_list(rows) or not rows:
-                raise configuration_error(
+            if not is_list(rows) or not rows:
+                raise setting_error(
+                    "no_connections",
                     "it has no [[connection]] table",
-                    "Begin each connection with the line [[connection]], in double brackets.",
+                    hint="Begin each connection with the line [[connection]], in double brackets.",
                 )
-            folder = os.path.dirname(path)  # noqa: PTH120 - Path would mend a URL's two slashes
+            folder = os.path.dirname(path)  # noqa: PTH120 - Path would change "//" of a URL to "/"
             rows = [_below(folder, row) if _is_table(row) else row for row in rows]
             return cls.many(rows, **_below(folder, shared))
         except ConfigurationError as error:
@@ -276,7 +297,7 @@ class ConnectionSettings:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return what a TOML file holds.
+    """Return the content of a TOML file.
 
     Raises:
         ConfigurationError: The file cannot be read, or is not TOML.
@@ -288,22 +309,24 @@ def read_toml(path: Path) -> dict[str, Any]:
         wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return tomllib.loads(raw.decode("utf-16" if wide else "utf-8-sig"))
     except OSError as error:
-        told = error.strerror
+        why = Text("said", "{0}", error.strerror)
     except tomllib.TOMLDecodeError as error:
-        told = str(error)
-        hint = (
-            'Codes and ids stand in quotes: company_code = "0042". A path with backslashes stands '
-            r"in single quotes: checkpoint_file = 'C:\exports.db'."
+        why = Text("said", "{0}", str(error))
+        hint = Text(
+            "hint_quotes",
+            'Write codes and ids in quotes: company_code = "0042"; and a path with backslashes in '
+            r"single quotes: checkpoint_file = 'C:\exports.db'.",
         )
     except UnicodeDecodeError:
-        told, hint = "it is not text in UTF-8", "Save it as UTF-8."
+        why = Text("not_utf8", "it is not text in UTF-8")
+        hint = Text("hint_utf8", "Save it as UTF-8.")
     except (ValueError, RecursionError):
-        told = None
-    raise configuration_error(f"it cannot be read: {told or 'it is not TOML'}", hint)
+        why = Text("not_toml", "it is not TOML")
+    raise setting_error("unreadable", "it cannot be read: {0}", why, hint=hint)
 
 
 def _below(folder: str, table: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a table whose relative paths begin at a folder."""
+    """Return the table with its relative paths joined to a folder."""
     paths = {
         name: os.path.join(folder, value)  # noqa: PTH118 - as above
         for name in ("checkpoint_file", "banqup_contract", "zenvoices_contract")
@@ -313,23 +336,18 @@ def _below(folder: str, table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inside(where: str, error: ConfigurationError) -> ConfigurationError:
-    """Return the error with the place where it was found in front."""
-    return configuration_error(f"{where}: {error.message}", error.hint)
-
-
-def _nearest(word: str, words: Iterable[str]) -> str:
-    known = list(words)
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(known)}."
+    """Return the error with the place of the mistake in front."""
+    return configuration_error(joined(": ", where, error.message), error.hint)
 
 
 def _unknown(key: object, known: Iterable[str]) -> ConfigurationError:
     text = str(key)
     if not re.fullmatch(r"[\w.-]{1,80}", text):
-        return configuration_error("a key is not the name of a setting", _WHERE_SECRETS_ARE)
+        message = "a key is not the name of a setting"
+        return setting_error("odd_key", message, hint=_WHERE_SECRETS_ARE)
     secret = any(word in text.lower() for word in _SECRET_WORDS)
-    hint = _WHERE_SECRETS_ARE if secret else _nearest(text, known)
-    return configuration_error(f"unknown key {text!r}", hint)
+    hint = _WHERE_SECRETS_ARE if secret else nearest(text, known)
+    return setting_error("unknown_key", "unknown key {0!r}", text, hint=hint)
 
 
 def _plain(value: Any) -> Any:

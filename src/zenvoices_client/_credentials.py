@@ -12,6 +12,7 @@ from _client_kit._arguments import check_credential
 from _client_kit._errors import ConfigurationError
 from _client_kit._redaction import hide_arguments
 from _client_kit._secret import Secret, refuse_pickling
+from _client_kit._text import Text
 from _client_kit._tokens import TokenCaches
 
 __all__ = ["UserLogin"]
@@ -61,7 +62,9 @@ class UserLogin:
         names = ("ZENVOICES_USER", "ZENVOICES_PASSWORD", "ZENVOICES_ORGANISATION_CODE")
         missing = [name for name in names if not environ.get(name)]
         if missing:
-            message = f"environment variables not set: {', '.join(missing)}"
+            message = Text(
+                "not_in_environment", "environment variables not set: {0}", ", ".join(missing)
+            )
             raise ConfigurationError(message, service="zenvoices")
         user, organisation_code = environ[names[0]], environ[names[2]]
         password = Secret(environ[names[1]])

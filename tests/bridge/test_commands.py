@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from banqup_client import Secret
 from bridge import Connection, _demo, _sandbox
 from bridge._command import main
 from support.bridge_world import invoice
+from support.estate import CREDENTIALS
 
 
 def test_the_demo_tells_its_story_and_what_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,6 +54,82 @@ def test_the_sandbox_tells_what_happens(capsys: pytest.CaptureFixture[str]) -> N
     assert "first run sends nothing" in told
     assert told.count("is there (FULLY_APPROVED)") == 2
     assert told.count("is there (AWAITING_VALIDATION)") == 1
+
+
+PAIR = '[[connection]]\nspace_id = "s-1"\ncompany_code = "0042"\n'
+SHARED = 'environment = "UAT_EU"\ncheckpoint_file = "exports.db"\n'
+MISTAKES = [
+    "",
+    "a = ",
+    "connection = [3]",
+    SHARED + "speling = 1\n" + PAIR,
+    SHARED + "password = 1\n" + PAIR,
+    SHARED + "'a b' = 1\n" + PAIR,
+    SHARED + '[[connection]]\nspace_id = "s-1"\ncompany_code = 42\n',
+    SHARED + "[[connection]]\n",
+    SHARED + PAIR + PAIR,
+    SHARED + PAIR + 'timeout = "30"\n',
+    SHARED + PAIR + "in_flight = 2.0\n",
+    SHARED + PAIR + "in_flight = 99\n",
+    SHARED + PAIR + "lease_ttl = 1\n",
+    SHARED + PAIR + 'on_uncertain = "guess"\n',
+    SHARED + PAIR + "storage_hosts = 3\n",
+    SHARED + PAIR + "banqup_contract = 3\n",
+    SHARED + PAIR + "banqup_contract = { a = 1979-05-27 }\n",
+    SHARED + PAIR + "banqup_operations = 3\n",
+    SHARED + PAIR + 'banqup_operations = { "documents.list" = "a" }\n',
+    SHARED + PAIR + 'banqup_operations = { "documents.list" = "json:nothing" }\n',
+    SHARED + PAIR + 'banqup_operations = { "documents.list" = "no_such_module:f" }\n',
+    SHARED + PAIR + 'zenvoices_url = "http://zenvoices.example"\n',
+    SHARED + PAIR + 'banqup_url = "https://banqup.example"\n',
+    SHARED.replace("UAT_EU", "UAT_UE") + PAIR,
+    SHARED.replace("exports.db", "sqlite://exports.db") + PAIR,
+    SHARED.replace('_file = "exports.db"', '_url_variable = "NOT_SET_IN_A_TEST"') + PAIR,
+    SHARED.replace('_file = "exports.db"', '_url_variable = "a://b"') + PAIR,
+    SHARED.replace("exports.db", "") + PAIR,
+    SHARED + PAIR.replace("s-1", "../s"),
+]
+ARGUMENTS = [
+    ["status", "--company", "42"],
+    ["status", "--colour"],
+    ["export", "--limit", "0"],
+    ["export", "--deadline", "-1"],
+    ["export", "--mapper", "json"],
+    ["export", "--mapper", "asyncio:sleep"],
+    ["settle", "d-1"],
+    ["resend"],
+    [],
+]
+
+
+def mistakes_in(told: str) -> set[str]:
+    """The English words of a text, without what is quoted and without names in code."""
+    ours = re.sub(r"«[^»]*»|“[^”]*”|'[^']*'|usage:.*?\n(?=banqup|\d)", " ", told, flags=re.DOTALL)
+    english = "the an must be not with unknown give either read file its it this from"
+    return set(re.findall(r"(?<![\w.-])[a-z]+(?![\w.(=-])", ours)) & set(english.split())
+
+
+@pytest.mark.parametrize("lang", ["fr", "nl"])
+@pytest.mark.parametrize("case", [*MISTAKES, *ARGUMENTS, None], ids=repr)
+def test_mistakes_are_told_in_the_language(
+    lang: str,
+    case: str | list[str] | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A file, an argument or an environment that cannot be used; Python's own words are quoted."""
+    for name, value in CREDENTIALS.items() if case is not None else ():
+        monkeypatch.setenv(name, value)
+    file = tmp_path / "bestand.toml"
+    file.write_text(case if isinstance(case, str) else SHARED + PAIR)
+    arguments = case if isinstance(case, list) else ["status"]
+    assert main(["--lang", lang, "--config", str(file), *arguments]) in (1, 2)
+    told = capsys.readouterr().err.replace(str(file), "")
+    assert told
+    assert mistakes_in(told) == set()
+    assert "anglais" not in told
+    assert "Engels" not in told
 
 
 def test_the_demo_shows_documents_to_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,6 @@ from bridge import (
     Verification,
 )
 from bridge._reports.render import Cell, Line, Printable, Table, View, plain
-from bridge._reports.texts import Lang
 from bridge._reports.verification import CHECKS, verification_of
 from bridge.testing import Trials, trial_document, try_mapper
 
@@ -201,7 +200,7 @@ def test_a_reason_stands_beside_its_status_and_is_never_cut(length: int) -> None
     line: Line = (Cell("x" * length), Cell("word " * 60, alone=True), Cell("y" * 400))
 
     class OneLine(Printable):
-        def _view(self, lang: Lang) -> View:
+        def _view(self) -> View:
             return View("t", tables=(Table("", ("a", "b", "c"), (line,)),))
 
     lines = OneLine().to_text().split("\n")
@@ -290,6 +289,8 @@ def test_status_in_french_uses_the_accountants_words() -> None:
         for word in ("action du client requise", "prêt à traiter", "erreur"):
             assert word in shown
     assert "client action needed" in str(status)
+    title = "Connexion active : entreprise 0042 ; 1 demande une intervention"
+    assert status.to_text(lang="fr").startswith(title)
 
 
 def test_long_lists_are_cut_and_say_so() -> None:

@@ -22,7 +22,6 @@ from bridge._reports.texts import (
     SENTENCES,
     Lang,
     check_lang,
-    decimal,
     local_time,
     say,
     translate,
@@ -46,7 +45,7 @@ SAME = {
         "date",
         "said",
     ),
-    *("with_documents", "of_document", "bytes", "operation", "seconds", "export"),
+    *("with_documents", "of_document", "bytes", "operation", "seconds", "export", "no_port"),
 }
 """Codes whose words may be the same in two languages."""
 
@@ -85,12 +84,14 @@ def sentences() -> dict[str, set[str]]:
     """The English templates of each code, where the source makes one."""
     found: dict[str, set[str]] = {}
     for _, tree in modules():
-        for call in calls(tree, "Text"):
-            if len(call.args) > 1 and isinstance(constant(call.args[0]), str):
-                template = constant(call.args[1])
-                found.setdefault(call.args[0].value, set())  # type: ignore[attr-defined]
-                if isinstance(template, str):
-                    found[call.args[0].value].add(template)  # type: ignore[attr-defined]
+        for call in calls(tree, "Text", "setting_error", "store_error", "_must_be"):
+            if len(call.args) > 1 and isinstance(code := constant(call.args[0]), str):
+                templates = {code: constant(call.args[1])}
+                for word in call.keywords:
+                    if word.arg == "hint" and isinstance(constant(word.value), str):
+                        templates[f"hint_{code}"] = constant(word.value)
+                for name, template in templates.items():
+                    found.setdefault(name, set()).update({template} - {None})
     return found
 
 
@@ -222,7 +223,7 @@ def test_plurals_and_numbers_are_those_of_the_language(
     for count, expected in ((1, one), (0, none), (1234, many)):
         text = Text("document_count", "{0} document|{0} documents", count)
         assert translate(text, lang) == expected
-    assert decimal(1.25, lang) == ("1.2" if lang == "en" else "1,2")
+    assert translate(say("seconds", 1.25), lang) == ("1.2 s" if lang == "en" else "1,2 s")
 
 
 def test_a_sentence_inside_a_sentence_is_translated_too() -> None:
@@ -285,7 +286,7 @@ def test_times_are_local_with_utc_beside(
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
-        assert local_time(datetime(2026, 3, 2, 8, 30, tzinfo=UTC), lang) == expected
+        assert translate(local_time(datetime(2026, 3, 2, 8, 30, tzinfo=UTC)), lang) == expected
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -301,7 +302,7 @@ def test_a_language_that_is_not_there_is_refused() -> None:
 @pytest.mark.parametrize("check", CHECKS)
 def test_each_check_has_a_title_in_each_language(check: str) -> None:
     """And not the same one twice."""
-    assert len({say(check, lang) for lang in ("en", "fr", "nl")}) == 3
+    assert len({translate(say(check), lang) for lang in ("en", "fr", "nl")}) == 3
 
 
 def test_a_verification_in_french_can_be_shown_in_another_language() -> None:

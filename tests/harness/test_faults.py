@@ -161,7 +161,9 @@ def test_rate_limited_then_ended(world: Simulation) -> None:
     world.rest()
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt, pytest.param(SystemExit, marks=pytest.mark.long)]
+)
 def test_interrupted_at_every_step(world: Simulation, error: type[BaseException]) -> None:
     """Ctrl-C, or a signal's handler, at any step: nothing is called delivered that is not."""
     _publish(world, 3)
@@ -169,7 +171,7 @@ def test_interrupted_at_every_step(world: Simulation, error: type[BaseException]
     def interrupt() -> None:
         raise error
 
-    for step in range(1, 90, 2):
+    for step in range(1, 90, 3):
         _publish(world, 1)
         process = Process(hooks={step: interrupt})
         try:
@@ -285,7 +287,9 @@ def test_a_document_in_both_folders_is_sent_once(world: Simulation) -> None:
     world.rest()
 
 
-@pytest.mark.parametrize("step", range(5, 20))
+@pytest.mark.parametrize(
+    "step", [5, 9, 12, 16, *(pytest.param(step, marks=pytest.mark.long) for step in range(6, 20))]
+)
 def test_pages_that_shift_while_they_are_read(world: Simulation, step: int) -> None:
     """A document that appears or goes between two pages hides another one for one run at most."""
     documents = _publish(world, 9)

@@ -704,7 +704,15 @@ def _try(machine: type[RuleBasedStateMachine], examples: int, steps: int, **more
 
 
 @pytest.mark.parametrize(
-    ("machine", "examples"), [(Deliveries, 15), (BadDocuments, 15), (LateLookups, 10)]
+    ("machine", "examples"),
+    [
+        (Deliveries, 5),
+        (BadDocuments, 4),
+        (LateLookups, 2),
+        pytest.param(Deliveries, 15, marks=pytest.mark.long),
+        pytest.param(BadDocuments, 15, marks=pytest.mark.long),
+        pytest.param(LateLookups, 10, marks=pytest.mark.long),
+    ],
 )
 def test_whatever_happens(machine: type[RuleBasedStateMachine], examples: int) -> None:
     """Never twice, never old; and in the end everything is delivered or named."""
@@ -986,12 +994,12 @@ def test_a_wrong_design_is_found(design: str, what: str) -> None:
 @pytest.mark.parametrize(
     ("design", "what"),
     [
-        ("never charges", "for ever"),
+        pytest.param("never charges", "for ever", marks=pytest.mark.long),
         ("charges the held", "nothing else was delivered"),
-        ("gives up at a weekend", "nothing else was delivered"),
+        pytest.param("gives up at a weekend", "nothing else was delivered", marks=pytest.mark.long),
         ("sends history", "too_old=\\('"),
-        ("believes not found", "twice=\\('"),
-        ("stops at a refusal", "lost=\\('"),
+        pytest.param("believes not found", "twice=\\('", marks=pytest.mark.long),
+        pytest.param("stops at a refusal", "lost=\\('", marks=pytest.mark.long),
         ("sends again at once", "was uploaded 2 times"),
     ],
 )
@@ -1002,6 +1010,7 @@ def test_a_broken_rule_is_found(design: str, what: str) -> None:
         _try(machine, 60, 12, derandomize=True, phases=[Phase.generate], print_blob=False)
 
 
+@pytest.mark.long
 def test_no_rule_is_broken_by_a_design_that_keeps_them() -> None:
     """The control: in a design that keeps the rules nothing is found."""
     machine = type("Careful", (BrokenRule,), {"design": "careful"})

@@ -61,6 +61,7 @@ def test_mark_then_post_loses(exporters: Exporters) -> None:
     assert not twice
 
 
+@pytest.mark.long
 def test_post_then_mark_sends_twice(exporters: Exporters) -> None:
     """A document remembered only after it was sent is sent again after a kill between the two."""
     lost, twice, _ = _faults(exporters, "post then mark")
@@ -68,6 +69,7 @@ def test_post_then_mark_sends_twice(exporters: Exporters) -> None:
     assert not lost
 
 
+@pytest.mark.long
 def test_stop_at_the_first_error_loses_what_comes_after(exporters: Exporters) -> None:
     """One refused document keeps all later ones away, without any kill."""
     design = "stop at the first error"

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bridge.testing._samples.sample import sample
 from support.corpus import CORPUS, needs_corpus
 
@@ -74,6 +76,7 @@ def test_the_demo_tells_the_story_in_words() -> None:
         assert words in ended.stdout, words
 
 
+@pytest.mark.long
 def test_the_demo_survives_a_pipe_that_is_not_utf_8() -> None:
     """Letters the output cannot show are replaced; the command does not fail."""
     ended = demo(env={"PYTHONIOENCODING": "ascii", "PATH": "", "LANG": "C"})
@@ -81,6 +84,7 @@ def test_the_demo_survives_a_pipe_that_is_not_utf_8() -> None:
     assert "Caf?" in ended.stdout
 
 
+@pytest.mark.long
 def test_the_demo_exports_the_documents_of_a_folder(tmp_path: Path) -> None:
     """Every .xml and .pdf below the folder goes through unchanged, all but an empty one."""
     below = tmp_path / "below"

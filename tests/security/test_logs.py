@@ -83,7 +83,7 @@ def test_calls_within_calls_stay_ours(caplog: pytest.LogCaptureFixture) -> None:
 )
 def test_no_log_line_takes_long_to_redact(unit: str) -> None:
     """What credentials begin with, over and over, is looked through at once; one is found there."""
-    shown = redact(unit * 30_000 + " password=canary-9931")
+    shown = redact(unit * 10_000 + " password=canary-9931")
     assert "canary-9931" not in shown
     assert redact("plain " * 3) == "plain " * 3
 

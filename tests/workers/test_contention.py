@@ -193,7 +193,14 @@ def test_busy_says_until_when_and_a_killed_holder_is_followed(
 
 
 @stores
-@pytest.mark.parametrize("moment", ["before the check", "in mid-body", "after the answer"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param("before the check", marks=pytest.mark.long),
+        "in mid-body",
+        pytest.param("after the answer", marks=pytest.mark.long),
+    ],
+)
 def test_worker_that_slept_through_its_lease_does_no_harm(
     tmp_path: Path, address: Address, kind: str, moment: str
 ) -> None:

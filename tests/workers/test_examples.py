@@ -64,6 +64,7 @@ def test_connections_file_of_the_examples_can_be_read() -> None:
     assert {config.checkpoint_url_variable for config in configs} == {"EXPORTS_DATABASE"}
 
 
+@pytest.mark.long
 def test_process_pool_moves_everything(estate: Estate, configs: Configs, tmp_path: Path) -> None:
     """Several processes export side by side, and each report comes back."""
     done = run("process_pool.py", tmp_path / "connections.toml")
@@ -77,6 +78,7 @@ def test_process_pool_moves_everything(estate: Estate, configs: Configs, tmp_pat
     assert estate.faults() == {}
 
 
+@pytest.mark.long
 def test_process_pool_brings_errors_back_with_their_type(
     configs: Configs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

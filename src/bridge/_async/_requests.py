@@ -12,9 +12,10 @@ from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery
 from bridge._delivery.faults import Blame, blame_of
 from bridge._delivery.ids import canonical_id, of_another_space, spellings_of
-from bridge._errors import configuration_error
+from bridge._errors import setting_error
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
 from bridge._reports.report import Request
+from bridge._reports.texts import say
 from bridge._stores.protocol import FIND_LIMIT
 
 __all__ = ["request_all", "settle_one"]
@@ -97,12 +98,18 @@ async def settle_one(
     """
     stored = (await session.find([document_id])).get(canonical_id(document_id))
     if stored is None or stored.state not in ("uncertain", "failed"):
-        hint = "Reports and status() show a document's id in Banqup; Zenvoices' number is another."
         if stored is None:
-            problem = f"the document {document_id!r} is unknown to this connection"
-            raise configuration_error(problem, hint)
-        raise configuration_error(
-            f"the document {document_id!r} is {stored.state}, not uncertain or failed"
+            raise setting_error(
+                "settle_unknown",
+                "the document {0!r} is unknown to this connection",
+                document_id,
+                hint="Reports and status() show a document's id in Banqup; Zenvoices' number is "
+                "another.",
+            )
+        raise setting_error(
+            "settle_state",
+            "the document {0!r} is {1}, not uncertain or failed",
+            *(document_id, say(stored.state)),
         )
     new = deliveries.transition(stored, deliveries.DecidedByPerson(delivered), clock())
     session.put(stored, new)

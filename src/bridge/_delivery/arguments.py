@@ -14,7 +14,8 @@ from _client_kit._arguments import (
     check_seconds,
     is_coroutine_function,
 )
-from bridge._errors import configuration_error
+from _client_kit._text import Text
+from bridge._errors import configuration_error, setting_error
 
 __all__ = [
     "check_client",
@@ -58,12 +59,16 @@ def check_mapper(mapper: object, *, in_tasks: bool) -> None:
         mapper: The argument.
         in_tasks: Whether it is called in asyncio tasks, so that coroutine functions are allowed.
     """
-    hint = "A mapper takes a document and its files: def mapper(document, files)."
+    hint = Text(
+        "hint_mapper", "A mapper takes a document and its files: def mapper(document, files)."
+    )
     if not callable(mapper) or isinstance(mapper, type):
-        raise argument_error("mapper", "a function", mapper, service="bridge", hint=hint)
+        wanted = Text("a_function", "a function")
+        raise argument_error("mapper", wanted, mapper, service="bridge", hint=hint)
     if is_coroutine_function(mapper) and not in_tasks:
-        raise configuration_error(
-            "mapper is a coroutine function, which only AsyncConnection takes"
+        raise setting_error(
+            "mapper_is_coroutine",
+            "mapper is a coroutine function, which only AsyncConnection takes",
         )
     check_parameters(mapper, 2, "mapper", hint)
 
@@ -77,8 +82,12 @@ def check_parameters(function: Any, number: int, name: str, hint: str) -> None:
     try:
         signature.bind(*range(number))
     except TypeError as error:
-        wanted = f"{number} argument" if number == 1 else f"{number} arguments"
-        raise configuration_error(f"{name} must take {wanted}: {error}", hint) from None
+        raise setting_error(
+            "wrong_parameters",
+            "{0} must take {1} argument: {2}|{0} must take {1} arguments: {2}",
+            *(name, number, Text("said", "{0}", str(error))),
+            hint=hint,
+        ) from None
 
 
 def check_listeners(listeners: object) -> tuple[Any, ...]:
@@ -92,23 +101,25 @@ def check_listeners(listeners: object) -> tuple[Any, ...]:
 def check_in_flight(number: object) -> None:
     """Refuse a number of workers that is not from 1 to `MAX_IN_FLIGHT`."""
     if type(number) is not int or not 1 <= number <= MAX_IN_FLIGHT:
-        wanted = f"a whole number from 1 to {MAX_IN_FLIGHT}"
+        wanted = Text("whole_number_to", "a whole number from 1 to {0}", MAX_IN_FLIGHT)
         raise argument_error("in_flight", wanted, number, service="bridge")
 
 
 def check_limit(number: object) -> None:
     """Refuse a limit that is not a positive number; None means no limit."""
     if number is not None and (type(number) is not int or number < 1):
-        raise argument_error("limit", "a whole number from 1 up", number, service="bridge")
+        wanted = Text("whole_number_up", "a whole number from 1 up")
+        raise argument_error("limit", wanted, number, service="bridge")
 
 
 def check_lease(seconds: object, upload_deadline: float) -> float:
     """Return the length of a lease; refuse one that could end during an upload."""
     lease = check_seconds(seconds, "lease_ttl", service="bridge")
     if lease < 2 * upload_deadline:
-        raise configuration_error(
-            f"lease_ttl ({lease:g} s) must be at least twice the Zenvoices client's "
-            f"deadline ({upload_deadline:g} s)"
+        raise setting_error(
+            "lease_too_short",
+            "lease_ttl ({0} s) must be at least twice the Zenvoices client's deadline ({1} s)",
+            *(f"{lease:g}", f"{upload_deadline:g}"),
         )
     return lease
 

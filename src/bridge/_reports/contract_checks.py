@@ -1,6 +1,6 @@
-"""The check of each operation that was tried, against the contract.
+"""Compare the answers of each operation with the contract.
 
-Of an answer only names and types are ever shown.
+A check shows only names and types of an answer, never its values.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from _client_kit._status import CONTRACT_HINT
 from _client_kit._text import Text, joined
 from _contract_check.expectations import Expectations
 from _contract_check.shapes import Probe, differences, seen
-from bridge._reports.texts import Lang, say, translate
-from bridge._reports.verification import Check, failed
+from bridge._reports.texts import Lang, say
+from bridge._reports.verification import Check, failed, translated
 
 __all__ = ["check_of"]
 
@@ -24,20 +24,23 @@ _NOTHING = Text("nothing", "nothing")
 
 
 def check_of(probe: Probe, expected: Expectations, lang: Lang) -> Check:
-    """Return the check of an operation that was tried."""
-    name = probe.operation
-    title = say("operation", lang, name)
+    """Return the check of an operation that was tried, in a language."""
+    return translated(_check(probe, expected), lang)
+
+
+def _check(probe: Probe, expected: Expectations) -> Check:
+    name, note = probe.operation, probe.note
+    title = say("operation", name)
     if probe.error is not None:
-        return _broken(probe.error, failed(name, title, probe.error, lang), expected, lang)
-    note = translate(probe.note, lang)
+        return _broken(probe.error, failed(name, title, probe.error), expected)
     problems = list(differences(probe.answers, name, expected))
     if not problems:
         if probe.skipped:
             return Check(name, title, "skipped", note)
         if probe.remedy:
-            return Check(name, title, "failed", note, translate(probe.remedy, lang), "unlike")
+            return Check(name, title, "failed", note, probe.remedy, "unlike")
         counts = seen(probe.answers, name, expected)
-        detail = translate(Text("seen", "{0} of {1} properties seen", *counts), lang)
+        detail = Text("seen", "{0} of {1} properties seen", *counts)
         return Check(name, title, "ok", note or detail)
     details = (
         Text(
@@ -53,16 +56,15 @@ def check_of(probe: Probe, expected: Expectations, lang: Lang) -> Check:
         "Correct it with {0}(contract={1}); or, for another structure, with {2}.",
         *(expected.client, patch, f'{expected.client}(operations={{"{name}": ...}})'),
     )
-    found, remedy = translate(joined("; ", *details), lang), translate(advice, lang)
-    return Check(name, title, "failed", found, remedy, "unlike")
+    return Check(name, title, "failed", joined("; ", *details), advice, "unlike")
 
 
-def _broken(error: ServiceError, check: Check, expected: Expectations, lang: Lang) -> Check:
-    """Add how to correct the address to the check of a call that the service may not know."""
+def _broken(error: ServiceError, check: Check, expected: Expectations) -> Check:
+    """Add how to correct the path to the check of a call that the service may not know."""
     by_contract = isinstance(error.hint, Text) and error.hint.code == CONTRACT_HINT.code
     if not by_contract and error.kind != "not found":
         return check
     patch = json.dumps({check.name: {"path": "..."}})
     template = "If the call has another address, correct it with {0}(contract={1})."
     address = Text("hint_address", template, expected.client, patch)
-    return evolve(check, remedy=translate(joined(" ", error.hint, address), lang))
+    return evolve(check, remedy=joined(" ", error.hint, address))

@@ -11,7 +11,7 @@ from attrs import frozen
 from _client_kit._text import Text, joined
 from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._reports.render import Cell, Line, Printable, Table, Tone, View, plain_data
-from bridge._reports.texts import HEADINGS, Lang, local_time, say, translate
+from bridge._reports.texts import HEADINGS, local_time, say
 
 __all__ = [
     "TONES",
@@ -26,30 +26,29 @@ __all__ = [
 
 @frozen
 class DeliveryRow:
-    """One document's line in a report.
+    """The line of one document in a report.
 
     Attributes:
         document_id: The document in Banqup.
         state: ``waiting``, ``sending``, ``delivered``, ``confirmed``, ``skipped``, ``failed`` or
             ``uncertain``.
-        reason: Why, for a person, in English.
-        code: A stable word for that reason; empty where a service or a mapper gave its own.
-        label: What a person calls the document while it waits or needs somebody: its supplier or
-            customer, its number or file name, and its date.
-        inbox_id: Zenvoices' number of it.
+        reason: The reason for the state, in English.
+        code: The code of the reason; empty if a service or a mapper wrote the reason.
+        label: Supplier or customer, number or file name, and date of a document that waits or
+            needs a person.
+        inbox_id: Its number in Zenvoices.
         folder: ``SALES`` or ``PURCHASES``.
         subject: The subject it was sent with.
         sender_name: The sender it was sent with.
         file_name: The file that was sent.
-        size: Its length in bytes.
+        size: The size of that file in bytes.
         external_id: The id it was sent under.
-        attempts: Tries that failed because of this document.
-        next_try: When it is looked at again.
+        attempts: The number of attempts that failed because of this document.
+        next_try: The time of the next attempt.
         other_files: Names of its files that were not sent.
-        status: What an accountant calls it: ``client action needed``, ``queued``, ``ready to
-            process``, ``error`` or ``skipped``.
-        warning: Which XML file cannot be read as UBL, sent or not; it never keeps a document from
-            being sent.
+        status: The state in an accountant's words: ``client action needed``, ``queued``, ``ready
+            to process``, ``error`` or ``skipped``.
+        warning: Which XML file cannot be read as UBL; the document is sent all the same.
     """
 
     document_id: str
@@ -71,44 +70,39 @@ class DeliveryRow:
     label: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data: JSON can hold it, and pandas takes a list of them."""
+        """Return data that JSON can hold."""
         return plain_data(self)
 
 
 class Deliveries(tuple[DeliveryRow, ...], Printable):
-    """Lines of documents: a tuple that prints as a table, what needs a person first."""
+    """Lines of documents: a tuple that prints as a table; those that need a person come first."""
 
     __slots__ = ()
-    _repr_pretty_ = Printable._repr_pretty_  # IPython's own way with tuples comes first otherwise
+    _repr_pretty_ = Printable._repr_pretty_  # otherwise IPython prints it as a plain tuple
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """A flat dict per document, for ``pandas.DataFrame``."""
-        return [flat(row) for row in self]
+        """One flat dict per document, for ``pandas.DataFrame``."""
+        return [{**row.to_dict(), "other_files": ", ".join(row.other_files)} for row in self]
 
     def to_dict(self) -> list[dict[str, Any]]:
-        """Plain data that JSON can hold: a list."""
+        """Return a list that JSON can hold."""
         return [row.to_dict() for row in self]
 
     def of_state(self, *states: str) -> Deliveries:
-        """The lines that are in one of these states."""
+        """Return the lines that are in one of these states."""
         return Deliveries(row for row in self if row.state in states)
 
-    def _view(self, lang: Lang) -> View:
+    def _view(self) -> View:
         if not self:
-            return View(say("no documents", lang))
+            return View(say("no documents"))
         count = Text("document_count", "{0} document|{0} documents", len(self))
-        return View(translate(count, lang), tables=(table(self, lang),))
+        return View(count, tables=(table(self),))
 
 
 def deliveries_of(rows: Iterable[DeliveryRow]) -> Deliveries:
-    """Lines as they are shown: a converter of attrs fields."""
+    """Convert the lines of an attrs field; attrs takes the field's type from this function."""
     return Deliveries(rows)
-
-
-def flat(row: DeliveryRow) -> dict[str, Any]:
-    """A line whose members are all single values, for a table of data."""
-    return {**row.to_dict(), "other_files": ", ".join(row.other_files)}
 
 
 _QUEUED = Text("queued", "queued")
@@ -131,17 +125,21 @@ TONES: dict[str, Tone] = {
 _ORDER = ("error", "client action needed", "queued", "skipped", "ready to process")
 
 
-def table(
-    rows: Iterable[DeliveryRow], lang: Lang, title: str = "", *, status: str | None = None
-) -> Table:
-    """A table of lines, what needs a person first; ``status`` stands for that of every line."""
+def table(rows: Iterable[DeliveryRow], title: str = "", *, status: str | None = None) -> Table:
+    """Return a table of lines; those that need a person come first.
+
+    Args:
+        rows: The lines.
+        title: The title of the table.
+        status: A status to show in every line in place of its own.
+    """
     order = {status: place for place, status in enumerate(_ORDER)}
     lines = sorted(rows, key=lambda row: order.get(_status(row), len(order)))
     headings = ("status", "reason", "document", "sent as", "inbox", "document id")
     return Table(
         title,
-        tuple(say(heading, lang) for heading in headings),
-        tuple(_line(row, lang, status or _status(row)) for row in lines),
+        tuple(map(say, headings)),
+        tuple(_line(row, status or _status(row)) for row in lines),
     )
 
 
@@ -149,19 +147,19 @@ def _status(row: DeliveryRow) -> str:
     return row.status or _STATUS.get(row.state, row.state)
 
 
-def _line(row: DeliveryRow, lang: Lang, status: str) -> Line:
+def _line(row: DeliveryRow, status: str) -> Line:
     notes: list[str] = [row.reason, row.warning]
     if row.attempts:
-        notes.append(say("attempts", lang, row.attempts))
+        notes.append(say("attempts", row.attempts))
     if row.next_try is not None and row.state == "waiting":
-        notes.append(say("next try", lang, local_time(row.next_try, lang)))
+        notes.append(say("next try", local_time(row.next_try)))
     if row.other_files:
-        notes.append(say("not sent", lang, ", ".join(row.other_files)))
+        notes.append(say("not sent", ", ".join(row.other_files)))
     sent_as = row.subject or row.file_name or ""
     return (
-        Cell(say(status, lang) if status in HEADINGS else status, TONES.get(status, "dim")),
-        Cell(translate(joined("; ", *notes), lang), alone=True),
-        Cell(translate(row.label, lang)),
+        Cell(say(status) if status in HEADINGS else status, TONES.get(status, "dim")),
+        Cell(joined("; ", *notes), alone=True),
+        Cell(row.label),
         Cell("" if sent_as in row.label else sent_as),
         Cell("" if row.inbox_id is None else str(row.inbox_id), whole=True),
         Cell(row.document_id, whole=True),
@@ -169,12 +167,12 @@ def _line(row: DeliveryRow, lang: Lang, status: str) -> Line:
 
 
 def to_datetime(seconds: float) -> datetime:
-    """A time of the connection's clock as an aware datetime."""
+    """Convert epoch seconds to an aware datetime."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def delivery_row(delivery: Delivery, **sent: Any) -> DeliveryRow:
-    """The line of a delivery, with what its upload held."""
+    """Return the line of a delivery, with the details of its upload."""
     due = delivery.due if delivery.state == "waiting" else None
     reason = delivery.reason
     return DeliveryRow(

@@ -1,7 +1,8 @@
-"""How values look to people: lines in a terminal, a table in a notebook.
+"""Show values as text in a terminal and as HTML in a notebook.
 
-A value describes itself once, as a `View`; both forms are made from it. Nothing that a service or a
-sender made up can leave its cell: text loses control and direction characters, HTML is escaped.
+A value describes itself once, as a `View` with English texts. The functions here translate it and
+make both forms. Texts of services and senders cannot leave their cell: control and direction
+characters are replaced, and HTML is escaped.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import textwrap
 from collections.abc import Iterable
 from datetime import datetime
 from html import escape
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from attrs import AttrsInstance, asdict, field, frozen
+from attrs import asdict, field, frozen
 
-from bridge._reports.texts import Lang, check_lang, say
+from bridge._reports.texts import Lang, check_lang, say, translate
 
-__all__ = ["Cell", "Line", "Printable", "Table", "Tone", "View", "plain", "plain_data"]
+__all__ = ["Cell", "Line", "Printable", "Result", "Table", "Tone", "View", "plain", "plain_data"]
 
 WIDTH = 80
 _WIDEST_STATUS = 24
@@ -28,7 +29,7 @@ Tone = Literal["", "ok", "bad", "wait", "dim"]
 
 
 def plain(text: str, longest: int = _LONGEST) -> str:
-    """One line without anything that a terminal obeys; what was taken out is seen as its code."""
+    """Return the text as one line; replace characters that are not printable by their code."""
     text = " ".join(text[:longest].split()) + ("..." if len(text) > longest else "")
     if text.isprintable():
         return text
@@ -42,10 +43,10 @@ class Cell:
     """One value of a table.
 
     Attributes:
-        text: What it says.
-        tone: Whether it is good or bad news; only HTML shows it, the text must do without.
-        whole: Not broken over lines in HTML, as an id.
-        alone: On lines of its own in a terminal, and never cut.
+        text: The text to show.
+        tone: The colour in HTML. It is never the only sign of bad news.
+        whole: Whether HTML keeps the value on one line, such as an id.
+        alone: Whether a terminal shows the value on lines of its own and never cuts it.
     """
 
     text: str
@@ -53,13 +54,13 @@ class Cell:
     whole: bool = False
     alone: bool = False
 
-    def shown(self) -> str:
-        """The text as one safe line."""
-        return plain(self.text, _LONGEST if self.alone else _LONGEST_CELL)
+    def shown(self, lang: Lang) -> str:
+        """Return the translated text as one printable line."""
+        return plain(translate(self.text, lang), _LONGEST if self.alone else _LONGEST_CELL)
 
 
 Line = tuple[Cell, ...]
-"""A line of a table; in a terminal its first cell, the status, stands beside all others."""
+"""A line of a table; in a terminal its first cell, the status, is left of all other cells."""
 
 
 @frozen
@@ -71,14 +72,14 @@ class Table:
     lines: tuple[Line, ...]
 
     def columns(self) -> list[int]:
-        """The columns in which something stands."""
+        """Return the columns that are not empty."""
         count = range(len(self.headings))
         return [index for index in count if any(line[index].text for line in self.lines)]
 
 
 @frozen
 class View:
-    """All that is shown of a value."""
+    """The content of a value, in English."""
 
     title: str
     tone: Tone = ""
@@ -87,8 +88,8 @@ class View:
     notes: tuple[str, ...] = ()
 
 
-def plain_data(value: AttrsInstance) -> dict[str, Any]:
-    """The members of a value by their names, as JSON can hold them."""
+def plain_data(value: Any) -> dict[str, Any]:
+    """Return the attributes of a value as data that JSON can hold."""
     return asdict(
         value,
         value_serializer=lambda _, __, item: (
@@ -98,33 +99,31 @@ def plain_data(value: AttrsInstance) -> dict[str, Any]:
 
 
 class Printable:
-    """A value that prints well: ``print()`` gives text, a notebook shows a table."""
+    """A value that ``print()`` shows as text and a notebook as tables."""
 
     __slots__ = ()
 
-    def _view(self, lang: Lang) -> View:
+    def _view(self) -> View:
         raise NotImplementedError
 
     def _language(self) -> Lang:
         return "en"
 
     def to_text(self, *, lang: Lang | None = None) -> str:
-        """Text of at most 80 columns.
+        """Return text of at most 80 columns.
 
         Args:
             lang: ``"en"``, ``"fr"`` or ``"nl"``.
         """
-        chosen = check_lang(self._language() if lang is None else lang)
-        return _text(self._view(chosen), chosen)
+        return _text(self._view(), check_lang(self._language() if lang is None else lang))
 
     def to_html(self, *, lang: Lang | None = None) -> str:
-        """HTML in the colours of the page around it; every value is escaped.
+        """Return HTML in the colours of the page around it; every value is escaped.
 
         Args:
             lang: ``"en"``, ``"fr"`` or ``"nl"``.
         """
-        chosen = check_lang(self._language() if lang is None else lang)
-        return _html(self._view(chosen), chosen)
+        return _html(self._view(), check_lang(self._language() if lang is None else lang))
 
     def __str__(self) -> str:
         return self.to_text()
@@ -139,12 +138,24 @@ class Printable:
         return {"text/plain": self.to_text(), "text/html": self.to_html()}
 
 
+class Result(Printable):
+    """A printable value whose data are its attributes and its counts."""
+
+    __slots__ = ()
+    _counts: ClassVar[tuple[str, ...]] = ()
+    """The properties that `to_dict` adds to the attributes."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return data that JSON can hold."""
+        return {**plain_data(self), **{name: getattr(self, name) for name in self._counts}}
+
+
 # Text
 
 
 def _wrap(text: str, first: str = "") -> str:
-    """Lines of at most 80 columns; the first begins with ``first``, the others below its end."""
-    # French sets its marks apart from the words, and none of them begins a line.
+    """Wrap at 80 columns; the first line begins with ``first``, and the others are indented."""
+    # French has a blank before some marks; no such mark may begin a line.
     kept = re.sub(r" ([;:?!»])(?= |$)|(«) ", "\\2\N{NO-BREAK SPACE}\\1", text)
     lines = textwrap.fill(
         kept,
@@ -157,13 +168,16 @@ def _wrap(text: str, first: str = "") -> str:
 
 
 def _text(view: View, lang: Lang) -> str:
-    parts = [_wrap(plain(view.title))]
+    parts = [_wrap(plain(translate(view.title, lang)))]
     if view.facts:
-        facts = [(plain(name, WIDTH // 2 - 5), plain(value)) for name, value in view.facts]
+        facts = [
+            (plain(translate(name, lang), WIDTH // 2 - 5), plain(translate(value, lang)))
+            for name, value in view.facts
+        ]
         width = max(len(name) for name, _ in facts)
         parts.append("\n".join(_wrap(value, f"{name:{width}}  ") for name, value in facts))
     parts += [_text_table(table, lang) for table in view.tables if table.lines]
-    notes = [_wrap(plain(note), "- ") for note in view.notes if note]
+    notes = [_wrap(plain(translate(note, lang)), "- ") for note in view.notes if note]
     if notes:
         parts.append("\n".join(notes))
     return "\n\n".join(parts)
@@ -171,29 +185,31 @@ def _text(view: View, lang: Lang) -> str:
 
 def _text_table(table: Table, lang: Lang) -> str:
     lines = table.lines[:_LINES_IN_TEXT]
-    width = min(max(len(line[0].shown()) for line in lines), _WIDEST_STATUS) + 2
-    text = [plain(table.title)] if table.title else []
+    width = min(max(len(line[0].shown(lang)) for line in lines), _WIDEST_STATUS) + 2
+    text = [plain(translate(table.title, lang))] if table.title else []
     for status, *cells in lines:
-        rows = ["  ".join(filter(None, (cell.shown() for cell in cells if not cell.alone)))]
+        rows = ["  ".join(filter(None, (cell.shown(lang) for cell in cells if not cell.alone)))]
         for place, cell in enumerate(cells):
             if cell.alone:  # before or after the others, as in HTML
-                rows.insert(0 if place == 0 else len(rows), cell.shown())
-        head = f"{status.shown()[:_WIDEST_STATUS]:{width}}"
+                rows.insert(0 if place == 0 else len(rows), cell.shown(lang))
+        head = f"{status.shown(lang)[:_WIDEST_STATUS]:{width}}"
         for row in filter(None, rows):
             text.append(_wrap(row, head))
             head = " " * width
         if head.strip():
             text.append(head.rstrip())
     if len(table.lines) > len(lines):
-        text.append(say("and more", lang, len(table.lines) - len(lines)))
+        text.append(translate(say("and more", len(table.lines) - len(lines)), lang))
     return "\n".join(text)
 
 
 # HTML
 
-# Each colour can be read on white and on black, so no theme need be known.
+# Each colour is readable on white and on black, so the page's theme need not be known.
 _STYLE = """<style>
-.bz-view td,.bz-view th{text-align:left;vertical-align:top;overflow-wrap:anywhere}
+.bz-view td,.bz-view th{text-align:left;vertical-align:top;padding:.15em .6em .15em 0}
+.bz-view td{min-width:6em;overflow-wrap:anywhere}
+.bz-view td:first-child{overflow-wrap:normal}
 .bz-view th{white-space:nowrap}
 .bz-view td.bz-alone{min-width:16em}
 .bz-view td.bz-whole{white-space:nowrap}
@@ -210,19 +226,20 @@ def _tag(name: str, content: str, *classes: str) -> str:
     return f'<{name} class="{named}">{content}</{name}>' if named else f"<{name}>{content}</{name}>"
 
 
-def _safe(text: str) -> str:
-    return escape(plain(text), quote=True)
+def _safe(text: str, lang: Lang) -> str:
+    return escape(plain(translate(text, lang)), quote=True)
 
 
 def _html(view: View, lang: Lang) -> str:
-    parts = [_tag("p", _tag("strong", _safe(view.title), view.tone))]
+    parts = [_tag("p", _tag("strong", _safe(view.title, lang), view.tone))]
     if view.facts:
         rows = (
-            f"<tr><th>{_safe(name)}</th><td>{_safe(text)}</td></tr>" for name, text in view.facts
+            f"<tr><th>{_safe(name, lang)}</th><td>{_safe(text, lang)}</td></tr>"
+            for name, text in view.facts
         )
         parts.append(_scrolled(rows))
     parts += [_html_table(table, lang) for table in view.tables if table.lines]
-    notes = "".join(_tag("li", _safe(note)) for note in view.notes if note)
+    notes = "".join(_tag("li", _safe(note, lang)) for note in view.notes if note)
     if notes:
         parts.append(_tag("ul", notes))
     return "\n".join([_STYLE, '<div class="bz-view">', *parts, "</div>"])
@@ -235,17 +252,19 @@ def _scrolled(rows: Iterable[str]) -> str:
 def _html_table(table: Table, lang: Lang) -> str:
     shown = table.lines[:_LINES_IN_HTML]
     columns = table.columns()
-    rows = [_tag("caption", _safe(table.title))] if table.title else []
-    headings = "".join(_tag("th", _safe(table.headings[index])) for index in columns)
+    rows = [_tag("caption", _safe(table.title, lang))] if table.title else []
+    headings = "".join(_tag("th", _safe(table.headings[index], lang)) for index in columns)
     rows.append(_tag("tr", headings))
-    rows += [_tag("tr", "".join(_html_cell(line[index]) for index in columns)) for line in shown]
+    rows += [
+        _tag("tr", "".join(_html_cell(line[index], lang) for index in columns)) for line in shown
+    ]
     if len(table.lines) > len(shown):
-        more = _safe(say("and more", lang, len(table.lines) - len(shown)))
+        more = _safe(say("and more", len(table.lines) - len(shown)), lang)
         rows.append(f'<tr><td colspan="{len(columns)}">{more}</td></tr>')
     return _scrolled(rows)
 
 
-def _html_cell(cell: Cell) -> str:
-    text = escape(cell.shown(), quote=True)
+def _html_cell(cell: Cell, lang: Lang) -> str:
+    text = escape(cell.shown(lang), quote=True)
     toned = _tag("span", text, cell.tone) if cell.tone else text
     return _tag("td", toned, "whole" if cell.whole else "", "alone" if cell.alone else "")

@@ -1,4 +1,4 @@
-"""What people see: reports, the status and verifications, as values."""
+"""The results of a connection's methods, as values."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from attrs import field, frozen
 from _client_kit._text import Text, joined
 from bridge._delivery.eligibility import unknown_word
 from bridge._reports.delivery_rows import TONES, Deliveries, deliveries_of, table
-from bridge._reports.render import Cell, Printable, Table, View, plain_data
-from bridge._reports.texts import Lang, decimal, local_time, say, translate
+from bridge._reports.render import Cell, Result, Table, View
+from bridge._reports.texts import local_time, say
 
 __all__ = [
     "Activation",
@@ -23,48 +23,52 @@ __all__ = [
 ]
 
 
-def _facts(lang: Lang, *facts: tuple[str, object]) -> tuple[tuple[str, str], ...]:
-    """Facts with something to say; a zero has nothing to say."""
-    return tuple((say(name, lang), str(value)) for name, value in facts if value)
+def _facts(*facts: tuple[str, str | int | None]) -> tuple[tuple[str, str], ...]:
+    """Return the names and values of facts; leave out zeros and empty texts."""
+    return tuple((say(name), _shown(value)) for name, value in facts if value)
 
 
-def _heading(title: str, count: int, lang: Lang) -> str:
-    """A title that says how many documents need a person."""
-    return joined("; ", title, say("needs", lang, count) if count else "")
+def _shown(value: str | int) -> str:
+    return value if isinstance(value, str) else Text("count", "{0}", value)
 
 
-def _last(run: Mapping[str, Any] | None, lang: Lang) -> str:
-    """When the last run ended, as its summary says."""
-    ended = (run or {}).get("ended_at")
-    return local_time(datetime.fromisoformat(ended), lang) if isinstance(ended, str) else ""
+def _heading(title: str, count: int) -> str:
+    """Add the number of documents that need a person to a title."""
+    return joined("; ", title, say("needs", count) if count else "")
+
+
+def _time(when: datetime | None) -> str:
+    return "" if when is None else local_time(when)
 
 
 @frozen(kw_only=True)
-class ExportReport(Printable):
-    """What one run of an export did.
+class ExportReport(Result):
+    """The result of one run of an export.
 
     ``print()`` shows it as text, a notebook as tables; documents that need a person come first.
 
     Attributes:
         space_id: The space.
         company_code: The company.
-        started_at: When it began, by the connection's clock.
-        ended_at: When it ended.
-        dry_run: Whether it only says what would be done.
-        listed: How many different documents Banqup showed.
-        states: How many of those are in each state now; the numbers add up to ``listed``.
-        exported: Uploads that Zenvoices took in this run.
-        refused: Documents Zenvoices refused in this run, waiting or failed.
-        raised: Documents for which your own mapper or rule raised, or returned a value of no use.
-        listener_failures: How often a listener of yours raised; no document is touched by that.
-        recovered: Deliveries of an earlier run whose outcome was found out.
+        started_at: The start of the run, by the connection's clock.
+        ended_at: The end of the run.
+        dry_run: Whether the run sent nothing and only reports what it would do.
+        listed: The number of different documents that Banqup listed.
+        states: The number of listed documents in each state; their sum is ``listed``.
+        exported: The number of uploads that Zenvoices accepted in this run.
+        refused: Documents that Zenvoices refused in this run; they are waiting or failed.
+        raised: Documents for which your mapper or rule raised, or returned an unusable value.
+        listener_failures: How often your listeners raised; this changes no delivery.
+        recovered: Deliveries of an earlier run whose outcome was found in this run.
         changed: Delivered documents whose files have changed since; they are not sent again.
         deliveries: A line for each document that was not finished before.
-        notes: What a person should know besides.
-        stopped: Why the run ended before all was done, if it did.
-        ok: False where the run could not do all that it was asked for: it failed, or a list of
-            Banqup did not end. The caller's own ``limit=`` and ``deadline=`` leave it True.
+        notes: Other remarks for a person.
+        stopped: Why the run ended early, or None.
+        ok: False if the run failed, or if a list of Banqup did not end. Your own ``limit=`` and
+            ``deadline=`` leave it True.
     """
+
+    _counts = ("waiting", "skipped", "failed", "uncertain", "in_doubt", "flagged")
 
     space_id: str
     company_code: str
@@ -88,51 +92,51 @@ class ExportReport(Printable):
         return self.ok
 
     def count(self, state: str) -> int:
-        """How many of this run's lines are in a state."""
+        """Return the number of lines in a state."""
         return sum(row.state == state for row in self.deliveries)
 
     @property
     def waiting(self) -> int:
-        """Documents that wait."""
+        """The number of documents that wait."""
         return self.count("waiting")
 
     @property
     def skipped(self) -> int:
-        """Documents skipped in this run."""
+        """The number of documents that were skipped in this run."""
         return self.count("skipped")
 
     @property
     def failed(self) -> int:
-        """Documents given up in this run."""
+        """The number of documents that failed in this run and are not tried again."""
         return self.count("failed")
 
     @property
     def uncertain(self) -> int:
-        """Documents held for a person: no look-up can tell whether they arrived."""
+        """The number of documents held for a person: no look-up can find out if they arrived."""
         return self.count("uncertain")
 
     @property
     def in_doubt(self) -> int:
-        """Documents whose upload had no clear answer yet; the next run looks them up."""
+        """The number of uploads without a clear answer; the next run looks them up."""
         return self.count("sending")
 
     @property
     def flagged(self) -> int:
-        """Documents of this run whose file has something odd about it; see ``warning``."""
+        """The number of documents with a ``warning`` about a file."""
         return sum(bool(row.warning) for row in self.deliveries)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """A flat dict per line, for ``pandas.DataFrame``."""
+        """One flat dict per line, for ``pandas.DataFrame``."""
         return self.deliveries.rows
 
     @property
     def seconds(self) -> float:
-        """How long the run took."""
+        """The duration of the run."""
         return (self.ended_at - self.started_at).total_seconds()
 
     def summary(self) -> str:
-        """One line."""
+        """Return one line in English."""
         parts = [f"{self.exported} exported"]
         parts += [
             f"{number} {name}"
@@ -151,62 +155,32 @@ class ExportReport(Printable):
         end = f"; stopped: {self.stopped}" if self.stopped else ""
         return f"{self.listed} listed, {', '.join(parts)}{end}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data that JSON can hold."""
-        return {
-            "space_id": self.space_id,
-            "company_code": self.company_code,
-            "started_at": self.started_at.isoformat(),
-            "ended_at": self.ended_at.isoformat(),
-            "dry_run": self.dry_run,
-            "listed": self.listed,
-            "states": dict(self.states),
-            "exported": self.exported,
-            "recovered": self.recovered,
-            "waiting": self.waiting,
-            "skipped": self.skipped,
-            "failed": self.failed,
-            "uncertain": self.uncertain,
-            "in_doubt": self.in_doubt,
-            "refused": self.refused,
-            "raised": self.raised,
-            "listener_failures": self.listener_failures,
-            "changed": self.changed,
-            "flagged": self.flagged,
-            "deliveries": self.deliveries.to_dict(),
-            "notes": list(self.notes),
-            "stopped": self.stopped,
-            "ok": self.ok,
-        }
-
-    def _view(self, lang: Lang) -> View:
+    def _view(self) -> View:
         heading, sent = "export", self.exported
         if self.dry_run:
             heading = "dry run"
             sent = sum(row.code == "would_be_sent" for row in self.deliveries)
         elif self.stopped:
             heading = "export stopped"
-        states = ((state, self.states[state]) for state in sorted(self.states))
         facts = _facts(
-            lang,
-            ("stopped because", translate(self.stopped or "", lang)),
+            ("stopped because", self.stopped),
             ("space", self.space_id),
             ("listed in Banqup", self.listed),
-            *states,
+            *sorted(self.states.items()),
             ("recovered", self.recovered),
             ("refusals", self.refused),
             ("raised", self.raised + self.listener_failures),
             ("flagged", self.flagged),
             ("changed", self.changed),
-            ("took", say("seconds", lang, decimal(self.seconds, lang))),
+            ("took", say("seconds", self.seconds)),
         )
         errors = self.failed + self.count("uncertain")
         return View(
-            _heading(say(heading, lang, sent, self.company_code), errors, lang),
+            _heading(say(heading, sent, self.company_code), errors),
             "bad" if errors or self.stopped else "ok",
             facts,
-            (table(self.deliveries, lang),),
-            tuple(translate(note, lang) for note in self.notes),
+            (table(self.deliveries),),
+            self.notes,
         )
 
 
@@ -218,17 +192,17 @@ _NOTHING_LISTED = Text(
 
 
 @frozen(kw_only=True)
-class Activation(Printable):
-    """What activate() did.
+class Activation(Result):
+    """The result of activate().
 
     Attributes:
-        new: False when the connection was active already and nothing was changed.
+        new: False if the connection was active already; then nothing was changed.
         activated_at: The server's time from which documents count.
-        company_id: Zenvoices' number of the company.
-        baseline: Documents that stay where they are, for good.
-        waiting: Documents that were there but not approved or sent: they count once they are.
-        skipped: Lines of documents that appeared in the middle, or became exportable while the
-            connection was not active; resend() sends them.
+        company_id: The number of the company in Zenvoices.
+        baseline: The number of documents that are never exported.
+        waiting: The number of documents that were not approved or sent; they count when they are.
+        skipped: Lines of documents that appeared during activation, or became exportable while
+            the connection was not active; resend() sends them.
     """
 
     new: bool
@@ -238,44 +212,41 @@ class Activation(Printable):
     waiting: int = 0
     skipped: Deliveries = field(default=Deliveries(), converter=deliveries_of)
 
-    def _view(self, lang: Lang) -> View:
+    def _view(self) -> View:
         facts = _facts(
-            lang,
-            ("active since", self.activated_at and local_time(self.activated_at, lang)),
-            ("company number", self.company_id),
-            ("left where they are", str(self.baseline)),
+            ("active since", _time(self.activated_at)),
+            ("company number", str(self.company_id or "")),
+            ("left where they are", _shown(self.baseline)),
             ("waiting for the client", self.waiting),
         )
         if self.new:
-            skipped = table(self.skipped, lang, say("skipped", lang))
-            # A right that is missing can look like a space with nothing in it, and what it hides
-            # would count as new on the day it is given.
+            # Without a right, a space looks empty. Without this note, its documents would count as
+            # new when the right is given.
             empty = not (self.baseline or self.waiting or self.skipped)
-            notes = (translate(_NOTHING_LISTED, lang),) if empty else ()
-            return View(say("activated", lang), "ok", facts, (skipped,), notes)
-        return View(say("active already", lang), "", facts[:2])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data that JSON can hold."""
-        return plain_data(self)
+            notes = (_NOTHING_LISTED,) if empty else ()
+            skipped = table(self.skipped, say("skipped"))
+            return View(say("activated"), "ok", facts, (skipped,), notes)
+        return View(say("active already"), "", facts[:2])
 
 
 @frozen(kw_only=True)
-class Status(Printable):
-    """What a connection knows of itself, without asking a service.
+class Status(Result):
+    """The checkpoint of a connection; no service is asked.
 
     Attributes:
-        active: Whether export_new() runs.
-        activated_at: Since when.
+        active: Whether the connection is active.
+        activated_at: The time of activation.
         space_id: The space.
         company_code: The company.
-        last_run: A summary of the last run, as plain data; None before the first.
-        counts: How many deliveries are in each state.
-        attention: Lines that need a person: failed, uncertain.
-        waiting: Lines of what waits, where status() was asked for them.
-        unknown_statuses: Status words nobody has told this connection about, with how many
-            documents showed them.
+        last_run: A summary of the last run as plain data; None before the first run.
+        counts: The number of deliveries in each state.
+        attention: Lines of documents that need a person: failed or uncertain.
+        waiting: Lines of documents that wait, if status() was asked for them.
+        unknown_statuses: Statuses that this connection does not know, each with the number of
+            documents that have it.
     """
+
+    _counts = ("client_action_needed", "queued", "ready_to_process", "error", "raised")
 
     active: bool
     space_id: str
@@ -287,8 +258,9 @@ class Status(Printable):
     waiting: Deliveries = field(default=Deliveries(), converter=deliveries_of)
     unknown_statuses: Mapping[str, int] = field(factory=dict[str, int], hash=False)
 
-    def _view(self, lang: Lang) -> View:
-        heading = say("active" if self.active else "inactive", lang, self.company_code)
+    def _view(self) -> View:
+        heading = say("active" if self.active else "inactive", self.company_code)
+        ended = (self.last_run or {}).get("ended_at")
         counts = {
             "client action needed": self.client_action_needed,
             "queued": self.queued,
@@ -298,88 +270,62 @@ class Status(Printable):
             "baseline": self.counts.get("baseline", 0),
         }
         lines = tuple(
-            (
-                Cell(say(name, lang), TONES.get(name, "") if count else "dim"),
-                Cell(translate(Text("count", "{0}", count), lang)),
-            )
+            (Cell(say(name), TONES.get(name, "") if count else "dim"), Cell(_shown(count)))
             for name, count in counts.items()
         )
         return View(
-            _heading(heading, self.error, lang),
+            _heading(heading, self.error),
             "bad" if self.error else "ok" if self.active else "wait",
             _facts(
-                lang,
                 ("space", self.space_id),
-                ("active since", self.activated_at and local_time(self.activated_at, lang)),
-                ("last run", _last(self.last_run, lang)),
+                ("active since", _time(self.activated_at)),
+                ("last run", _time(datetime.fromisoformat(ended) if ended else None)),
                 ("raised", self.raised),
             ),
             (
-                Table("", (say("status", lang), say("documents", lang)), lines),
-                table(self.attention, lang, say("needs a person", lang)),
-                table(self.waiting, lang, say("waiting", lang)),
+                Table("", (say("status"), say("documents")), lines),
+                table(self.attention, say("needs a person")),
+                table(self.waiting, say("waiting")),
             ),
-            tuple(
-                translate(unknown_word(word, count), lang)
-                for word, count in self.unknown_statuses.items()
-            ),
+            tuple(unknown_word(word, count) for word, count in self.unknown_statuses.items()),
         )
 
     @property
     def raised(self) -> int:
-        """How often your own code raised in the last run: mapper, rule and listeners."""
+        """How often your mapper, rule and listeners raised in the last run."""
         run = self.last_run or {}
         counts = (run.get(name) for name in ("raised", "listener_failures"))
         return sum(count for count in counts if type(count) is int)
 
     @property
     def client_action_needed(self) -> int:
-        """Documents not approved or not sent yet."""
+        """The number of documents that are not approved or not sent yet."""
         return self.counts.get("waiting_for_client", 0)
 
     @property
     def queued(self) -> int:
-        """Documents waiting to be sent, or tried again."""
+        """The number of documents that wait to be sent, or to be tried again."""
         return self.counts.get("waiting", 0) + self.counts.get("sending", 0)
 
     @property
     def ready_to_process(self) -> int:
-        """Documents that are in Zenvoices."""
+        """The number of documents in Zenvoices."""
         return self.counts.get("delivered", 0) + self.counts.get("confirmed", 0)
 
     @property
     def error(self) -> int:
-        """Documents that need a person: they can be sent again, or processed by hand."""
+        """The number of documents that need a person; send them again, or process them by hand."""
         return self.counts.get("failed", 0) + self.counts.get("uncertain", 0)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data that JSON can hold."""
-        return {
-            "active": self.active,
-            "space_id": self.space_id,
-            "company_code": self.company_code,
-            "activated_at": self.activated_at and self.activated_at.isoformat(),
-            "last_run": None if self.last_run is None else dict(self.last_run),
-            "counts": dict(self.counts),
-            "client_action_needed": self.client_action_needed,
-            "queued": self.queued,
-            "ready_to_process": self.ready_to_process,
-            "error": self.error,
-            "raised": self.raised,
-            "attention": self.attention.to_dict(),
-            "waiting": self.waiting.to_dict(),
-            "unknown_statuses": dict(self.unknown_statuses),
-        }
 
 
 @frozen
 class Request:
-    """What became of the wish to send one document again.
+    """The result of resend() for one document.
 
     Attributes:
         document_id: The document.
         accepted: Whether the next run sends it.
-        reason: Why not, otherwise.
+        reason: Why it is not accepted.
     """
 
     document_id: str
@@ -388,16 +334,16 @@ class Request:
 
 
 @frozen(kw_only=True)
-class Confirmation(Printable):
-    """What Zenvoices says of the documents that were delivered.
+class Confirmation(Result):
+    """The result of confirm(): which delivered documents Zenvoices has.
 
     Attributes:
-        confirmed: How many it has.
-        missing: Lines of those it says it does not have; they are not sent again by themselves.
-        twice: Lines of those it shows more than once.
-        undecided: Lines of those its answers decide nothing about.
-        others: Documents that the company's inbox received since activation and that this
-            connection did not send.
+        confirmed: The number of documents that Zenvoices has.
+        missing: Lines of documents that Zenvoices does not have; they are not sent again unasked.
+        twice: Lines of documents that Zenvoices shows more than once.
+        undecided: Lines of documents for which the answers of Zenvoices prove nothing.
+        others: The number of documents that the company's inbox received since activation from
+            another sender than this connection.
     """
 
     confirmed: int = 0
@@ -406,19 +352,15 @@ class Confirmation(Printable):
     undecided: Deliveries = field(default=Deliveries(), converter=deliveries_of)
     others: int = 0
 
-    def _view(self, lang: Lang) -> View:
+    def _view(self) -> View:
         wrong = len(self.missing) + len(self.twice)
         return View(
-            _heading(say("confirmation", lang, self.confirmed), wrong, lang),
+            _heading(say("confirmation", self.confirmed), wrong),
             "bad" if wrong else "ok",
             tables=(
-                table(self.missing, lang, say("missing", lang), status="error"),
-                table(self.twice, lang, say("twice", lang), status="error"),
-                table(self.undecided, lang, say("undecided", lang)),
+                table(self.missing, say("missing"), status="error"),
+                table(self.twice, say("twice"), status="error"),
+                table(self.undecided, say("undecided")),
             ),
-            notes=(say("others", lang, self.others),) if self.others else (),
+            notes=(say("others", self.others),) if self.others else (),
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data that JSON can hold."""
-        return plain_data(self)

@@ -1,7 +1,8 @@
-"""What people read, in English, French and Dutch, by a code for each sentence.
+"""The texts of reports and errors in English, French and Dutch, each with a code.
 
-Words of a screen stand in the language of that screen where a page of the vendor shows them; else
-the English words are shown and marked as such. What a service or a sender said is quoted.
+The words of a screen are in the language of the reader if a page of the vendor shows them in that
+language. Otherwise the English words are shown and marked as English. The words of a service or a
+sender are quoted.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ __all__ = [
     "SENTENCES",
     "Lang",
     "check_lang",
-    "decimal",
     "local_time",
     "say",
     "translate",
@@ -26,7 +26,10 @@ __all__ = [
 Lang = Literal["en", "fr", "nl"]
 """A language of reports: English, French or Dutch."""
 
-_SEPARATORS: dict[str, dict[str, str]] = {"fr": {": ": " : ", "; ": " ; "}}
+_SEPARATORS: dict[str, dict[str, str]] = {
+    "fr": {": ": " : ", "; ": " ; ", " and ": " et "},
+    "nl": {" and ": " en "},
+}
 _TIMES = {"en": "%Y-%m-%d %H:%M", "fr": "%d/%m/%Y %H:%M", "nl": "%d/%m/%Y %H:%M"}
 _THOUSANDS = {"fr": " ", "nl": "."}
 
@@ -35,19 +38,24 @@ def check_lang(lang: object) -> Lang:
     """Return the language if it is one of :data:`Lang`.
 
     Raises:
-        ConfigurationError: It is none.
+        ConfigurationError: It is another value.
     """
     check_word(lang, get_args(Lang), "lang", service="bridge")
     return cast("Lang", lang)
 
 
-def say(code: str, lang: Lang, *values: object) -> str:
-    """Return a sentence of :data:`HEADINGS` in a language."""
-    return translate(Text(code, HEADINGS[code][0], *values), lang)
+def say(code: str, *values: object) -> Text:
+    """Return a text of :data:`HEADINGS` in English, which :func:`translate` can translate."""
+    return Text(code, HEADINGS[code][0], *values)
+
+
+def local_time(when: datetime) -> Text:
+    """Return a local time, followed by UTC if the two differ."""
+    return Text.made(_time(when, "en"), "time", (when.isoformat(),))
 
 
 def translate(text: str, lang: Lang) -> str:
-    """Return a sentence in a language; what is no sentence of ours stays as it is."""
+    """Return a text in a language; a string without a code is returned as it is."""
     if not isinstance(text, Text):
         return text
     if lang == "en":
@@ -57,27 +65,24 @@ def translate(text: str, lang: Lang) -> str:
     )
     if text.code == "date":
         return text.said(f"{date.fromisoformat(values[0]):%d/%m/%Y}")
+    if text.code == "time":
+        return text.said(_time(datetime.fromisoformat(values[0]), lang))
     known = SENTENCES.get(text.code) or HEADINGS.get(text.code, ("", "", ""))[1:]
     template = known[lang == "nl"]
     if template:
         try:
-            shown = fill(template, values, comma=_THOUSANDS[lang], zero_is_one=lang == "fr")
-        except IndexError:  # stored by another version of this library, with other values
+            comma = _THOUSANDS[lang]
+            shown = fill(template, values, comma=comma, point=",", zero_is_one=lang == "fr")
+        except IndexError:  # another version of this library stored it with other values
             return text
         return text.said(shown)
-    if text.code in (": ", "; ", ", ", " "):
-        separator = _SEPARATORS.get(lang, {}).get(text.code, text.code)
+    if text.code in (": ", "; ", ", ", " ", " and "):
+        separator = _SEPARATORS[lang].get(text.code, text.code)
         return text.said(separator.join(values))
     return text
 
 
-def decimal(number: float, lang: Lang) -> str:
-    """Return a number with one decimal, as it is written in a language."""
-    return f"{number:.1f}".replace(".", "." if lang == "en" else ",")
-
-
-def local_time(when: datetime, lang: Lang) -> str:
-    """Return a time as clocks here show it, with UTC beside it where that differs."""
+def _time(when: datetime, lang: Lang) -> str:
     here, universal = when.astimezone(), when.astimezone(UTC)
     form = _TIMES[lang]
     if here.utcoffset() == universal.utcoffset():
@@ -86,9 +91,9 @@ def local_time(when: datetime, lang: Lang) -> str:
 
 
 # fmt: off
-# One line for each language, so that they can be compared.
+# A line for each language, so that a reader can compare them.
 HEADINGS: dict[str, tuple[str, str, str]] = {
-    # What an accountant calls the status of a document
+    # Statuses of a document, in an accountant's words
     "client action needed": ("client action needed",
         "action du client requise",
         "actie van de klant nodig"),
@@ -226,6 +231,9 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
         "sera envoyé par le prochain export",
         "wordt verzonden bij de volgende export"),
     "not accepted": ("not accepted: {0}", "refusé : {0}", "niet aanvaard: {0}"),
+    "progress": ("{0} ({1} of {2})", "{0} ({1} sur {2})", "{0} ({1} van {2})"),
+    "being sent": ("found", "à envoyer", "te verzenden"),
+    "in English": ("{0}", "{0} (en anglais)", "{0} (in het Engels)"),
     "interrupted": ("interrupted; the next run goes on from here",
         "interrompu ; le prochain export reprendra à partir d'ici",
         "onderbroken; de volgende export gaat hier verder"),
@@ -252,9 +260,9 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "and more": ("... and {0} more", "... et {0} de plus", "... en nog {0}"),
     "seconds": ("{0} s", "{0} s", "{0} s"),
 }
-"""English, French and Dutch of what reports say themselves."""
+"""The English, French and Dutch of titles, headings and other texts of reports."""
 
-# The English of these stands where the sentence is made: with the error, or with the reason.
+# The English of these texts is where the code makes them: with the error, or with the reason.
 SENTENCES: dict[str, tuple[str, str]] = {
     "said": ("« {0} »", "“{0}”"),
     "count": ("{0}", "{0}"),
@@ -264,17 +272,92 @@ SENTENCES: dict[str, tuple[str, str]] = {
     # The command
     "one_connection": ("un document appartient à une seule connexion",
         "een document hoort bij één koppeling"),
-    "choose_connection": ("Précisez laquelle : --company CODE en choisit une parmi les {0}.",
+    "hint_one_connection": ("Précisez laquelle : --company CODE en choisit une parmi les {0}.",
         "Zeg welke: --company CODE kiest een van de {0}."),
+    "no_such_connection": ("{0} n'a pas de connexion pour l'entreprise {1!r}",
+        "{0} heeft geen koppeling voor administratie {1!r}"),
+    "hint_no_such_connection": ("Les codes les plus proches sont : {2}.",
+        "De codes die er het meest op lijken, zijn: {2}."),
     "no_config": ("il n'y a pas de fichier {0}", "er is geen bestand {0}"),
     "hint_no_config": ("Lancez la commande dans le dossier du fichier, ou indiquez-le avec --config.",
         "Start in de map van het bestand, of geef het op met --config."),
-    "no_such_connection": ("{0} n'a pas de connexion pour l'entreprise {1}",
-        "{0} heeft geen koppeling voor administratie {1}"),
-    "nearest_codes": ("Les codes les plus proches sont : {0}.", "De dichtste codes zijn: {0}."),
+    "not_written": ("{0} ne peut pas être écrit : {1}", "{0} kan niet geschreven worden: {1}"),
     "file_is_there": ("{0} existe déjà", "{0} bestaat al"),
-    "name_another": ("Il n'est jamais écrasé : indiquez-en un autre avec --config.",
+    "hint_file_is_there": ("Il n'est jamais écrasé : indiquez-en un autre avec --config.",
         "Het wordt nooit overschreven: geef een ander met --config."),
+    "wrong_arguments": ("arguments incorrects : {0}", "verkeerde argumenten: {0}"),
+    "no_folder": ("--documents : {0} n'est pas un dossier", "--documents: {0} is geen map"),
+    "odd_port": ("--port doit être entre 0 et 65533, et --every un nombre positif", "--port moet tussen 0 en 65533 liggen, en --every een positief getal zijn"),
+    "no_port": ("--port {0} : {1}", "--port {0}: {1}"),
+    "settle_unknown": ("cette connexion ne connaît pas le document {0!r}", "deze koppeling kent het document {0!r} niet"),
+    "hint_settle_unknown": ("Les rapports et status() donnent l'identifiant du document dans Banqup ; celui de Zenvoices est un autre.",
+        "Rapporten en status() tonen het id van het document in Banqup; Zenvoices heeft een ander."),
+    "settle_state": ("le document {0!r} n'est ni incertain ni abandonné ({1})", "het document {0!r} is niet onzeker of opgegeven ({1})"),
+    # Settings
+    "must_be": ("{0} doit être {1}, et non {2}", "{0} moet {1} zijn, niet {2}"),
+    "a_text": ("un texte", "een tekst"),
+    "a_function": ("une fonction", "een functie"),
+    "whole_number": ("un nombre entier", "een geheel getal"),
+    "whole_number_up": ("un nombre entier à partir de 1", "een geheel getal vanaf 1"),
+    "whole_number_to": ("un nombre entier de 1 à {0}", "een geheel getal van 1 tot {0}"),
+    "positive_seconds": ("un nombre positif de secondes", "een positief aantal seconden"),
+    "hold_or_resend": ("'hold' ou 'resend'", "'hold' of 'resend'"),
+    "variable_name": ("le nom d'une variable d'environnement", "de naam van een omgevingsvariabele"),
+    "table_or_path": ("un tableau ou le chemin d'un fichier JSON", "een tabel of het pad van een JSON-bestand"),
+    "table_of_keys": ("un tableau de clés", "een tabel van sleutels"),
+    "table_of_functions": ("un tableau d'opérations, avec des textes comme 'package.module:function'", "een tabel van operaties met teksten zoals 'package.module:function'"),
+    "list_of_hosts": ("une liste de noms d'hôtes", "een lijst van hostnamen"),
+    "hint_code": ('Écrivez-le entre guillemets, avec ses zéros : "0042" n\'est pas 42.', 'Schrijf het tussen aanhalingstekens, met de nullen vooraan: "0042" is niet 42.'),
+    "hint_credentials": ("Les identifiants n'en font pas partie : un worker les lit dans son environnement.",
+        "Aanmeldgegevens horen er niet in: een worker leest ze uit zijn omgeving."),
+    "did_you_mean": ("Vouliez-vous dire {0!r} ?", "Bedoelde u {0!r}?"),
+    "known_are": ("Valeurs connues : {0}.", "Bekend zijn: {0}."),
+    "unknown_environment": ("environment n'est pas un environnement de Banqup", "environment is geen omgeving van Banqup"),
+    "not_json_data": ("un tableau doit pouvoir s'écrire en JSON", "een tabel moet in JSON te schrijven zijn"),
+    "give_either": ("indiquez soit {0}, soit {1}", "geef {0} of {1} op, niet beide"),
+    "url_as_file": ("checkpoint_file doit être le chemin d'un fichier, et non une URL", "checkpoint_file moet het pad van een bestand zijn, geen URL"),
+    "hint_url_as_file": ("Une URL peut contenir un mot de passe : mettez-la dans une variable d'environnement des workers, et nommez cette variable dans checkpoint_url_variable.",
+        "Een URL kan een wachtwoord bevatten: zet ze in een omgevingsvariabele van de workers, en noem die variabele in checkpoint_url_variable."),
+    "missing_keys": ("{0} : à indiquer", "{0}: moet opgegeven worden"),
+    "same_space": ("space_id est aussi celui de la connexion {0}", "space_id is ook dat van koppeling {0}"),
+    "hint_same_space": ("Un espace va à une seule entreprise.", "Een ruimte gaat naar één administratie."),
+    "connection_number": ("connexion {0}", "koppeling {0}"),
+    "the_file": ("le fichier", "het bestand"),
+    "no_connections": ("il ne contient aucun tableau [[connection]]", "er staat geen tabel [[connection]] in"),
+    "hint_no_connections": ("Commencez chaque connexion par la ligne [[connection]], entre doubles crochets.", "Begin elke koppeling met de regel [[connection]], tussen dubbele haken."),
+    "unreadable": ("il ne peut pas être lu : {0}", "het kan niet gelezen worden: {0}"),
+    "hint_quotes": ('Les codes et les identifiants s\'écrivent entre guillemets : company_code = "0042" ; et un chemin avec des barres obliques inverses entre apostrophes : checkpoint_file = \'C:\\exports.db\'.', 'Codes en id\'s staan tussen aanhalingstekens: company_code = "0042"; en een pad met backslashes tussen enkele aanhalingstekens: checkpoint_file = \'C:\\exports.db\'.'),
+    "not_utf8": ("ce n'est pas du texte en UTF-8", "het is geen tekst in UTF-8"),
+    "hint_utf8": ("Enregistrez-le en UTF-8.", "Bewaar het als UTF-8."),
+    "not_toml": ("ce n'est pas du TOML", "het is geen TOML"),
+    "odd_key": ("une clé n'est pas le nom d'un paramètre", "een sleutel is niet de naam van een instelling"),
+    "unknown_key": ("clé inconnue {0!r}", "onbekende sleutel {0!r}"),
+    "bad_id": ("{0} doit compter de 1 à 128 lettres, chiffres, '_' ou '-', et non {1} caractères ({2})", "{0} moet uit 1 tot 128 letters, cijfers, '_' of '-' bestaan, niet uit {1} tekens ({2})"),
+    "hint_bad_id": ("Retirez {0!r}.", "Laat {0!r} weg."),
+    "bad_address": ("{0} n'est pas une adresse https utilisable : ni utilisateur, ni paramètre, ni caractère spécial n'y est admis", "{0} is geen bruikbaar https-adres: een gebruiker, parameters en bijzondere tekens mogen er niet in"),
+    "bad_credential": ("{0} est vide, ou contient en trop un espace, un guillemet, un saut de ligne ou un caractère invisible", "{0} is leeg, of bevat een spatie, aanhalingsteken, regeleinde of onzichtbaar teken te veel"),
+    "not_in_environment": ("variables d'environnement non définies : {0}", "omgevingsvariabelen niet ingesteld: {0}"),
+    "variable_not_set": ("la variable d'environnement {0!r} n'est pas définie", "de omgevingsvariabele {0!r} is niet ingesteld"),
+    "hint_variable": ("Écrivez un nom comme EXPORTS_DATABASE ; c'est cette variable qui contient l'URL.", "Schrijf een naam zoals EXPORTS_DATABASE; die variabele bevat de URL."),
+    "hint_variable_not_set": ("checkpoint_url_variable la nomme ; elle contient l'URL de la base de données pour SQLAlchemy.", "checkpoint_url_variable noemt ze; ze bevat de URL van de databank voor SQLAlchemy."),
+    "no_database_url": ("la variable d'environnement {0!r} ne contient pas l'URL d'une base de données", "de omgevingsvariabele {0!r} bevat geen URL van een databank"),
+    "hint_no_database_url": ("Écrivez-la ainsi : postgresql+psycopg://nom:motdepasse@hote/base.", "Schrijf ze zo: postgresql+psycopg://naam:wachtwoord@host/databank."),
+    "no_driver": ("le pilote de base de données {0!r} n'est pas installé", "de databankdriver {0!r} is niet geïnstalleerd"),
+    "hint_no_driver": ("Pour PostgreSQL, installez banqup-zenvoices[sql] et commencez l'URL par postgresql+psycopg:// ; pour une autre base de données, installez son pilote.", "Installeer voor PostgreSQL banqup-zenvoices[sql] en begin de URL met postgresql+psycopg://; installeer voor een andere databank haar driver."),
+    "no_function_name": ("{0} doit nommer une fonction", "{0} moet een functie noemen"),
+    "hint_no_function_name": ("Écrivez 'package.module:function', avec un seul deux-points et sans parenthèses.", "Schrijf 'package.module:function', met één dubbelpunt en zonder haakjes."),
+    "import_failed": ("{0} : l'importation de {1!r} a échoué : {2}", "{0}: het importeren van {1!r} is mislukt: {2}"),
+    "hint_import_failed": ("Installez le module, ou ajoutez son dossier à PYTHONPATH, là où la connexion est ouverte.", "Installeer de module, of zet haar map in PYTHONPATH, daar waar de koppeling geopend wordt."),
+    "hint_broken_module": ("Il a été trouvé : corrigez-le, ou ce qu'il importe.", "Hij werd gevonden: verbeter hem, of wat hij importeert."),
+    "no_such_function": ("{0} : {1!r} n'a pas de fonction {2!r}", "{0}: {1!r} heeft geen functie {2!r}"),
+    "hint_no_such_function": ("Nommez une fonction définie au premier niveau du module.", "Noem een functie op het hoogste niveau van de module."),
+    "mapper_is_coroutine": ("mapper est une coroutine, que seule AsyncConnection accepte", "mapper is een coroutine, die alleen AsyncConnection aanvaardt"),
+    "hint_mapper": ("Un mapper reçoit un document et ses fichiers : def mapper(document, files).", "Een mapper krijgt een document en zijn bestanden: def mapper(document, files)."),
+    "wrong_parameters": ("{0} doit accepter {1} argument : {2}|{0} doit accepter {1} arguments : {2}", "{0} moet {1} argument aanvaarden: {2}|{0} moet {1} argumenten aanvaarden: {2}"),
+    "lease_too_short": ("lease_ttl ({0} s) doit valoir au moins le double du deadline du client Zenvoices ({1} s)", "lease_ttl ({0} s) moet minstens het dubbele zijn van de deadline van de Zenvoices-client ({1} s)"),
+    "space_is_active": ("l'espace est déjà actif avec l'entreprise {0!r} dans ce registre", "de ruimte is in dit register al actief met administratie {0!r}"),
+    "hint_space_is_active": ("Arrêtez d'abord cette connexion-là avec deactivate() : un espace va à une seule entreprise.", "Stop die koppeling eerst met deactivate(): een ruimte gaat naar één administratie."),
+    "hint_of_document": ("Rien n'a été activé : corrigez d'abord la fonction.", "Er werd niets geactiveerd: verbeter eerst de functie."),
     # Calls that failed
     "token_refused": ("le jeton d'accès n'a pas été accepté ({0})",
         "het toegangstoken werd niet aanvaard ({0})"),
@@ -310,7 +393,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{0}: de tijd was om voor er iets verzonden werd"),
     "answer_too_large": ("{0} : la réponse dépasse {1} octets",
         "{0}: het antwoord is groter dan {1} bytes"),
-    "bad_compression": ("{0} : la réponse compressée est abîmée",
+    "bad_compression": ("{0} : la réponse compressée est corrompue",
         "{0}: het gecomprimeerde antwoord is beschadigd"),
     "empty_body": ("une réponse vide", "een leeg antwoord"),
     "untyped_body": ("{0} octet sans type|{0} octets sans type",
@@ -455,7 +538,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_company_moved": ("À chaque export, le programme vérifie à quelle entreprise appartient ce code. Si les entreprises ont été renumérotées dans Zenvoices, arrêtez cette connexion avec deactivate() et créez-en une nouvelle avec le code actuel de l'entreprise. Sinon, corrigez les codes dans Zenvoices sous Gérer > Organisation > Entreprises.",
         "Bij elke export controleert het programma bij welke administratie deze code hoort. Werden de administraties in Zenvoices hernummerd, stop dan deze koppeling met deactivate() en maak een nieuwe met de huidige code van de administratie. Verbeter anders de codes in Zenvoices onder Beheer > Omgeving > Administraties."),
     # The checkpoint
-    "damaged": ("le registre est abîmé : {0}", "het register is beschadigd: {0}"),
+    "damaged": ("le registre est endommagé : {0}", "het register is beschadigd: {0}"),
     "newer_checkpoint": ("{0} : écrit par une version plus récente de cette bibliothèque ({1})",
         "{0}: geschreven door een nieuwere versie van deze bibliotheek ({1})"),
     "wrong_checkpoint": ("le registre appartient à une autre connexion",
@@ -469,8 +552,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Laat de volgende export verdergaan met wat opgeslagen is."),
     "lease_ended": ("la réservation s'est terminée pendant l'envoi d'un document", "de reservering liep af terwijl een document verzonden werd"),
     "not_activated": ("cette connexion n'est pas active dans ce registre", "deze koppeling is niet actief in dit register"),
-    "hint_activate": ("Appelez activate() une fois, ou lancez banqup-zenvoices activate. Ce qui est déjà là reste alors où il est.",
-        "Roep één keer activate() aan, of voer banqup-zenvoices activate uit. Wat er al is, blijft dan waar het is."),
+    "hint_activate": ("Appelez activate() une fois, ou lancez banqup-zenvoices activate : ce qui est déjà là reste où il est. Si elle était déjà active, ce registre est un autre : son fichier a-t-il été déplacé ou supprimé, ou est-ce un autre dossier ?",
+        "Roep één keer activate() aan, of voer banqup-zenvoices activate uit: wat er al is, blijft waar het is. Was ze al actief, dan is dit een ander register: werd het bestand verplaatst of verwijderd, of is dit een andere map?"),
     "hint_restore": ("Restaurez-le depuis une sauvegarde, puis lancez export_new(look_first=True).",
         "Zet het terug uit een back-up en voer dan export_new(look_first=True) uit."),
     "not_our_json": ("{0} n'est pas du JSON", "{0} is geen JSON"),
@@ -480,7 +563,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "wrong_members": ("{0} contient des valeurs d'un mauvais type", "{0} bevat waarden van een verkeerd type"),
     "row_of": ("la ligne du document {0!r}", "de rij van document {0!r}"),
     "head_of": ("l'en-tête de la connexion", "de kopregel van de koppeling"),
-    "file_damaged": ("{0} est abîmé ou n'appartient pas à ce programme : {1}", "{0} is beschadigd of hoort niet bij dit programma: {1}"),
+    "file_damaged": ("{0} est endommagé ou n'appartient pas à ce programme : {1}", "{0} is beschadigd of hoort niet bij dit programma: {1}"),
     "hint_file_damaged": ("Restaurez {0} depuis une sauvegarde et lancez export_new(look_first=True). Ne le déplacez que s'il n'a jamais servi à un export, ou si vous appelez ensuite à nouveau activate().",
         "Zet {0} terug uit een back-up en voer export_new(look_first=True) uit. Verplaats het alleen als er nooit iets mee geëxporteerd werd, of als u daarna activate() opnieuw aanroept."),
     "file_replaced": ("{0} a été supprimé ou remplacé pendant son utilisation", "{0} werd verwijderd of vervangen terwijl het in gebruik was"),
@@ -501,7 +584,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "why_checksum": ("sa somme de contrôle ne correspond pas", "het controlegetal klopt niet"),
     "newer_file": ("{0} a été écrit par une version plus récente ({1} ; celle-ci lit jusqu'à {2})", "{0} werd geschreven door een nieuwere versie ({1}; deze leest tot {2})"),
     "hint_newer_file": ("Mettez cette installation à jour ; le fichier est resté tel quel.", "Werk deze installatie bij; het bestand bleef zoals het was."),
-    "foreign_schema": ("{0} est abîmé : il contient l'élément {1} {2!r}, qui n'appartient pas à ce programme", "{0} is beschadigd: het bevat het onderdeel {1} {2!r}, dat niet bij dit programma hoort"),
+    "foreign_schema": ("{0} est endommagé : il contient l'élément {1} {2!r}, qui n'appartient pas à ce programme", "{0} is beschadigd: het bevat het onderdeel {1} {2!r}, dat niet bij dit programma hoort"),
     "hint_foreign_schema": ("Supprimez-le pendant qu'aucun export ne tourne : DROP {0} dans le programme sqlite3.", "Verwijder het terwijl er geen export loopt: DROP {0} in het programma sqlite3."),
     "file_gone_log_left": ("{0} a disparu, mais {1} est encore là", "{0} is weg, maar {1} is er nog"),
     "hint_file_gone_log_left": ("Remettez le fichier à côté ; ou, s'il devait disparaître, supprimez les deux.", "Zet het bestand er weer naast; of verwijder beide, als het weg moest."),
@@ -522,7 +605,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_value_full": ("Passez à SQLiteCheckpoints ou SQLAlchemyCheckpoints.", "Stap over op SQLiteCheckpoints of SQLAlchemyCheckpoints."),
     "newer_value": ("la valeur de l'application a été écrite par une version plus récente ({0} ; celle-ci lit jusqu'à {1})", "de waarde van de toepassing werd geschreven door een nieuwere versie ({0}; deze leest tot {1})"),
     "hint_newer_value": ("Mettez cette installation à jour ; la valeur est restée telle quelle.", "Werk deze installatie bij; de waarde bleef zoals ze was."),
-    "value_damaged": ("la valeur de l'application est abîmée : {0}", "de waarde van de toepassing is beschadigd: {0}"),
+    "value_damaged": ("la valeur de l'application est endommagée : {0}", "de waarde van de toepassing is beschadigd: {0}"),
     "hint_value_damaged": ("Restaurez-la depuis une sauvegarde et lancez export_new(look_first=True). Seul None veut dire que rien n'a jamais été enregistré.", "Zet ze terug uit een back-up en voer export_new(look_first=True) uit. Alleen None betekent dat er nooit iets bewaard werd."),
     "row_not_kept": ("la base de données n'a pas gardé la ligne d'une nouvelle connexion", "de databank heeft de rij van een nieuwe koppeling niet bewaard"),
     "newer_tables": ("les tables du registre ont été écrites par une version plus récente ({0} ; celle-ci lit {1})", "de tabellen van het register werden geschreven door een nieuwere versie ({0}; deze leest {1})"),
@@ -720,4 +803,4 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_not_read_back": ("L'envoi a été accepté, mais la recherche ne le trouve pas : regardez dans la boîte de réception de l'entreprise dans Zenvoices. S'il y est, corrigez inbox.details ou inbox.list ; d'ici là, un document dont l'envoi s'interrompt est retenu comme incertain.",
         "De verzending werd aangenomen, maar wordt bij het opzoeken niet gevonden: kijk in de inbox van de administratie in Zenvoices. Is het er, verbeter dan inbox.details of inbox.list; tot dan wordt een document waarvan de verzending afbreekt als onzeker opzijgehouden."),
 }
-"""French and Dutch, by the code of a sentence."""
+"""The French and Dutch of a text, by its code."""

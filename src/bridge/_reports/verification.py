@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from _client_kit._errors import ServiceError
 from bridge._reports.render import Cell, Line, Printable, Table, Tone, View, plain_data
 from bridge._reports.texts import Lang, say, translate
 
-__all__ = ["CHECKS", "Check", "Verification", "failed", "verification_of"]
+__all__ = ["CHECKS", "Check", "Verification", "failed", "translated", "verification_of"]
 
 CHECKS = (
     "banqup login",
@@ -22,7 +22,7 @@ CHECKS = (
     "zenvoices inbox",
     "checkpoints",
 )
-"""The prerequisites of an export, in the order they are looked at."""
+"""The prerequisites of an export, in the order in which they are checked."""
 
 
 @frozen
@@ -30,12 +30,12 @@ class Check:
     """One prerequisite of an export.
 
     Attributes:
-        name: Which one, a stable name for programs.
-        title: What it is about, for a person.
-        outcome: ``"skipped"`` when an earlier failure left nothing to check it with.
-        detail: What was found.
-        remedy: What to change and where, when it failed.
-        code: What failed, the ``code`` of the error, a stable word for programs.
+        name: Its name, for programs.
+        title: Its title, for people.
+        outcome: ``"skipped"`` if an earlier failure made the check impossible.
+        detail: The finding.
+        remedy: How to correct a failure, and where.
+        code: The ``code`` of the error, for programs.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Check:
     code: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data that JSON can hold."""
+        """Return data that JSON can hold."""
         return plain_data(self)
 
 
@@ -59,15 +59,15 @@ _OUTCOMES: dict[str, tuple[str, Tone]] = {
 
 @frozen(kw_only=True)
 class Verification(Printable):
-    """One check per prerequisite.
+    """The result of verify(): one check per prerequisite.
 
-    ``print()`` shows a table, a notebook shows it as HTML; both in ``lang`` or any other language.
-    False in an ``if`` where an export cannot run.
+    ``print()`` shows a table and a notebook shows HTML, in ``lang``. It is false in an ``if`` when
+    an export cannot run.
 
     Attributes:
-        checks: In the order they were made.
-        error: The first failure as an error, for ``raise``; None when all is well.
-        lang: The language of titles and remedies.
+        checks: The checks, in the order in which they were made.
+        error: The first failure as an error, or None.
+        lang: The language of titles, findings and remedies.
     """
 
     checks: tuple[Check, ...]
@@ -76,7 +76,7 @@ class Verification(Printable):
 
     @property
     def ok(self) -> bool:
-        """Whether an export can run. A call that found nothing to look at speaks for neither."""
+        """Whether an export can run. A skipped call of ``deep=True`` is ignored."""
         return all(
             check.outcome == "ok" or (check.outcome == "skipped" and check.name not in CHECKS)
             for check in self.checks
@@ -94,66 +94,68 @@ class Verification(Printable):
         """Raise the first failure, if there is one.
 
         Raises:
-            ServiceError: With the remedy as its hint.
+            ServiceError: The failure; its hint is the remedy.
         """
         if self.error is not None:
             raise self.error.with_traceback(None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data that JSON can hold."""
+        """Return data that JSON can hold."""
         return {"ok": self.ok, "checks": self.rows}
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """A flat dict per check, for ``pandas.DataFrame``."""
+        """One flat dict per check, for ``pandas.DataFrame``."""
         return [check.to_dict() for check in self.checks]
 
     def _language(self) -> Lang:
         return self.lang
 
-    def _view(self, lang: Lang) -> View:
-        failed = len(self.failed)
+    def _view(self) -> View:
         if self.ok:
-            heading = say("ready", lang, sum(check.outcome == "ok" for check in self.checks))
+            heading = say("ready", sum(check.outcome == "ok" for check in self.checks))
         else:
-            heading = say("not ready", lang, failed, len(self.checks))
+            heading = say("not ready", len(self.failed), len(self.checks))
         names = ("status", "check", "found", "what to do")
-        table = Table(
-            "",
-            tuple(say(name, lang) for name in names),
-            tuple(_line(check, lang) for check in self.checks),
-        )
+        table = Table("", tuple(map(say, names)), tuple(map(_line, self.checks)))
         return View(heading, "ok" if self.ok else "bad", tables=(table,))
 
 
-def _line(check: Check, lang: Lang) -> Line:
+def _line(check: Check) -> Line:
     word, tone = _OUTCOMES[check.outcome]
     return (
-        Cell(say(word, lang), tone),
-        Cell(translate(check.title, lang)),
-        Cell(translate(check.detail, lang), "dim" if check.outcome == "ok" else "", alone=True),
-        Cell(translate(check.remedy, lang), alone=True),
+        Cell(say(word), tone),
+        Cell(check.title),
+        Cell(check.detail, "dim" if check.outcome == "ok" else "", alone=True),
+        Cell(check.remedy, alone=True),
     )
 
 
 def verification_of(found: dict[str, str | ServiceError], lang: Lang) -> Verification:
-    """Build the result from what each check found: a detail, an error, or nothing (skipped)."""
+    """Return the result; each check found a detail or an error, or is missing (skipped)."""
     errors = (result for result in found.values() if isinstance(result, ServiceError))
-    first = next(errors, None)
-    checks = tuple(_check(name, found.get(name), lang) for name in CHECKS)
-    return Verification(checks=checks, error=first, lang=lang)
+    checks = tuple(translated(_check(name, found.get(name)), lang) for name in CHECKS)
+    return Verification(checks=checks, error=next(errors, None), lang=lang)
 
 
-def _check(name: str, found: str | ServiceError | None, lang: Lang) -> Check:
-    title = say(name, lang)
+def _check(name: str, found: str | ServiceError | None) -> Check:
     if found is None:
-        return Check(name, title, "skipped")
+        return Check(name, say(name), "skipped")
     if isinstance(found, ServiceError):
-        return failed(name, title, found, lang)
-    return Check(name, title, "ok", translate(found, lang))
+        return failed(name, say(name), found)
+    return Check(name, say(name), "ok", found)
 
 
-def failed(name: str, title: str, error: ServiceError, lang: Lang) -> Check:
-    """The check that an error fails."""
-    detail, remedy = translate(error.message, lang), translate(error.hint or "", lang)
-    return Check(name, title, "failed", detail, remedy, error.code or error.kind)
+def translated(check: Check, lang: Lang) -> Check:
+    """Return the check with its texts in a language."""
+    return evolve(
+        check,
+        title=translate(check.title, lang),
+        detail=translate(check.detail, lang),
+        remedy=translate(check.remedy, lang),
+    )
+
+
+def failed(name: str, title: str, error: ServiceError) -> Check:
+    """Return a failed check for an error."""
+    return Check(name, title, "failed", error.message, error.hint or "", error.code or error.kind)

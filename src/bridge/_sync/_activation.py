@@ -24,7 +24,7 @@ from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.newness import created_during_activation
 from bridge._delivery.outcome import label_of
 from bridge._delivery.row_format import Head, active_head, head_of
-from bridge._errors import configuration_error
+from bridge._errors import setting_error
 from bridge._mapping.calling import judge
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Activation
@@ -206,9 +206,11 @@ class Baseline:
         if isinstance(verdict, BrokenRule):
             # Without a verdict, the document is neither baseline nor waiting, so do not activate.
             logger.warning("%s", verdict.reason, exc_info=verdict.error)
-            raise configuration_error(
-                f"document {document_id}: {verdict.reason}",
-                "Nothing was activated: correct the function first.",
+            raise setting_error(
+                "of_document",
+                "document {0}: {1}",
+                *(document_id, verdict.reason),
+                hint="Nothing was activated: correct the function first.",
             ) from verdict.error
         unknown = stored is None or stored.cause is WaitReason.GONE
         if stored is None or unknown or not self.session.head.activations:
@@ -272,9 +274,11 @@ def _refuse_holder(store: CheckpointStore, before: Mapping[str, Any], key: str) 
     if isinstance(holder, str) and holder != key:
         text = runtime.call_store(store.head, holder)
         if text is not None and active_head(text):
-            raise configuration_error(
-                f"the space is active with the company {before.get('company')!r} in this store",
-                "deactivate() that connection first: a space goes to one company.",
+            raise setting_error(
+                "space_is_active",
+                "the space is active with the company {0!r} in this store",
+                str(before.get("company")),
+                hint="deactivate() that connection first: a space goes to one company.",
             )
 
 

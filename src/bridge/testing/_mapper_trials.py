@@ -23,7 +23,7 @@ from bridge._mapping.calling import (
 )
 from bridge._mapping.mapper import AsyncMapper, Mapper, SourceFile, default_mapper
 from bridge._reports.render import Cell, Line, Printable, Table, Tone, View
-from bridge._reports.texts import Lang, say, translate
+from bridge._reports.texts import say
 from bridge.testing._samples.sample import Sample, sample
 from zenvoices_client import InboxUpload
 
@@ -203,20 +203,20 @@ class Trials(tuple[Trial, ...], Printable):
             if trial.outcome == "failed":
                 raise trial.error or TypeError(trial.reason)
 
-    def _view(self, lang: Lang) -> View:
+    def _view(self) -> View:
         lines: list[Line] = []
         for trial in self:
             row = trial.to_dict()
-            other = say("not sent", lang, row["other_files"]) if trial.other_files else ""
+            other = say("not sent", row["other_files"]) if trial.other_files else ""
             shown = (row["subject"], row["sender_name"], row["destination"], row["files"])
-            status = Cell(say(trial.outcome, lang), _TONES[trial.outcome])
-            note = translate(joined("; ", trial.reason, trial.warning, other), lang)
+            status = Cell(say(trial.outcome), _TONES[trial.outcome])
+            note = joined("; ", trial.reason, trial.warning, other)
             lines.append((status, Cell(note, alone=True), *(Cell(text or "") for text in shown)))
         headings = ("status", "reason", "subject", "sender", "destination", "files")
         sent = sum(trial.outcome == "sent" for trial in self)
-        title = say("trials", lang, sent, len(self))
-        table = Table("", tuple(say(text, lang) for text in headings), tuple(lines))
-        return View(title, "ok" if self.ok else "bad", tables=(table,))
+        table = Table("", tuple(map(say, headings)), tuple(lines))
+        tone: Tone = "ok" if self.ok else "bad"
+        return View(say("trials", sent, len(self)), tone, tables=(table,))
 
 
 def try_mapper(

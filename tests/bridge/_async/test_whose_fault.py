@@ -198,7 +198,9 @@ async def test_every_document_refused_stops_after_three(operation: str, in_fligh
     assert len(world.zenvoices.inbox) == 12
 
 
-@pytest.mark.parametrize("operation", ["inbox.upload", "files.details"])
+@pytest.mark.parametrize(
+    "operation", ["inbox.upload", pytest.param("files.details", marks=pytest.mark.long)]
+)
 async def test_route_that_goes_away_costs_ten_calls(operation: str) -> None:
     """After something passed, ten refusals in a row end the run, uncharged."""
     world = AsyncWorld()
@@ -284,9 +286,13 @@ async def test_document_that_cannot_be_asked_for_again() -> None:
     ("answer", "poison", "in_flight"),
     [
         pytest.param(lambda: page(502), 1, 1, id="502-1-1"),
-        pytest.param(lambda: page(502), 10, 4, id="502-10-4"),
-        pytest.param(lambda: httpx.ReadError("reset"), 3, 4, id="reset-3-4"),
-        pytest.param(lambda: httpx.ReadTimeout("slow"), 10, 1, id="timeout-10-1"),
+        pytest.param(lambda: page(502), 10, 4, id="502-10-4", marks=pytest.mark.long),
+        pytest.param(
+            lambda: httpx.ReadError("reset"), 3, 4, id="reset-3-4", marks=pytest.mark.long
+        ),
+        pytest.param(
+            lambda: httpx.ReadTimeout("slow"), 10, 1, id="timeout-10-1", marks=pytest.mark.long
+        ),
     ],
 )
 async def test_poison_by_doubt(answer: Any, poison: int, in_flight: int) -> None:

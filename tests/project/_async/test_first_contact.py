@@ -99,6 +99,7 @@ async def test_suggested_patch_is_enough_for_zenvoices_in_other_letters(
     await export(None, dialects.zenvoices_cased, {}, {"contract": patch})
 
 
+@pytest.mark.long
 async def test_rename_patch_is_enough_for_renamed_zenvoices() -> None:
     """Other paths and names of the same structure need a patch only."""
     options = {"contract": corrections.ZENVOICES_RENAMED}
@@ -124,6 +125,7 @@ async def test_suggested_patch_is_enough_for_banqup_in_other_letters(
     await export(dialects.banqup_cased, None, {"contract": patch}, {})
 
 
+@pytest.mark.long
 async def test_rename_patch_is_enough_for_renamed_banqup() -> None:
     """Other paths, queries and names of the same structure need a patch only."""
     await export(dialects.banqup_renamed, None, {"contract": corrections.BANQUP_RENAMED}, {})
@@ -135,6 +137,7 @@ async def test_function_is_enough_for_banqup_of_another_structure() -> None:
     await export(dialects.banqup_nested, None, options, {})
 
 
+@pytest.mark.long
 async def test_both_services_may_speak_other_dialects() -> None:
     """Corrections of both clients work together."""
     spoken = await export(

@@ -98,6 +98,7 @@ def test_suggested_patch_is_enough_for_zenvoices_in_other_letters(
     export(None, dialects.zenvoices_cased, {}, {"contract": patch})
 
 
+@pytest.mark.long
 def test_rename_patch_is_enough_for_renamed_zenvoices() -> None:
     """Other paths and names of the same structure need a patch only."""
     options = {"contract": corrections.ZENVOICES_RENAMED}
@@ -123,6 +124,7 @@ def test_suggested_patch_is_enough_for_banqup_in_other_letters(
     export(dialects.banqup_cased, None, {"contract": patch}, {})
 
 
+@pytest.mark.long
 def test_rename_patch_is_enough_for_renamed_banqup() -> None:
     """Other paths, queries and names of the same structure need a patch only."""
     export(dialects.banqup_renamed, None, {"contract": corrections.BANQUP_RENAMED}, {})
@@ -134,6 +136,7 @@ def test_function_is_enough_for_banqup_of_another_structure() -> None:
     export(dialects.banqup_nested, None, options, {})
 
 
+@pytest.mark.long
 def test_both_services_may_speak_other_dialects() -> None:
     """Corrections of both clients work together."""
     spoken = export(
