@@ -86,7 +86,8 @@ def function_of(field: str, name: str) -> Callable[..., Any]:
         module = import_module(module_name)
     except Exception as error:
         hint = Text("hint_broken_module", "It was found: correct it, or what it imports.")
-        if isinstance(error, ModuleNotFoundError) and error.name in _packages(module_name):
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if f"{module_name}.".startswith(f"{missing}."):
             hint = Text(
                 "hint_import_failed",
                 "Install the module, or put its folder on PYTHONPATH, where the connection is "
@@ -108,12 +109,6 @@ def function_of(field: str, name: str) -> Callable[..., Any]:
         )
     found: Callable[..., Any] = function
     return found
-
-
-def _packages(name: str) -> set[str]:
-    """The module itself, and the packages that it is in."""
-    parts = name.split(".")
-    return {".".join(parts[: end + 1]) for end in range(len(parts))}
 
 
 def _described(error: Exception) -> str:

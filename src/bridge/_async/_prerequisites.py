@@ -74,13 +74,8 @@ class AsyncChecks:
         try:
             spaces = await self._banqup.spaces.list()
         except ServiceError as error:
-            own = error.code == USER_CODE  # raised before any call, so the login is not checked
-            if not own and not _logged_in(error, "spaces.list"):
-                found["banqup login"] = error
-                return
-            if not own:
-                found["banqup login"] = self._banqup.base_url
-            found["banqup space"] = error
+            rows = ("banqup login", "banqup space")
+            found.update(_first_failure(error, "spaces.list", rows, self._banqup.base_url))
             return
         found["banqup login"] = self._banqup.base_url
         wanted = self._space_id.lower()
@@ -106,13 +101,8 @@ class AsyncChecks:
         try:
             await anext(self._zenvoices.companies.list(page_size=1).pages())
         except ServiceError as error:
-            own = error.code == USER_CODE
-            if not own and not _logged_in(error, "companies.list"):
-                found["zenvoices login"] = error
-                return
-            if not own:
-                found["zenvoices login"] = self._zenvoices.login.user
-            found["zenvoices companies"] = error
+            rows = ("zenvoices login", "zenvoices companies")
+            found.update(_first_failure(error, "companies.list", rows, self._zenvoices.login.user))
             return
         found["zenvoices login"] = self._zenvoices.login.user
         found["zenvoices companies"] = ""
@@ -184,6 +174,16 @@ class AsyncChecks:
             raise ProtocolError(
                 message, service="zenvoices", retryable=True, operation="companies.list"
             )
+
+
+def _first_failure(
+    error: ServiceError, operation: str, rows: tuple[str, str], detail: str
+) -> dict[str, str | ServiceError]:
+    """Return what the failure of a service's first call says of the login and of the call."""
+    login, call = rows
+    if error.code == USER_CODE:  # raised before any call, so the login is not checked
+        return {call: error}
+    return {login: detail, call: error} if _logged_in(error, operation) else {login: error}
 
 
 def _logged_in(error: ServiceError, operation: str) -> bool:

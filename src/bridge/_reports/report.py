@@ -177,7 +177,7 @@ class ExportReport(Result):
         errors = self.failed + self.count("uncertain")
         return View(
             _heading(say(heading, sent, self.company_code), errors),
-            "bad" if errors or self.stopped else "ok",
+            "bad" if errors or self.stopped or self.raised else "ok",
             facts,
             (table(self.deliveries),),
             self.notes,
