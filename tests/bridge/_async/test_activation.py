@@ -437,8 +437,10 @@ async def test_what_activation_could_not_try_is_a_warning(
 ) -> None:
     """A document may be gone, have no file, or a service be busy: it says what that means."""
     world = AsyncWorld()
-    world.one(**({} if status else {"files": []}))
-    if status is not None:
+    if status is None:
+        world.one(files=[])
+    else:
+        world.one()
         world.banqup.faults.add("files.details", action=Fault.status(status, {"title": "No"}))
     with caplog.at_level(logging.WARNING, "bridge"):
         assert (await world.connect().activate()).new
