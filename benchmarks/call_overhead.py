@@ -17,7 +17,7 @@ import httpx
 
 from _client_kit._contract import Operation
 from _client_kit._errors import ServiceError
-from _client_kit._response import ApiResponse, Dialect, Token, TokenRequest
+from _client_kit._response import ApiResponse, Dialect, Token
 from _client_kit._secret import Secret
 from _client_kit._sync._calls import Calls
 from _client_kit._tokens import TokenCaches
@@ -85,8 +85,10 @@ def library_side() -> Callable[[], object]:
     get = operation("documents.get", "/documents/{document_id}")
     dialect = Dialect(
         service="bridge",
-        token_request=lambda: TokenRequest(operation("token", "/token"), b"", "text/plain"),
-        read_token=lambda _answer: Token(Secret("held"), 3600.0),
+        login=operation("token", "/token"),
+        login_type="text/plain",
+        login_body=bytes,
+        read_token=lambda _answer, _operation: Token(Secret("held"), 3600.0),
         failure=no_failure,
         unwrap=lambda body: body,
     )

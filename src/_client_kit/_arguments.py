@@ -27,6 +27,7 @@ __all__ = [
     "check_word",
     "is_coroutine_function",
     "nearest",
+    "read_environment",
 ]
 
 LONGEST_WORD = 80
@@ -206,6 +207,21 @@ def is_coroutine_function(function: Any) -> bool:
         function = inner
     call = getattr(function, "__call__", None)  # noqa: B004 - its code
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+
+
+def read_environment(environ: Mapping[str, str], *names: str, service: str) -> list[str]:
+    """Return the values of environment variables.
+
+    Raises:
+        ConfigurationError: Variables are not set or empty; the message names all of them.
+    """
+    missing = [name for name in names if not environ.get(name)]
+    if missing:
+        message = Text(
+            "not_in_environment", "environment variables not set: {0}", ", ".join(missing)
+        )
+        raise ConfigurationError(message, service=service)
+    return [environ[name] for name in names]
 
 
 _QUOTES = re.compile(r"""(["'`]).*\1|[\u201c\u201e\xab].*[\u201c\u201d\xbb]""", re.DOTALL)

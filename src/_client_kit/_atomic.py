@@ -7,7 +7,6 @@ import errno
 import os
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Self, cast
 
 __all__ = ["AtomicFile"]
@@ -43,12 +42,7 @@ class AtomicFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _value: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             self.handle.close()  # fails on a full disk: delete the file even then
         finally:

@@ -17,14 +17,31 @@ monotonic = time.monotonic
 
 @frozen
 class Deadline:
-    """The time on the monotonic clock by which a call must end; infinity for no limit."""
+    """The time by which a call must end.
+
+    Attributes:
+        at: The time on the monotonic clock; infinity for no limit.
+        timeout: Most seconds for each connect, read and write of the call.
+    """
 
     at: float = math.inf
+    timeout: float = math.inf
 
     @classmethod
     def after(cls, seconds: float | None) -> Deadline:
         """Return the deadline this many seconds from now; None means no limit."""
         return cls() if seconds is None else cls(monotonic() + seconds)
+
+    def timeouts(self) -> dict[str, float]:
+        """Return httpx's timeouts for the next connect, read or write.
+
+        Raises:
+            TimeoutError: The time has come.
+        """
+        remaining = self.remaining()
+        if remaining <= 0:
+            raise TimeoutError
+        return dict.fromkeys(("connect", "read", "write", "pool"), min(self.timeout, remaining))
 
     def remaining(self) -> float:
         """Return the seconds left, at least 0; infinity without a limit."""

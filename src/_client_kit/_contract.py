@@ -34,7 +34,6 @@ __all__ = ["Contract", "Operation", "Property", "load_contract"]
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 TOKEN_CALLS = ("token.get", "login")
-_PATCH_KEYS = ("method", "path", "query", "rename")
 
 
 @frozen
@@ -53,12 +52,12 @@ class Operation:
     name: str
     method: str
     path: str
-    query: Mapping[str, str]
-    sends: tuple[Property, ...]
-    reads: tuple[Property, ...]
-    evidence: str
-    source: str
-    safe: bool
+    query: Mapping[str, str] = field(factory=dict[str, str])
+    sends: tuple[Property, ...] = ()
+    reads: tuple[Property, ...] = ()
+    evidence: str = "assumed"
+    source: str = "the caller"
+    safe: bool = False
     """Whether the call only reads. Repeating it then changes nothing."""
     needed: bool = False
     """Whether an export needs this operation."""
@@ -68,12 +67,14 @@ class Operation:
     service: str = ""
     function: Callable[[Any], Any] | None = field(default=None, repr=False)
     """The user's function for this operation, from ``operations=``, or None."""
+    called: str = ""
+    """The name under which ``operations=`` has the function, such as ``inbox.find``."""
     _rename: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
 
     @property
     def label(self) -> str:
         """The operation's name for messages, with its user's function if there is one."""
-        return self.name if self.function is None else f"{self.name} by {name_of(self.function)}"
+        return self.name if self.function is None else f"{self.called} by {name_of(self.function)}"
 
     def url_path(self, values: Mapping[str, object], *, service: str) -> str:
         """Return the path with ids filled in; raise ConfigurationError for an unusable id."""
@@ -132,6 +133,11 @@ class Contract:
         return self.operations[name]
 
     @property
+    def own(self) -> frozenset[str]:
+        """The names of the operations that have a user's function."""
+        return frozenset(name for name, item in self.operations.items() if item.function)
+
+    @property
     def digest(self) -> str:
         """A hash of all methods, paths, query names and renames."""
         facts = [
@@ -184,7 +190,7 @@ class Contract:
                     f"operations: {name} has a function and a rename in contract=: "
                     "the function gets the names of the wire, so do it there"
                 )
-            operations[str(name)] = evolve(operation, function=function)
+            operations[str(name)] = evolve(operation, function=function, called=str(name))
         return evolve(self, operations=operations)
 
     def _read_patch(self, path: Path) -> object:
@@ -202,29 +208,32 @@ class Contract:
         return cast("Mapping[str, Any]", value)
 
     def _patch_one(self, operation: Operation, changes: Any) -> Operation:
-        name = operation.name
-        changes = self._object(changes, f"contract patch of {name}")
-        for key in changes:
-            self._check_key(key, _PATCH_KEYS, f"key of {name}")
-        if "method" in changes:
-            # GET has no body and changes nothing. A call that only reads cannot use PUT or PATCH.
-            allowed = ["POST"] if operation.safe else ["POST", "PUT", "PATCH"]
-            allowed += ["GET"] if operation.safe and not operation.sends else []
-            if changes["method"] not in allowed:
-                raise self._error(f"method of {name} can only be {' or '.join(allowed)}")
-            operation = evolve(operation, method=changes["method"])
-        if "path" in changes:
-            operation = evolve(operation, path=self._patch_path(operation, changes["path"]))
-        if "query" in changes:
-            query = self._texts(changes["query"], f"query of {name}")
-            for key in query:
-                self._check_key(key, operation.query, f"query name of {name}")
-            query = {**operation.query, **query}
-            self._check_distinct(query.values(), f"query of {name}")
-            operation = evolve(operation, query=query)
-        if "rename" in changes:
-            operation = evolve(operation, rename=self._renames(operation, changes["rename"]))
+        checked: dict[str, Callable[[Operation, Any], Any]] = {
+            "method": self._method,
+            "path": self._path,
+            "query": self._query,
+            "rename": self._renames,
+        }
+        for key, value in self._object(changes, f"contract patch of {operation.name}").items():
+            self._check_key(key, checked, f"key of {operation.name}")
+            operation = evolve(operation, **{key: checked[key](operation, value)})
         return operation
+
+    def _method(self, operation: Operation, method: Any) -> str:
+        # GET has no body and changes nothing. A call that only reads cannot use PUT or PATCH.
+        allowed = ["POST"] if operation.safe else ["POST", "PUT", "PATCH"]
+        allowed += ["GET"] if operation.safe and not operation.sends else []
+        if method not in allowed:
+            raise self._error(f"method of {operation.name} can only be {' or '.join(allowed)}")
+        return str(method)
+
+    def _query(self, operation: Operation, value: Any) -> Mapping[str, str]:
+        query = self._texts(value, f"query of {operation.name}")
+        for key in query:
+            self._check_key(key, operation.query, f"query name of {operation.name}")
+        query = {**operation.query, **query}
+        self._check_distinct(query.values(), f"query of {operation.name}")
+        return query
 
     def _renames(self, operation: Operation, value: Any) -> dict[str, Any]:
         name = operation.name
@@ -252,7 +261,7 @@ class Contract:
                 raise self._error(f"{what} gives two of them the name {name[:80]!r}")
             seen.add(name)
 
-    def _patch_path(self, operation: Operation, path: Any) -> str:
+    def _path(self, operation: Operation, path: Any) -> str:
         if (
             not isinstance(path, str)
             or not path.startswith("/")
@@ -311,31 +320,25 @@ def _tree(renames: Mapping[str, str]) -> dict[str, Any]:
 def load_contract(package: str) -> Contract:
     """Return the contract in a client package's ``contract.json``, which is read once."""
     raw = json.loads((files(package) / "contract.json").read_text(encoding="utf-8"))
-    operations: dict[str, Operation] = {}
-    for name, entry in raw["operations"].items():
-
-        def properties(group: str, entry: Any = entry) -> tuple[Property, ...]:
-            return tuple(
-                Property(
-                    path,
-                    known.get("evidence", entry["evidence"]),
-                    known.get("source", entry["source"]),
-                )
-                for path, known in entry.get(group, {}).items()
-            )
-
-        operations[name] = Operation(
+    service = raw["service"]
+    operations = {
+        name: Operation(
             name=name,
-            method=entry["method"],
-            path=entry["path"],
-            query=entry.get("query", {}),
-            sends=properties("sends"),
-            reads=properties("reads"),
-            evidence=entry["evidence"],
-            source=entry["source"],
-            safe=entry.get("safe", entry["method"] == "GET"),
-            needed=entry.get("needed", False),
-            note=entry.get("note", ""),
-            service=raw["service"],
+            service=service,
+            **{
+                "safe": entry["method"] == "GET",
+                **entry,
+                "sends": _properties(entry, "sends"),
+                "reads": _properties(entry, "reads"),
+            },
         )
-    return Contract(raw["service"], operations)
+        for name, entry in raw["operations"].items()
+    }
+    return Contract(service, operations)
+
+
+def _properties(entry: Mapping[str, Any], group: str) -> tuple[Property, ...]:
+    return tuple(
+        Property(path, **{"evidence": entry["evidence"], "source": entry["source"], **known})
+        for path, known in entry.get(group, {}).items()
+    )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from _client_kit._json import dumps, plain
 
@@ -22,6 +22,7 @@ __all__ = [
     "JsonTemplate",
     "json_template",
     "os_reason",
+    "unchecked",
 ]
 
 _NO_PATH = re.compile(r"[<\r\n\0]")
@@ -29,6 +30,10 @@ _NO_PATH = re.compile(r"[<\r\n\0]")
 
 FileContent = bytes | str | os.PathLike[str] | BinaryIO
 """Bytes, a path, or a binary file open for reading that can seek."""
+
+
+def unchecked() -> None:
+    """Do nothing: the upload may go on."""
 
 
 def os_reason(error: OSError) -> str:
@@ -89,12 +94,13 @@ class FileSource:
 
     Attributes:
         size: Length in bytes.
+        check: Called before each piece is sent; raises an exception to stop the upload.
     """
 
     size: int
     _content: bytes | Path | BinaryIO = field(repr=False)
     _start: int = 0
-    _check: Callable[[], object] | None = field(default=None, repr=False, eq=False)
+    check: Callable[[], object] = field(default=unchecked, repr=False, eq=False)
 
     @classmethod
     def of(cls, content: FileContent | FileSource) -> FileSource:
@@ -162,19 +168,6 @@ class FileSource:
             return self._content.open("rb")
         return cast("BinaryIO", FileView(self._content, self._start))
 
-    def checked_by(self, check: Callable[[], object]) -> FileSource:
-        """Return a source of the same bytes; ``check`` is called before each piece is sent.
-
-        Args:
-            check: Raises an exception to stop the upload.
-        """
-        return evolve(self, check=check)
-
-    def check(self) -> None:
-        """Call the function given to :meth:`checked_by`, if there is one."""
-        if self._check is not None:
-            self._check()
-
 
 def _source(content: FileContent | FileSource) -> FileSource:
     return FileSource.of(content)
@@ -194,14 +187,14 @@ class Base64:
 
 @frozen
 class JsonTemplate:
-    """A JSON document split at its files: encoded text and :class:`Base64` alternate.
+    """A body split at its files: JSON text and :class:`Base64` alternate, or one file as it is.
 
     Attributes:
         parts: The pieces in order.
         size: Length of the whole body in bytes.
     """
 
-    parts: tuple[bytes | Base64, ...] = field(repr=False)
+    parts: tuple[bytes | Base64 | FileSource, ...] = field(repr=False)
     size: int
 
     @property
@@ -220,6 +213,9 @@ def json_template(value: object) -> JsonTemplate:
         if isinstance(item, Base64):
             files.append(item)
             return mark
+        if isinstance(item, (FileSource, bytes)):
+            message = f"{type(item).__name__} cannot be written as JSON: write Base64(...)"
+            raise TypeError(message)
         return plain(item)
 
     texts: list[bytes] = []

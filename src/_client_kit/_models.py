@@ -24,7 +24,7 @@ from _client_kit._times import parse_time
 if TYPE_CHECKING:
     from cattrs import Converter
 
-__all__ = ["Model", "decode", "encode", "extra_field", "wire", "wire_name"]
+__all__ = ["DataMixin", "Model", "decode", "encode", "wire", "wire_name"]
 
 _T = TypeVar("_T")
 _Hook = Callable[[Any, Any], Any]
@@ -36,19 +36,14 @@ def wire(name: str, **options: Any) -> Any:
     return attrs.field(metadata={"wire": name}, **options)
 
 
-def extra_field() -> Any:
-    """Return the attrs field that keeps unknown members unchanged; ``repr`` omits it."""
-    return attrs.field(factory=dict[str, Any], repr=False, hash=False, kw_only=True)
-
-
 def wire_name(attribute: attrs.Attribute[Any]) -> str:
     """Return the name of an attrs field's JSON member."""
     named: str | None = attribute.metadata.get("wire")
     return named or re.sub(r"_(\w)", lambda match: match[1].upper(), attribute.name)
 
 
-class Model:
-    """Base class of models, with conversions to plain data for JSON and for tables."""
+class DataMixin:
+    """Conversions of an attrs object to plain data, for JSON and for tables."""
 
     __slots__ = ()
 
@@ -68,12 +63,23 @@ class Model:
         return dict(_flat("", self.to_dict()))
 
 
+@attrs.frozen(kw_only=True)
+class Model(DataMixin):
+    """Base class of the objects in a service's answers.
+
+    Attributes:
+        extra: Members of the JSON object that the class does not know, unchanged.
+    """
+
+    extra: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, hash=False)
+
+
 def _is_tuple_value(value: object) -> TypeGuard[tuple[Any, ...]]:
     return isinstance(value, tuple)
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Model):
+    if isinstance(value, DataMixin):
         return value.to_dict()
     if _is_tuple_value(value):
         return [_plain(item) for item in value]
@@ -90,50 +96,37 @@ def _flat(start: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield from _flat(f"{start}.{name}" if start else name, inner)
 
 
-def _str(value: Any, _: Any) -> str:
-    if type(value) is str:
-        return value
-    if type(value) is int:  # a code or id that a service writes as a number
-        return str(value)
-    raise TypeError
+def _taking(make: Callable[[Any], Any], *kinds: type[object]) -> _Hook:
+    """Return a function that converts JSON values of these types, and refuses all others."""
+
+    def hook(value: Any, _: Any) -> Any:
+        if type(value) not in kinds:
+            raise TypeError
+        return make(value)
+
+    return hook
 
 
-def _int(value: Any, _: Any) -> int:
-    if type(value) is int:
-        return value
-    raise TypeError
+def _unchanged(value: Any) -> Any:
+    return value
 
 
-def _bool(value: Any, _: Any) -> bool:
-    if type(value) is bool:
-        return value
-    raise TypeError
+def _finite(value: Any) -> Decimal:
+    number = Decimal(value)
+    if not number.is_finite():
+        raise ValueError
+    return number
 
 
-def _decimal(value: Any, _: Any) -> Decimal:
-    if type(value) in (int, str, Decimal):
-        number = Decimal(value)
-        if number.is_finite():
-            return number
-    raise TypeError
-
-
-def _datetime(value: Any, _: Any) -> datetime:
-    if type(value) is str:
-        return parse_time(value)
-    raise TypeError
-
-
-def _mapping(value: Any, _: Any) -> Mapping[str, Any]:
-    if is_object(value):
-        return value
-    raise TypeError
-
-
-def _secret(value: Any, _: Any) -> Secret:
-    if type(value) is str:
-        return Secret(value)
-    raise TypeError
+_HOOKS: dict[Any, _Hook] = {
+    str: _taking(str, str, int),  # a service may write a code or an id as a number
+    int: _taking(_unchanged, int),
+    bool: _taking(_unchanged, bool),
+    Decimal: _taking(_finite, int, str, Decimal),
+    datetime: _taking(parse_time, str),
+    Secret: _taking(Secret, str),
+}
+_mapping = _taking(_unchanged, dict)
 
 
 def _is_mapping(type_: Any) -> bool:
@@ -141,8 +134,7 @@ def _is_mapping(type_: Any) -> bool:
 
 
 def _is_tuple(type_: Any) -> bool:
-    origin: Any = get_origin(type_)
-    return origin is tuple
+    return get_origin(type_) is tuple
 
 
 _FAULTS = (TypeError, ValueError, InvalidOperation, OverflowError)
@@ -172,8 +164,7 @@ def _model_factory(cls: Any) -> _Hook:
         for attribute in attrs.fields(cls)
         if attribute.name != "extra"
     ]
-    known = frozenset(wire_name for _, wire_name, _, _ in fields)
-    keeps_extra = any(attribute.name == "extra" for attribute in attrs.fields(cls))
+    known = frozenset(name for _, name, _, _ in fields)
 
     def structure(value: Any, _: Any) -> Any:
         if not is_object(value):
@@ -190,9 +181,7 @@ def _model_factory(cls: Any) -> _Hook:
                 extra[wire_name] = raw
         if not value.keys() <= known:
             extra.update((name, value[name]) for name in value.keys() - known)
-        if keeps_extra:
-            arguments["extra"] = extra
-        return cls(**arguments)
+        return cls(extra=extra, **arguments)
 
     return structure
 
@@ -202,14 +191,7 @@ def _converter() -> Converter:
     import cattrs  # on first use: the import is slow
 
     converter = cattrs.Converter(detailed_validation=False)
-    for type_, hook in (
-        (str, _str),
-        (int, _int),
-        (bool, _bool),
-        (Decimal, _decimal),
-        (datetime, _datetime),
-        (Secret, _secret),
-    ):
+    for type_, hook in _HOOKS.items():
         converter.register_structure_hook(type_, hook)
     converter.register_structure_hook_func(_is_mapping, _mapping)
     converter.register_structure_hook_factory(attrs.has, _model_factory)
@@ -234,15 +216,14 @@ def decode(cls: type[_T], value: Any) -> _T:
 
 def encode(value: Any) -> Any:
     """Return a model as JSON values, with ``extra``, without None and empty collections."""
-    cls = cast("Any", type(value))
-    if attrs.has(cls):
+    if isinstance(value, Model):
         members = {
             wire_name(attribute): encode(member)
-            for attribute in attrs.fields(cls)
+            for attribute in attrs.fields(type(value))
             if attribute.name != "extra"
             and (member := getattr(value, attribute.name)) not in (None, (), {})
         }
-        return {**getattr(value, "extra", {}), **members}
+        return {**value.extra, **members}
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, tuple):

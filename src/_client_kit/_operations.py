@@ -22,7 +22,9 @@ from _client_kit._errors import (
     RejectedError,
     ServiceError,
     StoreError,
+    UnavailableError,
 )
+from _client_kit._files import FileSource
 from _client_kit._json import loads
 from _client_kit._redaction import redact, sanitise
 from _client_kit._signals import raised_by_signal_handler
@@ -37,6 +39,15 @@ IN_DOUBT = Text(
 )
 
 
+def _check_headers(_call: object, _field: object, headers: Mapping[str, Any]) -> None:
+    """Refuse a value that is not a text, at the line that makes the call."""
+    for name, value in headers.items():
+        if not isinstance(value, str):
+            kind = type(value).__name__
+            message = f"Call: the header {name!r} must be a text, not {kind}: write str(...)"
+            raise TypeError(message)
+
+
 @frozen
 class Call:
     """One call of a service, made with the client's token, retries and errors.
@@ -49,6 +60,7 @@ class Call:
         headers: Further header fields.
         json: JSON body. :class:`Base64` stands for the content of a file, which is read while it
             is sent.
+        content: Another body: the content of a file, or bytes. Name its media type in ``headers``.
         safe: Whether the call changes nothing in the service. It is then repeated after a failure
             whose outcome is unknown. By default only GET is safe.
         whole: Whether to return the whole :class:`Answer` instead of its payload.
@@ -57,8 +69,11 @@ class Call:
     method: str
     path: str
     query: Mapping[str, Any] = field(factory=dict[str, Any], kw_only=True, hash=False)
-    headers: Mapping[str, str] = field(factory=dict[str, str], kw_only=True, repr=False, hash=False)
+    headers: Mapping[str, str] = field(
+        factory=dict[str, str], kw_only=True, repr=False, hash=False, validator=_check_headers
+    )
     json: Any = field(default=None, kw_only=True, repr=False, hash=False)
+    content: FileSource | bytes | None = field(default=None, kw_only=True, repr=False, hash=False)
     safe: bool | None = field(default=None, kw_only=True)
     whole: bool = field(default=False, kw_only=True)
 
@@ -141,8 +156,12 @@ class FunctionRun:
 
         return self._step(first)
 
-    def permit(self, call: Call, step: Operation) -> None:
+    def permit(self, step: Operation, url: str) -> None:
         """Check that a call may be made, and store that it is the current call.
+
+        Args:
+            step: The call.
+            url: Its whole URL: a path and the address of a link may be the same.
 
         Raises:
             ServiceError: The function yielded the same unsafe call before.
@@ -150,9 +169,11 @@ class FunctionRun:
         self._safe = step.safe
         if step.safe:
             return
-        key = (step.method, step.path.partition("?")[0])
+        key = (step.method, url.partition("?")[0])
         if key in self._unsafe:
-            self.refuse(f"yielded {call.method} {key[1]} twice, which may enter it twice")
+            path = step.path.partition("?")[0]
+            problem = f"yielded {step.method} {path} twice, which may enter a document twice"
+            self.refuse(f"{problem} (safe=True: it leaves nothing behind)")
         self._unsafe.add(key)
         self._refusal = None
 
@@ -188,7 +209,7 @@ class FunctionRun:
         """
         self._calls += 1
         # A look-up that is gone proves nothing of the document; a document that is gone is gone.
-        absent = (404,) if self._operation.name == "inbox.find" else (404, 410)
+        absent = (404,) if self._operation.called == "inbox.find" else (404, 410)
         self._clean = self._clean and isinstance(error, NotFoundError) and error.status in absent
         answer = error if isinstance(error, ServiceError) and _is_answer(error) else None
         # Without an answer, the request was certainly not sent only if the error says so.
@@ -229,9 +250,9 @@ class FunctionRun:
         if isinstance(value, Coroutine):
             value.close()
             raise self._failure("is a coroutine function: write a generator, without async")
+        if type(value) is Call:
+            raise self._failure("returned a Call: write `yield` before it")
         if not self._operation.safe and not self._succeeded:
-            if type(value) is Call:
-                raise self._failure("returned a Call: write `yield` before it")
             problem = "returned although no call was answered that leaves something behind"
             raise self._failure(f"{problem}: it has sent nothing")
         self.result = value
@@ -241,7 +262,7 @@ class FunctionRun:
         if raised_by_signal_handler(error):
             return error
         if not any(error is told for told in self._told) and not isinstance(
-            error, (RejectedError, NotFoundError)
+            error, (RejectedError, NotFoundError, UnavailableError)
         ):
             text = "" if isinstance(error, LookupError) else f": {redact(sanitise(error))}"
             failure = self._failure(f"raised {type(error).__name__} at {place_of(error)}{text}")
@@ -279,7 +300,7 @@ class FunctionRun:
         message = Text(
             "own_function",
             "{0}: the function {1} {2}",
-            *(self._operation.name, name_of(function), problem),
+            *(self._operation.called, name_of(function), problem),
         )
         kind = OutcomeUnknownError if self._began else ConfigurationError
         return kind(

@@ -48,7 +48,11 @@ def operation_of(call: Call, within: Operation, *, service: str, origin: str) ->
     if method not in _METHODS:
         problem = f"method must be one of {', '.join(_METHODS)}"
     elif not API_PATH.fullmatch(path):
-        problem = "path must be of this API and plain, such as '/a/b', without host, '.' or '..'"
+        problem = (
+            "path must be of this API and plain, without host, '.' or '..'; quote() an id in it"
+        )
+    elif call.json is not None and call.content is not None:
+        problem = "give json= or content=, not both"
     if problem is not None:
         message = f"Call: {problem}"
         raise ConfigurationError(message, service=service)

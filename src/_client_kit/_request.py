@@ -10,7 +10,9 @@ from collections.abc import AsyncIterable, Callable, Iterable
 from typing import Any
 
 import httpx
+from attrs import define
 
+from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
 from _client_kit._errors import (
     OutcomeUnknownError,
@@ -19,11 +21,12 @@ from _client_kit._errors import (
     UnavailableError,
     UnreachableError,
 )
+from _client_kit._files import unchecked
 from _client_kit._response import Token
 from _client_kit._text import Text
 from _client_kit._tls import proxy_variable
 
-__all__ = ["BROKEN", "PreparedRequest", "TooLargeError", "transport_failure"]
+__all__ = ["BROKEN", "PreparedRequest", "TargetError", "TooLargeError", "transport_failure"]
 
 _Pieces = Iterable[bytes] | AsyncIterable[bytes]
 
@@ -46,36 +49,32 @@ class TooLargeError(Exception):
     """A response's body exceeds the limit; the argument is the limit in bytes."""
 
 
+class TargetError(Exception):
+    """The file for an answer cannot be written. A plain OSError would be a network failure."""
+
+    def __init__(self, cause: OSError) -> None:
+        self.cause = cause
+
+
 BROKEN = (httpx.HTTPError, httpx.StreamError, OSError, zlib.error, TooLargeError)
 """The exceptions that :func:`transport_failure` translates."""
 
 
+@define(eq=False, repr=False)
 class PreparedRequest:
     """A request that can be built any number of times, for retries.
 
     Its ``repr`` shows no content: a login's body is a password, and error trackers show locals.
+
+    Attributes:
+        check: Stops the request by raising; a streamed body calls it itself.
     """
 
-    __slots__ = ("_check", "_content", "_headers", "_method", "_url")
-
-    def __init__(
-        self,
-        method: str,
-        url: str,
-        headers: httpx.Headers,
-        content: bytes | _Pieces | None,
-        check: Callable[[], object] | None = None,
-    ) -> None:
-        self._method = method
-        self._url = url
-        self._headers = headers
-        self._content = content
-        self._check = check
-
-    def check(self) -> None:
-        """Call the function that stops a request by raising; a streamed body calls it itself."""
-        if self._check is not None:
-            self._check()
+    _method: str
+    url: str
+    _headers: httpx.Headers
+    _content: bytes | _Pieces | None
+    check: Callable[[], object] = unchecked
 
     @property
     def streamed(self) -> Any:
@@ -83,7 +82,7 @@ class PreparedRequest:
         return None if isinstance(self._content, bytes) else self._content
 
     def build(
-        self, token: Token | None, timeout: float, streamed: _Pieces | None = None
+        self, token: Token | None, limit: Deadline, streamed: _Pieces | None = None
     ) -> httpx.Request:
         """Return a new httpx request, with ``streamed`` as its body if it is given.
 
@@ -93,13 +92,12 @@ class PreparedRequest:
         headers = httpx.Headers(self._headers)
         if token is not None:
             headers["Authorization"] = f"Bearer {token.value.reveal()}"
-        seconds = dict.fromkeys(("connect", "read", "write", "pool"), timeout)
         return httpx.Request(
             self._method,
-            self._url,
+            self.url,
             headers=headers,
             content=self._content if streamed is None else streamed,
-            extensions={"timeout": seconds},
+            extensions={"timeout": limit.timeouts()},
         )
 
 

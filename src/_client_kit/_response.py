@@ -10,15 +10,15 @@ from attrs import field, frozen
 
 from _client_kit._contract import Operation
 from _client_kit._errors import ProtocolError, ServiceError
-from _client_kit._json import JsonError, loads
+from _client_kit._json import JsonError, is_object, loads
 from _client_kit._redaction import sanitise
 from _client_kit._retry import parse_retry_after
 from _client_kit._secret import Secret
-from _client_kit._status import CONTRACT_HINT, WEB_PAGE_HINT, web_page
+from _client_kit._status import CONTRACT_HINT, WEB_PAGE_HINT, WHOLE_HINT, web_page
 from _client_kit._text import Text
 from _client_kit._times import parse_time
 
-__all__ = ["ApiResponse", "Dialect", "Token", "TokenRequest", "no_token", "quoted"]
+__all__ = ["ApiResponse", "Dialect", "Token", "no_token", "object_of", "quoted"]
 
 
 @frozen
@@ -70,6 +70,11 @@ class ApiResponse:
                 return self.words(value)[:100]
         return None
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Status, request id and server's time, as arguments of an error."""
+        return {"status": self.status, "request_id": self.request_id, "answered_at": self.date}
+
     def words(self, text: object) -> str:
         """Return a service's text as one line of at most 500 characters, with secrets masked."""
         return sanitise(text, self.secrets)
@@ -110,13 +115,26 @@ class Token:
     life: float
 
 
-@frozen
-class TokenRequest:
-    """The request for a token."""
+def object_of(body: bytes, name: str, *, service: str) -> dict[str, Any]:
+    """Return the JSON object that a service has sent to the application.
 
-    operation: Operation
-    content: bytes = field(repr=False)
-    content_type: str
+    Args:
+        body: The body of the service's request.
+        name: What the body is, for the error.
+        service: The service's name for the error.
+
+    Raises:
+        ProtocolError: The body is not a JSON object.
+    """
+    try:
+        value = loads(body)
+    except JsonError as error:
+        problem = str(error)
+    else:
+        if is_object(value):
+            return value
+        problem = "not a JSON object"
+    raise ProtocolError(f"{name}: {problem}", service=service)
 
 
 def quoted(words: str) -> Text | None:
@@ -126,19 +144,18 @@ def quoted(words: str) -> Text | None:
 
 def no_token(call: str, answer: ApiResponse, service: str) -> ProtocolError:
     """Return the error for a successful answer to a login without an access token."""
-    message, hint = web_page(call, service, answer.describe()), WEB_PAGE_HINT
-    if not answer.is_web_page:
-        what = answer.describe()
-        message = Text("no_token", "{0}: got {1} instead of an access token", call, what)
-        hint = CONTRACT_HINT
-    return ProtocolError(
-        message,
-        service=service,
-        status=answer.status,
-        request_id=answer.request_id,
-        answered_at=answer.date,
-        hint=hint,
-    )
+    what = answer.describe()
+    message = Text("no_token", "{0}: got {1} instead of an access token", call, what)
+    return _unreadable(message, call, answer, service)
+
+
+def _unreadable(
+    message: Text, call: str, answer: ApiResponse, service: str, hint: Text = CONTRACT_HINT
+) -> ProtocolError:
+    """Return the error for a success without the expected body, which may be a web page."""
+    if answer.is_web_page:
+        message, hint = web_page(call, service, answer.describe()), WEB_PAGE_HINT
+    return ProtocolError(message, service=service, hint=hint, **answer.facts)
 
 
 @frozen
@@ -147,16 +164,20 @@ class Dialect:
 
     Attributes:
         service: The service's name for errors.
-        token_request: Builds the request for a token.
-        read_token: Returns the token in a response, or raises.
+        login: The operation that returns a token.
+        login_type: Media type of its body.
+        login_body: Returns its body.
+        read_token: Returns the token in a response to the login, or raises.
         failure: Returns the error that a response to an operation means; None for success.
         unwrap: Returns the payload inside the JSON of a success.
         secret: The secret of the credential, which a service may repeat in its errors.
     """
 
     service: str
-    token_request: Callable[[], TokenRequest]
-    read_token: Callable[[ApiResponse], Token]
+    login: Operation
+    login_type: str
+    login_body: Callable[[], bytes]
+    read_token: Callable[[ApiResponse, Operation], Token]
     failure: Callable[[ApiResponse, Operation], ServiceError | None]
     unwrap: Callable[[Any], Any]
     secret: Secret = Secret("")  # noqa: RUF009 - immutable
@@ -178,14 +199,5 @@ class Dialect:
             "{0}: expected JSON, got {1} with status {2}: {3}",
             *(operation.name, answer.describe(), str(answer.status), reason),
         )
-        hint = CONTRACT_HINT
-        if answer.is_web_page:
-            message, hint = web_page(operation.name, self.service, answer.describe()), WEB_PAGE_HINT
-        raise ProtocolError(
-            message,
-            service=self.service,
-            status=answer.status,
-            request_id=answer.request_id,
-            answered_at=answer.date,
-            hint=hint,
-        )
+        hint = WHOLE_HINT if operation.may_be_empty else CONTRACT_HINT
+        raise _unreadable(message, operation.name, answer, self.service, hint)

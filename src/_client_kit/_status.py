@@ -22,6 +22,7 @@ __all__ = [
     "FOREIGN_HINT",
     "LATER_HINT",
     "WEB_PAGE_HINT",
+    "WHOLE_HINT",
     "meaning_of",
     "no_such_call",
     "web_page",
@@ -44,6 +45,9 @@ FOREIGN_HINT = Text(
     "way may have refused the call. Show it to whoever runs that.",
 )
 LATER_HINT = Text("hint_later", "The service was reached, but cannot answer now: try again later.")
+WHOLE_HINT = Text(
+    "hint_whole", "Call(..., whole=True) gives an answer that is not JSON as it came."
+)
 WEB_PAGE_HINT = Text(
     "hint_web_page",
     "Something on the way answers instead of the service: the login page of a network, a proxy or "

@@ -1,11 +1,14 @@
-"""Parse times in the formats that services send."""
+"""Parse times in the formats that services send, and format them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-__all__ = ["parse_time"]
+from _client_kit._arguments import argument_error
+from _client_kit._errors import ConfigurationError
+
+__all__ = ["parse_time", "to_wire_time"]
 
 
 def parse_time(text: str) -> datetime:
@@ -25,3 +28,19 @@ def parse_time(text: str) -> datetime:
     except (ValueError, TypeError, IndexError, OverflowError):
         message = "neither an ISO 8601 nor an HTTP date"
         raise ValueError(message) from None
+
+
+def to_wire_time(value: datetime | None, name: str, *, service: str) -> str | None:
+    """Return an aware datetime as text for the wire: UTC, with milliseconds and ``Z``.
+
+    Raises:
+        ConfigurationError: The datetime has no time zone.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, datetime):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise argument_error(name, "a datetime with a time zone", value, service=service)
+    if value.tzinfo is None:
+        message = f"{name} must be an aware datetime, with a time zone"
+        raise ConfigurationError(message, service=service)
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

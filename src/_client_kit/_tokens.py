@@ -44,8 +44,7 @@ class TokenCache:
 
     def flight(self, kind: type[_F]) -> _F:
         """Return the lock of this class in which calls wait while one of them gets a token."""
-        with self._lock:
-            return self._flights.setdefault(kind, kind())  # type: ignore[no-any-return]
+        return self._flights.setdefault(kind, kind())  # type: ignore[no-any-return]
 
     def current(self) -> Token | None:
         """Return the token if it is still valid, else None; raise the rejection if there is one."""
@@ -108,16 +107,8 @@ class TokenCaches:
     """The token caches of one credential, by service address."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._states: dict[str, TokenCache] = {}
+        self._caches: dict[str, TokenCache] = {}
 
     def at(self, address: str) -> TokenCache:
         """Return the cache for an address: a token is never sent to another address."""
-        with self._lock:
-            return self._states.setdefault(address, TokenCache())
-
-    def __repr__(self) -> str:
-        return "TokenCaches()"
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> TokenCaches:
-        return TokenCaches()
+        return self._caches.setdefault(address, TokenCache())

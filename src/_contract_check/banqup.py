@@ -67,12 +67,13 @@ def expectations() -> Expectations:
         },
         may_be_empty=frozenset({"documents.list documents[].files", "documents.get files"}),
         replaced={
+            "files.download": ("files.details",),
             "documents.files": (
                 "documents.list reads:documents[].files",
                 "documents.list reads:documents[].files[].id",
                 "documents.get reads:files",
                 "documents.get reads:files[].id",
-            )
+            ),
         },
         asked={
             "spaces.list": Asked,

@@ -69,7 +69,12 @@ class Expectations:
     def function_for(self, operation: str) -> str:
         """Return the name under which ``operations=`` takes a function for an operation."""
         return next(
-            (name for name, given in self.replaced.items() if operation in given), operation
+            (
+                name
+                for name, given in self.replaced.items()
+                if operation == given[0] and name not in self.asked
+            ),
+            operation,
         )
 
 

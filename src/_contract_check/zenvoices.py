@@ -64,7 +64,7 @@ def expectations() -> Expectations:
             },
         },
         may_be_empty=frozenset({"inbox.list items[].externalId", "inbox.upload id"}),
-        replaced={"inbox.find": ("inbox.details",)},
+        replaced={"inbox.find": ("inbox.details", "inbox.list")},
         asked={
             "companies.list": AskedPage,
             "inbox.upload": AskedUpload,

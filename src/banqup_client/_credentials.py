@@ -8,11 +8,9 @@ from typing import Never, Self
 
 from attrs import field, frozen
 
-from _client_kit._arguments import check_credential
-from _client_kit._errors import ConfigurationError
+from _client_kit._arguments import check_credential, read_environment
 from _client_kit._redaction import hide_arguments
 from _client_kit._secret import Secret, refuse_pickling
-from _client_kit._text import Text
 from _client_kit._tokens import TokenCaches
 
 __all__ = ["ClientCredentials"]
@@ -60,14 +58,8 @@ class ClientCredentials:
             ConfigurationError: ``BANQUP_CLIENT_ID`` or ``BANQUP_CLIENT_SECRET`` is not set.
         """
         names = ("BANQUP_CLIENT_ID", "BANQUP_CLIENT_SECRET")
-        missing = [name for name in names if not environ.get(name)]
-        if missing:
-            message = Text(
-                "not_in_environment", "environment variables not set: {0}", ", ".join(missing)
-            )
-            raise ConfigurationError(message, service="banqup")
-        client_id, scope = environ[names[0]], environ.get("BANQUP_SCOPE") or None
-        return cls(client_id, Secret(environ[names[1]]), scope)
+        client_id, secret = read_environment(environ, *names, service="banqup")
+        return cls(client_id, Secret(secret), environ.get("BANQUP_SCOPE") or None)
 
     def __reduce__(self) -> Never:
         refuse_pickling(self)

@@ -24,7 +24,6 @@ from _client_kit._response import (
     ApiResponse,
     Dialect,
     Token,
-    TokenRequest,
     no_token,
     quoted,
 )
@@ -124,13 +123,11 @@ def _error(
     return kind(
         joined(": ", call, text, server_text(answer)),
         service=SERVICE,
-        status=answer.status,
         retry_after=answer.retry_after,
-        request_id=_request_id(answer),
         hint=hint,
-        answered_at=answer.date,
         code=code,
         own=own,
+        **{**answer.facts, "request_id": _request_id(answer)},
     )
 
 
@@ -146,7 +143,7 @@ def dialect_of(credentials: ClientCredentials, contract: Contract) -> Dialect:
     """Return Banqup's dialect with the credentials of one app."""
     operation = contract["token.get"]
 
-    def token_request() -> TokenRequest:
+    def login_body() -> bytes:
         form = {
             "grant_type": "client_credentials",
             "client_id": credentials.client_id,
@@ -154,17 +151,17 @@ def dialect_of(credentials: ClientCredentials, contract: Contract) -> Dialect:
         }
         if credentials.scope:
             form["scope"] = credentials.scope
-        return TokenRequest(
-            operation,
-            urlencode(operation.rename_out(form)).encode(),
-            "application/x-www-form-urlencoded",
-        )
-
-    def read(answer: ApiResponse) -> Token:
-        return read_token(answer, operation)
+        return urlencode(operation.rename_out(form)).encode()
 
     return Dialect(
-        SERVICE, token_request, read, failure, lambda body: body, credentials.client_secret
+        service=SERVICE,
+        login=operation,
+        login_type="application/x-www-form-urlencoded",
+        login_body=login_body,
+        read_token=read_token,
+        failure=failure,
+        unwrap=lambda body: body,
+        secret=credentials.client_secret,
     )
 
 

@@ -17,8 +17,9 @@ from typing import Any, Self
 from attrs import field, fields, frozen
 
 from _client_kit._errors import ProtocolError
-from _client_kit._json import JsonError, is_list, is_object, loads
-from _client_kit._models import Model, decode, extra_field
+from _client_kit._json import is_list
+from _client_kit._models import Model, decode
+from _client_kit._response import object_of
 from _client_kit._secret import Secret
 
 __all__ = [
@@ -53,7 +54,6 @@ class Space(Model):
     id: str = ""
     name: str | None = None
     type: str | None = None
-    extra: Mapping[str, Any] = extra_field()
 
 
 @frozen(kw_only=True)
@@ -70,7 +70,6 @@ class User(Model):
     id: str | None = None
     name: str | None = None
     type: str | None = None
-    extra: Mapping[str, Any] = extra_field()
 
 
 @frozen(kw_only=True)
@@ -91,7 +90,6 @@ class Address(Model):
     town_name: str | None = None
     street_name: str | None = None
     building_number: str | None = None
-    extra: Mapping[str, Any] = extra_field()
 
 
 @frozen(kw_only=True)
@@ -110,7 +108,6 @@ class Party(Model):
     trade_name: str | None = None
     address: Address | None = None
     global_identifiers: Mapping[str, Any] = field(factory=dict[str, Any], hash=False)
-    extra: Mapping[str, Any] = extra_field()
 
     @property
     def name(self) -> str | None:
@@ -151,7 +148,6 @@ class DocumentStatus(Model):
     document: str | None = None
     pay: str | None = None
     delivery: str | None = None
-    extra: Mapping[str, Any] = extra_field()
 
 
 @frozen(kw_only=True)
@@ -170,7 +166,6 @@ class DocumentFile(Model):
     filename: str | None = None
     content_type: str | None = None
     file_size: int | None = None
-    extra: Mapping[str, Any] = extra_field()
 
 
 @frozen(kw_only=True)
@@ -187,7 +182,6 @@ class DocumentConnection(Model):
     id: str | None = None
     display_name: str | None = None
     relation_type: str | None = None
-    extra: Mapping[str, Any] = extra_field()
 
 
 @frozen(kw_only=True)
@@ -204,7 +198,6 @@ class DocumentMetadata(Model):
     due_date: datetime | None = None
     customer: Party | None = None
     supplier: Party | None = None
-    extra: Mapping[str, Any] = extra_field()
 
 
 @frozen(kw_only=True)
@@ -240,7 +233,6 @@ class Document(Model):
     created_at: datetime | None = None
     updated_at: datetime | None = None
     files: tuple[DocumentFile, ...] = ()
-    extra: Mapping[str, Any] = extra_field()
 
     @property
     def supplier(self) -> Party:
@@ -294,7 +286,6 @@ class FileDetails(Model):
     _download_url: Secret | None = field(
         default=None, repr=False, eq=False, alias="_download_url", metadata={"wire": "downloadUrl"}
     )
-    extra: Mapping[str, Any] = extra_field()
 
     def __reduce__(self) -> tuple[Callable[[], FileDetails], tuple[()]]:
         """Pickle and copy the details without the signed URLs, which are credentials."""
@@ -322,7 +313,6 @@ class ExtensionPoint(Model):
     namespace: str | None = None
     name: str | None = None
     version: str | None = None
-    extra: Mapping[str, Any] = extra_field()
 
 
 @frozen(kw_only=True)
@@ -356,7 +346,6 @@ class Message(Model):
     resource_id: str | None = None
     channel: str | None = None
     data: Mapping[str, Any] = field(factory=dict[str, Any], repr=False, hash=False)
-    extra: Mapping[str, Any] = extra_field()
 
     @classmethod
     def from_body(cls, body: bytes | str) -> Self:
@@ -366,14 +355,7 @@ class Message(Model):
             ProtocolError: The body is not a JSON object, or is larger than 1 MiB.
         """
         raw = body.encode("utf-8", "replace") if isinstance(body, str) else body
-        problem = "larger than 1 MiB"
-        if len(raw) <= MAX_MESSAGE:
-            try:
-                value = loads(raw)
-            except JsonError as error:
-                problem = str(error)
-            else:
-                if is_object(value):
-                    return decode(cls, value)
-                problem = "not a JSON object"
-        raise ProtocolError(f"message: {problem}", service="banqup")
+        if len(raw) > MAX_MESSAGE:
+            message = "message: larger than 1 MiB"
+            raise ProtocolError(message, service="banqup")
+        return decode(cls, object_of(raw, "message", service="banqup"))

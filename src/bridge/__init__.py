@@ -20,43 +20,43 @@ from _client_kit._errors import (
 from _client_kit._lazy import lazy_names as _lazy_names
 from _client_kit._version import __version__ as __version__
 from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpiredError
+from bridge._delivery.eligibility import Exportable, Skip, Wait, default_exportable
 from bridge._errors import BusyError, LeaseLostError, NotActivatedError
+from bridge._mapping.mapper import AsyncMapper, Mapper, SourceFile, default_mapper
+from bridge._reports.delivery_rows import Deliveries, DeliveryRow
+from bridge._reports.events import (
+    DocumentFailed,
+    DocumentFound,
+    DocumentSent,
+    DocumentSettled,
+    DocumentSkipped,
+    DocumentUncertain,
+    DocumentWaiting,
+    Event,
+    Listener,
+    RunEnded,
+    RunStarted,
+)
+from bridge._reports.report import (
+    Activation,
+    Confirmation,
+    ExportReport,
+    Request,
+    Status,
+)
+from bridge._stores.protocol import CheckpointStore, Lease, Row
 from bridge._stores.sqlite import SQLiteCheckpoints
 from bridge._sync._connection import Connection
 
 if _typing.TYPE_CHECKING:
     from bridge._async._connection import AsyncConnection
     from bridge._config import ConnectionConfig
-    from bridge._delivery.eligibility import Exportable, Skip, Wait, default_exportable
     from bridge._mapping.combinators import JournalRule, journal, named, only, without
-    from bridge._mapping.mapper import AsyncMapper, Mapper, SourceFile, default_mapper
     from bridge._pairs import Namesakes, Pairs
-    from bridge._reports.delivery_rows import Deliveries, DeliveryRow
-    from bridge._reports.events import (
-        DocumentFailed,
-        DocumentFound,
-        DocumentSent,
-        DocumentSettled,
-        DocumentSkipped,
-        DocumentUncertain,
-        DocumentWaiting,
-        Event,
-        Listener,
-        RunEnded,
-        RunStarted,
-    )
     from bridge._reports.progress_bar import ProgressBar
-    from bridge._reports.report import (
-        Activation,
-        Confirmation,
-        ExportReport,
-        Request,
-        Status,
-    )
     from bridge._reports.verification import Check, Verification
     from bridge._stores.json_hook import HookCheckpoints
     from bridge._stores.memory import MemoryCheckpoints
-    from bridge._stores.protocol import CheckpointStore, Lease, Row
     from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 
 __all__ = [
@@ -127,37 +127,8 @@ __all__ = [
     "without",
 ]
 
-# Loaded when first used: not every application needs them.
+# Loaded when first used: an export needs none of them.
 _LAZY = {
-    "CheckpointStore": "bridge._stores.protocol",
-    "Lease": "bridge._stores.protocol",
-    "Row": "bridge._stores.protocol",
-    "Exportable": "bridge._delivery.eligibility",
-    "Skip": "bridge._delivery.eligibility",
-    "Wait": "bridge._delivery.eligibility",
-    "default_exportable": "bridge._delivery.eligibility",
-    "DocumentFailed": "bridge._reports.events",
-    "DocumentFound": "bridge._reports.events",
-    "DocumentSent": "bridge._reports.events",
-    "DocumentSettled": "bridge._reports.events",
-    "DocumentSkipped": "bridge._reports.events",
-    "DocumentUncertain": "bridge._reports.events",
-    "DocumentWaiting": "bridge._reports.events",
-    "Event": "bridge._reports.events",
-    "Listener": "bridge._reports.events",
-    "RunEnded": "bridge._reports.events",
-    "RunStarted": "bridge._reports.events",
-    "AsyncMapper": "bridge._mapping.mapper",
-    "Mapper": "bridge._mapping.mapper",
-    "SourceFile": "bridge._mapping.mapper",
-    "default_mapper": "bridge._mapping.mapper",
-    "Activation": "bridge._reports.report",
-    "Confirmation": "bridge._reports.report",
-    "Deliveries": "bridge._reports.delivery_rows",
-    "DeliveryRow": "bridge._reports.delivery_rows",
-    "ExportReport": "bridge._reports.report",
-    "Request": "bridge._reports.report",
-    "Status": "bridge._reports.report",
     "MemoryCheckpoints": "bridge._stores.memory",
     "Check": "bridge._reports.verification",
     "Verification": "bridge._reports.verification",

@@ -1,4 +1,4 @@
-"""Opening a connection that is described as data."""
+"""Open a connection that is described as data."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ __all__ = ["ConnectionConfig"]
 
 @frozen(kw_only=True)
 class ConnectionConfig(ConnectionSettings):
-    """Everything that makes a connection, but its credentials: frozen, and JSON in and out.
+    """The settings of a connection without its credentials; frozen, and JSON in and out.
 
-    An engine sends it to a worker as :meth:`to_dict`; the worker opens it with credentials of its
-    own environment. Whoever can read the engine's queue learns no secret::
+    An engine sends it to a worker as :meth:`to_dict`; the worker opens it with the credentials of
+    its own environment. So the engine's queue holds no secret::
 
         config = ConnectionConfig.from_dict(message)
         with config.open() as connection:
@@ -37,13 +37,14 @@ class ConnectionConfig(ConnectionSettings):
     Attributes:
         space_id: The space.
         company_code: The company's code, a text: ``"0042"``.
-        environment: Which Banqup to speak to; in JSON its name, such as ``"UAT_EU"``.
-        banqup_url: Another address of Banqup instead.
-        zenvoices_url: Where Zenvoices answers.
+        environment: The environment of Banqup; in JSON its name, such as ``"UAT_EU"``.
+        banqup_url: The address of Banqup, in place of an environment.
+        zenvoices_url: The address of Zenvoices.
         checkpoint_file: The file of :class:`SQLiteCheckpoints`.
-        checkpoint_url_variable: Instead of a file, the *name* of the environment variable that
+        checkpoint_url_variable: In place of a file, the *name* of the environment variable that
             holds SQLAlchemy's URL of a database: the URL itself may hold a password.
-        banqup_contract: Corrections of wire facts: data, or the path of a JSON file at the worker.
+        banqup_contract: Corrections of the contract: data, or the path of a JSON file at the
+            worker.
         zenvoices_contract: The same for Zenvoices.
         banqup_operations: Functions for ``BanqupClient(operations=)``: a table of operations, each
             with its function as ``"package.module:function"``. They are imported where the
@@ -52,9 +53,9 @@ class ConnectionConfig(ConnectionSettings):
         storage_hosts: Hosts whose signed URLs are followed; None for those the client knows.
         timeout: Seconds for each connect, read and write of both clients.
         deadline: Seconds for a whole call of both clients.
-        in_flight: How many documents are fetched and sent at the same time.
+        in_flight: The number of documents that are fetched and sent at the same time.
         on_uncertain: ``"hold"`` or ``"resend"``, as for :class:`Connection`.
-        lease_ttl: Seconds for which a run holds the connection.
+        lease_ttl: The length of the lease of a run, in seconds.
 
     Raises:
         ConfigurationError: A value is not usable; the message names the field.
@@ -71,11 +72,11 @@ class ConnectionConfig(ConnectionSettings):
         exportable: Exportable = default_exportable,
         clock: Callable[[], float] = time.time,
     ) -> AbstractContextManager[Connection]:
-        """Return the connection for a ``with`` block, which closes what was made for it.
+        """Return the connection for a ``with`` block, which closes the clients and store it made.
 
-        Credentials come from this process's environment. Every connection that the process opens
-        shares them with their tokens: one login serves thousands of runs, and a wrong password is
-        tried once per process instead of once per run, which would lock the user.
+        Credentials come from this process's environment. All connections of the process share
+        them and their tokens: one login serves thousands of runs. A wrong password is tried once
+        per process; once per run would lock the user.
 
         Args:
             banqup: A client to use, and leave open, instead of one of the config's own.
@@ -88,7 +89,7 @@ class ConnectionConfig(ConnectionSettings):
 
         Raises:
             ConfigurationError: A credential is missing, a named function cannot be imported, or a
-                value is not usable after all.
+                value is not usable.
         """
         return open_connection(
             self, banqup, zenvoices, checkpoints, mapper, listeners, exportable, clock
@@ -105,7 +106,7 @@ class ConnectionConfig(ConnectionSettings):
         exportable: Exportable = default_exportable,
         clock: Callable[[], float] = time.time,
     ) -> AbstractAsyncContextManager[AsyncConnection]:
-        """The same as :meth:`open`, for ``async with``."""
+        """Do the same as :meth:`open`, for ``async with``."""
         return open_connection_async(
             self, banqup, zenvoices, checkpoints, mapper, listeners, exportable, clock
         )

@@ -1,4 +1,4 @@
-"""The demo, and the two services it shares with the sandbox: fakes on loopback sockets."""
+"""The demo, and the fakes of both services on loopback sockets, which the sandbox uses too."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _KINDS = {".xml": "application/xml", ".pdf": "application/pdf"}
 
 @define
 class Services:
-    """Both fakes, served, with a space that belongs to one company.
+    """Both fakes on sockets, with one space and its company.
 
     Attributes:
-        published: The content of each document that was published, by its id.
+        published: The content of each published document, by the document's id.
     """
 
     banqup: FakeBanqup
@@ -109,10 +109,10 @@ def services(
     """Serve both fakes on loopback until the block ends.
 
     Args:
-        client_secret: Banqup's.
-        password: Zenvoices'.
-        space_id: The space; a new one unless given.
-        ports: Of Banqup, of its storage, and of Zenvoices; 0 for a free one.
+        client_secret: The client secret for the fake Banqup.
+        password: The password for the fake Zenvoices.
+        space_id: The id of the space; by default a new one.
+        ports: The ports of Banqup, of its storage and of Zenvoices; 0 means any free port.
     """
     banqup = FakeBanqup(client_id=CLIENT_ID, client_secret=client_secret)
     zenvoices = FakeZenvoices(user=USER, password=password, organisation_code=ORGANISATION)
@@ -127,11 +127,17 @@ def services(
 
 
 def run_demo(*, documents: Path | None = None, as_json: bool = False) -> int:
-    """Tell the story, or print its figures as one JSON object. Returns the exit code."""
+    """Run the demo and print each step, or its figures as one JSON object; return the exit status.
+
+    Args:
+        documents: A folder whose .xml and .pdf files are exported in place of sample invoices.
+        as_json: Whether only the figures are printed.
+    """
     began = time.perf_counter()
     with (
         redirect_stdout(io.StringIO() if as_json else sys.stdout),
-        # Other users of this machine reach loopback too, and the documents may be private.
+        # Random secrets: other users of this machine can reach loopback, and the documents may be
+        # private.
         services(secrets.token_hex(8), secrets.token_hex(8)) as served,
         tempfile.TemporaryDirectory(prefix="banqup-zenvoices-demo-") as folder,
         served.banqup_client() as banqup,

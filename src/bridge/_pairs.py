@@ -1,4 +1,4 @@
-"""Which space goes to which company, as far as their names say."""
+"""Propose pairs of a space and a company with the same name."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ class Pairs(Printable):
     """Spaces and companies, paired by name for a person to confirm. Nothing is activated.
 
     Names are compared without case, accents, punctuation and legal form: "CAFÉ De Sluis B.V." and
-    "Cafe de Sluis" are the same. Two companies may still bear one name, so that no pair is more
-    than a proposal::
+    "Cafe de Sluis" are the same. Two companies may have the same name, so a pair is only a
+    proposal::
 
         pairs = Pairs.find(banqup, zenvoices)
         print(pairs)
@@ -70,7 +70,7 @@ class Pairs(Printable):
 
     Attributes:
         proposed: One space and one company each.
-        ambiguous: Namesakes of which there is more than one on either side.
+        ambiguous: Spaces and companies of the same name, of which there are more than one each.
         spaces: Spaces without a company of the same name.
         companies: Companies without a space of the same name.
     """
@@ -82,10 +82,10 @@ class Pairs(Printable):
 
     @classmethod
     def find(cls, banqup: BanqupClient, zenvoices: ZenvoicesClient) -> Pairs:
-        """List what both clients may see, and pair it by name.
+        """List spaces and companies, and pair them by name.
 
         Raises:
-            ServiceError: One of them could not be listed.
+            ServiceError: One of the services could not list them.
         """
         return cls.of(*list_both(banqup, zenvoices))
 
@@ -102,7 +102,7 @@ class Pairs(Printable):
             named[_comparable(space.name or "")][0].append(space)
         for company in companies:
             named[_comparable(company.name or "")][1].append(company)
-        # Without a name, or without what a connection needs, nothing is paired.
+        # Spaces and companies without a name are not paired.
         unnamed = named.pop("", ([], []))
         proposed: list[Namesakes] = []
         ambiguous: list[Namesakes] = []
@@ -123,7 +123,7 @@ class Pairs(Printable):
         )
 
     def to_toml(self, **shared: str) -> str:
-        """Write a file for :meth:`ConnectionConfig.from_toml`, with every pair commented out.
+        """Return the text of a file for :meth:`ConnectionConfig.from_toml`; pairs are comments.
 
         Args:
             shared: Settings of all connections, such as ``environment="PRODUCTION_EU"``.
@@ -201,7 +201,7 @@ def _rows(spaces: Sequence[Space], companies: Sequence[Company]) -> list[str]:
 
 
 def _listed(title: str, *groups: list[str]) -> list[str]:
-    """Return comment lines with a title, or nothing where there is nothing to list."""
+    """Return comment lines with a title, or an empty list if all groups are empty."""
     if not any(groups):
         return []
     return ["", f"# {title}", *(line for group in groups for line in group)]

@@ -1,4 +1,4 @@
-"""The sandbox: both services on this machine, with documents that keep arriving."""
+"""The sandbox: fakes of both services on this machine, with a new document from time to time."""
 
 from __future__ import annotations
 
@@ -89,13 +89,14 @@ Ctrl-C ends it. What happens from now on:
 def run_sandbox(
     stop: threading.Event, *, port: int = 0, every: float = 15.0, as_json: bool = False
 ) -> int:
-    """Serve both fakes until stopped, and print what arrives at either. Return the exit status.
+    """Serve both fakes until `stop` is set, and print each event. Return the exit status.
 
     Args:
-        stop: Ends it.
-        port: Banqup's; its storage and Zenvoices take the next two. Then all ids are fixed too.
+        stop: Ends the sandbox.
+        port: The port of Banqup; its storage and Zenvoices take the next two. With a port, the ids
+            of documents are the same each time.
         every: Seconds between two new documents.
-        as_json: Print one JSON object a line: where all is first, then each event.
+        as_json: Whether to print one JSON object a line: first the addresses, then each event.
     """
     ports = (port, port + 1, port + 2) if port else (0, 0, 0)
     with services(space_id=SPACE_ID, ports=ports) as served:
@@ -128,7 +129,7 @@ _Tell = Callable[[str, dict[str, Any]], None]
 def _serve(
     served: Services, stop: threading.Event, every: float, tell: _Tell, *, fixed: bool
 ) -> None:
-    """Publish a document now and then, and tell what came to the inbox in between."""
+    """Publish a document every so many seconds, and print what arrives in the inbox."""
     shown, number, due = 0, FIRST, time.monotonic() + every
     while not stop.wait(min(every, _POLL)):
         for item in served.zenvoices.inbox[shown:]:
@@ -156,7 +157,7 @@ def _subject(invoice: Sample) -> str:
 
 
 def _refuse_every_fifth(tell: _Tell) -> Callable[[InboxItem], str | None]:
-    """Make the rule of a closed period: it refuses every fifth of the documents that arrive."""
+    """Return a rule that refuses every fifth document, as Zenvoices does for a closed period."""
 
     def refuse(item: InboxItem) -> str | None:
         number = (item.subject or "").rpartition(" ")[2]

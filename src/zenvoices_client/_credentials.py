@@ -8,11 +8,9 @@ from typing import Never, Self
 
 from attrs import field, frozen
 
-from _client_kit._arguments import check_credential
-from _client_kit._errors import ConfigurationError
+from _client_kit._arguments import check_credential, read_environment
 from _client_kit._redaction import hide_arguments
 from _client_kit._secret import Secret, refuse_pickling
-from _client_kit._text import Text
 from _client_kit._tokens import TokenCaches
 
 __all__ = ["UserLogin"]
@@ -60,15 +58,8 @@ class UserLogin:
             ConfigurationError: One of the variables is not set.
         """
         names = ("ZENVOICES_USER", "ZENVOICES_PASSWORD", "ZENVOICES_ORGANISATION_CODE")
-        missing = [name for name in names if not environ.get(name)]
-        if missing:
-            message = Text(
-                "not_in_environment", "environment variables not set: {0}", ", ".join(missing)
-            )
-            raise ConfigurationError(message, service="zenvoices")
-        user, organisation_code = environ[names[0]], environ[names[2]]
-        password = Secret(environ[names[1]])
-        return cls(user, password, organisation_code=organisation_code)
+        user, password, code = read_environment(environ, *names, service="zenvoices")
+        return cls(user, Secret(password), organisation_code=code)
 
     def __reduce__(self) -> Never:
         refuse_pickling(self)

@@ -21,7 +21,6 @@ from _client_kit._response import (
     ApiResponse,
     Dialect,
     Token,
-    TokenRequest,
     no_token,
     quoted,
 )
@@ -166,14 +165,12 @@ def _error(
     return kind(
         joined(": ", call, text, server_text(answer, body)),
         service=SERVICE,
-        status=answer.status,
         retry_after=answer.retry_after,
-        request_id=answer.request_id,
         hint=hint,
         members=_members(answer, body),
-        answered_at=answer.date,
         code=code,
         own=is_envelope(body),
+        **answer.facts,
     )
 
 
@@ -201,20 +198,24 @@ def dialect_of(login: UserLogin, contract: Contract) -> Dialect:
     """Return Zenvoices' dialect with one login."""
     operation = contract["login"]
 
-    def token_request() -> TokenRequest:
+    def login_body() -> bytes:
         body = {
             "userNameOrEmailAddress": login.user,
             "password": login.password.reveal(),
             "tenancyName": login.organisation_code,
         }
-        return TokenRequest(
-            operation, dumps(operation.rename_out(body)).encode(), "application/json"
-        )
+        return dumps(operation.rename_out(body)).encode()
 
-    def read(answer: ApiResponse) -> Token:
-        return read_token(answer, operation)
-
-    return Dialect(SERVICE, token_request, read, failure, unwrap, login.password)
+    return Dialect(
+        service=SERVICE,
+        login=operation,
+        login_type="application/json",
+        login_body=login_body,
+        read_token=read_token,
+        failure=failure,
+        unwrap=unwrap,
+        secret=login.password,
+    )
 
 
 def read_token(answer: ApiResponse, operation: Operation) -> Token:

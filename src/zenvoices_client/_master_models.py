@@ -15,7 +15,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from _client_kit._models import Model, extra_field, wire
+from _client_kit._models import Model, wire
 
 __all__ = [
     "Account",
@@ -44,7 +44,6 @@ class Record(Model):
 
     company_id: int | None = wire("administrationId")
     external_id: str | None = None
-    extra: Mapping[str, Any] = extra_field()
 
 
 @frozen(kw_only=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from attrs import field, frozen
 
 from _client_kit._files import FileContent, FileSource
-from _client_kit._models import Model, extra_field, wire
+from _client_kit._models import DataMixin, Model, wire
 from zenvoices_client._file_name import safe_file_name
 
 __all__ = ["Attachment", "Company", "InboxDocument", "InboxUpload", "Lookup"]
@@ -31,7 +31,6 @@ class Company(Model):
     id: int | None = None
     code: str | None = None
     name: str | None = None
-    extra: Mapping[str, Any] = extra_field()
 
 
 @frozen(kw_only=True)
@@ -60,7 +59,6 @@ class InboxDocument(Model):
     received_time: datetime | None = None
     sender_name: str | None = None
     subject: str | None = None
-    extra: Mapping[str, Any] = extra_field()
 
 
 def _source(content: FileContent | FileSource) -> FileSource:
@@ -121,7 +119,7 @@ class InboxUpload:
 
 
 @frozen
-class Lookup(Model):
+class Lookup(DataMixin):
     """The result of a look-up by external id.
 
     Attributes:

@@ -71,9 +71,7 @@ def uploaded_document(payload: object, answer: ApiResponse, operation: Operation
     raise ProtocolError(
         message,
         service="zenvoices",
-        status=answer.status,
-        request_id=answer.request_id,
-        answered_at=answer.date,
+        **answer.facts,
         hint=Text(
             "hint_look_up",
             "Whether the document arrived is not known: look it up before sending again.",

@@ -13,9 +13,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from _client_kit._errors import ProtocolError
-from _client_kit._json import JsonError, is_object, loads
-from _client_kit._models import Model, decode, extra_field, wire
+from _client_kit._models import Model, decode, wire
+from _client_kit._response import object_of
 from _client_kit._secret import Secret
 
 __all__ = ["SIGNATURE_HEADER", "WebhookEvent", "WebhookSubscription", "verify_signature"]
@@ -73,7 +72,6 @@ class WebhookEvent(Model):
     attempt: int | None = None
     data: Mapping[str, Any] | None = field(default=None, hash=False, repr=False)
     created_at: datetime | None = None
-    extra: Mapping[str, Any] = extra_field()
 
     @classmethod
     def parse(cls, body: bytes) -> WebhookEvent:
@@ -82,14 +80,7 @@ class WebhookEvent(Model):
         Raises:
             ProtocolError: The body is not a JSON object.
         """
-        try:
-            value = loads(body)
-        except JsonError as error:
-            message = f"webhook: expected JSON: {error}"
-            raise ProtocolError(message, service="zenvoices") from None
-        if not is_object(value):
-            message = "webhook: expected an object"
-            raise ProtocolError(message, service="zenvoices")
+        value = object_of(body, "webhook", service="zenvoices")
         return decode(cls, {_KEYS.get(key.lower(), key): item for key, item in value.items()})
 
 
@@ -120,4 +111,3 @@ class WebhookSubscription(Model):
     webhooks: tuple[str, ...] = ()
     is_active: bool | None = None
     secret: Secret | None = field(default=None, eq=False)
-    extra: Mapping[str, Any] = extra_field()

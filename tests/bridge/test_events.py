@@ -168,10 +168,13 @@ def tell_a_run(bar: ProgressBar) -> None:
     emit([bar], RunStarted("s-1", "0042", NOW))
     emit([bar], DocumentWaiting(line("d-0", "waiting")))
     emit([bar], DocumentSettled(line("d-9")))
-    for name, event in (("d-1", DocumentSent), ("d-2", DocumentFailed)):
+    for name, event, state in (
+        ("d-1", DocumentSent, "delivered"),
+        ("d-2", DocumentFailed, "failed"),
+    ):
         emit([bar], DocumentFound(name, "SALES"))
-        emit([bar], event(line(name)))
-        emit([bar], event(line(name)))
+        emit([bar], event(line(name, state)))
+        emit([bar], event(line(name, state)))
     emit([bar], RunEnded(report()))
 
 
@@ -182,7 +185,7 @@ def test_progress_bar_counts_in_a_terminal() -> None:
     last = terminal.getvalue().replace("\n", "").split("\r")[-1]
     assert last.startswith("export to 0042: 100%")
     assert "2/2" in last
-    for count in ("settled=1", "sent=1", "failed=1"):
+    for count in ("delivered=2", "failed=1"):
         assert count in last
     assert "waiting" not in last
 

@@ -287,7 +287,11 @@ def test_the_comparison_catches_text_passed_by_unseen(monkeypatch: pytest.Monkey
     """A look that passes by every chunk without a tag, whatever else is in it, is found out."""
     monkeypatch.setattr("bridge.ubl._expat._is_base64", lambda chunk: b"<" not in chunk)
     cases = st.tuples(documents(), st.integers(1, 64))
-    caught = find(cases, lambda case: not agree(*case), settings=settings(database=None, phases=[Phase.generate]))
+    caught = find(
+        cases,
+        lambda case: not agree(*case),
+        settings=settings(database=None, phases=[Phase.generate]),
+    )
     assert not agree(*caught)
 
 

@@ -14,20 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from _client_kit._json import dumps, loads
-from _client_kit._models import decode, encode, extra_field, wire
+from _client_kit._models import Model, decode, encode, wire
 
 
 @frozen
-class Line:
+class Line(Model):
     """A part of a thing."""
 
     amount: Decimal | None = None
     count: int | None = None
-    extra: Mapping[str, Any] = extra_field()
 
 
 @frozen
-class Thing:
+class Thing(Model):
     """A model with every kind of field."""
 
     id: str | None = None
@@ -38,7 +37,6 @@ class Thing:
     lines: tuple[Line, ...] = ()
     main_line: Line | None = None
     labels: Mapping[str, Any] | None = None
-    extra: Mapping[str, Any] = extra_field()
 
 
 def test_decode() -> None:

@@ -269,7 +269,7 @@ def other_companies(root: Any) -> None:
     ("change", "functions"),
     [
         (other_upload, ["inbox.upload"]),
-        (other_look_up, ["inbox.find", "inbox.list"]),
+        (other_look_up, ["inbox.find"]),
         (other_look_up, ["inbox.details", "inbox.list"]),
         (other_companies, ["companies.list"]),
     ],
@@ -298,6 +298,17 @@ def test_files_by_a_function_need_no_files_in_the_documents() -> None:
     after = with_functions("banqup", root, "documents.files")
     assert not after.contradicted
     assert finding(after, "documents.list", "reads", "documents[].files").status == "missing"
+
+
+def test_download_by_a_function_needs_no_details() -> None:
+    """Where the file has no details, each of the two functions may be written for them."""
+    root = file("banqup-as-assumed")
+    path = "/datastore/documents/transaction/v1/spaces/{spaceId}/files/{fileId}"
+    del root["paths"][path]
+    (missing,) = [item for item in banqup(root).operations if item.contradicted]
+    assert missing.name == "files.details"
+    assert missing.function == "files.details"
+    assert not with_functions("banqup", root, "files.download").contradicted
 
 
 @pytest.mark.parametrize("name", ["login", "inbox.uplod", "documents.list"])

@@ -23,7 +23,7 @@ from _client_kit._errors import (
     UnreachableError,
 )
 from _client_kit._operations import Call, FunctionRun
-from _client_kit._raw_request import operation_of
+from _client_kit._raw_request import operation_of, url_of
 
 Script = Generator[Any, Any, Any]
 
@@ -32,6 +32,7 @@ SENDS = Operation(
     source="a test", safe=False, service="test",
 )  # fmt: skip
 READS = evolve(SENDS, name="read", method="GET", path="/read", safe=True)
+BASE = "https://api.test/v1"
 SAFE = Call("POST", "/file", safe=True)
 SEND = Call("POST", "/send")
 THEN = Call("POST", "/commit")
@@ -51,13 +52,13 @@ def play(function: Callable[[Any], Any], *answers: Any, operation: Operation = S
     Returns:
         What it returned.
     """
-    own = evolve(operation, function=function)
+    own = evolve(operation, function=function, called=operation.called or operation.name)
     run = FunctionRun(own, "asked")
     call = run.start()
     for answer in answers:
         assert call is not None, "it makes fewer calls than there are answers"
         step = operation_of(call, own, service="test", origin="https://api.test")
-        run.permit(call, step)
+        run.permit(step, url_of(call, step, BASE, "https://api.test"))
         failed = isinstance(answer, BaseException)
         call = run.failed(answer) if failed else run.answered(answer)
     assert call is None, "it makes more calls than there are answers"
@@ -196,12 +197,20 @@ def test_refusal_of_another_route_is_in_doubt() -> None:
         play(function, refusal(), refusal())
 
 
-def test_same_unsafe_call_twice_is_refused() -> None:
+@pytest.mark.parametrize(
+    "again",
+    [
+        evolve(SEND, query={"again": 1}),
+        Call("post", "/send?again=1"),
+        Call("POST", "https://api.test/v1/send"),
+    ],
+)
+def test_same_unsafe_call_twice_is_refused(again: Call) -> None:
     """It would enter the document twice; it is not made, and the first is in doubt."""
 
     def function(asked: Any) -> Script:
         yield SEND
-        yield evolve(SEND, query={"again": 1})
+        yield again
 
     with pytest.raises(OutcomeUnknownError, match=r"twice.*test_operations\.function, line"):
         play(function, 1, 2)
@@ -274,6 +283,7 @@ MISTAKES: dict[str, Any] = {
     "none": lambda asked: (yield),
     "raises": lambda asked: (yield Call("GET", asked.nothing)),
     "delegated": lambda asked: (yield from (one for one in [3])),
+    "header": lambda asked: (yield Call("GET", "/x", headers={"X-Company": 7})),  # type: ignore[dict-item]
 }
 
 
@@ -299,15 +309,26 @@ def test_coroutine_function_is_told_to_be_a_generator() -> None:
         play(function)
 
 
-def test_own_refusal_and_not_found_are_said_by_raising_them() -> None:
-    """Before anything was sent, a function may refuse the document itself."""
+@pytest.mark.parametrize("kind", [RejectedError, NotFoundError, UnavailableError])
+def test_own_refusal_is_said_by_raising_it(kind: type[ServiceError]) -> None:
+    """Before anything was sent, a function may refuse the document, or have it wait."""
 
     def function(asked: Any) -> Script:
         yield SAFE
-        raise RejectedError("only PDF", service="test")
+        raise kind("only PDF", service="test")
 
-    with pytest.raises(RejectedError, match="only PDF"):
+    with pytest.raises(kind, match="only PDF"):
         play(function, 1)
+
+
+@pytest.mark.parametrize("value", [7, None, b"7", 7.0, True])
+def test_header_that_is_no_text_is_refused_where_the_call_is_written(value: Any) -> None:
+    """The error says what to write; evolve() is no way around it."""
+    said = "'X-Company' must be a text, not .*: write str"
+    with pytest.raises(TypeError, match=said):
+        Call("GET", "/x", headers={"X-Company": value})
+    with pytest.raises(TypeError, match=said):
+        evolve(SEND, headers={"X-Company": value})
 
 
 @pytest.mark.parametrize(
@@ -342,7 +363,7 @@ def test_look_up_that_is_gone_proves_nothing() -> None:
 
     gone = NotFoundError("gone", service="test", status=410)
     with pytest.raises(ProtocolError):
-        play(function, gone, operation=evolve(READS, name="inbox.find"))
+        play(function, gone, operation=evolve(READS, called="inbox.find"))
 
 
 def test_absence_before_an_unsafe_call_is_no_doubt() -> None:

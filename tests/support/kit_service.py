@@ -19,7 +19,7 @@ from _client_kit._errors import (
     ServiceError,
     UnavailableError,
 )
-from _client_kit._response import ApiResponse, Dialect, Token, TokenRequest
+from _client_kit._response import ApiResponse, Dialect, Token
 from _client_kit._secret import Secret
 from _client_kit._status import meaning_of
 
@@ -52,7 +52,7 @@ READ = operation("things.get", "GET", "/things/{thing_id}", query={"since": "fro
 WRITE = operation("things.create", "POST", "/things")
 
 
-def read_token(answer: ApiResponse) -> Token:
+def read_token(answer: ApiResponse, _operation: Operation) -> Token:
     """The token of an answer: 401 is a refusal, anything else that is no success a fault."""
     if answer.status == 401:
         message = "the password was refused"
@@ -92,9 +92,9 @@ def dialect(password: str = PASSWORD) -> Dialect:
     secret = Secret(password)
     return Dialect(
         service="bridge",
-        token_request=lambda: TokenRequest(
-            TOKEN_CALL, f"password={secret.reveal()}".encode(), "text/plain"
-        ),
+        login=TOKEN_CALL,
+        login_type="text/plain",
+        login_body=lambda: f"password={secret.reveal()}".encode(),
         read_token=read_token,
         failure=failure,
         unwrap=lambda body: body,

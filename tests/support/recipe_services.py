@@ -5,6 +5,7 @@ Written from what the recipes say of the service; they know nothing of routes, m
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import re
@@ -25,7 +26,7 @@ Handler = Callable[["Service", httpx.Request], Json]
 API = "/public-api/v1"
 DOCUMENTS = "/datastore/documents/transaction/v2/spaces/{}/documents"
 _SPACE = re.compile(r"/datastore/documents/transaction/v[12]/spaces/([^/]+)/(.*)")
-UPLOADS = (f"{API}/inbox", f"{API}/inbox/batch")
+UPLOADS = re.compile(rf"{API}/(inbox|inbox/batch|drafts/\d+/submit)")
 AS_IT_IS = object()
 
 
@@ -73,7 +74,7 @@ class Service(httpx.MockTransport):
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         answer = self._made(request)
-        if request.url.path in UPLOADS and answer.status_code < 300:
+        if UPLOADS.fullmatch(request.url.path) and answer.status_code < 300:
             with self._lock:
                 self.uploads += 1
                 lost = self.uploads == self.lose
@@ -133,6 +134,34 @@ def two_steps(fake: FakeZenvoices) -> Service:
             files = [kept.pop(token) for token in sent["files"]]
             return _upload(service, sent["administrationId"], sent["externalId"], files)
         return AS_IT_IS
+
+    return Service(fake, handler)
+
+
+def put_files(fake: FakeZenvoices) -> Service:
+    """A draft whose address is in a header, each file as it is by PUT, then the submission."""
+    numbers = itertools.count()
+    drafts: dict[str, Json] = {}
+
+    def handler(service: Service, request: httpx.Request) -> Json:
+        path = request.url.path
+        if path == f"{API}/inbox":
+            return None
+        if path == f"{API}/drafts":
+            address = f"{API}/drafts/{next(numbers)}"
+            drafts[address] = {**_body(request), "files": []}
+            return httpx.Response(
+                201, headers={"Location": str(request.url.copy_with(path=address))}
+            )
+        address, _, name = path.removesuffix("/submit").partition("/files/")
+        if address not in drafts:
+            return AS_IT_IS
+        if name:
+            content = base64.b64encode(request.read()).decode()
+            drafts[address]["files"].append({"fileName": name, "content": content})
+            return httpx.Response(204)
+        draft = drafts[address]
+        return _upload(service, draft["company"], draft["key"], draft["files"])
 
     return Service(fake, handler)
 
@@ -278,6 +307,25 @@ def own_bytes(fake: FakeBanqup) -> Service:
             return {**row, "status": "STORED"}
         response = service._inner.handle_request(httpx.Request("GET", signed))
         return httpx.Response(200, content=response.read())
+
+    return Service(fake, handler)
+
+
+def in_json(fake: FakeBanqup) -> Service:
+    """A file comes as Base64 in JSON, and has no details."""
+
+    def handler(service: Service, request: httpx.Request) -> Json:
+        _, path = _place(request)
+        if not path.startswith("files/"):
+            return AS_IT_IS
+        if not path.endswith("/content"):
+            return None
+        details = service.ask("GET", request.url.path.removesuffix("/content"))
+        if details.status_code >= 300:
+            return details
+        signed = httpx.URL(details.json()["downloadUrl"])
+        response = service._inner.handle_request(httpx.Request("GET", signed))
+        return {"data": base64.b64encode(response.read()).decode()}
 
     return Service(fake, handler)
 

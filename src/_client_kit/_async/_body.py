@@ -1,4 +1,4 @@
-"""Send a JSON body with files piece by piece."""
+"""Send a body with files piece by piece."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from _client_kit import _runtime_async as runtime
 from _client_kit._errors import OutcomeUnknownError
-from _client_kit._files import FileSource, JsonTemplate, os_reason
+from _client_kit._files import FileSource, JsonTemplate, os_reason, unchecked
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 
@@ -19,14 +19,14 @@ READ_SIZE = 3 * 64 * 1024
 
 
 class AsyncJsonBody:
-    """The bytes of a JSON body; can be iterated again, and holds one piece in memory."""
+    """The bytes of a body with files; can be iterated again, and holds one piece in memory."""
 
     def __init__(
         self,
         template: JsonTemplate,
         *,
         service: str,
-        check: Callable[[], object] | None = None,
+        check: Callable[[], object] = unchecked,
     ) -> None:
         self._template = template
         self._service = service
@@ -38,18 +38,20 @@ class AsyncJsonBody:
             if isinstance(part, bytes):
                 pending += part
                 continue
-            async for piece in self._pieces(part.source):
-                yield pending + piece
+            async for piece in self._pieces(part if isinstance(part, FileSource) else part.source):
+                raw = isinstance(part, FileSource)
+                yield pending + (piece if raw else b2a_base64(piece, newline=False))
                 pending = b""
-        yield pending  # never empty: the JSON text after the last file
+        if pending:  # the JSON text after the last file
+            yield pending
 
     async def _pieces(self, source: FileSource) -> AsyncIterator[bytes]:
         left = source.size
         content = source.in_memory
         if content is not None:
             for start in range(0, left, READ_SIZE):
-                self._check_before_piece()
-                yield b2a_base64(content[start : start + READ_SIZE], newline=False)
+                self._check()
+                yield content[start : start + READ_SIZE]
             return
         try:
             file = source.open()
@@ -59,14 +61,10 @@ class AsyncJsonBody:
             raise self._unreadable(error) from None
         with file:
             while left > 0:
-                self._check_before_piece()
+                self._check()
                 chunk = await self._read(file, min(READ_SIZE, left))
                 left -= len(chunk)
-                yield b2a_base64(chunk, newline=False)
-
-    def _check_before_piece(self) -> None:
-        if self._check is not None:
-            self._check()
+                yield chunk
 
     async def _read(self, file: BinaryIO, size: int) -> bytes:
         """Read exactly `size` bytes: fewer would put padding in the middle of the base64."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ssl
-import sys
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from datetime import UTC
 from email.utils import format_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
@@ -22,6 +20,7 @@ from _client_kit._address import check_base_url, origin_of
 from _client_kit._arguments import check_instance, check_seconds
 from _client_kit._async._body import AsyncJsonBody
 from _client_kit._async._per_loop import AsyncPerLoop
+from _client_kit._async._translated import translated
 from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
 from _client_kit._errors import (
@@ -31,14 +30,14 @@ from _client_kit._errors import (
     ServiceError,
     UnavailableError,
 )
-from _client_kit._files import json_template
+from _client_kit._files import FileSource, JsonTemplate, json_template, unchecked
 from _client_kit._operations import Answer, Asked, Call, FunctionRun
 from _client_kit._raw_request import check_headers, operation_of, url_of
-from _client_kit._redaction import OwnCall, without_traceback
-from _client_kit._request import BROKEN, PreparedRequest, TooLargeError, transport_failure
+from _client_kit._redaction import without_traceback
+from _client_kit._request import PreparedRequest, TooLargeError
 from _client_kit._response import ApiResponse, Dialect, Token
 from _client_kit._retry import RetryPolicy
-from _client_kit._signals import raised_by_signal_handler, signal_error
+from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 from _client_kit._tls import opened, proxy_of, shared_ssl_context
 from _client_kit._tokens import TokenCache, TokenCaches
@@ -49,17 +48,7 @@ MAX_ANSWER = 64 * 1024 * 1024
 
 AsyncContent = bytes | AsyncIterable[bytes]
 
-_BY_HAND = Operation(
-    name="",
-    method="",
-    path="",
-    query={},
-    sends=(),
-    reads=(),
-    evidence="assumed",
-    source="the caller",
-    safe=False,
-)
+_BY_HAND = Operation(name="", method="", path="")
 
 
 class AsyncCalls:
@@ -92,7 +81,10 @@ class AsyncCalls:
         self._headers = httpx.Headers(
             {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": user_agent}
         )
-        self._typed_headers: dict[str, httpx.Headers] = {}
+        self._json_headers = httpx.Headers({**self._headers, "Content-Type": "application/json"})
+        self._file_headers = httpx.Headers(
+            {**self._headers, "Content-Type": "application/octet-stream"}
+        )
         self._owned = http_client is None
         if http_client is not None and transport is not None:
             message = "give transport= or http_client=, not both"
@@ -131,60 +123,43 @@ class AsyncCalls:
 
         # Connections must not be shared between processes or event loops. We open our own client
         # once for each; an injected client is used as it is.
-        self._given = http_client
         if http_client is None and transport is not None:
-            self._given = open_client()
-        self._clients = AsyncPerLoop(open_client)
+            http_client = open_client()
+        self._clients = AsyncPerLoop(open_client, http_client)
 
-    def _client(self) -> httpx.AsyncClient:
-        """Return the HTTP client of this process and event loop."""
-        return self._clients.get() if self._given is None else self._given
-
-    def limit(self, deadline: float | None) -> Deadline:
-        """Return the deadline of a call; the client's own by default.
-
-        Raises:
-            ConfigurationError: ``deadline`` is not a number of seconds.
-        """
-        if deadline is None:
-            return Deadline.after(self.deadline)
-        return Deadline.after(check_seconds(deadline, "deadline", service=self.service, zero=True))
-
-    def _limits(self, timeout: float | None, deadline: float | None) -> tuple[Deadline, float]:
-        """Return the deadline of a call and the seconds for each connect, read and write.
+    def limit(self, deadline: float | None, timeout: float | None = None) -> Deadline:
+        """Return the deadline and timeout of a call; the client's own by default.
 
         Raises:
             ConfigurationError: An argument is not a number of seconds, or the client is closed.
         """
-        limit, seconds = self.limit(deadline), self.timeout
-        if timeout is not None:
-            seconds = check_seconds(timeout, "timeout", service=self.service)
+        if deadline is None:
+            deadline = self.deadline
+        check_seconds(deadline, "deadline", service=self.service, zero=True)
+        if timeout is None:
+            timeout = self.timeout
+        check_seconds(timeout, "timeout", service=self.service)
         if self.is_closed:
             hint = "Make calls inside its `with` block, or make a new client."
             raise ConfigurationError("the client is closed", service=self.service, hint=hint)
-        return limit, seconds
+        return Deadline(_clock.monotonic() + deadline, timeout)
 
     @property
     def is_closed(self) -> bool:
         """Whether the HTTP client of this process and event loop was closed."""
-        here = self._clients.opened() if self._given is None else self._given
-        return here is not None and here.is_closed
+        client = self._clients.opened()
+        return client is not None and client.is_closed
 
     async def aclose(self) -> None:
         """Close the connections, unless the HTTP client was injected: its owner closes it."""
-        client = self._clients.opened() if self._given is None else self._given
+        client = self._clients.opened()
         if self._owned and client is not None:
             await client.aclose()
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        _type: type[BaseException] | None,
-        _value: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def call(
@@ -198,7 +173,7 @@ class AsyncCalls:
         timeout: float | None = None,
         deadline: float | None = None,
         decoded: bool = True,
-        check: Callable[[], object] | None = None,
+        check: Callable[[], object] = unchecked,
         max_bytes: int | None = None,
     ) -> tuple[Any, ApiResponse]:
         """Call an operation and return its payload and the whole response.
@@ -218,26 +193,21 @@ class AsyncCalls:
         Raises:
             ServiceError: The call failed; the subclass gives the kind of failure.
         """
-        limit, seconds = self._limits(timeout, deadline)
+        limit = self.limit(deadline, timeout)
         target = operation.url_path(path or {}, service=self.service)
         pairs = operation.url_query(query) if query else {}
         sends = None if json is None else operation.rename_out(json)
         if operation.function is not None:
             default = Call(operation.method, target, query=pairs, json=sends, safe=operation.safe)
             return await self.run(
-                operation,
-                asked(default=default),
-                timeout=seconds,
-                deadline=limit.remaining(),
-                check=check,
-                max_bytes=max_bytes,
+                operation, asked(default=default), limit, check=check, max_bytes=max_bytes
             )
         try:
             url = self.base_url + target
             if pairs:
                 url = f"{url}?{urlencode(pairs, quote_via=quote)}"
             request = self._prepare(operation, url, sends, check=check, max_bytes=max_bytes)
-            answer = await self._repeat(operation, request, limit, seconds)
+            answer = await self._repeat(operation, request, limit)
             if not decoded:
                 return operation.rename_in(self._dialect.unwrap(answer.json_or_none())), answer
             return self._dialect.payload(answer, operation), answer
@@ -259,14 +229,14 @@ class AsyncCalls:
         if kind is not Call:
             message = f"request() takes a Call, not {kind.__name__}"
             raise ConfigurationError(message, service=self.service)
-        limit, seconds = self._limits(timeout, deadline)
+        limit = self.limit(deadline, timeout)
         try:
-            step, request = self._step(call, _BY_HAND, None, None)
+            step, request = self._step(call, _BY_HAND, unchecked, None)
         except (TypeError, ValueError, AttributeError, RecursionError, httpx.InvalidURL) as error:
             message = f"Call: {_text_of(error)}"
             raise ConfigurationError(message, service=self.service) from None
         try:
-            return (await self._make(step, request, call, limit, seconds))[0]
+            return (await self._make(step, request, call, limit))[0]
         except ServiceError as error:
             error.operation = error.operation or step.name
             raise
@@ -275,10 +245,9 @@ class AsyncCalls:
         self,
         operation: Operation,
         asked: object,
+        limit: Deadline,
         *,
-        timeout: float | None = None,
-        deadline: float | None = None,
-        check: Callable[[], object] | None = None,
+        check: Callable[[], object] = unchecked,
         max_bytes: int | None = None,
     ) -> tuple[Any, ApiResponse]:
         """Make an operation with a user's function; the arguments are those of :meth:`call`.
@@ -290,7 +259,6 @@ class AsyncCalls:
         Raises:
             ServiceError: The error that the end of the function means.
         """
-        limit, seconds = self._limits(timeout, deadline)
         run = FunctionRun(operation, asked)
         answer = ApiResponse(0, {}, b"")
         try:
@@ -307,9 +275,9 @@ class AsyncCalls:
                     if raised_by_signal_handler(error):
                         raise
                     run.refuse(f"yielded a call that cannot be made ({_text_of(error)})")
-                run.permit(call, step)
+                run.permit(step, request.url)
                 try:
-                    value, last = await self._make(step, request, call, limit, seconds)
+                    value, last = await self._make(step, request, call, limit)
                 except BaseException as error:  # noqa: BLE001 - `run.failed` raises it
                     problem = error
                     last = _answer_of(error)
@@ -326,15 +294,19 @@ class AsyncCalls:
         self,
         call: Call,
         within: Operation,
-        check: Callable[[], object] | None,
+        check: Callable[[], object],
         max_bytes: int | None,
     ) -> tuple[Operation, PreparedRequest]:
         """Prepare a call that a user has written."""
         step = operation_of(call, within, service=self.service, origin=self.origin)
         check_headers(call.headers, service=self.service)
         url = url_of(call, step, self.base_url, self.origin)
-        check = None if step.safe else check
-        return step, self._prepare(step, url, call.json, call.headers, check, max_bytes)
+        check = unchecked if step.safe else check
+        body = call.json
+        if call.content is not None:
+            source = FileSource.of(call.content)
+            body = JsonTemplate((source,), source.size)
+        return step, self._prepare(step, url, body, call.headers, check, max_bytes)
 
     async def _make(
         self,
@@ -342,9 +314,8 @@ class AsyncCalls:
         request: PreparedRequest,
         call: Call,
         limit: Deadline,
-        timeout: float,
     ) -> tuple[Any, ApiResponse]:
-        answer = await self._repeat(step, request, limit, timeout)
+        answer = await self._repeat(step, request, limit)
         if call.whole:
             return Answer(answer.status, dict(answer.headers), answer.body), answer
         return self._dialect.payload(answer, step), answer
@@ -355,14 +326,17 @@ class AsyncCalls:
         url: str,
         json: object,
         own: Mapping[str, str] | None = None,
-        check: Callable[[], object] | None = None,
+        check: Callable[[], object] = unchecked,
         max_bytes: int | None = None,
     ) -> PreparedRequest:
-        """Return a request with a JSON body, which is streamed if it contains files."""
+        """Return a request with a body of JSON, which is streamed if it contains files."""
         if json is None:
-            headers = self._headers if not own else httpx.Headers({**self._headers, **own})
+            headers = _with_own(self._headers, own) if own else self._headers
             return PreparedRequest(operation.method, url, headers, None, check)
-        template = json_template(json)
+        if isinstance(json, JsonTemplate):
+            template, headers = json, self._file_headers
+        else:
+            template, headers = json_template(json), self._json_headers
         if max_bytes is not None and template.size > max_bytes:
             message = Text(
                 "upload_over_limit",
@@ -370,41 +344,32 @@ class AsyncCalls:
                 *(operation.name, template.size, max_bytes),
             )
             raise RejectedError(message, service=self.service, status=413, code="too_large")
-        headers = self._with_type("application/json")
         content: AsyncContent | None = template.text
         if own or content is None:
-            headers = httpx.Headers({**headers, **(own or {})})
+            headers = _with_own(headers, own)
         if content is None:
             headers["Content-Length"] = str(template.size)
             content = AsyncJsonBody(template, service=self.service, check=check)
         return PreparedRequest(operation.method, url, headers, content, check)
 
-    def _with_type(self, content_type: str) -> httpx.Headers:
-        headers = self._typed_headers.get(content_type)
-        if headers is None:
-            headers = httpx.Headers(self._headers)
-            headers["Content-Type"] = content_type
-            self._typed_headers[content_type] = headers
-        return headers
-
-    async def token(self, limit: Deadline, timeout: float) -> Token:
+    async def token(self, limit: Deadline) -> Token:
         """Return the access token for a request that another module sends, such as a download."""
-        return await self._token(limit, timeout)
+        return await self._token(limit)
 
     def drop(self, token: Token) -> None:
         """Forget a token that the service rejected."""
         self._state.drop(token)
 
     async def _repeat(
-        self, operation: Operation, request: PreparedRequest, limit: Deadline, timeout: float
+        self, operation: Operation, request: PreparedRequest, limit: Deadline
     ) -> ApiResponse:
         tried = 0
         renewed = False
         while True:
-            token = await self._token(limit, timeout)
+            token = await self._token(limit)
             tried += 1
             try:
-                answer = await self._send(operation, request, limit, timeout, token)
+                answer = await self._send(operation, request, limit, token)
                 error = self._dialect.failure(answer, operation)
                 if error is None:
                     return answer
@@ -421,7 +386,7 @@ class AsyncCalls:
                 raise error
             await runtime.sleep(pause)
 
-    async def _token(self, limit: Deadline, timeout: float) -> Token:
+    async def _token(self, limit: Deadline) -> Token:
         token = self._state.current()
         if token is not None:
             return token
@@ -431,7 +396,7 @@ class AsyncCalls:
                 token = self._state.current()
                 if token is None:
                     self._state.share_failure(known)
-                    token = await self._fetch_token(limit, timeout)
+                    token = await self._fetch_token(limit)
                 return token
         except TimeoutError as error:
             if raised_by_signal_handler(error):
@@ -441,15 +406,14 @@ class AsyncCalls:
             )
             raise UnavailableError(message, service=self.service) from None
 
-    async def _fetch_token(self, limit: Deadline, timeout: float) -> Token:
-        wanted = self._dialect.token_request()
+    async def _fetch_token(self, limit: Deadline) -> Token:
         # Requesting a token changes nothing, so the request may be repeated like a read.
-        operation = evolve(wanted.operation, safe=True)
+        operation = evolve(self._dialect.login, safe=True)
         request = PreparedRequest(
             operation.method,
             self.base_url + operation.path,
-            self._with_type(wanted.content_type),
-            wanted.content,
+            httpx.Headers({**self._headers, "Content-Type": self._dialect.login_type}),
+            self._dialect.login_body(),
         )
         tried = 0
         while True:
@@ -457,7 +421,7 @@ class AsyncCalls:
             asked_at = _clock.monotonic()
             try:
                 token = self._dialect.read_token(
-                    await self._send(operation, request, limit, timeout, None)
+                    await self._send(operation, request, limit, None), operation
                 )
             except CredentialsError as error:
                 error.operation = operation.name
@@ -482,51 +446,39 @@ class AsyncCalls:
         operation: Operation,
         request: PreparedRequest,
         limit: Deadline,
-        timeout: float,
         token: Token | None,
     ) -> ApiResponse:
         """Send one request and read its whole answer; httpx's exceptions become ours."""
-        remaining = limit.remaining()
-        if remaining <= 0:
+        if limit.remaining() <= 0:
             message = Text(
                 "deadline_passed",
                 "{0}: the deadline passed before the request was sent",
                 operation.name,
             )
             raise UnavailableError(message, service=self.service, retryable=False)
-        problem: BaseException
-        handled = sys.exception()
-        try:
-            with OwnCall():
-                async with runtime.time_limit(limit):
-                    return await self._exchange(request, limit, min(timeout, remaining), token)
-        except ServiceError as error:  # raised by the body while it was sent
-            problem = error
-        except BROKEN as error:
-            problem = signal_error(error, handled) or transport_failure(
-                error,
-                operation,
-                service=self.service,
-                origin=self.origin,
-                in_time=limit.remaining() > 0,
-                proxied=self._given is None,
-            )
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            problem = error
-        raise without_traceback(problem)
+        return await translated(
+            lambda: self._exchange(request, limit, token),
+            operation,
+            limit,
+            service=self.service,
+            origin=self.origin,
+            proxied=self._clients.given is None,
+        )
 
     async def _exchange(
-        self, request: PreparedRequest, limit: Deadline, timeout: float, token: Token | None
+        self, request: PreparedRequest, limit: Deadline, token: Token | None
     ) -> ApiResponse:
         request.check()
         pieces = request.streamed
         if pieces is not None:
             pieces = _in_time(pieces, limit)
-        built = request.build(token, timeout, pieces)
-        response = await self._client().send(built, stream=True, auth=None, follow_redirects=False)
+        built = request.build(token, limit, pieces)
+        response = await self._clients.get().send(
+            built, stream=True, auth=None, follow_redirects=False
+        )
         try:
             # httpx reads this value before the first read of the body: limit it to the time left.
-            built.extensions["timeout"]["read"] = min(timeout, max(limit.remaining(), 0.001))
+            built.extensions["timeout"].update(limit.timeouts())
             body = await self._read(response, limit)
         finally:
             await response.aclose()
@@ -539,27 +491,25 @@ class AsyncCalls:
             return response.content
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         unpack = zlib.decompressobj(47) if encoding in ("gzip", "deflate") else None
-        started = False
-        body = b""
-        more: bytearray | None = None  # used from the second piece on: most bodies have one piece
+        body = bytearray()
+        received = False
         async for chunk in response.aiter_raw():
             if limit.remaining() <= 0:
                 raise TimeoutError
-            started = True
-            size = len(body) if more is None else len(more)
-            piece = unpack.decompress(chunk, MAX_ANSWER - size + 1) if unpack else chunk
-            if size + len(piece) > MAX_ANSWER:
+            received = True
+            body += unpack.decompress(chunk, MAX_ANSWER - len(body) + 1) if unpack else chunk
+            if len(body) > MAX_ANSWER:
                 raise TooLargeError(MAX_ANSWER)
-            if more is not None:
-                more += piece
-            elif body:
-                more = bytearray(body)
-                more += piece
-            else:
-                body = piece
-        if unpack is not None and not unpack.eof and started:
+        if unpack is not None and not unpack.eof and received:
             raise zlib.error
-        return body if more is None else bytes(more)
+        return bytes(body)
+
+
+def _with_own(headers: httpx.Headers, own: Mapping[str, str] | None) -> httpx.Headers:
+    """Return a copy of header fields; a user's own fields replace those of the same name."""
+    merged = httpx.Headers(headers)
+    merged.update(own)
+    return merged
 
 
 def _text_of(error: Exception) -> str:

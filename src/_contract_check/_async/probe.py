@@ -34,6 +34,12 @@ NOT_READ_BACK = Text(
     "Zenvoices. If it is there, correct inbox.details or inbox.list; until then a document whose "
     "upload breaks off is held as uncertain.",
 )
+NO_URL_NEEDED = Text("no_url_needed", "your function for files.download needs no downloadUrl")
+FIND_WRONG = Text(
+    "hint_find",
+    "Correct your function for inbox.find: it returns the document with its externalId, and None "
+    "once a call has said that there is none.",
+)
 NOT_LOOKED_UP = Text(
     "hint_query",
     "Check path and query names: ZenvoicesClient(contract={0}).",
@@ -73,10 +79,7 @@ async def probe_document(
     if not file_id:
         names = ("files.details", "files.download")
         return probes + [Probe(name, note=NO_FILE, skipped=True) for name in names]
-    details = await _try("files.details", lambda: client.files.details(space_id, file_id), probes)
-    if details is not None and details.status == "AWAITING_UPLOAD":
-        probes[-1] = Probe("files.details", note=NOT_SCANNED, skipped=True)
-    if probes[-1].error is not None or probes[-1].skipped:
+    if not await _can_be_fetched(client, space_id, file_id, probes):
         note = Text("no_file_to_fetch", "there is no file to fetch")
         probes.append(Probe("files.download", note=note, skipped=True))
         return probes
@@ -89,6 +92,24 @@ async def probe_document(
         except ServiceError as error:
             probes.append(Probe("files.download", error=error))
     return probes
+
+
+async def _can_be_fetched(
+    client: AsyncBanqupClient, space_id: str, file_id: str, probes: list[Probe]
+) -> bool:
+    """Try a file's details, where an export asks for them; return whether to fetch the file."""
+    own = "files.download" in client.operations
+    if own and "files.details" not in client.operations:
+        return True
+    details = await _try("files.details", lambda: client.files.details(space_id, file_id), probes)
+    if details is None:
+        return False
+    if details.status == "AWAITING_UPLOAD":
+        probes[-1] = Probe("files.details", note=NOT_SCANNED, skipped=True)
+        return False
+    if own:
+        probes[-1] = Probe("files.details", note=NO_URL_NEEDED)
+    return True
 
 
 async def _file_of(
@@ -144,7 +165,8 @@ async def probe_zenvoices(client: AsyncZenvoicesClient, company_id: int | None) 
     try:
         page = await anext(client.inbox.list(company_id=company_id, page_size=50).pages())
     except ServiceError as error:
-        probes.append(Probe("inbox.list", error=error))
+        if "inbox.find" not in client.operations:
+            probes.append(Probe("inbox.list", error=error))
     else:
         rows = rows_of(page.items, page.unreadable, under="items")
         probes.append(Probe("inbox.list", (rows,)))
@@ -157,6 +179,7 @@ async def probe_zenvoices(client: AsyncZenvoicesClient, company_id: int | None) 
 async def _look_up(client: AsyncZenvoicesClient, known: str | None, company_id: int) -> Probe:
     """Look up an id that the inbox shows, where it shows one, and an id that nothing has."""
     name = "inbox.details"
+    remedy = FIND_WRONG if "inbox.find" in client.operations else NOT_LOOKED_UP
     answers: tuple[Any, ...] = ()
     try:
         if known is not None:
@@ -167,7 +190,7 @@ async def _look_up(client: AsyncZenvoicesClient, known: str | None, company_id: 
                     "a document that the inbox lists is answered by {0!r}",
                     found.outcome,
                 )
-                return Probe(name, note=note, remedy=NOT_LOOKED_UP)
+                return Probe(name, note=note, remedy=remedy)
             answers = (as_json(found.document),)
         nothing = await client.inbox.find(external_id=new_id("none"), company_id=company_id)
     except ServiceError as error:
@@ -177,7 +200,7 @@ async def _look_up(client: AsyncZenvoicesClient, known: str | None, company_id: 
             "id_ignored",
             "the look-up of an id that does not exist proves nothing: is the id ignored?",
         )
-        return Probe(name, note=note, remedy=NOT_LOOKED_UP)
+        return Probe(name, note=note, remedy=remedy)
     if not answers:
         note = Text("absent_as_should", "an id that does not exist is not found, as it should be")
         return Probe(name, note=note)

@@ -35,6 +35,12 @@ NOT_READ_BACK = Text(
     "Zenvoices. If it is there, correct inbox.details or inbox.list; until then a document whose "
     "upload breaks off is held as uncertain.",
 )
+NO_URL_NEEDED = Text("no_url_needed", "your function for files.download needs no downloadUrl")
+FIND_WRONG = Text(
+    "hint_find",
+    "Correct your function for inbox.find: it returns the document with its externalId, and None "
+    "once a call has said that there is none.",
+)
 NOT_LOOKED_UP = Text(
     "hint_query",
     "Check path and query names: ZenvoicesClient(contract={0}).",
@@ -72,10 +78,7 @@ def probe_document(client: BanqupClient, space_id: str, found: Document | None) 
     if not file_id:
         names = ("files.details", "files.download")
         return probes + [Probe(name, note=NO_FILE, skipped=True) for name in names]
-    details = _try("files.details", lambda: client.files.details(space_id, file_id), probes)
-    if details is not None and details.status == "AWAITING_UPLOAD":
-        probes[-1] = Probe("files.details", note=NOT_SCANNED, skipped=True)
-    if probes[-1].error is not None or probes[-1].skipped:
+    if not _can_be_fetched(client, space_id, file_id, probes):
         note = Text("no_file_to_fetch", "there is no file to fetch")
         probes.append(Probe("files.download", note=note, skipped=True))
         return probes
@@ -88,6 +91,22 @@ def probe_document(client: BanqupClient, space_id: str, found: Document | None) 
         except ServiceError as error:
             probes.append(Probe("files.download", error=error))
     return probes
+
+
+def _can_be_fetched(client: BanqupClient, space_id: str, file_id: str, probes: list[Probe]) -> bool:
+    """Try a file's details, where an export asks for them; return whether to fetch the file."""
+    own = "files.download" in client.operations
+    if own and "files.details" not in client.operations:
+        return True
+    details = _try("files.details", lambda: client.files.details(space_id, file_id), probes)
+    if details is None:
+        return False
+    if details.status == "AWAITING_UPLOAD":
+        probes[-1] = Probe("files.details", note=NOT_SCANNED, skipped=True)
+        return False
+    if own:
+        probes[-1] = Probe("files.details", note=NO_URL_NEEDED)
+    return True
 
 
 def _file_of(client: BanqupClient, space_id: str, document: Document, probes: list[Probe]) -> str:
@@ -139,7 +158,8 @@ def probe_zenvoices(client: ZenvoicesClient, company_id: int | None) -> list[Pro
     try:
         page = next(client.inbox.list(company_id=company_id, page_size=50).pages())
     except ServiceError as error:
-        probes.append(Probe("inbox.list", error=error))
+        if "inbox.find" not in client.operations:
+            probes.append(Probe("inbox.list", error=error))
     else:
         rows = rows_of(page.items, page.unreadable, under="items")
         probes.append(Probe("inbox.list", (rows,)))
@@ -152,6 +172,7 @@ def probe_zenvoices(client: ZenvoicesClient, company_id: int | None) -> list[Pro
 def _look_up(client: ZenvoicesClient, known: str | None, company_id: int) -> Probe:
     """Look up an id that the inbox shows, where it shows one, and an id that nothing has."""
     name = "inbox.details"
+    remedy = FIND_WRONG if "inbox.find" in client.operations else NOT_LOOKED_UP
     answers: tuple[Any, ...] = ()
     try:
         if known is not None:
@@ -162,7 +183,7 @@ def _look_up(client: ZenvoicesClient, known: str | None, company_id: int) -> Pro
                     "a document that the inbox lists is answered by {0!r}",
                     found.outcome,
                 )
-                return Probe(name, note=note, remedy=NOT_LOOKED_UP)
+                return Probe(name, note=note, remedy=remedy)
             answers = (as_json(found.document),)
         nothing = client.inbox.find(external_id=new_id("none"), company_id=company_id)
     except ServiceError as error:
@@ -172,7 +193,7 @@ def _look_up(client: ZenvoicesClient, known: str | None, company_id: int) -> Pro
             "id_ignored",
             "the look-up of an id that does not exist proves nothing: is the id ignored?",
         )
-        return Probe(name, note=note, remedy=NOT_LOOKED_UP)
+        return Probe(name, note=note, remedy=remedy)
     if not answers:
         note = Text("absent_as_should", "an id that does not exist is not found, as it should be")
         return Probe(name, note=note)

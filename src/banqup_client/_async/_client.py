@@ -6,17 +6,15 @@ import ssl
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Never, Self
+from typing import Any
 
 import httpx
 
 from _client_kit._arguments import check_instance
 from _client_kit._async._calls import AsyncCalls
+from _client_kit._async._client import AsyncApiClient
 from _client_kit._contract import load_contract
-from _client_kit._operations import Call
 from _client_kit._retry import RetryPolicy
-from _client_kit._secret import refuse_pickling
 from _client_kit._user_agent import user_agent_of
 from banqup_client._async._documents import AsyncDocuments
 from banqup_client._async._files import AsyncFiles
@@ -32,7 +30,7 @@ from banqup_client._storage import STORAGE_HOSTS
 __all__ = ["AsyncBanqupClient"]
 
 
-class AsyncBanqupClient:
+class AsyncBanqupClient(AsyncApiClient):
     """A client of the Banqup API.
 
     Args:
@@ -130,62 +128,12 @@ class AsyncBanqupClient:
         """Calls about Banqup's messages, which notify an app of changes."""
         return AsyncMessages(self._calls, self._facts)
 
-    async def request(
-        self, call: Call, *, timeout: float | None = None, deadline: float | None = None
-    ) -> Any:
-        """Make a call that this library has no method for, with its token, retries and errors.
-
-        Args:
-            call: The call. After a failure whose outcome is unknown, it is repeated only if it is
-                a GET or has ``safe=True``.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
-
-        Returns:
-            The answer's JSON; None for an empty answer. With ``whole=True`` in the call, the
-            :class:`Answer`.
-
-        Raises:
-            ConfigurationError: The call is not valid.
-            ServiceError: The call failed; the subclass gives the kind of failure.
-        """
-        return await self._calls.request(call, timeout=timeout, deadline=deadline)
-
-    @property
-    def base_url(self) -> str:
-        """The base URL of the API."""
-        return self._calls.base_url
-
-    @property
-    def deadline(self) -> float:
-        """Seconds for a whole call."""
-        return self._calls.deadline
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the client was closed in this process and event loop."""
-        return self._calls.is_closed
-
     async def aclose(self) -> None:
         """Close the connections."""
         try:
-            await self._calls.aclose()
+            await super().aclose()
         finally:
             await self._storage.aclose()
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        _type: type[BaseException] | None,
-        _value: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.credentials.client_id!r}, base_url={self.base_url!r})"
-
-    def __reduce__(self) -> Never:
-        refuse_pickling(self)

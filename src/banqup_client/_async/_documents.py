@@ -10,15 +10,16 @@ from typing import Any
 from attrs import evolve, frozen
 
 from _client_kit._arguments import argument_error, check_service_word
-from _client_kit._async._calls import AsyncCalls
+from _client_kit._async._client import AsyncCallGroup
 from _client_kit._async._paging import AsyncListing
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract
 from _client_kit._errors import ProtocolError
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode, encode
 from _client_kit._paging import Page, fingerprint
+from _client_kit._payload import object_in, rows_in, unexpected
 from _client_kit._text import Text
+from _client_kit._times import to_wire_time
 from banqup_client._asked import AskedDocument, AskedDocumentFiles, AskedDocuments, AskedSpace
 from banqup_client._models import (
     Document,
@@ -27,7 +28,6 @@ from banqup_client._models import (
     DocumentStatus,
     Party,
 )
-from banqup_client._payload import object_in, rows_in, to_wire_time, unexpected
 
 __all__ = ["AsyncDocuments"]
 
@@ -48,12 +48,8 @@ class _Position:
     known: frozenset[str] = frozenset()
 
 
-class AsyncDocuments:
+class AsyncDocuments(AsyncCallGroup):
     """Calls about documents in spaces."""
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        self._calls = calls
-        self._contract = contract
 
     def list(
         self,
@@ -88,7 +84,7 @@ class AsyncDocuments:
             check_service_word(folder, FOLDERS, "folder", service="banqup")
         query = {
             "folder": folder,
-            "updated_since": to_wire_time(updated_since, "updated_since"),
+            "updated_since": to_wire_time(updated_since, "updated_since", service="banqup"),
             "size": page_size,
         }
 
@@ -198,8 +194,7 @@ class AsyncDocuments:
         rows, answer = await self._calls.run(
             operation,
             AskedDocumentFiles(space_id=space_id, document=document),
-            timeout=timeout,
-            deadline=deadline,
+            self._calls.limit(deadline, timeout),
         )
         if not is_list(rows) or not all(map(is_object, rows)):
             expected = Text("list_of_objects", "a list of objects")

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from _client_kit._async._calls import AsyncCalls
-from _client_kit._contract import Contract
+from _client_kit._async._client import AsyncCallGroup
 from _client_kit._errors import NotFoundError
 from _client_kit._json import is_object
 from _client_kit._models import decode
+from _client_kit._payload import rows_in
 from banqup_client._models import ExtensionPoint
-from banqup_client._payload import rows_in
 
 __all__ = ["AsyncMessages"]
 
 
-class AsyncMessages:
+class AsyncMessages(AsyncCallGroup):
     """Calls about the extension point where an app registers to receive messages.
 
     The body of a registration is not documented, so there is no method for it. Send the body that
-    Banqup gives you with ``client.request("POST",
-    f"/core/plugin/api/v1/extensionPoints/{point.id}/extensions", json=...)``. Decode messages that
+    Banqup gives you with ``client.request(Call("POST",
+    f"/core/plugin/api/v1/extensionPoints/{point.id}/extensions", json=...))``. Decode messages that
     arrive with :meth:`banqup_client.Message.from_body`.
     """
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        self._calls = calls
-        self._contract = contract
 
     async def find(
         self, *, timeout: float | None = None, deadline: float | None = None

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from _client_kit._async._calls import AsyncCalls
-from _client_kit._contract import Contract
+from _client_kit._async._client import AsyncCallGroup
 from _client_kit._errors import NotFoundError
 from _client_kit._json import is_object
 from _client_kit._models import decode
+from _client_kit._payload import rows_in
 from _client_kit._redaction import sanitise
 from _client_kit._text import Text
 from banqup_client._dialect import NOT_WHITELISTED
 from banqup_client._models import Space
-from banqup_client._payload import rows_in
 
 __all__ = ["AsyncSpaces"]
 
 
-class AsyncSpaces:
+class AsyncSpaces(AsyncCallGroup):
     """Calls about the spaces whose administrators have whitelisted the app."""
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        self._calls = calls
-        self._contract = contract
 
     async def list(
         self, *, timeout: float | None = None, deadline: float | None = None

@@ -7,7 +7,6 @@ credential until it expires.
 from __future__ import annotations
 
 import ssl
-import sys
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import BinaryIO, cast
@@ -17,6 +16,7 @@ import httpx
 from _client_kit import _runtime_async as runtime
 from _client_kit._async._calls import AsyncCalls, AsyncContent
 from _client_kit._async._per_loop import AsyncPerLoop
+from _client_kit._async._translated import translated
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (
@@ -28,12 +28,11 @@ from _client_kit._errors import (
     UnavailableError,
 )
 from _client_kit._files import FileSource
-from _client_kit._redaction import OwnCall, without_traceback
-from _client_kit._request import BROKEN, transport_failure
+from _client_kit._request import TargetError
 from _client_kit._response import Token
 from _client_kit._retry import RetryPolicy, parse_retry_after
 from _client_kit._secret import Secret
-from _client_kit._signals import raised_by_signal_handler, signal_error
+from _client_kit._signals import raised_by_signal_handler
 from _client_kit._status import meaning_of
 from _client_kit._text import Text
 from _client_kit._tls import environment_proxy, opened, shared_ssl_context
@@ -69,7 +68,6 @@ class AsyncStorage:
         self._up = contract["files.upload"]
         self._calls = calls
         self._hosts = StorageHosts.of(hosts, base_url=calls.base_url)
-        self._timeout = calls.timeout
         self._user_agent = user_agent
         self._retry = retry or RetryPolicy()
         self._given = transport
@@ -110,7 +108,6 @@ class AsyncStorage:
         size: int | None,
         max_bytes: int,
         limit: Deadline,
-        timeout: float | None = None,
     ) -> None:
         """Write the content behind a signed URL to a file, from the file's position on.
 
@@ -129,7 +126,12 @@ class AsyncStorage:
 
         async def once() -> None:
             try:
-                await self._receive(signed, target, size, max_bytes, limit, timeout)
+                await self._translated(
+                    lambda: self._get(signed, target, size, max_bytes, limit),
+                    self._down,
+                    signed,
+                    limit,
+                )
             except BaseException:
                 target.seek(start)
                 target.truncate()
@@ -137,33 +139,36 @@ class AsyncStorage:
 
         await self._repeat(once, self._down, limit)
 
-    async def _receive(
-        self,
-        signed: SignedUrl,
-        target: BinaryIO,
-        size: int | None,
-        max_bytes: int,
-        limit: Deadline,
-        timeout: float | None,
+    async def write(
+        self, content: bytes, target: BinaryIO, size: int | None, max_bytes: int
     ) -> None:
-        problem: BaseException
-        handled = sys.exception()
-        try:
-            with OwnCall():
-                async with runtime.time_limit(limit):
-                    await self._get(signed, target, size, max_bytes, limit, timeout)
-            return
-        except _WriteError as error:
-            problem = error.cause
-        except ServiceError as error:
-            problem = error
-        except BROKEN as error:
-            problem = signal_error(error, handled) or self._failure(
-                error, self._down, signed, limit
-            )
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            problem = error
-        raise without_traceback(problem)
+        """Write content that a user's function has returned to a file.
+
+        Raises:
+            ProtocolError: The content is not of size ``size``.
+            RejectedError: The content is larger than ``max_bytes``.
+        """
+        if len(content) > max_bytes:
+            raise _over_cap(max_bytes)
+        if size is not None and len(content) != size:
+            raise _wrong_size(_not_whole(len(content), size, self._down.label))
+        await runtime.write_chunk(target, content)
+
+    async def _translated(
+        self,
+        exchange: Callable[[], Awaitable[None]],
+        operation: Operation,
+        signed: SignedUrl,
+        limit: Deadline,
+    ) -> None:
+        await translated(
+            exchange,
+            operation,
+            limit,
+            service="banqup",
+            origin=f"{signed.scheme}://{signed.host}",
+            proxied=self._given is None,
+        )
 
     async def _get(
         self,
@@ -172,42 +177,39 @@ class AsyncStorage:
         size: int | None,
         max_bytes: int,
         limit: Deadline,
-        timeout: float | None,
     ) -> None:
-        request, response = await self._ask(signed, limit, timeout)
+        request, response = await self._ask(signed, limit)
         try:
             _check_download(response, size, max_bytes, of_api=request.url.of_api)
             # httpx reads this value before the first read of the body: limit it to the time left.
-            request.extensions["timeout"]["read"] = self._seconds(limit, timeout)
+            request.extensions["timeout"].update(limit.timeouts())
             await _copy(response, target, size, max_bytes, limit)
         finally:
             await response.aclose()
 
-    async def _ask(
-        self, signed: SignedUrl, limit: Deadline, timeout: float | None
-    ) -> tuple[_Request, httpx.Response]:
+    async def _ask(self, signed: SignedUrl, limit: Deadline) -> tuple[_Request, httpx.Response]:
         """Request a file; from the API with the token, renewed once, and with one redirect."""
-        request, response = await self._ask_once(signed, limit, timeout, renew=signed.of_api)
+        request, response = await self._ask_once(signed, limit, renew=signed.of_api)
         if signed.of_api and 300 <= response.status_code < 400:
             await response.aclose()
             elsewhere = self._hosts.check(Secret(response.headers.get("location", "")))
-            request, response = await self._ask_once(elsewhere, limit, timeout)
+            request, response = await self._ask_once(elsewhere, limit)
         return request, response
 
     async def _ask_once(
-        self, signed: SignedUrl, limit: Deadline, timeout: float | None, *, renew: bool = False
+        self, signed: SignedUrl, limit: Deadline, *, renew: bool = False
     ) -> tuple[_Request, httpx.Response]:
-        request = self._request(self._down, signed, limit, timeout, {"Accept-Encoding": "identity"})
+        request = self._request(self._down, signed, limit, {"Accept-Encoding": "identity"})
         token: Token | None = None
         if signed.of_api:
-            token = await self._calls.token(limit, self._seconds(limit, timeout))
+            token = await self._calls.token(limit)
             request.headers["Authorization"] = f"Bearer {token.value.reveal()}"
         response = await self._send(request)
         if token is not None and response.status_code == 401:
             self._calls.drop(token)
             if renew:
                 await response.aclose()
-                return await self._ask_once(signed, limit, timeout)
+                return await self._ask_once(signed, limit)
         return request, response
 
     async def upload(
@@ -217,7 +219,6 @@ class AsyncStorage:
         *,
         content_type: str,
         limit: Deadline,
-        timeout: float | None = None,
     ) -> None:
         """Send a file's content to a signed URL with exactly its declared media type.
 
@@ -229,22 +230,9 @@ class AsyncStorage:
         headers = {"Content-Type": content_type, "Content-Length": str(source.size)}
 
         async def once() -> None:
-            problem: BaseException
-            handled = sys.exception()
-            try:
-                with OwnCall():
-                    async with runtime.time_limit(limit):
-                        await self._put(signed, headers, source, limit, timeout)
-                return
-            except ServiceError as error:
-                problem = error
-            except BROKEN as error:
-                problem = signal_error(error, handled) or self._failure(
-                    error, self._up, signed, limit
-                )
-            except BaseException as error:  # noqa: BLE001 - raised again below
-                problem = error
-            raise without_traceback(problem)
+            await self._translated(
+                lambda: self._put(signed, headers, source, limit), self._up, signed, limit
+            )
 
         await self._repeat(once, self._up, limit)
 
@@ -254,9 +242,8 @@ class AsyncStorage:
         headers: Mapping[str, str],
         source: FileSource,
         limit: Deadline,
-        timeout: float | None,
     ) -> None:
-        request = self._request(self._up, signed, limit, timeout, headers, AsyncFileBody(source))
+        request = self._request(self._up, signed, limit, headers, AsyncFileBody(source))
         response = await self._send(request)
         await response.aclose()
         if not 200 <= response.status_code < 300:
@@ -283,44 +270,25 @@ class AsyncStorage:
         operation: Operation,
         signed: SignedUrl,
         limit: Deadline,
-        timeout: float | None,
         headers: Mapping[str, str],
         content: AsyncContent | None = None,
     ) -> _Request:
-        seconds = self._seconds(limit, timeout)
         url = signed if self._given is None else signed.whole()
         request = _Request(
             operation.method,
             url,
             headers={"User-Agent": self._user_agent, **headers},
             content=content,
-            extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)},
+            extensions={"timeout": limit.timeouts()},
         )
         request.url = url  # httpx has copied the URL; the copy would be quoted again
         return request
-
-    def _seconds(self, limit: Deadline, timeout: float | None) -> float:
-        if limit.remaining() <= 0:
-            raise TimeoutError
-        return min(self._timeout if timeout is None else timeout, limit.remaining())
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
         host = request.url.netloc.decode("ascii")
         transports = self._proxied if host in self._by_proxy else self._direct
         transport = transports.get() if self._given is None else self._given
         return await transport.handle_async_request(request)
-
-    def _failure(
-        self, error: Exception, operation: Operation, signed: SignedUrl, limit: Deadline
-    ) -> ServiceError:
-        return transport_failure(
-            error,
-            operation,
-            service="banqup",
-            origin=f"{signed.scheme}://{signed.host}",
-            in_time=limit.remaining() > 0,
-            proxied=self._given is None,
-        )
 
 
 class AsyncFileBody:
@@ -339,13 +307,6 @@ class AsyncFileBody:
                     raise RejectedError(message, service="banqup")
                 left -= len(chunk)
                 yield chunk
-
-
-class _WriteError(Exception):
-    """The target cannot be written; a plain OSError would count as a network failure."""
-
-    def __init__(self, cause: OSError) -> None:
-        self.cause = cause
 
 
 async def _copy(
@@ -373,7 +334,7 @@ async def _copy(
         except OSError as error:
             if raised_by_signal_handler(error):
                 raise
-            raise _WriteError(error) from None
+            raise TargetError(error) from None
     if size is not None and received != size:
         raise _wrong_size(_not_whole(received, size))
 
@@ -401,17 +362,20 @@ def _check_download(
             raise _wrong_size(_not_whole(announced, size))
 
 
-def _not_whole(got: int, size: int) -> Text:
-    return Text(
-        "wrong_size",
-        "files.download: storage sent {0} of the {1} bytes that the file has",
-        *(got, size),
-    )
+def _not_whole(got: int, size: int, by: str = "files.download") -> Text:
+    return Text("wrong_size", "{0}: got {1} of the {2} bytes that the file has", by, got, size)
 
 
 def _wrong_size(message: Text) -> ProtocolError:
     # Worth another try: a cache or a proxy may have cut it.
-    return ProtocolError(message, service="banqup", status=200, retryable=True, code="wrong_size")
+    return ProtocolError(
+        message,
+        service="banqup",
+        status=200,
+        retryable=True,
+        code="wrong_size",
+        operation="files.download",
+    )
 
 
 def _over_cap(max_bytes: int) -> RejectedError:
@@ -419,7 +383,9 @@ def _over_cap(max_bytes: int) -> RejectedError:
         "file_over_limit", "files.download: the file is larger than {0} bytes", max_bytes
     )
     hint = Text("hint_max_bytes", "Raise max_bytes= if that is expected.")
-    return RejectedError(message, service="banqup", hint=hint, code="too_large")
+    return RejectedError(
+        message, service="banqup", hint=hint, code="too_large", operation="files.download"
+    )
 
 
 def _refusal(

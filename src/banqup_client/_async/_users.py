@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from _client_kit._async._calls import AsyncCalls
-from _client_kit._contract import Contract
+from _client_kit._async._client import AsyncCallGroup
 from _client_kit._models import decode
+from _client_kit._payload import object_in
 from banqup_client._models import User
-from banqup_client._payload import object_in
 
 __all__ = ["AsyncUsers"]
 
 
-class AsyncUsers:
+class AsyncUsers(AsyncCallGroup):
     """Calls about the user or app that the token belongs to."""
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        self._calls = calls
-        self._contract = contract
 
     async def me(self, *, timeout: float | None = None, deadline: float | None = None) -> User:
         """Return the user or app that the token belongs to.

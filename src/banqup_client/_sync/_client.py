@@ -7,17 +7,15 @@ import ssl
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Never, Self
+from typing import Any
 
 import httpx
 
 from _client_kit._arguments import check_instance
 from _client_kit._contract import load_contract
-from _client_kit._operations import Call
 from _client_kit._retry import RetryPolicy
-from _client_kit._secret import refuse_pickling
 from _client_kit._sync._calls import Calls
+from _client_kit._sync._client import ApiClient
 from _client_kit._user_agent import user_agent_of
 from banqup_client._credentials import ClientCredentials
 from banqup_client._dialect import dialect_of
@@ -33,7 +31,7 @@ from banqup_client._sync._users import Users
 __all__ = ["BanqupClient"]
 
 
-class BanqupClient:
+class BanqupClient(ApiClient):
     """A client of the Banqup API.
 
     Args:
@@ -131,62 +129,12 @@ class BanqupClient:
         """Calls about Banqup's messages, which notify an app of changes."""
         return Messages(self._calls, self._facts)
 
-    def request(
-        self, call: Call, *, timeout: float | None = None, deadline: float | None = None
-    ) -> Any:
-        """Make a call that this library has no method for, with its token, retries and errors.
-
-        Args:
-            call: The call. After a failure whose outcome is unknown, it is repeated only if it is
-                a GET or has ``safe=True``.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
-
-        Returns:
-            The answer's JSON; None for an empty answer. With ``whole=True`` in the call, the
-            :class:`Answer`.
-
-        Raises:
-            ConfigurationError: The call is not valid.
-            ServiceError: The call failed; the subclass gives the kind of failure.
-        """
-        return self._calls.request(call, timeout=timeout, deadline=deadline)
-
-    @property
-    def base_url(self) -> str:
-        """The base URL of the API."""
-        return self._calls.base_url
-
-    @property
-    def deadline(self) -> float:
-        """Seconds for a whole call."""
-        return self._calls.deadline
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the client was closed in this process and event loop."""
-        return self._calls.is_closed
-
     def close(self) -> None:
         """Close the connections."""
         try:
-            self._calls.close()
+            super().close()
         finally:
             self._storage.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _value: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.credentials.client_id!r}, base_url={self.base_url!r})"
-
-    def __reduce__(self) -> Never:
-        refuse_pickling(self)

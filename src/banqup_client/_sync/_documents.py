@@ -12,14 +12,15 @@ from attrs import evolve, frozen
 
 from _client_kit._arguments import argument_error, check_service_word
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract
 from _client_kit._errors import ProtocolError
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode, encode
 from _client_kit._paging import Page, fingerprint
-from _client_kit._sync._calls import Calls
+from _client_kit._payload import object_in, rows_in, unexpected
+from _client_kit._sync._client import CallGroup
 from _client_kit._sync._paging import Listing
 from _client_kit._text import Text
+from _client_kit._times import to_wire_time
 from banqup_client._asked import AskedDocument, AskedDocumentFiles, AskedDocuments, AskedSpace
 from banqup_client._models import (
     Document,
@@ -28,7 +29,6 @@ from banqup_client._models import (
     DocumentStatus,
     Party,
 )
-from banqup_client._payload import object_in, rows_in, to_wire_time, unexpected
 
 __all__ = ["Documents"]
 
@@ -49,12 +49,8 @@ class _Position:
     known: frozenset[str] = frozenset()
 
 
-class Documents:
+class Documents(CallGroup):
     """Calls about documents in spaces."""
-
-    def __init__(self, calls: Calls, contract: Contract) -> None:
-        self._calls = calls
-        self._contract = contract
 
     def list(
         self,
@@ -89,7 +85,7 @@ class Documents:
             check_service_word(folder, FOLDERS, "folder", service="banqup")
         query = {
             "folder": folder,
-            "updated_since": to_wire_time(updated_since, "updated_since"),
+            "updated_since": to_wire_time(updated_since, "updated_since", service="banqup"),
             "size": page_size,
         }
 
@@ -199,8 +195,7 @@ class Documents:
         rows, answer = self._calls.run(
             operation,
             AskedDocumentFiles(space_id=space_id, document=document),
-            timeout=timeout,
-            deadline=deadline,
+            self._calls.limit(deadline, timeout),
         )
         if not is_list(rows) or not all(map(is_object, rows)):
             expected = Text("list_of_objects", "a list of objects")

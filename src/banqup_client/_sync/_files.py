@@ -18,27 +18,28 @@ from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._files import FileContent, FileSource
 from _client_kit._models import decode
+from _client_kit._payload import object_in, unexpected
 from _client_kit._redaction import sanitise
 from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT
 from _client_kit._sync._calls import Calls
+from _client_kit._sync._client import CallGroup
 from _client_kit._text import Text
+from _client_kit._times import to_wire_time
 from banqup_client._asked import AskedBytes, AskedFile, AskedSpace
 from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpiredError
 from banqup_client._models import FileDetails
-from banqup_client._payload import object_in, to_wire_time, unexpected
 from banqup_client._storage import DEFAULT_MAX_BYTES
 from banqup_client._sync._storage import Storage
 
 __all__ = ["Files"]
 
 
-class Files:
+class Files(CallGroup):
     """Calls about files in spaces."""
 
     def __init__(self, calls: Calls, contract: Contract, storage: Storage) -> None:
-        self._calls = calls
-        self._contract = contract
+        super().__init__(calls, contract)
         self._storage = storage
 
     def details(
@@ -115,7 +116,7 @@ class Files:
         body = {
             "filename": filename,
             "description": description,
-            "retentionTime": to_wire_time(retention_time, "retention_time"),
+            "retentionTime": to_wire_time(retention_time, "retention_time", service="banqup"),
             "fileSize": size,
             "fileType": content_type,
             "contentType": content_type,
@@ -167,7 +168,7 @@ class Files:
         Raises:
             OutcomeUnknownError: The connection broke while the content was sent.
         """
-        limit = self._calls.limit(deadline)
+        limit = self._calls.limit(deadline, timeout)
         source = FileSource.of(content)
         details = self.create(
             space_id,
@@ -188,13 +189,13 @@ class Files:
                 content=source,
                 content_type=content_type,
             )
-            self._calls.run(operation, asked, timeout=timeout, deadline=limit.remaining())
+            self._calls.run(operation, asked, limit)
             return details
         try:
-            self._send(details, source, content_type, limit, timeout)
+            self._send(details, source, content_type, limit)
         except UrlExpiredError:
             fresh = self.details(space_id, details.id, timeout=timeout, deadline=limit.remaining())
-            self._send(fresh, source, content_type, limit, timeout)
+            self._send(fresh, source, content_type, limit)
         return details
 
     def _send(
@@ -203,16 +204,13 @@ class Files:
         source: FileSource,
         content_type: str,
         limit: Deadline,
-        timeout: float | None,
     ) -> None:
         if details._upload_url is None:
             message = "files.upload: the file's details name no URL to send its bytes to"
             raise ProtocolError(
                 message, service="banqup", hint=CONTRACT_HINT, operation="files.details"
             )
-        self._storage.upload(
-            details._upload_url, source, content_type=content_type, limit=limit, timeout=timeout
-        )
+        self._storage.upload(details._upload_url, source, content_type=content_type, limit=limit)
 
     @overload
     def download(
@@ -220,6 +218,7 @@ class Files:
         space_id: str,
         file_id: str,
         *,
+        size: int | None = ...,
         max_bytes: int = ...,
         timeout: float | None = ...,
         deadline: float | None = ...,
@@ -232,6 +231,7 @@ class Files:
         file_id: str,
         to: str | os.PathLike[str] | BinaryIO,
         *,
+        size: int | None = ...,
         max_bytes: int = ...,
         timeout: float | None = ...,
         deadline: float | None = ...,
@@ -243,13 +243,15 @@ class Files:
         file_id: str,
         to: str | os.PathLike[str] | BinaryIO | None = None,
         *,
+        size: int | None = None,
         max_bytes: int = DEFAULT_MAX_BYTES,
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> bytes | FileDetails:
         """Download the content of a file. The signed URL in the file's details is assumed.
 
-        The details are read right before, and once more if the storage refuses the signed URL.
+        The details are read right before, and once more if the storage refuses the signed URL;
+        with a function for ``files.download``, only by a function for ``files.details``.
 
         Args:
             space_id: Id of the space.
@@ -257,6 +259,8 @@ class Files:
             to: A path, or a binary file that can seek and truncate. At a path the file appears
                 when it is complete, readable by its owner only. By default the content is
                 returned.
+            size: Length in bytes that the content must have, from the document's list of files;
+                used if the file's details name none.
             max_bytes: Largest size to accept.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for everything together; the client's own by default.
@@ -272,52 +276,66 @@ class Files:
             ProtocolError: The content is truncated, or has another size than Banqup says.
             OSError: ``to`` cannot be written.
         """
-        limit = self._calls.limit(deadline)
+        limit = self._calls.limit(deadline, timeout)
         if to is None:
             buffer = io.BytesIO()
-            self._fetch(space_id, file_id, buffer, max_bytes, limit, timeout)
+            self._fetch(space_id, file_id, buffer, size, max_bytes, limit)
             return buffer.getvalue()
         if isinstance(to, (str, os.PathLike)):
             with AtomicFile(to) as file:
-                details = self._fetch(space_id, file_id, file.handle, max_bytes, limit, timeout)
+                details = self._fetch(space_id, file_id, file.handle, size, max_bytes, limit)
                 runtime.call_store(file.keep)
                 return details
-        return self._fetch(space_id, file_id, to, max_bytes, limit, timeout)
+        return self._fetch(space_id, file_id, to, size, max_bytes, limit)
 
     def _fetch(
         self,
         space_id: str,
         file_id: str,
         target: BinaryIO,
+        size: int | None,
         max_bytes: int,
         limit: Deadline,
-        timeout: float | None,
     ) -> FileDetails:
-        details, url = self._ready(space_id, file_id, limit, timeout)
-        try:
-            self._storage.download(url, target, details.file_size, max_bytes, limit, timeout)
-        except UrlExpiredError:
-            details, url = self._ready(space_id, file_id, limit, timeout)
-            self._storage.download(url, target, details.file_size, max_bytes, limit, timeout)
-        return details
+        expired = False
+        while True:
+            details, content = self._ready(space_id, file_id, limit)
+            wanted = size if details.file_size is None else details.file_size
+            try:
+                if isinstance(content, bytes):
+                    self._storage.write(content, target, wanted, max_bytes)
+                else:
+                    self._storage.download(content, target, wanted, max_bytes, limit)
+            except UrlExpiredError:
+                if expired:
+                    raise
+                expired = True
+            else:
+                return details
 
     def _ready(
-        self, space_id: str, file_id: str, limit: Deadline, timeout: float | None
-    ) -> tuple[FileDetails, Secret]:
-        details = self.details(space_id, file_id, timeout=timeout, deadline=limit.remaining())
+        self, space_id: str, file_id: str, limit: Deadline
+    ) -> tuple[FileDetails, Secret | bytes]:
+        """Return a file's details, and its content or where to fetch that."""
+        operation = self._contract["files.download"]
+        if operation.function is not None and self._contract["files.details"].function is None:
+            details = FileDetails(id=file_id)
+        else:
+            details = self.details(
+                space_id, file_id, timeout=limit.timeout, deadline=limit.remaining()
+            )
         if details.status == "REJECTED":
             message = Text("infected", "files.download: Banqup's virus scan rejected the file")
             raise FileRefusedError(message, service="banqup")
-        operation = self._contract["files.download"]
         if details.status != "AWAITING_UPLOAD" and operation.function is not None:
             asked = AskedBytes(space_id=space_id, file_id=file_id)
-            url, answer = self._calls.run(
-                operation, asked, timeout=timeout, deadline=limit.remaining()
-            )
-            if not isinstance(url, str):
-                expected = Text("an_address", "the address of the bytes, a text")
+            content, answer = self._calls.run(operation, asked, limit)
+            if isinstance(content, str) and content.startswith(("/", "http:", "https:")):
+                return details, Secret(content)
+            if not isinstance(content, bytes):
+                expected = Text("bytes_or_address", "the file's bytes, or their address as a text")
                 raise unexpected(operation, answer, expected)
-            return details, Secret(url)
+            return details, content
         if details.status != "AWAITING_UPLOAD" and details._download_url is not None:
             return details, details._download_url
         if details.status == "AVAILABLE":

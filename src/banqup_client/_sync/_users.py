@@ -3,21 +3,16 @@
 
 from __future__ import annotations
 
-from _client_kit._contract import Contract
 from _client_kit._models import decode
-from _client_kit._sync._calls import Calls
+from _client_kit._payload import object_in
+from _client_kit._sync._client import CallGroup
 from banqup_client._models import User
-from banqup_client._payload import object_in
 
 __all__ = ["Users"]
 
 
-class Users:
+class Users(CallGroup):
     """Calls about the user or app that the token belongs to."""
-
-    def __init__(self, calls: Calls, contract: Contract) -> None:
-        self._calls = calls
-        self._contract = contract
 
     def me(self, *, timeout: float | None = None, deadline: float | None = None) -> User:
         """Return the user or app that the token belongs to.

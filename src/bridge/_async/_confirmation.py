@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from _client_kit._errors import PermissionDeniedError
+from _client_kit._errors import (
+    ConfigurationError,
+    NotFoundError,
+    PermissionDeniedError,
+    ProtocolError,
+    RejectedError,
+)
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery
@@ -30,13 +36,20 @@ async def confirmed(
     shown: Counter[str] = Counter()
     received: Counter[str] = Counter()
     since = session.head.activated_at
-    async for item in zenvoices.inbox.list(company_id=company_id):
-        if item.company_id not in (None, company_id):
-            continue
-        sent_as, when = item.external_id or "", item.received_time
-        if sent_as:
-            shown[sent_as] += 1
-        received[sent_as] += when is not None and since is not None and when >= since
+    try:
+        async for item in zenvoices.inbox.list(company_id=company_id):
+            if item.company_id not in (None, company_id):
+                continue
+            sent_as, when = item.external_id or "", item.received_time
+            if sent_as:
+                shown[sent_as] += 1
+            received[sent_as] += when is not None and since is not None and when >= since
+    except (ConfigurationError, NotFoundError, ProtocolError, RejectedError):
+        if "inbox.find" not in zenvoices.operations:
+            raise
+        # The service may have no list: the user's look-up answers for each document.
+        shown.clear()
+        received.clear()
     count = 0
     lines: dict[str, list[DeliveryRow]] = {"twice": [], "not found": [], "cannot tell": []}
     after: str | None = None

@@ -20,6 +20,8 @@ _OTHER_SPACES = Text(
     "app's App ID to that space, with roles: in Banqup, Settings > External applications. Test "
     "and production have spaces of their own, too.",
 )
+NOBODYS = "verify"
+"""An external id that no document has: it is looked up to see whether look-ups are answered."""
 
 
 class AsyncChecks:
@@ -113,7 +115,10 @@ class AsyncChecks:
             return
         found["company code"] = f"{company.code} {company.name or ''}".strip()
         try:
-            await anext(self._zenvoices.inbox.list(company_id=company.id, page_size=1).pages())
+            if "inbox.find" in self._zenvoices.operations:
+                await self._zenvoices.inbox.find(external_id=NOBODYS, company_id=company.id or 0)
+            else:
+                await anext(self._zenvoices.inbox.list(company_id=company.id, page_size=1).pages())
         except ServiceError as error:
             found["zenvoices inbox"] = error
         else:

@@ -224,7 +224,8 @@ class AsyncRun:
                 return
             try:
                 event = await self._recovery.event(delivery, self._sending.company_id)
-            except ServiceError:
+            except ServiceError as error:
+                self._recorder.report_function(error)
                 return
             if not isinstance(event, deliveries.Undecidable):  # the next run records it
                 self._found_out(delivery, event)

@@ -197,7 +197,7 @@ class AsyncTransfer:
             message = Text("file_without_id", "a file of the document has no usable id")
             raise RejectedError(message, service="banqup") from None
         details = await self._banqup.files.download(
-            self._context.space_id, str(file.id), cast("BinaryIO", spool)
+            self._context.space_id, str(file.id), cast("BinaryIO", spool), size=file.file_size
         )
         size = spool.seek(0, io.SEEK_END)
         kind = details.content_type or file.content_type or ""
@@ -366,5 +366,5 @@ def _checked(upload: InboxUpload, check: Callable[[], None]) -> InboxUpload:
             why = Text("said", "{0}", os_reason(error))
             reason = Text("attachment_gone", template, attachment.file_name, why)
             raise _MapperError(reason, error) from error
-        attachments.append(evolve(attachment, content=attachment.content.checked_by(check)))
+        attachments.append(evolve(attachment, content=evolve(attachment.content, check=check)))
     return evolve(upload, attachments=tuple(attachments))

@@ -1,4 +1,4 @@
-"""What a run has done so far, from which its report is made."""
+"""Collect the counts and lines of a run, and make its report."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["ReportBuilder"]
 
 @define
 class ReportBuilder:
-    """Counts and lines of one run."""
+    """The counts and lines of one run."""
 
     seen: dict[str, str] = field(factory=dict)
-    """State of each document Banqup showed."""
+    """The state of each document that Banqup listed."""
     rows: dict[str, DeliveryRow] = field(factory=dict)
     unknown: Counter[str] = field(factory=Counter)
     notes: dict[str, None] = field(factory=dict)
@@ -39,7 +39,7 @@ class ReportBuilder:
     ok: bool = True
 
     def line(self, delivery: Delivery, sent: Mapping[str, Any] | None = None) -> DeliveryRow:
-        """Note a delivery's state, and keep a line of it."""
+        """Record the state of a delivery, and return its line."""
         row = delivery_row(delivery, **(sent or {}))
         if delivery.document_id in self.seen:
             self.seen[delivery.document_id] = delivery.state
@@ -47,7 +47,7 @@ class ReportBuilder:
         return row
 
     def note(self, text: str) -> None:
-        """Something a person should know, said once."""
+        """Add a note to the report, unless the same note was added before."""
         self.notes[text] = None
 
     def report(
@@ -59,27 +59,29 @@ class ReportBuilder:
         ended_at: datetime,
         dry_run: bool = False,
     ) -> ExportReport:
-        """The report of the run."""
-        notes = list(self.notes)
-        if self.unreadable:
-            template = (
+        """Return the report of the run."""
+        counts = (
+            Text(
+                "rows_without_id",
                 "{0} entry of Banqup's lists has no usable id|"
-                "{0} entries of Banqup's lists have no usable id"
-            )
-            notes.append(Text("rows_without_id", template, self.unreadable))
-        if self.foreign:
-            template = (
+                "{0} entries of Banqup's lists have no usable id",
+                self.unreadable,
+            ),
+            Text(
+                "rows_elsewhere",
                 "{0} entry of Banqup's lists is of another space|"
-                "{0} entries of Banqup's lists are of another space"
-            )
-            notes.append(Text("rows_elsewhere", template, self.foreign))
-        notes += [unknown_word(word, count) for word, count in self.unknown.items()]
-        if self.changed:
-            template = (
+                "{0} entries of Banqup's lists are of another space",
+                self.foreign,
+            ),
+            *(unknown_word(word, count) for word, count in self.unknown.items()),
+            Text(
+                "changed_files",
                 "{0} delivered document has changed files in Banqup|"
-                "{0} delivered documents have changed files in Banqup"
-            )
-            notes.append(Text("changed_files", template, self.changed))
+                "{0} delivered documents have changed files in Banqup",
+                self.changed,
+            ),
+        )
+        notes = (*self.notes, *(note for note in counts if note.values[-1]))
         return ExportReport(
             space_id=space_id,
             company_code=company_code,
@@ -95,7 +97,7 @@ class ReportBuilder:
             recovered=self.recovered,
             changed=self.changed,
             deliveries=tuple(self.rows.values()),
-            notes=tuple(notes),
+            notes=notes,
             stopped=self.stopped,
             ok=self.ok,
         )

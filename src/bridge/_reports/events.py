@@ -1,4 +1,4 @@
-"""What happens during a run, as values for listeners, the report and the log."""
+"""The events of a run, for listeners and the log."""
 
 from __future__ import annotations
 
@@ -30,18 +30,19 @@ __all__ = [
 ]
 
 logger = logging.getLogger("bridge")
-# Silent until the application configures logging: a warning would tear tables and progress bars.
+# Without this, Python prints warnings before the application configures logging, in the middle of
+# tables and progress bars.
 logger.addHandler(logging.NullHandler())
 
 
 @frozen
 class RunStarted:
-    """A run holds its lease and begins.
+    """A run begins and holds the lease.
 
     Attributes:
         space_id: The space.
         company_code: The company.
-        at: When, by the connection's clock.
+        at: The time by the connection's clock.
     """
 
     space_id: str
@@ -51,7 +52,7 @@ class RunStarted:
 
 @frozen
 class DocumentFound:
-    """A document can be sent and is being fetched."""
+    """A document can be sent, and its files are being fetched."""
 
     document_id: str
     folder: str | None
@@ -73,38 +74,38 @@ class DocumentSkipped:
 
 @frozen
 class DocumentSent:
-    """Zenvoices has taken a document, and that is on record."""
+    """Zenvoices has accepted a document, and the checkpoint has recorded it."""
 
     delivery: DeliveryRow
 
 
 @frozen
 class DocumentFailed:
-    """A document was given up."""
+    """A document has failed and is not tried again."""
 
     delivery: DeliveryRow
 
 
 @frozen
 class DocumentUncertain:
-    """Nobody knows whether a document arrived: it is on its way, or held for a person."""
+    """An upload had no clear answer: the document is looked up later, or held for a person."""
 
     delivery: DeliveryRow
 
 
 @frozen
 class DocumentSettled:
-    """A document whose outcome was in doubt was looked up and found."""
+    """A document whose upload had no clear answer was looked up and found."""
 
     delivery: DeliveryRow
 
 
 @frozen
 class RunEnded:
-    """A run is over.
+    """A run has ended.
 
     Attributes:
-        report: What it did.
+        report: The report of the run.
     """
 
     report: ExportReport
@@ -135,9 +136,9 @@ _LEVELS: dict[type[object], int] = {
 
 
 def emit(listeners: Sequence[Listener], event: Event) -> list[tuple[str, Exception | None]]:
-    """Log an event, give it to each listener, and return a reason for each that failed.
+    """Log an event, call each listener with it, and return a reason for each that failed.
 
-    With the reason comes what the listener raised; None where it returned a coroutine.
+    The second member is the exception of the listener, or None if it returned a coroutine.
     """
     failures: list[tuple[str, Exception | None]] = []
     level = _LEVELS.get(type(event), logging.DEBUG)
@@ -159,7 +160,7 @@ def emit(listeners: Sequence[Listener], event: Event) -> list[tuple[str, Excepti
 
 
 def _line(event: Event) -> str:
-    """One log line; ``%r`` keeps what a service made up from forging another."""
+    """Return one log line; ``%r`` escapes line breaks, which could forge another log line."""
     match event:
         case RunStarted(space_id, company_code):
             return f"export of space {space_id!r} to company {company_code!r} started"

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
 from attrs import define
 
 from bridge._errors import LeaseLostError
-from bridge._stores.protocol import Lease
+from bridge._stores.protocol import Lease, Row, check_acquire, check_commit
 
-__all__ = ["ConnectionRecord"]
+__all__ = ["ConnectionRecord", "LeasedStore"]
+
+_T = TypeVar("_T")
+Use = Callable[["ConnectionRecord", Callable[[], float]], _T]
+"""A function that reads or changes a record; its second argument is the store's clock."""
 
 
 @define
@@ -50,13 +58,11 @@ class ConnectionRecord:
         self.expires = now + self.ttl
         return Lease(key, self.fence)
 
-    def release(self, lease: Lease) -> bool:
-        """Release the lease; return False if it is not the current one."""
-        if self.fence != lease.fence:
-            return False
-        self.fence += 1
-        self.owner = self.expires = None
-        return True
+    def release(self, lease: Lease) -> None:
+        """Release the lease if it is the current one."""
+        if self.fence == lease.fence:
+            self.fence += 1
+            self.owner = self.expires = None
 
     def renew(self, lease: Lease, head: str | None, ttl: float, now: float) -> None:
         """Renew the lease with a commit, and replace the head if there is a new one.
@@ -70,3 +76,46 @@ class ConnectionRecord:
         self.expires = now + self.ttl
         if head is not None:
             self.head = head
+
+
+class LeasedStore(ABC):
+    """Base of the stores: lease and head, with a record that each store keeps in its own way."""
+
+    @abstractmethod
+    def _use(self, key: str, use: Use[_T], *, write: bool, rows: Sequence[Row] = ()) -> _T:
+        """Call `use` with the record of a connection; save the record, if it changed, and rows.
+
+        All of it is one transaction. For a write it must exclude other writers before `use` reads
+        the clock: a lease may expire while this call waits for them.
+        """
+
+    def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
+        """See :meth:`CheckpointStore.acquire`."""
+        check_acquire(key, owner, ttl)
+        return self._use(
+            key, lambda record, now: record.acquire(key, owner, ttl, now()), write=True
+        )
+
+    def release(self, lease: Lease) -> None:
+        """See :meth:`CheckpointStore.release`."""
+        self._use(lease.key, lambda record, _: record.release(lease), write=True)
+
+    def held_until(self, key: str) -> float | None:
+        """Return when the lease ends, or None if no worker holds it."""
+        return self._use(key, lambda record, now: record.held_until(now()), write=False)
+
+    def head(self, key: str) -> str | None:
+        """See :meth:`CheckpointStore.head`."""
+        return self._use(key, lambda record, _: record.head, write=False)
+
+    def commit(
+        self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
+    ) -> None:
+        """See :meth:`CheckpointStore.commit`."""
+        checked = check_commit(head, rows, ttl)
+        self._use(
+            lease.key,
+            lambda record, now: record.renew(lease, head, ttl, now()),
+            write=True,
+            rows=checked,
+        )

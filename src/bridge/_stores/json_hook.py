@@ -21,8 +21,9 @@ from _client_kit._errors import ServiceError, StoreError
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 from _client_kit._user_code import place_of
+from bridge._errors import store_error
 from bridge._stores.memory import ConnectionRows, RecordStore
-from bridge._stores.protocol import Row, store_error
+from bridge._stores.protocol import Row
 
 __all__ = ["HookCheckpoints"]
 
@@ -142,15 +143,10 @@ class HookCheckpoints(RecordStore):
                     self._parsed = (text, known)
                     return result
         raise store_error(
-            Text(
-                "save_refused",
-                "the application's save hook refused {0} times in a row",
-                _ATTEMPTS,
-            ),
-            hint=Text(
-                "hint_save_refused",
-                "It must return True when it replaced the version that load() gave.",
-            ),
+            "save_refused",
+            "the application's save hook refused {0} times in a row",
+            _ATTEMPTS,
+            hint="It must return True when it replaced the version that load() gave.",
             retryable=True,
         )
 
@@ -164,17 +160,13 @@ class HookCheckpoints(RecordStore):
         try:
             value, version = (answer, None) if self._single_worker else answer
         except (TypeError, ValueError):
-            raise store_error(
-                Text("load_shape", "the application's load hook must return (value, version)"),
-                hint=_SINGLE,
-            ) from None
+            message = "the application's load hook must return (value, version)"
+            raise store_error("load_shape", message, hint=_SINGLE) from None
         if value is not None and not isinstance(value, str):
             raise store_error(
-                Text(
-                    "load_kind",
-                    "the application's load hook gave {0}, not text or None",
-                    type(value).__name__,
-                )
+                "load_kind",
+                "the application's load hook gave {0}, not text or None",
+                type(value).__name__,
             )
         return value, version
 
@@ -189,11 +181,9 @@ class HookCheckpoints(RecordStore):
             return True
         if not isinstance(answer, bool):
             raise store_error(
-                Text(
-                    "save_kind",
-                    "the application's save hook returned {0}, not True or False",
-                    type(answer).__name__,
-                ),
+                "save_kind",
+                "the application's save hook returned {0}, not True or False",
+                type(answer).__name__,
                 hint=_SINGLE,
             )
         self._raised_at = ""
@@ -205,25 +195,21 @@ class HookCheckpoints(RecordStore):
         The text of the exception may contain a password.
         """
         place = place_of(error)
-        message = Text(
-            "hook_raised",
-            "the application's {0} hook raised {1} at {2}",
-            *(hook, type(error).__name__, place),
-        )
-        if place != self._raised_at:
-            self._raised_at = place
-            logger.warning("%s", message, exc_info=error)
         if isinstance(error, ServiceError):
             may_pass = error.retryable
         else:
             may_pass = isinstance(error, OSError) or not isinstance(error, _BUGS)
-        return store_error(
-            message,
-            hint=Text(
-                "hint_hook_raised", "Its own traceback, the cause of this error, shows the line."
-            ),
+        raised = store_error(
+            "hook_raised",
+            "the application's {0} hook raised {1} at {2}",
+            *(hook, type(error).__name__, place),
+            hint="Its own traceback, the cause of this error, shows the line.",
             retryable=may_pass,
         )
+        if place != self._raised_at:
+            self._raised_at = place
+            logger.warning("%s", raised.message, exc_info=error)
+        return raised
 
 
 # -- the text ------------------------------------------------------------------------------------
@@ -232,12 +218,10 @@ class HookCheckpoints(RecordStore):
 def _write(known: dict[str, ConnectionRows]) -> str:
     if sum(len(record.rows) for record in known.values()) > ROW_LIMIT:
         raise store_error(
-            Text(
-                "value_full",
-                "the application's checkpoint value would hold more than {0} rows",
-                ROW_LIMIT,
-            ),
-            hint=Text("hint_value_full", "Move to SQLiteCheckpoints or SQLAlchemyCheckpoints."),
+            "value_full",
+            "the application's checkpoint value would hold more than {0} rows",
+            ROW_LIMIT,
+            hint="Move to SQLiteCheckpoints or SQLAlchemyCheckpoints.",
         )
     body = _canonical(known)
     return (
@@ -274,15 +258,11 @@ def _parse(text: str | None) -> dict[str, ConnectionRows]:
             raise ValueError
         if version > VERSION:
             raise store_error(
-                Text(
-                    "newer_value",
-                    "the application's checkpoint value was written by a newer release (version "
-                    "{0}, this one reads up to {1})",
-                    *(str(version), str(VERSION)),
-                ),
-                hint=Text(
-                    "hint_newer_value", "Update this installation; the value was left as it is."
-                ),
+                "newer_value",
+                "the application's checkpoint value was written by a newer release (version {0}, "
+                "this one reads up to {1})",
+                *(str(version), str(VERSION)),
+                hint="Update this installation; the value was left as it is.",
             )
         body = saved["connections"]
         known = {key: _record(**members) for key, members in body.items()}
@@ -323,10 +303,9 @@ def _optional(convert: Callable[[Any], _T], value: Any) -> _T | None:
 
 def _damaged(why: str) -> StoreError:
     return store_error(
-        Text("value_damaged", "the application's checkpoint value is damaged: {0}", why),
-        hint=Text(
-            "hint_value_damaged",
-            "Restore it from a backup and run export_new(look_first=True). Only None means that "
-            "nothing was ever saved.",
-        ),
+        "value_damaged",
+        "the application's checkpoint value is damaged: {0}",
+        why,
+        hint="Restore it from a backup and run export_new(look_first=True). Only None means that "
+        "nothing was ever saved.",
     )

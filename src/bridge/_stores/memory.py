@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from copy import copy
 from heapq import nsmallest
 from operator import attrgetter
 from typing import TypeVar
 
-from attrs import Factory, define
+from attrs import define, field
 
 from _client_kit._arguments import check_clock
-from bridge._stores.connection_record import ConnectionRecord
-from bridge._stores.protocol import Lease, Row, check_acquire, check_commit, check_ids
+from bridge._stores.connection_record import ConnectionRecord, LeasedStore, Use
+from bridge._stores.protocol import Row, check_ids
 
 __all__ = ["ConnectionRows", "MemoryCheckpoints", "RecordStore"]
 
@@ -26,10 +27,10 @@ _T = TypeVar("_T")
 class ConnectionRows(ConnectionRecord):
     """The record of a connection, with its rows by id."""
 
-    rows: dict[str, Row] = Factory(dict[str, Row])
+    rows: dict[str, Row] = field(factory=dict[str, Row], eq=False)
 
 
-class RecordStore(ABC):
+class RecordStore(LeasedStore):
     """Base of stores that load and save all connections at once."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -40,39 +41,26 @@ class RecordStore(ABC):
     def _apply(self, use: Callable[[dict[str, ConnectionRows]], tuple[_T, bool]]) -> _T:
         """Call `use` with all connections under a lock; save them if it returns True."""
 
-    def _read(self, key: str, ask: Callable[[ConnectionRows], _T]) -> _T:
-        return self._apply(lambda known: (ask(known.get(key) or ConnectionRows()), False))
+    def _use(self, key: str, use: Use[_T], *, write: bool, rows: Sequence[Row] = ()) -> _T:
+        def change(known: dict[str, ConnectionRows]) -> tuple[_T, bool]:
+            record = known.get(key) or ConnectionRows()
+            before = copy(record)
+            result = use(record, self._clock)
+            record.rows.update((row.id, row) for row in rows)
+            changed = write and (bool(rows) or record != before)
+            if changed:
+                known[key] = record
+            return result, changed
 
-    def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
-        """See :meth:`CheckpointStore.acquire`."""
-        check_acquire(key, owner, ttl)
+        return self._apply(change)
 
-        def take(known: dict[str, ConnectionRows]) -> tuple[Lease | None, bool]:
-            record = known.setdefault(key, ConnectionRows())
-            expires = record.expires
-            lease = record.acquire(key, owner, ttl, self._clock())
-            return lease, lease is not None or record.expires != expires
-
-        return self._apply(take)
-
-    def release(self, lease: Lease) -> None:
-        """See :meth:`CheckpointStore.release`."""
-        self._apply(lambda known: (None, lease.key in known and known[lease.key].release(lease)))
-
-    def held_until(self, key: str) -> float | None:
-        """Return when the lease ends, or None if no worker holds it."""
-        return self._read(key, lambda record: record.held_until(self._clock()))
-
-    def head(self, key: str) -> str | None:
-        """See :meth:`CheckpointStore.head`."""
-        return self._read(key, lambda record: record.head)
+    def _read(self, key: str, ask: Callable[[dict[str, Row]], _T]) -> _T:
+        return self._apply(lambda known: (ask(known[key].rows if key in known else {}), False))
 
     def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
         """See :meth:`CheckpointStore.find`."""
         wanted = dict.fromkeys(check_ids(ids))
-        return self._read(
-            key, lambda record: [record.rows[name] for name in wanted if name in record.rows]
-        )
+        return self._read(key, lambda rows: [rows[name] for name in wanted if name in rows])
 
     def select(
         self, key: str, states: Sequence[str], *, due: float | None, after: str | None, limit: int
@@ -88,22 +76,8 @@ class RecordStore(ABC):
 
         return self._read(
             key,
-            lambda record: nsmallest(limit, filter(matches, record.rows.values()), key=_by_id),
+            lambda rows: nsmallest(limit, filter(matches, rows.values()), key=_by_id),
         )
-
-    def commit(
-        self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
-    ) -> None:
-        """See :meth:`CheckpointStore.commit`."""
-        checked = check_commit(head, rows, ttl)
-
-        def write(known: dict[str, ConnectionRows]) -> tuple[None, bool]:
-            record = known.get(lease.key) or ConnectionRows()
-            record.renew(lease, head, ttl, self._clock())
-            record.rows.update((row.id, row) for row in checked)
-            return None, True
-
-        self._apply(write)
 
 
 class MemoryCheckpoints(RecordStore):

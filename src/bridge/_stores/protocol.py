@@ -123,11 +123,6 @@ def held_until(store: CheckpointStore, key: str) -> datetime | None:
         return None
 
 
-def store_error(message: str, *, hint: str | None = None, retryable: bool = False) -> StoreError:
-    """Make a StoreError of the bridge."""
-    return StoreError(message, service="bridge", hint=hint, retryable=retryable)
-
-
 def check_ids(ids: Sequence[str]) -> Sequence[str]:
     """Return the ids; refuse more than `FIND_LIMIT`."""
     if len(ids) > FIND_LIMIT:
@@ -153,9 +148,9 @@ def check_commit(head: str | None, rows: Iterable[Row], ttl: float) -> list[Row]
         _check_text(row.state, "the state")
         _check_text(row.value, "the value")
         if not row.id or not row.state:
-            raise store_error("a row without an id or a state cannot be stored")
+            raise _not_storable("a row without an id or a state", "it has no name")
         if row.due is not None and not math.isfinite(row.due):
-            raise store_error(f"the row {row.id!r} cannot be stored: its due is {row.due!r}")
+            raise _not_storable(f"the row {row.id!r}", f"its due is {row.due!r}")
     return checked
 
 
@@ -170,8 +165,10 @@ def _check_text(text: str, name: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise store_error(
-            f"{name} {text[:80]!r} cannot be stored: it holds half a character"
-        ) from None
+        raise _not_storable(f"{name} {text[:80]!r}", "it holds half a character") from None
     if "\0" in text:
-        raise store_error(f"{name} {text[:80]!r} cannot be stored: it holds a NUL")
+        raise _not_storable(f"{name} {text[:80]!r}", "it holds a NUL")
+
+
+def _not_storable(what: str, why: str) -> StoreError:
+    return StoreError(f"{what} cannot be stored: {why}", service="bridge")

@@ -10,8 +10,9 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Generator, Sequence
+from copy import copy
 from operator import attrgetter
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 try:
     import sqlalchemy as sa
@@ -26,16 +27,9 @@ from attrs import asdict
 
 from _client_kit._errors import StoreError
 from _client_kit._text import Text
-from bridge._errors import LeaseLostError, configuration_error
-from bridge._stores.connection_record import ConnectionRecord
-from bridge._stores.protocol import (
-    Lease,
-    Row,
-    check_acquire,
-    check_commit,
-    check_ids,
-    store_error,
-)
+from bridge._errors import setting_error, store_error
+from bridge._stores.connection_record import ConnectionRecord, LeasedStore, Use
+from bridge._stores.protocol import Row, check_ids
 
 __all__ = ["SQLAlchemyCheckpoints"]
 
@@ -84,9 +78,10 @@ _CLOCKS = {
 _ISOLATION = {"postgresql": "READ COMMITTED", "sqlite": "SERIALIZABLE"}
 
 _by_id = attrgetter("id")
+_T = TypeVar("_T")
 
 
-class SQLAlchemyCheckpoints:
+class SQLAlchemyCheckpoints(LeasedStore):
     """Checkpoints in two tables of a PostgreSQL or SQLite database.
 
     ::
@@ -115,22 +110,28 @@ class SQLAlchemyCheckpoints:
     def __init__(self, engine: sa.Engine) -> None:
         if not isinstance(engine, sa.Engine):  # pyright: ignore[reportUnnecessaryIsInstance]
             # Do not show the argument: a URL may contain a password.
-            raise configuration_error(
-                f"SQLAlchemyCheckpoints takes a synchronous engine, not {type(engine).__name__}",
-                "Make one with sqlalchemy.create_engine(url); AsyncConnection calls it in threads.",
+            raise setting_error(
+                "not_an_engine",
+                "SQLAlchemyCheckpoints takes a synchronous engine, not {0}",
+                type(engine).__name__,
+                hint="Make one with sqlalchemy.create_engine(url); AsyncConnection calls it in "
+                "threads.",
             )
         dialect = engine.dialect.name
         if dialect not in _CLOCKS:
-            raise configuration_error(
-                f"SQLAlchemyCheckpoints does not know {dialect}",
-                "Use PostgreSQL or SQLite, or write a store and run the conformance suite.",
+            raise setting_error(
+                "unknown_dialect",
+                "SQLAlchemyCheckpoints does not know {0}",
+                dialect,
+                hint="Use PostgreSQL or SQLite, or write a store and run the conformance suite.",
             )
         one_connection = isinstance(engine.pool, sa.StaticPool)
         if dialect == "sqlite" and _in_memory(engine.url) and not one_connection:
-            raise configuration_error(
+            raise setting_error(
+                "database_in_memory",
                 "a SQLite database in memory needs one connection that all threads share",
-                'Use create_engine("sqlite://", poolclass=sqlalchemy.StaticPool, '
-                'connect_args={"check_same_thread": False}), or name a file.',
+                hint='Use create_engine("sqlite://", poolclass=sqlalchemy.StaticPool, '
+                'connect_args={{"check_same_thread": False}}), or name a file.',
             )
         self._dialect = dialect
         self._engine = engine
@@ -143,46 +144,6 @@ class SQLAlchemyCheckpoints:
         """Create the tables that do not exist yet; never change existing ones."""
         with self._errors():
             _metadata.create_all(self._engine)
-
-    def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
-        """See :meth:`CheckpointStore.acquire`."""
-        check_acquire(key, owner, ttl)
-        with self._transaction() as db:
-            record = self._lock(db, key)
-            if record is None:
-                # If two workers get here, one inserts the row and the other waits for it.
-                new = self._insert(_connection).values(key=key, version=VERSION, fence=0, ttl=0.0)
-                db.execute(new.on_conflict_do_nothing())
-                record = self._lock(db, key)
-                if record is None:
-                    raise store_error(
-                        Text("row_not_kept", "the database did not keep a new connection's row")
-                    )
-            expires = record.expires
-            # Read the clock only now: a lease may have expired while this call waited for the row.
-            lease = record.acquire(key, owner, ttl, self._now(db))
-            if lease is not None or record.expires != expires:
-                self._save(db, key, record)
-            return lease
-
-    def release(self, lease: Lease) -> None:
-        """See :meth:`CheckpointStore.release`."""
-        with self._transaction() as db:
-            record = self._lock(db, lease.key)
-            if record is not None and record.release(lease):
-                self._save(db, lease.key, record)
-
-    def held_until(self, key: str) -> float | None:
-        """Return when the lease ends, or None if no worker holds it."""
-        with self._connected() as db:
-            record = self._record(db, key)
-            return None if record is None else record.held_until(self._now(db))
-
-    def head(self, key: str) -> str | None:
-        """See :meth:`CheckpointStore.head`."""
-        with self._connected() as db:
-            record = self._record(db, key)
-            return None if record is None else record.head
 
     def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
         """See :meth:`CheckpointStore.find`."""
@@ -214,38 +175,45 @@ class SQLAlchemyCheckpoints:
         # The rows of each state are sorted, but not those of several states together.
         return sorted(found, key=_by_id)[:limit]
 
-    def commit(
-        self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
-    ) -> None:
-        """See :meth:`CheckpointStore.commit`."""
-        # PostgreSQL refuses two rows with the same id in one statement, so keep the last.
-        latest = {row.id: row for row in check_commit(head, rows, ttl)}
-        with self._transaction() as db:
-            record = self._lock(db, lease.key)
-            if record is None:
-                raise LeaseLostError
-            record.renew(lease, head, ttl, self._now(db))
-            self._save(db, lease.key, record)
+    # -- rows ----------------------------------------------------------------------------------
+
+    def _use(self, key: str, use: Use[_T], *, write: bool, rows: Sequence[Row] = ()) -> _T:
+        with self._connected() as db, db.begin():
+            record = self._locked(db, key) if write else self._record(db, key)
+            record = record or ConnectionRecord()
+            before = copy(record)
+            result = use(record, lambda: self._now(db))
+            same = _connection.c.key == key
+            if record != before:
+                db.execute(sa.update(_connection).where(same).values(**asdict(record)))
+            # PostgreSQL refuses two rows with the same id in one statement, so keep the last.
+            latest = {row.id: asdict(row) for row in rows}
             if latest:
-                number = sa.select(_connection.c.number).where(_connection.c.key == lease.key)
+                number = sa.select(_connection.c.number).where(same)
                 insert = self._insert(_delivery).values(connection=number.scalar_subquery())
                 replaced = {name: insert.excluded[name] for name in ("state", "due", "value")}
                 db.execute(
                     insert.on_conflict_do_update(
                         index_elements=["connection", "id"], set_=replaced
                     ),
-                    [asdict(row) for row in latest.values()],
+                    list(latest.values()),
                 )
+            return result
 
-    # -- rows ----------------------------------------------------------------------------------
-
-    def _lock(self, db: sa.Connection, key: str) -> ConnectionRecord | None:
-        """Read a connection's row, and lock it until the transaction ends."""
-        if self._dialect == "sqlite":  # pragma: no branch - PostgreSQL has the long tests
-            # SQLite has no FOR UPDATE, but a write locks the whole file.
-            same = sa.update(_connection).where(_connection.c.key == key)
-            db.execute(same.values(fence=_connection.c.fence))
-        return self._record(db, key, lock=True)
+    def _locked(self, db: sa.Connection, key: str) -> ConnectionRecord | None:
+        """Read a connection's row, and lock it until the transaction ends; insert a missing row."""
+        for _ in range(2):
+            if self._dialect == "sqlite":  # pragma: no branch - PostgreSQL has the long tests
+                # SQLite has no FOR UPDATE, but a write locks the whole file.
+                same = sa.update(_connection).where(_connection.c.key == key)
+                db.execute(same.values(fence=_connection.c.fence))
+            record = self._record(db, key, lock=True)
+            if record is not None:
+                return record
+            # If two workers get here, one inserts the row and the other waits for it.
+            new = self._insert(_connection).values(key=key, version=VERSION, fence=0, ttl=0.0)
+            db.execute(new.on_conflict_do_nothing())
+        raise store_error("row_not_kept", "the database did not keep a new connection's row")
 
     def _record(
         self, db: sa.Connection, key: str, *, lock: bool = False
@@ -260,10 +228,6 @@ class SQLAlchemyCheckpoints:
         version, *values = found
         _check_version(version)
         return ConnectionRecord(*values)
-
-    def _save(self, db: sa.Connection, key: str, record: ConnectionRecord) -> None:
-        same = sa.update(_connection).where(_connection.c.key == key)
-        db.execute(same.values(**asdict(record)))
 
     def _now(self, db: sa.Connection) -> float:
         return float(db.execute(self._clock).one()[0])
@@ -284,11 +248,6 @@ class SQLAlchemyCheckpoints:
         return rows
 
     # -- transactions --------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Generator[sa.Connection, None, None]:
-        with self._connected() as db, db.begin():
-            yield db
 
     @contextlib.contextmanager
     def _connected(self) -> Generator[sa.Connection, None, None]:
@@ -316,15 +275,11 @@ def _in_memory(url: sa.URL) -> bool:
 def _check_version(version: int) -> None:
     if version != VERSION:
         raise store_error(
-            Text(
-                "newer_tables",
-                "the checkpoint tables were written by a newer release (version {0}, this one "
-                "reads {1})",
-                *(str(version), str(VERSION)),
-            ),
-            hint=Text(
-                "hint_newer_tables", "Update this installation; the tables were left as they are."
-            ),
+            "newer_tables",
+            "the checkpoint tables were written by a newer release (version {0}, this one reads "
+            "{1})",
+            *(str(version), str(VERSION)),
+            hint="Update this installation; the tables were left as they are.",
         )
 
 
@@ -339,11 +294,9 @@ def _error_of(error: exc.SQLAlchemyError, origin: BaseException) -> StoreError:
         isinstance(error, exc.DBAPIError) and error.connection_invalidated
     )
     return store_error(
-        Text(
-            "database_failed",
-            "the checkpoint database failed: {0}",
-            type(origin).__name__ + (f" ({state})" if state else ""),
-        ),
+        "database_failed",
+        "the checkpoint database failed: {0}",
+        type(origin).__name__ + (f" ({state})" if state else ""),
         hint=_NO_TABLES if missing else None,
         retryable=passing and not missing,
     )

@@ -7,23 +7,18 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Sequence
+from copy import copy
 from heapq import merge
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from _client_kit._arguments import argument_error, check_clock, check_seconds
 from _client_kit._text import Text
-from bridge._errors import configuration_error
-from bridge._stores.connection_record import ConnectionRecord
-from bridge._stores.protocol import (
-    Lease,
-    Row,
-    check_acquire,
-    check_commit,
-    check_ids,
-)
+from bridge._errors import setting_error
+from bridge._stores.connection_record import ConnectionRecord, LeasedStore, Use
+from bridge._stores.protocol import Lease, Row, check_ids
 from bridge._stores.sqlite_file import CheckpointFile
 
 __all__ = ["SQLiteCheckpoints"]
@@ -42,9 +37,10 @@ _WRITE = f"""INSERT INTO delivery (connection, id, state, due, value, crc)
     SET state = excluded.state, due = excluded.due, value = excluded.value, crc = excluded.crc"""  # noqa: S608
 
 _by_id = attrgetter("id")
+_T = TypeVar("_T")
 
 
-class SQLiteCheckpoints:
+class SQLiteCheckpoints(LeasedStore):
     """Checkpoints in one SQLite file, for any number of connections, threads and processes.
 
     The file is created on first use with mode 0600; its directory must exist. It holds ids, states
@@ -76,9 +72,10 @@ class SQLiteCheckpoints:
         name = os.fspath(path)
         if not name or name == ":memory:" or "\0" in name or "://" in name:
             # Do not show the argument: the URL of a database may contain a password.
-            raise configuration_error(
+            raise setting_error(
+                "not_a_path",
                 "the checkpoints' place is not the path of a file",
-                "Name a file, or use MemoryCheckpoints for a trial; SQLAlchemyCheckpoints "
+                hint="Name a file, or use MemoryCheckpoints for a trial; SQLAlchemyCheckpoints "
                 "keeps checkpoints in a database.",
             )
         self.path: Path = Path(os.path.realpath(name))
@@ -98,35 +95,10 @@ class SQLiteCheckpoints:
         """Close the file. The next call opens it again."""
         self._file.close()
 
-    def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
-        """See :meth:`CheckpointStore.acquire`."""
-        check_acquire(key, owner, ttl)
-        with self._file.transaction(write=True) as file:
-            record = self._record(file, key)
-            expires = record.expires
-            # Read the clock only now: a lease may have expired while this call waited for the file.
-            lease = record.acquire(key, owner, ttl, self._clock())
-            if lease is not None or record.expires != expires:
-                self._save(file, key, record)
-            return lease
-
     def release(self, lease: Lease) -> None:
         """See :meth:`CheckpointStore.release`."""
-        with self._file.transaction(write=True) as file:
-            record = self._record(file, lease.key)
-            if record.release(lease):
-                self._save(file, lease.key, record)
+        super().release(lease)
         self._file.checkpoint_wal()
-
-    def held_until(self, key: str) -> float | None:
-        """Return when the lease ends, or None if no worker holds it."""
-        with self._file.transaction(write=False) as file:
-            return self._record(file, key).held_until(self._clock())
-
-    def head(self, key: str) -> str | None:
-        """See :meth:`CheckpointStore.head`."""
-        with self._file.transaction(write=False) as file:
-            return self._record(file, key).head
 
     def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
         """See :meth:`CheckpointStore.find`."""
@@ -151,24 +123,22 @@ class SQLiteCheckpoints:
                 found.append([self._row(key, columns) for columns in rows])
         return list(islice(merge(*found, key=_by_id), limit))
 
-    def commit(
-        self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
-    ) -> None:
-        """See :meth:`CheckpointStore.commit`."""
-        checked = check_commit(head, rows, ttl)
-        with self._file.transaction(write=True) as file:
-            record = self._record(file, lease.key)
-            record.renew(lease, head, ttl, self._clock())
-            self._save(file, lease.key, record)
+    # -- rows ----------------------------------------------------------------------------------
+
+    def _use(self, key: str, use: Use[_T], *, write: bool, rows: Sequence[Row] = ()) -> _T:
+        with self._file.transaction(write=write) as file:
+            record = self._record(file, key)
+            before = copy(record)
+            result = use(record, self._clock)
+            if record != before:
+                values = (record.fence, record.owner, record.expires, record.ttl, record.head)
+                file.execute(_SAVE, (key, *values, _crc(key, *values)))
             saved = (
                 (row.id, row.state, None if row.due is None else float(row.due), row.value)
-                for row in checked
+                for row in rows
             )
-            file.executemany(
-                _WRITE, ((lease.key, *values, _crc(lease.key, *values)) for values in saved)
-            )
-
-    # -- rows ----------------------------------------------------------------------------------
+            file.executemany(_WRITE, ((key, *values, _crc(key, *values)) for values in saved))
+            return result
 
     def _record(self, file: sqlite3.Connection, key: str) -> ConnectionRecord:
         found = file.execute(_CONNECTION, (key,)).fetchone()
@@ -180,10 +150,6 @@ class SQLiteCheckpoints:
                 Text("why_connection", "a connection's record does not match its checksum")
             )
         return ConnectionRecord(*values)
-
-    def _save(self, file: sqlite3.Connection, key: str, record: ConnectionRecord) -> None:
-        values = (record.fence, record.owner, record.expires, record.ttl, record.head)
-        file.execute(_SAVE, (key, *values, _crc(key, *values)))
 
     def _row(self, key: str, columns: tuple[Any, ...]) -> Row:
         *values, crc = columns

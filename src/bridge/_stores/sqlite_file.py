@@ -24,7 +24,7 @@ from typing import Any
 
 from _client_kit._errors import StoreError
 from _client_kit._text import Text
-from bridge._stores.protocol import store_error
+from bridge._errors import store_error
 
 __all__ = ["CheckpointFile"]
 
@@ -145,13 +145,11 @@ class CheckpointFile:
     def damaged(self, why: str) -> StoreError:
         """Return the error for a file with invalid content."""
         return store_error(
-            Text("file_damaged", "{0} is damaged or not ours: {1}", str(self.path), why),
-            hint=Text(
-                "hint_file_damaged",
-                "Restore {0} from a backup and run export_new(look_first=True). Move it away only "
-                "if nothing was ever exported through it, or if you then call activate() again.",
-                str(self.path),
-            ),
+            "file_damaged",
+            "{0} is damaged or not ours: {1}",
+            *(str(self.path), why),
+            hint="Restore {0} from a backup and run export_new(look_first=True). Move it away only "
+            "if nothing was ever exported through it, or if you then call activate() again.",
         )
 
     def _opened(self) -> sqlite3.Connection:
@@ -165,15 +163,10 @@ class CheckpointFile:
             # Writes to a deleted file are lost, so its documents would be sent again.
             self.disconnect()
             raise store_error(
-                Text(
-                    "file_replaced",
-                    "{0} was removed or replaced while it was in use",
-                    str(self.path),
-                ),
-                hint=Text(
-                    "hint_file_replaced",
-                    "Put the file back, or call activate() again if it was meant to go.",
-                ),
+                "file_replaced",
+                "{0} was removed or replaced while it was in use",
+                str(self.path),
+                hint="Put the file back, or call activate() again if it was meant to go.",
             )
         return self._connection
 
@@ -185,25 +178,22 @@ class CheckpointFile:
                 self._create(shared=bool(kind))
             seen = self.path.stat()
         except OSError as error:
+            why = Text("said", "{0}", str(error.strerror))
             raise store_error(
-                Text(
-                    "file_unusable",
-                    "{0} cannot be used: {1}",
-                    *(str(self.path), Text("said", "{0}", str(error.strerror))),
-                ),
-                hint=Text(
-                    "hint_directory",
-                    "{0} must be a directory that this user can write to.",
-                    str(self.path.parent),
-                ),
+                "file_unusable",
+                "{0} cannot be used: {1}",
+                *(str(self.path), why, str(self.path.parent)),
+                hint="{2} must be a directory that this user can write to.",
             ) from error
         if not stat.S_ISREG(seen.st_mode):
             raise store_error(
-                Text("not_a_file", "{0} is not a file", str(self.path)),
-                hint=Text("hint_not_a_file", "Name the checkpoint file itself."),
+                "not_a_file",
+                "{0} is not a file",
+                str(self.path),
+                hint="Name the checkpoint file itself.",
             )
         if not seen.st_size:
-            raise self.damaged(Text("why_empty", "the file is empty"))
+            raise self.damaged(Text("empty_file", "the file is empty"))
         self._warn(folder, seen, kind)
         # mode=rw: if the file was deleted since, fail instead of creating an empty one.
         connection = sqlite3.connect(
@@ -248,14 +238,10 @@ class CheckpointFile:
             version = int(_pragma(file, "user_version"))
             if version > len(MIGRATIONS):
                 raise store_error(
-                    Text(
-                        "newer_file",
-                        "{0} was written by a newer release (version {1}, this one reads to {2})",
-                        *(str(self.path), str(version), str(len(MIGRATIONS))),
-                    ),
-                    hint=Text(
-                        "hint_newer_file", "Update this installation; the file was left as it is."
-                    ),
+                    "newer_file",
+                    "{0} was written by a newer release (version {1}, this one reads to {2})",
+                    *(str(self.path), str(version), str(len(MIGRATIONS))),
+                    hint="Update this installation; the file was left as it is.",
                 )
             if version < 1:
                 raise self.damaged(Text("why_version", "its version is {0}", str(version)))
@@ -280,16 +266,10 @@ class CheckpointFile:
         for kind, name in sorted(found - expected):
             # A trigger could delete rows at each commit; a view could show rows that do not exist.
             raise store_error(
-                Text(
-                    "foreign_schema",
-                    "{0} is damaged: it holds the {1} {2!r}, which is not ours",
-                    *(str(self.path), kind, name),
-                ),
-                hint=Text(
-                    "hint_foreign_schema",
-                    "Remove it while no export runs: DROP {0} in the sqlite3 program.",
-                    kind.upper(),
-                ),
+                "foreign_schema",
+                "{0} is damaged: it holds the {1} {2!r}, which is not ours",
+                *(str(self.path), kind, name),
+                hint="Remove it while no export runs: DROP {1} in the sqlite3 program.",
             )
         for kind, name in sorted(expected - found, reverse=True):  # a table before its indexes
             raise self.damaged(Text("why_missing", "its {0} {1!r} is missing", kind, name))
@@ -300,15 +280,10 @@ class CheckpointFile:
             left = Path(f"{self.path}{tail}")
             if left.exists() and not self.path.exists():
                 raise store_error(
-                    Text(
-                        "file_gone_log_left",
-                        "{0} is gone, but {1} is still there",
-                        *(str(self.path), left.name),
-                    ),
-                    hint=Text(
-                        "hint_file_gone_log_left",
-                        "Put the file back beside it; or, if it was meant to go, remove both.",
-                    ),
+                    "file_gone_log_left",
+                    "{0} is gone, but {1} is still there",
+                    *(str(self.path), left.name),
+                    hint="Put the file back beside it; or, if it was meant to go, remove both.",
                 )
         draft = self.path.with_name(f".{self.path.name}.{os.urandom(8).hex()}.new")
         _reserve(draft)
@@ -334,11 +309,9 @@ class CheckpointFile:
             return self.damaged(Text("said", "{0}", str(error)))
         busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
         return store_error(
-            Text(
-                "file_failed",
-                "{0} could not be used: {1}",
-                *(str(self.path), Text("said", "{0}", str(error))),
-            ),
+            "file_failed",
+            "{0} could not be used: {1}",
+            *(str(self.path), Text("said", "{0}", str(error))),
             hint=_HINTS.get(code),
             retryable=busy,
         )

@@ -6,7 +6,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from _client_kit._errors import PermissionDeniedError
+from _client_kit._errors import (
+    ConfigurationError,
+    NotFoundError,
+    PermissionDeniedError,
+    ProtocolError,
+    RejectedError,
+)
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
@@ -31,13 +37,20 @@ def confirmed(
     shown: Counter[str] = Counter()
     received: Counter[str] = Counter()
     since = session.head.activated_at
-    for item in zenvoices.inbox.list(company_id=company_id):
-        if item.company_id not in (None, company_id):
-            continue
-        sent_as, when = item.external_id or "", item.received_time
-        if sent_as:
-            shown[sent_as] += 1
-        received[sent_as] += when is not None and since is not None and when >= since
+    try:
+        for item in zenvoices.inbox.list(company_id=company_id):
+            if item.company_id not in (None, company_id):
+                continue
+            sent_as, when = item.external_id or "", item.received_time
+            if sent_as:
+                shown[sent_as] += 1
+            received[sent_as] += when is not None and since is not None and when >= since
+    except (ConfigurationError, NotFoundError, ProtocolError, RejectedError):
+        if "inbox.find" not in zenvoices.operations:
+            raise
+        # The service may have no list: the user's look-up answers for each document.
+        shown.clear()
+        received.clear()
     count = 0
     lines: dict[str, list[DeliveryRow]] = {"twice": [], "not found": [], "cannot tell": []}
     after: str | None = None

@@ -6,18 +6,16 @@ import ssl
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Never, Self
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from _client_kit._address import check_base_url
 from _client_kit._arguments import check_instance
 from _client_kit._async._calls import AsyncCalls
+from _client_kit._async._client import AsyncApiClient
 from _client_kit._contract import load_contract
-from _client_kit._operations import Call
 from _client_kit._retry import RetryPolicy
-from _client_kit._secret import refuse_pickling
 from _client_kit._user_agent import user_agent_of
 from zenvoices_client._async._companies import AsyncCompanies
 from zenvoices_client._async._inbox import AsyncInbox
@@ -34,7 +32,7 @@ __all__ = ["AsyncZenvoicesClient"]
 BASE_URL = "https://app.zenvoices.com"
 
 
-class AsyncZenvoicesClient:
+class AsyncZenvoicesClient(AsyncApiClient):
     """A client of the Zenvoices public API.
 
     Args:
@@ -167,59 +165,5 @@ class AsyncZenvoicesClient:
 
         return AsyncWebhooks(self._calls, self._facts)
 
-    async def request(
-        self, call: Call, *, timeout: float | None = None, deadline: float | None = None
-    ) -> Any:
-        """Make a call that this library has no method for, with its login, retries and errors.
-
-        Args:
-            call: The call. After a failure whose outcome is unknown, it is repeated only if it is
-                a GET or has ``safe=True``.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
-
-        Returns:
-            The payload without the envelope; None for an empty answer. With ``whole=True`` in the
-            call, the :class:`Answer`.
-
-        Raises:
-            ConfigurationError: The call is not valid.
-            ServiceError: The call failed; the subclass gives the kind of failure.
-        """
-        return await self._calls.request(call, timeout=timeout, deadline=deadline)
-
-    @property
-    def base_url(self) -> str:
-        """The base URL of the API."""
-        return self._calls.base_url
-
-    @property
-    def deadline(self) -> float:
-        """Seconds for a whole call."""
-        return self._calls.deadline
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the client was closed in this process and event loop."""
-        return self._calls.is_closed
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._calls.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        _type: type[BaseException] | None,
-        _value: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.login.user!r}, base_url={self.base_url!r})"
-
-    def __reduce__(self) -> Never:
-        refuse_pickling(self)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from difflib import SequenceMatcher
 from functools import partial
 
-from _client_kit._async._calls import AsyncCalls
+from _client_kit._async._client import AsyncCallGroup
 from _client_kit._async._paging import AsyncListing
-from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_object
+from _client_kit._models import decode
+from _client_kit._payload import object_in
 from _client_kit._redaction import sanitise
 from _client_kit._status import CONTRACT_HINT
 from _client_kit._text import Text, joined
 from zenvoices_client._asked import AskedRecord
-from zenvoices_client._async._lists import list_all, read_object
+from zenvoices_client._async._lists import list_all
 from zenvoices_client._dialect import COMPANY_CODE_HINT, member
 from zenvoices_client._models import Company
 
@@ -23,12 +24,8 @@ __all__ = ["AsyncCompanies"]
 SHOWN_CODES = 50
 
 
-class AsyncCompanies:
+class AsyncCompanies(AsyncCallGroup):
     """Calls about the companies that this user may see."""
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        self._calls = calls
-        self._contract = contract
 
     def list(
         self,
@@ -78,7 +75,7 @@ class AsyncCompanies:
             deadline=deadline,
         )
         inner = member(payload, "administration")
-        return read_object(Company, inner if is_object(inner) else payload, operation, answer)
+        return decode(Company, object_in(inner if is_object(inner) else payload, operation, answer))
 
     async def resolve(
         self, code: str, *, timeout: float | None = None, deadline: float | None = None

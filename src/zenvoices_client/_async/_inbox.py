@@ -6,10 +6,9 @@ from functools import partial
 from typing import Any
 
 from _client_kit._arguments import check_number
-from _client_kit._async._calls import AsyncCalls
+from _client_kit._async._client import AsyncCallGroup
 from _client_kit._async._paging import AsyncListing
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract
 from _client_kit._errors import (
     ConfigurationError,
     NotFoundError,
@@ -19,9 +18,11 @@ from _client_kit._errors import (
 from _client_kit._json import is_object
 from _client_kit._models import decode
 from _client_kit._operations import USER_CODE
+from _client_kit._payload import object_in, unexpected
 from _client_kit._response import ApiResponse
+from _client_kit._text import Text
 from zenvoices_client._asked import AskedFind, AskedRecord, AskedUpload
-from zenvoices_client._async._lists import list_all, read_object
+from zenvoices_client._async._lists import list_all
 from zenvoices_client._models import InboxDocument, InboxUpload, Lookup
 from zenvoices_client._upload import encode_upload, uploaded_document
 
@@ -31,12 +32,8 @@ MAX_EXTERNAL_ID = 50
 SCANNED_PAGES = 20
 
 
-class AsyncInbox:
+class AsyncInbox(AsyncCallGroup):
     """Calls about the inboxes of the companies."""
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        self._calls = calls
-        self._contract = contract
 
     async def upload(
         self,
@@ -167,7 +164,7 @@ class AsyncInbox:
             timeout=timeout,
             deadline=deadline,
         )
-        return read_object(InboxDocument, payload, operation, answer)
+        return decode(InboxDocument, object_in(payload, operation, answer))
 
     async def find(
         self,
@@ -190,15 +187,17 @@ class AsyncInbox:
             deadline: Seconds for everything together.
 
         Raises:
+            ProtocolError: A function for ``inbox.find`` returned neither None nor a document with
+                its ``externalId``.
             ServiceError: The look-up failed.
         """
         _check_company(company_id)
         limit = self._calls.limit(deadline)
-        operation = self._contract.operations.get("inbox.find")
-        scans = operation is None  # a user's function replaces the search of the list too
+        # A user's function replaces the search of the list too.
+        own = self._contract.operations.get("inbox.find")
         try:
             payload, answer = await self._calls.call(
-                operation or self._contract["inbox.details"],
+                own or self._contract["inbox.details"],
                 query={"company_id": company_id, "external_id": external_id},
                 asked=partial(AskedFind, company_id=company_id, external_id=external_id),
                 timeout=timeout,
@@ -209,16 +208,18 @@ class AsyncInbox:
         except (ConfigurationError, RejectedError, ProtocolError) as error:
             if error.code == USER_CODE:
                 raise
-            payload, answer = None, None
+            payload, answer = None, ApiResponse(0, {}, b"", conclusive=False)
         document = decode(InboxDocument, payload) if is_object(payload) else None
-        if answer is not None:
-            if document is not None and _matches(document, external_id, company_id):
-                return Lookup("found", document, answer.date)
-            if not scans and payload is None and answer.conclusive:
-                return Lookup("not found", answered_at=answer.date)
-        if not scans:
-            return Lookup("cannot tell")
-        return await self._scan(external_id, company_id, timeout, limit)
+        if document is not None and _matches(document, external_id, company_id):
+            return Lookup("found", document, answer.date)
+        if own is None:
+            return await self._scan(external_id, company_id, timeout, limit)
+        if payload is None and answer.conclusive:
+            return Lookup("not found", answered_at=answer.date)
+        if payload is not None and (document is None or not document.external_id):
+            expected = Text("a_found", "a document with its externalId, or None")
+            raise unexpected(own, answer, expected)
+        return Lookup("cannot tell")
 
     async def _scan(
         self, external_id: str, company_id: int, timeout: float | None, limit: Deadline

@@ -10,17 +10,15 @@ from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._paging import AsyncListing
 from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
-from _client_kit._errors import ConfigurationError, ProtocolError
-from _client_kit._json import is_list, is_object
+from _client_kit._errors import ConfigurationError
+from _client_kit._json import is_object
 from _client_kit._models import decode
 from _client_kit._paging import Page, fingerprint
-from _client_kit._response import ApiResponse
-from _client_kit._status import CONTRACT_HINT
-from _client_kit._text import Text
+from _client_kit._payload import rows_in
 from zenvoices_client._asked import AskedPage
 from zenvoices_client._dialect import member
 
-__all__ = ["list_all", "not_understood", "read_object"]
+__all__ = ["list_all"]
 
 T = TypeVar("T")
 
@@ -59,10 +57,7 @@ def list_all(
             timeout=timeout,
             deadline=deadline if limit is None else limit.remaining(),
         )
-        rows = member(payload, "items")
-        if not is_list(rows):
-            expected = Text("object_with_list", "an object with a list {0!r}", "items")
-            raise not_understood(operation, expected, answer)
+        rows = rows_in(payload, "items", operation, answer)
         total = member(payload, "totalCount")
         total = total if type(total) is int and total >= 0 else None
         items = tuple(decode(model, row) for row in rows if is_object(row))
@@ -79,27 +74,3 @@ def list_all(
         )
 
     return AsyncListing(fetch, 0)
-
-
-def read_object(model: type[T], payload: object, operation: Operation, answer: ApiResponse) -> T:
-    """Decode an answer that must be a JSON object.
-
-    Raises:
-        ProtocolError: The answer is not a JSON object.
-    """
-    if not is_object(payload):
-        raise not_understood(operation, Text("an_object", "an object"), answer)
-    return decode(model, payload)
-
-
-def not_understood(operation: Operation, expected: Text, answer: ApiResponse) -> ProtocolError:
-    """Return the error for an answer with an unexpected structure."""
-    return ProtocolError(
-        Text("unexpected_shape", "{0}: expected {1}", operation.name, expected),
-        hint=CONTRACT_HINT,
-        service="zenvoices",
-        status=answer.status,
-        request_id=answer.request_id,
-        answered_at=answer.date,
-        operation=operation.name,
-    )

@@ -9,11 +9,14 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from _client_kit._async._calls import AsyncCalls
+from _client_kit._async._client import AsyncCallGroup
 from _client_kit._async._paging import AsyncListing
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
+from _client_kit._models import decode
+from _client_kit._payload import object_in
 from zenvoices_client._asked import AskedRecord
-from zenvoices_client._async._lists import list_all, read_object
+from zenvoices_client._async._lists import list_all
 from zenvoices_client._master_models import (
     Account,
     CostCentre,
@@ -40,14 +43,13 @@ __all__ = [
 T = TypeVar("T")
 
 
-class AsyncRecords(Generic[T]):
+class AsyncRecords(AsyncCallGroup, Generic[T]):
     """The list of one kind of records; subclasses add the calls for one record."""
 
     def __init__(
         self, calls: AsyncCalls, contract: Contract, resource: str, model: type[T]
     ) -> None:
-        self._calls = calls
-        self._contract = contract
+        super().__init__(calls, contract)
         self._resource = resource
         self._model = model
 
@@ -100,7 +102,7 @@ class AsyncRecords(Generic[T]):
             timeout=timeout,
             deadline=deadline,
         )
-        return read_object(self._model, payload, operation, answer)
+        return decode(self._model, object_in(payload, operation, answer))
 
 
 class AsyncCodedRecords(AsyncRecords[T]):
@@ -237,7 +239,7 @@ class AsyncFinancialTransactions(AsyncRecords[FinancialTransaction]):
             timeout=timeout,
             deadline=deadline,
         )
-        return read_object(self._model, payload, operation, answer)
+        return decode(self._model, object_in(payload, operation, answer))
 
 
 class AsyncMasterData:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from _client_kit._async._calls import AsyncCalls
-from _client_kit._contract import Contract, Operation
+from _client_kit._async._client import AsyncCallGroup
+from _client_kit._contract import Operation
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
+from _client_kit._payload import unexpected
 from _client_kit._response import ApiResponse
 from _client_kit._text import Text
-from zenvoices_client._async._lists import not_understood
 from zenvoices_client._dialect import member
 from zenvoices_client._webhooks import WebhookSubscription
 
 __all__ = ["AsyncWebhooks"]
 
 
-class AsyncWebhooks:
+class AsyncWebhooks(AsyncCallGroup):
     """Calls about webhook subscriptions; how to create or delete one is not documented."""
-
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        self._calls = calls
-        self._contract = contract
 
     async def available(
         self, *, timeout: float | None = None, deadline: float | None = None
@@ -56,5 +52,5 @@ def _rows(payload: object, operation: Operation, answer: ApiResponse) -> list[An
     """Return the entries of a list, which may be wrapped in an object."""
     rows = member(payload, "items") if is_object(payload) else payload
     if not is_list(rows):
-        raise not_understood(operation, Text("a_list", "a list"), answer)
+        raise unexpected(operation, answer, Text("a_list", "a list"))
     return rows

@@ -7,18 +7,16 @@ import ssl
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Never, Self
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from _client_kit._address import check_base_url
 from _client_kit._arguments import check_instance
 from _client_kit._contract import load_contract
-from _client_kit._operations import Call
 from _client_kit._retry import RetryPolicy
-from _client_kit._secret import refuse_pickling
 from _client_kit._sync._calls import Calls
+from _client_kit._sync._client import ApiClient
 from _client_kit._user_agent import user_agent_of
 from zenvoices_client._credentials import UserLogin
 from zenvoices_client._dialect import dialect_of
@@ -35,7 +33,7 @@ __all__ = ["ZenvoicesClient"]
 BASE_URL = "https://app.zenvoices.com"
 
 
-class ZenvoicesClient:
+class ZenvoicesClient(ApiClient):
     """A client of the Zenvoices public API.
 
     Args:
@@ -168,59 +166,5 @@ class ZenvoicesClient:
 
         return Webhooks(self._calls, self._facts)
 
-    def request(
-        self, call: Call, *, timeout: float | None = None, deadline: float | None = None
-    ) -> Any:
-        """Make a call that this library has no method for, with its login, retries and errors.
-
-        Args:
-            call: The call. After a failure whose outcome is unknown, it is repeated only if it is
-                a GET or has ``safe=True``.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
-
-        Returns:
-            The payload without the envelope; None for an empty answer. With ``whole=True`` in the
-            call, the :class:`Answer`.
-
-        Raises:
-            ConfigurationError: The call is not valid.
-            ServiceError: The call failed; the subclass gives the kind of failure.
-        """
-        return self._calls.request(call, timeout=timeout, deadline=deadline)
-
-    @property
-    def base_url(self) -> str:
-        """The base URL of the API."""
-        return self._calls.base_url
-
-    @property
-    def deadline(self) -> float:
-        """Seconds for a whole call."""
-        return self._calls.deadline
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the client was closed in this process and event loop."""
-        return self._calls.is_closed
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._calls.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _value: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.login.user!r}, base_url={self.base_url!r})"
-
-    def __reduce__(self) -> Never:
-        refuse_pickling(self)

@@ -8,7 +8,6 @@ from typing import Any
 
 from _client_kit._arguments import check_number
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract
 from _client_kit._errors import (
     ConfigurationError,
     NotFoundError,
@@ -18,12 +17,14 @@ from _client_kit._errors import (
 from _client_kit._json import is_object
 from _client_kit._models import decode
 from _client_kit._operations import USER_CODE
+from _client_kit._payload import object_in, unexpected
 from _client_kit._response import ApiResponse
-from _client_kit._sync._calls import Calls
+from _client_kit._sync._client import CallGroup
 from _client_kit._sync._paging import Listing
+from _client_kit._text import Text
 from zenvoices_client._asked import AskedFind, AskedRecord, AskedUpload
 from zenvoices_client._models import InboxDocument, InboxUpload, Lookup
-from zenvoices_client._sync._lists import list_all, read_object
+from zenvoices_client._sync._lists import list_all
 from zenvoices_client._upload import encode_upload, uploaded_document
 
 __all__ = ["Inbox"]
@@ -32,12 +33,8 @@ MAX_EXTERNAL_ID = 50
 SCANNED_PAGES = 20
 
 
-class Inbox:
+class Inbox(CallGroup):
     """Calls about the inboxes of the companies."""
-
-    def __init__(self, calls: Calls, contract: Contract) -> None:
-        self._calls = calls
-        self._contract = contract
 
     def upload(
         self,
@@ -168,7 +165,7 @@ class Inbox:
             timeout=timeout,
             deadline=deadline,
         )
-        return read_object(InboxDocument, payload, operation, answer)
+        return decode(InboxDocument, object_in(payload, operation, answer))
 
     def find(
         self,
@@ -191,15 +188,17 @@ class Inbox:
             deadline: Seconds for everything together.
 
         Raises:
+            ProtocolError: A function for ``inbox.find`` returned neither None nor a document with
+                its ``externalId``.
             ServiceError: The look-up failed.
         """
         _check_company(company_id)
         limit = self._calls.limit(deadline)
-        operation = self._contract.operations.get("inbox.find")
-        scans = operation is None  # a user's function replaces the search of the list too
+        # A user's function replaces the search of the list too.
+        own = self._contract.operations.get("inbox.find")
         try:
             payload, answer = self._calls.call(
-                operation or self._contract["inbox.details"],
+                own or self._contract["inbox.details"],
                 query={"company_id": company_id, "external_id": external_id},
                 asked=partial(AskedFind, company_id=company_id, external_id=external_id),
                 timeout=timeout,
@@ -210,16 +209,18 @@ class Inbox:
         except (ConfigurationError, RejectedError, ProtocolError) as error:
             if error.code == USER_CODE:
                 raise
-            payload, answer = None, None
+            payload, answer = None, ApiResponse(0, {}, b"", conclusive=False)
         document = decode(InboxDocument, payload) if is_object(payload) else None
-        if answer is not None:
-            if document is not None and _matches(document, external_id, company_id):
-                return Lookup("found", document, answer.date)
-            if not scans and payload is None and answer.conclusive:
-                return Lookup("not found", answered_at=answer.date)
-        if not scans:
-            return Lookup("cannot tell")
-        return self._scan(external_id, company_id, timeout, limit)
+        if document is not None and _matches(document, external_id, company_id):
+            return Lookup("found", document, answer.date)
+        if own is None:
+            return self._scan(external_id, company_id, timeout, limit)
+        if payload is None and answer.conclusive:
+            return Lookup("not found", answered_at=answer.date)
+        if payload is not None and (document is None or not document.external_id):
+            expected = Text("a_found", "a document with its externalId, or None")
+            raise unexpected(own, answer, expected)
+        return Lookup("cannot tell")
 
     def _scan(
         self, external_id: str, company_id: int, timeout: float | None, limit: Deadline

@@ -11,7 +11,10 @@ from typing import Any, Generic, TypeVar
 
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
+from _client_kit._models import decode
+from _client_kit._payload import object_in
 from _client_kit._sync._calls import Calls
+from _client_kit._sync._client import CallGroup
 from _client_kit._sync._paging import Listing
 from zenvoices_client._asked import AskedRecord
 from zenvoices_client._master_models import (
@@ -27,7 +30,7 @@ from zenvoices_client._master_models import (
     PurchaseOrder,
     TaxCode,
 )
-from zenvoices_client._sync._lists import list_all, read_object
+from zenvoices_client._sync._lists import list_all
 
 __all__ = [
     "Accounts",
@@ -41,12 +44,11 @@ __all__ = [
 T = TypeVar("T")
 
 
-class Records(Generic[T]):
+class Records(CallGroup, Generic[T]):
     """The list of one kind of records; subclasses add the calls for one record."""
 
     def __init__(self, calls: Calls, contract: Contract, resource: str, model: type[T]) -> None:
-        self._calls = calls
-        self._contract = contract
+        super().__init__(calls, contract)
         self._resource = resource
         self._model = model
 
@@ -99,7 +101,7 @@ class Records(Generic[T]):
             timeout=timeout,
             deadline=deadline,
         )
-        return read_object(self._model, payload, operation, answer)
+        return decode(self._model, object_in(payload, operation, answer))
 
 
 class CodedRecords(Records[T]):
@@ -234,7 +236,7 @@ class FinancialTransactions(Records[FinancialTransaction]):
             timeout=timeout,
             deadline=deadline,
         )
-        return read_object(self._model, payload, operation, answer)
+        return decode(self._model, object_in(payload, operation, answer))
 
 
 class MasterData:

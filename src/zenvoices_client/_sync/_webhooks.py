@@ -5,25 +5,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from _client_kit._contract import Contract, Operation
+from _client_kit._contract import Operation
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
+from _client_kit._payload import unexpected
 from _client_kit._response import ApiResponse
-from _client_kit._sync._calls import Calls
+from _client_kit._sync._client import CallGroup
 from _client_kit._text import Text
 from zenvoices_client._dialect import member
-from zenvoices_client._sync._lists import not_understood
 from zenvoices_client._webhooks import WebhookSubscription
 
 __all__ = ["Webhooks"]
 
 
-class Webhooks:
+class Webhooks(CallGroup):
     """Calls about webhook subscriptions; how to create or delete one is not documented."""
-
-    def __init__(self, calls: Calls, contract: Contract) -> None:
-        self._calls = calls
-        self._contract = contract
 
     def available(
         self, *, timeout: float | None = None, deadline: float | None = None
@@ -57,5 +53,5 @@ def _rows(payload: object, operation: Operation, answer: ApiResponse) -> list[An
     """Return the entries of a list, which may be wrapped in an object."""
     rows = member(payload, "items") if is_object(payload) else payload
     if not is_list(rows):
-        raise not_understood(operation, Text("a_list", "a list"), answer)
+        raise unexpected(operation, answer, Text("a_list", "a list"))
     return rows

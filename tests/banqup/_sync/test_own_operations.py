@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,9 +27,11 @@ from banqup_client import (
     CredentialsError,
     Document,
     Environment,
+    FileNotReadyError,
     NotFoundError,
     PermissionDeniedError,
     ProtocolError,
+    RejectedError,
 )
 from banqup_client.testing import FakeBanqup
 from support.banqup_service import API, ONCE, SPACE, Scripted, credentials, file_details
@@ -223,6 +228,131 @@ def test_other_operations_have_functions_too() -> None:
     assert client.files.download(SPACE, "p1") == BYTES
 
 
+def names_in(folder: Path) -> list[str]:
+    """The names of the files in a folder."""
+    return [path.name for path in folder.iterdir()]
+
+
+class InJson:
+    """An API that gives a file as Base64 in JSON, and knows no details and no signed URL.
+
+    Attributes:
+        asked: The paths that were asked for.
+    """
+
+    def __init__(self, content: bytes = BYTES) -> None:
+        self.asked: list[str] = []
+        self._content = content
+
+    def __call__(self, request: httpx.Request) -> Any:
+        """Answer with the content."""
+        self.asked.append(request.url.path)
+        if request.url.path != "/parts/f1":
+            return httpx.Response(404)
+        return {"data": base64.b64encode(self._content).decode()}
+
+    @staticmethod
+    def download(asked: AskedBytes) -> Any:
+        """A user's function for files.download."""
+        part = yield Call("GET", f"/parts/{asked.file_id}")
+        return base64.b64decode(part["data"])
+
+
+def test_function_gives_the_bytes_of_a_file(tmp_path: Path) -> None:
+    """In memory, at a path, and in an open file; file details are not asked for."""
+    service = InJson()
+    client = client_of(service, files_download=service.download)
+    assert client.files.download(SPACE, "f1", size=len(BYTES)) == BYTES
+    details = client.files.download(SPACE, "f1", tmp_path / "f1.xml")
+    assert (details.id, (tmp_path / "f1.xml").read_bytes()) == ("f1", BYTES)
+    file = io.BytesIO()
+    client.files.download(SPACE, "f1", file)
+    assert file.getvalue() == BYTES
+    assert set(service.asked) == {"/parts/f1"}
+    assert client.operations == {"files.download"}
+
+
+def test_answer_that_is_no_json_is_given_by_its_body() -> None:
+    """A file that only a POST brings, or a header of its own."""
+
+    def download(asked: AskedBytes) -> Any:
+        headers = {"Accept": "application/xml"}
+        return (yield Call("POST", "/export", headers=headers, whole=True)).body
+
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> Any:
+        seen.append(request)
+        return BYTES
+
+    assert client_of(answer, files_download=download).files.download(SPACE, "f1") == BYTES
+    assert seen[0].headers.get_list("accept") == ["application/xml"]
+
+
+@pytest.mark.parametrize("listed", [0, 9, 11, 10**9])
+def test_bytes_of_another_size_are_refused(listed: int, tmp_path: Path) -> None:
+    """The error names both sizes and the function, and nothing is written."""
+    service = InJson()
+    client = client_of(service, files_download=service.download)
+    said = rf"files\.download by .*download, line \d+: got 10 of the {listed} bytes"
+    with pytest.raises(ProtocolError, match=said) as caught:
+        client.files.download(SPACE, "f1", tmp_path / "f", size=listed)
+    assert (caught.value.code, caught.value.operation) == ("wrong_size", "files.download")
+    assert names_in(tmp_path) == []
+
+
+def test_size_in_the_details_of_a_function_comes_first() -> None:
+    """Where they have none, it is the one that the caller knows, for a signed URL too."""
+    sizes: list[int | None] = [10, None, None]
+
+    def details(asked: AskedFile) -> Any:
+        url = "https://storage.googleapis.com/f"
+        return {"status": "AVAILABLE", "fileSize": sizes.pop(0), "downloadUrl": url}
+
+    service = InJson()
+    client = client_of(service, files_details=details, files_download=service.download)
+    assert client.files.download(SPACE, "f1", size=11) == BYTES
+    with pytest.raises(ProtocolError, match="got 10 of the 11 bytes"):
+        client.files.download(SPACE, "f1", size=11)
+    client = client_of(service, lambda _: BYTES, files_details=details)
+    with pytest.raises(ProtocolError, match="got 10 of the 11 bytes"):
+        client.files.download(SPACE, "f1", size=11)
+
+
+def test_bytes_over_the_limit_are_refused() -> None:
+    """As for any file."""
+    service = InJson()
+    client = client_of(service, files_download=service.download)
+    with pytest.raises(RejectedError, match="larger than 9 bytes") as caught:
+        client.files.download(SPACE, "f1", max_bytes=9)
+    assert (caught.value.code, caught.value.operation) == ("too_large", "files.download")
+
+
+@pytest.mark.parametrize(
+    "value", [None, {"data": "PGEvPg=="}, [b"x"], 7, bytearray(b"x"), "PGEvPg==", ""]
+)
+def test_content_that_is_neither_bytes_nor_an_address_is_refused(value: object) -> None:
+    """The error names the function, its line, and what to return."""
+    client = client_of(lambda _: None, files_download=lambda asked: value)
+    said = r"files\.download by .*<lambda>, line \d+: expected the file's bytes, or their address"
+    with pytest.raises(ProtocolError, match=said) as caught:
+        client.files.download(SPACE, "f1")
+    assert caught.value.code == "user_code"
+
+
+def test_function_says_that_a_file_is_not_ready() -> None:
+    """By the error that the library raises itself."""
+
+    def download(asked: AskedBytes) -> Any:
+        part = yield Call("GET", f"/parts/{asked.file_id}")
+        if not part["scanned"]:
+            raise FileNotReadyError("scanning", service="banqup")
+
+    client = client_of(lambda _: {"scanned": False}, files_download=download)
+    with pytest.raises(FileNotReadyError, match="scanning"):
+        client.files.download(SPACE, "f1")
+
+
 def test_files_of_a_document_are_those_it_names() -> None:
     """Without a function nothing is asked."""
     client = client_of(lambda _: None)
@@ -233,7 +363,7 @@ def test_files_of_a_document_are_those_it_names() -> None:
 def test_files_that_are_no_list_of_objects_are_refused(value: object) -> None:
     """The error names the function."""
     client = client_of(lambda _: None, documents_files=lambda asked: value)
-    with pytest.raises(ProtocolError, match=r"documents\.get by .*, line \d+: expected a list"):
+    with pytest.raises(ProtocolError, match=r"documents\.files by .*, line \d+: expected a list"):
         client.documents.files(SPACE, Document(id="d1"))
 
 

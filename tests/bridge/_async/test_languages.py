@@ -185,6 +185,6 @@ async def test_a_store_that_fails_is_told_in_french() -> None:
     verification = await world.connect().verify(lang="fr")
     (failed,) = verification.failed
     assert failed.code == "damaged"
-    assert failed.detail.startswith("le registre est abîmé")
+    assert failed.detail.startswith("le registre est endommagé")
     with pytest.raises(StoreError, match="damaged"):
         await world.connect().export_new()

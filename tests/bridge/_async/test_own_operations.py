@@ -10,10 +10,22 @@ from attrs import evolve
 
 from bridge import NotFoundError, RejectedError, ServiceError
 from support.bridge_world import HOUR, AsyncWorld
-from zenvoices_client import AskedFind, AskedUpload, Call
+from zenvoices_client import (
+    AskedFind,
+    AskedUpload,
+    AsyncZenvoicesClient,
+    Attachment,
+    Call,
+    InboxUpload,
+    UserLogin,
+)
 from zenvoices_client.testing import Fault
 
 pytestmark = pytest.mark.anyio
+
+
+REFUSES = "/public-api/v1/inbox"
+"""Refuses a body without attachments."""
 
 
 async def active(world: AsyncWorld, **functions: Any) -> Any:
@@ -290,3 +302,130 @@ async def test_changed_files_are_judged_by_what_a_list_shows() -> None:
     world.clock.pass_(HOUR)
     later = await connection.export_new()
     assert (later.exported, later.changed) == (0, 0)
+
+
+def looked_up(asked: AskedFind) -> Any:
+    """A look-up that needs no list."""
+    try:
+        return (yield asked.default)
+    except NotFoundError:
+        return None
+
+
+async def test_service_without_a_list_needs_a_look_up_only() -> None:
+    """Every verb works by the user's look-up; without it, verify() fails as ever."""
+    world = AsyncWorld()
+    world.zenvoices.faults.add("inbox.list", action=Fault.status(404))
+    with pytest.raises(ServiceError):
+        await world.connect().activate()
+    connection = world.connect(functions={"inbox.find": looked_up})
+    assert (await connection.verify()).ok
+    (await connection.verify(deep=True, sample=True)).raise_for_failure()
+    await connection.activate()
+    world.publish(3)
+    assert (await connection.export_new()).exported == 3
+    confirmation = await connection.confirm()
+    assert (confirmation.confirmed, confirmation.others) == (3, 0)
+    assert set(world.sent.values()) == {1}
+
+
+async def test_list_that_is_there_still_tells_what_arrived_twice() -> None:
+    """A look-up of the user's own takes nothing from confirm()."""
+    world = AsyncWorld()
+    connection = await active(world, inbox_find=looked_up)
+    (document,) = world.publish(1)
+    await connection.export_new()
+    (external_id,) = world.sent
+    login = UserLogin("api-user", "demo-password", organisation_code="acme")
+    async with AsyncZenvoicesClient(login, transport=world.zenvoices.transport()) as client:
+        again = InboxUpload(attachments=(Attachment("a.xml", b"<Invoice/>"),))
+        await client.inbox.upload(again, company_id=world.company, external_id=external_id)
+    (twice,) = (await connection.confirm()).twice
+    assert twice.document_id == document
+
+
+@pytest.mark.parametrize("broken", [lambda asked: 1 / 0, lambda asked: [], lambda asked: {"id": 1}])
+async def test_broken_look_up_is_told_by_verify_and_refuses_activation(broken: Any) -> None:
+    """With the function and its line; nothing is active."""
+    world = AsyncWorld()
+    connection = world.connect(functions={"inbox.find": broken})
+    (failed,) = (await connection.verify()).failed
+    assert failed.name == "zenvoices inbox"
+    assert "<lambda>, line " in failed.detail
+    with pytest.raises(ServiceError, match="<lambda>, line "):
+        await connection.activate()
+    assert not (await connection.status()).active
+
+
+@pytest.mark.parametrize("value", [[], {"id": 1}, "x"])
+async def test_look_up_that_returns_nonsense_is_loud_and_proves_nothing(
+    value: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A document in doubt stays so, however often it is looked up, and is never sent again."""
+    world = AsyncWorld()
+    works = [True]
+
+    def find(asked: AskedFind) -> Any:
+        found = yield from looked_up(asked)
+        return found if works[0] else value
+
+    connection = await active(world, inbox_find=find)
+    world.publish(1)
+    await connection.export_new()
+    works[0] = False
+    world.zenvoices.faults.add("inbox.upload", nth=1, action=Fault.drop(), when="after")
+    (document,) = world.publish(1)
+    for _ in range(5):
+        report = await run(connection)
+        assert report.raised
+        world.clock.pass_(HOUR)
+    assert world.states[document] == "sending"
+    assert set(world.sent.values()) == {1}
+    assert "expected a document with its externalId, or None" in caplog.text
+    works[0] = True
+    await run(connection)
+    assert world.states[document] == "delivered"
+
+
+@pytest.mark.parametrize("more", [b"", b" "])
+async def test_bytes_of_another_size_than_listed_are_never_sent(more: bytes) -> None:
+    """A function for files.download needs no details; both sizes are named."""
+    world = AsyncWorld()
+    contents: dict[str, bytes] = {}
+
+    def listed(asked: Any) -> Any:
+        page = yield asked.default
+        for row in page["documents"]:
+            for file in row["files"]:
+                contents[file["id"]] = b"x" * file["fileSize"]
+        return page
+
+    def download(asked: Any) -> Any:
+        content = contents[asked.file_id]
+        return content + more if more else content[:-1]
+
+    functions = {"documents.list": listed, "files.download": download}
+    connection = world.connect(functions=functions)
+    await connection.activate()
+    (document,) = world.publish(1)
+    await run(connection)
+    assert world.zenvoices.inbox == []
+    assert not world.banqup.counts["files.details"]
+    (content,) = contents.values()
+    got = len(content) + (1 if more else -1)
+    assert f"got {got} of the {len(content)} bytes" in world.delivery(document).reason
+
+
+async def test_refused_document_is_sent_at_once_after_a_correction() -> None:
+    """resend() does not wait for the next try; what waits for approval is left alone."""
+    world = AsyncWorld()
+    wrong = await active(world, inbox_upload=lambda asked: (yield Call("POST", REFUSES, json={})))
+    refused, waiting = world.one(), world.one("AWAITING_VALIDATION")
+    await run(wrong)
+    connection = world.connect()
+    assert (await connection.export_new()).exported == 0
+    rows = (await connection.status(waiting=True)).waiting
+    await connection.resend([row.document_id for row in rows if row.attempts])
+    assert (await connection.export_new()).exported == 1
+    assert (world.states[refused], world.states[waiting]) == ("delivered", "waiting")
+    assert set(world.sent.values()) == {1}

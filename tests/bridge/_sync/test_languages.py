@@ -184,6 +184,6 @@ def test_a_store_that_fails_is_told_in_french() -> None:
     verification = world.connect().verify(lang="fr")
     (failed,) = verification.failed
     assert failed.code == "damaged"
-    assert failed.detail.startswith("le registre est abîmé")
+    assert failed.detail.startswith("le registre est endommagé")
     with pytest.raises(StoreError, match="damaged"):
         world.connect().export_new()

@@ -52,7 +52,7 @@ def calls_to(url: str = "https://api.example", **options: Any) -> Calls:
 
 def opened_to(url: str) -> Any:
     """The httpx client that calls to an address would go through."""
-    return calls_to(url)._client()
+    return calls_to(url)._clients.get()
 
 
 def proxied(client: Any) -> bool:

@@ -306,3 +306,37 @@ async def test_functions_of_a_user_are_looked_through() -> None:
     verification = await World(banqup_options={"operations": functions}).verify()
     assert check(verification, "documents.files").outcome == "failed"
     assert "broken" in check(verification, "documents.files").detail
+
+
+@pytest.mark.parametrize("own_details", [False, True])
+async def test_details_are_not_needed_where_a_function_fetches_the_file(own_details: bool) -> None:
+    """Neither the call nor an address in its answer, unless it is the user's own call."""
+    path = "/datastore/documents/transaction/v1/spaces/{}/files/{}"
+
+    def download(asked: Any) -> Any:
+        answer = yield Call("GET", path.format(asked.space_id, asked.file_id))
+        return answer["downloadUrl"]
+
+    def details(asked: Any) -> Any:
+        return {**(yield asked.default), "downloadUrl": None}
+
+    functions = {"files.download": download, "files.details": details}
+    if not own_details:
+        del functions["files.details"]
+    verification = await World(banqup_options={"operations": functions}).verify()
+    looked_at = [one.outcome for one in verification.checks if one.name == "files.details"]
+    assert looked_at == ["ok"] * own_details
+    assert check(verification, "files.download").outcome == "ok"
+    assert verification.ok
+
+
+async def test_look_up_of_the_users_own_that_proves_nothing_names_the_function() -> None:
+    """The contract cannot correct it."""
+
+    def find(asked: Any) -> Any:
+        return None
+
+    verification = await World(zenvoices_options={"operations": {"inbox.find": find}}).verify()
+    found = check(verification, "inbox.details")
+    assert found.outcome == "failed"
+    assert "your function for inbox.find" in found.remedy

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ ONCE = RetryPolicy(attempts=1)
 
 ZENVOICES: dict[str, Callable[[FakeZenvoices], Service]] = {
     "Two steps: files first, then the document": services.two_steps,
+    "Each file as it is, by PUT": services.put_files,
     "The company in the query": services.company_in_query,
     "The company in a header": services.company_in_header,
     "An answer without an id": services.no_id,
@@ -42,6 +44,7 @@ BANQUP: dict[str, Callable[[FakeBanqup], Service]] = {
     "Spring's page": services.spring,
     "A search by POST, with a token for the next page": services.search,
     "Bytes from the API itself": services.own_bytes,
+    "A file as Base64 in JSON": services.in_json,
     "Nested rows with links and epoch times": services.nested,
     "Files by a call of their own": services.own_files,
 }
@@ -71,6 +74,7 @@ class World:
             "Base64": Base64,
             "Call": Call,
             "evolve": evolve,
+            "b64decode": b64decode,
             "UTC": UTC,
             "datetime": datetime,
             "BanqupClient": partial(

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -145,6 +146,73 @@ async def test_same_file_may_stand_anywhere_and_several_times() -> None:
     assert bodies == [{"deep": {"list": [["PGEvPg=="] * 2, ["JVBERg=="] * 2]}}] * 2
 
 
+@pytest.mark.parametrize("content", [b"%PDF" * 100_000, b"x", b""])
+async def test_file_is_sent_as_it_is(content: bytes, tmp_path: Path) -> None:
+    """From memory, from a path and from an open file; sent anew when the call is repeated."""
+    (tmp_path / "a.pdf").write_bytes(content)
+    files: list[Any] = [content, tmp_path / "a.pdf", io.BytesIO(content)]
+    sources = tuple(Attachment(f"{n}.pdf", file) for n, file in enumerate(files))
+
+    def upload(asked: AskedUpload) -> Any:
+        for n, file in enumerate(asked.upload.attachments):
+            headers = {"Content-Type": "application/pdf"}
+            yield Call("PUT", f"{FILE}/{n}", content=file.content, headers=headers, safe=True)
+        return (yield Call("POST", INBOX, content=b"<inbox/>"))
+
+    seen: list[tuple[str, bytes]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append((request.headers["content-type"], request.read()))
+        assert request.headers["content-length"] == str(len(seen[-1][1]))
+        assert "transfer-encoding" not in request.headers
+        return httpx.Response(503 if len(seen) == 1 else 200, json={"id": 4})
+
+    client = AsyncZenvoicesClient(
+        login(), transport=answering(answer), operations={"inbox.upload": upload}
+    )
+    assert (await client.inbox.upload(InboxUpload(attachments=sources), company_id=3)).id == 4
+    assert seen == [
+        *[("application/pdf", content)] * 4,
+        ("application/octet-stream", b"<inbox/>"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"json": {"a": UPLOAD.attachments[0].content}}, r"FileSource .*: write Base64"),
+        ({"json": {"a": b"x"}}, r"bytes .*: write Base64"),
+        ({"json": {}, "content": b"x"}, r"json= or content=, not both"),
+        ({"content": 7}, r"a file must be bytes"),
+    ],
+)
+async def test_body_that_cannot_be_sent_says_what_to_write(wrong: Any, said: str) -> None:
+    """At the line of the call; nothing is sent."""
+
+    def upload(asked: AskedUpload) -> Any:
+        return (yield Call("POST", INBOX, **wrong))
+
+    client = client_of(Service(), {"inbox.upload": upload})
+    with pytest.raises(ConfigurationError, match=rf"{said}.*upload, line \d+"):
+        await client.inbox.upload(UPLOAD, company_id=3)
+
+
+async def test_answer_that_is_no_json_says_how_to_read_it() -> None:
+    """Another address in the contract does not help a call of the user's own."""
+
+    def upload(asked: AskedUpload) -> Any:
+        return (yield Call("POST", INBOX))
+
+    client = client_of(Service(httpx.Response(200, text="<id>4</id>")), {"inbox.upload": upload})
+    with pytest.raises(ServiceError) as caught:
+        await client.inbox.upload(UPLOAD, company_id=3)
+    assert "look it up" in str(caught.value.hint)
+    client = client_of(Service(httpx.Response(200, text="<id>4</id>")), {})
+    with pytest.raises(ProtocolError) as caught:
+        await client.request(Call("GET", INBOX))
+    assert "whole=True" in str(caught.value.hint)
+
+
 async def test_renewal_repeats_the_call_and_never_the_function() -> None:
     """A token that expired between two steps is renewed in the middle."""
     runs = []
@@ -252,7 +320,7 @@ async def test_one_deadline_covers_all_calls() -> None:
 async def test_lease_is_checked_before_each_unsafe_call_and_piece() -> None:
     """Also where the bytes are the function's own, and never before a safe call."""
     checks: list[int] = []
-    content = Attachment("a.xml", b"<a/>").content.checked_by(lambda: checks.append(1))
+    content = evolve(Attachment("a.xml", b"<a/>").content, check=lambda: checks.append(1))
     upload_ = InboxUpload(attachments=(evolve(UPLOAD.attachments[0], content=content),))
 
     def upload(asked: AskedUpload) -> Any:
@@ -333,6 +401,34 @@ async def test_not_found_counts_only_if_every_call_was_answered(
     assert (await client.inbox.find(external_id="x", company_id=3)).outcome == outcome
 
 
+@pytest.mark.parametrize(
+    "value", [[], [{"id": 8, "externalId": "x"}], {"id": 8}, {"externalId": None}, {}, 8, "x", True]
+)
+async def test_look_up_that_returns_something_else_is_an_error(value: object) -> None:
+    """It names the function, its line and what to return; nothing is absent by it."""
+
+    def find(asked: AskedFind) -> Any:
+        yield Call("GET", INBOX)
+        return value
+
+    client = client_of(Service({}), {"inbox.find": find})
+    said = r"find, line \d+: expected a document with its externalId, or None"
+    with pytest.raises(ProtocolError, match=said) as caught:
+        await client.inbox.find(external_id="x", company_id=3)
+    assert caught.value.code == "user_code"
+
+
+async def test_look_up_that_is_gone_proves_no_absence() -> None:
+    """410 may say that the route is gone, not the document."""
+
+    def find(asked: AskedFind) -> Any:
+        with suppress(NotFoundError):
+            yield Call("GET", INBOX)
+
+    client = client_of(Service(bad(410)), {"inbox.find": find})
+    assert (await client.inbox.find(external_id="x", company_id=3)).outcome == "cannot tell"
+
+
 async def test_list_by_a_function_is_asked_once_a_page() -> None:
     """With how many came before; rows are in the names of this library."""
     asked_for: list[tuple[int, int, int | None]] = []
@@ -357,7 +453,7 @@ async def test_every_operation_can_have_a_function() -> None:
             got[name] = asked
             if name.endswith(".list"):
                 return {"items": [], "totalCount": 0} if name != "webhooks.list" else []
-            return [] if name == "webhooks.available" else {"id": 1}
+            return [] if name == "webhooks.available" else {"id": 1, "externalId": "e"}
 
         return function
 

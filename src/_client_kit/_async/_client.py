@@ -1,0 +1,81 @@
+"""The base classes of both clients and of their groups of calls."""
+
+from __future__ import annotations
+
+from typing import Any, Never, Self
+
+from _client_kit._async._calls import AsyncCalls
+from _client_kit._contract import Contract
+from _client_kit._operations import Call
+from _client_kit._secret import refuse_pickling
+
+__all__ = ["AsyncApiClient", "AsyncCallGroup"]
+
+
+class AsyncCallGroup:
+    """Base class of the calls about one kind of object, such as ``client.documents``."""
+
+    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
+        self._calls = calls
+        self._contract = contract
+
+
+class AsyncApiClient:
+    """Base class of both clients."""
+
+    _calls: AsyncCalls
+    _facts: Contract
+
+    async def request(
+        self, call: Call, *, timeout: float | None = None, deadline: float | None = None
+    ) -> Any:
+        """Make a call that this library has no method for, with its token, retries and errors.
+
+        Args:
+            call: The call. After a failure whose outcome is unknown, it is repeated only if it is
+                a GET or has ``safe=True``.
+            timeout: Seconds for each connect, read and write.
+            deadline: Seconds for the whole call.
+
+        Returns:
+            The answer's JSON without Zenvoices' envelope; None for an empty answer. With
+            ``whole=True`` in the call, the :class:`Answer`.
+
+        Raises:
+            ConfigurationError: The call is not valid.
+            ServiceError: The call failed; the subclass gives the kind of failure.
+        """
+        return await self._calls.request(call, timeout=timeout, deadline=deadline)
+
+    @property
+    def operations(self) -> frozenset[str]:
+        """Names of the operations that functions of your own make."""
+        return self._facts.own
+
+    @property
+    def base_url(self) -> str:
+        """The base URL of the API."""
+        return self._calls.base_url
+
+    @property
+    def deadline(self) -> float:
+        """Seconds for a whole call."""
+        return self._calls.deadline
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the client was closed in this process and event loop."""
+        return self._calls.is_closed
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._calls.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __reduce__(self) -> Never:
+        refuse_pickling(self)

@@ -1,0 +1,66 @@
+"""Raise our errors for the exceptions of httpx."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from _client_kit import _runtime_async as runtime
+from _client_kit._clock import Deadline
+from _client_kit._contract import Operation
+from _client_kit._errors import ServiceError
+from _client_kit._redaction import OwnCall, without_traceback
+from _client_kit._request import BROKEN, TargetError, transport_failure
+from _client_kit._signals import signal_error
+
+__all__ = ["translated"]
+
+_T = TypeVar("_T")
+
+
+async def translated(
+    exchange: Callable[[], Awaitable[_T]],
+    operation: Operation,
+    limit: Deadline,
+    *,
+    service: str,
+    origin: str,
+    proxied: bool,
+) -> _T:
+    """Return what ``exchange`` returns: a function that uses httpx, for one request.
+
+    Args:
+        exchange: The function. It is cancelled at the deadline.
+        operation: The operation that the request belongs to.
+        limit: The deadline.
+        service: The service's name for errors.
+        origin: Scheme, host and port that the request is sent to.
+        proxied: Whether the request may use a proxy of the environment.
+
+    Raises:
+        ServiceError: The request failed. No exception or frame of httpx can be reached from it.
+        OSError: The file that the answer is written to failed.
+    """
+    problem: BaseException
+    handled = sys.exception()
+    try:
+        with OwnCall():
+            async with runtime.time_limit(limit):
+                return await exchange()
+    except ServiceError as error:  # raised by the body of the request, for example
+        problem = error
+    except TargetError as error:
+        problem = error.cause
+    except BROKEN as error:
+        problem = signal_error(error, handled) or transport_failure(
+            error,
+            operation,
+            service=service,
+            origin=origin,
+            in_time=limit.remaining() > 0,
+            proxied=proxied,
+        )
+    except BaseException as error:  # noqa: BLE001 - raised again below
+        problem = error
+    raise without_traceback(problem)
