@@ -122,13 +122,14 @@ def simplify_signature(
     def default(found: re.Match[str]) -> str:
         # A factory's value differs each time.
         value = attrs.fields_dict(obj)[found[1]].default
+        if inspect.isbuiltin(value):
+            return f"{value.__module__}.{value.__name__}"
         return "..." if isinstance(value, attrs.Factory) else repr(value)
 
     def shown(text: str | None) -> str | None:
         if text is None:
             return None
         text = EITHER_MAPPER.sub("bridge.Mapper", ALIAS.sub(r"\1", text))
-        text = re.sub(r"<built-in function (\w+)>", r"\1", text)
         if not attrs.has(obj):
             return text
         # Not how attrs wrote the class's ``__init__``.

@@ -22,7 +22,7 @@ __all__ = ["expectations"]
 _ESSENTIAL = {
     "token.get": "sends:grant_type sends:client_id sends:client_secret reads:access_token",
     "spaces.list": "reads:spaces reads:spaces[].id",
-    "documents.list": "?folder ?page ?size reads:documents reads:documents[].id "
+    "documents.list": "query:folder query:page query:size reads:documents reads:documents[].id "
     "reads:documents[].status reads:documents[].status.document reads:documents[].files "
     "reads:documents[].files[].id",
     "documents.get": "reads:id reads:status reads:status.document reads:files reads:files[].id",
@@ -35,8 +35,18 @@ _VALUES = {
     "asked.folder": "folder box",
     'asked.default.query.get("updatedSince")': "updatedSince modifiedSince updatedAfter",
     "asked.page": "page number pageNumber",
-    "asked.token": "next token pageToken",
+    "asked.token": "next token pageToken cursor continuationToken",
     "asked.size": "size pageSize limit",
+}
+_ALIKE = {
+    "id": "documentId fileId attachmentId",
+    "folder": "box",
+    "status": "state",
+    "files": "attachments",
+    "filename": "name",
+    "total": "totalElements totalCount",
+    "next": "nextCursor nextToken nextPageToken cursor continuationToken",
+    "downloadUrl": "url href link",
 }
 _ARRAY = frozenset({"array"})
 _STATUSES = ("VALIDATED", "FULLY_APPROVED")
@@ -58,12 +68,12 @@ def expectations() -> Expectations:
         },
         words={
             "documents.list": {
-                "?folder": _FOLDERS,
-                "documents[].folder": _FOLDERS,
-                "documents[].status.document": _STATUSES,
+                "query:folder": _FOLDERS,
+                "reads:documents[].folder": _FOLDERS,
+                "reads:documents[].status.document": _STATUSES,
             },
-            "documents.get": {"folder": _FOLDERS, "status.document": _STATUSES},
-            "files.details": {"status": ("AVAILABLE",)},
+            "documents.get": {"reads:folder": _FOLDERS, "reads:status.document": _STATUSES},
+            "files.details": {"reads:status": ("AVAILABLE",)},
         },
         may_be_empty=frozenset({"documents.list documents[].files", "documents.get files"}),
         replaced={
@@ -83,5 +93,6 @@ def expectations() -> Expectations:
             "files.download": AskedBytes,
         },
         values={value: tuple(names.split()) for value, names in _VALUES.items()},
+        alike={name: tuple(names.split()) for name, names in _ALIKE.items()},
         form=True,
     )

@@ -6,31 +6,28 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from attrs import evolve
+from attrs import evolve, frozen
 
-from _client_kit._contract import Contract, Operation, Property
+from _client_kit._contract import Contract, Operation
 from _client_kit._errors import ConfigurationError
 from _contract_check.expectations import Expectations
-from _contract_check.findings import Comparison, Finding, OperationFinding, Status
+from _contract_check.findings import Comparison, Finding, OperationFinding
 from _contract_check.matching import (
-    Match,
-    Place,
-    described,
-    folded,
-    last,
-    locate,
+    described_prefixes,
     look_alikes,
     match_all,
-    split_path,
+    patched_path,
+    same_path,
     split_prefix,
 )
-from _contract_check.openapi_file import VendorFile, VendorOperation
-from _contract_check.openapi_schema import Schema
+from _contract_check.openapi_file import VendorFile, VendorOperation, is_json
+from _contract_check.openapi_schema import Place, Shape, below, entries_of, last, locate, typed
 from _contract_check.starter import starter
 
 __all__ = ["compare"]
 
-_NO_FUNCTION = "The call for a token cannot be corrected from outside: please report it."
+MOST_WORDS = 12
+_SUGGESTED = "--suggest prints the correction."
 
 
 def compare(
@@ -51,346 +48,233 @@ def compare(
     Raises:
         ConfigurationError: An operation in ``yours`` does not exist.
     """
-    known = [name for name in contract.operations if name != expected.login]
-    for name in yours:
-        if name not in known and name not in expected.replaced:
-            names = ", ".join([*known, *expected.replaced])
-            message = f"no operation with a function is called so; those that may have one: {names}"
-            raise ConfigurationError(message, service=contract.service)
-    needless = {entry for name in yours for entry in expected.replaced.get(name, ())}
-    ours = list(contract.operations.values())
+    known = [name for name in (*contract.operations, *expected.replaced) if name != expected.login]
+    if unknown := set(yours) - set(known):
+        message = f"there is no function for {min(unknown)[:80]!r}; known: {', '.join(known)}"
+        raise ConfigurationError(message, service=contract.service)
+    needless = {entry for name in yours for entry in expected.replaced.get(name, (name,))}
+    ours = sorted(contract.operations.values(), key=lambda item: not item.needed)
     matches = match_all(ours, file.operations)
-    prefixes = _described_prefixes(ours, file.operations, matches)
+    prefixes = described_prefixes(ours, file.operations, matches)
     found: list[OperationFinding] = []
     patch: dict[str, Any] = {}
-    for operation in sorted(ours, key=lambda item: not item.needed):
-        name, match = operation.name, matches.get(operation.name)
-        if name in yours or name in needless:
-            call = f"{operation.method} {operation.path}"
-            found.append(OperationFinding(name, operation.needed, "yours", call))
-        elif match is None:
-            missing = split_prefix(operation.path)[0] in prefixes
-            found.append(_absent(operation, file.operations, matches, expected, missing=missing))
-        else:
-            pair = _Pair(operation, match, expected, needless)
-            found.append(pair.result())
-            if changes := pair.patch():
-                patch[name] = changes
-    return Comparison(
-        contract.service, file.title, file.version, tuple(found), _loadable(contract, patch)
-    )
-
-
-def _described_prefixes(
-    ours: Sequence[Operation], theirs: Sequence[VendorOperation], matches: Mapping[str, Match]
-) -> set[str]:
-    """Return the prefixes of our paths whose operations the file is about."""
-    known = {split_prefix(item.path)[0] for item in ours if item.name in matches}
     for operation in ours:
-        prefix = split_prefix(operation.path)[0]
-        start = folded(prefix)
-        if any(folded(item.path)[: len(start)] == start for item in theirs):
-            known.add(prefix)
-    return known - {""}
-
-
-def _absent(
-    operation: Operation,
-    theirs: Sequence[VendorOperation],
-    matches: Mapping[str, Match],
-    expected: Expectations,
-    *,
-    missing: bool,
-) -> OperationFinding:
-    """Return what is said of an operation that the file does not have."""
-    others = {id(match.theirs) for match in matches.values()}
-    remedy = _by_function(operation, expected)
-    methods = tuple(
-        Finding(
-            "method", operation.method, "differs", operation.method, item.method,
-            operation.evidence, operation.needed, remedy,
+        name = operation.name
+        result = OperationFinding(
+            name,
+            operation.needed,
+            "yours",
+            f"{operation.method} {operation.path}",
+            evidence=operation.evidence,
+            function=expected.function_for(name),
         )
-        for item in theirs
-        if folded(item.path) == folded(operation.path) and id(item) not in others
-    )  # fmt: skip
-    likely = look_alikes(operation, theirs, matches) if operation.needed else []
-    draft = likely and operation.name != expected.login
-    return OperationFinding(
-        operation.name,
-        operation.needed,
-        "missing" if missing else "not described",
-        f"{operation.method} {operation.path}",
-        evidence=operation.evidence,
-        findings=methods,
-        look_alikes=tuple(described(item, expected.unwrap) for item in likely),
-        function=expected.function_for(operation.name),
-        starter=starter(operation, likely[0], expected) if draft else (),
-    )
+        likely: list[VendorOperation] = []
+        if operation.needed:
+            values = expected.values_of(name)
+            likely = look_alikes(operation, file.operations, matches, values)
+        if name in yours or name in needless:
+            found.append(result)
+        elif name not in matches:
+            missing = split_prefix(operation.path)[0] in prefixes
+            result = evolve(
+                result,
+                status="missing" if missing else "not described",
+                look_alikes=tuple(tuple(item.lines(expected.payload)) for item in likely),
+                starter=starter(operation, likely, expected),
+            )
+            found.append(result)
+        else:
+            pair = _Pair(operation, matches[name], expected, needless)
+            try:
+                contract.patched({name: pair.patch})
+            except ConfigurationError:  # two members would get one name
+                pair.patch = {}
+            patch |= {name: pair.patch} if pair.patch else {}
+            found.append(pair.result(result, likely))
+    return Comparison(contract.service, file.title, file.version, tuple(found), patch)
 
 
-def _by_function(operation: Operation, expected: Expectations) -> str:
-    if operation.name == expected.login:
-        return _NO_FUNCTION
-    name = expected.function_for(operation.name)
-    return f'Correct it with {expected.client}(operations={{"{name}": ...}}).'
+@frozen
+class _Fact:
+    """A query parameter or property: its name in the contract and its path on the wire."""
 
+    place: str
+    name: str
+    wire: str
+    evidence: str
 
-def _loadable(contract: Contract, patch: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a patch that the contract takes."""
-    taken: dict[str, Any] = {}
-    for name, changes in patch.items():
-        try:
-            contract.patched({name: changes})
-        except ConfigurationError:  # two members would get one name: a person must look
-            continue
-        taken[name] = changes
-    return taken
+    @property
+    def key(self) -> str:
+        return f"{self.place}:{self.name}"
 
 
 class _Pair:
     """One operation of ours and the vendor's that is the same."""
 
     def __init__(
-        self, ours: Operation, match: Match, expected: Expectations, needless: Collection[str]
+        self,
+        ours: Operation,
+        theirs: VendorOperation,
+        expected: Expectations,
+        needless: Collection[str],
     ) -> None:
-        self._ours = ours
-        self._theirs = match.theirs
-        self._match = match
-        self._expected = expected
-        self._kinds = {
-            **expected.sent.get(ours.name, {}),
-            **expected.kinds.get(ours.name, {}),
+        self._ours, self._theirs, self._expected = ours, theirs, expected
+        self._kinds = expected.kinds.get(ours.name, {})
+        needed = expected.essential.get(ours.name, frozenset()) if ours.needed else frozenset[str]()
+        self._essential = {key for key in needed if f"{ours.name} {key}" not in needless}
+        self._shapes: dict[str, Shape | None] = {
+            "header": theirs.headers,
+            "query": theirs.query,
+            "sends": theirs.body,
+            "reads": theirs.answer,
         }
-        self._words = expected.words.get(ours.name, {})
-        self._essential = {
-            name
-            for name in expected.essential.get(ours.name, ())
-            if ours.needed and f"{ours.name} {name}" not in needless
-        }
-        answer = match.theirs.answer
-        self._answer = None if answer is None else expected.unwrap(ours.name, answer)
-        self._names: dict[str, list[tuple[str, bool]]] = {}
-        self._queries: dict[str, str] = {}
+        payload = None if theirs.answer is None else expected.payload(ours.name, theirs.answer)
+        self._places: dict[_Fact, Place] = {}
+        for fact in _facts(ours, expected.envelope):
+            at = payload if fact.place == "reads" else ""
+            place = locate(self._shapes[fact.place], fact.wire, at)
+            if fact.place == "query" and place.status == "not described":
+                place = evolve(place, status="missing")  # a file names every parameter
+            if fact.place == "query" and place.status == "differs" and expected.any_case:
+                place = evolve(place, status="confirmed")
+            self._places[fact] = place
+        self.patch = self._sure()
 
-    def result(self) -> OperationFinding:
-        """Return everything found about the operation."""
-        ours, theirs = self._ours, self._theirs
-        findings = [*self._path(), *self._query(), *self._body()]
-        findings += self._properties("reads", ours.reads, self._answer)
-        findings = [self._both_ways(item) for item in findings]
+    def result(
+        self, result: OperationFinding, likely: Sequence[VendorOperation]
+    ) -> OperationFinding:
+        """Return a result with everything found about the operation.
+
+        Args:
+            result: What is known of our operation.
+            likely: Other operations of the file that look like it.
+        """
+        theirs, expected = self._theirs, self._expected
+        findings = tuple(self._findings())
         differs = any(item.status in ("differs", "missing") for item in findings)
-        by_function = _by_function(ours, self._expected)
-        structure = any(item.contradicts and by_function in item.remedy for item in findings)
-        draft = structure and ours.name != self._expected.login
-        return OperationFinding(
-            ours.name,
-            ours.needed,
-            "differs" if differs else "confirmed",
-            f"{ours.method} {ours.path}",
-            f"{theirs.method} {theirs.path}",
-            ours.evidence,
-            tuple(findings),
-            described(theirs, self._expected.unwrap) if structure else None,
-            function=self._expected.function_for(ours.name),
-            starter=starter(ours, theirs, self._expected) if draft else (),
+        by_hand = any(item.contradicts and self._by_function() in item.remedy for item in findings)
+        return evolve(
+            result,
+            status="differs" if differs else "confirmed",
+            theirs=f"{theirs.method} {theirs.path}",
+            facts=len(self._places),
+            findings=findings,
+            described=tuple(theirs.lines(expected.payload)) if by_hand else (),
+            starter=starter(self._ours, [theirs, *likely], expected) if by_hand else (),
         )
 
-    def _both_ways(self, item: Finding) -> Finding:
-        """A rename changes what is sent and what is read, so it corrects only what agrees."""
-        names = {name for name, _ in self._names.get(item.name, [])}
-        if item.place in ("sends", "reads") and item.remedy and len(names) > 1:
-            text = f"It is sent and read under different names: {' and '.join(sorted(names))}. "
-            return evolve(item, remedy=text + _by_function(self._ours, self._expected))
-        return item
+    def _sure(self) -> dict[str, Any]:
+        """Return the patch for what differs in letters or path prefix only.
 
-    def patch(self) -> dict[str, Any]:
-        """Return the corrections that are sure."""
+        A rename counts for what is sent and for what is read, so both must have the new name.
+        """
         changes: dict[str, Any] = {}
-        if self._match.path and self._match.sure:
-            changes["path"] = self._match.path
-        if self._queries:
-            changes["query"] = dict(self._queries)
-        renames = {
-            path: names[0][0]
-            for path, names in self._names.items()
-            if names[0][0] != last(path) and self._agreed(path)
-        }
-        if any(name != last(self._wire(path)) for path, name in renames.items()):
-            changes["rename"] = renames
+        path = patched_path(self._ours.path, self._theirs.path)
+        if path is not None and not same_path(path, self._ours.path):
+            changes["path"] = path
+        names: dict[tuple[str, str], set[str]] = {}
+        for fact, place in self._places.items():
+            if fact.place != "query":
+                found = last(place.path) if place.found else ""
+                names.setdefault((fact.name, last(fact.wire)), set()).add(found)
+            elif place.status == "differs":
+                changes.setdefault("query", {})[fact.name] = place.path
+        for (name, wire), theirs in names.items():
+            if len(theirs) == 1 and not theirs & {wire, ""}:
+                changes.setdefault("rename", {})[name] = theirs.pop()
         return changes
 
-    def _agreed(self, path: str) -> bool:
-        """Return True if one name does for all: a property may be both sent and read."""
-        sides = sum(item.path == path for item in (*self._ours.sends, *self._ours.reads))
-        names = self._names.get(path, [])
-        return len(names) == sides and len(set(names)) == 1 and names[0][1]
+    def _findings(self) -> Iterator[Finding]:
+        ours, theirs = self._ours, self._theirs
+        if not same_path(ours.path, theirs.path):
+            remedy = _SUGGESTED if "path" in self.patch else ""
+            yield self._finding("path", ours.path, ours.path, theirs.path, remedy)
+        form = self._expected.form and ours.name == self._expected.login
+        wrong_media = bool(theirs.media) and is_json(theirs.media) is form
+        if wrong_media:
+            media = "application/x-www-form-urlencoded" if form else "application/json"
+            yield self._finding("body", "media type", media, theirs.media)
+        absent: list[str] = []
+        for fact, place in self._places.items():
+            if fact.key.startswith(tuple(absent)) or (wrong_media and fact.place == "sends"):
+                continue
+            found = self._compared(fact, place)
+            yield found
+            if found.status != "confirmed" and place.status != "differs":
+                absent += [f"{fact.key}.", f"{fact.key}[]"]
+        for group in ("header", "query") if wrong_media else ("header", "query", "sends"):
+            yield from self._unsent(group)
 
-    def _path(self) -> Iterator[Finding]:
-        ours = self._ours
-        if split_path(self._theirs.path) != split_path(ours.path):
-            path = self._match.path
-            remedy = self._correction({"path": path}) if path else self._function()
-            yield Finding(
-                "path", ours.path, "differs", ours.path, self._theirs.path,
-                ours.evidence, ours.needed, remedy,
-            )  # fmt: skip
-        for name in self._theirs.headers:
-            yield self._unsent("header", name)
-
-    def _function(self) -> str:
-        return _by_function(self._ours, self._expected)
-
-    def _unsent(self, place: str, name: str, what: str = "") -> Finding:
-        """Return a finding for what the file requires and the library does not send."""
-        theirs, needed = f"{what or name}, required", self._ours.needed
+    def _compared(self, fact: _Fact, place: Place) -> Finding:
+        """Return the finding of one name: is it there, of a type and with words that fit?"""
+        status, theirs, remedy = place.status, place.path, ""
+        ours = last(fact.wire)
+        shape = self._shapes[fact.place]
+        if place.found and shape is not None:
+            wanted = self._kinds.get(fact.name) if fact.place != "query" else None
+            kinds = shape[place.path].kinds if place.path in shape else frozenset[str]()
+            inner = entries_of(shape, place.path)
+            listed = shape[inner].words if inner in shape else ()
+            words = self._expected.words.get(self._ours.name, {}).get(fact.key, ())
+            if wanted and kinds and not wanted & kinds:
+                status, ours = "differs", f"{ours}: {'|'.join(sorted(wanted))}"
+                theirs = f"{theirs}: {typed(shape, place.path)}"
+            elif words and listed and not set(words) <= set(listed):
+                status, ours = "differs", f"{ours}: {', '.join(words)}"
+                theirs = f"{theirs}: one of {', '.join(listed[:MOST_WORDS])}"
+            elif fact.name in self.patch.get("query" if fact.place == "query" else "rename", {}):
+                remedy = _SUGGESTED
+        elif fact.place != "query" and "," in theirs:
+            patch = json.dumps({self._ours.name: {"rename": {fact.name: "..."}}})
+            remedy = f"If it is one of these: contract={patch}. Else: {self._by_function()}"
+        essential = fact.key in self._essential
         return Finding(
-            place, name, "differs", theirs=theirs, essential=needed, remedy=self._function()
-        )
+            fact.place, fact.name, status, ours, theirs, fact.evidence, essential,
+            "" if status in ("confirmed", "not described") else remedy or self._by_function(),
+        )  # fmt: skip
 
-    def _correction(self, changes: Mapping[str, Any]) -> str:
-        return f"contract={json.dumps({self._ours.name: changes}, ensure_ascii=False)}"
+    def _unsent(self, group: str) -> Iterator[Finding]:
+        """Yield what the file requires, where the library does not send it."""
+        shape = self._shapes[group] or {}
+        always = {key for key in self._essential if key.startswith("query:")}
+        sent = {""} | {
+            place.path
+            for fact, place in self._places.items()
+            if fact.place == group and place.found
+            if not always or group != "query" or fact.key in always
+        }
+        for path, schema in shape.items():
+            for name in sorted(schema.required if path.removesuffix("[]") in sent else ()):
+                member = below(path, name)
+                if member not in sent and not (member in shape and shape[member].read_only):
+                    yield self._finding(group, member, "", f"{typed(shape, member)}, required")
 
-    def _query(self) -> Iterator[Finding]:
-        ours, theirs = self._ours, self._theirs.query
-        always = {name for name in ours.query if f"?{name}" in self._essential}
-        seen: set[str] = set()
-        for name, wire in ours.query.items():
-            near = [item for item in theirs if item.casefold() == wire.casefold()]
-            near = [wire] if wire in theirs else near
-            seen.update(near)
-            found = near[0] if len(near) == 1 else ""
-            status: Status = "confirmed"
-            essential, remedy, said = name in always, "", found
-            if not found:
-                status, said, remedy = "missing", ", ".join(sorted(theirs)[:12]), self._function()
-            elif found != wire and not self._expected.any_case:
-                status, remedy = "differs", self._correction({"query": {name: found}})
-                self._queries[name] = found
-            elif self._words_unknown(f"?{name}", theirs[found]):
-                status, said, remedy = "differs", _choice(theirs[found]), self._function()
-            if found in self._theirs.required and always and not essential and ours.needed:
-                status, said, essential = "differs", f"{found}, required", True
-                remedy = self._function()
-            shown = _shown(wire, self._words.get(f"?{name}", ()))
-            yield Finding("query", name, status, shown, said, ours.evidence, essential, remedy)
-        for name in sorted(self._theirs.required - seen):
-            yield self._unsent("query", name)
+    def _finding(self, place: str, name: str, ours: str, theirs: str, remedy: str = "") -> Finding:
+        """Return a difference that concerns the whole call."""
+        return Finding(
+            place, name, "differs", ours, theirs, self._ours.evidence, self._ours.needed,
+            remedy or self._by_function(),
+        )  # fmt: skip
 
-    def _body(self) -> Iterator[Finding]:
-        sends, theirs = self._ours.sends, self._theirs
-        if not sends and theirs.body is None:
-            return
-        form = self._expected.form and self._ours.name == self._expected.login
-        if theirs.media and ("json" in theirs.media or theirs.media == "*/*") is form:
-            ours = "application/x-www-form-urlencoded" if form else "application/json"
-            yield Finding(
-                "body", "media type", "differs", ours, theirs.media, self._ours.evidence,
-                self._ours.needed, self._function(),
-            )  # fmt: skip
-            return
-        places: dict[str, Place] = {}
-        yield from self._properties("sends", sends, theirs.body, places)
-        if theirs.body is not None:
-            known = {place.theirs for place in places.values() if place.schema is not None}
-            yield from self._unsent_members(theirs.body, "", known)
+    def _by_function(self) -> str:
+        name = self._expected.function_for(self._ours.name)
+        if not name:
+            return "The call for a token cannot be corrected from outside: please report it."
+        return f'Correct it with {self._expected.client}(operations={{"{name}": ...}}).'
 
-    def _unsent_members(self, schema: Schema, path: str, known: set[str]) -> Iterator[Finding]:
-        """Yield what the file requires in an object that the library sends without it."""
-        inner = schema.inner()
-        path += "[]" if inner is not schema and path else ""
-        for name in inner.names:
-            below = f"{path}.{name}" if path else name
-            member = inner.member(name)
-            if below in known:
-                yield from self._unsent_members(member, below, known)
-            elif name in inner.required and not member.read_only:
-                yield self._unsent("sends", below, f"{below}: {member}")
 
-    def _properties(
-        self,
-        group: str,
-        properties: Sequence[Property],
-        schema: Schema | None,
-        places: dict[str, Place] | None = None,
-    ) -> Iterator[Finding]:
-        places = {} if places is None else places
-        known = {item.path for item in properties}
+def _facts(operation: Operation, envelope: str) -> Iterator[_Fact]:
+    """Yield every name of an operation, with its path on the wire but for the envelope."""
+    for name, wire in operation.query.items():
+        yield _Fact("query", name, wire, operation.evidence)
+    for place, properties in (("sends", operation.sends), ("reads", operation.reads)):
         for item in properties:
-            place = places[item.path] = locate(schema, self._wire(item.path))
-            yield self._finding(group, item, place, _parent(item.path, known, places))
-
-    def _finding(self, group: str, item: Property, place: Place, parent: str) -> Finding:
-        ours = last(self._wire(item.path))
-        status: Status = place.status
-        theirs, remedy = place.theirs, ""
-        if place.schema is not None:
-            wanted = self._kinds.get(item.path) or self._implied(item.path)
-            self._names.setdefault(item.path, []).append((place.last, place.exact))
-            if place.status == "differs":
-                remedy = self._correction({"rename": {item.path: place.last}})
-            elif wanted and place.schema.kinds and not wanted & place.schema.kinds:
-                status, theirs = "differs", f"{place.theirs}: {place.schema}"
-                ours, remedy = f"{ours}: {'|'.join(sorted(wanted))}", self._function()
-            elif self._words_unknown(item.path, place.schema):
-                status, theirs = "differs", f"{place.theirs}: {_choice(place.schema)}"
-                ours, remedy = _shown(ours, self._words[item.path]), self._function()
-        elif status == "missing" and not parent:
-            remedy = self._function()
-            if place.last:
-                name = self._correction({"rename": {item.path: "..."}})
-                remedy = f"If it is one of these: {name}. Else: {remedy}"
-        return Finding(
-            group,
-            item.path,
-            status,
-            ours,
-            theirs,
-            item.evidence,
-            f"{group}:{item.path}" in self._essential,
-            remedy,
-            f"{group} {parent}" if parent and place.schema is None else "",
-        )
-
-    def _implied(self, path: str) -> frozenset[str]:
-        """Return the type that the contract's properties below a property ask for."""
-        for item in (*self._ours.sends, *self._ours.reads):
-            if item.path.startswith(f"{path}[]"):
-                return frozenset({"array"})
-            if item.path.startswith(f"{path}."):
-                return frozenset({"object"})
-        return frozenset()
-
-    def _words_unknown(self, path: str, schema: Schema) -> bool:
-        words, listed = self._words.get(path, ()), set(schema.inner().words)
-        return bool(listed and words) and not set(words) <= listed
-
-    def _wire(self, path: str) -> str:
-        """Return a property's path as the patched contract has it, without the envelope."""
-        below: Mapping[str, Any] = self._ours._rename
-        parts: list[str] = []
-        for part in path.split("."):
-            name, brackets, _ = part.partition("[")
-            wire, below = below.get(name, (name, {}))
-            parts.append(wire + ("[]" if brackets else ""))
-        enveloped = self._expected.envelope and path.startswith(f"{self._expected.envelope}.")
-        return ".".join(parts[1:] if enveloped else parts)
-
-
-def _parent(path: str, known: set[str], places: Mapping[str, Place]) -> str:
-    """Return the nearest property above that was not found, which explains this one's absence."""
-    found = ""
-    above = path
-    while "." in above:
-        above = above.rpartition(".")[0]
-        name = above.removesuffix("[]")
-        if name in known and name in places and places[name].schema is None:
-            found = name
-    return found
-
-
-def _choice(schema: Schema) -> str:
-    return "one of " + ", ".join(schema.inner().words[:12])
-
-
-def _shown(name: str, words: Sequence[str]) -> str:
-    return f"{name}: {', '.join(words)}" if words else name
+            tree: Mapping[str, Any] = operation._rename
+            parts: list[str] = []
+            for part in item.path.split("."):
+                name = part.removesuffix("[]")
+                wire, tree = tree.get(name, (name, {}))
+                parts.append(wire + part[len(name) :])
+            if envelope and item.path.startswith(f"{envelope}."):
+                parts = parts[1:]
+            yield _Fact(place, item.path, ".".join(parts), item.evidence)

@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from _client_kit._models import wire_name
 from _client_kit._secret import Secret
-from _contract_check.openapi_schema import Schema
+from _contract_check.openapi_schema import Shape, letters
 
 __all__ = ["Expectations", "kinds_of"]
 
@@ -36,46 +36,60 @@ class Expectations:
     Attributes:
         client: The class that takes ``contract=`` and ``operations=``.
         login: The operation that brings the token, which no function can replace.
-        essential: Per operation the properties and queries (``?name``) the export depends on.
-        kinds: Per operation the JSON types a property of an answer may have.
-        sent: Per operation the JSON types a property must have that is sent.
+        essential: Per operation what an export depends on: ``query:name``, ``sends:path`` or
+            ``reads:path``.
+        kinds: Per operation the JSON types a property may have, sent or read.
         words: Per operation the words of a property or query the export relies on.
         may_be_empty: Properties, each behind its operation, that an answer may leave out.
         replaced: Per further function of a user, what an export then needs no longer: an operation,
             or an operation and one of its properties.
         asked: The class of what a user's function for an operation is given.
         values: What a function sends for names of the service, by the Python that gives it.
+        alike: Names that are common for a property of an answer, by our name.
         form: Whether the token is asked for by a form, not by JSON.
         any_case: Whether the service takes query names in any letter case.
         envelope: The member that holds an answer's payload on the wire.
-        unwrap: The schema of an answer's payload, out of the service's envelope.
+        payload: The path of an answer's payload, in the service's envelope if the file shows it;
+            None where the file says nothing of it.
     """
 
     client: str
     login: str
     essential: Mapping[str, frozenset[str]]
     kinds: Mapping[str, Mapping[str, frozenset[str]]]
-    sent: Mapping[str, Mapping[str, frozenset[str]]] = field(factory=dict[str, Any])
     words: Mapping[str, Mapping[str, tuple[str, ...]]] = field(factory=dict[str, Any])
     may_be_empty: frozenset[str] = frozenset()
     replaced: Mapping[str, tuple[str, ...]] = field(factory=dict[str, Any])
     asked: Mapping[str, Any] = field(factory=dict[str, Any])
     values: Mapping[str, tuple[str, ...]] = field(factory=dict[str, Any])
+    alike: Mapping[str, tuple[str, ...]] = field(factory=dict[str, Any])
     form: bool = False
     any_case: bool = False
     envelope: str = ""
-    unwrap: Callable[[str, Schema], Schema] = lambda _, schema: schema
+    payload: Callable[[str, Shape], str | None] = lambda _, __: ""
+
+    def values_of(self, operation: str) -> dict[str, str]:
+        """Return the Python of every value a function has, by the letters of its names."""
+        asked = self.asked.get(operation)
+        given = {item.name for item in attrs.fields(asked)} if asked is not None else set[str]()
+        return {
+            letters(name): value
+            for value, names in self.values.items()
+            if ("upload" if "file." in value else value.split(".")[1].split()[0]) in given
+            for name in names
+        }
 
     def function_for(self, operation: str) -> str:
-        """Return the name under which ``operations=`` takes a function for an operation."""
-        return next(
-            (
-                name
-                for name, given in self.replaced.items()
-                if operation == given[0] and name not in self.asked
-            ),
-            operation,
+        """Return the name under which ``operations=`` takes a function for an operation.
+
+        Empty for the login, which no function can replace.
+        """
+        named = (
+            name
+            for name, given in self.replaced.items()
+            if operation == given[0] and name not in self.asked
         )
+        return "" if operation == self.login else next(named, operation)
 
 
 def kinds_of(model: Any, at: str = "") -> dict[str, frozenset[str]]:

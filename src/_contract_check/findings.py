@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from attrs import asdict, field, frozen
 
-__all__ = ["Comparison", "Finding", "LookAlike", "OperationFinding", "Status"]
-
-Status = Literal["confirmed", "differs", "missing", "not described", "yours"]
+__all__ = ["Comparison", "Finding", "OperationFinding"]
 
 
 @frozen
@@ -19,23 +17,22 @@ class Finding:
     Attributes:
         place: ``path``, ``method``, ``query``, ``sends``, ``reads``, ``body`` or ``header``.
         name: The fact's name in the contract's words.
+        status: ``confirmed``, ``differs``, ``missing`` or ``not described``.
         ours: What the contract says.
         theirs: What the file says.
         evidence: How well the contract's fact is known.
         essential: Whether an export depends on it.
         remedy: What corrects it.
-        under: The finding that this one is only a consequence of.
     """
 
     place: str
     name: str
-    status: Status
+    status: str
     ours: str = ""
     theirs: str = ""
     evidence: str = ""
     essential: bool = False
     remedy: str = ""
-    under: str = ""
 
     @property
     def contradicts(self) -> bool:
@@ -44,32 +41,16 @@ class Finding:
 
 
 @frozen
-class LookAlike:
-    """An operation of the file that may be the one that is missing.
-
-    Attributes:
-        call: Its method and path.
-        name: Its ``operationId``.
-        asks: The query parameters and headers it requires, each with its type.
-        body: Its body written out.
-        answer: Its answer written out.
-    """
-
-    call: str
-    name: str
-    asks: tuple[str, ...] = ()
-    body: tuple[str, ...] = ()
-    answer: tuple[str, ...] = ()
-
-
-@frozen
 class OperationFinding:
     """One operation compared with the file.
 
     Attributes:
+        status: As of a finding, or ``yours``.
         ours: Method and path of the contract.
         theirs: Method and path of the file; empty where there is none.
-        described: The operation as the file describes it, where a person must look.
+        facts: How many names the contract has for it.
+        findings: What is compared, without what is below a property that is not there.
+        described: The operation as the file writes it, where a person must look.
         look_alikes: Where the file does not have the operation: what looks like it.
         function: The name under which ``operations=`` takes a function for it.
         starter: Such a function, with the file's names.
@@ -77,13 +58,14 @@ class OperationFinding:
 
     name: str
     needed: bool
-    status: Status
+    status: str
     ours: str
     theirs: str = ""
     evidence: str = ""
+    facts: int = 0
     findings: tuple[Finding, ...] = ()
-    described: LookAlike | None = None
-    look_alikes: tuple[LookAlike, ...] = ()
+    described: tuple[str, ...] = ()
+    look_alikes: tuple[tuple[str, ...], ...] = ()
     function: str = ""
     starter: tuple[str, ...] = ()
 
@@ -101,7 +83,7 @@ class Comparison:
 
     Attributes:
         operations: Every operation of the contract, those an export needs first.
-        patch: A ``contract=`` patch for what differs in letter case or path prefix only.
+        patch: A ``contract=`` patch for what differs in letters or path prefix only.
     """
 
     service: str
@@ -130,12 +112,14 @@ class Comparison:
 
     def _lines(self) -> Iterator[str]:
         yield f"The {self.service} contract against {self.title!r} (OpenAPI {self.version})"
-        for needed, heading in ((True, "Needed by an export"), (False, "The rest")):
-            some = [item for item in self.operations if item.needed is needed]
-            if some:
+        heading = ""
+        for item in self.operations:
+            if heading != (heading := "Needed by an export" if item.needed else "The rest"):
                 yield from ("", heading)
-            for item in some:
-                yield from _operation_lines(item, self.patch.get(item.name, {}))
+            yield from _operation_lines(item)
+        if self.patch:
+            corrected = ", ".join(self.patch)
+            yield from ("", f"--suggest prints a patch for letters and path prefixes: {corrected}")
         yield ""
         if all(item.status in ("not described", "yours") for item in self.operations):
             yield "The file describes none of these operations: is it the file of this service?"
@@ -145,55 +129,34 @@ class Comparison:
             yield "The file contradicts nothing an export needs."
 
 
-def _operation_lines(item: OperationFinding, patch: Mapping[str, Any]) -> Iterator[str]:
+def _operation_lines(item: OperationFinding) -> Iterator[str]:
     if item.status == "yours":
         yield f"  {item.name}: yours, not compared"
         return
-    counted = [found for found in item.findings if found.place in ("query", "sends", "reads")]
-    right = sum(found.status == "confirmed" for found in counted)
-    known = f", {right} of {len(counted)} properties" if counted and item.theirs else ""
+    right = sum(found.status == "confirmed" for found in item.findings)
+    known = f", {right} of {item.facts} properties" if item.facts else ""
     yield f"  {item.name}: {item.status}{known}  [{item.ours}, {item.evidence}]"
-    followed = [found.under for found in item.findings if found.under]
+    others: dict[str, list[str]] = {"missing": [], "differs": []}
     for found in item.findings:
-        if not found.contradicts or found.under:
-            continue
-        more = followed.count(f"{found.place} {found.name}")
-        below = f" (and {more} below it)" if more else ""
-        yield f"    ! {found.place} {found.name}: {found.status}{below}"
-        yield f"        ours: {found.ours or 'not sent'}"
-        yield f"        file: {found.theirs or 'nothing like it'}"
-        if found.remedy and not _is_in(found, patch):
+        name = f"{found.place} {found.name}"
+        if found.contradicts:
+            ours, theirs = found.ours or "not sent", found.theirs or "nothing like it"
+            yield f"    ! {name}: {found.status}; ours: {ours}; file: {theirs}"
             yield f"        {found.remedy}"
-    for status, says in (("differs", "has them otherwise"), ("missing", "does not have them")):
-        names = [
-            f"{found.place} {found.name}" + (f" ({found.theirs})" if status == "differs" else "")
-            for found in item.findings
-            if found.status == status and not found.contradicts and not found.under
-        ]
-        if names:
-            yield f"    - no export needs these, and the file {says}: {', '.join(names)}"
-    if patch:
-        yield "    --suggest prints the correction of what differs in letter case or path prefix"
-    if item.described is not None:
-        yield from _call_lines("as the file writes it", item.described)
-    for like in item.look_alikes:
-        yield from _call_lines("looks like it", like)
+        elif found.status in others:
+            shown = f"{name} ({found.theirs})" if found.status == "differs" else name
+            others[found.status].append(shown)
+    for status, says in (("missing", "does not have them"), ("differs", "has them otherwise")):
+        if others[status]:
+            names = ", ".join(others[status])
+            yield f"    - no export needs these, and the file {says}: {names}"
+    for heading, lines in (
+        ("as the file writes it", item.described),
+        *(("looks like it", like) for like in item.look_alikes),
+    ):
+        if lines:
+            yield f"    {heading}: {lines[0]}"
+            yield from (f"    {line}" for line in lines[1:])
     if item.starter:
         yield f'    a function to start from, for operations={{"{item.function}": ...}}:'
         yield from (f"        {line}".rstrip() for line in item.starter)
-
-
-def _call_lines(heading: str, like: LookAlike) -> Iterator[str]:
-    yield f"    {heading}: {like.call}" + (f" ({like.name})" if like.name else "")
-    for name, lines in (("asks for", like.asks), ("body", like.body), ("answer", like.answer)):
-        if lines:
-            yield f"      {name}:"
-            yield from (f"        {line}" for line in lines)
-
-
-def _is_in(found: Finding, patch: Mapping[str, Any]) -> bool:
-    """Return True if the suggested patch holds the correction already."""
-    if found.place == "path":
-        return "path" in patch
-    names: Mapping[str, str] = patch.get("query" if found.place == "query" else "rename", {})
-    return found.name in names

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
-from _client_kit._json import MAX_DEPTH, JsonError, is_list, is_object, loads
-from _contract_check.openapi_schema import Node, Schema, VendorFileError, is_true, text
+from _client_kit._json import JsonError, is_list, is_object, loads
+from _contract_check.openapi_schema import (
+    References,
+    Schema,
+    Shape,
+    VendorFileError,
+    is_true,
+    text,
+    tree,
+    typed,
+)
 
-__all__ = ["VendorFile", "VendorOperation", "load", "read_openapi"]
+__all__ = ["VendorFile", "VendorOperation", "is_json", "load", "read_openapi"]
 
 MAX_BYTES = 16 * 1024 * 1024
-MAX_PATH = 2_000
 _METHODS = ("get", "post", "put", "patch", "delete")
-_VARIABLE = re.compile(r"\{([^{}]*)\}")
 _OUR_HEADERS = ("authorization", "accept", "content-type", "user-agent")
 _NO_YAML = "it is not JSON; to read YAML, install the extra: pip install 'banqup-zenvoices[yaml]'"
+_NOTHING: Shape = {"": Schema()}
 
 
 @frozen(eq=False)
@@ -30,25 +37,41 @@ class VendorOperation:
     Attributes:
         path: With the path of its server in front.
         name: Its ``operationId``, else empty.
-        query: The query parameters.
-        required: Those that must be sent.
-        headers: Headers of its own that must be sent.
-        body: The schema of the body; None where there is none.
-        media: The media type the body's schema was taken from.
-        answer: The schema of a successful answer; None where the file shows none.
+        query: The query parameters, as the members of an object.
+        headers: Headers of its own, as the members of an object.
+        body: The shape of the body; None where the file shows none.
+        media: The media type the body's shape was taken from.
+        answer: The shape of a successful answer; None where the file shows none.
         answer_media: The media type of a successful answer.
     """
 
     method: str
     path: str
     name: str = ""
-    query: Mapping[str, Schema] = field(factory=dict[str, Schema], repr=False)
-    required: frozenset[str] = frozenset()
-    headers: tuple[str, ...] = ()
-    body: Schema | None = field(default=None, repr=False)
+    query: Shape = field(default=_NOTHING, repr=False)
+    headers: Shape = field(default=_NOTHING, repr=False)
+    body: Shape | None = field(default=None, repr=False)
     media: str = ""
-    answer: Schema | None = field(default=None, repr=False)
+    answer: Shape | None = field(default=None, repr=False)
     answer_media: str = ""
+
+    def lines(self, payload: Callable[[str, Shape], str | None]) -> Iterator[str]:
+        """Yield the operation written out: what it requires, its body and its answer."""
+        yield f"{self.method} {self.path}" + (f" ({self.name})" if self.name else "")
+        for place, shape in (("query", self.query), ("header", self.headers)):
+            for name in sorted(shape[""].required):
+                yield f"  {place} {name}: {typed(shape, name)}, required"
+        yield from _written("body", self.body, self.media, "")
+        at = "" if self.answer is None else payload("", self.answer) or ""
+        yield from _written("answer", self.answer, self.answer_media, at)
+
+
+def _written(name: str, shape: Shape | None, media: str, at: str) -> Iterator[str]:
+    other = media and not is_json(media)
+    if shape is not None or other:
+        yield f"  {name}:" + (f" as {media}" if other else "")
+    if shape is not None:
+        yield from (f"    {line}" for line in tree(shape, at) or (typed(shape, at),))
 
 
 @frozen(eq=False)
@@ -91,20 +114,10 @@ def _yaml(body: bytes) -> Any:
         import yaml
     except ImportError:
         raise VendorFileError(_NO_YAML) from None
-    loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-    depth = 0
     try:
-        # The composer recurses in C, where deep nesting ends the process; the parser does not.
-        for event in yaml.parse(body, Loader=loader):
-            depth += isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent))
-            depth -= isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent))
-            if depth > MAX_DEPTH:
-                message = f"it cannot be read: nested deeper than {MAX_DEPTH}"
-                raise VendorFileError(message)
-        return yaml.load(body, Loader=loader)  # noqa: S506 - a BaseLoader makes texts only
+        # The loader that is written in C does not survive deep nesting.
+        return yaml.load(body, Loader=yaml.BaseLoader)  # noqa: S506 - it makes texts only
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        if isinstance(error, VendorFileError):
-            raise
         mark = getattr(error, "problem_mark", None)
         where = "" if mark is None else f" in line {mark.line + 1}"
         message = f"it is neither JSON nor YAML{where}"
@@ -115,7 +128,7 @@ def read_openapi(root: Any) -> VendorFile:
     """Return the operations of a decoded OpenAPI file.
 
     Raises:
-        VendorFileError: It is not an OpenAPI file, or a part that is read is broken.
+        VendorFileError: It is not an OpenAPI file.
     """
     if not is_object(root):
         message = "it is not an OpenAPI file: an object was expected at its root"
@@ -129,154 +142,119 @@ def read_openapi(root: Any) -> VendorFile:
     if not is_object(paths) or not paths:
         message = "the OpenAPI file describes no paths"
         raise VendorFileError(message)
-    reader = _Reader(Node(root))
-    operations: list[VendorOperation] = []
-    for path, raw in paths.items():
-        if path.startswith("/"):
-            operations += reader.operations(text(path), raw)
-    info = root.get("info")
-    title = text(info.get("title")) if is_object(info) else ""
+    reader = _Reader(root)
+    operations = [
+        reader.operation(method, text(path), item, item[method])
+        for path, item in ((path, reader.file.follow(raw)) for path, raw in paths.items())
+        if path.startswith("/") and is_object(item)
+        for method in _METHODS
+        if is_object(item.get(method))
+    ]
+    title = text(_object(root.get("info")).get("title"))
     return VendorFile(title[:100], version[:20], tuple(operations))
 
 
 class _Reader:
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        base_path = "/" + text(node.root.get("basePath")).strip("/")
-        self._prefix = self._server_path(node.root) or base_path
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self.file = References(root)
+        self._root = root
 
-    def operations(self, path: str, raw: Any) -> list[VendorOperation]:
-        item = self._node.follow(raw)
-        if not is_object(item):
-            message = f"the path {path[:100]!r} is not an object"
-            raise VendorFileError(message)
-        return [
-            self._operation(method, path, item, item[method])
-            for method in _METHODS
-            if is_object(item.get(method))
-        ]
-
-    def _operation(
-        self, method: str, path: str, item: dict[str, Any], raw: dict[str, Any]
+    def operation(
+        self, method: str, path: str, item: Mapping[str, Any], raw: Mapping[str, Any]
     ) -> VendorOperation:
-        prefix = self._server_path(raw) or self._server_path(item) or self._prefix
-        parameters: dict[tuple[str, str], dict[str, Any]] = {}
+        """Return an operation, with what its path says for all of them."""
+        servers = (_server_path(level) for level in (raw, item, self._root))
+        prefix = next(filter(None, servers), "/" + text(self._root.get("basePath")).strip("/"))
+        places: dict[str, dict[str, Any]] = {}
         for level in (item, raw):
-            for parameter in map(self._node.follow, _list(level.get("parameters"))):
+            for parameter in map(self.file.follow, _list(level.get("parameters"))):
                 if is_object(parameter):
-                    place, name = text(parameter.get("in")), text(parameter.get("name"))
-                    parameters[place, name] = parameter
-        must = {key for key, parameter in parameters.items() if is_true(parameter.get("required"))}
-        media, body = self._body(raw, parameters)
-        answer_media, answer = self._answer(raw)
+                    name = text(parameter.get("name"))
+                    places.setdefault(text(parameter.get("in")), {})[name] = parameter
+        headers = {
+            name: parameter
+            for name, parameter in places.get("header", {}).items()
+            if name.lower() not in _OUR_HEADERS
+        }
+        media, body = self._content(self._body(raw, places))
+        answer_media, answer = self._answer(_object(raw.get("responses")))
         return VendorOperation(
             method=method.upper(),
-            path=(prefix.rstrip("/") + path)[:MAX_PATH],
+            path=prefix.rstrip("/") + path,
             name=text(raw.get("operationId"))[:100],
-            query={
-                name: self._node.schema(parameter.get("schema", _inline(parameter)))
-                for (place, name), parameter in parameters.items()
-                if place == "query"
-            },
-            required=frozenset(name for place, name in must if place == "query"),
-            headers=tuple(
-                name
-                for place, name in parameters
-                if (place, name) in must and place == "header" and name.lower() not in _OUR_HEADERS
-            ),
+            query=self.file.shape(_parameters(places.get("query", {}))),
+            headers=self.file.shape(_parameters(headers)),
             body=body,
             media=media,
             answer=answer,
             answer_media=answer_media,
         )
 
-    def _server_path(self, level: Mapping[str, Any]) -> str | None:
-        """Return the path of the first server; None where there is none."""
-        servers = level.get("servers")
-        if not is_list(servers) or not servers or not is_object(servers[0]):
-            return None
-        named = servers[0].get("variables")
-        variables: dict[str, Any] = named if is_object(named) else {}
+    def _body(self, raw: Mapping[str, Any], places: Mapping[str, Mapping[str, Any]]) -> Any:
+        """Return the body by media type, as version 3 writes it."""
+        for parameter in places.get("body", {}).values():
+            consumes = raw.get("consumes", self._root.get("consumes"))
+            return dict.fromkeys(map(text, _list(consumes) or ["application/json"]), parameter)
+        if form := places.get("formData"):
+            upload = any(parameter.get("type") == "file" for parameter in form.values())
+            media = "multipart/form-data" if upload else "application/x-www-form-urlencoded"
+            return {media: {"schema": _parameters(form)}}
+        return _object(self.file.follow(raw.get("requestBody"))).get("content")
 
-        def filled(match: re.Match[str]) -> str:
-            variable = variables.get(match[1])
-            return text(variable.get("default")) if is_object(variable) else match[0]
-
-        url = _VARIABLE.sub(filled, text(servers[0].get("url")))
-        try:
-            return "/" + urlsplit(url).path.strip("/")
-        except ValueError:
-            message = f"the server {url[:100]!r} is not a URL"
-            raise VendorFileError(message) from None
-
-    def _body(
-        self, raw: dict[str, Any], parameters: Mapping[tuple[str, str], dict[str, Any]]
-    ) -> tuple[str, Schema | None]:
-        """Return media type and schema of the body, JSON where the file offers it."""
-        offered = self._node.follow(raw.get("requestBody"))
-        if is_object(offered):
-            return self._content(offered.get("content"))
-        form: dict[str, Any] = {}
-        for (place, name), parameter in parameters.items():
-            if place == "body":
-                consumes = raw.get("consumes", self._node.root.get("consumes"))
-                types = [text(kind) for kind in _list(consumes)] or ["application/json"]
-                media = next(filter(_is_json, types), types[0])
-                return media, self._node.schema(parameter.get("schema"))
-            if place == "formData":
-                form[name] = parameter
-        if not form:
-            return "", None
-        upload = any(parameter.get("type") == "file" for parameter in form.values())
-        names = [name for name, parameter in form.items() if is_true(parameter.get("required"))]
-        members = {name: _inline(parameter) for name, parameter in form.items()}
-        schema = {"type": "object", "properties": members, "required": names}
-        media = "multipart/form-data" if upload else "application/x-www-form-urlencoded"
-        return media, self._node.schema(schema)
-
-    def _answer(self, raw: dict[str, Any]) -> tuple[str, Schema | None]:
-        """Return media type and schema of the first successful answer that has one."""
-        written = raw.get("responses")
-        answers: dict[str, Any] = written if is_object(written) else {}
-        seen = ""
+    def _answer(self, answers: Mapping[str, Any]) -> tuple[str, Shape | None]:
+        """Return media type and shape of the first successful answer, of one in JSON if any."""
+        found: list[tuple[str, Shape | None]] = [("", None)]
         for status in sorted(filter(_good, answers)):
-            answer = self._node.follow(answers[status])
-            if not is_object(answer):
-                continue
-            if "schema" in answer:
-                return "application/json", self._node.schema(answer["schema"])
-            media, schema = self._content(answer.get("content"))
-            seen = seen or media
-            if schema is not None and _is_json(media):
-                return media, schema
-        return seen, None
+            answer = _object(self.file.follow(answers[status]))
+            in_version_2 = {"application/json": answer} if "schema" in answer else None
+            found.append(self._content(in_version_2 or answer.get("content")))
+        return max(found, key=lambda one: (one[1] is not None and is_json(one[0]), bool(one[0])))
 
-    def _content(self, content: Any) -> tuple[str, Schema | None]:
-        offered: dict[str, Any] = content if is_object(content) else {}
-        media = next(filter(_is_json, offered), next(iter(offered), ""))
-        described = offered.get(media)
-        if not is_object(described) or "schema" not in described:
-            return text(media), None
-        return text(media), self._node.schema(described["schema"])
+    def _content(self, content: Any) -> tuple[str, Shape | None]:
+        """Return media type and shape of a body, JSON where the file offers it."""
+        offered = _object(content)
+        media = next(filter(is_json, offered), next(iter(offered), ""))
+        described = _object(offered.get(media))
+        return text(media), self.file.shape(described["schema"]) if "schema" in described else None
+
+
+def _server_path(level: Mapping[str, Any]) -> str:
+    """Return the path of the first server; empty where there is none."""
+    server = _object(next(iter(_list(level.get("servers"))), None))
+    if not server:
+        return ""
+    url = text(server.get("url"))
+    for name, variable in _object(server.get("variables")).items():
+        default = text(_object(variable).get("default"))
+        url = url.replace(f"{{{name}}}", default) if default else url
+    return "/" + re.sub(r"^([^/]*:)?//[^/]*", "", url).strip("/")
+
+
+def _parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as the schema of an object; in version 2.0 each is a schema itself."""
+    members: dict[str, Any] = {}
+    for name, parameter in parameters.items():
+        schema = {key: value for key, value in parameter.items() if key != "required"}
+        if schema.get("type") == "file":
+            schema |= {"type": "string", "format": "binary"}
+        members[name] = parameter.get("schema", schema)
+    required = [name for name, one in parameters.items() if is_true(one.get("required"))]
+    return {"type": "object", "properties": members, "required": required}
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if is_object(value) else {}
 
 
 def _list(value: Any) -> list[Any]:
     return value if is_list(value) else []
 
 
-def _inline(parameter: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema that a parameter of version 2.0 is."""
-    kept = ("type", "format", "enum", "items")
-    schema: dict[str, Any] = {name: parameter[name] for name in kept if name in parameter}
-    if schema.get("type") == "file":
-        schema |= {"type": "string", "format": "binary"}
-    return schema
-
-
 def _good(status: str) -> bool:
     return status.upper() in ("2XX", "200", "201", "202", "203")
 
 
-def _is_json(media: str) -> bool:
+def is_json(media: str) -> bool:
+    """Return True for a media type of JSON, or one that leaves it open."""
     kind = media.partition(";")[0].strip().lower()
     return kind in ("application/json", "text/json", "*/*") or kind.endswith("+json")

@@ -1,33 +1,292 @@
-"""The schemas of a vendor's OpenAPI file, read one level at a time.
+"""The schemas of a vendor's OpenAPI file, each as a flat table of the paths below it.
 
-A schema may lead back to itself through its members, so a member is read when it is asked for.
+The paths are written as in the contract: ``documents[].files[].id``.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import partial, reduce
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from _client_kit._json import is_list, is_object
 
-__all__ = ["Node", "Schema", "VendorFileError", "is_true", "text", "tree", "walk"]
+__all__ = [
+    "Place",
+    "References",
+    "Schema",
+    "Shape",
+    "VendorFileError",
+    "below",
+    "entries_of",
+    "is_true",
+    "last",
+    "letters",
+    "locate",
+    "text",
+    "tree",
+    "typed",
+]  # fmt: skip
 
 MAX_TEXT = 4_000
-MAX_LISTS = 5
-MAX_MEMBERS = 2_000
-TREE_DEPTH = 6
-TREE_LINES = 120
-_INDEX = re.compile("[0-9]{1,6}")
+MAX_LEVELS = 8
+MAX_PATHS = 1_000
+MAX_PARTS = 40
+MAX_LINES = 120
+MOST_NAMES = 12
 
 
 class VendorFileError(ValueError):
     """The file cannot be compared with; the text says why."""
+
+
+@frozen(eq=False)
+class Schema:
+    """One level of a schema. Empty ``kinds`` means that the file does not say.
+
+    Attributes:
+        members: The members the file names, as they are written.
+        entries: The schema of a list's entries, as it is written.
+        open: Whether it may hold members that the file does not name.
+    """
+
+    kinds: frozenset[str] = frozenset()
+    format: str = ""
+    words: tuple[str, ...] = ()
+    members: Mapping[str, Any] = {}
+    required: frozenset[str] = frozenset()
+    entries: Any = None
+    read_only: bool = False
+    open: bool = False
+
+    @property
+    def described(self) -> bool:
+        """Whether a member that is not named is really missing."""
+        return not self.open and bool(self.members or self.kinds - {"object"})
+
+    def __str__(self) -> str:
+        kinds = "|".join(sorted(self.kinds)) or "anything"
+        return kinds + (f" ({self.format})" if self.format else "")
+
+
+Shape = Mapping[str, Schema]
+"""Every path below a schema; the schema itself has the empty path."""
+
+
+@frozen
+class Place:
+    """Where a property of ours is in a shape.
+
+    Attributes:
+        status: ``confirmed``, ``differs`` (in its letters only), ``missing`` or ``not described``.
+        path: Its path there; where it is missing, what is there in its place.
+    """
+
+    status: str
+    path: str
+
+    @property
+    def found(self) -> bool:
+        return self.status in ("confirmed", "differs")
+
+
+def locate(shape: Shape | None, path: str, at: str | None = "") -> Place:
+    """Return the place of a property below ``at``. Names with the same letters are the same."""
+    if shape is None or at is None:
+        return Place("not described", "")
+    if path in shape[at].members:  # a query parameter may be called "filter[id]"
+        return Place("confirmed", below(at, path))
+    name = ""
+    for part in re.findall(r"\[\]|[^.\[]+", path):
+        above = shape.get(at, Schema())
+        alike = [item for item in above.members if letters(item) == letters(part)]
+        if part == "[]":
+            fits, name = not above.kinds or "array" in above.kinds, part
+        else:
+            fits = part in alike or len(alike) == 1
+            name = part if part in alike else "".join(alike[:1])
+        if not fits:
+            said = ", ".join(list(above.members)[:MOST_NAMES])
+            said = said or (f"{at or 'the answer'} is of type {above}" if above.kinds else "")
+            return Place("missing" if above.described else "not described", said)
+        at = below(at, name)
+    return Place("confirmed" if last(at) == last(path) else "differs", at)
+
+
+def below(path: str, name: str) -> str:
+    """Return the path of a member, or of a list's entries (``[]``)."""
+    return f"{path}.{name}" if path and name != "[]" else path + name
+
+
+def letters(name: str) -> str:
+    """Return a name in lower case without what separates its words."""
+    return name.replace("_", "").replace("-", "").casefold()
+
+
+def last(path: str) -> str:
+    """Return the last name of a path."""
+    return path.rpartition(".")[2].replace("[]", "")
+
+
+def entries_of(shape: Shape, path: str) -> str:
+    """Return the path of a list's entries, through lists of lists; else the path itself."""
+    while path in shape and "array" in shape[path].kinds and f"{path}[]" in shape:
+        path += "[]"
+    return path
+
+
+def typed(shape: Shape, path: str) -> str:
+    """Return the type at a path, such as ``list of string``."""
+    inner = entries_of(shape, path)
+    return f"list of {shape[inner]}" if inner != path else str(shape.get(path, Schema()))
+
+
+def tree(shape: Shape, at: str = "") -> tuple[str, ...]:
+    """Return a shape written out, one property a line."""
+    inner = entries_of(shape, at)
+    lines = [*(["a list of"] if inner != at else []), *islice(_lines(shape, inner, ""), MAX_LINES)]
+    return tuple(lines if len(lines) < MAX_LINES else [*lines, "..."])
+
+
+def _lines(shape: Shape, at: str, indent: str) -> Iterator[str]:
+    above = shape.get(at, Schema())
+    for name in above.members:
+        path = below(at, name)
+        if path not in shape:
+            yield f"{indent}..."
+            return
+        notes = [typed(shape, path)]
+        notes += ["required"] if name in above.required else []
+        if words := shape[path].words:
+            notes.append("one of " + ", ".join(words[:MOST_NAMES]))
+        yield f"{indent}{name}: {', '.join(notes)}"[:200]
+        yield from _lines(shape, entries_of(shape, path), f"{indent}  ")
+
+
+class References:
+    """A vendor's file as JSON, with its references followed.
+
+    What a reference to nowhere, to another file or back to itself stands for is unknown, like
+    what the file does not say.
+    """
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self.root = root
+        # The raw value is kept beside what was read of it, because an id is only good while its
+        # object lives.
+        self._known: dict[int, tuple[Any, Schema]] = {}
+        self._shapes: dict[int, tuple[Any, Shape]] = {}
+
+    def follow(self, value: Any) -> Any:
+        """Return a parameter, a body or an answer with its ``$ref`` followed."""
+        for _ in range(MAX_PARTS):
+            if not is_object(value) or "$ref" not in value:
+                return value
+            value = self._target(text(value["$ref"]))
+        return None
+
+    def _target(self, reference: str) -> Any:
+        place: Any = self.root if reference.startswith("#") else None
+        for part in reference.split("/")[1:]:
+            name = unquote(part).replace("~1", "/").replace("~0", "~")
+            if is_list(place):
+                place = {str(number): entry for number, entry in enumerate(place)}
+            place = place.get(name) if is_object(place) else None
+        return place
+
+    def shape(self, raw: Any) -> Shape:
+        """Return every path below a schema, the nearest first.
+
+        A schema may hold itself, so levels and paths are limited.
+        """
+        if is_object(raw) and set(raw) == {"$ref"}:
+            raw = self._target(text(raw["$ref"]))
+        if id(raw) in self._shapes:  # most operations of a file share a few schemas
+            return self._shapes[id(raw)][1]
+        found: dict[str, Schema] = {}
+        waiting: deque[tuple[str, Any, int]] = deque([("", raw, 0)])
+        while waiting and len(found) < MAX_PATHS:
+            path, written, level = waiting.popleft()
+            schema = found[path] = self._schema(written)
+            if level < MAX_LEVELS:
+                inside = {**schema.members, **({"[]": schema.entries} if schema.entries else {})}
+                waiting += [(below(path, name), it, level + 1) for name, it in inside.items()]
+        self._shapes[id(raw)] = raw, found
+        return found
+
+    def _schema(self, raw: Any, level: int = 0) -> Schema:
+        """Return one level of a schema, with its references and variants merged into it."""
+        if not is_object(raw) or level > MAX_PARTS:
+            return Schema(open=True)
+        if id(raw) not in self._known:
+            self._known[id(raw)] = raw, Schema()  # found again where it leads back to itself
+            found = _own(raw)
+            target = [self._target(text(raw["$ref"]))] if "$ref" in raw else []
+            for part in [*target, *_listed(raw, "allOf")]:
+                found = _merged(found, self._schema(part, level + 1))
+            for name in ("oneOf", "anyOf"):
+                parts = [self._schema(part, level + 1) for part in _listed(raw, name)]
+                variants = [part for part in parts if part.kinds or part.members or part.words]
+                if variants:
+                    found = _merged(found, reduce(partial(_merged, either=True), variants))
+            self._known[id(raw)] = raw, found
+        return self._known[id(raw)][1]
+
+
+def _own(raw: Mapping[str, Any]) -> Schema:
+    """Return what a schema says itself, without its references and variants."""
+    named = raw.get("type")
+    kinds = {text(kind) for kind in (named if is_list(named) else [named])} - {"", "null"}
+    written = raw.get("properties")
+    members: dict[str, Any] = written if is_object(written) else {}
+    if not kinds and (members or "items" in raw):
+        kinds = {"object" if members else "array"}
+    more = raw.get("additionalProperties")
+    words = _listed(raw, "enum") or [raw.get("const")]
+    return Schema(
+        kinds=frozenset(kinds),
+        format=text(raw.get("contentEncoding", raw.get("format"))),
+        words=tuple(text(word) for word in words if word is not None),
+        members={text(name): value for name, value in members.items() if name},
+        required=frozenset(map(text, _listed(raw, "required"))),
+        entries=raw.get("items"),
+        read_only=is_true(raw.get("readOnly")),
+        open=is_object(more) or is_true(more),
+    )
+
+
+def _merged(one: Schema, other: Schema, *, either: bool = False) -> Schema:
+    """Return what satisfies both schemas, or one of them: then a member of any may be there."""
+    members = dict(one.members)
+    for name, raw in other.members.items():
+        known = members.setdefault(name, raw)
+        if known is not raw and not either:
+            members[name] = {"allOf": [known, raw]}
+    kinds = one.kinds & other.kinds or one.kinds or other.kinds
+    if either:
+        kinds = one.kinds | other.kinds if one.kinds and other.kinds else frozenset()
+    return Schema(
+        kinds=kinds,
+        format=one.format or other.format,
+        words=() if either else one.words or other.words,
+        members=members,
+        required=one.required & other.required if either else one.required | other.required,
+        entries=other.entries if one.entries is None else one.entries,
+        read_only=one.read_only or other.read_only,
+        open=one.open or other.open or (either and not (one.described and other.described)),
+    )
+
+
+def _listed(raw: Mapping[str, Any], name: str) -> list[Any]:
+    value = raw.get(name)
+    return value if is_list(value) else []
 
 
 def is_true(value: object) -> bool:
@@ -43,260 +302,3 @@ def text(value: object) -> str:
     if not isinstance(value, (str, int, float, Decimal)):
         return ""
     return "".join(char if char.isprintable() else "\ufffd" for char in str(value)[:MAX_TEXT])
-
-
-class Node:
-    """A vendor's file as JSON, with its references followed."""
-
-    def __init__(self, root: Mapping[str, Any]) -> None:
-        self.root = root
-        # The raw value is kept beside its schema, because an id is only good while its object
-        # lives. None marks a schema that is being read.
-        self._read: dict[int, tuple[Any, Schema | None]] = {}
-
-    def follow(self, value: Any) -> Any:
-        """Return a parameter, a body or an answer with its ``$ref`` followed."""
-        passed: list[Any] = []
-        while is_object(value) and isinstance(value.get("$ref"), str):
-            if any(value is other for other in passed):
-                message = "a $ref leads back to itself"
-                raise VendorFileError(message)
-            passed.append(value)
-            value = self._target(value["$ref"])
-        return value
-
-    def _target(self, reference: str) -> Any:
-        """Return the place a local reference names; None for one into another file."""
-        if not reference.startswith("#"):
-            return None
-        place: Any = self.root
-        for part in reference[1:].split("/")[1:]:
-            name = unquote(part).replace("~1", "/").replace("~0", "~")
-            if is_list(place) and _INDEX.fullmatch(name) and int(name) < len(place):
-                place = place[int(name)]
-            elif is_object(place) and name in place:
-                place = place[name]
-            else:
-                message = f"the reference {text(reference[:120])!r} leads nowhere"
-                raise VendorFileError(message)
-        return place
-
-    def schema(self, raw: Any) -> Schema:
-        """Return the schema written at a place of the file."""
-        if raw in (None, True, False, "true", "false"):
-            return Schema(self)
-        if not is_object(raw):
-            message = "a schema is not an object"
-            raise VendorFileError(message)
-        known = self._read.get(id(raw))
-        if known is not None:
-            if known[1] is None:
-                message = "a schema leads back to itself"
-                raise VendorFileError(message)
-            return known[1]
-        self._read[id(raw)] = (raw, None)
-        parts = [self._own(raw)]
-        if isinstance(raw.get("$ref"), str):
-            parts.append(self.schema(self._target(raw["$ref"])))
-        parts += [self.schema(part) for part in _listed(raw, "allOf")]
-        for name in ("oneOf", "anyOf"):
-            if variants := [self.schema(part) for part in _listed(raw, name)]:
-                parts.append(_either(self, variants))
-        schema = _all_of(self, parts)
-        self._read[id(raw)] = (raw, schema)
-        return schema
-
-    def _own(self, raw: dict[str, Any]) -> Schema:
-        """Return what a schema says itself, without its references and variants."""
-        named = raw.get("type")
-        kinds = {text(kind) for kind in (named if is_list(named) else [named])} - {""}
-        nullable = "null" in kinds or is_true(raw.get("nullable")) or is_true(raw.get("x-nullable"))
-        kinds -= {"null"}
-        written = raw.get("properties")
-        members: dict[str, Any] = written if is_object(written) else {}
-        if not kinds and (members or "items" in raw):
-            kinds = {"object" if members else "array"}
-        more = raw.get("additionalProperties")
-        words = _listed(raw, "enum") or [raw.get("const")]
-        return Schema(
-            self,
-            kinds=frozenset(kinds),
-            format=text(raw.get("contentEncoding", raw.get("format"))),
-            nullable=nullable,
-            words=tuple(text(word) for word in words if word is not None),
-            members={text(name): value for name, value in members.items()},
-            required=frozenset(map(text, _listed(raw, "required"))),
-            entries=raw.get("items"),
-            read_only=is_true(raw.get("readOnly")),
-            open=is_object(more) or is_true(more),
-        )
-
-
-def _listed(raw: dict[str, Any], name: str) -> list[Any]:
-    value = raw.get(name)
-    return value if is_list(value) else []
-
-
-@frozen(eq=False)
-class Schema:
-    """One level of a schema. Empty ``kinds`` means that the file does not say.
-
-    Attributes:
-        members: The members the file names, as they are written.
-        entries: The schema of a list's entries, as it is written.
-        open: Whether it may hold members that the file does not name.
-    """
-
-    _node: Node
-    kinds: frozenset[str] = frozenset()
-    format: str = ""
-    nullable: bool = False
-    words: tuple[str, ...] = ()
-    members: Mapping[str, Any] = {}
-    required: frozenset[str] = frozenset()
-    entries: Any = None
-    read_only: bool = False
-    open: bool = False
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The members the file names."""
-        return tuple(self.members)
-
-    @property
-    def described(self) -> bool:
-        """Whether a member that is not named is really missing."""
-        return bool(self.members) and not self.open
-
-    def member(self, name: str) -> Schema:
-        """Return a member's schema."""
-        return self._node.schema(self.members[name])
-
-    def items(self) -> Schema:
-        """Return the schema of a list's entries."""
-        return self._node.schema(self.entries)
-
-    def inner(self) -> Schema:
-        """Return the entries' schema of a list, of lists of lists too; else itself."""
-        schema = self
-        for _ in range(MAX_LISTS):
-            if "array" not in schema.kinds or schema.entries is None:
-                break
-            schema = schema.items()
-        return schema
-
-    def anything(self) -> Schema:
-        """Return the schema of which the file says nothing."""
-        return Schema(self._node)
-
-    def __str__(self) -> str:
-        kind = self.kind
-        if "array" in self.kinds and self.entries is not None:
-            kind = f"list of {self.items().kind}"
-        return kind + (f" ({self.format})" if self.format else "")
-
-    @property
-    def kind(self) -> str:
-        """The JSON type."""
-        return "|".join(sorted(self.kinds)) or "anything"
-
-
-def _all_of(node: Node, parts: Sequence[Schema]) -> Schema:
-    """Return what satisfies every part."""
-    if len(parts) == 1:
-        return parts[0]
-    kinds: frozenset[str] = frozenset()
-    written: dict[str, list[Any]] = {}
-    for part in parts:
-        kinds = kinds & part.kinds or kinds or part.kinds
-        for name, raw in part.members.items():
-            raws = written.setdefault(name, [])
-            if all(raw is not other for other in raws):
-                raws.append(raw)
-    return Schema(
-        node,
-        kinds=kinds,
-        format=next((part.format for part in parts if part.format), ""),
-        nullable=any(part.nullable for part in parts),
-        words=next((part.words for part in parts if part.words), ()),
-        members={
-            name: raws[0] if len(raws) == 1 else {"allOf": raws} for name, raws in written.items()
-        },
-        required=frozenset[str]().union(*(part.required for part in parts)),
-        entries=next((part.entries for part in parts if part.entries is not None), None),
-        read_only=any(part.read_only for part in parts),
-        open=any(part.open for part in parts),
-    )
-
-
-def _either(node: Node, variants: Sequence[Schema]) -> Schema:
-    """Return what satisfies one of the variants: a member of any of them may be there."""
-    real = [part for part in variants if part.kinds or part.members or part.words]
-    nullable = any(part.nullable for part in variants)
-    if len(real) == 1:
-        return evolve(real[0], nullable=nullable)
-    members: dict[str, Any] = {}
-    required = real[0].required if real else frozenset[str]()
-    for part in real:
-        members = {**part.members, **members}
-        required &= part.required
-    kinds = [part.kinds for part in real]
-    return Schema(
-        node,
-        kinds=frozenset[str]().union(*kinds) if all(kinds) else frozenset(),
-        members=members,
-        required=required,
-        entries=next((part.entries for part in real if part.entries is not None), None),
-        nullable=nullable,
-        open=bool(members) and not all(part.described for part in real),
-    )
-
-
-def walk(schema: Schema, depth: int = TREE_DEPTH) -> Iterator[tuple[str, Schema]]:
-    """Yield the properties below, the nearest first, each with its path: ``files[].name``.
-
-    A schema that holds itself has no end, so the number of properties is limited.
-    """
-    waiting = deque([("", schema, 0)])
-    left = MAX_MEMBERS
-    while waiting:
-        path, above, level = waiting.popleft()
-        inner = above.inner()
-        if inner is not above and path:
-            path += "[]"
-        for name in inner.names if level < depth else ():
-            left -= 1
-            if left < 0:
-                return
-            member = inner.member(name)
-            below = f"{path}.{name}" if path else name
-            yield below, member
-            waiting.append((below, member, level + 1))
-
-
-def tree(schema: Schema, depth: int = TREE_DEPTH) -> tuple[str, ...]:
-    """Return a schema written out, one property a line, with ``_links`` opened two levels."""
-    inner = schema.inner()
-    lines = ["a list of"] if inner is not schema else []
-    _write(inner, lines, 0, depth)
-    return tuple(lines[:TREE_LINES]) + (("...",) if len(lines) > TREE_LINES else ())
-
-
-def _write(schema: Schema, lines: list[str], level: int, depth: int) -> None:
-    for name in schema.names:
-        if len(lines) > TREE_LINES:
-            return
-        member = schema.member(name)
-        notes = [str(member)]
-        if name in schema.required:
-            notes.append("required")
-        if member.words:
-            notes.append("one of " + ", ".join(member.words[:12]))
-        lines.append(f"{'  ' * level}{name}: {', '.join(notes)}"[:200])
-        below = member.inner()
-        # A link's address stands two levels below: ``_links: {download: {href: ...}}``.
-        deepest = max(depth, level + 2) if name == "_links" else depth
-        if level < deepest:
-            _write(below, lines, level + 1, deepest)
-        elif below.names:
-            lines.append(f"{'  ' * level}  ...")

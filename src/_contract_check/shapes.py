@@ -16,6 +16,7 @@ from _client_kit._json import is_list, is_object
 from _client_kit._models import wire_name
 from _client_kit._secret import Secret
 from _contract_check.expectations import Expectations
+from _contract_check.openapi_schema import Schema, Shape, below, letters
 
 __all__ = ["Probe", "Unlike", "as_json", "differences", "kind_of", "rows_of", "seen"]
 
@@ -104,71 +105,60 @@ def kind_of(value: object) -> str:
     return "array" if is_list(value) else "object"
 
 
+def shape_of(answers: Iterable[Any]) -> Shape:
+    """Return every path of some answers, as of a vendor's schema; null counts as a type."""
+    kinds: dict[str, set[str]] = {}
+    names: dict[str, dict[str, Any]] = {}
+    waiting = [("", answer) for answer in answers]
+    for path, value in waiting:
+        kinds.setdefault(path, set()).add(kind_of(value))
+        if is_object(value):
+            names.setdefault(path, {}).update(value)
+            waiting += [(below(path, str(name)), member) for name, member in value.items()]
+        elif is_list(value):
+            waiting += [(f"{path}[]", entry) for entry in value]
+    return {
+        path: Schema(kinds=frozenset(found), members=names.get(path, {}))
+        for path, found in kinds.items()
+    }
+
+
 def differences(answers: Iterable[Any], operation: str, expected: Expectations) -> Iterator[Unlike]:
     """Yield what an export needs of an operation's answers, and did not come."""
-    kinds = expected.kinds.get(operation, {})
     needed = expected.essential.get(operation, frozenset())
-    found = list(answers)
+    shape = shape_of(answers)
     broken_at: list[str] = []
-    for path, wanted in kinds.items():
+    for path, wanted in expected.kinds.get(operation, {}).items():
+        above, _, name = path.rpartition(".")
+        holder = shape.get(above, Schema())
         if f"reads:{path}" not in needed or path.startswith(tuple(broken_at)):
             continue
-        above, _, name = path.rpartition(".")
-        holders = list(_at(found, above))
-        came = {kind_of(holder[name]) for holder in holders if is_object(holder) and name in holder}
-        near = "" if came else _near(name, holders)
-        lost = bool(holders) and not came
-        if lost and not near and f"{operation} {path}" in expected.may_be_empty:
-            lost = not all(map(is_object, holders))
+        if holder.kinds <= {"null"}:  # no value came that could hold it
+            continue
+        came = shape[path].kinds if path in shape else frozenset[str]()
+        alike = [item for item in holder.members if letters(item) == letters(name) and not came]
+        lost = not came
+        if lost and not alike and f"{operation} {path}" in expected.may_be_empty:
+            lost = holder.kinds != {"object"}
         if lost or (came and not came & wanted):
             broken_at += [f"{path}.", f"{path}[]"]
             shown = "string" if "string" in wanted else "|".join(sorted(wanted)) or "object"
-            yield Unlike(path, shown, above, _shown(holders, None if lost else name), near)
+            near = alike[0] if len(alike) == 1 else ""
+            yield Unlike(path, shown, above, _shown(shape, above, None if lost else name), near)
 
 
 def seen(answers: Iterable[Any], operation: str, expected: Expectations) -> tuple[int, int]:
     """Return how many of an operation's properties came, of how many."""
-    found = list(answers)
-    paths = expected.kinds.get(operation, {})
-    parts = [path.rpartition(".") for path in paths]
-    came = [
-        any(is_object(holder) and name in holder for holder in _at(found, above))
-        for above, _, name in parts
-    ]
-    return sum(came), len(came)
+    shape, paths = shape_of(answers), expected.kinds.get(operation, {})
+    return sum(path in shape for path in paths), len(paths)
 
 
-def _at(answers: list[Any], path: str) -> Iterator[Any]:
-    """Yield the values at a path, through lists."""
-    values = answers
-    for part in path.split(".") if path else []:
-        name = part.removesuffix("[]")
-        values = [value.get(name) for value in values if is_object(value)] if name else values
-        if part.endswith("[]"):
-            values = [entry for value in values if is_list(value) for entry in value]
-    return (value for value in values if value is not None)
-
-
-def _near(name: str, holders: Iterable[Any]) -> str:
-    letters = name.replace("_", "").casefold()
-    names = {str(key) for holder in holders if is_object(holder) for key in holder}
-    near = [key for key in names if key.replace("_", "").casefold() == letters]
-    return near[0] if len(near) == 1 else ""
-
-
-def _shown(holders: Iterable[Any], only: str | None) -> str:
+def _shown(shape: Shape, above: str, only: str | None) -> str:
     """Return names with types, such as ``id (string)``; never a value."""
-    kinds: dict[str, set[str]] = {}
-    others: set[str] = set()
-    for holder in holders:
-        if not is_object(holder):
-            others.add(kind_of(holder))
-        for name, value in holder.items() if is_object(holder) else ():
-            if only in (None, name):
-                kinds.setdefault(str(name), set()).add(kind_of(value))
+    names = sorted(name for name in shape[above].members if only in (None, name))
     named = [
-        f"{name if _NAME.fullmatch(name) else '<name>'} ({'|'.join(sorted(kinds[name]))})"
-        for name in sorted(kinds)[:MOST_NAMES]
+        f"{name if _NAME.fullmatch(name) else '<name>'} ({shape[below(above, name)]})"
+        for name in names[:MOST_NAMES]
     ]
-    more = [f"{len(kinds) - MOST_NAMES} more"] if len(kinds) > MOST_NAMES else []
-    return ", ".join([*named, *more, *sorted(others)])
+    more = [f"{len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
+    return ", ".join([*named, *more, *sorted(shape[above].kinds - {"object", "null"})])

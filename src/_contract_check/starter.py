@@ -3,169 +3,264 @@
 from __future__ import annotations
 
 import json
+import keyword
 import re
-from collections.abc import Sequence
-
-import attrs
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from _client_kit._contract import Operation
 from _contract_check.expectations import Expectations
-from _contract_check.matching import letters, locate
+from _contract_check.matching import BASE64, carries_content, uploads
 from _contract_check.openapi_file import VendorOperation
-from _contract_check.openapi_schema import Schema
+from _contract_check.openapi_schema import Schema, Shape, below, entries_of, last, letters, typed
 
 __all__ = ["starter"]
 
-MOST_DEPTH = 4
-MOST_MEMBERS = 200
+MOST_LEVELS = 5
+MOST_NAMES = 6
 CONTENT = "Base64(file.content)"
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_VALUE = re.compile(r"\b(?:asked|file)\.")
+_SOURCES = {"file": "asked.upload.attachments", "token": "tokens"}
+_TAKEN = ("asked", "answer", "row", "part", "kept", "tokens", *_SOURCES)
+Tree = Mapping[str, Any]
 
 
-def starter(ours: Operation, theirs: VendorOperation, expected: Expectations) -> tuple[str, ...]:
+def starter(
+    ours: Operation, likely: Sequence[VendorOperation], expected: Expectations
+) -> tuple[str, ...]:
     """Return the lines of a function that makes the vendor's call in place of ours.
 
     What the library cannot know is written ``...``, with the file's type behind it.
+
+    Args:
+        ours: The operation that the function replaces.
+        likely: The vendor's operations, the likeliest first. If that takes no file, the first one
+            that does is called before it.
+        expected: What an export needs.
     """
+    name = expected.function_for(ours.name).replace(".", "_")
+    if not name or not likely:
+        return ()
+    theirs = likely[0]
     draft = _Draft(ours, expected)
-    name = expected.function_for(ours.name)
-    lines = [f"def {name.replace('.', '_')}(asked):"]
     if ours.path.startswith("{"):  # the library itself fetches what the function names
-        return (*lines, f"    return {draft.path(theirs.path)}")
-    call = [f"{_quoted(theirs.method)},", f"{draft.path(theirs.path)},"]
-    query = draft.query(theirs)
-    if query:
-        call += ["query={", *_indented(query), "},"]
-    if theirs.body is not None and theirs.body.inner().names:
-        call += draft.value("json=", theirs.body, 0)
-    if draft.one_file:
-        lines.append("    (file,) = asked.upload.attachments")
-    lines += ["    answer = yield Call(", *_indented(_indented(call)), "    )"]
-    payload = None if theirs.answer is None else expected.unwrap(ours.name, theirs.answer)
-    needed = expected.essential.get(ours.name, frozenset())
-    wanted = [item.path for item in ours.reads if f"reads:{item.path}" in needed]
-    places = [locate(payload, path).status for path in wanted]
-    if all(status in ("confirmed", "not described") for status in places):
-        return (*lines, "    return answer")
-    wanted += [
-        item.path
-        for item in ours.reads
-        if item.path.isalpha()
-        and item.path not in wanted
-        and locate(payload, item.path).schema is not None
-    ]
-    return (
-        *lines,
-        "    return {",
-        *_indented(_indented(_object(wanted, payload, "answer"))),
-        "    }",
-    )
+        lines = [f"return {draft.path(theirs.path)}"]
+    else:
+        with_files = [item for item in likely if carries_content(item.body, item.media)]
+        two_steps = draft.uploads and theirs not in with_files and with_files
+        with_files.sort(key=lambda item: item.answer is None)
+        lines = draft.first_step(with_files[0], theirs) if two_steps else []
+        lines += draft.call("answer", theirs)
+        lines += _Answer(ours, theirs, expected).lines()
+    return (f"def {name}(asked):", *_indented([*draft.unknown, *lines]))
 
 
 class _Draft:
+    """The calls of a function."""
+
     def __init__(self, ours: Operation, expected: Expectations) -> None:
-        given = {item.name for item in attrs.fields(expected.asked[ours.name])}
-        self._upload = "upload" in given
-        self._values = {
-            letters(name): value
-            for value, names in expected.values.items()
-            if ("upload" in given if "file." in value else value.split(".")[1] in given)
-            for name in names
-        }
-        self._in_list = False
-        self._left = MOST_MEMBERS
-        self.one_file = False
-        """Whether the body has one place for a file, outside any list."""
+        self.uploads = uploads(ours)
+        self.unknown: list[str] = []
+        """The variables that a person has to give a value."""
+        self._values = expected.values_of(ours.name)
+        self._free: set[str] = set()
+        """The variables of the lines written last that have no value yet."""
 
     def path(self, path: str) -> str:
-        """Return the path as an f-string where it has placeholders."""
-        filled = _PLACEHOLDER.sub(lambda match: f"{{{self._known(match[1]) or '...'}}}", path)
-        return ("f" if "{" in path else "") + _quoted(filled)
+        """Return the path as Python, with the values of its placeholders."""
+        parts = re.split(r"\{([^{}]*)\}", path)
+        if len(parts) == 1:
+            return _quoted(path)
+        texts = [part.replace("{", "{{").replace("}", "}}") for part in parts]
+        texts[1::2] = [
+            f"{{{self._values.get(letters(it)) or self._named(it)}}}" for it in parts[1::2]
+        ]
+        return "f" + _quoted("".join(texts))
 
-    def query(self, theirs: VendorOperation) -> list[str]:
-        """Return the query parameters that are required, or that the library has a value for."""
-        lines: list[str] = []
-        for name, schema in theirs.query.items():
-            known = self._known(name)
-            if known or name in theirs.required:
-                value = f"{known}," if known else f"...,  # {schema}"
-                lines.append(f"{_quoted(name)}: {value}")
+    def _named(self, placeholder: str) -> str:
+        name = re.sub(r"\W+", "_", placeholder).strip("_").lower()
+        if not name.isidentifier() or keyword.iskeyword(name) or name in _TAKEN:
+            name = f"the_{name}"
+        line = f"{name} = ...  # in the path"
+        self.unknown += [line] if line not in self.unknown else []
+        return name
+
+    def call(self, name: str, theirs: VendorOperation, *more: str) -> list[str]:
+        """Return a call, with what it requires and what the library has a value for."""
+        self._free = set()
+        lines = [f"{_quoted(theirs.method)},", f"{self.path(theirs.path)},"]
+        for place, shape in (("query", theirs.query), ("headers", theirs.headers)):
+            members = [line for line in self._members(shape, "") if not line.startswith("#")]
+            lines += [f"{place}={{", *_indented(members), "},"] if members else []
+        body = theirs.body
+        if body is not None and body[entries_of(body, "")].members:
+            lines += self._object("json=", body, "")
+        bound = [f"({it},) = {_SOURCES[it]}" for it in sorted(self._free) if name == "answer"]
+        return [*bound, f"{name} = yield Call(", *_indented([*lines, *more]), ")"]
+
+    def first_step(self, kept: VendorOperation, then: VendorOperation) -> list[str]:
+        """Return the lines that send each file and keep what the next call names it by."""
+        wanted = {letters(last(path)).removesuffix("s") for path in then.body or {}}
+        answer = kept.answer or {}
+        found = [path for path, it in answer.items() if it.kinds & {"string", "integer"}]
+        found.sort(key=lambda path: (letters(last(path)) not in wanted, path.count(".")))
+        parts = found[0].split(".") if found and found[0] else []
+        token = "kept" + "".join(f"[{_quoted(part)}]" for part in parts)
+        call = self.call("kept", kept, "safe=True,  # it leaves nothing in the inbox")
+        self._values |= {letters(name): "token" for name in parts[-1:]}
+        self._values[""] = "tokens"
+        loop = _indented([*call, f"tokens.append({token})"])
+        return ["tokens = []", "for file in asked.upload.attachments:", *loop]
+
+    def _object(self, start: str, shape: Shape, at: str) -> list[str]:
+        """Return a member that is an object, or a list with one object for each file."""
+        inner = entries_of(shape, at)
+        if inner == at:
+            return [f"{start}{{", *_indented(self._members(shape, at)), "},"]
+        outside, self._free = self._free, set()
+        lines = _indented(self._members(shape, inner))
+        each = "".join(f" for {name} in {_SOURCES[name]}" for name in sorted(self._free))
+        self._free = outside
+        return [f"{start}[{{", *lines, f"}}{each}],"]
+
+    def _members(self, shape: Shape, at: str) -> list[str]:
+        above, lines = shape.get(at, Schema()), list[str]()
+        for name in above.members if at.count(".") < MOST_LEVELS else ():
+            path = below(at, name)
+            opened = bool(shape.get(entries_of(shape, path), Schema()).members)
+            start, kind = f"{_quoted(name)}: ", typed(shape, path)
+            if opened:
+                written = self._object(start, shape, path)
+                useful = any(re.search(r"\b(asked|file|tokens?)\b", line) for line in written)
+                lines += written if useful or name in above.required else []
+            elif value := self._value(name, shape, path):
+                lines.append(f"{start}{value},")
+            else:
+                words = ", ".join(shape[path].words[:MOST_NAMES]) if path in shape else ""
+                kind += f", one of {words}" if words else ""
+                lines.append(
+                    f"{start}...,  # {kind}" if name in above.required else f"# {start}{kind}"
+                )
         return lines
 
-    def value(self, start: str, schema: Schema, level: int) -> list[str]:
-        """Return a member of a body: an object opened, a list as a comprehension."""
-        inner = schema.inner()
-        listed = inner is not schema
-        if not inner.names or level == MOST_DEPTH or self._left < 0:
-            return [f"{start}...,  # {schema}"]
-        was, self._in_list = self._in_list, self._in_list or listed
-        lines: list[str] = []
-        for name in inner.names:
-            self._left -= 1
-            member = inner.member(name)
-            opened = bool(member.inner().names)
-            known = "" if opened else self._known(name, member)
-            if known:
-                lines.append(f"    {_quoted(name)}: {known},")
-            elif name in inner.required or (opened and self._left > 0):
-                below = self.value(f"{_quoted(name)}: ", member, level + 1)
-                if name in inner.required or any(_VALUE.search(line) for line in below):
-                    lines += _indented(below)
-            elif self._left > 0:
-                lines.append(f"    # {_quoted(name)}: {member}")
-        self._in_list = was
-        if listed:
-            source = " for file in asked.upload.attachments" if self._upload else ""
-            return [f"{start}[{{", *lines, f"}}{source}],"]
-        return [f"{start}{{", *lines, "},"]
-
-    def _known(self, name: str, schema: Schema | None = None) -> str:
-        known = self._values.get(letters(name), "")
-        if self._upload and schema is not None and schema.format in ("byte", "base64", "binary"):
-            known = CONTENT
-        if "file." in known and not self._in_list:
-            self.one_file = True
-        return known
+    def _value(self, name: str, shape: Shape, path: str) -> str:
+        """Return the Python that gives a member its value; empty where the library has none."""
+        inner = entries_of(shape, path)
+        schema = shape.get(inner, Schema())
+        value = self._values.get(letters(name), "")
+        if self.uploads and schema.format in BASE64:
+            value = CONTENT
+        listed = inner != path
+        if listed and re.search("file|attachment|document|token", letters(name)) and not value:
+            return self._values.get("", "")
+        variable = re.match(r"(?:Base64\()?(file|token)\b", value)
+        if variable and listed:
+            return f"[{value} for {variable[1]} in {_SOURCES[variable[1]]}]"
+        self._free |= {variable[1]} if variable else set()
+        return f"[{value}]" if listed and value else value
 
 
-def _object(paths: Sequence[str], schema: Schema | None, variable: str) -> list[str]:
-    """Return the lines of an object with our names, read from a variable with the file's names."""
-    lines: list[str] = []
-    for name in dict.fromkeys(re.split(r"[.\[]", path)[0] for path in paths):
-        row_start, start = f"{name}[].", f"{name}."
-        rows = [path.removeprefix(row_start) for path in paths if path.startswith(row_start)]
-        below = [path.removeprefix(start) for path in paths if path.startswith(start)]
-        place = locate(schema, name)
-        source = f"{variable}[{_quoted(place.last)}]" if place.schema is not None else "..."
-        if rows:
-            if place.schema is None:
-                source, entries = _only_list(schema, variable)
+class _Answer:
+    """What a function returns: the vendor's answer with our names."""
+
+    def __init__(self, ours: Operation, theirs: VendorOperation, expected: Expectations) -> None:
+        self._shape = theirs.answer or {}
+        self._at = expected.payload(ours.name, self._shape) if self._shape else None
+        self._needed = expected.essential.get(ours.name, frozenset())
+        self._finds = expected.function_for(ours.name) != ours.name
+        self._alike = expected.alike
+        self._tree: dict[str, Any] = {}
+        for item in ours.reads:
+            level = self._tree
+            for part in re.findall(r"\[\]|[^.\[]+", item.path):
+                level = level.setdefault(part, {})
+
+    def lines(self) -> list[str]:
+        """Return the lines that follow the call."""
+        if self._at is None or self._same(self._tree, self._at, ""):
+            return ["return answer"]
+        source, rows = self._rows(self._at, "answer")
+        if self._finds and source and not self._name(self._at, "id"):
+            reference = f"row[{_quoted(self._name(rows, 'externalId') or 'externalId')}]"
+            found = _indented(_indented(self._members(self._tree, rows, "row", "")))
+            body = [
+                f"if {reference} == asked.external_id:",
+                "    return {",
+                *found,
+                "    }",
+            ]
+            return [f"for row in {source}:", *_indented(body), "return None"]
+        members = self._members(self._tree, self._at, "answer", "")
+        return ["return {", *_indented(members), "}"]
+
+    def _name(self, at: str | None, name: str) -> str:
+        """Return the file's name for a member: with the same letters, or one that is common."""
+        above = self._shape.get(at, Schema()) if at is not None else Schema()
+        known = {letters(item): item for item in above.members}
+        common = [known.get(letters(item), "") for item in (name, *self._alike.get(name, ()))]
+        return name if name in above.members else next(filter(None, common), "")
+
+    def _same(self, tree: Tree, at: str, path: str) -> bool:
+        """Return True if the file has what is here under our names, or does not say."""
+        above = self._shape.get(at, Schema())
+        if not above.described:
+            return True
+        for name, inside in tree.items():
+            here, theirs = below(path, name), below(at, name)
+            if name == "[]":
+                fits = theirs in self._shape
             else:
-                entries = place.schema.inner()
-            row = "row" if variable == "answer" else "part"
-            inner = _object(rows, entries, row)
-            lines += [f'"{name}": [{{', *_indented(inner), f"}} for {row} in {source}],"]
-        elif below:
-            lines += [f'"{name}": {{', *_indented(_object(below, place.schema, source)), "},"]
-        elif place.schema is not None:
-            lines.append(f'"{name}": {source},')
-        else:
-            near = f"  # one of {place.last}"[:60] if place.last else ""
-            lines.append(f'"{name}": ...,{near}')
-    return lines
+                found = self._name(at, name)
+                fits = found == name or (not found and f"reads:{here}" not in self._needed)
+            if not fits or (theirs in self._shape and not self._same(inside, theirs, here)):
+                return False
+        return True
 
+    def _rows(self, at: str, variable: str) -> tuple[str, str]:
+        """Return where the rows are: the answer itself or its only list."""
+        above = self._shape[at]
+        if "array" in above.kinds:
+            return variable, entries_of(self._shape, at)
+        paths = {name: below(at, name) for name in above.members}
+        lists = [name for name, path in paths.items() if entries_of(self._shape, path) != path]
+        if len(lists) != 1:
+            return "", ""
+        return f"{variable}[{_quoted(lists[0])}]", entries_of(self._shape, paths[lists[0]])
 
-def _only_list(schema: Schema | None, variable: str) -> tuple[str, Schema | None]:
-    """Return where the rows are if the answer is a list, or has one member that is a list."""
-    if schema is None:
-        return "...", None
-    if "array" in schema.kinds:
-        return variable, schema.inner()
-    lists = [name for name in schema.names if "array" in schema.member(name).kinds]
-    if len(lists) == 1:
-        return f"{variable}[{_quoted(lists[0])}]", schema.member(lists[0]).inner()
-    return "...", None
+    def _members(self, tree: Tree, at: str | None, variable: str, path: str) -> list[str]:
+        """Return the members of an object, read from a variable that holds the file's names."""
+        lines: list[str] = []
+        for name, inside in tree.items():
+            here, found = below(path, name), self._name(at, name)
+            theirs = below(at, found) if at is not None and found else None
+            needed = f"reads:{here}" in self._needed
+            read = f"[{_quoted(found)}]" if needed else f".get({_quoted(found)})"
+            source = variable + read if found else ""
+            if theirs is not None and self._same(inside, theirs, here):
+                lines.append(f'"{name}": {source},')
+                lines += [f'"last": not {source},'] if here == "next" else []
+            elif not needed:
+                continue
+            elif "[]" in inside:
+                rows = theirs and entries_of(self._shape, theirs)
+                if at is not None and rows == theirs:
+                    source, rows = self._rows(at, variable)
+                row = "row" if variable == "answer" else "part"
+                members = self._members(inside["[]"], rows or None, row, f"{here}[]")
+                if members:
+                    each = f"}} for {row} in {source or '...'}],"
+                    lines += [f'"{name}": [{{', *_indented(members), each]
+            elif inside and theirs and not self._shape[theirs].members:
+                (inner,) = (it for it in inside if f"reads:{here}.{it}" in self._needed)
+                lines.append(f'"{name}": {{"{inner}": {source}}},')
+            elif inside:
+                members = self._members(inside, theirs, source, here)
+                lines += [f'"{name}": {{', *_indented(members), "},"] if members else []
+            else:
+                names = list(self._shape[at].members)[:MOST_NAMES] if at is not None else []
+                lines.append(
+                    f'"{name}": ...,' + (f"  # one of {', '.join(names)}" if names else "")
+                )
+        return lines
 
 
 def _indented(lines: Sequence[str]) -> list[str]:

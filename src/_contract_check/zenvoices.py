@@ -5,14 +5,12 @@ from __future__ import annotations
 from functools import cache
 
 from _contract_check.expectations import Expectations, kinds_of
-from _contract_check.openapi_schema import Schema
+from _contract_check.openapi_schema import Shape
 from zenvoices_client import AskedFind, AskedPage, AskedUpload, Company, InboxDocument
 
 __all__ = ["expectations"]
 
-_ARRAY, _TEXT = frozenset({"array"}), frozenset({"string"})
-_NUMBER = frozenset({"integer", "number"})
-_PAGING = {"maxResultCount": _NUMBER, "skipCount": _NUMBER}
+_ARRAY = frozenset({"array"})
 _ESSENTIAL = {
     "login": "sends:userNameOrEmailAddress sends:password sends:tenancyName "
     "reads:result.accessToken",
@@ -23,7 +21,7 @@ _ESSENTIAL = {
     "sends:attachments[].content reads:id",
     "inbox.list": "sends:maxResultCount sends:skipCount reads:items reads:items[].id "
     "reads:items[].externalId",
-    "inbox.details": "?company_id ?external_id reads:id reads:externalId",
+    "inbox.details": "query:company_id query:external_id reads:id reads:externalId",
 }
 _VALUES = {
     "file.file_name": "fileName name",
@@ -35,7 +33,15 @@ _VALUES = {
     "asked.external_id": "externalId reference",
     "asked.skip": "skipCount skip offset",
     "asked.size": "maxResultCount take limit pageSize",
+    "asked.skip // asked.size": "page pageNumber pageIndex",
     "asked.sorting": "sorting",
+}
+_ALIKE = {
+    "id": "documentId inboxId inboxDocumentId",
+    "externalId": "reference",
+    "administrationId": "companyId",
+    "code": "administrationCode companyCode",
+    "totalCount": "total totalElements",
 }
 
 
@@ -53,16 +59,6 @@ def expectations() -> Expectations:
             "inbox.list": {"items": _ARRAY, **kinds_of(InboxDocument, "items[]")},
             "inbox.details": inbox,
         },
-        sent={
-            "companies.list": _PAGING,
-            "inbox.list": _PAGING,
-            "inbox.upload": {
-                "attachments": _ARRAY,
-                "attachments[].fileName": _TEXT,
-                "attachments[].contentType": _TEXT,
-                "attachments[].content": _TEXT,
-            },
-        },
         may_be_empty=frozenset({"inbox.list items[].externalId", "inbox.upload id"}),
         replaced={"inbox.find": ("inbox.details", "inbox.list")},
         asked={
@@ -72,19 +68,20 @@ def expectations() -> Expectations:
             "inbox.details": AskedFind,
         },
         values={value: tuple(names.split()) for value, names in _VALUES.items()},
+        alike={name: tuple(names.split()) for name, names in _ALIKE.items()},
         any_case=True,
         envelope="result",
-        unwrap=_unwrap,
+        payload=_payload,
     )
 
 
-def _unwrap(operation: str, answer: Schema) -> Schema:
-    """Return the payload out of ABP's envelope, which the client takes off by itself.
+def _payload(operation: str, answer: Shape) -> str | None:
+    """Return the path of the payload in ABP's envelope, which the client takes off by itself.
 
     The framework writes no envelope into its OpenAPI file, so most files have none.
     """
-    wrapped = "result" in answer.names and bool({"success", "__abp"} & set(answer.names))
-    payload = answer.member("result") if wrapped else answer
-    if operation == "inbox.upload" and "integer" in payload.kinds:
-        return payload.anything()  # the client takes a bare number for the id
-    return payload
+    wrapped = "result" in answer[""].members and {"success", "__abp"} & set(answer[""].members)
+    at = "result" if wrapped else ""
+    # The client takes a bare number for the id of an upload.
+    bare = operation == "inbox.upload" and at in answer and "integer" in answer[at].kinds
+    return None if bare else at

@@ -505,7 +505,7 @@ class _Progress:
     """A listener that shows one line on standard error while a run lasts, if it is a terminal."""
 
     def __init__(self, start: Text, lang: Lang) -> None:
-        self._lang = lang
+        self._lang: Lang = lang
         self._start = translate(start, lang)
         self._counts: Counter[str] = Counter()
         self._shown = sys.stderr.isatty()

@@ -159,6 +159,13 @@ def test_no_message_is_made_without_a_code() -> None:
         for call in calls(tree, *reasons, *errors, "Skip", "Wait", "note")
         if call.args and isinstance(call.args[0], ast.JoinedStr | ast.Constant)
     ]
+    bare += [
+        f"{name}, line {call.lineno}"
+        for name, tree in modules()
+        for call in calls(tree, "evolve", "Trial", "DeliveryRow")
+        for word in call.keywords
+        if word.arg == "reason" and (isinstance(word.value, ast.JoinedStr) or constant(word.value))
+    ]
     assert bare == []
 
 

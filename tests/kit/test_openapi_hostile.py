@@ -15,7 +15,7 @@ from _contract_check import openapi_file
 from _contract_check.openapi_file import MAX_BYTES, load, read_openapi
 from _contract_check.openapi_schema import VendorFileError, tree
 from support.corrections import COMMANDS
-from support.openapi import simple
+from support.openapi import simple, zenvoices
 
 
 def deep(levels: int) -> bytes:
@@ -37,9 +37,8 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "member twice": (b'{"openapi": "3.0.0", "openapi": "3.1.0"}', "twice"),
     "megabytes of objects": (deep(1_000_000), "nested deeper"),
     "megabytes of lists": (b"[" * 4_000_000, "more than 1,000,000 values"),
-    # Newer readers of YAML have a limit of their own, which comes first.
-    "megabytes of YAML": (b"a: " + b"[" * 1_000_000, "nested deeper|neither"),
-    "indented YAML": (b"".join(b" " * n + b"a:\n" for n in range(2_000)), "nested deeper"),
+    "megabytes of YAML": (b"a: " + b"[" * 1_000_000, "neither"),
+    "indented YAML": (b"".join(b" " * n + b"a:\n" for n in range(2_000)), "neither"),
     "broken YAML": (b"a: b: c\n", "neither JSON nor YAML"),
     "YAML with a type of Python": (b"!!python/object/apply:os.system [ls]", "not an OpenAPI"),
     "YAML that multiplies": (ALIAS_BOMB.encode(), "not an OpenAPI"),
@@ -49,9 +48,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "version 1.2": (b'{"swagger": "1.2", "paths": {}}', "1.2"),
     "version 4": (b'{"openapi": "4.0.0", "paths": {}}', "4.0.0"),
     "no paths": (b'{"openapi": "3.0.0"}', "no paths"),
-    "a path that is a number": (b'{"openapi": "3.0.0", "paths": {"/a": 1}}', "not an object"),
 }  # fmt: skip
-_LOOP = {"$ref": "#/components/schemas/A"}
 _FAN = {f"L{n}": {"allOf": [{"$ref": f"#/components/schemas/L{n + 1}"}] * 30} for n in range(20)}
 _WIDE = {
     f"W{n}": {
@@ -59,29 +56,32 @@ _WIDE = {
     }
     for n in range(20)
 }
-BROKEN: dict[str, tuple[Any, str]] = {
-    "a reference to itself": (simple(_LOOP, A=_LOOP), "back to itself"),
-    "references in a ring": (
-        simple(_LOOP, A={"$ref": "#/components/schemas/B"}, B=_LOOP),
-        "back to itself",
-    ),
-    "a ring through allOf": (simple(_LOOP, A={"allOf": [_LOOP, {}]}), "back to itself"),
-    "a ring of paths": (
-        {"openapi": "3.0.0", "paths": {"/a": {"$ref": "#/paths/~1a"}}},
-        "back to itself",
-    ),
-    "a reference to nothing": (simple({"$ref": "#/components/schemas/No"}), "leads nowhere"),
+_LOOP = {"$ref": "#/components/schemas/A"}
+_CHAIN: dict[str, Any] = {
+    f"C{n}": {"allOf": [{"$ref": f"#/components/schemas/C{n + 1}"}]} for n in range(3_000)
+}
+UNKNOWN: dict[str, Any] = {
+    "a reference to itself": simple(_LOOP, A=_LOOP),
+    "references in a ring": simple(_LOOP, A={"$ref": "#/components/schemas/B"}, B=_LOOP),
+    "a ring through allOf": simple(_LOOP, A={"allOf": [_LOOP, {}]}),
+    "a reference to nothing": simple({"$ref": "#/components/schemas/No"}),
+    "a schema that is a list": simple([1]),
+    "a path that is a number": {**simple({}), "paths": {"/a": 1, "/b": {"post": {}}}},
+    "a ring of paths": {
+        **simple({}),
+        "paths": {"/a": {"$ref": "#/paths/~1a"}, "/b": {"post": {}}},
+    },
     **{
-        f"a reference to the entry {name[:4]!r} of a list": (
-            {**simple({"$ref": f"#/x/{name}"}), "x": [{}] * 5},
-            "leads nowhere",
-        )
+        f"a reference to the entry {name[:4]!r} of a list": {
+            **simple({"$ref": f"#/x/{name}"}),
+            "x": [{}] * 5,
+        }
         for name in ("\u00b2", "\u0664", "-1", "5", "1" * 5_000)
     },
-    "a schema that is a list": (simple([1]), "not an object"),
-    "a server that is none": (
-        {**simple({}), "servers": [{"url": "https://[x/"}]},
-        "not a URL",
+    "a chain longer than Python's stack": simple(
+        {"$ref": "#/components/schemas/C0"},
+        **_CHAIN,
+        C3000={},
     ),
 }
 
@@ -95,13 +95,12 @@ def test_file_that_is_none_ends_in_a_clear_error(
     check_refusal(tmp_path, content, reason, capsys)
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_file_that_is_broken_ends_in_a_clear_error(
-    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Loops and references to nowhere, where we have to read them."""
-    root, reason = BROKEN[name]
-    check_refusal(tmp_path, json.dumps(root).encode(), reason, capsys)
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_part_that_is_broken_says_nothing(name: str) -> None:
+    """Loops and references to nowhere stand for what the file does not say; the rest counts."""
+    (operation,) = read_openapi(UNKNOWN[name]).operations
+    assert operation.body is None or set(operation.body) == {""}
+    assert not any(found.contradicts for found in zenvoices(UNKNOWN[name])["login"].findings)
 
 
 def check_refusal(
@@ -131,25 +130,12 @@ def test_file_that_fans_out_is_read_in_time(
     assert len(capsys.readouterr().out) < 100_000
 
 
-def test_schemas_that_lead_through_thousands_of_others_are_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A chain longer than Python's stack ends in a clear error, not in a traceback."""
-    chain: dict[str, Any] = {
-        f"C{n}": {"allOf": [{"$ref": f"#/components/schemas/C{n + 1}"}]} for n in range(3_000)
-    }
-    root = simple({"$ref": "#/components/schemas/C0"}, **chain, C3000={})
-    (tmp_path / "chain.json").write_text(json.dumps(root), encoding="utf-8")
-    assert COMMANDS["zenvoices"](["contract", "--against", str(tmp_path / "chain.json")]) == 2
-    assert "too many others" in capsys.readouterr().err
-
-
 def test_reference_may_lead_to_an_entry_of_a_list() -> None:
     """Counted from nought."""
     root = simple({"$ref": "#/components/schemas/x/1"}, x=[{}, {"properties": {"a": {}}}])
     body = read_openapi(root).operations[0].body
     assert body is not None
-    assert body.names == ("a",)
+    assert tree(body) == ("a: anything",)
 
 
 def test_file_that_cannot_be_opened_is_an_error(
@@ -213,8 +199,8 @@ def test_lists_where_texts_belong_are_not_written_out() -> None:
     post["servers"] = [{"url": "/{b}", "variables": {"b": {"default": bomb}}}]
     file = read_openapi(root)
     (operation,) = file.operations
-    assert (file.title, operation.name, operation.path) == ("", "", "/public-api/v1/inbox")
-    assert list(operation.query) == [""]
+    assert (file.title, operation.name, operation.path) == ("", "", "/{b}/public-api/v1/inbox")
+    assert tree(operation.query) == ()
     assert operation.body is not None
     assert tree(operation.body) == ("a: anything, one of , 1, b",)
     with pytest.raises(VendorFileError, match="no 'openapi'"):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from tempfile import SpooledTemporaryFile
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import Any, BinaryIO, cast
 
 from _client_kit._errors import ServiceError
 from _client_kit._text import Text
@@ -20,8 +21,6 @@ from banqup_client import BanqupClient, Document
 from zenvoices_client import InboxUpload, ZenvoicesClient
 
 __all__ = ["new_id", "probe_banqup", "probe_document", "probe_upload", "probe_zenvoices"]
-
-T = TypeVar("T")
 
 FOLDERS = ("SALES", "PURCHASES")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -48,15 +47,31 @@ NOT_LOOKED_UP = Text(
 )
 
 
+@contextmanager
+def _tried(operation: str, probes: list[Probe]) -> Iterator[None]:
+    """Note the error of a call that fails."""
+    try:
+        yield
+    except ServiceError as error:
+        probes.append(Probe(operation, error=error))
+
+
 def probe_banqup(client: BanqupClient, space_id: str) -> list[Probe]:
     """Try what an export asks of Banqup; it only reads."""
     probes: list[Probe] = []
-
-    def spaces() -> Any:
-        return rows_of(client.spaces.list(), 0, under="spaces")
-
-    _try("spaces.list", spaces, probes)
-    documents = _list_documents(client, space_id, probes)
+    documents: list[Document] = []
+    with _tried("spaces.list", probes):
+        spaces = client.spaces.list()
+        probes.append(Probe("spaces.list", (rows_of(spaces, 0, under="spaces"),)))
+    with _tried("documents.list", probes):
+        answers: list[Any] = []
+        # As an export does: each folder, and what changed since a time.
+        for folder, since in ((FOLDERS[0], None), (FOLDERS[1], None), (FOLDERS[0], LONG_AGO)):
+            listing = client.documents.list(space_id, folder=folder, updated_since=since)
+            page = next(listing.pages())
+            documents += page.items
+            answers.append(rows_of(page.items, page.unreadable, under="documents"))
+        probes.append(Probe("documents.list", tuple(answers)))
     documents.sort(key=lambda document: not document.files)
     found = documents[0] if documents and documents[0].id else None
     return probes + probe_document(client, space_id, found)
@@ -65,31 +80,27 @@ def probe_banqup(client: BanqupClient, space_id: str) -> list[Probe]:
 def probe_document(client: BanqupClient, space_id: str, found: Document | None) -> list[Probe]:
     """Try what an export asks of Banqup for one document of a list; None where there is none."""
     probes: list[Probe] = []
+    file_id = ""
     if found is None:
         probes.append(Probe("documents.get", note=NO_FILE, skipped=True))
     else:
-        document_id = found.id
-
-        def get() -> Document:
-            return client.documents.get(space_id, document_id)
-
-        found = _try("documents.get", get, probes) or found
-    file_id = "" if found is None else _file_of(client, space_id, found, probes)
+        with _tried("documents.get", probes):
+            found = client.documents.get(space_id, found.id)
+            probes.append(Probe("documents.get", (as_json(found),)))
+        with _tried("documents.files", probes):
+            files = client.documents.files(space_id, found)
+            file_id = files[0].id if files else ""
     if not file_id:
         names = ("files.details", "files.download")
         return probes + [Probe(name, note=NO_FILE, skipped=True) for name in names]
     if not _can_be_fetched(client, space_id, file_id, probes):
         note = Text("no_file_to_fetch", "there is no file to fetch")
-        probes.append(Probe("files.download", note=note, skipped=True))
-        return probes
-    with SpooledTemporaryFile(max_size=IN_MEMORY) as spool:
-        try:
-            target = cast("BinaryIO", spool)
-            client.files.download(space_id, file_id, target, max_bytes=MAX_BYTES)
-            size = spool.seek(0, io.SEEK_END)
-            probes.append(Probe("files.download", note=Text("bytes", "{0} byte|{0} bytes", size)))
-        except ServiceError as error:
-            probes.append(Probe("files.download", error=error))
+        return [*probes, Probe("files.download", note=note, skipped=True)]
+    with _tried("files.download", probes), SpooledTemporaryFile(max_size=IN_MEMORY) as spool:
+        target = cast("BinaryIO", spool)
+        client.files.download(space_id, file_id, target, max_bytes=MAX_BYTES)
+        note = Text("bytes", "{0} byte|{0} bytes", spool.seek(0, io.SEEK_END))
+        probes.append(Probe("files.download", note=note))
     return probes
 
 
@@ -98,42 +109,15 @@ def _can_be_fetched(client: BanqupClient, space_id: str, file_id: str, probes: l
     own = "files.download" in client.operations
     if own and "files.details" not in client.operations:
         return True
-    details = _try("files.details", lambda: client.files.details(space_id, file_id), probes)
-    if details is None:
-        return False
-    if details.status == "AWAITING_UPLOAD":
-        probes[-1] = Probe("files.details", note=NOT_SCANNED, skipped=True)
-        return False
-    if own:
-        probes[-1] = Probe("files.details", note=NO_URL_NEEDED)
-    return True
-
-
-def _file_of(client: BanqupClient, space_id: str, document: Document, probes: list[Probe]) -> str:
-    """Return the id of a document's first file; empty where there is none."""
-    try:
-        files = client.documents.files(space_id, document)
-    except ServiceError as error:
-        probes.append(Probe("documents.files", error=error))
-        return ""
-    return files[0].id if files else ""
-
-
-def _list_documents(client: BanqupClient, space_id: str, probes: list[Probe]) -> list[Document]:
-    """Try the listing as an export does: each folder, and what changed since a time."""
-    documents: list[Document] = []
-    answers: list[Any] = []
-    for folder, since in ((FOLDERS[0], None), (FOLDERS[1], None), (FOLDERS[0], LONG_AGO)):
-        try:
-            listing = client.documents.list(space_id, folder=folder, updated_since=since)
-            page = next(listing.pages())
-        except ServiceError as error:
-            probes.append(Probe("documents.list", error=error))
-            return documents
-        documents += page.items
-        answers.append(rows_of(page.items, page.unreadable, under="documents"))
-    probes.append(Probe("documents.list", tuple(answers)))
-    return documents
+    ready = False
+    with _tried("files.details", probes):
+        details = client.files.details(space_id, file_id)
+        ready = details.status != "AWAITING_UPLOAD"
+        probe = Probe("files.details", (as_json(details),))
+        if own:
+            probe = Probe("files.details", note=NO_URL_NEEDED)
+        probes.append(probe if ready else Probe("files.details", note=NOT_SCANNED, skipped=True))
+    return ready
 
 
 def probe_zenvoices(client: ZenvoicesClient, company_id: int | None) -> list[Probe]:
@@ -144,28 +128,26 @@ def probe_zenvoices(client: ZenvoicesClient, company_id: int | None) -> list[Pro
         company_id: The company's number; None where nobody knows it.
     """
     probes: list[Probe] = []
-
-    def companies() -> Any:
-        page = next(client.companies.list(page_size=50).pages())
-        return rows_of(page.items, page.unreadable, under="items")
-
-    _try("companies.list", companies, probes)
+    with _tried("companies.list", probes):
+        companies = next(client.companies.list(page_size=50).pages())
+        rows = rows_of(companies.items, companies.unreadable, under="items")
+        probes.append(Probe("companies.list", (rows,)))
     if company_id is None:
         note = Text("no_company", "the company is not known")
         names = ("inbox.list", "inbox.details")
         return probes + [Probe(name, note=note, skipped=True) for name in names]
     known: str | None = None
-    try:
+    listed: list[Probe] = []
+    with _tried("inbox.list", listed):
         page = next(client.inbox.list(company_id=company_id, page_size=50).pages())
-    except ServiceError as error:
-        if "inbox.find" not in client.operations:
-            probes.append(Probe("inbox.list", error=error))
-    else:
         rows = rows_of(page.items, page.unreadable, under="items")
-        probes.append(Probe("inbox.list", (rows,)))
+        listed.append(Probe("inbox.list", (rows,)))
         ids = [item.external_id for item in page.items if item.company_id in (None, company_id)]
         known = next(filter(None, ids), None)
-    probes.append(_look_up(client, known, company_id))
+    if "inbox.find" not in client.operations or listed[0].error is None:
+        probes += listed
+    with _tried("inbox.details", probes):
+        probes.append(_look_up(client, known, company_id))
     return probes
 
 
@@ -174,30 +156,25 @@ def _look_up(client: ZenvoicesClient, known: str | None, company_id: int) -> Pro
     name = "inbox.details"
     remedy = FIND_WRONG if "inbox.find" in client.operations else NOT_LOOKED_UP
     answers: tuple[Any, ...] = ()
-    try:
-        if known is not None:
-            found = client.inbox.find(external_id=known, company_id=company_id)
-            if found.document is None:
-                note = Text(
-                    "listed_not_found",
-                    "a document that the inbox lists is answered by {0!r}",
-                    found.outcome,
-                )
-                return Probe(name, note=note, remedy=remedy)
-            answers = (as_json(found.document),)
-        nothing = client.inbox.find(external_id=new_id("none"), company_id=company_id)
-    except ServiceError as error:
-        return Probe(name, error=error)
+    if known is not None:
+        found = client.inbox.find(external_id=known, company_id=company_id)
+        if found.document is None:
+            note = Text(
+                "listed_not_found",
+                "a document that the inbox lists is answered by {0!r}",
+                found.outcome,
+            )
+            return Probe(name, note=note, remedy=remedy)
+        answers = (as_json(found.document),)
+    nothing = client.inbox.find(external_id=new_id("none"), company_id=company_id)
     if nothing.outcome != "not found":
         note = Text(
             "id_ignored",
             "the look-up of an id that does not exist proves nothing: is the id ignored?",
         )
         return Probe(name, note=note, remedy=remedy)
-    if not answers:
-        note = Text("absent_as_should", "an id that does not exist is not found, as it should be")
-        return Probe(name, note=note)
-    return Probe(name, answers)
+    absent = Text("absent_as_should", "an id that does not exist is not found, as it should be")
+    return Probe(name, answers, note="" if answers else absent)
 
 
 def probe_upload(
@@ -222,14 +199,3 @@ def probe_upload(
 def new_id(kind: str) -> str:
     """Return an external id that nobody has used."""
     return f"{kind}-{uuid.uuid4().hex}"
-
-
-def _try(name: str, ask: Callable[[], T], probes: list[Probe]) -> T | None:
-    """Ask, and note the answer or the error."""
-    try:
-        answer = ask()
-    except ServiceError as error:
-        probes.append(Probe(name, error=error))
-        return None
-    probes.append(Probe(name, (as_json(answer),)))
-    return answer

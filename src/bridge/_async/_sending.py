@@ -144,7 +144,8 @@ class AsyncSending:
         finally:
             self._transfer.discard()
             for candidate in queue:
-                left = evolve(candidate.delivery, reason="left for the next run")
+                reason = Text("left_for_next_run", "left for the next run")
+                left = evolve(candidate.delivery, reason=reason)
                 self._context.report.line(left)
         if self.fault is not None:
             raise self.fault

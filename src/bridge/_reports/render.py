@@ -212,7 +212,7 @@ _STYLE = """<style>
 .bz-view td:first-child{overflow-wrap:normal}
 .bz-view th{white-space:nowrap}
 .bz-view td.bz-alone{min-width:16em}
-.bz-view td.bz-whole{white-space:nowrap}
+.bz-view td.bz-whole{min-width:0;white-space:nowrap}
 .bz-view .bz-scroll{overflow-x:auto}
 .bz-view .bz-ok{color:#16855b;font-weight:600}
 .bz-view .bz-bad{color:#d9363e;font-weight:600}

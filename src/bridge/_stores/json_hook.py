@@ -151,12 +151,7 @@ class HookCheckpoints(RecordStore):
         )
 
     def _loaded(self) -> tuple[str | None, Any]:
-        try:
-            answer: Any = self._load()
-        except Exception as error:
-            if raised_by_signal_handler(error):
-                raise
-            raise self._hook_error("load", error) from error
+        answer = self._call("load", self._load)
         try:
             value, version = (answer, None) if self._single_worker else answer
         except (TypeError, ValueError):
@@ -171,12 +166,8 @@ class HookCheckpoints(RecordStore):
         return value, version
 
     def _saved(self, text: str | None, version: Any) -> bool:
-        try:
-            answer: Any = self._save(text) if self._single_worker else self._save(text, version)
-        except Exception as error:
-            if raised_by_signal_handler(error):
-                raise
-            raise self._hook_error("save", error) from error
+        arguments = (text,) if self._single_worker else (text, version)
+        answer = self._call("save", self._save, *arguments)
         if self._single_worker:
             return True
         if not isinstance(answer, bool):
@@ -188,6 +179,14 @@ class HookCheckpoints(RecordStore):
             )
         self._raised_at = ""
         return answer
+
+    def _call(self, hook: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except Exception as error:
+            if raised_by_signal_handler(error):
+                raise
+            raise self._hook_error(hook, error) from error
 
     def _hook_error(self, hook: str, error: Exception) -> StoreError:
         """Log the exception of a hook, and return a StoreError without its text.

@@ -162,15 +162,31 @@ def parse(
     """
     names: dict[Any, str] = {}
     parser = expat.ParserCreate(namespace_separator=_SEPARATOR, intern=names)
-    feeder = _Feeder(visitor, max_depth)
+    local_names: dict[str, str | None] = {}
+    depth = 0
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > max_depth:
+            raise stop("too deep", f"nested deeper than {max_depth} elements")
+        if name not in local_names:
+            local_names[name] = local_name(name)
+        visitor.start(local_names[name], attributes)
+
+    def end(_name: str) -> None:
+        nonlocal depth
+        depth -= 1
+        visitor.end()
+
     parser.buffer_text = True
     parser.buffer_size = CHUNK
-    parser.XmlDeclHandler = feeder.declaration
-    parser.StartDoctypeDeclHandler = feeder.doctype
+    parser.XmlDeclHandler = _check_declaration
+    parser.StartDoctypeDeclHandler = _refuse_doctype
     # With this handler, expat adds prefixes to the names as well, so that they are counted too.
-    parser.StartNamespaceDeclHandler = feeder.namespace
-    parser.StartElementHandler = feeder.start
-    parser.EndElementHandler = feeder.end
+    parser.StartNamespaceDeclHandler = _count_prefixes
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
     parser.CharacterDataHandler = visitor.text
     fed = given = reached = 0
     has_wide_characters = False
@@ -201,18 +217,18 @@ def parse(
         if not fed:
             return NotReadable("empty", "there are no bytes")
         parser.Parse(b"", True)
-    except StopReadingError as stop:
-        return stop.outcome
+    except StopReadingError as stopped:
+        return stopped.outcome
     except expat.ExpatError as error:
         if error.code == _UNKNOWN_ENCODING:
             return NotReadable("encoding", str(error))
         # An error after the last chunk may also be one that expat has deferred.
-        missing = _UNENDED if feeder.began else {_UNCLOSED_TOKEN}
+        missing = _UNENDED if local_names else {_UNCLOSED_TOKEN}
         truncated = not chunk and error.code in missing
         return NotReadable("truncated" if truncated else "not XML", str(error))
     except (LookupError, ValueError) as error:
         # Before the root, the error comes from the declared codec; later, from the caller's file.
-        if feeder.began:
+        if local_names:
             raise
         return NotReadable("encoding", str(error))
     return None
@@ -233,43 +249,21 @@ def _is_base64(chunk: bytes) -> bool:
     return not chunk.translate(None, _BASE64)
 
 
-class _Feeder:
-    """Forwards expat's callbacks to the visitor, and limits the depth."""
-
-    def __init__(self, visitor: Visitor, max_depth: int) -> None:
-        self.began = False
-        self._visitor = visitor
-        self._max_depth = max_depth
-        self._depth = 0
-        self._local: dict[str, str | None] = {}
-
-    def declaration(self, version: str, encoding: str | None, standalone: int) -> None:
-        del version, standalone
-        if encoding is not None and not _ENCODING.fullmatch(encoding):
-            raise _stop("encoding", f"the encoding {encoding[:40]!r} is not read")
-
-    def namespace(self, *_: object) -> None:
-        pass
-
-    def doctype(self, *_: object) -> None:
-        raise _stop("DOCTYPE", "a DOCTYPE is not accepted")
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        self.began = True
-        self._depth += 1
-        if self._depth > self._max_depth:
-            raise _stop("too deep", f"nested deeper than {self._max_depth} elements")
-        if name not in self._local:
-            self._local[name] = local_name(name)
-        self._visitor.start(self._local[name], attributes)
-
-    def end(self, name: str) -> None:
-        del name
-        self._depth -= 1
-        self._visitor.end()
+def _check_declaration(_version: str, encoding: str | None, _standalone: int) -> None:
+    if encoding is not None and not _ENCODING.fullmatch(encoding):
+        raise stop("encoding", f"the encoding {encoding[:40]!r} is not read")
 
 
-def _stop(reason: Reason, detail: str) -> StopReadingError:
+def _count_prefixes(*_: object) -> None:
+    pass
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise stop("DOCTYPE", "a DOCTYPE is not accepted")
+
+
+def stop(reason: Reason, detail: str) -> StopReadingError:
+    """Return the exception that stops `parse` with the reason why a document is not readable."""
     return StopReadingError(NotReadable(reason, detail))
 
 

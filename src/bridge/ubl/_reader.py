@@ -3,7 +3,7 @@
 from binascii import a2b_base64
 from collections.abc import Callable
 
-from bridge.ubl._expat import WRAPPER, NotReadable, StopReadingError, Visitor
+from bridge.ubl._expat import WRAPPER, StopReadingError, Visitor, stop
 
 ROOTS = ("Invoice", "CreditNote")
 
@@ -205,9 +205,7 @@ class Reader(Visitor):
             return ""
         if not self._names and name != WRAPPER:
             shown = f"root element is {name[:60]!r}" if name else "root element is not of UBL"
-            raise StopReadingError(
-                NotReadable("not UBL", f"not an invoice or credit note: the {shown}")
-            )
+            raise stop("not UBL", f"not an invoice or credit note: the {shown}")
         return None
 
     def _keep(self, key: str, value: str) -> None:
@@ -233,9 +231,7 @@ class Reader(Visitor):
 
     def _start_file(self, attributes: dict[str, str]) -> None:
         if len(self.attachments) >= _ATTACHMENT_LIMIT:
-            raise StopReadingError(
-                NotReadable("too big", f"more than {_ATTACHMENT_LIMIT:,} embedded files")
-            )
+            raise stop("too big", f"more than {_ATTACHMENT_LIMIT:,} embedded files")
         self._attributes = attributes
         self._file = Base64(self._write if len(self.attachments) == self._index else None)
         self._file_depth = len(self._open)

@@ -57,6 +57,7 @@ async def shown(lang: Any) -> AsyncIterator[Printable]:
     yield await connection.status(waiting=True)
     yield await connection.confirm()
     world.clock.pass_(HOUR)
+    world.publish(2)
     yield await connection.export_new(limit=1)
     wrong: list[Any] = [{"password": "wrong"}, {"company_code": "0o42"}, {"secret": "wrong"}]
     for options in wrong:

@@ -56,6 +56,7 @@ def shown(lang: Any) -> Iterator[Printable]:
     yield connection.status(waiting=True)
     yield connection.confirm()
     world.clock.pass_(HOUR)
+    world.publish(2)
     yield connection.export_new(limit=1)
     wrong: list[Any] = [{"password": "wrong"}, {"company_code": "0o42"}, {"secret": "wrong"}]
     for options in wrong:
