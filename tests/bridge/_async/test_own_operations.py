@@ -208,7 +208,8 @@ async def test_mistake_in_a_reading_function_holds_the_document(operation: str) 
 
 def raises_at_once(asked: Any) -> Any:
     """An exception before any call."""
-    yield {}["no such journal"]
+    journals: dict[str, str] = {}
+    yield journals["no such journal"]
 
 
 def yields_nonsense(asked: Any) -> Any:
