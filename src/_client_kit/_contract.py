@@ -322,23 +322,16 @@ def load_contract(package: str) -> Contract:
     raw = json.loads((files(package) / "contract.json").read_text(encoding="utf-8"))
     service = raw["service"]
     operations = {
-        name: Operation(
-            name=name,
-            service=service,
-            **{
-                "safe": entry["method"] == "GET",
-                **entry,
-                "sends": _properties(entry, "sends"),
-                "reads": _properties(entry, "reads"),
-            },
-        )
-        for name, entry in raw["operations"].items()
+        name: _operation(name, entry, service) for name, entry in raw["operations"].items()
     }
     return Contract(service, operations)
 
 
-def _properties(entry: Mapping[str, Any], group: str) -> tuple[Property, ...]:
-    return tuple(
-        Property(path, **{"evidence": entry["evidence"], "source": entry["source"], **known})
-        for path, known in entry.get(group, {}).items()
-    )
+def _operation(name: str, entry: Mapping[str, Any], service: str) -> Operation:
+    facts: dict[str, Any] = {"safe": entry["method"] == "GET", **entry}
+    for group in ("sends", "reads"):
+        facts[group] = tuple(
+            Property(path, **{"evidence": entry["evidence"], "source": entry["source"], **known})
+            for path, known in entry.get(group, {}).items()
+        )
+    return Operation(name=name, service=service, **facts)

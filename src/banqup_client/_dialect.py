@@ -120,15 +120,17 @@ def _error(
     code: str,
     own: bool,
 ) -> ServiceError:
-    return kind(
+    error = kind(
         joined(": ", call, text, server_text(answer)),
         service=SERVICE,
         retry_after=answer.retry_after,
         hint=hint,
         code=code,
         own=own,
-        **{**answer.facts, "request_id": _request_id(answer)},
+        **answer.facts,
     )
+    error.request_id = _request_id(answer)
+    return error
 
 
 def _request_id(answer: ApiResponse) -> str | None:

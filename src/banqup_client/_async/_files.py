@@ -27,6 +27,7 @@ from _client_kit._text import Text
 from _client_kit._times import to_wire_time
 from banqup_client._asked import AskedBytes, AskedFile, AskedSpace
 from banqup_client._async._storage import AsyncStorage
+from banqup_client._download import Target
 from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpiredError
 from banqup_client._models import FileDetails
 from banqup_client._storage import DEFAULT_MAX_BYTES
@@ -295,7 +296,7 @@ class AsyncFiles(AsyncCallGroup):
         self,
         space_id: str,
         file_id: str,
-        target: BinaryIO,
+        file: BinaryIO,
         size: int | None,
         max_bytes: int,
         limit: Deadline,
@@ -304,11 +305,12 @@ class AsyncFiles(AsyncCallGroup):
         while True:
             details, content = await self._ready(space_id, file_id, limit)
             wanted = size if details.file_size is None else details.file_size
+            target = Target(file, file.tell(), wanted, max_bytes)
             try:
                 if isinstance(content, bytes):
-                    await self._storage.write(content, target, wanted, max_bytes)
+                    await self._storage.write(content, target)
                 else:
-                    await self._storage.download(content, target, wanted, max_bytes, limit)
+                    await self._storage.download(content, target, limit)
             except UrlExpiredError:
                 if expired:
                     raise

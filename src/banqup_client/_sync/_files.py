@@ -27,6 +27,7 @@ from _client_kit._sync._client import CallGroup
 from _client_kit._text import Text
 from _client_kit._times import to_wire_time
 from banqup_client._asked import AskedBytes, AskedFile, AskedSpace
+from banqup_client._download import Target
 from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpiredError
 from banqup_client._models import FileDetails
 from banqup_client._storage import DEFAULT_MAX_BYTES
@@ -292,7 +293,7 @@ class Files(CallGroup):
         self,
         space_id: str,
         file_id: str,
-        target: BinaryIO,
+        file: BinaryIO,
         size: int | None,
         max_bytes: int,
         limit: Deadline,
@@ -301,11 +302,12 @@ class Files(CallGroup):
         while True:
             details, content = self._ready(space_id, file_id, limit)
             wanted = size if details.file_size is None else details.file_size
+            target = Target(file, file.tell(), wanted, max_bytes)
             try:
                 if isinstance(content, bytes):
-                    self._storage.write(content, target, wanted, max_bytes)
+                    self._storage.write(content, target)
                 else:
-                    self._storage.download(content, target, wanted, max_bytes, limit)
+                    self._storage.download(content, target, limit)
             except UrlExpiredError:
                 if expired:
                     raise

@@ -10,34 +10,24 @@ from __future__ import annotations
 import ssl
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import BinaryIO, cast
+from typing import cast
 
 import httpx
 
 from _client_kit import _runtime_sync as runtime
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract, Operation
-from _client_kit._errors import (
-    NotFoundError,
-    ProtocolError,
-    RateLimitedError,
-    RejectedError,
-    ServiceError,
-    UnavailableError,
-)
+from _client_kit._errors import RejectedError, ServiceError
 from _client_kit._files import FileSource
-from _client_kit._request import TargetError
 from _client_kit._response import Token
-from _client_kit._retry import RetryPolicy, parse_retry_after
+from _client_kit._retry import RetryPolicy
 from _client_kit._secret import Secret
-from _client_kit._signals import raised_by_signal_handler
-from _client_kit._status import meaning_of
 from _client_kit._sync._calls import Calls, Content
 from _client_kit._sync._per_loop import PerLoop
 from _client_kit._sync._translated import translated
 from _client_kit._text import Text
 from _client_kit._tls import environment_proxy, opened, shared_ssl_context
-from banqup_client._errors import UrlExpiredError
+from banqup_client._download import Target, check_headers, refusal, writing
 from banqup_client._storage import SignedUrl, StorageHosts
 
 __all__ = ["Storage"]
@@ -100,87 +90,48 @@ class Storage:
             if transport is not None:
                 transport.close()
 
-    def download(
-        self,
-        url: Secret,
-        target: BinaryIO,
-        size: int | None,
-        max_bytes: int,
-        limit: Deadline,
-    ) -> None:
-        """Write the content behind a signed URL to a file, from the file's position on.
+    def download(self, url: Secret, target: Target, limit: Deadline) -> None:
+        """Write the content behind a signed URL to a file.
 
         A URL that begins with one ``/`` is a path of the API; its request has the token.
 
         Raises:
             UrlExpiredError: The storage refused the URL.
-            ProtocolError: The content is truncated, compressed or not of size ``size``.
-            RejectedError: The content is larger than ``max_bytes``.
+            ProtocolError: The content is truncated, compressed or not of the right size.
+            RejectedError: The content is too large.
             ServiceError: The request failed in another way.
         """
         signed = self._hosts.check(url, api=self._calls.base_url)
-        if size is not None and size > max_bytes:
-            raise _over_cap(max_bytes)
-        start = target.tell()
+        if target.size is not None:
+            target.check(target.size)
 
         def once() -> None:
             try:
-                self._translated(
-                    lambda: self._get(signed, target, size, max_bytes, limit),
-                    self._down,
-                    signed,
-                    limit,
-                )
+                self._get(signed, target, limit)
             except BaseException:
-                target.seek(start)
-                target.truncate()
+                with writing():
+                    target.clear()
                 raise
 
-        self._repeat(once, self._down, limit)
+        self._repeat(once, self._down, signed, limit)
 
-    def write(self, content: bytes, target: BinaryIO, size: int | None, max_bytes: int) -> None:
+    def write(self, content: bytes, target: Target) -> None:
         """Write content that a user's function has returned to a file.
 
         Raises:
-            ProtocolError: The content is not of size ``size``.
-            RejectedError: The content is larger than ``max_bytes``.
+            ProtocolError: The content is not of the right size.
+            RejectedError: The content is too large.
         """
-        if len(content) > max_bytes:
-            raise _over_cap(max_bytes)
-        if size is not None and len(content) != size:
-            raise _wrong_size(_not_whole(len(content), size, self._down.label))
-        runtime.write_chunk(target, content)
+        target.check(len(content), by=self._down.label)
+        runtime.write_chunk(target.file, content)
 
-    def _translated(
-        self,
-        exchange: Callable[[], None],
-        operation: Operation,
-        signed: SignedUrl,
-        limit: Deadline,
-    ) -> None:
-        translated(
-            exchange,
-            operation,
-            limit,
-            service="banqup",
-            origin=f"{signed.scheme}://{signed.host}",
-            proxied=self._given is None,
-        )
-
-    def _get(
-        self,
-        signed: SignedUrl,
-        target: BinaryIO,
-        size: int | None,
-        max_bytes: int,
-        limit: Deadline,
-    ) -> None:
+    def _get(self, signed: SignedUrl, target: Target, limit: Deadline) -> None:
         request, response = self._ask(signed, limit)
         try:
-            _check_download(response, size, max_bytes, of_api=request.url.of_api)
+            check_headers(response, target, of_api=request.url.of_api)
             # httpx reads this value before the first read of the body: limit it to the time left.
             request.extensions["timeout"].update(limit.timeouts())
-            _copy(response, target, size, max_bytes, limit)
+            _copy(response, target, limit)
         finally:
             response.close()
 
@@ -226,12 +177,7 @@ class Storage:
         signed = self._hosts.check(url)
         headers = {"Content-Type": content_type, "Content-Length": str(source.size)}
 
-        def once() -> None:
-            self._translated(
-                lambda: self._put(signed, headers, source, limit), self._up, signed, limit
-            )
-
-        self._repeat(once, self._up, limit)
+        self._repeat(lambda: self._put(signed, headers, source, limit), self._up, signed, limit)
 
     def _put(
         self,
@@ -244,15 +190,27 @@ class Storage:
         response = self._send(request)
         response.close()
         if not 200 <= response.status_code < 300:
-            raise _refusal("files.upload", response.status_code, response.headers)
+            raise refusal("files.upload", response.status_code, response.headers)
 
-    def _repeat(self, once: Callable[[], None], operation: Operation, limit: Deadline) -> None:
+    def _repeat(
+        self,
+        once: Callable[[], None],
+        operation: Operation,
+        signed: SignedUrl,
+        limit: Deadline,
+    ) -> None:
         tried = 0
         while True:
             tried += 1
             try:
-                once()
-                return
+                return translated(
+                    once,
+                    operation,
+                    limit,
+                    service="banqup",
+                    origin=f"{signed.scheme}://{signed.host}",
+                    proxied=self._given is None,
+                )
             except ServiceError as error:
                 error.operation = error.operation or operation.name
                 pause = self._retry.pause(error, tried=tried, safe=operation.safe)
@@ -304,9 +262,7 @@ class FileBody:
                 yield chunk
 
 
-def _copy(
-    response: httpx.Response, target: BinaryIO, size: int | None, max_bytes: int, limit: Deadline
-) -> None:
+def _copy(response: httpx.Response, target: Target, limit: Deadline) -> None:
     received = 0
     # Not iter_raw(): it refuses bodies in memory, which test transports return.
     stream = cast("httpx.SyncByteStream", response.stream)
@@ -314,102 +270,7 @@ def _copy(
         if limit.remaining() <= 0:
             raise TimeoutError
         received += len(chunk)
-        if received > max_bytes:
-            raise _over_cap(max_bytes)
-        if size is not None and received > size:
-            raise _wrong_size(
-                Text(
-                    "file_too_long",
-                    "files.download: storage sent more than the {0} bytes that the file has",
-                    size,
-                )
-            )
-        try:
-            runtime.write_chunk(target, chunk)
-        except OSError as error:
-            if raised_by_signal_handler(error):
-                raise
-            raise TargetError(error) from None
-    if size is not None and received != size:
-        raise _wrong_size(_not_whole(received, size))
-
-
-def _check_download(
-    response: httpx.Response, size: int | None, max_bytes: int, *, of_api: bool
-) -> None:
-    """Refuse a response that is not the whole, unchanged file, as far as its headers show."""
-    headers = response.headers
-    if response.status_code != 200:
-        raise _refusal("files.download", response.status_code, headers, of_api=of_api)
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding != "identity":
-        message = Text(
-            "compressed_file",
-            "files.download: storage compressed the file although it was asked not to",
-        )
-        raise ProtocolError(message, service="banqup", status=200)
-    length = headers.get("content-length", "")
-    if length.isascii() and length.isdigit() and "transfer-encoding" not in headers:
-        announced = int(length[:40])
-        if announced > max_bytes:
-            raise _over_cap(max_bytes)
-        if size is not None and announced != size:
-            raise _wrong_size(_not_whole(announced, size))
-
-
-def _not_whole(got: int, size: int, by: str = "files.download") -> Text:
-    return Text("wrong_size", "{0}: got {1} of the {2} bytes that the file has", by, got, size)
-
-
-def _wrong_size(message: Text) -> ProtocolError:
-    # Worth another try: a cache or a proxy may have cut it.
-    return ProtocolError(
-        message,
-        service="banqup",
-        status=200,
-        retryable=True,
-        code="wrong_size",
-        operation="files.download",
-    )
-
-
-def _over_cap(max_bytes: int) -> RejectedError:
-    message = Text(
-        "file_over_limit", "files.download: the file is larger than {0} bytes", max_bytes
-    )
-    hint = Text("hint_max_bytes", "Raise max_bytes= if that is expected.")
-    return RejectedError(
-        message, service="banqup", hint=hint, code="too_large", operation="files.download"
-    )
-
-
-def _refusal(
-    name: str, status: int, headers: httpx.Headers, *, of_api: bool = False
-) -> ServiceError:
-    """Return the error for a status of the storage; the body may repeat the signed request."""
-    kind: type[ServiceError] = ProtocolError
-    values = (name, str(status))
-    text = Text("storage_status", "{0}: storage answered with an unexpected status ({1})", *values)
-    if of_api:
-        kind, meaning, _ = meaning_of(status, safe=True)
-        text = Text("in_call", "{0}: {1}", name, meaning)
-    elif status in (400, 403):
-        kind = UrlExpiredError
-        text = Text("url_expired", "{0}: storage did not take the signed URL ({1})", *values)
-    elif status in (404, 410):
-        kind = NotFoundError
-        text = Text("file_gone", "{0}: storage does not have the file ({1})", *values)
-    elif status == 429:
-        kind = RateLimitedError
-        text = Text("storage_limited", "{0}: too many requests for storage ({1})", *values)
-    elif status == 408 or status >= 500:
-        kind = UnavailableError
-        text = Text("storage_failed", "{0}: storage failed ({1})", *values)
-    return kind(
-        text,
-        service="banqup",
-        status=status,
-        retry_after=parse_retry_after(headers.get("retry-after")),
-        # A web page is the error of a gateway.
-        own=("json" if of_api else "xml") in headers.get("content-type", ""),
-    )
+        target.check(received, whole=False)
+        with writing():
+            runtime.write_chunk(target.file, chunk)
+    target.check(received)

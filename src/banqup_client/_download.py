@@ -1,0 +1,152 @@
+"""Check the content of a file while it is downloaded, and say what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import httpx
+from attrs import frozen
+
+from _client_kit._errors import (
+    NotFoundError,
+    ProtocolError,
+    RateLimitedError,
+    RejectedError,
+    ServiceError,
+    UnavailableError,
+)
+from _client_kit._request import TargetError
+from _client_kit._retry import parse_retry_after
+from _client_kit._signals import raised_by_signal_handler
+from _client_kit._status import meaning_of
+from _client_kit._text import Text
+from banqup_client._errors import UrlExpiredError
+
+__all__ = ["Target", "check_headers", "refusal", "writing"]
+
+
+@frozen
+class Target:
+    """A file to write content to.
+
+    Attributes:
+        file: The file.
+        start: Position in the file at which the content begins.
+        size: Length in bytes that the content must have; None if it is not known.
+        max_bytes: Largest length to accept.
+    """
+
+    file: BinaryIO
+    start: int
+    size: int | None
+    max_bytes: int
+
+    def clear(self) -> None:
+        """Remove what was written."""
+        self.file.seek(self.start)
+        self.file.truncate()
+
+    def check(self, length: int, *, whole: bool = True, by: str = "files.download") -> None:
+        """Check a length.
+
+        Args:
+            length: Length in bytes of the content, or of its first part.
+            whole: Whether it is the length of the whole content.
+            by: What the content comes from, for the error.
+
+        Raises:
+            RejectedError: The content is larger than ``max_bytes``.
+            ProtocolError: The content has not the right size.
+        """
+        if length > self.max_bytes:
+            message = Text(
+                "file_over_limit",
+                "files.download: the file is larger than {0} bytes",
+                self.max_bytes,
+            )
+            hint = Text("hint_max_bytes", "Raise max_bytes= if that is expected.")
+            raise RejectedError(
+                message, service="banqup", hint=hint, code="too_large", operation="files.download"
+            )
+        if self.size is None or length == self.size or (length < self.size and not whole):
+            return
+        message = Text(
+            "wrong_size", "{0}: got {1} of the {2} bytes that the file has", by, length, self.size
+        )
+        if not whole:
+            message = Text(
+                "file_too_long",
+                "files.download: storage sent more than the {0} bytes that the file has",
+                self.size,
+            )
+        # Worth another try: a cache or a proxy may have cut it.
+        raise ProtocolError(
+            message,
+            service="banqup",
+            status=200,
+            retryable=True,
+            code="wrong_size",
+            operation="files.download",
+        )
+
+
+@contextmanager
+def writing() -> Generator[None]:
+    """Mark the errors of the target, which would else count as failures of the network."""
+    try:
+        yield
+    except OSError as error:
+        if raised_by_signal_handler(error):
+            raise
+        raise TargetError(error) from None
+
+
+def check_headers(response: httpx.Response, target: Target, *, of_api: bool) -> None:
+    """Refuse a response that is not the whole, unchanged file, as far as its headers show."""
+    headers = response.headers
+    if response.status_code != 200:
+        raise refusal("files.download", response.status_code, headers, of_api=of_api)
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        message = Text(
+            "compressed_file",
+            "files.download: storage compressed the file although it was asked not to",
+        )
+        raise ProtocolError(message, service="banqup", status=200)
+    length = headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and "transfer-encoding" not in headers:
+        target.check(int(length[:40]))
+
+
+def refusal(
+    name: str, status: int, headers: httpx.Headers, *, of_api: bool = False
+) -> ServiceError:
+    """Return the error for a status of the storage; the body may repeat the signed request."""
+    kind: type[ServiceError] = ProtocolError
+    values = (name, str(status))
+    text = Text("storage_status", "{0}: storage answered with an unexpected status ({1})", *values)
+    if of_api:
+        kind, meaning, _ = meaning_of(status, safe=True)
+        text = Text("in_call", "{0}: {1}", name, meaning)
+    elif status in (400, 403):
+        kind = UrlExpiredError
+        text = Text("url_expired", "{0}: storage did not take the signed URL ({1})", *values)
+    elif status in (404, 410):
+        kind = NotFoundError
+        text = Text("file_gone", "{0}: storage does not have the file ({1})", *values)
+    elif status == 429:
+        kind = RateLimitedError
+        text = Text("storage_limited", "{0}: too many requests for storage ({1})", *values)
+    elif status == 408 or status >= 500:
+        kind = UnavailableError
+        text = Text("storage_failed", "{0}: storage failed ({1})", *values)
+    return kind(
+        text,
+        service="banqup",
+        status=status,
+        retry_after=parse_retry_after(headers.get("retry-after")),
+        # A web page is the error of a gateway.
+        own=("json" if of_api else "xml") in headers.get("content-type", ""),
+    )
