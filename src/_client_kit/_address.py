@@ -14,6 +14,7 @@ from _client_kit._text import Text
 __all__ = ["check_base_url", "check_header_text", "check_id", "is_id", "is_loopback", "origin_of"]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+MOST_ODD = 5
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 _HOST = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)*{_LABEL}\.?|[0-9a-f:.]*:[0-9a-f:.]*")
 _HEADER_TEXT = re.compile(r"[\x20-\x7e]*")
@@ -102,7 +103,9 @@ def check_id(value: object, name: str, *, service: str) -> str:
             "{0} must be 1 to 128 letters, digits, '_' or '-', not {1} characters of {2}",
             *(name, len(text), type(value).__name__),
         )
-        raise ConfigurationError(message, service=service)
+        odd = [char for char in dict.fromkeys(text) if not _ID.fullmatch(char)]
+        hint = Text("hint_bad_id", "Leave out {0!r}.", "".join(odd[:MOST_ODD])) if odd else None
+        raise ConfigurationError(message, service=service, hint=hint)
     return text
 
 

@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 LONGEST_WORD = 80
+LATEST = 1e11
 
 
 class ServiceWord(str):
@@ -155,7 +156,10 @@ def check_clock(clock: Any, *, service: str) -> None:
         ConfigurationError: The clock is not a function, or its result is not a number.
     """
     check_function(clock, "clock", service=service)
-    check_seconds(clock(), "the result of clock", service=service, zero=True)
+    seconds = check_seconds(clock(), "the result of clock", service=service, zero=True)
+    if seconds > LATEST:  # no time that a date can be made of
+        wanted = "seconds since 1970, as those of time.time()"
+        raise argument_error("the result of clock", wanted, seconds, service=service)
 
 
 def check_word(value: object, known: Iterable[str], name: str, *, service: str) -> None:

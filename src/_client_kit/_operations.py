@@ -11,7 +11,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from types import GeneratorType
 from typing import Any, NoReturn
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
+from attrs.validators import instance_of, optional
 
 from _client_kit._contract import Operation
 from _client_kit._errors import (
@@ -37,6 +38,14 @@ USER_CODE = "user_code"
 IN_DOUBT = Text(
     "hint_look_up", "Whether the document arrived is not known: look it up before sending again."
 )
+
+
+def _check_mapping(_call: object, attribute: Attribute[Any], value: object) -> None:
+    """Refuse pairs and a text, at the line that makes the call."""
+    name, kind = attribute.name, type(value).__name__
+    if not isinstance(value, Mapping):
+        message = f"Call: {name} must be a dict, not {kind}: write {name}={{'name': 'value'}}"
+        raise TypeError(message)
 
 
 def _check_headers(_call: object, _field: object, headers: Mapping[str, Any]) -> None:
@@ -68,14 +77,20 @@ class Call:
 
     method: str
     path: str
-    query: Mapping[str, Any] = field(factory=dict[str, Any], kw_only=True, hash=False)
+    query: Mapping[str, Any] = field(
+        factory=dict[str, Any], kw_only=True, hash=False, validator=_check_mapping
+    )
     headers: Mapping[str, str] = field(
-        factory=dict[str, str], kw_only=True, repr=False, hash=False, validator=_check_headers
+        factory=dict[str, str],
+        kw_only=True,
+        repr=False,
+        hash=False,
+        validator=[_check_mapping, _check_headers],
     )
     json: Any = field(default=None, kw_only=True, repr=False, hash=False)
     content: FileSource | bytes | None = field(default=None, kw_only=True, repr=False, hash=False)
-    safe: bool | None = field(default=None, kw_only=True)
-    whole: bool = field(default=False, kw_only=True)
+    safe: bool | None = field(default=None, kw_only=True, validator=optional(instance_of(bool)))
+    whole: bool = field(default=False, kw_only=True, validator=instance_of(bool))
 
 
 @frozen

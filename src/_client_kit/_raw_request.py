@@ -49,7 +49,7 @@ def operation_of(call: Call, within: Operation, *, service: str, origin: str) ->
         problem = f"method must be one of {', '.join(_METHODS)}"
     elif not API_PATH.fullmatch(path):
         problem = (
-            "path must be of this API and plain, without host, '.' or '..'; quote() an id in it"
+            "path must be of this API, such as '/a/b', without '.' or '..'; quote() an id in it"
         )
     elif call.json is not None and call.content is not None:
         problem = "give json= or content=, not both"

@@ -40,8 +40,8 @@ _NOT_SENT = (
 )
 _CHECK_TLS = Text(
     "hint_tls",
-    "Where a proxy or the service uses certificates of its own, pass an ssl_context= that "
-    "trusts them.",
+    "Check this machine's clock. Where a proxy or the service uses certificates of its own, name "
+    "the file of their authority in SSL_CERT_FILE, or pass an ssl_context= that trusts them.",
 )
 
 

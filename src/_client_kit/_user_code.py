@@ -11,7 +11,7 @@ from typing import Any
 
 from _client_kit._text import Text
 
-__all__ = ["name_of", "place_of", "yield_place"]
+__all__ = ["cause_of", "name_of", "place_of", "yield_place"]
 
 _NOT_THE_USERS = sys.stdlib_module_names | {
     "_client_kit",
@@ -20,6 +20,11 @@ _NOT_THE_USERS = sys.stdlib_module_names | {
     "bridge",
     "zenvoices_client",
 }
+
+
+def cause_of(error: BaseException) -> Exception | None:
+    """Return the exception of the user's code that an error reports, or None without one."""
+    return error.__cause__ if isinstance(error.__cause__, Exception) else None
 
 
 def place_of(error: BaseException) -> str:

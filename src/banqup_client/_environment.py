@@ -37,6 +37,8 @@ def address_of(environment: Environment | None, base_url: str | None) -> str:
         )
         if str(environment) in Environment.__members__:
             known = f"Write Environment.{environment}."
+        if "://" in str(environment):
+            known = "Write base_url= before an address of your own."
         check_instance(environment, Environment, "environment", service="banqup", hint=known)
     if environment is not None and base_url is None:
         return environment.value

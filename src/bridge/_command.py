@@ -26,11 +26,13 @@ from typing import Any, Never, Self, get_args
 
 from attrs import asdict, evolve, frozen
 
+from _client_kit._arguments import check_seconds
 from _client_kit._errors import ConfigurationError, ServiceError, StoreError
 from _client_kit._text import Text
 from _client_kit._version import __version__
 from banqup_client import ClientCredentials, Environment
 from bridge._config import ConnectionConfig
+from bridge._delivery.arguments import check_limit
 from bridge._errors import BusyError, setting_error
 from bridge._mapping.mapper import Mapper, default_mapper
 from bridge._pairs import Pairs
@@ -217,16 +219,15 @@ def _export(connection: Connection, options: Options) -> tuple[ExportReport, int
         deadline=options.deadline,
         look_first=options.look_first,
     )
-    refused = any(row.state == "waiting" and row.attempts for row in report.deliveries)
     # A document that failed in an earlier run needs a person until settle() is called.
     left = connection.status().error
-    good = report.ok and not (refused or report.refused or report.raised or left)
-    return report, OK if good else PERSON
+    return report, OK if report.ok and not (_needs_a_person(report) or left) else PERSON
 
 
 def _status(connection: Connection, _options: Options) -> tuple[Status, int]:
     status = connection.status()
-    return status, OK if status.active and not status.error else PERSON
+    good = status.active and not (status.error or status.raised)
+    return status, OK if good else PERSON
 
 
 def _resend(connection: Connection, options: Options) -> tuple[_Requests, int]:
@@ -266,15 +267,18 @@ def _request_text(request: Request) -> str:
     return say("not accepted", request.reason)
 
 
-def _status_of(error: Exception) -> int:
-    if not isinstance(error, ServiceError):
+def _status_of(error: BaseException) -> int:
+    if not isinstance(error, ServiceError) or not error.retryable:
         return PERSON
-    if isinstance(error, StoreError):
-        return LATER if error.retryable else PERSON
     report = error.report
-    if isinstance(report, ExportReport) and (report.failed or report.uncertain or report.raised):
-        return PERSON
-    return LATER if error.retryable else PERSON
+    needs = isinstance(report, ExportReport) and _needs_a_person(report)
+    return PERSON if needs else LATER
+
+
+def _needs_a_person(report: ExportReport) -> bool:
+    refused = any(row.state == "waiting" and row.attempts for row in report.deliveries)
+    left = report.failed or report.uncertain or report.refused or report.raised
+    return bool(left or refused)
 
 
 # One connection after another
@@ -286,6 +290,10 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
     """Return the command that calls a verb for each connection that was chosen."""
 
     def run(options: Options) -> int:
+        if verb is _export:
+            check_limit(options.limit)
+            if options.deadline is not None:
+                check_seconds(options.deadline, "deadline", service="bridge", zero=True)
         configs = _chosen(options)
         if verb in (_resend, _settle) and len(configs) > 1:
             raise setting_error(
@@ -309,7 +317,7 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
                     status, result, error = _call(verb, config, shared, mapper, progress, options)
                 _show(status, result, error, config, options, several=len(configs) > 1)
                 found.add(status)
-        return next((status for status in (PERSON, LATER) if status in found), OK)
+        return next((status for status in (USAGE, PERSON, LATER) if status in found), OK)
 
     return run
 
@@ -325,6 +333,13 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
     for folder in (Path.cwd(), options.config.resolve().parent):
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
+    if not options.config.exists():
+        raise setting_error(
+            "no_config",
+            "there is no file {0}",
+            plain(str(options.config.absolute())),
+            hint="Start in the folder of the file, or name it with --config.",
+        )
     configs = ConnectionConfig.from_toml(options.config)
     wanted: list[str] = options.company or []
     codes = {config.company_code for config in configs}
@@ -370,23 +385,30 @@ def _call(
     mapper: Mapper,
     progress: _Progress,
     options: Options,
-) -> tuple[int, Any, Exception | None]:
+) -> tuple[int, Any, BaseException | None]:
     """Return exit status, result and error of a verb; no error stops the other connections."""
+    connection: Connection | None = None
     try:
         parts = shared.parts(config)
         with config.open(**parts, mapper=mapper, listeners=[progress]) as connection:
             result, status = verb(connection, options)
             return status, result, None
     except ServiceError as error:
-        return _status_of(error), error.report, error
-    except Exception as error:  # noqa: BLE001 - the other connections must still run
+        if connection is None and isinstance(error, ConfigurationError):
+            return USAGE, None, error
+        status = _status_of(error)
+        if verb is _export and status == LATER and not isinstance(error, StoreError):
+            # A service that is down must not hide what an earlier run left to a person.
+            status = _call(_status, config, shared, mapper, progress, options)[0] or LATER
+        return status, error.report, error
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the other connections must still run
         return PERSON, None, error
 
 
 def _show(
     status: int,
     result: Any,
-    error: Exception | None,
+    error: BaseException | None,
     config: ConnectionConfig,
     options: Options,
     *,
@@ -417,7 +439,7 @@ def _show(
         print(text, file=sys.stdout if isinstance(error, BusyError) else sys.stderr, flush=True)
 
 
-def _error_text(error: Exception, lang: Lang) -> str:
+def _error_text(error: BaseException, lang: Lang) -> str:
     if not isinstance(error, ServiceError):
         return f"{type(error).__name__}: {plain(str(error))}"
     message, hint = (
@@ -429,7 +451,7 @@ def _error_text(error: Exception, lang: Lang) -> str:
     return f"{start}{message}{stop} {hint}".rstrip()
 
 
-def _as_data(error: Exception) -> dict[str, Any]:
+def _as_data(error: BaseException) -> dict[str, Any]:
     if not isinstance(error, ServiceError):
         return {"type": type(error).__name__, "message": plain(str(error))}
     names = ("service", "kind", "code", "status", "message", "hint", "retryable", "retry_after")
@@ -505,8 +527,12 @@ def _pairs(options: Options) -> int:
             raise
         print(_error_text(error, options.lang), file=sys.stderr)
         return _status_of(error)
-    with path.open("x", encoding="utf-8") as file:
-        file.write(pairs.to_toml(**shared))
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(pairs.to_toml(**shared))
+    except OSError as error:
+        why = Text("said", "{0}", error.strerror)
+        raise setting_error("not_written", "{0} cannot be written: {1}", str(path), why) from None
     print(json.dumps(pairs.to_dict()) if options.json else pairs.to_text(lang=options.lang))
     if not options.json:
         print(f"\n{path}")
@@ -529,7 +555,9 @@ def _sandbox(options: Options) -> int:
 
     stop = threading.Event()
     if not 0 <= options.port <= 65_533 or not options.every > 0:
-        raise setting_error("odd_port", "--port and --every must be positive numbers")
+        raise setting_error(
+            "odd_port", "--port must be from 0 to 65533, and --every a positive number"
+        )
     try:
         return run_sandbox(stop, port=options.port, every=options.every, as_json=options.json)
     except OSError as error:

@@ -8,6 +8,7 @@ from _client_kit._errors import ConfigurationError, StoreError
 from _client_kit._text import Text
 
 __all__ = [
+    "ACTIVATE",
     "BusyError",
     "LeaseLostError",
     "NotActivatedError",
@@ -19,6 +20,12 @@ __all__ = [
 
 _TAKEN_OVER = Text("lease_lost", "the lease was taken over by another worker")
 _NOT_ACTIVE = Text("not_activated", "this connection is not active in this store")
+ACTIVATE = Text(
+    "hint_activate",
+    "Call activate() once, or run banqup-zenvoices activate: what is there already stays where it "
+    "is. If it should be active, this may be another store: was its file moved or deleted, or is "
+    "this another folder?",
+)
 
 
 class LeaseLostError(StoreError):
@@ -79,10 +86,7 @@ class NotActivatedError(ConfigurationError):
         super().__init__(
             message,
             service="bridge",
-            hint=Text(
-                "hint_activate",
-                "Call activate() once. What is there already then stays where it is.",
-            ),
+            hint=ACTIVATE,
         )
 
 

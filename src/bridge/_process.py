@@ -85,12 +85,19 @@ def function_of(field: str, name: str) -> Callable[..., Any]:
     try:
         module = import_module(module_name)
     except Exception as error:
+        hint = Text("hint_broken_module", "It was found: correct it, or what it imports.")
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if f"{module_name}.".startswith(f"{missing}."):
+            hint = Text(
+                "hint_import_failed",
+                "Install the module, or put its folder on PYTHONPATH, where the connection is "
+                "opened.",
+            )
         raise setting_error(
             "import_failed",
             "{0}: importing {1!r} failed with {2}",
             *(field, module_name[:80], Text("said", "{0}", _described(error))),
-            hint="Install the module, or put its folder on PYTHONPATH, where the connection is "
-            "opened.",
+            hint=hint,
         ) from error
     function = getattr(module, function_name, None)
     if not callable(function):
@@ -139,10 +146,17 @@ def store_of(settings: ConnectionSettings) -> tuple[CheckpointStore, Callable[[]
         engine = create_engine(os.environ[name])
     except (exc.ArgumentError, ValueError):
         raise setting_error(
-            "no_database_url", "the environment variable {0!r} holds no database URL", name[:80]
+            "no_database_url",
+            "the environment variable {0!r} holds no database URL",
+            name[:80],
+            hint="Write it as postgresql+psycopg://user:password@host/database.",
         ) from None
     except ImportError as error:
         raise setting_error(
-            "no_driver", "the database driver {0!r} is not installed", error.name or "?"
+            "no_driver",
+            "the database driver {0!r} is not installed",
+            error.name or "?",
+            hint="For PostgreSQL, install banqup-zenvoices[sql] and begin the URL with "
+            "postgresql+psycopg://; for another database, install its driver.",
         ) from None
     return SQLAlchemyCheckpoints(engine), engine.dispose

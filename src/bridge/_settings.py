@@ -76,7 +76,8 @@ def _check_address(_settings: Any, attribute: Attribute[Any], value: str) -> Non
     try:
         check_base_url(value, service="bridge", name=attribute.name)
     except ConfigurationError as error:
-        raise configuration_error(error.message, _WHERE_SECRETS_ARE) from None
+        hint = _WHERE_SECRETS_ARE if "@" in value else None
+        raise configuration_error(error.message, hint) from None
 
 
 def _check_environment(_settings: Any, _attribute: Attribute[Any], value: Any) -> None:
@@ -100,7 +101,12 @@ _FUNCTIONS = _must_be(
     "a table of operations with texts such as 'package.module:function'",
     lambda value: _is_table(value) and all(map(_is_text, value.values())),
 )
-_VARIABLE = _must_be("variable_name", "the name of an environment variable", _is_variable)
+_VARIABLE = _must_be(
+    "variable_name",
+    "the name of an environment variable",
+    _is_variable,
+    Text("hint_variable", "Write a name such as EXPORTS_DATABASE; that variable holds the URL."),
+)
 _PATCH = _must_be(
     "table_or_path",
     "a table or the path of a JSON file",
@@ -306,7 +312,11 @@ def read_toml(path: Path) -> dict[str, Any]:
         why = Text("said", "{0}", error.strerror)
     except tomllib.TOMLDecodeError as error:
         why = Text("said", "{0}", str(error))
-        hint = Text("hint_quotes", 'Write codes and ids in quotes: company_code = "0042".')
+        hint = Text(
+            "hint_quotes",
+            'Write codes and ids in quotes: company_code = "0042"; and a path with backslashes in '
+            r"single quotes: checkpoint_file = 'C:\exports.db'.",
+        )
     except UnicodeDecodeError:
         why = Text("not_utf8", "it is not text in UTF-8")
         hint = Text("hint_utf8", "Save it as UTF-8.")

@@ -36,13 +36,14 @@ TOKEN_LIFE = 86_400.0  # one day (published)
 
 _LOGIN_CAUSES = Text(
     "hint_login",
-    "Check, in this order: user name and password; the organisation code; whether the user is "
-    "locked (5 wrong passwords lock it for 5 minutes), must change the password at the next "
-    "login, signs in by single sign-on, or is inactive. In Zenvoices: Manage > Organisation > "
-    "Users. A dedicated API user is recommended.",
+    "Check, in this order: user name and password; the organisation code, which Zenvoices' login "
+    "page asks for. If the user is locked (by 5 wrong passwords), wait 5 minutes. If the password "
+    "must be changed, log in once in a browser and change it. If the user signs in by single "
+    "sign-on or is inactive, make a dedicated API user. In Zenvoices: Manage > Organisation > "
+    "Users.",
 )
 _SAID_FIRST = Text(
-    "hint_said_first", "Zenvoices gives a reason of its own: change that first. Otherwise:"
+    "hint_said_first", "Where Zenvoices' own words name the cause, correct that first."
 )
 _TWO_FACTOR = Text(
     "hint_two_factor",

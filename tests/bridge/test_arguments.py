@@ -27,6 +27,7 @@ from bridge import (
     Connection,
     HookCheckpoints,
     MemoryCheckpoints,
+    NotActivatedError,
     ServiceWord,
     SQLiteCheckpoints,
     Verification,
@@ -36,7 +37,7 @@ from bridge import (
     only,
 )
 from bridge.testing import sample, trial_document, try_mapper
-from support.bridge_world import AsyncWorld, World
+from support.bridge_world import SPACE, AsyncWorld, World
 from zenvoices_client import AsyncZenvoicesClient, UserLogin, ZenvoicesClient
 
 WORLDS = [World, AsyncWorld]
@@ -81,6 +82,7 @@ WRONG: list[tuple[str, Any]] = [
     ("clock", 1.79e9),
     ("clock", time),
     ("clock", dt.datetime.now),
+    ("clock", lambda: time.time() * 1000),
     ("clock", coroutine),
     ("exportable", "FULLY_APPROVED"),
     ("exportable", ["FULLY_APPROVED"]),
@@ -389,6 +391,7 @@ def test_stores_and_policies_refuse_what_cannot_work(make: Callable[[], Any]) ->
         {"retry": 3},
         {"ssl_context": "cacert.pem"},
         {"environment": "CVE"},
+        {"environment": "https://banqup.example"},
         {"timeout": True},
     ],
     ids=lambda options: "{}: {}".format(*next((k, type(v).__name__) for k, v in options.items())),
@@ -474,3 +477,33 @@ def test_number_of_zenvoices_is_no_document_id() -> None:
     with pytest.raises(ConfigurationError, match="unknown to this connection") as caught:
         connection.settle("4711", delivered=True)
     assert "Zenvoices' number is another" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("given", "odd"),
+    [
+        (f" {SPACE}", "' '"),
+        (f"{{{SPACE}}}", "'{}'"),
+        (f"https://banqup.example/spaces/{SPACE}", "':/.'"),
+        ("Brouwerij De Molenbeek", "' '"),
+    ],
+)
+def test_id_with_other_characters_names_them(given: str, odd: str) -> None:
+    """A blank, braces or a whole address: what is to be left out, and nothing else of the value."""
+    with pytest.raises(ConfigurationError, match="space_id must be 1 to 128") as caught:
+        World().connect(space_id=given)
+    assert caught.value.hint == f"Leave out {odd}."
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"), [("en", "Call activate()"), ("fr", "Appelez"), ("nl", "Roep één keer")]
+)
+def test_status_of_an_inactive_connection_says_what_to_do(lang: Any, words: str) -> None:
+    """And an export's error says the same; an active connection needs no such advice."""
+    connection = World().connect()
+    assert words in connection.status().to_text(lang=lang)
+    with pytest.raises(NotActivatedError) as caught:
+        connection.export_new()
+    assert "may be another store" in str(caught.value.hint)
+    connection.activate()
+    assert words not in connection.status().to_text(lang=lang)

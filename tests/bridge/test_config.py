@@ -120,7 +120,15 @@ def test_config_cannot_be_changed_afterwards() -> None:
             {"checkpoint_file": "postgresql://u:s3cret@db/x"},
             "checkpoint_file must be the path of a file, not a URL. A URL may hold a password",
         ),
-        ({"zenvoices_url": "https://u:s3cret@z.example"}, "zenvoices_url must not hold a user"),
+        (
+            {"zenvoices_url": "https://u:s3cret@z.example"},
+            "zenvoices_url must not hold a user name or password. Credentials are no part of it",
+        ),
+        ({"zenvoices_url": "http://z.example"}, "zenvoices_url must be https; http is allowed on"),
+        (
+            {"checkpoint_file": None, "checkpoint_url_variable": "postgresql://u:s3cret@db/x"},
+            "Write a name such as EXPORTS_DATABASE",
+        ),
         ({"zenvoices_url": "https://z.example#s3cret"}, "zenvoices_url must not hold a query"),
         ({"zenvoices_url": "https:z@s3cret"}, "zenvoices_url must start with https://"),
         ({"zenvoices_url": "https://z.example/?key=s3cret"}, "zenvoices_url must not hold a query"),
@@ -196,6 +204,7 @@ def test_toml_of_pairs_becomes_many(tmp_path: Path) -> None:
         ("", "has no [[connection]] table"),
         ("connection = [3]", "connection 1: [[connection]] must be a table of keys, not 3"),
         ("a = ", "cannot be read: "),
+        (r'checkpoint_file = "C:\Users\x.db"', "in single quotes: checkpoint_file = 'C:\\"),
         ('[[connection]]\ncompany = "1"', "connection 1: unknown key 'company'"),
     ],
 )
@@ -206,7 +215,7 @@ def test_toml_that_cannot_be_used_is_refused(tmp_path: Path, text: str, message:
     with pytest.raises(ConfigurationError) as caught:
         ConnectionConfig.from_toml(file)
     assert str(file) in caught.value.message
-    assert message in caught.value.message
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le-bom"])
@@ -389,7 +398,11 @@ def test_function_that_cannot_be_had_is_refused_when_opened(
         pass
     assert caught.value.message.startswith(field)
     assert message in caught.value.message
+    # Only a module that is not there can be put on a path; one that fails is to be corrected.
     assert caught.value.hint
+    missing = name.startswith("no_such_module")
+    assert ("PYTHONPATH" in caught.value.hint) == missing
+    assert ("was found" in caught.value.hint) == ("failed with" in message and not missing)
 
 
 def test_table_that_is_missing_gives_none() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -12,7 +13,7 @@ import pytest
 
 from _client_kit._user_code import place_of
 from banqup_client import Document
-from bridge import SourceFile, default_mapper
+from bridge import Skip, SourceFile, default_mapper
 from bridge._mapping.calling import (
     call_mapper,
     describe_exception,
@@ -48,6 +49,11 @@ def looking_up(document: Document, files: Sequence[SourceFile]) -> Any:
 def ending(document: Document, files: Sequence[SourceFile]) -> Any:
     """Run into the end of an iterator."""
     return next(iter(()))
+
+
+def leaving(document: Document, files: Sequence[SourceFile]) -> Any:
+    """End the program, as a script may."""
+    sys.exit(0)
 
 
 def raised_by(mapper: Callable[..., Any]) -> Exception:
@@ -108,7 +114,15 @@ def test_the_end_of_an_iterator_is_another_exception() -> None:
     error = raised_by(ending)
     assert isinstance(error, RuntimeError)
     assert isinstance(error.__cause__, StopIteration)
-    assert place_of(error.__cause__).startswith(f"{__name__}.ending")
+    assert place_of(error).startswith(f"{__name__}.ending")
+
+
+def test_a_mapper_cannot_end_the_application() -> None:
+    """sys.exit() in it is a failure of its own, and its line is named."""
+    error = raised_by(leaving)
+    assert isinstance(error, RuntimeError)
+    assert "SystemExit: 0" in describe_exception(error)
+    assert f"{__name__}.leaving" in describe_exception(error)
 
 
 def test_a_useless_result_is_described() -> None:
@@ -118,7 +132,10 @@ def test_a_useless_result_is_described() -> None:
         """Do nothing."""
 
     result = coroutine()
-    assert describe_result(7) == "the mapper returned int, not InboxUpload or Skip"
+    wanted = "return an InboxUpload or Skip(...) from the mapper: it returned "
+    assert describe_result(7) == f"{wanted}int"
+    assert describe_result(None) == f"{wanted}None"
+    assert describe_result(Skip) == f"{wanted}class Skip"
     assert "only AsyncConnection" in describe_result(result)
     assert inspect.getcoroutinestate(result) == inspect.CORO_CLOSED
 

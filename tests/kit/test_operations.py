@@ -332,6 +332,26 @@ def test_header_that_is_no_text_is_refused_where_the_call_is_written(value: Any)
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("headers", [("X-Company", "7")], "headers must be a dict, not list: write headers={'name"),
+        ("headers", "X-Company: 7", "headers must be a dict, not str"),
+        ("headers", None, "headers must be a dict, not NoneType"),
+        ("query", "a=1", "query must be a dict, not str: write query={'name"),
+        ("query", [("a", 1)], "query must be a dict, not list"),
+        ("safe", "yes", "'safe' must be <class 'bool'>"),
+        ("whole", 1, "'whole' must be <class 'bool'>"),
+    ],
+)
+def test_argument_of_another_type_is_refused_where_the_call_is_written(
+    name: str, value: Any, said: str
+) -> None:
+    """A text for a flag would count as no flag, silently."""
+    with pytest.raises(TypeError, match=said):
+        Call("GET", "/x", **{name: value})
+
+
+@pytest.mark.parametrize(
     ("answers", "conclusive"),
     [
         ([1, NotFoundError("gone", service="test", status=404)], True),

@@ -14,7 +14,7 @@ FOLDERS = {
     "_stores": {"_errors"},
     "_delivery": {"_errors", "_stores"},
     "_mapping": {"_delivery", "_errors", "ubl"},
-    "_reports": {"_delivery"},
+    "_reports": {"_delivery", "_errors"},
     "testing": {"_delivery", "_errors", "_mapping", "_reports", "_stores", "ubl"},
     "_async": {
         "_delivery", "_errors", "_mapping", "_process", "_reports", "_settings", "_stores",

@@ -31,7 +31,13 @@ def write_toml(path: Path, configs: Sequence[ConnectionConfig]) -> Path:
     lines: list[str] = []
     for config in configs:
         lines.append("[[connection]]")
-        # A text or a number is written in TOML as it is in JSON.
-        lines += [f"{name} = {json.dumps(value)}" for name, value in config.to_dict().items()]
+        lines += [f"{name} = {_toml(value)}" for name, value in config.to_dict().items()]
     path.write_text("\n".join(lines))
     return path
+
+
+def _toml(value: Any) -> str:
+    # A text or a number is written in TOML as it is in JSON, a table of texts nearly so.
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{json.dumps(k)} = {json.dumps(v)}' for k, v in value.items())}}}"
+    return json.dumps(value)

@@ -274,12 +274,14 @@ def test_sandbox_with_a_port_is_the_same_each_time() -> None:
     ("arguments", "message"),
     [
         (["status", "--company", "42"], "no connection of company '42'. The nearest codes are: 00"),
-        (["status", "--config", "nowhere.toml"], "nowhere.toml: it cannot be read: No such file"),
+        (["status", "--config", "nowhere.toml"], "nowhere.toml. Start in the folder"),
         (["export", "--mapper", "no_such_module:f"], "--mapper: importing 'no_such_module' failed"),
         (["resend", "x"], "--company CODE chooses one of these 2"),
         (["settle", "x", "--delivered"], "a document belongs to one connection"),
         (["demo", "--documents", "nowhere"], "--documents: nowhere is not a folder"),
-        (["sandbox", "--port", "-1"], "--port and --every must be positive"),
+        (["sandbox", "--port", "-1"], "--port must be from 0 to 65533"),
+        (["export", "--limit", "0"], "limit must be a whole number from 1 up, not 0"),
+        (["export", "--deadline", "-5"], "deadline must be a positive number of seconds"),
     ],
 )
 def test_wrong_use_is_2(
@@ -323,6 +325,45 @@ def test_missing_credential_is_2(
     monkeypatch.delenv("ZENVOICES_PASSWORD")
     assert main(["export", "--config", str(active)]) == 2
     assert capsys.readouterr().err.count("ZENVOICES_PASSWORD") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lease_ttl": 5}, "lease_ttl (5 s) must be at least twice"),
+        ({"zenvoices_operations": {"inbox.upload": "no_such_module:f"}}, "'no_such_module'"),
+        ({"zenvoices_operations": {"inbox.uplod": "os:getcwd"}}, "did you mean 'inbox.upload'"),
+        ({"banqup_contract": "nowhere.json"}, "nowhere.json"),
+    ],
+)
+def test_file_that_cannot_be_opened_is_2(
+    active: Path, change: dict[str, Any], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The connection is named, and the other one still runs."""
+    first, second = ConnectionConfig.from_toml(active)
+    wrong = ConnectionConfig.from_dict({**first.to_dict(), **change})
+    toml = write_toml(active.parent / "wrong.toml", [wrong, second])
+    assert main(["status", "--config", str(toml)]) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith("0042: ")
+    assert message in told.err
+    assert "Active: company 0043" in told.out
+
+
+def test_variable_that_is_not_set_is_2(estate: Estate, tmp_path: Path) -> None:
+    """That of the database is part of wrong use, as those of the credentials are."""
+    made = estate.configs(checkpoint_url_variable="NO_SUCH_VARIABLE_HERE")
+    toml = write_toml(tmp_path / "connections.toml", made)
+    assert main(["status", "--config", str(toml)]) == 2
+
+
+def test_pairs_into_a_folder_that_is_not_there_is_2(
+    estate: Estate, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line and no traceback."""
+    where = ["--banqup-url", estate.banqup_url, "--zenvoices-url", estate.zenvoices_url]
+    assert main(["pairs", *where, "--config", str(tmp_path / "no" / "pairs.toml")]) == 2
+    assert "pairs.toml cannot be written: No such file" in capsys.readouterr().err
 
 
 def test_port_that_is_taken_is_2(estate: Estate, capsys: pytest.CaptureFixture[str]) -> None:
@@ -505,6 +546,68 @@ def test_mapper_that_raises_shows_its_line(estate: Estate, active: Path) -> None
     assert status == 1
     assert "mapper_broken.py" in err
     assert "ZeroDivisionError" in err
+
+
+OWN_CODE = """
+import sys
+
+def nothing(document, files):
+    pass
+
+def leaves(document, files):
+    sys.exit(0)
+
+def raises(asked):
+    raise KeyError("x")
+    yield
+
+def ends(asked):
+    sys.exit(0)
+    yield
+"""
+
+
+@pytest.mark.parametrize(
+    ("mapper", "operations"),
+    [
+        ("own_code_here:nothing", {}),
+        ("own_code_here:leaves", {}),
+        (None, {"zenvoices_operations": {"inbox.upload": "own_code_here:raises"}}),
+        (None, {"zenvoices_operations": {"inbox.upload": "own_code_here:ends"}}),
+        (None, {"zenvoices_operations": {"inbox.find": "own_code_here:raises"}}),
+        (None, {"zenvoices_operations": {"companies.list": "own_code_here:raises"}}),
+        (None, {"banqup_operations": {"documents.list": "own_code_here:raises"}}),
+        (None, {"banqup_operations": {"documents.files": "own_code_here:raises"}}),
+        (None, {"banqup_operations": {"files.details": "own_code_here:raises"}}),
+    ],
+)
+def test_own_code_that_fails_needs_a_person(
+    estate: Estate, active: Path, mapper: str | None, operations: dict[str, Any]
+) -> None:
+    """The export ends in 1, and so does status where the run could record it."""
+    (active.parent / "own_code_here.py").write_text(OWN_CODE)
+    made = [
+        ConnectionConfig.from_dict({**config.to_dict(), **operations})
+        for config in ConnectionConfig.from_toml(active)
+    ]
+    toml = ["--config", str(write_toml(active.parent / "own.toml", made))]
+    estate.publish(1)
+    assert main(["export", *toml, *(["--mapper", mapper] if mapper else [])]) == 1
+    if "own_code_here:ends" not in str(operations):
+        assert main(["status", *toml]) == 1
+
+
+def test_service_that_is_down_hides_no_document_that_failed(
+    estate: Estate, active: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a person must settle counts on, whatever a later run ends in."""
+    monkeypatch.setattr("_client_kit._runtime_sync.sleep", lambda _: None)
+    one = ["--config", str(active), "--company", "0042"]
+    estate.publish(1)
+    estate.zenvoices.faults.add("inbox.upload", action=Fault.status(413))
+    assert main(["export", *one]) == 1
+    estate.banqup.faults.add("documents.list", action=Fault.status(503), times=None)
+    assert main(["export", *one]) == 1
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])

@@ -71,11 +71,14 @@ async def check_readable(
 ) -> None:
     """Check that one document of a list can be read with its file, before an activation.
 
-    What could not be looked at is only logged: a document may be gone, or a service busy.
+    What could not be looked at is only logged: a document may be gone, or a service busy. Where
+    there is no document, there is nothing to say.
 
     Raises:
         ConfigurationError: An answer that an export needs cannot be read.
     """
+    if document is None:
+        return
     unseen: dict[str, list[str]] = {}
     for probe in await probe_document(banqup, space_id, document):
         check = check_of(probe, banqup_expectations(), "en")
@@ -89,7 +92,11 @@ async def check_readable(
         if check.outcome != "ok":
             unseen.setdefault(check.detail, []).append(check.name)
     for detail, names in unseen.items():
-        logger.warning("activate() could not look at %s: %s", ", ".join(names), detail)
+        logger.warning(
+            "activate() could not try %s: %s. This does not stop the activation: call "
+            "verify(deep=True) before the first export, which tries it again.",
+            *(", ".join(names), detail),
+        )
 
 
 async def _send(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from _client_kit._errors import ConfigurationError, NotFoundError, ProtocolError, ServiceError
+from _client_kit._operations import USER_CODE
 from _client_kit._text import Text
 from banqup_client import NOT_WHITELISTED, AsyncBanqupClient
 from zenvoices_client import AsyncZenvoicesClient, Company
@@ -13,6 +14,12 @@ from zenvoices_client._dialect import COMPANY_CODE_HINT
 __all__ = ["AsyncChecks"]
 
 MOST_SPACES = 5
+_OTHER_SPACES = Text(
+    "hint_other_spaces",
+    "Is it one of these? Then correct the space id. If not, a space administrator must add the "
+    "app's App ID to that space, with roles: in Banqup, Settings > External applications. Test "
+    "and production have spaces of their own, too.",
+)
 NOBODYS = "verify"
 """An external id that no document has: it is looked up to see whether look-ups are answered."""
 
@@ -47,7 +54,7 @@ class AsyncChecks:
 
     def _unseen(self, ids: Sequence[str]) -> NotFoundError:
         """Return the error for a space that is not among those the app may see."""
-        hint = NOT_WHITELISTED
+        hint = _OTHER_SPACES if ids else NOT_WHITELISTED
         if self._company_code.lower() in map(str.lower, ids):
             hint = Text(
                 "hint_swapped",
@@ -69,11 +76,8 @@ class AsyncChecks:
         try:
             spaces = await self._banqup.spaces.list()
         except ServiceError as error:
-            if not _logged_in(error, "spaces.list"):
-                found["banqup login"] = error
-                return
-            found["banqup login"] = self._banqup.base_url
-            found["banqup space"] = error
+            rows = ("banqup login", "banqup space")
+            found.update(_first_failure(error, "spaces.list", rows, self._banqup.base_url))
             return
         found["banqup login"] = self._banqup.base_url
         wanted = self._space_id.lower()
@@ -99,11 +103,8 @@ class AsyncChecks:
         try:
             await anext(self._zenvoices.companies.list(page_size=1).pages())
         except ServiceError as error:
-            if not _logged_in(error, "companies.list"):
-                found["zenvoices login"] = error
-                return
-            found["zenvoices login"] = self._zenvoices.login.user
-            found["zenvoices companies"] = error
+            rows = ("zenvoices login", "zenvoices companies")
+            found.update(_first_failure(error, "companies.list", rows, self._zenvoices.login.user))
             return
         found["zenvoices login"] = self._zenvoices.login.user
         found["zenvoices companies"] = ""
@@ -178,6 +179,16 @@ class AsyncChecks:
             raise ProtocolError(
                 message, service="zenvoices", retryable=True, operation="companies.list"
             )
+
+
+def _first_failure(
+    error: ServiceError, operation: str, rows: tuple[str, str], detail: str
+) -> dict[str, str | ServiceError]:
+    """Return what the failure of a service's first call says of the login and of the call."""
+    login, call = rows
+    if error.code == USER_CODE:  # raised before any call, so the login is not checked
+        return {call: error}
+    return {login: detail, call: error} if _logged_in(error, operation) else {login: error}
 
 
 def _logged_in(error: ServiceError, operation: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from _client_kit._errors import ServiceError, StoreError
 from _client_kit._operations import USER_CODE
-from _client_kit._user_code import place_of
+from _client_kit._user_code import cause_of, place_of
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.delivery import Delivery
@@ -94,10 +94,9 @@ class AsyncRunRecorder:
         self._log_own_code(reason, error)
 
     def report_function(self, error: Exception | None) -> None:
-        """Report an error if a function of ``operations=`` failed, not a call that it made."""
+        """Count a failure of a function of ``operations=``; ignore any other error."""
         if isinstance(error, ServiceError) and error.code == USER_CODE:
-            cause = error.__cause__
-            self.report_own_code(error.message, cause if isinstance(cause, Exception) else None)
+            self.report_own_code(error.message, cause_of(error))
 
     def _log_own_code(self, reason: str, error: Exception | None) -> None:
         place = reason if error is None else place_of(error)
@@ -133,6 +132,8 @@ class AsyncRunRecorder:
     async def fail(self, failure: ServiceError) -> None:
         """End a run that failed, and attach the report to the failure."""
         self.builder.stopped, self.builder.ok = failure.message, False
+        if not self.builder.raised:  # else its documents were counted
+            self.report_function(failure)
         with suppress(StoreError):
             failure.report = await self.end()
         if failure.report is None:  # the store failed

@@ -35,10 +35,13 @@ def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceF
     """
     try:
         result = mapper(document, files)
-    except StopIteration as error:
-        # A future cannot store StopIteration. Without this, the run would wait forever.
-        message = f"StopIteration: {error}"
-        raise RuntimeError(message) from error
+    except (StopIteration, SystemExit) as error:
+        # A future cannot store StopIteration, so the run would wait forever. sys.exit() in a mapper
+        # would end the whole application, with status 0.
+        if raised_by_signal_handler(error):
+            raise
+        message = f"{type(error).__name__}: {error}"
+        raise RuntimeError(message).with_traceback(error.__traceback__) from error
     if not isinstance(result, Skip):
         for file in files:
             with suppress(OSError):  # reading the file for the report raises it again
@@ -64,8 +67,11 @@ def judge(rule: Exportable, document: Document) -> Verdict:
         return said
     if isinstance(said, Coroutine):
         said.close()
-    what = type(said).__name__
-    reason = Text("rule_returned", "exportable= returned {0} instead of bool, Wait or Skip", what)
+    reason = Text(
+        "rule_returned",
+        "return True or False from exportable=, or Wait(...) or Skip(...): it returned {0}",
+        _kind_of(said),
+    )
     return BrokenRule(reason, client_action=False)
 
 
@@ -90,8 +96,18 @@ def describe_result(result: object) -> str:
             "mapper_coroutine",
             "the mapper is a coroutine function, which only AsyncConnection takes",
         )
-    what = type(result).__name__
-    return Text("mapper_returned", "the mapper returned {0}, not InboxUpload or Skip", what)
+    return Text(
+        "mapper_returned",
+        "return an InboxUpload or Skip(...) from the mapper: it returned {0}",
+        _kind_of(result),
+    )
+
+
+def _kind_of(result: object) -> str:
+    """Return None, or the name of the value's type: the value may be a customer's data."""
+    if isinstance(result, type):
+        return f"class {result.__name__}"
+    return "None" if result is None else type(result).__name__
 
 
 def sent_details(upload: InboxUpload, files: Sequence[SourceFile]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from _client_kit._text import Text, joined
 from bridge._delivery.eligibility import unknown_word
+from bridge._errors import ACTIVATE
 from bridge._reports.delivery_rows import TONES, Deliveries, deliveries_of, table
 from bridge._reports.render import Cell, Result, Table, View
 from bridge._reports.texts import local_time, say
@@ -177,7 +178,7 @@ class ExportReport(Result):
         errors = self.failed + self.count("uncertain")
         return View(
             _heading(say(heading, sent, self.company_code), errors),
-            "bad" if errors or self.stopped else "ok",
+            "bad" if errors or self.stopped or self.raised else "ok",
             facts,
             (table(self.deliveries),),
             self.notes,
@@ -287,7 +288,10 @@ class Status(Result):
                 table(self.attention, say("needs a person")),
                 table(self.waiting, say("waiting")),
             ),
-            tuple(unknown_word(word, count) for word, count in self.unknown_statuses.items()),
+            (
+                *(unknown_word(word, count) for word, count in self.unknown_statuses.items()),
+                *(() if self.active else (ACTIVATE,)),
+            ),
         )
 
     @property

@@ -210,7 +210,7 @@ class Baseline:
                 "of_document",
                 "document {0}: {1}",
                 *(document_id, verdict.reason),
-                hint="Nothing was activated. Correct the function that is given as exportable=.",
+                hint="Nothing was activated: correct the function first.",
             ) from verdict.error
         unknown = stored is None or stored.cause is WaitReason.GONE
         if stored is None or unknown or not self.session.head.activations:

@@ -473,6 +473,7 @@ class Run:
             if self._sending.fault is not None:
                 raise self._sending.fault
             return
+        self._recorder.report_function(error)
         # A document that waits for approval was not about to be sent, so do not charge it.
         if blame_of(error) is Blame.RUN:
             raise error

@@ -299,10 +299,10 @@ class Sending:
         uploaded = candidate.delivery.state == "sending"
         delivery = self._recorder.transition(candidate.delivery, event)
         self._recorder.record(candidate.stored, delivery, outcome.sent)
+        self._recorder.report_function(error)
         if isinstance(event, deliveries.Arrived):
             self._arrived(delivery, uploaded=uploaded)
         elif isinstance(event, deliveries.InDoubt):
-            self._recorder.report_function(error)
             self._doubt(delivery, error)
         elif isinstance(event, deliveries.Held):
             self._hold(outcome, delivery)
@@ -427,7 +427,7 @@ class Sending:
             self._recorder.report_own_code(delivery.reason, outcome.error)
             error = None  # a failure of the user's code never ends the run
         before = outcome.candidate.delivery
-        if before.state == "sending":
+        if before.state == "sending" and error is not None:
             self._context.report.refused += 1
         refusal = HeldRefusal(outcome.operation, delivery, error)
         if self.faults.holds(refusal, suspect=before.suspect) and error is not None:
@@ -437,7 +437,7 @@ class Sending:
     def _refuse(self, delivery: Delivery, error: Exception | None, *, uploaded: bool) -> None:
         """Count a refusal: several in a row, with none delivered, end the run uncharged."""
         self._doubts_in_a_row = 0
-        self._context.report.refused += uploaded
+        self._context.report.refused += uploaded and isinstance(error, ServiceError)
         if self._delivered or not isinstance(error, ServiceError) or not error.own:
             return
         if is_final(error):

@@ -25,6 +25,7 @@ from _client_kit._files import os_reason
 from _client_kit._operations import USER_CODE
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
+from _client_kit._user_code import cause_of
 from banqup_client import Document, DocumentFile, FileNotReadyError
 from bridge._delivery import delivery as deliveries
 from bridge._delivery.eligibility import Skip
@@ -105,9 +106,8 @@ class Transfer:
             passed.add(DETAILS)
             result = Outcome(candidate, deliveries.NotReady(error.message), operation=DETAILS)
         except _MapperError as error:
-            result = Outcome(
-                candidate, deliveries.Held(error.reason, suspect=False), error.cause, MAPPER
-            )
+            held = deliveries.Held(error.reason, suspect=False)
+            result = Outcome(candidate, held, error.cause, MAPPER)
         except Exception as error:
             # Any other failure concerns this document only.
             if raised_by_signal_handler(error):
@@ -259,6 +259,10 @@ class Transfer:
             document = self._context.zenvoices.inbox.upload(
                 upload, company_id=company_id, external_id=prepared.external_id
             )
+        except _MapperError as error:
+            # Not MAPPER, which each document has passed: no document would be left uncharged.
+            held = deliveries.Held(error.reason, suspect=False)
+            return Outcome(candidate, held, error.cause, FUNCTION)
         except Exception as error:
             # Any other failure concerns this document only.
             if raised_by_signal_handler(error):
@@ -281,7 +285,8 @@ class Transfer:
                 "found_after_doubt", "found in Zenvoices when its upload had no clear answer"
             )
             event = deliveries.Arrived(_number_of(found), reason)
-            return Outcome(candidate, event, passed=frozenset({UPLOAD}), sent=prepared.sent)
+            passed = frozenset({UPLOAD})
+            return Outcome(candidate, event, failure, passed=passed, sent=prepared.sent)
         doubt: str = Text("broke_sending", "{0} while it was sent", type(failure).__name__)
         if isinstance(failure, ServiceError):
             doubt = failure.message
@@ -337,12 +342,11 @@ def _held(candidate: Candidate, error: Exception) -> Outcome:
     The outcome contains the function's own exception, so that its traceback is logged.
     """
     message = error.message if isinstance(error, ServiceError) else ""
-    cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
-    return Outcome(candidate, deliveries.Held(message, suspect=False), cause, FUNCTION)
+    return Outcome(candidate, deliveries.Held(message, suspect=False), cause_of(error), FUNCTION)
 
 
 class _MapperError(Exception):
-    """A user's mapper raised an exception."""
+    """A user's mapper raised an exception, or attached a file that cannot be read."""
 
     def __init__(self, reason: str, cause: Exception) -> None:
         super().__init__(reason)
@@ -354,8 +358,14 @@ def _checked(upload: InboxUpload, check: Callable[[], None]) -> InboxUpload:
     """Return the upload with a check before each chunk of each file."""
     attachments: list[Attachment] = []
     for attachment in upload.attachments:
-        # A mapper may give the path of a file that does not exist. Without this, the error would
-        # come after the first bytes were sent.
-        attachment.content.open().close()
+        # A mapper may give the path of a file that it has deleted since. Without this, the error
+        # would come after the first bytes were sent.
+        try:
+            attachment.content.open().close()
+        except OSError as error:
+            template = "the mapper attached {0}, which cannot be read any more: {1}"
+            why = Text("said", "{0}", os_reason(error))
+            reason = Text("attachment_gone", template, attachment.file_name, why)
+            raise _MapperError(reason, error) from error
         attachments.append(evolve(attachment, content=evolve(attachment.content, check=check)))
     return evolve(upload, attachments=tuple(attachments))

@@ -432,15 +432,28 @@ async def test_activation_refuses_what_an_export_could_not_read(operation: str) 
 
 
 @pytest.mark.parametrize("status", [404, 503, 403, None])
-async def test_what_activation_could_not_look_at_is_a_warning(
+async def test_what_activation_could_not_try_is_a_warning(
     status: int | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A document may be gone and a service busy; an empty space shows nothing."""
+    """A document may be gone, have no file, or a service be busy: it says what that means."""
     world = AsyncWorld()
-    if status is not None:
+    if status is None:
+        world.one(files=[])
+    else:
         world.one()
         world.banqup.faults.add("files.details", action=Fault.status(status, {"title": "No"}))
     with caplog.at_level(logging.WARNING, "bridge"):
         assert (await world.connect().activate()).new
-    assert "activate() could not look at" in caplog.text
+    assert "activate() could not try" in caplog.text
     assert "files.download" in caplog.text
+    assert "does not stop the activation: call verify(deep=True) before" in caplog.text
+
+
+async def test_activation_of_an_empty_space_warns_of_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """There is nothing to look at; the result itself says that Banqup listed no document."""
+    with caplog.at_level(logging.WARNING, "bridge"):
+        activation = await AsyncWorld().connect().activate()
+    assert [it for it in caplog.records if it.levelname == "WARNING"] == []
+    assert "Banqup listed no document" in str(activation)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from banqup_client import Document
 from bridge import ConfigurationError, HookCheckpoints, MemoryCheckpoints, StoreError
 from support.bridge_world import DAY, HOUR, AsyncWorld
+from zenvoices_client import Attachment, InboxUpload
 
 pytestmark = pytest.mark.anyio
 
@@ -40,9 +42,8 @@ RULES = [*RAISING, says_nothing, says_a_word]
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    """The warnings of the bridge, but for what activate() could not look at in an empty world."""
-    found = [it for it in caplog.records if it.levelname == "WARNING" and it.name == "bridge"]
-    return [it for it in found if not it.message.startswith("activate() could not look at")]
+    """The warnings of the bridge."""
+    return [it for it in caplog.records if it.levelname == "WARNING" and it.name == "bridge"]
 
 
 def traceback_of(record: logging.LogRecord) -> str:
@@ -63,6 +64,8 @@ async def test_rule_that_fails_is_loud(
     report = await connection.export_new()
     (warning,) = warnings_of(caplog)
     assert "exportable=" in warning.message
+    if rule not in RAISING:
+        assert warning.message.startswith("return True or False from exportable=")
     assert (rule in RAISING) == bool(warning.exc_info)
     if rule in RAISING:
         assert "# the rule's own line" in traceback_of(warning)
@@ -139,6 +142,30 @@ async def test_listener_that_raises_is_loud(
     assert report.listener_failures > 0
     await connection.export_new()
     assert len(warnings_of(caplog)) == 2 * len(listeners)
+
+
+@pytest.mark.parametrize("in_flight", [1, 4])
+async def test_file_that_the_mapper_has_deleted_is_its_own_failure(
+    in_flight: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is sent and nothing is called a refusal; the file is named."""
+
+    def mapper(document: Document, files: Any) -> InboxUpload:
+        path = tmp_path / f"{document.id}.xml"
+        path.write_bytes(files[0].open().read())
+        upload = InboxUpload(attachments=[Attachment("mine.xml", path)])
+        path.unlink()
+        return upload
+
+    world = AsyncWorld()
+    await world.connect().activate()
+    world.publish(2)
+    report = await world.connect(mapper=mapper, in_flight=in_flight).export_new()
+    assert (report.raised, report.refused, report.exported) == (2, 0, 0)
+    assert all("the mapper attached mine.xml" in row.reason for row in report.deliveries)
+    assert len(warnings_of(caplog)) == 1
+    again = await world.connect().export_new()
+    assert again.exported == 2
 
 
 class Broken:

@@ -206,6 +206,60 @@ async def test_mistake_in_a_reading_function_holds_the_document(operation: str) 
     assert "raised ZeroDivisionError" in (world.delivery(document).reason or "")
 
 
+def raises_at_once(asked: Any) -> Any:
+    """An exception before any call."""
+    journals: dict[str, str] = {}
+    yield journals["no such journal"]
+
+
+def yields_nonsense(asked: Any) -> Any:
+    """Something that is no call."""
+    yield asked
+
+
+@pytest.mark.parametrize("mistake", [raises_at_once, yields_nonsense, lambda asked: {"id": 3}])
+async def test_mistake_is_not_called_a_refusal(
+    mistake: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing was sent, so Zenvoices refused nothing; without an exception the line is enough."""
+    world = AsyncWorld()
+    connection = await active(world, inbox_upload=mistake)
+    world.publish(2)
+    report = await connection.export_new()
+    assert (report.refused, report.raised, report.waiting) == (0, 2, 2)
+    for lang, refused, raised in (
+        ("en", "refused by Zenvoices", "raised in your own code  2"),
+        ("fr", "refusés par Zenvoices", "erreurs dans votre code  2"),
+        ("nl", "geweigerd door Zenvoices", "fouten in uw eigen code  2"),
+    ):
+        text = report.to_text(lang=lang)
+        assert refused not in text
+        assert raised in text
+    assert "2 raised in your own code" in report.summary()
+    (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert bool(warning.exc_info) == (mistake is raises_at_once)
+
+
+@pytest.mark.parametrize(
+    "operation", ["companies.list", "documents.list", "inbox.find", "inbox.upload"]
+)
+async def test_each_function_that_raises_is_loud(
+    operation: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where it ends the run, or the document arrived all the same."""
+    world = AsyncWorld()
+    await world.connect().activate()
+    world.one()
+    mistake = raises_after if operation == "inbox.upload" else raises_at_once
+    connection = world.connect(functions={operation: mistake})
+    report = await run(connection)
+    assert report.raised == 1
+    (warning,) = [record for record in caplog.records if record.exc_info]
+    assert f"{__name__}.{mistake.__name__}, line " in warning.message
+    assert report.exported == operation.startswith("inbox")
+    assert (await connection.status()).raised == 1
+
+
 async def test_doubt_in_a_function_is_loud_too(caplog: pytest.LogCaptureFixture) -> None:
     """An exception after the first unsafe call is logged where a look-up does not find it."""
     world = AsyncWorld()

@@ -10,7 +10,7 @@ import pytest
 
 from banqup_client.testing import FakeFile, Fault
 from bridge import AsyncConnection, ServiceError, SQLiteCheckpoints, StoreError
-from support.bridge_world import HOUR, AsyncWorld, invoice
+from support.bridge_world import HOUR, SPACE, AsyncWorld, invoice
 from zenvoices_client import (
     ConfigurationError,
     CredentialsError,
@@ -337,7 +337,44 @@ async def test_cause_that_zenvoices_names_comes_first(
     (failed,) = (await world.connect().verify()).failed
     assert failed.name == "zenvoices login"
     assert said in failed.detail
-    assert failed.remedy.index("reason of its own") < failed.remedy.index("in this order")
+    for lang, words in (("en", "own words"), ("fr", "mots de Zenvoices"), ("nl", "eigen woorden")):
+        (failed,) = (await world.connect().verify(lang=lang)).failed  # type: ignore[arg-type]
+        assert words in failed.remedy.split(".")[0]
+
+
+async def test_space_id_comes_first_where_the_app_sees_other_spaces() -> None:
+    """Only where it sees none at all is the app not whitelisted for certain."""
+    world = AsyncWorld()
+    connection = world.connect(space_id=SPACE.replace("3", "4"))
+    (failed,) = (await connection.verify()).failed
+    assert SPACE in failed.detail
+    assert failed.remedy.startswith("Is it one of these? Then correct the space id.")
+    world.banqup.faults.add("spaces.list", action=Fault.status(200, {"spaces": []}), times=None)
+    (failed,) = (await connection.verify()).failed
+    assert failed.remedy.startswith("The app is not whitelisted")
+
+
+def raises(asked: Any) -> Any:
+    """A function of the user's own with a mistake."""
+    yield {}[asked]
+
+
+@pytest.mark.parametrize(
+    ("operation", "login", "check"),
+    [
+        ("spaces.list", "banqup login", "banqup space"),
+        ("companies.list", "zenvoices login", "zenvoices companies"),
+    ],
+)
+async def test_function_that_raises_is_not_the_logins_failure(
+    operation: str, login: str, check: str
+) -> None:
+    """No call was made, so the login is not checked; the function is named."""
+    verification = await AsyncWorld().connect(functions={operation: raises}).verify()
+    outcomes = {one.name: one.outcome for one in verification.checks}
+    assert (outcomes[login], outcomes[check]) == ("skipped", "failed")
+    assert f"{__name__}.raises" in verification.failed[0].detail
+    assert not verification.ok
 
 
 async def test_store_that_fails_is_a_check_too() -> None:

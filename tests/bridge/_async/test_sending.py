@@ -503,7 +503,7 @@ def empties(document: Any, files: Any) -> Any:
     ("mapper", "state", "reason"),
     [
         (broken, "waiting", "the mapper raised RuntimeError"),
-        (nothing, "waiting", "the mapper returned NoneType"),
+        (nothing, "waiting", "return an InboxUpload or Skip"),
         (vanished, "delivered", ""),
         (own_bytes, "delivered", ""),
         (skips, "skipped", "7"),

@@ -225,6 +225,7 @@ def test_unknown_authority_is_refused(authority: trustme.CA) -> None:
     assert caught.value.applied is False
     assert not caught.value.retryable
     assert "ssl_context=" in (caught.value.hint or "")
+    assert "clock" in (caught.value.hint or "")
 
 
 def test_own_ssl_context(authority: trustme.CA) -> None:

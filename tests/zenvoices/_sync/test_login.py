@@ -53,7 +53,7 @@ def test_wrong_password_is_a_refused_login(status: int) -> None:
         "user name and password",
         "organisation code",
         "locked",
-        "must change",
+        "must be changed",
         "single sign-on",
     ]
     positions = [text.index(cause) for cause in [*causes, "inactive"]]
