@@ -57,7 +57,7 @@ class Call:
         path: Path from the root of the API's URL, beginning with exactly one ``/``; it may have a
             query. A URL of the API's own scheme, host and port is allowed too.
         query: Query parameters. None is left out; a list repeats the parameter.
-        headers: Further header fields.
+        headers: Header fields, as texts; they replace the client's own of the same name.
         json: JSON body. :class:`Base64` stands for the content of a file, which is read while it
             is sent.
         content: Another body: the content of a file, or bytes. Name its media type in ``headers``.
@@ -173,7 +173,7 @@ class FunctionRun:
         if key in self._unsafe:
             path = step.path.partition("?")[0]
             problem = f"yielded {step.method} {path} twice, which may enter a document twice"
-            self.refuse(f"{problem} (safe=True: it leaves nothing behind)")
+            self.refuse(f"{problem} (write safe=True if it leaves nothing behind)")
         self._unsafe.add(key)
         self._refusal = None
 

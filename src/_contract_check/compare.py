@@ -79,7 +79,7 @@ def compare(
             result = evolve(
                 result,
                 status="missing" if missing else "not described",
-                look_alikes=tuple(tuple(item.lines(expected.payload)) for item in likely),
+                calls=tuple(tuple(item.lines(expected.payload)) for item in likely),
                 starter=starter(operation, likely, expected),
             )
             found.append(result)
@@ -159,7 +159,7 @@ class _Pair:
             theirs=f"{theirs.method} {theirs.path}",
             facts=len(self._places),
             findings=findings,
-            described=tuple(theirs.lines(expected.payload)) if by_hand else (),
+            calls=(tuple(theirs.lines(expected.payload)),) if by_hand else (),
             starter=starter(self._ours, [theirs, *likely], expected) if by_hand else (),
         )
 

@@ -50,8 +50,8 @@ class OperationFinding:
         theirs: Method and path of the file; empty where there is none.
         facts: How many names the contract has for it.
         findings: What is compared, without what is below a property that is not there.
-        described: The operation as the file writes it, where a person must look.
-        look_alikes: Where the file does not have the operation: what looks like it.
+        calls: The file's operations a person must look at, written out: the same one where it
+            differs, those that look like it where it is missing.
         function: The name under which ``operations=`` takes a function for it.
         starter: Such a function, with the file's names.
     """
@@ -64,8 +64,7 @@ class OperationFinding:
     evidence: str = ""
     facts: int = 0
     findings: tuple[Finding, ...] = ()
-    described: tuple[str, ...] = ()
-    look_alikes: tuple[tuple[str, ...], ...] = ()
+    calls: tuple[tuple[str, ...], ...] = ()
     function: str = ""
     starter: tuple[str, ...] = ()
 
@@ -150,13 +149,10 @@ def _operation_lines(item: OperationFinding) -> Iterator[str]:
         if others[status]:
             names = ", ".join(others[status])
             yield f"    - no export needs these, and the file {says}: {names}"
-    for heading, lines in (
-        ("as the file writes it", item.described),
-        *(("looks like it", like) for like in item.look_alikes),
-    ):
-        if lines:
-            yield f"    {heading}: {lines[0]}"
-            yield from (f"    {line}" for line in lines[1:])
+    heading = "as the file writes it" if item.theirs else "looks like it"
+    for first, *lines in item.calls:
+        yield f"    {heading}: {first}"
+        yield from (f"    {line}" for line in lines)
     if item.starter:
         yield f'    a function to start from, for operations={{"{item.function}": ...}}:'
         yield from (f"        {line}".rstrip() for line in item.starter)

@@ -271,7 +271,7 @@ def _merged(one: Schema, other: Schema, *, either: bool = False) -> Schema:
             members[name] = {"allOf": [known, raw]}
     kinds = one.kinds & other.kinds or one.kinds or other.kinds
     if either:
-        kinds = one.kinds | other.kinds if one.kinds and other.kinds else frozenset()
+        kinds = one.kinds | other.kinds if one.kinds and other.kinds else frozenset[str]()
     return Schema(
         kinds=kinds,
         format=one.format or other.format,

@@ -139,7 +139,7 @@ def differences(answers: Iterable[Any], operation: str, expected: Expectations) 
         alike = [item for item in holder.members if letters(item) == letters(name) and not came]
         lost = not came
         if lost and not alike and f"{operation} {path}" in expected.may_be_empty:
-            lost = holder.kinds != {"object"}
+            lost = bool(holder.kinds - {"object"})
         if lost or (came and not came & wanted):
             broken_at += [f"{path}.", f"{path}[]"]
             shown = "string" if "string" in wanted else "|".join(sorted(wanted)) or "object"

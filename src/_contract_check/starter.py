@@ -11,7 +11,7 @@ from typing import Any
 from _client_kit._contract import Operation
 from _contract_check.expectations import Expectations
 from _contract_check.matching import BASE64, carries_content, uploads
-from _contract_check.openapi_file import VendorOperation
+from _contract_check.openapi_file import VendorOperation, is_json
 from _contract_check.openapi_schema import Schema, Shape, below, entries_of, last, letters, typed
 
 __all__ = ["starter"]
@@ -20,6 +20,7 @@ MOST_LEVELS = 5
 MOST_NAMES = 6
 CONTENT = "Base64(file.content)"
 _SOURCES = {"file": "asked.upload.attachments", "token": "tokens"}
+_PAGES = ("asked.page", "asked.skip // asked.size")
 _TAKEN = ("asked", "answer", "row", "part", "kept", "tokens", *_SOURCES)
 Tree = Mapping[str, Any]
 
@@ -92,6 +93,8 @@ class _Draft:
             members = [line for line in self._members(shape, "") if not line.startswith("#")]
             lines += [f"{place}={{", *_indented(members), "},"] if members else []
         body = theirs.body
+        if theirs.media and not is_json(theirs.media):
+            lines.append(f"# not as {theirs.media}, which this library cannot send:")
         if body is not None and body[entries_of(body, "")].members:
             lines += self._object("json=", body, "")
         bound = [f"({it},) = {_SOURCES[it]}" for it in sorted(self._free) if name == "answer"]
@@ -133,7 +136,8 @@ class _Draft:
                 useful = any(re.search(r"\b(asked|file|tokens?)\b", line) for line in written)
                 lines += written if useful or name in above.required else []
             elif value := self._value(name, shape, path):
-                lines.append(f"{start}{value},")
+                note = "  # counts from 0" if value in _PAGES else ""
+                lines.append(f"{start}{value},{note}")
             else:
                 words = ", ".join(shape[path].words[:MOST_NAMES]) if path in shape else ""
                 kind += f", one of {words}" if words else ""

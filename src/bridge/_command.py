@@ -15,6 +15,7 @@ import os
 import shutil
 import signal
 import sys
+import textwrap
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
@@ -46,21 +47,7 @@ from zenvoices_client import UserLogin
 __all__ = ["main"]
 
 PROGRAM = "banqup-zenvoices"
-OK, PERSON, USAGE, LATER = 0, 1, 2, 75
-_ABOUT = """\
-Moves new invoices from Banqup to Zenvoices. It starts nothing by itself: cron,
-systemd or a container runs it. Credentials come from the environment:
-BANQUP_CLIENT_ID, BANQUP_CLIENT_SECRET, ZENVOICES_USER, ZENVOICES_PASSWORD and
-ZENVOICES_ORGANISATION_CODE."""
-_EXIT_STATUS = """\
-exit status:
-   0  all is well
-   1  a person must look: credentials, permissions, documents that failed, were
-      refused or are uncertain, code of yours that raised
-   2  wrong use: the command line, the file of connections, a missing variable
-  75  try again later: busy, network, rate limit
- 130  ended by Ctrl-C; 143 by SIGTERM"""
-
+OK, PERSON, USAGE, LATER, INTERRUPTED = 0, 1, 2, 75, 130
 Options = argparse.Namespace
 
 
@@ -85,90 +72,69 @@ def _language(arguments: Sequence[str] | None) -> Lang:
     return lang
 
 
-def _parser() -> _Parser:
+def _parser(lang: Lang) -> _Parser:
+    def tell(code: str) -> str:
+        return translate(say(code), lang)
+
+    statuses = [
+        textwrap.fill(f"{status:4}  {tell(f'exit {status}')}", 80, subsequent_indent=" " * 6)
+        for status in (OK, PERSON, USAGE, LATER, INTERRUPTED)
+    ]
     shared = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    shared.add_argument("--json", action="store_true", help="print one JSON object a line")
+    shared.add_argument("--json", action="store_true", help=tell("help json"))
     many = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    many.add_argument(
-        "--config", type=Path, metavar="FILE", help="the connections (default: connections.toml)"
-    )
-    many.add_argument(
-        "--company",
-        action="append",
-        metavar="CODE",
-        help="only the connections of this company; may be given several times",
-    )
-    many.add_argument("--lang", choices=get_args(Lang), help="language of the reports")
-    many.add_argument(
-        "--mapper", metavar="MODULE:FUNCTION", help="your own mapper, for every connection"
-    )
+    many.add_argument("--config", type=Path, metavar="FILE", help=tell("help config"))
+    many.add_argument("--company", action="append", metavar="CODE", help=tell("help company"))
+    many.add_argument("--lang", choices=get_args(Lang), help=tell("help lang"))
+    many.add_argument("--mapper", metavar="MODULE:FUNCTION", help=tell("help mapper"))
 
     parser = _Parser(
         prog=PROGRAM,
-        description=_ABOUT,
-        epilog=_EXIT_STATUS,
+        description=textwrap.fill(tell("help about"), 80, break_on_hyphens=False),
+        epilog="\n".join([tell("exit status"), *statuses]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[shared, many],
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, text: str, run: Callable[[Options], int], *parents: _Parser) -> _Parser:
+    def command(name: str, run: Callable[[Options], int], *parents: _Parser) -> _Parser:
+        text = tell(f"help {name}")
         added = commands.add_parser(
             name, help=text, description=text, parents=[shared, *parents], allow_abbrev=False
         )
         added.set_defaults(run=run)
         return added
 
-    verify = command("verify", "check every prerequisite of an export", _each(_verify), many)
-    verify.add_argument("--deep", action="store_true", help="make every call of an export, too")
-    command("activate", "from now on new documents count", _each(_activate), many)
-    export = command("export", "move what is new to the inbox", _each(_export), many)
-    export.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    export.add_argument("--limit", type=int, metavar="N", help="at most N documents")
-    export.add_argument(
-        "--deadline", type=float, metavar="SECONDS", help="begin nothing new after so long"
-    )
-    export.add_argument(
-        "--look-first",
-        action="store_true",
-        help="look each document up before it is sent, as after a backup was restored",
-    )
-    command("status", "what is on record, without asking a service", _each(_status), many)
-    resend = command("resend", "have the next export send documents again", _each(_resend), many)
-    resend.add_argument("ids", nargs="+", metavar="ID", help="a document's id in Banqup")
-    settle = command(
-        "settle", "say what a person saw of a failed or uncertain document", _each(_settle), many
-    )
-    settle.add_argument("id", metavar="ID", help="the document's id in Banqup")
+    verify = command("verify", _each(_verify), many)
+    verify.add_argument("--deep", action="store_true", help=tell("help deep"))
+    command("activate", _each(_activate), many)
+    export = command("export", _each(_export), many)
+    export.add_argument("--dry-run", action="store_true", help=tell("help dry-run"))
+    export.add_argument("--limit", type=int, metavar="N", help=tell("help limit"))
+    export.add_argument("--deadline", type=float, metavar="SECONDS", help=tell("help deadline"))
+    export.add_argument("--look-first", action="store_true", help=tell("help look-first"))
+    command("status", _each(_status), many)
+    resend = command("resend", _each(_resend), many)
+    resend.add_argument("ids", nargs="+", metavar="ID", help=tell("help ids"))
+    settle = command("settle", _each(_settle), many)
+    settle.add_argument("id", metavar="ID", help=tell("help id"))
     seen = settle.add_mutually_exclusive_group(required=True)
-    seen.add_argument("--delivered", action="store_true", help="it is in the company's inbox")
-    seen.add_argument("--not-delivered", action="store_true", help="it is not there")
-    command("confirm", "look up every delivered document", _each(_confirm), many)
-    pairs = command(
-        "pairs", "write a file of connections from pairs of the same name", _pairs, many
-    )
+    seen.add_argument("--delivered", action="store_true", help=tell("help delivered"))
+    seen.add_argument("--not-delivered", action="store_true", help=tell("help not-delivered"))
+    command("confirm", _each(_confirm), many)
+    pairs = command("pairs", _pairs, many)
     where = pairs.add_mutually_exclusive_group(required=True)
-    where.add_argument("--environment", choices=list(Environment.__members__), help="which Banqup")
-    where.add_argument("--banqup-url", metavar="URL", help="another address of Banqup")
-    pairs.add_argument("--zenvoices-url", metavar="URL", help="another address of Zenvoices")
-    demo = command("demo", "tell the whole story, against fakes of both services", _demo)
-    demo.add_argument(
-        "--documents",
-        type=Path,
-        metavar="DIR",
-        help="export every .xml and .pdf under DIR instead of sample invoices",
-    )
-    sandbox = command("sandbox", "serve fakes of both services to try this against", _sandbox)
+    environments = list(Environment.__members__)
+    where.add_argument("--environment", choices=environments, help=tell("help environment"))
+    where.add_argument("--banqup-url", metavar="URL", help=tell("help banqup-url"))
+    pairs.add_argument("--zenvoices-url", metavar="URL", help=tell("help zenvoices-url"))
+    demo = command("demo", _demo)
+    demo.add_argument("--documents", type=Path, metavar="DIR", help=tell("help documents"))
+    sandbox = command("sandbox", _sandbox)
+    sandbox.add_argument("--port", type=int, default=0, metavar="N", help=tell("help port"))
     sandbox.add_argument(
-        "--port",
-        type=int,
-        default=0,
-        metavar="N",
-        help="serve on N, N+1 and N+2, with the same ids each time",
-    )
-    sandbox.add_argument(
-        "--every", type=float, default=15.0, metavar="SECONDS", help="pause between new documents"
+        "--every", type=float, default=15.0, metavar="SECONDS", help=tell("help every")
     )
     return parser
 
@@ -181,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     try:
         with _ended_by_sigterm():
-            options = _parser().parse_args(arguments, Options(**_DEFAULTS))
+            options = _parser(lang).parse_args(arguments, Options(**_DEFAULTS))
             status: int = options.run(options)
             sys.stdout.flush()
             return status
@@ -194,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return OK
     except KeyboardInterrupt as interrupt:
         print(f"\n{PROGRAM}: {translate(say('interrupted'), lang)}", file=sys.stderr)
-        return 143 if isinstance(interrupt, _Terminated) else 130
+        return 143 if isinstance(interrupt, _Terminated) else INTERRUPTED
 
 
 _DEFAULTS: dict[str, Any] = {

@@ -190,16 +190,13 @@ def _story(served: Services, connection: Connection, documents: Path | None) -> 
     print("\n6. Once more: connection.export_new()\n", flush=True)
     second = connection.export_new()
     print(f"   {second.exported} exported: nothing is sent twice.")
+    data = report.to_dict()
+    counts = ("exported", "skipped", "waiting", "failed", "uncertain", "refused")
     return {
         "verified": verification.ok,
         "baseline": activation.baseline,
         "published": published,
-        "exported": report.exported,
-        "skipped": report.skipped,
-        "waiting": report.waiting,
-        "failed": report.failed,
-        "uncertain": report.uncertain,
-        "refused": report.refused,
+        **{name: data[name] for name in counts},
         "second_run_exported": second.exported,
         "bytes_identical": served.arrived_unchanged(report),
     }

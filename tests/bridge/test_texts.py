@@ -175,7 +175,7 @@ def test_translated_sentences_hold_no_english_words(lang: Lang) -> None:
     english = set(ENGLISH_WORDS.split())
     screens = "Settings > External applications", "API > Companies > List access"
     for code, texts in [*SENTENCES.items(), *((c, t[1:]) for c, t in HEADINGS.items())]:
-        text = texts[lang == "nl"]
+        text = re.sub(r"\b[A-Z]+(_[A-Z]+)+\b", "", texts[lang == "nl"])  # variables
         for screen in (*screens, "API > Inbox access", "client id", "client secret"):
             text = text.replace(screen, "")
         left = set(re.findall(r"[a-zàâçéèêëîïôûùüÿœ']+", text.casefold())) & english

@@ -39,7 +39,7 @@ def test_file_that_says_what_we_assume_confirms_zenvoices() -> None:
     assert undescribed(comparison) == set()
     assert not comparison.contradicted
     assert comparison.patch == {}
-    assert all(not item.look_alikes for item in comparison.operations)
+    assert all(not item.calls for item in comparison.operations)
 
 
 def test_file_that_says_what_we_assume_confirms_banqup() -> None:

@@ -82,11 +82,11 @@ def test_missing_upload_is_followed_by_every_call_that_carries_a_file() -> None:
     upload = comparison["inbox.upload"]
     assert upload.status == "missing"
     assert comparison.contradicted
-    assert [like[0].partition(" (")[0] for like in upload.look_alikes] == [
+    assert [like[0].partition(" (")[0] for like in upload.calls] == [
         f"POST {API}/inbox/uploadAndRead",
         f"POST {API}/profile/picture",
     ]
-    assert upload.look_alikes[0][1:] == (
+    assert upload.calls[0][1:] == (
         "  body:",
         "    header: object, required",
         "      administrationId: integer (int32), required",
@@ -106,13 +106,13 @@ def test_missing_upload_is_followed_by_every_call_that_carries_a_file() -> None:
 def test_missing_list_is_followed_by_what_looks_like_it() -> None:
     """Operations about the same things come first; what has nothing in common is left out."""
     comparison = zenvoices(file("zenvoices-renamed"))
-    assert [like[0] for like in comparison["companies.list"].look_alikes] == [
+    assert [like[0] for like in comparison["companies.list"].calls] == [
         f"POST {API}/administrations/search"
     ]
-    assert comparison["inbox.list"].look_alikes[0][0] == f"POST {API}/inbox/search"
-    assert comparison["inbox.details"].look_alikes[0][0] == f"GET {API}/inbox/document"
+    assert comparison["inbox.list"].calls[0][0] == f"POST {API}/inbox/search"
+    assert comparison["inbox.details"].calls[0][0] == f"GET {API}/inbox/document"
     listed = banqup(file("banqup-renamed"))["documents.list"]
-    assert "/invoices" in listed.look_alikes[0][0]
+    assert "/invoices" in listed.calls[0][0]
 
 
 def test_comparison_is_plain_data_for_programs() -> None:
@@ -135,7 +135,7 @@ def test_prefix_of_one_operation_alone_is_not_believed() -> None:
     root["paths"] = {"/external/inbox/list": listed}
     comparison = zenvoices(root)
     assert comparison["inbox.list"].theirs == ""
-    assert comparison["inbox.list"].look_alikes[0][0] == "POST /external/inbox/list"
+    assert comparison["inbox.list"].calls[0][0] == "POST /external/inbox/list"
     assert comparison.patch == {}
     root["paths"] = {"/public-api/v2/inbox/list": listed}
     assert zenvoices(root).patch == {"inbox.list": {"path": "/public-api/v2/inbox/list"}}

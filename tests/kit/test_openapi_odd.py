@@ -126,10 +126,12 @@ def test_form_is_shown_with_its_media_type() -> None:
     root = file("zenvoices-as-assumed")
     move_path(f"{API}/inbox", f"{API}/documents/new", root)
     only_media(f"{API}/documents/new", "multipart/form-data", root)
-    likes = zenvoices(root)["inbox.upload"].look_alikes
+    likes = zenvoices(root)["inbox.upload"].calls
     (form,) = (like for like in likes if like[0].startswith(f"POST {API}/documents/new"))
     assert "  body: as multipart/form-data" in form
     assert any(line.startswith("    attachments") for line in form)
+    starter = zenvoices(root)["inbox.upload"].starter
+    assert "        # not as multipart/form-data, which this library cannot send:" in starter
 
 
 def test_prefix_with_a_placeholder_of_its_own_cannot_be_filled() -> None:

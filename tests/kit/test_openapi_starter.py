@@ -112,8 +112,9 @@ def test_rows_of_another_structure_are_read_one_by_one() -> None:
     assert call.query == {"folder": "SALES", "updatedSince": "2026", "page": 0, "size": 50}
     assert answer == {"documents": [], "page": 0, "size": 50, "total": 0}
     text = "\n".join(found.starter)
+    assert '"page": asked.page,  # counts from 0' in text
     assert '"id": ...,  # one of key, header, workflow, content' in text
-    assert "      workflow: object" in found.described
+    assert "      workflow: object" in found.calls[0]
 
 
 def test_answer_under_our_names_is_returned_as_it_is() -> None:
@@ -153,7 +154,7 @@ def test_look_alike_shows_what_it_requires_its_body_and_its_answer() -> None:
     assert comparison["inbox.details"].status == "missing"
     like = next(
         item
-        for item in comparison["inbox.details"].look_alikes
+        for item in comparison["inbox.details"].calls
         if item[0].startswith(f"GET {API}/documents/lookup")
     )
     assert like[1:3] == ("  query Kind: string, required", "  header X-Tenant: string, required")
@@ -167,7 +168,7 @@ def test_links_of_a_row_are_opened_two_levels() -> None:
     link = {"type": "object", "properties": {"href": TEXT}}
     links = {"type": "object", "properties": {"download": link}}
     set_member("DocumentRef", "_links", links, root)
-    found = banqup(root)["documents.list"].described
+    found = banqup(root)["documents.list"].calls[0]
     lines = [line.strip() for line in found]
     assert lines[lines.index("_links: object") :][:3] == [
         "_links: object",
@@ -192,12 +193,12 @@ def test_download_from_the_api_itself_is_found(content: Any) -> None:
     parameters = root["paths"][FILES]["get"]["parameters"]
     root["paths"][f"{FILES}/raw"] = {"get": {"parameters": parameters, "responses": responses}}
     found = banqup(root)["files.download"]
-    assert [like[0] for like in found.look_alikes] == [f"GET {FILES}/raw"]
+    assert [like[0] for like in found.calls] == [f"GET {FILES}/raw"]
     names: dict[str, Any] = {}
     exec("\n".join(found.starter), names)
     path = "/datastore/documents/transaction/v1/spaces/s1/files/f1/raw"
     assert names["files_download"](asked()) == path
-    assert banqup(file("banqup-as-assumed"))["files.download"].look_alikes == ()
+    assert banqup(file("banqup-as-assumed"))["files.download"].calls == ()
 
 
 def test_look_up_is_drafted_as_the_function_that_an_export_asks() -> None:

@@ -212,7 +212,7 @@ def test_same_unsafe_call_twice_is_refused(again: Call) -> None:
         yield SEND
         yield again
 
-    with pytest.raises(OutcomeUnknownError, match=r"twice.*test_operations\.function, line"):
+    with pytest.raises(OutcomeUnknownError, match=r"twice .*safe=True.*\.function, line"):
         play(function, 1, 2)
 
 
@@ -408,11 +408,12 @@ def test_digest_tells_another_function() -> None:
     assert len(digests) == 3
 
 
-def test_call_that_was_returned_is_told() -> None:
+@pytest.mark.parametrize("operation", [SENDS, READS])
+def test_call_that_was_returned_is_told(operation: Operation) -> None:
     """A forgotten yield is the likeliest mistake."""
 
     def function(asked: Any) -> Any:
         return SEND
 
     with pytest.raises(ConfigurationError, match="returned a Call: write `yield` before it"):
-        play(function)
+        play(function, operation=operation)

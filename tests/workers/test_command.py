@@ -602,14 +602,20 @@ def test_progress_is_shown_on_a_terminal(
     assert shown[-1] == ""
 
 
-def test_version_and_help_need_no_file(capsys: pytest.CaptureFixture[str]) -> None:
-    """Both end in 0, and help fits a terminal."""
-    for option in ("--version", "--help"):
+@pytest.mark.parametrize(
+    ("lang", "said"), [("en", "all is well"), ("fr", "tout va bien"), ("nl", "alles in orde")]
+)
+def test_version_and_help_need_no_file(
+    lang: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both end in 0, and help fits a terminal, in each language."""
+    for options in (["--version"], ["--help"], ["export", "--help"]):
         with pytest.raises(SystemExit) as ended:
-            main([option])
+            main(["--lang", lang, *options])
         assert ended.value.code == 0
     out = capsys.readouterr().out
     assert out.startswith("banqup-zenvoices 0.1.0\n")
+    assert said in out
     assert max(map(len, out.splitlines())) <= 80
 
 

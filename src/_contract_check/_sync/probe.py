@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from tempfile import SpooledTemporaryFile
@@ -48,7 +48,7 @@ NOT_LOOKED_UP = Text(
 
 
 @contextmanager
-def _tried(operation: str, probes: list[Probe]) -> Iterator[None]:
+def _tried(operation: str, probes: list[Probe]) -> Generator[None]:
     """Note the error of a call that fails."""
     try:
         yield
