@@ -352,10 +352,6 @@ class AsyncCalls:
             content = AsyncJsonBody(template, service=self.service, check=check)
         return PreparedRequest(operation.method, url, headers, content, check)
 
-    async def token(self, limit: Deadline) -> Token:
-        """Return the access token for a request that another module sends, such as a download."""
-        return await self._token(limit)
-
     def drop(self, token: Token) -> None:
         """Forget a token that the service rejected."""
         self._state.drop(token)
@@ -366,7 +362,7 @@ class AsyncCalls:
         tried = 0
         renewed = False
         while True:
-            token = await self._token(limit)
+            token = await self.token(limit)
             tried += 1
             try:
                 answer = await self._send(operation, request, limit, token)
@@ -386,7 +382,8 @@ class AsyncCalls:
                 raise error
             await runtime.sleep(pause)
 
-    async def _token(self, limit: Deadline) -> Token:
+    async def token(self, limit: Deadline) -> Token:
+        """Return the access token, for a call or for a download from the API."""
         token = self._state.current()
         if token is not None:
             return token

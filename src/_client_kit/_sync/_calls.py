@@ -353,10 +353,6 @@ class Calls:
             content = JsonBody(template, service=self.service, check=check)
         return PreparedRequest(operation.method, url, headers, content, check)
 
-    def token(self, limit: Deadline) -> Token:
-        """Return the access token for a request that another module sends, such as a download."""
-        return self._token(limit)
-
     def drop(self, token: Token) -> None:
         """Forget a token that the service rejected."""
         self._state.drop(token)
@@ -367,7 +363,7 @@ class Calls:
         tried = 0
         renewed = False
         while True:
-            token = self._token(limit)
+            token = self.token(limit)
             tried += 1
             try:
                 answer = self._send(operation, request, limit, token)
@@ -387,7 +383,8 @@ class Calls:
                 raise error
             runtime.sleep(pause)
 
-    def _token(self, limit: Deadline) -> Token:
+    def token(self, limit: Deadline) -> Token:
+        """Return the access token, for a call or for a download from the API."""
         token = self._state.current()
         if token is not None:
             return token
