@@ -92,7 +92,7 @@ def run_sandbox(
     """Serve both fakes until `stop` is set, and print each event. Return the exit status.
 
     Args:
-        stop: Ends the sandbox.
+        stop: The event that ends the sandbox when it is set.
         port: The port of Banqup; its storage and Zenvoices take the next two. With a port, the ids
             of documents are the same each time.
         every: Seconds between two new documents.
@@ -129,7 +129,7 @@ _Tell = Callable[[str, dict[str, Any]], None]
 def _serve(
     served: Services, stop: threading.Event, every: float, tell: _Tell, *, fixed: bool
 ) -> None:
-    """Publish a document every so many seconds, and print what arrives in the inbox."""
+    """Publish a document every `every` seconds, and print the documents that reach the inbox."""
     shown, number, due = 0, FIRST, time.monotonic() + every
     while not stop.wait(min(every, _POLL)):
         for item in served.zenvoices.inbox[shown:]:

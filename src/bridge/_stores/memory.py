@@ -84,7 +84,7 @@ class MemoryCheckpoints(RecordStore):
     """Checkpoints that end with the process.
 
     Warning:
-        A new process does not know what was exported. Use it in tests and trials only.
+        A new process does not know what was exported. Use this store in tests and trials only.
 
     Args:
         clock: Returns epoch seconds, for leases.
