@@ -70,8 +70,8 @@ class Pairs(Printable):
 
     Attributes:
         proposed: One space and one company each.
-        ambiguous: Spaces and companies of the same name that are not one of each, or of which one
-            has no id or no code.
+        ambiguous: Spaces and companies of the same name, unless there is exactly one of each, with
+            an id and a code.
         spaces: Spaces without a company of the same name.
         companies: Companies without a space of the same name.
     """

@@ -239,7 +239,7 @@ class AsyncSending:
         return created - restored <= CLOCKS_DIFFER or created - self.shown_at > CLOCKS_DIFFER
 
     async def _intended(self, prepared: list[Prepared], queue: deque[Candidate]) -> list[Prepared]:
-        """Commit the intents; return the documents to upload, none if the commit failed."""
+        """Commit the intents; return the documents to upload, or no document if that failed."""
         sending = [self._intend(item) for item in prepared]
         try:
             await self._recorder.flush()

@@ -238,7 +238,7 @@ def _folded(word: str | None) -> str:
 
 
 def _names(document: Document, files: Sequence[SourceFile]) -> frozenset[str]:
-    """Return all names and numbers of a document's two parties."""
+    """Return all names and numbers of a document's two parties, from Banqup and from the UBL."""
     found: list[str | None] = []
     for party in (document.supplier, document.customer):
         found += [party.legal_name, party.trade_name, party.vat_number, party.enterprise_number]

@@ -42,8 +42,8 @@ class SourceFile:
     """One downloaded file of a document, to be read as a stream.
 
     Attributes:
-        id: Its id in Banqup.
-        name: Its name there.
+        id: The file's id in Banqup.
+        name: The file's name in Banqup.
         content_type: The media type that Banqup gives.
         size: Length in bytes.
     """

@@ -39,7 +39,10 @@ class RecordStore(LeasedStore):
 
     @abstractmethod
     def _apply(self, use: Callable[[dict[str, ConnectionRows]], tuple[_T, bool]]) -> _T:
-        """Call `use` with all connections under a lock; save them if it returns True."""
+        """Call `use` with all connections under a lock, and return its first result.
+
+        Save the connections if the second result is True.
+        """
 
     def _use(self, key: str, use: Use[_T], *, write: bool, rows: Sequence[Row] = ()) -> _T:
         def change(known: dict[str, ConnectionRows]) -> tuple[_T, bool]:

@@ -236,7 +236,7 @@ class Sending:
         return created - restored <= CLOCKS_DIFFER or created - self.shown_at > CLOCKS_DIFFER
 
     def _intended(self, prepared: list[Prepared], queue: deque[Candidate]) -> list[Prepared]:
-        """Commit the intents; return the documents to upload, none if the commit failed."""
+        """Commit the intents; return the documents to upload, or no document if that failed."""
         sending = [self._intend(item) for item in prepared]
         try:
             self._recorder.flush()
