@@ -91,7 +91,7 @@ class AsyncRecovery:
         if found.answered_at is None:
             return None
         if control != "works":
-            # A later run asks again: the next delivery will be the control.
+            # Look the document up again later: the next delivery will be the control.
             return deliveries.NoControl(found.answered_at)
         if not delivery.in_doubt and self._may_be_sending(delivery):
             return None
