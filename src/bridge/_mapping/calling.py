@@ -32,16 +32,15 @@ def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceF
 
     Raises:
         Exception: The mapper's exception, with its traceback. A RuntimeError replaces
-            StopIteration and SystemExit.
+            StopIteration.
     """
     try:
         result = mapper(document, files)
-    except (StopIteration, SystemExit) as error:
-        # A future cannot store StopIteration, so the run would wait forever. sys.exit() in a mapper
-        # would end the whole application, with status 0.
+    except StopIteration as error:
+        # A future cannot store StopIteration, so the run would wait forever.
         if raised_by_signal_handler(error):
             raise
-        message = f"{type(error).__name__}: {error}"
+        message = f"StopIteration: {error}"
         raise RuntimeError(message).with_traceback(error.__traceback__) from error
     if not isinstance(result, Skip):
         for file in files:
