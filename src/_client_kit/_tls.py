@@ -20,11 +20,19 @@ __all__ = ["environment_proxy", "opened", "proxy_of", "proxy_variable", "shared_
 
 _T = TypeVar("_T")
 _PROXIES = ("https_proxy", "all_proxy")
+_TLS_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+
+
+def shared_ssl_context() -> ssl.SSLContext:
+    """Return the context that all clients share: building one takes 17 ms and 0.8 MB.
+
+    After a change of the environment's variables for TLS, new clients share another context.
+    """
+    return _ssl_context(*(os.environ.get(name) for name in _TLS_VARIABLES))
 
 
 @cache
-def shared_ssl_context() -> ssl.SSLContext:
-    """Return the context that all clients share: building one takes 17 ms and 0.8 MB."""
+def _ssl_context(*_settings: str | None) -> ssl.SSLContext:
     context = httpx.create_ssl_context()
     # Without this, Debian's Python and others would take the minimum of OpenSSL's settings.
     context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)

@@ -10,6 +10,7 @@ from _client_kit._errors import ProtocolError
 from _client_kit._files import Base64
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
+from _client_kit._payload import unexpected
 from _client_kit._response import ApiResponse
 from _client_kit._text import Text
 from zenvoices_client._dialect import is_envelope, member
@@ -63,6 +64,9 @@ def uploaded_document(payload: object, answer: ApiResponse, operation: Operation
     own = operation.function is not None and payload is not None
     if (answer.status == 201 or empty) and not answer.is_web_page and not own:
         return InboxDocument()
+    if own:
+        wanted = Text("number_of_document", "the document's number as an int, or {{'id': number}}")
+        raise unexpected(operation, answer, wanted)
     message = Text(
         "no_document_id",
         "{0}: the answer ({1}) names no document id",

@@ -41,7 +41,8 @@ def check_client(client: Any, kind: type[object], name: str) -> None:
     if client.is_closed:
         raise configuration_error(
             f"the client given as {name} is closed",
-            "Build the connection, and call it, inside the client's `with` block.",
+            "The end of a client's `with` block closes it, and so does the end of "
+            "`with Connection(...)`. Where connections share clients, build them without `with`.",
         )
 
 
@@ -96,6 +97,10 @@ def check_listeners(listeners: object) -> tuple[Any, ...]:
     known = check_list(listeners, "listeners", "functions", service="bridge")
     for listener in known:
         check_function(listener, "a listener", service="bridge")
+        if isinstance(listener, type):
+            hint = f"Write {listener.__name__}(...) to make one."
+            raise argument_error("a listener", "a function", listener, service="bridge", hint=hint)
+        check_parameters(listener, 1, "a listener", "It is called with one event at a time.")
     return tuple(known)
 
 

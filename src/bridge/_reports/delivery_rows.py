@@ -8,8 +8,9 @@ from typing import Any
 
 from attrs import frozen
 
+from _client_kit._arguments import check_word
 from _client_kit._text import Text, joined
-from bridge._delivery.delivery import Delivery, WaitReason
+from bridge._delivery.delivery import STATES, Delivery, WaitReason
 from bridge._reports.render import Cell, Line, Printable, Table, Tone, View, plain_data
 from bridge._reports.texts import HEADINGS, local_time, say
 
@@ -90,7 +91,13 @@ class Deliveries(tuple[DeliveryRow, ...], Printable):
         return [row.to_dict() for row in self]
 
     def of_state(self, *states: str) -> Deliveries:
-        """Return the lines that are in one of these states."""
+        """Return the lines that are in one of these states.
+
+        Raises:
+            ConfigurationError: There is no such state; the words that a table shows are others.
+        """
+        for state in states:
+            check_word(state, STATES, "a state", service="bridge")
         return Deliveries(row for row in self if row.state in states)
 
     def _view(self) -> View:

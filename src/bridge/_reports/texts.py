@@ -331,6 +331,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_settle_unknown": ("Les rapports et status() donnent l'identifiant du document dans Banqup ; celui de Zenvoices est un autre.",
         "Rapporten en status() tonen het id van het document in Banqup; Zenvoices heeft een ander."),
     "settle_state": ("le document {0!r} n'est ni incertain ni abandonné ({1})", "het document {0!r} is niet onzeker of opgegeven ({1})"),
+    "hint_settle_state": (
+        "Il n'y a rien à trancher. Pour renvoyer le document, appelez resend().",
+        "Er valt niets te beslissen. Roep resend() aan om het document opnieuw te verzenden."),
     # Settings
     "must_be": ("{0} doit être {1}, et non {2}", "{0} moet {1} zijn, niet {2}"),
     "a_text": ("un texte", "een tekst"),
@@ -453,6 +456,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "an_object": ("un objet", "een object"),
     "object_with_list": ("un objet contenant une liste {0!r}",
         "een object met een lijst {0!r}"),
+    "number_of_document": ("le numéro du document, un int, ou {{'id': numéro}}",
+        "het nummer van het document, een int, of {{'id': nummer}}"),
     "empty_pages": ("documents.list : uniquement des pages vides, dont chacune en annonce une autre",
         "documents.list: alleen lege pagina's, die telkens een volgende aankondigen"),
     "wrong_document": ("documents.get : la réponse contient un autre document que celui demandé",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from abc import abstractmethod
@@ -14,6 +15,7 @@ from typing import TypeVar
 from attrs import define, field
 
 from _client_kit._arguments import check_clock
+from bridge._errors import configuration_error
 from bridge._stores.connection_record import ConnectionRecord, LeasedStore, Use
 from bridge._stores.protocol import Row, check_ids
 
@@ -96,8 +98,15 @@ class MemoryCheckpoints(RecordStore):
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         super().__init__(clock)
         self._lock = threading.Lock()
+        self._process = os.getpid()
         self._records: dict[str, ConnectionRows] = {}
 
     def _apply(self, use: Callable[[dict[str, ConnectionRows]], tuple[_T, bool]]) -> _T:
+        if self._process != os.getpid():
+            # Each forked process has a copy, so each would send every document.
+            raise configuration_error(
+                "MemoryCheckpoints belongs to the process that made it",
+                'Use SQLiteCheckpoints("exports.db") where several processes share a connection.',
+            )
         with self._lock:
             return use(self._records)[0]
