@@ -33,7 +33,7 @@ FileContent = bytes | str | os.PathLike[str] | BinaryIO
 
 
 def unchecked() -> None:
-    """Do nothing: the upload may go on."""
+    """Do nothing; the default of ``check``, with which an upload is never stopped."""
 
 
 def os_reason(error: OSError) -> str:
@@ -187,10 +187,10 @@ class Base64:
 
 @frozen
 class JsonTemplate:
-    """A body split at its files: JSON text and :class:`Base64` alternate, or one file as it is.
+    """A body split at its files.
 
     Attributes:
-        parts: The pieces in order.
+        parts: JSON text and :class:`Base64` in turn, or one file that is sent as it is.
         size: Length of the whole body in bytes.
     """
 
@@ -219,7 +219,7 @@ def json_template(value: object) -> JsonTemplate:
         return plain(item)
 
     texts: list[bytes] = []
-    while len(texts) != len(files) + 1:  # repeat if a text contains the mark
+    while len(texts) != len(files) + 1:  # repeat if a text of the value contains the mark
         mark = secrets.token_hex(16)
         files.clear()
         texts = [text.encode() for text in dumps(value, default=stand_in).split(mark)]

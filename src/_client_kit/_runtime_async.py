@@ -129,7 +129,7 @@ class Workers(Generic[_T]):
     """Run jobs concurrently, at most ``size`` at a time, and return their results in batches."""
 
     inline = False
-    """Whether a job runs in start(), so that nothing happens beside it."""
+    """Whether start() itself runs the job, so that no other job runs at the same time."""
 
     def __init__(self, size: int) -> None:
         self.size = size

@@ -66,7 +66,7 @@ _NO_LIMIT = nullcontext()
 
 
 def time_limit(deadline: Deadline) -> AbstractContextManager[None]:  # noqa: ARG001 - as its twin
-    """Do nothing: a thread cannot be interrupted, so each operation has its own timeout."""
+    """Do nothing: a thread cannot be interrupted. Each connect, read and write has a timeout."""
     return _NO_LIMIT
 
 

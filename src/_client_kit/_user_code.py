@@ -23,7 +23,7 @@ _NOT_THE_USERS = sys.stdlib_module_names | {
 
 
 def cause_of(error: BaseException) -> Exception | None:
-    """Return the exception of the user's code that an error reports, or None without one."""
+    """Return the exception of the user's code that an error reports, or None."""
     return error.__cause__ if isinstance(error.__cause__, Exception) else None
 
 

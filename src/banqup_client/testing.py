@@ -147,7 +147,7 @@ class FakeBanqup(Fake, BanqupService):
             return self._keep(space, body, folder, names, epoch(created, now), epoch(updated, now))
 
     def set_status(self, document: str, status: str, *, touch: bool = True) -> None:
-        """Change ``status.document``; `touch` moves ``updatedAt`` to now."""
+        """Change ``status.document``; `touch` sets ``updatedAt`` to the fake's time."""
         with self._lock:
             found = self._documents[document]
             found.body["status"] = {**found.body["status"], "document": status}

@@ -134,6 +134,6 @@ _LAZY = {
     "verify_signature": "zenvoices_client._webhooks",
 }
 
-# Type checkers use the imports above, and find misspelt names.
+# Type checkers see the imports above instead, and so find misspelt names.
 if not _typing.TYPE_CHECKING:  # pragma: no branch - true whenever it runs
     __getattr__, __dir__ = _lazy_names(globals(), _LAZY)

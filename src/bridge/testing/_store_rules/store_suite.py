@@ -25,7 +25,10 @@ PATIENCE = 20.0
 
 @frozen
 class StoreSuite:
-    """Several stores on the same data, and a key that no other test uses."""
+    """Several stores on the same data, and a key that no other test uses.
+
+    ``pass_time`` lets so many seconds pass on the stores' clock.
+    """
 
     stores: list[CheckpointStore]
     pass_time: Callable[[float], None]
@@ -100,7 +103,7 @@ def in_threads(*tasks: Callable[[], object]) -> None:
 
 @contextmanager
 def wrong_clock(store: CheckpointStore, seconds: float) -> Generator[None, None, None]:
-    """Change the wall clocks that the Python code of the store's module can read."""
+    """Move the wall clocks that the store's Python module can read by so many seconds."""
     real_time, real_datetime = time.time, datetime.datetime
 
     class Moved(datetime.datetime):
