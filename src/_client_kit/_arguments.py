@@ -105,7 +105,8 @@ def check_seconds(value: object, name: str, *, service: str, zero: bool = False)
         zero: Whether 0 is allowed too, as for a deadline that has passed.
 
     Raises:
-        ConfigurationError: The value is not a number, is infinite, or is negative or 0.
+        ConfigurationError: The value is not a number, is infinite or negative, or is 0 and not
+            allowed.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         number = float(value)
@@ -205,7 +206,7 @@ def is_coroutine_function(function: Any) -> bool:
     """Return True if calling a function, or a ``partial()`` of a function, returns a coroutine."""
     while (inner := getattr(function, "func", None)) is not None:
         function = inner
-    call = getattr(function, "__call__", None)  # noqa: B004 - its code
+    call = getattr(function, "__call__", None)  # noqa: B004 - read only
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 

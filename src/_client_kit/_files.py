@@ -45,7 +45,7 @@ class FileView(io.RawIOBase):
     """A reader of an open file with its own position; closing it leaves the file open.
 
     Attributes:
-        file: The open file.
+        file: The open file; other readers of it have positions of their own.
         in_memory: Whether reading cannot block.
     """
 

@@ -69,7 +69,7 @@ def loads(body: bytes) -> Any:
         JsonError: The body is not UTF-8 or not JSON, or it has NaN, Infinity, a duplicate member,
             a number too long to convert, over a million values, or more than 64 levels.
     """
-    # A value takes at least two bytes with its separator: do not count in shorter bodies.
+    # A value and its separator take two bytes or more: a shorter body cannot have too many values.
     if len(body) > 2 * MAX_VALUES and sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
         message = f"more than {MAX_VALUES:,} values"
         raise JsonError(message)

@@ -65,7 +65,7 @@ def sleep(seconds: float) -> None:
 _NO_LIMIT = nullcontext()
 
 
-def time_limit(deadline: Deadline) -> AbstractContextManager[None]:  # noqa: ARG001 - as its twin
+def time_limit(deadline: Deadline) -> AbstractContextManager[None]:  # noqa: ARG001 - asyncio needs it
     """Do nothing: a thread cannot be interrupted. Each connect, read and write has a timeout."""
     return _NO_LIMIT
 

@@ -47,7 +47,7 @@ def _handlers() -> set[CodeType]:
         if handler is signal.default_int_handler:
             continue
         function = getattr(handler, "func", handler)
-        for one in (function, getattr(function, "__call__", None)):  # noqa: B004 - its code
+        for one in (function, getattr(function, "__call__", None)):  # noqa: B004 - read only
             code = getattr(getattr(one, "__func__", one), "__code__", None)
             if isinstance(code, CodeType):
                 found.add(code)

@@ -15,7 +15,7 @@ def parse_time(text: str) -> datetime:
     """Return a datetime in UTC from ISO 8601 or an HTTP date; a time without zone is in UTC.
 
     Raises:
-        ValueError: The text is neither.
+        ValueError: The text has neither format.
     """
     text = text.strip()
     try:

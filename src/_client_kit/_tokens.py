@@ -18,7 +18,7 @@ __all__ = ["TokenCache", "TokenCaches"]
 
 _F = TypeVar("_F")
 
-# Seconds before its end at which a token is renewed; at most half of its lifetime.
+# A token is renewed this many seconds before its end, or at half of its lifetime if that is later.
 RENEW_EARLY = 60.0
 
 

@@ -48,7 +48,7 @@ def yield_place(generator: GeneratorType[Any, Any, Any]) -> str:
     while inspect.isgenerator(generator.gi_yieldfrom):
         generator = generator.gi_yieldfrom
     frame = generator.gi_frame
-    if frame is None:  # pyright: ignore[reportUnnecessaryComparison] - it has ended
+    if frame is None:  # pyright: ignore[reportUnnecessaryComparison] - None at the end
         return ""
     module = frame.f_globals.get("__name__")
     return f"{module}.{frame.f_code.co_name}, line {frame.f_lineno}"

@@ -120,7 +120,7 @@ def _yaml(body: bytes) -> Any:
         raise VendorFileError(_NO_YAML) from None
     try:
         # PyYAML's loader in C crashes the process on deep nesting.
-        return yaml.load(body, Loader=yaml.BaseLoader)  # noqa: S506 - it makes texts only
+        return yaml.load(body, Loader=yaml.BaseLoader)  # noqa: S506 - BaseLoader makes texts only
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = "" if mark is None else f" in line {mark.line + 1}"

@@ -106,7 +106,7 @@ class FakeBanqup(Fake, BanqupService):
         """Put a document into a space and return its id.
 
         Args:
-            space: The space's id.
+            space: Id of the space.
             folder: Folder of the document, for the filter of lists. A document with None is in
                 every list, with ``null`` as its folder.
             category: Category of the document.

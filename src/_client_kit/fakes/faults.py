@@ -159,7 +159,7 @@ class Faults:
         Args:
             operation: The operation's name, ``"*"`` for all, or ``"unknown"`` for requests that
                 match no operation.
-            action: The fault.
+            action: How the calls fail, such as ``Fault.status(503)``.
             nth: The first call that is hit; 1 is the next call. None is the same as 1.
             times: How many calls in a row are hit. None means 1 if `nth` is given, else all.
             when: Whether the call fails before the request is applied, or after.

@@ -150,7 +150,7 @@ class _Handler(StreamRequestHandler):
     """
 
     server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]
-    # Without these two, header and body leave in two packets, and each answer waits 40 ms.
+    # Without these two settings, header and body leave in two packets, and each answer waits 40 ms.
     disable_nagle_algorithm = True
     wbufsize = -1
 

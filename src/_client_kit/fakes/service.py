@@ -71,7 +71,7 @@ class Plan:
 
     @property
     def pause(self) -> float:
-        """Seconds to wait before the request is applied."""
+        """Seconds to wait before the request is applied or fails."""
         return self.fault.action.pause if self.fault and self.fault.when == "before" else 0.0
 
 
@@ -117,7 +117,7 @@ class FakeService:
         date_header: Whether answers carry a ``Date`` header with the time of ``clock``.
         log_size: Number of requests that the log keeps.
         hosts: Hosts that the transport answers for: the real service's, and those given.
-        faults: The script of faults.
+        faults: The scripted faults; a test calls ``faults.add()``.
         on_request: Called with each request's record before it is handled.
         answer_headers: Headers for every answer that does not have them already, for example a
             ``Set-Cookie``.
@@ -275,7 +275,7 @@ class FakeService:
 
     def _http_date(self) -> str:
         now = int(self.clock())
-        if self._date[0] != now:  # format it once a second: it takes longer than a request
+        if self._date[0] != now:  # format the date once a second: it takes longer than a request
             self._date = (now, formatdate(now, usegmt=True))
         return self._date[1]
 

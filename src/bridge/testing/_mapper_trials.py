@@ -133,7 +133,7 @@ class Trial:
     """The result of a mapper for one document.
 
     Attributes:
-        document: The document.
+        document: The document that the mapper was called with.
         outcome: Whether the document would be sent or skipped, or whether the mapper failed.
         upload: The mapper's result, if the document would be sent.
         reason: Why the document would not be sent.
