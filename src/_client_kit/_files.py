@@ -181,7 +181,7 @@ class Base64:
 
     @property
     def encoded_size(self) -> int:
-        """Length of the base64 text."""
+        """Length of the base64 text in bytes."""
         return (self.source.size + 2) // 3 * 4
 
 
@@ -219,7 +219,7 @@ def json_template(value: object) -> JsonTemplate:
         return plain(item)
 
     texts: list[bytes] = []
-    while len(texts) != len(files) + 1:  # repeat if a text of the value contains the mark
+    while len(texts) != len(files) + 1:  # repeat if the value itself contains the mark
         mark = secrets.token_hex(16)
         files.clear()
         texts = [text.encode() for text in dumps(value, default=stand_in).split(mark)]

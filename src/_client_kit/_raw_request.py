@@ -1,4 +1,4 @@
-"""Check calls that are not in the contract before they are sent."""
+"""Check calls that a user has written before they are sent."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 IN_TASKS = False
-"""Whether work runs in tasks, which can await a coroutine, or in threads."""
+"""True if work runs in tasks, which can await a coroutine; False if it runs in threads."""
 
 _T = TypeVar("_T")
 

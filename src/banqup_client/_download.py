@@ -150,6 +150,6 @@ def refusal(
         service="banqup",
         status=status,
         retry_after=parse_retry_after(headers.get("retry-after")),
-        # A web page is the error of a gateway.
+        # A web page is an error of a gateway, not of the service itself.
         own=("json" if of_api else "xml") in headers.get("content-type", ""),
     )
