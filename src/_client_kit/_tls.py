@@ -63,7 +63,7 @@ def proxy_of(url: str) -> Secret | None:
 
 
 def proxy_variable(origin: str) -> str | None:
-    """Return the environment variable with the proxy for an origin, or None."""
+    """Return the name of the environment variable with the proxy for an origin, or None."""
     if _goes_direct(origin):
         return None
     wanted = (f"{urlsplit(origin).scheme}_proxy", "all_proxy")
@@ -87,7 +87,7 @@ def _unusable_file(error: OSError, service: str) -> ConfigurationError:
 
 
 def opened(make: Callable[[], _T], *, service: str) -> _T:
-    """Return what ``make`` returns: an httpx client that uses the environment's proxies.
+    """Call ``make``, which builds a TLS context, httpx client or transport; return its result.
 
     Raises:
         ConfigurationError: httpx cannot use the proxy settings or a TLS file of the environment.

@@ -69,8 +69,8 @@ def _text(instance: object, attribute: Attribute[str | None], value: object) -> 
         raise TypeError(message)
 
 
-def _file_name(name: object) -> str:
-    if not isinstance(name, str):
+def _file_name(name: str) -> str:
+    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         message = f"Attachment: file_name must be a text, not {type(name).__name__}"
         raise TypeError(message)
     return safe_file_name(name)

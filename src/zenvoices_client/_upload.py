@@ -45,7 +45,8 @@ def uploaded_document(payload: object, answer: ApiResponse, operation: Operation
 
     The structure of the answer is assumed: a positive id in an object, in a list of one object, or
     as a number. Two answers without an id also confirm the upload, and the id is then None: status
-    201, and ABP's envelope with ``success: true`` and no result. A web page never confirms it.
+    201, and ABP's envelope with ``success: true`` and no result. A web page never confirms an
+    upload.
 
     Raises:
         ProtocolError: It is unknown whether the document arrived.

@@ -14,7 +14,7 @@ import pytest
 from _client_kit._errors import ConfigurationError, UnreachableError
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync._calls import Calls
-from _client_kit._tls import shared_ssl_context
+from _client_kit._tls import _ssl_context
 from _client_kit._tokens import TokenCaches
 from support.kit_service import READ, Service, dialect, reply
 
@@ -30,9 +30,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Generator[pytest.MonkeyPatch
         monkeypatch.delenv(name.lower(), raising=False)
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"):
         monkeypatch.delenv(name, raising=False)
-    shared_ssl_context.cache_clear()
+    _ssl_context.cache_clear()
     yield monkeypatch
-    shared_ssl_context.cache_clear()
+    _ssl_context.cache_clear()
 
 
 def calls_to(url: str = "https://api.example", **options: Any) -> Calls:
