@@ -65,7 +65,7 @@ def uploaded_document(payload: object, answer: ApiResponse, operation: Operation
     own = operation.function is not None and payload is not None
     if (answer.status == 201 or empty) and not answer.is_web_page and not own:
         return InboxDocument()
-    if own:
+    if operation.function is not None:
         wanted = Text("number_of_document", "the document's number as an int, or {{'id': number}}")
         raise unexpected(operation, answer, wanted)
     message = Text(
