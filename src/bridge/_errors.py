@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from _client_kit._errors import ConfigurationError, StoreError
 from _client_kit._text import Text
@@ -61,7 +61,9 @@ class BusyError(StoreError):
     ) -> None:
         if held_until is not None:
             until = f"{held_until.astimezone():%Y-%m-%d %H:%M:%S}"
-            message = Text("busy_until", "{0} until {1} local time", message, until)
+            universal = f"{held_until.astimezone(UTC):%H:%M:%S}"
+            template = "{0} until {1} local time ({2} UTC)"
+            message = Text("busy_until", template, message, until, universal)
         super().__init__(
             message,
             service="bridge",
