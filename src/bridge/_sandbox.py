@@ -46,21 +46,27 @@ zenvoices_url = "{zenvoices_url}"
 space_id = "{space_id}"
 company_code = "{company_code}"
 
-2. In that folder, in another terminal:
+2. Once, in that folder, in another terminal (activate the virtual environment
+   there, too):
 
 export BANQUP_CLIENT_ID={client_id} BANQUP_CLIENT_SECRET={secret}
 export ZENVOICES_USER={user} ZENVOICES_PASSWORD={password}
 export ZENVOICES_ORGANISATION_CODE={organisation}
 banqup-zenvoices verify
 banqup-zenvoices activate
+
+3. As often as you like:
+
 banqup-zenvoices export
 
-The first run sends nothing: the 3 purchases that are there when you activate
-stay where they are. From now on another document arrives every {every:g} seconds; some
-are not approved yet, and some Zenvoices refuses. Run the last line again.
+The first run sends nothing of what was there when you activated: that stays
+where it is. Another document arrives every {every:g} seconds; some are not approved
+yet, and some Zenvoices refuses.
 
-The same in Python:
+The same in Python: save this as export.py in the same folder. The command and
+Python then share one store, so nothing arrives twice.
 
+import sys
 from banqup_client import BanqupClient, ClientCredentials
 from zenvoices_client import UserLogin, ZenvoicesClient
 from bridge import Connection, SQLiteCheckpoints
@@ -78,9 +84,11 @@ connection = Connection(
     space_id="{space_id}", company_code="{company_code}",
     checkpoints=SQLiteCheckpoints("exports.db"),
 )
-print(connection.verify())
-print(connection.activate())
-print(connection.export_new())   # run this line again after a while
+if "activate" in sys.argv:         # once: python export.py activate
+    print(connection.verify())
+    print(connection.activate())
+else:                              # as often as you like: python export.py
+    print(connection.export_new())
 
 Ctrl-C ends it. What happens from now on:
 """
