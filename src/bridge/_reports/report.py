@@ -329,7 +329,7 @@ class Request:
     Attributes:
         document_id: The document.
         accepted: Whether the next run sends it.
-        reason: Why it is not accepted.
+        reason: Why it is not accepted; or, if it is, why it would not be sent without a request.
     """
 
     document_id: str
