@@ -266,6 +266,8 @@ class _Requests:
 
 
 def _request_text(request: Request) -> str:
+    if request.accepted and request.reason:
+        return say("sent all the same", request.reason)
     if request.accepted:
         return say("sent by the next export")
     return say("not accepted", request.reason)

@@ -22,6 +22,10 @@ def safe_file_name(name: str) -> str:
     removed or replaced. So are characters that become one of these by Unicode normalisation (NFKC).
     The result is at most 120 bytes of UTF-8, keeps its extension, and is never empty.
     """
+    given: object = name
+    if not isinstance(given, str):
+        message = f"Attachment: file_name must be a text, not {type(name).__name__}"
+        raise TypeError(message)
     # Shorten the name first: normalising many combining marks takes seconds.
     name = name[-MOST_CHARACTERS:]
     # Normalise twice: after a replacement a combining mark may follow another letter.

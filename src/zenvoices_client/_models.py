@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from attrs import Attribute, field, frozen
 
@@ -61,19 +61,12 @@ class InboxDocument(Model):
     subject: str | None = None
 
 
-def _text(instance: object, attribute: Attribute[str | None], value: object) -> None:
+def _text(instance: object, attribute: Attribute[Any], value: object) -> None:
     """Refuse a value that is no text: written to JSON, it would fail far from its mapper."""
     if not (isinstance(value, str) or (value is None and attribute.default is None)):
         owner, kind = type(instance).__name__, type(value).__name__
         message = f"{owner}: {attribute.name} must be a text, not {kind}"
         raise TypeError(message)
-
-
-def _file_name(name: str) -> str:
-    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        message = f"Attachment: file_name must be a text, not {type(name).__name__}"
-        raise TypeError(message)
-    return safe_file_name(name)
 
 
 def _source(content: FileContent | FileSource) -> FileSource:
@@ -102,7 +95,7 @@ class Attachment:
         content_type: Media type of the file.
     """
 
-    file_name: str = field(converter=_file_name)
+    file_name: str = field(converter=safe_file_name)
     content: FileSource = field(converter=_source, repr=False)
     content_type: str = field(default="application/xml", validator=_text)
 

@@ -42,11 +42,13 @@ def test_busy_knows_until_when() -> None:
 
 @pytest.mark.parametrize("hours", [-5, 0, 1, 14])
 def test_busy_says_until_when_in_local_time(hours: int) -> None:
-    """The text has the machine's own time, and says that a killed run keeps the lease till then."""
+    """The text has the machine's own time and UTC; a killed run keeps the lease till then."""
     until = UNTIL.astimezone(timezone(timedelta(hours=hours)))
     error = BusyError(held_until=until)
     local = UNTIL.astimezone()
-    assert f"until {local:%Y-%m-%d %H:%M:%S} local time" in str(error)
+    universal = UNTIL.astimezone(UTC)
+    told = f"until {local:%Y-%m-%d %H:%M:%S} local time ({universal:%H:%M:%S} UTC)"
+    assert told in str(error)
     assert "killed" in str(error)
     assert "killed" in str(BusyError())
 

@@ -528,6 +528,24 @@ def test_resend_says_what_became_of_each(
     assert "Export: 1 document sent" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("lang", "told"),
+    [
+        ("en", "sent all the same by the next export: not approved yet (status DRAFT)"),
+        ("fr", "sera envoyé malgré tout par le prochain export : pas encore approuvé"),
+        ("nl", "wordt toch verzonden bij de volgende export: nog niet goedgekeurd"),
+    ],
+)
+def test_resend_says_what_is_not_approved(
+    estate: Estate, active: Path, lang: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wish goes before the client's approval, and the answer names it."""
+    made = estate.banqup.publish(estate.spaces[0], status="DRAFT")
+    one = ["--config", str(active), "--company", "0042", "--lang", lang]
+    assert main(["resend", made, *one]) == 0
+    assert told in capsys.readouterr().out
+
+
 def test_tables_of_a_database_are_made(
     estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -423,16 +423,17 @@ class AsyncConnection:
     async def resend(self, ids: Iterable[str]) -> tuple[Request, ...]:
         """Mark documents to be sent (again) by the next run.
 
-        Each is sent under a new external id. If Zenvoices has the document already, it will have
-        it twice. A document whose upload may have arrived is refused: the next run or settle()
-        has to decide first.
+        Each is sent under a new external id, also if it is not approved or sent in Banqup. If
+        Zenvoices has the document already, it will have it twice. A document whose upload may have
+        arrived is refused: the next run or settle() has to decide first.
 
         Args:
             ids: Ids of documents in Banqup. A document without a delivery is looked up there. UUIDs
                 may be in upper or lower case.
 
         Returns:
-            For each document, whether it was accepted, or why not.
+            For each document, whether it was accepted, or why not; and for one that is accepted
+            although it is not exportable by its status, why not.
 
         Raises:
             ConfigurationError: ``ids`` is not a list of ids.
@@ -447,7 +448,12 @@ class AsyncConnection:
             if not session.head.active:
                 raise NotActivatedError
             return await request_all(
-                session, list(wanted.values()), self._clock, self._banqup, self.space_id
+                session,
+                list(wanted.values()),
+                self._clock,
+                self._banqup,
+                self.space_id,
+                self._may_be_exported,
             )
 
     async def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:

@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 
 from _client_kit._errors import NotFoundError, ServiceError
 from _client_kit._text import Text
-from banqup_client import AsyncBanqupClient
+from banqup_client import AsyncBanqupClient, Document
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
-from bridge._delivery.delivery import Delivery
+from bridge._delivery.delivery import Delivery, WaitReason
+from bridge._delivery.eligibility import Exportable
 from bridge._delivery.faults import Blame, blame_of
 from bridge._delivery.ids import canonical_id, of_another_space, spellings_of
 from bridge._errors import setting_error
+from bridge._mapping.calling import judge
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
 from bridge._reports.report import Request
 from bridge._reports.texts import say
@@ -21,16 +23,21 @@ from bridge._stores.protocol import FIND_LIMIT
 __all__ = ["request_all", "settle_one"]
 
 
+_BY_THE_RULE = (WaitReason.CLIENT, WaitReason.NONE, WaitReason.RULE)
+
+
 async def request_all(
     session: AsyncCheckpointSession,
     wanted: Sequence[str],
     clock: Callable[[], float],
     banqup: AsyncBanqupClient,
     space_id: str,
+    exportable: Exportable,
 ) -> tuple[Request, ...]:
     """Mark documents to be sent by the next run.
 
-    A document is refused if its upload may have arrived, or if it is not in the space.
+    A document is refused if its upload may have arrived, or if it is not in the space. The answer
+    names what else would hold back a document that is accepted.
 
     Raises:
         ServiceError: Banqup cannot be asked about any document now. Documents that were accepted
@@ -45,19 +52,24 @@ async def request_all(
             delivery = stored.get(document_id)
             if delivery is None:
                 delivery = deliveries.first_seen(document_id, None)
-                reason = await _why_not_there(banqup, space_id, given)
+                found = await _find(banqup, space_id, given)
+                verdict = None if isinstance(found, str) else judge(exportable, found)
+                reason = found if isinstance(found, str) else ""
+                held = "" if verdict is None else verdict.reason
             else:
                 reason = _why_not(delivery)
+                waits = delivery.state == "waiting" and delivery.cause in _BY_THE_RULE
+                held = delivery.reason if waits else ""
             if not reason:
                 wish = deliveries.transition(delivery, deliveries.Requested(), clock())
                 session.put(stored.get(document_id), wish)
-            answers.append(Request(document_id, accepted=not reason, reason=reason))
+            answers.append(Request(document_id, accepted=not reason, reason=reason or held))
         await session.flush()
     return tuple(answers)
 
 
-async def _why_not_there(banqup: AsyncBanqupClient, space_id: str, given: str) -> str:
-    """Return why a document without a delivery cannot be sent; empty if Banqup has it."""
+async def _find(banqup: AsyncBanqupClient, space_id: str, given: str) -> Document | str:
+    """Return a document without a delivery as Banqup has it, or why it cannot be sent."""
     for spelling in spellings_of(given):
         try:
             document = await banqup.documents.get(space_id, spelling)
@@ -73,7 +85,7 @@ async def _why_not_there(banqup: AsyncBanqupClient, space_id: str, given: str) -
             )
         if of_another_space(document.space_id, space_id):
             return Text("in_other_space", "in another space of Banqup")
-        return ""
+        return document
     return Text(
         "unknown_document",
         "unknown to this connection, and Banqup has no such document in this space",

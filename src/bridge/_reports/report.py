@@ -335,7 +335,8 @@ class Request:
     Attributes:
         document_id: The document's id in Banqup.
         accepted: Whether the next run sends the document.
-        reason: Why the document is not accepted; else empty.
+        reason: Why the document is not accepted; or, if it is, why it would not be sent without a
+            request.
     """
 
     document_id: str

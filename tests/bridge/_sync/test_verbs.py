@@ -252,6 +252,22 @@ def test_resend_asks_banqup_for_what_it_does_not_know() -> None:
     assert connection.export_new().exported == 2
 
 
+def test_resend_says_what_else_holds_a_document_back() -> None:
+    """One that is not approved is accepted, and the answer says so: listed before, or not yet."""
+    world = World()
+    connection = active(world)
+    listed = world.one("AWAITING_VALIDATION")
+    connection.export_new()
+    unseen, approved = world.one("DRAFT"), world.one()
+    answers = connection.resend([listed, unseen, approved])
+    assert all(answer.accepted for answer in answers)
+    assert [answer.reason for answer in answers] == [
+        "not approved yet (status AWAITING_VALIDATION)",
+        "not approved yet (status DRAFT)",
+        "",
+    ]
+
+
 def test_resend_where_banqup_cannot_be_asked() -> None:
     """One document's fault is its reason; where nothing can be asked, resend() raises."""
     world = World()
