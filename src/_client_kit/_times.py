@@ -15,7 +15,7 @@ def parse_time(text: str) -> datetime:
     """Return a datetime in UTC from ISO 8601 or an HTTP date; a time without zone is in UTC.
 
     Raises:
-        ValueError: The text is neither.
+        ValueError: The text has neither format.
     """
     text = text.strip()
     try:
@@ -33,8 +33,10 @@ def parse_time(text: str) -> datetime:
 def to_wire_time(value: datetime | None, name: str, *, service: str) -> str | None:
     """Return an aware datetime as text for the wire: UTC, with milliseconds and ``Z``.
 
+    None stays None. ``name`` is the argument's name, for the error.
+
     Raises:
-        ConfigurationError: The datetime has no time zone.
+        ConfigurationError: The value is not a datetime, or has no time zone.
     """
     if value is None:
         return None

@@ -60,7 +60,7 @@ Options = argparse.Namespace
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> Never:
-        """Raise what `main` prints in the language that was asked for."""
+        """Raise the error that `main` prints in the language of ``--lang``."""
         self.print_usage(sys.stderr)
         raise setting_error("wrong_arguments", "{0}", Text("said", "{0}", message))
 
@@ -302,7 +302,7 @@ _Verb = Callable[[Connection, Options], "tuple[Any, int]"]
 
 
 def _each(verb: _Verb) -> Callable[[Options], int]:
-    """Return the command that calls a verb for each connection that was chosen."""
+    """Return a command that calls a verb, such as `_verify`, for each chosen connection."""
 
     def run(options: Options) -> int:
         if verb is _export:
@@ -413,7 +413,10 @@ def _call(
     progress: _Progress,
     options: Options,
 ) -> tuple[int, Any, BaseException | None]:
-    """Return exit status, result and error of a verb; no error stops the other connections."""
+    """Call a verb for one connection; return the exit status, the result and the error.
+
+    No error is raised: the other connections must still run.
+    """
     connection: Connection | None = None
     try:
         parts = shared.parts(config)
@@ -510,7 +513,7 @@ def _log_to_stderr() -> None:
 
 
 class _Progress:
-    """A listener that shows one line on standard error while a run lasts, if it is a terminal."""
+    """A listener that shows one line while a run lasts, if standard error is a terminal."""
 
     def __init__(self, start: Text, lang: Lang) -> None:
         self._lang: Lang = lang
@@ -557,7 +560,7 @@ def _pairs(options: Options) -> int:
         )
     names = ("environment", "banqup_url", "zenvoices_url")
     shared = {name: getattr(options, name) for name in names if getattr(options, name)}
-    # The settings are checked as those of any connection are.
+    # This checks the settings, as for any connection.
     settings = ConnectionConfig(
         space_id="any", company_code="any", checkpoint_file="exports.db", **shared
     )

@@ -128,7 +128,7 @@ def store_of(settings: ConnectionSettings) -> tuple[CheckpointStore, Callable[[]
     if settings.checkpoint_file is not None:
         file = SQLiteCheckpoints(settings.checkpoint_file)
         return file, file.close
-    # First, because its ImportError says which extra to install if SQLAlchemy is missing.
+    # Before SQLAlchemy itself: the ImportError of this module says which extra to install.
     from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 
     name = str(settings.checkpoint_url_variable)

@@ -662,7 +662,7 @@ def test_own_code_that_fails_needs_a_person(
     toml = ["--config", str(write_toml(active.parent / "own.toml", made))]
     estate.publish(1)
     assert main(["export", *toml, *(["--mapper", mapper] if mapper else [])]) == 1
-    if "own_code_here:ends" not in str(operations):
+    if mapper != "own_code_here:leaves" and "own_code_here:ends" not in str(operations):
         assert main(["status", *toml]) == 1
 
 

@@ -1,7 +1,7 @@
 """The texts of reports and errors in English, French and Dutch, each with a code.
 
-The words of a screen are in the language of the reader if a page of the vendor shows them in that
-language. Otherwise the English words are shown and marked as English. The words of a service or a
+The labels of a service's screen are in the reader's language if a page of the vendor shows them in
+that language. Otherwise the English label is shown and marked as English. Texts of a service or a
 sender are quoted.
 """
 
@@ -38,7 +38,7 @@ def check_lang(lang: object) -> Lang:
     """Return the language if it is one of :data:`Lang`.
 
     Raises:
-        ConfigurationError: It is another value.
+        ConfigurationError: The value is not one of these languages.
     """
     check_word(lang, get_args(Lang), "lang", service="bridge")
     return cast("Lang", lang)
@@ -50,7 +50,7 @@ def say(code: str, *values: object) -> Text:
 
 
 def local_time(when: datetime) -> Text:
-    """Return a local time, followed by UTC if the two differ."""
+    """Return a time as this machine's local time, followed by UTC if the two differ."""
     return Text.made(_time(when, "en"), "time", (when.isoformat(),))
 
 
@@ -73,7 +73,7 @@ def translate(text: str, lang: Lang) -> str:
         try:
             comma = _THOUSANDS[lang]
             shown = fill(template, values, comma=comma, point=",", zero_is_one=lang == "fr")
-        except IndexError:  # another version of this library stored it with other values
+        except IndexError:  # another version of this library stored the text with other values
             return text
         return text.said(shown)
     if text.code in (": ", "; ", ", ", " ", " and "):
@@ -91,7 +91,7 @@ def _time(when: datetime, lang: Lang) -> str:
 
 
 # fmt: off
-# A line for each language, so that a reader can compare them.
+# Not formatted, so that the languages of a text can be compared line by line.
 HEADINGS: dict[str, tuple[str, str, str]] = {
     # Statuses of a document, in an accountant's words
     "client action needed": ("client action needed",
@@ -302,7 +302,7 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "and more": ("... and {0} more", "... et {0} de plus", "... en nog {0}"),
     "seconds": ("{0} s", "{0} s", "{0} s"),
 }
-"""The English, French and Dutch of titles, headings and other texts of reports."""
+"""The English, French and Dutch of titles, headings and other texts of reports, by code."""
 
 # The English of these texts is where the code makes them: with the error, or with the reason.
 SENTENCES: dict[str, tuple[str, str]] = {
@@ -335,6 +335,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_settle_unknown": ("Les rapports et status() donnent l'identifiant du document dans Banqup ; celui de Zenvoices est un autre.",
         "Rapporten en status() tonen het id van het document in Banqup; Zenvoices heeft een ander."),
     "settle_state": ("le document {0!r} n'est ni incertain ni abandonné ({1})", "het document {0!r} is niet onzeker of opgegeven ({1})"),
+    "hint_settle_state": (
+        "Il n'y a rien à trancher. Pour renvoyer le document, appelez resend().",
+        "Er valt niets te beslissen. Roep resend() aan om het document opnieuw te verzenden."),
     # Settings
     "must_be": ("{0} doit être {1}, et non {2}", "{0} moet {1} zijn, niet {2}"),
     "a_text": ("un texte", "een tekst"),
@@ -457,6 +460,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "an_object": ("un objet", "een object"),
     "object_with_list": ("un objet contenant une liste {0!r}",
         "een object met een lijst {0!r}"),
+    "number_of_document": ("le numéro du document, un int, ou {{'id': numéro}}",
+        "het nummer van het document, een int, of {{'id': nummer}}"),
     "empty_pages": ("documents.list : uniquement des pages vides, dont chacune en annonce une autre",
         "documents.list: alleen lege pagina's, die telkens een volgende aankondigen"),
     "wrong_document": ("documents.get : la réponse contient un autre document que celui demandé",
