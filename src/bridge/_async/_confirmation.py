@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from attrs import evolve
+
 from _client_kit._errors import (
     ConfigurationError,
     NotFoundError,
@@ -12,9 +14,10 @@ from _client_kit._errors import (
     ProtocolError,
     RejectedError,
 )
+from _client_kit._text import joined
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
-from bridge._delivery.delivery import Delivery
+from bridge._delivery.delivery import Delivery, external_id_of
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Confirmation
 from zenvoices_client import AsyncZenvoicesClient, Lookup
@@ -22,11 +25,15 @@ from zenvoices_client import AsyncZenvoicesClient, Lookup
 __all__ = ["confirmed"]
 
 
+_SENT = ("delivered", "confirmed", "waiting", "sending", "failed", "uncertain")
+
+
 async def confirmed(
     session: AsyncCheckpointSession,
     zenvoices: AsyncZenvoicesClient,
     company_id: int,
     clock: Callable[[], float],
+    space_id: str,
 ) -> Confirmation:
     """Look up the delivered documents, and record those that are found as confirmed.
 
@@ -35,6 +42,7 @@ async def confirmed(
     """
     shown: Counter[str] = Counter()
     received: Counter[str] = Counter()
+    labels: dict[str, str] = {}
     since = session.head.activated_at
     try:
         async for item in zenvoices.inbox.list(company_id=company_id):
@@ -43,6 +51,8 @@ async def confirmed(
             sent_as, when = item.external_id or "", item.received_time
             if sent_as:
                 shown[sent_as] += 1
+            if shown[sent_as] > 1:
+                labels[sent_as] = joined(", ", item.sender_name, item.subject)
             received[sent_as] += when is not None and since is not None and when >= since
     except (ConfigurationError, NotFoundError, ProtocolError, RejectedError):
         if "inbox.find" not in zenvoices.operations:
@@ -54,14 +64,17 @@ async def confirmed(
     count = 0
     lines: dict[str, list[DeliveryRow]] = {"twice": [], "not found": [], "cannot tell": []}
     after: str | None = None
-    while some := await session.select("delivered", "confirmed", after=after):
+    while some := await session.select(*_SENT, after=after):
         after = some[-1].document_id
         for delivery in some:
             name = delivery.external_id
-            if name:
-                received.pop(name, None)
+            # What resend() sent again is there under the ids before this one, too.
+            for generation in range(delivery.generation + 1):
+                received.pop(external_id_of(space_id, delivery.document_id, generation), None)
+            if delivery.state not in ("delivered", "confirmed"):
+                continue
             if name is not None and shown[name] > 1:
-                lines["twice"].append(delivery_row(delivery))
+                lines["twice"].append(evolve(delivery_row(delivery), label=labels[name]))
             if delivery.state == "confirmed":
                 continue
             found = None

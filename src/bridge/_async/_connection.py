@@ -491,4 +491,4 @@ class AsyncConnection:
             if not session.head.activations:
                 raise NotActivatedError
             company_id = self._company_id or await self._company(session.head.companies)
-            return await confirmed(session, self._zenvoices, company_id, self._clock)
+            return await confirmed(session, self._zenvoices, company_id, self._clock, self.space_id)

@@ -335,8 +335,8 @@ class Request:
     Attributes:
         document_id: The document's id in Banqup.
         accepted: Whether the next run sends the document.
-        reason: Why the document is not accepted; or, if it is, why it would not be sent without a
-            request.
+        reason: Why the document is not accepted; or, of one that is, why it would not be sent
+            without a request, such as "not approved yet"; else empty.
     """
 
     document_id: str

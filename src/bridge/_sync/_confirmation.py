@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from attrs import evolve
+
 from _client_kit._errors import (
     ConfigurationError,
     NotFoundError,
@@ -13,8 +15,9 @@ from _client_kit._errors import (
     ProtocolError,
     RejectedError,
 )
+from _client_kit._text import joined
 from bridge._delivery import delivery as deliveries
-from bridge._delivery.delivery import Delivery
+from bridge._delivery.delivery import Delivery, external_id_of
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Confirmation
 from bridge._sync._session import CheckpointSession
@@ -23,11 +26,15 @@ from zenvoices_client import Lookup, ZenvoicesClient
 __all__ = ["confirmed"]
 
 
+_SENT = ("delivered", "confirmed", "waiting", "sending", "failed", "uncertain")
+
+
 def confirmed(
     session: CheckpointSession,
     zenvoices: ZenvoicesClient,
     company_id: int,
     clock: Callable[[], float],
+    space_id: str,
 ) -> Confirmation:
     """Look up the delivered documents, and record those that are found as confirmed.
 
@@ -36,6 +43,7 @@ def confirmed(
     """
     shown: Counter[str] = Counter()
     received: Counter[str] = Counter()
+    labels: dict[str, str] = {}
     since = session.head.activated_at
     try:
         for item in zenvoices.inbox.list(company_id=company_id):
@@ -44,6 +52,8 @@ def confirmed(
             sent_as, when = item.external_id or "", item.received_time
             if sent_as:
                 shown[sent_as] += 1
+            if shown[sent_as] > 1:
+                labels[sent_as] = joined(", ", item.sender_name, item.subject)
             received[sent_as] += when is not None and since is not None and when >= since
     except (ConfigurationError, NotFoundError, ProtocolError, RejectedError):
         if "inbox.find" not in zenvoices.operations:
@@ -55,14 +65,17 @@ def confirmed(
     count = 0
     lines: dict[str, list[DeliveryRow]] = {"twice": [], "not found": [], "cannot tell": []}
     after: str | None = None
-    while some := session.select("delivered", "confirmed", after=after):
+    while some := session.select(*_SENT, after=after):
         after = some[-1].document_id
         for delivery in some:
             name = delivery.external_id
-            if name:
-                received.pop(name, None)
+            # What resend() sent again is there under the ids before this one, too.
+            for generation in range(delivery.generation + 1):
+                received.pop(external_id_of(space_id, delivery.document_id, generation), None)
+            if delivery.state not in ("delivered", "confirmed"):
+                continue
             if name is not None and shown[name] > 1:
-                lines["twice"].append(delivery_row(delivery))
+                lines["twice"].append(evolve(delivery_row(delivery), label=labels[name]))
             if delivery.state == "confirmed":
                 continue
             found = None

@@ -492,4 +492,4 @@ class Connection:
             if not session.head.activations:
                 raise NotActivatedError
             company_id = self._company_id or self._company(session.head.companies)
-            return confirmed(session, self._zenvoices, company_id, self._clock)
+            return confirmed(session, self._zenvoices, company_id, self._clock, self.space_id)

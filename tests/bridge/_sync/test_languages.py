@@ -137,6 +137,23 @@ def test_no_final_state_keeps_the_name_of_a_document() -> None:
     assert "F0001" not in str(world.rows)
 
 
+def test_confirm_names_what_is_there_more_than_once() -> None:
+    """The store keeps no name of what was delivered: Zenvoices shows supplier and number."""
+    world = World()
+    connection = world.connect()
+    connection.activate()
+    world.one()
+    connection.export_new()
+    (first,) = world.zenvoices.inbox
+    world.zenvoices._inbox[9001] = evolve(first, id=9001)
+    confirmation = connection.confirm()
+    (row,) = confirmation.twice
+    assert row.label == ", ".join(filter(None, (first.sender_name, first.subject)))
+    assert "F0001" in row.label
+    for lang in ("en", "fr", "nl"):
+        assert row.label in " ".join(confirmation.to_text(lang=lang).split())
+
+
 def test_confirm_counts_what_others_sent_to_the_inbox() -> None:
     """Where the vendor's own extension is still on, each invoice is there a second time."""
     world = World()
@@ -144,6 +161,10 @@ def test_confirm_counts_what_others_sent_to_the_inbox() -> None:
     connection.activate()
     world.publish(2)
     connection.export_new()
+    assert connection.confirm().others == 0
+    connection.resend(list(world.rows))
+    assert connection.confirm().others == 0
+    assert connection.export_new().exported == 2
     assert connection.confirm().others == 0
     first = world.zenvoices.inbox[0]
     for number in (9001, 9002):
