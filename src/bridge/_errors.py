@@ -6,6 +6,7 @@ from datetime import datetime
 
 from _client_kit._errors import ConfigurationError, StoreError
 from _client_kit._text import Text
+from _client_kit._times import local_time
 
 __all__ = [
     "ACTIVATE",
@@ -60,8 +61,7 @@ class BusyError(StoreError):
         retry_after: float | None = None,
     ) -> None:
         if held_until is not None:
-            until = f"{held_until.astimezone():%Y-%m-%d %H:%M:%S}"
-            message = Text("busy_until", "{0} until {1} local time", message, until)
+            message = Text("busy_until", "{0} until {1}", message, local_time(held_until))
         super().__init__(
             message,
             service="bridge",

@@ -9,9 +9,10 @@ from typing import Any
 from attrs import frozen
 
 from _client_kit._text import Text, joined
+from _client_kit._times import local_time
 from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._reports.render import Cell, Line, Printable, Table, Tone, View, plain_data
-from bridge._reports.texts import HEADINGS, local_time, say
+from bridge._reports.texts import HEADINGS, say
 
 __all__ = [
     "TONES",
