@@ -35,7 +35,7 @@ LATEST = 1e11
 
 
 class ServiceWord(str):
-    """A value of a service's list of values that this library does not know; it is not checked.
+    """A value that a service knows and this library does not; it is sent unchecked.
 
     Plain strings are checked against the known values, so that a typing error is found at once::
 
@@ -102,13 +102,14 @@ def check_seconds(value: object, name: str, *, service: str, zero: bool = False)
     """Return a number of seconds.
 
     Args:
-        value: The value that was given.
-        name: The argument's name.
-        service: The service's name for the error.
-        zero: Whether 0 is allowed too: a deadline that has passed.
+        value: Value of the argument.
+        name: Name of the argument, for the error.
+        service: Name of the service, to put into the error.
+        zero: Whether 0 is allowed too, as for a deadline that has passed.
 
     Raises:
-        ConfigurationError: The value is not a positive number.
+        ConfigurationError: The value is not a number, is infinite or negative, or is 0 and not
+            allowed.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         number = float(value)
@@ -156,11 +157,11 @@ def check_clock(clock: Any, *, service: str) -> None:
     """Check that a clock returns seconds; ``datetime.now``, for example, does not.
 
     Raises:
-        ConfigurationError: The clock is not a function, or its result is not a number.
+        ConfigurationError: The clock is not a plain function, or its result is not such a number.
     """
     check_function(clock, "clock", service=service)
     seconds = check_seconds(clock(), "the result of clock", service=service, zero=True)
-    if seconds > LATEST:  # no time that a date can be made of
+    if seconds > LATEST:  # after the year 5000: these are probably milliseconds
         wanted = "seconds since 1970, as those of time.time()"
         raise argument_error("the result of clock", wanted, seconds, service=service)
 
@@ -205,10 +206,10 @@ def nearest(word: str, known: Iterable[str]) -> Text:
 
 
 def is_coroutine_function(function: Any) -> bool:
-    """Return True if calling a function, or a ``partial()`` of one, returns a coroutine."""
+    """Return True if calling a function, or a ``partial()`` of a function, returns a coroutine."""
     while (inner := getattr(function, "func", None)) is not None:
         function = inner
-    call = getattr(function, "__call__", None)  # noqa: B004 - its code
+    call = getattr(function, "__call__", None)  # noqa: B004 - read only
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 

@@ -20,8 +20,8 @@ class Deadline:
     """The time by which a call must end.
 
     Attributes:
-        at: The time on the monotonic clock; infinity for no limit.
-        timeout: Most seconds for each connect, read and write of the call.
+        at: The time in seconds of the monotonic clock; infinity for no limit.
+        timeout: Largest number of seconds for each connect, read and write of the call.
     """
 
     at: float = math.inf
@@ -36,7 +36,7 @@ class Deadline:
         """Return httpx's timeouts for the next connect, read or write.
 
         Raises:
-            TimeoutError: The time has come.
+            TimeoutError: The deadline has passed.
         """
         remaining = self.remaining()
         if remaining <= 0:

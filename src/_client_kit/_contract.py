@@ -3,7 +3,7 @@
 An operation has a method, a path with placeholders in braces, query parameters (our name and the
 name on the wire), and the properties that it sends and reads. A property is written as a path
 such as ``documents[].files[].fileSize``. Operations and properties carry ``evidence`` (published,
-observed or assumed) and a ``source``. A property without its own has those of its operation.
+observed or assumed) and a ``source``. A property without them has those of its operation.
 
 A patch has the same shape and holds only what differs: ``{"documents.list": {"path": ...,
 "query": {...}, "rename": {"documents[].updatedAt": "modifiedAt"}}}``. ``rename`` gives the name
@@ -73,7 +73,7 @@ class Operation:
 
     @property
     def label(self) -> str:
-        """The operation's name for messages, with its user's function if there is one."""
+        """The name for messages; it names the user's function too, if there is one."""
         return self.name if self.function is None else f"{self.called} by {name_of(self.function)}"
 
     def url_path(self, values: Mapping[str, object], *, service: str) -> str:
@@ -107,7 +107,11 @@ def _query_text(value: object) -> str:
 
 
 def _rename(value: Any, tree: Mapping[str, Any], *, inward: bool) -> Any:
-    """Rename members along a tree of ``{our name: (wire name, subtree)}``."""
+    """Rename the members of a JSON value at every level.
+
+    ``tree`` is ``{our name: (wire name, subtree)}``. ``inward`` replaces wire names by ours;
+    otherwise ours are replaced by wire names.
+    """
     if is_list(value):
         return [_rename(item, tree, inward=inward) for item in value]
     if not is_object(value):
@@ -139,7 +143,7 @@ class Contract:
 
     @property
     def digest(self) -> str:
-        """A hash of all methods, paths, query names and renames."""
+        """A hash of all methods, paths, query names, renames and users' functions."""
         facts = [
             [key, item.method, item.path, dict(item.query), item._rename, _code_of(item.function)]
             for key, item in self.operations.items()
@@ -169,7 +173,8 @@ class Contract:
 
         Args:
             functions: The functions, by name of the operation.
-            also: Further names that may have a function, each with the operation it is part of.
+            also: Further names that may have a function, each with the operation of the contract
+                whose method, path and other facts it has.
 
         Raises:
             ConfigurationError: A name is unknown, a value is not a function, or the operation has
@@ -304,7 +309,10 @@ def _code_of(function: Any) -> str | None:
 
 
 def _tree(renames: Mapping[str, str]) -> dict[str, Any]:
-    """Return ``{"a[].b": "x"}`` as ``{"a": ("a", {"b": ("x", {})})}``."""
+    """Return the tree for :func:`_rename`.
+
+    It is ``{"a": ("a", {"b": ("x", {})})}`` for the renames ``{"a[].b": "x"}``.
+    """
     root: dict[str, Any] = {}
     for path, wire in renames.items():
         level = root

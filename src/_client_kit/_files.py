@@ -33,7 +33,7 @@ FileContent = bytes | str | os.PathLike[str] | BinaryIO
 
 
 def unchecked() -> None:
-    """Do nothing: the upload may go on."""
+    """Do nothing; the default of ``check``, with which an upload is never stopped."""
 
 
 def os_reason(error: OSError) -> str:
@@ -45,7 +45,7 @@ class FileView(io.RawIOBase):
     """A reader of an open file with its own position; closing it leaves the file open.
 
     Attributes:
-        file: The open file.
+        file: The open file; other readers of it have positions of their own.
         in_memory: Whether reading cannot block.
     """
 
@@ -181,16 +181,16 @@ class Base64:
 
     @property
     def encoded_size(self) -> int:
-        """Length of the base64 text."""
+        """Length of the base64 text in bytes."""
         return (self.source.size + 2) // 3 * 4
 
 
 @frozen
 class JsonTemplate:
-    """A body split at its files: JSON text and :class:`Base64` alternate, or one file as it is.
+    """A body split at its files.
 
     Attributes:
-        parts: The pieces in order.
+        parts: JSON text and :class:`Base64` in turn, or one file that is sent as it is.
         size: Length of the whole body in bytes.
     """
 
@@ -219,7 +219,7 @@ def json_template(value: object) -> JsonTemplate:
         return plain(item)
 
     texts: list[bytes] = []
-    while len(texts) != len(files) + 1:  # repeat if a text contains the mark
+    while len(texts) != len(files) + 1:  # repeat if the value itself contains the mark
         mark = secrets.token_hex(16)
         files.clear()
         texts = [text.encode() for text in dumps(value, default=stand_in).split(mark)]

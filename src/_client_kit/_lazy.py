@@ -18,7 +18,7 @@ def lazy_names(
 
     Args:
         namespace: The package's ``globals()``.
-        modules: The module of each lazy name.
+        modules: The module to import for each lazy name.
     """
 
     def load(name: str) -> Any:

@@ -1,7 +1,7 @@
 """Run a user's function from ``operations=``: a generator that yields the calls to make.
 
-This module does no I/O. :class:`FunctionRun` returns the next call and decides which error the end
-of the function means; ``_async/_calls.py`` makes the calls.
+This module does no I/O. :class:`FunctionRun` returns the next call and decides which error is
+raised when the function ends; ``_async/_calls.py`` makes the calls.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ IN_DOUBT = Text(
 
 
 def _check_mapping(_call: object, attribute: Attribute[Any], value: object) -> None:
-    """Refuse pairs and a text, at the line that makes the call."""
+    """Raise TypeError for pairs or a text: here, the traceback shows the line of ``Call(...)``."""
     name, kind = attribute.name, type(value).__name__
     if not isinstance(value, Mapping):
         message = f"Call: {name} must be a dict, not {kind}: write {name}={{'name': 'value'}}"
@@ -49,7 +49,7 @@ def _check_mapping(_call: object, attribute: Attribute[Any], value: object) -> N
 
 
 def _check_headers(_call: object, _field: object, headers: Mapping[str, Any]) -> None:
-    """Refuse a value that is not a text, at the line that makes the call."""
+    """Raise TypeError for a value that is not a text."""
     for name, value in headers.items():
         if not isinstance(value, str):
             kind = type(value).__name__
@@ -175,8 +175,8 @@ class FunctionRun:
         """Check that a call may be made, and store that it is the current call.
 
         Args:
-            step: The call.
-            url: Its whole URL: a path and the address of a link may be the same.
+            step: The call, as an operation.
+            url: The whole URL of the call. The path alone may begin at the base URL or at the host.
 
         Raises:
             ServiceError: The function yielded the same unsafe call before.
@@ -196,7 +196,7 @@ class FunctionRun:
         """Close the function because of an error of this library, such as a body that is too large.
 
         Raises:
-            BaseException: The error that the end of the function means.
+            BaseException: Always: the error of the whole operation.
         """
         self._close(error)
 
@@ -217,17 +217,20 @@ class FunctionRun:
         return self._step(lambda: self._running.send(value))
 
     def failed(self, error: BaseException) -> Call | None:
-        """Raise a definite answer in the function; close the function after any other error.
+        """Raise the error of a call inside the function, and return the function's next call.
+
+        The function is closed if the error is not an answer to the call, or if the answer leaves
+        open whether the call was applied.
 
         Raises:
-            BaseException: The error that the end of the function means.
+            BaseException: The error of the whole operation, if the function ended with an error.
         """
         self._calls += 1
-        # A look-up that is gone proves nothing of the document; a document that is gone is gone.
+        # 410 for a document says that it is gone. 410 for a look-up says nothing of the document.
         absent = (404,) if self._operation.called == "inbox.find" else (404, 410)
         self._clean = self._clean and isinstance(error, NotFoundError) and error.status in absent
         answer = error if isinstance(error, ServiceError) and _is_answer(error) else None
-        # Without an answer, the request was certainly not sent only if the error says so.
+        # Without an answer, the request may have been sent unless the error says that it was not.
         left = answer is not None or not isinstance(error, ServiceError) or error.applied is None
         if not self._safe and answer is not None and answer.applied is None:
             answer = None

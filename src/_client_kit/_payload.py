@@ -42,7 +42,8 @@ def rows_in(payload: Any, member: str, operation: Operation, answer: ApiResponse
 def unexpected(operation: Operation, answer: ApiResponse, expected: Text) -> ProtocolError:
     """Return the error for an answer with an unexpected structure.
 
-    What a user's function returns is no answer of the service: the error names the function.
+    If a user's function returned the payload, the error names the function and does not advise to
+    correct the contract.
     """
     own = operation.function is not None
     return ProtocolError(

@@ -1,4 +1,4 @@
-"""Check calls that are not in the contract before they are sent."""
+"""Check calls that a user has written before they are sent."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def operation_of(call: Call, within: Operation, *, service: str, origin: str) ->
     """Return the operation for a call that a user has written.
 
     Args:
-        call: The call.
+        call: The call that the user has written.
         within: The operation that the call is part of; errors have its name.
-        service: The service's name for errors.
+        service: Name of the service, to put into the error.
         origin: Scheme, host and port of the API; a URL that starts with them is allowed.
 
     Raises:

@@ -50,7 +50,7 @@ class TooLargeError(Exception):
 
 
 class TargetError(Exception):
-    """The file for an answer cannot be written. A plain OSError would be a network failure."""
+    """The file for an answer cannot be written. A plain OSError would count as a broken network."""
 
     def __init__(self, cause: OSError) -> None:
         self.cause = cause
@@ -67,7 +67,8 @@ class PreparedRequest:
     Its ``repr`` shows no content: a login's body is a password, and error trackers show locals.
 
     Attributes:
-        check: Stops the request by raising; a streamed body calls it itself.
+        check: Called before the request is sent; raises to stop it. A streamed body calls it
+            before each piece too.
     """
 
     _method: str
@@ -86,8 +87,9 @@ class PreparedRequest:
     ) -> httpx.Request:
         """Return a new httpx request, with ``streamed`` as its body if it is given.
 
-        The client must not build it: an injected client would add its default headers, query
-        parameters and cookies. No local variable of a caller holds the token as a plain string.
+        An injected httpx client must not build the request: it would add its default headers,
+        query parameters and cookies. The token is revealed here only, so that no caller has a
+        local variable with the plain token.
         """
         headers = httpx.Headers(self._headers)
         if token is not None:
@@ -113,9 +115,9 @@ def transport_failure(
     """Return our error for an exception of :data:`BROKEN`.
 
     Args:
-        error: The exception.
+        error: One of the exceptions in :data:`BROKEN`.
         operation: The operation that was called.
-        service: The service's name for the error.
+        service: Name of the service, to put into the error.
         origin: Scheme, host and port that the request was sent to.
         in_time: Whether the deadline leaves time for another try.
         proxied: Whether the request may have used a proxy of the environment.

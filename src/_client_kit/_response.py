@@ -120,8 +120,8 @@ def object_of(body: bytes, name: str, *, service: str) -> dict[str, Any]:
 
     Args:
         body: The body of the service's request.
-        name: What the body is, for the error.
-        service: The service's name for the error.
+        name: Name of the body, such as ``webhook``, to put into the error.
+        service: Name of the service, to put into the error.
 
     Raises:
         ProtocolError: The body is not a JSON object.
@@ -163,10 +163,10 @@ class Dialect:
     """What the shared call code must know about one service's API.
 
     Attributes:
-        service: The service's name for errors.
+        service: Name of the service, to put into errors.
         login: The operation that returns a token.
-        login_type: Media type of its body.
-        login_body: Returns its body.
+        login_type: Media type of the login's body.
+        login_body: Returns the login's body.
         read_token: Returns the token in a response to the login, or raises.
         failure: Returns the error that a response to an operation means; None for success.
         unwrap: Returns the payload inside the JSON of a success.

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 IN_TASKS = True
-"""Whether work runs in tasks, which can await a coroutine, or in threads."""
+"""True if work runs in tasks, which can await a coroutine; False if it runs in threads."""
 
 _T = TypeVar("_T")
 
@@ -129,7 +129,7 @@ class Workers(Generic[_T]):
     """Run jobs concurrently, at most ``size`` at a time, and return their results in batches."""
 
     inline = False
-    """Whether a job runs in start(), so that nothing happens beside it."""
+    """Whether start() itself runs the job, so that no other job runs at the same time."""
 
     def __init__(self, size: int) -> None:
         self.size = size

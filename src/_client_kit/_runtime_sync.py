@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 IN_TASKS = False
-"""Whether work runs in tasks, which can await a coroutine, or in threads."""
+"""True if work runs in tasks, which can await a coroutine; False if it runs in threads."""
 
 _T = TypeVar("_T")
 
@@ -65,8 +65,8 @@ def sleep(seconds: float) -> None:
 _NO_LIMIT = nullcontext()
 
 
-def time_limit(deadline: Deadline) -> AbstractContextManager[None]:  # noqa: ARG001 - as its twin
-    """Do nothing: a thread cannot be interrupted, so each operation has its own timeout."""
+def time_limit(deadline: Deadline) -> AbstractContextManager[None]:  # noqa: ARG001 - asyncio needs it
+    """Do nothing: a thread cannot be interrupted. Each connect, read and write has a timeout."""
     return _NO_LIMIT
 
 

@@ -26,6 +26,8 @@ def raised_by_signal_handler(error: BaseException) -> bool:
 def signal_error(error: BaseException, handled: BaseException | None) -> BaseException | None:
     """Return the exception of a signal handler in an error's chain of causes, or None.
 
+    The search stops at ``handled``, the exception that was being handled before the call.
+
     httpx wraps an ``OSError`` or a ``TimeoutError`` that a handler raised inside one of its calls.
     It would otherwise count as a failure of the network.
     """
@@ -45,7 +47,7 @@ def _handlers() -> set[CodeType]:
         if handler is signal.default_int_handler:
             continue
         function = getattr(handler, "func", handler)
-        for one in (function, getattr(function, "__call__", None)):  # noqa: B004 - its code
+        for one in (function, getattr(function, "__call__", None)):  # noqa: B004 - read only
             code = getattr(getattr(one, "__func__", one), "__code__", None)
             if isinstance(code, CodeType):
                 found.add(code)

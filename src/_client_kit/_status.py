@@ -1,4 +1,8 @@
-"""The error for an HTTP status, unless a service gives the status another meaning."""
+"""The error for an HTTP status, unless a service gives the status another meaning.
+
+Zenvoices' own meanings are in ``zenvoices_client/_dialect.py``. What an error means for the
+document that was sent is decided in ``bridge/_delivery/faults.py``.
+"""
 
 from __future__ import annotations
 
@@ -95,5 +99,5 @@ def meaning_of(status: int, *, safe: bool) -> tuple[type[ServiceError], Text, Te
 
 
 def no_such_call(status: int) -> Text:
-    """Return the message for a path that the service does not know."""
+    """Return the message for a path, method or media type that the service does not know."""
     return Text("no_such_call", "no such call at this address ({0})", str(status))

@@ -105,7 +105,7 @@ def fill(
 
     Args:
         template: The template; see :class:`Text`.
-        values: The values.
+        values: The values for ``{0}``, ``{1}`` and so on.
         comma: The thousands separator of whole numbers.
         point: The decimal separator of other numbers, which are shown with one decimal.
         zero_is_one: Whether 0 takes the singular, as in French.

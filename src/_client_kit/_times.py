@@ -16,7 +16,7 @@ def parse_time(text: str) -> datetime:
     """Return a datetime in UTC from ISO 8601 or an HTTP date; a time without zone is in UTC.
 
     Raises:
-        ValueError: The text is neither.
+        ValueError: The text has neither format.
     """
     text = text.strip()
     try:
@@ -34,8 +34,10 @@ def parse_time(text: str) -> datetime:
 def to_wire_time(value: datetime | None, name: str, *, service: str) -> str | None:
     """Return an aware datetime as text for the wire: UTC, with milliseconds and ``Z``.
 
+    None stays None. ``name`` is the argument's name, for the error.
+
     Raises:
-        ConfigurationError: The datetime has no time zone.
+        ConfigurationError: The value is not a datetime, or has no time zone.
     """
     if value is None:
         return None
@@ -48,7 +50,7 @@ def to_wire_time(value: datetime | None, name: str, *, service: str) -> str | No
 
 
 def local_time(when: datetime) -> Text:
-    """Return a local time, followed by UTC if the two differ."""
+    """Return a time as this machine's local time, followed by UTC if the two differ."""
     return Text.made(shown_time(when, "%Y-%m-%d %H:%M"), "time", (when.isoformat(),))
 
 

@@ -20,11 +20,19 @@ __all__ = ["environment_proxy", "opened", "proxy_of", "proxy_variable", "shared_
 
 _T = TypeVar("_T")
 _PROXIES = ("https_proxy", "all_proxy")
+_TLS_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+
+
+def shared_ssl_context() -> ssl.SSLContext:
+    """Return the context that all clients share: building one takes 17 ms and 0.8 MB.
+
+    After a change of the environment's variables for TLS, new clients share another context.
+    """
+    return _ssl_context(*(os.environ.get(name) for name in _TLS_VARIABLES))
 
 
 @cache
-def shared_ssl_context() -> ssl.SSLContext:
-    """Return the context that all clients share: building one takes 17 ms and 0.8 MB."""
+def _ssl_context(*_settings: str | None) -> ssl.SSLContext:
     context = httpx.create_ssl_context()
     # Without this, Debian's Python and others would take the minimum of OpenSSL's settings.
     context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
@@ -55,7 +63,7 @@ def proxy_of(url: str) -> Secret | None:
 
 
 def proxy_variable(origin: str) -> str | None:
-    """Return the environment variable with the proxy for an origin, or None."""
+    """Return the name of the environment variable with the proxy for an origin, or None."""
     if _goes_direct(origin):
         return None
     wanted = (f"{urlsplit(origin).scheme}_proxy", "all_proxy")
@@ -79,7 +87,7 @@ def _unusable_file(error: OSError, service: str) -> ConfigurationError:
 
 
 def opened(make: Callable[[], _T], *, service: str) -> _T:
-    """Return what ``make`` returns: an httpx client that uses the environment's proxies.
+    """Call ``make``, which builds a TLS context, httpx client or transport; return its result.
 
     Raises:
         ConfigurationError: httpx cannot use the proxy settings or a TLS file of the environment.

@@ -1,4 +1,7 @@
-"""Cache the token, or the rejection, of a credential for all clients that use it."""
+"""Cache the token, or the rejection, of a credential for all clients that use it.
+
+``_async/_calls.py`` requests the token.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ __all__ = ["TokenCache", "TokenCaches"]
 
 _F = TypeVar("_F")
 
-# Seconds before its end at which a token is renewed; at most half of its lifetime.
+# A token is renewed this many seconds before its end, or at half of its lifetime if that is later.
 RENEW_EARLY = 60.0
 
 
@@ -43,7 +46,10 @@ class TokenCache:
         self._flights = {}
 
     def flight(self, kind: type[_F]) -> _F:
-        """Return the lock of this class in which calls wait while one of them gets a token."""
+        """Return the lock in which calls wait while another call gets a token.
+
+        ``kind`` is the class of the lock: threads and asyncio have a lock each.
+        """
         return self._flights.setdefault(kind, kind())  # type: ignore[no-any-return]
 
     def current(self) -> Token | None:
@@ -56,7 +62,7 @@ class TokenCache:
             return None
 
     def store(self, token: Token, asked_at: float) -> None:
-        """Store a new token; its lifetime counts from when it was requested."""
+        """Store a new token; its lifetime counts from ``asked_at``, by the monotonic clock."""
         with self._lock:
             self._token = token
             self._renew_at = asked_at + token.life - min(RENEW_EARLY, token.life / 2)
@@ -68,7 +74,7 @@ class TokenCache:
                 self._token = None
 
     def reject(self, error: CredentialsError) -> None:
-        """Store that the service refused the credential; the state is final."""
+        """Store that the service refused the credential. This cannot be undone."""
         with self._lock:
             self._rejection = error.copy()
 

@@ -23,7 +23,7 @@ _NOT_THE_USERS = sys.stdlib_module_names | {
 
 
 def cause_of(error: BaseException) -> Exception | None:
-    """Return the exception of the user's code that an error reports, or None without one."""
+    """Return the exception of the user's code that an error reports, or None."""
     return error.__cause__ if isinstance(error.__cause__, Exception) else None
 
 
@@ -48,7 +48,7 @@ def yield_place(generator: GeneratorType[Any, Any, Any]) -> str:
     while inspect.isgenerator(generator.gi_yieldfrom):
         generator = generator.gi_yieldfrom
     frame = generator.gi_frame
-    if frame is None:  # pyright: ignore[reportUnnecessaryComparison] - it has ended
+    if frame is None:  # pyright: ignore[reportUnnecessaryComparison] - None at the end
         return ""
     module = frame.f_globals.get("__name__")
     return f"{module}.{frame.f_code.co_name}, line {frame.f_lineno}"

@@ -1,1 +1,1 @@
-"""A contract held against a vendor's own OpenAPI file. Only the command of that name uses it."""
+"""Compare a contract with a vendor's OpenAPI file, or with live answers (``verify(deep=True)``)."""

@@ -1,4 +1,4 @@
-"""What an export needs of Banqup, to compare a vendor's file or a live answer with."""
+"""The facts that an export needs from Banqup's API: names, types and values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from banqup_client import (
 
 __all__ = ["expectations"]
 
-# A folder that is missing trusts the query, a category or a size that is missing stops nothing.
+# An export works without a document's folder (it then trusts the query), category and file size.
 _ESSENTIAL = {
     "token.get": "sends:grant_type sends:client_id sends:client_secret reads:access_token",
     "spaces.list": "reads:spaces reads:spaces[].id",
@@ -55,7 +55,7 @@ _FOLDERS = ("PURCHASES", "SALES")
 
 @cache
 def expectations() -> Expectations:
-    """Return what an export needs, made once."""
+    """Return the facts that an export needs from Banqup."""
     return Expectations(
         client="BanqupClient",
         login="token.get",

@@ -1,4 +1,4 @@
-"""``python -m <client> contract --against FILE``."""
+"""The command ``python -m <client> contract --against FILE``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ def run(
     expected: Expectations,
     arguments: Sequence[str] | None = None,
 ) -> int:
-    """Run the command. Returns 0, 1 when an export's needs are contradicted, 2 when it cannot."""
+    """Run the command and return its exit code.
+
+    The code is 1 if the file contradicts a fact that an export needs, and 2 if the file cannot be
+    used; otherwise 0.
+    """
     parser = _Parser(prog=f"python -m {program}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser(
@@ -83,14 +87,17 @@ def run(
 
 
 class _Parser(argparse.ArgumentParser):
-    """Does not repeat a mistyped argument, which could be a credential."""
+    """A parser whose errors do not repeat a mistyped argument, which could be a credential."""
 
     def error(self, message: str) -> NoReturn:
         super().error(re.split("['\"=]|(?<=unrecognized arguments)", message)[0].rstrip(": "))
 
 
 def _refuse(program: str, path: Path | None, message: str) -> int:
-    """Print why the command cannot compare. An address in place of a file may hold a credential."""
+    """Print why the comparison failed; return the exit code 2.
+
+    Only a plain file name is printed: a URL given by mistake may hold a credential.
+    """
     name = (
         "" if path is None else path.name if re.fullmatch(r"[\w .-]+", path.name) else "--against"
     )
@@ -99,7 +106,7 @@ def _refuse(program: str, path: Path | None, message: str) -> int:
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one patch of two; where both say something, the second one counts."""
+    """Return two patches as one; where both have a value, that of ``above`` is used."""
     merged = dict(below)
     for name, value in above.items():
         old = merged.get(name)

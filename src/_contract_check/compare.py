@@ -1,4 +1,4 @@
-"""Comparing a contract with a vendor's OpenAPI file."""
+"""Compare a contract with a vendor's OpenAPI file."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ def compare(
     *,
     yours: Collection[str] = (),
 ) -> Comparison:
-    """Return every operation and property of the contract, and what the file says of it.
+    """Compare every operation, query parameter and property of a contract with a file.
 
     Args:
         contract: The contract, with the user's patch applied.
-        file: The vendor's file.
-        expected: What an export needs.
-        yours: The operations for which the user has a function of their own.
+        file: The vendor's OpenAPI file.
+        expected: The facts that an export needs from the service.
+        yours: Names of the operations for which the user has a function; they are not compared.
 
     Raises:
-        ConfigurationError: An operation in ``yours`` does not exist.
+        ConfigurationError: ``yours`` names an operation that does not exist.
     """
     known = [name for name in (*contract.operations, *expected.replaced) if name != expected.login]
     if unknown := set(yours) - set(known):
@@ -87,7 +87,7 @@ def compare(
             pair = _Pair(operation, matches[name], expected, needless)
             try:
                 contract.patched({name: pair.patch})
-            except ConfigurationError:  # two members would get one name
+            except ConfigurationError:  # the patch would give two members one name
                 pair.patch = {}
             patch |= {name: pair.patch} if pair.patch else {}
             found.append(pair.result(result, likely))
@@ -96,7 +96,10 @@ def compare(
 
 @frozen
 class _Fact:
-    """A query parameter or property: its name in the contract and its path on the wire."""
+    """A query parameter or property: its name in the contract and its path on the wire.
+
+    ``place`` is ``query``, ``sends`` or ``reads``.
+    """
 
     place: str
     name: str
@@ -109,7 +112,7 @@ class _Fact:
 
 
 class _Pair:
-    """One operation of ours and the vendor's that is the same."""
+    """An operation of the contract and the operation of the file that matches it."""
 
     def __init__(
         self,
@@ -134,7 +137,7 @@ class _Pair:
             at = payload if fact.place == "reads" else ""
             place = locate(self._shapes[fact.place], fact.wire, at)
             if fact.place == "query" and place.status == "not described":
-                place = evolve(place, status="missing")  # a file names every parameter
+                place = evolve(place, status="missing")  # a file lists all query parameters
             if fact.place == "query" and place.status == "differs" and expected.any_case:
                 place = evolve(place, status="confirmed")
             self._places[fact] = place
@@ -143,11 +146,11 @@ class _Pair:
     def result(
         self, result: OperationFinding, likely: Sequence[VendorOperation]
     ) -> OperationFinding:
-        """Return a result with everything found about the operation.
+        """Return the finding for the operation, with a finding for each of its facts.
 
         Args:
-            result: What is known of our operation.
-            likely: Other operations of the file that look like it.
+            result: The finding to complete; it has the contract's side only.
+            likely: Other operations of the file that resemble ours, the likeliest first.
         """
         theirs, expected = self._theirs, self._expected
         findings = tuple(self._findings())
@@ -164,9 +167,10 @@ class _Pair:
         )
 
     def _sure(self) -> dict[str, Any]:
-        """Return the patch for what differs in letters or path prefix only.
+        """Return the patch for names that differ in spelling only, and for another path prefix.
 
-        A rename counts for what is sent and for what is read, so both must have the new name.
+        A different spelling is another letter case, or another use of ``_`` and ``-``. A rename
+        applies to requests and answers, so the file must have the same new name in both.
         """
         changes: dict[str, Any] = {}
         path = patched_path(self._ours.path, self._theirs.path)
@@ -206,7 +210,7 @@ class _Pair:
             yield from self._unsent(group)
 
     def _compared(self, fact: _Fact, place: Place) -> Finding:
-        """Return the finding of one name: is it there, of a type and with words that fit?"""
+        """Return the finding for one fact: does the file have it, with fitting type and values?"""
         status, theirs, remedy = place.status, place.path, ""
         ours = last(fact.wire)
         shape = self._shapes[fact.place]
@@ -234,7 +238,7 @@ class _Pair:
         )  # fmt: skip
 
     def _unsent(self, group: str) -> Iterator[Finding]:
-        """Yield what the file requires, where the library does not send it."""
+        """Yield a finding for each name that the file requires and the library does not send."""
         shape = self._shapes[group] or {}
         always = {key for key in self._essential if key.startswith("query:")}
         sent = {""} | {
@@ -250,7 +254,7 @@ class _Pair:
                     yield self._finding(group, member, "", f"{typed(shape, member)}, required")
 
     def _finding(self, place: str, name: str, ours: str, theirs: str, remedy: str = "") -> Finding:
-        """Return a difference that concerns the whole call."""
+        """Return a finding with the status ``differs`` that concerns the whole call."""
         return Finding(
             place, name, "differs", ours, theirs, self._ours.evidence, self._ours.needed,
             remedy or self._by_function(),
@@ -264,7 +268,7 @@ class _Pair:
 
 
 def _facts(operation: Operation, envelope: str) -> Iterator[_Fact]:
-    """Yield every name of an operation, with its path on the wire but for the envelope."""
+    """Yield an operation's query parameters and properties; wire paths begin below the envelope."""
     for name, wire in operation.query.items():
         yield _Fact("query", name, wire, operation.evidence)
     for place, properties in (("sends", operation.sends), ("reads", operation.reads)):

@@ -1,6 +1,6 @@
-"""What an export needs of a service beyond names: which members, of which types, which words.
+"""The type for the facts that an export needs from a service's API.
 
-Types are taken from the models that read the answers, so that they are written once.
+The JSON types come from the models that decode the answers, so that they are written once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from _contract_check.openapi_schema import Shape, letters
 __all__ = ["Expectations", "kinds_of"]
 
 _SCALARS: dict[Any, frozenset[str]] = {
-    str: frozenset({"string", "integer"}),  # the decoder takes a code written as a number
+    str: frozenset({"string", "integer"}),  # the decoder accepts a code written as a number
     int: frozenset({"integer", "number"}),
     bool: frozenset({"boolean"}),
     Decimal: frozenset({"number", "integer", "string"}),
@@ -31,26 +31,28 @@ _SCALARS: dict[Any, frozenset[str]] = {
 
 @frozen
 class Expectations:
-    """What one service must keep to for an export to work.
+    """The facts that an export needs from one service's API.
 
     Attributes:
-        client: The class that takes ``contract=`` and ``operations=``.
-        login: The operation that brings the token, which no function can replace.
-        essential: Per operation what an export depends on: ``query:name``, ``sends:path`` or
-            ``reads:path``.
-        kinds: Per operation the JSON types a property may have, sent or read.
-        words: Per operation the words of a property or query the export relies on.
-        may_be_empty: Properties, each behind its operation, that an answer may leave out.
-        replaced: Per further function of a user, what an export then needs no longer: an operation,
-            or an operation and one of its properties.
-        asked: The class of what a user's function for an operation is given.
-        values: What a function sends for names of the service, by the Python that gives it.
-        alike: Names that are common for a property of an answer, by our name.
-        form: Whether the token is asked for by a form, not by JSON.
-        any_case: Whether the service takes query names in any letter case.
-        envelope: The member that holds an answer's payload on the wire.
-        payload: The path of an answer's payload, in the service's envelope if the file shows it;
-            None where the file says nothing of it.
+        client: Name of the client class, which takes ``contract=`` and ``operations=``.
+        login: Name of the operation that returns the token; no function can replace it.
+        essential: Per operation, the facts without which an export fails: ``query:name``,
+            ``sends:path`` or ``reads:path``.
+        kinds: Per operation, the JSON types that a property may have, by the property's path.
+        words: Per operation, the values of a query parameter or property that an export relies on,
+            by ``query:name`` or ``reads:path``.
+        may_be_empty: Properties that an answer may leave out, each as ``operation path``.
+        replaced: By name of a user's function, the facts that an export with this function does
+            not need: an operation, or an operation and one of its facts.
+        asked: Per operation, the class of the argument of a user's function.
+        values: Python expressions for the values that a function can send, each with the names
+            that an API may give the value.
+        alike: By our name of a property, other names that an API may give it.
+        form: Whether a token request has a form as its body, not JSON.
+        any_case: Whether the service accepts query names in any letter case.
+        envelope: Name of the member that holds an answer's payload on the wire; empty for none.
+        payload: Returns the payload's path in an answer of an operation; None if the payload has
+            no members to compare.
     """
 
     client: str
@@ -69,7 +71,10 @@ class Expectations:
     payload: Callable[[str, Shape], str | None] = lambda _, __: ""
 
     def values_of(self, operation: str) -> dict[str, str]:
-        """Return the Python of every value a function has, by the letters of its names."""
+        """Return the Python expressions that an operation's function can send, by API name.
+
+        The names are in the form of :func:`letters`.
+        """
         asked = self.asked.get(operation)
         given = {item.name for item in attrs.fields(asked)} if asked is not None else set[str]()
         return {
@@ -93,7 +98,7 @@ class Expectations:
 
 
 def kinds_of(model: Any, at: str = "") -> dict[str, frozenset[str]]:
-    """Return the JSON types of a model's members, each under its path below ``at``."""
+    """Return the JSON types of a model's members by path; each path begins with ``at``."""
     found: dict[str, frozenset[str]] = {}
     hints = get_type_hints(model)
     for attribute in attrs.fields(model):

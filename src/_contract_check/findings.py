@@ -1,4 +1,4 @@
-"""What comparing a contract with a vendor's file found, for people and for programs."""
+"""The result of comparing a contract with a vendor's file, as objects, text and plain data."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class Finding:
     """One wire fact compared with the file.
 
     Attributes:
-        place: ``path``, ``method``, ``query``, ``sends``, ``reads``, ``body`` or ``header``.
-        name: The fact's name in the contract's words.
+        place: ``path``, ``query``, ``sends``, ``reads``, ``body`` or ``header``.
+        name: Name of the fact in the contract.
         status: ``confirmed``, ``differs``, ``missing`` or ``not described``.
-        ours: What the contract says.
-        theirs: What the file says.
-        evidence: How well the contract's fact is known.
-        essential: Whether an export depends on it.
-        remedy: What corrects it.
+        ours: The fact as the contract has it.
+        theirs: The fact as the file has it.
+        evidence: How the contract's fact is known: published, observed or assumed.
+        essential: Whether an export depends on the fact.
+        remedy: How a user can correct the difference; empty if there is none.
     """
 
     place: str
@@ -36,7 +36,7 @@ class Finding:
 
     @property
     def contradicts(self) -> bool:
-        """Whether an export cannot work as long as this is so."""
+        """Whether the file contradicts a fact that an export needs."""
         return self.essential and self.status in ("differs", "missing")
 
 
@@ -45,15 +45,15 @@ class OperationFinding:
     """One operation compared with the file.
 
     Attributes:
-        status: As of a finding, or ``yours``.
-        ours: Method and path of the contract.
-        theirs: Method and path of the file; empty where there is none.
-        facts: How many names the contract has for it.
-        findings: What is compared, without what is below a property that is not there.
-        calls: The file's operations a person must look at, written out: the same one where it
-            differs, those that look like it where it is missing.
-        function: The name under which ``operations=`` takes a function for it.
-        starter: Such a function, with the file's names.
+        status: As in :class:`Finding`, or ``yours`` if a user's function replaces the operation.
+        ours: Method and path in the contract.
+        theirs: Method and path in the file; empty if the file has no such operation.
+        facts: Number of query parameters and properties that the contract has for the operation.
+        findings: The compared facts, without those below a property that is missing.
+        calls: Operations of the file for a person to read, as lines of text: the matching
+            operation if it differs, or those that resemble a missing operation.
+        function: The name under which ``operations=`` takes a function for the operation.
+        starter: The lines of a first draft of this function, with the file's names.
     """
 
     name: str
@@ -70,7 +70,7 @@ class OperationFinding:
 
     @property
     def contradicted(self) -> bool:
-        """Whether an export needs this, and the file has it otherwise."""
+        """Whether an export needs the operation, and the file lacks or contradicts it."""
         return self.needed and (
             self.status == "missing" or any(item.contradicts for item in self.findings)
         )
@@ -82,7 +82,7 @@ class Comparison:
 
     Attributes:
         operations: Every operation of the contract, those an export needs first.
-        patch: A ``contract=`` patch for what differs in letters or path prefix only.
+        patch: A ``contract=`` patch for what differs in spelling or path prefix only.
     """
 
     service: str
@@ -93,7 +93,7 @@ class Comparison:
 
     @property
     def contradicted(self) -> bool:
-        """Whether the file contradicts something an export needs."""
+        """Whether the file contradicts a fact that an export needs."""
         return any(item.contradicted for item in self.operations)
 
     def __getitem__(self, name: str) -> OperationFinding:

@@ -1,4 +1,4 @@
-"""Finding our operations in a vendor's file, and what looks like a missing one."""
+"""Find our operations in a vendor's OpenAPI file, and operations similar to those it lacks."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ MOST_LOOK_ALIKES = 3
 def match_all(
     ours: Sequence[Operation], theirs: Sequence[VendorOperation]
 ) -> dict[str, VendorOperation]:
-    """Return the vendor's operation for each of ours that the file has, by our name.
+    """Return the file's operation for each of our operations that the file has, by our name.
 
-    An operation is found by its path in any letter case, or below another prefix: where only the
-    version differs, or where several operations moved to that prefix.
+    Paths match in any letter case. A path also matches below another prefix if only the version
+    differs, or if several operations have moved to this prefix.
     """
     matches: dict[str, VendorOperation] = {}
     moved: dict[str, dict[str, dict[str, VendorOperation]]] = defaultdict(dict)
@@ -67,7 +67,10 @@ def match_all(
 def described_prefixes(
     ours: Sequence[Operation], theirs: Sequence[VendorOperation], matches: Collection[str]
 ) -> set[str]:
-    """Return the prefixes of our paths whose operations the file is about."""
+    """Return the prefixes of our paths below which the file describes operations.
+
+    Below such a prefix, an operation that the file does not have is missing.
+    """
     known = {split_prefix(item.path)[0] for item in ours if item.name in matches}
     for prefix in {split_prefix(item.path)[0] for item in ours}:
         start = _segments(prefix)
@@ -77,7 +80,7 @@ def described_prefixes(
 
 
 def patched_path(ours: str, theirs: str) -> str | None:
-    """Return their path with our placeholders; None where their number differs."""
+    """Return the vendor's path with our placeholders; None if it has more or fewer of them."""
     names = _PLACEHOLDER.findall(ours)
     if len(_PLACEHOLDER.findall(theirs)) != len(names):
         return None
@@ -91,15 +94,15 @@ def look_alikes(
     matches: Mapping[str, VendorOperation],
     given: Collection[str],
 ) -> list[VendorOperation]:
-    """Return operations of the file that may be the missing one, the likeliest first.
+    """Return operations of the file that may do the same as one of ours, the likeliest first.
 
-    For an upload or a download those are operations that carry a file's content.
+    For an upload or a download, only operations that carry a file's content are returned.
 
     Args:
-        operation: The operation of ours that is missing.
+        operation: Our operation, which the file does not have or has differently.
         theirs: Every operation of the file.
-        matches: Those that are ours.
-        given: The letters of names that a call like ours may ask for.
+        matches: The operations of the file that match one of ours, by our name; they are left out.
+        given: Names that an API may give the values of our call, in the form of :func:`letters`.
     """
     upload = uploads(operation)
     downloads = operation.path.startswith("{") and operation.safe
@@ -138,7 +141,10 @@ def uploads(operation: Operation) -> bool:
 
 
 def carries_content(shape: Shape | None, media: str) -> bool:
-    """Return True if a body or an answer holds a file: as such, in base64, or by its name."""
+    """Return True if a body or an answer holds a file.
+
+    The media type is not JSON or text, a member has base64, or a member's name says so.
+    """
     if media and not ("json" in media or media.startswith(("text/", "*/*"))):
         return media != "application/x-www-form-urlencoded"
     for path, schema in (shape or {}).items():
@@ -150,25 +156,28 @@ def carries_content(shape: Shape | None, media: str) -> bool:
 
 
 def same_path(ours: str, theirs: str) -> bool:
-    """Return True if two paths differ in the names of their placeholders only."""
+    """Return True if two paths are equal except for the names of their placeholders."""
     one, other = (_PLACEHOLDER.sub("{}", path).strip("/") for path in (ours, theirs))
     return one == other
 
 
 def _segments(path: str) -> tuple[str, ...]:
-    """Return a path's segments in lower case, placeholders all alike."""
+    """Return a path's segments in lower case, with ``{}`` for each placeholder."""
     return tuple(_PLACEHOLDER.sub("{}", path).casefold().strip("/").split("/"))
 
 
 def _same_shape(ours: str, theirs: str) -> bool:
-    """Return True if at most one segment differs below the versions."""
+    """Return True if at most one segment after the version differs between two paths."""
     one, other = (_segments(split_prefix(path)[1]) for path in (ours, theirs))
     different = sum(pair[0] != pair[1] for pair in zip(one, other, strict=False))
     return len(one) == len(other) > 1 and different < 2
 
 
 def split_prefix(path: str) -> tuple[str, str]:
-    """Return the part of a path up to its version, and the rest."""
+    """Return the part of a path up to its version, such as ``/v1``, and the rest.
+
+    The first part of a path without a version is empty.
+    """
     match = re.fullmatch(r"(.*?/v\d+)(/.*)", path)
     return (match[1], match[2]) if match else ("", path)
 
@@ -178,7 +187,10 @@ def _unversioned(prefix: str) -> str:
 
 
 def _words(name: str, path: str) -> set[str]:
-    """Return what an operation is about: the words of its name and of the end of its path."""
+    """Return the words of an operation's name and of the end of its path, in the singular.
+
+    Words such as ``get`` and ``list`` are left out: they do not say what the operation is about.
+    """
     end = _PLACEHOLDER.sub("{}", path).removesuffix("/{}").rpartition("{}")[2]
     text = f"{name} {split_prefix(end)[1]}"
     words = {word.casefold() for word in _WORD.findall(text)}

@@ -1,4 +1,4 @@
-"""The operations of a vendor's OpenAPI file: version 2.0, 3.0 or 3.1, as JSON or YAML."""
+"""Read the operations of a vendor's OpenAPI file: version 2.0, 3.0 or 3.1, as JSON or YAML."""
 
 from __future__ import annotations
 
@@ -35,14 +35,15 @@ class VendorOperation:
     """One operation of the file.
 
     Attributes:
-        path: With the path of its server in front.
-        name: Its ``operationId``, else empty.
+        path: The path, with the path of the server's URL in front of it.
+        name: The ``operationId``; empty if there is none.
         query: The query parameters, as the members of an object.
-        headers: Headers of its own, as the members of an object.
-        body: The shape of the body; None where the file shows none.
-        media: The media type the body's shape was taken from.
-        answer: The shape of a successful answer; None where the file shows none.
-        answer_media: The media type of a successful answer.
+        headers: The header parameters, as the members of an object, without those that our clients
+            send in every request.
+        body: The shape of the request's body; None if the file describes none.
+        media: The media type to which ``body`` belongs.
+        answer: The shape of a successful answer; None if the file describes none.
+        answer_media: The media type to which ``answer`` belongs.
     """
 
     method: str
@@ -56,7 +57,10 @@ class VendorOperation:
     answer_media: str = ""
 
     def lines(self, payload: Callable[[str, Shape], str | None]) -> Iterator[str]:
-        """Yield the operation written out: what it requires, its body and its answer."""
+        """Yield lines of text: method, path, required parameters, body and answer.
+
+        ``payload`` is that of :class:`Expectations`.
+        """
         yield f"{self.method} {self.path}" + (f" ({self.name})" if self.name else "")
         for place, shape in (("query", self.query), ("header", self.headers)):
             for name in sorted(shape[""].required):
@@ -76,7 +80,7 @@ def _written(name: str, shape: Shape | None, media: str, at: str) -> Iterator[st
 
 @frozen(eq=False)
 class VendorFile:
-    """An OpenAPI file."""
+    """The title and operations of an OpenAPI file; ``version`` is that of OpenAPI."""
 
     title: str
     version: str
@@ -109,14 +113,14 @@ def load(path: Path) -> Any:
 
 
 def _yaml(body: bytes) -> Any:
-    """Return YAML with every scalar as text, so that ``no`` stays a name and ``200`` a status."""
+    """Decode YAML with every scalar as text, so that ``no`` stays a name and ``200`` a status."""
     try:
         import yaml
     except ImportError:
         raise VendorFileError(_NO_YAML) from None
     try:
-        # The loader that is written in C does not survive deep nesting.
-        return yaml.load(body, Loader=yaml.BaseLoader)  # noqa: S506 - it makes texts only
+        # PyYAML's loader in C crashes the process on deep nesting.
+        return yaml.load(body, Loader=yaml.BaseLoader)  # noqa: S506 - BaseLoader makes texts only
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = "" if mark is None else f" in line {mark.line + 1}"
@@ -128,7 +132,7 @@ def read_openapi(root: Any) -> VendorFile:
     """Return the operations of a decoded OpenAPI file.
 
     Raises:
-        VendorFileError: It is not an OpenAPI file.
+        VendorFileError: The value is not an OpenAPI file of these versions, or it has no paths.
     """
     if not is_object(root):
         message = "it is not an OpenAPI file: an object was expected at its root"
@@ -162,7 +166,7 @@ class _Reader:
     def operation(
         self, method: str, path: str, item: Mapping[str, Any], raw: Mapping[str, Any]
     ) -> VendorOperation:
-        """Return an operation, with what its path says for all of them."""
+        """Return an operation, with the parameters and servers that it inherits from its path."""
         servers = (_server_path(level) for level in (raw, item, self._root))
         prefix = next(filter(None, servers), "/" + text(self._root.get("basePath")).strip("/"))
         places: dict[str, dict[str, Any]] = {}
@@ -191,7 +195,7 @@ class _Reader:
         )
 
     def _body(self, raw: Mapping[str, Any], places: Mapping[str, Mapping[str, Any]]) -> Any:
-        """Return the body by media type, as version 3 writes it."""
+        """Return the body's schema by media type, in the structure of OpenAPI 3."""
         for parameter in places.get("body", {}).values():
             consumes = raw.get("consumes", self._root.get("consumes"))
             return dict.fromkeys(map(text, _list(consumes) or ["application/json"]), parameter)
@@ -202,7 +206,7 @@ class _Reader:
         return _object(self.file.follow(raw.get("requestBody"))).get("content")
 
     def _answer(self, answers: Mapping[str, Any]) -> tuple[str, Shape | None]:
-        """Return media type and shape of the first successful answer, of one in JSON if any."""
+        """Return media type and shape of the first successful answer; JSON is preferred."""
         found: list[tuple[str, Shape | None]] = [("", None)]
         for status in sorted(filter(_good, answers)):
             answer = _object(self.file.follow(answers[status]))
@@ -211,7 +215,7 @@ class _Reader:
         return max(found, key=lambda one: (one[1] is not None and is_json(one[0]), bool(one[0])))
 
     def _content(self, content: Any) -> tuple[str, Shape | None]:
-        """Return media type and shape of a body, JSON where the file offers it."""
+        """Return media type and shape of a body or answer; JSON is preferred."""
         offered = _object(content)
         media = next(filter(is_json, offered), next(iter(offered), ""))
         described = _object(offered.get(media))
@@ -219,7 +223,7 @@ class _Reader:
 
 
 def _server_path(level: Mapping[str, Any]) -> str:
-    """Return the path of the first server; empty where there is none."""
+    """Return the path of the first server's URL; empty if no server is named."""
     server = _object(next(iter(_list(level.get("servers"))), None))
     if not server:
         return ""
@@ -231,7 +235,7 @@ def _server_path(level: Mapping[str, Any]) -> str:
 
 
 def _parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters as the schema of an object; in version 2.0 each is a schema itself."""
+    """Return parameters as the schema of an object; in OpenAPI 2.0 each is a schema itself."""
     members: dict[str, Any] = {}
     for name, parameter in parameters.items():
         schema = {key: value for key, value in parameter.items() if key != "required"}
@@ -255,6 +259,6 @@ def _good(status: str) -> bool:
 
 
 def is_json(media: str) -> bool:
-    """Return True for a media type of JSON, or one that leaves it open."""
+    """Return True for a media type of JSON, and for ``*/*``."""
     kind = media.partition(";")[0].strip().lower()
     return kind in ("application/json", "text/json", "*/*") or kind.endswith("+json")

@@ -1,4 +1,4 @@
-"""The schemas of a vendor's OpenAPI file, each as a flat table of the paths below it.
+"""Read the schemas of a vendor's OpenAPI file, each as a flat mapping from paths to schemas.
 
 The paths are written as in the contract: ``documents[].files[].id``.
 """
@@ -44,17 +44,19 @@ MOST_NAMES = 12
 
 
 class VendorFileError(ValueError):
-    """The file cannot be compared with; the text says why."""
+    """The file cannot be compared with a contract; the text says why."""
 
 
 @frozen(eq=False)
 class Schema:
-    """One level of a schema. Empty ``kinds`` means that the file does not say.
+    """One level of a schema.
 
     Attributes:
-        members: The members the file names, as they are written.
-        entries: The schema of a list's entries, as it is written.
-        open: Whether it may hold members that the file does not name.
+        kinds: The JSON types; empty if the file names none.
+        words: The values that the file allows, as texts; empty if it allows all.
+        members: The undecoded schemas of the members that the file names.
+        entries: The undecoded schema of a list's entries.
+        open: Whether the object may have members that the file does not name.
     """
 
     kinds: frozenset[str] = frozenset()
@@ -68,7 +70,7 @@ class Schema:
 
     @property
     def described(self) -> bool:
-        """Whether a member that is not named is really missing."""
+        """Whether a member that the file does not name is certainly missing."""
         return not self.open and bool(self.members or self.kinds - {"object"})
 
     def __str__(self) -> str:
@@ -77,16 +79,18 @@ class Schema:
 
 
 Shape = Mapping[str, Schema]
-"""Every path below a schema; the schema itself has the empty path."""
+"""The schemas at all paths below a schema, by path; the schema itself has the empty path."""
 
 
 @frozen
 class Place:
-    """Where a property of ours is in a shape.
+    """The place of one of our properties in a shape.
 
     Attributes:
-        status: ``confirmed``, ``differs`` (in its letters only), ``missing`` or ``not described``.
-        path: Its path there; where it is missing, what is there in its place.
+        status: ``confirmed``, ``differs`` (in letter case, ``_`` or ``-`` only), ``missing`` or
+            ``not described``.
+        path: Path of the property in the shape. If it was not found, the names or the type that
+            the shape has instead.
     """
 
     status: str
@@ -98,7 +102,7 @@ class Place:
 
 
 def locate(shape: Shape | None, path: str, at: str | None = "") -> Place:
-    """Return the place of a property below ``at``. Names with the same letters are the same."""
+    """Find a property below the path ``at``; names match if their :func:`letters` are equal."""
     if shape is None or at is None:
         return Place("not described", "")
     if path in shape[at].members:  # a query parameter may be called "filter[id]"
@@ -126,17 +130,17 @@ def below(path: str, name: str) -> str:
 
 
 def letters(name: str) -> str:
-    """Return a name in lower case without what separates its words."""
+    """Return a name in lower case without ``_`` and ``-``."""
     return name.replace("_", "").replace("-", "").casefold()
 
 
 def last(path: str) -> str:
-    """Return the last name of a path."""
+    """Return the last name of a path, without ``[]``."""
     return path.rpartition(".")[2].replace("[]", "")
 
 
 def entries_of(shape: Shape, path: str) -> str:
-    """Return the path of a list's entries, through lists of lists; else the path itself."""
+    """Return the path of a list's innermost entries; if there is no list, the path itself."""
     while path in shape and "array" in shape[path].kinds and f"{path}[]" in shape:
         path += "[]"
     return path
@@ -149,7 +153,7 @@ def typed(shape: Shape, path: str) -> str:
 
 
 def tree(shape: Shape, at: str = "") -> tuple[str, ...]:
-    """Return a shape written out, one property a line."""
+    """Return a shape as lines of text, one for each property."""
     inner = entries_of(shape, at)
     lines = [*(["a list of"] if inner != at else []), *islice(_lines(shape, inner, ""), MAX_LINES)]
     return tuple(lines if len(lines) < MAX_LINES else [*lines, "..."])
@@ -171,16 +175,16 @@ def _lines(shape: Shape, at: str, indent: str) -> Iterator[str]:
 
 
 class References:
-    """A vendor's file as JSON, with its references followed.
+    """A vendor's decoded file, with its references (``$ref``) followed.
 
-    What a reference to nowhere, to another file or back to itself stands for is unknown, like
-    what the file does not say.
+    If a reference leads nowhere, into another file or back to itself, its schema counts as not
+    described.
     """
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self.root = root
-        # The raw value is kept beside what was read of it, because an id is only good while its
-        # object lives.
+        # By id() of an undecoded schema. The schema itself is kept too: another object could get
+        # its id after it was deleted.
         self._known: dict[int, tuple[Any, Schema]] = {}
         self._shapes: dict[int, tuple[Any, Shape]] = {}
 
@@ -202,9 +206,9 @@ class References:
         return place
 
     def shape(self, raw: Any) -> Shape:
-        """Return every path below a schema, the nearest first.
+        """Return the schemas at all paths below an undecoded schema, the nearest first.
 
-        A schema may hold itself, so levels and paths are limited.
+        A schema may contain itself, so the numbers of levels and paths are limited.
         """
         if is_object(raw) and set(raw) == {"$ref"}:
             raw = self._target(text(raw["$ref"]))
@@ -226,7 +230,7 @@ class References:
         if not is_object(raw) or level > MAX_PARTS:
             return Schema(open=True)
         if id(raw) not in self._known:
-            self._known[id(raw)] = raw, Schema()  # found again where it leads back to itself
+            self._known[id(raw)] = raw, Schema()  # used if a reference below leads back here
             found = _own(raw)
             target = [self._target(text(raw["$ref"]))] if "$ref" in raw else []
             for part in [*target, *_listed(raw, "allOf")]:
@@ -241,7 +245,7 @@ class References:
 
 
 def _own(raw: Mapping[str, Any]) -> Schema:
-    """Return what a schema says itself, without its references and variants."""
+    """Return one level of a schema without its references and variants."""
     named = raw.get("type")
     kinds = {text(kind) for kind in (named if is_list(named) else [named])} - {"", "null"}
     written = raw.get("properties")
@@ -263,7 +267,7 @@ def _own(raw: Mapping[str, Any]) -> Schema:
 
 
 def _merged(one: Schema, other: Schema, *, either: bool = False) -> Schema:
-    """Return what satisfies both schemas, or one of them: then a member of any may be there."""
+    """Return the schema of values that satisfy both schemas or, with ``either``, one of them."""
     members = dict(one.members)
     for name, raw in other.members.items():
         known = members.setdefault(name, raw)
@@ -290,12 +294,12 @@ def _listed(raw: Mapping[str, Any], name: str) -> list[Any]:
 
 
 def is_true(value: object) -> bool:
-    """Return True for a set flag; the YAML reader keeps every scalar as text."""
+    """Return True for ``true``, also as text: the YAML reader keeps every scalar as text."""
     return value is True or value == "true"
 
 
 def text(value: object) -> str:
-    """Return a text or number of the file, safe to print; empty for anything else.
+    """Return a text or number of the file as text that is safe to print, else an empty text.
 
     A terminal obeys control characters, so each becomes U+FFFD.
     """

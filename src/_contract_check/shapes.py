@@ -1,4 +1,7 @@
-"""Comparing live answers with what an export needs. Only names and types are ever shown."""
+"""Compare live answers with the facts that an export needs.
+
+Messages show names and types of members, never values.
+"""
 
 from __future__ import annotations
 
@@ -21,21 +24,21 @@ from _contract_check.openapi_schema import Schema, Shape, below, letters
 __all__ = ["Probe", "Unlike", "as_json", "differences", "kind_of", "rows_of", "seen"]
 
 MOST_NAMES = 12
-# A name with anything else in it may be somebody's data used as a name.
+# A name with other characters may be data, such as a customer's name used as a key.
 _NAME = re.compile(r"[A-Za-z_$@][A-Za-z0-9_$-]{0,40}")
 
 
 @frozen
 class Probe:
-    """One operation of a service that was tried.
+    """The result of trying one operation of a service.
 
     Attributes:
-        operation: Its name in the contract.
-        answers: What came, as JSON in the contract's names.
-        error: Why nothing came.
-        note: What else is to be said of it.
-        remedy: What corrects it, where the note is a complaint.
-        skipped: Whether there was nothing to try it with; the note says why.
+        operation: Name of the operation in the contract.
+        answers: The answers, as JSON with the contract's names.
+        error: The error if the call failed.
+        note: A remark, such as a problem or the reason for skipping.
+        remedy: How to correct the problem in the note; empty if there is no problem.
+        skipped: Whether the operation was not called, for the reason in the note.
     """
 
     operation: str
@@ -48,14 +51,15 @@ class Probe:
 
 @frozen
 class Unlike:
-    """A property that did not come as an export needs it.
+    """A property that an export needs and that is missing in answers or has another type.
 
     Attributes:
-        path: Its path in the contract.
-        expected: The types it may have.
-        above: The path of the object that should hold it.
-        came: Names and types that came in its place.
-        near: The name that came and differs from it in letter case or an underscore only.
+        path: Path of the property in the contract.
+        expected: The JSON types that the property may have.
+        above: Path of the object that should contain the property.
+        came: Names and types that this object has instead.
+        near: The received name that differs from the property's in letter case, ``_`` or ``-``
+            only; empty if there is none.
     """
 
     path: str
@@ -66,7 +70,7 @@ class Unlike:
 
 
 def as_json(value: Any) -> Any:
-    """Return a decoded answer as JSON, without the members that did not come."""
+    """Return a decoded answer as JSON values, without members that are empty."""
     if isinstance(value, tuple):
         return [as_json(item) for item in cast("Sequence[Any]", value)]
     cls = cast("Any", type(value))
@@ -86,7 +90,10 @@ def _is_empty(value: Any) -> bool:
 
 
 def rows_of(items: Iterable[Any], unreadable: int, *, under: str) -> Any:
-    """Return a page of a list as JSON; an entry that is not an object stands as a text."""
+    """Return a page as a JSON object with its list in the member ``under``.
+
+    Each entry that was not a JSON object (``unreadable`` counts them) becomes an empty text.
+    """
     return {under: [*map(as_json, items), *[""] * unreadable]}
 
 
@@ -106,7 +113,7 @@ def kind_of(value: object) -> str:
 
 
 def shape_of(answers: Iterable[Any]) -> Shape:
-    """Return every path of some answers, as of a vendor's schema; null counts as a type."""
+    """Return the shape of answers, as if a vendor's file described them; null counts as a type."""
     kinds: dict[str, set[str]] = {}
     names: dict[str, dict[str, Any]] = {}
     waiting = [("", answer) for answer in answers]
@@ -124,7 +131,7 @@ def shape_of(answers: Iterable[Any]) -> Shape:
 
 
 def differences(answers: Iterable[Any], operation: str, expected: Expectations) -> Iterator[Unlike]:
-    """Yield what an export needs of an operation's answers, and did not come."""
+    """Yield the needed properties that an operation's answers lack or have with another type."""
     needed = expected.essential.get(operation, frozenset())
     shape = shape_of(answers)
     broken_at: list[str] = []
@@ -133,7 +140,7 @@ def differences(answers: Iterable[Any], operation: str, expected: Expectations) 
         holder = shape.get(above, Schema())
         if f"reads:{path}" not in needed or path.startswith(tuple(broken_at)):
             continue
-        if holder.kinds <= {"null"}:  # no value came that could hold it
+        if holder.kinds <= {"null"}:  # no answer has an object that could contain the property
             continue
         came = shape[path].kinds if path in shape else frozenset[str]()
         alike = [item for item in holder.members if letters(item) == letters(name) and not came]
@@ -148,13 +155,13 @@ def differences(answers: Iterable[Any], operation: str, expected: Expectations) 
 
 
 def seen(answers: Iterable[Any], operation: str, expected: Expectations) -> tuple[int, int]:
-    """Return how many of an operation's properties came, of how many."""
+    """Return how many of an operation's properties the answers have, and how many there are."""
     shape, paths = shape_of(answers), expected.kinds.get(operation, {})
     return sum(path in shape for path in paths), len(paths)
 
 
 def _shown(shape: Shape, above: str, only: str | None) -> str:
-    """Return names with types, such as ``id (string)``; never a value."""
+    """Return the names and types of an object's members, such as ``id (string)``; never a value."""
     names = sorted(name for name in shape[above].members if only in (None, name))
     named = [
         f"{name if _NAME.fullmatch(name) else '<name>'} ({shape[below(above, name)]})"

@@ -1,4 +1,4 @@
-"""A first draft of a function for ``operations=``, with the names of the vendor's file."""
+"""Write the first draft of a function for ``operations=``, with the names of the vendor's file."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def starter(
 ) -> tuple[str, ...]:
     """Return the lines of a function that makes the vendor's call in place of ours.
 
-    What the library cannot know is written ``...``, with the file's type behind it.
+    A value that the library does not have is written ``...``, with its type in a comment.
 
     Args:
         ours: The operation that the function replaces.
-        likely: The vendor's operations, the likeliest first. If that takes no file, the first one
-            that does is called before it.
-        expected: What an export needs.
+        likely: Operations of the file that may replace ours, the likeliest first. If ours uploads
+            files and the likeliest takes none, an operation that takes a file is called before it.
+        expected: The facts that an export needs from the service.
     """
     name = expected.function_for(ours.name).replace(".", "_")
     if not name or not likely:
         return ()
     theirs = likely[0]
     draft = _Draft(ours, expected)
-    if ours.path.startswith("{"):  # the library itself fetches what the function names
+    if ours.path.startswith("{"):  # the function returns an address, and the library fetches it
         lines = [f"return {draft.path(theirs.path)}"]
     else:
         with_files = [item for item in likely if carries_content(item.body, item.media)]
@@ -56,18 +56,18 @@ def starter(
 
 
 class _Draft:
-    """The calls of a function."""
+    """A writer of the calls of a function, as lines of Python."""
 
     def __init__(self, ours: Operation, expected: Expectations) -> None:
         self.uploads = uploads(ours)
         self.unknown: list[str] = []
-        """The variables that a person has to give a value."""
+        """Lines that assign ``...`` to variables whose value a person must fill in."""
         self._values = expected.values_of(ours.name)
         self._free: set[str] = set()
-        """The variables of the lines written last that have no value yet."""
+        """Loop variables (``file``, ``token``) in the lines so far that no loop sets yet."""
 
     def path(self, path: str) -> str:
-        """Return the path as Python, with the values of its placeholders."""
+        """Return a path as a Python string, with expressions for its placeholders."""
         parts = re.split(r"\{([^{}]*)\}", path)
         if len(parts) == 1:
             return _quoted(path)
@@ -86,7 +86,10 @@ class _Draft:
         return name
 
     def call(self, name: str, theirs: VendorOperation, *more: str) -> list[str]:
-        """Return a call, with what it requires and what the library has a value for."""
+        """Return the lines that make a call and assign its answer to the variable ``name``.
+
+        They have the members that the file requires, and those for which the library has a value.
+        """
         self._free = set()
         lines = [f"{_quoted(theirs.method)},", f"{self.path(theirs.path)},"]
         for place, shape in (("query", theirs.query), ("headers", theirs.headers)):
@@ -101,7 +104,7 @@ class _Draft:
         return [*bound, f"{name} = yield Call(", *_indented([*lines, *more]), ")"]
 
     def first_step(self, kept: VendorOperation, then: VendorOperation) -> list[str]:
-        """Return the lines that send each file and keep what the next call names it by."""
+        """Return the lines that send each file and keep the token by which ``then`` names it."""
         wanted = {letters(last(path)).removesuffix("s") for path in then.body or {}}
         answer = kept.answer or {}
         found = [path for path, it in answer.items() if it.kinds & {"string", "integer"}]
@@ -147,7 +150,7 @@ class _Draft:
         return lines
 
     def _value(self, name: str, shape: Shape, path: str) -> str:
-        """Return the Python that gives a member its value; empty where the library has none."""
+        """Return the Python expression for a member; empty if the library has no value for it."""
         inner = entries_of(shape, path)
         schema = shape.get(inner, Schema())
         value = self._values.get(letters(name), "")
@@ -164,7 +167,7 @@ class _Draft:
 
 
 class _Answer:
-    """What a function returns: the vendor's answer with our names."""
+    """A writer of the end of a function: it returns the vendor's answer with our names."""
 
     def __init__(self, ours: Operation, theirs: VendorOperation, expected: Expectations) -> None:
         self._shape = theirs.answer or {}
@@ -197,14 +200,17 @@ class _Answer:
         return ["return {", *_indented(members), "}"]
 
     def _name(self, at: str | None, name: str) -> str:
-        """Return the file's name for a member: with the same letters, or one that is common."""
+        """Return the file's name for one of our members; empty if the file has no such member.
+
+        It has the same letters as our name, or is another name that is common for the member.
+        """
         above = self._shape.get(at, Schema()) if at is not None else Schema()
         known = {letters(item): item for item in above.members}
         common = [known.get(letters(item), "") for item in (name, *self._alike.get(name, ()))]
         return name if name in above.members else next(filter(None, common), "")
 
     def _same(self, tree: Tree, at: str, path: str) -> bool:
-        """Return True if the file has what is here under our names, or does not say."""
+        """Return True if the file's members have our names, or the file does not describe them."""
         above = self._shape.get(at, Schema())
         if not above.described:
             return True
@@ -220,7 +226,10 @@ class _Answer:
         return True
 
     def _rows(self, at: str, variable: str) -> tuple[str, str]:
-        """Return where the rows are: the answer itself or its only list."""
+        """Return the Python expression for the list of rows, and the path of its entries.
+
+        The list is the answer itself or its only list; without one, both texts are empty.
+        """
         above = self._shape[at]
         if "array" in above.kinds:
             return variable, entries_of(self._shape, at)
@@ -231,7 +240,7 @@ class _Answer:
         return f"{variable}[{_quoted(lists[0])}]", entries_of(self._shape, paths[lists[0]])
 
     def _members(self, tree: Tree, at: str | None, variable: str, path: str) -> list[str]:
-        """Return the members of an object, read from a variable that holds the file's names."""
+        """Return the lines of an object with our names, from a variable with the file's names."""
         lines: list[str] = []
         for name, inside in tree.items():
             here, found = below(path, name), self._name(at, name)
@@ -272,5 +281,5 @@ def _indented(lines: Sequence[str]) -> list[str]:
 
 
 def _quoted(name: str) -> str:
-    """Return a name of the file as Python source: it may hold quotes, and so other code."""
+    """Return a name of the file as a Python string; unquoted, it could contain code."""
     return json.dumps(name, ensure_ascii=False)

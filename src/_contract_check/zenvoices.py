@@ -1,4 +1,4 @@
-"""What an export needs of Zenvoices, to compare a vendor's file or a live answer with."""
+"""The facts that an export needs from Zenvoices' API: names, types and values."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _ALIKE = {
 
 @cache
 def expectations() -> Expectations:
-    """Return what an export needs, made once."""
+    """Return the facts that an export needs from Zenvoices."""
     inbox = kinds_of(InboxDocument)
     return Expectations(
         client="ZenvoicesClient",
@@ -76,12 +76,13 @@ def expectations() -> Expectations:
 
 
 def _payload(operation: str, answer: Shape) -> str | None:
-    """Return the path of the payload in ABP's envelope, which the client takes off by itself.
+    """Return the payload's path in an answer: below ABP's envelope if the file describes it.
 
-    The framework writes no envelope into its OpenAPI file, so most files have none.
+    ABP writes no envelope into its OpenAPI files, so most files have none. None for an upload's
+    answer that is a bare number: it has no members to compare.
     """
     wrapped = "result" in answer[""].members and {"success", "__abp"} & set(answer[""].members)
     at = "result" if wrapped else ""
-    # The client takes a bare number for the id of an upload.
+    # The client accepts a bare number as the id of an upload.
     bare = operation == "inbox.upload" and at in answer and "integer" in answer[at].kinds
     return None if bare else at

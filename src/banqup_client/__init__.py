@@ -113,9 +113,9 @@ __all__ = [
     "User",
 ]
 
-# Imported on first use, so that code without an event loop does not import asyncio. Type checkers
-# use the imports above, and find misspelt names.
-if not _typing.TYPE_CHECKING:  # pragma: no branch - true whenever it runs
+# The async names are imported on first use, so that code without an event loop does not import
+# asyncio. Type checkers see the imports above instead, and so find misspelt names.
+if not _typing.TYPE_CHECKING:  # pragma: no branch - always true at run time
     __getattr__, __dir__ = _lazy_names(
         globals(),
         {

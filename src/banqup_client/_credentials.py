@@ -27,7 +27,7 @@ class ClientCredentials:
     """Client id and secret of an app registered in Banqup's developer portal.
 
     All clients that use one object share its token. After Banqup has refused the login, the object
-    is not tried again: make a new one.
+    is not tried again: make a new object.
 
     Args:
         client_id: The app's client id.
@@ -35,7 +35,7 @@ class ClientCredentials:
         scope: Scopes to request, separated by spaces. A public client of a third party sends it.
 
     Raises:
-        ConfigurationError: One of them is empty, has blanks or quotes around it, or holds an
+        ConfigurationError: An argument is empty, has blanks or quotes around it, or holds an
             invisible character, such as the line break at the end of a file.
     """
 

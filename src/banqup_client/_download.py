@@ -32,10 +32,10 @@ class Target:
     """A file to write content to.
 
     Attributes:
-        file: The file.
+        file: A binary file, open for writing.
         start: Position in the file at which the content begins.
         size: Length in bytes that the content must have; None if it is not known.
-        max_bytes: Largest length to accept.
+        max_bytes: Largest length to accept, in bytes.
     """
 
     file: BinaryIO
@@ -44,21 +44,21 @@ class Target:
     max_bytes: int
 
     def clear(self) -> None:
-        """Remove what was written."""
+        """Remove the content that was written so far."""
         self.file.seek(self.start)
         self.file.truncate()
 
     def check(self, length: int, *, whole: bool = True, by: str = "files.download") -> None:
-        """Check a length.
+        """Check the length of downloaded content.
 
         Args:
             length: Length in bytes of the content, or of its first part.
             whole: Whether it is the length of the whole content.
-            by: What the content comes from, for the error.
+            by: Name of the operation or function that the content comes from, for the error.
 
         Raises:
             RejectedError: The content is larger than ``max_bytes``.
-            ProtocolError: The content has not the right size.
+            ProtocolError: The content does not have the right size.
         """
         if length > self.max_bytes:
             message = Text(
@@ -81,7 +81,7 @@ class Target:
                 "files.download: storage sent more than the {0} bytes that the file has",
                 self.size,
             )
-        # Worth another try: a cache or a proxy may have cut it.
+        # Worth another try: a cache or a proxy may have cut the content.
         raise ProtocolError(
             message,
             service="banqup",
@@ -94,7 +94,7 @@ class Target:
 
 @contextmanager
 def writing() -> Generator[None]:
-    """Mark the errors of the target, which would else count as failures of the network."""
+    """Raise an OSError of the target file as TargetError: it is no failure of the network."""
     try:
         yield
     except OSError as error:
@@ -123,7 +123,10 @@ def check_headers(response: httpx.Response, target: Target, *, of_api: bool) -> 
 def refusal(
     name: str, status: int, headers: httpx.Headers, *, of_api: bool = False
 ) -> ServiceError:
-    """Return the error for a status of the storage; the body may repeat the signed request."""
+    """Return the error for a status of the storage, or of the API.
+
+    The body is not used: the storage's errors may repeat the signed URL.
+    """
     kind: type[ServiceError] = ProtocolError
     values = (name, str(status))
     text = Text("storage_status", "{0}: storage answered with an unexpected status ({1})", *values)
@@ -147,6 +150,6 @@ def refusal(
         service="banqup",
         status=status,
         retry_after=parse_retry_after(headers.get("retry-after")),
-        # A web page is the error of a gateway.
+        # A web page is an error of a gateway, not of the service itself.
         own=("json" if of_api else "xml") in headers.get("content-type", ""),
     )

@@ -24,6 +24,11 @@ class Environment(Enum):
     PRODUCTION_FR = "https://api.btx.fr.banqup.com"
     """Production, France. The URL is assumed: that of UAT without ``uat``."""
 
+    @classmethod
+    def _missing_(cls, value: object) -> Environment | None:
+        """Find a member by its name too, as an application's settings hold it."""
+        return cls.__members__.get(str(value))
+
 
 def address_of(environment: Environment | None, base_url: str | None) -> str:
     """Return the base URL of an environment, or ``base_url`` if that is given instead.

@@ -1,4 +1,4 @@
-"""Errors of files."""
+"""Errors about files that only Banqup's client raises."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ class FileRefusedError(RejectedError):
 
 
 class UrlExpiredError(PermissionDeniedError):
-    """Storage refused a signed URL (400 or 403), and then a new one too."""
+    """Storage refused a signed URL (400 or 403), and then a new signed URL too."""
 
     __module__ = "banqup_client"

@@ -85,11 +85,11 @@ class StorageHosts:
         return cls(frozenset(checked), loopback)
 
     def check(self, url: Secret, *, api: str | None = None) -> SignedUrl:
-        """Return the URL if it may be used.
+        """Return a URL from an answer as a URL to request, if its host is allowed.
 
         Args:
-            url: A signed URL.
-            api: Base URL of the API, if ``url`` may be a path of the API.
+            url: A signed URL; with ``api``, also a path of the API.
+            api: Base URL of the API, if its paths are allowed.
 
         Raises:
             ProtocolError: The URL names another host, or is not a valid signed URL.

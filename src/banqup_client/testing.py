@@ -106,7 +106,7 @@ class FakeBanqup(Fake, BanqupService):
         """Put a document into a space and return its id.
 
         Args:
-            space: The space's id.
+            space: Id of the space.
             folder: Folder of the document, for the filter of lists. A document with None is in
                 every list, with ``null`` as its folder.
             category: Category of the document.
@@ -147,7 +147,7 @@ class FakeBanqup(Fake, BanqupService):
             return self._keep(space, body, folder, names, epoch(created, now), epoch(updated, now))
 
     def set_status(self, document: str, status: str, *, touch: bool = True) -> None:
-        """Change ``status.document``; `touch` moves ``updatedAt`` to now."""
+        """Change ``status.document``; `touch` sets ``updatedAt`` to the fake's time."""
         with self._lock:
             found = self._documents[document]
             found.body["status"] = {**found.body["status"], "document": status}

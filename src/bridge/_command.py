@@ -26,7 +26,7 @@ from typing import Any, Never, Self, get_args
 
 from attrs import asdict, evolve, frozen
 
-from _client_kit._arguments import check_seconds
+from _client_kit._arguments import check_seconds, read_environment
 from _client_kit._errors import ConfigurationError, ServiceError, StoreError
 from _client_kit._text import Text, joined
 from _client_kit._version import __version__
@@ -36,8 +36,8 @@ from bridge._delivery.arguments import check_limit
 from bridge._errors import BusyError, setting_error
 from bridge._mapping.mapper import Mapper, default_mapper
 from bridge._pairs import Pairs
-from bridge._process import function_of, login_of_this_process
-from bridge._reports.delivery_rows import Deliveries
+from bridge._process import LOGIN_VARIABLES, function_of, login_of_this_process
+from bridge._reports.delivery_rows import Deliveries, DeliveryRow
 from bridge._reports.events import DocumentFound, Event, RunEnded, RunStarted
 from bridge._reports.render import plain
 from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
@@ -50,6 +50,8 @@ __all__ = ["main"]
 
 PROGRAM = "banqup-zenvoices"
 OK, PERSON, USAGE, LATER, INTERRUPTED = 0, 1, 2, 75, 130
+NAMED = 20
+"""The most documents of a connection that are named on standard error."""
 Options = argparse.Namespace
 
 
@@ -58,7 +60,7 @@ Options = argparse.Namespace
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> Never:
-        """Raise what `main` prints in the language that was asked for."""
+        """Raise the error that `main` prints in the language of ``--lang``."""
         self.print_usage(sys.stderr)
         raise setting_error("wrong_arguments", "{0}", Text("said", "{0}", message))
 
@@ -79,8 +81,8 @@ def _parser(lang: Lang) -> _Parser:
         return translate(say(code), lang)
 
     statuses = [
-        textwrap.fill(f"{status:4}  {tell(f'exit {status}')}", 80, subsequent_indent=" " * 6)
-        for status in (OK, PERSON, USAGE, LATER, INTERRUPTED)
+        textwrap.fill(f"{number:4}  {tell(f'exit {number}')}", 80, subsequent_indent=" " * 6)
+        for number in (OK, PERSON, USAGE, LATER, INTERRUPTED)
     ]
     shared = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     shared.add_argument("--json", action="store_true", help=tell("help json"))
@@ -116,7 +118,8 @@ def _parser(lang: Lang) -> _Parser:
     export.add_argument("--limit", type=int, metavar="N", help=tell("help limit"))
     export.add_argument("--deadline", type=float, metavar="SECONDS", help=tell("help deadline"))
     export.add_argument("--look-first", action="store_true", help=tell("help look-first"))
-    command("status", _each(_status), many)
+    status = command("status", _each(_status), many)
+    status.add_argument("--waiting", action="store_true", help=tell("help waiting"))
     resend = command("resend", _each(_resend), many)
     resend.add_argument("ids", nargs="+", metavar="ID", help=tell("help ids"))
     settle = command("settle", _each(_settle), many)
@@ -171,6 +174,7 @@ _DEFAULTS: dict[str, Any] = {
     "json": False,
     "lang": "en",
     "mapper": None,
+    "waiting": False,
 }
 
 
@@ -224,8 +228,8 @@ def _export(connection: Connection, options: Options) -> tuple[ExportReport, int
     return report, OK if report.ok and not (_needs_a_person(report) or left) else PERSON
 
 
-def _status(connection: Connection, _options: Options) -> tuple[Status, int]:
-    status = connection.status()
+def _status(connection: Connection, options: Options) -> tuple[Status, int]:
+    status = connection.status(waiting=options.waiting)
     good = status.active and not (status.error or status.raised)
     return status, OK if good else PERSON
 
@@ -276,9 +280,18 @@ def _status_of(error: BaseException) -> int:
 
 
 def _needs_a_person(report: ExportReport) -> bool:
-    refused = any(row.state == "waiting" and row.attempts for row in report.deliveries)
-    left = report.failed or report.uncertain or report.refused or report.raised
-    return bool(left or refused)
+    left = any(map(_is_left_to_a_person, report.deliveries))
+    return bool(report.refused or report.raised or left)
+
+
+def _is_left_to_a_person(row: DeliveryRow) -> bool:
+    return row.state in ("failed", "uncertain") or (row.state == "waiting" and row.attempts > 0)
+
+
+def _left(connection: Connection, _options: Options) -> tuple[Deliveries, int]:
+    status = connection.status(waiting=True)
+    waiting = filter(_is_left_to_a_person, status.waiting)
+    return Deliveries([*status.attention, *waiting]), OK
 
 
 # One connection after another
@@ -287,7 +300,7 @@ _Verb = Callable[[Connection, Options], "tuple[Any, int]"]
 
 
 def _each(verb: _Verb) -> Callable[[Options], int]:
-    """Return the command that calls a verb for each connection that was chosen."""
+    """Return a command that calls a verb, such as `_verify`, for each chosen connection."""
 
     def run(options: Options) -> int:
         if verb is _export:
@@ -305,8 +318,7 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
         mapper: Mapper = default_mapper
         if options.mapper is not None:
             mapper = function_of("--mapper", options.mapper)
-        login_of_this_process(ClientCredentials)
-        login_of_this_process(UserLogin)
+        _check_logins()
         _log_to_stderr()
         found: set[int] = set()
         with ExitStack() as stack:
@@ -316,10 +328,21 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
                 with _Progress(place, options.lang) as progress:
                     status, result, error = _call(verb, config, shared, mapper, progress, options)
                 _show(status, result, error, config, options, several=len(configs) > 1)
+                tells = verb in (_export, _status) and not options.json
+                if tells and status == PERSON and isinstance(error, ServiceError | None):
+                    _, left, _ = _call(_left, config, shared, mapper, progress, options)
+                    _name(left or (), result, config, options.lang)
                 found.add(status)
         return next((status for status in (USAGE, PERSON, LATER) if status in found), OK)
 
     return run
+
+
+def _check_logins() -> None:
+    """Raise for all missing variables at once, then for a credential that cannot be used."""
+    read_environment(os.environ, *LOGIN_VARIABLES, service="bridge")
+    login_of_this_process(ClientCredentials)
+    login_of_this_process(UserLogin)
 
 
 def _chosen(options: Options) -> Sequence[ConnectionConfig]:
@@ -338,7 +361,9 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
             "no_config",
             "there is no file {0}",
             plain(str(options.config.absolute())),
-            hint="Start in the folder of the file, or name it with --config.",
+            hint="Start in the folder of the file, or name it with --config. If there is none yet, "
+            "banqup-zenvoices pairs writes one from your spaces and companies, and "
+            "banqup-zenvoices sandbox shows one to try.",
         )
     configs = ConnectionConfig.from_toml(options.config)
     wanted: list[str] = options.company or []
@@ -386,7 +411,10 @@ def _call(
     progress: _Progress,
     options: Options,
 ) -> tuple[int, Any, BaseException | None]:
-    """Return exit status, result and error of a verb; no error stops the other connections."""
+    """Call a verb for one connection; return the exit status, the result and the error.
+
+    No error is raised: the other connections must still run.
+    """
     connection: Connection | None = None
     try:
         parts = shared.parts(config)
@@ -439,6 +467,21 @@ def _show(
         print(text, file=sys.stdout if isinstance(error, BusyError) else sys.stderr, flush=True)
 
 
+def _name(
+    left: Sequence[DeliveryRow], result: object, config: ConnectionConfig, lang: Lang
+) -> None:
+    """Write the documents that a person must look at to standard error, which cron mails."""
+    of_run = result.deliveries if isinstance(result, ExportReport) else ()
+    rows = {row.document_id: row for row in (*left, *filter(_is_left_to_a_person, of_run))}
+    lines = [
+        joined(": ", joined(", ", row.label, row.document_id), row.reason) for row in rows.values()
+    ]
+    if len(lines) > NAMED:
+        lines[NAMED:] = [say("and more", len(lines) - NAMED)]
+    for line in lines:
+        print(plain(_after(config.company_code, line, lang)), file=sys.stderr)
+
+
 def _error_text(error: BaseException, lang: Lang) -> str:
     if not isinstance(error, ServiceError):
         return f"{type(error).__name__}: {plain(str(error))}"
@@ -474,7 +517,7 @@ def _log_to_stderr() -> None:
 
 
 class _Progress:
-    """A listener that shows one line on standard error while a run lasts, if it is a terminal."""
+    """A listener that shows one line while a run lasts, if standard error is a terminal."""
 
     def __init__(self, start: Text, lang: Lang) -> None:
         self._lang: Lang = lang
@@ -522,10 +565,11 @@ def _pairs(options: Options) -> int:
         )
     names = ("environment", "banqup_url", "zenvoices_url")
     shared = {name: getattr(options, name) for name in names if getattr(options, name)}
-    # The settings are checked as those of any connection are.
+    # This checks the settings, as for any connection.
     settings = ConnectionConfig(
         space_id="any", company_code="any", checkpoint_file="exports.db", **shared
     )
+    _check_logins()
     try:
         with settings.open() as connection:
             pairs = Pairs.find(connection._banqup, connection._zenvoices)

@@ -27,16 +27,16 @@ __all__ = ["ConnectionConfig"]
 class ConnectionConfig(ConnectionSettings):
     """The settings of a connection without its credentials; frozen, and JSON in and out.
 
-    An engine sends it to a worker as :meth:`to_dict`; the worker opens it with the credentials of
-    its own environment. So the engine's queue holds no secret::
+    An application can send it to a worker as :meth:`to_dict`. The worker opens it with the
+    credentials of its own environment, so a queue between them holds no secret::
 
         config = ConnectionConfig.from_dict(message)
         with config.open() as connection:
             report = connection.export_new()
 
     Attributes:
-        space_id: The space.
-        company_code: The company's code, a text: ``"0042"``.
+        space_id: The id of the space in Banqup.
+        company_code: The company's code in Zenvoices, a text: ``"0042"``.
         environment: The environment of Banqup; in JSON its name, such as ``"UAT_EU"``.
         banqup_url: The address of Banqup, in place of an environment.
         zenvoices_url: The address of Zenvoices.
@@ -50,7 +50,8 @@ class ConnectionConfig(ConnectionSettings):
             with its function as ``"package.module:function"``. They are imported where the
             connection is opened, so take the names only from where you would take code.
         zenvoices_operations: The same for ``ZenvoicesClient(operations=)``.
-        storage_hosts: Hosts whose signed URLs are followed; None for those the client knows.
+        storage_hosts: Hosts to download files from by a signed URL; None for those that the client
+            knows.
         timeout: Seconds for each connect, read and write of both clients.
         deadline: Seconds for a whole call of both clients.
         in_flight: The number of documents that are fetched and sent at the same time.
@@ -72,20 +73,20 @@ class ConnectionConfig(ConnectionSettings):
         exportable: Exportable = default_exportable,
         clock: Callable[[], float] = time.time,
     ) -> AbstractContextManager[Connection]:
-        """Return the connection for a ``with`` block, which closes the clients and store it made.
+        """Return the connection for a ``with`` block, which closes what open() itself created.
 
         Credentials come from this process's environment. All connections of the process share
         them and their tokens: one login serves thousands of runs. A wrong password is tried once
         per process; once per run would lock the user.
 
         Args:
-            banqup: A client to use, and leave open, instead of one of the config's own.
+            banqup: A client to use, and leave open, instead of one made from these settings.
             zenvoices: The same for Zenvoices.
-            checkpoints: A store to use, and leave open, instead of the one the config names.
-            mapper: As for :class:`Connection`, and so are the others.
-            listeners: Called with each event.
-            exportable: Says which documents may be exported.
-            clock: Epoch seconds.
+            checkpoints: A store to use, and leave open, instead of the one the settings name.
+            mapper: Makes the upload of a document, as for :class:`Connection`.
+            listeners: Functions that are called with each event of a run.
+            exportable: Decides which documents may be exported.
+            clock: Returns epoch seconds; waiting documents become due by it.
 
         Raises:
             ConfigurationError: A credential is missing, a named function cannot be imported, or a

@@ -103,7 +103,7 @@ def setting_error(
     Args:
         code: The code of the message in the table of texts.
         english: The English template of the message.
-        values: The values of the template.
+        values: The values for the placeholders of the template.
         hint: The English template of the hint, with the same values and the code ``hint_<code>``;
             or a hint that is made already.
     """

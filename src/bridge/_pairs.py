@@ -48,8 +48,8 @@ class Namesakes:
     """Spaces and companies of the same name.
 
     Attributes:
-        spaces: The spaces.
-        companies: The companies.
+        spaces: The spaces of this name; may be empty.
+        companies: The companies of this name; may be empty.
     """
 
     spaces: tuple[Space, ...]
@@ -70,7 +70,8 @@ class Pairs(Printable):
 
     Attributes:
         proposed: One space and one company each.
-        ambiguous: Spaces and companies of the same name, of which there are more than one each.
+        ambiguous: Spaces and companies of the same name, unless there is exactly one of each, with
+            an id and a code.
         spaces: Spaces without a company of the same name.
         companies: Companies without a space of the same name.
     """
@@ -85,13 +86,13 @@ class Pairs(Printable):
         """List spaces and companies, and pair them by name.
 
         Raises:
-            ServiceError: One of the services could not list them.
+            ServiceError: Banqup could not list the spaces, or Zenvoices the companies.
         """
         return cls.of(*list_both(banqup, zenvoices))
 
     @classmethod
     async def find_async(cls, banqup: AsyncBanqupClient, zenvoices: AsyncZenvoicesClient) -> Pairs:
-        """The same as :meth:`find`, with ``await``."""
+        """Do the same as :meth:`find`, with ``await``."""
         return cls.of(*await list_both_async(banqup, zenvoices))
 
     @classmethod
@@ -123,7 +124,9 @@ class Pairs(Printable):
         )
 
     def to_toml(self, **shared: str) -> str:
-        """Return the text of a file for :meth:`ConnectionConfig.from_toml`; pairs are comments.
+        """Return the text of a file for :meth:`ConnectionConfig.from_toml`.
+
+        The lines of each pair are comments, for a person to enable.
 
         Args:
             shared: Settings of all connections, such as ``environment="PRODUCTION_EU"``.
@@ -181,7 +184,7 @@ def _name(of: Space | Company) -> str:
 
 
 def _quoted(text: str) -> str:
-    # A basic string of TOML is written as one of JSON; plain() leaves no control character in it.
+    # TOML writes a basic string as JSON does, but allows no control character: plain() escapes it.
     return json.dumps(plain(text), ensure_ascii=False)
 
 

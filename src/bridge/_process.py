@@ -19,13 +19,12 @@ from bridge._stores.protocol import CheckpointStore
 from bridge._stores.sqlite import SQLiteCheckpoints
 from zenvoices_client import UserLogin
 
-__all__ = ["function_of", "functions_of", "login_of_this_process", "store_of"]
+__all__ = ["LOGIN_VARIABLES", "function_of", "functions_of", "login_of_this_process", "store_of"]
 
 LONGEST_REASON = 300
-_VARIABLES = (
+LOGIN_VARIABLES = (
     "BANQUP_CLIENT_ID",
     "BANQUP_CLIENT_SECRET",
-    "BANQUP_SCOPE",
     "ZENVOICES_USER",
     "ZENVOICES_PASSWORD",
     "ZENVOICES_ORGANISATION_CODE",
@@ -45,7 +44,7 @@ def login_of_this_process(kind: type[_Login]) -> _Login:
     """
     # A digest, so that no secret is in the local variables of a traceback.
     digest = hashlib.sha256()
-    for name in _VARIABLES:
+    for name in (*LOGIN_VARIABLES, "BANQUP_SCOPE"):
         digest.update(f"{name}={os.environ.get(name)}\0".encode("utf-8", "surrogateescape"))
     key = (kind, digest.digest())
     with _lock:
@@ -129,7 +128,7 @@ def store_of(settings: ConnectionSettings) -> tuple[CheckpointStore, Callable[[]
     if settings.checkpoint_file is not None:
         file = SQLiteCheckpoints(settings.checkpoint_file)
         return file, file.close
-    # First, because its ImportError says which extra to install if SQLAlchemy is missing.
+    # Before SQLAlchemy itself: the ImportError of this module says which extra to install.
     from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 
     name = str(settings.checkpoint_url_variable)

@@ -46,21 +46,27 @@ zenvoices_url = "{zenvoices_url}"
 space_id = "{space_id}"
 company_code = "{company_code}"
 
-2. In that folder, in another terminal:
+2. Once, in that folder, in another terminal (activate the virtual environment
+   there, too):
 
 export BANQUP_CLIENT_ID={client_id} BANQUP_CLIENT_SECRET={secret}
 export ZENVOICES_USER={user} ZENVOICES_PASSWORD={password}
 export ZENVOICES_ORGANISATION_CODE={organisation}
 banqup-zenvoices verify
 banqup-zenvoices activate
+
+3. As often as you like:
+
 banqup-zenvoices export
 
-The first run sends nothing: the 3 purchases that are there when you activate
-stay where they are. From now on another document arrives every {every:g} seconds; some
-are not approved yet, and some Zenvoices refuses. Run the last line again.
+The first run sends nothing of what was there when you activated: that stays
+where it is. Another document arrives every {every:g} seconds; some are not approved
+yet, and some Zenvoices refuses.
 
-The same in Python:
+The same in Python: save this as export.py in the same folder. The command and
+Python then share one store, so nothing arrives twice.
 
+import sys
 from banqup_client import BanqupClient, ClientCredentials
 from zenvoices_client import UserLogin, ZenvoicesClient
 from bridge import Connection, SQLiteCheckpoints
@@ -78,9 +84,11 @@ connection = Connection(
     space_id="{space_id}", company_code="{company_code}",
     checkpoints=SQLiteCheckpoints("exports.db"),
 )
-print(connection.verify())
-print(connection.activate())
-print(connection.export_new())   # run this line again after a while
+if "activate" in sys.argv:         # once: python export.py activate
+    print(connection.verify())
+    print(connection.activate())
+else:                              # as often as you like: python export.py
+    print(connection.export_new())
 
 Ctrl-C ends it. What happens from now on:
 """
@@ -92,7 +100,7 @@ def run_sandbox(
     """Serve both fakes until `stop` is set, and print each event. Return the exit status.
 
     Args:
-        stop: Ends the sandbox.
+        stop: The event that ends the sandbox when it is set.
         port: The port of Banqup; its storage and Zenvoices take the next two. With a port, the ids
             of documents are the same each time.
         every: Seconds between two new documents.
@@ -129,7 +137,7 @@ _Tell = Callable[[str, dict[str, Any]], None]
 def _serve(
     served: Services, stop: threading.Event, every: float, tell: _Tell, *, fixed: bool
 ) -> None:
-    """Publish a document every so many seconds, and print what arrives in the inbox."""
+    """Publish a document every `every` seconds, and print the documents that reach the inbox."""
     shown, number, due = 0, FIRST, time.monotonic() + every
     while not stop.wait(min(every, _POLL)):
         for item in served.zenvoices.inbox[shown:]:

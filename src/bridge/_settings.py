@@ -145,7 +145,7 @@ def _environment(value: Any) -> Any:
 def _patch(value: Any) -> Any:
     if not _is_table(value):
         return value
-    # A copy, so that no caller changes it later. It must be JSON, because workers receive it so.
+    # A copy, so that no caller changes the table later. Workers receive it as JSON.
     try:
         return json.loads(json.dumps(value))
     except (TypeError, ValueError, RecursionError):
@@ -222,7 +222,7 @@ class ConnectionSettings:
 
         Raises:
             ConfigurationError: A key is unknown or missing, or a value is not usable; the message
-                names it, with the nearest right key.
+                names the key, and the hint the nearest right key.
         """
         if not _is_table(data):
             wanted = Text("table_of_keys", "a table of keys")
@@ -239,7 +239,7 @@ class ConnectionSettings:
 
     @classmethod
     def many(cls, rows: Iterable[Mapping[str, Any]], /, **shared: Any) -> tuple[Self, ...]:
-        """Make a connection of each row of a table; ``shared`` are the defaults of all rows.
+        """Make a config of each row of a table; ``shared`` are the defaults of all rows.
 
         ::
 
@@ -270,7 +270,7 @@ class ConnectionSettings:
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> tuple[Self, ...]:
-        """Make a connection of each ``[[connection]]`` table of a TOML file.
+        """Make a config of each ``[[connection]]`` table of a TOML file.
 
         All other settings of the file apply to every connection.
 
@@ -283,7 +283,7 @@ class ConnectionSettings:
             space_id = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
             company_code = "0042"
 
-        Paths in it are relative to its own folder: cron starts a program in another one.
+        Paths in the file are relative to its folder, because cron starts a program in another.
 
         Raises:
             ConfigurationError: The file cannot be read, or holds something unusable.
@@ -340,7 +340,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 def _below(folder: str, table: Mapping[str, Any]) -> dict[str, Any]:
     """Return the table with its relative paths joined to a folder."""
     paths = {
-        name: os.path.join(folder, value)  # noqa: PTH118 - as above
+        name: os.path.join(folder, value)  # noqa: PTH118 - Path would change "//" of a URL to "/"
         for name in ("checkpoint_file", "banqup_contract", "zenvoices_contract")
         if isinstance(value := table.get(name), str) and value.strip()
     }

@@ -113,7 +113,7 @@ __all__ = [
     "verify_signature",
 ]
 
-# Imported on first use: an export without an event loop needs none of these.
+# By name, the module to import on first use: an export without an event loop uses none of these.
 _LAZY = {
     "AsyncListing": "_client_kit._async._paging",
     "AsyncZenvoicesClient": "zenvoices_client._async._client",
@@ -134,6 +134,6 @@ _LAZY = {
     "verify_signature": "zenvoices_client._webhooks",
 }
 
-# Type checkers use the imports above, and find misspelt names.
-if not _typing.TYPE_CHECKING:  # pragma: no branch - true whenever it runs
+# Type checkers see the imports above instead, and so find misspelt names.
+if not _typing.TYPE_CHECKING:  # pragma: no branch - always true at run time
     __getattr__, __dir__ = _lazy_names(globals(), _LAZY)

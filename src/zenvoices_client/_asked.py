@@ -61,7 +61,7 @@ class AskedPage(Asked):
 
 @frozen(kw_only=True)
 class AskedRecord(Asked):
-    """The argument of a function that reads one record, by one of the keys; the others are None.
+    """The argument of a function that reads one record; keys that the call does not have are None.
 
     Attributes:
         company_id: Number of the company.

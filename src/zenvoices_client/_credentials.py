@@ -28,7 +28,7 @@ class UserLogin:
 
     Use a dedicated API user; Zenvoices' documentation says that it is not billed. All clients that
     use one object share its token. After Zenvoices has refused the login, the object is not tried
-    again, because five wrong passwords lock the user: make a new one.
+    again, because five wrong passwords lock the user: make a new object.
 
     Args:
         user: User name or e-mail address of the user.
@@ -36,7 +36,7 @@ class UserLogin:
         organisation_code: The organisation code, which the API calls ``tenancyName``.
 
     Raises:
-        ConfigurationError: One of them is empty, has blanks or quotes around it, or holds an
+        ConfigurationError: An argument is empty, has blanks or quotes around it, or holds an
             invisible character, such as the line break at the end of a file.
     """
 

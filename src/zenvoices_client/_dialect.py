@@ -134,8 +134,9 @@ def _members(answer: ApiResponse, body: object) -> tuple[str, ...]:
 def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
     """Return the error that an answer to an API call means; None for success.
 
-    The body decides before the status: a 500 with an envelope is a refusal. The outcome of a 500
-    without an envelope is unknown.
+    The body decides before the status: a 500 whose envelope says ``success: false`` is a refusal.
+    For an upload ``success: false`` is enough. After any other 500 the outcome of a call that
+    changes something is unknown; a read gives UnavailableError.
     """
     success = 200 <= answer.status < 300
     if success and b'"success"' not in answer.body:

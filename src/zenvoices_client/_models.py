@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from _client_kit._files import FileContent, FileSource
 from _client_kit._models import DataMixin, Model, wire
@@ -61,6 +61,21 @@ class InboxDocument(Model):
     subject: str | None = None
 
 
+def _text(instance: object, attribute: Attribute[str | None], value: object) -> None:
+    """Refuse a value that is no text: written to JSON, it would fail far from its mapper."""
+    if not (isinstance(value, str) or (value is None and attribute.default is None)):
+        owner, kind = type(instance).__name__, type(value).__name__
+        message = f"{owner}: {attribute.name} must be a text, not {kind}"
+        raise TypeError(message)
+
+
+def _file_name(name: str) -> str:
+    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        message = f"Attachment: file_name must be a text, not {type(name).__name__}"
+        raise TypeError(message)
+    return safe_file_name(name)
+
+
 def _source(content: FileContent | FileSource) -> FileSource:
     return FileSource.of(content)
 
@@ -87,9 +102,9 @@ class Attachment:
         content_type: Media type of the file.
     """
 
-    file_name: str = field(converter=safe_file_name)
+    file_name: str = field(converter=_file_name)
     content: FileSource = field(converter=_source, repr=False)
-    content_type: str = "application/xml"
+    content_type: str = field(default="application/xml", validator=_text)
 
     @property
     def size(self) -> int:
@@ -113,9 +128,9 @@ class InboxUpload:
     """
 
     attachments: tuple[Attachment, ...] = field(converter=_attachments)
-    subject: str | None = None
-    sender_name: str | None = None
-    destination: str | None = None
+    subject: str | None = field(default=None, validator=_text)
+    sender_name: str | None = field(default=None, validator=_text)
+    destination: str | None = field(default=None, validator=_text)
 
 
 @frozen

@@ -10,6 +10,7 @@ from _client_kit._errors import ProtocolError
 from _client_kit._files import Base64
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
+from _client_kit._payload import unexpected
 from _client_kit._response import ApiResponse
 from _client_kit._text import Text
 from zenvoices_client._dialect import is_envelope, member
@@ -44,7 +45,8 @@ def uploaded_document(payload: object, answer: ApiResponse, operation: Operation
 
     The structure of the answer is assumed: a positive id in an object, in a list of one object, or
     as a number. Two answers without an id also confirm the upload, and the id is then None: status
-    201, and ABP's envelope with ``success: true`` and no result. A web page never confirms it.
+    201, and ABP's envelope with ``success: true`` and no result. A web page never confirms an
+    upload.
 
     Raises:
         ProtocolError: It is unknown whether the document arrived.
@@ -63,6 +65,9 @@ def uploaded_document(payload: object, answer: ApiResponse, operation: Operation
     own = operation.function is not None and payload is not None
     if (answer.status == 201 or empty) and not answer.is_web_page and not own:
         return InboxDocument()
+    if operation.function is not None:
+        wanted = Text("number_of_document", "the document's number as an int, or {{'id': number}}")
+        raise unexpected(operation, answer, wanted)
     message = Text(
         "no_document_id",
         "{0}: the answer ({1}) names no document id",

@@ -34,7 +34,7 @@ def verify_signature(body: bytes, header: str | None, secret: str | Secret) -> b
         secret: The whole secret of the subscription, with its prefix ``whs_``.
 
     Raises:
-        TypeError: An argument has another type.
+        TypeError: An argument has a wrong type.
     """
     for name, value, kinds in (
         ("body", body, (bytes, bytearray, memoryview)),

@@ -146,7 +146,7 @@ class FakeZenvoices(Fake, ZenvoicesService):
     def set_inbox_status(
         self, inbox_id: int, *, import_status: int = 0, authorization_status: int = 0
     ) -> None:
-        """Change the two status numbers of an inbox document."""
+        """Change ``importStatus`` and ``authorizationStatus`` of an inbox document."""
         with self._lock:
             self._inbox[inbox_id] = evolve(
                 self._inbox[inbox_id],

@@ -42,6 +42,13 @@ def test_credentials_that_cannot_be_right_are_refused(value: str) -> None:
         assert not value.strip() or repr(value) not in str(caught.value)
 
 
+def test_an_environment_has_a_name() -> None:
+    """A setting of an application holds a text."""
+    assert Environment("PRODUCTION_EU") is Environment.PRODUCTION_EU
+    with pytest.raises(ValueError, match="PRODUCTION"):
+        Environment("PRODUCTION")
+
+
 def test_an_environment_that_is_none_is_not_repeated() -> None:
     """A secret in its place is not shown; the names there are, are."""
     environment: Any = SECRET

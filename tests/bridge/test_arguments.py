@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -25,9 +26,11 @@ from bridge import (
     AsyncConnection,
     ConfigurationError,
     Connection,
+    Deliveries,
     HookCheckpoints,
     MemoryCheckpoints,
     NotActivatedError,
+    ProgressBar,
     ServiceWord,
     SQLiteCheckpoints,
     Verification,
@@ -38,6 +41,7 @@ from bridge import (
 )
 from bridge.testing import sample, trial_document, try_mapper
 from support.bridge_world import SPACE, AsyncWorld, World
+from support.forks import in_child
 from zenvoices_client import AsyncZenvoicesClient, UserLogin, ZenvoicesClient
 
 WORLDS = [World, AsyncWorld]
@@ -79,6 +83,9 @@ WRONG: list[tuple[str, Any]] = [
     ("listeners", [print, "print"]),
     ("listeners", [coroutine]),
     ("listeners", None),
+    ("listeners", [ProgressBar]),
+    ("listeners", [lambda: None]),
+    ("listeners", [lambda event, more: None]),
     ("clock", 1.79e9),
     ("clock", time),
     ("clock", dt.datetime.now),
@@ -507,3 +514,25 @@ def test_status_of_an_inactive_connection_says_what_to_do(lang: Any, words: str)
     assert "may be another store" in str(caught.value.hint)
     connection.activate()
     assert words not in connection.status().to_text(lang=lang)
+
+
+@pytest.mark.parametrize("state", ["error", "delivred", "WAITING", None])
+def test_unknown_state_is_refused(state: Any) -> None:
+    """A table shows other words than the states; nothing found would be believed."""
+    with pytest.raises(ConfigurationError, match="a state must be "):
+        Deliveries(()).of_state("waiting", state)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_store_in_memory_is_refused_in_a_forked_process() -> None:
+    """Each process would have a copy of it, and send every document."""
+    store = MemoryCheckpoints()
+    assert store.acquire("key", "parent", 60) is not None
+
+    def use() -> None:
+        with pytest.raises(ConfigurationError, match="belongs to the process that made it"):
+            store.head("key")
+
+    in_child(use)
+    assert store.head("key") is None

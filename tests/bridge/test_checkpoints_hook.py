@@ -276,7 +276,7 @@ def test_a_failed_save_is_forgotten() -> None:
             raise OSError
         return kept.save(value, expected)
 
-    store = HookCheckpoints(kept.load, save, clock=lambda: 1e12)
+    store = HookCheckpoints(kept.load, save, clock=lambda: 1e10)
     lease = leased(store)
     fail = True
     with pytest.raises(StoreError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 import traceback
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -49,11 +48,6 @@ def looking_up(document: Document, files: Sequence[SourceFile]) -> Any:
 def ending(document: Document, files: Sequence[SourceFile]) -> Any:
     """Run into the end of an iterator."""
     return next(iter(()))
-
-
-def leaving(document: Document, files: Sequence[SourceFile]) -> Any:
-    """End the program, as a script may."""
-    sys.exit(0)
 
 
 def raised_by(mapper: Callable[..., Any]) -> Exception:
@@ -115,14 +109,6 @@ def test_the_end_of_an_iterator_is_another_exception() -> None:
     assert isinstance(error, RuntimeError)
     assert isinstance(error.__cause__, StopIteration)
     assert place_of(error).startswith(f"{__name__}.ending")
-
-
-def test_a_mapper_cannot_end_the_application() -> None:
-    """sys.exit() in it is a failure of its own, and its line is named."""
-    error = raised_by(leaving)
-    assert isinstance(error, RuntimeError)
-    assert "SystemExit: 0" in describe_exception(error)
-    assert f"{__name__}.leaving" in describe_exception(error)
 
 
 def test_a_useless_result_is_described() -> None:

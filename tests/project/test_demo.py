@@ -129,19 +129,24 @@ def test_the_sandbox_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
             if line.startswith("Ctrl-C"):
                 break
         text = "".join(lines)
-        found = re.search(r"^from banqup_client.*?export_new\(\)\)", text, re.DOTALL | re.MULTILINE)
+        found = re.search(r"^import sys\n.*?export_new\(\)\)$", text, re.DOTALL | re.MULTILINE)
         assert found is not None
-        ended = subprocess.run(
-            [sys.executable, "-c", found[0]],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        told = [
+            subprocess.run(
+                [sys.executable, "-c", found[0], *once],
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            for once in (["activate"], [])
+        ]
         sandbox.send_signal(signal.SIGTERM)
         _, errors = sandbox.communicate(timeout=30)
-    assert ended.returncode == 0, ended.stderr
+    assert [ended.returncode for ended in told] == [0, 0], [ended.stderr for ended in told]
+    assert "Activated" in told[0].stdout
+    assert told[1].stdout.startswith("Export: ")
     assert (tmp_path / "exports.db").exists()
     assert sandbox.returncode == 0
     assert errors == ""

@@ -12,7 +12,7 @@ import pytest
 import banqup_client
 import bridge
 import zenvoices_client
-from _client_kit._tls import shared_ssl_context
+from _client_kit._tls import _ssl_context, shared_ssl_context
 from banqup_client import BanqupClient, ClientCredentials, ConfigurationError, ProtocolError
 from zenvoices_client import RetryPolicy, UserLogin, ZenvoicesClient
 
@@ -65,7 +65,7 @@ def test_the_minimum_is_ours_whatever_python_built_the_context(
     context = httpx.create_ssl_context()
     context.minimum_version = built
     monkeypatch.setattr(httpx, "create_ssl_context", lambda: context)
-    assert shared_ssl_context.__wrapped__().minimum_version is shared
+    assert _ssl_context.__wrapped__().minimum_version is shared
 
 
 def dangers(tree: ast.AST) -> list[str]:

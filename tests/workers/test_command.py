@@ -275,6 +275,7 @@ def test_sandbox_with_a_port_is_the_same_each_time() -> None:
     [
         (["status", "--company", "42"], "no connection of company '42'. The nearest codes are: 00"),
         (["status", "--config", "nowhere.toml"], "nowhere.toml. Start in the folder"),
+        (["status", "--config", "nowhere.toml"], "banqup-zenvoices pairs writes one"),
         (["export", "--mapper", "no_such_module:f"], "--mapper: importing 'no_such_module' failed"),
         (["resend", "x"], "--company CODE chooses one of these 2"),
         (["settle", "x", "--delivered"], "a document belongs to one connection"),
@@ -323,10 +324,15 @@ def test_errors_are_told_in_the_language(
 def test_missing_credential_is_2(
     active: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The variable is named, once for all connections."""
+    """The variables of both services are named, once for all connections."""
+    monkeypatch.delenv("BANQUP_CLIENT_SECRET")
     monkeypatch.delenv("ZENVOICES_PASSWORD")
-    assert main(["export", "--config", str(active)]) == 2
-    assert capsys.readouterr().err.count("ZENVOICES_PASSWORD") == 1
+    for arguments in (["export"], ["pairs", "--environment", "UAT_EU"]):
+        file = active if arguments == ["export"] else active.parent / "pairs.toml"
+        assert main([*arguments, "--config", str(file)]) == 2
+        told = capsys.readouterr().err
+        assert told.count("ZENVOICES_PASSWORD") == 1
+        assert told.count("BANQUP_CLIENT_SECRET") == 1
 
 
 @pytest.mark.parametrize(
@@ -464,6 +470,51 @@ def test_alarm_goes_on_until_a_person_answers(
     assert main(["status", *one]) == 0
 
 
+@pytest.mark.parametrize(
+    ("lang", "more"), [("en", "... and 1 more"), ("fr", "... et 1 de plus"), ("nl", "... en nog 1")]
+)
+def test_documents_that_need_a_person_are_named_on_standard_error(
+    estate: Estate, active: Path, lang: str, more: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Refused ones with the run, and those given up with each later run and status."""
+    one = ["--config", str(active), "--company", "0042", "--lang", lang]
+    estate.publish(1)
+    estate.zenvoices.refuse_when(lambda _: "The period is closed.")
+    assert main(["export", *one]) == 1
+    (refused,) = capsys.readouterr().err.splitlines()
+    assert refused.startswith("0042: ")
+    assert "Invoice F-0000" in refused
+    assert "The period is closed." in refused
+    estate.zenvoices.refuse_when(lambda _: None)
+    estate.publish(20)
+    estate.zenvoices.faults.add("inbox.upload", action=Fault.status(413), times=20)
+    main(["export", *one])
+    capsys.readouterr()
+    for verb in ("export", "status"):
+        assert main([verb, *one]) == 1
+        named = capsys.readouterr().err.splitlines()
+        assert len(named) == 21
+        assert all(line.startswith("0042: Invoice F-0") for line in named[:20])
+        assert named[20] == f"0042: {more}"
+    assert main(["export", *one, "--json"]) == 1
+    assert capsys.readouterr().err == ""
+
+
+def test_status_lists_what_waits(
+    estate: Estate, active: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --waiting a document that is not approved is named; without it, it is counted."""
+    one = ["--config", str(active), "--company", "0042", "--json"]
+    made = estate.banqup.publish(estate.spaces[0], status="AWAITING_VALIDATION")
+    assert main(["export", *one]) == 0
+    capsys.readouterr()
+    assert main(["status", *one]) == 0
+    assert main(["status", "--waiting", *one]) == 0
+    counted, listed = (line["result"] for line in lines(capsys.readouterr().out))
+    assert (counted["client_action_needed"], counted["waiting"]) == (1, [])
+    assert [row["document_id"] for row in listed["waiting"]] == [made]
+
+
 def test_resend_says_what_became_of_each(
     estate: Estate, active: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -595,7 +646,7 @@ def test_own_code_that_fails_needs_a_person(
     toml = ["--config", str(write_toml(active.parent / "own.toml", made))]
     estate.publish(1)
     assert main(["export", *toml, *(["--mapper", mapper] if mapper else [])]) == 1
-    if "own_code_here:ends" not in str(operations):
+    if mapper != "own_code_here:leaves" and "own_code_here:ends" not in str(operations):
         assert main(["status", *toml]) == 1
 
 

@@ -9,6 +9,7 @@ import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -240,3 +241,22 @@ def test_a_long_name_is_cut_before_it_is_looked_at() -> None:
     """A million marks, whose order takes hours to find, are a name like any other."""
     marks = "".join(map(chr, (0x0315, 0x0300, 0x05AE, 0x0062)))
     assert safe_file_name(f"{marks * 250_000}.xml").endswith(".xml")
+
+
+@pytest.mark.parametrize("value", [12, ("Invoice",), b"Invoice", ["a"]])
+@pytest.mark.parametrize("name", ["subject", "sender_name", "destination"])
+def test_a_text_of_an_upload_is_a_text(name: str, value: Any) -> None:
+    """A trailing comma makes a tuple: it is refused in the mapper's own line."""
+    attachments = [Attachment("a.xml", b"x")]
+    with pytest.raises(TypeError, match=f"InboxUpload: {name} must be a text, not "):
+        InboxUpload(attachments=attachments, **{name: value})
+    assert InboxUpload(attachments=attachments, **{name: None}).subject is None
+
+
+@pytest.mark.parametrize("value", [None, 12, Path("a.xml")])
+def test_names_of_an_attachment_are_texts(value: Any) -> None:
+    """A path is no name, and no media type is no text."""
+    with pytest.raises(TypeError, match="Attachment: file_name must be a text, not "):
+        Attachment(value, b"x")
+    with pytest.raises(TypeError, match="Attachment: content_type must be a text, not "):
+        Attachment("a.xml", b"x", value)

@@ -1,4 +1,4 @@
-"""Send a body with files piece by piece."""
+"""Stream a JSON body that contains files, or one file, piece by piece."""
 
 from __future__ import annotations
 

@@ -179,16 +179,18 @@ class AsyncCalls:
         """Call an operation and return its payload and the whole response.
 
         Args:
-            operation: The operation.
+            operation: An operation of the contract.
             path: Values for the placeholders of the operation's path.
             query: Query parameters under our names; None is left out.
             json: JSON body under our names, with :class:`Base64` for files.
-            asked: Makes the argument of a user's function from ``default=``.
+            asked: Makes the argument of a user's function; called with the library's own call as
+                ``default=``.
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for everything together; the client's own by default.
-            decoded: Whether a body that is not JSON is an error; otherwise its payload is None.
-            check: Called before each piece of a call that is not safe; raises to stop the call.
-            max_bytes: Largest size of the JSON body in bytes.
+            decoded: Whether an answer that is not JSON is an error; otherwise its payload is None.
+            check: Called before the request and before each piece of its body; raises to stop the
+                call. A user's function may make calls that are safe: they are not checked.
+            max_bytes: Largest size of the request's body in bytes.
 
         Raises:
             ServiceError: The call failed; the subclass gives the kind of failure.
@@ -250,14 +252,17 @@ class AsyncCalls:
         check: Callable[[], object] = unchecked,
         max_bytes: int | None = None,
     ) -> tuple[Any, ApiResponse]:
-        """Make an operation with a user's function; the arguments are those of :meth:`call`.
+        """Run a user's function for an operation, and make the calls that it yields.
+
+        ``asked`` is the argument of the function; ``check`` and ``max_bytes`` are as in
+        :meth:`call`.
 
         Returns:
-            The return value of the function, and the last answer that was sent to it; of an
-            operation that changes something, the last answer to a call that is not safe.
+            The return value of the function, and the answer to its last call. If the operation
+            changes something, answers to calls that are safe do not count.
 
         Raises:
-            ServiceError: The error that the end of the function means.
+            ServiceError: The function raised an error, or was closed because a call failed.
         """
         run = FunctionRun(operation, asked)
         answer = ApiResponse(0, {}, b"")
@@ -278,7 +283,7 @@ class AsyncCalls:
                 run.permit(step, request.url)
                 try:
                     value, last = await self._make(step, request, call, limit)
-                except BaseException as error:  # noqa: BLE001 - `run.failed` raises it
+                except BaseException as error:  # noqa: BLE001 - passed to `run.failed`
                     problem = error
                     last = _answer_of(error)
                 # A read after an upload neither confirms the upload nor puts it in doubt.
@@ -329,7 +334,7 @@ class AsyncCalls:
         check: Callable[[], object] = unchecked,
         max_bytes: int | None = None,
     ) -> PreparedRequest:
-        """Return a request with a body of JSON, which is streamed if it contains files."""
+        """Return a request with its headers; a body that contains files is streamed."""
         if json is None:
             headers = _with_own(self._headers, own) if own else self._headers
             return PreparedRequest(operation.method, url, headers, None, check)
@@ -383,7 +388,11 @@ class AsyncCalls:
             await runtime.sleep(pause)
 
     async def token(self, limit: Deadline) -> Token:
-        """Return the access token, for a call or for a download from the API."""
+        """Return a valid access token; request a new token if there is none.
+
+        Raises:
+            ServiceError: The login failed, or took longer than the deadline.
+        """
         token = self._state.current()
         if token is not None:
             return token
@@ -474,7 +483,7 @@ class AsyncCalls:
             built, stream=True, auth=None, follow_redirects=False
         )
         try:
-            # httpx reads this value before the first read of the body: limit it to the time left.
+            # httpx looks at the timeouts before it reads the body: limit them to the time left.
             built.extensions["timeout"].update(limit.timeouts())
             body = await self._read(response, limit)
         finally:
@@ -514,7 +523,7 @@ def _text_of(error: Exception) -> str:
 
 
 def _answer_of(error: BaseException) -> ApiResponse | None:
-    """Return what is known of an error answer: its status and the server's time."""
+    """Return a response with an error's status and server's time; None for other errors."""
     if not isinstance(error, ServiceError) or error.status is None or error.answered_at is None:
         return None
     date = format_datetime(error.answered_at.astimezone(UTC), usegmt=True)

@@ -49,7 +49,7 @@ class AsyncApiClient:
 
     @property
     def operations(self) -> frozenset[str]:
-        """Names of the operations that functions of your own make."""
+        """Names of the operations for which ``operations=`` has a function."""
         return self._facts.own
 
     @property

@@ -47,9 +47,9 @@ class AsyncListing(Generic[T]):
     async def pages(self) -> AsyncIterator[Page[T]]:
         """Iterate over the pages; each is fetched when it is needed.
 
-        The iteration ends after a page that is not full once the total is reached, at an empty
-        page, and at a repeated page. Without the last rule a service that ignores the page number
-        would cause an endless loop.
+        The iteration ends after a page that names no next page, after a page that is not full once
+        the total is reached, at an empty page, and at a repeated page. Without the last rule a
+        service that ignores the page number would cause an endless loop.
         """
         self.complete = False
         position = self._first

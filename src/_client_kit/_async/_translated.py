@@ -28,19 +28,19 @@ async def translated(
     origin: str,
     proxied: bool,
 ) -> _T:
-    """Return what ``exchange`` returns: a function that uses httpx, for one request.
+    """Call ``exchange``, which sends one request with httpx, and return its result.
 
     Args:
-        exchange: The function. It is cancelled at the deadline.
+        exchange: The function to call; if it runs in a task, it is cancelled at the deadline.
         operation: The operation that the request belongs to.
-        limit: The deadline.
-        service: The service's name for errors.
+        limit: The deadline of the request.
+        service: Name of the service, to put into the error.
         origin: Scheme, host and port that the request is sent to.
         proxied: Whether the request may use a proxy of the environment.
 
     Raises:
         ServiceError: The request failed. No exception or frame of httpx can be reached from it.
-        OSError: The file that the answer is written to failed.
+        OSError: Writing the answer to a file failed.
     """
     problem: BaseException
     handled = sys.exception()

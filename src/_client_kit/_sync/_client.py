@@ -50,7 +50,7 @@ class ApiClient:
 
     @property
     def operations(self) -> frozenset[str]:
-        """Names of the operations that functions of your own make."""
+        """Names of the operations for which ``operations=`` has a function."""
         return self._facts.own
 
     @property

@@ -48,9 +48,9 @@ class Listing(Generic[T]):
     def pages(self) -> Iterator[Page[T]]:
         """Iterate over the pages; each is fetched when it is needed.
 
-        The iteration ends after a page that is not full once the total is reached, at an empty
-        page, and at a repeated page. Without the last rule a service that ignores the page number
-        would cause an endless loop.
+        The iteration ends after a page that names no next page, after a page that is not full once
+        the total is reached, at an empty page, and at a repeated page. Without the last rule a
+        service that ignores the page number would cause an endless loop.
         """
         self.complete = False
         position = self._first

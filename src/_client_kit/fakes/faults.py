@@ -61,7 +61,7 @@ class Fault:
 
     @staticmethod
     def redirect(to: str, status: int = 302) -> Fault:
-        """Answer with a redirect."""
+        """Answer with a redirect to this URL."""
         return Fault("redirect", Reply(status, b"", (("Location", to),)))
 
     @staticmethod
@@ -98,7 +98,7 @@ class Fault:
 
     @staticmethod
     def drip(size: int = 1, pause: float = 0.0) -> Fault:
-        """Send the body in pieces of this size with a pause before each."""
+        """Send the body in pieces of ``size`` bytes, with ``pause`` seconds before each piece."""
         return Fault("drip", delivery=Delivery("drip", size=max(size, 1), pause=pause))
 
     @staticmethod
@@ -114,11 +114,11 @@ class Fault:
 
 @define(eq=False)
 class ScriptedFault:
-    """One line of the script.
+    """A fault, and the calls of an operation that it hits; see :meth:`Faults.add`.
 
     Attributes:
-        seen: Number of calls of its operation so far.
-        fired: Number of calls that it hit.
+        seen: Number of calls of the operation so far.
+        fired: Number of calls that the fault has hit.
     """
 
     operation: str
@@ -159,13 +159,13 @@ class Faults:
         Args:
             operation: The operation's name, ``"*"`` for all, or ``"unknown"`` for requests that
                 match no operation.
-            action: What goes wrong.
+            action: How the calls fail, such as ``Fault.status(503)``.
             nth: The first call that is hit; 1 is the next call. None is the same as 1.
-            times: How many calls in a row are hit; None is one if `nth` is given, else all.
-            when: Fail before the request is applied, or after.
+            times: How many calls in a row are hit. None means 1 if `nth` is given, else all.
+            when: Whether the call fails before the request is applied, or after.
 
         Returns:
-            The line of the script, whose ``fired`` counts the calls it hit.
+            The scripted fault; its ``fired`` counts the calls that it has hit.
         """
         if operation not in self._operations:
             known = ", ".join(sorted(self._operations))

@@ -64,7 +64,7 @@ class Loopback:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close."""
+        """Stop listening and end every connection."""
         self.close()
 
 
@@ -110,7 +110,7 @@ class _Server(ThreadingTCPServer):
         with contextlib.suppress(OSError), socket.create_connection(address):
             self._listener.join(5)
         self.server_close()
-        patience = time.monotonic() + 5  # one thread may be asleep in a scripted delay
+        patience = time.monotonic() + 5  # a thread may be asleep in a scripted delay
         connections = list(self._connections.items())
         for _, connection in connections:
             with contextlib.suppress(OSError):
@@ -150,7 +150,7 @@ class _Handler(StreamRequestHandler):
     """
 
     server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]
-    # Without these two, header and body leave in two packets, and each answer waits 40 ms.
+    # Without these two settings, header and body leave in two packets, and each answer waits 40 ms.
     disable_nagle_algorithm = True
     wbufsize = -1
 

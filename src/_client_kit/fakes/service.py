@@ -24,10 +24,11 @@ _NO_FAULT = Fault("")
 
 @define(eq=False)
 class Call:
-    """A request as its handler receives it."""
+    """A request as the handler of its route receives it."""
 
     head: Head
     args: tuple[str, ...]
+    """The values of the placeholders in the route's path."""
     body: bytes
     ignored: set[str]
     """Parameters that the operation does not know; a handler adds those of the JSON body."""
@@ -70,7 +71,7 @@ class Plan:
 
     @property
     def pause(self) -> float:
-        """Seconds to wait before the request is applied."""
+        """Seconds to wait before the request is applied or fails."""
         return self.fault.action.pause if self.fault and self.fault.when == "before" else 0.0
 
 
@@ -83,7 +84,7 @@ class Tokens:
         self._held: dict[str, tuple[float, int | None, str]] = {}
 
     def issue(self, life: float, uses: int | None, owner: str, value: str | None = None) -> str:
-        """Make a token valid and return it."""
+        """Return a token that is valid for ``life`` seconds and for ``uses`` requests."""
         token = value or secrets.token_urlsafe(32)
         self._held[token] = (self._clock() + life, uses, owner)
         return token
@@ -116,7 +117,7 @@ class FakeService:
         date_header: Whether answers carry a ``Date`` header with the time of ``clock``.
         log_size: Number of requests that the log keeps.
         hosts: Hosts that the transport answers for: the real service's, and those given.
-        faults: The script of faults.
+        faults: The scripted faults; a test calls ``faults.add()``.
         on_request: Called with each request's record before it is handled.
         answer_headers: Headers for every answer that does not have them already, for example a
             ``Set-Cookie``.
@@ -137,7 +138,7 @@ class FakeService:
     counts: Counter[str] = field(init=False, factory=Counter[str])
 
     def __attrs_post_init__(self) -> None:
-        """Start empty."""
+        """Start without requests, tokens and scripted faults."""
         self.hosts = self.default_hosts | frozenset(self._more_hosts)
         self._lock = threading.RLock()
         self._log: deque[FakeRequest] = deque(maxlen=self.log_size)
@@ -239,7 +240,7 @@ class FakeService:
             raise RequestRefusedError(self._error(400, "The body is not a JSON object."))
         return cast("dict[str, Any]", value)
 
-    # Routing, log, date
+    # The route of a request, the log, and the Date header
 
     def _add_route(self, route: Route) -> None:
         if "{" not in route.path:
@@ -274,7 +275,7 @@ class FakeService:
 
     def _http_date(self) -> str:
         now = int(self.clock())
-        if self._date[0] != now:  # format it once a second: it takes longer than a request
+        if self._date[0] != now:  # format the date once a second: it takes longer than a request
             self._date = (now, formatdate(now, usegmt=True))
         return self._date[1]
 
@@ -284,7 +285,7 @@ def _refuse_constant(name: str) -> object:
 
 
 def require(values: Mapping[str, Any], **types: type | tuple[type, ...]) -> list[str]:
-    """Return the names that are missing, null, empty text, or of another type."""
+    """Return the names whose value is missing, null, an empty text, or of another type."""
     wrong: list[str] = []
     for name, kind in types.items():
         value = values.get(name)

@@ -69,7 +69,15 @@ class FakeRequest:
 
 @frozen
 class Delivery:
-    """How an answer is sent to the client: as a whole, or damaged by a fault."""
+    """How an answer is sent to the client: as a whole, or damaged by a fault.
+
+    Attributes:
+        kind: The fault, as the constructor of ``Fault`` is called; ``"whole"`` without a fault.
+        reset: Whether a dropped connection ends with a TCP reset.
+        size: Number of bytes of the body to send; for ``"drip"``, of each piece.
+        pause: Seconds before each piece.
+        raw: The bytes to send instead of an answer.
+    """
 
     kind: Literal["whole", "drop", "truncate", "cut", "drip", "garbage", "close"] = "whole"
     reset: bool = True
@@ -83,7 +91,10 @@ WHOLE = Delivery()
 
 @frozen
 class Reply:
-    """An answer, before it is converted to bytes or an ``httpx.Response``."""
+    """An answer, before it is converted to bytes or an ``httpx.Response``.
+
+    ``pause`` is the number of seconds to wait before sending it.
+    """
 
     status: int
     body: bytes = field(default=b"", repr=False)

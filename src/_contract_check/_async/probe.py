@@ -1,6 +1,7 @@
-"""Trying every operation of an export through the clients' public methods, to see the answers.
+"""Call every operation that an export uses, through the clients' public methods.
 
-What a user's own functions make of an answer is what is seen, as an export would see it.
+The answers are recorded. A user's functions from ``operations=`` are run too: their results are
+recorded, not the raw answers.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ NOT_LOOKED_UP = Text(
 
 @contextmanager
 def _tried(operation: str, probes: list[Probe]) -> Generator[None]:
-    """Note the error of a call that fails."""
+    """Add a probe with the error if the block raises a ServiceError."""
     try:
         yield
     except ServiceError as error:
@@ -56,7 +57,7 @@ def _tried(operation: str, probes: list[Probe]) -> Generator[None]:
 
 
 async def probe_banqup(client: AsyncBanqupClient, space_id: str) -> list[Probe]:
-    """Try what an export asks of Banqup; it only reads."""
+    """Make the calls that an export makes to Banqup; none of them changes anything there."""
     probes: list[Probe] = []
     documents: list[Document] = []
     with _tried("spaces.list", probes):
@@ -64,7 +65,7 @@ async def probe_banqup(client: AsyncBanqupClient, space_id: str) -> list[Probe]:
         probes.append(Probe("spaces.list", (rows_of(spaces, 0, under="spaces"),)))
     with _tried("documents.list", probes):
         answers: list[Any] = []
-        # As an export does: each folder, and what changed since a time.
+        # An export lists each folder, and the documents that changed since a time.
         for folder, since in ((FOLDERS[0], None), (FOLDERS[1], None), (FOLDERS[0], LONG_AGO)):
             listing = client.documents.list(space_id, folder=folder, updated_since=since)
             page = await anext(listing.pages())
@@ -79,7 +80,10 @@ async def probe_banqup(client: AsyncBanqupClient, space_id: str) -> list[Probe]:
 async def probe_document(
     client: AsyncBanqupClient, space_id: str, found: Document | None
 ) -> list[Probe]:
-    """Try what an export asks of Banqup for one document of a list; None where there is none."""
+    """Make the calls that an export makes to Banqup for one document.
+
+    ``found`` is a document from the list. If it is None, the calls are recorded as skipped.
+    """
     probes: list[Probe] = []
     file_id = ""
     if found is None:
@@ -108,7 +112,7 @@ async def probe_document(
 async def _can_be_fetched(
     client: AsyncBanqupClient, space_id: str, file_id: str, probes: list[Probe]
 ) -> bool:
-    """Try a file's details, where an export asks for them; return whether to fetch the file."""
+    """Call files.details if an export would; return True if the file can be downloaded."""
     own = "files.download" in client.operations
     if own and "files.details" not in client.operations:
         return True
@@ -124,11 +128,11 @@ async def _can_be_fetched(
 
 
 async def probe_zenvoices(client: AsyncZenvoicesClient, company_id: int | None) -> list[Probe]:
-    """Try what an export asks of Zenvoices but the upload; it only reads.
+    """Make the calls that an export makes to Zenvoices, except the upload.
 
     Args:
-        client: The client.
-        company_id: The company's number; None where nobody knows it.
+        client: A client with the user's contract and functions.
+        company_id: Number of the company; None if it is not known.
     """
     probes: list[Probe] = []
     with _tried("companies.list", probes):
@@ -155,7 +159,7 @@ async def probe_zenvoices(client: AsyncZenvoicesClient, company_id: int | None) 
 
 
 async def _look_up(client: AsyncZenvoicesClient, known: str | None, company_id: int) -> Probe:
-    """Look up an id that the inbox shows, where it shows one, and an id that nothing has."""
+    """Look up an external id that the inbox lists, if any, and an id that no document has."""
     name = "inbox.details"
     remedy = FIND_WRONG if "inbox.find" in client.operations else NOT_LOOKED_UP
     answers: tuple[Any, ...] = ()
@@ -183,7 +187,7 @@ async def _look_up(client: AsyncZenvoicesClient, known: str | None, company_id: 
 async def probe_upload(
     client: AsyncZenvoicesClient, upload: InboxUpload, company_id: int, external_id: str
 ) -> Probe:
-    """Send one test document and read it back."""
+    """Upload one test document and look it up by its external id."""
     name = "inbox.upload"
     try:
         sent = await client.inbox.upload(upload, company_id=company_id, external_id=external_id)
@@ -200,5 +204,5 @@ async def probe_upload(
 
 
 def new_id(kind: str) -> str:
-    """Return an external id that nobody has used."""
+    """Return an external id that no document has."""
     return f"{kind}-{uuid.uuid4().hex}"

@@ -254,8 +254,9 @@ class AsyncFiles(AsyncCallGroup):
     ) -> bytes | FileDetails:
         """Download the content of a file. The signed URL in the file's details is assumed.
 
-        The details are read right before, and once more if the storage refuses the signed URL;
-        with a function for ``files.download``, only by a function for ``files.details``.
+        The file's details are read right before the download, and once more if the storage refuses
+        the signed URL. If ``operations=`` has a function for ``files.download``, they are read only
+        if it has one for ``files.details`` too.
 
         Args:
             space_id: Id of the space.
@@ -265,7 +266,7 @@ class AsyncFiles(AsyncCallGroup):
                 returned.
             size: Length in bytes that the content must have, from the document's list of files;
                 used if the file's details name none.
-            max_bytes: Largest size to accept.
+            max_bytes: Largest number of bytes to accept.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for everything together; the client's own by default.
 
@@ -321,7 +322,7 @@ class AsyncFiles(AsyncCallGroup):
     async def _ready(
         self, space_id: str, file_id: str, limit: Deadline
     ) -> tuple[FileDetails, Secret | bytes]:
-        """Return a file's details, and its content or where to fetch that."""
+        """Return a file's details, and its content or the address of the content."""
         operation = self._contract["files.download"]
         if operation.function is not None and self._contract["files.details"].function is None:
             details = FileDetails(id=file_id)

@@ -117,7 +117,7 @@ class AsyncStorage:
         await self._repeat(once, self._down, signed, limit)
 
     async def write(self, content: bytes, target: Target) -> None:
-        """Write content that a user's function has returned to a file.
+        """Write to a file the content that a user's function has returned.
 
         Raises:
             ProtocolError: The content is not of the right size.
@@ -130,14 +130,14 @@ class AsyncStorage:
         request, response = await self._ask(signed, limit)
         try:
             check_headers(response, target, of_api=request.url.of_api)
-            # httpx reads this value before the first read of the body: limit it to the time left.
+            # httpx looks at the timeouts before it reads the body: limit them to the time left.
             request.extensions["timeout"].update(limit.timeouts())
             await _copy(response, target, limit)
         finally:
             await response.aclose()
 
     async def _ask(self, signed: SignedUrl, limit: Deadline) -> tuple[_Request, httpx.Response]:
-        """Request a file; from the API with the token, renewed once, and with one redirect."""
+        """Request a file's content; a request to the API has the token and follows one redirect."""
         request, response = await self._ask_once(signed, limit, renew=signed.of_api)
         if signed.of_api and 300 <= response.status_code < 400:
             await response.aclose()
@@ -169,7 +169,7 @@ class AsyncStorage:
         content_type: str,
         limit: Deadline,
     ) -> None:
-        """Send a file's content to a signed URL with exactly its declared media type.
+        """Send a file's content to a signed URL, with exactly this media type.
 
         Raises:
             UrlExpiredError: The storage refused the URL.
@@ -248,7 +248,7 @@ class AsyncStorage:
 
 
 class AsyncFileBody:
-    """The bytes of a file; can be iterated again."""
+    """The bytes of a file, piece by piece; can be iterated again."""
 
     def __init__(self, source: FileSource) -> None:
         self._source = source

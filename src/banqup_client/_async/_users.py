@@ -1,4 +1,4 @@
-"""The user of the token."""
+"""Calls about the user or app that the token belongs to."""
 
 from __future__ import annotations
 

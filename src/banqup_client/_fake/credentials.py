@@ -34,7 +34,7 @@ def check_grant(call: Call, client_id: str, client_secret: str) -> None:
 
 
 def make_jwt(subject: str, now: float, life: float, key: bytes) -> str:
-    """Return a JWT with an expiry."""
+    """Return a signed JWT that expires ``life`` seconds after ``now``."""
     claims = {"sub": subject, "iat": int(now), "exp": int(now + life), "jti": uuid.uuid4().hex}
     parts = [base64url(json.dumps(part).encode()) for part in ({"alg": "HS256"}, claims)]
     signed = ".".join(parts)
@@ -45,7 +45,7 @@ class SignedUrls:
     """Signed URLs in the format of Google Cloud Storage V4, for one method and a limited time."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        """Make a key."""
+        """Make a random key to sign URLs with."""
         self._clock = clock
         self._key = secrets.token_bytes(32)
 

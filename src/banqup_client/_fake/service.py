@@ -50,7 +50,7 @@ class BanqupService(FakeService):
     storage_host: ClassVar[str] = "storage.googleapis.com"
 
     client_id: str = "demo-app"
-    client_secret: str = "demo-secret"  # noqa: S105 - the fake's own, opens nothing
+    client_secret: str = "demo-secret"  # noqa: S105 - only this fake accepts it
     token_life: float = 300.0
     token_uses: int | None = None
     token_style: TokenStyle = "expires_at"  # noqa: S105 - a style, not a token

@@ -82,7 +82,7 @@ class StoredSpace:
 
 
 def epoch(moment: Moment, unreadable: float) -> float:
-    """Return a time in seconds, or `unreadable` for text that is not a time."""
+    """Return a time in seconds since the epoch, or `unreadable` for text that is not a time."""
     if isinstance(moment, str):
         try:
             moment = datetime.fromisoformat(moment)

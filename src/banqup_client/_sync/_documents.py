@@ -43,7 +43,7 @@ class _Position:
 
     page: int = 0
     token: str | None = None
-    # Fingerprint of the page before, if it was short but not marked as the last page.
+    # Fingerprint of the page before, if it had fewer entries than requested and named no total.
     short: int | None = None
     # Ids on the page before, if a user's function lists the documents.
     known: frozenset[str] = frozenset()
@@ -138,7 +138,7 @@ class Documents(CallGroup):
                     "empty_pages", "documents.list: only empty pages, each naming another"
                 )
                 raise ProtocolError(message, service="banqup", status=answer.status)
-            # This page is empty, but it has the token of another page.
+            # This page is empty, but another page follows it.
             position = evolve(position, token=token, page=position.page + 1)
         identity = fingerprint(rows)
         ids = frozenset(_id_of(row) for row in rows) if own else frozenset[str]()
@@ -164,7 +164,7 @@ class Documents(CallGroup):
             total if known else None,
             answer.date,
             unreadable=len(rows) - len(documents),
-            # A short page is the last only if a total says so: the service may limit the size.
+            # A short page is the last only if a total says so: the service may limit page sizes.
             full=token is not None or not known or len(rows) >= wanted,
             next=following,
             fingerprint=identity,

@@ -47,7 +47,8 @@ async def confirmed(
     except (ConfigurationError, NotFoundError, ProtocolError, RejectedError):
         if "inbox.find" not in zenvoices.operations:
             raise
-        # The service may have no list: the user's look-up answers for each document.
+        # The service may have no list. The user's function for inbox.find then answers for each
+        # document.
         shown.clear()
         received.clear()
     count = 0

@@ -250,7 +250,7 @@ class AsyncConnection:
         """Record all present documents, so that only later ones are exported.
 
         It makes the checks of verify(), lists the space until two listings agree, and stores each
-        document with its status. One of them is read with its file, as an export would. The
+        document with its status. It reads one document with its file, as an export would. The
         connection becomes active once all of this is stored. On an active connection nothing
         changes.
 
@@ -275,7 +275,7 @@ class AsyncConnection:
         async with self._session() as session:
             if session.head.active:
                 return unchanged(session.head, self._company_id)
-            # Held until the end: two connections must not take the same space at once.
+            # Hold this lease until the end: two connections must not take the same space at once.
             async with self._session(*space_key(self._binding)) as claim:
                 await claim_space(claim, self._store, self.key, self.company_code)
                 company_id = await self._company(session.head.companies)
@@ -394,7 +394,7 @@ class AsyncConnection:
         """Return the state of the connection from the store, without a call to a service.
 
         Args:
-            waiting: List what waits, too; at most 500 documents.
+            waiting: Also list the documents that wait or are being sent; at most 500.
 
         Raises:
             StoreError: The store failed.

@@ -1,4 +1,4 @@
-"""verify(deep=True): every operation an export uses, its answer compared with the contract."""
+"""verify(deep=True): call every operation of an export and compare its answer with the contract."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def look_deeper(
 ) -> Verification:
     """Return the verification with one more check for each operation.
 
-    It calls what an export calls, and only reads unless a test document is to be sent.
+    The calls only read, unless a test document is to be sent.
     """
     checks = [
         check_of(probe, banqup_expectations(), lang)
@@ -71,8 +71,8 @@ async def check_readable(
 ) -> None:
     """Check that one document of a list can be read with its file, before an activation.
 
-    What could not be looked at is only logged: a document may be gone, or a service busy. Where
-    there is no document, there is nothing to say.
+    A call that fails for another reason is only logged: the document may be gone, or the service
+    busy. Without a document, nothing is checked.
 
     Raises:
         ConfigurationError: An answer that an export needs cannot be read.

@@ -132,7 +132,7 @@ class AsyncRunRecorder:
     async def fail(self, failure: ServiceError) -> None:
         """End a run that failed, and attach the report to the failure."""
         self.builder.stopped, self.builder.ok = failure.message, False
-        if not self.builder.raised:  # else its documents were counted
+        if not self.builder.raised:  # else the failure was counted with its documents
             self.report_function(failure)
         with suppress(StoreError):
             failure.report = await self.end()

@@ -127,7 +127,7 @@ class AsyncSending:
         self._probing = True
 
     async def send(self, candidates: Iterable[Candidate]) -> None:
-        """Send documents.
+        """Send candidates; those that failed before are sent last.
 
         Raises:
             ServiceError: A failure that concerns more than one document.
@@ -183,7 +183,8 @@ class AsyncSending:
                 waiting = len(ready) + len(chosen) - self._delivered
                 await self._fetch(queue, workers, waiting)
             elif not chosen and not workers.inline:
-                # Still one request at a time; in the caller's thread the commit would wait for it.
+                # Still one request at a time. Not in the caller's thread, where the commit would
+                # wait for the download.
                 await self._fetch(queue, workers, len(ready))
             for item in await self._intended(chosen, queue):
                 uploading += 1
@@ -238,7 +239,7 @@ class AsyncSending:
         return created - restored <= CLOCKS_DIFFER or created - self.shown_at > CLOCKS_DIFFER
 
     async def _intended(self, prepared: list[Prepared], queue: deque[Candidate]) -> list[Prepared]:
-        """Commit the intents; return the documents to upload, none if the commit failed."""
+        """Commit the intents; return the documents to upload, or no document if that failed."""
         sending = [self._intend(item) for item in prepared]
         try:
             await self._recorder.flush()
@@ -278,8 +279,9 @@ class AsyncSending:
         """Record the result of a job, and decide whether the run can continue.
 
         Args:
-            outcome: The result.
-            queue: Takes the document if it can be sent again at once.
+            outcome: The worker's result.
+            queue: The candidates to send; the document is put back here if it can be sent again at
+                once.
         """
         candidate, error = outcome.candidate, outcome.error
         self.faults.passes(*outcome.passed)
@@ -311,7 +313,7 @@ class AsyncSending:
             self._hold(outcome, delivery)
         elif isinstance(event, deliveries.Refused):
             self._refuse(delivery, error, uploaded=uploaded)
-        # A refusal of the document itself leaves nothing in doubt: the next one is tried.
+        # A refusal of the document itself leaves nothing in doubt, so the next document is sent.
         answered = isinstance(event, deliveries.Arrived | deliveries.Refused)
         if self._probing and uploaded and not answered:
             self._stop_probing(error)
@@ -353,10 +355,11 @@ class AsyncSending:
         """Make one read-only call to see whether the service refuses every call.
 
         Returns:
-            True if the company has a new number, under which the document can be sent.
+            For Zenvoices the call looks the company up: True if it has a new number, under which
+            the document can be sent. For Banqup the call lists one document: always False.
 
         Raises:
-            ServiceError: That call fails too.
+            ServiceError: This call fails too.
         """
         if error.service == "zenvoices":
             before = self.company_id
@@ -440,7 +443,7 @@ class AsyncSending:
             self.fault = self.fault or naming(error, same)
 
     def _refuse(self, delivery: Delivery, error: Exception | None, *, uploaded: bool) -> None:
-        """Count a refusal: several in a row, with none delivered, end the run uncharged."""
+        """Count a refusal; several in a row before the first delivery end the run, uncharged."""
         self._doubts_in_a_row = 0
         self._context.report.refused += uploaded and isinstance(error, ServiceError)
         if self._delivered or not isinstance(error, ServiceError) or not error.own:

@@ -108,7 +108,7 @@ class AsyncTransfer:
             held = deliveries.Held(error.reason, suspect=False)
             result = Outcome(candidate, held, error.cause, MAPPER)
         except Exception as error:
-            # Any other failure concerns this document only.
+            # Without this, any unexpected exception would end the run; the coordinator judges it.
             if raised_by_signal_handler(error):
                 raise
             if _is_of_function(error):
@@ -242,7 +242,8 @@ class AsyncTransfer:
         Args:
             prepared: The document; its files are deleted at the end.
             company_id: The company's present number.
-            check_lease: Raises if the lease ends within so many seconds; called before each chunk.
+            check_lease: Raises LeaseLostError if the lease ends within so many seconds; called
+                before each chunk.
         """
         candidate = prepared.candidate
         began = False
@@ -259,11 +260,11 @@ class AsyncTransfer:
                 upload, company_id=company_id, external_id=prepared.external_id
             )
         except _MapperError as error:
-            # Not MAPPER, which each document has passed: no document would be left uncharged.
+            # Not MAPPER: every document that is uploaded has passed it, so each would be charged.
             held = deliveries.Held(error.reason, suspect=False)
             return Outcome(candidate, held, error.cause, FUNCTION)
         except Exception as error:
-            # Any other failure concerns this document only.
+            # Without this, any unexpected exception would end the run; the coordinator judges it.
             if raised_by_signal_handler(error):
                 raise
             failure = error

@@ -41,7 +41,8 @@ def check_client(client: Any, kind: type[object], name: str) -> None:
     if client.is_closed:
         raise configuration_error(
             f"the client given as {name} is closed",
-            "Build the connection, and call it, inside the client's `with` block.",
+            "The end of a client's `with` block closes it, and so does the end of "
+            "`with Connection(...)`. Where connections share clients, build them without `with`.",
         )
 
 
@@ -56,8 +57,9 @@ def check_mapper(mapper: object, *, in_tasks: bool) -> None:
     """Refuse an object that cannot be called as a mapper.
 
     Args:
-        mapper: The argument.
-        in_tasks: Whether it is called in asyncio tasks, so that coroutine functions are allowed.
+        mapper: The connection's argument ``mapper=``.
+        in_tasks: Whether the mapper is called in asyncio tasks, so that it may be a coroutine
+            function.
     """
     hint = Text(
         "hint_mapper", "A mapper takes a document and its files: def mapper(document, files)."
@@ -74,10 +76,10 @@ def check_mapper(mapper: object, *, in_tasks: bool) -> None:
 
 
 def check_parameters(function: Any, number: int, name: str, hint: str) -> None:
-    """Refuse a function that cannot be called with so many arguments; else a run would find it."""
+    """Refuse a function that cannot take `number` arguments; otherwise the next run would fail."""
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # of a function written in C: not known
+    except (TypeError, ValueError):  # some functions written in C have no signature
         return
     try:
         signature.bind(*range(number))
@@ -95,6 +97,10 @@ def check_listeners(listeners: object) -> tuple[Any, ...]:
     known = check_list(listeners, "listeners", "functions", service="bridge")
     for listener in known:
         check_function(listener, "a listener", service="bridge")
+        if isinstance(listener, type):
+            hint = f"Write {listener.__name__}(...) to make one."
+            raise argument_error("a listener", "a function", listener, service="bridge", hint=hint)
+        check_parameters(listener, 1, "a listener", "It is called with one event at a time.")
     return tuple(known)
 
 
@@ -106,14 +112,14 @@ def check_in_flight(number: object) -> None:
 
 
 def check_limit(number: object) -> None:
-    """Refuse a limit that is not a positive number; None means no limit."""
+    """Refuse a limit that is not a positive whole number; None means no limit."""
     if number is not None and (type(number) is not int or number < 1):
         wanted = Text("whole_number_up", "a whole number from 1 up")
         raise argument_error("limit", wanted, number, service="bridge")
 
 
 def check_lease(seconds: object, upload_deadline: float) -> float:
-    """Return the length of a lease; refuse one that could end during an upload."""
+    """Return the seconds of a lease; refuse a lease that could end during an upload."""
     lease = check_seconds(seconds, "lease_ttl", service="bridge")
     if lease < 2 * upload_deadline:
         raise setting_error(

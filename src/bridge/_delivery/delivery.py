@@ -15,14 +15,15 @@
     waiting, sending, uncertain    Arrived            delivered
     sending                        InDoubt            sending
     sending                        NoControl          sending; uncertain after 24 hours
-    sending, uncertain             Absent             unchanged; waiting after the second answer
+    sending, uncertain             Absent             unchanged; after the second: waiting or failed
     uncertain                      DecidedByPerson    delivered or waiting
     failed                         DecidedByPerson    delivered or skipped
     delivered, confirmed           Confirmed          confirmed
     all but sending, uncertain     Requested          waiting
 
 A delivery begins as ``waiting``, or at activation as ``baseline``, ``waiting`` or ``skipped``.
-Times are seconds of the connection's clock and are passed in: nothing here reads a clock.
+Times as floats are epoch seconds by the connection's argument ``clock=``; a datetime comes from a
+service's answer. All times are passed in: nothing here reads a clock.
 """
 
 from __future__ import annotations
@@ -107,13 +108,13 @@ _SEEN = Text("person_saw", "seen in Zenvoices by a person")
 
 
 class WaitReason(Enum):
-    """Why a delivery waits; decides when it is read again or sent."""
+    """Why a delivery waits; decides when its document is read again or sent."""
 
     NONE = ""
     CLIENT = "client"
     """The user has to approve or send the document in Banqup."""
     NOT_READY = "not ready"
-    """Its file cannot be downloaded yet."""
+    """The document's file cannot be downloaded yet."""
     RULE = "rule"
     """The rule ``exportable=`` raised, or returned a value of a wrong type."""
     RETRY = "retry"
@@ -121,11 +122,11 @@ class WaitReason(Enum):
     QUEUED = "queued"
     """Can be sent now."""
     GONE = "gone"
-    """Skipped because Banqup no longer has the document; it counts again if Banqup lists it."""
+    """Skipped because Banqup no longer has the document; if listed again, the document waits."""
 
 
 def word_of(text: str | None) -> str | None:
-    """Shorten a long value of a service for storage; a hash suffix keeps it unique."""
+    """Shorten a long text from a service for storage; a hash suffix keeps it unique."""
     if text is None or len(text) <= LONGEST_WORD:
         return text
     digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()
@@ -152,7 +153,8 @@ class Delivery:
             Banqup showed none then, or if the document is newer.
         predates_activation: True while a document from before activation is not exported, because
             its status has not changed since.
-        due: When the document is read or sent again; None if no time is set.
+        due: When the document is read or sent again, by the connection's clock; None if no time
+            is set.
         attempts: Failed attempts that are charged to this document.
         deliveries_before: How many documents the connection had delivered when this one was first
                 charged. The document is given up only if that number has grown since.
@@ -161,15 +163,15 @@ class Delivery:
         polls: How often the document was read or postponed without progress; each time makes the
             next pause longer.
         generation: Counts the resends; part of the external id.
-        requested: Whether a person asked to send it, or it is sent although its result is
+        requested: Whether a person asked to send the document, or it is sent again although it was
             uncertain. Its status in Banqup is ignored then.
-        external_id: The external id of its upload; None if it was never about to be sent.
+        external_id: The external id of its upload; None if no upload was ever about to begin.
         company_id: The company's number in Zenvoices for its upload.
-        intended_at: When its latest upload was about to begin.
+        intended_at: When its latest upload was about to begin, by the connection's clock.
         in_doubt: Whether its upload ended without an answer, so that no worker is uploading it.
-        absent_at: The server's time of the first look-up that did not find it in Zenvoices.
-        no_control_since: The server's time of the first look-up that did not find it while no
-            other document was there to test look-ups with.
+        absent_at: Zenvoices' time of the first look-up that did not find the document.
+        no_control_since: Zenvoices' time of the first look-up that did not find the document while
+            no other document was there to test look-ups with.
         inbox_id: The number of the inbox document in Zenvoices.
         label: Supplier or customer, number or file name, and date, so that people recognise the
             document. Empty once no person has to act on it.
@@ -208,7 +210,7 @@ class Delivery:
 
     @property
     def attempted(self) -> bool:
-        """Whether an attempt to send it was ever made or begun."""
+        """Whether an attempt to send the document was ever made or begun."""
         return self.external_id is not None or self.attempts > 0 or self.generation > 0
 
 
@@ -231,8 +233,8 @@ def at_activation(
 ) -> Delivery:
     """Return the first record of a document that was listed at activation.
 
-    An exportable document becomes ``baseline`` and is never sent by itself. A document that waits
-    is sent once its status has changed and the rule allows it.
+    An exportable document becomes ``baseline`` and is sent only after resend(). A document that
+    waits is sent once its status has changed and the rule allows it.
     """
     if verdict is None:
         return Delivery(
@@ -267,7 +269,7 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
     Args:
         delivery: The delivery before the event.
         event: What happened.
-        now: Seconds of the connection's clock.
+        now: Epoch seconds by the connection's clock.
 
     Raises:
         ValueError: The event is not possible in this state.
@@ -277,7 +279,7 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
         case Listed() if state == "waiting":
             return _listed(delivery, event, now)
         case Listed() if delivery.cause is WaitReason.GONE:
-            # Banqup lists it again. A requested document is sent whatever its status.
+            # Banqup lists the document again. If requested, it is sent whatever its status.
             cause, due = (WaitReason.QUEUED, now) if delivery.requested else (WaitReason.NONE, None)
             return _listed(evolve(delivery, state="waiting", cause=cause, due=due), event, now)
         case Listed():
@@ -339,7 +341,7 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 absent_at=None,
             )
         case AttemptRefunded() if state in ("waiting", "failed"):
-            # The delay still grows, so that other documents go first.
+            # The pause still grows, so that other documents go first.
             attempts = max(0, delivery.attempts - 1)
             return evolve(
                 delivery,
@@ -407,7 +409,10 @@ def _ended(delivery: Delivery, state: str, reason: str) -> Delivery:
 
 
 def _absent(delivery: Delivery, event: Absent, now: float) -> Delivery:
-    """Send it again after two "not found" answers, 10 minutes apart by the server's clock."""
+    """Let the document be sent again after two "not found" answers.
+
+    The answers are at least 10 minutes apart by the server's clock.
+    """
     first = delivery.absent_at
     if first is None or event.at < first:
         return evolve(delivery, absent_at=event.at)
@@ -435,8 +440,8 @@ def _without_control(delivery: Delivery, at: datetime) -> Delivery:
 def _requested(delivery: Delivery, now: float) -> Delivery:
     """Restart the delivery under a new external id.
 
-    The old external id is kept unless the document was delivered: an upload under it may have
-    arrived although it is recorded as failed, so it is looked up before sending.
+    Unless the document was delivered, the old external id is kept, to be looked up before sending:
+    an upload under that id may have arrived although the delivery is recorded as failed.
     """
     was_delivered = delivery.state in ("delivered", "confirmed")
     return Delivery(

@@ -63,7 +63,8 @@ class BrokenRule(Wait):
     """The verdict of a rule that raised, or that returned a value of a wrong type.
 
     Attributes:
-        error: The exception that the rule raised, with its traceback; None if it returned.
+        error: The exception that the rule raised, with its traceback; None if the rule returned a
+            value.
     """
 
     error: Exception | None = field(default=None, repr=False, eq=False)

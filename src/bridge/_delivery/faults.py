@@ -53,7 +53,8 @@ DOWNLOAD = "files.download"
 MAPPER = "mapper"
 FUNCTION = "operations="
 USERS_CODE = (MAPPER, FUNCTION)
-"""Code of the user. A failure of it says nothing about a service, so it never ends the run."""
+"""Operations that run the user's own code. Their failures say nothing about a service, so they
+never end the run."""
 UPLOAD = "inbox.upload"
 
 _TOKEN = ("login", "token.get")
@@ -104,7 +105,7 @@ def in_doubt(error: Exception, *, began: bool) -> bool:
     """Return True if a failed upload may have arrived.
 
     Args:
-        error: What the upload raised.
+        error: The exception of the upload.
         began: Whether any bytes may have been sent.
     """
     if isinstance(error, ServiceError):
@@ -115,7 +116,7 @@ def in_doubt(error: Exception, *, began: bool) -> bool:
 def asks_again(error: Exception) -> bool:
     """Return True if a read-only call should test whether the service refuses every call."""
     if not isinstance(error, ServiceError) or error.operation == DOWNLOAD:
-        return False  # another host, and a URL for this file only: no call can test it
+        return False  # its URL has another host and is for one file: no call can test it
     refused = error.status in (401, 403, 429)
     return refused or (error.service == "zenvoices" and isinstance(error, NotFoundError))
 
@@ -125,7 +126,7 @@ class HeldRefusal:
     """A refusal that is not charged to its document yet.
 
     Attributes:
-        operation: What was refused: one of the constants of this module.
+        operation: The refused operation: one of the constants of this module.
         delivery: The document's delivery.
         error: The service's error; None for a failure of the user's code.
         chargeable: False for a document that was only read again and was not about to be sent.
@@ -152,7 +153,7 @@ class FaultTracker:
     _in_a_row: dict[str, list[HeldRefusal]] = field(factory=dict[str, list[HeldRefusal]])
 
     def passes(self, *operations: str) -> None:
-        """Record that operations work."""
+        """Record that operations work; their refusals are counted from zero again."""
         for operation in operations:
             self.passed.add(operation)
             self._in_a_row.pop(operation, None)
@@ -161,8 +162,9 @@ class FaultTracker:
         """Record a held refusal, and return True if the run must end.
 
         Args:
-            refusal: The refusal.
-            suspect: Whether the document was held or in doubt before.
+            refusal: The held refusal.
+            suspect: Whether the document was held or in doubt before. Its refusal then does not
+                end a run in which the operation worked.
         """
         operation = refusal.operation
         self.held[refusal.delivery.document_id] = refusal

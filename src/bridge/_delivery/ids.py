@@ -15,7 +15,8 @@ _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 def space_id_of(given: str) -> str:
     """Return the space's id in its canonical form.
 
-    Without this, one space typed in two ways would be two connections, and be sent twice.
+    Without this, one space typed in two ways would be two connections, and each document would be
+    sent twice.
 
     Raises:
         ConfigurationError: The id is not usable.

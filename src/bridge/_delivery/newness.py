@@ -18,7 +18,8 @@ from typing import Literal
 __all__ = ["created_during_activation", "missed_by_activation", "status_since_activation"]
 
 LISTED_LATE = timedelta(hours=24)
-"""How much older than activation a new document may be: lists lag, and clocks differ."""
+"""How long before activation a new document may have been created: Banqup's lists may show a
+document late, and the server's times may differ."""
 
 
 def created_during_activation(created: datetime | None, began: datetime | None) -> bool:
@@ -32,10 +33,14 @@ def created_during_activation(created: datetime | None, began: datetime | None) 
 
 
 def missed_by_activation(created: datetime | None, activated: datetime | None) -> bool:
-    """Return True for a document that existed at activation although no list showed it then.
+    """Return True for a document without a record that was created well before activation.
 
-    Without this, a list that was too short at activation sends the whole history to Zenvoices on
-    the day it is corrected.
+    Without this, a list that was too short at activation would send the whole history to Zenvoices
+    once the list is complete.
+
+    Args:
+        created: When the document was created, by Banqup's clock.
+        activated: When activation began, by the same clock.
     """
     return created is not None and activated is not None and created < activated - LISTED_LATE
 

@@ -29,9 +29,9 @@ class Candidate:
     """A document that can be sent now, with its delivery.
 
     Attributes:
-        document: The document.
-        delivery: The delivery as it is now.
-        stored: The delivery in the store; None if the store has none.
+        document: The document as Banqup showed it in this run.
+        delivery: Its delivery, with the changes of this run that are not stored yet.
+        stored: Its delivery in the store; None if the store has none.
     """
 
     document: Document = field(repr=False)
@@ -56,10 +56,11 @@ class Outcome:
     """The result of a worker's job.
 
     Attributes:
-        candidate: The document.
-        event: What happened to its delivery; None if the coordinator has to judge ``error``.
-        error: What the job raised.
-        operation: What failed: one of the constants of :mod:`bridge._delivery.faults`.
+        candidate: The document, with its delivery as it was before the job.
+        event: What happened to the delivery; None if the coordinator has to judge ``error``.
+        error: The exception of the job, if any.
+        operation: The operation that failed: one of the constants of
+            :mod:`bridge._delivery.faults`, or empty.
         passed: The operations that worked for this document.
         sent: Details of the upload, for the report.
     """
@@ -76,8 +77,8 @@ def label_of(document: Document, subject: str | None = None) -> str:
     """Return a name for a document: supplier or customer, number or file name, date.
 
     Args:
-        document: The document.
-        subject: The subject of its upload, which contains its number if the UBL is readable.
+        document: The document as Banqup shows it.
+        subject: The subject of its upload. The default mapper puts the invoice number into it.
     """
     party = document.customer if document.folder == "SALES" else document.supplier
     name = party.trade_name or party.legal_name

@@ -1,4 +1,7 @@
-"""Convert deliveries and the connection's head to and from versioned JSON text."""
+"""Convert deliveries and the connection's head to and from versioned JSON text.
+
+The fields of a row are those of `delivery.Delivery`.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,8 @@ NOT_KNOWN = datetime.max.replace(tzinfo=UTC)
 class Head:
     """What is stored about a connection besides its deliveries.
 
-    "Clock" below is the connection's clock; "server's time" comes from a service's answer.
+    Times of "the clock" are epoch seconds by the connection's argument ``clock=`` (this machine's
+    time by default). A "server's time" comes from a service's answer.
 
     Attributes:
         binding: The space, the company and the services of the connection.
@@ -60,9 +64,10 @@ class Head:
         fetched: Whether any document's files were ever downloaded.
         no_file_since: The clock's time at which a document without a file was first met; None
             once a file was downloaded.
-        looked_up: Per state, the id of the delivery that was looked up last.
-        named: Ids of waiting documents that status() lists, the latest last.
-        unknown: Unrecognised statuses, with how many documents had each.
+        looked_up: Per state, the id of the document that was looked up last.
+        named: Ids of waiting documents that only failures hold back, the latest last; status()
+            lists them.
+        unknown: Unrecognised statuses and folders, with how many documents had each.
         last_run: A summary of the last run.
     """
 
@@ -88,7 +93,7 @@ class Head:
 
 
 def counted_as(delivery: Delivery) -> str:
-    """Return the key of `Head.counts` for a delivery: its state, or "waiting for the client"."""
+    """Return the key of `Head.counts` for a delivery: its state, or ``"waiting_for_client"``."""
     if delivery.state == "waiting" and delivery.cause is WaitReason.CLIENT:
         return "waiting_for_client"
     return delivery.state
@@ -287,5 +292,5 @@ def _numbers(value: object) -> bool:
 
 
 def active_head(text: str) -> bool:
-    """Return True if the head of any connection says that the connection is active."""
+    """Return True if a head's JSON text says that its connection, whichever it is, is active."""
     return _versioned(text, _HEAD).get("active") is True

@@ -35,7 +35,7 @@ class Listed:
 
     Attributes:
         status: The document's status in Banqup.
-        verdict: What the rule `exportable` decided; None means export.
+        verdict: The result of the rule ``exportable=``; None means export.
         reread: Whether the document was read by itself because it was due.
         label: A name by which people recognise the document.
         files: A digest of its files if a list showed it, else None.
@@ -95,9 +95,10 @@ class Arrived:
 
     Attributes:
         inbox_id: The number of the inbox document; None if Zenvoices did not say.
-        reason: What a person should know, if anything.
-        external_id: The external id under which a look-up found it; None keeps the stored one.
-        company_id: The company that has it; None keeps the stored one.
+        reason: A remark for people, such as that a look-up found the document; may be empty.
+        external_id: The external id under which a look-up found the document; None keeps the
+            stored id.
+        company_id: The number of the company that has the document; None keeps the stored number.
     """
 
     inbox_id: int | None
@@ -200,7 +201,11 @@ class DecidedByPerson:
 
 @frozen
 class Confirmed:
-    """A later look-up found the delivered document."""
+    """confirm() found the delivered document in Zenvoices.
+
+    Attributes:
+        inbox_id: The number of the inbox document; None keeps the stored number.
+    """
 
     inbox_id: int | None
 

@@ -1,4 +1,4 @@
-"""Call a user's mapper or rule, and describe what it raised or returned, and what it sends."""
+"""Call a user's mapper or ``exportable=`` rule, and describe the result or the exception."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ _CODES = {"the mapper": "mapper", "exportable=": "rule"}
 
 
 def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceFile]) -> object:
-    """Return what the mapper returns, after reading the files in this worker.
+    """Return the mapper's result; also read the files here, in the worker, as UBL.
 
     Raises:
-        Exception: What the mapper raises, with its traceback.
+        Exception: The mapper's exception, with its traceback. A RuntimeError replaces
+            StopIteration.
     """
     try:
         result = mapper(document, files)
-    except (StopIteration, SystemExit) as error:
-        # A future cannot store StopIteration, so the run would wait forever. sys.exit() in a mapper
-        # would end the whole application, with status 0.
+    except StopIteration as error:
+        # A future cannot store StopIteration, so the run would wait forever.
         if raised_by_signal_handler(error):
             raise
-        message = f"{type(error).__name__}: {error}"
+        message = f"StopIteration: {error}"
         raise RuntimeError(message).with_traceback(error.__traceback__) from error
     if not isinstance(result, Skip):
         for file in files:
-            with suppress(OSError):  # reading the file for the report raises it again
+            with suppress(OSError):  # raised again when the report reads the file
                 file.look()
     return result
 
@@ -104,7 +104,7 @@ def describe_result(result: object) -> str:
 
 
 def _kind_of(result: object) -> str:
-    """Return None, or the name of the value's type: the value may be a customer's data."""
+    """Return ``"None"`` or the name of a value's type; the value may be a customer's data."""
     if isinstance(result, type):
         return f"class {result.__name__}"
     return "None" if result is None else type(result).__name__

@@ -95,8 +95,8 @@ def journal(
     Args:
         mapper: Makes the upload.
         codes: The code of each folder, ``{"PURCHASES": "INK", "SALES": "VRK"}``, or a function of
-            document and files that returns one. A folder that is missing gets no code; one that
-            only Banqup knows is given as a :class:`ServiceWord`.
+            document and files that returns the code. Documents of a missing folder get no code. A
+            folder that only Banqup knows is given as a :class:`ServiceWord`.
         into: Where the code goes: before the subject in brackets, or plain as the destination.
 
     Raises:
@@ -150,8 +150,8 @@ def named(mapper: _Mapper[_Said], pattern: str) -> _Mapper[_Said]:
     Args:
         mapper: Makes the upload.
         pattern: A name with any of ``{folder}``, ``{category}``, ``{id}``, ``{number}``,
-            ``{date}`` (the UBL's issue date), ``{supplier}``, ``{customer}`` and ``{file}`` (its
-            old name without extension). An unknown value is left out.
+            ``{date}`` (the UBL's issue date), ``{supplier}``, ``{customer}`` and ``{file}`` (the
+            file's old name without extension). An unknown value is left out.
 
     Raises:
         ConfigurationError: The pattern has another field.
@@ -201,7 +201,7 @@ def _then(
 
 @frozen
 class _Around:
-    """A mapper that calls another mapper, `func`, named as in `functools.partial`."""
+    """A mapper around another mapper, `func`; the attribute is named as in `functools.partial`."""
 
     func: _Mapper[Any]
     _mapped: Callable[[Document, Sequence[SourceFile]], Any]
@@ -226,7 +226,7 @@ def _words(
 
 
 def _check_known(word: object, known: Sequence[str], name: str) -> None:
-    """Refuse a word that is not known in any spelling of `_folded`, where some are."""
+    """Refuse a word that is not in `known`, compared by `_folded`; empty `known` allows all."""
     if not isinstance(word, str):
         raise argument_error(name, "a text", word, service="bridge")
     if known and _folded(word) not in map(_folded, known):
@@ -238,7 +238,7 @@ def _folded(word: str | None) -> str:
 
 
 def _names(document: Document, files: Sequence[SourceFile]) -> frozenset[str]:
-    """Return all names and numbers of a document's two parties."""
+    """Return all names and numbers of a document's two parties, from Banqup and from the UBL."""
     found: list[str | None] = []
     for party in (document.supplier, document.customer):
         found += [party.legal_name, party.trade_name, party.vat_number, party.enterprise_number]

@@ -42,8 +42,8 @@ class SourceFile:
     """One downloaded file of a document, to be read as a stream.
 
     Attributes:
-        id: Its id in Banqup.
-        name: Its name there.
+        id: The file's id in Banqup.
+        name: The file's name in Banqup.
         content_type: The media type that Banqup gives.
         size: Length in bytes.
     """
@@ -66,26 +66,26 @@ class SourceFile:
         """Return the file unchanged, as an attachment of an upload.
 
         Args:
-            file_name: Another name for it.
+            file_name: The name to send; by default the file's own.
         """
         self._file.seek(0)
         return Attachment(file_name or self.name, FileSource.of(self._file), self.content_type)
 
     @property
     def is_pdf(self) -> bool:
-        """Whether it is a PDF, by name and media type; if these are unclear, by its first bytes."""
+        """Whether the file is a PDF, by name and media type; if unclear, by its first bytes."""
         return "pdf" in self._formats
 
     @property
     def is_xml(self) -> bool:
-        """Whether it is XML, by name and media type; if these are unclear, by its first bytes."""
+        """Whether the file is XML, by name and media type; if unclear, by its first bytes."""
         return "xml" in self._formats
 
     @property
     def is_ubl(self) -> bool:
-        """Whether it is a UBL invoice or credit note, readable or not.
+        """Whether the file is a UBL invoice or credit note, readable or not.
 
-        An unreadable file counts if its first 64 kilobytes contain the namespace of either.
+        An unreadable file counts if its first 64 KiB contain the namespace of either.
         """
         if not self.is_unreadable:
             return self.ubl is not None
@@ -95,7 +95,10 @@ class SourceFile:
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether it is XML that cannot be parsed; False for XML that is not a UBL invoice."""
+        """Whether the file is XML that cannot be parsed, or may not be, such as a too big file.
+
+        False for XML that can be parsed and is not a UBL invoice.
+        """
         return isinstance(self._found, NotReadable) and self._found.reason != "not UBL"
 
     @property

@@ -7,7 +7,7 @@ from tempfile import SpooledTemporaryFile
 
 __all__ = ["IN_MEMORY", "Spool"]
 
-# Nearly all invoices are smaller, even with their PDF inside, so few need a file on disk.
+# Bytes. Nearly all invoices are smaller, even with their PDF inside, so few need a file on disk.
 IN_MEMORY = 3 * 1024 * 1024
 
 

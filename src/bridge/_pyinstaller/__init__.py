@@ -1,6 +1,6 @@
-"""Hooks for PyInstaller, found by its entry point: a program in one file needs the contracts.
+"""Hooks for PyInstaller, found by its entry point: they add ``contract.json`` to the program.
 
-Without them it ends at the first client with FileNotFoundError.
+Without this file, a program in one file ends at the first client with FileNotFoundError.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The file that PyInstaller must take along with ``banqup_client``, and where to."""
+"""The data file that PyInstaller must include with ``banqup_client``, and its folder there."""
 
 from pathlib import Path
 

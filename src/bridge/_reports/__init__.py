@@ -1,1 +1,1 @@
-"""What people see of a run."""
+"""Results for people: reports, checks and events, as values, text and HTML."""

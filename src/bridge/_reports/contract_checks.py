@@ -60,7 +60,7 @@ def _check(probe: Probe, expected: Expectations) -> Check:
 
 
 def _broken(error: ServiceError, check: Check, expected: Expectations) -> Check:
-    """Add how to correct the path to the check of a call that the service may not know."""
+    """Add to a failed check how to correct the call's path, if that path may be wrong."""
     by_contract = isinstance(error.hint, Text) and error.hint.code == CONTRACT_HINT.code
     if not by_contract and error.kind != "not found":
         return check

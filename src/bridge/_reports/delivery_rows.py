@@ -8,9 +8,10 @@ from typing import Any
 
 from attrs import frozen
 
+from _client_kit._arguments import check_word
 from _client_kit._text import Text, joined
 from _client_kit._times import local_time
-from bridge._delivery.delivery import Delivery, WaitReason
+from bridge._delivery.delivery import STATES, Delivery, WaitReason
 from bridge._reports.render import Cell, Line, Printable, Table, Tone, View, plain_data
 from bridge._reports.texts import HEADINGS, say
 
@@ -30,22 +31,22 @@ class DeliveryRow:
     """The line of one document in a report.
 
     Attributes:
-        document_id: The document in Banqup.
+        document_id: The document's id in Banqup.
         state: ``waiting``, ``sending``, ``delivered``, ``confirmed``, ``skipped``, ``failed`` or
             ``uncertain``.
         reason: The reason for the state, in English.
         code: The code of the reason; empty if a service or a mapper wrote the reason.
         label: Supplier or customer, number or file name, and date of a document that waits or
             needs a person.
-        inbox_id: Its number in Zenvoices.
+        inbox_id: The number of its inbox document in Zenvoices.
         folder: ``SALES`` or ``PURCHASES``.
-        subject: The subject it was sent with.
-        sender_name: The sender it was sent with.
-        file_name: The file that was sent.
-        size: The size of that file in bytes.
-        external_id: The id it was sent under.
+        subject: The subject of its upload.
+        sender_name: The sender's name in its upload.
+        file_name: The name of the first file of its upload.
+        size: The bytes of all files of its upload.
+        external_id: The external id of its upload.
         attempts: The number of attempts that failed because of this document.
-        next_try: The time of the next attempt.
+        next_try: The time of the next attempt, by the connection's clock.
         other_files: Names of its files that were not sent.
         status: The state in an accountant's words: ``client action needed``, ``queued``, ``ready
             to process``, ``error`` or ``skipped``.
@@ -91,7 +92,13 @@ class Deliveries(tuple[DeliveryRow, ...], Printable):
         return [row.to_dict() for row in self]
 
     def of_state(self, *states: str) -> Deliveries:
-        """Return the lines that are in one of these states."""
+        """Return the lines that are in one of these states.
+
+        Raises:
+            ConfigurationError: There is no such state; the words that a table shows are others.
+        """
+        for state in states:
+            check_word(state, STATES, "a state", service="bridge")
         return Deliveries(row for row in self if row.state in states)
 
     def _view(self) -> View:
@@ -130,9 +137,9 @@ def table(rows: Iterable[DeliveryRow], title: str = "", *, status: str | None = 
     """Return a table of lines; those that need a person come first.
 
     Args:
-        rows: The lines.
-        title: The title of the table.
-        status: A status to show in every line in place of its own.
+        rows: The lines, in any order.
+        title: The title above the table; none if empty.
+        status: A status to show in every line in place of the line's own.
     """
     order = {status: place for place, status in enumerate(_ORDER)}
     lines = sorted(rows, key=lambda row: order.get(_status(row), len(order)))

@@ -37,11 +37,11 @@ logger.addHandler(logging.NullHandler())
 
 @frozen
 class RunStarted:
-    """A run begins and holds the lease.
+    """A run begins; it holds the lease, unless it is a dry run.
 
     Attributes:
-        space_id: The space.
-        company_code: The company.
+        space_id: The id of the space in Banqup.
+        company_code: The company's code in Zenvoices.
         at: The time by the connection's clock.
     """
 
@@ -60,7 +60,7 @@ class DocumentFound:
 
 @frozen
 class DocumentWaiting:
-    """A document waits."""
+    """A document waits; its line tells the reason."""
 
     delivery: DeliveryRow
 
@@ -136,9 +136,11 @@ _LEVELS: dict[type[object], int] = {
 
 
 def emit(listeners: Sequence[Listener], event: Event) -> list[tuple[str, Exception | None]]:
-    """Log an event, call each listener with it, and return a reason for each that failed.
+    """Log an event, and call each listener with it.
 
-    The second member is the exception of the listener, or None if it returned a coroutine.
+    Returns:
+        For each listener that failed, the reason and its exception; None in place of the exception
+        if the listener returned a coroutine.
     """
     failures: list[tuple[str, Exception | None]] = []
     level = _LEVELS.get(type(event), logging.DEBUG)

@@ -79,7 +79,7 @@ class Table:
 
 @frozen
 class View:
-    """The content of a value, in English."""
+    """What a value shows: its title, facts, tables and notes, in English."""
 
     title: str
     tone: Tone = ""
@@ -113,7 +113,7 @@ class Printable:
         """Return text of at most 80 columns.
 
         Args:
-            lang: ``"en"``, ``"fr"`` or ``"nl"``.
+            lang: ``"en"``, ``"fr"`` or ``"nl"``; by default English, or the language of verify().
         """
         return _text(self._view(), check_lang(self._language() if lang is None else lang))
 
@@ -121,7 +121,7 @@ class Printable:
         """Return HTML in the colours of the page around it; every value is escaped.
 
         Args:
-            lang: ``"en"``, ``"fr"`` or ``"nl"``.
+            lang: ``"en"``, ``"fr"`` or ``"nl"``; by default English, or the language of verify().
         """
         return _html(self._view(), check_lang(self._language() if lang is None else lang))
 
@@ -190,7 +190,7 @@ def _text_table(table: Table, lang: Lang) -> str:
     for status, *cells in lines:
         rows = ["  ".join(filter(None, (cell.shown(lang) for cell in cells if not cell.alone)))]
         for place, cell in enumerate(cells):
-            if cell.alone:  # before or after the others, as in HTML
+            if cell.alone:  # before or after the other cells, as in HTML
                 rows.insert(0 if place == 0 else len(rows), cell.shown(lang))
         head = f"{status.shown(lang)[:_WIDEST_STATUS]:{width}}"
         for row in filter(None, rows):

@@ -50,20 +50,24 @@ class ExportReport(Result):
     ``print()`` shows it as text, a notebook as tables; documents that need a person come first.
 
     Attributes:
-        space_id: The space.
-        company_code: The company.
+        space_id: The id of the space in Banqup.
+        company_code: The company's code in Zenvoices.
         started_at: The start of the run, by the connection's clock.
-        ended_at: The end of the run.
+        ended_at: The end of the run, by the same clock.
         dry_run: Whether the run sent nothing and only reports what it would do.
         listed: The number of different documents that Banqup listed.
         states: The number of listed documents in each state; their sum is ``listed``.
         exported: The number of uploads that Zenvoices accepted in this run.
-        refused: Documents that Zenvoices refused in this run; they are waiting or failed.
-        raised: Documents for which your mapper or rule raised, or returned an unusable value.
+        refused: The number of uploads that Zenvoices refused in this run; their documents are
+            waiting or failed.
+        raised: How often your mapper, your rule or a function of ``operations=`` raised, or
+            returned an unusable value.
         listener_failures: How often your listeners raised; this changes no delivery.
-        recovered: Deliveries of an earlier run whose outcome was found in this run.
-        changed: Delivered documents whose files have changed since; they are not sent again.
-        deliveries: A line for each document that was not finished before.
+        recovered: The number of documents that a look-up found in Zenvoices, because the answer to
+            an earlier upload was not recorded.
+        changed: The number of delivered documents whose files have changed since; they are not
+            sent again.
+        deliveries: A line for each document that was not finished before this run.
         notes: Other remarks for a person.
         stopped: Why the run ended early, or None.
         ok: False if the run failed, or if a list of Banqup did not end. Your own ``limit=`` and
@@ -134,7 +138,7 @@ class ExportReport(Result):
 
     @property
     def seconds(self) -> float:
-        """The duration of the run."""
+        """The duration of the run in seconds."""
         return (self.ended_at - self.started_at).total_seconds()
 
     def summary(self) -> str:
@@ -199,7 +203,7 @@ class Activation(Result):
 
     Attributes:
         new: False if the connection was active already; then nothing was changed.
-        activated_at: The server's time from which documents count.
+        activated_at: Banqup's time of the first listing, from which documents count.
         company_id: The number of the company in Zenvoices.
         baseline: The number of documents that are never exported.
         waiting: The number of documents that were not approved or sent; they count when they are.
@@ -233,18 +237,20 @@ class Activation(Result):
 
 @frozen(kw_only=True)
 class Status(Result):
-    """The checkpoint of a connection; no service is asked.
+    """The state of a connection, read from its store; no service is called.
 
     Attributes:
-        active: Whether the connection is active.
-        activated_at: The time of activation.
-        space_id: The space.
-        company_code: The company.
+        active: Whether export_new() may run.
+        activated_at: The time of activation, by Banqup's clock.
+        space_id: The id of the space in Banqup.
+        company_code: The company's code in Zenvoices.
         last_run: A summary of the last run as plain data; None before the first run.
-        counts: The number of deliveries in each state.
-        attention: Lines of documents that need a person: failed or uncertain.
-        waiting: Lines of documents that wait, if status() was asked for them.
-        unknown_statuses: Statuses that this connection does not know, each with the number of
+        counts: The number of deliveries in each state; ``waiting_for_client`` counts those that a
+            user has to approve or send in Banqup.
+        attention: Lines of documents that are failed or uncertain, or that wait only because
+            attempts failed.
+        waiting: Lines of documents that wait or are being sent, if status() was asked for them.
+        unknown_statuses: Statuses and folders that the rule does not know, each with the number of
             documents that have it.
     """
 
@@ -328,9 +334,9 @@ class Request:
     """The result of resend() for one document.
 
     Attributes:
-        document_id: The document.
-        accepted: Whether the next run sends it.
-        reason: Why it is not accepted.
+        document_id: The document's id in Banqup.
+        accepted: Whether the next run sends the document.
+        reason: Why the document is not accepted; else empty.
     """
 
     document_id: str

@@ -1,7 +1,7 @@
 """The texts of reports and errors in English, French and Dutch, each with a code.
 
-The words of a screen are in the language of the reader if a page of the vendor shows them in that
-language. Otherwise the English words are shown and marked as English. The words of a service or a
+The labels of a service's screen are in the reader's language if a page of the vendor shows them in
+that language. Otherwise the English label is shown and marked as English. Texts of a service or a
 sender are quoted.
 """
 
@@ -37,7 +37,7 @@ def check_lang(lang: object) -> Lang:
     """Return the language if it is one of :data:`Lang`.
 
     Raises:
-        ConfigurationError: It is another value.
+        ConfigurationError: The value is not one of these languages.
     """
     check_word(lang, get_args(Lang), "lang", service="bridge")
     return cast("Lang", lang)
@@ -67,7 +67,7 @@ def translate(text: str, lang: Lang) -> str:
         try:
             comma = _THOUSANDS[lang]
             shown = fill(template, values, comma=comma, point=",", zero_is_one=lang == "fr")
-        except IndexError:  # another version of this library stored it with other values
+        except IndexError:  # another version of this library stored the text with other values
             return text
         return text.said(shown)
     if text.code in (": ", "; ", ", ", " ", " and "):
@@ -77,7 +77,7 @@ def translate(text: str, lang: Lang) -> str:
 
 
 # fmt: off
-# A line for each language, so that a reader can compare them.
+# Not formatted, so that the languages of a text can be compared line by line.
 HEADINGS: dict[str, tuple[str, str, str]] = {
     # Statuses of a document, in an accountant's words
     "client action needed": ("client action needed",
@@ -259,6 +259,7 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "help limit": ("at most N documents", "au plus N documents", "hoogstens N documenten"),
     "help deadline": ("begin nothing new after so long", "ne commence plus rien après ce temps", "begint na die tijd niets nieuws meer"),
     "help look-first": ("look each document up before it is sent, as after a backup was restored", "recherche chaque document avant de l'envoyer, comme après la restauration d'une sauvegarde", "zoekt elk document op voor het verzonden wordt, zoals na het terugzetten van een back-up"),
+    "help waiting": ("list what waits, too", "liste aussi ce qui attend", "toont ook wat wacht"),
     "help ids": ("a document's id in Banqup", "l'identifiant d'un document dans Banqup", "het id van een document in Banqup"),
     "help id": ("the document's id in Banqup", "l'identifiant du document dans Banqup", "het id van het document in Banqup"),
     "help delivered": ("it is in the company's inbox", "il est dans la boîte de réception de l'entreprise", "het zit in de inbox van de administratie"),
@@ -298,7 +299,7 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "and more": ("... and {0} more", "... et {0} de plus", "... en nog {0}"),
     "seconds": ("{0} s", "{0} s", "{0} s"),
 }
-"""The English, French and Dutch of titles, headings and other texts of reports."""
+"""The English, French and Dutch of titles, headings and other texts of reports, by code."""
 
 # The English of these texts is where the code makes them: with the error, or with the reason.
 SENTENCES: dict[str, tuple[str, str]] = {
@@ -317,8 +318,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_no_such_connection": ("Les codes les plus proches sont : {2}.",
         "De codes die er het meest op lijken, zijn: {2}."),
     "no_config": ("il n'y a pas de fichier {0}", "er is geen bestand {0}"),
-    "hint_no_config": ("Lancez la commande dans le dossier du fichier, ou indiquez-le avec --config.",
-        "Start in de map van het bestand, of geef het op met --config."),
+    "hint_no_config": ("Lancez la commande dans le dossier du fichier, ou indiquez-le avec --config. S'il n'existe pas encore, banqup-zenvoices pairs l'écrit à partir de vos espaces et entreprises ; banqup-zenvoices sandbox en montre un pour essayer.",
+        "Start in de map van het bestand, of geef het op met --config. Is er nog geen, dan schrijft banqup-zenvoices pairs het uit uw ruimtes en administraties; banqup-zenvoices sandbox toont er een om te proberen."),
     "not_written": ("{0} ne peut pas être écrit : {1}", "{0} kan niet geschreven worden: {1}"),
     "file_is_there": ("{0} existe déjà", "{0} bestaat al"),
     "hint_file_is_there": ("Il n'est jamais écrasé : indiquez-en un autre avec --config.",
@@ -331,6 +332,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_settle_unknown": ("Les rapports et status() donnent l'identifiant du document dans Banqup ; celui de Zenvoices est un autre.",
         "Verslagen en status() tonen het id van het document in Banqup; Zenvoices heeft een ander."),
     "settle_state": ("le document {0!r} n'est ni incertain ni abandonné ({1})", "het document {0!r} is noch onzeker, noch opgegeven ({1})"),
+    "hint_settle_state": (
+        "Il n'y a rien à trancher. Pour renvoyer le document, appelez resend().",
+        "Er valt niets te beslissen. Roep resend() aan om het document opnieuw te verzenden."),
     # Settings
     "must_be": ("{0} doit être {1}, et non {2}", "{0} moet {1} zijn, niet {2}"),
     "must_be_no_text": ("{0} doit être {1}, et non un texte", "{0} moet {1} zijn en geen tekst"),
@@ -456,6 +460,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "an_object": ("un objet", "een object"),
     "object_with_list": ("un objet contenant une liste {0!r}",
         "een object met een lijst {0!r}"),
+    "number_of_document": ("le numéro du document, un int, ou {{'id': numéro}}",
+        "het nummer van het document, een int, of {{'id': nummer}}"),
     "empty_pages": ("documents.list : uniquement des pages vides, dont chacune en annonce une autre",
         "documents.list: alleen lege pagina's, die telkens een volgende aankondigen"),
     "wrong_document": ("documents.get : la réponse contient un autre document que celui demandé",

@@ -32,10 +32,11 @@ class Check:
     Attributes:
         name: Its name, for programs.
         title: Its title, for people.
-        outcome: ``"skipped"`` if an earlier failure made the check impossible.
-        detail: The finding.
+        outcome: ``"ok"``, ``"failed"``, or ``"skipped"`` if the check was not made, for example
+            because an earlier check failed.
+        detail: The finding, or the message of the error.
         remedy: How to correct a failure, and where.
-        code: The ``code`` of the error, for programs.
+        code: The ``code`` of the error, else its ``kind``, for programs.
     """
 
     name: str
@@ -132,7 +133,12 @@ def _line(check: Check) -> Line:
 
 
 def verification_of(found: dict[str, str | ServiceError], lang: Lang) -> Verification:
-    """Return the result; each check found a detail or an error, or is missing (skipped)."""
+    """Return the result of verify().
+
+    Args:
+        found: The detail or the error of each check, by its name; a missing check was skipped.
+        lang: The language of the texts.
+    """
     errors = (result for result in found.values() if isinstance(result, ServiceError))
     checks = tuple(translated(_check(name, found.get(name)), lang) for name in CHECKS)
     return Verification(checks=checks, error=next(errors, None), lang=lang)

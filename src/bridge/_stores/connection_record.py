@@ -40,7 +40,7 @@ class ConnectionRecord:
     head: str | None = None
 
     def held_until(self, now: float) -> float | None:
-        """Return the end of the lease, or None if no worker holds it."""
+        """Return when the lease ends, by the store's clock, or None if no worker holds it."""
         if self.expires is None or self.expires <= now:
             return None
         # Without the second limit, a clock that is set back could make a dead worker's lease last
@@ -68,7 +68,7 @@ class ConnectionRecord:
         """Renew the lease with a commit, and replace the head if there is a new one.
 
         Raises:
-            LeaseLostError: It is not the current lease.
+            LeaseLostError: The lease is not the current one.
         """
         if self.fence != lease.fence:
             raise LeaseLostError
@@ -79,14 +79,14 @@ class ConnectionRecord:
 
 
 class LeasedStore(ABC):
-    """Base of the stores: lease and head, with a record that each store keeps in its own way."""
+    """Base of the stores: lease and head, in a record that each store keeps in its own way."""
 
     @abstractmethod
     def _use(self, key: str, use: Use[_T], *, write: bool, rows: Sequence[Row] = ()) -> _T:
         """Call `use` with the record of a connection; save the record, if it changed, and rows.
 
-        All of it is one transaction. For a write it must exclude other writers before `use` reads
-        the clock: a lease may expire while this call waits for them.
+        All of this is one transaction. For a write, the transaction must exclude other writers
+        before `use` reads the clock: a lease may expire while this call waits for them.
         """
 
     def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
@@ -101,7 +101,7 @@ class LeasedStore(ABC):
         self._use(lease.key, lambda record, _: record.release(lease), write=True)
 
     def held_until(self, key: str) -> float | None:
-        """Return when the lease ends, or None if no worker holds it."""
+        """Return when the lease ends, by the store's clock, or None if no worker holds it."""
         return self._use(key, lambda record, now: record.held_until(now()), write=False)
 
     def head(self, key: str) -> str | None:

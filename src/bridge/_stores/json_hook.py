@@ -32,8 +32,9 @@ logger = logging.getLogger("bridge")
 FORMAT = "bridge-checkpoints"
 VERSION = 1
 ROW_LIMIT = 20_000
-_SINGLE = Text("hint_single_worker", "Without compare-and-set, use single_worker=True.")
 """The most rows of all connections together, because each commit writes the whole text."""
+
+_SINGLE = Text("hint_single_worker", "Without compare-and-set, use single_worker=True.")
 
 _ATTEMPTS = 100
 """How often a change is repeated after save() returned False. Each False means that another worker
@@ -72,8 +73,8 @@ class HookCheckpoints(RecordStore):
 
         HookCheckpoints(load, save)
 
-    Without it, ``load() -> str | None`` and ``save(value) -> None``. The application must then
-    ensure that only one process exports at a time::
+    Without compare-and-set, ``load() -> str | None`` and ``save(value) -> None``. The application
+    must then ensure that only one process exports at a time::
 
         HookCheckpoints(load, save, single_worker=True)
 
@@ -86,7 +87,8 @@ class HookCheckpoints(RecordStore):
 
     Args:
         load: Returns the text, and the version that save() has to replace.
-        save: Saves the text; with compare-and-set, returns whether it did.
+        save: Saves the text. With compare-and-set, returns True if it replaced that version, and
+            False if it saved nothing.
         single_worker: Whether there is no compare-and-set and only one process exports.
         clock: Returns epoch seconds, for leases.
     """
@@ -138,7 +140,7 @@ class HookCheckpoints(RecordStore):
                 result, changed = use(known)
                 if changed:
                     text = _write(known)
-                # Only now: the next call must not read from memory what save() did not store.
+                # Keep the parsed text only now: the next call must not use what save() refused.
                 if not changed or self._saved(text, version):
                     self._parsed = (text, known)
                     return result

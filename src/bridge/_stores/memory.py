@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from abc import abstractmethod
@@ -14,6 +15,7 @@ from typing import TypeVar
 from attrs import define, field
 
 from _client_kit._arguments import check_clock
+from bridge._errors import configuration_error
 from bridge._stores.connection_record import ConnectionRecord, LeasedStore, Use
 from bridge._stores.protocol import Row, check_ids
 
@@ -39,7 +41,10 @@ class RecordStore(LeasedStore):
 
     @abstractmethod
     def _apply(self, use: Callable[[dict[str, ConnectionRows]], tuple[_T, bool]]) -> _T:
-        """Call `use` with all connections under a lock; save them if it returns True."""
+        """Call `use` with all connections under a lock, and return its first result.
+
+        Save the connections if the second result is True.
+        """
 
     def _use(self, key: str, use: Use[_T], *, write: bool, rows: Sequence[Row] = ()) -> _T:
         def change(known: dict[str, ConnectionRows]) -> tuple[_T, bool]:
@@ -84,7 +89,7 @@ class MemoryCheckpoints(RecordStore):
     """Checkpoints that end with the process.
 
     Warning:
-        A new process does not know what was exported. Use it in tests and trials only.
+        A new process does not know what was exported. Use this store in tests and trials only.
 
     Args:
         clock: Returns epoch seconds, for leases.
@@ -93,8 +98,15 @@ class MemoryCheckpoints(RecordStore):
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         super().__init__(clock)
         self._lock = threading.Lock()
+        self._process = os.getpid()
         self._records: dict[str, ConnectionRows] = {}
 
     def _apply(self, use: Callable[[dict[str, ConnectionRows]], tuple[_T, bool]]) -> _T:
+        if self._process != os.getpid():
+            # Each forked process has a copy, so each would send every document.
+            raise configuration_error(
+                "MemoryCheckpoints belongs to the process that made it",
+                'Use SQLiteCheckpoints("exports.db") where several processes share a connection.',
+            )
         with self._lock:
             return use(self._records)[0]

@@ -43,8 +43,8 @@ class Lease:
     """The right to write one connection's checkpoint.
 
     Attributes:
-        key: The connection.
-        fence: Greater than that of every earlier lease of this key.
+        key: The key of the connection.
+        fence: A number greater than that of every earlier lease of this key.
     """
 
     key: str
@@ -76,7 +76,7 @@ class CheckpointStore(Protocol):
         ...
 
     def head(self, key: str) -> str | None:
-        """Return the connection's small JSON text, or None if none was ever committed."""
+        """Return the connection's head, a small JSON text; None if no head was ever committed."""
         ...
 
     def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
@@ -89,8 +89,8 @@ class CheckpointStore(Protocol):
         """Return at most ``limit`` rows in one of ``states``, ordered by id (by code point).
 
         Args:
-            key: The connection.
-            states: The states to look for.
+            key: The key of the connection.
+            states: Only rows in one of these states.
             due: Only rows whose ``due`` is set and not later than this; None for all rows.
             after: Only rows whose id is greater than this; None to start.
             limit: The most rows to return.

@@ -48,9 +48,9 @@ class SQLiteCheckpoints(LeasedStore):
     directory, a warning is logged.
 
     Warning:
-        Keep it on a local disk: file locks on network shares do not work. To back it up during a
-        run, use ``sqlite3 exports.db ".backup copy.db"``; a plain copy is complete only if no
-        process uses the file.
+        Keep the file on a local disk: file locks on network shares do not work. To back it up
+        during a run, use ``sqlite3 exports.db ".backup copy.db"``; a plain copy is complete only if
+        no process uses the file.
 
     Args:
         path: The file. A relative path and links are resolved when the store is created.

@@ -134,7 +134,7 @@ class CheckpointFile:
         with self.lock:
             try:
                 connection = self._opened()
-                # This also rolls back for KeyboardInterrupt.
+                # The connection's own context manager also rolls back for KeyboardInterrupt.
                 with connection:
                     connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
                     yield connection

@@ -54,7 +54,7 @@ _UNFIT = {
 
 @define
 class _Seen:
-    """A listed document, and whether a pass after the first one showed it for the first time."""
+    """A listed document; ``late`` if the first pass did not show it."""
 
     document: Document
     late: bool
@@ -64,8 +64,9 @@ class _Seen:
 class Baseline:
     """List a space until two passes agree, and record every document with its status.
 
-    A document that only a later pass shows is new if it was created after the first answer, by the
-    server's clock. Otherwise paging may have hidden an old document, so it is skipped.
+    A pass lists both folders once. A document that only a later pass shows is new if it was created
+    after the first answer, by the server's clock. Otherwise paging may have hidden an old document,
+    so it is skipped.
     """
 
     banqup: BanqupClient
@@ -84,8 +85,8 @@ class Baseline:
         """List the space and store every document; `commit` then activates the connection.
 
         Raises:
-            ConfigurationError: The rule ``exportable=`` raised.
-            UnavailableError: The space changed during every pass.
+            ConfigurationError: The rule ``exportable=`` raised, or returned an unusable value.
+            UnavailableError: The space changed during every pass, or a list did not end.
             ProtocolError: A listed document has no usable id, or belongs to another space.
             ServiceError: Banqup could not be read.
         """
@@ -249,7 +250,7 @@ def unchanged(head: Head, company_id: int | None) -> Activation:
 
 
 def space_key(binding: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """Return the key and the binding under which a store remembers who uses a space."""
+    """Return the key and the binding of the record that says which connection uses a space."""
     space = {name: binding[name] for name in ("banqup", "space")}
     return " ".join(("space", *space.values())), space
 

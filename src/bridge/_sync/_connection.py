@@ -251,7 +251,7 @@ class Connection:
         """Record all present documents, so that only later ones are exported.
 
         It makes the checks of verify(), lists the space until two listings agree, and stores each
-        document with its status. One of them is read with its file, as an export would. The
+        document with its status. It reads one document with its file, as an export would. The
         connection becomes active once all of this is stored. On an active connection nothing
         changes.
 
@@ -276,7 +276,7 @@ class Connection:
         with self._session() as session:
             if session.head.active:
                 return unchanged(session.head, self._company_id)
-            # Held until the end: two connections must not take the same space at once.
+            # Hold this lease until the end: two connections must not take the same space at once.
             with self._session(*space_key(self._binding)) as claim:
                 claim_space(claim, self._store, self.key, self.company_code)
                 company_id = self._company(session.head.companies)
@@ -395,7 +395,7 @@ class Connection:
         """Return the state of the connection from the store, without a call to a service.
 
         Args:
-            waiting: List what waits, too; at most 500 documents.
+            waiting: Also list the documents that wait or are being sent; at most 500.
 
         Raises:
             StoreError: The store failed.

@@ -22,7 +22,7 @@ _OTHER_SPACES = Text(
     "and production have spaces of their own, too.",
 )
 NOBODYS = "verify"
-"""An external id that no document has: it is looked up to see whether look-ups are answered."""
+"""An external id that no document has; looking it up shows whether look-ups are answered."""
 
 
 class Checks:
@@ -41,7 +41,7 @@ class Checks:
         self._company_code = company_code
 
     def all(self, known: Sequence[int]) -> dict[str, str | ServiceError]:
-        """Make all checks; return a detail or an error for each, by its name.
+        """Make all checks; return for each, by its name, the detail to show or the error.
 
         A check that depends on a failed one is left out.
 
@@ -183,7 +183,7 @@ class Checks:
 def _first_failure(
     error: ServiceError, operation: str, rows: tuple[str, str], detail: str
 ) -> dict[str, str | ServiceError]:
-    """Return what the failure of a service's first call says of the login and of the call."""
+    """Return what the error of a service's first call means for the checks of login and call."""
     login, call = rows
     if error.code == USER_CODE:  # raised before any call, so the login is not checked
         return {call: error}

@@ -39,8 +39,8 @@ class LookupProbe:
     """The result of looking up a document that was just delivered.
 
     Attributes:
-        works: Whether the look-up found it; None if the look-up failed.
-        error: Why it failed.
+        works: Whether the look-up found the document; None if the look-up failed.
+        error: The error of a failed look-up.
     """
 
     works: bool | None
@@ -67,7 +67,7 @@ class Recovery:
         self._controls: dict[int, tuple[str, int]] = {}
 
     def event(self, delivery: Delivery, company_id: int) -> deliveries.Event | None:
-        """Look up a delivery that is ``sending``; return None if a later run must repeat it.
+        """Look up a ``sending`` delivery; return None if a later run must repeat the look-up.
 
         Raises:
             ServiceError: The look-up failed; the delivery stays as it is.
@@ -92,7 +92,7 @@ class Recovery:
         if found.answered_at is None:
             return None
         if control != "works":
-            # The next delivery will be the control.
+            # Look the document up again later: the next delivery will be the control.
             return deliveries.NoControl(found.answered_at)
         if not delivery.in_doubt and self._may_be_sending(delivery):
             return None
@@ -125,7 +125,7 @@ class Recovery:
         """Return True if another worker may still be uploading this document."""
         began, now = delivery.intended_at, self._clock()
         # A time in the future means that the clock was set back. The ten minutes between the two
-        # answers are long enough in that case.
+        # "not found" answers are long enough in that case.
         return began is not None and began <= now < began + self._zenvoices.deadline + MARGIN
 
     @property
@@ -181,8 +181,8 @@ class Recovery:
         """Look a document up under the company number of its upload, then under the present one.
 
         Returns:
-            The answer for the number of its upload, unless the other one found the document; None
-            if the user has no permission for the old number.
+            The answer for the number of its upload, unless the document was found under the
+            present number; None if the user has no permission for the number of its upload.
         """
         answer: Lookup | None = None
         first = delivery.company_id or company_id
@@ -222,7 +222,8 @@ class Recovery:
                 return "works"
         if known:
             return "fails"
-        # This connection has delivered nothing, so use any document that has an external id.
+        # This connection has delivered nothing to this company number, so use any document that
+        # has an external id.
         listing = self._zenvoices.inbox.list(company_id=company_id)
         pages = shown = 0
         try:

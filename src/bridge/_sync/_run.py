@@ -59,7 +59,7 @@ FIRST_FILE_WITHIN = 86_400.0
 
 
 class Run:
-    """One run; create a new object for each."""
+    """One run of an export; create a new object for each run."""
 
     def __init__(self, context: RunContext, company_id: int | None) -> None:
         self._context = context
@@ -117,8 +117,8 @@ class Run:
         except ServiceError as error:
             self._leave(self._suspects)
             if isinstance(error, (OutcomeUnknownError, ProtocolError)):
-                # Look up now: "not found" needs two answers 10 minutes apart, and this can be the
-                # first.
+                # Look the uploads in doubt up now: "not found" needs two answers 10 minutes apart,
+                # and this can be the first.
                 self._check_doubts()
             raise
         self._check_doubts()
@@ -148,7 +148,7 @@ class Run:
             self._sending.faults.passes(LOOK_UP)
             new = self._found_out(delivery, event)
             if isinstance(event, deliveries.NoControl) and new.state == "sending":
-                # A delivery of this run may become the control.
+                # A delivery of this run may become the control, so look this one up again then.
                 self._sending.doubts.append(new)
         self._recorder.flush()
         if self._session.head.counts.get("sending", 0) >= DOUBTS_IN_A_ROW:
@@ -183,7 +183,7 @@ class Run:
     def _in_turn(self, state: str) -> list[Delivery]:
         """Return all deliveries in a state, starting after the last one that was looked up.
 
-        Without this order, a run that stops early would look up the same ones each time.
+        Without this order, runs that stop early would look up the same deliveries each time.
         """
         last = self._session.head.looked_up.get(state, "")
         found = [delivery for delivery in self._all(state)]
@@ -228,7 +228,7 @@ class Run:
             except ServiceError as error:
                 self._recorder.report_function(error)
                 return
-            if not isinstance(event, deliveries.Undecidable):  # the next run records it
+            if not isinstance(event, deliveries.Undecidable):  # else the next run decides
                 self._found_out(delivery, event)
         self._recorder.flush()
 
@@ -303,7 +303,15 @@ class Run:
         self._recorder.flush()
 
     def _narrow(self, folder: str, times: Sequence[datetime], full_at: float | None) -> None:
-        """Move the folder's cursor, by the server's times only."""
+        """Move the folder's cursor after a complete list.
+
+        Args:
+            folder: The folder that was listed.
+            times: The server's time of the first answer, and the latest change of a listed
+                document. The cursor is the earlier of both, less `OVERLAP`; this machine's clock
+                must not decide it.
+            full_at: The time by the connection's clock if all documents were listed, else None.
+        """
         head = self._session.head
         if full_at is not None:
             self._session.update(full_at={**head.full_at, folder: full_at})
@@ -416,7 +424,7 @@ class Run:
             raise no_files_at_all()
 
     def _remember_unknown(self) -> None:
-        """Save unknown statuses for status(); only a full listing may remove one."""
+        """Save unknown statuses and folders for status(); only a full listing may remove any."""
         seen = dict(self._report.unknown.most_common(WORDS))
         if not self._everything:
             before = self._session.head.unknown
@@ -496,10 +504,10 @@ class Run:
         return self._banqup.documents.get(self._space_id, document_id.upper())
 
     def _can_read_one(self) -> bool:
-        """Return True if reading a document works: only then does 404 mean that one is gone."""
+        """Return True if reading a document works: only then does 404 mean that it is gone."""
         if not self._reads_one:
             try:
-                # The document listed last may have been deleted since, so try the first one too.
+                # The document listed last may be deleted by now, so try the first listed one too.
                 self._reads_one = self._has(self._listed) or self._has(self._first_listed())
             except ServiceError:
                 return False

@@ -128,7 +128,7 @@ class Sending:
         self._probing = True
 
     def send(self, candidates: Iterable[Candidate]) -> None:
-        """Send documents.
+        """Send candidates; those that failed before are sent last.
 
         Raises:
             ServiceError: A failure that concerns more than one document.
@@ -184,7 +184,8 @@ class Sending:
                 waiting = len(ready) + len(chosen) - self._delivered
                 self._fetch(queue, workers, waiting)
             elif not chosen and not workers.inline:
-                # Still one request at a time; in the caller's thread the commit would wait for it.
+                # Still one request at a time. Not in the caller's thread, where the commit would
+                # wait for the download.
                 self._fetch(queue, workers, len(ready))
             for item in self._intended(chosen, queue):
                 uploading += 1
@@ -235,7 +236,7 @@ class Sending:
         return created - restored <= CLOCKS_DIFFER or created - self.shown_at > CLOCKS_DIFFER
 
     def _intended(self, prepared: list[Prepared], queue: deque[Candidate]) -> list[Prepared]:
-        """Commit the intents; return the documents to upload, none if the commit failed."""
+        """Commit the intents; return the documents to upload, or no document if that failed."""
         sending = [self._intend(item) for item in prepared]
         try:
             self._recorder.flush()
@@ -275,8 +276,9 @@ class Sending:
         """Record the result of a job, and decide whether the run can continue.
 
         Args:
-            outcome: The result.
-            queue: Takes the document if it can be sent again at once.
+            outcome: The worker's result.
+            queue: The candidates to send; the document is put back here if it can be sent again at
+                once.
         """
         candidate, error = outcome.candidate, outcome.error
         self.faults.passes(*outcome.passed)
@@ -308,7 +310,7 @@ class Sending:
             self._hold(outcome, delivery)
         elif isinstance(event, deliveries.Refused):
             self._refuse(delivery, error, uploaded=uploaded)
-        # A refusal of the document itself leaves nothing in doubt: the next one is tried.
+        # A refusal of the document itself leaves nothing in doubt, so the next document is sent.
         answered = isinstance(event, deliveries.Arrived | deliveries.Refused)
         if self._probing and uploaded and not answered:
             self._stop_probing(error)
@@ -348,10 +350,11 @@ class Sending:
         """Make one read-only call to see whether the service refuses every call.
 
         Returns:
-            True if the company has a new number, under which the document can be sent.
+            For Zenvoices the call looks the company up: True if it has a new number, under which
+            the document can be sent. For Banqup the call lists one document: always False.
 
         Raises:
-            ServiceError: That call fails too.
+            ServiceError: This call fails too.
         """
         if error.service == "zenvoices":
             before = self.company_id
@@ -435,7 +438,7 @@ class Sending:
             self.fault = self.fault or naming(error, same)
 
     def _refuse(self, delivery: Delivery, error: Exception | None, *, uploaded: bool) -> None:
-        """Count a refusal: several in a row, with none delivered, end the run uncharged."""
+        """Count a refusal; several in a row before the first delivery end the run, uncharged."""
         self._doubts_in_a_row = 0
         self._context.report.refused += uploaded and isinstance(error, ServiceError)
         if self._delivered or not isinstance(error, ServiceError) or not error.own:

@@ -25,9 +25,10 @@ __all__ = ["CheckpointSession"]
 logger = logging.getLogger("bridge")
 
 NAMED = 50
-"""The most waiting documents that status() lists; one find() reads them all."""
+"""The most waiting documents that status() lists because they failed; one find() reads them all."""
 COMPANIES = 5
-"""The most company numbers to remember; each costs one more look-up before a resend."""
+"""The most company numbers to remember; each costs one more look-up per document after a restore.
+"""
 
 
 class CheckpointSession:
@@ -67,7 +68,7 @@ class CheckpointSession:
         owner = secrets.token_hex(8)
 
         def take() -> None:
-            # Set in the thread: without this, a cancelled caller would not release the lease.
+            # Set here, in the thread: without this, a cancelled caller would not release the lease.
             self._until = _clock.monotonic() + self._ttl
             self._lease = self._store.acquire(self._key, owner, self._ttl)
 
@@ -100,7 +101,7 @@ class CheckpointSession:
         """Return the stored deliveries of documents, by canonical id.
 
         Args:
-            ids: The documents' ids as given; a row may be stored under this form or the canonical.
+            ids: The documents' ids as given; a row may be stored under this or the canonical form.
         """
         names = list(dict.fromkeys(name for given in ids for name in (canonical_id(given), given)))
         found: dict[str, Delivery] = {}
@@ -113,14 +114,14 @@ class CheckpointSession:
     def select(
         self, *states: str, due: float | None = None, after: str | None = None, limit: int = 500
     ) -> list[Delivery]:
-        """Return deliveries in some states, ordered by document id."""
+        """Return deliveries in some states; the arguments are those of `CheckpointStore.select`."""
         rows = runtime.call_store(
             self._store.select, self._key, states, due=due, after=after, limit=limit
         )
         return [delivery_of(row) for row in rows]
 
     def put(self, stored: Delivery | None, new: Delivery) -> None:
-        """Write a delivery with the next commit; `stored` is the present one, to adjust counts."""
+        """Write a delivery with the next commit; `stored` is the delivery that it replaces."""
         if stored == new:
             return
         counts = dict(self.head.counts)
@@ -132,7 +133,7 @@ class CheckpointSession:
         self._rows[new.document_id] = row_of(new)
 
     def _name(self, delivery: Delivery) -> None:
-        """Add the delivery to the waiting ones that status() lists, or remove it from them."""
+        """Add the document to `Head.named`, or remove it, as the delivery requires."""
         named = self.head.named
         known = delivery.document_id in named
         if delivery.needs_naming and not known:
@@ -170,7 +171,7 @@ class CheckpointSession:
         runtime.call_store(
             self._store.commit, self._lease, head=head, rows=tuple(rows.values()), ttl=self._ttl
         )
-        # Only after the commit: the next one must repeat the changes of one that failed.
+        # Only after the commit: if it fails, the next commit must repeat its changes.
         self._rows, self._changed = {}, False
         self._until = asked_at + self._ttl
 
@@ -191,5 +192,5 @@ class CheckpointSession:
             error = LeaseLostError(
                 Text("lease_ended", "the lease ended while a document was being sent")
             )
-            error.retryable = False  # the client must not repeat the call that met it
+            error.retryable = False  # the client must not repeat the call that this error stopped
             raise error

@@ -57,7 +57,7 @@ def trial_document(
     Args:
         contents: The files: paths, or pairs of name and bytes.
         folder: ``PURCHASES`` or ``SALES``.
-        category: ``INVOICE``, ``CREDIT_NOTE``.
+        category: The category in Banqup, such as ``INVOICE`` or ``CREDIT_NOTE``.
         supplier: The supplier's name in Banqup.
         customer: The customer's name in Banqup.
         document_id: The document's id.
@@ -133,13 +133,13 @@ class Trial:
     """The result of a mapper for one document.
 
     Attributes:
-        document: The document.
-        outcome: Whether it would be sent or skipped, or whether the mapper failed.
-        upload: The upload, if it would be sent.
-        reason: Why it would not be sent.
+        document: The document that the mapper was called with.
+        outcome: Whether the document would be sent or skipped, or whether the mapper failed.
+        upload: The mapper's result, if the document would be sent.
+        reason: Why the document would not be sent.
         error: The exception that the mapper raised.
         other_files: Names of the document's files that would not be sent.
-        warning: Problems of its files, such as an unreadable UBL.
+        warning: Problems of the document's files, such as an unreadable UBL.
     """
 
     document: Document
@@ -173,7 +173,7 @@ _TONES: dict[str, Tone] = {"sent": "ok", "skipped": "dim", "failed": "bad"}
 class Trials(tuple[Trial, ...], Printable):
     """The results of a mapper for several documents: a tuple that prints as a table.
 
-    It is false in an ``if`` when the mapper failed for one of them.
+    It is false in an ``if`` when the mapper failed for at least one document.
     """
 
     __slots__ = ()
@@ -226,7 +226,7 @@ def try_mapper(
     """Call a mapper with sample documents; nothing is sent. Example: ``print(try_mapper(mine))``.
 
     Args:
-        mapper: The mapper.
+        mapper: The mapper to try.
         documents: Documents from :func:`trial_document`; by default those of
             :func:`sample_documents`.
     """

@@ -210,7 +210,7 @@ def extract(
 
 
 def root_name(source: Source) -> str | None:
-    """Return the name of the root element, from the first 64 kilobytes.
+    """Return the name of the root element, from the first 64 KiB.
 
     For a standard business document, it is the root of the document inside. White space and byte
     order marks before the XML declaration are skipped; `peek` cannot read such a file.
@@ -286,7 +286,7 @@ def _attachment(index: int, found: tuple[str | None, str | None, int]) -> UblAtt
 
 
 def _tax(found: Reader, currency: str | None) -> Decimal | None:
-    """Return the tax total in the document's currency; another may be in the tax currency."""
+    """Return the tax total in the document's currency; a second total may be in another."""
     for code, amount in found.taxes:
         if code == currency or code is None or currency is None:
             return _decimal(amount)

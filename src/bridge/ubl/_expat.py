@@ -49,7 +49,7 @@ class Readable(Protocol):
     """Anything with a binary ``read``: an open file, a ``BytesIO``, a pipe."""
 
     def read(self, size: int, /) -> bytes:
-        """Return at most `size` bytes, and none at the end."""
+        """Return at most `size` bytes; ``b""`` at the end."""
         ...
 
 
@@ -115,7 +115,7 @@ def opened(source: Source) -> Generator[Readable, None, None]:
     if isinstance(source, bytes | bytearray | memoryview):
         yield BytesIO(source)
     elif isinstance(source, str | os.PathLike):
-        with FileSource.of(source).open() as file:  # its errors do not contain the path
+        with FileSource.of(source).open() as file:  # errors of FileSource do not contain the path
             yield file
     else:
         given: Any = source
@@ -154,7 +154,7 @@ def read_up_to(file: Readable, size: int) -> bytes:
 def parse(
     file: Readable, visitor: Visitor, *, max_bytes: int, max_depth: int
 ) -> NotReadable | None:
-    """Pass every element of `file` to `visitor`; return why it is not readable, or None.
+    """Pass every element of `file` to `visitor`; return why the file is not readable, or None.
 
     Raises:
         OSError: When the file itself cannot be read.

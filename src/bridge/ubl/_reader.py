@@ -65,9 +65,9 @@ _NOT_BASE64 = bytes(
 
 
 class Base64:
-    """Counts base64 piece by piece, and decodes it if `write` is given.
+    """Counts the bytes that base64 text decodes to, and writes them if `write` is given.
 
-    It keeps at most three characters between two pieces.
+    The text comes in pieces; at most three characters are kept between two pieces.
     """
 
     def __init__(self, write: Callable[[bytes], object] | None) -> None:
@@ -78,7 +78,7 @@ class Base64:
 
     @property
     def size(self) -> int:
-        """The number of decoded bytes so far; an incomplete character group is rounded down."""
+        """How many bytes the base64 so far decodes to, without the unfinished last byte."""
         return self._letters * 3 // 4
 
     def feed(self, data: bytes) -> None:
@@ -110,7 +110,7 @@ class RootReader(Visitor):
         self._names: list[str | None] = []
 
     def start(self, name: str | None, attributes: dict[str, str]) -> None:
-        """Store the root, or in a wrapper the element after its header."""
+        """Store the root's name; in a standard business document, that of the invoice inside."""
         del attributes
         in_wrapper = self._names == [WRAPPER] and name and not name.startswith(WRAPPER)
         if in_wrapper or (not self._names and name != WRAPPER):

@@ -55,7 +55,7 @@ class AsyncInbox(AsyncCallGroup):
             upload: The document with its files, which are read while they are sent.
             company_id: Number of the company, from ``client.companies.resolve()``.
             external_id: Your own id of the document, at most 50 characters.
-            max_bytes: Largest size of the JSON body; Zenvoices publishes no limit.
+            max_bytes: Largest size of the JSON body in bytes; Zenvoices publishes no limit.
             timeout: Seconds for each connect, read and write.
             deadline: Seconds for the whole call.
 

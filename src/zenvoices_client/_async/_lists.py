@@ -68,7 +68,7 @@ def list_all(
             answer.date,
             unreadable=len(rows) - len(items),
             full=len(rows) >= page_size,
-            # Ignore a total that is below the number of entries so far.
+            # Do not stop at a total that is lower than the number of entries so far: it is wrong.
             next=None if seen == total else seen,
             fingerprint=fingerprint(rows),
         )

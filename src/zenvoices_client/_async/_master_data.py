@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 
 class AsyncRecords(AsyncCallGroup, Generic[T]):
-    """The list of one kind of records; subclasses add the calls for one record."""
+    """Calls about one kind of record: the list. Subclasses add the calls that read one record."""
 
     def __init__(
         self, calls: AsyncCalls, contract: Contract, resource: str, model: type[T]
@@ -106,7 +106,7 @@ class AsyncRecords(AsyncCallGroup, Generic[T]):
 
 
 class AsyncCodedRecords(AsyncRecords[T]):
-    """Records that can be read by their code or by their id in the accounting software."""
+    """Calls about records that can be read by code or by their id in the accounting software."""
 
     async def get(
         self,
@@ -135,7 +135,7 @@ class AsyncCodedRecords(AsyncRecords[T]):
 
 
 class AsyncAccounts(AsyncRecords[Account]):
-    """Creditors and debtors."""
+    """Calls about creditors and debtors."""
 
     async def get(
         self,
@@ -185,7 +185,7 @@ class AsyncAccounts(AsyncRecords[Account]):
 
 
 class AsyncPurchaseOrders(AsyncRecords[PurchaseOrder]):
-    """Purchase orders."""
+    """Calls about purchase orders."""
 
     async def get(
         self,
@@ -216,7 +216,7 @@ class AsyncPurchaseOrders(AsyncRecords[PurchaseOrder]):
 
 
 class AsyncFinancialTransactions(AsyncRecords[FinancialTransaction]):
-    """Financial transactions."""
+    """Calls about financial transactions."""
 
     async def get(
         self, transaction_id: int, *, timeout: float | None = None, deadline: float | None = None

@@ -55,7 +55,7 @@ def invalid(*members: str) -> RequestRefusedError:
 
 
 def login_result(token: str | None, now: float, life: float) -> dict[str, Any]:
-    """Return the result of a login; without a token, that of a failed login."""
+    """Return the result of a login; without a token, the result of a failed login."""
     good = token is not None
     return {
         "accessToken": token,

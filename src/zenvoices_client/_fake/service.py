@@ -309,7 +309,10 @@ class ZenvoicesService(FakeService):
     def _page(
         self, call: Call, rows: Sequence[dict[str, Any]], sortable: Sequence[str] | None
     ) -> Reply:
-        """Return the page that a JSON body requests; None for `sortable` allows any field."""
+        """Return the page that a JSON body requests; `sortable` names the fields to sort by.
+
+        None allows any field.
+        """
         sent = self._json(call)
         call.ignored |= sent.keys() - _LIST_MEMBERS
         size, skip = sent.get("maxResultCount", 50), sent.get("skipCount", 0)

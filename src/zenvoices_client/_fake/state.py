@@ -15,8 +15,8 @@ RIGHTS = {
     "companies": "API > Companies > List access",
 }
 
-# For each kind of master data: the service's path, and the query names by which its call for one
-# record finds a record. The mix of singular and plural is the service's.
+# For each kind of master data: the service's path, and the query names by which one record can be
+# read. The mix of singular and plural is the service's.
 MASTER: dict[str, tuple[str, tuple[str, ...]]] = {
     "accounts": ("accounts", ("code",)),
     "ledger_accounts": ("ledgerAccounts", ("code", "externalId")),

@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 
 class Records(CallGroup, Generic[T]):
-    """The list of one kind of records; subclasses add the calls for one record."""
+    """Calls about one kind of record: the list. Subclasses add the calls that read one record."""
 
     def __init__(self, calls: Calls, contract: Contract, resource: str, model: type[T]) -> None:
         super().__init__(calls, contract)
@@ -105,7 +105,7 @@ class Records(CallGroup, Generic[T]):
 
 
 class CodedRecords(Records[T]):
-    """Records that can be read by their code or by their id in the accounting software."""
+    """Calls about records that can be read by code or by their id in the accounting software."""
 
     def get(
         self,
@@ -134,7 +134,7 @@ class CodedRecords(Records[T]):
 
 
 class Accounts(Records[Account]):
-    """Creditors and debtors."""
+    """Calls about creditors and debtors."""
 
     def get(
         self,
@@ -184,7 +184,7 @@ class Accounts(Records[Account]):
 
 
 class PurchaseOrders(Records[PurchaseOrder]):
-    """Purchase orders."""
+    """Calls about purchase orders."""
 
     def get(
         self,
@@ -213,7 +213,7 @@ class PurchaseOrders(Records[PurchaseOrder]):
 
 
 class FinancialTransactions(Records[FinancialTransaction]):
-    """Financial transactions."""
+    """Calls about financial transactions."""
 
     def get(
         self, transaction_id: int, *, timeout: float | None = None, deadline: float | None = None

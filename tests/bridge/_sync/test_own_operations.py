@@ -105,6 +105,23 @@ def test_mistake_after_the_upload_enters_nothing_twice(mistake: Any, count: int)
     assert {world.states[name] for name in documents} == {"delivered"}
 
 
+@pytest.mark.parametrize("value", [None, "thank you", {"id": "doc-1"}, {"id": 0}, {}, [1, 2]])
+def test_upload_that_returns_nonsense_is_loud(value: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """What arrived is found by a look-up; the function is named all the same."""
+    world = World()
+
+    def upload(asked: AskedUpload) -> Any:
+        yield asked.default
+        return value
+
+    connection = active(world, inbox_upload=upload)
+    (document,) = world.publish(1)
+    report = connection.export_new()
+    assert (world.states[document], report.raised) == ("delivered", 1)
+    assert set(world.sent.values()) == {1}
+    assert "upload, line " in caplog.text
+
+
 def test_function_that_loses_the_answer_is_closed_and_found_again() -> None:
     """It cannot catch a doubt and try another route."""
     world = World()

@@ -14,7 +14,7 @@ import pytest
 from _client_kit._errors import ConfigurationError, UnreachableError
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync._calls import Calls
-from _client_kit._tls import shared_ssl_context
+from _client_kit._tls import _ssl_context, shared_ssl_context
 from _client_kit._tokens import TokenCaches
 from support.kit_service import READ, Service, dialect, reply
 
@@ -30,9 +30,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Generator[pytest.MonkeyPatch
         monkeypatch.delenv(name.lower(), raising=False)
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"):
         monkeypatch.delenv(name, raising=False)
-    shared_ssl_context.cache_clear()
+    _ssl_context.cache_clear()
     yield monkeypatch
-    shared_ssl_context.cache_clear()
+    _ssl_context.cache_clear()
 
 
 def calls_to(url: str = "https://api.example", **options: Any) -> Calls:
@@ -136,6 +136,14 @@ def test_files_that_can_be_used(environment: pytest.MonkeyPatch, tmp_path: Path)
     """A key log is written where it can be, as Python itself does."""
     environment.setenv("SSLKEYLOGFILE", str(tmp_path / "keys.log"))
     assert not proxied(opened_to("https://api.example"))
+
+
+def test_new_client_follows_a_corrected_variable(environment: pytest.MonkeyPatch) -> None:
+    """In a notebook: the error says to set SSL_CERT_FILE, and the next client must see it."""
+    before = shared_ssl_context()
+    assert shared_ssl_context() is before
+    environment.setenv("SSL_CERT_FILE", certifi.where())
+    assert shared_ssl_context() is not before
 
 
 def raising(response: Any) -> None:

@@ -54,7 +54,7 @@ class Tax:
 
     @property
     def amount(self) -> Decimal:
-        """The amount of VAT."""
+        """The VAT, rounded to cents."""
         return (self.taxable * self.rate / 100).quantize(_CENT, ROUND_HALF_UP)
 
 

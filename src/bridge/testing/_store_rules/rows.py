@@ -117,7 +117,7 @@ def keys_do_not_see_each_other(suite: StoreSuite) -> None:
 
 
 def random_calls_agree_with_a_model(suite: StoreSuite) -> None:
-    chance = random.Random(20_260_101)  # noqa: S311 - a fixed seed is the point
+    chance = random.Random(20_260_101)  # noqa: S311 - the seed must be fixed
     model, key = MemoryCheckpoints(), suite.key
     lease, modelled = suite.lease(), model.acquire(key, "worker", LONG)
     assert modelled is not None

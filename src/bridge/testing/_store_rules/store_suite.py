@@ -18,6 +18,7 @@ from attrs import frozen
 from bridge._errors import LeaseLostError
 from bridge._stores.protocol import CheckpointStore, Lease, Row
 
+# Seconds: a lease that outlasts a test, a lease that a test waits for, and the longest wait.
 LONG = 600.0
 SHORT = 0.25
 PATIENCE = 20.0
@@ -25,7 +26,10 @@ PATIENCE = 20.0
 
 @frozen
 class StoreSuite:
-    """Several stores on the same data, and a key that no other test uses."""
+    """Several stores on the same data, and a key that no other test uses.
+
+    ``pass_time`` lets a number of seconds pass on the stores' clock.
+    """
 
     stores: list[CheckpointStore]
     pass_time: Callable[[float], None]
@@ -100,7 +104,7 @@ def in_threads(*tasks: Callable[[], object]) -> None:
 
 @contextmanager
 def wrong_clock(store: CheckpointStore, seconds: float) -> Generator[None, None, None]:
-    """Change the wall clocks that the Python code of the store's module can read."""
+    """Move the wall clocks that the store's Python module can read by this many seconds."""
     real_time, real_datetime = time.time, datetime.datetime
 
     class Moved(datetime.datetime):
