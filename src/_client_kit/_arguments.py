@@ -52,6 +52,9 @@ def argument_error(
 
     Only numbers are shown as they were given: a text may be a password in the wrong argument.
     """
+    if isinstance(given, str):
+        message = Text("must_be_no_text", "{0} must be {1}, not str", name, wanted)
+        return ConfigurationError(message, service=service, hint=hint)
     if isinstance(given, type):
         kind = f"the class {given.__name__}"
     elif given is None or isinstance(given, (bool, int, float)):

@@ -7,8 +7,9 @@ from email.utils import parsedate_to_datetime
 
 from _client_kit._arguments import argument_error
 from _client_kit._errors import ConfigurationError
+from _client_kit._text import Text
 
-__all__ = ["parse_time", "to_wire_time"]
+__all__ = ["local_time", "parse_time", "shown_time", "to_wire_time"]
 
 
 def parse_time(text: str) -> datetime:
@@ -46,3 +47,16 @@ def to_wire_time(value: datetime | None, name: str, *, service: str) -> str | No
         message = f"{name} must be an aware datetime, with a time zone"
         raise ConfigurationError(message, service=service)
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def local_time(when: datetime) -> Text:
+    """Return a time as this machine's local time, followed by UTC if the two differ."""
+    return Text.made(shown_time(when, "%Y-%m-%d %H:%M"), "time", (when.isoformat(),))
+
+
+def shown_time(when: datetime, form: str) -> str:
+    """Return a local time in a form of ``strftime``, followed by UTC if the two differ."""
+    here, universal = when.astimezone(), when.astimezone(UTC)
+    if here.utcoffset() == universal.utcoffset():
+        return f"{universal:{form}} UTC"
+    return f"{here:{form}} ({universal:%H:%M} UTC)"

@@ -157,14 +157,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return status
     except ConfigurationError as error:
-        print(f"{PROGRAM}: {_error_text(error, lang)}", file=sys.stderr)
+        print(_after(PROGRAM, _error_text(error, lang), lang), file=sys.stderr)
         return USAGE
     except BrokenPipeError:
         # The reader of the output has closed it. Without this, Python prints a second error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except KeyboardInterrupt as interrupt:
-        print(f"\n{PROGRAM}: {translate(say('interrupted'), lang)}", file=sys.stderr)
+        print(f"\n{_after(PROGRAM, say('interrupted'), lang)}", file=sys.stderr)
         return 143 if isinstance(interrupt, _Terminated) else INTERRUPTED
 
 
@@ -461,7 +461,7 @@ def _show(
             print()
     if error is None:
         return
-    text = f"{config.company_code}: {_error_text(error, options.lang)}"
+    text = _after(config.company_code, _error_text(error, options.lang), options.lang)
     if not isinstance(error, ServiceError):
         logging.getLogger(PROGRAM).error("%s", text, exc_info=error)
     elif not options.json:
@@ -481,7 +481,7 @@ def _name(
     if len(lines) > NAMED:
         lines[NAMED:] = [say("and more", len(lines) - NAMED)]
     for line in lines:
-        print(plain(f"{config.company_code}: {translate(line, lang)}"), file=sys.stderr)
+        print(plain(_after(config.company_code, line, lang)), file=sys.stderr)
 
 
 def _error_text(error: BaseException, lang: Lang) -> str:
@@ -491,9 +491,15 @@ def _error_text(error: BaseException, lang: Lang) -> str:
         translate(text if not text or isinstance(text, Text) else say("in English", text), lang)
         for text in (error.message, error.hint or "")
     )
-    start = "" if error.service == "bridge" else f"{error.service}: "
-    stop = "" if not hint or message.endswith((".", "!", "?", ":", "…")) else "."
-    return f"{start}{message}{stop} {hint}".rstrip()
+    start = "" if error.service == "bridge" else error.service.capitalize()
+    ended = message.rstrip("»”\"' ").endswith((".", "!", "?", ":", "…"))
+    stop = "" if not hint or ended else "."
+    return _after(start, f"{message}{stop} {hint}".rstrip(), lang)
+
+
+def _after(start: str, text: str, lang: Lang) -> str:
+    """Return a text after a name and the colon of the language."""
+    return translate(joined(": ", start, text), lang)
 
 
 def _as_data(error: BaseException) -> dict[str, Any]:
@@ -530,13 +536,14 @@ class _Progress:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, DocumentFound):
-            self._counts["being sent"] += 1
+            self._counts["found"] += 1
         elif not isinstance(event, RunStarted | RunEnded):
             self._counts[event.delivery.state] += 1
         counts = ", ".join(
-            f"{number} {translate(say(word), self._lang)}" for word, number in self._counts.items()
+            translate(say(f"counted {word}", number), self._lang)
+            for word, number in self._counts.items()
         )
-        self._write(f"{self._start}: {counts}" if counts else self._start)
+        self._write(_after(self._start, counts, self._lang))
 
     def _write(self, text: str) -> None:
         if self._shown:

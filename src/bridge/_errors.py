@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from _client_kit._errors import ConfigurationError, StoreError
 from _client_kit._text import Text
+from _client_kit._times import local_time
 
 __all__ = [
     "ACTIVATE",
@@ -60,10 +61,7 @@ class BusyError(StoreError):
         retry_after: float | None = None,
     ) -> None:
         if held_until is not None:
-            until = f"{held_until.astimezone():%Y-%m-%d %H:%M:%S}"
-            universal = f"{held_until.astimezone(UTC):%H:%M:%S}"
-            template = "{0} until {1} local time ({2} UTC)"
-            message = Text("busy_until", template, message, until, universal)
+            message = Text("busy_until", "{0} until {1}", message, local_time(held_until))
         super().__init__(
             message,
             service="bridge",

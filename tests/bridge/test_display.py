@@ -27,6 +27,7 @@ from bridge import (
     Verification,
 )
 from bridge._reports.render import Cell, Line, Printable, Table, View, plain
+from bridge._reports.texts import check_lang
 from bridge._reports.verification import CHECKS, verification_of
 from bridge.testing import Trials, trial_document, try_mapper
 
@@ -289,7 +290,7 @@ def test_status_in_french_uses_the_accountants_words() -> None:
         for word in ("action du client requise", "prêt à traiter", "erreur"):
             assert word in shown
     assert "client action needed" in str(status)
-    title = "Connexion active : entreprise 0042 ; 1 demande une intervention"
+    title = "Connexion active : entreprise 0042 ; 1 document demande une intervention"
     assert status.to_text(lang="fr").startswith(title)
 
 
@@ -351,11 +352,24 @@ def test_deliveries_are_a_tuple_that_can_be_narrowed() -> None:
     assert isinstance(report(deliveries=list(lines)).deliveries, Deliveries)
 
 
+def test_status_of_a_connection_that_is_not_active_says_when_it_was_activated() -> None:
+    """It is not active since that time."""
+    status = Status(active=False, space_id=DOCUMENT, company_code="0042", activated_at=NOW)
+    for lang, told, wrong in (
+        ("en", "activated on", "active since"),
+        ("fr", "activée le", "active depuis"),
+        ("nl", "geactiveerd op", "actief sinds"),
+    ):
+        shown = status.to_text(lang=check_lang(lang))
+        assert told in shown
+        assert wrong not in shown
+
+
 def test_activation_of_a_space_that_shows_nothing_warns() -> None:
     """What a missing right hides would be history that counts as new: said at once."""
     empty = Activation(new=True, activated_at=NOW, company_id=7)
     assert "deactivate()" in empty.to_text()
-    assert "n'a listé aucun document" in empty.to_text(lang="fr")
+    assert "n'a montré aucun document" in empty.to_text(lang="fr")
     for other in (
         Activation(new=True, baseline=1),
         Activation(new=True, waiting=1),

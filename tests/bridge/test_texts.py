@@ -7,7 +7,7 @@ import json
 import pickle
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from string import Formatter
@@ -15,14 +15,19 @@ from typing import Any
 
 import pytest
 
+from _client_kit._arguments import check_seconds
 from _client_kit._errors import ConfigurationError, PermissionDeniedError, ServiceError
 from _client_kit._text import Text, joined
+from _client_kit._times import local_time
+from bridge import BusyError, ConnectionConfig
+from bridge._delivery.arguments import check_document_id
+from bridge._delivery.delivery import Delivery
+from bridge._delivery.faults import UPLOAD, HeldRefusal, naming
 from bridge._reports.texts import (
     HEADINGS,
     SENTENCES,
     Lang,
     check_lang,
-    local_time,
     say,
     translate,
 )
@@ -219,7 +224,7 @@ def test_remedies_name_the_same_screens(screen: str) -> None:
     ("lang", "one", "none", "many"),
     [
         ("en", "1 document", "0 documents", "1234 documents"),
-        ("fr", "1 document", "0 document", "1 234 documents"),
+        ("fr", "1 document", "0 document", "1\u202f234 documents"),
         ("nl", "1 document", "0 documenten", "1.234 documenten"),
     ],
 )
@@ -297,6 +302,56 @@ def test_times_are_local_with_utc_beside(
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@pytest.mark.parametrize(("lang", "day"), [("fr", "02/03/2026"), ("nl", "02/03/2026")])
+def test_errors_show_times_and_dates_of_the_language(lang: Lang, day: str) -> None:
+    """Until when a lease lasts, and the documents that ended a run."""
+    busy = BusyError(held_until=datetime(2026, 3, 2, 8, 30, tzinfo=UTC))
+    assert day in translate(busy.message, lang)
+    label = joined(", ", "INK B.V.", Text("date", "{0}", "2026-03-02"))
+    delivery = Delivery("d-1", folder="PURCHASES", label=label)
+    error = ServiceError(Text("refused", "refused ({0})", "400"), service="zenvoices")
+    named = naming(error, [HeldRefusal(UPLOAD, delivery, error)])
+    assert "INK B.V., 2026-03-02" in str(named)
+    assert f"INK B.V., {day}" in translate(named.message, lang)
+
+
+@pytest.mark.parametrize(
+    ("call", "french", "dutch"),
+    [
+        (
+            lambda: check_seconds("a", "timeout", service="bridge"),
+            "timeout doit être un nombre positif de secondes, et non un texte",
+            "timeout moet een positief aantal seconden zijn en geen tekst",
+        ),
+        (
+            lambda: check_document_id("a b"),
+            "l'identifiant du document ne peut contenir que 1 à 128 lettres",
+            "het document-id mag alleen uit 1 tot 128 letters",
+        ),
+        (
+            lambda: ConnectionConfig(
+                space_id="s",
+                company_code="1",
+                banqup_url="https://a.example",
+                on_uncertain="x",  # type: ignore[arg-type]
+            ),
+            "on_uncertain doit être 'hold' ou 'resend'",
+            "on_uncertain moet 'hold' of 'resend' zijn",
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_without_words_of_python(
+    call: Callable[[], Any], french: str, dutch: str
+) -> None:
+    """A text where none belongs is called so; a wrong word is not told that it is a text."""
+    with pytest.raises(ConfigurationError) as caught:
+        call()
+    for lang, told in (("fr", french), ("nl", dutch)):
+        shown = translate(caught.value.message, check_lang(lang))
+        assert shown.startswith(told)
+        assert "str" not in shown
 
 
 def test_a_language_that_is_not_there_is_refused() -> None:

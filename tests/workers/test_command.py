@@ -158,7 +158,7 @@ def test_one_connection_that_fails_stops_no_other(
     estate.publish(1)
     assert main(["export", "--config", str(toml)]) == 1
     told = capsys.readouterr()
-    assert told.err.startswith("9999: zenvoices: ")
+    assert told.err.startswith("9999: Zenvoices: ")
     assert "Export: 1 document sent to company 0043" in told.out
     assert estate.faults() == {"lost": 1}
 
@@ -316,7 +316,9 @@ def test_errors_are_told_in_the_language(
     wrong = ConnectionConfig.from_dict({**first.to_dict(), "company_code": "9999"})
     toml = write_toml(active.parent / "wrong.toml", [wrong])
     assert main(["export", "--config", str(toml), "--lang", lang]) == 1
-    assert fault in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert fault in told
+    assert told.startswith({"fr": "9999 : Zenvoices : ", "nl": "9999: Zenvoices: "}[lang])
 
 
 def test_missing_credential_is_2(
@@ -480,8 +482,8 @@ def test_documents_that_need_a_person_are_named_on_standard_error(
     estate.zenvoices.refuse_when(lambda _: "The period is closed.")
     assert main(["export", *one]) == 1
     (refused,) = capsys.readouterr().err.splitlines()
-    assert refused.startswith("0042: ")
-    assert "Invoice F-0000" in refused
+    company = "0042 : " if lang == "fr" else "0042: "
+    assert refused.startswith(f"{company}Invoice F-0000")
     assert "The period is closed." in refused
     estate.zenvoices.refuse_when(lambda _: None)
     estate.publish(20)
@@ -492,8 +494,8 @@ def test_documents_that_need_a_person_are_named_on_standard_error(
         assert main([verb, *one]) == 1
         named = capsys.readouterr().err.splitlines()
         assert len(named) == 21
-        assert all(line.startswith("0042: Invoice F-0") for line in named[:20])
-        assert named[20] == f"0042: {more}"
+        assert all(line.startswith(f"{company}Invoice F-0") for line in named[:20])
+        assert named[20] == f"{company}{more}"
     assert main(["export", *one, "--json"]) == 1
     assert capsys.readouterr().err == ""
 
@@ -758,18 +760,39 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.mark.parametrize(
+    ("lang", "first", "last"),
+    [
+        ("en", "0042 (1 of 2)", "0043 (2 of 2): 2 found, 2 skipped"),
+        ("fr", "0042 (1 sur 2)", "0043 (2 sur 2) : 2 à envoyer, 2 ignorés"),
+        ("nl", "0042 (1 van 2)", "0043 (2 van 2): 2 te verzenden, 2 overgeslagen"),
+    ],
+)
 def test_progress_is_shown_on_a_terminal(
-    estate: Estate, active: Path, monkeypatch: pytest.MonkeyPatch
+    estate: Estate,
+    active: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    lang: str,
+    first: str,
+    last: str,
 ) -> None:
     """One line that says which connection runs and what it did, and is gone at the end."""
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     monkeypatch.setenv("COLUMNS", "80")
     estate.publish(2)
-    assert main(["export", "--config", str(active)]) == 0
+    (active.parent / "mapper_skipping.py").write_text(
+        "from bridge import Skip\ndef skips(document, files):\n    return Skip('x')\n"
+    )
+    assert (
+        main(
+            ["export", "--config", str(active), "--lang", lang, "--mapper", "mapper_skipping:skips"]
+        )
+        == 0
+    )
     shown = terminal.getvalue().split("\r")
-    assert "0042 (1 of 2)" in shown
-    assert "0043 (2 of 2): 2 found, 2 delivered" in shown
+    assert first in shown
+    assert last in shown
     assert max(map(len, shown)) < 80
     assert shown[-1] == ""
 

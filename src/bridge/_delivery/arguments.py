@@ -146,4 +146,4 @@ def check_document_id(given: object) -> str:
             service="bridge",
             hint="Rows of reports and of status() have it as row.document_id.",
         )
-    return check_id(given, "document id", service="bridge")
+    return check_id(given, Text("the_document_id", "document id"), service="bridge")

@@ -20,7 +20,7 @@ from _client_kit._errors import (
     StoreError,
     UnreachableError,
 )
-from _client_kit._text import Text
+from _client_kit._text import Text, joined
 from banqup_client import FileRefusedError
 from bridge._delivery.delivery import Delivery
 
@@ -197,8 +197,8 @@ def naming(error: ServiceError, refusals: list[HeldRefusal]) -> ServiceError:
     named_by = {refusal.delivery.document_id: refusal.delivery.label for refusal in refusals}
     if not named_by:
         return error
-    names = [f"{key}: {label}" if label else key for key, label in named_by.items()]
-    shown = "; ".join(names[:NAMED])
+    names = [joined(": ", key, label) for key, label in named_by.items()]
+    shown = joined("; ", *names[:NAMED])
     if len(names) > NAMED:
         shown = Text("and_more_names", "{0} and {1} more", shown, len(names) - NAMED)
     named = error.copy()

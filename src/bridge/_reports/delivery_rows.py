@@ -10,9 +10,10 @@ from attrs import frozen
 
 from _client_kit._arguments import check_word
 from _client_kit._text import Text, joined
+from _client_kit._times import local_time
 from bridge._delivery.delivery import STATES, Delivery, WaitReason
 from bridge._reports.render import Cell, Line, Printable, Table, Tone, View, plain_data
-from bridge._reports.texts import HEADINGS, local_time, say
+from bridge._reports.texts import HEADINGS, say
 
 __all__ = [
     "TONES",

@@ -9,11 +9,12 @@ from typing import Any
 from attrs import field, frozen
 
 from _client_kit._text import Text, joined
+from _client_kit._times import local_time
 from bridge._delivery.eligibility import unknown_word
 from bridge._errors import ACTIVATE
 from bridge._reports.delivery_rows import TONES, Deliveries, deliveries_of, table
 from bridge._reports.render import Cell, Result, Table, View
-from bridge._reports.texts import local_time, say
+from bridge._reports.texts import say
 
 __all__ = [
     "Activation",
@@ -285,7 +286,7 @@ class Status(Result):
             "bad" if self.error else "ok" if self.active else "wait",
             _facts(
                 ("space", self.space_id),
-                ("active since", _time(self.activated_at)),
+                ("active since" if self.active else "activated on", _time(self.activated_at)),
                 ("last run", _time(datetime.fromisoformat(ended) if ended else None)),
                 ("raised", self.raised),
             ),

@@ -7,18 +7,18 @@ sender are quoted.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Literal, cast, get_args
 
 from _client_kit._arguments import check_word
 from _client_kit._text import Text, fill
+from _client_kit._times import shown_time
 
 __all__ = [
     "HEADINGS",
     "SENTENCES",
     "Lang",
     "check_lang",
-    "local_time",
     "say",
     "translate",
 ]
@@ -30,8 +30,7 @@ _SEPARATORS: dict[str, dict[str, str]] = {
     "fr": {": ": " : ", "; ": " ; ", " and ": " et "},
     "nl": {" and ": " en "},
 }
-_TIMES = {"en": "%Y-%m-%d %H:%M", "fr": "%d/%m/%Y %H:%M", "nl": "%d/%m/%Y %H:%M"}
-_THOUSANDS = {"fr": " ", "nl": "."}
+_THOUSANDS = {"fr": "\u202f", "nl": "."}
 
 
 def check_lang(lang: object) -> Lang:
@@ -49,11 +48,6 @@ def say(code: str, *values: object) -> Text:
     return Text(code, HEADINGS[code][0], *values)
 
 
-def local_time(when: datetime) -> Text:
-    """Return a time as this machine's local time, followed by UTC if the two differ."""
-    return Text.made(_time(when, "en"), "time", (when.isoformat(),))
-
-
 def translate(text: str, lang: Lang) -> str:
     """Return a text in a language; a string without a code is returned as it is."""
     if not isinstance(text, Text):
@@ -66,7 +60,7 @@ def translate(text: str, lang: Lang) -> str:
     if text.code == "date":
         return text.said(f"{date.fromisoformat(values[0]):%d/%m/%Y}")
     if text.code == "time":
-        return text.said(_time(datetime.fromisoformat(values[0]), lang))
+        return text.said(shown_time(datetime.fromisoformat(values[0]), "%d/%m/%Y %H:%M"))
     known = SENTENCES.get(text.code) or HEADINGS.get(text.code, ("", "", ""))[1:]
     template = known[lang == "nl"]
     if template:
@@ -82,14 +76,6 @@ def translate(text: str, lang: Lang) -> str:
     return text
 
 
-def _time(when: datetime, lang: Lang) -> str:
-    here, universal = when.astimezone(), when.astimezone(UTC)
-    form = _TIMES[lang]
-    if here.utcoffset() == universal.utcoffset():
-        return f"{universal:{form}} UTC"
-    return f"{here:{form}} ({universal:%H:%M} UTC)"
-
-
 # fmt: off
 # Not formatted, so that the languages of a text can be compared line by line.
 HEADINGS: dict[str, tuple[str, str, str]] = {
@@ -101,10 +87,10 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "ready to process": ("ready to process", "prêt à traiter", "klaar voor verwerking"),
     "error": ("error", "erreur", "fout"),
     "skipped": ("skipped", "ignoré", "overgeslagen"),
-    "baseline": ("baseline", "antérieur", "van vóór de activering"),
+    "baseline": ("baseline", "antérieur à l'activation", "van vóór de activering"),
     # States
-    "waiting": ("waiting", "en attente", "wachtend"),
-    "sending": ("sending", "en cours d'envoi", "wordt verzonden"),
+    "waiting": ("waiting", "en attente", "in afwachting"),
+    "sending": ("sending", "en cours d'envoi", "onderweg"),
     "delivered": ("delivered", "transmis", "afgeleverd"),
     "confirmed": ("confirmed", "confirmé", "bevestigd"),
     "failed": ("failed", "abandonné", "opgegeven"),
@@ -112,6 +98,7 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     # Outcomes of checks and of trials
     "ok": ("ok", "ok", "ok"),
     "FAILED": ("FAILED", "ÉCHEC", "MISLUKT"),
+    "trial failed": ("failed", "échec", "mislukt"),
     "not checked": ("not checked", "non vérifié", "niet gecontroleerd"),
     "sent": ("sent", "envoyé", "verzonden"),
     # Headings of columns and names of facts
@@ -127,7 +114,7 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "documents": ("documents", "documents", "documenten"),
     "space": ("space", "espace", "ruimte"),
     "stopped because": ("stopped because", "raison de l'arrêt", "reden van het stoppen"),
-    "listed in Banqup": ("listed in Banqup", "listés dans Banqup", "opgelijst in Banqup"),
+    "listed in Banqup": ("listed in Banqup", "trouvés dans Banqup", "gevonden in Banqup"),
     "recovered": ("found to have arrived",
         "retrouvés dans Zenvoices",
         "teruggevonden in Zenvoices"),
@@ -139,6 +126,7 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "raised": ("raised in your own code", "erreurs dans votre code", "fouten in uw eigen code"),
     "took": ("took", "durée", "duur"),
     "active since": ("active since", "active depuis", "actief sinds"),
+    "activated on": ("activated on", "activée le", "geactiveerd op"),
     "last run": ("last run", "dernier export", "laatste export"),
     "company number": ("company number",
         "numéro dans Zenvoices",
@@ -170,7 +158,7 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
         "Permission API > Entreprises > Accès à la liste",
         "Recht API > Companies > List access (Engelse benaming)"),
     "company code": ("The company code is known",
-        "Le code entreprise est connu",
+        "Le Code entreprise est connu",
         "De code van de administratie is bekend"),
     "zenvoices inbox": ("Right API > Inbox access",
         "Permission API > Accès à la boîte de réception",
@@ -179,8 +167,8 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
         "Le registre des exports fonctionne",
         "Het register van de exports werkt"),
     "operation": ("{0} answers as assumed",
-        "{0} répond comme supposé",
-        "{0} antwoordt zoals verondersteld"),
+        "{0} répond comme prévu",
+        "{0} antwoordt zoals verwacht"),
     # Titles of values
     "ready": ("Ready to export: {0} check passed|Ready to export: all {0} checks passed",
         "Prêt à exporter : {0} vérification réussie|Prêt à exporter : {0} vérifications réussies",
@@ -193,14 +181,16 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
         "Export: {0} document verzonden naar administratie {1}|Export: {0} documenten verzonden naar administratie {1}"),
     "dry run": ("Dry run: {0} document would be sent to company {1}|Dry run: {0} documents would be sent to company {1}",
         "Essai à blanc : {0} document serait envoyé à l'entreprise {1}|Essai à blanc : {0} documents seraient envoyés à l'entreprise {1}",
-        "Proefrun: {0} document zou naar administratie {1} gaan|Proefrun: {0} documenten zouden naar administratie {1} gaan"),
+        "Proefexport: {0} document zou naar administratie {1} gaan|Proefexport: {0} documenten zouden naar administratie {1} gaan"),
     "export stopped": ("Export stopped: {0} document sent to company {1}|Export stopped: {0} documents sent to company {1}",
         "Export interrompu : {0} document envoyé à l'entreprise {1}|Export interrompu : {0} documents envoyés à l'entreprise {1}",
         "Export gestopt: {0} document verzonden naar administratie {1}|Export gestopt: {0} documenten verzonden naar administratie {1}"),
     "needs": ("{0} needs a person|{0} need a person",
-        "{0} demande une intervention|{0} demandent une intervention",
-        "{0} vraagt een ingreep|{0} vragen een ingreep"),
-    "needs a person": ("needs a person", "demande une intervention", "vraagt een ingreep"),
+        "{0} document demande une intervention|{0} documents demandent une intervention",
+        "{0} document vraagt een ingreep|{0} documenten vragen een ingreep"),
+    "needs a person": ("needs a person",
+        "Documents qui demandent une intervention",
+        "Documenten die een ingreep vragen"),
     "active": ("Active: company {0}",
         "Connexion active : entreprise {0}",
         "Koppeling actief: administratie {0}"),
@@ -214,13 +204,13 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
         "Connexion déjà active : rien n'a changé",
         "Koppeling al actief: er is niets gewijzigd"),
     "confirmation": ("Confirmed: Zenvoices has {0} document|Confirmed: Zenvoices has {0} documents",
-        "Confirmé : Zenvoices a {0} document|Confirmé : Zenvoices a {0} documents",
-        "Bevestigd: Zenvoices heeft {0} document|Bevestigd: Zenvoices heeft {0} documenten"),
+        "{0} document confirmé dans Zenvoices|{0} documents confirmés dans Zenvoices",
+        "{0} document bevestigd in Zenvoices|{0} documenten bevestigd in Zenvoices"),
     "missing": ("missing in Zenvoices", "absents de Zenvoices", "ontbreken in Zenvoices"),
     "twice": ("there more than once", "présents plusieurs fois", "meer dan eens aanwezig"),
     "others": ("The inbox received {0} other document since activation. If it is the same invoice, Banqup's own Zenvoices extension is still on: in Banqup, open it, Manage, Active off.|The inbox received {0} other documents since activation. If they are the same invoices, Banqup's own Zenvoices extension is still on: in Banqup, open it, Manage, Active off.",
-        "La boîte de réception a reçu {0} autre document depuis l'activation. Si c'est la même facture, l'extension Zenvoices de Banqup est encore active : dans Banqup, ouvrez-la, Gérer, et désactivez-la (Active, libellé anglais).|La boîte de réception a reçu {0} autres documents depuis l'activation. Si ce sont les mêmes factures, l'extension Zenvoices de Banqup est encore active : dans Banqup, ouvrez-la, Gérer, et désactivez-la (Active, libellé anglais).",
-        "De inbox ontving sinds de activering nog {0} ander document. Is het dezelfde factuur, dan staat Banqups eigen Zenvoices-extensie nog aan: open ze in Banqup, Beheren, Actief uit.|De inbox ontving sinds de activering nog {0} andere documenten. Zijn het dezelfde facturen, dan staat Banqups eigen Zenvoices-extensie nog aan: open ze in Banqup, Beheren, Actief uit."),
+        "La boîte de réception a reçu {0} autre document depuis l'activation. Si c'est la même facture, l'extension Zenvoices de Banqup est encore active : dans Banqup, ouvrez-la, cliquez sur Gérer et décochez Active (libellé anglais).|La boîte de réception a reçu {0} autres documents depuis l'activation. Si ce sont les mêmes factures, l'extension Zenvoices de Banqup est encore active : dans Banqup, ouvrez-la, cliquez sur Gérer et décochez Active (libellé anglais).",
+        "De inbox ontving sinds de activering nog {0} ander document. Is het dezelfde factuur, dan staat Banqups eigen Zenvoices-extensie nog aan: open ze in Banqup, klik op Beheren en zet Actief uit.|De inbox ontving sinds de activering nog {0} andere documenten. Zijn het dezelfde facturen, dan staat Banqups eigen Zenvoices-extensie nog aan: open ze in Banqup, klik op Beheren en zet Actief uit."),
     "undecided": ("not to be decided", "impossibles à déterminer", "niet uit te maken"),
     "trials": ("Mapper: {0} of {1} documents would be sent",
         "Mapper : {0} document sur {1} serait envoyé|Mapper : {0} documents sur {1} seraient envoyés",
@@ -235,13 +225,23 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
         "wordt toch verzonden bij de volgende export: {0}"),
     "not accepted": ("not accepted: {0}", "refusé : {0}", "niet aanvaard: {0}"),
     "progress": ("{0} ({1} of {2})", "{0} ({1} sur {2})", "{0} ({1} van {2})"),
-    "being sent": ("found", "à envoyer", "te verzenden"),
+    "counted found": ("{0} found", "{0} à envoyer", "{0} te verzenden"),
+    "counted waiting": ("{0} waiting", "{0} en attente", "{0} in afwachting"),
+    "counted sending": ("{0} sending", "{0} en cours d'envoi", "{0} onderweg"),
+    "counted delivered": ("{0} delivered", "{0} transmis", "{0} afgeleverd"),
+    "counted confirmed": ("{0} confirmed", "{0} confirmé|{0} confirmés", "{0} bevestigd"),
+    "counted failed": ("{0} failed", "{0} abandonné|{0} abandonnés", "{0} opgegeven"),
+    "counted uncertain": ("{0} uncertain", "{0} incertain|{0} incertains", "{0} onzeker"),
+    "counted skipped": ("{0} skipped", "{0} ignoré|{0} ignorés", "{0} overgeslagen"),
+    "counted baseline": ("{0} baseline",
+        "{0} antérieur à l'activation|{0} antérieurs à l'activation",
+        "{0} van vóór de activering"),
     "in English": ("{0}", "{0} (en anglais)", "{0} (in het Engels)"),
     "interrupted": ("interrupted; the next run goes on from here",
-        "interrompu ; le prochain export reprendra à partir d'ici",
-        "onderbroken; de volgende export gaat hier verder"),
+        "interrompu ; le prochain export reprendra là où celui-ci s'est arrêté",
+        "onderbroken; de volgende export gaat vanaf hier verder"),
     # Help of the command
-    "help about": ("Moves new invoices from Banqup to Zenvoices. It starts nothing by itself: cron, systemd or a container runs it. Credentials come from the environment: BANQUP_CLIENT_ID, BANQUP_CLIENT_SECRET, ZENVOICES_USER, ZENVOICES_PASSWORD and ZENVOICES_ORGANISATION_CODE.", "Transmet les nouvelles factures de Banqup à Zenvoices. Ne démarre rien de lui-même : cron, systemd ou un conteneur le lance. Les identifiants viennent de l'environnement : BANQUP_CLIENT_ID, BANQUP_CLIENT_SECRET, ZENVOICES_USER, ZENVOICES_PASSWORD et ZENVOICES_ORGANISATION_CODE.", "Brengt nieuwe facturen van Banqup naar Zenvoices. Het start niets uit zichzelf: cron, systemd of een container voert het uit. Aanmeldgegevens komen uit de omgeving: BANQUP_CLIENT_ID, BANQUP_CLIENT_SECRET, ZENVOICES_USER, ZENVOICES_PASSWORD en ZENVOICES_ORGANISATION_CODE."),
+    "help about": ("Moves new invoices from Banqup to Zenvoices. It starts nothing by itself: cron, systemd or a container runs it. Credentials come from the environment: BANQUP_CLIENT_ID, BANQUP_CLIENT_SECRET, ZENVOICES_USER, ZENVOICES_PASSWORD and ZENVOICES_ORGANISATION_CODE.", "Transmet les nouvelles factures de Banqup à Zenvoices. Ne démarre rien de lui-même : cron, systemd ou un conteneur le lance. Les données d'identification viennent de l'environnement : BANQUP_CLIENT_ID, BANQUP_CLIENT_SECRET, ZENVOICES_USER, ZENVOICES_PASSWORD et ZENVOICES_ORGANISATION_CODE.", "Brengt nieuwe facturen van Banqup naar Zenvoices. Het start niets uit zichzelf: cron, systemd of een container voert het uit. Aanmeldgegevens komen uit de omgeving: BANQUP_CLIENT_ID, BANQUP_CLIENT_SECRET, ZENVOICES_USER, ZENVOICES_PASSWORD en ZENVOICES_ORGANISATION_CODE."),
     "help verify": ("check every prerequisite of an export", "vérifie chaque condition d'un export", "controleert elke voorwaarde voor een export"),
     "help activate": ("from now on new documents count", "dès maintenant, les nouveaux documents comptent", "vanaf nu tellen nieuwe documenten mee"),
     "help export": ("move what is new to the inbox", "transmet ce qui est nouveau à la boîte de réception", "brengt wat nieuw is naar de inbox"),
@@ -275,7 +275,7 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "help every": ("pause between new documents", "pause entre les nouveaux documents", "pauze tussen nieuwe documenten"),
     "exit status": ("exit status:", "code de sortie :", "exitstatus:"),
     "exit 0": ("all is well", "tout va bien", "alles in orde"),
-    "exit 1": ("a person must look: credentials, permissions, documents that failed, were refused or are uncertain, code of yours that raised, a list of Banqup that did not end", "une personne doit regarder : identifiants, permissions, documents abandonnés, refusés ou incertains, erreur dans votre code, liste de Banqup qui ne s'est pas terminée", "iemand moet kijken: aanmeldgegevens, rechten, documenten die opgegeven, geweigerd of onzeker zijn, een fout in uw code, een lijst van Banqup die niet eindigde"),
+    "exit 1": ("a person must look: credentials, permissions, documents that failed, were refused or are uncertain, code of yours that raised, a list of Banqup that did not end", "une personne doit regarder : données d'identification, permissions, documents abandonnés, refusés ou incertains, erreur dans votre code, liste de Banqup qui ne s'est pas terminée", "iemand moet kijken: aanmeldgegevens, rechten, documenten die opgegeven, geweigerd of onzeker zijn, een fout in uw code, een lijst van Banqup die niet eindigde"),
     "exit 2": ("wrong use: the command line, the file of connections, a missing variable", "mauvais usage : la ligne de commande, le fichier des connexions, une variable manquante", "verkeerd gebruik: de opdrachtregel, het bestand met koppelingen, een ontbrekende variabele"),
     "exit 75": ("try again later: busy, network, rate limit", "réessayer plus tard : occupé, réseau, trop de requêtes", "later opnieuw proberen: bezet, netwerk, te veel aanvragen"),
     "exit 130": ("ended by Ctrl-C; 143 by SIGTERM", "terminé par Ctrl-C ; 143 par SIGTERM", "beëindigd met Ctrl-C; 143 met SIGTERM"),
@@ -294,11 +294,11 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
         "Confirmez vous-même chaque paire : un nom ne prouve rien.",
         "Bevestig elk paar zelf: een naam bewijst niets."),
     # Parts of lines
-    "next try": ("next try {0}", "prochain essai {0}", "volgende poging {0}"),
+    "next try": ("next try {0}", "prochaine tentative le {0}", "volgende poging op {0}"),
     "attempts": ("{0} failed attempt|{0} failed attempts",
         "{0} tentative infructueuse|{0} tentatives infructueuses",
         "{0} mislukte poging|{0} mislukte pogingen"),
-    "not sent": ("not sent: {0}", "non envoyé : {0}", "niet verzonden: {0}"),
+    "not sent": ("not sent: {0}", "fichiers non envoyés : {0}", "niet meegestuurd: {0}"),
     "and more": ("... and {0} more", "... et {0} de plus", "... en nog {0}"),
     "seconds": ("{0} s", "{0} s", "{0} s"),
 }
@@ -333,13 +333,16 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "no_port": ("--port {0} : {1}", "--port {0}: {1}"),
     "settle_unknown": ("cette connexion ne connaît pas le document {0!r}", "deze koppeling kent het document {0!r} niet"),
     "hint_settle_unknown": ("Les rapports et status() donnent l'identifiant du document dans Banqup ; celui de Zenvoices est un autre.",
-        "Rapporten en status() tonen het id van het document in Banqup; Zenvoices heeft een ander."),
-    "settle_state": ("le document {0!r} n'est ni incertain ni abandonné ({1})", "het document {0!r} is niet onzeker of opgegeven ({1})"),
+        "Verslagen en status() tonen het id van het document in Banqup; Zenvoices heeft een ander."),
+    "settle_state": ("le document {0!r} n'est ni incertain ni abandonné ({1})", "het document {0!r} is noch onzeker, noch opgegeven ({1})"),
     "hint_settle_state": (
-        "Il n'y a rien à trancher. Pour renvoyer le document, appelez resend().",
-        "Er valt niets te beslissen. Roep resend() aan om het document opnieuw te verzenden."),
+        "Il n'y a rien à trancher. Pour renvoyer le document, lancez banqup-zenvoices resend ID (en Python : resend()).",
+        "Er valt niets te beslissen. Voer banqup-zenvoices resend ID uit (in Python: resend()) om het document opnieuw te verzenden."),
     # Settings
     "must_be": ("{0} doit être {1}, et non {2}", "{0} moet {1} zijn, niet {2}"),
+    "must_be_no_text": ("{0} doit être {1}, et non un texte", "{0} moet {1} zijn en geen tekst"),
+    "must_be_that": ("{0} doit être {1}", "{0} moet {1} zijn"),
+    "the_document_id": ("l'identifiant du document", "het document-id"),
     "a_text": ("un texte", "een tekst"),
     "a_function": ("une fonction", "een functie"),
     "whole_number": ("un nombre entier", "een geheel getal"),
@@ -353,8 +356,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "table_of_functions": ("une table d'opérations, avec des textes comme 'package.module:function'", "een tabel van operaties met teksten zoals 'package.module:function'"),
     "list_of_hosts": ("une liste de noms d'hôtes", "een lijst van hostnamen"),
     "hint_code": ('Écrivez-le entre guillemets, avec ses zéros : "0042" n\'est pas 42.', 'Schrijf het tussen aanhalingstekens, met de nullen vooraan: "0042" is niet 42.'),
-    "hint_credentials": ("Les identifiants n'en font pas partie : un worker les lit dans son environnement.",
-        "Aanmeldgegevens horen er niet in: een worker leest ze uit zijn omgeving."),
+    "hint_credentials": ("Les données d'identification n'en font pas partie : le programme les lit dans l'environnement.",
+        "Aanmeldgegevens horen er niet in: het programma leest ze uit de omgeving."),
     "did_you_mean": ("Vouliez-vous dire {0!r} ?", "Bedoelde u {0!r}?"),
     "known_are": ("Valeurs connues : {0}.", "Bekend zijn: {0}."),
     "unknown_environment": ("environment n'est pas un environnement de Banqup", "environment is geen omgeving van Banqup"),
@@ -363,9 +366,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "url_as_file": ("checkpoint_file doit être le chemin d'un fichier, et non une URL", "checkpoint_file moet het pad van een bestand zijn, geen URL"),
     "hint_url_as_file": ("Une URL peut contenir un mot de passe : mettez-la dans une variable d'environnement des workers, et nommez cette variable dans checkpoint_url_variable.",
         "Een URL kan een wachtwoord bevatten: zet ze in een omgevingsvariabele van de workers, en noem die variabele in checkpoint_url_variable."),
-    "missing_keys": ("il manque {0}", "er ontbreekt {0}"),
+    "missing_keys": ("il manque {0}", "nog op te geven: {0}"),
     "same_space": ("space_id est aussi celui de la connexion {0}", "space_id is ook dat van koppeling {0}"),
-    "hint_same_space": ("Un espace va à une seule entreprise.", "Een ruimte gaat naar één administratie."),
+    "hint_same_space": ("Un espace correspond à une seule entreprise.", "Een ruimte hoort bij één administratie."),
     "connection_number": ("connexion {0}", "koppeling {0}"),
     "the_file": ("le fichier", "het bestand"),
     "no_connections": ("il ne contient aucune table [[connection]]", "er staat geen tabel [[connection]] in"),
@@ -377,10 +380,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "not_toml": ("ce n'est pas du TOML", "het is geen TOML"),
     "odd_key": ("une clé n'est pas le nom d'un paramètre", "een sleutel is niet de naam van een instelling"),
     "unknown_key": ("clé inconnue {0!r}", "onbekende sleutel {0!r}"),
-    "bad_id": ("{0} doit compter de 1 à 128 lettres, chiffres, '_' ou '-', et non {1} caractères ({2})", "{0} moet uit 1 tot 128 letters, cijfers, '_' of '-' bestaan, niet uit {1} tekens ({2})"),
+    "bad_id": ("{0} ne peut contenir que 1 à 128 lettres, chiffres, '_' ou '-'", "{0} mag alleen uit 1 tot 128 letters, cijfers, '_' of '-' bestaan"),
     "hint_bad_id": ("Retirez {0!r}.", "Laat {0!r} weg."),
     "bad_address": ("{0} n'est pas une adresse https utilisable : ni utilisateur, ni paramètre, ni caractère spécial n'y est admis", "{0} is geen bruikbaar https-adres: een gebruiker, parameters en bijzondere tekens mogen er niet in"),
-    "bad_credential": ("{0} est vide, ou contient un espace, un guillemet, un saut de ligne ou un caractère invisible de trop", "{0} is leeg, of bevat een spatie, aanhalingsteken, regeleinde of onzichtbaar teken te veel"),
+    "bad_credential": ("{0} est vide, ou contient un blanc, un guillemet, un saut de ligne ou un caractère invisible de trop", "{0} is leeg, of bevat een spatie, aanhalingsteken, regeleinde of onzichtbaar teken te veel"),
     "not_in_environment": ("variables d'environnement non définies : {0}", "omgevingsvariabelen niet ingesteld: {0}"),
     "variable_not_set": ("la variable d'environnement {0!r} n'est pas définie", "de omgevingsvariabele {0!r} is niet ingesteld"),
     "hint_variable": ("Écrivez un nom comme EXPORTS_DATABASE ; c'est cette variable qui contient l'URL.", "Schrijf een naam zoals EXPORTS_DATABASE; die variabele bevat de URL."),
@@ -392,16 +395,16 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "no_function_name": ("{0} doit nommer une fonction", "{0} moet een functie noemen"),
     "hint_no_function_name": ("Écrivez 'package.module:function', avec un seul deux-points et sans parenthèses.", "Schrijf 'package.module:function', met één dubbelpunt en zonder haakjes."),
     "import_failed": ("{0} : l'importation de {1!r} a échoué : {2}", "{0}: het importeren van {1!r} is mislukt: {2}"),
-    "hint_import_failed": ("Installez le module, ou ajoutez son dossier à PYTHONPATH, là où la connexion est ouverte.", "Installeer de module, of zet haar map in PYTHONPATH, daar waar de koppeling geopend wordt."),
+    "hint_import_failed": ("Installez le module, ou ajoutez son dossier à PYTHONPATH, là où la connexion est ouverte.", "Installeer de module, of zet de map ervan in PYTHONPATH, daar waar de koppeling geopend wordt."),
     "hint_broken_module": ("Il a été trouvé : corrigez-le, ou ce qu'il importe.", "Hij werd gevonden: verbeter hem, of wat hij importeert."),
     "no_such_function": ("{0} : {1!r} n'a pas de fonction {2!r}", "{0}: {1!r} heeft geen functie {2!r}"),
     "hint_no_such_function": ("Nommez une fonction définie au premier niveau du module.", "Noem een functie op het hoogste niveau van de module."),
     "mapper_is_coroutine": ("mapper est une coroutine, que seule AsyncConnection accepte", "mapper is een coroutine, die alleen AsyncConnection aanvaardt"),
     "hint_mapper": ("Un mapper reçoit un document et ses fichiers : def mapper(document, files).", "Een mapper krijgt een document en zijn bestanden: def mapper(document, files)."),
     "wrong_parameters": ("{0} doit accepter {1} argument : {2}|{0} doit accepter {1} arguments : {2}", "{0} moet {1} argument aanvaarden: {2}|{0} moet {1} argumenten aanvaarden: {2}"),
-    "lease_too_short": ("lease_ttl ({0} s) doit valoir au moins le double du deadline du client Zenvoices ({1} s)", "lease_ttl ({0} s) moet minstens het dubbele zijn van de deadline van de Zenvoices-client ({1} s)"),
+    "lease_too_short": ("lease_ttl ({0} s) doit valoir au moins le double du délai (deadline=) du client Zenvoices ({1} s)", "lease_ttl ({0} s) moet minstens het dubbele zijn van de deadline van de Zenvoices-client ({1} s)"),
     "space_is_active": ("l'espace est déjà actif avec l'entreprise {0!r} dans ce registre", "de ruimte is in dit register al actief met administratie {0!r}"),
-    "hint_space_is_active": ("Arrêtez d'abord cette connexion-là avec deactivate() : un espace va à une seule entreprise.", "Stop die koppeling eerst met deactivate(): een ruimte gaat naar één administratie."),
+    "hint_space_is_active": ("Arrêtez d'abord cette connexion-là avec deactivate() : un espace correspond à une seule entreprise.", "Stop die koppeling eerst met deactivate(): een ruimte hoort bij één administratie."),
     "hint_of_document": ("Rien n'a été activé : corrigez d'abord la fonction.", "Er werd niets geactiveerd: verbeter eerst de functie."),
     # Calls that failed
     "token_refused": ("le jeton d'accès n'a pas été accepté ({0})",
@@ -417,8 +420,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "service_failed": ("le service a rencontré une erreur ({0})", "de dienst heeft een storing ({0})"),
     "redirected": ("réponse inattendue ({0})", "onverwacht antwoord ({0})"),
     "refused": ("refusé ({0})", "geweigerd ({0})"),
-    "web_page": ("{0} : ceci est une page web, pas {1} ({2})",
-        "{0}: dit is een webpagina, niet {1} ({2})"),
+    "web_page": ("{0} : la réponse est une page web et ne vient pas de {1} ({2})",
+        "{0}: het antwoord is een webpagina en komt niet van {1} ({2})"),
     "unreachable": ("{0} : pas de connexion réseau vers {1} ({2})",
         "{0}: geen verbinding met {1} ({2})"),
     "proxy": ("{0} : pas de connexion réseau vers {1} par le proxy que nomme {2} ({3})",
@@ -430,7 +433,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "no_such_name": ("son nom n'a pas pu être résolu", "de naam kon niet opgezocht worden"),
     "too_slow": ("{0} : le service a mis trop de temps",
         "{0}: de dienst deed er te lang over"),
-    "connection_broke": ("{0} : la liaison a été coupée ({1})",
+    "connection_broke": ("{0} : la connexion réseau a été coupée ({1})",
         "{0}: de verbinding werd verbroken ({1})"),
     "token_too_slow": ("l'attente d'un jeton d'accès a dépassé le délai",
         "wachten op een toegangstoken duurde te lang"),
@@ -468,7 +471,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "documents.get: het antwoord bevat een ander document dan gevraagd werd"),
     "wrong_file": ("files.details : la réponse contient un autre fichier que celui demandé",
         "files.details: het antwoord bevat een ander bestand dan gevraagd werd"),
-    "app_refused": ("les identifiants de l'application ont été refusés",
+    "app_refused": ("les données d'identification de l'application ont été refusées",
         "de gegevens van de app werden geweigerd"),
     "login_refused": ("l'identification a été refusée", "de aanmelding werd geweigerd"),
     "two_factor": ("l'identification demande un second facteur",
@@ -539,8 +542,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "De dienst kent deze aanroep misschien niet, of gebruikt er andere namen in dan deze bibliotheek veronderstelt. Verbeter de veronderstelling met het argument contract= van de client; verify(deep=True) toont welke."),
     "hint_swapped": ("space_id et company_code sont intervertis : {0} est un espace.",
         "space_id en company_code zijn verwisseld: {0} is een ruimte."),
-    "hint_base_url": ("Est-ce bien l'adresse du service, et non celle de l'autre, ou suivie d'un chemin ? Vérifiez base_url= ou l'environnement, puis le contrat : contract=.",
-        "Is dit het adres van de dienst, en niet dat van de andere, of met een pad erachter? Controleer base_url= of de omgeving, en daarna het contract: contract=."),
+    "hint_base_url": ("Est-ce bien l'adresse de ce service (pas celle de l'autre), sans chemin derrière ? Vérifiez base_url= ou l'environnement, puis le contrat : contract=.",
+        "Is dit wel het adres van deze dienst (niet dat van de andere), zonder pad erachter? Controleer base_url= of de omgeving, en daarna het contract: contract=."),
     "hint_foreign": ("La réponse n'est pas une erreur du service lui-même : un pare-feu, un proxy ou une passerelle a peut-être refusé l'appel. Montrez-la à la personne qui en est responsable.",
         "Het antwoord is geen fout van de dienst zelf: een firewall, een proxy of een gateway onderweg heeft de aanroep misschien geweigerd. Toon het aan wie die beheert."),
     "hint_later": ("Le service a été atteint, mais ne peut pas répondre maintenant : réessayez plus tard.",
@@ -557,8 +560,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Verhoog max_bytes= als dat zo hoort."),
     "hint_look_up": ("On ne sait pas si le document est arrivé : cherchez-le avant de le renvoyer.",
         "Het is niet bekend of het document aangekomen is: zoek het op voor u het opnieuw verzendt."),
-    "hint_app_credentials": ("Vérifiez le client id et le client secret de l'application dans le portail développeur de Banqup : ils ne doivent pas être intervertis, et doivent être ceux de l'environnement de ce client.",
-        "Controleer de client id en het client secret van de app in het ontwikkelaarsportaal van Banqup: ze mogen niet verwisseld zijn, en moeten bij de omgeving van deze client horen."),
+    "hint_app_credentials": ("Vérifiez le client id et le client secret (libellés anglais) de l'application dans le portail développeur de Banqup : ils ne doivent pas être intervertis, et doivent être ceux de l'environnement de ce client.",
+        "Controleer het client id en het client secret (Engelse benamingen) van de app in het ontwikkelaarsportaal van Banqup: ze mogen niet verwisseld zijn, en moeten bij de omgeving van deze client horen."),
     "hint_not_whitelisted": ("Un administrateur de l'espace doit ajouter l'App ID de l'application dans Banqup sous Settings > External applications (libellés anglais), avec des rôles, et les API doivent être activées pour l'application dans le portail développeur. D'ici là, Banqup répond par une liste d'espaces vide et non par une erreur. Vérifiez aussi l'identifiant de l'espace.",
         "Een beheerder van de ruimte moet de App ID van de app in Banqup toevoegen onder Settings > External applications (Engelse benaming), met rollen, en de API's moeten voor de app ingeschakeld zijn in het ontwikkelaarsportaal. Tot dan antwoordt Banqup met een lege lijst van ruimtes en niet met een fout. Controleer ook het id van de ruimte."),
     "hint_other_spaces": ("Est-ce l'un de ceux-ci ? Corrigez alors l'identifiant de l'espace. Sinon, un administrateur de l'espace doit y ajouter l'App ID de l'application, avec des rôles : dans Banqup, Settings > External applications (libellés anglais). Les environnements de test et de production ont aussi chacun leurs espaces.",
@@ -581,7 +584,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Geef de gebruiker het recht API > Inbox access (Engelse benaming), en rechten op de administratie: in Zenvoices, Beheer > Omgeving > Gebruikers, Rechten wijzigen."),
     "hint_right": ("Donnez à l'utilisateur la permission pour cet appel, et des permissions sur l'entreprise : dans Zenvoices, Gérer > Organisation > Utilisateurs, l'icône liste à côté de l'utilisateur.",
         "Geef de gebruiker het recht voor deze aanroep, en rechten op de administratie: in Zenvoices, Beheer > Omgeving > Gebruikers, Rechten wijzigen."),
-    "hint_company_code": ("Le Code entreprise se trouve dans Zenvoices sous Gérer > Organisation > Entreprises ; une entreprise manque quand l'utilisateur n'y a aucune permission : Gérer > Organisation > Utilisateurs.",
+    "hint_company_code": ("Le Code entreprise se trouve dans Zenvoices sous Gérer > Organisation > Entreprises ; une entreprise n'y figure pas si l'utilisateur n'a aucune permission sur elle : Gérer > Organisation > Utilisateurs.",
         "De code van de administratie staat in Zenvoices onder Beheer > Omgeving > Administraties; een administratie ontbreekt wanneer de gebruiker er geen rechten op heeft: Beheer > Omgeving > Gebruikers."),
     "hint_company_moved": ("À chaque export, le programme vérifie à quelle entreprise appartient ce code. Si les entreprises ont été renumérotées dans Zenvoices, arrêtez cette connexion avec deactivate() et créez-en une nouvelle avec le code actuel de l'entreprise. Sinon, corrigez les codes dans Zenvoices sous Gérer > Organisation > Entreprises.",
         "Bij elke export controleert het programma bij welke administratie deze code hoort. Werden de administraties in Zenvoices hernummerd, stop dan deze koppeling met deactivate() en maak een nieuwe met de huidige code van de administratie. Verbeter anders de codes in Zenvoices onder Beheer > Omgeving > Administraties."),
@@ -592,7 +595,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "wrong_checkpoint": ("le registre appartient à une autre connexion",
         "het register hoort bij een andere koppeling"),
     "busy": ("un autre export utilise cette connexion", "een andere export gebruikt deze koppeling"),
-    "busy_until": ("{0} jusqu'au {1} (heure locale ; {2} UTC)", "{0} tot {1} (lokale tijd; {2} UTC)"),
+    "busy_until": ("{0} jusqu'au {1}", "{0} tot {1}"),
     "hint_busy": ("Un export la libère quand il se termine ; un export interrompu la garde jusqu'à la fin de sa réservation. Laissez-le finir, ou réessayez ensuite.",
         "Een export geeft ze vrij als hij eindigt; een afgebroken export houdt ze tot zijn reservering afloopt. Laat hem doorlopen, of probeer daarna opnieuw."),
     "lease_lost": ("la connexion a été reprise par un autre export", "de koppeling werd door een andere export overgenomen"),
@@ -600,10 +603,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Laat de volgende export verdergaan met wat opgeslagen is."),
     "lease_ended": ("la réservation s'est terminée pendant l'envoi d'un document", "de reservering liep af terwijl een document verzonden werd"),
     "not_activated": ("cette connexion n'est pas active dans ce registre", "deze koppeling is niet actief in dit register"),
-    "hint_activate": ("Appelez activate() une fois, ou lancez banqup-zenvoices activate : ce qui est déjà là reste où il est. Si elle devrait être active, ce registre en est peut-être un autre : son fichier a-t-il été déplacé ou supprimé, ou est-ce un autre dossier ?",
-        "Roep één keer activate() aan, of voer banqup-zenvoices activate uit: wat er al is, blijft waar het is. Zou ze actief moeten zijn, dan is dit misschien een ander register: werd het bestand verplaatst of verwijderd, of is dit een andere map?"),
-    "hint_restore": ("Restaurez-le depuis une sauvegarde, puis lancez export_new(look_first=True).",
-        "Zet het terug uit een back-up en voer dan export_new(look_first=True) uit."),
+    "hint_activate": ("Lancez une fois banqup-zenvoices activate (en Python : activate()) : ce qui est déjà là reste où il est. Si elle devrait être active, ce registre en est peut-être un autre : son fichier a-t-il été déplacé ou supprimé, ou est-ce un autre dossier ?",
+        "Voer één keer banqup-zenvoices activate uit (in Python: activate()): wat er al is, blijft waar het is. Zou ze actief moeten zijn, dan is dit misschien een ander register: werd het bestand verplaatst of verwijderd, of is dit een andere map?"),
+    "hint_restore": ("Restaurez-le depuis une sauvegarde, puis lancez banqup-zenvoices export --look-first (en Python : export_new(look_first=True)).",
+        "Zet het terug uit een back-up en voer dan banqup-zenvoices export --look-first uit (in Python: export_new(look_first=True))."),
     "not_our_json": ("{0} n'est pas du JSON", "{0} is geen JSON"),
     "not_an_object": ("{0} n'est pas un objet JSON", "{0} is geen JSON-object"),
     "no_version": ("{0} n'a pas de version", "{0} heeft geen versie"),
@@ -612,11 +615,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "row_of": ("la ligne du document {0!r}", "de rij van document {0!r}"),
     "head_of": ("l'en-tête de la connexion", "de kopregel van de koppeling"),
     "file_damaged": ("{0} est endommagé ou n'appartient pas à ce programme : {1}", "{0} is beschadigd of hoort niet bij dit programma: {1}"),
-    "hint_file_damaged": ("Restaurez {0} depuis une sauvegarde et lancez export_new(look_first=True). Ne le déplacez que s'il n'a jamais servi à un export, ou si vous appelez ensuite à nouveau activate().",
-        "Zet {0} terug uit een back-up en voer export_new(look_first=True) uit. Verplaats het alleen als er nooit iets mee geëxporteerd werd, of als u daarna activate() opnieuw aanroept."),
+    "hint_file_damaged": ("Restaurez {0} depuis une sauvegarde et lancez banqup-zenvoices export --look-first (en Python : export_new(look_first=True)). Ne le déplacez que s'il n'a jamais servi à un export, ou si vous lancez ensuite à nouveau banqup-zenvoices activate (en Python : activate()).",
+        "Zet {0} terug uit een back-up en voer banqup-zenvoices export --look-first uit (in Python: export_new(look_first=True)). Verplaats het alleen als er nooit iets mee geëxporteerd werd, of als u daarna banqup-zenvoices activate opnieuw uitvoert (in Python: activate())."),
     "file_replaced": ("{0} a été supprimé ou remplacé pendant son utilisation", "{0} werd verwijderd of vervangen terwijl het in gebruik was"),
-    "hint_file_replaced": ("Remettez le fichier, ou appelez à nouveau activate() s'il devait disparaître.",
-        "Zet het bestand terug, of roep activate() opnieuw aan als het weg moest."),
+    "hint_file_replaced": ("Remettez le fichier, ou lancez à nouveau banqup-zenvoices activate (en Python : activate()) s'il devait disparaître.",
+        "Zet het bestand terug, of voer banqup-zenvoices activate opnieuw uit (in Python: activate()) als het weg moest."),
     "file_unusable": ("{0} est inutilisable : {1}", "{0} is niet bruikbaar: {1}"),
     "hint_file_unusable": ("{2} doit être un dossier où cet utilisateur peut écrire.", "{2} moet een map zijn waarin deze gebruiker mag schrijven."),
     "not_a_file": ("{0} n'est pas un fichier", "{0} is geen bestand"),
@@ -641,10 +644,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_disk_failed": ("Son disque a signalé une erreur ; consultez le journal du système.", "De schijf meldde een fout; kijk in het logboek van het systeem."),
     "hint_read_only": ("Cet utilisateur doit pouvoir écrire dans le fichier et dans son dossier.", "Deze gebruiker moet in het bestand en zijn map mogen schrijven."),
     "save_refused": ("la fonction save de l'application a refusé {0} fois de suite", "de save-functie van de toepassing weigerde {0} keer na elkaar"),
-    "hint_save_refused": ("Elle doit rendre True quand elle a remplacé la version que load() a donnée.", "Ze moet True teruggeven wanneer ze de versie verving die load() gaf."),
-    "load_shape": ("la fonction load de l'application doit rendre (valeur, version)", "de load-functie van de toepassing moet (waarde, versie) teruggeven"),
-    "load_kind": ("la fonction load de l'application a rendu {0}, ni texte ni None", "de load-functie van de toepassing gaf {0} terug, geen tekst of None"),
-    "save_kind": ("la fonction save de l'application a rendu {0}, ni True ni False", "de save-functie van de toepassing gaf {0} terug, geen True of False"),
+    "hint_save_refused": ("Elle doit renvoyer True quand elle a remplacé la version que load() a donnée.", "Ze moet True teruggeven wanneer ze de versie verving die load() gaf."),
+    "load_shape": ("la fonction load de l'application doit renvoyer (valeur, version)", "de load-functie van de toepassing moet (waarde, versie) teruggeven"),
+    "load_kind": ("la fonction load de l'application a renvoyé {0}, ni texte ni None", "de load-functie van de toepassing gaf {0} terug, geen tekst of None"),
+    "save_kind": ("la fonction save de l'application a renvoyé {0}, ni True ni False", "de save-functie van de toepassing gaf {0} terug, geen True of False"),
     "hint_single_worker": ("Sans comparaison avant remplacement, utilisez single_worker=True.", "Gebruik single_worker=True als er niet vergeleken wordt voor het vervangen."),
     "hook_raised": ("la fonction {0} de l'application a levé {1} dans {2}", "de functie {0} van de toepassing gaf de fout {1} in {2}"),
     "hint_hook_raised": ("Sa propre trace, la cause de cette erreur, montre la ligne.", "Haar eigen traceback, de oorzaak van deze fout, toont de regel."),
@@ -658,7 +661,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "newer_tables": ("les tables du registre ont été écrites par une version plus récente ({0} ; celle-ci lit {1})", "de tabellen van het register werden geschreven door een nieuwere versie ({0}; deze leest {1})"),
     "hint_newer_tables": ("Mettez cette installation à jour ; les tables sont restées telles quelles.", "Werk deze installatie bij; de tabellen bleven zoals ze waren."),
     "database_failed": ("la base de données du registre a signalé une erreur : {0}", "de databank van het register meldde een fout: {0}"),
-    "hint_no_tables": ("Ses tables n'existent pas : appelez create_tables() une fois.", "Zijn tabellen zijn er niet: roep create_tables() één keer aan."),
+    "hint_no_tables": ("Ses tables n'existent pas : appelez create_tables() une fois.", "De tabellen ervan bestaan nog niet: roep create_tables() één keer aan."),
     "not_a_path": ("le registre doit être le chemin d'un fichier", "het register moet het pad van een bestand zijn"),
     "hint_not_a_path": ("Indiquez un fichier, ou MemoryCheckpoints pour un essai ; SQLAlchemyCheckpoints garde le registre dans une base de données.", "Geef een bestand op, of MemoryCheckpoints voor een proef; SQLAlchemyCheckpoints bewaart het register in een databank."),
     "not_an_engine": ("SQLAlchemyCheckpoints demande un moteur synchrone, et non {0}", "SQLAlchemyCheckpoints vraagt een synchrone engine, geen {0}"),
@@ -678,17 +681,17 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "not_approved": ("pas encore approuvé (statut {0})", "nog niet goedgekeurd (status {0})"),
     "not_sent": ("pas encore envoyé au client (statut {0})", "nog niet verstuurd (status {0})"),
     "no_status": ("Banqup ne montre pas de statut", "Banqup toont geen status"),
-    "unknown_status": ("statut inconnu {0!r} ; autorisez-le avec exportable= s'il veut dire approuvé ou envoyé",
-        "onbekende status {0!r}; laat hem toe met exportable= als hij goedgekeurd of verstuurd betekent"),
+    "unknown_status": ("statut inconnu {0!r} ; autorisez-le avec exportable= s'il signifie approuvé ou envoyé",
+        "onbekende status {0!r}; laat die toe met exportable= als hij goedgekeurd of verstuurd betekent"),
     "rule_raised": ("exportable= a levé {0} dans {1}", "exportable= gaf de fout {0} in {1}"),
-    "not_exportable": ("votre exportable= dit non (statut {0})",
-        "uw exportable= zegt nee (status {0})"),
-    "rule_returned": ("rendez True ou False depuis exportable=, ou Wait(...) ou Skip(...) : il a rendu {0}",
+    "not_exportable": ("votre fonction exportable= le refuse (statut {0})",
+        "uw functie exportable= laat het niet toe (status {0})"),
+    "rule_returned": ("renvoyez True ou False depuis exportable=, ou Wait(...) ou Skip(...) : elle a renvoyé {0}",
         "geef True of False terug uit exportable=, of Wait(...) of Skip(...): het gaf {0} terug"),
     "mapper_raised": ("le mapper a levé {0} dans {1}", "de mapper gaf de fout {0} in {1}"),
     "mapper_coroutine": ("le mapper est une coroutine, que seule AsyncConnection accepte",
         "de mapper is een coroutine, die alleen AsyncConnection aanvaardt"),
-    "mapper_returned": ("rendez un InboxUpload ou Skip(...) depuis le mapper : il a rendu {0}",
+    "mapper_returned": ("renvoyez un InboxUpload ou Skip(...) depuis le mapper : il a renvoyé {0}",
         "geef een InboxUpload of Skip(...) terug uit de mapper: hij gaf {0} terug"),
     "attachment_gone": ("le mapper a joint {0}, qui n'est plus lisible : {1}",
         "de mapper voegde {0} toe, dat niet meer leesbaar is: {1}"),
@@ -722,7 +725,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "by_request": ("à envoyer sur demande", "op verzoek te verzenden"),
     "would_be_sent": ("serait envoyé", "zou verzonden worden"),
     "limit": ("limite de {0} document atteinte|limite de {0} documents atteinte",
-        "grens van {0} document bereikt|grens van {0} documenten bereikt"),
+        "limiet van {0} document bereikt|limiet van {0} documenten bereikt"),
     "deadline": ("limite de temps atteinte", "tijdslimiet bereikt"),
     "not_recorded": ("n'a pas pu être enregistré", "kon niet vastgelegd worden"),
     # What became of an upload
@@ -754,14 +757,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "uit het antwoord van Zenvoices blijkt niet of het aangekomen is"),
     "look_ups_lag": ("les recherches dans Zenvoices ne montrent pas aussitôt les nouveaux documents",
         "opzoekingen in Zenvoices tonen nieuwe documenten niet meteen"),
-    "look_ups_fail": ("les recherches dans Zenvoices ne trouvent pas ce qui s'y trouve",
-        "opzoekingen in Zenvoices vinden niet wat er is"),
+    "look_ups_fail": ("une recherche dans Zenvoices ne retrouve pas des documents qui y sont",
+        "opzoekingen in Zenvoices vinden documenten niet die er wel zijn"),
     "old_number": ("Zenvoices ne dit pas ce qu'il a sous l'ancien numéro {0} de l'entreprise",
         "Zenvoices zegt niet wat het heeft onder het oude nummer {0} van de administratie"),
     "may_be_on_its_way": ("est peut-être en route ; le prochain export le saura",
         "is misschien onderweg; de volgende export zoekt het uit"),
-    "settle_first": ("personne ne sait s'il est arrivé ; settle() doit d'abord le dire",
-        "niemand weet of het aangekomen is; settle() moet dat eerst zeggen"),
+    "settle_first": ("personne ne sait s'il est arrivé ; banqup-zenvoices settle ID (en Python : settle()) doit d'abord le dire",
+        "niemand weet of het aangekomen is; banqup-zenvoices settle ID (in Python: settle()) moet dat eerst zeggen"),
     "unknown_unshown": ("inconnu de cette connexion, et Banqup ne l'a pas montré : {0}",
         "onbekend voor deze koppeling, en Banqup toonde het niet: {0}"),
     "in_other_space": ("dans un autre espace de Banqup", "in een andere ruimte van Banqup"),
@@ -770,8 +773,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     # What ends a run, and notes of a report
     "with_documents": ("{0} (document {1})", "{0} (document {1})"),
     "of_document": ("document {0} : {1}", "document {0}: {1}"),
-    "list_unfinished": ("la liste {0} de Banqup ne s'est pas terminée où elle l'annonçait",
-        "de lijst {0} van Banqup eindigde niet waar ze dat aankondigde"),
+    "list_unfinished": ("la liste {0} de Banqup ne compte pas autant de documents qu'elle l'annonçait",
+        "de lijst {0} van Banqup bevat niet het aangekondigde aantal documenten"),
     "no_look_up": ("une recherche n'a pas pu être faite : {0}",
         "een opzoeking kon niet gebeuren: {0}"),
     "first_not_shown": ("Zenvoices n'a pas montré le premier envoi lors de sa recherche : ce qui reste incertain après une panne sera mis de côté jusqu'à ce que quelqu'un le vérifie",
@@ -800,11 +803,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{0} document in de lijsten van Banqup heeft geen bruikbaar id|{0} documenten in de lijsten van Banqup hebben geen bruikbaar id"),
     "rows_elsewhere": ("{0} document des listes de Banqup est d'un autre espace|{0} documents des listes de Banqup sont d'un autre espace",
         "{0} document in de lijsten van Banqup hoort bij een andere ruimte|{0} documenten in de lijsten van Banqup horen bij een andere ruimte"),
-    "unknown_word": ("{1} document a le statut inconnu {0!r} ; autorisez-le avec exportable= s'il veut dire approuvé ou envoyé|{1} documents ont le statut inconnu {0!r} ; autorisez-le avec exportable= s'il veut dire approuvé ou envoyé",
+    "unknown_word": ("{1} document a le statut inconnu {0!r} ; autorisez-le avec exportable= s'il signifie approuvé ou envoyé|{1} documents ont le statut inconnu {0!r} ; autorisez-le avec exportable= s'il signifie approuvé ou envoyé",
         "{1} document heeft de onbekende status {0!r}; laat die toe met exportable= als hij goedgekeurd of verstuurd betekent|{1} documenten hebben de onbekende status {0!r}; laat die toe met exportable= als hij goedgekeurd of verstuurd betekent"),
     "changed_files": ("{0} document transmis a d'autres fichiers dans Banqup|{0} documents transmis ont d'autres fichiers dans Banqup",
         "{0} afgeleverd document heeft andere bestanden in Banqup|{0} afgeleverde documenten hebben andere bestanden in Banqup"),
-    "nothing_listed": ("Banqup n'a listé aucun document. Si l'espace n'est pas vide, appelez deactivate(), donnez à l'application un rôle qui lui montre ses documents, puis appelez à nouveau activate() avant le premier export.",
+    "nothing_listed": ("Banqup n'a montré aucun document. Si l'espace n'est pas vide, appelez deactivate(), donnez à l'application un rôle qui lui montre ses documents, puis appelez à nouveau activate() avant le premier export.",
         "Banqup toonde geen enkel document. Als de ruimte niet leeg is, roep dan deactivate() aan, geef de app een rol waarmee ze de documenten ziet, en roep activate() opnieuw aan voor de eerste export."),
     # Files that are not readable as UBL
     "ubl_empty": ("illisible comme UBL : vide", "niet leesbaar als UBL: leeg"),

@@ -209,7 +209,8 @@ class Trials(tuple[Trial, ...], Printable):
             row = trial.to_dict()
             other = say("not sent", row["other_files"]) if trial.other_files else ""
             shown = (row["subject"], row["sender_name"], row["destination"], row["files"])
-            status = Cell(say(trial.outcome), _TONES[trial.outcome])
+            outcome = "trial failed" if trial.outcome == "failed" else trial.outcome
+            status = Cell(say(outcome), _TONES[trial.outcome])
             note = joined("; ", trial.reason, trial.warning, other)
             lines.append((status, Cell(note, alone=True), *(Cell(text or "") for text in shown)))
         headings = ("status", "reason", "subject", "sender", "destination", "files")

@@ -178,7 +178,7 @@ async def test_address_that_does_not_exist_says_where_to_correct_it() -> None:
     """A missing call names the path in the contract, in both languages."""
     world = World(zenvoices_dialect=dialects.zenvoices_cased)
     found = check(await world.verify(lang="fr"), "companies.list")
-    assert found.title == "companies.list répond comme supposé"
+    assert found.title == "companies.list répond comme prévu"
     assert 'ZenvoicesClient(contract={"companies.list": {"path": "..."}})' in found.remedy
     assert "corrigez" in found.remedy
 
