@@ -246,7 +246,10 @@ def check_credential(value: object, name: str, *, service: str) -> None:
     elif not text.strip():
         problem = "must be a text that is not empty"
     elif "\n" in text or "\r" in text:
-        problem = "must not hold a line break, such as the one at the end of a file"
+        problem = (
+            "must not hold a line break: remove the one at the end, and save a file with the "
+            "credentials with Unix line ends"
+        )
     elif text != text.strip():
         problem = "must not begin or end with a blank"
     elif not text.isprintable():

@@ -55,7 +55,8 @@ WHOLE_HINT = Text(
 WEB_PAGE_HINT = Text(
     "hint_web_page",
     "Something on the way answers instead of the service: the login page of a network, a proxy or "
-    "a firewall. Open the address in a browser on this machine, and check base_url=.",
+    "a firewall. Open the address in a browser on this machine, and check base_url= (banqup_url or "
+    "zenvoices_url in a file): it is the address of the API, and not of the portal.",
 )
 
 

@@ -92,6 +92,8 @@ def function_of(field: str, name: str) -> Callable[..., Any]:
                 "Install the module, or put its folder on PYTHONPATH, where the connection is "
                 "opened.",
             )
+            if module_name.endswith(".py"):
+                hint = Text("hint_file_name", "Leave out .py: {0!r}.", f"{module_name[:-3]}:...")
         raise setting_error(
             "import_failed",
             "{0}: importing {1!r} failed with {2}",

@@ -95,7 +95,7 @@ def _check_environment(_settings: Any, _attribute: Attribute[Any], value: Any) -
         raise setting_error(
             "unknown_environment",
             "environment is not one of Banqup's",
-            hint=nearest(str(value), Environment.__members__),
+            hint=Text("known_are", "Known are: {0}.", ", ".join(Environment.__members__)),
         )
 
 
@@ -110,6 +110,7 @@ _FUNCTIONS = _must_be(
     "table_of_functions",
     "a table of operations with texts such as 'package.module:function'",
     lambda value: _is_table(value) and all(map(_is_text, value.values())),
+    Text("hint_functions", 'Write the name in quotes: "inbox.upload" = "package.module:function".'),
     text=False,
 )
 _VARIABLE = _must_be(
@@ -198,7 +199,13 @@ class ConnectionSettings:
             ("checkpoint_file", "checkpoint_url_variable"),
         ):
             if (getattr(self, one) is None) == (getattr(self, other) is None):
-                raise setting_error("give_either", "give either {0} or {1}", one, other)
+                raise setting_error(
+                    "give_either",
+                    "give either {0} or {1}",
+                    *(one, other),
+                    hint="In a file, what all connections share stands above the first "
+                    "[[connection]].",
+                )
         if "://" in (self.checkpoint_file or ""):
             raise setting_error(
                 "url_as_file",
@@ -314,12 +321,13 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         ConfigurationError: The file cannot be read, or is not TOML.
     """
-    hint = None
+    hint, text = None, ""
     try:
         raw = path.read_bytes()
         # Editors and shells of Windows write a byte order mark, and also UTF-16.
         wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        return tomllib.loads(raw.decode("utf-16" if wide else "utf-8-sig"))
+        text = raw.decode("utf-16" if wide else "utf-8-sig")
+        return tomllib.loads(text)
     except OSError as error:
         why = Text("said", "{0}", error.strerror)
     except tomllib.TOMLDecodeError as error:
@@ -329,6 +337,8 @@ def read_toml(path: Path) -> dict[str, Any]:
             'Write codes and ids in quotes: company_code = "0042"; and a path with backslashes in '
             r"single quotes: checkpoint_file = 'C:\exports.db'.",
         )
+        if re.search("=\\s*[\u201c\u201d\u201e\u2018\u2019]", text):  # a word processor's quotes
+            hint = Text("hint_typographic", "Write straight quotes, as in {0}.", '"0042"')
     except UnicodeDecodeError:
         why = Text("not_utf8", "it is not text in UTF-8")
         hint = Text("hint_utf8", "Save it as UTF-8.")

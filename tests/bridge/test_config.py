@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from _client_kit._errors import ConfigurationError
 from banqup_client import ClientCredentials, Environment
 from bridge import ConnectionConfig, MemoryCheckpoints, SQLAlchemyCheckpoints, SQLiteCheckpoints
-from bridge._process import functions_of, login_of_this_process, store_of
+from bridge._process import function_of, functions_of, login_of_this_process, store_of
 from support.bridge_world import AsyncWorld, World
 from zenvoices_client import UserLogin
 
@@ -111,10 +111,17 @@ def test_config_cannot_be_changed_afterwards() -> None:
         ({"company_code": 42}, "company_code must be a text, not 42. Write it as a text"),
         ({"company_code": " "}, "company_code must be a text"),
         ({"space_id": "../admin"}, "space_id"),
-        ({"environment": "UAT_UE"}, "environment is not one of Banqup's. Did you mean 'UAT_EU'?"),
+        ({"environment": "production"}, "not one of Banqup's. Known are: UAT_EU, UAT_FR, CVE, "),
         ({"environment": None}, "give either environment or banqup_url"),
         ({"banqup_url": "https://a.example"}, "give either environment or banqup_url"),
-        ({"checkpoint_file": None}, "give either checkpoint_file or checkpoint_url_variable"),
+        (
+            {"checkpoint_file": None},
+            "give either checkpoint_file or checkpoint_url_variable. In a file, what all",
+        ),
+        (
+            {"zenvoices_operations": {"inbox": {"upload": "a:b"}}},
+            'Write the name in quotes: "inbox.upload" = ',
+        ),
         ({"checkpoint_url_variable": "X"}, "give either checkpoint_file or"),
         (
             {"checkpoint_file": "postgresql://u:s3cret@db/x"},
@@ -206,12 +213,15 @@ def test_toml_of_pairs_becomes_many(tmp_path: Path) -> None:
         ("a = ", "cannot be read: "),
         (r'checkpoint_file = "C:\Users\x.db"', "in single quotes: checkpoint_file = 'C:\\"),
         ('[[connection]]\ncompany = "1"', "connection 1: unknown key 'company'"),
+        ("company_code = \u201c0042\u201d", 'Write straight quotes, as in "0042".'),
+        ("company_code = \u20180042\u2019", 'Write straight quotes, as in "0042".'),
+        ("company_code = 0042  # \u201cold\u201d", "Write codes and ids in quotes: "),
     ],
 )
 def test_toml_that_cannot_be_used_is_refused(tmp_path: Path, text: str, message: str) -> None:
     """The error names the file, and the pair by its number."""
     file = tmp_path / "connections.toml"
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigurationError) as caught:
         ConnectionConfig.from_toml(file)
     assert str(file) in caught.value.message
@@ -351,6 +361,13 @@ async def test_async_clients_that_are_handed_in_stay_open() -> None:
         assert connection._banqup is ours._banqup
         assert connection._zenvoices is ours._zenvoices
     assert (await ours.activate()).new
+
+
+@pytest.mark.usefixtures("environment", "corrections")
+def test_file_in_place_of_a_module_is_told() -> None:
+    """The module is there: to install it would not help."""
+    with pytest.raises(ConfigurationError, match=r"Leave out \.py: 'corrections_of_a_test:"):
+        function_of("--mapper", "corrections_of_a_test.py:upload")
 
 
 @pytest.mark.parametrize("field", ["banqup_operations", "zenvoices_operations"])

@@ -284,6 +284,11 @@ def _check_version(version: int) -> None:
 
 
 _NO_TABLES = Text("hint_no_tables", "Its tables are not there: call create_tables() once.")
+_UNREACHABLE = Text(
+    "hint_database",
+    "Check that the database runs, and host, port, user and database of its URL. The cause of this "
+    "error has the driver's own words.",
+)
 
 
 def _error_of(error: exc.SQLAlchemyError, origin: BaseException) -> StoreError:
@@ -297,7 +302,7 @@ def _error_of(error: exc.SQLAlchemyError, origin: BaseException) -> StoreError:
         "database_failed",
         "the checkpoint database failed: {0}",
         type(origin).__name__ + (f" ({state})" if state else ""),
-        hint=_NO_TABLES if missing else None,
+        hint=_NO_TABLES if missing else _UNREACHABLE if passing else None,
         retryable=passing and not missing,
     )
 
