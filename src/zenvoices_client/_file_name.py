@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import cast
 
 __all__ = ["safe_file_name"]
 
@@ -22,8 +23,8 @@ def safe_file_name(name: str) -> str:
     removed or replaced. So are characters that become one of these by Unicode normalisation (NFKC).
     The result is at most 120 bytes of UTF-8, keeps its extension, and is never empty.
     """
-    given: object = name
-    if not isinstance(given, str):
+    # A mapper of the user may give anything.
+    if not isinstance(cast("object", name), str):
         message = f"Attachment: file_name must be a text, not {type(name).__name__}"
         raise TypeError(message)
     # Shorten the name first: normalising many combining marks takes seconds.
