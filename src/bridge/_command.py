@@ -113,6 +113,7 @@ def _parser(lang: Lang) -> _Parser:
     verify = command("verify", _each(_verify), many)
     verify.add_argument("--deep", action="store_true", help=tell("help deep"))
     command("activate", _each(_activate), many)
+    command("deactivate", _each(_deactivate), many)
     export = command("export", _each(_export), many)
     export.add_argument("--dry-run", action="store_true", help=tell("help dry-run"))
     export.add_argument("--limit", type=int, metavar="N", help=tell("help limit"))
@@ -214,6 +215,11 @@ def _activate(connection: Connection, _options: Options) -> tuple[Activation, in
     if create_tables is not None:
         create_tables()
     return connection.activate(), OK
+
+
+def _deactivate(connection: Connection, _options: Options) -> tuple[Status, int]:
+    connection.deactivate()
+    return connection.status(), OK
 
 
 def _export(connection: Connection, options: Options) -> tuple[ExportReport, int]:

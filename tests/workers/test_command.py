@@ -426,6 +426,17 @@ def test_verify_says_who_can_help(estate: Estate, toml: Path) -> None:
     assert main(["verify", "--config", str(toml)]) == 1
 
 
+def test_deactivate_stops_one_connection(active: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The other goes on; what was left inactive is told by export, and activate starts it again."""
+    chosen = ["--config", str(active), "--company", "0042"]
+    assert main(["deactivate", *chosen, "--json"]) == 0
+    assert lines(capsys.readouterr().out)[0]["result"]["active"] is False
+    assert main(["export", *chosen]) == 1
+    assert main(["export", "--config", str(active), "--company", "0043"]) == 0
+    assert main(["activate", *chosen]) == 0
+    assert main(["export", *chosen]) == 0
+
+
 def test_a_person_comes_before_later(
     estate: Estate, active: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
