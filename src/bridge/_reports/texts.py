@@ -469,6 +469,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "an_object": ("un objet", "een object"),
     "object_with_list": ("un objet contenant une liste {0!r}",
         "een object met een lijst {0!r}"),
+    "company_as_int": ("administrationId sous forme d'int", "administrationId als int"),
     "number_of_document": ("le numéro du document, un int, ou {{'id': numéro}}",
         "het nummer van het document, een int, of {{'id': nummer}}"),
     "empty_pages": ("documents.list : uniquement des pages vides, dont chacune en annonce une autre",

@@ -189,7 +189,7 @@ class Inbox(CallGroup):
 
         Raises:
             ProtocolError: A function for ``inbox.find`` returned neither None nor a document with
-                its ``externalId``.
+                its ``externalId``, or an ``administrationId`` that is not an int.
             ServiceError: The look-up failed.
         """
         _check_company(company_id)
@@ -211,15 +211,20 @@ class Inbox(CallGroup):
                 raise
             payload, answer = None, ApiResponse(0, {}, b"", conclusive=False)
         document = decode(InboxDocument, payload) if is_object(payload) else None
+        if own is not None and payload is not None:
+            if document is None or not document.external_id:
+                expected = Text("a_found", "a document with its externalId, or None")
+                raise unexpected(own, answer, expected)
+            if document.company_id is None and payload.get("administrationId") is not None:
+                # Without this, a document of another company would count as found.
+                expected = Text("company_as_int", "administrationId as an int")
+                raise unexpected(own, answer, expected)
         if document is not None and _matches(document, external_id, company_id):
             return Lookup("found", document, answer.date)
         if own is None:
             return self._scan(external_id, company_id, timeout, limit)
         if payload is None and answer.conclusive:
             return Lookup("not found", answered_at=answer.date)
-        if payload is not None and (document is None or not document.external_id):
-            expected = Text("a_found", "a document with its externalId, or None")
-            raise unexpected(own, answer, expected)
         return Lookup("cannot tell")
 
     def _scan(

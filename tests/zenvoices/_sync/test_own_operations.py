@@ -415,6 +415,19 @@ def test_look_up_that_returns_something_else_is_an_error(value: object) -> None:
     assert caught.value.code == "user_code"
 
 
+@pytest.mark.parametrize("number", ["3", "4", 3.5, {"id": 3}])
+def test_look_up_that_returns_a_company_as_text_is_an_error(number: object) -> None:
+    """A number that is not read as one cannot tell the companies apart."""
+
+    def find(asked: AskedFind) -> Any:
+        yield Call("GET", INBOX)
+        return {"externalId": "x", "administrationId": number}
+
+    client = client_of(Service({}), {"inbox.find": find})
+    with pytest.raises(ProtocolError, match=r"find, line \d+: expected administrationId as an int"):
+        client.inbox.find(external_id="x", company_id=3)
+
+
 def test_look_up_that_is_gone_proves_no_absence() -> None:
     """410 may say that the route is gone, not the document."""
 
