@@ -147,12 +147,17 @@ def carries_content(shape: Shape | None, media: str) -> bool:
     """
     if media and not ("json" in media or media.startswith(("text/", "*/*"))):
         return media != "application/x-www-form-urlencoded"
+    return content_path(shape) is not None
+
+
+def content_path(shape: Shape | None) -> str | None:
+    """Return the path of the first member of JSON that holds a file's content, or None."""
     for path, schema in (shape or {}).items():
         name = letters(last(path))
         named = name in _CONTENT or name.endswith(("content", "base64"))
         if schema.format in BASE64 or (named and schema.kinds <= {"string"}):
-            return True
-    return False
+            return path
+    return None
 
 
 def same_path(ours: str, theirs: str) -> bool:

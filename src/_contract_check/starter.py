@@ -10,7 +10,7 @@ from typing import Any
 
 from _client_kit._contract import Operation
 from _contract_check.expectations import Expectations
-from _contract_check.matching import BASE64, carries_content, uploads
+from _contract_check.matching import BASE64, carries_content, content_path, uploads
 from _contract_check.openapi_file import VendorOperation, is_json
 from _contract_check.openapi_schema import Schema, Shape, below, entries_of, last, letters, typed
 
@@ -43,8 +43,15 @@ def starter(
         return ()
     theirs = likely[0]
     draft = _Draft(ours, expected)
-    if ours.path.startswith("{"):  # the function returns an address, and the library fetches it
-        lines = [f"return {draft.path(theirs.path)}"]
+    if ours.path.startswith("{"):
+        content = content_path(theirs.answer) if "json" in theirs.answer_media else None
+        if content is None:  # the function returns an address, and the library fetches it
+            lines = [f"return {draft.path(theirs.path)}"]
+        else:
+            members = re.findall(r"\[\]|[^.\[]+", content)
+            read = "".join("[0]" if it == "[]" else f"[{_quoted(it)}]" for it in members)
+            lines = draft.call("answer", theirs)
+            lines += ["from base64 import b64decode", "", f"return b64decode(answer{read})"]
     else:
         with_files = [item for item in likely if carries_content(item.body, item.media)]
         two_steps = draft.uploads and theirs not in with_files and with_files

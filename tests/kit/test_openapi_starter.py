@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -34,6 +35,7 @@ API = "/public-api/v1"
 SPACE = "/datastore/documents/transaction/v2/spaces/{spaceId}"
 FILES = "/datastore/documents/transaction/v1/spaces/{spaceId}/files/{fileId}"
 TEXT = {"type": "string"}
+IN_BASE64 = b64encode(b"<Invoice/>").decode()
 
 
 @frozen
@@ -178,26 +180,45 @@ def test_links_of_a_row_are_opened_two_levels() -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "answer"),
     [
-        {"application/octet-stream": {"schema": {**TEXT, "format": "binary"}}},
-        {"application/json": {"schema": {**TEXT, "format": "byte"}}},
-        {"application/json": {"schema": {"properties": {"fileContent": TEXT}}}},
-        {"application/pdf": {}},
+        ({"application/octet-stream": {"schema": {**TEXT, "format": "binary"}}}, None),
+        ({"application/json": {"schema": {**TEXT, "format": "byte"}}}, IN_BASE64),
+        (
+            {"application/json": {"schema": {"properties": {"fileContent": TEXT}}}},
+            {"fileContent": IN_BASE64},
+        ),
+        (
+            {
+                "application/json": {
+                    "schema": {
+                        "properties": {
+                            "data": {"type": "array", "items": {"properties": {"base64": TEXT}}}
+                        }
+                    }
+                }
+            },
+            {"data": [{"base64": IN_BASE64}]},
+        ),
+        ({"application/pdf": {}}, None),
     ],
 )
-def test_download_from_the_api_itself_is_found(content: Any) -> None:
-    """A call that answers with a file's bytes may be the download, however it is written."""
+def test_download_from_the_api_itself_is_found(content: Any, answer: Any) -> None:
+    """A call that answers with a file's bytes may be the download; base64 in JSON is decoded."""
     root = file("banqup-as-assumed")
     responses = {"200": {"description": "OK", "content": content}}
     parameters = root["paths"][FILES]["get"]["parameters"]
     root["paths"][f"{FILES}/raw"] = {"get": {"parameters": parameters, "responses": responses}}
     found = banqup(root)["files.download"]
     assert [like[0] for like in found.calls] == [f"GET {FILES}/raw"]
-    names: dict[str, Any] = {}
-    exec("\n".join(found.starter), names)
     path = "/datastore/documents/transaction/v1/spaces/s1/files/f1/raw"
-    assert names["files_download"](asked()) == path
+    if answer is None:
+        names: dict[str, Any] = {}
+        exec("\n".join(found.starter), names)
+        assert names["files_download"](asked()) == path
+    else:
+        call, file_bytes = run(found, answer)
+        assert (call.method, call.path, file_bytes) == ("GET", path, b"<Invoice/>")
     assert banqup(file("banqup-as-assumed"))["files.download"].calls == ()
 
 
