@@ -28,7 +28,7 @@ class Page(Generic[T]):
     answered_at: datetime | None = None
     unreadable: int = 0
     full: bool = True
-    """Whether more entries may follow, for example after as many entries as were requested."""
+    """Whether more entries may follow, as after a page with all the entries that were requested."""
     next: Any = None
     """The position of the next page; None if the service says that there is none."""
     fingerprint: int = 0

@@ -20,7 +20,10 @@ READ_SIZE = 3 * 64 * 1024
 
 
 class JsonBody:
-    """The bytes of a body with files; can be iterated again, and holds one piece in memory."""
+    """An iterable of the bytes of a body with files.
+
+    It can be iterated any number of times, and holds one piece in memory at a time.
+    """
 
     def __init__(
         self,

@@ -205,7 +205,8 @@ class _Handler(StreamRequestHandler):
         else:
             self.wfile.write(body)
         self.wfile.flush()
-        # After a wrong Content-Length the client would read the rest as the next answer.
+        # After a wrong Content-Length the client would take the next answer for the rest of this
+        # one, so close the connection.
         return claimed == len(body) and delivery.kind not in {"close", "cut"}
 
     def _reset_at_end(self) -> None:

@@ -186,7 +186,7 @@ class FakeService:
         return Plan(head, route, args, methods, record, fault)
 
     def finish(self, plan: Plan, body: bytes) -> Reply:
-        """Apply a request, unless its fault comes first, and return the answer."""
+        """Return the answer to a request, and apply the request unless its fault prevents it."""
         action = plan.fault.action if plan.fault else _NO_FAULT
         after = plan.fault is not None and plan.fault.when == "after"
         ignored = set(plan.record.ignored)
