@@ -58,7 +58,8 @@ class FakeBanqup(Fake, BanqupService):
         token_style: How a token's answer gives the lifetime: ``"expires_at"``, ``"expires_in"``,
             ``"jwt"`` (only in the JWT), ``"bare"`` (the whole answer is a JWT) or ``"opaque"``
             (not at all).
-        whitelisted: Whether spaces have this app among their external applications.
+        whitelisted: If false, no space has this app among its external applications. If true, each
+            space decides: see `add_space`.
         order: Order of the entries in lists; the service promises none.
         ignore: Query names that the list of documents ignores.
         total: The ``total`` that every list states; None for the true number.
