@@ -62,7 +62,10 @@ class InboxDocument(Model):
 
 
 def _text(instance: object, attribute: Attribute[Any], value: object) -> None:
-    """Refuse a value that is no text: written to JSON, it would fail far from its mapper."""
+    """Raise TypeError for a value that is not a text, or None if the field's default is None.
+
+    Without this, the error would come only when the body is written, and not from the mapper.
+    """
     if not (isinstance(value, str) or (value is None and attribute.default is None)):
         owner, kind = type(instance).__name__, type(value).__name__
         message = f"{owner}: {attribute.name} must be a text, not {kind}"
@@ -91,7 +94,7 @@ class Attachment:
 
     Args:
         file_name: Name of the file; unsafe characters are replaced.
-        content: Bytes, a path, or a binary file that can seek. It is read during the upload.
+        content: Bytes, a path, or a binary file that can seek; a file is read during the upload.
         content_type: Media type of the file.
     """
 
