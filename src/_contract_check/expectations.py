@@ -1,6 +1,6 @@
 """The type for the facts that an export needs from a service's API.
 
-The JSON types come from the models that decode the answers, so that they are written once.
+The JSON types come from the models that decode the answers, so that each type is written once.
 """
 
 from __future__ import annotations
