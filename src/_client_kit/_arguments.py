@@ -169,10 +169,11 @@ def check_clock(clock: Any, *, service: str) -> None:
 
 
 def check_word(value: object, known: Iterable[str], name: str, *, service: str) -> None:
-    """Check that a value is one of the known strings; else the error's hint names the nearest one.
+    """Check that a value is one of the known strings.
 
     Raises:
-        ConfigurationError: The value is another string, or not a string.
+        ConfigurationError: The value is not a string, or it is another string; the hint then names
+            the most similar known string, or all of them.
     """
     words = tuple(known)
     if isinstance(value, str) and value in words:
@@ -219,7 +220,7 @@ def read_environment(environ: Mapping[str, str], *names: str, service: str) -> l
     """Return the values of environment variables.
 
     Raises:
-        ConfigurationError: A variable is not set or is empty; the message names all of these.
+        ConfigurationError: A variable is not set or is empty; the message names all such variables.
     """
     missing = [name for name in names if not environ.get(name)]
     if missing:

@@ -37,7 +37,7 @@ def unchecked() -> None:
 
 
 def os_reason(error: OSError) -> str:
-    """Return the system's text for the error's number; without a number, the name of its class.
+    """Return the system's text for an error's number; without a number, the error's class.
 
     The error's own text could hold a network address.
     """
@@ -45,7 +45,9 @@ def os_reason(error: OSError) -> str:
 
 
 class FileView(io.RawIOBase):
-    """A reader of an open file with its own position; closing it leaves the file open.
+    """A reader of an open file, with a position of its own.
+
+    Closing the reader leaves the file open.
 
     Attributes:
         file: The open file; other readers of it have positions of their own.

@@ -199,7 +199,7 @@ class FunctionRun:
         self._refusal = None
 
     def end(self, error: BaseException) -> NoReturn:
-        """Close the function because of an error of this library, such as for a too large body.
+        """Close the function because of an error of this library: a body is too large, for example.
 
         Raises:
             BaseException: Always; it is the error of the whole operation.
@@ -216,7 +216,10 @@ class FunctionRun:
         self._close(self._failure(f"{problem} at {place}"))
 
     def answered(self, value: Any) -> Call | None:
-        """Send a call's result into the function; return the next call, or None at its end."""
+        """Send the result of a successful call into the function.
+
+        Return the function's next call, or None if the function has ended.
+        """
         self._calls += 1
         if not self._safe:
             self._began = self._succeeded = True
@@ -233,7 +236,7 @@ class FunctionRun:
         """
         self._calls += 1
         # 410 for a document says that the document is gone. 410 for a look-up says only that the
-        # look-up itself is gone.
+        # address of the look-up is gone.
         absent = (404,) if self._operation.called == "inbox.find" else (404, 410)
         self._clean = self._clean and isinstance(error, NotFoundError) and error.status in absent
         answer = error if isinstance(error, ServiceError) and _is_answer(error) else None

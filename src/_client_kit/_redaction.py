@@ -79,7 +79,7 @@ _RULES = (
     (re.compile(r"(\b[a-z][a-z0-9+.-]{1,30}://)[^\s'\"<>/@]{1,2000}@", re.IGNORECASE), r"\1***@"),
     (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]+", re.IGNORECASE), r"\1 ***"),
     (re.compile(r"""(authorization["']?\s*[:=,]\s*b?["']?)[^"'\r\n]+""", re.IGNORECASE), r"\1***"),
-    # Members of JSON objects, form fields, and the repr of a mapping or of header pairs.
+    # Mask secrets in JSON objects, form fields, and the repr of a mapping or of header pairs.
     (
         re.compile(
             r"""(["']?(?<![\w-])[\w-]{0,64}(?:secret|passw\w{0,9}|pwd|passphrase|token|sig|signature|api-?key|jwt|cookie)["']?\s*[:=,]\s*b?["']?)"""

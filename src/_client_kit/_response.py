@@ -171,7 +171,7 @@ class Dialect:
         login_type: Media type of the login's body.
         login_body: Returns the login's body.
         read_token: Returns the token in a response to the login, or raises.
-        failure: Returns the error that a response to an operation means; None for success.
+        failure: Returns the error for a response to an operation; None if the call succeeded.
         unwrap: Returns the payload inside the JSON of a success.
         secret: The secret of the credential, which a service may repeat in its errors.
     """

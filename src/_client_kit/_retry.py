@@ -3,8 +3,9 @@
 The loops that use it are in ``_async/_calls.py`` and in banqup_client's ``_async/_storage.py``.
 Whether a document is tried again in a later run is decided in ``bridge/_delivery``.
 
-The policy is our own, with the parameters of stamina. It needs the response's body, to tell a
-refusal from a failure, and the caller's deadline; no retry library gets both.
+The policy is our own, with the parameters of the library stamina. The policy depends on the
+response's body, which shows whether a 500 is a refusal, and on the caller's deadline. No retry
+library gets both.
 """
 
 from __future__ import annotations

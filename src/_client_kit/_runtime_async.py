@@ -43,7 +43,7 @@ class SingleFlight:
 
     @asynccontextmanager
     async def acquire(self, deadline: Deadline) -> AsyncGenerator[None]:
-        """Hold the lock in a ``with`` block; raise TimeoutError if it is not free in time."""
+        """Hold the lock in a ``with`` block; raise TimeoutError if the deadline passes first."""
         lock = self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
         async with asyncio.timeout(_seconds(deadline)):
             await lock.acquire()

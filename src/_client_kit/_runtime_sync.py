@@ -44,7 +44,7 @@ class SingleFlight:
 
     @contextmanager
     def acquire(self, deadline: Deadline) -> Generator[None]:
-        """Hold the lock in a ``with`` block; raise TimeoutError if it is not free in time."""
+        """Hold the lock in a ``with`` block; raise TimeoutError if the deadline passes first."""
         if not self._lock.acquire(timeout=min(deadline.remaining(), threading.TIMEOUT_MAX)):
             raise TimeoutError
         try:

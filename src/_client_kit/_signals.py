@@ -1,4 +1,4 @@
-"""Tell exceptions of a signal handler from exceptions of the code that it interrupted."""
+"""Distinguish exceptions of a signal handler from exceptions of the interrupted code."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["raised_by_signal_handler", "signal_error"]
 def raised_by_signal_handler(error: BaseException) -> bool:
     """Return True if a Python signal handler of this process raised the exception.
 
-    Such an exception, for example a task queue's time limit, is meant for the application. It must
-    not count as a failure of the call or document that it interrupted.
+    Such an exception, for example a task queue's time limit, is meant for the application. The
+    exception must not count as a failure of the interrupted call or document.
     """
     if threading.current_thread() is not threading.main_thread():
         return False  # handlers run in the main thread only

@@ -13,7 +13,7 @@ __all__ = ["local_time", "parse_time", "shown_time", "to_wire_time"]
 
 
 def parse_time(text: str) -> datetime:
-    """Return a datetime in UTC from ISO 8601 or an HTTP date; without a time zone it is UTC.
+    """Return a datetime in UTC from ISO 8601 or an HTTP date; a text without a zone is UTC.
 
     Raises:
         ValueError: The text has neither format.

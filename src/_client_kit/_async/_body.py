@@ -1,4 +1,4 @@
-"""Stream a JSON body that contains files, or one file, piece by piece."""
+"""Stream the body of a request in pieces: JSON that contains files, or one file alone."""
 
 from __future__ import annotations
 

@@ -259,8 +259,8 @@ class AsyncCalls:
         :meth:`call`.
 
         Returns:
-            The return value of the function, and the response to its last call. If the operation
-            changes something, it is the response to the last call that is not safe.
+            The return value of the function, and the response to the function's last call. If the
+            operation changes something, safe calls do not count for this.
 
         Raises:
             ServiceError: The function raised an error, or was closed because a call failed.
@@ -275,7 +275,7 @@ class AsyncCalls:
                 last: ApiResponse | None = None
                 try:
                     step, request = self._step(call, operation, check, max_bytes)
-                except RejectedError as error:  # larger than max_bytes
+                except RejectedError as error:  # the body is larger than max_bytes
                     run.end(error)
                 except Exception as error:
                     if raised_by_signal_handler(error):

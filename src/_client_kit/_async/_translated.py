@@ -40,7 +40,7 @@ async def translated(
         proxied: Whether the request may use a proxy of the environment.
 
     Raises:
-        ServiceError: The request failed. No exception or frame of httpx can be reached from it.
+        ServiceError: The request failed. The error leads to no exception and no frame of httpx.
         OSError: Writing the answer to a file failed.
     """
     problem: BaseException

@@ -131,7 +131,7 @@ class _Server(ThreadingTCPServer):
         thread.start()
 
     def shutdown_request(self, request: Any) -> None:
-        # The base class calls `shutdown()` first, and the client would see no reset.
+        # Do not call the base class: it calls `shutdown()` first, and the client sees no reset.
         self.close_request(request)
         self._connections.pop(threading.current_thread(), None)
 
@@ -205,8 +205,8 @@ class _Handler(StreamRequestHandler):
         else:
             self.wfile.write(body)
         self.wfile.flush()
-        # After a wrong Content-Length the client would take the next answer for the rest of this
-        # one, so close the connection.
+        # Close the connection after a wrong Content-Length: the client would read the next answer
+        # as the rest of this answer.
         return claimed == len(body) and delivery.kind not in {"close", "cut"}
 
     def _reset_at_end(self) -> None:

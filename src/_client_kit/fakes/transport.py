@@ -69,7 +69,7 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         """Answer one request."""
         plan, timeout = self._begin(request), _read_timeout(request)
         parts: list[bytes] = []
-        # httpx refuses the body of an asynchronous client before it calls this method.
+        # The cast is safe: httpx refuses an asynchronous body before it calls this method.
         for part in cast("httpx.SyncByteStream", request.stream):
             self._take(plan, parts, part)
         body = self._whole(request, plan, parts)
@@ -147,7 +147,7 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
 
 def mount(service: FakeService, router: respx.MockRouter) -> respx.Route:
-    """Add a route to a respx router that answers requests to the service's hosts."""
+    """Add to a respx router the route for a service's hosts, and return the route."""
     hosts = sorted({*service.hosts, service.storage_host} - {""})
     names = "|".join(map(re.escape, hosts))
     domains = "|".join(map(re.escape, _TEST_DOMAINS))

@@ -42,7 +42,7 @@ class Head:
 
     @property
     def bearer(self) -> str | None:
-        """The token of an ``Authorization: Bearer`` header."""
+        """The token of an ``Authorization: Bearer`` header; None without such a header."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
         return token if scheme == "Bearer" and token else None
 
@@ -58,13 +58,13 @@ class FakeRequest:
     path: str
     query: Mapping[str, str] = field(repr=False)  # a signed URL's query is a credential
     headers: Mapping[str, str] = field(repr=False)
-    """Names in lower case."""
+    """Header fields; their names are in lower case."""
     status: int | None = None
     """The answer's status; None if the connection was closed without an answer."""
     ignored: tuple[str, ...] = ()
     """Names in the query, and in a list's JSON body, that the operation does not know."""
     fault: str | None = None
-    """The scripted fault that hit this request."""
+    """Name of the scripted fault that hit this request, or None."""
 
 
 @frozen
