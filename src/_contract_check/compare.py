@@ -39,7 +39,7 @@ def compare(
 ) -> Comparison:
     """Return the result of comparing every operation of a contract with a vendor's file.
 
-    Of an operation, its path, query parameters and properties are compared.
+    Path, query parameters and properties of each operation are compared.
 
     Args:
         contract: The contract, with the user's patch applied.
@@ -212,7 +212,7 @@ class _Pair:
             yield from self._unsent(group)
 
     def _compared(self, fact: _Fact, place: Place) -> Finding:
-        """Return the finding for one fact, with its types and values if the file has the fact."""
+        """Compare one fact with the file by name, types and values, and return the finding."""
         status, theirs, remedy = place.status, place.path, ""
         ours = last(fact.wire)
         shape = self._shapes[fact.place]
@@ -256,7 +256,7 @@ class _Pair:
                     yield self._finding(group, member, "", f"{typed(shape, member)}, required")
 
     def _finding(self, place: str, name: str, ours: str, theirs: str, remedy: str = "") -> Finding:
-        """Return a finding with the status ``differs`` for what is no fact of ours.
+        """Return a finding with the status ``differs`` for something that is no fact of ours.
 
         Examples are the path, the body's media type, and a parameter that only the file requires.
         """

@@ -47,7 +47,7 @@ class Expectations:
         asked: Per operation, the class of the argument of a user's function.
         values: Python expressions for the values that a function can send, each with the names
             that an API may give the value.
-        alike: By our name of a property, other names that an API may give it.
+        alike: By our name of a property, other names that an API may give the property.
         form: Whether a token request has a form as its body, not JSON.
         any_case: Whether the service accepts query names in any letter case.
         envelope: Name of the member that holds an answer's payload on the wire; empty for none.
@@ -71,9 +71,9 @@ class Expectations:
     payload: Callable[[str, Shape], str | None] = lambda _, __: ""
 
     def values_of(self, operation: str) -> dict[str, str]:
-        """Return the Python expressions that an operation's function can send, by API name.
+        """Return Python expressions for the values that an operation's function can send.
 
-        The names are in the form of :func:`letters`.
+        The keys are the names that an API may give the values, in the form of :func:`letters`.
         """
         asked = self.asked.get(operation)
         given = {item.name for item in attrs.fields(asked)} if asked is not None else set[str]()
@@ -87,7 +87,7 @@ class Expectations:
     def function_for(self, operation: str) -> str:
         """Return the name under which ``operations=`` takes a function for an operation.
 
-        Empty for the login, which no function can replace.
+        The name is empty for the login, which no function can replace.
         """
         named = (
             name

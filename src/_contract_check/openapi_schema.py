@@ -89,8 +89,8 @@ class Place:
     Attributes:
         status: ``confirmed``, ``differs`` (in letter case, ``_`` or ``-`` only), ``missing`` or
             ``not described``.
-        path: Path of the property in the shape. If it was not found, the names or the type that
-            the shape has instead.
+        path: Path of the property in the shape. If the property was not found, the names or the
+            type that the shape has instead.
     """
 
     status: str
@@ -104,7 +104,8 @@ class Place:
 def locate(shape: Shape | None, path: str, at: str | None = "") -> Place:
     """Return the place of a property in a shape; names match if their :func:`letters` are equal.
 
-    The property's path begins at the path ``at``. If shape or ``at`` is None, nothing is described.
+    The property's path begins at the path ``at``. If ``shape`` or ``at`` is None, the place is
+    ``not described``.
     """
     if shape is None or at is None:
         return Place("not described", "")
@@ -273,7 +274,7 @@ def _own(raw: Mapping[str, Any]) -> Schema:
 
 
 def _merged(one: Schema, other: Schema, *, either: bool = False) -> Schema:
-    """Return the schema of values that satisfy both schemas or, with ``either``, one of them."""
+    """Return the schema of values that satisfy both schemas or, if ``either``, at least one."""
     members = dict(one.members)
     for name, raw in other.members.items():
         known = members.setdefault(name, raw)

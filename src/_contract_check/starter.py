@@ -34,8 +34,8 @@ def starter(
 
     Args:
         ours: The operation that the function replaces.
-        likely: Operations of the file that may replace ours, the likeliest first; none give an
-            empty result. If ours uploads files and the likeliest one takes no file, the function
+        likely: Operations of the file that may replace ours, the likeliest first; without any, the
+            result is empty. If ours uploads files and the likeliest one takes no file, the function
             first calls another operation, which takes the files.
         expected: The facts that an export needs from the service.
     """

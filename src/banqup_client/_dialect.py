@@ -46,7 +46,7 @@ NOT_WHITELISTED = Text(
     "developer portal. Until then Banqup answers with an empty list of spaces, not with an error. "
     "Check the space id too.",
 )
-"""The explanation of an empty list of spaces, for a person."""
+"""A text for people: why the list of spaces may be empty, and what to do."""
 _LOGIN_CAUSES = Text(
     "hint_app_credentials",
     "Check client id and client secret of the app in Banqup's developer portal: that they are not "

@@ -218,7 +218,8 @@ class Document(Model):
         connections: The other parties.
         metadata: Parties and dates; see also ``supplier`` and ``customer``.
         created_at: Time of creation.
-        updated_at: Time of the last change. Perhaps an approval does not change it.
+        updated_at: Time of the last change. It is not known whether an
+            approval changes this time.
         files: Files of the document.
         extra: Members of the answer that this class does not know.
     """
@@ -320,9 +321,9 @@ class ExtensionPoint(Model):
 class Message(Model):
     """A notification that Banqup posts to an app's ``/messages``.
 
-    How to verify the sender of a message is not documented, so do not trust its content: start an
-    export, or read the resource with the id ``resource_id`` through the client. Messages may arrive
-    twice, late, in any order, or not at all.
+    How to verify the sender of a message is not documented, so do not trust the content of a
+    message: use it only to start an export, or to read the resource with the id ``resource_id``
+    through the client. Messages may arrive twice, late, in any order, or not at all.
 
     Attributes:
         id: Id of the message.

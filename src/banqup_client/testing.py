@@ -60,9 +60,9 @@ class FakeBanqup(Fake, BanqupService):
             (not at all).
         whitelisted: If false, no space has this app among its external applications. If true, each
             space decides: see `add_space`.
-        order: Order of the entries in lists; the service promises none.
+        order: Order of the documents in lists; the service promises no order.
         ignore: Query names that the list of documents ignores.
-        total: The ``total`` that every list states; None for the true number.
+        total: The ``total`` in lists of documents; None for the true number.
         scan_seconds: Seconds that the virus scan of an uploaded file takes.
         url_life: Seconds for which a signed URL is valid.
     """
@@ -148,7 +148,7 @@ class FakeBanqup(Fake, BanqupService):
             return self._keep(space, body, folder, names, epoch(created, now), epoch(updated, now))
 
     def set_status(self, document: str, status: str, *, touch: bool = True) -> None:
-        """Change ``status.document``; `touch` sets ``updatedAt`` to the fake's time."""
+        """Change ``status.document``; if `touch` is true, set ``updatedAt`` to the fake's time."""
         with self._lock:
             found = self._documents[document]
             found.body["status"] = {**found.body["status"], "document": status}

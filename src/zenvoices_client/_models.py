@@ -62,7 +62,7 @@ class InboxDocument(Model):
 
 
 def _text(instance: object, attribute: Attribute[Any], value: object) -> None:
-    """Raise TypeError for a value that is not a text, or None if the field's default is None.
+    """Raise TypeError for a value that is not a text; None is allowed if it is the default.
 
     Without this, the error would come only when the body is written, and not from the mapper.
     """
@@ -137,7 +137,7 @@ class Lookup(DataMixin):
         outcome: ``"found"``, ``"not found"``, or ``"cannot tell"`` if the service's answer proves
             neither.
         document: The document, if it was found.
-        answered_at: The server's time of the answer, from its ``Date`` header.
+        answered_at: The server's time of the answer, from its ``Date`` header, or None.
     """
 
     outcome: Literal["found", "not found", "cannot tell"]

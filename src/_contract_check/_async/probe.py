@@ -49,7 +49,10 @@ NOT_LOOKED_UP = Text(
 
 @contextmanager
 def _tried(operation: str, probes: list[Probe]) -> Generator[None]:
-    """Return a context manager that adds a probe for a ServiceError of its block, and goes on."""
+    """Return a context manager that adds a ServiceError of its block as a probe.
+
+    The error is then not raised, so that the next operation can be called.
+    """
     try:
         yield
     except ServiceError as error:
@@ -162,9 +165,9 @@ async def probe_zenvoices(client: AsyncZenvoicesClient, company_id: int | None) 
 
 
 async def _look_up(client: AsyncZenvoicesClient, known: str | None, company_id: int) -> Probe:
-    """Look up two external ids, and return the probe.
+    """Look up ``known``, an external id that the inbox lists, and an id that no document has.
 
-    One is ``known``, which the inbox lists, unless it is None. The other is of no document.
+    Return the probe. If ``known`` is None, only the other id is looked up.
     """
     name = "inbox.details"
     remedy = FIND_WRONG if "inbox.find" in client.operations else NOT_LOOKED_UP

@@ -157,8 +157,8 @@ class AsyncDocuments(AsyncCallGroup):
         if token is not None:
             following = _Position(page, token)
         elif position.token is None and not (own and payload.get("last") is True):
-            # Otherwise this page is the last: it was requested by token but names no token itself,
-            # or the user's function has returned `"last": True`.
+            # In all other cases this page is the last: it was requested by token and names no
+            # token, or the user's function has returned `"last": True`.
             following = _Position(page, short=identity if short else None, known=ids)
         documents = tuple(decode(Document, row) for row in rows if is_object(row))
         return Page(

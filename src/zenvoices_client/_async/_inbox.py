@@ -56,7 +56,7 @@ class AsyncInbox(AsyncCallGroup):
             company_id: Number of the company, from ``client.companies.resolve()``.
             external_id: Your own id of the document, at most 50 characters.
             max_bytes: Largest size of the JSON body in bytes; no limit by default. Zenvoices
-                publishes none.
+                publishes no limit.
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for the whole call; the client's own by default.
 

@@ -57,7 +57,7 @@ class Inbox(CallGroup):
             company_id: Number of the company, from ``client.companies.resolve()``.
             external_id: Your own id of the document, at most 50 characters.
             max_bytes: Largest size of the JSON body in bytes; no limit by default. Zenvoices
-                publishes none.
+                publishes no limit.
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for the whole call; the client's own by default.
 
