@@ -6,7 +6,7 @@ such as ``documents[].files[].fileSize``. Operations and properties carry ``evid
 observed or assumed) and a ``source``. A property without them has those of its operation.
 
 A patch holds, by name of the operation, only what differs: ``{"documents.list": {"path": ...,
-"query": {...}, "rename": {"documents[].updatedAt": "modifiedAt"}}}``. It may also have ``method``.
+"query": {...}, "rename": {"documents[].updatedAt": "modifiedAt"}}}``. ``method`` is allowed too.
 ``rename`` gives the name that a property has on the wire. Renames are applied to the JSON itself:
 models use our names only.
 """

@@ -147,7 +147,8 @@ def uploads(operation: Operation) -> bool:
 def carries_content(shape: Shape | None, media: str) -> bool:
     """Return True if a body or an answer seems to hold a file's content.
 
-    Signs are a media type other than JSON, text and forms, a member in base64, or a member's name.
+    Signs are a member in base64, a member's name, or a media type other than JSON, text and
+    ``application/x-www-form-urlencoded``.
     """
     if media and not ("json" in media or media.startswith(("text/", "*/*"))):
         return media != "application/x-www-form-urlencoded"

@@ -62,7 +62,7 @@ _ROLES = Text(
 def server_text(answer: ApiResponse) -> Text | None:
     """Return the error text in an answer, whose body may have any of the formats of the service.
 
-    For a web page, or another body without a text, the result is the body's size and media type.
+    For a web page, or another body of unknown format, the result is its size and media type.
     """
     body = answer.json_or_none()
     if not is_object(body):

@@ -222,8 +222,8 @@ def dialect_of(login: UserLogin, contract: Contract) -> Dialect:
 def read_token(answer: ApiResponse, operation: Operation) -> Token:
     """Return the access token in a login's answer.
 
-    An answer without a token means that the login has failed, also with a status of success
-    (published). A flag in the answer shows that the user needs a second factor.
+    An answer of Zenvoices without a token means that the login has failed, also with a status of
+    success (published). A flag in the answer shows that the user needs a second factor.
 
     Raises:
         CredentialsError: The login was refused.

@@ -22,8 +22,8 @@ class AsyncListing(Generic[T]):
 
     Attributes:
         complete: Whether the last iteration reached the list's end. False while the iteration
-            runs, after it was left early, and after an empty or repeated page that came before
-            the total which the service had named.
+            runs, after it was left early, after an empty page before the total that the service
+            names, and after a repeated page unless this total was reached.
     """
 
     def __init__(self, fetch: Callable[[Any], Awaitable[Page[T]]], first: Any) -> None:
