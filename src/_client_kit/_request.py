@@ -50,7 +50,10 @@ class TooLargeError(Exception):
 
 
 class TargetError(Exception):
-    """The file for an answer cannot be written. A plain OSError would count as a broken network."""
+    """An answer cannot be written to its file.
+
+    A plain OSError would count as a broken connection instead.
+    """
 
     def __init__(self, cause: OSError) -> None:
         self.cause = cause

@@ -33,7 +33,8 @@ class ApiResponse:
     body: bytes = field(repr=False)
     secrets: tuple[Secret, ...] = field(default=(), repr=False)
     conclusive: bool = True
-    """False if "not found" proves nothing: a user's function made no call, or a call failed."""
+    """False if "not found" proves nothing: a user's function made no call, or a call of the
+    function failed in another way."""
 
     @property
     def date(self) -> datetime | None:

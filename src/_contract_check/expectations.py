@@ -106,7 +106,7 @@ def kinds_of(model: Any, at: str = "") -> dict[str, frozenset[str]]:
             continue
         name = wire_name(attribute)
         path = f"{at}.{name}" if at else name
-        # `X | None` is a union of the type and None.
+        # Of a hint such as `X | None`, use `X`.
         types = [kind for kind in get_args(hints[attribute.name]) if kind is not type(None)]
         type_ = hints[attribute.name]
         if get_origin(type_) is not tuple and len(types) == 1:

@@ -59,7 +59,7 @@ class VendorOperation:
     def lines(self, payload: Callable[[str, Shape], str | None]) -> Iterator[str]:
         """Yield lines of text: method, path, required parameters, body and answer.
 
-        ``payload`` is that of :class:`Expectations`.
+        ``payload`` is the function of this name in :class:`Expectations`.
         """
         yield f"{self.method} {self.path}" + (f" ({self.name})" if self.name else "")
         for place, shape in (("query", self.query), ("header", self.headers)):

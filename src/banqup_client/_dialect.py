@@ -91,7 +91,7 @@ def is_own(body: object) -> bool:
 
 
 def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
-    """Return the error that an answer to an API call means; None for success."""
+    """Return the error for an answer to an API call; None if the call succeeded."""
     if 200 <= answer.status < 300:
         return None
     kind, text, hint = meaning_of(answer.status, safe=operation.safe)

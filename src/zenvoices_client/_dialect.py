@@ -132,7 +132,7 @@ def _members(answer: ApiResponse, body: object) -> tuple[str, ...]:
 
 
 def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
-    """Return the error that an answer to an API call means; None for success.
+    """Return the error for an answer to an API call; None if the call succeeded.
 
     The body counts more than the status: a 500 whose envelope says ``success: false`` is a refusal.
     For an upload, ``success: false`` counts without an envelope too. After any other 500 the

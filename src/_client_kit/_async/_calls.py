@@ -455,7 +455,7 @@ class AsyncCalls:
         limit: Deadline,
         token: Token | None,
     ) -> ApiResponse:
-        """Send one request and read its whole answer; httpx's exceptions become ours."""
+        """Send one request and read its whole answer; raise our errors for those of httpx."""
         if limit.remaining() <= 0:
             message = Text(
                 "deadline_passed",

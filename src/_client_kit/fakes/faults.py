@@ -88,7 +88,7 @@ class Fault:
 
     @staticmethod
     def truncate(size: int) -> Fault:
-        """Send this many bytes of the body after the Content-Length of the whole, then close."""
+        """Send this many bytes of the body with the whole body's Content-Length, then close."""
         return Fault("truncate", delivery=Delivery("truncate", size=size))
 
     @staticmethod

@@ -105,12 +105,12 @@ class _Server(ThreadingTCPServer):
         if self._stopping:
             return
         self._stopping = True
-        # A connection wakes the listener at once; `shutdown()` would wait for its next poll.
+        # Connect, which wakes the listener at once; `shutdown()` would wait for the next poll.
         address = self.socket.getsockname()
         with contextlib.suppress(OSError), socket.create_connection(address):
             self._listener.join(5)
         self.server_close()
-        patience = time.monotonic() + 5  # a thread may be asleep in a scripted delay
+        patience = time.monotonic() + 5  # a thread may still wait in a scripted delay
         connections = list(self._connections.items())
         for _, connection in connections:
             with contextlib.suppress(OSError):

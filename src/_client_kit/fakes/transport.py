@@ -1,4 +1,4 @@
-"""Answer from a fake in memory: an httpx transport for sync and async clients, and respx."""
+"""Answer clients from a fake without sockets, through an httpx transport or through respx."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class Reply:
 
 
 class RequestRefusedError(Exception):
-    """Raised by a handler to send an answer at once."""
+    """The exception that a handler raises to send an answer at once."""
 
     def __init__(self, reply: Reply) -> None:
         """Store the answer."""
