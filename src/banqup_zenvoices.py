@@ -17,7 +17,7 @@ _PACKAGES = ("bridge", "banqup_client", "zenvoices_client", "_client_kit")
 
 
 def shadow() -> tuple[str, str] | None:
-    """Return a package of this library and the file that is imported in its place."""
+    """Return the name of a package, and the file imported in place of ours; None if none is."""
     for name in _PACKAGES:
         ours = Path(__file__).resolve().parent / name / "__init__.py"
         spec = find_spec(name)

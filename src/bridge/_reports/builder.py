@@ -39,7 +39,7 @@ class ReportBuilder:
     ok: bool = True
 
     def line(self, delivery: Delivery, sent: Mapping[str, Any] | None = None) -> DeliveryRow:
-        """Record the state of a delivery, and return its line."""
+        """Put the line of a delivery into the report, and return it."""
         row = delivery_row(delivery, **(sent or {}))
         if delivery.document_id in self.seen:
             self.seen[delivery.document_id] = delivery.state

@@ -60,7 +60,7 @@ class DocumentFound:
 
 @frozen
 class DocumentWaiting:
-    """A document waits; its line tells the reason."""
+    """A document waits; ``delivery.reason`` says why."""
 
     delivery: DeliveryRow
 

@@ -227,7 +227,8 @@ def root_name(source: Source) -> str | None:
     return reader.root
 
 
-# In UTF-16 the first byte order mark is kept, because expat needs it to detect the encoding.
+# The white space and byte order marks to remove before the XML. In UTF-16 the first mark is kept,
+# because expat needs it to detect the encoding.
 _BEFORE_XML = re.compile(
     rb"(\xff\xfe)(?:\xff\xfe|[ \t\r\n]\0)*"
     rb"|(\xfe\xff)(?:\xfe\xff|\0[ \t\r\n])*"
@@ -298,7 +299,7 @@ def _decimal(text: str | None) -> Decimal | None:
 
 
 def _date(text: str | None) -> date | None:
-    """Return the date; a time or zone after it is ignored."""
+    """Return the date at the beginning of the text, or None if there is no valid date."""
     found = _DATE.match(text) if text is not None else None
     try:
         return date.fromisoformat(found.group()) if found else None
