@@ -42,7 +42,8 @@ def login_of_this_process(kind: type[_Login]) -> _Login:
     Raises:
         ConfigurationError: A variable is not set.
     """
-    # A digest, so that no secret is in the local variables of a traceback.
+    # Remember a digest of the variables: their values must not be in local variables, which some
+    # tools show in a traceback.
     digest = hashlib.sha256()
     for name in (*LOGIN_VARIABLES, "BANQUP_SCOPE"):
         digest.update(f"{name}={os.environ.get(name)}\0".encode("utf-8", "surrogateescape"))

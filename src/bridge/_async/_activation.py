@@ -158,7 +158,7 @@ class AsyncBaseline:
             unfit: Counter[str] = Counter()
             async for page in listing.pages():
                 unfit["without_id"] += page.unreadable
-                await self.session.flush()  # a long listing must not outlive the lease
+                await self.session.flush()  # renew the lease, which a long listing would outlast
                 if self.answered_at is None:
                     self.answered_at = page.answered_at
                 for item in page.items:
@@ -214,7 +214,7 @@ class AsyncBaseline:
             ) from verdict.error
         unknown = stored is None or stored.cause is WaitReason.GONE
         if stored is None or unknown or not self.session.head.activations:
-            # Rows of an activation that was never committed do not count.
+            # Rows that an activation stored before it failed do not count.
             if seen.late and verdict is None:
                 late = deliveries.first_seen(document_id, document.folder)
                 reason = Text("appeared_late", "appeared during activation")
@@ -223,7 +223,7 @@ class AsyncBaseline:
             return deliveries.at_activation(document_id, document.folder, status, verdict, label)
         if stored.state != "waiting" or stored.attempted or stored.requested:
             return stored
-        # The rule did not allow the document when it was last listed.
+        # Whether the rule did not allow the document when it was last listed.
         had_to_wait = stored.cause in (WaitReason.CLIENT, WaitReason.NONE, WaitReason.RULE)
         changed = (
             not stored.predates_activation

@@ -1,4 +1,4 @@
-"""Connection: one space tied to one company."""
+"""Connection: the public methods for one space and its company."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ PAGE = 500
 
 
 class AsyncConnection:
-    """One Banqup space tied to one Zenvoices company.
+    """One Banqup space, and the Zenvoices company to which it is exported.
 
     Creating a connection makes no call. The application decides when to run it. The store holds
     all state between runs, so any process with the same store can make the next run.

@@ -25,7 +25,7 @@ NOBODYS = "verify"
 
 
 class AsyncChecks:
-    """Check what an export needs from both services; makes read-only calls."""
+    """The checks of what an export needs from both services; they only read."""
 
     def __init__(
         self,
@@ -152,9 +152,9 @@ class AsyncChecks:
         return company
 
     async def _check_linked_anew(self, number: int) -> None:
-        """Check that the old company number is no longer listed.
+        """Raise if the old company number is still listed.
 
-        Otherwise the code now belongs to another company, and invoices would go to it.
+        The code then belongs to another company now, and invoices would go to that company.
         """
         listing = self._zenvoices.companies.list()
         async for company in listing:

@@ -138,7 +138,7 @@ class AsyncRecovery:
     async def before_sending(
         self, delivery: Delivery, external_id: str, company_id: int, *, thorough: bool
     ) -> deliveries.Event | None:
-        """Look a document up before it is sent; return None if it can be sent.
+        """Look a document up before it is sent; return None to send it, else the event to record.
 
         Args:
             delivery: The document's delivery.
@@ -210,7 +210,7 @@ class AsyncRecovery:
         return answer
 
     async def _control(self, company_id: int) -> str:
-        """Return whether look-ups under this company number find a document that is there.
+        """Test whether look-ups under this company number find a document that is there.
 
         Returns:
             ``"works"``, ``"fails"``, ``"nothing"`` (the inbox is empty) or ``"unknown"`` (no

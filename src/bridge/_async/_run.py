@@ -324,7 +324,7 @@ class AsyncRun:
             return
         try:
             cursor = min(times) - OVERLAP
-        except OverflowError:  # a document from the year 1
+        except OverflowError:  # a change in the year 1
             return
         if cursor != head.cursors.get(folder):
             self._session.update(cursors={**head.cursors, folder: cursor})
@@ -350,7 +350,7 @@ class AsyncRun:
     def _consider(
         self, document_id: str, document: Document, stored: Delivery | None, reread: bool = False
     ) -> None:
-        """Decide whether to send a document that Banqup showed."""
+        """Put a document that Banqup showed into a batch to send, or record why it is not sent."""
         delivery = stored or deliveries.first_seen(document_id, document.folder)
         activated_at = self._session.head.activated_at
         if stored is None and missed_by_activation(document.created_at, activated_at):
@@ -403,7 +403,7 @@ class AsyncRun:
         await self._sending.send(batch)
 
     async def _send_suspects(self) -> None:
-        """Send at most `MOST_SUSPECTS` documents that were refused or in doubt before."""
+        """Send `MOST_SUSPECTS` documents that were refused or in doubt; leave others for later."""
         waiting = sorted(self._suspects, key=lambda one: one.delivery.attempts + one.delivery.polls)
         most = MOST_SUSPECTS if self._sending.can_continue() else 0
         self._suspects = waiting[most:]

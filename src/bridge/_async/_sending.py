@@ -246,7 +246,7 @@ class AsyncSending:
         """
         if self._options.look_first:
             return True
-        if candidate.delivery.requested:  # a person asked for the upload
+        if candidate.delivery.requested:  # a look-up without an answer must not hold it back
             return False
         restored, created = self._session.head.restored_at, candidate.document.created_at
         if restored is None or created is None or self.shown_at is None:

@@ -452,9 +452,9 @@ def _without_control(delivery: Delivery, at: datetime) -> Delivery:
 
 
 def _requested(delivery: Delivery, now: float) -> Delivery:
-    """Restart the delivery under a new external id.
+    """Restart the delivery; its next upload gets a new external id if it had one before.
 
-    Unless the document was delivered, the old external id is kept, to be looked up before sending:
+    Unless the document was delivered, the old external id is kept, and looked up before the upload:
     an upload under that id may have arrived although the delivery is recorded as failed.
     """
     was_delivered = delivery.state in ("delivered", "confirmed")

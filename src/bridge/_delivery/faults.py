@@ -71,7 +71,7 @@ class Blame(Enum):
     DOCUMENT = "document"
     """This document, which is charged one attempt."""
     OPEN = "open"
-    """Decided at the end of the run: see :class:`FaultTracker`."""
+    """Not known yet; the end of the run decides: see :class:`FaultTracker`."""
 
 
 def blame_of(error: Exception) -> Blame:
@@ -116,7 +116,7 @@ def in_doubt(error: Exception, *, began: bool) -> bool:
 def asks_again(error: Exception) -> bool:
     """Return True if a read-only call should test whether the service refuses every call."""
     if not isinstance(error, ServiceError) or error.operation == DOWNLOAD:
-        return False  # its URL has another host and is for one file: no call can test it
+        return False  # no other call can test a signed URL, which is for one file
     refused = error.status in (401, 403, 429)
     return refused or (error.service == "zenvoices" and isinstance(error, NotFoundError))
 

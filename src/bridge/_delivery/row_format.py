@@ -147,7 +147,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _finite(digits: str) -> float:
     number = float(digits)
-    if not math.isfinite(number):  # such as 1e999, which json.dumps would refuse to write
+    if not math.isfinite(number):  # 1e999 is infinite as a float; json.dumps refuses to write it
         raise ValueError
     return number
 

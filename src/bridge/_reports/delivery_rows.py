@@ -177,7 +177,7 @@ def _line(row: DeliveryRow, status: str) -> Line:
 
 
 def to_datetime(seconds: float) -> datetime:
-    """Convert epoch seconds to an aware datetime."""
+    """Convert epoch seconds to an aware datetime in UTC."""
     return datetime.fromtimestamp(seconds, UTC)
 
 

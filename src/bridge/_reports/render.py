@@ -160,7 +160,7 @@ class Result(Printable):
 
 
 def _wrap(text: str, first: str = "") -> str:
-    """Wrap at 80 columns; the first line begins with ``first``, and the others are indented."""
+    """Wrap at 80 columns; the first line begins with `first`, the others with as many blanks."""
     # French has a blank before some punctuation marks; no line may begin with such a mark.
     kept = re.sub(r" ([;:?!»])(?= |$)|(«) ", "\\2\N{NO-BREAK SPACE}\\1", text)
     lines = textwrap.fill(

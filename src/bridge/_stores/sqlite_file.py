@@ -72,7 +72,7 @@ _SHARED = (
     *("9p", "afs", "ceph", "cifs", "drvfs", "fakeowner", "fuse.", "lustre", "nfs", "prl_fs"),
     *("smb", "vboxsf", "virtiofs"),
 )
-"""How the names of shared file systems begin on Linux; another machine may open their files."""
+"""How the names of file systems begin on Linux whose files another machine may open, too."""
 
 _HINTS = {
     sqlite3.SQLITE_BUSY: Text(
@@ -272,7 +272,8 @@ class CheckpointFile:
                 *(str(self.path), kind, name),
                 hint="Remove it while no export runs: DROP {1} in the sqlite3 program.",
             )
-        for kind, name in sorted(expected - found, reverse=True):  # a table before its indexes
+        # In reverse order, a missing table is named before its indexes.
+        for kind, name in sorted(expected - found, reverse=True):
             raise self.damaged(Text("why_missing", "its {0} {1!r} is missing", kind, name))
 
     def _create(self, *, shared: bool) -> None:

@@ -26,7 +26,7 @@ NOBODYS = "verify"
 
 
 class Checks:
-    """Check what an export needs from both services; makes read-only calls."""
+    """The checks of what an export needs from both services; they only read."""
 
     def __init__(
         self,
@@ -151,9 +151,9 @@ class Checks:
         return company
 
     def _check_linked_anew(self, number: int) -> None:
-        """Check that the old company number is no longer listed.
+        """Raise if the old company number is still listed.
 
-        Otherwise the code now belongs to another company, and invoices would go to it.
+        The code then belongs to another company now, and invoices would go to that company.
         """
         listing = self._zenvoices.companies.list()
         for company in listing:

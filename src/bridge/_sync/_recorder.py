@@ -62,7 +62,7 @@ class RunRecorder:
             self._log_own_code(reason, error)
 
     def transition(self, delivery: Delivery, event: deliveries.Event) -> Delivery:
-        """Return the delivery after an event that happens now."""
+        """Return the delivery after an event that happens now, by the connection's clock."""
         return deliveries.transition(delivery, event, self.clock())
 
     def record(
@@ -137,7 +137,7 @@ class RunRecorder:
             self.report_function(failure)
         with suppress(StoreError):
             failure.report = self.end()
-        if failure.report is None:  # the store failed
+        if failure.report is None:  # the store failed, so end() did not return
             failure.report = self.report()
             self._tell(events.RunEnded(failure.report))
 

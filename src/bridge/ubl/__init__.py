@@ -210,7 +210,7 @@ def extract(
 
 
 def root_name(source: Source) -> str | None:
-    """Return the name of the root element, from the first 64 KiB.
+    """Return the name of the root element, if it begins in the first 64 KiB.
 
     For a standard business document, it is the root of the document inside. White space and byte
     order marks before the XML declaration are skipped; `peek` cannot read such a file.

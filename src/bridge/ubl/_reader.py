@@ -54,7 +54,7 @@ _FIELDS = _DOCUMENT | {
 }
 _FIELDS["/TaxTotal/TaxAmount"] = "tax"
 _TAX_SCHEMES = {f"{place}/PartyTaxScheme": side for place, side in _SIDES.items()}
-# Paths of wanted elements and their parents; for other elements no path string is built.
+# The paths of wanted elements and of their parents. No wanted element is below another path.
 _PATHS = {"/".join(path.split("/")[:n]) for path in _FIELDS for n in range(1, path.count("/") + 2)}
 _EMBEDDED = "EmbeddedDocumentBinaryObject"
 
