@@ -17,7 +17,7 @@ _PACKAGES = ("bridge", "banqup_client", "zenvoices_client", "_client_kit")
 
 
 def shadow() -> tuple[str, str] | None:
-    """Return the name of a package, and the file imported in place of ours; None if none is."""
+    """Return the name of one of our packages and the file imported in its place, or None."""
     for name in _PACKAGES:
         ours = Path(__file__).resolve().parent / name / "__init__.py"
         spec = find_spec(name)

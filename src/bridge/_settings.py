@@ -53,8 +53,8 @@ def _must_be(
         kind: The values to give, for the error.
         fits: Returns True for a usable value.
         hint: The remedy, for the error.
-        text: Whether some texts are usable. The error about another text then does not say that it
-            is a text, as if that were wrong.
+        text: Whether a str can be usable. If True, the error about an unusable str does not name
+            its type.
     """
 
     def validate(_settings: Any, attribute: Attribute[Any], value: Any) -> None:
@@ -156,8 +156,8 @@ def _environment(value: Any) -> Any:
 def _patch(value: Any) -> Any:
     if not _is_table(value):
         return value
-    # Copy the table, so that no caller can change it later. It must be possible as JSON, because
-    # workers receive it in that form.
+    # Copy the table, so that no caller can change it later. The copy fails if the table cannot be
+    # JSON, the form in which workers receive it.
     try:
         return json.loads(json.dumps(value))
     except (TypeError, ValueError, RecursionError):

@@ -53,7 +53,7 @@ class AsyncChecks:
         return found
 
     def _unseen(self, ids: Sequence[str]) -> NotFoundError:
-        """Return the error for a space that the app may not see; `ids` are those it may see."""
+        """Return the error for a space that is not among those the app may see."""
         hint = _OTHER_SPACES if ids else NOT_WHITELISTED
         if self._company_code.lower() in map(str.lower, ids):
             hint = Text(
@@ -194,7 +194,7 @@ def _first_failure(
         detail: The detail of the check of the login, if the error proves that it succeeded.
     """
     login, call = rows
-    if error.code == USER_CODE:  # the user's function raised, so the login may not be checked
+    if error.code == USER_CODE:  # the user's function raised: the login may be right or wrong
         return {call: error}
     return {login: detail, call: error} if _logged_in(error, operation) else {login: error}
 

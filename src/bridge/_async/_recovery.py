@@ -255,7 +255,7 @@ class AsyncRecovery:
         return found.outcome == "found"
 
     async def control(self, external_id: str, company_id: int) -> LookupProbe:
-        """Look up a document that was just delivered; return whether that worked."""
+        """Look up a document that was just delivered."""
         try:
             return LookupProbe(await self._finds(external_id, company_id))
         except ServiceError as error:

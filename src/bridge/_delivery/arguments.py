@@ -76,10 +76,7 @@ def check_mapper(mapper: object, *, in_tasks: bool) -> None:
 
 
 def check_parameters(function: Any, number: int, name: str, hint: str) -> None:
-    """Refuse a function that cannot take `number` positional arguments.
-
-    Without this check, it would fail in the next run.
-    """
+    """Refuse a function that cannot take `number` arguments; otherwise the next run would fail."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # some functions written in C have no signature

@@ -222,7 +222,7 @@ class Delivery:
 
     @property
     def attempted(self) -> bool:
-        """Whether its upload was ever about to begin, or a failed attempt is charged to it."""
+        """Whether an upload of the document ever began, or a failed attempt is charged to it."""
         return self.external_id is not None or self.attempts > 0 or self.generation > 0
 
 
@@ -353,7 +353,7 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 absent_at=None,
             )
         case AttemptRefunded() if state in ("waiting", "failed"):
-            # The attempt is not counted but polled: the pause grows, so others are sent first.
+            # Count a poll instead of the attempt: the pause grows, so that others are sent first.
             attempts = max(0, delivery.attempts - 1)
             return evolve(
                 delivery,

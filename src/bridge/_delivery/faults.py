@@ -1,4 +1,4 @@
-"""Decide who is to blame for a failure: the document, the whole run, or open until the run ends.
+"""Decide who is to blame for a failure: a document, the whole run, or nobody until the run ends.
 
 The rules read the type, code, status and operation of an error, never the text of its message.
 docs/reliability.md explains them.

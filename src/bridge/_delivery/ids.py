@@ -30,7 +30,7 @@ def canonical_id(given: str) -> str:
 
 
 def spellings_of(given: str) -> tuple[str, ...]:
-    """Return the spellings of an id to ask a service for: as given, a UUID in both cases too."""
+    """Return the spellings of an id to try in calls: as given; a UUID in both cases, too."""
     if not _UUID.fullmatch(given):
         return (given,)
     return tuple(dict.fromkeys((given, given.lower(), given.upper())))

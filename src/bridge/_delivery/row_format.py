@@ -293,5 +293,5 @@ def _numbers(value: object) -> bool:
 
 
 def active_head(text: str) -> bool:
-    """Return True if the head in a JSON text is active, whichever connection it belongs to."""
+    """Return True if a head's JSON text says that its connection, whichever it is, is active."""
     return _versioned(text, _HEAD).get("active") is True

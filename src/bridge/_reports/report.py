@@ -353,7 +353,7 @@ class Confirmation(Result):
     """The result of confirm(): which delivered documents Zenvoices has.
 
     Attributes:
-        confirmed: The number of documents that this call has found and were not confirmed before.
+        confirmed: The number of documents found by this call that were not confirmed before.
         missing: Lines of documents that Zenvoices does not have; only resend() sends them again.
         twice: Lines of documents that Zenvoices shows more than once.
         undecided: Lines of documents for which the answers of Zenvoices prove nothing.

@@ -77,7 +77,7 @@ class Verification(Printable):
 
     @property
     def ok(self) -> bool:
-        """Whether an export can run: no check failed, and none of a prerequisite was skipped."""
+        """Whether an export can run: no check failed, and every prerequisite was checked."""
         return all(
             check.outcome == "ok" or (check.outcome == "skipped" and check.name not in CHECKS)
             for check in self.checks

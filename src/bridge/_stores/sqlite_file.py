@@ -72,7 +72,8 @@ _SHARED = (
     *("9p", "afs", "ceph", "cifs", "drvfs", "fakeowner", "fuse.", "lustre", "nfs", "prl_fs"),
     *("smb", "vboxsf", "virtiofs"),
 )
-"""How the names of file systems begin on Linux whose files another machine may open, too."""
+"""First letters of the types of shared file systems on Linux, whose files other machines may open.
+"""
 
 _HINTS = {
     sqlite3.SQLITE_BUSY: Text(

@@ -278,7 +278,7 @@ class Connection:
         with self._session() as session:
             if session.head.active:
                 return unchanged(session.head, self._company_id)
-            # Hold the lease of the space, too: two connections must not take the space at once.
+            # Hold this lease until the end: two connections must not take the same space at once.
             with self._session(*space_key(self._binding)) as claim:
                 claim_space(claim, self._store, self.key, self.company_code)
                 company_id = self._company(session.head.companies)
@@ -426,8 +426,8 @@ class Connection:
     def resend(self, ids: Iterable[str]) -> tuple[Request, ...]:
         """Mark documents to be sent (again) by the next run.
 
-        Each is sent whatever its status in Banqup is. If its upload was begun before, it is sent
-        under a new external id: Zenvoices then has a delivered document twice. A document whose
+        Each is sent whatever its status in Banqup is. If an upload of it was begun before, it gets
+        a new external id, so a delivered document will be in Zenvoices twice. A document whose
         upload may have arrived is refused: the next run or settle() has to decide first.
 
         Args:

@@ -51,7 +51,7 @@ def look_deeper(
     ]
     try:
         known = company()
-    except ServiceError:  # an ordinary check reports it
+    except ServiceError:  # the check of the company code reports this error
         known = Company()
     probes = probe_zenvoices(zenvoices, known.id)
     if sample:

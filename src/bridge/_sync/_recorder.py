@@ -133,7 +133,7 @@ class RunRecorder:
     def fail(self, failure: ServiceError) -> None:
         """End a run that failed, and attach the report to the failure."""
         self.builder.stopped, self.builder.ok = failure.message, False
-        if not self.builder.raised:  # otherwise it was counted with the document it failed for
+        if not self.builder.raised:  # otherwise the failure was counted with its document
             self.report_function(failure)
         with suppress(StoreError):
             failure.report = self.end()

@@ -254,7 +254,7 @@ class Recovery:
         return found.outcome == "found"
 
     def control(self, external_id: str, company_id: int) -> LookupProbe:
-        """Look up a document that was just delivered; return whether that worked."""
+        """Look up a document that was just delivered."""
         try:
             return LookupProbe(self._finds(external_id, company_id))
         except ServiceError as error:

@@ -236,11 +236,7 @@ class Sending:
         workers.start(self._transfer.prepare, candidate, self.company_id, look_first)
 
     def _looks_first(self, candidate: Candidate) -> bool:
-        """Return True if the document must be looked up before it is sent.
-
-        The run was started with ``look_first=True``, or an earlier run was, and the document may be
-        older: the restored checkpoint may then lack an upload of it.
-        """
+        """Return True if an upload of this document may be missing in a restored checkpoint."""
         if self._options.look_first:
             return True
         if candidate.delivery.requested:  # a look-up without an answer must not hold it back
