@@ -90,7 +90,7 @@ class AsyncSending:
         self._probing = False
 
     def can_continue(self) -> bool:
-        """Return True if another document may be begun; otherwise note the reason in the report."""
+        """Return True if another document may be begun; report a reached limit or deadline."""
         report, limit = self._context.report, self._options.limit
         if limit is not None and len(self._taken) >= limit:
             reached = Text(

@@ -231,7 +231,7 @@ def _words(
 
 
 def _check_known(word: object, known: Sequence[str], name: str) -> None:
-    """Refuse a word that is not in `known`, compared by `_folded`; empty `known` allows all."""
+    """Refuse a word that is neither in `known` nor a `ServiceWord`; an empty `known` allows all."""
     if not isinstance(word, str):
         raise argument_error(name, "a text", word, service="bridge")
     if known and _folded(word) not in map(_folded, known):

@@ -208,8 +208,8 @@ class Activation(Result):
         activated_at: Banqup's time of the first listing, from which documents count.
         company_id: The number of the company in Zenvoices.
         baseline: The number of documents that could be exported already; only resend() sends them.
-        waiting: The number of documents that were not approved or sent yet; each is exported once
-            it is.
+        waiting: The number of documents that were not approved or sent yet; each is exported when
+            it is approved or sent.
         skipped: Lines of documents that appeared during activation, or became exportable while
             the connection was not active; resend() sends them.
     """

@@ -404,7 +404,7 @@ class Run:
         self._sending.send(batch)
 
     def _send_suspects(self) -> None:
-        """Send `MOST_SUSPECTS` documents that were refused or in doubt; leave others for later."""
+        """Send at most `MOST_SUSPECTS` suspects (see `Delivery`); leave others to the next run."""
         waiting = sorted(self._suspects, key=lambda one: one.delivery.attempts + one.delivery.polls)
         most = MOST_SUSPECTS if self._sending.can_continue() else 0
         self._suspects = waiting[most:]

@@ -57,7 +57,7 @@ MAX_BYTES = 256 * 1024 * 1024
 MAX_DEPTH = 200
 """The default limit of nesting; a real invoice has less than 20 levels."""
 
-# A standard business document has a header of a few kilobytes before the invoice.
+# In bytes. A standard business document has a header of a few kilobytes before the invoice.
 _ROOT_WITHIN = 64 * 1024
 
 Kind: TypeAlias = Literal["invoice", "credit note"]
