@@ -182,9 +182,8 @@ class AsyncSending:
                 # Before the commit, start downloads: free workers need not wait for the disk.
                 waiting = len(ready) + len(chosen) - self._delivered
                 await self._fetch(queue, workers, waiting)
-            elif not chosen and not workers.inline:
-                # Still one request at a time. Not in the caller's thread, where the commit would
-                # wait for the download.
+            elif not chosen:
+                # Still one request at a time: nothing is uploaded while this download runs.
                 await self._fetch(queue, workers, len(ready))
             for item in await self._intended(chosen, queue):
                 uploading += 1

@@ -183,9 +183,8 @@ class Sending:
                 # Before the commit, start downloads: free workers need not wait for the disk.
                 waiting = len(ready) + len(chosen) - self._delivered
                 self._fetch(queue, workers, waiting)
-            elif not chosen and not workers.inline:
-                # Still one request at a time. Not in the caller's thread, where the commit would
-                # wait for the download.
+            elif not chosen:
+                # Still one request at a time: nothing is uploaded while this download runs.
                 self._fetch(queue, workers, len(ready))
             for item in self._intended(chosen, queue):
                 uploading += 1
