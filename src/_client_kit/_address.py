@@ -93,8 +93,14 @@ def check_id(value: object, name: str, *, service: str) -> str:
 
     Raises:
         ConfigurationError: The id has other characters or another length. It is not URL-quoted
-            instead, because quoting leaves ``.`` and ``..`` as they are.
+            instead, because quoting leaves ``.`` and ``..`` as they are. Or the value is an object
+            that has an id, such as a document.
     """
+    if hasattr(value, "id"):
+        kind = type(value).__name__
+        message = Text("object_as_id", "{0} must be an id, not {1}", name, kind)
+        hint = Text("hint_object_as_id", "Pass the id of it: {0}.", f"{kind.lower()}.id")
+        raise ConfigurationError(message, service=service, hint=hint)
     text = str(value)
     # Without this, a missing id would be sent as "None".
     if value is None or isinstance(value, bool) or not _ID.fullmatch(text):

@@ -213,9 +213,11 @@ class Contract:
             return loads(path.read_bytes())
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            # Show plain file names only: a URL given by mistake may contain a credential.
-            name = f" {path.name!r}" if re.fullmatch(r"[\w .-]+", path.name) else ""
-            raise self._error(f"contract patch{name} cannot be read: {reason}") from None
+            # Show plain paths only: a URL given by mistake may contain a credential.
+            shown = str(path) if re.fullmatch(r"[\w ./-]+", str(path)) else path.name
+            name = f" {shown!r}" if re.fullmatch(r"[\w ./-]+", shown) else ""
+            end = "; contract= takes a dict, or the path of a file" if "{" in str(path) else ""
+            raise self._error(f"contract patch{name} cannot be read: {reason}{end}") from None
 
     def _object(self, value: object, what: str) -> Mapping[str, Any]:
         if not isinstance(value, Mapping):

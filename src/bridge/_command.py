@@ -644,8 +644,14 @@ def _demo(options: Options) -> int:
     from bridge._demo import run_demo
 
     _refuse(options, "company", "config", "mapper")
-    if options.documents is not None and not options.documents.is_dir():
-        raise setting_error("no_folder", "--documents: {0} is not a folder", str(options.documents))
+    if options.documents is not None:
+        folder: Path = options.documents
+        if not folder.is_dir():
+            raise setting_error("no_folder", "--documents: {0} is not a folder", str(folder))
+        if not any(path.suffix.lower() in (".xml", ".pdf") for path in folder.rglob("*")):
+            raise setting_error(
+                "no_invoices", "--documents: {0} holds no .xml or .pdf file", str(folder)
+            )
     return run_demo(documents=options.documents, as_json=options.json)
 
 

@@ -341,7 +341,9 @@ def read_toml(path: Path) -> dict[str, Any]:
             'Write codes and ids in quotes: company_code = "0042"; and a path with backslashes in '
             r"single quotes: checkpoint_file = 'C:\exports.db'.",
         )
-        if re.search("=\\s*[\u201c\u201d\u201e\u2018\u2019]", text):  # a word processor's quotes
+        if path.suffix.lower() in (".json", ".yaml", ".yml"):
+            hint = Text("hint_toml", "Write it in TOML, as banqup-zenvoices sandbox shows it.")
+        elif re.search("=\\s*[\u201c\u201d\u201e\u2018\u2019]", text):  # a word processor's quotes
             hint = Text("hint_typographic", "Write straight quotes, as in {0}.", '"0042"')
     except UnicodeDecodeError:
         why = Text("not_utf8", "it is not text in UTF-8")

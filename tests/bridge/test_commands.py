@@ -167,6 +167,26 @@ def test_an_option_that_is_not_there_is_told_with_the_nearest(
     assert shown.out == ""
 
 
+@pytest.mark.parametrize("name", ["connections.json", "connections.yaml", "c.YML"])
+def test_a_file_of_another_format_is_told_which_one_is_read(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the parser says of a character is no help where the whole file is of another kind."""
+    file = tmp_path / name
+    file.write_text('{"space_id": "s-1"}')
+    assert main(["status", "--config", str(file)]) == 2
+    assert "Write it in TOML" in capsys.readouterr().err
+
+
+def test_a_folder_without_invoices_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A demo that exports nothing would look like a failed export."""
+    (tmp_path / "a.txt").write_text("text")
+    assert main(["demo", "--documents", str(tmp_path)]) == 2
+    assert "holds no .xml or .pdf file" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("variables", "missing", "named"),
     [

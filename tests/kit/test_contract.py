@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -307,3 +308,16 @@ def test_every_operation_is_known_to_the_other_contract() -> None:
     ):
         words = {name.partition(".")[0] for name in other.operations}
         assert sorted(words) == list(one.elsewhere[client])
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("no/patch.json", "contract patch 'no/patch.json' cannot be read: No such file"),
+        ('{"things.get": {}}', "contract= takes a dict, or the path of a file"),
+    ],
+)
+def test_a_patch_that_is_no_file_is_told_where_it_was_looked_for(given: str, told: str) -> None:
+    """The path as it was resolved; JSON in the place of a path is called what it is."""
+    with pytest.raises(ConfigurationError, match=re.escape(told)):
+        contract().patched(given)

@@ -89,7 +89,7 @@ def test_command_does_not_repeat_the_credentials_of_its_address(
 @pytest.mark.parametrize(
     ("patch", "said"),
     [
-        ("no/patch.json", "contract patch 'patch.json' cannot be read: No such file"),
+        ("no/patch.json", "contract patch 'no/patch.json' cannot be read: No such file"),
         ("https://user:hunter2@vendor.example", "contract patch cannot be read"),
         ("https:/vendor.example/patch.json?sig=hunter2", "contract patch cannot be read"),
         ("a\x00b", "contract patch cannot be read"),

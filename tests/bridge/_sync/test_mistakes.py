@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -21,8 +23,9 @@ from bridge import (
 from bridge._errors import IN_MEMORY
 from bridge._reports.texts import Lang, translate
 from bridge._sync import _activation
+from bridge.testing import try_mapper
 from support.bridge_world import SPACE, World
-from zenvoices_client import ConfigurationError, NotFoundError
+from zenvoices_client import ConfigurationError, InboxUpload, NotFoundError
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -408,3 +411,48 @@ def test_hooks_that_are_swapped_or_take_too_little_are_refused() -> None:
         assert "save(value, expected)" in str(caught.value.hint)
     HookCheckpoints(load, save)
     HookCheckpoints(lambda: None, plain_save, single_worker=True)
+
+
+def test_an_object_in_the_place_of_its_id_is_told_what_to_pass() -> None:
+    """A space, a document or a file has its id as an attribute; its text would not be found."""
+    world = World()
+    document_id = world.one()
+    connection = world.connect()
+    banqup = connection._banqup
+    (space,) = banqup.spaces.list()
+    document = banqup.documents.get(SPACE, document_id)
+    with pytest.raises(ConfigurationError, match=r"not Space\. Pass the id of it: space\.id"):
+        world.connect(space_id=space)
+    with pytest.raises(ConfigurationError, match=r"not Space\. Pass the id of it: space\.id"):
+        banqup.documents.get(space, document_id)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"of it: document\.id"):
+        banqup.documents.get(SPACE, document)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"of it: documentfile\.id"):
+        banqup.files.details(SPACE, document.files[0])  # type: ignore[arg-type]
+    assert world.connect(space_id=UUID(SPACE)).space_id == SPACE
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("invoice.xml", "write attachments=[...]"),
+        (b"<Invoice/>", "write attachments=[...]"),
+        (Path("invoice.xml"), "write attachments=[...]"),
+        (["invoice.xml"], "Attachment(file_name, content), not str"),
+        ([b"<Invoice/>"], "Attachment(file_name, content), not bytes"),
+        ([], "at least one Attachment(file_name, content)"),
+    ],
+)
+def test_a_file_in_the_place_of_an_attachment_is_told_what_to_write(given: Any, told: str) -> None:
+    """In the mapper's own line, with the class that takes a file."""
+    with pytest.raises(TypeError, match=re.escape(told)):
+        InboxUpload(attachments=given)
+
+
+@pytest.mark.parametrize(
+    "given", ["invoice.xml", [Path("invoice.xml")], [b"<Invoice/>"], Path("invoice.xml")]
+)
+def test_files_in_the_place_of_trial_documents_are_refused(given: Any) -> None:
+    """try_mapper() names the function that makes a document of a file."""
+    with pytest.raises(ConfigurationError, match="documents must be a list of results"):
+        try_mapper(documents=given)
