@@ -99,7 +99,7 @@ def is_envelope(body: object) -> bool:
 
 
 def unwrap(body: Any) -> Any:
-    """Return the payload of an answer, with or without the envelope."""
+    """Return the payload of an answer; the envelope, if there is one, is removed."""
     return body.get("result") if is_envelope(body) else body
 
 
@@ -135,11 +135,11 @@ def _members(answer: ApiResponse, body: object) -> tuple[str, ...]:
 
 
 def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
-    """Return the error that an answer to an API call means; None for success.
+    """Return the error for an answer to an API call; None if the call succeeded.
 
-    The body decides before the status: a 500 whose envelope says ``success: false`` is a refusal.
-    For an upload ``success: false`` is enough. After any other 500 the outcome of a call that
-    changes something is unknown; a read gives UnavailableError.
+    The body counts more than the status: a 500 whose envelope says ``success: false`` is a refusal.
+    For an upload, ``success: false`` counts without an envelope too. After any other 500 the
+    outcome of a call that changes something is unknown; a read gives UnavailableError.
     """
     success = 200 <= answer.status < 300
     if success and b'"success"' not in answer.body:
@@ -225,12 +225,13 @@ def dialect_of(login: UserLogin, contract: Contract) -> Dialect:
 def read_token(answer: ApiResponse, operation: Operation) -> Token:
     """Return the access token in a login's answer.
 
-    Without a token the login has failed, whatever the status (published). A flag in the answer
-    shows that the user needs a second factor.
+    An answer of Zenvoices without a token means that the login has failed, also with a status of
+    success (published). A flag in the answer shows that the user needs a second factor.
 
     Raises:
         CredentialsError: The login was refused.
-        ServiceError: The request failed before the login was checked.
+        ServiceError: The request failed before the login was checked, or the answer is not
+            understood.
     """
     body = operation.rename_in(answer.json_or_none())
     result = body["result"] if is_object(body) and "result" in body else body
