@@ -99,9 +99,11 @@ def check_id(value: object, name: str, *, service: str) -> str:
     """
     if hasattr(value, "id"):
         kind = type(value).__name__
-        message = Text("object_as_id", "{0} must be an id, not {1}", name, kind)
-        hint = Text("hint_object_as_id", "Pass the id of it: {0}.", f"{kind.lower()}.id")
-        raise ConfigurationError(message, service=service, hint=hint)
+        raise ConfigurationError(
+            Text("object_as_id", "{0} must be an id, not {1}", name, kind),
+            service=service,
+            hint=Text("hint_object_as_id", "Pass the id of it: {0}.", f"{kind.lower()}.id"),
+        )
     text = str(value)
     # Without this, a missing id would be sent as "None".
     if value is None or isinstance(value, bool) or not _ID.fullmatch(text):

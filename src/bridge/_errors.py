@@ -101,9 +101,8 @@ class NotActivatedError(ConfigurationError):
 
     __module__ = "bridge"
 
-    def __init__(
-        self, message: str = _NOT_ACTIVE, *, hint: str = joined(" ", ACTIVATE, OTHER_STORE)
-    ) -> None:
+    def __init__(self, message: str = _NOT_ACTIVE, *, hint: str | None = None) -> None:
+        hint = hint or joined(" ", ACTIVATE, OTHER_STORE)
         super().__init__(message, service="bridge", hint=hint)
 
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 
-from _client_kit._address import check_id
-from _client_kit._errors import ConfigurationError
-from _client_kit._text import Text
+from banqup_client._space_id import check_space_id
 from bridge._errors import configuration_error
 
 __all__ = [
     "canonical_id",
-    "check_space_id",
     "company_code_of",
     "of_another_space",
     "space_id_of",
@@ -19,26 +16,6 @@ __all__ = [
 ]
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-
-
-def check_space_id(given: object, name: str, *, service: str) -> str:
-    """Return the id of a space; refuse its name, and the address of its page.
-
-    Raises:
-        ConfigurationError: The id is not usable.
-    """
-    try:
-        return check_id(given, name, service=service)
-    except ConfigurationError as error:
-        text = str(given)
-        if _UUID.search(text) and "/" not in text:  # an id with a character too many
-            raise
-        hint = Text(
-            "hint_space_id",
-            "Give the id of the space, such as 3fa85f64-5717-4562-b3fc-2c963f66afa6, and not its "
-            "name or its address: banqup-zenvoices pairs lists the ids (in Python: spaces.list()).",
-        )
-        raise configuration_error(error.message, hint) from None
 
 
 def space_id_of(given: str) -> str:

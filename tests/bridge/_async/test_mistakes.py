@@ -407,7 +407,7 @@ async def test_hooks_that_are_swapped_or_take_too_little_are_refused() -> None:
     for wrong in (
         lambda: HookCheckpoints(save, load),  # type: ignore[arg-type]
         lambda: HookCheckpoints(load, plain_save),  # type: ignore[arg-type]
-        lambda: HookCheckpoints(load, save, single_worker=True),  # type: ignore[arg-type]
+        lambda: HookCheckpoints(load, save, single_worker=True),  # type: ignore[call-overload]
     ):
         with pytest.raises(ConfigurationError, match="must take") as caught:
             wrong()
