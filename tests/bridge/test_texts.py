@@ -50,6 +50,7 @@ SAME = {
         "date",
         "said",
     ),
+    *("[options]", "CODE"),
     *("with_documents", "of_document", "bytes", "operation", "seconds", "export", "no_port"),
 }
 """Codes whose words may be the same in two languages."""
@@ -89,7 +90,7 @@ def sentences() -> dict[str, set[str]]:
     """The English templates of each code, where the source makes one."""
     found: dict[str, set[str]] = {}
     for _, tree in modules():
-        for call in calls(tree, "Text", "setting_error", "store_error", "_must_be"):
+        for call in calls(tree, "Text", "setting_error", "store_error", "_must_be", "_error"):
             if len(call.args) > 1 and isinstance(code := constant(call.args[0]), str):
                 templates = {code: constant(call.args[1])}
                 for word in call.keywords:

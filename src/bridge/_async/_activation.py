@@ -280,7 +280,8 @@ async def _refuse_holder(store: CheckpointStore, before: Mapping[str, Any], key:
                 "space_is_active",
                 "the space is active with the company {0!r} in this store",
                 str(before.get("company")),
-                hint="deactivate() that connection first: a space goes to one company.",
+                hint="deactivate() that connection first, or run banqup-zenvoices deactivate: a "
+                "space goes to one company.",
             )
 
 

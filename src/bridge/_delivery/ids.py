@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from _client_kit._address import check_id
-from bridge._errors import configuration_error
+from bridge._errors import setting_error
 
 __all__ = ["canonical_id", "company_code_of", "of_another_space", "space_id_of", "spellings_of"]
 
@@ -48,7 +48,8 @@ def company_code_of(given: object) -> str:
         ConfigurationError: The code is not usable.
     """
     if not isinstance(given, str) or not given.strip():
-        raise configuration_error(
-            "company_code must be a text such as '0042', with its leading zeros"
+        raise setting_error(
+            "company_code_text",
+            "company_code must be a text such as '0042', with its leading zeros",
         )
     return given.strip()

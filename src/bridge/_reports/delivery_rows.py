@@ -21,6 +21,7 @@ __all__ = [
     "DeliveryRow",
     "deliveries_of",
     "delivery_row",
+    "document_count",
     "table",
     "to_datetime",
 ]
@@ -104,8 +105,12 @@ class Deliveries(tuple[DeliveryRow, ...], Printable):
     def _view(self) -> View:
         if not self:
             return View(say("no documents"))
-        count = Text("document_count", "{0} document|{0} documents", len(self))
-        return View(count, tables=(table(self),))
+        return View(document_count(len(self)), tables=(table(self),))
+
+
+def document_count(count: int) -> Text:
+    """Return a number of documents as text."""
+    return Text("document_count", "{0} document|{0} documents", count)
 
 
 def deliveries_of(rows: Iterable[DeliveryRow]) -> Deliveries:
@@ -168,7 +173,7 @@ def _line(row: DeliveryRow, status: str) -> Line:
         Cell(say(status) if status in HEADINGS else status, TONES.get(status, "dim")),
         Cell(joined("; ", *notes), alone=True),
         Cell(row.label),
-        Cell("" if sent_as in row.label else sent_as),
+        Cell("" if sent_as in row.label else Text("said", "{0}", sent_as)),
         Cell("" if row.inbox_id is None else str(row.inbox_id), whole=True),
         Cell(row.document_id, whole=True),
     )

@@ -192,8 +192,9 @@ class ExportReport(Result):
 
 _NOTHING_LISTED = Text(
     "nothing_listed",
-    "Banqup listed no document. If the space is not empty, call deactivate(), let the client's "
-    "user see its documents in Banqup, and call activate() again before the first export.",
+    "Banqup listed no document. If the space is not empty, call deactivate() (or run "
+    "banqup-zenvoices deactivate), give the app a role that shows it the documents, and call "
+    "activate() again before the first export.",
 )
 
 

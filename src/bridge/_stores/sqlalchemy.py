@@ -283,7 +283,11 @@ def _check_version(version: int) -> None:
         )
 
 
-_NO_TABLES = Text("hint_no_tables", "Its tables are not there: call create_tables() once.")
+_NO_TABLES = Text(
+    "hint_no_tables",
+    "Its tables are not there: call create_tables() once, or run banqup-zenvoices activate, which "
+    "makes them.",
+)
 _UNREACHABLE = Text(
     "hint_database",
     "Check that the database runs, and host, port, user and database of its URL. The cause of this "

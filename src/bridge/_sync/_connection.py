@@ -198,7 +198,7 @@ class Connection:
         *,
         deep: bool = False,
         sample: InboxUpload | bool | None = None,
-        lang: Lang = "en",
+        lang: Lang | None = None,
     ) -> Verification:
         """Check every prerequisite of an export with read-only calls.
 
@@ -209,7 +209,8 @@ class Connection:
                 True for an invented invoice, or an upload of your own. It is marked as a test and
                 logged. Zenvoices keeps it until a user deletes it. Nothing is sent if an ordinary
                 check fails.
-            lang: Language of titles, findings and remedies: ``"en"``, ``"fr"`` or ``"nl"``.
+            lang: Language of titles, findings and remedies: ``"en"``, ``"fr"`` or ``"nl"``; by
+                default that of :func:`set_language`.
 
         Returns:
             One check per prerequisite, and with ``deep`` one per call. A failed check says what to
@@ -218,10 +219,10 @@ class Connection:
         Raises:
             ConfigurationError: ``sample`` was given without ``deep``.
         """
-        from bridge._reports.texts import check_lang
+        from bridge._reports.texts import check_lang, language
         from bridge._reports.verification import verification_of
 
-        check_lang(lang)
+        lang = language() if lang is None else check_lang(lang)
         if sample and not deep:
             raise configuration_error("verify(sample=) sends a test document: say deep=True, too")
         session = self._session()
