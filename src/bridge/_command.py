@@ -290,7 +290,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(_after(PROGRAM, _error_text(error, lang), lang), file=sys.stderr)
         return USAGE
     except BrokenPipeError:
-        # The reader of the output has closed it. Without this, Python prints a second error.
+        # The program that reads the output has ended. Without this, Python would try to write the
+        # rest at exit, and print another error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except KeyboardInterrupt as interrupt:
@@ -299,7 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM, which ends a run as Ctrl-C does: the lease is released."""
+    """Raised at SIGTERM, so that the signal ends a run as Ctrl-C does: the lease is released."""
 
 
 @contextmanager
@@ -329,7 +330,7 @@ def _verify(connection: Connection, options: Options) -> tuple[Verification, int
 
 
 def _activate(connection: Connection, _options: Options) -> tuple[Activation, int]:
-    # Only a database needs this; a file creates its own tables.
+    # Only a store in a database has this method; a file creates its own tables.
     create_tables = getattr(connection._store, "create_tables", None)
     if create_tables is not None:
         create_tables()
@@ -348,7 +349,7 @@ def _export(connection: Connection, options: Options) -> tuple[ExportReport, int
         deadline=options.deadline,
         look_first=options.look_first,
     )
-    # A document that failed in an earlier run needs a person until settle() is called.
+    # A document that failed in an earlier run needs a person until settle() or resend() is called.
     left = connection.status().error
     return report, OK if report.ok and not (_needs_a_person(report) or left) else PERSON
 
@@ -466,7 +467,7 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
 
 
 def _check_logins() -> None:
-    """Raise for all missing variables at once, then for a credential that cannot be used."""
+    """Raise one error for all missing variables, or else one for a credential that is unusable."""
     read_environment(os.environ, *LOGIN_VARIABLES, service="bridge")
     login_of_this_process(ClientCredentials)
     login_of_this_process(UserLogin)
@@ -510,7 +511,7 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
 class _Shared:
     """Clients and store of connections with the same settings, open until the command ends.
 
-    Without it, three hundred connections would make six hundred TLS handshakes.
+    Without this class, three hundred connections would make six hundred TLS handshakes.
     """
 
     def __init__(self, stack: ExitStack) -> None:
@@ -553,7 +554,7 @@ def _call(
             return USAGE, None, error
         status = _status_of(error)
         if verb is _export and status == LATER and not isinstance(error, StoreError):
-            # A service that is down must not hide what an earlier run left to a person.
+            # If an earlier run left a document to a person, say so although a service is down now.
             status = _call(_status, config, shared, mapper, progress, options)[0] or LATER
         return status, error.report, error
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the other connections must still run
@@ -591,7 +592,8 @@ def _show(
         traceback.print_exception(error)
         print(text, file=sys.stderr)
     elif not options.json:
-        # Not to standard error: cron would send a mail about a run that is only busy.
+        # Write a BusyError to standard output: cron mails what is written to standard error, and
+        # no mail is needed while another run does the work.
         print(text, file=sys.stdout if isinstance(error, BusyError) else sys.stderr, flush=True)
 
 
@@ -624,7 +626,7 @@ def _error_text(error: BaseException, lang: Lang) -> str:
 
 
 def _after(start: str, text: str, lang: Lang) -> str:
-    """Return a text after a name and the colon of the language."""
+    """Return ``start: text``, with the colon as the language writes it; `start` may be empty."""
     return translate(joined(": ", start, text), lang)
 
 
@@ -722,7 +724,7 @@ def _pairs(options: Options) -> int:
         )
     names = ("environment", "banqup_url", "zenvoices_url")
     shared = {name: getattr(options, name) for name in names if getattr(options, name)}
-    # This checks the settings, as for any connection.
+    # Creating the config checks the settings, as for any connection.
     settings = ConnectionConfig(
         space_id="any", company_code="any", checkpoint_file="exports.db", **shared
     )

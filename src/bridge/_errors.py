@@ -105,7 +105,7 @@ def setting_error(
         english: The English template of the message.
         values: The values for the placeholders of the template.
         hint: The English template of the hint, with the same values and the code ``hint_<code>``;
-            or a hint that is made already.
+            or a finished `Text`.
     """
     return configuration_error(Text(code, english, *values), _hint(code, hint, values))
 

@@ -34,7 +34,8 @@ _WHERE_SECRETS_ARE = Text(
     "ClientCredentials.from_env and UserLogin.from_env.",
 )
 
-# Validators. Their errors never show a text that was given: it may be a secret in the wrong place.
+# Validators. Their errors never show a text that was given: it may be a secret that was put into
+# the wrong field.
 
 
 def _must_be(
@@ -45,7 +46,16 @@ def _must_be(
     *,
     text: bool = True,
 ) -> _Validator:
-    """Return a validator; with ``text``, a text may fit, so its error does not name the type."""
+    """Return a validator that refuses a value if `fits` returns False for it.
+
+    Args:
+        code: The code of the text `kind`.
+        kind: The values to give, for the error.
+        fits: Returns True for a usable value.
+        hint: The remedy, for the error.
+        text: Whether a str can be usable. If True, the error about an unusable str does not name
+            its type.
+    """
 
     def validate(_settings: Any, attribute: Attribute[Any], value: Any) -> None:
         if not fits(value):
@@ -78,7 +88,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_variable(value: Any) -> bool:
-    # Without this, the URL of a database, which may hold a password, would count as a name.
+    # Without this, a database URL could be given here, and a URL may contain a password.
     return isinstance(value, str) and re.fullmatch(r"[A-Za-z_]\w*", value) is not None
 
 
@@ -146,7 +156,8 @@ def _environment(value: Any) -> Any:
 def _patch(value: Any) -> Any:
     if not _is_table(value):
         return value
-    # A copy, so that no caller changes the table later. Workers receive it as JSON.
+    # Copy the table, so that no caller can change it later. The copy fails if the table cannot be
+    # JSON, the form in which workers receive it.
     try:
         return json.loads(json.dumps(value))
     except (TypeError, ValueError, RecursionError):
@@ -215,7 +226,7 @@ class ConnectionSettings:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data that JSON can hold, without the fields that have their default."""
+        """Return the settings as data that JSON can hold, without fields with a default value."""
         data: dict[str, Any] = {}
         for item in fields(type(self)):
             value = getattr(self, item.name)
@@ -225,7 +236,7 @@ class ConnectionSettings:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Make the config that :meth:`to_dict` gave, or one from a table written by hand.
+        """Return the config for data from :meth:`to_dict`, or for a table written by hand.
 
         Raises:
             ConfigurationError: A key is unknown or missing, or a value is not usable; the message
@@ -246,7 +257,7 @@ class ConnectionSettings:
 
     @classmethod
     def many(cls, rows: Iterable[Mapping[str, Any]], /, **shared: Any) -> tuple[Self, ...]:
-        """Make a config of each row of a table; ``shared`` are the defaults of all rows.
+        """Return a config for each row of a table; ``shared`` are defaults for all rows.
 
         ::
 
@@ -254,8 +265,8 @@ class ConnectionSettings:
             configs = ConnectionConfig.many(rows, environment="PRODUCTION_EU", ...)
 
         Raises:
-            ConfigurationError: A row is not usable, or names a space that an earlier one names;
-                the message counts the rows from 1.
+            ConfigurationError: A row is not usable, or has the same space as an earlier row. The
+                message has the number of the row, from 1.
         """
         first: dict[str, int] = {}
         configs: list[Self] = []
@@ -277,9 +288,9 @@ class ConnectionSettings:
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> tuple[Self, ...]:
-        """Make a config of each ``[[connection]]`` table of a TOML file.
+        """Return a config for each ``[[connection]]`` table of a TOML file.
 
-        All other settings of the file apply to every connection.
+        Settings outside these tables are defaults for every connection.
 
         ::
 
@@ -290,12 +301,15 @@ class ConnectionSettings:
             space_id = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
             company_code = "0042"
 
-        Paths in the file are relative to its folder, because cron starts a program in another.
+        Paths in the file are relative to the file's folder, because cron starts a program in
+        another folder.
 
         Raises:
-            ConfigurationError: The file cannot be read, or holds something unusable.
+            ConfigurationError: The file cannot be read, has no such table, or a setting in it is
+                not usable.
         """
-        # A URL in place of the path may hold a password; a line break would forge a log line.
+        # Name the path in errors only if it is harmless: a URL in its place may contain a password,
+        # and a line break could forge a log line.
         name = str(path)
         if "://" in name or not name.isprintable():
             name = Text("the_file", "the file")
@@ -358,7 +372,7 @@ def _below(folder: str, table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inside(where: str, error: ConfigurationError) -> ConfigurationError:
-    """Return the error with the place of the mistake in front."""
+    """Return the error with the place of the mistake in front of its message."""
     return configuration_error(joined(": ", where, error.message), error.hint)
 
 

@@ -1,4 +1,4 @@
-"""Connection: one space tied to one company."""
+"""Connection: the public methods for one space and its company."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ PAGE = 500
 
 
 class AsyncConnection:
-    """One Banqup space tied to one Zenvoices company.
+    """One Banqup space, and the Zenvoices company to which it is exported.
 
     Creating a connection makes no call. The application decides when to run it. The store holds
     all state between runs, so any process with the same store can make the next run.
@@ -75,12 +75,14 @@ class AsyncConnection:
         space_id: The id of the space in Banqup.
         company_code: The company's code in Zenvoices, a string: ``"0042"`` is not ``42``.
         checkpoints: The store for the state of the connection.
-        mapper: Makes the upload of a document; see :data:`Mapper` and :func:`default_mapper`.
+        mapper: Makes the upload of a document; see :data:`Mapper`. The default is
+            :func:`default_mapper`.
         listeners: Functions that are called with each event of a run, one at a time.
         in_flight: How many documents are downloaded and sent at the same time.
         on_uncertain: What to do with a document if look-ups cannot tell whether it arrived:
             ``"hold"`` it until settle() is called, or ``"resend"`` it, which may duplicate it.
-        exportable: Decides which documents may be exported; see :func:`default_exportable`.
+        exportable: Decides which documents may be exported. The default is
+            :func:`default_exportable`.
         clock: Returns epoch seconds; waiting documents become due by it.
         lease_ttl: Seconds after which another worker may take over a run that has stopped; at
             least twice the deadline of the Zenvoices client.
@@ -250,10 +252,10 @@ class AsyncConnection:
     async def activate(self) -> Activation:
         """Record all present documents, so that only later ones are exported.
 
-        It makes the checks of verify(), lists the space until two listings agree, and stores each
-        document with its status. It reads one document with its file, as an export would. The
-        connection becomes active once all of this is stored. On an active connection nothing
-        changes.
+        activate() makes the checks of verify(), lists the space until two listings agree, and
+        stores each document with its status. It also reads one document with its file, as an
+        export would. When all documents are stored, the connection becomes active. If it is active
+        already, nothing changes.
 
         Raises:
             ServiceError: A check of verify() failed, or Banqup could not be listed.
@@ -305,7 +307,7 @@ class AsyncConnection:
                 await session.flush()
 
     async def _company(self, known: Sequence[int]) -> int:
-        """Get the company's present number from Zenvoices."""
+        """Return the company's present number from Zenvoices; `known` are its numbers so far."""
         self._company_id = (await self._checks.company(known)).id or 0
         return self._company_id
 
@@ -353,8 +355,8 @@ class AsyncConnection:
         await (session.read() if dry_run else session.acquire())
         try:
             if not session.head.active:
-                # A wrong company code makes another key, which is not active. Report the wrong
-                # code, not the missing activation.
+                # A wrong company code gives another key, under which nothing is active. The error
+                # must then be about the code, not about the missing activation.
                 verification = await self.verify()
                 verification.raise_for_failure()
                 await refuse_other_company(self._store, self._binding, self.key)
@@ -424,23 +426,24 @@ class AsyncConnection:
     async def resend(self, ids: Iterable[str]) -> tuple[Request, ...]:
         """Mark documents to be sent (again) by the next run.
 
-        Each is sent under a new external id, also if it is not approved or sent in Banqup. If
-        Zenvoices has the document already, it will have it twice. A document whose upload may have
-        arrived is refused: the next run or settle() has to decide first.
+        Each is sent whatever its status in Banqup is. If an upload of it was begun before, it gets
+        a new external id, so a delivered document will be in Zenvoices twice. A document whose
+        upload may have arrived is refused: the next run or settle() has to decide first.
 
         Args:
             ids: Ids of documents in Banqup. A document without a delivery is looked up there. UUIDs
                 may be in upper or lower case.
 
         Returns:
-            For each document, whether it was accepted, or why not; and for one that is accepted
-            although it is not exportable by its status, why not.
+            One result for each document: whether it was accepted and, if not, why. For an accepted
+            document that would not be exported without this request, the result says why.
 
         Raises:
             ConfigurationError: ``ids`` is not a list of ids.
             NotActivatedError: The connection is not active; call activate().
             BusyError: A run of this connection is in progress.
-            ServiceError: Banqup could not be asked about any document.
+            ServiceError: Banqup cannot be asked about documents now. Documents that were accepted
+                before the error stay accepted.
         """
         from bridge._async._requests import request_all
 
@@ -458,12 +461,15 @@ class AsyncConnection:
             )
 
     async def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
-        """Decide by hand about a document that is ``uncertain`` or ``failed``.
+        """Record what a person has decided about an ``uncertain`` or ``failed`` document.
 
         Args:
             document_id: The document's id in Banqup.
             delivered: True if the document is in the company's inbox. With False, an uncertain
                 document is sent again, and a failed document is skipped.
+
+        Returns:
+            The document's line, with its new state.
 
         Raises:
             ConfigurationError: The document is neither uncertain nor failed.
@@ -479,7 +485,8 @@ class AsyncConnection:
     async def confirm(self) -> Confirmation:
         """Look up every delivered document that is not confirmed yet; nothing is sent.
 
-        The result lists the documents that Zenvoices does not have, or has more than once.
+        The result lists the documents that Zenvoices does not have, has more than once, or gives
+        no clear answer about.
 
         Raises:
             NotActivatedError: The connection was never active; call activate().

@@ -1,4 +1,4 @@
-"""Check every prerequisite of an export, with one call each."""
+"""Check every prerequisite of an export with calls that only read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOBODYS = "verify"
 
 
 class AsyncChecks:
-    """Check what an export needs from both services; makes read-only calls."""
+    """The checks of what an export needs from both services; they only read."""
 
     def __init__(
         self,
@@ -40,9 +40,9 @@ class AsyncChecks:
         self._company_code = company_code
 
     async def all(self, known: Sequence[int]) -> dict[str, str | ServiceError]:
-        """Make all checks; return for each, by its name, the detail to show or the error.
+        """Make all checks; return the detail to show, or the error, by the name of the check.
 
-        A check that depends on a failed one is left out.
+        The result lacks checks that depend on a failed one.
 
         Args:
             known: The numbers that the company had so far, the newest last.
@@ -127,8 +127,9 @@ class AsyncChecks:
     async def company(self, known: Sequence[int]) -> Company:
         """Return the company that has the company code.
 
-        A company with a number not in `known` is accepted only if it has exactly this code, and if
-        the newest known number is no longer listed: the company then has a new number.
+        If `known` is not empty and does not have the company's number, the company must have
+        exactly this code, and the newest known number must no longer be listed. Then it is the
+        same company with a new number.
 
         Args:
             known: The numbers that the company had so far, the newest last.
@@ -151,9 +152,9 @@ class AsyncChecks:
         return company
 
     async def _check_linked_anew(self, number: int) -> None:
-        """Check that the old company number is no longer listed.
+        """Raise if the old company number is still listed.
 
-        Otherwise the code now belongs to another company, and invoices would go to it.
+        The code then belongs to another company now, and invoices would go to that company.
         """
         listing = self._zenvoices.companies.list()
         async for company in listing:
@@ -185,9 +186,16 @@ class AsyncChecks:
 def _first_failure(
     error: ServiceError, operation: str, rows: tuple[str, str], detail: str
 ) -> dict[str, str | ServiceError]:
-    """Return what the error of a service's first call means for the checks of login and call."""
+    """Return the checks that the error of a service's first call decides.
+
+    Args:
+        error: The error of the call.
+        operation: The operation that was called.
+        rows: The names of two checks: that of the login, and that of the call.
+        detail: The detail of the check of the login, if the error proves that it succeeded.
+    """
     login, call = rows
-    if error.code == USER_CODE:  # raised before any call, so the login is not checked
+    if error.code == USER_CODE:  # the user's function raised: the login may be right or wrong
         return {call: error}
     return {login: detail, call: error} if _logged_in(error, operation) else {login: error}
 

@@ -47,7 +47,7 @@ def check_client(client: Any, kind: type[object], name: str) -> None:
 
 
 def check_store(store: object) -> None:
-    """Refuse an object without the methods of a store, and a class."""
+    """Refuse an object without the methods of a store, and a class instead of an object."""
     if isinstance(store, type) or not all(hasattr(store, name) for name in STORE_METHODS):
         hint = "Pass one such as SQLiteCheckpoints('exports.db')."
         raise argument_error("checkpoints", "a store", store, service="bridge", hint=hint)
@@ -93,7 +93,7 @@ def check_parameters(function: Any, number: int, name: str, hint: str) -> None:
 
 
 def check_listeners(listeners: object) -> tuple[Any, ...]:
-    """Return the listeners; refuse a single function that is not in a list."""
+    """Return the listeners as a tuple; refuse a function that is not in a list, and a class."""
     known = check_list(listeners, "listeners", "functions", service="bridge")
     for listener in known:
         check_function(listener, "a listener", service="bridge")
@@ -137,7 +137,7 @@ def check_ids(ids: object) -> list[str]:
 
 
 def check_document_id(given: object) -> str:
-    """Return the id of a document; refuse the number that Zenvoices gave it, and a whole row."""
+    """Return the id of a document; refuse Zenvoices' number, and a row of a report."""
     if not isinstance(given, str):
         raise argument_error(
             "a document id",

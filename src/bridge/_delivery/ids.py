@@ -30,19 +30,26 @@ def canonical_id(given: str) -> str:
 
 
 def spellings_of(given: str) -> tuple[str, ...]:
-    """Return the forms in which a service may know an id: a UUID also in lower and upper case."""
+    """Return the spellings of an id to try in calls: as given; a UUID in both cases, too."""
     if not _UUID.fullmatch(given):
         return (given,)
     return tuple(dict.fromkeys((given, given.lower(), given.upper())))
 
 
 def of_another_space(named: str | None, space_id: str) -> bool:
-    """Return True if a listed entry names a space other than `space_id`."""
+    """Return True if an entry of a list names a space, and it is another than `space_id`.
+
+    Args:
+        named: The id of the space in the entry, in any spelling; None if it names no space.
+        space_id: The id of the connection's space, in canonical form.
+    """
     return bool(named) and canonical_id(str(named)) != space_id
 
 
 def company_code_of(given: object) -> str:
-    """Return the company's code; a number is refused, because it has lost its leading zeros.
+    """Return the company's code without white space around it.
+
+    A number is refused, because it has lost the leading zeros of the code.
 
     Raises:
         ConfigurationError: The code is not usable.

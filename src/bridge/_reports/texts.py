@@ -70,7 +70,7 @@ def say(code: str, *values: object) -> Text:
 
 
 def translate(text: str, lang: Lang) -> str:
-    """Return a text in a language; a string without a code is returned as it is."""
+    """Return a text in a language; without a code or a translation, return it as it is."""
     if not isinstance(text, Text):
         return text
     if lang == "en":
@@ -88,7 +88,7 @@ def translate(text: str, lang: Lang) -> str:
         try:
             comma = _THOUSANDS[lang]
             shown = fill(template, values, comma=comma, point=",", zero_is_one=lang == "fr")
-        except IndexError:  # another version of this library stored the text with other values
+        except IndexError:  # another version of this library stored fewer values with this text
             return text
         return text.said(shown)
     if text.code in (": ", "; ", ", ", " ", " and ", " or "):
@@ -414,7 +414,7 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
 }
 """The English, French and Dutch of titles, headings and other texts of reports, by code."""
 
-# The English of these texts is where the code makes them: with the error, or with the reason.
+# The English of these texts is not in this table, but where the code makes the error or reason.
 SENTENCES: dict[str, tuple[str, str]] = {
     "said": ("« {0} »", "“{0}”"),
     "count": ("{0}", "{0}"),

@@ -82,7 +82,8 @@ class HookCheckpoints(RecordStore):
     the store refuses it. White space and the order of keys may differ, as in a ``jsonb`` column.
 
     Warning:
-        With ``single_worker=True`` there is no lease: two processes would overwrite each other.
+        With ``single_worker=True`` the lease has no effect between processes: two of them would
+        overwrite each other.
         Clocks of several machines must differ by much less than the length of a lease (600 s).
 
     Args:
@@ -140,7 +141,8 @@ class HookCheckpoints(RecordStore):
                 result, changed = use(known)
                 if changed:
                     text = _write(known)
-                # Keep the parsed text only now: the next call must not use what save() refused.
+                # Keep the parsed records only now: if save() refused them, the next call must not
+                # use them.
                 if not changed or self._saved(text, version):
                     self._parsed = (text, known)
                     return result
@@ -191,9 +193,9 @@ class HookCheckpoints(RecordStore):
             raise self._hook_error(hook, error) from error
 
     def _hook_error(self, hook: str, error: Exception) -> StoreError:
-        """Log the exception of a hook, and return a StoreError without its text.
+        """Log the exception of a hook, and return a StoreError that does not contain its text.
 
-        The text of the exception may contain a password.
+        That text may contain a password.
         """
         place = place_of(error)
         if isinstance(error, ServiceError):

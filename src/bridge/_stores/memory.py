@@ -86,7 +86,7 @@ class RecordStore(LeasedStore):
 
 
 class MemoryCheckpoints(RecordStore):
-    """Checkpoints that end with the process.
+    """Checkpoints in memory, lost when the process ends.
 
     Warning:
         A new process does not know what was exported. Use this store in tests and trials only.

@@ -28,7 +28,8 @@ class Row:
     Attributes:
         id: The document's id, unique within a connection.
         state: The delivery's state; select() filters by it.
-        due: Epoch seconds by the connection's clock from which select() finds the row, or None.
+        due: When the delivery is due, in epoch seconds by the connection's clock, or None; the
+            argument ``due`` of select() filters by it.
         value: Versioned JSON text that only the bridge reads.
     """
 
@@ -72,7 +73,7 @@ class CheckpointStore(Protocol):
         ...
 
     def release(self, lease: Lease) -> None:
-        """Release the lease, which then commits nothing. Do nothing if it is superseded."""
+        """Release the lease, which can then commit nothing. Do nothing if a newer lease exists."""
         ...
 
     def head(self, key: str) -> str | None:
@@ -112,7 +113,7 @@ class CheckpointStore(Protocol):
 
 
 def held_until(store: CheckpointStore, key: str) -> datetime | None:
-    """Return when the lease of ``key`` ends, or None where the store cannot tell."""
+    """Return when the lease of ``key`` ends; None if it is free, or the store cannot tell."""
     ask = getattr(store, "held_until", None)
     until = None if ask is None else ask(key)
     if not isinstance(until, float):

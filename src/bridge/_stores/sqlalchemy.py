@@ -61,7 +61,8 @@ _delivery = sa.Table(
     sa.Column("state", _Exact, nullable=False),
     sa.Column("due", sa.Double),
     sa.Column("value", sa.Text, nullable=False),
-    # All columns that select() filters and orders by; otherwise it would read every delivered row.
+    # The index has all columns that select() filters and orders by. Without them, select() would
+    # read the row of every delivered document.
     sa.Index("bridge_delivery_by_state", "connection", "state", "id", "due"),
 )
 

@@ -25,7 +25,7 @@ __all__ = ["CheckpointSession"]
 logger = logging.getLogger("bridge")
 
 NAMED = 50
-"""The most waiting documents that status() lists because they failed; one find() reads them all."""
+"""The most waiting documents that status() lists because of failures; one find() reads them all."""
 COMPANIES = 5
 """The most company numbers to remember; each costs one more look-up per document after a restore.
 """
@@ -35,7 +35,7 @@ class CheckpointSession:
     """Read deliveries, collect changes, and commit them together under a lease.
 
     Attributes:
-        head: The connection's head, with the changes of the next commit.
+        head: The connection's head, with changes that the next commit writes.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class CheckpointSession:
         owner = secrets.token_hex(8)
 
         def take() -> None:
-            # Set here, in the thread: without this, a cancelled caller would not release the lease.
+            # Set both in this thread: if the caller is cancelled, release() must find the lease.
             self._until = _clock.monotonic() + self._ttl
             self._lease = self._store.acquire(self._key, owner, self._ttl)
 
@@ -101,7 +101,8 @@ class CheckpointSession:
         """Return the stored deliveries of documents, by canonical id.
 
         Args:
-            ids: The documents' ids as given; a row may be stored under this or the canonical form.
+            ids: The documents' ids as Banqup or a user spells them. A row may be stored under this
+                spelling or under the canonical form, so both are looked for.
         """
         names = list(dict.fromkeys(name for given in ids for name in (canonical_id(given), given)))
         found: dict[str, Delivery] = {}
@@ -121,7 +122,7 @@ class CheckpointSession:
         return [delivery_of(row) for row in rows]
 
     def put(self, stored: Delivery | None, new: Delivery) -> None:
-        """Write a delivery with the next commit; `stored` is the delivery that it replaces."""
+        """Queue a delivery for the next commit; `stored` is the delivery it replaces, or None."""
         if stored == new:
             return
         counts = dict(self.head.counts)
@@ -133,7 +134,7 @@ class CheckpointSession:
         self._rows[new.document_id] = row_of(new)
 
     def _name(self, delivery: Delivery) -> None:
-        """Add the document to `Head.named`, or remove it, as the delivery requires."""
+        """Add the document to `Head.named` if its delivery needs naming, else remove it."""
         named = self.head.named
         known = delivery.document_id in named
         if delivery.needs_naming and not known:
@@ -142,18 +143,18 @@ class CheckpointSession:
             self.update(named=tuple(name for name in named if name != delivery.document_id))
 
     def update(self, **changes: Any) -> None:
-        """Change the head, and write it with the next commit."""
+        """Change fields of the head; the next commit writes it."""
         head = evolve(self.head, **changes)
         self._changed = self._changed or head != self.head
         self.head = head
 
     def remember_company(self, number: int) -> None:
-        """Record the company's present number, and write it with the next commit."""
+        """Make this number the last of `Head.companies`; the next commit writes it."""
         known = [other for other in self.head.companies if other != number]
         self.update(companies=(*known, number)[-COMPANIES:])
 
     def flush(self) -> None:
-        """Commit all changes; without any, renew the lease only if half of it has passed.
+        """Commit all changes and renew the lease; without changes, only after half of its time.
 
         Raises:
             LeaseLostError: Another worker has the lease; nothing was written.

@@ -137,7 +137,7 @@ class Trial:
         outcome: Whether the document would be sent or skipped, or whether the mapper failed.
         upload: The mapper's result, if the document would be sent.
         reason: Why the document would not be sent.
-        error: The exception that the mapper raised.
+        error: The exception that the mapper raised, if any.
         other_files: Names of the document's files that would not be sent.
         warning: Problems of the document's files, such as an unreadable UBL.
     """
