@@ -172,7 +172,7 @@ def _parser(lang: Lang) -> _Parser:
 
     def described(name: str, text: str) -> str:
         usage = tell("usage", f"{_usage(name, lang)[0]} {tell('[options]')}")
-        return f"{usage}\n\n{wrap(text)}"
+        return f"{wrap(usage)}\n\n{wrap(text)}"
 
     def options_of(parser: _Parser, *, connections: bool) -> _Group:
         options = parser.add_argument_group(tell("options"))

@@ -12,6 +12,7 @@ from typing import Any
 
 from attrs import define, field
 
+from _client_kit._text import joined
 from bridge._demo import (
     CLIENT_ID,
     COMPANY_CODE,
@@ -88,10 +89,10 @@ connection = Connection(
     space_id="{space_id}", company_code="{company_code}",
     checkpoints=SQLiteCheckpoints("exports.db"),
 )
-if "activate" in sys.argv:         # {once_word}: python export.py activate
+if "activate" in sys.argv:         # {once_call}
     print(connection.verify())
     print(connection.activate())
-else:                              # {often_word}: python export.py
+else:                              # {often_call}
     print(connection.export_new())
 
 {ends}
@@ -148,6 +149,7 @@ def _guide(facts: dict[str, Any], every: float, lang: Lang) -> str:
     def seconds(number: float) -> str:
         return f"{number:g}" if lang == "en" else f"{number:g}".replace(".", ",")
 
+    call = "python export.py"
     return _GUIDE.format(
         **facts,
         company=COMPANY_NAME,
@@ -162,8 +164,8 @@ def _guide(facts: dict[str, Any], every: float, lang: Lang) -> str:
         often=long("sandbox often"),
         arrives=long("sandbox arrives", seconds(every), seconds(PAUSES * every)),
         in_python=long("sandbox python"),
-        once_word=tell("once"),
-        often_word=tell("as often as you like"),
+        once_call=translate(joined(": ", say("once"), f"{call} activate"), lang),
+        often_call=translate(joined(": ", say("as often as you like"), call), lang),
         ends=long("sandbox ends"),
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from _client_kit._arguments import check_word
-from _client_kit._text import Text, joined
+from _client_kit._text import Text, code_of, joined
 from _client_kit._times import local_time
 from bridge._delivery.delivery import STATES, Delivery, WaitReason
 from bridge._reports.render import Cell, Line, Printable, Table, Tone, View, plain_data
@@ -194,7 +194,7 @@ def delivery_row(delivery: Delivery, **sent: Any) -> DeliveryRow:
         delivery.document_id,
         delivery.state,
         reason or (_QUEUED if delivery.cause is WaitReason.QUEUED else ""),
-        code=reason.code if isinstance(reason, Text) else "",
+        code=code_of(reason),
         label=delivery.label,
         inbox_id=delivery.inbox_id,
         folder=delivery.folder,

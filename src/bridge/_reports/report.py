@@ -27,7 +27,7 @@ __all__ = [
 
 def _facts(*facts: tuple[str, str | int | None]) -> tuple[tuple[str, str], ...]:
     """Return the names and values of facts to show; leave out zeros and empty texts."""
-    return tuple((say(name), _shown(value)) for name, value in facts if value)
+    return tuple((say(name, value), _shown(value)) for name, value in facts if value)
 
 
 def _shown(value: str | int) -> str:
@@ -234,7 +234,7 @@ class Activation(Result):
             # would count as new when the right is given, so the note says what to do before.
             empty = not (self.baseline or self.waiting or self.skipped)
             notes = (_NOTHING_LISTED,) if empty else ()
-            skipped = table(self.skipped, say("skipped"))
+            skipped = table(self.skipped, say("skipped", len(self.skipped)))
             return View(say("activated"), "ok", facts, (skipped,), notes)
         return View(say("active already"), "", facts[:2])
 

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Literal, cast, get_args
 
 from _client_kit._arguments import check_word
-from _client_kit._text import Text, fill
+from _client_kit._text import SEPARATORS, Text, fill
 from _client_kit._times import shown_time
 
 __all__ = [
@@ -81,7 +81,8 @@ def translate(text: str, lang: Lang) -> str:
     if text.code == "date":
         return text.said(f"{date.fromisoformat(values[0]):%d/%m/%Y}")
     if text.code == "time":
-        return text.said(shown_time(datetime.fromisoformat(values[0]), "%d/%m/%Y %H:%M"))
+        at = "à" if lang == "fr" else "om"
+        return text.said(shown_time(datetime.fromisoformat(values[0]), f"%d/%m/%Y {at} %H:%M"))
     known = SENTENCES.get(text.code) or HEADINGS.get(text.code, ("", "", ""))[1:]
     template = known[lang == "nl"]
     if template:
@@ -91,7 +92,7 @@ def translate(text: str, lang: Lang) -> str:
         except IndexError:  # another version of this library stored fewer values with this text
             return text
         return text.said(shown)
-    if text.code in (": ", "; ", ", ", " ", " and ", " or "):
+    if text.code in SEPARATORS:
         separator = _SEPARATORS[lang].get(text.code, text.code)
         return text.said(separator.join(values))
     return text
@@ -107,15 +108,17 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "queued": ("queued", "en file d'attente", "in de wachtrij"),
     "ready to process": ("ready to process", "prêt à traiter", "klaar voor verwerking"),
     "error": ("error", "erreur", "fout"),
-    "skipped": ("skipped", "ignoré", "overgeslagen"),
-    "baseline": ("baseline", "antérieur à l'activation", "van vóór de activering"),
+    "skipped": ("skipped", "ignoré|ignorés", "overgeslagen"),
+    "baseline": ("baseline",
+        "antérieur à l'activation|antérieurs à l'activation",
+        "van vóór de activering"),
     # States
     "waiting": ("waiting", "en attente", "in afwachting"),
     "sending": ("sending", "en cours d'envoi", "onderweg"),
     "delivered": ("delivered", "transmis", "afgeleverd"),
-    "confirmed": ("confirmed", "confirmé", "bevestigd"),
-    "failed": ("failed", "abandonné", "opgegeven"),
-    "uncertain": ("uncertain", "incertain", "onzeker"),
+    "confirmed": ("confirmed", "confirmé|confirmés", "bevestigd"),
+    "failed": ("failed", "abandonné|abandonnés", "opgegeven"),
+    "uncertain": ("uncertain", "incertain|incertains", "onzeker"),
     # Outcomes of checks and of trials
     "ok": ("ok", "ok", "ok"),
     "FAILED": ("FAILED", "ÉCHEC", "MISLUKT"),
@@ -219,7 +222,7 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
         "Connexion inactive : entreprise {0}",
         "Koppeling niet actief: administratie {0}"),
     "activated": ("Activated: documents count from now on",
-        "Connexion activée : les documents comptent dès maintenant",
+        "Connexion activée : les documents sont pris en compte à partir de maintenant",
         "Koppeling geactiveerd: vanaf nu tellen documenten mee"),
     "active already": ("Active already: nothing changed",
         "Connexion déjà active : rien n'a changé",
@@ -264,10 +267,10 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     # Help of the command
     "help about": ("Moves new invoices from Banqup to Zenvoices. It starts nothing by itself: cron, systemd or a container runs it. Credentials come from the environment: BANQUP_CLIENT_ID, BANQUP_CLIENT_SECRET, ZENVOICES_USER, ZENVOICES_PASSWORD and ZENVOICES_ORGANISATION_CODE.", "Transmet les nouvelles factures de Banqup à Zenvoices. Ne démarre rien de lui-même : cron, systemd ou un conteneur le lance. Les données d'identification viennent de l'environnement : BANQUP_CLIENT_ID, BANQUP_CLIENT_SECRET, ZENVOICES_USER, ZENVOICES_PASSWORD et ZENVOICES_ORGANISATION_CODE.", "Brengt nieuwe facturen van Banqup naar Zenvoices. Het start niets uit zichzelf: cron, systemd of een container voert het uit. Aanmeldgegevens komen uit de omgeving: BANQUP_CLIENT_ID, BANQUP_CLIENT_SECRET, ZENVOICES_USER, ZENVOICES_PASSWORD en ZENVOICES_ORGANISATION_CODE."),
     "help verify": ("check every prerequisite of an export", "vérifie chaque condition d'un export", "controleert elke voorwaarde voor een export"),
-    "help activate": ("from now on new documents count", "dès maintenant, les nouveaux documents comptent", "vanaf nu tellen nieuwe documenten mee"),
+    "help activate": ("from now on new documents count", "à partir de maintenant, les nouveaux documents sont pris en compte", "vanaf nu tellen nieuwe documenten mee"),
     "help deactivate": ("stop exporting; what was sent stays on record", "arrête les exports ; ce qui a été transmis reste enregistré", "stopt de exports; wat verzonden is, blijft geregistreerd"),
     "help export": ("move what is new to the inbox", "transmet ce qui est nouveau à la boîte de réception", "brengt wat nieuw is naar de inbox"),
-    "help status": ("what is on record, without asking a service", "ce qui est enregistré, sans interroger de service", "wat vastgelegd is, zonder een dienst te bevragen"),
+    "help status": ("what is on record, without asking a service", "montre ce qui est enregistré, sans interroger les services", "toont wat vastgelegd is, zonder de diensten te bevragen"),
     "help resend": ("have the next export send documents again", "demande au prochain export de renvoyer des documents", "laat de volgende export documenten opnieuw verzenden"),
     "help settle": ("say what a person saw of a failed or uncertain document", "indique ce qu'une personne a vu d'un document abandonné ou incertain", "legt vast wat iemand zag van een opgegeven of onzeker document"),
     "help confirm": ("look up every delivered document", "recherche chaque document transmis", "zoekt elk afgeleverd document op"),
@@ -351,7 +354,7 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
         "De periode van factuur {0} is afgesloten."),
     "demo 1": ("Is everything in place?", "Tout est-il en place ?", "Is alles in orde?"),
     "demo 2": ("From now on documents count:",
-        "Dès maintenant, les documents comptent :",
+        "À partir de maintenant, les documents sont pris en compte :",
         "Vanaf nu tellen documenten mee:"),
     "demo 3": ("Business goes on: new documents appear in Banqup",
         "Les affaires continuent : de nouveaux documents arrivent dans Banqup",
@@ -382,7 +385,7 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
         "2. Eén keer, in die map, in een andere terminal (activeer ook daar de virtuele omgeving):"),
     "sandbox often": ("3. As often as you like:", "3. Aussi souvent que vous voulez :", "3. Zo vaak als u wilt:"),
     "sandbox arrives": ("The first run sends nothing of what was there when you activated: that stays where it is. Another document arrives every {0} seconds. Of five, one is not approved yet; it is approved {1} seconds later. Zenvoices refuses another one, because its period is closed; {1} seconds later the period is open again.",
-        "Le premier export n'envoie rien de ce qui était là lors de l'activation : cela reste où c'est. Un autre document arrive toutes les {0} secondes. Sur cinq, un n'est pas encore approuvé ; il l'est {1} secondes plus tard. Zenvoices en refuse un autre, dont la période est clôturée ; {1} secondes plus tard, elle est rouverte.",
+        "Le premier export n'envoie rien de ce qui était là lors de l'activation : ces documents restent où ils sont. Un autre document arrive toutes les {0} secondes. Sur cinq, un n'est pas encore approuvé ; il l'est {1} secondes plus tard. Zenvoices en refuse un autre, dont la période est clôturée ; {1} secondes plus tard, elle est rouverte.",
         "De eerste export verzendt niets van wat er bij de activering al was: dat blijft waar het is. Om de {0} seconden komt er een document bij. Van de vijf is er één nog niet goedgekeurd; {1} seconden later is het dat wel. Een ander weigert Zenvoices, omdat de periode afgesloten is; {1} seconden later is ze weer open."),
     "sandbox python": ("The same in Python: save this as export.py in the same folder. The command and Python then share one store, so nothing arrives twice.",
         "La même chose en Python : enregistrez ceci sous le nom export.py dans le même dossier. La commande et Python partagent alors un seul registre, et rien n'arrive deux fois.",
