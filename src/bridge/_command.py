@@ -442,7 +442,8 @@ def _status_of(error: BaseException) -> int:
 
 def _needs_a_person(report: ExportReport) -> bool:
     left = any(map(_is_left_to_a_person, report.deliveries))
-    return bool(report.refused or report.raised or left)
+    twice = any(isinstance(note, Text) and note.code == "sent_before" for note in report.notes)
+    return bool(report.refused or report.raised or left or twice)
 
 
 def _is_left_to_a_person(row: DeliveryRow) -> bool:

@@ -122,6 +122,7 @@ MISTAKES = [
     SHARED + "speling = 1\n" + PAIR,
     SHARED + "password = 1\n" + PAIR,
     SHARED + "'a b' = 1\n" + PAIR,
+    SHARED + "mapper = 'm:f'\n" + PAIR,
     SHARED + '[[connection]]\nspace_id = "s-1"\ncompany_code = 42\n',
     SHARED + "[[connection]]\n",
     SHARED + PAIR + PAIR,
