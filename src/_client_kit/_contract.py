@@ -17,7 +17,7 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -38,6 +38,7 @@ _PATCH = Text("contract_patch", "contract patch")
 _OPERATION = Text("operation_word", "operation")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 TOKEN_CALLS = ("token.get", "login")
+LONGEST_CORRECTION = 300
 
 
 @frozen
@@ -73,6 +74,8 @@ class Operation:
     """The user's function for this operation, from ``operations=``, or None."""
     called: str = ""
     """The name under which ``operations=`` has the function, such as ``inbox.find``."""
+    correction: str = ""
+    """The facts that ``contract=`` changed, as a text for messages; empty if it changed none."""
     _rename: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
 
     @property
@@ -132,10 +135,17 @@ def _rename(value: Any, tree: Mapping[str, Any], *, inward: bool) -> Any:
 
 @frozen
 class Contract:
-    """All operations of one service, by name."""
+    """All operations of one service, by name.
+
+    Attributes:
+        service: Name of the service.
+        operations: The operations, by name.
+        elsewhere: The first words of the names of another client's operations, by client.
+    """
 
     service: str
     operations: Mapping[str, Operation]
+    elsewhere: Mapping[str, Sequence[str]] = field(factory=dict[str, Sequence[str]])
 
     def __getitem__(self, name: str) -> Operation:
         return self.operations[name]
@@ -211,10 +221,14 @@ class Contract:
         try:
             return loads(path.read_bytes())
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            # Show plain file names only: a URL given by mistake may contain a credential.
-            name = f" {path.name!r}" if re.fullmatch(r"[\w .-]+", path.name) else ""
-            why = Text("said", "{0}", reason)
+            why: object = error.strerror if isinstance(error, OSError) else str(error)
+            # Show plain paths only: a URL given by mistake may contain a credential.
+            shown = str(path) if re.fullmatch(r"[\w ./-]+", str(path)) else path.name
+            name = f" {shown!r}" if re.fullmatch(r"[\w ./-]+", shown) else ""
+            if "{" in str(path):
+                why = Text(
+                    "dict_or_path", "{0}; contract= takes a dict, or the path of a file", why
+                )
             raise self._error(
                 "patch_unreadable", "contract patch{0} cannot be read: {1}", name, why
             ) from None
@@ -235,7 +249,7 @@ class Contract:
         for key, value in self._object(changes, patch).items():
             self._check_key(key, checked, Text("key_of", "key of {0}", operation.name))
             operation = evolve(operation, **{key: checked[key](operation, value)})
-        return operation
+        return evolve(operation, correction=_shown(operation, changes))
 
     def _method(self, operation: Operation, method: Any) -> str:
         # A call that changes something cannot use GET. A call that only reads cannot use PUT or
@@ -325,6 +339,16 @@ class Contract:
         known = list(known)
         if key in known:
             return
+        first = str(key).partition(".")[0]
+        for client, names in self.elsewhere.items():
+            if what == "operation" and first in names:
+                raise self._error(
+                    "of_other_client",
+                    "{0}: {1!r} belongs to {2}: give it there",
+                    where,
+                    str(key)[:80],
+                    client,
+                )
         near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.4)
         shown = where, what, str(key)[:80]
         if near:
@@ -336,6 +360,14 @@ class Contract:
 
     def _error(self, code: str, english: str, *values: object) -> ConfigurationError:
         return ConfigurationError(Text(code, english, *values), service=self.service)
+
+
+def _shown(operation: Operation, changes: Mapping[str, Any]) -> str:
+    """Return the facts of a patch as a text, such as ``GET /v2/documents, query size``."""
+    shown = [f"{operation.method} {operation.path}"] if {"method", "path"} & {*changes} else []
+    for key in ("query", "rename"):
+        shown += [f"{key} {ours}={wire}" for ours, wire in changes.get(key, {}).items()]
+    return ", ".join(shown)[:LONGEST_CORRECTION]
 
 
 def _code_of(function: Any) -> str | None:
@@ -370,7 +402,7 @@ def load_contract(package: str) -> Contract:
     operations = {
         name: _operation(name, entry, service) for name, entry in raw["operations"].items()
     }
-    return Contract(service, operations)
+    return Contract(service, operations, raw["elsewhere"])
 
 
 def _operation(name: str, entry: Mapping[str, Any], service: str) -> Operation:

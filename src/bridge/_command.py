@@ -18,7 +18,7 @@ import sys
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -43,6 +43,7 @@ from bridge._reports.render import plain, wrap
 from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
 from bridge._reports.texts import Lang, check_lang, say, translate
 from bridge._reports.verification import Verification
+from bridge._settings import hint_for
 from bridge._sync._connection import Connection
 from zenvoices_client import UserLogin
 
@@ -115,6 +116,32 @@ class _Parser(argparse.ArgumentParser):
             exit_on_error=False,
         )
 
+    commands: Mapping[str, _Parser] = {}
+    """All commands by name."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse arguments; refuse an unknown option here, where the nearest one is known."""
+        given: list[str] = sys.argv[1:] if args is None else list(args)
+        for argument in given:
+            name = argument.partition("=")[0]
+            if argument == "--" or (self.prog == PROGRAM and argument in self.commands):
+                break
+            if name.startswith("--") and name not in self._option_string_actions:
+                raise setting_error(
+                    "unknown_option", "unknown option {0}", name[:80], hint=self._hint(name)
+                )
+        return super().parse_known_args(given, namespace)
+
+    def _hint(self, name: str) -> str:
+        others = [
+            command
+            for command, parser in self.commands.items()
+            if name in parser._option_string_actions
+        ]
+        if others:
+            return Text("hint_option_of", "{0} belongs to: {1}.", name, ", ".join(others))
+        return hint_for(name, [key for key in self._option_string_actions if key != "-h"])
+
     def error(self, message: str) -> Never:
         """Raise the error, as ``exit_on_error=False`` does for the others."""
         raise argparse.ArgumentError(None, message)
@@ -122,7 +149,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _language(arguments: Sequence[str] | None) -> Lang:
     """Return the language of ``--lang``, even if other arguments are wrong."""
-    parser = _Parser()
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--lang", choices=get_args(Lang), default="en")
     try:
         lang: Lang = parser.parse_known_args(arguments)[0].lang
@@ -140,8 +167,9 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
     given = sys.argv[1:] if arguments is None else arguments
     command = next((word for word in given if word in _FORMS), "")
     usage = Text("usage_is", "Usage: {0}. Its options: {1} --help.", *_usage(command, lang))
+    options = Options(**_DEFAULTS)
     try:
-        options, unknown = _parser(lang).parse_known_args(given, Options(**_DEFAULTS))
+        _, unknown = _parser(lang).parse_known_args(given, options)
     except argparse.ArgumentError as error:
         name = error.argument_name
         if name is None:
@@ -149,8 +177,11 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
         if command:
             raise setting_error("odd_option", "{0} cannot be used so", name, hint=usage) from None
         unknown = []
-        options = Options()
     if not hasattr(options, "run"):
+        for word in given:
+            if not word.startswith("-") and difflib.get_close_matches(word.lower(), _FORMS):
+                hint = hint_for(word, _FORMS)
+                raise setting_error("unknown_command", "unknown command {0!r}", word, hint=hint)
         known = ", ".join(_FORMS)
         raise setting_error("no_command", "say which command: {0}", known)
     if unknown:
@@ -271,6 +302,8 @@ def _parser(lang: Lang) -> _Parser:
     options.add_argument(
         "--every", type=number("--every", float, SECONDS), metavar=seconds, help=tell("help every")
     )
+    for known in (parser, *commands.choices.values()):
+        known.commands = commands.choices
     return parser
 
 
@@ -409,7 +442,8 @@ def _status_of(error: BaseException) -> int:
 
 def _needs_a_person(report: ExportReport) -> bool:
     left = any(map(_is_left_to_a_person, report.deliveries))
-    return bool(report.refused or report.raised or left)
+    twice = any(isinstance(note, Text) and note.code == "sent_before" for note in report.notes)
+    return bool(report.refused or report.raised or left or twice)
 
 
 def _is_left_to_a_person(row: DeliveryRow) -> bool:
@@ -712,8 +746,16 @@ class _Progress:
 # Pairs
 
 
+def _refuse(options: Options, *names: str) -> None:
+    """Refuse options of other commands that stand before this command, and would do nothing."""
+    for name in names:
+        if getattr(options, name) != _DEFAULTS[name]:
+            raise setting_error("option_unused", "--{0} has no meaning for this command", name)
+
+
 def _pairs(options: Options) -> int:
     """Write a file of spaces and companies with the same name, for a person to confirm."""
+    _refuse(options, "company", "mapper")
     path: Path = options.config
     if path.exists():
         raise setting_error(
@@ -755,14 +797,22 @@ def _pairs(options: Options) -> int:
 def _demo(options: Options) -> int:
     from bridge._demo import run_demo
 
-    if options.documents is not None and not options.documents.is_dir():
-        raise setting_error("no_folder", "--documents: {0} is not a folder", str(options.documents))
+    _refuse(options, "company", "config", "mapper")
+    if options.documents is not None:
+        folder: Path = options.documents
+        if not folder.is_dir():
+            raise setting_error("no_folder", "--documents: {0} is not a folder", str(folder))
+        if not any(path.suffix.lower() in (".xml", ".pdf") for path in folder.rglob("*")):
+            raise setting_error(
+                "no_invoices", "--documents: {0} holds no .xml or .pdf file", str(folder)
+            )
     return run_demo(documents=options.documents, as_json=options.json, lang=options.lang)
 
 
 def _sandbox(options: Options) -> int:
     from bridge._sandbox import run_sandbox
 
+    _refuse(options, "company", "config", "mapper")
     stop = threading.Event()
     if not 0 <= options.port <= 65_533 or not options.every > 0:
         raise setting_error(

@@ -325,6 +325,26 @@ def test_errors_are_told_in_the_language(
     assert told.startswith({"fr": "9999 : Zenvoices : ", "nl": "9999: Zenvoices: "}[lang])
 
 
+@pytest.mark.parametrize(
+    "verb", [["export"], ["status"], ["resend", "x"], ["confirm"], ["settle", "x", "--delivered"]]
+)
+def test_a_wrong_folder_is_named_and_stays_empty(
+    estate: Estate,
+    tmp_path: Path,
+    verb: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The path of the store that has no activation is told; no file is left beside the settings."""
+    folder = tmp_path / "new"
+    folder.mkdir()
+    one = estate.configs(checkpoint_file="exports.db")[:1]
+    toml = write_toml(folder / "connections.toml", one)
+    assert main([*verb, "--config", str(toml)]) == 1
+    told = capsys.readouterr()
+    assert str(folder / "exports.db") in told.out + told.err.replace("\n", "")
+    assert [path.name for path in folder.iterdir()] == ["connections.toml"]
+
+
 def test_missing_credential_is_2(
     active: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -513,6 +533,22 @@ def test_documents_that_need_a_person_are_named_on_standard_error(
         assert named[20] == f"{company}{more}"
     assert main(["export", *one, "--json"]) == 1
     assert capsys.readouterr().err == ""
+
+
+def test_a_copy_of_a_store_needs_a_person(
+    estate: Estate, active: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second machine with a copy of the file ends in 1, although all its documents arrived."""
+    copied = active.parent / "copied"
+    copied.mkdir()
+    configs = estate.configs(checkpoint_file="exports.db")[:1]
+    toml = write_toml(copied / "connections.toml", configs)
+    (copied / "exports.db").write_bytes((active.parent / "exports.db").read_bytes())
+    estate.publish(3)
+    assert main(["export", "--config", str(active), "--company", "0042"]) == 0
+    capsys.readouterr()
+    assert main(["export", "--config", str(toml)]) == 1
+    assert "copy of this store" in " ".join(capsys.readouterr().out.split())
 
 
 def test_status_lists_what_waits(
