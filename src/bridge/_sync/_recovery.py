@@ -25,8 +25,8 @@ from zenvoices_client import Lookup, ZenvoicesClient
 __all__ = ["LookupProbe", "Recovery"]
 
 MARGIN = 60.0
-"""Seconds added to the deadline of an upload. Until this time has passed since the intent, a "not
-found" is ignored: another worker may still be uploading."""
+"""Seconds added to the deadline of an upload. Until the deadline and these seconds have passed
+since the intent, a "not found" is ignored: another worker may still be uploading."""
 CONTROL_PAGES = 4
 _CANNOT_TELL = Text("cannot_tell", "Zenvoices' answer does not tell whether it arrived")
 _LOOK_UPS_FAIL = Text("look_ups_fail", "look-ups in Zenvoices do not find what is there")
