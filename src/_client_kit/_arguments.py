@@ -48,9 +48,10 @@ class ServiceWord(str):
 def argument_error(
     name: str, wanted: str, given: object, *, service: str, hint: str | None = None
 ) -> ConfigurationError:
-    """Return the error for an argument: what is allowed, and what was given.
+    """Return the error for a wrong argument; its message says what is allowed and what was given.
 
-    Only numbers are shown as they were given: a text may be a password in the wrong argument.
+    Only None, booleans and numbers are shown: a text may be a password in the wrong argument. Of
+    other values the message has the class.
     """
     if isinstance(given, str):
         message = Text("must_be_no_text", "{0} must be {1}, not str", name, wanted)
@@ -74,7 +75,7 @@ def check_instance(
         ConfigurationError: The value has another class, or it is the class itself.
     """
     if not isinstance(value, kind):
-        # Show the module only for classes of httpx and Python: our own modules are private.
+        # Leave out a module with a dot in its name: our own modules are private.
         shown = kind.__name__ if "." in kind.__module__ else f"{kind.__module__}.{kind.__name__}"
         article = "an" if shown[0] in "AEIOhs" else "a"
         raise argument_error(name, f"{article} {shown}", value, service=service, hint=hint)
@@ -99,7 +100,7 @@ def _is_list(value: object) -> bool:
 
 
 def check_seconds(value: object, name: str, *, service: str, zero: bool = False) -> float:
-    """Return a number of seconds.
+    """Return the value as a float, if it is a number of seconds.
 
     Args:
         value: Value of the argument.
@@ -108,8 +109,8 @@ def check_seconds(value: object, name: str, *, service: str, zero: bool = False)
         zero: Whether 0 is allowed too, as for a deadline that has passed.
 
     Raises:
-        ConfigurationError: The value is not a number, is infinite or negative, or is 0 and not
-            allowed.
+        ConfigurationError: The value is not a number, is infinite or negative, or is 0 although
+            ``zero`` is False.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         number = float(value)
@@ -141,7 +142,7 @@ def check_number(value: object, name: str, *, service: str, hint: str | None = N
 
 
 def check_function(function: object, name: str, *, service: str) -> None:
-    """Check that a value is a plain function: the result of a coroutine function is not awaited.
+    """Check that a value is a plain function: the caller would not await a coroutine function.
 
     Raises:
         ConfigurationError: The value cannot be called, or it is a coroutine function.
@@ -154,10 +155,11 @@ def check_function(function: object, name: str, *, service: str) -> None:
 
 
 def check_clock(clock: Any, *, service: str) -> None:
-    """Check that a clock returns seconds; ``datetime.now``, for example, does not.
+    """Check that a clock returns the seconds since 1970, as ``time.time`` does.
 
     Raises:
-        ConfigurationError: The clock is not a plain function, or its result is not such a number.
+        ConfigurationError: The clock is not a plain function, its result is not a number of
+            seconds from 0 up, or the result is after the year 5000.
     """
     check_function(clock, "clock", service=service)
     seconds = check_seconds(clock(), "the result of clock", service=service, zero=True)
@@ -167,10 +169,11 @@ def check_clock(clock: Any, *, service: str) -> None:
 
 
 def check_word(value: object, known: Iterable[str], name: str, *, service: str) -> None:
-    """Check that a value is one of the known strings; the hint names the nearest known string.
+    """Check that a value is one of the known strings.
 
     Raises:
-        ConfigurationError: The value is another string, or not a string.
+        ConfigurationError: The value is not a string, or it is another string; the hint then names
+            the most similar known string, or all of them.
     """
     words = tuple(known)
     if isinstance(value, str) and value in words:
@@ -195,7 +198,7 @@ def check_service_word(value: object, known: Iterable[str], name: str, *, servic
 
 
 def nearest(word: str, known: Iterable[str]) -> Text:
-    """Return a hint that names the known string nearest to ``word``, or all known strings."""
+    """Return a hint that names the most similar known string; if none is similar, all of them."""
     import difflib  # imported for errors only
 
     words = {one.casefold(): one for one in known}
@@ -217,7 +220,7 @@ def read_environment(environ: Mapping[str, str], *names: str, service: str) -> l
     """Return the values of environment variables.
 
     Raises:
-        ConfigurationError: Variables are not set or empty; the message names all of them.
+        ConfigurationError: A variable is not set or is empty; the message names all such variables.
     """
     missing = [name for name in names if not environ.get(name)]
     if missing:
@@ -232,9 +235,9 @@ _QUOTES = re.compile(r"""(["'`]).*\1|[\u201c\u201e\xab].*[\u201c\u201d\xbb]""", 
 
 
 def check_credential(value: object, name: str, *, service: str) -> None:
-    """Check a credential for characters that copying it or reading it from a file has added.
+    """Check that a credential has no characters that copying, or reading a file, has added.
 
-    The error shows no part of the value except an invisible character.
+    The error shows no part of the credential except an invisible character.
 
     Raises:
         ConfigurationError: The value is not a text, is empty, has blanks or quotes around it, or

@@ -5,9 +5,10 @@ name on the wire), and the properties that it sends and reads. A property is wri
 such as ``documents[].files[].fileSize``. Operations and properties carry ``evidence`` (published,
 observed or assumed) and a ``source``. A property without them has those of its operation.
 
-A patch has the same shape and holds only what differs: ``{"documents.list": {"path": ...,
-"query": {...}, "rename": {"documents[].updatedAt": "modifiedAt"}}}``. ``rename`` gives the name
-that a property has on the wire. It is applied to the JSON itself: models use our names only.
+A patch holds, by name of the operation, only what differs: ``{"documents.list": {"path": ...,
+"query": {...}, "rename": {"documents[].updatedAt": "modifiedAt"}}}``. ``method`` is allowed too.
+``rename`` gives the name that a property has on the wire. Renames are applied to the JSON itself:
+models use our names only.
 """
 
 from __future__ import annotations
@@ -151,11 +152,14 @@ class Contract:
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
     def patched(self, patch: Mapping[str, Any] | str | Path | None) -> Contract:
-        """Return this contract with a patch applied: a mapping, or the path of a JSON file.
+        """Return this contract with a patch applied; None changes nothing.
+
+        Args:
+            patch: A mapping, or the path of a JSON file.
 
         Raises:
-            ConfigurationError: A key is unknown (the message names the nearest known key) or a
-                value has the wrong type.
+            ConfigurationError: The file cannot be read, a key is unknown (the message names the
+                nearest known key, or all of them), or a value is not allowed.
         """
         if patch is None:
             return self
@@ -173,8 +177,8 @@ class Contract:
 
         Args:
             functions: The functions, by name of the operation.
-            also: Further names that may have a function, each with the operation of the contract
-                whose method, path and other facts it has.
+            also: Further names that may have a function. Each has the name of an operation of the
+                contract, whose method, path and other facts are used.
 
         Raises:
             ConfigurationError: A name is unknown, a value is not a function, or the operation has
@@ -225,7 +229,8 @@ class Contract:
         return operation
 
     def _method(self, operation: Operation, method: Any) -> str:
-        # GET has no body and changes nothing. A call that only reads cannot use PUT or PATCH.
+        # A call that changes something cannot use GET. A call that only reads cannot use PUT or
+        # PATCH, and can use GET only if it sends no body.
         allowed = ["POST"] if operation.safe else ["POST", "PUT", "PATCH"]
         allowed += ["GET"] if operation.safe and not operation.sends else []
         if method not in allowed:
@@ -301,7 +306,7 @@ class Contract:
 
 
 def _code_of(function: Any) -> str | None:
-    """Return a text that changes with the function and with its code."""
+    """Return a text that differs for another function or other code; None without a function."""
     if function is None:
         return None
     code = getattr(function, "__code__", None)

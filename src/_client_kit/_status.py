@@ -71,8 +71,8 @@ def meaning_of(status: int, *, safe: bool) -> tuple[type[ServiceError], Text, Te
 
     Args:
         status: The HTTP status.
-        safe: Whether the call only reads. Its outcome is then never in doubt, and if the service
-            refuses the content, the contract is wrong.
+        safe: Whether the call only reads. Its outcome is then never in doubt, and a refusal of its
+            content means that the contract is wrong.
     """
     number = str(status)
     unknown: type[ServiceError] = UnavailableError if safe else OutcomeUnknownError

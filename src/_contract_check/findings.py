@@ -50,8 +50,9 @@ class OperationFinding:
         theirs: Method and path in the file; empty if the file has no such operation.
         facts: Number of query parameters and properties that the contract has for the operation.
         findings: The compared facts, without those below a property that is missing.
-        calls: Operations of the file for a person to read, as lines of text: the matching
-            operation if it differs, or those that resemble a missing operation.
+        calls: Operations of the file for a person to read, each as lines of text: the matching
+            operation, if only a function can correct a difference. For an operation that the file
+            does not have, the operations that resemble it.
         function: The name under which ``operations=`` takes a function for the operation.
         starter: The lines of a first draft of this function, with the file's names.
     """
@@ -100,7 +101,7 @@ class Comparison:
         return next(item for item in self.operations if item.name == name)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data that JSON can hold."""
+        """Return the comparison as data that JSON can hold."""
         operations = [
             {**asdict(item), "contradicted": item.contradicted} for item in self.operations
         ]

@@ -21,8 +21,9 @@ class AsyncListing(Generic[T]):
     One page is in memory at a time. Iterating again sends the requests again.
 
     Attributes:
-        complete: Whether the last iteration reached the list's end. False while it runs, after it
-            was left early, and if the service repeated a page before the total it had named.
+        complete: Whether the last iteration reached the list's end. False while the iteration
+            runs, after it was left early, after an empty page before the total that the service
+            names, and after a repeated page unless this total was reached.
     """
 
     def __init__(self, fetch: Callable[[Any], Awaitable[Page[T]]], first: Any) -> None:
@@ -41,7 +42,7 @@ class AsyncListing(Generic[T]):
             del page  # free its memory before the next page is fetched
 
     async def to_rows(self) -> list[dict[str, Any]]:
-        """Fetch all and return a flat dict per item, for ``pandas.DataFrame``."""
+        """Fetch all items and return a flat dict for each, for ``pandas.DataFrame``."""
         return [cast("Model", item).to_row() async for item in self]
 
     async def pages(self) -> AsyncIterator[Page[T]]:

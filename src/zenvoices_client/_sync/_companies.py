@@ -41,8 +41,8 @@ class Companies(CallGroup):
         Args:
             page_size: Number of entries per request, 1 to 250.
             sorting: Name of the field to sort by; append ``" DESC"`` for descending order.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for each page.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for each page; the client's own by default.
         """
         return list_all(
             self._calls,
@@ -61,8 +61,8 @@ class Companies(CallGroup):
 
         Args:
             company_id: Number of the company.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             NotFoundError: There is no such company.
@@ -83,16 +83,18 @@ class Companies(CallGroup):
     ) -> Company:
         """Return the company with this code.
 
-        Spaces around the code are ignored. An exact match wins over a match in another case.
+        Spaces around the code are ignored. A company whose code is exactly the same is preferred to
+        one whose code differs in letter case.
 
         Args:
             code: Company code, as a string: it may have leading zeros and letters.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for everything together.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             ConfigurationError: No company or several companies have the code; the message lists
                 the codes that this user can see.
+            ProtocolError: The list of companies ended early, or the company has no number.
         """
         wanted = _text(code)
         folded = wanted.casefold()
