@@ -128,9 +128,6 @@ async def call_store(function: Callable[..., _T], *args: Any, **options: Any) ->
 class Workers(Generic[_T]):
     """Run jobs concurrently, at most ``size`` at a time, and return their results in batches."""
 
-    inline = False
-    """Whether start() itself runs the job, so that no other job runs at the same time."""
-
     def __init__(self, size: int) -> None:
         self.size = size
         self._room = asyncio.Semaphore(size)

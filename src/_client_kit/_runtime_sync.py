@@ -95,25 +95,20 @@ def call_store(function: Callable[..., _T], *args: Any, **options: Any) -> _T:
 
 
 class Workers(Generic[_T]):
-    """Run jobs concurrently, at most ``size`` at a time, and return their results in batches.
-
-    With a size of 1, :meth:`start` runs the job in the caller's thread.
-    """
+    """Run jobs concurrently, at most ``size`` at a time, and return their results in batches."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.inline = size == 1
         self._running = 0
         self._ended: queue.SimpleQueue[Future[_T]] = queue.SimpleQueue()
         self._failed: list[BaseException] = []
-        self._pool = ThreadPoolExecutor(size, "export") if size > 1 else None
+        self._pool = ThreadPoolExecutor(size, "export")
 
     def __enter__(self) -> Workers[_T]:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
     @property
     def busy(self) -> int:
@@ -122,17 +117,8 @@ class Workers(Generic[_T]):
 
     def start(self, job: Callable[..., _T], *args: Any) -> None:
         """Start a job, or queue it while ``size`` jobs are running."""
-        if self._pool is not None:
-            self._running += 1
-            self._pool.submit(job, *args).add_done_callback(self._ended.put)
-            return
-        future: Future[_T] = Future()
-        try:
-            future.set_result(job(*args))
-        except Exception as error:  # noqa: BLE001 - `finished` raises it
-            future.set_exception(error)
         self._running += 1
-        self._ended.put(future)
+        self._pool.submit(job, *args).add_done_callback(self._ended.put)
 
     def finished(self) -> list[_T]:
         """Return the results of ended jobs; if no job has ended yet, wait for the first.

@@ -188,9 +188,9 @@ class AsyncSending:
                 # Start downloads before the commit, so that free workers do not wait for the disk.
                 waiting = len(ready) + len(chosen) - self._delivered
                 await self._fetch(queue, workers, waiting)
-            elif not chosen and not workers.inline:
+            elif not chosen:
                 # One worker makes one request at a time: start a download if no upload is to be
-                # made. An inline worker would delay the commit until the download has ended.
+                # made.
                 await self._fetch(queue, workers, len(ready))
             for item in await self._intended(chosen, queue):
                 uploading += 1
