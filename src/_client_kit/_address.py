@@ -93,9 +93,17 @@ def check_id(value: object, name: str, *, service: str) -> str:
     """Return an id as text for a path, if it is 1 to 128 letters, digits, ``_`` or ``-``.
 
     Raises:
-        ConfigurationError: The id has other characters or another length, or is None or a bool.
-            The id is not URL-quoted instead: quoting leaves ``.`` and ``..`` as they are.
+        ConfigurationError: The id has other characters or another length, or is None, a bool, or an
+            object that has an id, such as a document. The id is not URL-quoted instead: quoting
+            leaves ``.`` and ``..`` as they are.
     """
+    if hasattr(value, "id"):
+        kind = type(value).__name__
+        raise ConfigurationError(
+            Text("object_as_id", "{0} must be an id, not {1}", name, kind),
+            service=service,
+            hint=Text("hint_object_as_id", "Pass the id of it: {0}.", f"{kind.lower()}.id"),
+        )
     text = str(value)
     # Without this, a missing id would be sent as "None".
     if value is None or isinstance(value, bool) or not _ID.fullmatch(text):

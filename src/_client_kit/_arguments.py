@@ -10,7 +10,7 @@ from typing import Any
 
 from _client_kit._errors import ConfigurationError
 from _client_kit._secret import Secret
-from _client_kit._text import Text
+from _client_kit._text import Text, joined
 
 __all__ = [
     "ServiceWord",
@@ -22,6 +22,7 @@ __all__ = [
     "check_instance",
     "check_list",
     "check_number",
+    "check_parameters",
     "check_seconds",
     "check_service_word",
     "check_word",
@@ -154,6 +155,27 @@ def check_function(function: object, name: str, *, service: str) -> None:
         raise ConfigurationError(message, service=service)
 
 
+def check_parameters(function: Any, number: int, name: str, hint: str, *, service: str) -> None:
+    """Check that a function can take `number` arguments; otherwise a later call would fail.
+
+    Raises:
+        ConfigurationError: The function takes more or fewer arguments.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some functions written in C have no signature
+        return
+    try:
+        signature.bind(*range(number))
+    except TypeError as error:
+        message = Text(
+            "wrong_parameters",
+            "{0} must take {1} argument: {2}|{0} must take {1} arguments: {2}",
+            *(name, number, Text("said", "{0}", str(error))),
+        )
+        raise ConfigurationError(message, service=service, hint=hint) from None
+
+
 def check_clock(clock: Any, *, service: str) -> None:
     """Check that a clock returns the seconds since 1970, as ``time.time`` does.
 
@@ -220,14 +242,25 @@ def read_environment(environ: Mapping[str, str], *names: str, service: str) -> l
     """Return the values of environment variables.
 
     Raises:
-        ConfigurationError: A variable is not set or is empty; the message names all such variables.
+        ConfigurationError: A variable is not set or is empty; the message names all such variables,
+            and the hint those of such a name that are set.
     """
     missing = [name for name in names if not environ.get(name)]
     if missing:
         message = Text(
             "not_in_environment", "environment variables not set: {0}", ", ".join(missing)
         )
-        raise ConfigurationError(message, service=service)
+        starts = tuple({f"{name.partition('_')[0]}_" for name in names})
+        near = sorted(name for name in environ if environ[name] and name.startswith(starts))
+        hint = joined(
+            " ",
+            Text("hint_set_are", "Set are: {0}.", ", ".join(near)) if near else "",
+            Text(
+                "hint_environment",
+                "A shell passes on what it has exported; cron and systemd read no profile of it.",
+            ),
+        )
+        raise ConfigurationError(message, service=service, hint=hint)
     return [environ[name] for name in names]
 
 

@@ -173,6 +173,13 @@ def _not_sent(
             "is right and the proxy runs, or name {1} in NO_PROXY.",
             *(proxy, origin.partition("://")[2]),
         )
+        if reason.values == ("407",):
+            hint = Text(
+                "hint_proxy_login",
+                "The proxy that {0} names wants a login, or refuses the one it was given: write "
+                "it as http://user:password@host:port, both quoted as in a URL.",
+                proxy,
+            )
     return UnreachableError(
         message, service=service, retryable=False if untrusted else None, hint=hint
     )
@@ -187,6 +194,9 @@ def _causes(error: BaseException) -> Iterable[BaseException]:
 
 def _reason(error: BaseException) -> Text:
     """Return the reason for a broken connection, as text without addresses and sent data."""
+    # httpcore gives the status of a proxy's answer at the start of the text only.
+    if isinstance(error, httpx.ProxyError) and (status := str(error)[:3]).isdecimal():
+        return Text("proxy_status", "the proxy answered {0}", status)
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             why = cause.verify_message

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Generic, TypeVar
 from _client_kit._clock import Deadline
 
 __all__ = [
+    "ALL_ITEMS",
     "IN_TASKS",
     "SingleFlight",
     "Workers",
@@ -30,6 +31,9 @@ __all__ = [
 
 IN_TASKS = True
 """True if work runs in tasks, which can await a coroutine; False if it runs in threads."""
+
+ALL_ITEMS = "[item async for item in listing]"
+"""Code that collects all items of a listing, for messages."""
 
 _T = TypeVar("_T")
 

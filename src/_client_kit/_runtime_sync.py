@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Generic, TypeVar
 from _client_kit._clock import Deadline
 
 __all__ = [
+    "ALL_ITEMS",
     "IN_TASKS",
     "SingleFlight",
     "Workers",
@@ -32,6 +33,9 @@ __all__ = [
 
 IN_TASKS = False
 """True if work runs in tasks, which can await a coroutine; False if it runs in threads."""
+
+ALL_ITEMS = "list(listing)"
+"""Code that collects all items of a listing, for messages."""
 
 _T = TypeVar("_T")
 

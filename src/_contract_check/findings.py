@@ -97,6 +97,12 @@ class Comparison:
         """Whether the file contradicts a fact that an export needs."""
         return any(item.contradicted for item in self.operations)
 
+    @property
+    def foreign(self) -> bool:
+        """Whether the file describes no operation that was compared."""
+        found = {item.status for item in self.operations} - {"yours"}
+        return found == {"not described"}
+
     def __getitem__(self, name: str) -> OperationFinding:
         return next(item for item in self.operations if item.name == name)
 
@@ -121,10 +127,21 @@ class Comparison:
             corrected = ", ".join(self.patch)
             yield from ("", f"--suggest prints a patch for letters and path prefixes: {corrected}")
         yield ""
-        if all(item.status in ("not described", "yours") for item in self.operations):
+        # An address that the service itself gives, such as a signed URL, has no path in any file.
+        unknown = [
+            item.name
+            for item in self.operations
+            if item.needed and item.status == "not described" and " /" in item.ours
+        ]
+        if self.foreign:
             yield "The file describes none of these operations: is it the file of this service?"
         elif self.contradicted:
             yield "The file contradicts something an export needs."
+        elif unknown:
+            yield (
+                "The file contradicts nothing an export needs, but it does not describe all of it: "
+                f"{', '.join(unknown)}."
+            )
         else:
             yield "The file contradicts nothing an export needs."
 

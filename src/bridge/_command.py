@@ -18,7 +18,7 @@ import sys
 import textwrap
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -43,6 +43,7 @@ from bridge._reports.render import plain
 from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
 from bridge._reports.texts import Lang, say, translate
 from bridge._reports.verification import Verification
+from bridge._settings import hint_for
 from bridge._sync._connection import Connection
 from zenvoices_client import UserLogin
 
@@ -59,6 +60,33 @@ Options = argparse.Namespace
 
 
 class _Parser(argparse.ArgumentParser):
+    commands: Mapping[str, _Parser] = {}
+    """All commands by name."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse arguments; refuse an unknown option here, where the nearest one is known."""
+        given: list[str] = sys.argv[1:] if args is None else list(args)
+        for argument in given:
+            name = argument.partition("=")[0]
+            if argument == "--" or (self.prog == PROGRAM and argument in self.commands):
+                break
+            if name.startswith("--") and name not in self._option_string_actions:
+                self.print_usage(sys.stderr)
+                raise setting_error(
+                    "unknown_option", "unknown option {0}", name[:80], hint=self._hint(name)
+                )
+        return super().parse_known_args(given, namespace)
+
+    def _hint(self, name: str) -> str:
+        others = [
+            command
+            for command, parser in self.commands.items()
+            if name in parser._option_string_actions
+        ]
+        if others:
+            return Text("hint_option_of", "{0} belongs to: {1}.", name, ", ".join(others))
+        return hint_for(name, [key for key in self._option_string_actions if key != "-h"])
+
     def error(self, message: str) -> Never:
         """Raise the error that `main` prints in the language of ``--lang``."""
         self.print_usage(sys.stderr)
@@ -94,6 +122,7 @@ def _parser(lang: Lang) -> _Parser:
 
     parser = _Parser(
         prog=PROGRAM,
+        allow_abbrev=False,
         description=textwrap.fill(tell("help about"), 80, break_on_hyphens=False),
         epilog="\n".join([tell("exit status"), *statuses]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -142,6 +171,8 @@ def _parser(lang: Lang) -> _Parser:
     sandbox.add_argument(
         "--every", type=float, default=15.0, metavar="SECONDS", help=tell("help every")
     )
+    for known in (parser, *commands.choices.values()):
+        known.commands = commands.choices
     return parser
 
 
@@ -563,8 +594,16 @@ class _Progress:
 # Pairs
 
 
+def _refuse(options: Options, *names: str) -> None:
+    """Refuse options of other commands that stand before this command, and would do nothing."""
+    for name in names:
+        if getattr(options, name) != _DEFAULTS[name]:
+            raise setting_error("option_unused", "--{0} has no meaning for this command", name)
+
+
 def _pairs(options: Options) -> int:
     """Write a file of spaces and companies with the same name, for a person to confirm."""
+    _refuse(options, "company", "mapper")
     path: Path = options.config
     if path.exists():
         raise setting_error(
@@ -606,14 +645,22 @@ def _pairs(options: Options) -> int:
 def _demo(options: Options) -> int:
     from bridge._demo import run_demo
 
-    if options.documents is not None and not options.documents.is_dir():
-        raise setting_error("no_folder", "--documents: {0} is not a folder", str(options.documents))
+    _refuse(options, "company", "config", "mapper")
+    if options.documents is not None:
+        folder: Path = options.documents
+        if not folder.is_dir():
+            raise setting_error("no_folder", "--documents: {0} is not a folder", str(folder))
+        if not any(path.suffix.lower() in (".xml", ".pdf") for path in folder.rglob("*")):
+            raise setting_error(
+                "no_invoices", "--documents: {0} holds no .xml or .pdf file", str(folder)
+            )
     return run_demo(documents=options.documents, as_json=options.json)
 
 
 def _sandbox(options: Options) -> int:
     from bridge._sandbox import run_sandbox
 
+    _refuse(options, "company", "config", "mapper")
     stop = threading.Event()
     if not 0 <= options.port <= 65_533 or not options.every > 0:
         raise setting_error(

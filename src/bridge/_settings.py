@@ -14,15 +14,16 @@ from typing import Any, Literal, Self, TypeGuard
 from attrs import NOTHING, Attribute, field, fields, frozen
 from attrs.validators import optional
 
-from _client_kit._address import check_base_url, check_id
+from _client_kit._address import check_base_url
 from _client_kit._arguments import argument_error, check_number, check_seconds, nearest
 from _client_kit._errors import ConfigurationError
 from _client_kit._json import is_list
 from _client_kit._text import Text, joined
 from banqup_client import Environment
+from banqup_client._space_id import check_space_id
 from bridge._errors import configuration_error, setting_error
 
-__all__ = ["ConnectionSettings", "read_toml"]
+__all__ = ["ConnectionSettings", "hint_for", "read_toml"]
 
 Contract = Mapping[str, Any] | str | None
 _Validator = Callable[[Any, "Attribute[Any]", Any], None]
@@ -143,7 +144,8 @@ _HOSTS = _must_be(
 _HOLD_OR_RESEND = _must_be(
     "hold_or_resend", "'hold' or 'resend'", lambda value: value in ("hold", "resend")
 )
-_SECONDS, _WHOLE, _ID = _checked_by(check_seconds), _checked_by(check_number), _checked_by(check_id)
+_SECONDS, _WHOLE = _checked_by(check_seconds), _checked_by(check_number)
+_ID = _checked_by(check_space_id)
 
 
 # Converters
@@ -320,7 +322,9 @@ class ConnectionSettings:
                 raise setting_error(
                     "no_connections",
                     "it has no [[connection]] table",
-                    hint="Begin each connection with the line [[connection]], in double brackets.",
+                    hint="Begin each connection with the line [[connection]], in double brackets. "
+                    "In a file of banqup-zenvoices pairs, take the # away from the pairs that are "
+                    "right.",
                 )
             folder = os.path.dirname(path)  # noqa: PTH120 - Path would change "//" of a URL to "/"
             rows = [_below(folder, row) if _is_table(row) else row for row in rows]
@@ -351,7 +355,9 @@ def read_toml(path: Path) -> dict[str, Any]:
             'Write codes and ids in quotes: company_code = "0042"; and a path with backslashes in '
             r"single quotes: checkpoint_file = 'C:\exports.db'.",
         )
-        if re.search("=\\s*[\u201c\u201d\u201e\u2018\u2019]", text):  # a word processor's quotes
+        if path.suffix.lower() in (".json", ".yaml", ".yml"):
+            hint = Text("hint_toml", "Write it in TOML, as banqup-zenvoices sandbox shows it.")
+        elif re.search("=\\s*[\u201c\u201d\u201e\u2018\u2019]", text):  # a word processor's quotes
             hint = Text("hint_typographic", "Write straight quotes, as in {0}.", '"0042"')
     except UnicodeDecodeError:
         why = Text("not_utf8", "it is not text in UTF-8")
@@ -381,9 +387,13 @@ def _unknown(key: object, known: Iterable[str]) -> ConfigurationError:
     if not re.fullmatch(r"[\w.-]{1,80}", text):
         message = "a key is not the name of a setting"
         return setting_error("odd_key", message, hint=_WHERE_SECRETS_ARE)
-    secret = any(word in text.lower() for word in _SECRET_WORDS)
-    hint = _WHERE_SECRETS_ARE if secret else nearest(text, known)
-    return setting_error("unknown_key", "unknown key {0!r}", text, hint=hint)
+    return setting_error("unknown_key", "unknown key {0!r}", text, hint=hint_for(text, known))
+
+
+def hint_for(name: str, known: Iterable[str]) -> Text:
+    """Return the hint for an unknown key: the nearest known name, or where secrets belong."""
+    secret = any(word in name.lower() for word in _SECRET_WORDS)
+    return _WHERE_SECRETS_ARE if secret else nearest(name, known)
 
 
 def _plain(value: Any) -> Any:

@@ -42,8 +42,11 @@ _LOGIN_CAUSES = Text(
     "sign-on or is inactive, make a dedicated API user. In Zenvoices: Manage > Organisation > "
     "Users.",
 )
-_SAID_FIRST = Text(
-    "hint_said_first", "Where Zenvoices' own words name the cause, correct that first."
+_SAID_CAUSE = Text(
+    "hint_login_said",
+    "Correct the cause that Zenvoices names, under Manage > Organisation > Users. If it names "
+    "none, check user name, password and organisation code; after 5 wrong passwords wait 5 "
+    "minutes.",
 )
 _TWO_FACTOR = Text(
     "hint_two_factor",
@@ -240,9 +243,7 @@ def read_token(answer: ApiResponse, operation: Operation) -> Token:
         text = Text("two_factor", "the login needs a second factor")
         raise _error(CredentialsError, "login", text, answer, body, _TWO_FACTOR, text.code)
     if not value and _decided(answer.status, body):
-        # If the service gives a reason, the hint names this reason before the likely causes.
-        first = server_text(answer, body) and _SAID_FIRST
-        hint = joined(" ", first, _LOGIN_CAUSES)
+        hint = _SAID_CAUSE if server_text(answer, body) else _LOGIN_CAUSES
         text = Text("login_refused", "the login was refused")
         raise _error(CredentialsError, "login", text, answer, body, hint, text.code)
     raise failure(answer, operation) or no_token("login", answer, SERVICE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
@@ -77,13 +78,15 @@ def _source(content: FileContent | FileSource) -> FileSource:
 
 
 def _attachments(items: Iterable[Attachment]) -> tuple[Attachment, ...]:
-    if isinstance(items, Attachment):
+    single: tuple[type[object], ...] = (Attachment, str, bytes, os.PathLike)
+    if isinstance(items, single):
         message = "attachments must be a list: write attachments=[...], also for one"
         raise TypeError(message)
     attachments = tuple(items)
     others: list[object] = [item for item in attachments if type(item) is not Attachment]
     if not attachments or others:
-        message = "attachments must hold at least one Attachment, and nothing else"
+        kind = f", not {type(others[0]).__name__}" if others else ""
+        message = f"attachments must hold at least one Attachment(file_name, content){kind}"
         raise TypeError(message)
     return attachments
 

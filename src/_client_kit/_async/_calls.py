@@ -38,6 +38,7 @@ from _client_kit._request import PreparedRequest, TooLargeError
 from _client_kit._response import ApiResponse, Dialect, Token
 from _client_kit._retry import RetryPolicy
 from _client_kit._signals import raised_by_signal_handler
+from _client_kit._status import name_correction
 from _client_kit._text import Text
 from _client_kit._tls import opened, proxy_of, shared_ssl_context
 from _client_kit._tokens import TokenCache, TokenCaches
@@ -216,6 +217,8 @@ class AsyncCalls:
             return self._dialect.payload(answer, operation), answer
         except ServiceError as error:
             # If the token request failed, the error already has the name of that operation.
+            if error.operation is None:
+                name_correction(error, operation)
             error.operation = error.operation or operation.name
             raise
 
@@ -437,6 +440,7 @@ class AsyncCalls:
                 raise without_traceback(error) from None
             except ServiceError as error:
                 error.operation = operation.name
+                name_correction(error, operation)
                 error.applied = False  # the call that needs the token was not sent
                 pause = self._retry.pause(error, tried=tried, safe=True)
                 if pause is None and limit.remaining() > 0:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Never, TypeVar, cast
 
+from _client_kit import _runtime_async as runtime
 from _client_kit._models import Model
 from _client_kit._paging import Page
 
@@ -13,6 +14,14 @@ __all__ = ["AsyncListing"]
 T = TypeVar("T")
 
 MAX_PAGES = 100_000
+
+
+def _no_sequence(listing: object) -> TypeError:
+    """Return the error for ``len()``, an index, or a test for truth, which a list would allow."""
+    return TypeError(
+        f"a {type(listing).__name__} is fetched page by page as you iterate over it: it has no "
+        f"length, index or truth. Take all items first: {runtime.ALL_ITEMS}"
+    )
 
 
 class AsyncListing(Generic[T]):
@@ -33,6 +42,14 @@ class AsyncListing(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} complete={self.complete}: fetched as you iterate over it>"
+
+    if not TYPE_CHECKING:  # type checkers report these uses by themselves
+
+        def __len__(self) -> Never:
+            raise _no_sequence(self)
+
+        def __getitem__(self, _: object) -> Never:
+            raise _no_sequence(self)
 
     async def __aiter__(self) -> AsyncIterator[T]:
         async for page in self.pages():

@@ -36,6 +36,7 @@ from _client_kit._request import PreparedRequest, TooLargeError
 from _client_kit._response import ApiResponse, Dialect, Token
 from _client_kit._retry import RetryPolicy
 from _client_kit._signals import raised_by_signal_handler
+from _client_kit._status import name_correction
 from _client_kit._sync._body import JsonBody
 from _client_kit._sync._per_loop import PerLoop
 from _client_kit._sync._translated import translated
@@ -217,6 +218,8 @@ class Calls:
             return self._dialect.payload(answer, operation), answer
         except ServiceError as error:
             # If the token request failed, the error already has the name of that operation.
+            if error.operation is None:
+                name_correction(error, operation)
             error.operation = error.operation or operation.name
             raise
 
@@ -438,6 +441,7 @@ class Calls:
                 raise without_traceback(error) from None
             except ServiceError as error:
                 error.operation = operation.name
+                name_correction(error, operation)
                 error.applied = False  # the call that needs the token was not sent
                 pause = self._retry.pause(error, tried=tried, safe=True)
                 if pause is None and limit.remaining() > 0:

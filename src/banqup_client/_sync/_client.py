@@ -74,7 +74,8 @@ class BanqupClient(ApiClient):
         storage_hosts: Iterable[str] = STORAGE_HOSTS,
         storage_transport: httpx.BaseTransport | None = None,
     ) -> None:
-        check_instance(credentials, ClientCredentials, "credentials", service="banqup")
+        hint = "Write ClientCredentials(client_id, client_secret), or ClientCredentials.from_env()."
+        check_instance(credentials, ClientCredentials, "credentials", service="banqup", hint=hint)
         self.credentials: ClientCredentials = credentials
         address = address_of(environment, base_url)
         facts = load_contract("banqup_client").patched(contract)

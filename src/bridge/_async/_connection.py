@@ -14,11 +14,12 @@ from _client_kit._arguments import (
     check_clock,
     check_flag,
     check_function,
+    check_parameters,
     check_seconds,
     check_word,
 )
 from _client_kit._clock import Deadline
-from _client_kit._errors import ServiceError
+from _client_kit._errors import ConfigurationError, ServiceError
 from _client_kit._secret import refuse_pickling
 from bridge._delivery.arguments import (
     check_client,
@@ -29,11 +30,11 @@ from bridge._delivery.arguments import (
     check_limit,
     check_listeners,
     check_mapper,
-    check_parameters,
+    check_sample,
     check_store,
 )
 from bridge._delivery.ids import canonical_id, company_code_of, space_id_of
-from bridge._errors import NotActivatedError, configuration_error
+from bridge._errors import configuration_error
 
 if TYPE_CHECKING:
     from banqup_client import AsyncBanqupClient
@@ -123,7 +124,7 @@ class AsyncConnection:
         if exportable is not None:
             check_function(exportable, "exportable", service="bridge")
             hint = "It takes a document: def exportable(document)."
-            check_parameters(exportable, 1, "exportable", hint)
+            check_parameters(exportable, 1, "exportable", hint, service="bridge")
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._store = checkpoints
@@ -186,12 +187,16 @@ class AsyncConnection:
         return " ".join(self._binding.values())
 
     def _session(
-        self, key: str | None = None, binding: dict[str, str] | None = None
+        self,
+        key: str | None = None,
+        binding: dict[str, str] | None = None,
+        *,
+        new: bool = False,
     ) -> AsyncCheckpointSession:
         from bridge._async._session import AsyncCheckpointSession
 
         return AsyncCheckpointSession(
-            self._store, key or self.key, binding or self._binding, self._lease_ttl
+            self._store, key or self.key, binding or self._binding, self._lease_ttl, new=new
         )
 
     async def verify(
@@ -217,18 +222,24 @@ class AsyncConnection:
             change, and where.
 
         Raises:
-            ConfigurationError: ``sample`` was given without ``deep``.
+            ConfigurationError: ``sample`` was given without ``deep``, or an argument has a wrong
+                type.
         """
+        from bridge._async._activation import refuse_other_company
         from bridge._reports.texts import check_lang
         from bridge._reports.verification import verification_of
+        from bridge._stores.protocol import name_of_store
 
         check_lang(lang)
+        check_flag(deep, "deep", service="bridge")
+        check_sample(sample)
         if sample and not deep:
             raise configuration_error("verify(sample=) sends a test document: say deep=True, too")
         session = self._session()
-        checkpoints: str | ServiceError = type(self._store).__name__
+        checkpoints: str | ServiceError = name_of_store(self._store)
         try:
             await session.read()
+            await refuse_other_company(self._store, self._binding, self.key)
         except ServiceError as error:
             checkpoints = error
         known = session.head.companies
@@ -274,11 +285,11 @@ class AsyncConnection:
 
         verification = await self.verify()
         verification.raise_for_failure()
-        async with self._session() as session:
+        async with self._session(new=True) as session:
             if session.head.active:
                 return unchanged(session.head, self._company_id)
             # Hold this lease until the end: two connections must not take the same space at once.
-            async with self._session(*space_key(self._binding)) as claim:
+            async with self._session(*space_key(self._binding), new=True) as claim:
                 await claim_space(claim, self._store, self.key, self.company_code)
                 company_id = await self._company(session.head.companies)
                 baseline = AsyncBaseline(
@@ -304,6 +315,16 @@ class AsyncConnection:
             if session.head.active:
                 session.update(active=False)
                 await session.flush()
+
+    async def _not_active(self, session: AsyncCheckpointSession) -> ConfigurationError:
+        """Return the error for an inactive connection, or for another company of its space."""
+        from bridge._async._activation import refuse_other_company
+
+        try:
+            await refuse_other_company(self._store, self._binding, self.key)
+        except ConfigurationError as error:
+            return error
+        return session.not_activated()
 
     async def _company(self, known: Sequence[int]) -> int:
         """Return the company's present number from Zenvoices; `known` are its numbers so far."""
@@ -337,7 +358,6 @@ class AsyncConnection:
             ServiceError: A failure that concerns more than one document. The ``report`` attribute
                 of the error contains the documents handled before.
         """
-        from bridge._async._activation import refuse_other_company
         from bridge._async._context import AsyncRunContext
         from bridge._async._recorder import AsyncRunRecorder
         from bridge._async._run import AsyncRun
@@ -358,8 +378,7 @@ class AsyncConnection:
                 # must then be about the code, not about the missing activation.
                 verification = await self.verify()
                 verification.raise_for_failure()
-                await refuse_other_company(self._store, self._binding, self.key)
-                raise NotActivatedError
+                raise await self._not_active(session)
             recorder = AsyncRunRecorder(
                 session,
                 self._listeners,
@@ -404,12 +423,14 @@ class AsyncConnection:
         from bridge._reports.delivery_rows import delivery_row
         from bridge._reports.report import Status
 
+        check_flag(waiting, "waiting", service="bridge")
         session = self._session()
         await session.read()
         head = session.head
         needing = await session.select("failed", "uncertain", limit=PAGE)
         named = await session.find(head.named)
         waits = await session.select("waiting", "sending", limit=PAGE) if waiting else ()
+        error = None if head.active else await self._not_active(session)
         return Status(
             active=head.active,
             space_id=self.space_id,
@@ -420,6 +441,7 @@ class AsyncConnection:
             attention=map(delivery_row, (*needing, *named.values())),
             waiting=map(delivery_row, waits),
             unknown_statuses=head.unknown,
+            not_active=() if error is None else (error.message, error.hint or ""),
         )
 
     async def resend(self, ids: Iterable[str]) -> tuple[Request, ...]:
@@ -449,7 +471,7 @@ class AsyncConnection:
         wanted = {canonical_id(item): item for item in check_ids(ids)}
         async with self._session() as session:
             if not session.head.active:
-                raise NotActivatedError
+                raise await self._not_active(session)
             return await request_all(
                 session,
                 list(wanted.values()),
@@ -472,6 +494,7 @@ class AsyncConnection:
 
         Raises:
             ConfigurationError: The document is neither uncertain nor failed.
+            NotActivatedError: The connection was never active; call activate().
             BusyError: A run of this connection is in progress.
         """
         from bridge._async._requests import settle_one
@@ -479,6 +502,8 @@ class AsyncConnection:
         check_document_id(document_id)
         check_flag(delivered, "delivered", service="bridge")
         async with self._session() as session:
+            if not session.head.activations:
+                raise await self._not_active(session)
             return await settle_one(session, document_id, delivered, self._clock)
 
     async def confirm(self) -> Confirmation:
@@ -496,6 +521,6 @@ class AsyncConnection:
 
         async with self._session() as session:
             if not session.head.activations:
-                raise NotActivatedError
+                raise await self._not_active(session)
             company_id = self._company_id or await self._company(session.head.companies)
             return await confirmed(session, self._zenvoices, company_id, self._clock, self.space_id)

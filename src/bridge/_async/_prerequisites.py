@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from _client_kit._errors import ConfigurationError, NotFoundError, ProtocolError, ServiceError
 from _client_kit._operations import USER_CODE
 from _client_kit._text import Text
-from banqup_client import NOT_WHITELISTED, AsyncBanqupClient
+from banqup_client import NOT_WHITELISTED, AsyncBanqupClient, Space
+from bridge._reports.render import plain
 from zenvoices_client import AsyncZenvoicesClient, Company
 from zenvoices_client._dialect import COMPANY_CODE_HINT
 
@@ -52,19 +53,30 @@ class AsyncChecks:
         await self._zenvoices_checks(found, known)
         return found
 
-    def _unseen(self, ids: Sequence[str]) -> NotFoundError:
+    def _unseen(self, spaces: Sequence[Space]) -> NotFoundError:
         """Return the error for a space that is not among those the app may see."""
+        ids = [space.id for space in spaces]
+        named = [one.id for one in spaces if _same(one.name or "", self._space_id)]
         hint = _OTHER_SPACES if ids else NOT_WHITELISTED
-        if self._company_code.lower() in map(str.lower, ids):
+        if any(_same(self._company_code, name) for name in ids):
             hint = Text(
                 "hint_swapped",
                 "space_id and company_code are swapped: {0} is a space.",
                 self._company_code,
             )
+        elif named:
+            hint = Text(
+                "hint_id_not_name",
+                "{0!r} is the name of a space; its id is {1}.",
+                *(self._space_id, ", ".join(named[:MOST_SPACES])),
+            )
         if not ids:
             text = Text("no_space", "space {0}: the app may see no space at all", self._space_id)
         else:
-            some = ", ".join(ids[:MOST_SPACES])
+            some = ", ".join(
+                f"{one.id} ({plain(one.name, 60)})" if one.name else one.id
+                for one in spaces[:MOST_SPACES]
+            )
             text = Text(
                 "invisible_space",
                 "space {0}: the app may not see it; it may see {1}",
@@ -80,10 +92,9 @@ class AsyncChecks:
             found.update(_first_failure(error, "spaces.list", rows, self._banqup.base_url))
             return
         found["banqup login"] = self._banqup.base_url
-        wanted = self._space_id.lower()
-        space = next((item for item in spaces if (item.id or "").lower() == wanted), None)
+        space = next((one for one in spaces if _same(one.id, self._space_id)), None)
         if space is None:
-            found["banqup space"] = self._unseen([item.id or "" for item in spaces])
+            found["banqup space"] = self._unseen(spaces)
             return
         found["banqup space"] = space.name or self._space_id
         try:
@@ -180,6 +191,10 @@ class AsyncChecks:
             raise ProtocolError(
                 message, service="zenvoices", retryable=True, operation="companies.list"
             )
+
+
+def _same(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
 
 
 def _first_failure(

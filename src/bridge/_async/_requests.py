@@ -88,7 +88,8 @@ async def _find(banqup: AsyncBanqupClient, space_id: str, given: str) -> Documen
         return document
     return Text(
         "unknown_document",
-        "unknown to this connection, and Banqup has no such document in this space",
+        "unknown to this connection, and Banqup has no document of this id in this space; an id is "
+        "not the number of an invoice",
     )
 
 

@@ -83,7 +83,9 @@ class AsyncSending:
         self.shown_at: datetime | None = None
         self._taken: set[str] = set()
         self._delivered = False
-        self._first: tuple[str, int] | None = None
+        self._first: tuple[str, int, int | None] | None = None
+        self._sent_before = False
+        """Whether Zenvoices showed another document under the external id of the first delivery."""
         self._fetched = False
         self._refused: list[Delivery] = []
         self._doubts_in_a_row = 0
@@ -240,7 +242,7 @@ class AsyncSending:
 
     def _looks_first(self, candidate: Candidate) -> bool:
         """Return True if an upload of this document may be missing in a restored checkpoint."""
-        if self._options.look_first:
+        if self._options.look_first or self._sent_before:
             return True
         if candidate.delivery.requested:  # a look-up without an answer must not hold it back
             return False
@@ -411,7 +413,8 @@ class AsyncSending:
         if self._delivered:
             return
         self._delivered = True
-        self._first = (name, company)
+        # An answer that names another company names another document, too.
+        self._first = (name, company, None if delivery.reason else delivery.inbox_id)
 
     def _checked(self, control: LookupProbe) -> None:
         """Record whether the first delivery was found, that is, whether look-ups can be trusted."""
@@ -419,6 +422,17 @@ class AsyncSending:
         if control.works is not None:
             self.faults.passes(LOOK_UP)
             self._session.update(lookup="works" if control.works else "lags")
+        if control.other is not None:
+            self._sent_before = True
+            note = Text(
+                "sent_before",
+                "Zenvoices shows the first document of this run as number {0} too, so it was sent "
+                "before: does another machine export this space with a copy of this store, or was "
+                "the store restored? From then on this run looked each document up before it sent "
+                "it; confirm() lists what is there twice.",
+                str(control.other),
+            )
+            self._context.report.note(note)
         if control.works is False:
             note = Text(
                 "first_not_shown",

@@ -16,8 +16,17 @@ from _client_kit._text import Text
 from bridge._delivery.delivery import Delivery
 from bridge._delivery.ids import canonical_id
 from bridge._delivery.row_format import Head, counted_as, delivery_of, head_of, head_text, row_of
-from bridge._errors import BusyError, LeaseLostError
-from bridge._stores.protocol import FIND_LIMIT, CheckpointStore, Lease, Row, held_until
+from bridge._errors import IN_MEMORY, BusyError, LeaseLostError, NotActivatedError
+from bridge._stores.protocol import (
+    FIND_LIMIT,
+    CheckpointStore,
+    Lease,
+    Row,
+    activation_hint,
+    held_until,
+    is_in_memory,
+    name_of_store,
+)
 
 __all__ = ["AsyncCheckpointSession"]
 
@@ -33,13 +42,28 @@ COMPANIES = 5
 class AsyncCheckpointSession:
     """Read deliveries, collect changes, and commit them together under a lease.
 
+    Args:
+        store: The store.
+        key: The key of the connection.
+        binding: The space, the company and the services of the connection.
+        ttl: The length of the lease in seconds.
+        new: Whether the connection may be new to the store. Otherwise, no lease is taken where
+            nothing is stored: that would create a file for nothing.
+
     Attributes:
         head: The connection's head, with changes that the next commit writes.
     """
 
     def __init__(
-        self, store: CheckpointStore, key: str, binding: Mapping[str, Any], ttl: float
+        self,
+        store: CheckpointStore,
+        key: str,
+        binding: Mapping[str, Any],
+        ttl: float,
+        *,
+        new: bool = False,
     ) -> None:
+        self._new = new
         self._store = store
         self._key = key
         self._binding = binding
@@ -64,6 +88,8 @@ class AsyncCheckpointSession:
             BusyError: Another worker holds the lease.
             StoreError: The store failed, or the head is damaged.
         """
+        if not (self._new or await self._is_stored()):
+            return
         owner = secrets.token_hex(8)
 
         def take() -> None:
@@ -81,6 +107,28 @@ class AsyncCheckpointSession:
         except BaseException:
             await self.release()
             raise
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a report of the first run must say about the store."""
+        return (IN_MEMORY,) if is_in_memory(self._store) else ()
+
+    async def _is_stored(self) -> bool:
+        """Return True if the store has a head of the connection, or a lease on it."""
+        if await runtime.call_store(self._store.head, self._key) is not None:
+            return True
+        return await runtime.call_store(held_until, self._store, self._key) is not None
+
+    def not_activated(self) -> NotActivatedError:
+        """Return the error for a connection that is not active."""
+        return NotActivatedError(
+            Text(
+                "not_active_in",
+                "this connection is not active in {0}",
+                name_of_store(self._store),
+            ),
+            hint=activation_hint(self._store, again=self.head.activations > 0),
+        )
 
     async def read(self) -> None:
         """Read the head, with or without the lease."""

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 
-from _client_kit._address import check_id
+from banqup_client._space_id import check_space_id
 from bridge._errors import configuration_error
 
-__all__ = ["canonical_id", "company_code_of", "of_another_space", "space_id_of", "spellings_of"]
+__all__ = [
+    "canonical_id",
+    "company_code_of",
+    "of_another_space",
+    "space_id_of",
+    "spellings_of",
+]
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
@@ -21,7 +27,7 @@ def space_id_of(given: str) -> str:
     Raises:
         ConfigurationError: The id is not usable.
     """
-    return canonical_id(check_id(given, "space_id", service="bridge"))
+    return canonical_id(check_space_id(given, "space_id", service="bridge"))
 
 
 def canonical_id(given: str) -> str:

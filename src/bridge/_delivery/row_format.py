@@ -23,7 +23,7 @@ from bridge._stores.protocol import Row
 __all__ = [
     "NOT_KNOWN",
     "Head",
-    "active_head",
+    "active_binding",
     "counted_as",
     "delivery_of",
     "head_of",
@@ -292,6 +292,8 @@ def _numbers(value: object) -> bool:
     return is_object(value) and all(map(_is_number, value.values()))
 
 
-def active_head(text: str) -> bool:
-    """Return True if a head's JSON text says that its connection, whichever it is, is active."""
-    return _versioned(text, _HEAD).get("active") is True
+def active_binding(text: str) -> Mapping[str, Any] | None:
+    """Return the binding in the head of any connection; None if the connection is not active."""
+    head = _versioned(text, _HEAD)
+    binding = head.get("binding")
+    return binding if head.get("active") is True and is_object(binding) else None

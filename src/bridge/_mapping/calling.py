@@ -66,8 +66,13 @@ def judge(rule: Exportable, document: Document) -> Verdict:
     if said is True:
         return None
     if said is False:
-        status = str(document.status.document)
-        return Wait(Text("not_exportable", "your exportable= says no (status {0})", status))
+        seen = (document.folder, document.category, document.status.document)
+        reason = Text(
+            "not_exportable",
+            "your exportable= says no to folder {0}, category {1}, status.document {2}",
+            *map(repr, seen),
+        )
+        return Wait(reason)
     if isinstance(said, (Wait, Skip)):  # pyright: ignore[reportUnnecessaryIsInstance]
         return said
     if isinstance(said, Coroutine):

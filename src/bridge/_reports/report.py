@@ -11,7 +11,6 @@ from attrs import field, frozen
 from _client_kit._text import Text, joined
 from _client_kit._times import local_time
 from bridge._delivery.eligibility import unknown_word
-from bridge._errors import ACTIVATE
 from bridge._reports.delivery_rows import TONES, Deliveries, deliveries_of, table
 from bridge._reports.render import Cell, Result, Table, View
 from bridge._reports.texts import say
@@ -212,6 +211,7 @@ class Activation(Result):
             it is approved or sent.
         skipped: Lines of documents that appeared during activation, or became exportable while
             the connection was not active; resend() sends them.
+        notes: Remarks for a person, such as that the checkpoints end with the process.
     """
 
     new: bool
@@ -220,6 +220,7 @@ class Activation(Result):
     baseline: int = 0
     waiting: int = 0
     skipped: Deliveries = field(default=Deliveries(), converter=deliveries_of)
+    notes: tuple[str, ...] = ()
 
     def _view(self) -> View:
         facts = _facts(
@@ -232,7 +233,7 @@ class Activation(Result):
             # A space looks empty to an app without the right to read its documents. All of them
             # would count as new when the right is given, so the note says what to do before.
             empty = not (self.baseline or self.waiting or self.skipped)
-            notes = (_NOTHING_LISTED,) if empty else ()
+            notes = (*self.notes, *((_NOTHING_LISTED,) if empty else ()))
             skipped = table(self.skipped, say("skipped"))
             return View(say("activated"), "ok", facts, (skipped,), notes)
         return View(say("active already"), "", facts[:2])
@@ -255,6 +256,7 @@ class Status(Result):
         waiting: Lines of documents that wait or are being sent, if status() was asked for them.
         unknown_statuses: Statuses and folders that the rule does not know, each with the number of
             documents that have it.
+        not_active: Why the connection is not active, and what to do; empty if it is active.
     """
 
     _counts = ("client_action_needed", "queued", "ready_to_process", "error", "raised")
@@ -268,6 +270,7 @@ class Status(Result):
     attention: Deliveries = field(default=Deliveries(), converter=deliveries_of)
     waiting: Deliveries = field(default=Deliveries(), converter=deliveries_of)
     unknown_statuses: Mapping[str, int] = field(factory=dict[str, int], hash=False)
+    not_active: tuple[str, ...] = ()
 
     def _view(self) -> View:
         heading = say("active" if self.active else "inactive", self.company_code)
@@ -300,7 +303,7 @@ class Status(Result):
             ),
             (
                 *(unknown_word(word, count) for word, count in self.unknown_statuses.items()),
-                *(() if self.active else (ACTIVATE,)),
+                *self.not_active,
             ),
         )
 
@@ -377,5 +380,8 @@ class Confirmation(Result):
                 table(self.twice, say("twice"), status="error"),
                 table(self.undecided, say("undecided")),
             ),
-            notes=(say("others", self.others),) if self.others else (),
+            notes=(
+                *((say("copied store"),) if self.twice else ()),
+                *((say("others", self.others),) if self.others else ()),
+            ),
         )

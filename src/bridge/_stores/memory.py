@@ -95,6 +95,9 @@ class MemoryCheckpoints(RecordStore):
         clock: Returns epoch seconds, for leases.
     """
 
+    in_memory = True
+    """Whether the checkpoints end with the process; the result of activate() then says so."""
+
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         super().__init__(clock)
         self._lock = threading.Lock()

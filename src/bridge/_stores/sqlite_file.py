@@ -133,6 +133,12 @@ class CheckpointFile:
     def transaction(self, *, write: bool) -> Generator[sqlite3.Connection, None, None]:
         """Open the file for one transaction, which is rolled back if an exception is raised."""
         with self.lock:
+            if not write and self._is_new():
+                # Only a write creates the file: status() in a wrong folder must leave nothing.
+                with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as empty:
+                    _migrate(empty)
+                    yield empty
+                return
             try:
                 connection = self._opened()
                 # The connection's own context manager also rolls back for KeyboardInterrupt.
@@ -151,6 +157,15 @@ class CheckpointFile:
             *(str(self.path), why),
             hint="Restore {0} from a backup and run export_new(look_first=True). Move it away only "
             "if nothing was ever exported through it, or if you then call activate() again.",
+        )
+
+    def _is_new(self) -> bool:
+        """Return True if the file does not exist, and a write would create it."""
+        beside = (self.path, Path(f"{self.path}-wal"), Path(f"{self.path}-journal"))
+        return (
+            self._connection is None
+            and not any(map(os.path.lexists, beside))
+            and os.access(self.path.parent, os.W_OK | os.X_OK)
         )
 
     def _opened(self) -> sqlite3.Connection:

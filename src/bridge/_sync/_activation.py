@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from attrs import define, evolve, field
@@ -23,7 +24,7 @@ from bridge._delivery.faults import list_unfinished
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.newness import created_during_activation
 from bridge._delivery.outcome import label_of
-from bridge._delivery.row_format import Head, active_head, head_of
+from bridge._delivery.row_format import Head, active_binding, head_of
 from bridge._errors import setting_error
 from bridge._mapping.calling import judge
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
@@ -119,6 +120,8 @@ class Baseline:
             wire: A digest of the contract by which the space was listed.
         """
         claim.renew()
+        for note in self.session.notes:
+            _warn_once(note)
         self.session.update(
             active=True,
             activations=self.session.head.activations + 1,
@@ -138,6 +141,7 @@ class Baseline:
             baseline=self.baseline,
             waiting=self.waiting,
             skipped=Deliveries(self.skipped),
+            notes=self.session.notes,
         )
 
     @property
@@ -239,6 +243,12 @@ class Baseline:
         return deliveries.transition(delivery, event, self.clock())
 
 
+@cache
+def _warn_once(note: str) -> None:
+    """Log a note on the store, once per process: tests activate many times."""
+    logger.warning("%s", note)
+
+
 def unchanged(head: Head, company_id: int | None) -> Activation:
     """Return the result of activate() on a connection that is already active."""
     return Activation(
@@ -281,12 +291,15 @@ def _refuse_holder(store: CheckpointStore, before: Mapping[str, Any], key: str) 
     holder = before.get("key")
     if isinstance(holder, str) and holder != key:
         text = runtime.call_store(store.head, holder)
-        if text is not None and active_head(text):
+        other = None if text is None else active_binding(text)
+        if other is not None:
             raise setting_error(
                 "space_is_active",
-                "the space is active with the company {0!r} in this store",
-                str(before.get("company")),
-                hint="deactivate() that connection first: a space goes to one company.",
+                "the space is active with the company {0!r} of organisation {1!r} at {2} in this "
+                "store",
+                *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
+                hint="If that is right, use these settings again. Otherwise deactivate() that "
+                "connection first: a space goes to one company.",
             )
 
 

@@ -15,11 +15,12 @@ from _client_kit._arguments import (
     check_clock,
     check_flag,
     check_function,
+    check_parameters,
     check_seconds,
     check_word,
 )
 from _client_kit._clock import Deadline
-from _client_kit._errors import ServiceError
+from _client_kit._errors import ConfigurationError, ServiceError
 from _client_kit._secret import refuse_pickling
 from bridge._delivery.arguments import (
     check_client,
@@ -30,11 +31,11 @@ from bridge._delivery.arguments import (
     check_limit,
     check_listeners,
     check_mapper,
-    check_parameters,
+    check_sample,
     check_store,
 )
 from bridge._delivery.ids import canonical_id, company_code_of, space_id_of
-from bridge._errors import NotActivatedError, configuration_error
+from bridge._errors import configuration_error
 
 if TYPE_CHECKING:
     from banqup_client import BanqupClient
@@ -124,7 +125,7 @@ class Connection:
         if exportable is not None:
             check_function(exportable, "exportable", service="bridge")
             hint = "It takes a document: def exportable(document)."
-            check_parameters(exportable, 1, "exportable", hint)
+            check_parameters(exportable, 1, "exportable", hint, service="bridge")
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._store = checkpoints
@@ -187,12 +188,16 @@ class Connection:
         return " ".join(self._binding.values())
 
     def _session(
-        self, key: str | None = None, binding: dict[str, str] | None = None
+        self,
+        key: str | None = None,
+        binding: dict[str, str] | None = None,
+        *,
+        new: bool = False,
     ) -> CheckpointSession:
         from bridge._sync._session import CheckpointSession
 
         return CheckpointSession(
-            self._store, key or self.key, binding or self._binding, self._lease_ttl
+            self._store, key or self.key, binding or self._binding, self._lease_ttl, new=new
         )
 
     def verify(
@@ -218,18 +223,24 @@ class Connection:
             change, and where.
 
         Raises:
-            ConfigurationError: ``sample`` was given without ``deep``.
+            ConfigurationError: ``sample`` was given without ``deep``, or an argument has a wrong
+                type.
         """
         from bridge._reports.texts import check_lang
         from bridge._reports.verification import verification_of
+        from bridge._stores.protocol import name_of_store
+        from bridge._sync._activation import refuse_other_company
 
         check_lang(lang)
+        check_flag(deep, "deep", service="bridge")
+        check_sample(sample)
         if sample and not deep:
             raise configuration_error("verify(sample=) sends a test document: say deep=True, too")
         session = self._session()
-        checkpoints: str | ServiceError = type(self._store).__name__
+        checkpoints: str | ServiceError = name_of_store(self._store)
         try:
             session.read()
+            refuse_other_company(self._store, self._binding, self.key)
         except ServiceError as error:
             checkpoints = error
         known = session.head.companies
@@ -275,11 +286,11 @@ class Connection:
 
         verification = self.verify()
         verification.raise_for_failure()
-        with self._session() as session:
+        with self._session(new=True) as session:
             if session.head.active:
                 return unchanged(session.head, self._company_id)
             # Hold this lease until the end: two connections must not take the same space at once.
-            with self._session(*space_key(self._binding)) as claim:
+            with self._session(*space_key(self._binding), new=True) as claim:
                 claim_space(claim, self._store, self.key, self.company_code)
                 company_id = self._company(session.head.companies)
                 baseline = Baseline(
@@ -305,6 +316,16 @@ class Connection:
             if session.head.active:
                 session.update(active=False)
                 session.flush()
+
+    def _not_active(self, session: CheckpointSession) -> ConfigurationError:
+        """Return the error for an inactive connection, or for another company of its space."""
+        from bridge._sync._activation import refuse_other_company
+
+        try:
+            refuse_other_company(self._store, self._binding, self.key)
+        except ConfigurationError as error:
+            return error
+        return session.not_activated()
 
     def _company(self, known: Sequence[int]) -> int:
         """Return the company's present number from Zenvoices; `known` are its numbers so far."""
@@ -340,7 +361,6 @@ class Connection:
         """
         from bridge._delivery.outcome import RunOptions
         from bridge._mapping.mapper import default_mapper
-        from bridge._sync._activation import refuse_other_company
         from bridge._sync._context import RunContext
         from bridge._sync._recorder import RunRecorder
         from bridge._sync._run import Run
@@ -359,8 +379,7 @@ class Connection:
                 # must then be about the code, not about the missing activation.
                 verification = self.verify()
                 verification.raise_for_failure()
-                refuse_other_company(self._store, self._binding, self.key)
-                raise NotActivatedError
+                raise self._not_active(session)
             recorder = RunRecorder(
                 session,
                 self._listeners,
@@ -405,12 +424,14 @@ class Connection:
         from bridge._reports.delivery_rows import delivery_row
         from bridge._reports.report import Status
 
+        check_flag(waiting, "waiting", service="bridge")
         session = self._session()
         session.read()
         head = session.head
         needing = session.select("failed", "uncertain", limit=PAGE)
         named = session.find(head.named)
         waits = session.select("waiting", "sending", limit=PAGE) if waiting else ()
+        error = None if head.active else self._not_active(session)
         return Status(
             active=head.active,
             space_id=self.space_id,
@@ -421,6 +442,7 @@ class Connection:
             attention=map(delivery_row, (*needing, *named.values())),
             waiting=map(delivery_row, waits),
             unknown_statuses=head.unknown,
+            not_active=() if error is None else (error.message, error.hint or ""),
         )
 
     def resend(self, ids: Iterable[str]) -> tuple[Request, ...]:
@@ -450,7 +472,7 @@ class Connection:
         wanted = {canonical_id(item): item for item in check_ids(ids)}
         with self._session() as session:
             if not session.head.active:
-                raise NotActivatedError
+                raise self._not_active(session)
             return request_all(
                 session,
                 list(wanted.values()),
@@ -473,6 +495,7 @@ class Connection:
 
         Raises:
             ConfigurationError: The document is neither uncertain nor failed.
+            NotActivatedError: The connection was never active; call activate().
             BusyError: A run of this connection is in progress.
         """
         from bridge._sync._requests import settle_one
@@ -480,6 +503,8 @@ class Connection:
         check_document_id(document_id)
         check_flag(delivered, "delivered", service="bridge")
         with self._session() as session:
+            if not session.head.activations:
+                raise self._not_active(session)
             return settle_one(session, document_id, delivered, self._clock)
 
     def confirm(self) -> Confirmation:
@@ -497,6 +522,6 @@ class Connection:
 
         with self._session() as session:
             if not session.head.activations:
-                raise NotActivatedError
+                raise self._not_active(session)
             company_id = self._company_id or self._company(session.head.companies)
             return confirmed(session, self._zenvoices, company_id, self._clock, self.space_id)

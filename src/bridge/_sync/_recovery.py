@@ -41,10 +41,12 @@ class LookupProbe:
     Attributes:
         works: Whether the look-up found the document; None if the look-up failed.
         error: The error of a failed look-up.
+        other: The number of the document that was found, if it is not that of the upload.
     """
 
     works: bool | None
     error: ServiceError | None = None
+    other: int | None = None
 
 
 class Recovery:
@@ -253,12 +255,15 @@ class Recovery:
         found = self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
         return found.outcome == "found"
 
-    def control(self, external_id: str, company_id: int) -> LookupProbe:
-        """Look up a document that was just delivered."""
+    def control(self, external_id: str, company_id: int, inbox_id: int | None) -> LookupProbe:
+        """Look up a document that was just delivered, as number `inbox_id` of the inbox."""
         try:
-            return LookupProbe(self._finds(external_id, company_id))
+            found = self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
         except ServiceError as error:
             return LookupProbe(None, error)
+        shown = found.document.id if found.document else None
+        twice = None not in (shown, inbox_id) and shown != inbox_id
+        return LookupProbe(found.outcome == "found", other=shown if twice else None)
 
 
 def _arrived(found: Lookup, reason: str, external_id: str) -> deliveries.Arrived:

@@ -89,7 +89,8 @@ def _find(banqup: BanqupClient, space_id: str, given: str) -> Document | str:
         return document
     return Text(
         "unknown_document",
-        "unknown to this connection, and Banqup has no such document in this space",
+        "unknown to this connection, and Banqup has no document of this id in this space; an id is "
+        "not the number of an invoice",
     )
 
 

@@ -68,7 +68,8 @@ class AsyncZenvoicesClient(AsyncApiClient):
         contract: Mapping[str, Any] | str | Path | None = None,
         operations: Mapping[str, Callable[[Any], Any]] | None = None,
     ) -> None:
-        check_instance(login, UserLogin, "login", service="zenvoices")
+        hint = "Write UserLogin(user, password, organisation_code=...), or UserLogin.from_env()."
+        check_instance(login, UserLogin, "login", service="zenvoices", hint=hint)
         self.login: UserLogin = login
         facts = load_contract("zenvoices_client").patched(contract)
         facts = facts.with_functions(operations, also={"inbox.find": "inbox.details"})

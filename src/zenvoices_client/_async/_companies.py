@@ -100,12 +100,15 @@ class AsyncCompanies(AsyncCallGroup):
         exact: dict[int | None, Company] = {}
         loose: dict[int | None, Company] = {}
         codes: set[str] = set()
+        known_as: set[str] = set()
         limit = self._calls.limit(deadline)
         operation = self._contract["companies.list"]
         listing = list_all(self._calls, operation, Company, timeout=timeout, limit=limit)
         async for company in listing:
             found = (company.code or "").strip()
             codes.add(found)
+            if folded in ((company.name or "").strip().casefold(), str(company.id)):
+                known_as.add(found)
             if found == wanted:
                 exact[company.id] = company
             elif found.casefold() == folded:
@@ -119,7 +122,7 @@ class AsyncCompanies(AsyncCallGroup):
             raise ProtocolError(message, service="zenvoices", retryable=True)
         matches = list(exact.values() or loose.values())
         if len(matches) != 1:
-            raise _ambiguous(wanted, len(matches), codes - {""})
+            raise _ambiguous(wanted, len(matches), codes - {""}, known_as - {""})
         if matches[0].id is None:
             message = Text(
                 "company_without_number",
@@ -137,7 +140,7 @@ def _text(code: object) -> str:
     return code.strip()
 
 
-def _ambiguous(wanted: str, count: int, codes: set[str]) -> ConfigurationError:
+def _ambiguous(wanted: str, count: int, codes: set[str], known_as: set[str]) -> ConfigurationError:
     def likeness(code: str) -> float:
         return SequenceMatcher(None, wanted.casefold(), code.casefold()).ratio()
 
@@ -151,9 +154,13 @@ def _ambiguous(wanted: str, count: int, codes: set[str]) -> ConfigurationError:
     else:
         message = Text("several_companies", "{1} companies with the code {0!r}", wanted, count)
     visible = Text("visible_codes", "codes this user can see: {0}", seen)
+    hint = COMPANY_CODE_HINT
+    if known_as and not count:
+        hint = Text(
+            "hint_code_not_name",
+            "{0!r} is the name or the number of a company; its code is {1}.",
+            *(wanted, ", ".join(repr(sanitise(code)[:40]) for code in sorted(known_as))),
+        )
     return ConfigurationError(
-        joined("; ", message, visible),
-        service="zenvoices",
-        code=message.code,
-        hint=COMPANY_CODE_HINT,
+        joined("; ", message, visible), service="zenvoices", code=message.code, hint=hint
     )
