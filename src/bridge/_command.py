@@ -595,7 +595,7 @@ class _Progress:
 
 
 def _refuse(options: Options, *names: str) -> None:
-    """Refuse options of other commands that stand before this command, and would do nothing."""
+    """Refuse the options `names` if they are given: they would do nothing for this command."""
     for name in names:
         if getattr(options, name) != _DEFAULTS[name]:
             raise setting_error("option_unused", "--{0} has no meaning for this command", name)

@@ -391,7 +391,7 @@ def _unknown(key: object, known: Iterable[str]) -> ConfigurationError:
 
 
 def hint_for(name: str, known: Iterable[str]) -> Text:
-    """Return the hint for an unknown key: the nearest known name, or where secrets belong."""
+    """Return the hint for an unknown key: the nearest known name, or for a secret its place."""
     secret = any(word in name.lower() for word in _SECRET_WORDS)
     return _WHERE_SECRETS_ARE if secret else nearest(name, known)
 

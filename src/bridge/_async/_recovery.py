@@ -40,7 +40,8 @@ class LookupProbe:
     Attributes:
         works: Whether the look-up found the document; None if the look-up failed.
         error: The error of a failed look-up.
-        other: The number of the document that was found, if it is not that of the upload.
+        other: The number of the inbox document that was found, if it is not the number that the
+            upload got; else None.
     """
 
     works: bool | None
@@ -257,7 +258,10 @@ class AsyncRecovery:
         return found.outcome == "found"
 
     async def control(self, external_id: str, company_id: int, inbox_id: int | None) -> LookupProbe:
-        """Look up a document that was just delivered, as number `inbox_id` of the inbox."""
+        """Look up a document that was just delivered, and return whether it was found.
+
+        `inbox_id` is the number that its upload got; None if no number is to be compared.
+        """
         try:
             found = await self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
         except ServiceError as error:
