@@ -51,7 +51,7 @@ _display: dict[str, Lang] = {"language": "en"}
 def set_language(lang: Lang) -> None:
     """Set the language in which this process prints reports and notebooks show them.
 
-    An argument ``lang=`` takes precedence: use it in a program whose users have several languages.
+    An argument ``lang=`` takes precedence, for programs whose users have several languages.
 
     Raises:
         ConfigurationError: The language is not ``"en"``, ``"fr"`` or ``"nl"``.
