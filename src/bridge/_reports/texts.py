@@ -49,9 +49,9 @@ _display: dict[str, Lang] = {"language": "en"}
 
 
 def set_language(lang: Lang) -> None:
-    """Set the language in which this process prints reports; notebooks show them in it, too.
+    """Set the language in which this process prints reports and notebooks show them.
 
-    An argument ``lang=`` is stronger. A program with several users passes it each time.
+    An argument ``lang=`` takes precedence, for programs whose users have several languages.
 
     Raises:
         ConfigurationError: The language is not ``"en"``, ``"fr"`` or ``"nl"``.
@@ -60,7 +60,7 @@ def set_language(lang: Lang) -> None:
 
 
 def language() -> Lang:
-    """Return the language of :func:`set_language`; at first English."""
+    """Return the language that :func:`set_language` has set, by default English."""
     return _display["language"]
 
 
@@ -447,6 +447,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_option_of": ("{0} est une option de : {1}.", "{0} hoort bij: {1}."),
     "option_unused": ("--{0} n'a pas de sens pour cette commande", "--{0} heeft geen betekenis voor deze opdracht"),
     "usage_is": ("Utilisation : {0}. Les options : {1} --help.", "Gebruik: {0}. De opties: {1} --help."),
+    "unknown_command": ("commande inconnue {0!r}", "onbekende opdracht {0!r}"),
     "no_command": ("indiquez une commande : {0}", "geef een opdracht op: {0}"),
     "incomplete": ("il manque un argument", "er ontbreekt een argument"),
     "odd_option": ("{0} ne s'emploie pas ainsi", "{0} wordt zo niet gebruikt"),
@@ -526,6 +527,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_functions": ('Écrivez le nom entre guillemets : "inbox.upload" = "package.module:function".', 'Schrijf de naam tussen aanhalingstekens: "inbox.upload" = "package.module:function".'),
     "list_of_hosts": ("une liste de noms d'hôtes", "een lijst van hostnamen"),
     "hint_code": ('Écrivez-le entre guillemets, avec ses zéros : "0042" n\'est pas 42.', 'Schrijf het tussen aanhalingstekens, met de nullen vooraan: "0042" is niet 42.'),
+    "hint_code_argument": ("C'est du code, pas une donnée : la commande accepte --mapper MODULE:FUNCTION ; en Python, open() accepte {0}=.", "Dat is code, geen gegeven: de opdracht aanvaardt --mapper MODULE:FUNCTION; in Python aanvaardt open() {0}=."),
     "hint_credentials": ("Les données d'identification n'en font pas partie : le programme les lit dans l'environnement.",
         "Aanmeldgegevens horen er niet in: het programma leest ze uit de omgeving."),
     "did_you_mean": ("Vouliez-vous dire {0!r} ?", "Bedoelde u {0!r}?"),
@@ -764,8 +766,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Geef de app in deze ruimte een rol die documenten mag lezen: in Banqup, Settings > External applications (Engelse benaming). De API moet voor de app ook ingeschakeld zijn in het ontwikkelaarsportaal."),
     "hint_organisation_sent": ("Le Code organisation envoyé est {0!r} : c'est celui que Zenvoices demande à l'identification, et non le code d'une entreprise.",
         "De verzonden Omgevingsnaam is {0!r}: die vraagt Zenvoices bij het aanmelden; het is niet de code van een administratie."),
-    "hint_login_said": ("Corrigez la cause que donne Zenvoices, sous Gérer > Organisation > Utilisateurs. S'il n'en donne aucune, vérifiez le Nom d'utilisateur, le Mot de passe et le Code organisation ; après 5 mots de passe erronés, attendez 5 minutes.",
-        "Verhelp de oorzaak die Zenvoices noemt, onder Beheer > Omgeving > Gebruikers. Noemt het er geen, controleer dan gebruikersnaam, wachtwoord en Omgevingsnaam; wacht 5 minuten na 5 foute wachtwoorden."),
+    "hint_login_said": ("Corrigez la cause que donne Zenvoices, sous Gérer > Organisation > Utilisateurs ; un « tenant » est le Code organisation. S'il n'en donne aucune, vérifiez le Nom d'utilisateur, le Mot de passe et le Code organisation ; après 5 mots de passe erronés, attendez 5 minutes.",
+        "Verhelp de oorzaak die Zenvoices noemt, onder Beheer > Omgeving > Gebruikers; een ‘tenant’ is de Omgevingsnaam. Noemt het er geen, controleer dan gebruikersnaam, wachtwoord en Omgevingsnaam; wacht 5 minuten na 5 foute wachtwoorden."),
     "hint_login": ("Vérifiez, dans cet ordre : le Nom d'utilisateur et le Mot de passe ; le Code organisation, que demande la page d'identification de Zenvoices. Si l'utilisateur est bloqué (par 5 mots de passe erronés), attendez 5 minutes. Si le mot de passe doit être changé, identifiez-vous une fois dans un navigateur et changez-le. Si l'utilisateur passe par l'authentification unique ou est inactif, créez un utilisateur API réservé à cet usage. Dans Zenvoices : Gérer > Organisation > Utilisateurs.",
         "Controleer, in deze volgorde: gebruikersnaam en wachtwoord; de Omgevingsnaam, die de aanmeldpagina van Zenvoices vraagt. Is de gebruiker geblokkeerd (door 5 foute wachtwoorden), wacht dan 5 minuten. Moet het wachtwoord gewijzigd worden, meld u dan één keer aan in een browser en wijzig het. Meldt de gebruiker zich aan via single sign-on of is hij inactief, maak dan een aparte API-gebruiker. In Zenvoices: Beheer > Omgeving > Gebruikers."),
     "hint_two_factor": ("Cet utilisateur s'identifie en deux étapes, ce qu'un programme ne peut pas faire. Dans Zenvoices, sous Gérer > Organisation > Utilisateurs, créez un utilisateur API pour lequel ce n'est pas le cas.",
@@ -824,8 +826,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "row_of": ("la ligne du document {0!r}", "de rij van document {0!r}"),
     "head_of": ("l'en-tête de la connexion", "de kopregel van de koppeling"),
     "file_damaged": ("{0} est endommagé ou n'appartient pas à ce programme : {1}", "{0} is beschadigd of hoort niet bij dit programma: {1}"),
-    "hint_file_damaged": ("Restaurez {0} depuis une sauvegarde et lancez banqup-zenvoices export --look-first (en Python : export_new(look_first=True)). Ne le déplacez que s'il n'a jamais servi à un export, ou si vous lancez ensuite à nouveau banqup-zenvoices activate (en Python : activate()).",
-        "Zet {0} terug uit een back-up en voer banqup-zenvoices export --look-first uit (in Python: export_new(look_first=True)). Verplaats het alleen als er nooit iets mee geëxporteerd werd, of als u daarna banqup-zenvoices activate opnieuw uitvoert (in Python: activate())."),
+    "hint_file_damaged": ("Si c'est le bon fichier, restaurez {0} depuis une sauvegarde et lancez banqup-zenvoices export --look-first (en Python : export_new(look_first=True)). Ne le déplacez que s'il n'a jamais servi à un export, ou si vous lancez ensuite à nouveau banqup-zenvoices activate (en Python : activate()).",
+        "Is het het juiste bestand, zet {0} dan terug uit een back-up en voer banqup-zenvoices export --look-first uit (in Python: export_new(look_first=True)). Verplaats het alleen als er nooit iets mee geëxporteerd werd, of als u daarna banqup-zenvoices activate opnieuw uitvoert (in Python: activate())."),
     "file_replaced": ("{0} a été supprimé ou remplacé pendant son utilisation", "{0} werd verwijderd of vervangen terwijl het in gebruik was"),
     "hint_file_replaced": ("Remettez le fichier, ou lancez à nouveau banqup-zenvoices activate (en Python : activate()) s'il devait disparaître.",
         "Zet het bestand terug, of voer banqup-zenvoices activate opnieuw uit (in Python: activate()) als het weg moest."),
@@ -976,7 +978,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "opzoekingen in Zenvoices vinden documenten niet die er wel zijn"),
     "old_number": ("Zenvoices ne dit pas ce qu'il a sous l'ancien numéro {0} de l'entreprise",
         "Zenvoices zegt niet wat het heeft onder het oude nummer {0} van de administratie"),
-    "may_be_on_its_way": ("est peut-être en route ; le prochain export le saura",
+    "may_be_on_its_way": ("est peut-être en route ; le prochain export le vérifiera",
         "is misschien onderweg; de volgende export zoekt het uit"),
     "settle_first": ("personne ne sait s'il est arrivé ; tranchez d'abord avec banqup-zenvoices settle ID (en Python : settle())",
         "niemand weet of het aangekomen is; beslis dat eerst met banqup-zenvoices settle ID (in Python: settle())"),
