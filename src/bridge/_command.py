@@ -167,8 +167,9 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
     given = sys.argv[1:] if arguments is None else arguments
     command = next((word for word in given if word in _FORMS), "")
     usage = Text("usage_is", "Usage: {0}. Its options: {1} --help.", *_usage(command, lang))
+    options = Options(**_DEFAULTS)
     try:
-        options, unknown = _parser(lang).parse_known_args(given, Options(**_DEFAULTS))
+        _, unknown = _parser(lang).parse_known_args(given, options)
     except argparse.ArgumentError as error:
         name = error.argument_name
         if name is None:
@@ -176,8 +177,11 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
         if command:
             raise setting_error("odd_option", "{0} cannot be used so", name, hint=usage) from None
         unknown = []
-        options = Options()
     if not hasattr(options, "run"):
+        for word in given:
+            if difflib.get_close_matches(word, _FORMS):
+                hint = hint_for(word, _FORMS)
+                raise setting_error("unknown_command", "unknown command {0!r}", word, hint=hint)
         known = ", ".join(_FORMS)
         raise setting_error("no_command", "say which command: {0}", known)
     if unknown:

@@ -229,6 +229,10 @@ def test_mistakes_are_told_in_the_language(
         (["--mapper", "m:f", "pairs", "--environment", "UAT_EU"], "--mapper has no meaning for"),
         (["--config", "c.toml", "demo"], "--config has no meaning for"),
         (["--company", "0042", "sandbox"], "--company has no meaning for"),
+        (["exprot"], "unknown command 'exprot'. Did you mean 'export'?"),
+        (["--config", "c.toml", "Status"], "unknown command 'Status'. Did you mean 'status'?"),
+        (["--json", "activte", "--lang", "en"], "unknown command 'activte'. Did you mean"),
+        (["xyzzy"], "say which command: verify, activate"),
     ],
 )
 def test_an_option_that_is_not_there_is_told_with_the_nearest(

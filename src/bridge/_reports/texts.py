@@ -447,6 +447,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_option_of": ("{0} est une option de : {1}.", "{0} hoort bij: {1}."),
     "option_unused": ("--{0} n'a pas de sens pour cette commande", "--{0} heeft geen betekenis voor deze opdracht"),
     "usage_is": ("Utilisation : {0}. Les options : {1} --help.", "Gebruik: {0}. De opties: {1} --help."),
+    "unknown_command": ("commande inconnue {0!r}", "onbekende opdracht {0!r}"),
     "no_command": ("indiquez une commande : {0}", "geef een opdracht op: {0}"),
     "incomplete": ("il manque un argument", "er ontbreekt een argument"),
     "odd_option": ("{0} ne s'emploie pas ainsi", "{0} wordt zo niet gebruikt"),
