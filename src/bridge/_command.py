@@ -179,7 +179,7 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
         unknown = []
     if not hasattr(options, "run"):
         for word in given:
-            if difflib.get_close_matches(word, _FORMS):
+            if not word.startswith("-") and difflib.get_close_matches(word.lower(), _FORMS):
                 hint = hint_for(word, _FORMS)
                 raise setting_error("unknown_command", "unknown command {0!r}", word, hint=hint)
         known = ", ".join(_FORMS)
