@@ -966,7 +966,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "opzoekingen in Zenvoices vinden documenten niet die er wel zijn"),
     "old_number": ("Zenvoices ne dit pas ce qu'il a sous l'ancien numéro {0} de l'entreprise",
         "Zenvoices zegt niet wat het heeft onder het oude nummer {0} van de administratie"),
-    "may_be_on_its_way": ("est peut-être en route ; le prochain export le saura",
+    "may_be_on_its_way": ("est peut-être en route ; le prochain export le vérifiera",
         "is misschien onderweg; de volgende export zoekt het uit"),
     "settle_first": ("personne ne sait s'il est arrivé ; tranchez d'abord avec banqup-zenvoices settle ID (en Python : settle())",
         "niemand weet of het aangekomen is; beslis dat eerst met banqup-zenvoices settle ID (in Python: settle())"),
