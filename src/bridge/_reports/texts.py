@@ -49,9 +49,9 @@ _display: dict[str, Lang] = {"language": "en"}
 
 
 def set_language(lang: Lang) -> None:
-    """Set the language in which this process prints reports; notebooks show them in it, too.
+    """Set the language in which this process prints reports and notebooks show them.
 
-    An argument ``lang=`` is stronger. A program with several users passes it each time.
+    An argument ``lang=`` takes precedence, for programs whose users have several languages.
 
     Raises:
         ConfigurationError: The language is not ``"en"``, ``"fr"`` or ``"nl"``.
@@ -60,7 +60,7 @@ def set_language(lang: Lang) -> None:
 
 
 def language() -> Lang:
-    """Return the language of :func:`set_language`; at first English."""
+    """Return the language that :func:`set_language` has set, by default English."""
     return _display["language"]
 
 

@@ -134,7 +134,7 @@ class CheckpointFile:
         """Open the file for one transaction, which is rolled back if an exception is raised."""
         with self.lock:
             if not write and self._is_new():
-                # Only a write creates the file: status() in a wrong folder must leave nothing.
+                # Only a write creates the file: status() in a wrong folder must not create one.
                 with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as empty:
                     _migrate(empty)
                     yield empty
@@ -161,7 +161,7 @@ class CheckpointFile:
         )
 
     def _is_new(self) -> bool:
-        """Return True if the file does not exist, and a write would create it."""
+        """Return True if there is no file and no log of one, and a write could create the file."""
         beside = (self.path, Path(f"{self.path}-wal"), Path(f"{self.path}-journal"))
         return (
             self._connection is None

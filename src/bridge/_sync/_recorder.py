@@ -124,7 +124,8 @@ class RunRecorder:
     def end(self) -> ExportReport:
         """Save the run's summary, notify listeners, and return the report."""
         if self.session.head.last_run is None and not self.builder.exported:
-            # A script that activates in every process never sends anything, and sees no error.
+            # A script with a store in memory that calls activate() in each process never sends
+            # anything, and gets no error. So the report says that the store is in memory.
             for note in self.session.notes:
                 self.builder.note(note)
         report = self.report()
