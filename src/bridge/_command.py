@@ -119,18 +119,18 @@ class _Parser(argparse.ArgumentParser):
     commands: Mapping[str, _Parser] = {}
     """All commands by name."""
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse arguments; refuse an unknown option here, where the nearest one is known."""
-        given: list[str] = sys.argv[1:] if args is None else list(args)
-        for argument in given:
-            name = argument.partition("=")[0]
-            if argument == "--" or (self.prog == PROGRAM and argument in self.commands):
+    def refuse_unknown_options(self, given: Sequence[str]) -> None:
+        """Refuse an unknown option before the parser does, which knows no nearest one."""
+        parser = self
+        for word in given:
+            name = word.partition("=")[0]
+            if word == "--":
                 break
-            if name.startswith("--") and name not in self._option_string_actions:
-                raise setting_error(
-                    "unknown_option", "unknown option {0}", name[:80], hint=self._hint(name)
-                )
-        return super().parse_known_args(given, namespace)
+            if parser is self and word in self.commands:
+                parser = self.commands[word]
+            elif name.startswith("--") and name not in parser._option_string_actions:
+                hint = parser._hint(name)
+                raise setting_error("unknown_option", "unknown option {0}", name[:80], hint=hint)
 
     def _hint(self, name: str) -> str:
         others = [
@@ -169,7 +169,9 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
     usage = Text("usage_is", "Usage: {0}. Its options: {1} --help.", *_usage(command, lang))
     options = Options(**_DEFAULTS)
     try:
-        _, unknown = _parser(lang).parse_known_args(given, options)
+        parser = _parser(lang)
+        parser.refuse_unknown_options(given)
+        _, unknown = parser.parse_known_args(given, options)
     except argparse.ArgumentError as error:
         name = error.argument_name
         if name is None:
