@@ -119,7 +119,9 @@ class _Parser(argparse.ArgumentParser):
     commands: Mapping[str, _Parser] = {}
     """All commands by name."""
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride] - it has overloads
+        self, args: Any = None, namespace: Any = None
+    ) -> Any:
         """Parse arguments; refuse an unknown option here, where the nearest one is known."""
         given: list[str] = sys.argv[1:] if args is None else list(args)
         for argument in given:
@@ -168,6 +170,7 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
     command = next((word for word in given if word in _FORMS), "")
     usage = Text("usage_is", "Usage: {0}. Its options: {1} --help.", *_usage(command, lang))
     options = Options(**_DEFAULTS)
+    unknown: list[str] = []
     try:
         _, unknown = _parser(lang).parse_known_args(given, options)
     except argparse.ArgumentError as error:
@@ -176,7 +179,6 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
             raise setting_error("incomplete", "an argument is missing", hint=usage) from None
         if command:
             raise setting_error("odd_option", "{0} cannot be used so", name, hint=usage) from None
-        unknown = []
     if not hasattr(options, "run"):
         for word in given:
             if not word.startswith("-") and difflib.get_close_matches(word.lower(), _FORMS):
@@ -702,7 +704,8 @@ class _OwnCode(logging.Handler):
 
     def __init__(self, start: str, lang: Lang) -> None:
         super().__init__(logging.WARNING)
-        self._start, self._lang = start, lang
+        self._start = start
+        self._lang: Lang = lang
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the record if its message can be translated; ignore any other record."""
