@@ -171,18 +171,18 @@ class Events:
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
-        self._seen: list[dict[str, Any]] = []
+        self.seen: list[dict[str, Any]] = []
 
     def next(self) -> dict[str, Any]:
         """The next event."""
-        self._seen.append(json.loads(self._stream.readline()))
-        return self._seen[-1]
+        self.seen.append(json.loads(self._stream.readline()))
+        return self.seen[-1]
 
     def first(self, kind: str) -> dict[str, Any]:
         """The first event of a kind, whether it was read before or not."""
         place = 0
         while True:
-            event = self._seen[place] if place < len(self._seen) else self.next()
+            event = self.seen[place] if place < len(self.seen) else self.next()
             if event["event"] == kind:
                 return event
             place += 1
@@ -232,6 +232,9 @@ def test_whole_way_in_the_sandbox(tmp_path: Path) -> None:
         assert arrived["company_code"] == facts["company_code"]
         assert arrived["external_id"] in sent
         assert "is closed" in events.first("refused")["message"]
+        # What was there at activation has a number below 100, and is not sent.
+        sent_numbers = [it["number"] for it in events.seen if it["event"] == "delivered"]
+        assert min(int(number.rpartition("-")[2]) for number in sent_numbers) >= 100
         approved, reopened = events.first("approved"), events.first("reopened")
         assert told("resend", reopened["id"])[0] == 0
         status, report = told("export")
