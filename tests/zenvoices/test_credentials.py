@@ -34,7 +34,7 @@ def test_missing_variable_is_named(missing: str) -> None:
         {name: value for name, value in ENVIRONMENT.items() if name != missing},
         {**ENVIRONMENT, missing: ""},
     ):
-        with pytest.raises(ConfigurationError, match=f"not set: {missing}$") as caught:
+        with pytest.raises(ConfigurationError, match=f"not set: {missing}[.]") as caught:
             UserLogin.from_env(environ)
         assert "canary" not in str(caught.value)
 
