@@ -104,15 +104,17 @@ def check_id(value: object, name: str, *, service: str) -> str:
             service=service,
             hint=Text("hint_object_as_id", "Pass the id of it: {0}.", f"{kind.lower()}.id"),
         )
-    # Without this, a missing id would be sent as "None".
-    if value is None or isinstance(value, bool):
-        message = Text("must_be", "{0} must be {1}, not {2}", name, Text("an_id", "an id"), value)
-        raise ConfigurationError(message, service=service)
     text = str(value)
-    if not _ID.fullmatch(text):
+    # Without this, a missing id would be sent as "None".
+    if value is None or isinstance(value, bool) or not _ID.fullmatch(text):
         message = Text("bad_id", "{0} must be 1 to 128 letters, digits, '_' or '-'", name)
-        odd = [char for char in dict.fromkeys(text) if not _ID.fullmatch(char)]
-        hint = Text("hint_bad_id", "Leave out {0!r}.", "".join(odd[:MOST_ODD])) if odd else None
+        odd = "".join([char for char in dict.fromkeys(text) if not _ID.fullmatch(char)][:MOST_ODD])
+        if value is None or isinstance(value, bool):
+            hint = Text("hint_no_id", "It is {0}.", text)
+        elif odd:
+            hint = Text("hint_bad_id", "Leave out {0!r}.", odd)
+        else:
+            hint = Text("hint_id_length", "It has {0} character.|It has {0} characters.", len(text))
         raise ConfigurationError(message, service=service, hint=hint)
     return text
 

@@ -251,7 +251,9 @@ def read_environment(environ: Mapping[str, str], *names: str, service: str) -> l
             "not_in_environment", "environment variables not set: {0}", ", ".join(missing)
         )
         starts = tuple({f"{name.partition('_')[0]}_" for name in names})
-        near = sorted(name for name in environ if environ[name] and name.startswith(starts))
+        near = sorted(
+            name for name in map(str, environ) if name.startswith(starts) and environ[name]
+        )
         hint = joined(
             " ",
             Text("hint_set_are", "Set are: {0}.", ", ".join(near)) if near else "",

@@ -122,6 +122,7 @@ MISTAKES = [
     SHARED + "speling = 1\n" + PAIR,
     SHARED + "password = 1\n" + PAIR,
     SHARED + "'a b' = 1\n" + PAIR,
+    SHARED + "mapper = 'm:f'\n" + PAIR,
     SHARED + '[[connection]]\nspace_id = "s-1"\ncompany_code = 42\n',
     SHARED + "[[connection]]\n",
     SHARED + PAIR + PAIR,
@@ -229,6 +230,10 @@ def test_mistakes_are_told_in_the_language(
         (["--mapper", "m:f", "pairs", "--environment", "UAT_EU"], "--mapper has no meaning for"),
         (["--config", "c.toml", "demo"], "--config has no meaning for"),
         (["--company", "0042", "sandbox"], "--company has no meaning for"),
+        (["exprot"], "unknown command 'exprot'. Did you mean 'export'?"),
+        (["--config", "c.toml", "Status"], "unknown command 'Status'. Did you mean 'status'?"),
+        (["--json", "activte", "--lang", "en"], "unknown command 'activte'. Did you mean"),
+        (["xyzzy"], "say which command: verify, activate"),
     ],
 )
 def test_an_option_that_is_not_there_is_told_with_the_nearest(

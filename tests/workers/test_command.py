@@ -535,6 +535,22 @@ def test_documents_that_need_a_person_are_named_on_standard_error(
     assert capsys.readouterr().err == ""
 
 
+def test_a_copy_of_a_store_needs_a_person(
+    estate: Estate, active: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second machine with a copy of the file ends in 1, although all its documents arrived."""
+    copied = active.parent / "copied"
+    copied.mkdir()
+    configs = estate.configs(checkpoint_file="exports.db")[:1]
+    toml = write_toml(copied / "connections.toml", configs)
+    (copied / "exports.db").write_bytes((active.parent / "exports.db").read_bytes())
+    estate.publish(3)
+    assert main(["export", "--config", str(active), "--company", "0042"]) == 0
+    capsys.readouterr()
+    assert main(["export", "--config", str(toml)]) == 1
+    assert "copy of this store" in " ".join(capsys.readouterr().out.split())
+
+
 def test_status_lists_what_waits(
     estate: Estate, active: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

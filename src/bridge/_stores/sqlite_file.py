@@ -86,8 +86,8 @@ _NOT_OURS = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PE
 _HINTS = {
     sqlite3.SQLITE_BUSY: Text(
         "hint_file_busy",
-        "Another process is writing to it for too long; the next run may succeed. If none does, "
-        "end the program that has it open.",
+        "Another process is writing to it for too long. The next run may succeed; if it does not, "
+        "end that process.",
     ),
     sqlite3.SQLITE_FULL: _DISK_FULL,
     sqlite3.SQLITE_IOERR: Text(
@@ -144,7 +144,7 @@ class CheckpointFile:
         """Open the file for one transaction, which is rolled back if an exception is raised."""
         with self.lock:
             if not write and self._is_new():
-                # Only a write creates the file: status() in a wrong folder must leave nothing.
+                # Only a write creates the file: status() in a wrong folder must not create one.
                 with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as empty:
                     _migrate(empty)
                     yield empty
@@ -165,13 +165,13 @@ class CheckpointFile:
             "file_damaged",
             "{0} is damaged or not ours: {1}",
             *(str(self.path), why),
-            hint="Restore {0} from a backup and run export_new(look_first=True), or "
-            "banqup-zenvoices export --look-first. Move it away only if nothing was ever exported "
-            "through it, or if you then call activate() again.",
+            hint="If it is the right file, restore {0} from a backup and run banqup-zenvoices "
+            "export --look-first, or export_new(look_first=True). Move it away only if nothing was "
+            "ever exported through it, or if you then activate again.",
         )
 
     def _is_new(self) -> bool:
-        """Return True if the file does not exist, and a write would create it."""
+        """Return True if there is no file and no log of one, and a write could create the file."""
         beside = (self.path, Path(f"{self.path}-wal"), Path(f"{self.path}-journal"))
         return (
             self._connection is None
