@@ -19,10 +19,10 @@ import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from types import FrameType
-from typing import Any, Never, Self, get_args
+from typing import Any, Never, Self, TextIO, get_args
 
 from attrs import asdict, evolve, frozen
 
@@ -33,7 +33,7 @@ from _client_kit._version import __version__
 from banqup_client import ClientCredentials, Environment
 from bridge._config import ConnectionConfig
 from bridge._delivery.arguments import check_limit
-from bridge._errors import BusyError, setting_error
+from bridge._errors import BusyError, not_replaced, setting_error
 from bridge._mapping.mapper import Mapper, default_mapper
 from bridge._pairs import Pairs
 from bridge._process import LOGIN_VARIABLES, function_of, login_of_this_process
@@ -480,19 +480,23 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
                 len(configs),
                 hint="Say which: --company CODE chooses one of these {0}.",
             )
-        mapper: Mapper = default_mapper
-        if options.mapper is not None:
-            mapper = function_of("--mapper", options.mapper)
-        _check_logins()
         found: set[int] = set()
+        out = sys.stdout
         with ExitStack() as stack:
+            if options.json:
+                # Without this, what a mapper prints would stand between the lines of JSON.
+                stack.enter_context(redirect_stdout(sys.stderr))
+            mapper: Mapper = default_mapper
+            if options.mapper is not None:
+                mapper = function_of("--mapper", options.mapper)
+            _check_logins()
             stack.enter_context(_log_on_stderr(options.lang, verbose=options.verbose))
             shared = _Shared(stack)
             for number, config in enumerate(configs, 1):
                 place = say("progress", config.company_code, number, len(configs))
                 with _Progress(place, options.lang) as progress:
                     status, result, error = _call(verb, config, shared, mapper, progress, options)
-                _show(status, result, error, config, options, several=len(configs) > 1)
+                _show(status, result, error, config, options, out, several=len(configs) > 1)
                 tells = verb in (_export, _status) and not options.json
                 if tells and status == PERSON and isinstance(error, ServiceError | None):
                     _, left, _ = _call(_left, config, shared, mapper, progress, options)
@@ -522,13 +526,17 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
     if not options.config.exists():
+        hint = Text(
+            "hint_no_config",
+            "Start in the folder of the file, or name it with --config. If there is none yet, "
+            "banqup-zenvoices pairs writes one from your spaces and companies, and "
+            "banqup-zenvoices sandbox shows one to try.",
+        )
         raise setting_error(
             "no_config",
             "there is no file {0}",
             plain(str(options.config.absolute())),
-            hint="Start in the folder of the file, or name it with --config. If there is none yet, "
-            "banqup-zenvoices pairs writes one from your spaces and companies, and "
-            "banqup-zenvoices sandbox shows one to try.",
+            hint=not_replaced(str(options.config)) or hint,
         )
     configs = ConnectionConfig.from_toml(options.config)
     wanted: list[str] = options.company or []
@@ -604,6 +612,7 @@ def _show(
     error: BaseException | None,
     config: ConnectionConfig,
     options: Options,
+    out: TextIO,
     *,
     several: bool,
 ) -> None:
@@ -615,7 +624,7 @@ def _show(
             "result": None if result is None else result.to_dict(),
             "error": None if error is None else _as_data(error),
         }
-        print(json.dumps(line), flush=True)
+        print(json.dumps(line), file=out, flush=True)
     elif result is not None:
         if several:
             print(f"== {config.company_code}")

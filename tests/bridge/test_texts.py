@@ -114,6 +114,16 @@ def test_every_sentence_of_the_source_is_in_the_table() -> None:
     assert set(ENGLISH) - set(SENTENCES) - set(HEADINGS) == set()
 
 
+def test_an_address_is_named_as_in_a_file_too() -> None:
+    """Who has a file of connections finds no ``base_url=`` in it."""
+    told = {name for name, some in ENGLISH.items() if any("base_url=" in one for one in some)}
+    assert len(told) > 1
+    for name in told:
+        for text in (*ENGLISH[name], *SENTENCES[name]):
+            assert "banqup_url" in text
+            assert "zenvoices_url" in text
+
+
 def test_no_code_stands_in_both_tables() -> None:
     """The one would hide the other."""
     assert set(SENTENCES) & set(HEADINGS) == set()

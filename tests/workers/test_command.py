@@ -658,6 +658,23 @@ def test_mapper_is_found_beside_the_file(
     assert capsys.readouterr().out.count("not today") == 2
 
 
+def test_mapper_that_prints_leaves_the_json_whole(
+    estate: Estate, active: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the user's code prints, when imported and when called, is on standard error."""
+    (active.parent / "mapper_printing.py").write_text(
+        "from bridge import default_mapper\nprint('imported')\n"
+        "def printing(document, files):\n    print('called')\n"
+        "    return default_mapper(document, files)\n"
+    )
+    estate.publish(1)
+    mapper = ["--mapper", "mapper_printing:printing"]
+    assert main(["export", "--config", str(active), "--json", *mapper]) == 0
+    told = capsys.readouterr()
+    assert [line["result"]["exported"] for line in lines(told.out)] == [1, 1]
+    assert told.err.split() == ["imported", "called", "called"]
+
+
 def test_mapper_that_raises_shows_its_line(estate: Estate, active: Path) -> None:
     """One line, in the language; with --verbose the traceback too, from the library's log."""
     (active.parent / "mapper_broken.py").write_text("def broken(document, files):\n    1 / 0\n")
