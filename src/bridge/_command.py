@@ -168,6 +168,7 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
     command = next((word for word in given if word in _FORMS), "")
     usage = Text("usage_is", "Usage: {0}. Its options: {1} --help.", *_usage(command, lang))
     options = Options(**_DEFAULTS)
+    unknown: list[str] = []
     try:
         parser = _parser(lang)
         parser.refuse_unknown_options(given)
@@ -178,7 +179,6 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
             raise setting_error("incomplete", "an argument is missing", hint=usage) from None
         if command:
             raise setting_error("odd_option", "{0} cannot be used so", name, hint=usage) from None
-        unknown = []
     if not hasattr(options, "run"):
         for word in given:
             if not word.startswith("-") and difflib.get_close_matches(word.lower(), _FORMS):
@@ -713,7 +713,8 @@ class _OwnCode(logging.Handler):
 
     def __init__(self, start: str, lang: Lang) -> None:
         super().__init__(logging.WARNING)
-        self._start, self._lang = start, lang
+        self._start = start
+        self._lang: Lang = lang
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the record if its message can be translated; ignore any other record."""
