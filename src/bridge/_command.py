@@ -28,7 +28,7 @@ from attrs import asdict, evolve, frozen
 
 from _client_kit._arguments import check_seconds, read_environment
 from _client_kit._errors import ConfigurationError, ServiceError, StoreError
-from _client_kit._text import Text, joined
+from _client_kit._text import Text, code_of, joined
 from _client_kit._version import __version__
 from banqup_client import ClientCredentials, Environment
 from bridge._config import ConnectionConfig
@@ -385,9 +385,7 @@ def _export(connection: Connection, options: Options) -> tuple[ExportReport, int
         deadline=options.deadline,
         look_first=options.look_first,
     )
-    # A document that failed in an earlier run needs a person until settle() or resend() is called.
-    left = connection.status().error
-    return report, OK if report.ok and not (_needs_a_person(report) or left) else PERSON
+    return report, PERSON if report.needs_person else OK
 
 
 def _status(connection: Connection, options: Options) -> tuple[Status, int]:
@@ -439,14 +437,8 @@ def _status_of(error: BaseException) -> int:
     if not isinstance(error, ServiceError) or not error.retryable:
         return PERSON
     report = error.report
-    needs = isinstance(report, ExportReport) and _needs_a_person(report)
+    needs = isinstance(report, ExportReport) and report._shows_trouble
     return PERSON if needs else LATER
-
-
-def _needs_a_person(report: ExportReport) -> bool:
-    left = any(map(_is_left_to_a_person, report.deliveries))
-    twice = any(isinstance(note, Text) and note.code == "sent_before" for note in report.notes)
-    return bool(report.refused or report.raised or left or twice)
 
 
 def _is_left_to_a_person(row: DeliveryRow) -> bool:
@@ -646,7 +638,7 @@ def _show(
 def _name(
     left: Sequence[DeliveryRow], result: object, config: ConnectionConfig, lang: Lang
 ) -> None:
-    """Write the documents that a person must look at to standard error, which cron mails."""
+    """Write what a person must look at to standard error, which cron mails."""
     of_run = result.deliveries if isinstance(result, ExportReport) else ()
     rows = {row.document_id: row for row in (*left, *filter(_is_left_to_a_person, of_run))}
     lines = [
@@ -654,6 +646,8 @@ def _name(
     ]
     if len(lines) > NAMED:
         lines[NAMED:] = [say("and more", len(lines) - NAMED)]
+    if isinstance(result, ExportReport):
+        lines += [note for note in result.notes if code_of(note) == "sent_before"]
     for line in lines:
         print(plain(_after(config.company_code, line, lang)), file=sys.stderr)
 

@@ -548,7 +548,9 @@ def test_a_copy_of_a_store_needs_a_person(
     assert main(["export", "--config", str(active), "--company", "0042"]) == 0
     capsys.readouterr()
     assert main(["export", "--config", str(toml)]) == 1
-    assert "copy of this store" in " ".join(capsys.readouterr().out.split())
+    captured = capsys.readouterr()
+    assert "copy of this store" in " ".join(captured.out.split())
+    assert "0042: Zenvoices shows a document of this run" in captured.err
 
 
 def test_status_lists_what_waits(
