@@ -1,14 +1,11 @@
 """CPU a call costs beyond bare httpx: a GET of 500 bytes of JSON, in memory, token held.
 
 Both sides use one client over the same in-memory transport in the same process, so what is left
-between them is the library's own work. Rounds alternate and the best of each side counts.
-
-Run it with ``python benchmarks/call_overhead.py [--calls N] [--rounds N]``.
+between them is the library's own work.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +20,6 @@ from _client_kit._sync._calls import Calls
 from _client_kit._tokens import TokenCaches
 
 ORIGIN = "https://api.example"
-BUDGET = 25.0  # microseconds
 
 BODY = json.dumps(
     {
@@ -122,27 +118,3 @@ def measure(call: Callable[[], object], calls: int) -> float:
     for _ in range(calls):
         call()
     return (time.process_time() - started) / calls * 1e6
-
-
-def main() -> None:
-    """Measure both sides and print the difference."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=7)
-    options = parser.parse_args()
-    sides = {"bare httpx": bare_side(), "library": library_side()}
-    for call in sides.values():
-        measure(call, 200)
-    best = dict.fromkeys(sides, float("inf"))
-    for _ in range(options.rounds):
-        for name, call in sides.items():
-            best[name] = min(best[name], measure(call, options.calls))
-    bare, library = best["bare httpx"], best["library"]
-    print(f"bare httpx  {bare:7.1f} microseconds of CPU per call")
-    print(f"library     {library:7.1f} microseconds of CPU per call")
-    print(f"ratio       {library / bare:7.2f}")
-    print(f"overhead    {library - bare:7.1f} microseconds (budget {BUDGET:.0f})")
-
-
-if __name__ == "__main__":
-    main()

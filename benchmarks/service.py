@@ -88,10 +88,14 @@ def serve() -> None:
     banqup.on_request = zenvoices.on_request = note
 
     def first_upload() -> dict[str, float]:
-        """When the first upload since the last ``watch`` arrived, and how many calls before it."""
+        """When the first upload since the last ``watch`` arrived, and how many calls it needs.
+
+        Those are all calls before it, of the files only the two of its own document.
+        """
         names = [name for name, _ in seen]
-        calls = names.index("inbox.upload")
-        return {"at": seen[calls][1], "calls": calls}
+        first = names.index("inbox.upload")
+        needed = sum(not name.startswith("files.") for name in names[:first]) + 2
+        return {"at": seen[first][1], "calls": needed}
 
     with banqup.serve() as at_banqup, zenvoices.serve() as at_zenvoices:
         tell(

@@ -2,7 +2,8 @@
 
 A *slope* is what one more document costs: the difference between a run over many documents and one
 over few, so that what a run does once is in neither. The *start* is the time before the first
-upload, less the calls that must be made before it.
+upload, less the calls that must be made before it: each takes as long as the same call of the
+hand-written loop with one document in flight.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class Run:
     Attributes:
         seconds: Its time.
         start: Seconds until its first upload had arrived.
-        calls: How many calls it made until then, the upload left out.
+        calls: How many calls the first upload needs before it.
     """
 
     seconds: float
@@ -116,9 +117,12 @@ def _case(
         for who in turns:
             more = runs[who, case.many].seconds - runs[who, case.few].seconds
             slopes[who].append((case.many - case.few) / more)
-        for count in (case.few, case.many):
-            ours, bare = runs["ours", count], runs["bare", count]
-            starts.append(1000 * (ours.start - ours.calls * bare.start / bare.calls))
+        for count in (case.few, case.many) if case.latency else ():
+            alone = runs["bare", count]
+            if in_flight > 1:
+                alone = _run(service, "bare", world, count, case.pdf_size, 1)
+            ours = runs["ours", count]
+            starts.append(1000 * (ours.start - ours.calls * alone.start / alone.calls))
     milliseconds = f"{1000 * case.latency:g} ms"
     name = f"{world}, {in_flight} in flight, {case.size}, {milliseconds}"
     yield compared(

@@ -17,7 +17,7 @@ _PACKAGES = ("bridge", "banqup_client", "zenvoices_client", "_client_kit")
 
 
 def shadow() -> tuple[str, str] | None:
-    """Return a package of this library and the file that is imported in its place."""
+    """Return the name of one of our packages and the file imported in its place, or None."""
     for name in _PACKAGES:
         ours = Path(__file__).resolve().parent / name / "__init__.py"
         spec = find_spec(name)

@@ -44,11 +44,12 @@ def origin_of(url: str) -> str:
 
 
 def check_base_url(url: str, *, service: str, name: str = "base_url") -> str:
-    """Return a usable base URL without the slash at its end.
+    """Check a base URL and return it without slashes at its end.
 
     Raises:
-        ConfigurationError: The URL is not https (http is allowed on loopback only), has a user
-            name, query or fragment, or names a host or path that httpx would change.
+        ConfigurationError: The URL is not https (http is allowed on loopback only), is not plain
+            ASCII, has a user name, query or fragment, or has a host or path that httpx would
+            change.
     """
     problem = None
     try:
@@ -81,7 +82,7 @@ def check_base_url(url: str, *, service: str, name: str = "base_url") -> str:
 
 
 def _is_understood(url: str) -> bool:
-    """Return True if httpx can parse the URL; it fails on bad ``xn--`` host names."""
+    """Return True if httpx can parse the URL; httpx fails on wrong ``xn--`` host names."""
     try:
         return bool(httpx.URL(url).host)
     except (httpx.InvalidURL, ValueError):
@@ -89,12 +90,20 @@ def _is_understood(url: str) -> bool:
 
 
 def check_id(value: object, name: str, *, service: str) -> str:
-    """Return an id as text that may stand in a path: 1 to 128 letters, digits, ``_`` or ``-``.
+    """Return an id as text for a path, if it is 1 to 128 letters, digits, ``_`` or ``-``.
 
     Raises:
-        ConfigurationError: The id has other characters or another length. It is not URL-quoted
-            instead, because quoting leaves ``.`` and ``..`` as they are.
+        ConfigurationError: The id has other characters or another length, or is None, a bool, or an
+            object that has an id, such as a document. The id is not URL-quoted instead: quoting
+            leaves ``.`` and ``..`` as they are.
     """
+    if hasattr(value, "id"):
+        kind = type(value).__name__
+        raise ConfigurationError(
+            Text("object_as_id", "{0} must be an id, not {1}", name, kind),
+            service=service,
+            hint=Text("hint_object_as_id", "Pass the id of it: {0}.", f"{kind.lower()}.id"),
+        )
     text = str(value)
     # Without this, a missing id would be sent as "None".
     if value is None or isinstance(value, bool) or not _ID.fullmatch(text):
@@ -112,11 +121,11 @@ def check_id(value: object, name: str, *, service: str) -> str:
 def check_header_text(
     value: str, name: str, *, service: str, error: type[ServiceError] = ConfigurationError
 ) -> str:
-    """Return a text that may stand in a header: printable ASCII only.
+    """Return the text if a header may hold it: printable ASCII only.
 
     Raises:
-        ServiceError: The text has other characters, such as a line break. ``error`` gives the
-            class to raise.
+        ServiceError: The text has other characters, such as a line break. ``error`` is the class
+            of the error.
     """
     if not _HEADER_TEXT.fullmatch(value):
         message = f"{name} must be printable ASCII without line breaks"

@@ -10,7 +10,7 @@ from typing import Any
 
 from _client_kit._errors import ConfigurationError
 from _client_kit._secret import Secret
-from _client_kit._text import Text
+from _client_kit._text import Text, joined
 
 __all__ = [
     "ServiceWord",
@@ -22,6 +22,7 @@ __all__ = [
     "check_instance",
     "check_list",
     "check_number",
+    "check_parameters",
     "check_seconds",
     "check_service_word",
     "check_word",
@@ -48,9 +49,10 @@ class ServiceWord(str):
 def argument_error(
     name: str, wanted: str, given: object, *, service: str, hint: str | None = None
 ) -> ConfigurationError:
-    """Return the error for an argument: what is allowed, and what was given.
+    """Return the error for a wrong argument; its message says what is allowed and what was given.
 
-    Only numbers are shown as they were given: a text may be a password in the wrong argument.
+    Only None, booleans and numbers are shown: a text may be a password in the wrong argument. Of
+    other values the message has the class.
     """
     if isinstance(given, str):
         message = Text("must_be_no_text", "{0} must be {1}, not str", name, wanted)
@@ -74,7 +76,7 @@ def check_instance(
         ConfigurationError: The value has another class, or it is the class itself.
     """
     if not isinstance(value, kind):
-        # Show the module only for classes of httpx and Python: our own modules are private.
+        # Leave out a module with a dot in its name: our own modules are private.
         shown = kind.__name__ if "." in kind.__module__ else f"{kind.__module__}.{kind.__name__}"
         article = "an" if shown[0] in "AEIOhs" else "a"
         raise argument_error(name, f"{article} {shown}", value, service=service, hint=hint)
@@ -99,7 +101,7 @@ def _is_list(value: object) -> bool:
 
 
 def check_seconds(value: object, name: str, *, service: str, zero: bool = False) -> float:
-    """Return a number of seconds.
+    """Return the value as a float, if it is a number of seconds.
 
     Args:
         value: Value of the argument.
@@ -108,8 +110,8 @@ def check_seconds(value: object, name: str, *, service: str, zero: bool = False)
         zero: Whether 0 is allowed too, as for a deadline that has passed.
 
     Raises:
-        ConfigurationError: The value is not a number, is infinite or negative, or is 0 and not
-            allowed.
+        ConfigurationError: The value is not a number, is infinite or negative, or is 0 although
+            ``zero`` is False.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         number = float(value)
@@ -141,7 +143,7 @@ def check_number(value: object, name: str, *, service: str, hint: str | None = N
 
 
 def check_function(function: object, name: str, *, service: str) -> None:
-    """Check that a value is a plain function: the result of a coroutine function is not awaited.
+    """Check that a value is a plain function: the caller would not await a coroutine function.
 
     Raises:
         ConfigurationError: The value cannot be called, or it is a coroutine function.
@@ -153,11 +155,33 @@ def check_function(function: object, name: str, *, service: str) -> None:
         raise ConfigurationError(message, service=service)
 
 
-def check_clock(clock: Any, *, service: str) -> None:
-    """Check that a clock returns seconds; ``datetime.now``, for example, does not.
+def check_parameters(function: Any, number: int, name: str, hint: str, *, service: str) -> None:
+    """Check that a function can take `number` arguments; otherwise a later call would fail.
 
     Raises:
-        ConfigurationError: The clock is not a plain function, or its result is not such a number.
+        ConfigurationError: The function takes more or fewer arguments.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some functions written in C have no signature
+        return
+    try:
+        signature.bind(*range(number))
+    except TypeError as error:
+        message = Text(
+            "wrong_parameters",
+            "{0} must take {1} argument: {2}|{0} must take {1} arguments: {2}",
+            *(name, number, Text("said", "{0}", str(error))),
+        )
+        raise ConfigurationError(message, service=service, hint=hint) from None
+
+
+def check_clock(clock: Any, *, service: str) -> None:
+    """Check that a clock returns the seconds since 1970, as ``time.time`` does.
+
+    Raises:
+        ConfigurationError: The clock is not a plain function, its result is not a number of
+            seconds from 0 up, or the result is after the year 5000.
     """
     check_function(clock, "clock", service=service)
     seconds = check_seconds(clock(), "the result of clock", service=service, zero=True)
@@ -167,10 +191,11 @@ def check_clock(clock: Any, *, service: str) -> None:
 
 
 def check_word(value: object, known: Iterable[str], name: str, *, service: str) -> None:
-    """Check that a value is one of the known strings; the hint names the nearest known string.
+    """Check that a value is one of the known strings.
 
     Raises:
-        ConfigurationError: The value is another string, or not a string.
+        ConfigurationError: The value is not a string, or it is another string; the hint then names
+            the most similar known string, or all of them.
     """
     words = tuple(known)
     if isinstance(value, str) and value in words:
@@ -195,7 +220,7 @@ def check_service_word(value: object, known: Iterable[str], name: str, *, servic
 
 
 def nearest(word: str, known: Iterable[str]) -> Text:
-    """Return a hint that names the known string nearest to ``word``, or all known strings."""
+    """Return a hint that names the most similar known string; if none is similar, all of them."""
     import difflib  # imported for errors only
 
     words = {one.casefold(): one for one in known}
@@ -217,14 +242,25 @@ def read_environment(environ: Mapping[str, str], *names: str, service: str) -> l
     """Return the values of environment variables.
 
     Raises:
-        ConfigurationError: Variables are not set or empty; the message names all of them.
+        ConfigurationError: A variable is not set or is empty; the message names all such variables,
+            and the hint those of such a name that are set.
     """
     missing = [name for name in names if not environ.get(name)]
     if missing:
         message = Text(
             "not_in_environment", "environment variables not set: {0}", ", ".join(missing)
         )
-        raise ConfigurationError(message, service=service)
+        starts = tuple({f"{name.partition('_')[0]}_" for name in names})
+        near = sorted(name for name in environ if environ[name] and name.startswith(starts))
+        hint = joined(
+            " ",
+            Text("hint_set_are", "Set are: {0}.", ", ".join(near)) if near else "",
+            Text(
+                "hint_environment",
+                "A shell passes on what it has exported; cron and systemd read no profile of it.",
+            ),
+        )
+        raise ConfigurationError(message, service=service, hint=hint)
     return [environ[name] for name in names]
 
 
@@ -232,9 +268,9 @@ _QUOTES = re.compile(r"""(["'`]).*\1|[\u201c\u201e\xab].*[\u201c\u201d\xbb]""", 
 
 
 def check_credential(value: object, name: str, *, service: str) -> None:
-    """Check a credential for characters that copying it or reading it from a file has added.
+    """Check that a credential has no characters that copying, or reading a file, has added.
 
-    The error shows no part of the value except an invisible character.
+    The error shows no part of the credential except an invisible character.
 
     Raises:
         ConfigurationError: The value is not a text, is empty, has blanks or quotes around it, or

@@ -13,7 +13,10 @@ __all__ = ["AtomicFile"]
 
 
 class AtomicFile:
-    """A file to write through ``handle``. It is deleted on exit unless :meth:`keep` was called."""
+    """A file that is written through ``handle``, under a temporary name.
+
+    :meth:`keep` gives the file its final name. Without this call, the file is deleted on exit.
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path).absolute()
@@ -44,7 +47,7 @@ class AtomicFile:
 
     def __exit__(self, *_: object) -> None:
         try:
-            self.handle.close()  # fails on a full disk: delete the file even then
+            self.handle.close()  # close() fails on a full disk: delete the file even then
         finally:
             with contextlib.suppress(FileNotFoundError):
                 self._temporary.unlink()

@@ -5,9 +5,10 @@ name on the wire), and the properties that it sends and reads. A property is wri
 such as ``documents[].files[].fileSize``. Operations and properties carry ``evidence`` (published,
 observed or assumed) and a ``source``. A property without them has those of its operation.
 
-A patch has the same shape and holds only what differs: ``{"documents.list": {"path": ...,
-"query": {...}, "rename": {"documents[].updatedAt": "modifiedAt"}}}``. ``rename`` gives the name
-that a property has on the wire. It is applied to the JSON itself: models use our names only.
+A patch holds, by name of the operation, only what differs: ``{"documents.list": {"path": ...,
+"query": {...}, "rename": {"documents[].updatedAt": "modifiedAt"}}}``. ``method`` is allowed too.
+``rename`` gives the name that a property has on the wire. Renames are applied to the JSON itself:
+models use our names only.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -34,6 +35,7 @@ __all__ = ["Contract", "Operation", "Property", "load_contract"]
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 TOKEN_CALLS = ("token.get", "login")
+LONGEST_CORRECTION = 300
 
 
 @frozen
@@ -69,6 +71,8 @@ class Operation:
     """The user's function for this operation, from ``operations=``, or None."""
     called: str = ""
     """The name under which ``operations=`` has the function, such as ``inbox.find``."""
+    correction: str = ""
+    """The facts that ``contract=`` changed, as a text for messages; empty if it changed none."""
     _rename: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
 
     @property
@@ -128,10 +132,17 @@ def _rename(value: Any, tree: Mapping[str, Any], *, inward: bool) -> Any:
 
 @frozen
 class Contract:
-    """All operations of one service, by name."""
+    """All operations of one service, by name.
+
+    Attributes:
+        service: Name of the service.
+        operations: The operations, by name.
+        elsewhere: The first words of the names of another client's operations, by client.
+    """
 
     service: str
     operations: Mapping[str, Operation]
+    elsewhere: Mapping[str, Sequence[str]] = field(factory=dict[str, Sequence[str]])
 
     def __getitem__(self, name: str) -> Operation:
         return self.operations[name]
@@ -151,11 +162,14 @@ class Contract:
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
     def patched(self, patch: Mapping[str, Any] | str | Path | None) -> Contract:
-        """Return this contract with a patch applied: a mapping, or the path of a JSON file.
+        """Return this contract with a patch applied; None changes nothing.
+
+        Args:
+            patch: A mapping, or the path of a JSON file.
 
         Raises:
-            ConfigurationError: A key is unknown (the message names the nearest known key) or a
-                value has the wrong type.
+            ConfigurationError: The file cannot be read, a key is unknown (the message names the
+                nearest known key, or all of them), or a value is not allowed.
         """
         if patch is None:
             return self
@@ -173,8 +187,8 @@ class Contract:
 
         Args:
             functions: The functions, by name of the operation.
-            also: Further names that may have a function, each with the operation of the contract
-                whose method, path and other facts it has.
+            also: Further names that may have a function. Each has the name of an operation of the
+                contract, whose method, path and other facts are used.
 
         Raises:
             ConfigurationError: A name is unknown, a value is not a function, or the operation has
@@ -203,9 +217,11 @@ class Contract:
             return loads(path.read_bytes())
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            # Show plain file names only: a URL given by mistake may contain a credential.
-            name = f" {path.name!r}" if re.fullmatch(r"[\w .-]+", path.name) else ""
-            raise self._error(f"contract patch{name} cannot be read: {reason}") from None
+            # Show plain paths only: a URL given by mistake may contain a credential.
+            shown = str(path) if re.fullmatch(r"[\w ./-]+", str(path)) else path.name
+            name = f" {shown!r}" if re.fullmatch(r"[\w ./-]+", shown) else ""
+            end = "; contract= takes a dict, or the path of a file" if "{" in str(path) else ""
+            raise self._error(f"contract patch{name} cannot be read: {reason}{end}") from None
 
     def _object(self, value: object, what: str) -> Mapping[str, Any]:
         if not isinstance(value, Mapping):
@@ -222,10 +238,11 @@ class Contract:
         for key, value in self._object(changes, f"contract patch of {operation.name}").items():
             self._check_key(key, checked, f"key of {operation.name}")
             operation = evolve(operation, **{key: checked[key](operation, value)})
-        return operation
+        return evolve(operation, correction=_shown(operation, changes))
 
     def _method(self, operation: Operation, method: Any) -> str:
-        # GET has no body and changes nothing. A call that only reads cannot use PUT or PATCH.
+        # A call that changes something cannot use GET. A call that only reads cannot use PUT or
+        # PATCH, and can use GET only if it sends no body.
         allowed = ["POST"] if operation.safe else ["POST", "PUT", "PATCH"]
         allowed += ["GET"] if operation.safe and not operation.sends else []
         if method not in allowed:
@@ -292,6 +309,10 @@ class Contract:
         known = list(known)
         if key in known:
             return
+        first = str(key).partition(".")[0]
+        for client, names in self.elsewhere.items():
+            if what == "operation" and first in names:
+                raise self._error(f"{where}: {str(key)[:80]!r} belongs to {client}: give it there")
         near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.4)
         hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known) or 'none'}"
         raise self._error(f"{where}: unknown {what} {str(key)[:80]!r}{hint}")
@@ -300,8 +321,16 @@ class Contract:
         return ConfigurationError(message, service=self.service)
 
 
+def _shown(operation: Operation, changes: Mapping[str, Any]) -> str:
+    """Return the facts of a patch as a text, such as ``GET /v2/documents, query size``."""
+    shown = [f"{operation.method} {operation.path}"] if {"method", "path"} & {*changes} else []
+    for key in ("query", "rename"):
+        shown += [f"{key} {ours}={wire}" for ours, wire in changes.get(key, {}).items()]
+    return ", ".join(shown)[:LONGEST_CORRECTION]
+
+
 def _code_of(function: Any) -> str | None:
-    """Return a text that changes with the function and with its code."""
+    """Return a text that differs for another function or other code; None without a function."""
     if function is None:
         return None
     code = getattr(function, "__code__", None)
@@ -332,7 +361,7 @@ def load_contract(package: str) -> Contract:
     operations = {
         name: _operation(name, entry, service) for name, entry in raw["operations"].items()
     }
-    return Contract(service, operations)
+    return Contract(service, operations, raw["elsewhere"])
 
 
 def _operation(name: str, entry: Mapping[str, Any], service: str) -> Operation:

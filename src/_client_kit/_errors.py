@@ -56,7 +56,7 @@ class ServiceError(Exception):
         service: ``"banqup"``, ``"zenvoices"`` or ``"bridge"``.
         kind: Kind of failure, such as ``"rate limited"``; fixed per class.
         code: Stable identifier of the failure for programs, such as ``"too_large"``; None where
-            the class says enough. Remedies and translations go by it, never by the message.
+            the class says enough. Remedies and translations depend on it, never on the message.
         own: Whether the service itself sent this error, in its own error format. False for the
             answer of a firewall or gateway in between, and where there was no answer.
         retryable: Whether the same call may succeed later although no person changes anything.
@@ -66,15 +66,15 @@ class ServiceError(Exception):
         hint: What a person can do about the failure; None if there is no advice.
         operation: Name of the failed call in the contract; None if no call was made.
         members: Names of the request's fields that the service complained about.
-        answered_at: The server's time of the answer, from its ``Date`` header.
+        answered_at: The server's time of the answer, from its ``Date`` header, or None.
         report: The partial report of an export that this error ended; None elsewhere.
     """
 
     kind: ClassVar[str] = "service"
     _retryable: ClassVar[bool] = False
     applied: bool | None = False
-    """Whether the call took effect: False means no, None means unknown. The class decides; it is
-    always False where the call itself was not sent."""
+    """Whether the call took effect: False means no, None means unknown. The error's class has the
+    value, but for a call that was not sent the value is always False."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class ServiceError(Exception):
         self.hint = hint
         self.members = members
         self.answered_at = answered_at
-        # A text made by `joined` has the separator as its code.
+        # The code of a text made by `joined` is its separator, which does not name a failure.
         said = message.code if isinstance(message, Text) else ""
         self.code = code or (said if said.isidentifier() else None)
         self.own = own

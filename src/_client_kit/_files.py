@@ -33,20 +33,25 @@ FileContent = bytes | str | os.PathLike[str] | BinaryIO
 
 
 def unchecked() -> None:
-    """Do nothing; the default of ``check``, with which an upload is never stopped."""
+    """Do nothing: as the default of ``check``, this function never stops an upload."""
 
 
 def os_reason(error: OSError) -> str:
-    """Return the system's text for the error number; the error's own text may hold an address."""
+    """Return the system's text for an error's number; without a number, the error's class.
+
+    The error's own text could hold a network address.
+    """
     return os.strerror(error.errno) if error.errno else type(error).__name__
 
 
 class FileView(io.RawIOBase):
-    """A reader of an open file with its own position; closing it leaves the file open.
+    """A reader of an open file, with a position of its own.
+
+    Closing the reader leaves the file open.
 
     Attributes:
         file: The open file; other readers of it have positions of their own.
-        in_memory: Whether reading cannot block.
+        in_memory: Whether all bytes of the file are in memory, so that reading cannot block.
     """
 
     def __init__(self, file: BinaryIO, start: int = 0) -> None:
@@ -85,16 +90,19 @@ class FileView(io.RawIOBase):
         return self._at
 
     def close(self) -> None:
-        """Do nothing: an upload, for example, may still have to read the file."""
+        """Do nothing, so that the file stays open: an upload may still have to read it."""
 
 
 @frozen
 class FileSource:
-    """The content of one file, which one thread can read any number of times.
+    """The content of one file, which can be read any number of times.
+
+    Only one thread at a time may read a source that was made of an open file.
 
     Attributes:
         size: Length in bytes.
-        check: Called before each piece is sent; raises an exception to stop the upload.
+        check: Function that is called before each piece of an upload is sent; it raises an
+            exception to stop the upload.
     """
 
     size: int
@@ -104,7 +112,9 @@ class FileSource:
 
     @classmethod
     def of(cls, content: FileContent | FileSource) -> FileSource:
-        """Return a source for bytes, a path, or an open binary file from its position on.
+        """Return a source for bytes, a path or an open binary file.
+
+        For an open file, the source begins at the file's current position.
 
         Raises:
             TypeError: The content has another type, is a file opened in text mode, or is a text
@@ -161,7 +171,10 @@ class FileSource:
         return self._content
 
     def open(self) -> BinaryIO:
-        """Open the source at its first byte. Closing the result leaves the caller's file open."""
+        """Return a new reader that starts at the source's first byte.
+
+        If the source was made of an open file, closing the reader leaves this file open.
+        """
         if isinstance(self._content, bytes):
             return io.BytesIO(self._content)
         if isinstance(self._content, Path):
@@ -187,10 +200,11 @@ class Base64:
 
 @frozen
 class JsonTemplate:
-    """A body split at its files.
+    """The body of a request, divided into text and files.
 
     Attributes:
-        parts: JSON text and :class:`Base64` in turn, or one file that is sent as it is.
+        parts: JSON text and :class:`Base64` in turn, or one :class:`FileSource`: the file alone is
+            then the body, without JSON and base64.
         size: Length of the whole body in bytes.
     """
 
@@ -205,7 +219,7 @@ class JsonTemplate:
 
 
 def json_template(value: object) -> JsonTemplate:
-    """Encode a JSON value that may contain :class:`Base64` placeholders."""
+    """Return the body for a JSON value, which may contain :class:`Base64` placeholders."""
     files: list[Base64] = []
     mark = ""
 

@@ -22,7 +22,8 @@ __all__ = [
 
 MAX_DEPTH = 64
 MAX_VALUES = 1_000_000
-"""Limits memory: an empty object takes 2 bytes as JSON, and in Python about 40 times as much."""
+"""Largest number of values. It limits memory: an empty object takes 2 bytes as JSON, and about 40
+times as much in Python."""
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _LONE = re.compile("[\ud800-\udfff]")
@@ -69,7 +70,7 @@ def loads(body: bytes) -> Any:
         JsonError: The body is not UTF-8 or not JSON, or it has NaN, Infinity, a duplicate member,
             a number too long to convert, over a million values, or more than 64 levels.
     """
-    # A value and its separator take two bytes or more: a shorter body cannot have too many values.
+    # Each value takes at least two bytes with its separator, so count values in long bodies only.
     if len(body) > 2 * MAX_VALUES and sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
         message = f"more than {MAX_VALUES:,} values"
         raise JsonError(message)
@@ -97,7 +98,10 @@ def loads(body: bytes) -> Any:
 
 
 def _too_deep(value: Any) -> bool:
-    """Return True if nesting exceeds MAX_DEPTH. A recursive check could exceed Python's limit."""
+    """Return True if nesting exceeds MAX_DEPTH.
+
+    The check is not recursive: recursion could exceed Python's limit.
+    """
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH):
         below: list[Any] = []

@@ -28,7 +28,8 @@ def lazy_names(
         try:
             value = getattr(import_module(modules[name]), name)
         except ImportError as error:
-            # The extra is not installed. `import *` must work, so only using the name raises.
+            # A package that the module needs is not installed. `import *` must work even then, so
+            # return a class that raises the ImportError only when it is called.
             return _missing(name, str(error))
         namespace[name] = value
         return value

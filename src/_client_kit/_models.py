@@ -97,7 +97,7 @@ def _flat(start: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _taking(make: Callable[[Any], Any], *kinds: type[object]) -> _Hook:
-    """Return a function that converts JSON values of these types, and refuses all others."""
+    """Return a hook that calls ``make`` for values of these types and refuses all others."""
 
     def hook(value: Any, _: Any) -> Any:
         if type(value) not in kinds:

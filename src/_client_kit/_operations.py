@@ -41,7 +41,10 @@ IN_DOUBT = Text(
 
 
 def _check_mapping(_call: object, attribute: Attribute[Any], value: object) -> None:
-    """Raise TypeError for pairs or a text: here, the traceback shows the line of ``Call(...)``."""
+    """Raise TypeError if a value is not a mapping, such as a list of pairs.
+
+    The check is made here so that the traceback shows the line with ``Call(...)``.
+    """
     name, kind = attribute.name, type(value).__name__
     if not isinstance(value, Mapping):
         message = f"Call: {name} must be a dict, not {kind}: write {name}={{'name': 'value'}}"
@@ -49,7 +52,7 @@ def _check_mapping(_call: object, attribute: Attribute[Any], value: object) -> N
 
 
 def _check_headers(_call: object, _field: object, headers: Mapping[str, Any]) -> None:
-    """Raise TypeError for a value that is not a text."""
+    """Raise TypeError if the value of a header field is not a text."""
     for name, value in headers.items():
         if not isinstance(value, str):
             kind = type(value).__name__
@@ -121,7 +124,8 @@ class Asked:
     """The argument of a function in ``operations=``.
 
     Attributes:
-        default: The call that the library would make without the function, after ``contract=``.
+        default: The call that the library would make without the function, with the corrections of
+            ``contract=`` applied.
     """
 
     default: Call
@@ -172,14 +176,16 @@ class FunctionRun:
         return self._step(first)
 
     def permit(self, step: Operation, url: str) -> None:
-        """Check that a call may be made, and store that it is the current call.
+        """Check that a call may be made, and store it as the current call.
 
         Args:
             step: The call, as an operation.
-            url: The whole URL of the call. The path alone may begin at the base URL or at the host.
+            url: The whole URL of the call. The path is not enough, because it may begin at the
+                base URL or at the host.
 
         Raises:
-            ServiceError: The function yielded the same unsafe call before.
+            ServiceError: The call is unsafe, and the function has already yielded a call with the
+                same method and the same URL; the query does not count.
         """
         self._safe = step.safe
         if step.safe:
@@ -193,10 +199,10 @@ class FunctionRun:
         self._refusal = None
 
     def end(self, error: BaseException) -> NoReturn:
-        """Close the function because of an error of this library, such as a body that is too large.
+        """Close the function because of an error of this library: a body is too large, for example.
 
         Raises:
-            BaseException: Always: the error of the whole operation.
+            BaseException: Always; it is the error of the whole operation.
         """
         self._close(error)
 
@@ -210,7 +216,10 @@ class FunctionRun:
         self._close(self._failure(f"{problem} at {place}"))
 
     def answered(self, value: Any) -> Call | None:
-        """Send a successful answer to the function; return its next call, or None at its end."""
+        """Send the result of a successful call into the function.
+
+        Return the function's next call, or None if the function has ended.
+        """
         self._calls += 1
         if not self._safe:
             self._began = self._succeeded = True
@@ -219,18 +228,20 @@ class FunctionRun:
     def failed(self, error: BaseException) -> Call | None:
         """Raise the error of a call inside the function, and return the function's next call.
 
-        The function is closed if the error is not an answer to the call, or if the answer leaves
-        open whether the call was applied.
+        The function is closed instead if the error is not an answer to the call. It is also closed
+        if the call is unsafe and the answer leaves open whether it was applied.
 
         Raises:
             BaseException: The error of the whole operation, if the function ended with an error.
         """
         self._calls += 1
-        # 410 for a document says that it is gone. 410 for a look-up says nothing of the document.
+        # 410 for a document says that the document is gone. 410 for a look-up says only that the
+        # address of the look-up is gone.
         absent = (404,) if self._operation.called == "inbox.find" else (404, 410)
         self._clean = self._clean and isinstance(error, NotFoundError) and error.status in absent
         answer = error if isinstance(error, ServiceError) and _is_answer(error) else None
-        # Without an answer, the request may have been sent unless the error says that it was not.
+        # An answer proves that the request was sent. Without an answer, the request may have been
+        # sent, unless the error says that the call was not applied.
         left = answer is not None or not isinstance(error, ServiceError) or error.applied is None
         if not self._safe and answer is not None and answer.applied is None:
             answer = None
@@ -289,7 +300,11 @@ class FunctionRun:
         return self._ending(error)
 
     def _ending(self, error: BaseException) -> BaseException:
-        """Return the error of the operation after `error` has ended the function."""
+        """Return the error of the whole operation after `error` has ended the function.
+
+        It is an OutcomeUnknownError if an unsafe call may have been applied, and a ProtocolError
+        for a "not found" that proves nothing.
+        """
         if not isinstance(error, ServiceError) or isinstance(error, StoreError):
             return error
         if self._began and error is not self._refusal:

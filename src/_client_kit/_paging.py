@@ -19,7 +19,7 @@ class Page(Generic[T]):
     Attributes:
         items: The page's entries.
         total: Number of entries in the whole list, as the service says; None if it does not.
-        answered_at: The server's time of the response, from its ``Date`` header.
+        answered_at: The server's time of the response, from its ``Date`` header, or None.
         unreadable: Number of entries that are not JSON objects; ``items`` leaves them out.
     """
 
@@ -28,13 +28,13 @@ class Page(Generic[T]):
     answered_at: datetime | None = None
     unreadable: int = 0
     full: bool = True
-    """Whether more entries may follow, for example after as many entries as were requested."""
+    """Whether more entries may follow: for example, the page has as many entries as requested."""
     next: Any = None
     """The position of the next page; None if the service says that there is none."""
     fingerprint: int = 0
-    """Equal for pages with equal content, within one process."""
+    """A number that is equal for pages with equal content, within one process."""
 
 
 def fingerprint(rows: list[Any]) -> int:
-    """Return a number that is equal for equal pages, within one process."""
+    """Return a number that is equal for pages with equal rows, within one process."""
     return hash(repr(rows))

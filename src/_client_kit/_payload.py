@@ -9,7 +9,7 @@ from _client_kit._errors import ProtocolError
 from _client_kit._json import is_list, is_object
 from _client_kit._operations import USER_CODE
 from _client_kit._response import ApiResponse
-from _client_kit._status import CONTRACT_HINT
+from _client_kit._status import CONTRACT_HINT, name_correction
 from _client_kit._text import Text
 
 __all__ = ["object_in", "rows_in", "unexpected"]
@@ -46,7 +46,7 @@ def unexpected(operation: Operation, answer: ApiResponse, expected: Text) -> Pro
     correct the contract.
     """
     own = operation.function is not None
-    return ProtocolError(
+    error = ProtocolError(
         Text("unexpected_shape", "{0}: expected {1}", operation.label, expected),
         service=operation.service,
         hint=None if own else CONTRACT_HINT,
@@ -54,3 +54,5 @@ def unexpected(operation: Operation, answer: ApiResponse, expected: Text) -> Pro
         code=USER_CODE if own else None,
         **answer.facts,
     )
+    name_correction(error, operation)
+    return error

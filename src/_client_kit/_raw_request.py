@@ -1,4 +1,4 @@
-"""Check calls that a user has written before they are sent."""
+"""Check a user's calls, made with ``Call(...)``, before they are sent."""
 
 from __future__ import annotations
 
@@ -34,12 +34,13 @@ def operation_of(call: Call, within: Operation, *, service: str, origin: str) ->
 
     Args:
         call: The call that the user has written.
-        within: The operation that the call is part of; errors have its name.
+        within: The operation that the call is part of. Its name, if it has one, is used in errors.
         service: Name of the service, to put into the error.
         origin: Scheme, host and port of the API; a URL that starts with them is allowed.
 
     Raises:
-        ConfigurationError: Method or path cannot be used.
+        ConfigurationError: Method or path cannot be used, or the call has both ``json`` and
+            ``content``.
     """
     method, path = str(call.method).upper(), str(call.path)
     if path.startswith(f"{origin}/"):

@@ -36,8 +36,8 @@ def sanitise(text: object, secrets: Iterable[Secret] = ()) -> str:
         secrets: The credentials of the request; the service may have repeated them.
     """
     shown = str(text)
-    # Mask before cutting: half of a secret would not be recognised. Mask the longest spelling
-    # first: a shorter spelling may be its beginning.
+    # Mask before cutting: half of a secret would not be recognised. Mask longer spellings first:
+    # a shorter spelling may be the beginning of a longer one.
     spellings = set[str]().union(*map(_spellings, secrets))
     for spelling in sorted(spellings, key=len, reverse=True):
         shown = shown.replace(spelling, "***")
@@ -52,7 +52,10 @@ def sanitise(text: object, secrets: Iterable[Secret] = ()) -> str:
 
 
 def _spellings(secret: Secret) -> set[str]:
-    """Return a secret as it is, URL-quoted, JSON-escaped and HTML-escaped."""
+    """Return a secret as it is, URL-quoted, JSON-escaped and HTML-escaped.
+
+    The result is empty for a secret that is too short to be masked.
+    """
     plain = secret.reveal().strip()  # a service may repeat it without the spaces around it
     if len(plain) < SHORTEST_SECRET:
         return set()
@@ -76,7 +79,7 @@ _RULES = (
     (re.compile(r"(\b[a-z][a-z0-9+.-]{1,30}://)[^\s'\"<>/@]{1,2000}@", re.IGNORECASE), r"\1***@"),
     (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]+", re.IGNORECASE), r"\1 ***"),
     (re.compile(r"""(authorization["']?\s*[:=,]\s*b?["']?)[^"'\r\n]+""", re.IGNORECASE), r"\1***"),
-    # Members of JSON objects, form fields, and the repr of a mapping or of header pairs.
+    # Mask secrets in JSON objects, form fields, and the repr of a mapping or of header pairs.
     (
         re.compile(
             r"""(["']?(?<![\w-])[\w-]{0,64}(?:secret|passw\w{0,9}|pwd|passphrase|token|sig|signature|api-?key|jwt|cookie)["']?\s*[:=,]\s*b?["']?)"""
@@ -124,7 +127,7 @@ class RedactSecrets(logging.Filter):
 
 
 class OwnCall:
-    """A context in which httpcore logs the names of events without response headers.
+    """A context manager: inside it, httpcore logs only the names of events, without values.
 
     It affects the current thread or task only: the application's own calls are logged in full.
     """
@@ -142,8 +145,9 @@ _own_calls = ContextVar("own_calls", default=0)
 
 
 def _cut_headers(record: logging.LogRecord) -> bool:
-    """Cut a record after the event's name: headers may hold cookies or a signed ``Location``.
+    """Cut a record of our own call after the event's name; return True to log it.
 
+    The values after the name may be headers with cookies or a signed ``Location``.
     At DEBUG httpcore writes ``receive_response_headers.complete return_value=(..., [headers])``.
     """
     if _own_calls.get() > 0:
@@ -165,8 +169,8 @@ def without_traceback(error: _E) -> _E:
     Raise the result after the ``except`` block has ended. Inside the block, Python would set the
     handled exception as ``__context__``, and exceptions of httpx hold the request too.
 
-    An exception of another class, such as a ``TypeError`` in an injected transport, keeps its
-    traceback, but without local variables.
+    An ``Exception`` that is no ServiceError, such as a ``TypeError`` in an injected transport,
+    keeps its traceback; only the frames' local variables are deleted.
     """
     error.__cause__ = error.__context__ = None
     group: BaseException = error

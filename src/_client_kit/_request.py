@@ -50,7 +50,10 @@ class TooLargeError(Exception):
 
 
 class TargetError(Exception):
-    """The file for an answer cannot be written. A plain OSError would count as a broken network."""
+    """An answer cannot be written to its file.
+
+    A plain OSError would count as a broken connection instead.
+    """
 
     def __init__(self, cause: OSError) -> None:
         self.cause = cause
@@ -64,11 +67,12 @@ BROKEN = (httpx.HTTPError, httpx.StreamError, OSError, zlib.error, TooLargeError
 class PreparedRequest:
     """A request that can be built any number of times, for retries.
 
-    Its ``repr`` shows no content: a login's body is a password, and error trackers show locals.
+    Its ``repr`` shows no content: error trackers show local variables by their ``repr``, and the
+    body of a login holds a password.
 
     Attributes:
-        check: Called before the request is sent; raises to stop it. A streamed body calls it
-            before each piece too.
+        check: Function that is called before the request is sent, and before each piece of a file
+            in its body. It raises an exception to stop the request.
     """
 
     _method: str
@@ -87,9 +91,9 @@ class PreparedRequest:
     ) -> httpx.Request:
         """Return a new httpx request, with ``streamed`` as its body if it is given.
 
-        An injected httpx client must not build the request: it would add its default headers,
-        query parameters and cookies. The token is revealed here only, so that no caller has a
-        local variable with the plain token.
+        An injected httpx client must not build the request: this client would add its default
+        headers, query parameters and cookies. The token is revealed here only, so that no caller
+        has a local variable with the plain token.
         """
         headers = httpx.Headers(self._headers)
         if token is not None:
@@ -169,6 +173,13 @@ def _not_sent(
             "is right and the proxy runs, or name {1} in NO_PROXY.",
             *(proxy, origin.partition("://")[2]),
         )
+        if reason.values == ("407",):
+            hint = Text(
+                "hint_proxy_login",
+                "The proxy that {0} names wants a login, or refuses the one it was given: write "
+                "it as http://user:password@host:port, both quoted as in a URL.",
+                proxy,
+            )
     return UnreachableError(
         message, service=service, retryable=False if untrusted else None, hint=hint
     )
@@ -182,7 +193,10 @@ def _causes(error: BaseException) -> Iterable[BaseException]:
 
 
 def _reason(error: BaseException) -> Text:
-    """Return what failed below HTTP, without addresses and without sent data."""
+    """Return the reason for a broken connection, as text without addresses and sent data."""
+    # httpcore gives the status of a proxy's answer at the start of the text only.
+    if isinstance(error, httpx.ProxyError) and (status := str(error)[:3]).isdecimal():
+        return Text("proxy_status", "the proxy answered {0}", status)
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             why = cause.verify_message

@@ -25,7 +25,7 @@ __all__ = ["ApiResponse", "Dialect", "Token", "no_token", "object_of", "quoted"]
 class ApiResponse:
     """Status, header fields (names in lower case) and body of one response.
 
-    ``secrets`` are the credentials of the request: a service may repeat them.
+    ``secrets`` are the credentials of the request, to be masked: a service may repeat them.
     """
 
     status: int
@@ -33,7 +33,8 @@ class ApiResponse:
     body: bytes = field(repr=False)
     secrets: tuple[Secret, ...] = field(default=(), repr=False)
     conclusive: bool = True
-    """False if "not found" proves nothing, because a call of a user's function failed."""
+    """False if "not found" proves nothing: a user's function made no call, or a call of the
+    function failed in another way."""
 
     @property
     def date(self) -> datetime | None:
@@ -152,7 +153,10 @@ def no_token(call: str, answer: ApiResponse, service: str) -> ProtocolError:
 def _unreadable(
     message: Text, call: str, answer: ApiResponse, service: str, hint: Text = CONTRACT_HINT
 ) -> ProtocolError:
-    """Return the error for a success without the expected body, which may be a web page."""
+    """Return the error for a successful answer with a wrong body.
+
+    A web page gets a message and a hint of its own.
+    """
     if answer.is_web_page:
         message, hint = web_page(call, service, answer.describe()), WEB_PAGE_HINT
     return ProtocolError(message, service=service, hint=hint, **answer.facts)
@@ -168,7 +172,7 @@ class Dialect:
         login_type: Media type of the login's body.
         login_body: Returns the login's body.
         read_token: Returns the token in a response to the login, or raises.
-        failure: Returns the error that a response to an operation means; None for success.
+        failure: Returns the error for a response to an operation; None if the call succeeded.
         unwrap: Returns the payload inside the JSON of a success.
         secret: The secret of the credential, which a service may repeat in its errors.
     """
@@ -183,7 +187,9 @@ class Dialect:
     secret: Secret = Secret("")  # noqa: RUF009 - immutable
 
     def payload(self, answer: ApiResponse, operation: Operation) -> Any:
-        """Return the JSON payload of a success, with the names of our contract.
+        """Return the JSON payload of a successful answer, with the names of our contract.
+
+        The payload is None for an empty body, if the operation's answer may be empty.
 
         Raises:
             ProtocolError: The body is not JSON.

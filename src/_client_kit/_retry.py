@@ -3,8 +3,9 @@
 The loops that use it are in ``_async/_calls.py`` and in banqup_client's ``_async/_storage.py``.
 Whether a document is tried again in a later run is decided in ``bridge/_delivery``.
 
-The policy is our own, with the parameters of stamina. It needs the response's body, to tell a
-refusal from a failure, and the caller's deadline; no retry library gets both.
+The policy is our own, with the parameters of the library stamina. The policy depends on the
+response's body, which shows whether a 500 is a refusal, and on the caller's deadline. No retry
+library gets both.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ def parse_retry_after(value: str | None, now: datetime | None = None) -> float |
     """Return the seconds in a ``Retry-After`` header: a number or an HTTP date.
 
     See RFC 9110, 10.2.3. The result is limited to 0 to 3600; it is None if the header is absent
-    or invalid. A date counts from ``now``: pass the response's ``Date``, which is by the same
-    clock.
+    or invalid. The seconds to a date count from ``now``, by default this machine's time. Pass the
+    response's ``Date``: it is by the same clock as ``Retry-After``.
     """
     if value is None:
         return None
@@ -52,8 +53,9 @@ class RetryPolicy:
 
     Attributes:
         attempts: Number of tries, including the first.
-        wait_initial: Seconds before the second try.
-        wait_max: Longest pause in seconds, unless a service's ``Retry-After`` is longer.
+        wait_initial: Seconds before the second try; each further pause is twice as long.
+        wait_max: Longest pause in seconds without jitter. A service's ``Retry-After`` replaces the
+            pause even if it is longer.
         wait_jitter: Random time added to each pause, at most this many seconds.
         random: Returns a random number from 0 to 1 for the jitter.
     """

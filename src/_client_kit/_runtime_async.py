@@ -1,7 +1,7 @@
 """The asyncio versions of the primitives that ``_runtime_sync`` has for threads.
 
-Everything else in ``_sync`` is generated from ``_async`` by ``tools/generate_sync.py``. No other
-module of the library imports asyncio.
+The two modules are written by hand, while the code in ``_sync`` folders is generated from
+``_async`` by ``tools/generate_sync.py``. No other module of the library imports asyncio.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Generic, TypeVar
 from _client_kit._clock import Deadline
 
 __all__ = [
+    "ALL_ITEMS",
     "IN_TASKS",
     "SingleFlight",
     "Workers",
@@ -31,11 +32,14 @@ __all__ = [
 IN_TASKS = True
 """True if work runs in tasks, which can await a coroutine; False if it runs in threads."""
 
+ALL_ITEMS = "[item async for item in listing]"
+"""Code that collects all items of a listing, for messages."""
+
 _T = TypeVar("_T")
 
 
 class SingleFlight:
-    """A lock per event loop: while one task fetches a token, the others wait for it."""
+    """A lock per event loop: while one task fetches a token, other tasks wait for this token."""
 
     def __init__(self) -> None:
         self._locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
@@ -43,7 +47,7 @@ class SingleFlight:
 
     @asynccontextmanager
     async def acquire(self, deadline: Deadline) -> AsyncGenerator[None]:
-        """Hold the lock. Raises TimeoutError if the deadline passes before it is free."""
+        """Hold the lock in a ``with`` block; raise TimeoutError if the deadline passes first."""
         lock = self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
         async with asyncio.timeout(_seconds(deadline)):
             await lock.acquire()
@@ -128,9 +132,6 @@ async def call_store(function: Callable[..., _T], *args: Any, **options: Any) ->
 class Workers(Generic[_T]):
     """Run jobs concurrently, at most ``size`` at a time, and return their results in batches."""
 
-    inline = False
-    """Whether start() itself runs the job, so that no other job runs at the same time."""
-
     def __init__(self, size: int) -> None:
         self.size = size
         self._room = asyncio.Semaphore(size)
@@ -147,7 +148,7 @@ class Workers(Generic[_T]):
 
     @property
     def busy(self) -> int:
-        """Number of started jobs whose result or exception was not returned yet."""
+        """Number of started jobs whose result or exception has not been returned yet."""
         return len(self._tasks) + len(self._failed)
 
     async def start(self, job: Callable[..., Awaitable[_T]], *args: Any) -> None:
@@ -160,10 +161,10 @@ class Workers(Generic[_T]):
         self._tasks.add(asyncio.create_task(run()))
 
     async def finished(self) -> list[_T]:
-        """Return the results of ended jobs; wait for at least one if any job is busy.
+        """Return the results of ended jobs; if no job has ended yet, wait for the first.
 
-        The exception of a job is raised after the results of the same batch were returned. It does
-        not end the other jobs: call this method again for their results.
+        The exception of a job is raised when all results of the same batch have been returned. It
+        does not end the other jobs: call this method again for their results.
         """
         results: list[_T] = []
         if self._tasks and not self._failed:

@@ -1,6 +1,7 @@
 """The blocking versions, for threads, of the primitives that ``_runtime_async`` has for asyncio.
 
-Everything else in ``_sync`` is generated from ``_async`` by ``tools/generate_sync.py``.
+The two modules are written by hand, while the code in ``_sync`` folders is generated from
+``_async`` by ``tools/generate_sync.py``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, BinaryIO, Generic, TypeVar
 from _client_kit._clock import Deadline
 
 __all__ = [
+    "ALL_ITEMS",
     "IN_TASKS",
     "SingleFlight",
     "Workers",
@@ -32,18 +34,21 @@ __all__ = [
 IN_TASKS = False
 """True if work runs in tasks, which can await a coroutine; False if it runs in threads."""
 
+ALL_ITEMS = "list(listing)"
+"""Code that collects all items of a listing, for messages."""
+
 _T = TypeVar("_T")
 
 
 class SingleFlight:
-    """A lock: while one thread fetches a token, the others wait for it."""
+    """A lock: while one thread fetches a token, other threads wait for this token."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
 
     @contextmanager
     def acquire(self, deadline: Deadline) -> Generator[None]:
-        """Hold the lock. Raises TimeoutError if the deadline passes before it is free."""
+        """Hold the lock in a ``with`` block; raise TimeoutError if the deadline passes first."""
         if not self._lock.acquire(timeout=min(deadline.remaining(), threading.TIMEOUT_MAX)):
             raise TimeoutError
         try:
@@ -66,7 +71,10 @@ _NO_LIMIT = nullcontext()
 
 
 def time_limit(deadline: Deadline) -> AbstractContextManager[None]:  # noqa: ARG001 - asyncio needs it
-    """Do nothing: a thread cannot be interrupted. Each connect, read and write has a timeout."""
+    """Return a context manager that does nothing: a thread cannot be interrupted.
+
+    Instead, each connect, read and write has a timeout.
+    """
     return _NO_LIMIT
 
 
@@ -91,50 +99,36 @@ def call_store(function: Callable[..., _T], *args: Any, **options: Any) -> _T:
 
 
 class Workers(Generic[_T]):
-    """Run jobs concurrently, at most ``size`` at a time, and return their results in batches.
-
-    With a size of 1 a job runs in the caller's thread.
-    """
+    """Run jobs concurrently, at most ``size`` at a time, and return their results in batches."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.inline = size == 1
         self._running = 0
         self._ended: queue.SimpleQueue[Future[_T]] = queue.SimpleQueue()
         self._failed: list[BaseException] = []
-        self._pool = ThreadPoolExecutor(size, "export") if size > 1 else None
+        self._pool = ThreadPoolExecutor(size, "export")
 
     def __enter__(self) -> Workers[_T]:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
     @property
     def busy(self) -> int:
-        """Number of started jobs whose result or exception was not returned yet."""
+        """Number of started jobs whose result or exception has not been returned yet."""
         return self._running + len(self._failed)
 
     def start(self, job: Callable[..., _T], *args: Any) -> None:
         """Start a job, or queue it while ``size`` jobs are running."""
-        if self._pool is not None:
-            self._running += 1
-            self._pool.submit(job, *args).add_done_callback(self._ended.put)
-            return
-        future: Future[_T] = Future()
-        try:
-            future.set_result(job(*args))
-        except Exception as error:  # noqa: BLE001 - `finished` raises it
-            future.set_exception(error)
         self._running += 1
-        self._ended.put(future)
+        self._pool.submit(job, *args).add_done_callback(self._ended.put)
 
     def finished(self) -> list[_T]:
-        """Return the results of ended jobs; wait for at least one if any job is busy.
+        """Return the results of ended jobs; if no job has ended yet, wait for the first.
 
-        The exception of a job is raised after the results of the same batch were returned. It does
-        not end the other jobs: call this method again for their results.
+        The exception of a job is raised when all results of the same batch have been returned. It
+        does not end the other jobs: call this method again for their results.
         """
         results: list[_T] = []
         if self._running and not self._failed:

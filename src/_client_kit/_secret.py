@@ -23,11 +23,11 @@ def refuse_pickling(value: object) -> Never:
 class Secret:
     """A string whose value only :meth:`reveal` returns.
 
-    ``repr``, ``str``, ``format``, ``vars`` and ``asdict`` show a mask. Comparison takes constant
-    time. Pickling raises TypeError.
+    ``repr``, ``str`` and ``format`` show a mask, and so do ``vars`` and ``asdict`` of an object
+    with a secret in it. Comparison takes constant time. Pickling raises TypeError.
     """
 
-    # A closure and not an attribute: tools that dump the attributes of objects do not show it.
+    # A closure holds the value: tools that dump the attributes of objects do not look into it.
     __slots__ = ("_reveal",)
     _reveal: Callable[[], str]
 

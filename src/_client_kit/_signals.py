@@ -1,4 +1,4 @@
-"""Tell exceptions of a signal handler from exceptions of the code that it interrupted."""
+"""Distinguish exceptions of a signal handler from exceptions of the interrupted code."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["raised_by_signal_handler", "signal_error"]
 def raised_by_signal_handler(error: BaseException) -> bool:
     """Return True if a Python signal handler of this process raised the exception.
 
-    Such an exception, for example a task queue's time limit, is meant for the application. It must
-    not count as a failure of the call or document that it interrupted.
+    Such an exception, for example a task queue's time limit, is meant for the application. The
+    exception must not count as a failure of the interrupted call or document.
     """
     if threading.current_thread() is not threading.main_thread():
         return False  # handlers run in the main thread only
@@ -28,8 +28,8 @@ def signal_error(error: BaseException, handled: BaseException | None) -> BaseExc
 
     The search stops at ``handled``, the exception that was being handled before the call.
 
-    httpx wraps an ``OSError`` or a ``TimeoutError`` that a handler raised inside one of its calls.
-    It would otherwise count as a failure of the network.
+    httpx wraps an ``OSError`` or a ``TimeoutError`` that a handler raised inside a call of httpx.
+    Without this search, the error would count as a failure of the network.
     """
     step: BaseException | None = error
     while step is not None and step is not handled:
@@ -40,7 +40,10 @@ def signal_error(error: BaseException, handled: BaseException | None) -> BaseExc
 
 
 def _handlers() -> set[CodeType]:
-    """Return the code of all handlers: functions, methods, partials and callable objects."""
+    """Return the code objects of all signal handlers, except Python's own handler of Ctrl+C.
+
+    A handler is a function, a method, a ``partial()`` or a callable object.
+    """
     found: set[CodeType] = set()
     for number in signal.valid_signals():
         handler: Any = signal.getsignal(number)

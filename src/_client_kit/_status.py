@@ -6,6 +6,7 @@ document that was sent is decided in ``bridge/_delivery/faults.py``.
 
 from __future__ import annotations
 
+from _client_kit._contract import Operation
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
@@ -18,7 +19,7 @@ from _client_kit._errors import (
     ServiceError,
     UnavailableError,
 )
-from _client_kit._text import Text
+from _client_kit._text import Text, joined
 
 __all__ = [
     "ADDRESS_HINT",
@@ -28,6 +29,7 @@ __all__ = [
     "WEB_PAGE_HINT",
     "WHOLE_HINT",
     "meaning_of",
+    "name_correction",
     "no_such_call",
     "web_page",
 ]
@@ -71,8 +73,8 @@ def meaning_of(status: int, *, safe: bool) -> tuple[type[ServiceError], Text, Te
 
     Args:
         status: The HTTP status.
-        safe: Whether the call only reads. Its outcome is then never in doubt, and if the service
-            refuses the content, the contract is wrong.
+        safe: Whether the call only reads. Its outcome is then never in doubt, and a refusal of its
+            content means that the contract is wrong.
     """
     number = str(status)
     unknown: type[ServiceError] = UnavailableError if safe else OutcomeUnknownError
@@ -97,6 +99,18 @@ def meaning_of(status: int, *, safe: bool) -> tuple[type[ServiceError], Text, Te
         return ProtocolError, text, WEB_PAGE_HINT if status >= 300 else CONTRACT_HINT
     text = Text("refused", "refused ({0})", number)
     return RejectedError, text, CONTRACT_HINT if safe else None
+
+
+def name_correction(error: ServiceError, operation: Operation) -> None:
+    """Put the user's own correction of a call in front of the hint, if it may be the cause."""
+    kinds = ("configuration", "not found", "protocol", *(("rejected",) if operation.safe else ()))
+    if operation.correction and error.kind in kinds:
+        own = Text(
+            "hint_correction",
+            "Your contract= changes {0} to {1}: check that first.",
+            *(operation.name, operation.correction),
+        )
+        error.hint = joined(" ", own, error.hint)
 
 
 def no_such_call(status: int) -> Text:

@@ -14,8 +14,9 @@ LONGEST_VALUE = 500
 class Text(str):
     """A ``str`` that can be translated, because it keeps its code and its values.
 
-    The template has ``{0}``, ``{1}`` and so on for the values. A template with singular and plural
-    separates the two with ``|``; the first whole number among the values selects one of them.
+    The English text is written as a template, with ``{0}``, ``{1}`` and so on for the values. A
+    template with singular and plural separates the two with ``|``; the first whole number among
+    the values selects one of them.
 
     Attributes:
         code: Stable identifier of the message.
@@ -29,7 +30,7 @@ class Text(str):
     english: str
 
     def __new__(cls, code: str, template: str, /, *values: object) -> Self:
-        """Fill the values into the English template."""
+        """Return a message: the English template, filled with the values."""
         return cls.made(fill(template, values), code, values)
 
     @classmethod
@@ -47,7 +48,7 @@ class Text(str):
         return self.made(words, self.code, self.values, self.english)
 
     def cut(self, longest: int) -> Self:
-        """Return the message with at most ``longest`` characters, also in each value."""
+        """Return the message with at most ``longest`` characters in its text and in each value."""
         if len(self) <= longest:
             return self
         values = tuple(value[:longest] if type(value) is str else value for value in self.values)

@@ -13,7 +13,7 @@ __all__ = ["local_time", "parse_time", "shown_time", "to_wire_time"]
 
 
 def parse_time(text: str) -> datetime:
-    """Return a datetime in UTC from ISO 8601 or an HTTP date; a time without zone is in UTC.
+    """Return a datetime in UTC from ISO 8601 or an HTTP date; a text without a zone is UTC.
 
     Raises:
         ValueError: The text has neither format.
@@ -55,7 +55,7 @@ def local_time(when: datetime) -> Text:
 
 
 def shown_time(when: datetime, form: str) -> str:
-    """Return a local time in a form of ``strftime``, followed by UTC if the two differ."""
+    """Return a time as local time in a ``strftime`` format, followed by UTC if the two differ."""
     here, universal = when.astimezone(), when.astimezone(UTC)
     if here.utcoffset() == universal.utcoffset():
         return f"{universal:{form}} UTC"

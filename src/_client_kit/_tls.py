@@ -40,7 +40,10 @@ def _ssl_context(*_settings: str | None) -> ssl.SSLContext:
 
 
 def environment_proxy(scheme: str) -> Secret | None:
-    """Return the proxy in the environment's or the system's settings; it may hold a password."""
+    """Return the proxy for a URL scheme from the environment or the system's settings, or None.
+
+    It is a secret because it may hold a password.
+    """
     proxies = urllib.request.getproxies()
     proxy = proxies.get(scheme) or proxies.get("all")
     if proxy and "://" not in proxy:

@@ -41,12 +41,12 @@ class TokenCache:
         _living.add(self)
 
     def forked(self) -> None:
-        """Make new locks in a forked child: their holders exist in the parent process only."""
+        """Make new locks in a forked child: a thread that holds an old lock is not in the child."""
         self._lock = threading.Lock()
         self._flights = {}
 
     def flight(self, kind: type[_F]) -> _F:
-        """Return the lock in which calls wait while another call gets a token.
+        """Return the lock that a call holds while it gets a token; other calls wait for the lock.
 
         ``kind`` is the class of the lock: threads and asyncio have a lock each.
         """
@@ -79,15 +79,15 @@ class TokenCache:
             self._rejection = error.copy()
 
     def fail(self, error: ServiceError) -> None:
-        """Store the error of the last attempt to get a token, for the calls that wait for it."""
+        """Store the error after the last attempt to get a token, for the calls that wait."""
         with self._lock:
             self._failure = error.copy()
             self.failures += 1
 
     def share_failure(self, known: int) -> None:
-        """Raise the failure that happened while this call waited, if there is one.
+        """Raise the error that :meth:`fail` has stored while this call waited, if there is one.
 
-        Without this, each waiting call would repeat all attempts.
+        Without this, each waiting call would repeat all attempts to get a token.
 
         Args:
             known: The value of ``failures`` before the wait.

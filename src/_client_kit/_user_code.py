@@ -30,8 +30,8 @@ def cause_of(error: BaseException) -> Exception | None:
 def place_of(error: BaseException) -> str:
     """Return module, function and line of the innermost frame of the user's code.
 
-    Frames of this library and of the standard library are skipped: a mapper's bug may raise in
-    `decimal`. If there are no other frames, the innermost frame is used.
+    Frames of this library and of the standard library are skipped: a mapper's mistake may raise an
+    error inside `decimal`, for example. If there are no other frames, the innermost frame is used.
     """
     frames = list(traceback.walk_tb(error.__traceback__))
     modules = [str(frame.f_globals.get("__name__")) for frame, _ in frames]

@@ -18,7 +18,7 @@ from banqup_client import (
 
 __all__ = ["expectations"]
 
-# An export works without a document's folder (it then trusts the query), category and file size.
+# Not essential: a document's folder (without it, an export trusts the query), category, file size.
 _ESSENTIAL = {
     "token.get": "sends:grant_type sends:client_id sends:client_secret reads:access_token",
     "spaces.list": "reads:spaces reads:spaces[].id",

@@ -31,7 +31,7 @@ def run(
     """Run the command and return its exit code.
 
     The code is 1 if the file contradicts a fact that an export needs, and 2 if the file cannot be
-    used; otherwise 0.
+    used or describes none of the operations; otherwise 0.
     """
     parser = _Parser(prog=f"python -m {program}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -39,7 +39,7 @@ def run(
         "contract",
         help="compare the wire facts this client relies on with the vendor's OpenAPI file",
         description="Exit code: 0 when nothing an export needs is contradicted, 1 when something "
-        "is, 2 when the file cannot be used.",
+        "is, 2 when the file cannot be used or describes none of the operations.",
     )
     command.add_argument(
         "--against", required=True, metavar="FILE", type=Path, help="OpenAPI 2.0, 3.0 or 3.1"
@@ -83,6 +83,8 @@ def run(
     else:
         shown = str(result)
     sys.stdout.write(f"{shown}\n")
+    if result.foreign:
+        return 2
     return 1 if result.contradicted else 0
 
 

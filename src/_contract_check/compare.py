@@ -37,7 +37,9 @@ def compare(
     *,
     yours: Collection[str] = (),
 ) -> Comparison:
-    """Compare every operation, query parameter and property of a contract with a file.
+    """Return the result of comparing every operation of a contract with a vendor's file.
+
+    Path, query parameters and properties of each operation are compared.
 
     Args:
         contract: The contract, with the user's patch applied.
@@ -137,7 +139,7 @@ class _Pair:
             at = payload if fact.place == "reads" else ""
             place = locate(self._shapes[fact.place], fact.wire, at)
             if fact.place == "query" and place.status == "not described":
-                place = evolve(place, status="missing")  # a file lists all query parameters
+                place = evolve(place, status="missing")  # a file describes all query parameters
             if fact.place == "query" and place.status == "differs" and expected.any_case:
                 place = evolve(place, status="confirmed")
             self._places[fact] = place
@@ -146,10 +148,10 @@ class _Pair:
     def result(
         self, result: OperationFinding, likely: Sequence[VendorOperation]
     ) -> OperationFinding:
-        """Return the finding for the operation, with a finding for each of its facts.
+        """Return the finding for the operation, with findings for its facts.
 
         Args:
-            result: The finding to complete; it has the contract's side only.
+            result: The finding to complete; it has only what the contract says.
             likely: Other operations of the file that resemble ours, the likeliest first.
         """
         theirs, expected = self._theirs, self._expected
@@ -210,7 +212,7 @@ class _Pair:
             yield from self._unsent(group)
 
     def _compared(self, fact: _Fact, place: Place) -> Finding:
-        """Return the finding for one fact: does the file have it, with fitting type and values?"""
+        """Compare one fact with the file by name, types and values, and return the finding."""
         status, theirs, remedy = place.status, place.path, ""
         ours = last(fact.wire)
         shape = self._shapes[fact.place]
@@ -254,7 +256,10 @@ class _Pair:
                     yield self._finding(group, member, "", f"{typed(shape, member)}, required")
 
     def _finding(self, place: str, name: str, ours: str, theirs: str, remedy: str = "") -> Finding:
-        """Return a finding with the status ``differs`` that concerns the whole call."""
+        """Return a finding with the status ``differs`` for something that is no fact of ours.
+
+        Examples are the path, the body's media type, and a parameter that only the file requires.
+        """
         return Finding(
             place, name, "differs", ours, theirs, self._ours.evidence, self._ours.needed,
             remedy or self._by_function(),

@@ -1,6 +1,6 @@
 """The type for the facts that an export needs from a service's API.
 
-The JSON types come from the models that decode the answers, so that they are written once.
+The JSON types come from the models that decode the answers, so that each type is written once.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Expectations:
         asked: Per operation, the class of the argument of a user's function.
         values: Python expressions for the values that a function can send, each with the names
             that an API may give the value.
-        alike: By our name of a property, other names that an API may give it.
+        alike: By our name of a property, other names that an API may give the property.
         form: Whether a token request has a form as its body, not JSON.
         any_case: Whether the service accepts query names in any letter case.
         envelope: Name of the member that holds an answer's payload on the wire; empty for none.
@@ -71,9 +71,9 @@ class Expectations:
     payload: Callable[[str, Shape], str | None] = lambda _, __: ""
 
     def values_of(self, operation: str) -> dict[str, str]:
-        """Return the Python expressions that an operation's function can send, by API name.
+        """Return Python expressions for the values that an operation's function can send.
 
-        The names are in the form of :func:`letters`.
+        The keys are the names that an API may give the values, in the form of :func:`letters`.
         """
         asked = self.asked.get(operation)
         given = {item.name for item in attrs.fields(asked)} if asked is not None else set[str]()
@@ -87,7 +87,7 @@ class Expectations:
     def function_for(self, operation: str) -> str:
         """Return the name under which ``operations=`` takes a function for an operation.
 
-        Empty for the login, which no function can replace.
+        The name is empty for the login, which no function can replace.
         """
         named = (
             name
@@ -106,7 +106,7 @@ def kinds_of(model: Any, at: str = "") -> dict[str, frozenset[str]]:
             continue
         name = wire_name(attribute)
         path = f"{at}.{name}" if at else name
-        # `X | None` is a union of the type and None.
+        # Of a hint such as `X | None`, use `X`.
         types = [kind for kind in get_args(hints[attribute.name]) if kind is not type(None)]
         type_ = hints[attribute.name]
         if get_origin(type_) is not tuple and len(types) == 1:

@@ -50,8 +50,9 @@ class OperationFinding:
         theirs: Method and path in the file; empty if the file has no such operation.
         facts: Number of query parameters and properties that the contract has for the operation.
         findings: The compared facts, without those below a property that is missing.
-        calls: Operations of the file for a person to read, as lines of text: the matching
-            operation if it differs, or those that resemble a missing operation.
+        calls: Operations of the file for a person to read, each as lines of text: the matching
+            operation, if only a function can correct a difference. For an operation that the file
+            does not have, the operations that resemble it.
         function: The name under which ``operations=`` takes a function for the operation.
         starter: The lines of a first draft of this function, with the file's names.
     """
@@ -96,11 +97,17 @@ class Comparison:
         """Whether the file contradicts a fact that an export needs."""
         return any(item.contradicted for item in self.operations)
 
+    @property
+    def foreign(self) -> bool:
+        """Whether the file describes no operation that was compared."""
+        found = {item.status for item in self.operations} - {"yours"}
+        return found == {"not described"}
+
     def __getitem__(self, name: str) -> OperationFinding:
         return next(item for item in self.operations if item.name == name)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data that JSON can hold."""
+        """Return the comparison as data that JSON can hold."""
         operations = [
             {**asdict(item), "contradicted": item.contradicted} for item in self.operations
         ]
@@ -120,10 +127,21 @@ class Comparison:
             corrected = ", ".join(self.patch)
             yield from ("", f"--suggest prints a patch for letters and path prefixes: {corrected}")
         yield ""
-        if all(item.status in ("not described", "yours") for item in self.operations):
+        # An address that the service itself gives, such as a signed URL, has no path in any file.
+        unknown = [
+            item.name
+            for item in self.operations
+            if item.needed and item.status == "not described" and " /" in item.ours
+        ]
+        if self.foreign:
             yield "The file describes none of these operations: is it the file of this service?"
         elif self.contradicted:
             yield "The file contradicts something an export needs."
+        elif unknown:
+            yield (
+                "The file contradicts nothing an export needs, but it does not describe all of it: "
+                f"{', '.join(unknown)}."
+            )
         else:
             yield "The file contradicts nothing an export needs."
 

@@ -1,4 +1,7 @@
-"""Find our operations in a vendor's OpenAPI file, and operations similar to those it lacks."""
+"""Find our operations in a vendor's OpenAPI file.
+
+For an operation that the file does not have, find those that may be it under another name.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +40,9 @@ def match_all(
 ) -> dict[str, VendorOperation]:
     """Return the file's operation for each of our operations that the file has, by our name.
 
-    Paths match in any letter case. A path also matches below another prefix if only the version
-    differs, or if several operations have moved to this prefix.
+    Paths match in any letter case. If the file has no operation of ours with a prefix such as
+    ``/a/v1``, our operations may match with another prefix. This prefix differs in the version
+    only, or the file has several of our operations below it.
     """
     matches: dict[str, VendorOperation] = {}
     moved: dict[str, dict[str, dict[str, VendorOperation]]] = defaultdict(dict)
@@ -80,7 +84,7 @@ def described_prefixes(
 
 
 def patched_path(ours: str, theirs: str) -> str | None:
-    """Return the vendor's path with our placeholders; None if it has more or fewer of them."""
+    """Return the vendor's path with our placeholders; None if the two numbers of them differ."""
     names = _PLACEHOLDER.findall(ours)
     if len(_PLACEHOLDER.findall(theirs)) != len(names):
         return None
@@ -141,9 +145,10 @@ def uploads(operation: Operation) -> bool:
 
 
 def carries_content(shape: Shape | None, media: str) -> bool:
-    """Return True if a body or an answer holds a file.
+    """Return True if a body or an answer seems to hold a file's content.
 
-    The media type is not JSON or text, a member has base64, or a member's name says so.
+    Signs are a member in base64, a member's name, or a media type other than JSON, text and
+    ``application/x-www-form-urlencoded``.
     """
     if media and not ("json" in media or media.startswith(("text/", "*/*"))):
         return media != "application/x-www-form-urlencoded"
@@ -151,7 +156,7 @@ def carries_content(shape: Shape | None, media: str) -> bool:
 
 
 def content_path(shape: Shape | None) -> str | None:
-    """Return the path of the first member of JSON that holds a file's content, or None."""
+    """Return the path of the first member that seems to hold a file's content, or None."""
     for path, schema in (shape or {}).items():
         name = letters(last(path))
         named = name in _CONTENT or name.endswith(("content", "base64"))
@@ -172,7 +177,10 @@ def _segments(path: str) -> tuple[str, ...]:
 
 
 def _same_shape(ours: str, theirs: str) -> bool:
-    """Return True if at most one segment after the version differs between two paths."""
+    """Return True if two paths have equally many segments, and at most one segment differs.
+
+    Only segments after the version count, and there must be more than one.
+    """
     one, other = (_segments(split_prefix(path)[1]) for path in (ours, theirs))
     different = sum(pair[0] != pair[1] for pair in zip(one, other, strict=False))
     return len(one) == len(other) > 1 and different < 2
@@ -181,7 +189,7 @@ def _same_shape(ours: str, theirs: str) -> bool:
 def split_prefix(path: str) -> tuple[str, str]:
     """Return the part of a path up to its version, such as ``/v1``, and the rest.
 
-    The first part of a path without a version is empty.
+    Without a version in the path, the first of the two is empty.
     """
     match = re.fullmatch(r"(.*?/v\d+)(/.*)", path)
     return (match[1], match[2]) if match else ("", path)

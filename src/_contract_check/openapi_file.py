@@ -59,7 +59,7 @@ class VendorOperation:
     def lines(self, payload: Callable[[str, Shape], str | None]) -> Iterator[str]:
         """Yield lines of text: method, path, required parameters, body and answer.
 
-        ``payload`` is that of :class:`Expectations`.
+        ``payload`` is the function of this name in :class:`Expectations`.
         """
         yield f"{self.method} {self.path}" + (f" ({self.name})" if self.name else "")
         for place, shape in (("query", self.query), ("header", self.headers)):
@@ -91,7 +91,7 @@ def load(path: Path) -> Any:
     """Return the decoded JSON or YAML of a file.
 
     Raises:
-        VendorFileError: The file cannot be read.
+        VendorFileError: The file cannot be read, is larger than 16 MB, or is neither JSON nor YAML.
     """
     try:
         with path.open("rb") as file:
@@ -113,13 +113,13 @@ def load(path: Path) -> Any:
 
 
 def _yaml(body: bytes) -> Any:
-    """Decode YAML with every scalar as text, so that ``no`` stays a name and ``200`` a status."""
+    """Decode YAML with every scalar as text: ``no`` must not become False, nor ``200`` a number."""
     try:
         import yaml
     except ImportError:
         raise VendorFileError(_NO_YAML) from None
     try:
-        # PyYAML's loader in C crashes the process on deep nesting.
+        # Do not use PyYAML's loader in C: it crashes the process on deep nesting.
         return yaml.load(body, Loader=yaml.BaseLoader)  # noqa: S506 - BaseLoader makes texts only
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
@@ -129,7 +129,7 @@ def _yaml(body: bytes) -> Any:
 
 
 def read_openapi(root: Any) -> VendorFile:
-    """Return the operations of a decoded OpenAPI file.
+    """Return title, version and operations of a decoded OpenAPI file.
 
     Raises:
         VendorFileError: The value is not an OpenAPI file of these versions, or it has no paths.
@@ -235,7 +235,10 @@ def _server_path(level: Mapping[str, Any]) -> str:
 
 
 def _parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters as the schema of an object; in OpenAPI 2.0 each is a schema itself."""
+    """Return parameters as the members of an object's schema.
+
+    In OpenAPI 2.0 a parameter is itself a schema; in OpenAPI 3 it contains one.
+    """
     members: dict[str, Any] = {}
     for name, parameter in parameters.items():
         schema = {key: value for key, value in parameter.items() if key != "required"}

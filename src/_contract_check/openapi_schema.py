@@ -49,7 +49,7 @@ class VendorFileError(ValueError):
 
 @frozen(eq=False)
 class Schema:
-    """One level of a schema.
+    """One level of a schema; the levels below it are not decoded.
 
     Attributes:
         kinds: The JSON types; empty if the file names none.
@@ -89,8 +89,8 @@ class Place:
     Attributes:
         status: ``confirmed``, ``differs`` (in letter case, ``_`` or ``-`` only), ``missing`` or
             ``not described``.
-        path: Path of the property in the shape. If it was not found, the names or the type that
-            the shape has instead.
+        path: Path of the property in the shape. If the property was not found, the names or the
+            type that the shape has instead.
     """
 
     status: str
@@ -102,7 +102,11 @@ class Place:
 
 
 def locate(shape: Shape | None, path: str, at: str | None = "") -> Place:
-    """Find a property below the path ``at``; names match if their :func:`letters` are equal."""
+    """Return the place of a property in a shape; names match if their :func:`letters` are equal.
+
+    The property's path begins at the path ``at``. If ``shape`` or ``at`` is None, the place is
+    ``not described``.
+    """
     if shape is None or at is None:
         return Place("not described", "")
     if path in shape[at].members:  # a query parameter may be called "filter[id]"
@@ -153,7 +157,7 @@ def typed(shape: Shape, path: str) -> str:
 
 
 def tree(shape: Shape, at: str = "") -> tuple[str, ...]:
-    """Return a shape as lines of text, one for each property."""
+    """Return a shape as lines of text, one for each property; a long shape is cut."""
     inner = entries_of(shape, at)
     lines = [*(["a list of"] if inner != at else []), *islice(_lines(shape, inner, ""), MAX_LINES)]
     return tuple(lines if len(lines) < MAX_LINES else [*lines, "..."])
@@ -183,13 +187,16 @@ class References:
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self.root = root
-        # By id() of an undecoded schema. The schema itself is kept too: another object could get
-        # its id after it was deleted.
+        # The keys are the id() of undecoded schemas. Each schema is kept in the value: otherwise it
+        # could be deleted, and another object could get the same id().
         self._known: dict[int, tuple[Any, Schema]] = {}
         self._shapes: dict[int, tuple[Any, Shape]] = {}
 
     def follow(self, value: Any) -> Any:
-        """Return a parameter, a body or an answer with its ``$ref`` followed."""
+        """Return the parameter, body or answer that a ``$ref`` leads to; others as they are.
+
+        The result is None if the reference leads nowhere.
+        """
         for _ in range(MAX_PARTS):
             if not is_object(value) or "$ref" not in value:
                 return value
@@ -208,7 +215,7 @@ class References:
     def shape(self, raw: Any) -> Shape:
         """Return the schemas at all paths below an undecoded schema, the nearest first.
 
-        A schema may contain itself, so the numbers of levels and paths are limited.
+        The numbers of levels and paths are limited, because a schema may contain itself.
         """
         if is_object(raw) and set(raw) == {"$ref"}:
             raw = self._target(text(raw["$ref"]))
@@ -267,7 +274,7 @@ def _own(raw: Mapping[str, Any]) -> Schema:
 
 
 def _merged(one: Schema, other: Schema, *, either: bool = False) -> Schema:
-    """Return the schema of values that satisfy both schemas or, with ``either``, one of them."""
+    """Return the schema of values that satisfy both schemas or, if ``either``, at least one."""
     members = dict(one.members)
     for name, raw in other.members.items():
         known = members.setdefault(name, raw)
@@ -299,9 +306,10 @@ def is_true(value: object) -> bool:
 
 
 def text(value: object) -> str:
-    """Return a text or number of the file as text that is safe to print, else an empty text.
+    """Return a text or number of the file as text that is safe to print.
 
-    A terminal obeys control characters, so each becomes U+FFFD.
+    Each control character becomes U+FFFD, because a terminal would obey it. Other types give an
+    empty text, and long texts are cut.
     """
     if not isinstance(value, (str, int, float, Decimal)):
         return ""

@@ -113,7 +113,7 @@ def kind_of(value: object) -> str:
 
 
 def shape_of(answers: Iterable[Any]) -> Shape:
-    """Return the shape of answers, as if a vendor's file described them; null counts as a type."""
+    """Return one shape for several answers: all names and types in them; null counts as a type."""
     kinds: dict[str, set[str]] = {}
     names: dict[str, dict[str, Any]] = {}
     waiting = [("", answer) for answer in answers]
@@ -155,13 +155,16 @@ def differences(answers: Iterable[Any], operation: str, expected: Expectations) 
 
 
 def seen(answers: Iterable[Any], operation: str, expected: Expectations) -> tuple[int, int]:
-    """Return how many of an operation's properties the answers have, and how many there are."""
+    """Return how many of an operation's properties the answers have, and the number of all."""
     shape, paths = shape_of(answers), expected.kinds.get(operation, {})
     return sum(path in shape for path in paths), len(paths)
 
 
 def _shown(shape: Shape, above: str, only: str | None) -> str:
-    """Return the names and types of an object's members, such as ``id (string)``; never a value."""
+    """Return an object's members as names and types, such as ``id (string)``, without values.
+
+    ``above`` is the object's path. With ``only``, other members are left out.
+    """
     names = sorted(name for name in shape[above].members if only in (None, name))
     named = [
         f"{name if _NAME.fullmatch(name) else '<name>'} ({shape[below(above, name)]})"

@@ -34,8 +34,9 @@ def starter(
 
     Args:
         ours: The operation that the function replaces.
-        likely: Operations of the file that may replace ours, the likeliest first. If ours uploads
-            files and the likeliest takes none, an operation that takes a file is called before it.
+        likely: Operations of the file that may replace ours, the likeliest first; without any, the
+            result is empty. If ours uploads files and the likeliest one takes no file, the function
+            first calls another operation, which takes the files.
         expected: The facts that an export needs from the service.
     """
     name = expected.function_for(ours.name).replace(".", "_")
@@ -45,7 +46,7 @@ def starter(
     draft = _Draft(ours, expected)
     if ours.path.startswith("{"):
         content = content_path(theirs.answer) if "json" in theirs.answer_media else None
-        if content is None:  # the function returns an address, and the library fetches it
+        if content is None:  # return the content's address: the library downloads it
             lines = [f"return {draft.path(theirs.path)}"]
         else:
             members = re.findall(r"\[\]|[^.\[]+", content)
@@ -63,7 +64,7 @@ def starter(
 
 
 class _Draft:
-    """A writer of the calls of a function, as lines of Python."""
+    """A builder of the calls that the drafted function makes, as lines of Python."""
 
     def __init__(self, ours: Operation, expected: Expectations) -> None:
         self.uploads = uploads(ours)
@@ -95,7 +96,7 @@ class _Draft:
     def call(self, name: str, theirs: VendorOperation, *more: str) -> list[str]:
         """Return the lines that make a call and assign its answer to the variable ``name``.
 
-        They have the members that the file requires, and those for which the library has a value.
+        The call has the members that the file requires and those for which the library has a value.
         """
         self._free = set()
         lines = [f"{_quoted(theirs.method)},", f"{self.path(theirs.path)},"]
@@ -111,7 +112,10 @@ class _Draft:
         return [*bound, f"{name} = yield Call(", *_indented([*lines, *more]), ")"]
 
     def first_step(self, kept: VendorOperation, then: VendorOperation) -> list[str]:
-        """Return the lines that send each file and keep the token by which ``then`` names it."""
+        """Return the lines that send each file with the call ``kept``.
+
+        They collect the tokens by which the next call, ``then``, names the files.
+        """
         wanted = {letters(last(path)).removesuffix("s") for path in then.body or {}}
         answer = kept.answer or {}
         found = [path for path, it in answer.items() if it.kinds & {"string", "integer"}]
@@ -125,7 +129,7 @@ class _Draft:
         return ["tokens = []", "for file in asked.upload.attachments:", *loop]
 
     def _object(self, start: str, shape: Shape, at: str) -> list[str]:
-        """Return a member that is an object, or a list with one object for each file."""
+        """Return the lines of a member: an object, or a list with one object for each file."""
         inner = entries_of(shape, at)
         if inner == at:
             return [f"{start}{{", *_indented(self._members(shape, at)), "},"]
@@ -174,7 +178,7 @@ class _Draft:
 
 
 class _Answer:
-    """A writer of the end of a function: it returns the vendor's answer with our names."""
+    """A builder of the end of the drafted function, which returns the answer with our names."""
 
     def __init__(self, ours: Operation, theirs: VendorOperation, expected: Expectations) -> None:
         self._shape = theirs.answer or {}
@@ -209,7 +213,8 @@ class _Answer:
     def _name(self, at: str | None, name: str) -> str:
         """Return the file's name for one of our members; empty if the file has no such member.
 
-        It has the same letters as our name, or is another name that is common for the member.
+        The file's name has the same :func:`letters` as ours, or is another common name for the
+        member.
         """
         above = self._shape.get(at, Schema()) if at is not None else Schema()
         known = {letters(item): item for item in above.members}
@@ -217,7 +222,7 @@ class _Answer:
         return name if name in above.members else next(filter(None, common), "")
 
     def _same(self, tree: Tree, at: str, path: str) -> bool:
-        """Return True if the file's members have our names, or the file does not describe them."""
+        """Return True if the file has our names below this path, or describes none there."""
         above = self._shape.get(at, Schema())
         if not above.described:
             return True

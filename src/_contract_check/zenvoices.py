@@ -76,13 +76,13 @@ def expectations() -> Expectations:
 
 
 def _payload(operation: str, answer: Shape) -> str | None:
-    """Return the payload's path in an answer: below ABP's envelope if the file describes it.
+    """Return the payload's path in an answer: below ABP's envelope if the file describes one.
 
-    ABP writes no envelope into its OpenAPI files, so most files have none. None for an upload's
-    answer that is a bare number: it has no members to compare.
+    ABP writes no envelope into its OpenAPI files, so most files do not describe one. The result is
+    None for an upload's answer that is a number without an object, which has no members to compare.
     """
     wrapped = "result" in answer[""].members and {"success", "__abp"} & set(answer[""].members)
     at = "result" if wrapped else ""
-    # The client accepts a bare number as the id of an upload.
+    # The client accepts a number without an object as the id of an upload.
     bare = operation == "inbox.upload" and at in answer and "integer" in answer[at].kinds
     return None if bare else at

@@ -30,7 +30,8 @@ class AskedDocuments(Asked):
         updated_since: List only documents that changed at or after this time; None for all. Ignore
             it if the service cannot filter.
         page: Number of the page, starting at 0.
-        token: The ``next`` in the answer for the page before; None if there was none.
+        token: The ``next`` that the function has returned with the page before; None for the first
+            page, and if there was no ``next``.
         size: Number of documents to request.
         default: The call that the library would make without the function.
     """
@@ -92,8 +93,8 @@ class AskedSpace(Asked):
 
     Attributes:
         space_id: Id of the space.
-        default: The call that the library would make without the function; ``default.json`` is its
-            body.
+        default: The call that the library would make without the function; ``default.json`` is the
+            body of this call.
     """
 
     space_id: str
@@ -103,14 +104,15 @@ class AskedSpace(Asked):
 class AskedBytes:
     """The argument of a function for ``files.download`` or ``files.upload``.
 
-    A function for ``files.download`` returns the content as bytes, or its address: a signed URL, or
-    a path of the API that begins with one ``/``. A function for ``files.upload`` yields the calls
-    that send the content.
+    A function for ``files.download`` returns the content as bytes or the address of the content: a
+    signed URL, or a path of the API that begins with one ``/``. A function for ``files.upload``
+    yields the calls that send the content.
 
     Attributes:
         space_id: Id of the space.
         file_id: Id of the file.
-        content: Content to send, for ``Base64(asked.content)``; None for a download.
+        content: Content to send, for ``Base64(asked.content)`` in a JSON body, or for
+            ``Call(..., content=asked.content)``; None for a download.
         content_type: Media type of the content; None for a download.
     """
 

@@ -26,13 +26,14 @@ def _secret(value: str | Secret) -> Secret:
 class ClientCredentials:
     """Client id and secret of an app registered in Banqup's developer portal.
 
-    All clients that use one object share its token. After Banqup has refused the login, the object
-    is not tried again: make a new object.
+    All clients that use one object share its token. After Banqup has refused the login, no client
+    tries to log in with the same object again: make a new object.
 
     Args:
         client_id: The app's client id.
         client_secret: The app's client secret; masked wherever the object is shown.
-        scope: Scopes to request, separated by spaces. A public client of a third party sends it.
+        scope: Scopes to request, separated by spaces; none by default. A public client of a third
+            party sends scopes.
 
     Raises:
         ConfigurationError: An argument is empty, has blanks or quotes around it, or holds an
@@ -52,10 +53,14 @@ class ClientCredentials:
     @classmethod
     @hide_arguments
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """Read ``BANQUP_CLIENT_ID``, ``BANQUP_CLIENT_SECRET`` and, if set, ``BANQUP_SCOPE``.
+        """Return the credentials from environment variables.
+
+        The variables are ``BANQUP_CLIENT_ID``, ``BANQUP_CLIENT_SECRET`` and, if set,
+        ``BANQUP_SCOPE``.
 
         Raises:
-            ConfigurationError: ``BANQUP_CLIENT_ID`` or ``BANQUP_CLIENT_SECRET`` is not set.
+            ConfigurationError: ``BANQUP_CLIENT_ID`` or ``BANQUP_CLIENT_SECRET`` is not set, or a
+                value cannot be used.
         """
         names = ("BANQUP_CLIENT_ID", "BANQUP_CLIENT_SECRET")
         client_id, secret = read_environment(environ, *names, service="banqup")

@@ -46,7 +46,7 @@ NOT_WHITELISTED = Text(
     "developer portal. Until then Banqup answers with an empty list of spaces, not with an error. "
     "Check the space id too.",
 )
-"""The explanation of an empty list of spaces, for a person."""
+"""A text for people: why the list of spaces may be empty, and what to do."""
 _LOGIN_CAUSES = Text(
     "hint_app_credentials",
     "Check client id and client secret of the app in Banqup's developer portal: that they are not "
@@ -60,9 +60,9 @@ _ROLES = Text(
 
 
 def server_text(answer: ApiResponse) -> Text | None:
-    """Return the service's error text, from any of the body formats that it uses.
+    """Return the error text in an answer, whose body may have any of the formats of the service.
 
-    For a web page the result is its size and media type.
+    For a web page, or another body of unknown format, the result is its size and media type.
     """
     body = answer.json_or_none()
     if not is_object(body):
@@ -91,7 +91,7 @@ def is_own(body: object) -> bool:
 
 
 def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
-    """Return the error that an answer to an API call means; None for success."""
+    """Return the error for an answer to an API call; None if the call succeeded."""
     if 200 <= answer.status < 300:
         return None
     kind, text, hint = meaning_of(answer.status, safe=operation.safe)
@@ -168,11 +168,14 @@ def dialect_of(credentials: ClientCredentials, contract: Contract) -> Dialect:
 
 
 def read_token(answer: ApiResponse, operation: Operation) -> Token:
-    """Return the token in an answer: JSON, or a bare JWT as on an older page of the vendor.
+    """Return the token in an answer to a token request.
+
+    The answer is JSON or, as on an older page of the vendor, a JWT alone.
 
     Raises:
         CredentialsError: The app's credentials were refused.
-        ServiceError: The request failed before the credentials were checked.
+        ServiceError: The request failed before the credentials were checked, or the answer has no
+            token.
     """
     if not 200 <= answer.status < 300:
         raise _refusal(answer)
@@ -189,9 +192,9 @@ def read_token(answer: ApiResponse, operation: Operation) -> Token:
 
 
 def _refusal(answer: ApiResponse) -> ServiceError:
-    """Return the error for an answer without a token.
+    """Return the error for a token request that was not answered with a success.
 
-    A refused credential is not tried again, so a gateway's error must not count as a refusal.
+    Refused credentials are not tried again, so a gateway's error must not count as a refusal.
     """
     # Requesting a token changes nothing, so its outcome is never in doubt.
     kind, text, hint = meaning_of(answer.status, safe=True)
@@ -211,8 +214,8 @@ def _refusal(answer: ApiResponse) -> ServiceError:
 def _life(body: dict[str, Any], token: str, answer: ApiResponse) -> float:
     """Return the lifetime of a token in seconds, by the server's clock if the answer has a date.
 
-    Use the first of these that gives a positive lifetime: ``expires_at``, ``expires_in``, the
-    JWT's claims.
+    The first of these that gives a positive lifetime is used: ``expires_at``, ``expires_in``, the
+    JWT's claims. If none does, the lifetime is 300 seconds.
     """
     now = answer.date or datetime.now(UTC)
     claims = _claims(token)
@@ -243,7 +246,7 @@ def _number(value: Any) -> float | None:
 
 
 def _claims(token: str) -> dict[str, Any]:
-    """Return a JWT's claims without verification: only the lifetime is read from them."""
+    """Return a JWT's claims without verification, to read the lifetime; empty for other texts."""
     parts = token.split(".")
     if len(parts) != 3:
         return {}

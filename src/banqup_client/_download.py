@@ -53,12 +53,12 @@ class Target:
 
         Args:
             length: Length in bytes of the content, or of its first part.
-            whole: Whether it is the length of the whole content.
+            whole: Whether ``length`` is that of the whole content.
             by: Name of the operation or function that the content comes from, for the error.
 
         Raises:
             RejectedError: The content is larger than ``max_bytes``.
-            ProtocolError: The content does not have the right size.
+            ProtocolError: The content does not have ``size`` bytes, or its first part has more.
         """
         if length > self.max_bytes:
             message = Text(
@@ -94,7 +94,10 @@ class Target:
 
 @contextmanager
 def writing() -> Generator[None]:
-    """Raise an OSError of the target file as TargetError: it is no failure of the network."""
+    """Return a context manager for writing to the target file: an OSError becomes a TargetError.
+
+    Without this, a full disk would count as a failure of the network.
+    """
     try:
         yield
     except OSError as error:
@@ -104,7 +107,10 @@ def writing() -> Generator[None]:
 
 
 def check_headers(response: httpx.Response, target: Target, *, of_api: bool) -> None:
-    """Refuse a response that is not the whole, unchanged file, as far as its headers show."""
+    """Raise an error if status and headers show that a response is not the whole, unchanged file.
+
+    ``of_api`` says whether the API has sent the response; otherwise it is from the storage.
+    """
     headers = response.headers
     if response.status_code != 200:
         raise refusal("files.download", response.status_code, headers, of_api=of_api)

@@ -26,7 +26,7 @@ class Environment(Enum):
 
     @classmethod
     def _missing_(cls, value: object) -> Environment | None:
-        """Find a member by its name too, as an application's settings hold it."""
+        """Return a member by name, so that ``Environment("UAT_EU")`` works for settings too."""
         return cls.__members__.get(str(value))
 
 

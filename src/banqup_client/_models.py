@@ -213,12 +213,13 @@ class Document(Model):
         space_id: Id of the document's space.
         folder: ``SALES`` or ``PURCHASES``.
         category: ``INVOICE`` (published); ``CREDIT_NOTE``, ``PURCHASE_ORDER`` (assumed).
-        source: The application that created it, such as ``documentcreator``.
+        source: The application that created the document, such as ``documentcreator``.
         status: Statuses of the document.
         connections: The other parties.
         metadata: Parties and dates; see also ``supplier`` and ``customer``.
         created_at: Time of creation.
-        updated_at: Time of the last change. An approval may leave it as it is.
+        updated_at: Time of the last change. It is not known whether an
+            approval changes this time.
         files: Files of the document.
         extra: Members of the answer that this class does not know.
     """
@@ -320,9 +321,9 @@ class ExtensionPoint(Model):
 class Message(Model):
     """A notification that Banqup posts to an app's ``/messages``.
 
-    How to verify the sender of a message is not documented, so do not trust its content: start an
-    export, or read ``resource_id`` through the client. Messages may arrive twice, late, in any
-    order, or not at all.
+    How to verify the sender of a message is not documented, so do not trust the content of a
+    message: use it only to start an export, or to read the resource with the id ``resource_id``
+    through the client. Messages may arrive twice, late, in any order, or not at all.
 
     Attributes:
         id: Id of the message.

@@ -21,11 +21,14 @@ STORAGE_HOSTS = ("storage.googleapis.com",)  # published
 DEFAULT_MAX_BYTES = 1024 * 1024 * 1024
 
 # Strict, because parsers that disagree about a URL could send it to an unchecked host.
-_URL = re.compile(r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?(/[!-~]*)")
+# httpx refuses URLs longer than 65,536 characters.
+_URL = re.compile(
+    r"(https?)://([A-Za-z0-9._-]{1,300}|\[[0-9A-Fa-f:.]{1,100}\])(?::(\d{1,5}))?(/[!-~]{0,65000})"
+)
 
 
 class SignedUrl(httpx.URL):
-    """A URL whose path and query are sent byte for byte, and which displays its origin only.
+    """A URL whose path and query are sent byte for byte, and of which only the origin is shown.
 
     httpx quotes unusual characters again, and one changed byte breaks the signature. (httpcore's
     ``target`` extension would prevent that too, but it also replaces the target of the CONNECT to
@@ -56,9 +59,9 @@ class SignedUrl(httpx.URL):
 
 @frozen
 class StorageHosts:
-    """Allowed hosts of signed URLs: exact names; port 443 unless given as ``host:port``.
+    """The hosts that signed URLs may have: exact names, on port 443 unless given as ``host:port``.
 
-    Loopback hosts, with http too, are always allowed when ``base_url`` is loopback.
+    If ``base_url`` is on loopback, all loopback hosts are allowed too, also with http.
     """
 
     hosts: frozenset[str]
@@ -85,11 +88,11 @@ class StorageHosts:
         return cls(frozenset(checked), loopback)
 
     def check(self, url: Secret, *, api: str | None = None) -> SignedUrl:
-        """Return a URL from an answer as a URL to request, if its host is allowed.
+        """Return a URL from an answer as a URL that can be requested, if its host is allowed.
 
         Args:
-            url: A signed URL; with ``api``, also a path of the API.
-            api: Base URL of the API, if its paths are allowed.
+            url: A signed URL or, if ``api`` is given, a path of the API.
+            api: Base URL of the API; None if a path of the API is not allowed.
 
         Raises:
             ProtocolError: The URL names another host, or is not a valid signed URL.
@@ -108,7 +111,6 @@ class StorageHosts:
             return Text("not_signed", "is not a URL that could be signed")
         scheme, host, port, target = match.groups()
         try:
-            httpx.URL(match[0])
             signed = SignedUrl(url, f"{match[0].removesuffix(target)}/***")
         except httpx.InvalidURL:
             return Text("not_signed", "is not a URL that could be signed")

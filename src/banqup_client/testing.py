@@ -58,10 +58,11 @@ class FakeBanqup(Fake, BanqupService):
         token_style: How a token's answer gives the lifetime: ``"expires_at"``, ``"expires_in"``,
             ``"jwt"`` (only in the JWT), ``"bare"`` (the whole answer is a JWT) or ``"opaque"``
             (not at all).
-        whitelisted: Whether spaces have this app among their external applications.
-        order: Order of the entries in lists; the service promises none.
+        whitelisted: If false, no space has this app among its external applications. If true, each
+            space decides: see `add_space`.
+        order: Order of the documents in lists; the service promises no order.
         ignore: Query names that the list of documents ignores.
-        total: The ``total`` that every list states; None for the true number.
+        total: The ``total`` in lists of documents; None for the true number.
         scan_seconds: Seconds that the virus scan of an uploaded file takes.
         url_life: Seconds for which a signed URL is valid.
     """
@@ -147,7 +148,7 @@ class FakeBanqup(Fake, BanqupService):
             return self._keep(space, body, folder, names, epoch(created, now), epoch(updated, now))
 
     def set_status(self, document: str, status: str, *, touch: bool = True) -> None:
-        """Change ``status.document``; `touch` sets ``updatedAt`` to the fake's time."""
+        """Change ``status.document``; if `touch` is true, set ``updatedAt`` to the fake's time."""
         with self._lock:
             found = self._documents[document]
             found.body["status"] = {**found.body["status"], "document": status}

@@ -1,4 +1,4 @@
-"""Moves new invoices from a Banqup space to a Zenvoices company."""
+"""Move new invoices from a Banqup space to a Zenvoices company."""
 
 import typing as _typing
 
@@ -127,7 +127,7 @@ __all__ = [
     "without",
 ]
 
-# Loaded when first used: an export needs none of them.
+# Names whose modules are imported when they are first used: an export needs none of them.
 _LAZY = {
     "MemoryCheckpoints": "bridge._stores.memory",
     "Check": "bridge._reports.verification",
@@ -146,6 +146,6 @@ _LAZY = {
     "SQLAlchemyCheckpoints": "bridge._stores.sqlalchemy",
 }
 
-# Type checkers see the imports above, and so still find a name that is misspelt.
+# Type checkers must not see this: with a `__getattr__`, they would accept a misspelt name.
 if not _typing.TYPE_CHECKING:  # pragma: no branch - true whenever it runs
     __getattr__, __dir__ = _lazy_names(globals(), _LAZY)

@@ -18,7 +18,7 @@ import sys
 import textwrap
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -43,6 +43,7 @@ from bridge._reports.render import plain
 from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
 from bridge._reports.texts import Lang, say, translate
 from bridge._reports.verification import Verification
+from bridge._settings import hint_for
 from bridge._sync._connection import Connection
 from zenvoices_client import UserLogin
 
@@ -59,6 +60,33 @@ Options = argparse.Namespace
 
 
 class _Parser(argparse.ArgumentParser):
+    commands: Mapping[str, _Parser] = {}
+    """All commands by name."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse arguments; refuse an unknown option here, where the nearest one is known."""
+        given: list[str] = sys.argv[1:] if args is None else list(args)
+        for argument in given:
+            name = argument.partition("=")[0]
+            if argument == "--" or (self.prog == PROGRAM and argument in self.commands):
+                break
+            if name.startswith("--") and name not in self._option_string_actions:
+                self.print_usage(sys.stderr)
+                raise setting_error(
+                    "unknown_option", "unknown option {0}", name[:80], hint=self._hint(name)
+                )
+        return super().parse_known_args(given, namespace)
+
+    def _hint(self, name: str) -> str:
+        others = [
+            command
+            for command, parser in self.commands.items()
+            if name in parser._option_string_actions
+        ]
+        if others:
+            return Text("hint_option_of", "{0} belongs to: {1}.", name, ", ".join(others))
+        return hint_for(name, [key for key in self._option_string_actions if key != "-h"])
+
     def error(self, message: str) -> Never:
         """Raise the error that `main` prints in the language of ``--lang``."""
         self.print_usage(sys.stderr)
@@ -94,6 +122,7 @@ def _parser(lang: Lang) -> _Parser:
 
     parser = _Parser(
         prog=PROGRAM,
+        allow_abbrev=False,
         description=textwrap.fill(tell("help about"), 80, break_on_hyphens=False),
         epilog="\n".join([tell("exit status"), *statuses]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -142,6 +171,8 @@ def _parser(lang: Lang) -> _Parser:
     sandbox.add_argument(
         "--every", type=float, default=15.0, metavar="SECONDS", help=tell("help every")
     )
+    for known in (parser, *commands.choices.values()):
+        known.commands = commands.choices
     return parser
 
 
@@ -161,7 +192,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(_after(PROGRAM, _error_text(error, lang), lang), file=sys.stderr)
         return USAGE
     except BrokenPipeError:
-        # The reader of the output has closed it. Without this, Python prints a second error.
+        # The program that reads the output has ended. Without this, Python would try to write the
+        # rest at exit, and print another error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except KeyboardInterrupt as interrupt:
@@ -180,7 +212,7 @@ _DEFAULTS: dict[str, Any] = {
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM, which ends a run as Ctrl-C does: the lease is released."""
+    """Raised at SIGTERM, so that the signal ends a run as Ctrl-C does: the lease is released."""
 
 
 @contextmanager
@@ -210,7 +242,7 @@ def _verify(connection: Connection, options: Options) -> tuple[Verification, int
 
 
 def _activate(connection: Connection, _options: Options) -> tuple[Activation, int]:
-    # Only a database needs this; a file creates its own tables.
+    # Only a store in a database has this method; a file creates its own tables.
     create_tables = getattr(connection._store, "create_tables", None)
     if create_tables is not None:
         create_tables()
@@ -229,7 +261,7 @@ def _export(connection: Connection, options: Options) -> tuple[ExportReport, int
         deadline=options.deadline,
         look_first=options.look_first,
     )
-    # A document that failed in an earlier run needs a person until settle() is called.
+    # A document that failed in an earlier run needs a person until settle() or resend() is called.
     left = connection.status().error
     return report, OK if report.ok and not (_needs_a_person(report) or left) else PERSON
 
@@ -347,7 +379,7 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
 
 
 def _check_logins() -> None:
-    """Raise for all missing variables at once, then for a credential that cannot be used."""
+    """Raise one error for all missing variables, or else one for a credential that is unusable."""
     read_environment(os.environ, *LOGIN_VARIABLES, service="bridge")
     login_of_this_process(ClientCredentials)
     login_of_this_process(UserLogin)
@@ -391,7 +423,7 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
 class _Shared:
     """Clients and store of connections with the same settings, open until the command ends.
 
-    Without it, three hundred connections would make six hundred TLS handshakes.
+    Without this class, three hundred connections would make six hundred TLS handshakes.
     """
 
     def __init__(self, stack: ExitStack) -> None:
@@ -434,7 +466,7 @@ def _call(
             return USAGE, None, error
         status = _status_of(error)
         if verb is _export and status == LATER and not isinstance(error, StoreError):
-            # A service that is down must not hide what an earlier run left to a person.
+            # If an earlier run left a document to a person, say so although a service is down now.
             status = _call(_status, config, shared, mapper, progress, options)[0] or LATER
         return status, error.report, error
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the other connections must still run
@@ -471,7 +503,8 @@ def _show(
     if not isinstance(error, ServiceError):
         logging.getLogger(PROGRAM).error("%s", text, exc_info=error)
     elif not options.json:
-        # Not to standard error: cron would send a mail about a run that is only busy.
+        # Write a BusyError to standard output: cron mails what is written to standard error, and
+        # no mail is needed while another run does the work.
         print(text, file=sys.stdout if isinstance(error, BusyError) else sys.stderr, flush=True)
 
 
@@ -504,7 +537,7 @@ def _error_text(error: BaseException, lang: Lang) -> str:
 
 
 def _after(start: str, text: str, lang: Lang) -> str:
-    """Return a text after a name and the colon of the language."""
+    """Return ``start: text``, with the colon as the language writes it; `start` may be empty."""
     return translate(joined(": ", start, text), lang)
 
 
@@ -561,8 +594,16 @@ class _Progress:
 # Pairs
 
 
+def _refuse(options: Options, *names: str) -> None:
+    """Refuse options of other commands that stand before this command, and would do nothing."""
+    for name in names:
+        if getattr(options, name) != _DEFAULTS[name]:
+            raise setting_error("option_unused", "--{0} has no meaning for this command", name)
+
+
 def _pairs(options: Options) -> int:
     """Write a file of spaces and companies with the same name, for a person to confirm."""
+    _refuse(options, "company", "mapper")
     path: Path = options.config
     if path.exists():
         raise setting_error(
@@ -573,7 +614,7 @@ def _pairs(options: Options) -> int:
         )
     names = ("environment", "banqup_url", "zenvoices_url")
     shared = {name: getattr(options, name) for name in names if getattr(options, name)}
-    # This checks the settings, as for any connection.
+    # Creating the config checks the settings, as for any connection.
     settings = ConnectionConfig(
         space_id="any", company_code="any", checkpoint_file="exports.db", **shared
     )
@@ -604,14 +645,22 @@ def _pairs(options: Options) -> int:
 def _demo(options: Options) -> int:
     from bridge._demo import run_demo
 
-    if options.documents is not None and not options.documents.is_dir():
-        raise setting_error("no_folder", "--documents: {0} is not a folder", str(options.documents))
+    _refuse(options, "company", "config", "mapper")
+    if options.documents is not None:
+        folder: Path = options.documents
+        if not folder.is_dir():
+            raise setting_error("no_folder", "--documents: {0} is not a folder", str(folder))
+        if not any(path.suffix.lower() in (".xml", ".pdf") for path in folder.rglob("*")):
+            raise setting_error(
+                "no_invoices", "--documents: {0} holds no .xml or .pdf file", str(folder)
+            )
     return run_demo(documents=options.documents, as_json=options.json)
 
 
 def _sandbox(options: Options) -> int:
     from bridge._sandbox import run_sandbox
 
+    _refuse(options, "company", "config", "mapper")
     stop = threading.Event()
     if not 0 <= options.port <= 65_533 or not options.every > 0:
         raise setting_error(

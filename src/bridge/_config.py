@@ -1,4 +1,4 @@
-"""Open a connection that is described as data."""
+"""Settings of a connection that can be sent as data, and that open the connection."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ __all__ = ["ConnectionConfig"]
 
 @frozen(kw_only=True)
 class ConnectionConfig(ConnectionSettings):
-    """The settings of a connection without its credentials; frozen, and JSON in and out.
+    """The settings of a connection without its credentials; they cannot be changed.
 
-    An application can send it to a worker as :meth:`to_dict`. The worker opens it with the
-    credentials of its own environment, so a queue between them holds no secret::
+    An application can send the result of :meth:`to_dict` to a worker as JSON. The worker opens the
+    connection with the credentials of its own environment, so the message contains no secret::
 
         config = ConnectionConfig.from_dict(message)
         with config.open() as connection:
@@ -43,15 +43,15 @@ class ConnectionConfig(ConnectionSettings):
         checkpoint_file: The file of :class:`SQLiteCheckpoints`.
         checkpoint_url_variable: In place of a file, the *name* of the environment variable that
             holds SQLAlchemy's URL of a database: the URL itself may hold a password.
-        banqup_contract: Corrections of the contract: data, or the path of a JSON file at the
-            worker.
-        zenvoices_contract: The same for Zenvoices.
+        banqup_contract: Corrections for ``BanqupClient(contract=)``: a table, or the path of a JSON
+            file on the machine that opens the connection.
+        zenvoices_contract: The same for ``ZenvoicesClient(contract=)``.
         banqup_operations: Functions for ``BanqupClient(operations=)``: a table of operations, each
-            with its function as ``"package.module:function"``. They are imported where the
-            connection is opened, so take the names only from where you would take code.
+            with its function as ``"package.module:function"``. Opening the connection imports these
+            modules and so runs their code: take the names only from a source that you trust.
         zenvoices_operations: The same for ``ZenvoicesClient(operations=)``.
-        storage_hosts: Hosts to download files from by a signed URL; None for those that the client
-            knows.
+        storage_hosts: The hosts of signed URLs from which files may be downloaded; None for the
+            client's default.
         timeout: Seconds for each connect, read and write of both clients.
         deadline: Seconds for a whole call of both clients.
         in_flight: The number of documents that are fetched and sent at the same time.
@@ -76,8 +76,8 @@ class ConnectionConfig(ConnectionSettings):
         """Return the connection for a ``with`` block, which closes what open() itself created.
 
         Credentials come from this process's environment. All connections of the process share
-        them and their tokens: one login serves thousands of runs. A wrong password is tried once
-        per process; once per run would lock the user.
+        the credentials and their tokens, so one login is enough for thousands of runs. A wrong
+        password is tried once per process: to try it in each run could lock the user's account.
 
         Args:
             banqup: A client to use, and leave open, instead of one made from these settings.

@@ -60,7 +60,10 @@ class Services:
         return ZenvoicesClient(login, base_url=self.zenvoices_url)
 
     def publish(self, name: str, content: bytes, **details: Any) -> str:
-        """Publish a document with one file, approved unless `details` say otherwise."""
+        """Publish a document with one file, and return its id.
+
+        The document is approved unless `details` have another status.
+        """
         file = FakeFile(name, _KINDS[Path(name).suffix.lower()], content)
         document = self.banqup.publish(self.space_id, files=[file], **details)
         self.published[document] = content
@@ -74,7 +77,7 @@ class Services:
         folder: str = "PURCHASES",
         document_id: str | None = None,
     ) -> str:
-        """Publish a sample invoice, with the parties that Banqup would show."""
+        """Publish a sample invoice, with its parties as Banqup would show them; return its id."""
         return self.publish(
             invoice.filename,
             invoice.content,
@@ -87,7 +90,7 @@ class Services:
         )
 
     def arrived_unchanged(self, report: ExportReport) -> bool:
-        """Return whether every exported file is in the inbox with the bytes that were published."""
+        """Return True if each exported file is in the inbox with the bytes that were published."""
         inbox = {item.external_id: item for item in self.zenvoices.inbox}
         delivered = [row for row in report.deliveries if row.state == "delivered"]
         return len(delivered) == report.exported and all(

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from _client_kit._errors import ConfigurationError, StoreError
-from _client_kit._text import Text
+from _client_kit._text import Text, joined
 from _client_kit._times import local_time
 
 __all__ = [
     "ACTIVATE",
+    "ACTIVATE_AGAIN",
+    "IN_MEMORY",
+    "OTHER_STORE",
     "BusyError",
     "LeaseLostError",
     "NotActivatedError",
@@ -24,8 +27,24 @@ _NOT_ACTIVE = Text("not_activated", "this connection is not active in this store
 ACTIVATE = Text(
     "hint_activate",
     "Call activate() once, or run banqup-zenvoices activate: what is there already stays where it "
-    "is. If it should be active, this may be another store: was its file moved or deleted, or is "
-    "this another folder?",
+    "is.",
+)
+OTHER_STORE = Text(
+    "hint_other_store",
+    "If it should be active, this may be another store: was its file moved or deleted, or is this "
+    "another folder? With another address of a service or another organisation it is another "
+    "connection, too.",
+)
+IN_MEMORY = Text(
+    "hint_in_memory",
+    "These checkpoints are in memory and end with this process: the next one knows nothing of "
+    "them, starts anew, and leaves what came between where it is. To keep them, use "
+    'SQLiteCheckpoints("exports.db").',
+)
+ACTIVATE_AGAIN = Text(
+    "hint_activate_again",
+    "It was deactivated. To export again, call activate(), or run banqup-zenvoices activate: what "
+    "has become exportable meanwhile is left where it is.",
 )
 
 
@@ -82,12 +101,9 @@ class NotActivatedError(ConfigurationError):
 
     __module__ = "bridge"
 
-    def __init__(self, message: str = _NOT_ACTIVE) -> None:
-        super().__init__(
-            message,
-            service="bridge",
-            hint=ACTIVATE,
-        )
+    def __init__(self, message: str = _NOT_ACTIVE, *, hint: str | None = None) -> None:
+        hint = hint or joined(" ", ACTIVATE, OTHER_STORE)
+        super().__init__(message, service="bridge", hint=hint)
 
 
 def configuration_error(message: str, hint: str | None = None) -> ConfigurationError:
@@ -105,7 +121,7 @@ def setting_error(
         english: The English template of the message.
         values: The values for the placeholders of the template.
         hint: The English template of the hint, with the same values and the code ``hint_<code>``;
-            or a hint that is made already.
+            or a finished `Text`.
     """
     return configuration_error(Text(code, english, *values), _hint(code, hint, values))
 

@@ -70,8 +70,8 @@ class Pairs(Printable):
 
     Attributes:
         proposed: One space and one company each.
-        ambiguous: Spaces and companies of the same name, unless there is exactly one of each, with
-            an id and a code.
+        ambiguous: Spaces and companies of the same name, if there is more than one space or
+            company, or if one lacks its id or code.
         spaces: Spaces without a company of the same name.
         companies: Companies without a space of the same name.
     """
@@ -149,7 +149,7 @@ class Pairs(Printable):
         return "\n".join(lines) + "\n"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data that JSON can hold."""
+        """Return the pairs as data that JSON can hold."""
         return {
             "proposed": [_data(same) for same in self.proposed],
             "ambiguous": [_data(same) for same in self.ambiguous],

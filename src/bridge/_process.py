@@ -1,4 +1,4 @@
-"""Make the logins, the functions and the store that settings describe, once per process."""
+"""Make the logins (once per process), the functions and the store that settings describe."""
 
 from __future__ import annotations
 
@@ -35,14 +35,15 @@ _shared: dict[tuple[type[Any], bytes], Any] = {}
 
 
 def login_of_this_process(kind: type[_Login]) -> _Login:
-    """Return the credentials of this process's environment; the object is shared.
+    """Return the credentials from this process's environment.
 
-    A changed variable makes a new object.
+    Each call returns the same object, until one of the environment variables has changed.
 
     Raises:
         ConfigurationError: A variable is not set.
     """
-    # A digest, so that no secret is in the local variables of a traceback.
+    # Remember a digest of the variables: their values must not be in local variables, which some
+    # tools show in a traceback.
     digest = hashlib.sha256()
     for name in (*LOGIN_VARIABLES, "BANQUP_SCOPE"):
         digest.update(f"{name}={os.environ.get(name)}\0".encode("utf-8", "surrogateescape"))
@@ -68,7 +69,7 @@ def functions_of(
 
 
 def function_of(field: str, name: str) -> Callable[..., Any]:
-    """Import the function that a config's field names as ``"package.module:function"``.
+    """Import and return the function that a field names as ``"package.module:function"``.
 
     Raises:
         ConfigurationError: The name has another form, or there is no such module or function.
@@ -125,12 +126,13 @@ def store_of(settings: ConnectionSettings) -> tuple[CheckpointStore, Callable[[]
 
     Raises:
         ConfigurationError: The variable is not set, it does not hold the URL of a known database,
-            or a package is not installed.
+            or the driver of the database is not installed.
+        ImportError: SQLAlchemy is not installed.
     """
     if settings.checkpoint_file is not None:
         file = SQLiteCheckpoints(settings.checkpoint_file)
         return file, file.close
-    # Before SQLAlchemy itself: the ImportError of this module says which extra to install.
+    # Import this module before SQLAlchemy: its ImportError says which extra to install.
     from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 
     name = str(settings.checkpoint_url_variable)

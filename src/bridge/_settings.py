@@ -14,15 +14,16 @@ from typing import Any, Literal, Self, TypeGuard
 from attrs import NOTHING, Attribute, field, fields, frozen
 from attrs.validators import optional
 
-from _client_kit._address import check_base_url, check_id
+from _client_kit._address import check_base_url
 from _client_kit._arguments import argument_error, check_number, check_seconds, nearest
 from _client_kit._errors import ConfigurationError
 from _client_kit._json import is_list
 from _client_kit._text import Text, joined
 from banqup_client import Environment
+from banqup_client._space_id import check_space_id
 from bridge._errors import configuration_error, setting_error
 
-__all__ = ["ConnectionSettings", "read_toml"]
+__all__ = ["ConnectionSettings", "hint_for", "read_toml"]
 
 Contract = Mapping[str, Any] | str | None
 _Validator = Callable[[Any, "Attribute[Any]", Any], None]
@@ -34,7 +35,8 @@ _WHERE_SECRETS_ARE = Text(
     "ClientCredentials.from_env and UserLogin.from_env.",
 )
 
-# Validators. Their errors never show a text that was given: it may be a secret in the wrong place.
+# Validators. Their errors never show a text that was given: it may be a secret that was put into
+# the wrong field.
 
 
 def _must_be(
@@ -45,7 +47,16 @@ def _must_be(
     *,
     text: bool = True,
 ) -> _Validator:
-    """Return a validator; with ``text``, a text may fit, so its error does not name the type."""
+    """Return a validator that refuses a value if `fits` returns False for it.
+
+    Args:
+        code: The code of the text `kind`.
+        kind: The values to give, for the error.
+        fits: Returns True for a usable value.
+        hint: The remedy, for the error.
+        text: Whether a str can be usable. If True, the error about an unusable str does not name
+            its type.
+    """
 
     def validate(_settings: Any, attribute: Attribute[Any], value: Any) -> None:
         if not fits(value):
@@ -78,7 +89,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_variable(value: Any) -> bool:
-    # Without this, the URL of a database, which may hold a password, would count as a name.
+    # Without this, a database URL could be given here, and a URL may contain a password.
     return isinstance(value, str) and re.fullmatch(r"[A-Za-z_]\w*", value) is not None
 
 
@@ -133,7 +144,8 @@ _HOSTS = _must_be(
 _HOLD_OR_RESEND = _must_be(
     "hold_or_resend", "'hold' or 'resend'", lambda value: value in ("hold", "resend")
 )
-_SECONDS, _WHOLE, _ID = _checked_by(check_seconds), _checked_by(check_number), _checked_by(check_id)
+_SECONDS, _WHOLE = _checked_by(check_seconds), _checked_by(check_number)
+_ID = _checked_by(check_space_id)
 
 
 # Converters
@@ -146,7 +158,8 @@ def _environment(value: Any) -> Any:
 def _patch(value: Any) -> Any:
     if not _is_table(value):
         return value
-    # A copy, so that no caller changes the table later. Workers receive it as JSON.
+    # Copy the table, so that no caller can change it later. The copy fails if the table cannot be
+    # JSON, the form in which workers receive it.
     try:
         return json.loads(json.dumps(value))
     except (TypeError, ValueError, RecursionError):
@@ -215,7 +228,7 @@ class ConnectionSettings:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data that JSON can hold, without the fields that have their default."""
+        """Return the settings as data that JSON can hold, without fields with a default value."""
         data: dict[str, Any] = {}
         for item in fields(type(self)):
             value = getattr(self, item.name)
@@ -225,7 +238,7 @@ class ConnectionSettings:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Make the config that :meth:`to_dict` gave, or one from a table written by hand.
+        """Return the config for data from :meth:`to_dict`, or for a table written by hand.
 
         Raises:
             ConfigurationError: A key is unknown or missing, or a value is not usable; the message
@@ -246,7 +259,7 @@ class ConnectionSettings:
 
     @classmethod
     def many(cls, rows: Iterable[Mapping[str, Any]], /, **shared: Any) -> tuple[Self, ...]:
-        """Make a config of each row of a table; ``shared`` are the defaults of all rows.
+        """Return a config for each row of a table; ``shared`` are defaults for all rows.
 
         ::
 
@@ -254,8 +267,8 @@ class ConnectionSettings:
             configs = ConnectionConfig.many(rows, environment="PRODUCTION_EU", ...)
 
         Raises:
-            ConfigurationError: A row is not usable, or names a space that an earlier one names;
-                the message counts the rows from 1.
+            ConfigurationError: A row is not usable, or has the same space as an earlier row. The
+                message has the number of the row, from 1.
         """
         first: dict[str, int] = {}
         configs: list[Self] = []
@@ -277,9 +290,9 @@ class ConnectionSettings:
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> tuple[Self, ...]:
-        """Make a config of each ``[[connection]]`` table of a TOML file.
+        """Return a config for each ``[[connection]]`` table of a TOML file.
 
-        All other settings of the file apply to every connection.
+        Settings outside these tables are defaults for every connection.
 
         ::
 
@@ -290,12 +303,15 @@ class ConnectionSettings:
             space_id = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
             company_code = "0042"
 
-        Paths in the file are relative to its folder, because cron starts a program in another.
+        Paths in the file are relative to the file's folder, because cron starts a program in
+        another folder.
 
         Raises:
-            ConfigurationError: The file cannot be read, or holds something unusable.
+            ConfigurationError: The file cannot be read, has no such table, or a setting in it is
+                not usable.
         """
-        # A URL in place of the path may hold a password; a line break would forge a log line.
+        # Name the path in errors only if it is harmless: a URL in its place may contain a password,
+        # and a line break could forge a log line.
         name = str(path)
         if "://" in name or not name.isprintable():
             name = Text("the_file", "the file")
@@ -306,7 +322,9 @@ class ConnectionSettings:
                 raise setting_error(
                     "no_connections",
                     "it has no [[connection]] table",
-                    hint="Begin each connection with the line [[connection]], in double brackets.",
+                    hint="Begin each connection with the line [[connection]], in double brackets. "
+                    "In a file of banqup-zenvoices pairs, take the # away from the pairs that are "
+                    "right.",
                 )
             folder = os.path.dirname(path)  # noqa: PTH120 - Path would change "//" of a URL to "/"
             rows = [_below(folder, row) if _is_table(row) else row for row in rows]
@@ -337,7 +355,9 @@ def read_toml(path: Path) -> dict[str, Any]:
             'Write codes and ids in quotes: company_code = "0042"; and a path with backslashes in '
             r"single quotes: checkpoint_file = 'C:\exports.db'.",
         )
-        if re.search("=\\s*[\u201c\u201d\u201e\u2018\u2019]", text):  # a word processor's quotes
+        if path.suffix.lower() in (".json", ".yaml", ".yml"):
+            hint = Text("hint_toml", "Write it in TOML, as banqup-zenvoices sandbox shows it.")
+        elif re.search("=\\s*[\u201c\u201d\u201e\u2018\u2019]", text):  # a word processor's quotes
             hint = Text("hint_typographic", "Write straight quotes, as in {0}.", '"0042"')
     except UnicodeDecodeError:
         why = Text("not_utf8", "it is not text in UTF-8")
@@ -358,7 +378,7 @@ def _below(folder: str, table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inside(where: str, error: ConfigurationError) -> ConfigurationError:
-    """Return the error with the place of the mistake in front."""
+    """Return the error with the place of the mistake in front of its message."""
     return configuration_error(joined(": ", where, error.message), error.hint)
 
 
@@ -367,9 +387,13 @@ def _unknown(key: object, known: Iterable[str]) -> ConfigurationError:
     if not re.fullmatch(r"[\w.-]{1,80}", text):
         message = "a key is not the name of a setting"
         return setting_error("odd_key", message, hint=_WHERE_SECRETS_ARE)
-    secret = any(word in text.lower() for word in _SECRET_WORDS)
-    hint = _WHERE_SECRETS_ARE if secret else nearest(text, known)
-    return setting_error("unknown_key", "unknown key {0!r}", text, hint=hint)
+    return setting_error("unknown_key", "unknown key {0!r}", text, hint=hint_for(text, known))
+
+
+def hint_for(name: str, known: Iterable[str]) -> Text:
+    """Return the hint for an unknown key: the nearest known name, or where secrets belong."""
+    secret = any(word in name.lower() for word in _SECRET_WORDS)
+    return _WHERE_SECRETS_ARE if secret else nearest(name, known)
 
 
 def _plain(value: Any) -> Any:

@@ -113,7 +113,7 @@ __all__ = [
     "verify_signature",
 ]
 
-# By name, the module to import on first use: an export without an event loop uses none of these.
+# The modules to import when a name is first used: an export without an event loop needs none.
 _LAZY = {
     "AsyncListing": "_client_kit._async._paging",
     "AsyncZenvoicesClient": "zenvoices_client._async._client",

@@ -15,7 +15,8 @@ class AskedUpload(Asked):
     """The argument of a function for ``inbox.upload``.
 
     Attributes:
-        upload: The document with its files; ``Base64(file.content)`` sends a file.
+        upload: The document with its files; ``Base64(file.content)`` in a JSON body sends the
+            content of a file.
         company_id: Number of the company.
         external_id: Id that the sender gives the document. If the outcome of the upload is
             unknown, the document is looked up by this id.
@@ -49,7 +50,8 @@ class AskedPage(Asked):
         skip: Number of entries on the pages before.
         size: Number of entries to request.
         company_id: Number of a company, to list its entries only; None for all companies.
-        sorting: Name of the field to sort by, with ``" DESC"`` appended for descending order.
+        sorting: Name of the field to sort by, with ``" DESC"`` appended for descending order; None
+            for the service's own order.
         default: The call that the library would make without the function.
     """
 
@@ -61,7 +63,9 @@ class AskedPage(Asked):
 
 @frozen(kw_only=True)
 class AskedRecord(Asked):
-    """The argument of a function that reads one record; keys that the call does not have are None.
+    """The argument of a function that reads one record.
+
+    Attributes by which the record is not selected are None.
 
     Attributes:
         company_id: Number of the company.

@@ -26,9 +26,10 @@ def _secret(value: str | Secret) -> Secret:
 class UserLogin:
     """User name, password and organisation code of a Zenvoices user.
 
-    Use a dedicated API user; Zenvoices' documentation says that it is not billed. All clients that
-    use one object share its token. After Zenvoices has refused the login, the object is not tried
-    again, because five wrong passwords lock the user: make a new object.
+    Use a dedicated API user; Zenvoices' documentation says that such a user is not billed. All
+    clients that use one object share its token. After Zenvoices has refused the login, no client
+    tries to log in with the same object again, because five wrong passwords lock the user: make a
+    new object.
 
     Args:
         user: User name or e-mail address of the user.
@@ -52,10 +53,13 @@ class UserLogin:
     @classmethod
     @hide_arguments
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """Read ``ZENVOICES_USER``, ``ZENVOICES_PASSWORD`` and ``ZENVOICES_ORGANISATION_CODE``.
+        """Return the login from environment variables.
+
+        The variables are ``ZENVOICES_USER``, ``ZENVOICES_PASSWORD`` and
+        ``ZENVOICES_ORGANISATION_CODE``.
 
         Raises:
-            ConfigurationError: One of the variables is not set.
+            ConfigurationError: A variable is not set, or its value cannot be used.
         """
         names = ("ZENVOICES_USER", "ZENVOICES_PASSWORD", "ZENVOICES_ORGANISATION_CODE")
         user, password, code = read_environment(environ, *names, service="zenvoices")

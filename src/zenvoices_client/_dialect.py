@@ -42,8 +42,11 @@ _LOGIN_CAUSES = Text(
     "sign-on or is inactive, make a dedicated API user. In Zenvoices: Manage > Organisation > "
     "Users.",
 )
-_SAID_FIRST = Text(
-    "hint_said_first", "Where Zenvoices' own words name the cause, correct that first."
+_SAID_CAUSE = Text(
+    "hint_login_said",
+    "Correct the cause that Zenvoices names, under Manage > Organisation > Users. If it names "
+    "none, check user name, password and organisation code; after 5 wrong passwords wait 5 "
+    "minutes.",
 )
 _TWO_FACTOR = Text(
     "hint_two_factor",
@@ -96,7 +99,7 @@ def is_envelope(body: object) -> bool:
 
 
 def unwrap(body: Any) -> Any:
-    """Return the payload of an answer, with or without the envelope."""
+    """Return the payload of an answer; the envelope, if there is one, is removed."""
     return body.get("result") if is_envelope(body) else body
 
 
@@ -132,11 +135,11 @@ def _members(answer: ApiResponse, body: object) -> tuple[str, ...]:
 
 
 def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
-    """Return the error that an answer to an API call means; None for success.
+    """Return the error for an answer to an API call; None if the call succeeded.
 
-    The body decides before the status: a 500 whose envelope says ``success: false`` is a refusal.
-    For an upload ``success: false`` is enough. After any other 500 the outcome of a call that
-    changes something is unknown; a read gives UnavailableError.
+    The body counts more than the status: a 500 whose envelope says ``success: false`` is a refusal.
+    For an upload, ``success: false`` counts without an envelope too. After any other 500 the
+    outcome of a call that changes something is unknown; a read gives UnavailableError.
     """
     success = 200 <= answer.status < 300
     if success and b'"success"' not in answer.body:
@@ -222,12 +225,13 @@ def dialect_of(login: UserLogin, contract: Contract) -> Dialect:
 def read_token(answer: ApiResponse, operation: Operation) -> Token:
     """Return the access token in a login's answer.
 
-    Without a token the login has failed, whatever the status (published). A flag in the answer
-    shows that the user needs a second factor.
+    An answer of Zenvoices without a token means that the login has failed, also with a status of
+    success (published). A flag in the answer shows that the user needs a second factor.
 
     Raises:
         CredentialsError: The login was refused.
-        ServiceError: The request failed before the login was checked.
+        ServiceError: The request failed before the login was checked, or the answer is not
+            understood.
     """
     body = operation.rename_in(answer.json_or_none())
     result = body["result"] if is_object(body) and "result" in body else body
@@ -239,9 +243,7 @@ def read_token(answer: ApiResponse, operation: Operation) -> Token:
         text = Text("two_factor", "the login needs a second factor")
         raise _error(CredentialsError, "login", text, answer, body, _TWO_FACTOR, text.code)
     if not value and _decided(answer.status, body):
-        # The reason that the service gives comes before the likely causes.
-        first = server_text(answer, body) and _SAID_FIRST
-        hint = joined(" ", first, _LOGIN_CAUSES)
+        hint = _SAID_CAUSE if server_text(answer, body) else _LOGIN_CAUSES
         text = Text("login_refused", "the login was refused")
         raise _error(CredentialsError, "login", text, answer, body, hint, text.code)
     raise failure(answer, operation) or no_token("login", answer, SERVICE)

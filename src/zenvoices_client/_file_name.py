@@ -21,15 +21,16 @@ def safe_file_name(name: str) -> str:
 
     Folders, control and direction characters, and characters and names that Windows reserves are
     removed or replaced. So are characters that become one of these by Unicode normalisation (NFKC).
-    The result is at most 120 bytes of UTF-8, keeps its extension, and is never empty.
+    The result is at most 120 bytes of UTF-8 and never empty. An extension of up to 10 characters is
+    kept.
     """
-    # A mapper of the user may give anything.
+    # A user's mapper may pass a value of any type.
     if not isinstance(cast("object", name), str):
         message = f"Attachment: file_name must be a text, not {type(name).__name__}"
         raise TypeError(message)
     # Shorten the name first: normalising many combining marks takes seconds.
     name = name[-MOST_CHARACTERS:]
-    # Normalise twice: after a replacement a combining mark may follow another letter.
+    # Normalise again after the replacements: a combining mark may then follow another character.
     name = unicodedata.normalize("NFC", name)
     kept = "".join(char if _is_safe(char) else "\0" for char in name)
     name = unicodedata.normalize("NFC", re.sub("\0+", "_", kept))

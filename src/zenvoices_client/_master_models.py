@@ -2,8 +2,8 @@
 
 An export does not need this module, so it is imported on first use. Every field may be missing.
 
-Observed names of fields stand in a reference that was generated from the vendor's OpenAPI file.
-That lists have the same fields is assumed. Assumed names were not checked anywhere.
+Observed names of fields are in a reference that was generated from the vendor's OpenAPI file. It is
+assumed that the entries of lists have the same fields. Assumed names were not checked at all.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
@@ -62,7 +63,10 @@ class InboxDocument(Model):
 
 
 def _text(instance: object, attribute: Attribute[Any], value: object) -> None:
-    """Refuse a value that is no text: written to JSON, it would fail far from its mapper."""
+    """Raise TypeError for a value that is not a text; None is allowed if it is the default.
+
+    Without this, the error would come only when the body is written, and not from the mapper.
+    """
     if not (isinstance(value, str) or (value is None and attribute.default is None)):
         owner, kind = type(instance).__name__, type(value).__name__
         message = f"{owner}: {attribute.name} must be a text, not {kind}"
@@ -74,13 +78,15 @@ def _source(content: FileContent | FileSource) -> FileSource:
 
 
 def _attachments(items: Iterable[Attachment]) -> tuple[Attachment, ...]:
-    if isinstance(items, Attachment):
+    single: tuple[type[object], ...] = (Attachment, str, bytes, os.PathLike)
+    if isinstance(items, single):
         message = "attachments must be a list: write attachments=[...], also for one"
         raise TypeError(message)
     attachments = tuple(items)
     others: list[object] = [item for item in attachments if type(item) is not Attachment]
     if not attachments or others:
-        message = "attachments must hold at least one Attachment, and nothing else"
+        kind = f", not {type(others[0]).__name__}" if others else ""
+        message = f"attachments must hold at least one Attachment(file_name, content){kind}"
         raise TypeError(message)
     return attachments
 
@@ -91,7 +97,7 @@ class Attachment:
 
     Args:
         file_name: Name of the file; unsafe characters are replaced.
-        content: Bytes, a path, or a binary file that can seek. It is read during the upload.
+        content: Bytes, a path, or a binary file that can seek; a file is read during the upload.
         content_type: Media type of the file.
     """
 
@@ -134,7 +140,7 @@ class Lookup(DataMixin):
         outcome: ``"found"``, ``"not found"``, or ``"cannot tell"`` if the service's answer proves
             neither.
         document: The document, if it was found.
-        answered_at: The server's time of the answer, from its ``Date`` header.
+        answered_at: The server's time of the answer, from its ``Date`` header, or None.
     """
 
     outcome: Literal["found", "not found", "cannot tell"]

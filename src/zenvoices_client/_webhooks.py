@@ -75,7 +75,7 @@ class WebhookEvent(Model):
 
     @classmethod
     def parse(cls, body: bytes) -> WebhookEvent:
-        """Parse a webhook call's body. Check it with :func:`verify_signature` first.
+        """Return the event in a webhook call's body; check it with :func:`verify_signature` first.
 
         Raises:
             ProtocolError: The body is not a JSON object.

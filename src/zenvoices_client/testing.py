@@ -62,9 +62,9 @@ class FakeZenvoices(Fake, ZenvoicesService):
         token_uses: Number of requests for which a new token is valid; None for no limit.
         keep_content: Whether the inbox keeps the content of attachments.
         lookup: How ``inbox/details`` treats an external id. ``"works"``: it finds the document.
-            ``"lags"``: it and the list show a document `lookup_lag` seconds after the upload.
-            ``"missing"``: the route does not exist. ``"ignores_external_id"``: it returns the
-            company's newest document.
+            ``"lags"``: a document is found, and is in the list of the inbox, only `lookup_lag`
+            seconds after its upload. ``"missing"``: the route does not exist.
+            ``"ignores_external_id"``: it returns the company's newest document.
     """
 
     # Methods for tests
@@ -156,7 +156,10 @@ class FakeZenvoices(Fake, ZenvoicesService):
 
     @property
     def duplicates(self) -> dict[tuple[str, str], int]:
-        """Number of uploads per (company code, external id), for those uploaded more than once."""
+        """Number of uploads of each document that was uploaded more than once.
+
+        The key of a document is (company code, external id).
+        """
         with self._lock:
             return {key: count for key, count in self._received.items() if count > 1}
 

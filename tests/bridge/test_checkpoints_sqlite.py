@@ -128,9 +128,24 @@ def test_between_runs_there_is_one_file_with_everything(path: Path) -> None:
 def test_a_commit_waits_for_the_disk(opened: list[sqlite3.Connection], path: Path) -> None:
     """The connection is in write-ahead mode with synchronous=FULL."""
     with SQLiteCheckpoints(path) as store:
-        store.head("k")
+        leased(store)
         assert opened[-1].execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert opened[-1].execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_only_a_write_makes_the_file(path: Path) -> None:
+    """A read of a file that is not there shows an empty store, each time, and leaves nothing."""
+    with SQLiteCheckpoints(path) as store:
+        for _ in range(2):
+            assert look(path) == (None, [])
+            assert store.held_until("k") is None
+            assert store.select("k", ["waiting"], due=None, after=None, limit=5) == []
+            assert list(path.parent.iterdir()) == []
+        lease = leased(store)
+        store.commit(lease, head="h", rows=ROWS, ttl=60)
+        assert store.head("k") == "h"
+        store.release(lease)
+    assert look(path) == ("h", sorted(ROWS, key=lambda row: row.id))
 
 
 def test_a_missing_directory_is_named(tmp_path: Path) -> None:
@@ -150,7 +165,7 @@ def test_a_directory_that_cannot_be_written_to_is_named(
 
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(StoreError, match=r"used: Read-only .*must be a directory that this") as got:
-        SQLiteCheckpoints(path).head("k")
+        leased(SQLiteCheckpoints(path))
     assert isinstance(got.value.__cause__, OSError)
     assert list(path.parent.iterdir()) == []
 
@@ -190,7 +205,7 @@ def test_a_log_without_its_file_is_refused(path: Path) -> None:
 def test_a_name_with_no_room_for_those_beside_it_is_refused(path: Path, length: int) -> None:
     """A file system's own limit ends in an error of the store, and nothing is left."""
     with pytest.raises(StoreError, match="cannot be used"):
-        look(path.with_name("n" * length))
+        filled(path.with_name("n" * length))
     assert list(path.parent.iterdir()) == []
 
 
@@ -599,7 +614,7 @@ def test_a_kill_leaves_whole_commits(path: Path) -> None:
 def test_a_forgotten_store_closes_its_file(path: Path, opened: list[sqlite3.Connection]) -> None:
     """A store that nobody closed leaves no open file and no ResourceWarning."""
     store = SQLiteCheckpoints(path)
-    store.head("k")
+    leased(store)
     assert is_open(opened[-1])
     del store
     gc.collect()

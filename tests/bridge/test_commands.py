@@ -95,6 +95,8 @@ MISTAKES = [
 ARGUMENTS = [
     ["status", "--company", "42"],
     ["status", "--colour"],
+    ["activate", "--dry-run"],
+    ["pairs", "--company", "0042", "--environment", "UAT_EU"],
     ["export", "--limit", "0"],
     ["export", "--deadline", "-1"],
     ["export", "--mapper", "json"],
@@ -133,6 +135,95 @@ def test_mistakes_are_told_in_the_language(
     assert mistakes_in(told) == set()
     assert "anglais" not in told
     assert "Engels" not in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["export", "--dryrun"], "unknown option --dryrun. Did you mean '--dry-run'?"),
+        (["export", "--dry"], "unknown option --dry. Did you mean '--dry-run'?"),
+        (["export", "--compny=0042"], "unknown option --compny. Did you mean '--company'?"),
+        (["--comp", "0042", "status"], "unknown option --comp. Did you mean '--company'?"),
+        (["status", "--waitng"], "Did you mean '--waiting'?"),
+        (["settle", "d-1", "--delivred"], "Did you mean '--delivered'?"),
+        (["pairs", "--enviroment", "UAT_EU"], "Did you mean '--environment'?"),
+        (["activate", "--dry-run"], "--dry-run belongs to: export."),
+        (["--deep", "export"], "--deep belongs to: verify."),
+        (["verify", "--password=canary"], "Credentials are no part of it"),
+        (["pairs", "--company", "1", "--environment", "UAT_EU"], "--company has no meaning for"),
+        (["--mapper", "m:f", "pairs", "--environment", "UAT_EU"], "--mapper has no meaning for"),
+        (["--config", "c.toml", "demo"], "--config has no meaning for"),
+        (["--company", "0042", "sandbox"], "--company has no meaning for"),
+    ],
+)
+def test_an_option_that_is_not_there_is_told_with_the_nearest(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is abbreviated and nothing ignored: a dry run that is none would send documents."""
+    assert main(arguments) == 2
+    shown = capsys.readouterr()
+    assert told in shown.err
+    assert "canary" not in shown.err
+    assert shown.out == ""
+
+
+@pytest.mark.parametrize("name", ["connections.json", "connections.yaml", "c.YML"])
+def test_a_file_of_another_format_is_told_which_one_is_read(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the parser says of a character is no help where the whole file is of another kind."""
+    file = tmp_path / name
+    file.write_text('{"space_id": "s-1"}')
+    assert main(["status", "--config", str(file)]) == 2
+    assert "Write it in TOML" in capsys.readouterr().err
+
+
+def test_a_folder_without_invoices_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A demo that exports nothing would look like a failed export."""
+    (tmp_path / "a.txt").write_text("text")
+    assert main(["demo", "--documents", str(tmp_path)]) == 2
+    assert "holds no .xml or .pdf file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("variables", "missing", "named"),
+    [
+        (
+            {"BANQUP_CLIENT_ID": "a", "ZENVOICES_USERNAME": "canary"},
+            [
+                *("BANQUP_CLIENT_SECRET", "ZENVOICES_USER", "ZENVOICES_PASSWORD"),
+                "ZENVOICES_ORGANISATION_CODE",
+            ],
+            ["BANQUP_CLIENT_ID", "ZENVOICES_USERNAME"],
+        ),
+        ({}, list(CREDENTIALS), []),
+        (CREDENTIALS | {"BANQUP_CLIENT_ID": ""}, ["BANQUP_CLIENT_ID"], [*CREDENTIALS][1:]),
+    ],
+)
+def test_missing_variables_are_told_with_those_that_are_set(
+    variables: dict[str, str],
+    missing: list[str],
+    named: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """All at once, so that a name with a typing error stands beside the right one; no value."""
+    for name in CREDENTIALS:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    file = tmp_path / "connections.toml"
+    file.write_text(SHARED + PAIR)
+    assert main(["export", "--config", str(file)]) == 2
+    told = capsys.readouterr().err.strip()
+    assert f"environment variables not set: {', '.join(missing)}" in told
+    assert (f"Set are: {', '.join(sorted(named))}." in told) == bool(named)
+    assert "cron and systemd" in told
+    assert "canary" not in told
+    assert not (tmp_path / "exports.db").exists()
 
 
 @pytest.mark.parametrize("lang", ["en", "fr", "nl"])

@@ -17,7 +17,7 @@ from bridge._delivery.delivery import STATES, Delivery, WaitReason
 from bridge._delivery.row_format import (
     VERSION,
     Head,
-    active_head,
+    active_binding,
     counted_as,
     delivery_of,
     head_of,
@@ -85,7 +85,7 @@ def test_head_reads_back(head: Head) -> None:
     text = head_text(head)
     assert text.isascii()
     assert head_of(text, BINDING) == head
-    assert active_head(text) is head.active
+    assert (active_binding(text) is not None) is head.active
 
 
 def row(**members: Any) -> Row:
@@ -202,7 +202,7 @@ def test_head_of_another_connection_is_refused() -> None:
 def test_newer_head_is_refused() -> None:
     """A head a newer version wrote is not guessed at."""
     members = {**json.loads(head_text(Head(BINDING))), "v": VERSION + 1}
-    for read in (lambda text: head_of(text, BINDING), active_head):
+    for read in (lambda text: head_of(text, BINDING), active_binding):
         with pytest.raises(StoreError, match="newer version"):
             read(json.dumps(members))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from _client_kit._contract import Contract, Operation, load_contract
-from _client_kit._errors import ConfigurationError
+from _client_kit._errors import (
+    ConfigurationError,
+    NotFoundError,
+    PermissionDeniedError,
+    ProtocolError,
+    RejectedError,
+    ServiceError,
+    UnavailableError,
+)
+from _client_kit._status import name_correction
 from support.kit_service import operation
 
 PROPERTIES = ("id", "name", "files[].id", "files[].size", "party.name", "party.address.city")
@@ -227,3 +237,87 @@ def test_method_that_cannot_work_is_refused(package: str, name: str, methods: se
             assert load_contract(package).patched({name: {"method": method}})[name].method == method
             taken.add(method)
     assert taken == methods
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"path": "/v2/things"}, "GET /v2/things"),
+        ({"method": "POST"}, "POST /spaces/{space_id}/things/{thing_id}"),
+        ({"query": {"since": "after"}}, "query since=after"),
+        ({"path": "/v2", "rename": {"name": "title"}}, "GET /v2, rename name=title"),
+        ({}, ""),
+    ],
+)
+def test_a_corrected_operation_tells_what_was_changed(changes: Any, shown: str) -> None:
+    """For the message of a call that fails with it; what was not changed is left out."""
+    assert patched(changes).correction == shown
+
+
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [
+        (NotFoundError, True),
+        (ConfigurationError, True),
+        (ProtocolError, True),
+        (RejectedError, True),
+        (UnavailableError, False),
+        (PermissionDeniedError, False),
+    ],
+)
+def test_a_failure_names_the_correction_that_may_cause_it(
+    error: type[ServiceError], named: bool
+) -> None:
+    """A call at another address, or with other names; a service that is down has other causes."""
+    for changes in ({"path": "/v2"}, {}):
+        failed = error("failed", service="bridge", hint="Look.")
+        name_correction(failed, patched(changes))
+        assert ("Your contract= changes things.get to GET /v2" in str(failed.hint)) == (
+            named and bool(changes)
+        )
+        assert str(failed.hint).endswith("Look.")
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "client"),
+    [
+        ("banqup_client", "inbox.upload", "ZenvoicesClient"),
+        ("banqup_client", "inbox.uplaod", "ZenvoicesClient"),
+        ("banqup_client", "companies.list", "ZenvoicesClient"),
+        ("zenvoices_client", "documents.list", "BanqupClient"),
+        ("zenvoices_client", "files.download", "BanqupClient"),
+    ],
+)
+def test_an_operation_of_the_other_service_is_told_where_it_belongs(
+    package: str, name: str, client: str
+) -> None:
+    """In a patch and in operations=; the nearest word of this service would mislead."""
+    known = load_contract(package)
+    with pytest.raises(ConfigurationError, match=f"belongs to {client}"):
+        known.patched({name: {}})
+    with pytest.raises(ConfigurationError, match=f"belongs to {client}"):
+        known.with_functions({name: print}, also={})
+
+
+def test_every_operation_is_known_to_the_other_contract() -> None:
+    """The words by which one contract knows the other's operations are all of them."""
+    banqup, zenvoices = load_contract("banqup_client"), load_contract("zenvoices_client")
+    for one, other, client in (
+        (banqup, zenvoices, "ZenvoicesClient"),
+        (zenvoices, banqup, "BanqupClient"),
+    ):
+        words = {name.partition(".")[0] for name in other.operations}
+        assert sorted(words) == list(one.elsewhere[client])
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("no/patch.json", "contract patch 'no/patch.json' cannot be read: No such file"),
+        ('{"things.get": {}}', "contract= takes a dict, or the path of a file"),
+    ],
+)
+def test_a_patch_that_is_no_file_is_told_where_it_was_looked_for(given: str, told: str) -> None:
+    """The path as it was resolved; JSON in the place of a path is called what it is."""
+    with pytest.raises(ConfigurationError, match=re.escape(told)):
+        contract().patched(given)

@@ -89,7 +89,7 @@ def test_command_does_not_repeat_the_credentials_of_its_address(
 @pytest.mark.parametrize(
     ("patch", "said"),
     [
-        ("no/patch.json", "contract patch 'patch.json' cannot be read: No such file"),
+        ("no/patch.json", "contract patch 'no/patch.json' cannot be read: No such file"),
         ("https://user:hunter2@vendor.example", "contract patch cannot be read"),
         ("https:/vendor.example/patch.json?sig=hunter2", "contract patch cannot be read"),
         ("a\x00b", "contract patch cannot be read"),
@@ -167,3 +167,40 @@ def test_command_writes_to_a_stream_of_a_programs_own(monkeypatch: pytest.Monkey
     path = str(VENDOR_FILES / "zenvoices-as-assumed.json")
     assert COMMANDS["zenvoices"](["contract", "--against", path]) == 0
     assert "contradicts nothing" in out.text
+
+
+def test_a_file_of_something_else_is_no_success(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that describes none of the operations ends as one that cannot be used."""
+    path = tmp_path / "other.json"
+    root = {"openapi": "3.0.0", "info": {"title": "Pets", "version": "1"}, "paths": {}}
+    root["paths"] = {"/pets": {"get": {"responses": {"200": {"description": "ok"}}}}}
+    path.write_text(json.dumps(root), encoding="utf-8")
+    for command in COMMANDS.values():
+        for form in ([], ["--json"], ["--suggest"]):
+            assert command(["contract", "--against", str(path), *form]) == 2
+            shown = capsys.readouterr().out
+            assert form or "is it the file of this service?" in shown.splitlines()[-1]
+        ours = [
+            "--operations",
+            "inbox.upload" if command is COMMANDS["zenvoices"] else "files.download",
+        ]
+        assert command(["contract", "--against", str(path), *ours]) == 2
+        capsys.readouterr()
+
+
+def test_what_a_file_leaves_out_is_named_in_the_last_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is contradicted, but an operation that an export needs is not in the file."""
+    root = file("banqup-as-assumed")
+    left_out = [path for path in root["paths"] if "/entitystore/" in path]
+    assert left_out
+    for path in left_out:
+        del root["paths"][path]
+    vendor = tmp_path / "vendor.json"
+    vendor.write_text(json.dumps(root), encoding="utf-8")
+    assert COMMANDS["banqup"](["contract", "--against", str(vendor)]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.endswith("does not describe all of it: spaces.list.")

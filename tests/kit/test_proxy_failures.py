@@ -6,7 +6,8 @@ import pytest
 
 from _client_kit._tls import proxy_variable
 from bridge._reports.texts import Lang, translate
-from zenvoices_client import UnreachableError, UserLogin, ZenvoicesClient
+from support.raw_server import RawServer, answer
+from zenvoices_client import RetryPolicy, UnreachableError, UserLogin, ZenvoicesClient
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -53,3 +54,24 @@ def test_no_proxy_leaves_none_to_be_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("HTTPS_PROXY", "")
     monkeypatch.delenv("NO_PROXY")
     assert proxy_variable("https://app.zenvoices.com") is None
+
+
+@pytest.mark.parametrize(("status", "asks"), [(407, True), (403, False), (502, False)])
+def test_proxy_that_refuses_is_told_by_its_status(
+    monkeypatch: pytest.MonkeyPatch, status: int, asks: bool
+) -> None:
+    """407 means a login; the variable is named, and not the login that it may hold."""
+    login = UserLogin("user", "password", organisation_code="acme")
+    with RawServer(answer(status=f"{status} No")) as proxy:
+        address = f"http://user:canary@127.0.0.1:{proxy.port}"
+        monkeypatch.setenv("HTTPS_PROXY", address)
+        with (
+            ZenvoicesClient(login, retry=RetryPolicy(attempts=1)) as client,
+            pytest.raises(UnreachableError) as caught,
+        ):
+            next(iter(client.companies.list()))
+    error = caught.value
+    assert f"the proxy answered {status}" in error.message
+    assert ("wants a login" in str(error.hint)) == asks
+    assert "HTTPS_PROXY" in str(error.hint)
+    assert "canary" not in str(error)

@@ -10,24 +10,23 @@ from _client_kit import _runtime_sync as runtime
 from _client_kit._clock import Deadline
 
 
-def test_job_of_one_runs_in_the_callers_thread() -> None:
-    """With a size of one nothing is started: a debugger and a profiler see one thread."""
-    with runtime.Workers[int](1) as workers:
-        workers.start(threading.get_ident)
-        assert workers.finished() == [threading.get_ident()]
+def test_one_job_at_a_time_while_the_caller_goes_on() -> None:
+    """With a size of one, start() returns at once, and a second job waits for the first."""
+    go = threading.Event()
+    steps: list[str] = []
 
-
-@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
-def test_interrupt_in_the_callers_thread_propagates(kind: type[BaseException]) -> None:
-    """An interrupt in a job that runs in the caller's thread is not collected but raised."""
-
-    def job() -> None:
-        raise kind
+    def job(name: str) -> None:
+        assert go.wait(10)
+        steps.append(name)
 
     with runtime.Workers[None](1) as workers:
-        with pytest.raises(kind):
-            workers.start(job)
-        assert workers.busy == 0
+        workers.start(job, "first")
+        workers.start(job, "second")
+        steps.append("caller")
+        go.set()
+        while workers.busy:
+            workers.finished()
+    assert steps == ["caller", "first", "second"]
 
 
 def test_interrupt_in_a_thread_is_raised_where_results_are_asked_for() -> None:

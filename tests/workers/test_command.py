@@ -321,6 +321,26 @@ def test_errors_are_told_in_the_language(
     assert told.startswith({"fr": "9999 : Zenvoices : ", "nl": "9999: Zenvoices: "}[lang])
 
 
+@pytest.mark.parametrize(
+    "verb", [["export"], ["status"], ["resend", "x"], ["confirm"], ["settle", "x", "--delivered"]]
+)
+def test_a_wrong_folder_is_named_and_stays_empty(
+    estate: Estate,
+    tmp_path: Path,
+    verb: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The path of the store that has no activation is told; no file is left beside the settings."""
+    folder = tmp_path / "new"
+    folder.mkdir()
+    one = estate.configs(checkpoint_file="exports.db")[:1]
+    toml = write_toml(folder / "connections.toml", one)
+    assert main([*verb, "--config", str(toml)]) == 1
+    told = capsys.readouterr()
+    assert str(folder / "exports.db") in told.out + told.err.replace("\n", "")
+    assert [path.name for path in folder.iterdir()] == ["connections.toml"]
+
+
 def test_missing_credential_is_2(
     active: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,4 +1,4 @@
-"""Stream a JSON body that contains files, or one file, piece by piece."""
+"""Stream the body of a request in pieces: JSON that contains files, or one file alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ READ_SIZE = 3 * 64 * 1024
 
 
 class AsyncJsonBody:
-    """The bytes of a body with files; can be iterated again, and holds one piece in memory."""
+    """An iterable of the bytes of a body with files.
+
+    It can be iterated any number of times, and holds one piece in memory at a time.
+    """
 
     def __init__(
         self,

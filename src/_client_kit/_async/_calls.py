@@ -38,6 +38,7 @@ from _client_kit._request import PreparedRequest, TooLargeError
 from _client_kit._response import ApiResponse, Dialect, Token
 from _client_kit._retry import RetryPolicy
 from _client_kit._signals import raised_by_signal_handler
+from _client_kit._status import name_correction
 from _client_kit._text import Text
 from _client_kit._tls import opened, proxy_of, shared_ssl_context
 from _client_kit._tokens import TokenCache, TokenCaches
@@ -121,8 +122,8 @@ class AsyncCalls:
                 service=self.service,
             )
 
-        # Connections must not be shared between processes or event loops. We open our own client
-        # once for each; an injected client is used as it is.
+        # Connections must not be shared between processes or event loops, so we open our own client
+        # once for each. An injected client or transport is used in all of them.
         if http_client is None and transport is not None:
             http_client = open_client()
         self._clients = AsyncPerLoop(open_client, http_client)
@@ -186,11 +187,12 @@ class AsyncCalls:
             asked: Makes the argument of a user's function; called with the library's own call as
                 ``default=``.
             timeout: Seconds for each connect, read and write; the client's own by default.
-            deadline: Seconds for everything together; the client's own by default.
+            deadline: Seconds for all tries and pauses together; the client's own by default.
             decoded: Whether an answer that is not JSON is an error; otherwise its payload is None.
-            check: Called before the request and before each piece of its body; raises to stop the
-                call. A user's function may make calls that are safe: they are not checked.
-            max_bytes: Largest size of the request's body in bytes.
+            check: Function that is called before the request and before each piece of a file in
+                its body; it raises an exception to stop the call. Before the safe calls of a
+                user's function it is not called.
+            max_bytes: Largest size of the request's body in bytes; None for no limit.
 
         Raises:
             ServiceError: The call failed; the subclass gives the kind of failure.
@@ -214,7 +216,9 @@ class AsyncCalls:
                 return operation.rename_in(self._dialect.unwrap(answer.json_or_none())), answer
             return self._dialect.payload(answer, operation), answer
         except ServiceError as error:
-            # The token request has set its own name, if that request failed.
+            # If the token request failed, the error already has the name of that operation.
+            if error.operation is None:
+                name_correction(error, operation)
             error.operation = error.operation or operation.name
             raise
 
@@ -258,8 +262,8 @@ class AsyncCalls:
         :meth:`call`.
 
         Returns:
-            The return value of the function, and the answer to its last call. If the operation
-            changes something, answers to calls that are safe do not count.
+            The return value of the function, and the response to the function's last call. If the
+            operation changes something, safe calls do not count for this.
 
         Raises:
             ServiceError: The function raised an error, or was closed because a call failed.
@@ -274,7 +278,7 @@ class AsyncCalls:
                 last: ApiResponse | None = None
                 try:
                     step, request = self._step(call, operation, check, max_bytes)
-                except RejectedError as error:  # larger than max_bytes
+                except RejectedError as error:  # the body is larger than max_bytes
                     run.end(error)
                 except Exception as error:
                     if raised_by_signal_handler(error):
@@ -302,7 +306,7 @@ class AsyncCalls:
         check: Callable[[], object],
         max_bytes: int | None,
     ) -> tuple[Operation, PreparedRequest]:
-        """Prepare a call that a user has written."""
+        """Return the operation and the request for a call that a user has written."""
         step = operation_of(call, within, service=self.service, origin=self.origin)
         check_headers(call.headers, service=self.service)
         url = url_of(call, step, self.base_url, self.origin)
@@ -436,6 +440,7 @@ class AsyncCalls:
                 raise without_traceback(error) from None
             except ServiceError as error:
                 error.operation = operation.name
+                name_correction(error, operation)
                 error.applied = False  # the call that needs the token was not sent
                 pause = self._retry.pause(error, tried=tried, safe=True)
                 if pause is None and limit.remaining() > 0:
@@ -454,7 +459,7 @@ class AsyncCalls:
         limit: Deadline,
         token: Token | None,
     ) -> ApiResponse:
-        """Send one request and read its whole answer; httpx's exceptions become ours."""
+        """Send one request and read its whole answer; raise our errors for those of httpx."""
         if limit.remaining() <= 0:
             message = Text(
                 "deadline_passed",
@@ -523,7 +528,7 @@ def _text_of(error: Exception) -> str:
 
 
 def _answer_of(error: BaseException) -> ApiResponse | None:
-    """Return a response with an error's status and server's time; None for other errors."""
+    """Return a response with an error's status and server's time; None if the error lacks one."""
     if not isinstance(error, ServiceError) or error.status is None or error.answered_at is None:
         return None
     date = format_datetime(error.answered_at.astimezone(UTC), usegmt=True)

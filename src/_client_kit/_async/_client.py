@@ -29,13 +29,13 @@ class AsyncApiClient:
     async def request(
         self, call: Call, *, timeout: float | None = None, deadline: float | None = None
     ) -> Any:
-        """Make a call that this library has no method for, with its token, retries and errors.
+        """Make a call that has no method here, with the client's token, retries and errors.
 
         Args:
             call: The call. After a failure whose outcome is unknown, it is repeated only if it is
                 a GET or has ``safe=True``.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Returns:
             The answer's JSON without Zenvoices' envelope; None for an empty answer. With
@@ -59,7 +59,7 @@ class AsyncApiClient:
 
     @property
     def deadline(self) -> float:
-        """Seconds for a whole call."""
+        """Seconds for a whole call that is given no ``deadline=`` of its own."""
         return self._calls.deadline
 
     @property
@@ -68,7 +68,7 @@ class AsyncApiClient:
         return self._calls.is_closed
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections, but not those of an ``http_client=``: its owner closes it."""
         await self._calls.aclose()
 
     async def __aenter__(self) -> Self:

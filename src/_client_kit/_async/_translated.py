@@ -31,7 +31,8 @@ async def translated(
     """Call ``exchange``, which sends one request with httpx, and return its result.
 
     Args:
-        exchange: The function to call; if it runs in a task, it is cancelled at the deadline.
+        exchange: The function to call. In a task it is cancelled at the deadline; in a thread
+            nothing interrupts it.
         operation: The operation that the request belongs to.
         limit: The deadline of the request.
         service: Name of the service, to put into the error.
@@ -39,7 +40,7 @@ async def translated(
         proxied: Whether the request may use a proxy of the environment.
 
     Raises:
-        ServiceError: The request failed. No exception or frame of httpx can be reached from it.
+        ServiceError: The request failed. The error leads to no exception and no frame of httpx.
         OSError: Writing the answer to a file failed.
     """
     problem: BaseException

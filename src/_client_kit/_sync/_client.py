@@ -30,13 +30,13 @@ class ApiClient:
     def request(
         self, call: Call, *, timeout: float | None = None, deadline: float | None = None
     ) -> Any:
-        """Make a call that this library has no method for, with its token, retries and errors.
+        """Make a call that has no method here, with the client's token, retries and errors.
 
         Args:
             call: The call. After a failure whose outcome is unknown, it is repeated only if it is
                 a GET or has ``safe=True``.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Returns:
             The answer's JSON without Zenvoices' envelope; None for an empty answer. With
@@ -60,7 +60,7 @@ class ApiClient:
 
     @property
     def deadline(self) -> float:
-        """Seconds for a whole call."""
+        """Seconds for a whole call that is given no ``deadline=`` of its own."""
         return self._calls.deadline
 
     @property
@@ -69,7 +69,7 @@ class ApiClient:
         return self._calls.is_closed
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, but not those of an ``http_client=``: its owner closes it."""
         self._calls.close()
 
     def __enter__(self) -> Self:

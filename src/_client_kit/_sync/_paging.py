@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Never, TypeVar, cast
 
+from _client_kit import _runtime_sync as runtime
 from _client_kit._models import Model
 from _client_kit._paging import Page
 
@@ -16,14 +17,23 @@ T = TypeVar("T")
 MAX_PAGES = 100_000
 
 
+def _no_sequence(listing: object) -> TypeError:
+    """Return the error for ``len()``, an index, or a test for truth, which a list would allow."""
+    return TypeError(
+        f"a {type(listing).__name__} is fetched page by page as you iterate over it: it has no "
+        f"length, index or truth. Take all items first: {runtime.ALL_ITEMS}"
+    )
+
+
 class Listing(Generic[T]):
     """A lazy list: iterate over its items, or over whole pages with :meth:`pages`.
 
     One page is in memory at a time. Iterating again sends the requests again.
 
     Attributes:
-        complete: Whether the last iteration reached the list's end. False while it runs, after it
-            was left early, and if the service repeated a page before the total it had named.
+        complete: Whether the last iteration reached the list's end. False while the iteration
+            runs, after it was left early, after an empty page before the total that the service
+            names, and after a repeated page unless this total was reached.
     """
 
     def __init__(self, fetch: Callable[[Any], Page[T]], first: Any) -> None:
@@ -34,6 +44,14 @@ class Listing(Generic[T]):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} complete={self.complete}: fetched as you iterate over it>"
 
+    if not TYPE_CHECKING:  # type checkers report these uses by themselves
+
+        def __len__(self) -> Never:
+            raise _no_sequence(self)
+
+        def __getitem__(self, _: object) -> Never:
+            raise _no_sequence(self)
+
     def __iter__(self) -> Iterator[T]:
         for page in self.pages():
             for item in page.items:
@@ -42,7 +60,7 @@ class Listing(Generic[T]):
             del page  # free its memory before the next page is fetched
 
     def to_rows(self) -> list[dict[str, Any]]:
-        """Fetch all and return a flat dict per item, for ``pandas.DataFrame``."""
+        """Fetch all items and return a flat dict for each, for ``pandas.DataFrame``."""
         return [cast("Model", item).to_row() for item in self]
 
     def pages(self) -> Iterator[Page[T]]:

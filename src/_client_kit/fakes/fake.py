@@ -19,7 +19,7 @@ class Fake(FakeService):
         return FakeTransport(self)
 
     def mount(self, router: respx.MockRouter) -> respx.Route:
-        """Add a route to a respx router that answers requests to this fake's hosts."""
+        """Add to a respx router the route for this fake's hosts, and return the route."""
         return mount(self, router)
 
     def expire_tokens(self) -> None:

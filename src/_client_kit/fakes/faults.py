@@ -17,10 +17,10 @@ When = Literal["before", "after"]
 
 @frozen
 class Fault:
-    """One way to fail; make it with the constructors below.
+    """One way in which a call fails; make it with the static methods below.
 
-    `truncate`, `cut`, `drip`, `close` and a plain `delay` change how the real answer arrives, so
-    the request is always applied.
+    `truncate`, `cut`, `drip`, `close`, and `delay` without ``then=``, change only how the real
+    answer arrives, so the request is always applied.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Fault:
 
     @staticmethod
     def truncate(size: int) -> Fault:
-        """Send this many bytes of the body under the whole body's Content-Length, then close."""
+        """Send this many bytes of the body with the whole body's Content-Length, then close."""
         return Fault("truncate", delivery=Delivery("truncate", size=size))
 
     @staticmethod

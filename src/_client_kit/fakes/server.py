@@ -105,12 +105,12 @@ class _Server(ThreadingTCPServer):
         if self._stopping:
             return
         self._stopping = True
-        # A connection wakes the listener at once; `shutdown()` would wait for its next poll.
+        # Connect, which wakes the listener at once; `shutdown()` would wait for the next poll.
         address = self.socket.getsockname()
         with contextlib.suppress(OSError), socket.create_connection(address):
             self._listener.join(5)
         self.server_close()
-        patience = time.monotonic() + 5  # a thread may be asleep in a scripted delay
+        patience = time.monotonic() + 5  # a thread may still wait in a scripted delay
         connections = list(self._connections.items())
         for _, connection in connections:
             with contextlib.suppress(OSError):
@@ -131,7 +131,7 @@ class _Server(ThreadingTCPServer):
         thread.start()
 
     def shutdown_request(self, request: Any) -> None:
-        # The base class calls `shutdown()` first, and the client would see no reset.
+        # Do not call the base class: it calls `shutdown()` first, and the client sees no reset.
         self.close_request(request)
         self._connections.pop(threading.current_thread(), None)
 
@@ -205,7 +205,8 @@ class _Handler(StreamRequestHandler):
         else:
             self.wfile.write(body)
         self.wfile.flush()
-        # After a wrong Content-Length the client would read the rest as the next answer.
+        # Close the connection after a wrong Content-Length: the client would read the next answer
+        # as the rest of this answer.
         return claimed == len(body) and delivery.kind not in {"close", "cut"}
 
     def _reset_at_end(self) -> None:

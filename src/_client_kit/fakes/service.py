@@ -31,7 +31,7 @@ class Call:
     """The values of the placeholders in the route's path."""
     body: bytes
     ignored: set[str]
-    """Parameters that the operation does not know; a handler adds those of the JSON body."""
+    """Unknown query parameters; the handler of a list adds unknown members of the JSON body."""
     caller: str = ""
     """The owner of the token; empty for a public operation."""
 
@@ -186,7 +186,7 @@ class FakeService:
         return Plan(head, route, args, methods, record, fault)
 
     def finish(self, plan: Plan, body: bytes) -> Reply:
-        """Apply a request, unless its fault comes first, and return the answer."""
+        """Return the answer to a request, and apply the request unless its fault prevents it."""
         action = plan.fault.action if plan.fault else _NO_FAULT
         after = plan.fault is not None and plan.fault.when == "after"
         ignored = set(plan.record.ignored)
@@ -276,7 +276,7 @@ class FakeService:
 
     def _http_date(self) -> str:
         now = int(self.clock())
-        if self._date[0] != now:  # format the date once a second: it takes longer than a request
+        if self._date[0] != now:  # format once a second: formatting takes longer than a request
             self._date = (now, formatdate(now, usegmt=True))
         return self._date[1]
 

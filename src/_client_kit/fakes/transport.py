@@ -1,4 +1,4 @@
-"""Answer from a fake in memory: an httpx transport for sync and async clients, and respx."""
+"""Answer clients from a fake without sockets, through an httpx transport or through respx."""
 
 from __future__ import annotations
 
@@ -56,8 +56,9 @@ class _Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
 class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """An httpx transport that answers a sync or an async client from a fake, without sockets.
 
-    A request to a host of another service fails with a DNS error. Scripted faults raise the errors
-    that httpx raises on a socket. A delay longer than the read timeout raises a timeout.
+    A request to a host that is not the fake's, loopback or a test domain (such as ``.test``) fails
+    with a DNS error. Scripted faults raise the errors that httpx raises on a socket. A delay as
+    long as the read timeout, or longer, raises a timeout.
     """
 
     def __init__(self, service: FakeService) -> None:
@@ -68,7 +69,7 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         """Answer one request."""
         plan, timeout = self._begin(request), _read_timeout(request)
         parts: list[bytes] = []
-        # httpx refuses the body of an asynchronous client before it calls this method.
+        # The cast is safe: httpx refuses an asynchronous body before it calls this method.
         for part in cast("httpx.SyncByteStream", request.stream):
             self._take(plan, parts, part)
         body = self._whole(request, plan, parts)
@@ -146,7 +147,7 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
 
 def mount(service: FakeService, router: respx.MockRouter) -> respx.Route:
-    """Add a route to a respx router that answers requests to the service's hosts."""
+    """Add to a respx router the route for a service's hosts, and return the route."""
     hosts = sorted({*service.hosts, service.storage_host} - {""})
     names = "|".join(map(re.escape, hosts))
     domains = "|".join(map(re.escape, _TEST_DOMAINS))
@@ -163,7 +164,10 @@ def wait(sleep: Sleep, seconds: float, timeout: float | None) -> bool:
 
 
 async def wait_async(sleep: Sleep, seconds: float, timeout: float | None) -> bool:
-    """Do the same as :func:`wait`; block the event loop only if ``sleep`` itself does."""
+    """Do the same as :func:`wait`, without blocking the event loop.
+
+    A ``sleep`` that a test has given is called as it is, so it may block.
+    """
     waited, late = _patience(seconds, timeout)
     if waited > 0 and sleep is time.sleep:
         # Imported here because only a test with a real delay needs the event loop.

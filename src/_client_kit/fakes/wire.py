@@ -42,7 +42,7 @@ class Head:
 
     @property
     def bearer(self) -> str | None:
-        """The token of an ``Authorization: Bearer`` header."""
+        """The token of an ``Authorization: Bearer`` header; None without such a header."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
         return token if scheme == "Bearer" and token else None
 
@@ -58,13 +58,13 @@ class FakeRequest:
     path: str
     query: Mapping[str, str] = field(repr=False)  # a signed URL's query is a credential
     headers: Mapping[str, str] = field(repr=False)
-    """Names in lower case."""
+    """Header fields; their names are in lower case."""
     status: int | None = None
     """The answer's status; None if the connection was closed without an answer."""
     ignored: tuple[str, ...] = ()
-    """Query names and list parameters that the operation does not know."""
+    """Names in the query, and in a list's JSON body, that the operation does not know."""
     fault: str | None = None
-    """The scripted fault that hit this request."""
+    """Name of the scripted fault that hit this request, or None."""
 
 
 @frozen
@@ -72,7 +72,7 @@ class Delivery:
     """How an answer is sent to the client: as a whole, or damaged by a fault.
 
     Attributes:
-        kind: The fault, as the constructor of ``Fault`` is called; ``"whole"`` without a fault.
+        kind: Name of the ``Fault`` method that makes the fault; ``"whole"`` without a fault.
         reset: Whether a dropped connection ends with a TCP reset.
         size: Number of bytes of the body to send; for ``"drip"``, of each piece.
         pause: Seconds before each piece.
@@ -125,14 +125,14 @@ class Reply:
         return body, int(claimed.get("content-length", len(body if cut else self.body)))
 
     def wire_headers(self) -> tuple[tuple[str, str], ...]:
-        """Return all headers to send, with the Content-Length unless the answer may have none."""
+        """Return all headers to send, with Content-Length unless the fault or status forbids it."""
         if self.delivery.kind == "cut" or self.status in {204, 304}:
             return self.headers
         return self.headers_and(("Content-Length", str(len(self.body))))
 
 
 class RequestRefusedError(Exception):
-    """Raised by a handler to send an answer at once."""
+    """The exception that a handler raises to send an answer at once."""
 
     def __init__(self, reply: Reply) -> None:
         """Store the answer."""

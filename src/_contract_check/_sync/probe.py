@@ -50,7 +50,10 @@ NOT_LOOKED_UP = Text(
 
 @contextmanager
 def _tried(operation: str, probes: list[Probe]) -> Generator[None]:
-    """Add a probe with the error if the block raises a ServiceError."""
+    """Return a context manager that adds a ServiceError of its block as a probe.
+
+    The error is then not raised, so that the next operation can be called.
+    """
     try:
         yield
     except ServiceError as error:
@@ -58,7 +61,10 @@ def _tried(operation: str, probes: list[Probe]) -> Generator[None]:
 
 
 def probe_banqup(client: BanqupClient, space_id: str) -> list[Probe]:
-    """Make the calls that an export makes to Banqup; none of them changes anything there."""
+    """Make the calls that an export makes to Banqup, and return their probes.
+
+    None of the calls changes anything in Banqup.
+    """
     probes: list[Probe] = []
     documents: list[Document] = []
     with _tried("spaces.list", probes):
@@ -79,7 +85,7 @@ def probe_banqup(client: BanqupClient, space_id: str) -> list[Probe]:
 
 
 def probe_document(client: BanqupClient, space_id: str, found: Document | None) -> list[Probe]:
-    """Make the calls that an export makes to Banqup for one document.
+    """Make the calls that an export makes to Banqup for one document, and return their probes.
 
     ``found`` is a document from the list. If it is None, the calls are recorded as skipped.
     """
@@ -109,7 +115,7 @@ def probe_document(client: BanqupClient, space_id: str, found: Document | None) 
 
 
 def _can_be_fetched(client: BanqupClient, space_id: str, file_id: str, probes: list[Probe]) -> bool:
-    """Call files.details if an export would; return True if the file can be downloaded."""
+    """Call files.details, if an export would call it; return True if the file can be downloaded."""
     own = "files.download" in client.operations
     if own and "files.details" not in client.operations:
         return True
@@ -125,7 +131,7 @@ def _can_be_fetched(client: BanqupClient, space_id: str, file_id: str, probes: l
 
 
 def probe_zenvoices(client: ZenvoicesClient, company_id: int | None) -> list[Probe]:
-    """Make the calls that an export makes to Zenvoices, except the upload.
+    """Make the calls that an export makes to Zenvoices except the upload; return their probes.
 
     Args:
         client: A client with the user's contract and functions.
@@ -156,7 +162,10 @@ def probe_zenvoices(client: ZenvoicesClient, company_id: int | None) -> list[Pro
 
 
 def _look_up(client: ZenvoicesClient, known: str | None, company_id: int) -> Probe:
-    """Look up an external id that the inbox lists, if any, and an id that no document has."""
+    """Look up ``known``, an external id that the inbox lists, and an id that no document has.
+
+    Return the probe. If ``known`` is None, only the other id is looked up.
+    """
     name = "inbox.details"
     remedy = FIND_WRONG if "inbox.find" in client.operations else NOT_LOOKED_UP
     answers: tuple[Any, ...] = ()
@@ -184,7 +193,7 @@ def _look_up(client: ZenvoicesClient, known: str | None, company_id: int) -> Pro
 def probe_upload(
     client: ZenvoicesClient, upload: InboxUpload, company_id: int, external_id: str
 ) -> Probe:
-    """Upload one test document and look it up by its external id."""
+    """Upload one test document, look it up by its external id, and return the probe."""
     name = "inbox.upload"
     try:
         sent = client.inbox.upload(upload, company_id=company_id, external_id=external_id)

@@ -38,15 +38,15 @@ class AsyncBanqupClient(AsyncApiClient):
         environment: The environment of Banqup to use.
         base_url: Base URL instead of an environment; https unless it is on loopback.
         timeout: Seconds for each connect, read and write.
-        deadline: Seconds for a whole call, including its retries, pauses and token.
+        deadline: Seconds for a whole call, with retries, pauses and the request for a token.
         user_agent: Name of your application, put in front of the User-Agent header.
         retry: Policy for repeating calls that are safe to repeat.
         transport: An httpx transport for API calls, instead of the network.
         http_client: An httpx client for API calls; you have to close it.
         ssl_context: Your own TLS settings; they then decide how certificates are verified.
         contract: Corrections of wire facts: a mapping, or the path of a JSON file.
-        operations: Your own functions by name of the operation, such as ``"documents.list"``:
-            generators that yield the calls that Banqup really has.
+        operations: Your own functions by name of the operation, such as ``"documents.list"``. They
+            are generators that yield the calls to make instead of this library's own.
         storage_hosts: The exact hosts that signed URLs may have.
         storage_transport: An httpx transport for signed URLs, which never use ``transport`` or
             ``http_client``.
@@ -73,7 +73,8 @@ class AsyncBanqupClient(AsyncApiClient):
         storage_hosts: Iterable[str] = STORAGE_HOSTS,
         storage_transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        check_instance(credentials, ClientCredentials, "credentials", service="banqup")
+        hint = "Write ClientCredentials(client_id, client_secret), or ClientCredentials.from_env()."
+        check_instance(credentials, ClientCredentials, "credentials", service="banqup", hint=hint)
         self.credentials: ClientCredentials = credentials
         address = address_of(environment, base_url)
         facts = load_contract("banqup_client").patched(contract)

@@ -27,8 +27,8 @@ class AsyncSpaces(AsyncCallGroup):
         has whitelisted the app (published). Show ``banqup_client.NOT_WHITELISTED`` to the user.
 
         Args:
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for everything together; the client's own by default.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
         """
         operation = self._contract["spaces.list"]
         payload, answer = await self._calls.call(operation, timeout=timeout, deadline=deadline)
@@ -42,8 +42,8 @@ class AsyncSpaces(AsyncCallGroup):
 
         Args:
             space_id: Id of the space; upper and lower case are the same.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for everything together; the client's own by default.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             NotFoundError: The app may not see the space; the hint says what to do.

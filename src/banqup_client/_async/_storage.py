@@ -248,7 +248,7 @@ class AsyncStorage:
 
 
 class AsyncFileBody:
-    """The bytes of a file, piece by piece; can be iterated again."""
+    """An iterable of the bytes of a file in pieces; it can be iterated any number of times."""
 
     def __init__(self, source: FileSource) -> None:
         self._source = source

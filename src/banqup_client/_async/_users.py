@@ -19,8 +19,8 @@ class AsyncUsers(AsyncCallGroup):
         The call is published on an older page; the names of the user's members are assumed.
 
         Args:
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for everything together; the client's own by default.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
         """
         operation = self._contract["users.me"]
         payload, answer = await self._calls.call(operation, timeout=timeout, deadline=deadline)

@@ -69,7 +69,7 @@ class StoredDocument:
 
 @define(eq=False)
 class StoredSpace:
-    """A space with its documents, and a cache of its lists until a document changes."""
+    """A space with its documents, and a cache of sorted lists that each change empties."""
 
     id: str
     name: str

@@ -43,7 +43,7 @@ class _Position:
 
     page: int = 0
     token: str | None = None
-    # Fingerprint of the page before, if it had fewer entries than requested and named no total.
+    # Fingerprint of the page before, if that page had fewer entries than requested and no total.
     short: int | None = None
     # Ids on the page before, if a user's function lists the documents.
     known: frozenset[str] = frozenset()
@@ -65,17 +65,19 @@ class Documents(CallGroup):
         """List the documents of a space lazily, in no reliable order.
 
         The call and its filters are assumed. A service that ignores a filter returns more
-        documents, so check them yourself. The iteration ends whatever the service answers.
-        Documents that move between pages during the iteration may come twice or be missing: list
-        again before you conclude that a document is gone.
+        documents, so check folder and time of each document yourself. The iteration always ends,
+        even if the service repeats its pages. Documents that move between pages during the
+        iteration may come twice or be missing: list again before you conclude that a document is
+        gone.
 
         Args:
             space_id: Id of the space.
-            folder: ``SALES`` or ``PURCHASES``, or another value as a :class:`ServiceWord`; all by
-                default.
-            updated_since: List only documents that changed at or after this time with a time zone.
+            folder: ``SALES`` or ``PURCHASES``, or another value as a :class:`ServiceWord`; all
+                folders by default.
+            updated_since: List only documents that changed at or after this time, which must have
+                a time zone; all documents by default.
             page_size: Number of entries per request, 1 to 50.
-            timeout: Seconds for each connect, read and write.
+            timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for each page; the client's own by default.
         """
         if type(page_size) is not int or not 1 <= page_size <= MAX_PAGE_SIZE:
@@ -128,7 +130,7 @@ class Documents(CallGroup):
             rows = rows_in(payload, "documents", operation, answer)
             following = payload.get("next")
             token = following if type(following) is str and following else None
-            # A function that leaves rows out may give an empty page before the last.
+            # A user's function that leaves out rows may return an empty page before the last page.
             more = own and payload.get("last") is False
             if rows or (token is None and not more):
                 break
@@ -156,7 +158,8 @@ class Documents(CallGroup):
         if token is not None:
             following = _Position(page, token)
         elif position.token is None and not (own and payload.get("last") is True):
-            # A page that was requested by token and has no token itself is the last.
+            # In all other cases this page is the last: it was requested by token and names no
+            # token, or the user's function has returned `"last": True`.
             following = _Position(page, short=identity if short else None, known=ids)
         documents = tuple(decode(Document, row) for row in rows if is_object(row))
         return Page(
@@ -164,7 +167,8 @@ class Documents(CallGroup):
             total if known else None,
             answer.date,
             unreadable=len(rows) - len(documents),
-            # A short page is the last only if a total says so: the service may limit page sizes.
+            # A page with fewer entries than requested is the last only if a total shows it: the
+            # service may limit the size of pages.
             full=token is not None or not known or len(rows) >= wanted,
             next=following,
             fingerprint=identity,
@@ -178,13 +182,13 @@ class Documents(CallGroup):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> tuple[DocumentFile, ...]:
-        """Return the files of a document: ``document.files``, or those of a user's function.
+        """Return ``document.files``, or the files that a user's function returns instead.
 
         Args:
             space_id: Id of the space.
             document: The document, from :meth:`list` or :meth:`get`.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for everything together; the client's own by default.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             ProtocolError: The function for ``documents.files`` did not return a list of objects.
@@ -215,8 +219,8 @@ class Documents(CallGroup):
         Args:
             space_id: Id of the space.
             document_id: Id of the document.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for everything together; the client's own by default.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             NotFoundError: The space has no such document.
@@ -270,8 +274,8 @@ class Documents(CallGroup):
             status: Initial statuses.
             metadata: Further members of the metadata, under their wire names.
             source: The application that creates the document.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for everything together; the client's own by default.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             OutcomeUnknownError: The document may exist: list the documents before trying again.

@@ -51,13 +51,13 @@ class Files(CallGroup):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> FileDetails:
-        """Return the details of a file. The call is published; its download URL is assumed.
+        """Return the details of a file. The call is published; the download URL in it is assumed.
 
         Args:
             space_id: Id of the space.
             file_id: Id of the file.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for everything together; the client's own by default.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             NotFoundError: The space has no such file.
@@ -93,7 +93,7 @@ class Files(CallGroup):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> FileDetails:
-        """Create a file without content; :meth:`upload` creates it and sends the content.
+        """Create a file without content; :meth:`upload` does this and then sends the content.
 
         The call is published.
 
@@ -106,8 +106,8 @@ class Files(CallGroup):
             retention_time: Time, with a time zone, until which Banqup keeps the file.
             metadata: Data about the file's document, such as
                 ``{"folder": "PURCHASES", "documentCategory": "INVOICE"}``.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for everything together; the client's own by default.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
         """
         operation = self._contract["files.create"]
         check_header_text(content_type, "content_type", service="banqup")
@@ -159,12 +159,12 @@ class Files(CallGroup):
             retention_time: Time, with a time zone, until which Banqup keeps the file.
             metadata: Data about the file's document, such as
                 ``{"folder": "PURCHASES", "documentCategory": "INVOICE"}``.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for everything together; the client's own by default.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Returns:
-            The details from before the content was sent. Banqup then scans the content: see
-            :meth:`details`.
+            The details from before the content was sent. Banqup then scans the content for viruses:
+            :meth:`details` returns the status.
 
         Raises:
             OutcomeUnknownError: The connection broke while the content was sent.
@@ -249,23 +249,23 @@ class Files(CallGroup):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> bytes | FileDetails:
-        """Download the content of a file. The signed URL in the file's details is assumed.
+        """Download the content of a file.
 
-        The file's details are read right before the download, and once more if the storage refuses
-        the signed URL. If ``operations=`` has a function for ``files.download``, they are read only
-        if it has one for ``files.details`` too.
+        It is assumed that the file's details have a signed URL for the content. The details are
+        read right before the download, and once more if the storage refuses the signed URL. With a
+        function for ``files.download`` in ``operations=``, the details are read only if
+        ``operations=`` has a function for ``files.details`` too.
 
         Args:
             space_id: Id of the space.
             file_id: Id of the file.
             to: A path, or a binary file that can seek and truncate. At a path the file appears
-                when it is complete, readable by its owner only. By default the content is
-                returned.
+                when it is complete, readable by its owner only. If None, the content is returned.
             size: Length in bytes that the content must have, from the document's list of files;
                 used if the file's details name none.
             max_bytes: Largest number of bytes to accept.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for everything together; the client's own by default.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Returns:
             The content, or the file's details if the content was written to ``to``.
@@ -273,7 +273,7 @@ class Files(CallGroup):
         Raises:
             FileNotReadyError: The file is not uploaded or not scanned yet.
             FileRefusedError: Banqup's virus scan rejected the file.
-            UrlExpiredError: The storage refused the signed URL and a new one.
+            UrlExpiredError: The storage refused the signed URL, and then a new signed URL too.
             RejectedError: The file is larger than ``max_bytes``.
             ProtocolError: The content is truncated, or has another size than Banqup says.
             OSError: ``to`` cannot be written.

@@ -16,8 +16,8 @@ __all__ = ["Messages"]
 class Messages(CallGroup):
     """Calls about the extension point where an app registers to receive messages.
 
-    The body of a registration is not documented, so there is no method for it. Send the body that
-    Banqup gives you with ``client.request(Call("POST",
+    The body of a registration is not documented, so no method makes a registration. Send the body
+    that Banqup gives you with ``client.request(Call("POST",
     f"/core/plugin/api/v1/extensionPoints/{point.id}/extensions", json=...))``. Decode messages that
     arrive with :meth:`banqup_client.Message.from_body`.
     """
@@ -30,8 +30,8 @@ class Messages(CallGroup):
         The call is published; the structure of its answer is assumed.
 
         Args:
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for everything together; the client's own by default.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             NotFoundError: Banqup has no such extension point.

@@ -1,4 +1,4 @@
-"""Connection: one space tied to one company."""
+"""Connection: the public methods for one space and its company."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from _client_kit._arguments import (
     check_clock,
     check_flag,
     check_function,
+    check_parameters,
     check_seconds,
     check_word,
 )
 from _client_kit._clock import Deadline
-from _client_kit._errors import ServiceError
+from _client_kit._errors import ConfigurationError, ServiceError
 from _client_kit._secret import refuse_pickling
 from bridge._delivery.arguments import (
     check_client,
@@ -29,11 +30,11 @@ from bridge._delivery.arguments import (
     check_limit,
     check_listeners,
     check_mapper,
-    check_parameters,
+    check_sample,
     check_store,
 )
 from bridge._delivery.ids import canonical_id, company_code_of, space_id_of
-from bridge._errors import NotActivatedError, configuration_error
+from bridge._errors import configuration_error
 
 if TYPE_CHECKING:
     from banqup_client import AsyncBanqupClient
@@ -64,7 +65,7 @@ PAGE = 500
 
 
 class AsyncConnection:
-    """One Banqup space tied to one Zenvoices company.
+    """One Banqup space, and the Zenvoices company to which it is exported.
 
     Creating a connection makes no call. The application decides when to run it. The store holds
     all state between runs, so any process with the same store can make the next run.
@@ -75,12 +76,14 @@ class AsyncConnection:
         space_id: The id of the space in Banqup.
         company_code: The company's code in Zenvoices, a string: ``"0042"`` is not ``42``.
         checkpoints: The store for the state of the connection.
-        mapper: Makes the upload of a document; see :data:`Mapper` and :func:`default_mapper`.
+        mapper: Makes the upload of a document; see :data:`Mapper`. The default is
+            :func:`default_mapper`.
         listeners: Functions that are called with each event of a run, one at a time.
         in_flight: How many documents are downloaded and sent at the same time.
         on_uncertain: What to do with a document if look-ups cannot tell whether it arrived:
             ``"hold"`` it until settle() is called, or ``"resend"`` it, which may duplicate it.
-        exportable: Decides which documents may be exported; see :func:`default_exportable`.
+        exportable: Decides which documents may be exported. The default is
+            :func:`default_exportable`.
         clock: Returns epoch seconds; waiting documents become due by it.
         lease_ttl: Seconds after which another worker may take over a run that has stopped; at
             least twice the deadline of the Zenvoices client.
@@ -121,7 +124,7 @@ class AsyncConnection:
         if exportable is not None:
             check_function(exportable, "exportable", service="bridge")
             hint = "It takes a document: def exportable(document)."
-            check_parameters(exportable, 1, "exportable", hint)
+            check_parameters(exportable, 1, "exportable", hint, service="bridge")
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._store = checkpoints
@@ -184,12 +187,16 @@ class AsyncConnection:
         return " ".join(self._binding.values())
 
     def _session(
-        self, key: str | None = None, binding: dict[str, str] | None = None
+        self,
+        key: str | None = None,
+        binding: dict[str, str] | None = None,
+        *,
+        new: bool = False,
     ) -> AsyncCheckpointSession:
         from bridge._async._session import AsyncCheckpointSession
 
         return AsyncCheckpointSession(
-            self._store, key or self.key, binding or self._binding, self._lease_ttl
+            self._store, key or self.key, binding or self._binding, self._lease_ttl, new=new
         )
 
     async def verify(
@@ -215,18 +222,24 @@ class AsyncConnection:
             change, and where.
 
         Raises:
-            ConfigurationError: ``sample`` was given without ``deep``.
+            ConfigurationError: ``sample`` was given without ``deep``, or an argument has a wrong
+                type.
         """
+        from bridge._async._activation import refuse_other_company
         from bridge._reports.texts import check_lang
         from bridge._reports.verification import verification_of
+        from bridge._stores.protocol import name_of_store
 
         check_lang(lang)
+        check_flag(deep, "deep", service="bridge")
+        check_sample(sample)
         if sample and not deep:
             raise configuration_error("verify(sample=) sends a test document: say deep=True, too")
         session = self._session()
-        checkpoints: str | ServiceError = type(self._store).__name__
+        checkpoints: str | ServiceError = name_of_store(self._store)
         try:
             await session.read()
+            await refuse_other_company(self._store, self._binding, self.key)
         except ServiceError as error:
             checkpoints = error
         known = session.head.companies
@@ -249,10 +262,10 @@ class AsyncConnection:
     async def activate(self) -> Activation:
         """Record all present documents, so that only later ones are exported.
 
-        It makes the checks of verify(), lists the space until two listings agree, and stores each
-        document with its status. It reads one document with its file, as an export would. The
-        connection becomes active once all of this is stored. On an active connection nothing
-        changes.
+        activate() makes the checks of verify(), lists the space until two listings agree, and
+        stores each document with its status. It also reads one document with its file, as an
+        export would. When all documents are stored, the connection becomes active. If it is active
+        already, nothing changes.
 
         Raises:
             ServiceError: A check of verify() failed, or Banqup could not be listed.
@@ -272,11 +285,11 @@ class AsyncConnection:
 
         verification = await self.verify()
         verification.raise_for_failure()
-        async with self._session() as session:
+        async with self._session(new=True) as session:
             if session.head.active:
                 return unchanged(session.head, self._company_id)
             # Hold this lease until the end: two connections must not take the same space at once.
-            async with self._session(*space_key(self._binding)) as claim:
+            async with self._session(*space_key(self._binding), new=True) as claim:
                 await claim_space(claim, self._store, self.key, self.company_code)
                 company_id = await self._company(session.head.companies)
                 baseline = AsyncBaseline(
@@ -303,8 +316,18 @@ class AsyncConnection:
                 session.update(active=False)
                 await session.flush()
 
+    async def _not_active(self, session: AsyncCheckpointSession) -> ConfigurationError:
+        """Return the error for an inactive connection, or for another company of its space."""
+        from bridge._async._activation import refuse_other_company
+
+        try:
+            await refuse_other_company(self._store, self._binding, self.key)
+        except ConfigurationError as error:
+            return error
+        return session.not_activated()
+
     async def _company(self, known: Sequence[int]) -> int:
-        """Get the company's present number from Zenvoices."""
+        """Return the company's present number from Zenvoices; `known` are its numbers so far."""
         self._company_id = (await self._checks.company(known)).id or 0
         return self._company_id
 
@@ -335,7 +358,6 @@ class AsyncConnection:
             ServiceError: A failure that concerns more than one document. The ``report`` attribute
                 of the error contains the documents handled before.
         """
-        from bridge._async._activation import refuse_other_company
         from bridge._async._context import AsyncRunContext
         from bridge._async._recorder import AsyncRunRecorder
         from bridge._async._run import AsyncRun
@@ -352,12 +374,11 @@ class AsyncConnection:
         await (session.read() if dry_run else session.acquire())
         try:
             if not session.head.active:
-                # A wrong company code makes another key, which is not active. Report the wrong
-                # code, not the missing activation.
+                # A wrong company code gives another key, under which nothing is active. The error
+                # must then be about the code, not about the missing activation.
                 verification = await self.verify()
                 verification.raise_for_failure()
-                await refuse_other_company(self._store, self._binding, self.key)
-                raise NotActivatedError
+                raise await self._not_active(session)
             recorder = AsyncRunRecorder(
                 session,
                 self._listeners,
@@ -402,12 +423,14 @@ class AsyncConnection:
         from bridge._reports.delivery_rows import delivery_row
         from bridge._reports.report import Status
 
+        check_flag(waiting, "waiting", service="bridge")
         session = self._session()
         await session.read()
         head = session.head
         needing = await session.select("failed", "uncertain", limit=PAGE)
         named = await session.find(head.named)
         waits = await session.select("waiting", "sending", limit=PAGE) if waiting else ()
+        error = None if head.active else await self._not_active(session)
         return Status(
             active=head.active,
             space_id=self.space_id,
@@ -418,35 +441,37 @@ class AsyncConnection:
             attention=map(delivery_row, (*needing, *named.values())),
             waiting=map(delivery_row, waits),
             unknown_statuses=head.unknown,
+            not_active=() if error is None else (error.message, error.hint or ""),
         )
 
     async def resend(self, ids: Iterable[str]) -> tuple[Request, ...]:
         """Mark documents to be sent (again) by the next run.
 
-        Each is sent under a new external id, also if it is not approved or sent in Banqup. If
-        Zenvoices has the document already, it will have it twice. A document whose upload may have
-        arrived is refused: the next run or settle() has to decide first.
+        Each is sent whatever its status in Banqup is. If an upload of it was begun before, it gets
+        a new external id, so a delivered document will be in Zenvoices twice. A document whose
+        upload may have arrived is refused: the next run or settle() has to decide first.
 
         Args:
             ids: Ids of documents in Banqup. A document without a delivery is looked up there. UUIDs
                 may be in upper or lower case.
 
         Returns:
-            For each document, whether it was accepted, or why not; and for one that is accepted
-            although it is not exportable by its status, why not.
+            One result for each document: whether it was accepted and, if not, why. For an accepted
+            document that would not be exported without this request, the result says why.
 
         Raises:
             ConfigurationError: ``ids`` is not a list of ids.
             NotActivatedError: The connection is not active; call activate().
             BusyError: A run of this connection is in progress.
-            ServiceError: Banqup could not be asked about any document.
+            ServiceError: Banqup cannot be asked about documents now. Documents that were accepted
+                before the error stay accepted.
         """
         from bridge._async._requests import request_all
 
         wanted = {canonical_id(item): item for item in check_ids(ids)}
         async with self._session() as session:
             if not session.head.active:
-                raise NotActivatedError
+                raise await self._not_active(session)
             return await request_all(
                 session,
                 list(wanted.values()),
@@ -457,15 +482,19 @@ class AsyncConnection:
             )
 
     async def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
-        """Decide by hand about a document that is ``uncertain`` or ``failed``.
+        """Record what a person has decided about an ``uncertain`` or ``failed`` document.
 
         Args:
             document_id: The document's id in Banqup.
             delivered: True if the document is in the company's inbox. With False, an uncertain
                 document is sent again, and a failed document is skipped.
 
+        Returns:
+            The document's line, with its new state.
+
         Raises:
             ConfigurationError: The document is neither uncertain nor failed.
+            NotActivatedError: The connection was never active; call activate().
             BusyError: A run of this connection is in progress.
         """
         from bridge._async._requests import settle_one
@@ -473,12 +502,15 @@ class AsyncConnection:
         check_document_id(document_id)
         check_flag(delivered, "delivered", service="bridge")
         async with self._session() as session:
+            if not session.head.activations:
+                raise await self._not_active(session)
             return await settle_one(session, document_id, delivered, self._clock)
 
     async def confirm(self) -> Confirmation:
         """Look up every delivered document that is not confirmed yet; nothing is sent.
 
-        The result lists the documents that Zenvoices does not have, or has more than once.
+        The result lists the documents that Zenvoices does not have, has more than once, or gives
+        no clear answer about.
 
         Raises:
             NotActivatedError: The connection was never active; call activate().
@@ -489,6 +521,6 @@ class AsyncConnection:
 
         async with self._session() as session:
             if not session.head.activations:
-                raise NotActivatedError
+                raise await self._not_active(session)
             company_id = self._company_id or await self._company(session.head.companies)
             return await confirmed(session, self._zenvoices, company_id, self._clock, self.space_id)

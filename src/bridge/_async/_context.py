@@ -28,7 +28,8 @@ class AsyncRunContext:
         banqup: The client that reads the space.
         zenvoices: The client that uploads to the company.
         space_id: The space's id.
-        resolve_company_id: Gets the company's present number from Zenvoices; takes its known ones.
+        resolve_company_id: Asks Zenvoices for the company's present number. Its argument is the
+            list of the numbers that the company had so far, the newest last.
         mapper: Makes the upload of a document.
         exportable: The rule that decides which documents may be exported.
         clock: Returns epoch seconds; waiting documents become due by it.

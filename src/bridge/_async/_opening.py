@@ -33,7 +33,7 @@ async def open_connection(
 ) -> AsyncGenerator[AsyncConnection]:
     """Open a connection from settings.
 
-    Clients and a store that are not passed in are created here and closed at the end.
+    Clients and a store that are not passed in are created here, and closed at the end of the block.
     """
     async with AsyncExitStack() as stack:
         if banqup is None:

@@ -1,4 +1,4 @@
-"""Check every prerequisite of an export, with one call each."""
+"""Check every prerequisite of an export with calls that only read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from _client_kit._errors import ConfigurationError, NotFoundError, ProtocolError, ServiceError
 from _client_kit._operations import USER_CODE
 from _client_kit._text import Text
-from banqup_client import NOT_WHITELISTED, AsyncBanqupClient
+from banqup_client import NOT_WHITELISTED, AsyncBanqupClient, Space
+from bridge._reports.render import plain
 from zenvoices_client import AsyncZenvoicesClient, Company
 from zenvoices_client._dialect import COMPANY_CODE_HINT
 
@@ -25,7 +26,7 @@ NOBODYS = "verify"
 
 
 class AsyncChecks:
-    """Check what an export needs from both services; makes read-only calls."""
+    """The checks of what an export needs from both services; they only read."""
 
     def __init__(
         self,
@@ -40,9 +41,9 @@ class AsyncChecks:
         self._company_code = company_code
 
     async def all(self, known: Sequence[int]) -> dict[str, str | ServiceError]:
-        """Make all checks; return for each, by its name, the detail to show or the error.
+        """Make all checks; return the detail to show, or the error, by the name of the check.
 
-        A check that depends on a failed one is left out.
+        The result lacks checks that depend on a failed one.
 
         Args:
             known: The numbers that the company had so far, the newest last.
@@ -52,19 +53,30 @@ class AsyncChecks:
         await self._zenvoices_checks(found, known)
         return found
 
-    def _unseen(self, ids: Sequence[str]) -> NotFoundError:
+    def _unseen(self, spaces: Sequence[Space]) -> NotFoundError:
         """Return the error for a space that is not among those the app may see."""
+        ids = [space.id for space in spaces]
+        named = [one.id for one in spaces if _same(one.name or "", self._space_id)]
         hint = _OTHER_SPACES if ids else NOT_WHITELISTED
-        if self._company_code.lower() in map(str.lower, ids):
+        if any(_same(self._company_code, name) for name in ids):
             hint = Text(
                 "hint_swapped",
                 "space_id and company_code are swapped: {0} is a space.",
                 self._company_code,
             )
+        elif named:
+            hint = Text(
+                "hint_id_not_name",
+                "{0!r} is the name of a space; its id is {1}.",
+                *(self._space_id, ", ".join(named[:MOST_SPACES])),
+            )
         if not ids:
             text = Text("no_space", "space {0}: the app may see no space at all", self._space_id)
         else:
-            some = ", ".join(ids[:MOST_SPACES])
+            some = ", ".join(
+                f"{one.id} ({plain(one.name, 60)})" if one.name else one.id
+                for one in spaces[:MOST_SPACES]
+            )
             text = Text(
                 "invisible_space",
                 "space {0}: the app may not see it; it may see {1}",
@@ -80,10 +92,9 @@ class AsyncChecks:
             found.update(_first_failure(error, "spaces.list", rows, self._banqup.base_url))
             return
         found["banqup login"] = self._banqup.base_url
-        wanted = self._space_id.lower()
-        space = next((item for item in spaces if (item.id or "").lower() == wanted), None)
+        space = next((one for one in spaces if _same(one.id, self._space_id)), None)
         if space is None:
-            found["banqup space"] = self._unseen([item.id or "" for item in spaces])
+            found["banqup space"] = self._unseen(spaces)
             return
         found["banqup space"] = space.name or self._space_id
         try:
@@ -127,8 +138,9 @@ class AsyncChecks:
     async def company(self, known: Sequence[int]) -> Company:
         """Return the company that has the company code.
 
-        A company with a number not in `known` is accepted only if it has exactly this code, and if
-        the newest known number is no longer listed: the company then has a new number.
+        If `known` is not empty and does not have the company's number, the company must have
+        exactly this code, and the newest known number must no longer be listed. Then it is the
+        same company with a new number.
 
         Args:
             known: The numbers that the company had so far, the newest last.
@@ -151,9 +163,9 @@ class AsyncChecks:
         return company
 
     async def _check_linked_anew(self, number: int) -> None:
-        """Check that the old company number is no longer listed.
+        """Raise if the old company number is still listed.
 
-        Otherwise the code now belongs to another company, and invoices would go to it.
+        The code then belongs to another company now, and invoices would go to that company.
         """
         listing = self._zenvoices.companies.list()
         async for company in listing:
@@ -181,12 +193,23 @@ class AsyncChecks:
             )
 
 
+def _same(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
+
+
 def _first_failure(
     error: ServiceError, operation: str, rows: tuple[str, str], detail: str
 ) -> dict[str, str | ServiceError]:
-    """Return what the error of a service's first call means for the checks of login and call."""
+    """Return the checks that the error of a service's first call decides.
+
+    Args:
+        error: The error of the call.
+        operation: The operation that was called.
+        rows: The names of two checks: that of the login, and that of the call.
+        detail: The detail of the check of the login, if the error proves that it succeeded.
+    """
     login, call = rows
-    if error.code == USER_CODE:  # raised before any call, so the login is not checked
+    if error.code == USER_CODE:  # the user's function raised: the login may be right or wrong
         return {call: error}
     return {login: detail, call: error} if _logged_in(error, operation) else {login: error}
 

@@ -61,7 +61,7 @@ class AsyncRunRecorder:
             self._log_own_code(reason, error)
 
     def transition(self, delivery: Delivery, event: deliveries.Event) -> Delivery:
-        """Return the delivery after an event that happens now."""
+        """Return the delivery after an event that happens now, by the connection's clock."""
         return deliveries.transition(delivery, event, self.clock())
 
     def record(
@@ -72,13 +72,13 @@ class AsyncRunRecorder:
         *,
         settled: bool = False,
     ) -> None:
-        """Queue a delivery for saving, add it to the report, and notify listeners after the commit.
+        """Queue a delivery for the next commit, and its event for listeners; add it to the report.
 
         Args:
-            stored: The delivery in the store, if any.
+            stored: The delivery in the store; None if the store has none.
             new: The delivery to save.
             sent: Details of its upload, for the report.
-            settled: Whether recovery decided the result of an earlier upload.
+            settled: Whether a look-up found that an earlier upload has arrived.
         """
         if not self.dry_run:
             self.session.put(stored, new)
@@ -89,7 +89,7 @@ class AsyncRunRecorder:
         self._pending.append(events.DocumentSettled(row) if settled else _TOLD[new.state](row))
 
     def report_own_code(self, reason: str, error: Exception | None) -> None:
-        """Count a failure of the user's code, and log its traceback once per run and place."""
+        """Count a failure of the user's code; log its traceback once per run and line of code."""
         self.builder.raised += 1
         self._log_own_code(reason, error)
 
@@ -122,6 +122,10 @@ class AsyncRunRecorder:
 
     async def end(self) -> ExportReport:
         """Save the run's summary, notify listeners, and return the report."""
+        if self.session.head.last_run is None and not self.builder.exported:
+            # A script that activates in every process never sends anything, and sees no error.
+            for note in self.session.notes:
+                self.builder.note(note)
         report = self.report()
         if not self.dry_run:
             self.session.update(last_run=_summary(report))
@@ -132,11 +136,11 @@ class AsyncRunRecorder:
     async def fail(self, failure: ServiceError) -> None:
         """End a run that failed, and attach the report to the failure."""
         self.builder.stopped, self.builder.ok = failure.message, False
-        if not self.builder.raised:  # else the failure was counted with its documents
+        if not self.builder.raised:  # otherwise the failure was counted with its document
             self.report_function(failure)
         with suppress(StoreError):
             failure.report = await self.end()
-        if failure.report is None:  # the store failed
+        if failure.report is None:  # the store failed, so end() did not return
             failure.report = self.report()
             self._tell(events.RunEnded(failure.report))
 

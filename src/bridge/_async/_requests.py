@@ -1,4 +1,4 @@
-"""The work of resend() and settle(), under the lease."""
+"""The work of resend() and settle(); the caller holds the lease."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ async def request_all(
 ) -> tuple[Request, ...]:
     """Mark documents to be sent by the next run.
 
-    A document is refused if its upload may have arrived, or if it is not in the space. The answer
-    names what else would hold back a document that is accepted.
+    A document is refused if its upload may have arrived, or if it is not in the space. The result
+    of an accepted document says why it would not be sent without this request, if that is so.
 
     Raises:
         ServiceError: Banqup cannot be asked about any document now. Documents that were accepted
@@ -69,7 +69,7 @@ async def request_all(
 
 
 async def _find(banqup: AsyncBanqupClient, space_id: str, given: str) -> Document | str:
-    """Return a document without a delivery as Banqup has it, or why it cannot be sent."""
+    """Read a document without a delivery from Banqup; return it, or why it cannot be sent."""
     for spelling in spellings_of(given):
         try:
             document = await banqup.documents.get(space_id, spelling)
@@ -88,7 +88,8 @@ async def _find(banqup: AsyncBanqupClient, space_id: str, given: str) -> Documen
         return document
     return Text(
         "unknown_document",
-        "unknown to this connection, and Banqup has no such document in this space",
+        "unknown to this connection, and Banqup has no document of this id in this space; an id is "
+        "not the number of an invoice",
     )
 
 
@@ -103,7 +104,7 @@ def _why_not(delivery: Delivery) -> str:
 async def settle_one(
     session: AsyncCheckpointSession, document_id: str, delivered: bool, clock: Callable[[], float]
 ) -> DeliveryRow:
-    """Record whether a document that is uncertain or failed is in Zenvoices.
+    """Record whether a document that is uncertain or failed is in Zenvoices; return its line.
 
     Raises:
         ConfigurationError: The document is neither uncertain nor failed.

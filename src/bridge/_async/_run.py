@@ -90,8 +90,8 @@ class AsyncRun:
             return await self._recorder.end()
         except ServiceError as error:
             failure = error.copy()
-        # Outside the except block: otherwise the log of a listener that raises would show the
-        # frames of this error.
+        # Call this outside the except block. Otherwise the traceback of a listener that raises
+        # would also show this error.
         await self._recorder.fail(failure)
         raise failure
 
@@ -116,8 +116,8 @@ class AsyncRun:
         except ServiceError as error:
             self._leave(self._suspects)
             if isinstance(error, (OutcomeUnknownError, ProtocolError)):
-                # Look the uploads in doubt up now: "not found" needs two answers 10 minutes apart,
-                # and this can be the first.
+                # Look the uploads in doubt up now. "Not found" needs two answers that are 10
+                # minutes apart, and this answer can be the first.
                 await self._check_doubts()
             raise
         await self._check_doubts()
@@ -147,7 +147,8 @@ class AsyncRun:
             self._sending.faults.passes(LOOK_UP)
             new = self._found_out(delivery, event)
             if isinstance(event, deliveries.NoControl) and new.state == "sending":
-                # A delivery of this run may become the control, so look this one up again then.
+                # This run may deliver a document that can be the control, so look this one up
+                # again at its end.
                 self._sending.doubts.append(new)
         await self._recorder.flush()
         if self._session.head.counts.get("sending", 0) >= DOUBTS_IN_A_ROW:
@@ -156,8 +157,8 @@ class AsyncRun:
     async def _settle_uncertain(self) -> None:
         looks = faults = 0
         for held in await self._in_turn("uncertain"):
-            # Without the limit, a document whose upload never gets an answer would be sent in every
-            # run.
+            # Without the limit of attempts, a document whose upload never gets an answer would be
+            # sent in every run.
             if self._options.on_uncertain == "resend" and held.attempts < MAX_ATTEMPTS:
                 reason = Text("resent_as_set", "uncertain, sent again as configured")
                 again = deliveries.NotSent(reason)
@@ -218,7 +219,10 @@ class AsyncRun:
             await self._recorder.flush()
 
     async def _check_doubts(self) -> None:
-        """Look up the deliveries that this run left in doubt."""
+        """Look up the deliveries that are in doubt at the end of the run.
+
+        Stop at the first look-up that fails, and at the deadline.
+        """
         for delivery in self._sending.doubts:
             if self._options.deadline.remaining() <= 0:
                 return
@@ -227,7 +231,8 @@ class AsyncRun:
             except ServiceError as error:
                 self._recorder.report_function(error)
                 return
-            if not isinstance(event, deliveries.Undecidable):  # else the next run decides
+            # Leave an undecidable delivery in doubt: the next run looks it up again.
+            if not isinstance(event, deliveries.Undecidable):
                 self._found_out(delivery, event)
         await self._recorder.flush()
 
@@ -306,19 +311,20 @@ class AsyncRun:
 
         Args:
             folder: The folder that was listed.
-            times: The server's time of the first answer, and the latest change of a listed
-                document. The cursor is the earlier of both, less `OVERLAP`; this machine's clock
-                must not decide it.
-            full_at: The time by the connection's clock if all documents were listed, else None.
+            times: The server's time of the first answer, and the time of the latest change that a
+                listed document names, if any. The cursor is the earlier of both, less `OVERLAP`;
+                this machine's clock must not decide it.
+            full_at: When the listing began, by the connection's clock, if it listed all documents
+                and not only changed ones; else None.
         """
         head = self._session.head
         if full_at is not None:
             self._session.update(full_at={**head.full_at, folder: full_at})
-        if len(times) < 2:  # nothing was listed
+        if len(times) < 2:  # no listed document names the time of its change
             return
         try:
             cursor = min(times) - OVERLAP
-        except OverflowError:  # a document from the year 1
+        except OverflowError:  # a change in the year 1
             return
         if cursor != head.cursors.get(folder):
             self._session.update(cursors={**head.cursors, folder: cursor})
@@ -344,7 +350,7 @@ class AsyncRun:
     def _consider(
         self, document_id: str, document: Document, stored: Delivery | None, reread: bool = False
     ) -> None:
-        """Decide whether to send a document that Banqup showed."""
+        """Put a document that Banqup showed into a batch to send, or record why it is not sent."""
         delivery = stored or deliveries.first_seen(document_id, document.folder)
         activated_at = self._session.head.activated_at
         if stored is None and missed_by_activation(document.created_at, activated_at):
@@ -363,7 +369,8 @@ class AsyncRun:
         if isinstance(verdict, Wait) and verdict.unknown:
             self._report.unknown[verdict.unknown] += 1
         label = label_of(document)
-        # A document that is read by itself may show files that the listing does not.
+        # A document that is read by itself may show files that lists do not show. Digests are
+        # compared with those of lists, so keep the one of the last list.
         files = None if reread else files_digest(document)
         event = deliveries.Listed(
             document.status.document, verdict, reread=reread, label=label, files=files
@@ -396,7 +403,7 @@ class AsyncRun:
         await self._sending.send(batch)
 
     async def _send_suspects(self) -> None:
-        """Send at most `MOST_SUSPECTS` documents that were refused or in doubt before."""
+        """Send at most `MOST_SUSPECTS` suspects (see `Delivery`); leave others to the next run."""
         waiting = sorted(self._suspects, key=lambda one: one.delivery.attempts + one.delivery.polls)
         most = MOST_SUSPECTS if self._sending.can_continue() else 0
         self._suspects = waiting[most:]
@@ -408,7 +415,7 @@ class AsyncRun:
             self._report.line(candidate.delivery)
 
     def _check_files(self) -> None:
-        """Raise if for a day no document of the space has had a file to download.
+        """Raise if no document of the space has had a file to download for a day.
 
         Raises:
             ConfigurationError: The contract's names for files are probably wrong.
@@ -423,7 +430,10 @@ class AsyncRun:
             raise no_files_at_all()
 
     def _remember_unknown(self) -> None:
-        """Save unknown statuses and folders for status(); only a full listing may remove any."""
+        """Save the unknown statuses and folders for status().
+
+        Those that were saved before are removed only after all documents were listed.
+        """
         seen = dict(self._report.unknown.most_common(WORDS))
         if not self._everything:
             before = self._session.head.unknown
@@ -503,10 +513,14 @@ class AsyncRun:
         return await self._banqup.documents.get(self._space_id, document_id.upper())
 
     async def _can_read_one(self) -> bool:
-        """Return True if reading a document works: only then does 404 mean that it is gone."""
+        """Return True if a document that Banqup has listed can be read by itself.
+
+        Only then does "not found" for another document mean that it is gone.
+        """
         if not self._reads_one:
             try:
-                # The document listed last may be deleted by now, so try the first listed one too.
+                # The document that was listed last may be deleted by now. So try another, too: the
+                # first document of a new list.
                 self._reads_one = await self._has(self._listed) or await self._has(
                     await self._first_listed()
                 )

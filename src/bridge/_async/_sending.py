@@ -52,11 +52,12 @@ class AsyncSending:
 
     Attributes:
         company_id: The company's present number in Zenvoices.
-        fault: The error that ends the run. Uploads in flight are still completed.
+        fault: The error that ends the run, or None. Uploads in flight are still completed.
         faults: Counts the refusals of this run.
-        doubts: Deliveries whose upload in this run ended without a clear answer.
+        doubts: Deliveries to look up at the end of the run, because it is still in doubt whether
+            their uploads arrived.
         without_file: Whether a document of this run had no file to download.
-        shown_at: The server's time of Banqup's latest list; None if the answer had none.
+        shown_at: The server's time of Banqup's latest answer to a list; None if no answer had one.
     """
 
     def __init__(
@@ -82,14 +83,16 @@ class AsyncSending:
         self.shown_at: datetime | None = None
         self._taken: set[str] = set()
         self._delivered = False
-        self._first: tuple[str, int] | None = None
+        self._first: tuple[str, int, int | None] | None = None
+        self._sent_before = False
+        """Whether Zenvoices showed another document under the external id of the first delivery."""
         self._fetched = False
         self._refused: list[Delivery] = []
         self._doubts_in_a_row = 0
         self._probing = False
 
     def can_continue(self) -> bool:
-        """Return True if another document may be begun; otherwise note the reason in the report."""
+        """Return True if another document may be begun; report a reached limit or deadline."""
         report, limit = self._context.report, self._options.limit
         if limit is not None and len(self._taken) >= limit:
             reached = Text(
@@ -113,17 +116,22 @@ class AsyncSending:
         except PermissionDeniedError:
             if not self.company_id:
                 raise
-            # The user may no longer list companies. A known number stays with its company.
+            # The user may no longer list companies. Use the known number: it is assumed that
+            # Zenvoices never gives it to another company.
         self._asked = True
 
     async def _company(self) -> int:
-        """Get the company's number, and remember it for look-ups after the number changes."""
+        """Return the company's present number, and record it for look-ups in later runs."""
         number = await self._context.resolve_company_id(self._session.head.companies)
         self._session.remember_company(number)
         return number
 
     def send_one_first(self) -> None:
-        """Send one document first, because several are in doubt; stop if it is not delivered."""
+        """Prepare and send documents one at a time until one is delivered.
+
+        Call this if several uploads are in doubt. The run then ends with the first upload that
+        Zenvoices neither accepts nor refuses.
+        """
         self._probing = True
 
     async def send(self, candidates: Iterable[Candidate]) -> None:
@@ -179,12 +187,12 @@ class AsyncSending:
                     await self.take(result, queue)
             chosen = self._choose(ready, uploading, queue)
             if self._options.in_flight > 1:
-                # Before the commit, start downloads: free workers need not wait for the disk.
+                # Start downloads before the commit, so that free workers do not wait for the disk.
                 waiting = len(ready) + len(chosen) - self._delivered
                 await self._fetch(queue, workers, waiting)
-            elif not chosen and not workers.inline:
-                # Still one request at a time. Not in the caller's thread, where the commit would
-                # wait for the download.
+            elif not chosen:
+                # One worker makes one request at a time: start a download if no upload is to be
+                # made.
                 await self._fetch(queue, workers, len(ready))
             for item in await self._intended(chosen, queue):
                 uploading += 1
@@ -198,7 +206,11 @@ class AsyncSending:
     async def _fetch(
         self, queue: deque[Candidate], workers: runtime.Workers[Any], waiting: int
     ) -> None:
-        """Start to prepare more documents; only one until the first is prepared."""
+        """Start to prepare documents while there is room for them.
+
+        There is room for one document at a time until the first is prepared, and after
+        `send_one_first`. The number `waiting` of prepared documents takes room, too.
+        """
         room = self._options.in_flight if self._fetched and not self._probing else 1
         while queue and workers.busy + waiting < room and self.can_continue():
             await self._start(queue.popleft(), workers)
@@ -206,7 +218,10 @@ class AsyncSending:
     def _choose(
         self, ready: deque[Prepared], uploading: int, queue: deque[Candidate]
     ) -> list[Prepared]:
-        """Choose the documents to upload now; only one until the first is delivered."""
+        """Take the documents to upload now from `ready`; one at a time until one is delivered.
+
+        After a fault or the deadline, put those that are not uploaded back into the queue.
+        """
         room = (self._options.in_flight if self._delivered else 1) - uploading
         chosen = [ready.popleft() for _ in range(min(room, len(ready)))]
         if self.fault is not None:
@@ -227,15 +242,15 @@ class AsyncSending:
 
     def _looks_first(self, candidate: Candidate) -> bool:
         """Return True if an upload of this document may be missing in a restored checkpoint."""
-        if self._options.look_first:
+        if self._options.look_first or self._sent_before:
             return True
-        if candidate.delivery.requested:  # a person asked for the upload
+        if candidate.delivery.requested:  # a look-up without an answer must not hold it back
             return False
         restored, created = self._session.head.restored_at, candidate.document.created_at
         if restored is None or created is None or self.shown_at is None:
             return restored is not None
-        # A document counts as older than the restore up to a day after it, and if its time lies in
-        # the future: the clocks that set these times may differ.
+        # The clocks that set these times may differ by a day. So a document counts as older if it
+        # was created up to a day after the restore, or more than a day after Banqup's answer.
         return created - restored <= CLOCKS_DIFFER or created - self.shown_at > CLOCKS_DIFFER
 
     async def _intended(self, prepared: list[Prepared], queue: deque[Candidate]) -> list[Prepared]:
@@ -248,7 +263,7 @@ class AsyncSending:
         except StoreError as error:
             self.fault = self.fault or error
             for item in sending:
-                # A later commit may succeed; it must not say that an upload began.
+                # A later commit may succeed, and it must not contain this intent.
                 known = item.candidate.delivery
                 not_sent = deliveries.NotSent(Text("not_recorded", "could not be recorded"))
                 back = self._recorder.transition(known, not_sent)
@@ -286,7 +301,7 @@ class AsyncSending:
         candidate, error = outcome.candidate, outcome.error
         self.faults.passes(*outcome.passed)
         if isinstance(error, StoreError):
-            # The lease is lost, so the next worker must look this document up.
+            # The lease is lost, so only the next run can record what became of this document.
             self._context.report.line(candidate.delivery)
             self.fault = self.fault or error
             return
@@ -313,7 +328,7 @@ class AsyncSending:
             self._hold(outcome, delivery)
         elif isinstance(event, deliveries.Refused):
             self._refuse(delivery, error, uploaded=uploaded)
-        # A refusal of the document itself leaves nothing in doubt, so the next document is sent.
+        # A refusal is a clear answer, too: send_one_first() ends the run only without an answer.
         answered = isinstance(event, deliveries.Arrived | deliveries.Refused)
         if self._probing and uploaded and not answered:
             self._stop_probing(error)
@@ -398,7 +413,8 @@ class AsyncSending:
         if self._delivered:
             return
         self._delivered = True
-        self._first = (name, company)
+        # An answer that names another company names another document, too.
+        self._first = (name, company, None if delivery.reason else delivery.inbox_id)
 
     def _checked(self, control: LookupProbe) -> None:
         """Record whether the first delivery was found, that is, whether look-ups can be trusted."""
@@ -406,6 +422,17 @@ class AsyncSending:
         if control.works is not None:
             self.faults.passes(LOOK_UP)
             self._session.update(lookup="works" if control.works else "lags")
+        if control.other is not None:
+            self._sent_before = True
+            note = Text(
+                "sent_before",
+                "Zenvoices shows the first document of this run as number {0} too, so it was sent "
+                "before: does another machine export this space with a copy of this store, or was "
+                "the store restored? From then on this run looked each document up before it sent "
+                "it; confirm() lists what is there twice.",
+                str(control.other),
+            )
+            self._context.report.note(note)
         if control.works is False:
             note = Text(
                 "first_not_shown",
@@ -429,7 +456,7 @@ class AsyncSending:
         self.fault = self.fault or known or OutcomeUnknownError(message, service="zenvoices")
 
     def _hold(self, outcome: Outcome, delivery: Delivery) -> None:
-        """Hold a refusal: the end of the run decides whether to charge the document."""
+        """Hold a refusal until the end of the run, which decides whether to charge the document."""
         error = outcome.error if isinstance(outcome.error, ServiceError) else None
         if outcome.operation in USERS_CODE:
             self._recorder.report_own_code(delivery.reason, outcome.error)
@@ -443,7 +470,10 @@ class AsyncSending:
             self.fault = self.fault or naming(error, same)
 
     def _refuse(self, delivery: Delivery, error: Exception | None, *, uploaded: bool) -> None:
-        """Count a refusal; several in a row before the first delivery end the run, uncharged."""
+        """Count a refusal; before the first delivery, five in a row end the run.
+
+        The attempts of these five documents are then refunded.
+        """
         self._doubts_in_a_row = 0
         self._context.report.refused += uploaded and isinstance(error, ServiceError)
         if self._delivered or not isinstance(error, ServiceError) or not error.own:
@@ -461,10 +491,10 @@ class AsyncSending:
             self._refused.clear()
 
     async def conclude(self) -> None:
-        """Charge the held documents whose operation worked for other documents.
+        """Charge the documents whose refusals were held, if the operation worked in this run.
 
         Raises:
-            ServiceError: An operation was refused, and it worked for no document of this run.
+            ServiceError: A service refused an operation that worked for no document of this run.
         """
         for refusal in self.faults.charged():
             event = deliveries.Refused(

@@ -87,7 +87,7 @@ class AsyncTransfer:
         self._spools: list[Spool] = []
 
     def discard(self) -> None:
-        """Delete the files of documents whose jobs were cancelled."""
+        """Delete all downloaded files that are left, such as those of a cancelled job."""
         for spool in self._spools:
             spool.close()
         self._spools.clear()
@@ -95,7 +95,11 @@ class AsyncTransfer:
     async def prepare(
         self, candidate: Candidate, company_id: int, look_first: bool
     ) -> Prepared | Outcome:
-        """Download and map a document; first look it up if it may have been sent before."""
+        """Download and map a document; before that, look it up if it may have been sent already.
+
+        Returns:
+            The document, ready for the upload; or the outcome, if there is nothing to upload.
+        """
         spools: list[Spool] = []
         passed: set[str] = set()
         result: Prepared | Outcome = Outcome(candidate)
@@ -108,7 +112,8 @@ class AsyncTransfer:
             held = deliveries.Held(error.reason, suspect=False)
             result = Outcome(candidate, held, error.cause, MAPPER)
         except Exception as error:
-            # Without this, any unexpected exception would end the run; the coordinator judges it.
+            # Without this clause, an unexpected exception would end the run. The coordinator
+            # decides what it means.
             if raised_by_signal_handler(error):
                 raise
             if _is_of_function(error):
@@ -207,7 +212,7 @@ class AsyncTransfer:
         return SourceFile(str(file.id), name, kind, size, cast("BinaryIO", spool))
 
     async def _is_gone(self, document_id: str) -> bool:
-        """Return True if the document is gone too, after its file was not found."""
+        """Return True if Banqup no longer has the document whose file was not found."""
         try:
             await self._banqup.documents.get(self._context.space_id, document_id)
         except NotFoundError:
@@ -242,8 +247,8 @@ class AsyncTransfer:
         Args:
             prepared: The document; its files are deleted at the end.
             company_id: The company's present number.
-            check_lease: Raises LeaseLostError if the lease ends within so many seconds; called
-                before each chunk.
+            check_lease: Raises LeaseLostError if the lease ends within the given number of
+                seconds. It is called before the upload and before each chunk.
         """
         candidate = prepared.candidate
         began = False
@@ -260,11 +265,12 @@ class AsyncTransfer:
                 upload, company_id=company_id, external_id=prepared.external_id
             )
         except _MapperError as error:
-            # Not MAPPER: every document that is uploaded has passed it, so each would be charged.
+            # The operation is FUNCTION, not MAPPER: MAPPER counts as working in this run, so this
+            # failure would always be charged.
             held = deliveries.Held(error.reason, suspect=False)
             return Outcome(candidate, held, error.cause, FUNCTION)
         except Exception as error:
-            # Without this, any unexpected exception would end the run; the coordinator judges it.
+            # Without this clause, an unexpected exception would end the run.
             if raised_by_signal_handler(error):
                 raise
             failure = error
@@ -317,7 +323,7 @@ class AsyncTransfer:
         return deliveries.Arrived(document.id, elsewhere)
 
     async def _look_up(self, prepared: Prepared, company_id: int) -> Lookup | None:
-        """Look up a document that was just sent; return None if it is not found."""
+        """Look up a document that was just sent; None if it is not found or the look-up fails."""
         try:
             found = await self._context.zenvoices.inbox.find(
                 external_id=prepared.external_id, company_id=company_id
@@ -355,11 +361,11 @@ class _MapperError(Exception):
 
 
 def _checked(upload: InboxUpload, check: Callable[[], None]) -> InboxUpload:
-    """Return the upload with a check before each chunk of each file."""
+    """Return the upload with files that call `check` before each chunk is read."""
     attachments: list[Attachment] = []
     for attachment in upload.attachments:
-        # A mapper may give the path of a file that it has deleted since. Without this, the error
-        # would come after the first bytes were sent.
+        # A mapper may attach the path of a file that it has deleted since. Without this test, the
+        # error would come only when a part of the upload has been sent.
         try:
             attachment.content.open().close()
         except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from _client_kit._address import check_id
@@ -11,6 +10,7 @@ from _client_kit._arguments import (
     check_function,
     check_instance,
     check_list,
+    check_parameters,
     check_seconds,
     is_coroutine_function,
 )
@@ -26,12 +26,13 @@ __all__ = [
     "check_limit",
     "check_listeners",
     "check_mapper",
-    "check_parameters",
+    "check_sample",
     "check_store",
 ]
 
 STORE_METHODS = ("acquire", "release", "head", "find", "select", "commit")
 MAX_IN_FLIGHT = 32
+LONGEST_LEASE = 86_400
 _WORLD = "The Banqup client comes first. AsyncConnection takes two Async clients, Connection none."
 
 
@@ -47,7 +48,7 @@ def check_client(client: Any, kind: type[object], name: str) -> None:
 
 
 def check_store(store: object) -> None:
-    """Refuse an object without the methods of a store, and a class."""
+    """Refuse an object without the methods of a store, and a class instead of an object."""
     if isinstance(store, type) or not all(hasattr(store, name) for name in STORE_METHODS):
         hint = "Pass one such as SQLiteCheckpoints('exports.db')."
         raise argument_error("checkpoints", "a store", store, service="bridge", hint=hint)
@@ -72,36 +73,30 @@ def check_mapper(mapper: object, *, in_tasks: bool) -> None:
             "mapper_is_coroutine",
             "mapper is a coroutine function, which only AsyncConnection takes",
         )
-    check_parameters(mapper, 2, "mapper", hint)
-
-
-def check_parameters(function: Any, number: int, name: str, hint: str) -> None:
-    """Refuse a function that cannot take `number` arguments; otherwise the next run would fail."""
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # some functions written in C have no signature
-        return
-    try:
-        signature.bind(*range(number))
-    except TypeError as error:
-        raise setting_error(
-            "wrong_parameters",
-            "{0} must take {1} argument: {2}|{0} must take {1} arguments: {2}",
-            *(name, number, Text("said", "{0}", str(error))),
-            hint=hint,
-        ) from None
+    check_parameters(mapper, 2, "mapper", hint, service="bridge")
 
 
 def check_listeners(listeners: object) -> tuple[Any, ...]:
-    """Return the listeners; refuse a single function that is not in a list."""
+    """Return the listeners as a tuple; refuse a function that is not in a list, and a class."""
     known = check_list(listeners, "listeners", "functions", service="bridge")
     for listener in known:
         check_function(listener, "a listener", service="bridge")
         if isinstance(listener, type):
             hint = f"Write {listener.__name__}(...) to make one."
             raise argument_error("a listener", "a function", listener, service="bridge", hint=hint)
-        check_parameters(listener, 1, "a listener", "It is called with one event at a time.")
+        hint = "It is called with one event at a time."
+        check_parameters(listener, 1, "a listener", hint, service="bridge")
     return tuple(known)
+
+
+def check_sample(sample: object) -> None:
+    """Refuse a sample of a wrong type: a file's name would send the invented invoice."""
+    from zenvoices_client import InboxUpload  # an export does not need it here
+
+    if sample is not None and not isinstance(sample, (bool, InboxUpload)):
+        hint = "True sends an invented invoice; InboxUpload(...) makes one of your own files."
+        wanted = "True or an InboxUpload"
+        raise argument_error("sample", wanted, sample, service="bridge", hint=hint)
 
 
 def check_in_flight(number: object) -> None:
@@ -119,8 +114,11 @@ def check_limit(number: object) -> None:
 
 
 def check_lease(seconds: object, upload_deadline: float) -> float:
-    """Return the seconds of a lease; refuse a lease that could end during an upload."""
+    """Return the seconds of a lease; refuse one that could end during an upload, or after a day."""
     lease = check_seconds(seconds, "lease_ttl", service="bridge")
+    if lease > LONGEST_LEASE:  # milliseconds, probably: a run that is killed would block for weeks
+        wanted = Text("seconds_to", "a number of seconds up to {0}", LONGEST_LEASE)
+        raise argument_error("lease_ttl", wanted, seconds, service="bridge")
     if lease < 2 * upload_deadline:
         raise setting_error(
             "lease_too_short",
@@ -137,7 +135,7 @@ def check_ids(ids: object) -> list[str]:
 
 
 def check_document_id(given: object) -> str:
-    """Return the id of a document; refuse the number that Zenvoices gave it, and a whole row."""
+    """Return the id of a document; refuse Zenvoices' number, and a row of a report."""
     if not isinstance(given, str):
         raise argument_error(
             "a document id",

@@ -6,7 +6,8 @@
     waiting                        Listed, NotReady   waiting; skipped if the rule says so
     waiting                        Intended           sending
     waiting                        Skipped            skipped
-    skipped because gone           Listed             waiting
+    skipped because gone           Listed             waiting; skipped if the rule says so
+    any other                      Listed             unchanged
     waiting, sending               Held               waiting
     waiting, sending               Refused            waiting; failed if final or tried five times
     waiting, failed                AttemptRefunded    waiting
@@ -22,8 +23,9 @@
     all but sending, uncertain     Requested          waiting
 
 A delivery begins as ``waiting``, or at activation as ``baseline``, ``waiting`` or ``skipped``.
-Times as floats are epoch seconds by the connection's argument ``clock=``; a datetime comes from a
-service's answer. All times are passed in: nothing here reads a clock.
+"The rule" is the connection's argument ``exportable=``. A time that is a float is in epoch seconds,
+by the connection's argument ``clock=``. A time that is a datetime comes from a service's answer.
+All times are passed in: no function here reads a clock.
 """
 
 from __future__ import annotations
@@ -108,11 +110,11 @@ _SEEN = Text("person_saw", "seen in Zenvoices by a person")
 
 
 class WaitReason(Enum):
-    """Why a delivery waits; decides when its document is read again or sent."""
+    """The reason why a delivery waits; it decides when the document is read again or sent."""
 
     NONE = ""
     CLIENT = "client"
-    """The user has to approve or send the document in Banqup."""
+    """A user has to approve or send the document in Banqup."""
     NOT_READY = "not ready"
     """The document's file cannot be downloaded yet."""
     RULE = "rule"
@@ -120,13 +122,17 @@ class WaitReason(Enum):
     RETRY = "retry"
     """An attempt failed; the next one is made when due."""
     QUEUED = "queued"
-    """Can be sent now."""
+    """The document can be sent now."""
     GONE = "gone"
     """Skipped because Banqup no longer has the document; if listed again, the document waits."""
 
 
 def word_of(text: str | None) -> str | None:
-    """Shorten a long text from a service for storage; a hash suffix keeps it unique."""
+    """Return a word from a service, such as a status, in a form that is short enough to store.
+
+    A word of more than 100 characters is cut, and a hash of it is appended: without the hash, two
+    long words with the same beginning would count as equal.
+    """
     if text is None or len(text) <= LONGEST_WORD:
         return text
     digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()
@@ -148,34 +154,37 @@ class Delivery:
         state: One of :data:`STATES`.
         folder: The document's folder in Banqup.
         reason: Why the delivery is in this state, as text for people; no rule reads it.
-        cause: Why the delivery waits, for the rules.
+        cause: Why the delivery waits, as a value that the rules read.
         status_at_activation: The document's status when the connection was activated; None if
-            Banqup showed none then, or if the document is newer.
-        predates_activation: True while a document from before activation is not exported, because
-            its status has not changed since.
+            Banqup showed none then, or if no status was recorded.
+        predates_activation: Whether the document was listed at activation and still waits with the
+            status that it had then. It is exported only after its status has changed.
         due: When the document is read or sent again, by the connection's clock; None if no time
             is set.
-        attempts: Failed attempts that are charged to this document.
-        deliveries_before: How many documents the connection had delivered when this one was first
-                charged. The document is given up only if that number has grown since.
-        suspect: Whether a call for this document was refused, or its upload ended without an
-            answer. Suspects are sent after all other documents.
+        attempts: The number of failed attempts that are charged to this document.
+        deliveries_before: How many documents the connection had delivered when this document was
+            first charged. After five attempts it fails only if that number has grown since.
+        suspect: Whether a call for this document was refused for an unknown reason, or its upload
+            ended without a clear answer and did not arrive. Suspects are sent after all others.
         polls: How often the document was read or postponed without progress; each time makes the
             next pause longer.
-        generation: Counts the resends; part of the external id.
+        generation: The number of resends that needed a new external id; part of that id.
         requested: Whether a person asked to send the document, or it is sent again although it was
-            uncertain. Its status in Banqup is ignored then.
-        external_id: The external id of its upload; None if no upload was ever about to begin.
-        company_id: The company's number in Zenvoices for its upload.
+            uncertain. If True, its status in Banqup is ignored.
+        external_id: The external id of its latest upload, stored before the upload begins. None if
+            there was no upload, or if resend() was called after a delivery.
+        company_id: The company's number in Zenvoices that its latest upload names.
         intended_at: When its latest upload was about to begin, by the connection's clock.
-        in_doubt: Whether its upload ended without an answer, so that no worker is uploading it.
+        in_doubt: Whether its upload is known to have ended without a clear answer. If False in the
+            state ``sending``, a worker may still be uploading it.
         absent_at: Zenvoices' time of the first look-up that did not find the document.
         no_control_since: Zenvoices' time of the first look-up that did not find the document while
             no other document was there to test look-ups with.
         inbox_id: The number of the inbox document in Zenvoices.
         label: Supplier or customer, number or file name, and date, so that people recognise the
-            document. Empty once no person has to act on it.
-        files: A digest of the ids and sizes of its files in the last list before it was sent.
+            document. It is emptied when no person has to act on the document any more.
+        files: A digest of the ids and sizes of its files in the last list that showed it before it
+            was sent.
     """
 
     document_id: str
@@ -204,13 +213,16 @@ class Delivery:
 
     @property
     def needs_naming(self) -> bool:
-        """Whether status() lists this waiting delivery, because only failures hold it back."""
+        """Whether the document waits because of failures, so that status() has to list it.
+
+        The failures are a held refusal, five charged attempts, or a rule that raised.
+        """
         failed = self.suspect or self.attempts >= MAX_ATTEMPTS or self.cause is WaitReason.RULE
         return self.state == "waiting" and failed
 
     @property
     def attempted(self) -> bool:
-        """Whether an attempt to send the document was ever made or begun."""
+        """Whether an upload of the document ever began, or a failed attempt is charged to it."""
         return self.external_id is not None or self.attempts > 0 or self.generation > 0
 
 
@@ -259,7 +271,7 @@ def at_activation(
 
 
 def _pause(count: int, first: float = FIRST_PAUSE) -> float:
-    """Return the seconds until the next attempt: `first`, doubled per count, at most 24 hours."""
+    """Return seconds until the next attempt: `first`, doubled `count` times, at most 24 hours."""
     return min(first * 2.0 ** min(count, 10), LONGEST_PAUSE)
 
 
@@ -279,7 +291,7 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
         case Listed() if state == "waiting":
             return _listed(delivery, event, now)
         case Listed() if delivery.cause is WaitReason.GONE:
-            # Banqup lists the document again. If requested, it is sent whatever its status.
+            # Banqup lists the document again. A requested one is sent whatever its status is.
             cause, due = (WaitReason.QUEUED, now) if delivery.requested else (WaitReason.NONE, None)
             return _listed(evolve(delivery, state="waiting", cause=cause, due=due), event, now)
         case Listed():
@@ -341,7 +353,7 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 absent_at=None,
             )
         case AttemptRefunded() if state in ("waiting", "failed"):
-            # The pause still grows, so that other documents go first.
+            # Count a poll instead of the attempt: the pause grows, so that others are sent first.
             attempts = max(0, delivery.attempts - 1)
             return evolve(
                 delivery,
@@ -361,7 +373,8 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 cause=WaitReason.QUEUED,
                 due=now,
                 attempts=delivery.attempts + (state == "uncertain"),
-                # A person or on_uncertain="resend" decided to send it, so do not hold it again.
+                # An uncertain document was exportable when it was sent first. A person, two
+                # look-ups or on_uncertain="resend" decided to send it again: ignore its status.
                 requested=delivery.requested or state == "uncertain",
                 in_doubt=False,
                 absent_at=None,
@@ -409,16 +422,17 @@ def _ended(delivery: Delivery, state: str, reason: str) -> Delivery:
 
 
 def _absent(delivery: Delivery, event: Absent, now: float) -> Delivery:
-    """Let the document be sent again after two "not found" answers.
+    """Record a look-up that did not find the document; after the second one, end the doubt.
 
-    The answers are at least 10 minutes apart by the server's clock.
+    The document is then sent again, or charged for an upload without a clear answer. The two
+    answers must be at least 10 minutes apart by the server's clock.
     """
     first = delivery.absent_at
     if first is None or event.at < first:
         return evolve(delivery, absent_at=event.at)
     if (event.at - first).total_seconds() < ABSENCE_CONFIRMED_AFTER:
         return delivery
-    # Without in_doubt the process died during the upload, which is not the document's fault.
+    # If in_doubt is False, the process ended during the upload: do not charge the document.
     if not delivery.in_doubt:
         again = Text("did_not_arrive", "did not arrive; sent again")
         return transition(delivery, NotSent(again), now)
@@ -428,7 +442,7 @@ def _absent(delivery: Delivery, event: Absent, now: float) -> Delivery:
 
 
 def _without_control(delivery: Delivery, at: datetime) -> Delivery:
-    """Make the delivery uncertain when look-ups could not be tested for 24 hours."""
+    """Make the delivery uncertain after 24 hours without a document to test look-ups with."""
     since = delivery.no_control_since or at
     if (at - since).total_seconds() < LONGEST_WITHOUT_CONTROL:
         return evolve(delivery, no_control_since=since)
@@ -438,9 +452,9 @@ def _without_control(delivery: Delivery, at: datetime) -> Delivery:
 
 
 def _requested(delivery: Delivery, now: float) -> Delivery:
-    """Restart the delivery under a new external id.
+    """Restart the delivery; its next upload gets a new external id if it had one before.
 
-    Unless the document was delivered, the old external id is kept, to be looked up before sending:
+    Unless the document was delivered, the old external id is kept, and looked up before the upload:
     an upload under that id may have arrived although the delivery is recorded as failed.
     """
     was_delivered = delivery.state in ("delivered", "confirmed")
@@ -497,7 +511,8 @@ def _cause_of(verdict: Wait) -> WaitReason:
 def _first_shown(delivery: Delivery, event: Listed, due: float) -> Delivery:
     """Handle the first status of a document whose status was missing at activation.
 
-    A missing status does not prove a change, so an exportable document is skipped.
+    Its appearance does not prove that the status has changed since, so an exportable document is
+    skipped.
     """
     if event.verdict is None:
         reason = Text("before_without_status", "was there before activation, with no status shown")

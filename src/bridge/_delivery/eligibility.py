@@ -95,9 +95,9 @@ _NOT_YET = frozenset(
 
 
 def default_exportable(document: Document) -> bool | Wait | Skip:
-    """Allow purchases that are fully approved, and sales that are validated (sent).
+    """Allow purchases that are fully approved, and sales that are validated (sent) or approved.
 
-    Purchase orders are skipped; all other categories are exported. A document with an unknown
+    Purchase orders are skipped; otherwise the category does not matter. A document with an unknown
     status waits, and its reason names the status. The spellings of all statuses are assumed.
     """
     if document.category == "PURCHASE_ORDER":

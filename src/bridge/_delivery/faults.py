@@ -1,4 +1,4 @@
-"""Decide who is to blame for a failure: a document, the run, or open until the run ends.
+"""Decide who is to blame for a failure: a document, the whole run, or nobody until the run ends.
 
 The rules read the type, code, status and operation of an error, never the text of its message.
 docs/reliability.md explains them.
@@ -71,11 +71,11 @@ class Blame(Enum):
     DOCUMENT = "document"
     """This document, which is charged one attempt."""
     OPEN = "open"
-    """Decided at the end of the run: see :class:`FaultTracker`."""
+    """Not known yet; the end of the run decides: see :class:`FaultTracker`."""
 
 
 def blame_of(error: Exception) -> Blame:
-    """Return who is to blame for an error; not for an upload that may have arrived."""
+    """Return who is to blame for an error. For an upload that may have arrived, see `in_doubt`."""
     if not isinstance(error, ServiceError):
         return Blame.DOCUMENT
     if isinstance(error, ProtocolError) and error.code == "wrong_size":
@@ -116,7 +116,7 @@ def in_doubt(error: Exception, *, began: bool) -> bool:
 def asks_again(error: Exception) -> bool:
     """Return True if a read-only call should test whether the service refuses every call."""
     if not isinstance(error, ServiceError) or error.operation == DOWNLOAD:
-        return False  # its URL has another host and is for one file: no call can test it
+        return False  # no other call can test a signed URL, which is for one file
     refused = error.status in (401, 403, 429)
     return refused or (error.service == "zenvoices" and isinstance(error, NotFoundError))
 
@@ -153,7 +153,7 @@ class FaultTracker:
     _in_a_row: dict[str, list[HeldRefusal]] = field(factory=dict[str, list[HeldRefusal]])
 
     def passes(self, *operations: str) -> None:
-        """Record that operations work; their refusals are counted from zero again."""
+        """Record that operations worked; their refusals in a row are counted from zero again."""
         for operation in operations:
             self.passed.add(operation)
             self._in_a_row.pop(operation, None)
@@ -176,7 +176,7 @@ class FaultTracker:
         return len(row) >= enough
 
     def charged(self) -> list[HeldRefusal]:
-        """Return the refusals to charge: those whose operation worked for other documents."""
+        """Return the chargeable refusals whose operation worked in this run, to charge them now."""
         return [
             refusal
             for refusal in self.held.values()
@@ -184,7 +184,7 @@ class FaultTracker:
         ]
 
     def unexplained(self) -> list[HeldRefusal]:
-        """Return the services' refusals of operations that worked for no document of this run."""
+        """Return the chargeable refusals by a service whose operation never worked in this run."""
         return [
             refusal
             for refusal in self.held.values()
@@ -193,7 +193,7 @@ class FaultTracker:
 
 
 def naming(error: ServiceError, refusals: list[HeldRefusal]) -> ServiceError:
-    """Return a copy of the error whose message names the refused documents."""
+    """Return a copy of the error whose message names the refused documents, at most ten."""
     named_by = {refusal.delivery.document_id: refusal.delivery.label for refusal in refusals}
     if not named_by:
         return error
@@ -208,7 +208,7 @@ def naming(error: ServiceError, refusals: list[HeldRefusal]) -> ServiceError:
 
 
 def list_unfinished(folder: str) -> Text:
-    """Return the message for a list that has fewer documents than it announced."""
+    """Return the message for a list whose end was not reached, or came too early."""
     return Text(
         "list_unfinished", "Banqup's list of {0} did not end where it said it would", folder
     )
@@ -234,7 +234,7 @@ def too_many_unrecorded(most: int) -> ConfigurationError:
 
 
 def no_files_at_all() -> ConfigurationError:
-    """Return the error for a space in which no document ever had a file to download."""
+    """Return the error for a space whose documents have shown no file to download for a day."""
     return ConfigurationError(
         Text(
             "no_files",

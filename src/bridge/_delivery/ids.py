@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 
-from _client_kit._address import check_id
+from banqup_client._space_id import check_space_id
 from bridge._errors import configuration_error
 
-__all__ = ["canonical_id", "company_code_of", "of_another_space", "space_id_of", "spellings_of"]
+__all__ = [
+    "canonical_id",
+    "company_code_of",
+    "of_another_space",
+    "space_id_of",
+    "spellings_of",
+]
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
@@ -21,7 +27,7 @@ def space_id_of(given: str) -> str:
     Raises:
         ConfigurationError: The id is not usable.
     """
-    return canonical_id(check_id(given, "space_id", service="bridge"))
+    return canonical_id(check_space_id(given, "space_id", service="bridge"))
 
 
 def canonical_id(given: str) -> str:
@@ -30,19 +36,26 @@ def canonical_id(given: str) -> str:
 
 
 def spellings_of(given: str) -> tuple[str, ...]:
-    """Return the forms in which a service may know an id: a UUID also in lower and upper case."""
+    """Return the spellings of an id to try in calls: as given; a UUID in both cases, too."""
     if not _UUID.fullmatch(given):
         return (given,)
     return tuple(dict.fromkeys((given, given.lower(), given.upper())))
 
 
 def of_another_space(named: str | None, space_id: str) -> bool:
-    """Return True if a listed entry names a space other than `space_id`."""
+    """Return True if an entry of a list names a space, and it is another than `space_id`.
+
+    Args:
+        named: The id of the space in the entry, in any spelling; None if it names no space.
+        space_id: The id of the connection's space, in canonical form.
+    """
     return bool(named) and canonical_id(str(named)) != space_id
 
 
 def company_code_of(given: object) -> str:
-    """Return the company's code; a number is refused, because it has lost its leading zeros.
+    """Return the company's code without white space around it.
+
+    A number is refused, because it has lost the leading zeros of the code.
 
     Raises:
         ConfigurationError: The code is not usable.

@@ -4,8 +4,8 @@
   created while activation was listing (`created_during_activation`).
 - A recorded document that could not be exported at activation is new once its status has changed
   (`status_since_activation`).
-- A document without a record is new (`delivery.first_seen`), unless it is too old for that
-  (`missed_by_activation`).
+- A document without a record is new (`delivery.first_seen`), unless it was created well before
+  activation (`missed_by_activation`).
 
 Whether a new document may be exported now is decided in `eligibility`.
 """
@@ -23,7 +23,9 @@ document late, and the server's times may differ."""
 
 
 def created_during_activation(created: datetime | None, began: datetime | None) -> bool:
-    """Return True for a document that is younger than the first answer of activation.
+    """Return True if a document was created after Banqup's first answer to activation.
+
+    False if one of the two times is not known.
 
     Args:
         created: When the document was created, by Banqup's clock.
@@ -33,14 +35,14 @@ def created_during_activation(created: datetime | None, began: datetime | None) 
 
 
 def missed_by_activation(created: datetime | None, activated: datetime | None) -> bool:
-    """Return True for a document without a record that was created well before activation.
+    """Return True if a document was created more than 24 hours before activation.
 
-    Without this, a list that was too short at activation would send the whole history to Zenvoices
-    once the list is complete.
+    Call this for a document without a record. Without this check, a list that was too short at
+    activation would send the whole history to Zenvoices once the list is complete.
 
     Args:
         created: When the document was created, by Banqup's clock.
-        activated: When activation began, by the same clock.
+        activated: The time of activation, by the same clock.
     """
     return created is not None and activated is not None and created < activated - LISTED_LATE
 
@@ -55,7 +57,7 @@ def status_since_activation(
 
     Args:
         before: The status recorded at activation; None if Banqup showed none.
-        now: The status that Banqup shows now, shortened as the recorded one.
+        now: The status that Banqup shows now, shortened by `delivery.word_of` as the recorded one.
     """
     if now is None or now == before:
         return "unchanged"

@@ -78,7 +78,8 @@ def label_of(document: Document, subject: str | None = None) -> str:
 
     Args:
         document: The document as Banqup shows it.
-        subject: The subject of its upload. The default mapper puts the invoice number into it.
+        subject: The subject of its upload, in which the default mapper puts the invoice number.
+            Without a subject, the name of the first file is shown.
     """
     party = document.customer if document.folder == "SALES" else document.supplier
     name = party.trade_name or party.legal_name

@@ -23,7 +23,7 @@ from bridge._stores.protocol import Row
 __all__ = [
     "NOT_KNOWN",
     "Head",
-    "active_head",
+    "active_binding",
     "counted_as",
     "delivery_of",
     "head_of",
@@ -33,7 +33,7 @@ __all__ = [
 
 VERSION = 1
 NOT_KNOWN = datetime.max.replace(tzinfo=UTC)
-"""Placeholder for a time that Banqup has not told yet; every document is older."""
+"""The value of `Head.restored_at` until Banqup has told the time: every document is older."""
 
 
 @frozen
@@ -48,8 +48,8 @@ class Head:
         active: Whether export_new() may run.
         activations: How often the connection was activated.
         activated_at: The server's time of the last activation.
-        cursors: Per folder, the server's time since which documents are listed.
-        full_at: Per folder, the clock's time of the last listing of all its documents.
+        cursors: Per folder, the server's time since which changed documents are listed.
+        full_at: Per folder, the clock's time of the last complete listing of all its documents.
         counts: How many deliveries are in each state; see :func:`counted_as`.
         controls: External id and company number of the latest deliveries, to test look-ups with.
         companies: The numbers that the company had in Zenvoices, the present one last. Documents
@@ -61,14 +61,15 @@ class Head:
             ``"works"``, ``"lags"``, or None if no run has tested it.
         deliveries: How many uploads of this connection ever arrived; never decreases.
         wire: A digest of the contract of Banqup's client with which the space was last listed.
-        fetched: Whether any document's files were ever downloaded.
-        no_file_since: The clock's time at which a document without a file was first met; None
-            once a file was downloaded.
-        looked_up: Per state, the id of the document that was looked up last.
+        fetched: Whether the files of any document were ever downloaded and mapped.
+        no_file_since: The clock's time at which a document without a file was first met; None if
+            none was met, or once ``fetched`` is True.
+        looked_up: Per state, the id of the document that was looked up last. The next run
+            continues after it.
         named: Ids of waiting documents that only failures hold back, the latest last; status()
             lists them.
         unknown: Unrecognised statuses and folders, with how many documents had each.
-        last_run: A summary of the last run.
+        last_run: A summary of the last run. In the record of a space, which connection uses it.
     """
 
     binding: Mapping[str, Any]
@@ -115,7 +116,7 @@ def row_of(delivery: Delivery) -> Row:
 
 
 def _text(members: Mapping[str, Any]) -> str:
-    # As ASCII: a store may refuse a NUL or a lone surrogate that a service has sent.
+    # json.dumps writes ASCII: a store may refuse a NUL or a lone surrogate in a service's text.
     return json.dumps({"v": VERSION, **members}, separators=(",", ":"), allow_nan=False)
 
 
@@ -146,7 +147,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _finite(digits: str) -> float:
     number = float(digits)
-    if not math.isfinite(number):  # such as 1e999, which json.dumps would refuse to write
+    if not math.isfinite(number):  # 1e999 is infinite as a float; json.dumps refuses to write it
         raise ValueError
     return number
 
@@ -291,6 +292,8 @@ def _numbers(value: object) -> bool:
     return is_object(value) and all(map(_is_number, value.values()))
 
 
-def active_head(text: str) -> bool:
-    """Return True if a head's JSON text says that its connection, whichever it is, is active."""
-    return _versioned(text, _HEAD).get("active") is True
+def active_binding(text: str) -> Mapping[str, Any] | None:
+    """Return the binding in the head of any connection; None if the connection is not active."""
+    head = _versioned(text, _HEAD)
+    binding = head.get("binding")
+    return binding if head.get("active") is True and is_object(binding) else None

@@ -67,7 +67,7 @@ class Skipped:
 
     Attributes:
         reason: Why, as text for people.
-        gone: Whether Banqup no longer has the document; it counts again if Banqup lists it.
+        gone: Whether Banqup no longer has the document. If Banqup lists it again, it waits again.
     """
 
     reason: str
@@ -144,7 +144,11 @@ class AttemptRefunded:
 
 @frozen
 class NotSent:
-    """The document was certainly not sent, and is not the cause."""
+    """The document counts as not sent, so it waits to be sent again.
+
+    A call failed for a reason that is not the document's, look-ups did not find the document, or a
+    person or ``on_uncertain="resend"`` decided so.
+    """
 
     reason: str
 
@@ -158,7 +162,7 @@ class InDoubt:
 
 @frozen
 class Absent:
-    """A trustworthy look-up answered: not in Zenvoices.
+    """A look-up that can be trusted did not find the document in Zenvoices.
 
     Attributes:
         at: The answer's time by Zenvoices' clock.

@@ -28,7 +28,9 @@ _CODES = {"the mapper": "mapper", "exportable=": "rule"}
 
 
 def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceFile]) -> object:
-    """Return the mapper's result; also read the files here, in the worker, as UBL.
+    """Call the mapper and return its result; then read the files as UBL, for the report.
+
+    They are read here because this function runs in a worker's thread, where reading may block.
 
     Raises:
         Exception: The mapper's exception, with its traceback. A RuntimeError replaces
@@ -44,13 +46,16 @@ def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceF
         raise RuntimeError(message).with_traceback(error.__traceback__) from error
     if not isinstance(result, Skip):
         for file in files:
-            with suppress(OSError):  # raised again when the report reads the file
+            with suppress(OSError):  # the error comes again when the report reads the file
                 file.look()
     return result
 
 
 def judge(rule: Exportable, document: Document) -> Verdict:
-    """Apply the rule to a document; if the rule raises, the document waits."""
+    """Apply the rule to a document, and return its verdict; None means export.
+
+    If the rule raises or returns a value of a wrong type, the verdict is a `BrokenRule`.
+    """
     try:
         said: object = rule(document)
     except Exception as error:
@@ -61,8 +66,13 @@ def judge(rule: Exportable, document: Document) -> Verdict:
     if said is True:
         return None
     if said is False:
-        status = str(document.status.document)
-        return Wait(Text("not_exportable", "your exportable= says no (status {0})", status))
+        seen = (document.folder, document.category, document.status.document)
+        reason = Text(
+            "not_exportable",
+            "your exportable= says no to folder {0}, category {1}, status.document {2}",
+            *map(repr, seen),
+        )
+        return Wait(reason)
     if isinstance(said, (Wait, Skip)):  # pyright: ignore[reportUnnecessaryIsInstance]
         return said
     if isinstance(said, Coroutine):
@@ -104,7 +114,7 @@ def describe_result(result: object) -> str:
 
 
 def _kind_of(result: object) -> str:
-    """Return ``"None"`` or the name of a value's type; the value may be a customer's data."""
+    """Return ``"None"`` or the name of a value's type, not the value: it may be customer data."""
     if isinstance(result, type):
         return f"class {result.__name__}"
     return "None" if result is None else type(result).__name__

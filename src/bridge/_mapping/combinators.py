@@ -47,6 +47,8 @@ def only(
 ) -> _Mapper[_Said]:
     """Return a mapper that skips all documents but the chosen ones; the report says why.
 
+    An argument that is None excludes no document.
+
     Args:
         mapper: Maps the documents that are not skipped.
         folders: ``PURCHASES``, ``SALES``.
@@ -54,7 +56,8 @@ def only(
         parties: Names, VAT numbers or enterprise numbers of suppliers or customers. Upper and
             lower case, spaces and dots are ignored. One party of a document must be in the list.
 
-    Another folder or category that Banqup uses is given as a :class:`ServiceWord`.
+    A folder or category that Banqup uses and this library does not know is given as a
+    :class:`ServiceWord`.
 
     Raises:
         ConfigurationError: An argument is one text instead of a list of texts, or an unknown word.
@@ -89,14 +92,16 @@ def journal(
 ) -> _Mapper[_Said]:
     """Return a mapper that chooses the journal in Zenvoices.
 
-    It writes the journal's code in square brackets before the subject, such as ``[INK]`` (published
-    for e-mail). Zenvoices applies its assignment rules first.
+    By default the mapper writes the journal's code in square brackets before the subject, such as
+    ``[INK]``. Zenvoices documents such codes for e-mail only; for uploads they are assumed.
+    Zenvoices applies its assignment rules first.
 
     Args:
         mapper: Makes the upload.
         codes: The code of each folder, ``{"PURCHASES": "INK", "SALES": "VRK"}``, or a function of
-            document and files that returns the code. Documents of a missing folder get no code. A
-            folder that only Banqup knows is given as a :class:`ServiceWord`.
+            document and files that returns the code. Documents of a folder that is not in the
+            mapping get no code. A folder that this library does not know is given as a
+            :class:`ServiceWord`.
         into: Where the code goes: before the subject in brackets, or plain as the destination.
 
     Raises:
@@ -207,7 +212,7 @@ class _Around:
     _mapped: Callable[[Document, Sequence[SourceFile]], Any]
 
     def __attrs_post_init__(self) -> None:
-        # Coroutine functions are for AsyncConnection; Connection finds them by `func`.
+        # Accept coroutine functions here. Connection refuses them: its check follows `func`.
         check_mapper(self.func, in_tasks=True)
 
     def __call__(self, document: Document, files: Sequence[SourceFile]) -> Any:
@@ -226,7 +231,7 @@ def _words(
 
 
 def _check_known(word: object, known: Sequence[str], name: str) -> None:
-    """Refuse a word that is not in `known`, compared by `_folded`; empty `known` allows all."""
+    """Refuse a word that is neither in `known` nor a `ServiceWord`; an empty `known` allows all."""
     if not isinstance(word, str):
         raise argument_error(name, "a text", word, service="bridge")
     if known and _folded(word) not in map(_folded, known):
@@ -294,7 +299,7 @@ def _name(party: Party, otherwise: str | None) -> str | None:
 
 
 def _part(value: str | None) -> str:
-    """Return a text as a part of a file name, without folders."""
+    """Return a text as a part of a file name, with hyphens for slashes and backslashes."""
     return re.sub(r"[/\\]+", "-", one_line(value or ""))
 
 

@@ -55,10 +55,10 @@ class SourceFile:
     _file: BinaryIO = field(repr=False)
 
     def open(self) -> BinaryIO:
-        """Open the file at its first byte.
+        """Return a new reader that starts at the first byte of the file.
 
-        Any number of readers may be open in one thread. They need not be closed. After the
-        document was sent, they can no longer be read.
+        One thread may use any number of readers at a time, and need not close them. The file is
+        deleted after the document was sent; its readers can then no longer be used.
         """
         return cast("BinaryIO", FileView(self._file))
 
@@ -85,19 +85,20 @@ class SourceFile:
     def is_ubl(self) -> bool:
         """Whether the file is a UBL invoice or credit note, readable or not.
 
-        An unreadable file counts if its first 64 KiB contain the namespace of either.
+        An unreadable file counts as one if its first 64 KiB contain the namespace of UBL invoices
+        or credit notes.
         """
         if not self.is_unreadable:
             return self.ubl is not None
-        # In UTF-16 and UTF-32 these characters are ASCII with NUL bytes between them.
+        # In UTF-16 and UTF-32, the namespace is its ASCII bytes with NUL bytes between them.
         head = self.open().read(_NAMESPACE_WITHIN).replace(b"\0", b"")
         return any(namespace in head for namespace in _UBL_NAMESPACES)
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether the file is XML that cannot be parsed, or may not be, such as a too big file.
+        """Whether the file is XML that is malformed, or that is not parsed, such as one too big.
 
-        False for XML that can be parsed and is not a UBL invoice.
+        False for XML that can be parsed and is no UBL invoice or credit note.
         """
         return isinstance(self._found, NotReadable) and self._found.reason != "not UBL"
 
@@ -108,7 +109,7 @@ class SourceFile:
 
     @property
     def warning(self) -> str:
-        """Why an XML file cannot be read as UBL; empty if it can, and for other files."""
+        """Why an XML file cannot be read as UBL; empty if it can, or if the file is not XML."""
         found = self._found
         if not isinstance(found, NotReadable):
             return ""

@@ -19,12 +19,12 @@ class Spool(SpooledTemporaryFile[bytes]):
     """
 
     def __init__(self, room: int = IN_MEMORY) -> None:
-        # Zero would mean no limit.
+        # SpooledTemporaryFile takes zero as no limit.
         super().__init__(max(room, 1), prefix="banqup-zenvoices-")
 
     @property
     def in_memory(self) -> bool:
-        """Whether reading and writing cannot block."""
+        """Whether all bytes are still in memory, so that reading cannot block."""
         return self.name is None
 
     def close(self) -> None:

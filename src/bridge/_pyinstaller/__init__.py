@@ -1,6 +1,6 @@
-"""Hooks for PyInstaller, found by its entry point: they add ``contract.json`` to the program.
+"""Hooks for PyInstaller, which finds them by an entry point: they add each ``contract.json``.
 
-Without this file, a program in one file ends at the first client with FileNotFoundError.
+Without that file, a program that PyInstaller has made raises FileNotFoundError at its first client.
 """
 
 from __future__ import annotations

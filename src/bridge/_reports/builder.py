@@ -23,7 +23,7 @@ class ReportBuilder:
     """The counts and lines of one run."""
 
     seen: dict[str, str] = field(factory=dict)
-    """The state of each document that Banqup showed in this run, by canonical id."""
+    """The state of each document that this run listed, or read by itself, by canonical id."""
     rows: dict[str, DeliveryRow] = field(factory=dict)
     unknown: Counter[str] = field(factory=Counter)
     notes: dict[str, None] = field(factory=dict)
@@ -39,7 +39,7 @@ class ReportBuilder:
     ok: bool = True
 
     def line(self, delivery: Delivery, sent: Mapping[str, Any] | None = None) -> DeliveryRow:
-        """Record the state of a delivery, and return its line."""
+        """Put the line of a delivery into the report, and return it."""
         row = delivery_row(delivery, **(sent or {}))
         if delivery.document_id in self.seen:
             self.seen[delivery.document_id] = delivery.state

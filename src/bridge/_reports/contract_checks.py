@@ -1,4 +1,4 @@
-"""Compare the answers of each operation with the contract.
+"""Make the checks of verify(deep=True): compare the answers of operations with the contract.
 
 A check shows only names and types of an answer, never its values.
 """
@@ -24,7 +24,7 @@ _NOTHING = Text("nothing", "nothing")
 
 
 def check_of(probe: Probe, expected: Expectations, lang: Lang) -> Check:
-    """Return the check of an operation that was tried, in a language."""
+    """Return the check of an operation that was called, with its texts in the language `lang`."""
     return translated(_check(probe, expected), lang)
 
 
@@ -60,7 +60,7 @@ def _check(probe: Probe, expected: Expectations) -> Check:
 
 
 def _broken(error: ServiceError, check: Check, expected: Expectations) -> Check:
-    """Add to a failed check how to correct the call's path, if that path may be wrong."""
+    """Return the failed check; if the path of the call may be wrong, say how to correct it."""
     by_contract = isinstance(error.hint, Text) and error.hint.code == CONTRACT_HINT.code
     if not by_contract and error.kind != "not found":
         return check

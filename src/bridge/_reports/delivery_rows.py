@@ -43,14 +43,15 @@ class DeliveryRow:
         subject: The subject of its upload.
         sender_name: The sender's name in its upload.
         file_name: The name of the first file of its upload.
-        size: The bytes of all files of its upload.
+        size: The size of all files of its upload together, in bytes.
         external_id: The external id of its upload.
         attempts: The number of attempts that failed because of this document.
         next_try: The time of the next attempt, by the connection's clock.
         other_files: Names of its files that were not sent.
         status: The state in an accountant's words: ``client action needed``, ``queued``, ``ready
             to process``, ``error`` or ``skipped``.
-        warning: Which XML file cannot be read as UBL; the document is sent all the same.
+        warning: Which XML file cannot be read as UBL; empty if there is none. The document is sent
+            all the same.
     """
 
     document_id: str
@@ -72,7 +73,7 @@ class DeliveryRow:
     label: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return data that JSON can hold."""
+        """Return the attributes as data that JSON can hold."""
         return plain_data(self)
 
 
@@ -88,14 +89,15 @@ class Deliveries(tuple[DeliveryRow, ...], Printable):
         return [{**row.to_dict(), "other_files": ", ".join(row.other_files)} for row in self]
 
     def to_dict(self) -> list[dict[str, Any]]:
-        """Return a list that JSON can hold."""
+        """Return a list of the lines as data that JSON can hold."""
         return [row.to_dict() for row in self]
 
     def of_state(self, *states: str) -> Deliveries:
         """Return the lines that are in one of these states.
 
         Raises:
-            ConfigurationError: There is no such state; the words that a table shows are others.
+            ConfigurationError: There is no such state. The first column of a table shows statuses,
+                which are other words.
         """
         for state in states:
             check_word(state, STATES, "a state", service="bridge")
@@ -109,7 +111,7 @@ class Deliveries(tuple[DeliveryRow, ...], Printable):
 
 
 def deliveries_of(rows: Iterable[DeliveryRow]) -> Deliveries:
-    """Convert the lines of an attrs field; attrs takes the field's type from this function."""
+    """Return lines as `Deliveries`; a converter, from which attrs takes the type of an argument."""
     return Deliveries(rows)
 
 
@@ -139,7 +141,7 @@ def table(rows: Iterable[DeliveryRow], title: str = "", *, status: str | None = 
     Args:
         rows: The lines, in any order.
         title: The title above the table; none if empty.
-        status: A status to show in every line in place of the line's own.
+        status: A status to show in every line instead of the line's own status.
     """
     order = {status: place for place, status in enumerate(_ORDER)}
     lines = sorted(rows, key=lambda row: order.get(_status(row), len(order)))
@@ -175,12 +177,12 @@ def _line(row: DeliveryRow, status: str) -> Line:
 
 
 def to_datetime(seconds: float) -> datetime:
-    """Convert epoch seconds to an aware datetime."""
+    """Convert epoch seconds to an aware datetime in UTC."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def delivery_row(delivery: Delivery, **sent: Any) -> DeliveryRow:
-    """Return the line of a delivery, with the details of its upload."""
+    """Return the line of a delivery; `sent` has the details of its upload, if there is one."""
     due = delivery.due if delivery.state == "waiting" else None
     reason = delivery.reason
     return DeliveryRow(

@@ -60,7 +60,7 @@ class DocumentFound:
 
 @frozen
 class DocumentWaiting:
-    """A document waits; its line tells the reason."""
+    """A document waits; ``delivery.reason`` says why."""
 
     delivery: DeliveryRow
 
@@ -124,7 +124,7 @@ Event = (
 )
 
 Listener = Callable[[Event], object]
-"""Called with each event, one at a time, by the thread or task that runs the export."""
+"""A function that is called with each event, one at a time, in the thread or task of the export."""
 
 _LEVELS: dict[type[object], int] = {
     DocumentFailed: logging.WARNING,

@@ -70,7 +70,7 @@ class ProgressBar:
             self._bar.update(1)
 
     def close(self) -> None:
-        """End the bar; do this after a run that was interrupted."""
+        """Close the bar. The end of a run does this; call it after a run that was interrupted."""
         bar, self._bar = self._bar, None
         if bar is not None:
             bar.total = bar.n or None

@@ -1,8 +1,8 @@
 """Show values as text in a terminal and as HTML in a notebook.
 
-A value describes itself once, as a `View` with English texts. The functions here translate it and
-make both forms. Texts of services and senders cannot leave their cell: control and direction
-characters are replaced, and HTML is escaped.
+A value describes itself once, as a `View` with English texts. The functions here translate the view
+and make both forms. Texts of services and senders cannot change the layout or the page: characters
+that are not printable are replaced, and HTML is escaped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ Tone = Literal["", "ok", "bad", "wait", "dim"]
 
 
 def plain(text: str, longest: int = _LONGEST) -> str:
-    """Return the text as one line; replace characters that are not printable by their code."""
+    """Return at most `longest` characters of a text, as one line.
+
+    Characters that are not printable are replaced by their escape sequences.
+    """
     text = " ".join(text[:longest].split()) + ("..." if len(text) > longest else "")
     if text.isprintable():
         return text
@@ -44,9 +47,10 @@ class Cell:
 
     Attributes:
         text: The text to show.
-        tone: The colour in HTML. It is never the only sign of bad news.
-        whole: Whether HTML keeps the value on one line, such as an id.
-        alone: Whether a terminal shows the value on lines of its own and never cuts it.
+        tone: The colour in HTML. The text alone must be enough, for readers who cannot see it.
+        whole: Whether HTML never breaks the value into lines, for example an id.
+        alone: Whether a terminal shows the value on lines of its own. Up to 1,000 characters of it
+            are shown, and 200 of any other value.
     """
 
     text: str
@@ -60,7 +64,7 @@ class Cell:
 
 
 Line = tuple[Cell, ...]
-"""A line of a table; in a terminal its first cell, the status, is left of all other cells."""
+"""A line of a table. In a terminal, its first cell, the status, stands left of the other cells."""
 
 
 @frozen
@@ -72,14 +76,14 @@ class Table:
     lines: tuple[Line, ...]
 
     def columns(self) -> list[int]:
-        """Return the columns that are not empty."""
+        """Return the indexes of the columns in which at least one line has a text."""
         count = range(len(self.headings))
         return [index for index in count if any(line[index].text for line in self.lines)]
 
 
 @frozen
 class View:
-    """What a value shows: its title, facts, tables and notes, in English."""
+    """The content to show for a value: title, facts, tables and notes, in English."""
 
     title: str
     tone: Tone = ""
@@ -118,7 +122,7 @@ class Printable:
         return _text(self._view(), check_lang(self._language() if lang is None else lang))
 
     def to_html(self, *, lang: Lang | None = None) -> str:
-        """Return HTML in the colours of the page around it; every value is escaped.
+        """Return HTML that suits a light and a dark page; every value is escaped.
 
         Args:
             lang: ``"en"``, ``"fr"`` or ``"nl"``; by default English, or the language of verify().
@@ -139,14 +143,14 @@ class Printable:
 
 
 class Result(Printable):
-    """A printable value whose data are its attributes and its counts."""
+    """A printable value with a `to_dict` that returns its attributes and some of its properties."""
 
     __slots__ = ()
     _counts: ClassVar[tuple[str, ...]] = ()
     """The properties that `to_dict` adds to the attributes."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return data that JSON can hold."""
+        """Return the attributes and counts as data that JSON can hold."""
         return {**plain_data(self), **{name: getattr(self, name) for name in self._counts}}
 
 
@@ -190,7 +194,7 @@ def _text_table(table: Table, lang: Lang) -> str:
     for status, *cells in lines:
         rows = ["  ".join(filter(None, (cell.shown(lang) for cell in cells if not cell.alone)))]
         for place, cell in enumerate(cells):
-            if cell.alone:  # before or after the other cells, as in HTML
+            if cell.alone:  # above the other cells if it is the first one, otherwise below them
                 rows.insert(0 if place == 0 else len(rows), cell.shown(lang))
         head = f"{status.shown(lang)[:_WIDEST_STATUS]:{width}}"
         for row in filter(None, rows):

@@ -11,7 +11,6 @@ from attrs import field, frozen
 from _client_kit._text import Text, joined
 from _client_kit._times import local_time
 from bridge._delivery.eligibility import unknown_word
-from bridge._errors import ACTIVATE
 from bridge._reports.delivery_rows import TONES, Deliveries, deliveries_of, table
 from bridge._reports.render import Cell, Result, Table, View
 from bridge._reports.texts import say
@@ -26,7 +25,7 @@ __all__ = [
 
 
 def _facts(*facts: tuple[str, str | int | None]) -> tuple[tuple[str, str], ...]:
-    """Return the names and values of facts; leave out zeros and empty texts."""
+    """Return the names and values of facts to show; leave out zeros and empty texts."""
     return tuple((say(name), _shown(value)) for name, value in facts if value)
 
 
@@ -35,7 +34,7 @@ def _shown(value: str | int) -> str:
 
 
 def _heading(title: str, count: int) -> str:
-    """Add the number of documents that need a person to a title."""
+    """Return the title, followed by the number of documents that need a person if it is not 0."""
     return joined("; ", title, say("needs", count) if count else "")
 
 
@@ -55,14 +54,16 @@ class ExportReport(Result):
         started_at: The start of the run, by the connection's clock.
         ended_at: The end of the run, by the same clock.
         dry_run: Whether the run sent nothing and only reports what it would do.
-        listed: The number of different documents that Banqup listed.
-        states: The number of listed documents in each state; their sum is ``listed``.
+        listed: The number of different documents that this run found in Banqup's lists, or read by
+            themselves because they were due.
+        states: The number of these documents in each state; the sum is ``listed``.
         exported: The number of uploads that Zenvoices accepted in this run.
         refused: The number of uploads that Zenvoices refused in this run; their documents are
             waiting or failed.
         raised: How often your mapper, your rule or a function of ``operations=`` raised, or
             returned an unusable value.
-        listener_failures: How often your listeners raised; this changes no delivery.
+        listener_failures: How often your listeners raised, or returned a coroutine; this changes
+            no delivery.
         recovered: The number of documents that a look-up found in Zenvoices, because the answer to
             an earlier upload was not recorded.
         changed: The number of delivered documents whose files have changed since; they are not
@@ -142,7 +143,7 @@ class ExportReport(Result):
         return (self.ended_at - self.started_at).total_seconds()
 
     def summary(self) -> str:
-        """Return one line in English."""
+        """Return the counts, and why the run ended early, as one line in English."""
         parts = [f"{self.exported} exported"]
         parts += [
             f"{number} {name}"
@@ -205,10 +206,12 @@ class Activation(Result):
         new: False if the connection was active already; then nothing was changed.
         activated_at: Banqup's time of the first listing, from which documents count.
         company_id: The number of the company in Zenvoices.
-        baseline: The number of documents that are never exported.
-        waiting: The number of documents that were not approved or sent; they count when they are.
+        baseline: The number of documents that could be exported already; only resend() sends them.
+        waiting: The number of documents that were not approved or sent yet; each is exported when
+            it is approved or sent.
         skipped: Lines of documents that appeared during activation, or became exportable while
             the connection was not active; resend() sends them.
+        notes: Remarks for a person, such as that the checkpoints end with the process.
     """
 
     new: bool
@@ -217,6 +220,7 @@ class Activation(Result):
     baseline: int = 0
     waiting: int = 0
     skipped: Deliveries = field(default=Deliveries(), converter=deliveries_of)
+    notes: tuple[str, ...] = ()
 
     def _view(self) -> View:
         facts = _facts(
@@ -226,10 +230,10 @@ class Activation(Result):
             ("waiting for the client", self.waiting),
         )
         if self.new:
-            # Without a right, a space looks empty. Without this note, its documents would count as
-            # new when the right is given.
+            # A space looks empty to an app without the right to read its documents. All of them
+            # would count as new when the right is given, so the note says what to do before.
             empty = not (self.baseline or self.waiting or self.skipped)
-            notes = (_NOTHING_LISTED,) if empty else ()
+            notes = (*self.notes, *((_NOTHING_LISTED,) if empty else ()))
             skipped = table(self.skipped, say("skipped"))
             return View(say("activated"), "ok", facts, (skipped,), notes)
         return View(say("active already"), "", facts[:2])
@@ -244,7 +248,7 @@ class Status(Result):
         activated_at: The time of activation, by Banqup's clock.
         space_id: The id of the space in Banqup.
         company_code: The company's code in Zenvoices.
-        last_run: A summary of the last run as plain data; None before the first run.
+        last_run: A summary of the last run, as data that JSON can hold; None before the first run.
         counts: The number of deliveries in each state; ``waiting_for_client`` counts those that a
             user has to approve or send in Banqup.
         attention: Lines of documents that are failed or uncertain, or that wait only because
@@ -252,6 +256,7 @@ class Status(Result):
         waiting: Lines of documents that wait or are being sent, if status() was asked for them.
         unknown_statuses: Statuses and folders that the rule does not know, each with the number of
             documents that have it.
+        not_active: Why the connection is not active, and what to do; empty if it is active.
     """
 
     _counts = ("client_action_needed", "queued", "ready_to_process", "error", "raised")
@@ -265,6 +270,7 @@ class Status(Result):
     attention: Deliveries = field(default=Deliveries(), converter=deliveries_of)
     waiting: Deliveries = field(default=Deliveries(), converter=deliveries_of)
     unknown_statuses: Mapping[str, int] = field(factory=dict[str, int], hash=False)
+    not_active: tuple[str, ...] = ()
 
     def _view(self) -> View:
         heading = say("active" if self.active else "inactive", self.company_code)
@@ -297,13 +303,13 @@ class Status(Result):
             ),
             (
                 *(unknown_word(word, count) for word, count in self.unknown_statuses.items()),
-                *(() if self.active else (ACTIVATE,)),
+                *self.not_active,
             ),
         )
 
     @property
     def raised(self) -> int:
-        """How often your mapper, rule and listeners raised in the last run."""
+        """How often your own functions raised or returned an unusable value in the last run."""
         run = self.last_run or {}
         counts = (run.get(name) for name in ("raised", "listener_failures"))
         return sum(count for count in counts if type(count) is int)
@@ -320,12 +326,12 @@ class Status(Result):
 
     @property
     def ready_to_process(self) -> int:
-        """The number of documents in Zenvoices."""
+        """The number of documents that were delivered to Zenvoices."""
         return self.counts.get("delivered", 0) + self.counts.get("confirmed", 0)
 
     @property
     def error(self) -> int:
-        """The number of documents that need a person; send them again, or process them by hand."""
+        """The number of failed or uncertain documents: a person has to decide about each."""
         return self.counts.get("failed", 0) + self.counts.get("uncertain", 0)
 
 
@@ -336,8 +342,8 @@ class Request:
     Attributes:
         document_id: The document's id in Banqup.
         accepted: Whether the next run sends the document.
-        reason: Why the document is not accepted; or, of one that is, why it would not be sent
-            without a request, such as "not approved yet"; else empty.
+        reason: If the document is not accepted, why. If it is accepted, why it would not be sent
+            without this request, such as "not approved yet"; empty if it would.
     """
 
     document_id: str
@@ -350,12 +356,12 @@ class Confirmation(Result):
     """The result of confirm(): which delivered documents Zenvoices has.
 
     Attributes:
-        confirmed: The number of documents that Zenvoices has.
-        missing: Lines of documents that Zenvoices does not have; they are not sent again unasked.
+        confirmed: The number of documents found by this call that were not confirmed before.
+        missing: Lines of documents that Zenvoices does not have; only resend() sends them again.
         twice: Lines of documents that Zenvoices shows more than once.
         undecided: Lines of documents for which the answers of Zenvoices prove nothing.
-        others: The number of documents that the company's inbox received since activation from
-            another sender than this connection.
+        others: The number of documents that the company's inbox has received since activation and
+            that this connection did not send.
     """
 
     confirmed: int = 0
@@ -374,5 +380,8 @@ class Confirmation(Result):
                 table(self.twice, say("twice"), status="error"),
                 table(self.undecided, say("undecided")),
             ),
-            notes=(say("others", self.others),) if self.others else (),
+            notes=(
+                *((say("copied store"),) if self.twice else ()),
+                *((say("others", self.others),) if self.others else ()),
+            ),
         )

@@ -49,7 +49,7 @@ def say(code: str, *values: object) -> Text:
 
 
 def translate(text: str, lang: Lang) -> str:
-    """Return a text in a language; a string without a code is returned as it is."""
+    """Return a text in a language; without a code or a translation, return it as it is."""
     if not isinstance(text, Text):
         return text
     if lang == "en":
@@ -67,7 +67,7 @@ def translate(text: str, lang: Lang) -> str:
         try:
             comma = _THOUSANDS[lang]
             shown = fill(template, values, comma=comma, point=",", zero_is_one=lang == "fr")
-        except IndexError:  # another version of this library stored the text with other values
+        except IndexError:  # another version of this library stored fewer values with this text
             return text
         return text.said(shown)
     if text.code in (": ", "; ", ", ", " ", " and "):
@@ -211,6 +211,9 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "others": ("The inbox received {0} other document since activation. If it is the same invoice, Banqup's own Zenvoices extension is still on: in Banqup, open it, Manage, Active off.|The inbox received {0} other documents since activation. If they are the same invoices, Banqup's own Zenvoices extension is still on: in Banqup, open it, Manage, Active off.",
         "La boîte de réception a reçu {0} autre document depuis l'activation. Si c'est la même facture, l'extension Zenvoices de Banqup est encore active : dans Banqup, ouvrez-la, cliquez sur Gérer et décochez Active (libellé anglais).|La boîte de réception a reçu {0} autres documents depuis l'activation. Si ce sont les mêmes factures, l'extension Zenvoices de Banqup est encore active : dans Banqup, ouvrez-la, cliquez sur Gérer et décochez Active (libellé anglais).",
         "De inbox ontving sinds de activering nog {0} ander document. Is het dezelfde factuur, dan staat Banqups eigen Zenvoices-extensie nog aan: open ze in Banqup, klik op Beheren en zet Actief uit.|De inbox ontving sinds de activering nog {0} andere documenten. Zijn het dezelfde facturen, dan staat Banqups eigen Zenvoices-extensie nog aan: open ze in Banqup, klik op Beheren en zet Actief uit."),
+    "copied store": ("Sent more than once: does another machine or program export this space, with a copy of this store or with its own? Keep one of them, and delete in Zenvoices what is there twice.",
+        "Envoyés plusieurs fois : une autre machine ou un autre programme exporte-t-il cet espace, avec une copie de ce registre ou avec le sien ? N'en gardez qu'un, et supprimez dans Zenvoices ce qui s'y trouve en double.",
+        "Meermaals verzonden: exporteert een andere machine of een ander programma deze ruimte, met een kopie van dit register of met een eigen register? Hou er één over, en verwijder in Zenvoices wat er dubbel staat."),
     "undecided": ("not to be decided", "impossibles à déterminer", "niet uit te maken"),
     "trials": ("Mapper: {0} of {1} documents would be sent",
         "Mapper : {0} document sur {1} serait envoyé|Mapper : {0} documents sur {1} seraient envoyés",
@@ -305,7 +308,7 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
 }
 """The English, French and Dutch of titles, headings and other texts of reports, by code."""
 
-# The English of these texts is where the code makes them: with the error, or with the reason.
+# The English of these texts is not in this table, but where the code makes the error or reason.
 SENTENCES: dict[str, tuple[str, str]] = {
     "said": ("« {0} »", "“{0}”"),
     "count": ("{0}", "{0}"),
@@ -329,7 +332,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_file_is_there": ("Il n'est jamais écrasé : indiquez-en un autre avec --config.",
         "Het wordt nooit overschreven: geef een ander met --config."),
     "wrong_arguments": ("arguments incorrects : {0}", "verkeerde argumenten: {0}"),
+    "unknown_option": ("option inconnue {0}", "onbekende optie {0}"),
+    "hint_option_of": ("{0} est une option de : {1}.", "{0} hoort bij: {1}."),
+    "option_unused": ("--{0} n'a pas de sens pour cette commande", "--{0} heeft geen betekenis voor deze opdracht"),
     "no_folder": ("--documents : {0} n'est pas un dossier", "--documents: {0} is geen map"),
+    "no_invoices": ("--documents : {0} ne contient aucun fichier .xml ou .pdf", "--documents: {0} bevat geen bestand .xml of .pdf"),
     "odd_port": ("--port doit être entre 0 et 65533, et --every un nombre positif", "--port moet tussen 0 en 65533 liggen, en --every een positief getal zijn"),
     "no_port": ("--port {0} : {1}", "--port {0}: {1}"),
     "settle_unknown": ("cette connexion ne connaît pas le document {0!r}", "deze koppeling kent het document {0!r} niet"),
@@ -350,6 +357,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "whole_number_up": ("un nombre entier à partir de 1", "een geheel getal vanaf 1"),
     "whole_number_to": ("un nombre entier de 1 à {0}", "een geheel getal van 1 tot {0}"),
     "positive_seconds": ("un nombre positif de secondes", "een positief aantal seconden"),
+    "seconds_to": ("un nombre de secondes jusqu'à {0}", "een aantal seconden tot {0}"),
     "hold_or_resend": ("'hold' ou 'resend'", "'hold' of 'resend'"),
     "variable_name": ("le nom d'une variable d'environnement", "de naam van een omgevingsvariabele"),
     "table_or_path": ("une table ou le chemin d'un fichier JSON", "een tabel of het pad van een JSON-bestand"),
@@ -376,9 +384,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "connection_number": ("connexion {0}", "koppeling {0}"),
     "the_file": ("le fichier", "het bestand"),
     "no_connections": ("il ne contient aucune table [[connection]]", "er staat geen tabel [[connection]] in"),
-    "hint_no_connections": ("Commencez chaque connexion par la ligne [[connection]], entre doubles crochets.", "Begin elke koppeling met de regel [[connection]], tussen dubbele vierkante haken."),
+    "hint_no_connections": ("Commencez chaque connexion par la ligne [[connection]], entre doubles crochets. Dans un fichier de banqup-zenvoices pairs, enlevez le # devant les paires qui sont justes.", "Begin elke koppeling met de regel [[connection]], tussen dubbele vierkante haken. Haal in een bestand van banqup-zenvoices pairs de # weg voor de paren die kloppen."),
     "unreadable": ("il ne peut pas être lu : {0}", "het kan niet gelezen worden: {0}"),
     "hint_quotes": ('Les codes et les identifiants s\'écrivent entre guillemets : company_code = "0042" ; et un chemin avec des barres obliques inverses entre apostrophes : checkpoint_file = \'C:\\exports.db\'.', 'Codes en id\'s staan tussen aanhalingstekens: company_code = "0042"; en een pad met backslashes tussen enkele aanhalingstekens: checkpoint_file = \'C:\\exports.db\'.'),
+    "hint_toml": ("Écrivez-le en TOML, comme le montre banqup-zenvoices sandbox.", "Schrijf het in TOML, zoals banqup-zenvoices sandbox het toont."),
     "hint_typographic": ("Écrivez des guillemets droits, comme dans {0}.", "Schrijf rechte aanhalingstekens, zoals in {0}."),
     "not_utf8": ("ce n'est pas du texte en UTF-8", "het is geen tekst in UTF-8"),
     "hint_utf8": ("Enregistrez-le en UTF-8.", "Bewaar het als UTF-8."),
@@ -386,10 +395,17 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "odd_key": ("une clé n'est pas le nom d'un paramètre", "een sleutel is niet de naam van een instelling"),
     "unknown_key": ("clé inconnue {0!r}", "onbekende sleutel {0!r}"),
     "bad_id": ("{0} ne peut contenir que 1 à 128 lettres, chiffres, '_' ou '-'", "{0} mag alleen uit 1 tot 128 letters, cijfers, '_' of '-' bestaan"),
+    "object_as_id": ("{0} doit être un identifiant, et non {1}", "{0} moet een id zijn, geen {1}"),
+    "hint_object_as_id": ("Donnez-en l'identifiant : {0}.", "Geef er het id van: {0}."),
+    "hint_space_id": ("Indiquez l'identifiant de l'espace, comme 3fa85f64-5717-4562-b3fc-2c963f66afa6, et non son nom ou son adresse : banqup-zenvoices pairs liste les identifiants (en Python : spaces.list()).",
+        "Geef het id van de ruimte op, zoals 3fa85f64-5717-4562-b3fc-2c963f66afa6, en niet haar naam of adres: banqup-zenvoices pairs toont de id's (in Python: spaces.list())."),
     "hint_bad_id": ("Retirez {0!r}.", "Laat {0!r} weg."),
     "bad_address": ("{0} n'est pas une adresse https utilisable : ni utilisateur, ni paramètre, ni caractère spécial n'y est admis", "{0} is geen bruikbaar https-adres: een gebruiker, parameters en bijzondere tekens mogen er niet in"),
     "bad_credential": ("{0} est vide, ou contient un blanc, un guillemet, un saut de ligne ou un caractère invisible de trop", "{0} is leeg, of bevat een spatie, aanhalingsteken, regeleinde of onzichtbaar teken te veel"),
     "not_in_environment": ("variables d'environnement non définies : {0}", "omgevingsvariabelen niet ingesteld: {0}"),
+    "hint_set_are": ("Variables définies : {0}.", "Wel ingesteld: {0}."),
+    "hint_environment": ("Un shell ne transmet que ce qu'il a exporté (export) ; cron et systemd ne lisent pas son profil.",
+        "Een shell geeft alleen door wat geëxporteerd is (export); cron en systemd lezen er geen profiel van."),
     "variable_not_set": ("la variable d'environnement {0!r} n'est pas définie", "de omgevingsvariabele {0!r} is niet ingesteld"),
     "hint_variable": ("Écrivez un nom comme EXPORTS_DATABASE ; c'est cette variable qui contient l'URL.", "Schrijf een naam zoals EXPORTS_DATABASE; die variabele bevat de URL."),
     "hint_variable_not_set": ("checkpoint_url_variable la nomme ; elle contient l'URL de la base de données pour SQLAlchemy.", "checkpoint_url_variable noemt ze; ze bevat de URL van de databank voor SQLAlchemy."),
@@ -409,8 +425,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_mapper": ("Un mapper reçoit un document et ses fichiers : def mapper(document, files).", "Een mapper krijgt een document en zijn bestanden: def mapper(document, files)."),
     "wrong_parameters": ("{0} doit accepter {1} argument : {2}|{0} doit accepter {1} arguments : {2}", "{0} moet {1} argument aanvaarden: {2}|{0} moet {1} argumenten aanvaarden: {2}"),
     "lease_too_short": ("lease_ttl ({0} s) doit valoir au moins le double du délai (deadline=) du client Zenvoices ({1} s)", "lease_ttl ({0} s) moet minstens het dubbele zijn van de deadline van de Zenvoices-client ({1} s)"),
-    "space_is_active": ("l'espace est déjà actif avec l'entreprise {0!r} dans ce registre", "de ruimte is in dit register al actief met administratie {0!r}"),
-    "hint_space_is_active": ("Arrêtez d'abord cette connexion-là avec deactivate() : un espace correspond à une seule entreprise.", "Stop die koppeling eerst met deactivate(): een ruimte hoort bij één administratie."),
+    "space_is_active": ("l'espace est actif dans ce registre avec l'entreprise {0!r} de l'organisation {1!r} sur {2}", "de ruimte is in dit register actief met administratie {0!r} van omgeving {1!r} op {2}"),
+    "hint_space_is_active": ("Si c'est juste, reprenez ces paramètres. Sinon, arrêtez d'abord cette connexion-là avec banqup-zenvoices deactivate (en Python : deactivate()) : un espace correspond à une seule entreprise.", "Klopt dat, gebruik dan weer die instellingen. Stop anders eerst die koppeling met banqup-zenvoices deactivate (in Python: deactivate()): een ruimte hoort bij één administratie."),
     "hint_of_document": ("Rien n'a été activé : corrigez d'abord la fonction.", "Er werd niets geactiveerd: verbeter eerst de functie."),
     # Calls that failed
     "token_refused": ("le jeton d'accès n'a pas été accepté ({0})",
@@ -547,6 +563,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_whole": ("Call(..., whole=True) donne telle quelle une réponse qui n'est pas du JSON.", "Call(..., whole=True) geeft een antwoord dat geen JSON is zoals het kwam."),
     "hint_contract": ("Le service ne connaît peut-être pas cet appel, ou y utilise d'autres noms que ceux que cette bibliothèque suppose. Corrigez la supposition avec l'argument contract= du client ; verify(deep=True) montre laquelle.",
         "De dienst kent deze aanroep misschien niet, of gebruikt er andere namen in dan deze bibliotheek veronderstelt. Verbeter de veronderstelling met het argument contract= van de client; verify(deep=True) toont welke."),
+    "hint_correction": ("Votre argument contract= change {0} en {1} : vérifiez d'abord cela.",
+        "Uw argument contract= verandert {0} in {1}: controleer dat eerst."),
+    "hint_id_not_name": ("{0!r} est le nom d'un espace ; son identifiant est {1}.",
+        "{0!r} is de naam van een ruimte; het id is {1}."),
+    "hint_code_not_name": ("{0!r} est le nom ou le numéro d'une entreprise ; son code est {1}.",
+        "{0!r} is de naam of het nummer van een administratie; de code is {1}."),
     "hint_swapped": ("space_id et company_code sont intervertis : {0} est un espace.",
         "space_id en company_code zijn verwisseld: {0} is een ruimte."),
     "hint_base_url": ("Est-ce bien l'adresse de ce service (pas celle de l'autre), sans chemin derrière ? Vérifiez base_url= ou l'environnement, puis le contrat : contract=.",
@@ -561,6 +583,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{0} is niet bereikbaar. Controleer het netwerk, de proxy en het adres, en probeer later opnieuw."),
     "hint_proxy": ("Un proxy est utilisé parce que la variable d'environnement {0} est définie : vérifiez que son adresse est juste et qu'il fonctionne, ou ajoutez {1} à NO_PROXY.",
         "Er wordt een proxy gebruikt omdat de omgevingsvariabele {0} ingesteld is: controleer of het adres juist is en of de proxy draait, of voeg {1} toe aan NO_PROXY."),
+    "proxy_status": ("le proxy a répondu {0}", "de proxy antwoordde {0}"),
+    "hint_proxy_login": ("Le proxy que nomme {0} demande une identification, ou refuse celle qu'il a reçue : écrivez-le ainsi : http://nom:motdepasse@hote:port, les deux encodés comme dans une URL.",
+        "De proxy die {0} noemt vraagt een aanmelding, of weigert de gekregen aanmelding: schrijf hem zo: http://naam:wachtwoord@host:poort, beide gecodeerd zoals in een URL."),
     "hint_tls": ("Vérifiez l'horloge de cette machine. Si un proxy ou le service utilise ses propres certificats, indiquez le fichier de leur autorité dans SSL_CERT_FILE, ou un ssl_context= qui leur fait confiance.",
         "Controleer de klok van deze machine. Gebruikt een proxy of de dienst eigen certificaten, noem dan het bestand van hun autoriteit in SSL_CERT_FILE, of geef een ssl_context= mee die ze vertrouwt."),
     "hint_max_bytes": ("Augmentez max_bytes= si c'est normal.",
@@ -575,8 +600,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Is het een van deze? Verbeter dan het id van de ruimte. Zo niet, dan moet een beheerder van de ruimte er de App ID van de app toevoegen, met rollen: in Banqup, Settings > External applications (Engelse benaming). Test en productie hebben ook elk hun eigen ruimtes."),
     "hint_roles": ("Donnez à l'application, dans cet espace, un rôle qui permet de lire les documents : dans Banqup, Settings > External applications (libellés anglais). L'API doit aussi être activée pour l'application dans le portail développeur.",
         "Geef de app in deze ruimte een rol die documenten mag lezen: in Banqup, Settings > External applications (Engelse benaming). De API moet voor de app ook ingeschakeld zijn in het ontwikkelaarsportaal."),
-    "hint_said_first": ("Si les mots de Zenvoices disent la cause, corrigez-la d'abord.",
-        "Noemen Zenvoices' eigen woorden de oorzaak, verhelp die dan eerst."),
+    "hint_login_said": ("Corrigez la cause que donne Zenvoices, sous Gérer > Organisation > Utilisateurs. S'il n'en donne aucune, vérifiez le Nom d'utilisateur, le Mot de passe et le Code organisation ; après 5 mots de passe erronés, attendez 5 minutes.",
+        "Verhelp de oorzaak die Zenvoices noemt, onder Beheer > Omgeving > Gebruikers. Noemt het er geen, controleer dan gebruikersnaam, wachtwoord en Omgevingsnaam; wacht 5 minuten na 5 foute wachtwoorden."),
     "hint_login": ("Vérifiez, dans cet ordre : le Nom d'utilisateur et le Mot de passe ; le Code organisation, que demande la page d'identification de Zenvoices. Si l'utilisateur est bloqué (par 5 mots de passe erronés), attendez 5 minutes. Si le mot de passe doit être changé, identifiez-vous une fois dans un navigateur et changez-le. Si l'utilisateur passe par l'authentification unique ou est inactif, créez un utilisateur API réservé à cet usage. Dans Zenvoices : Gérer > Organisation > Utilisateurs.",
         "Controleer, in deze volgorde: gebruikersnaam en wachtwoord; de Omgevingsnaam, die de aanmeldpagina van Zenvoices vraagt. Is de gebruiker geblokkeerd (door 5 foute wachtwoorden), wacht dan 5 minuten. Moet het wachtwoord gewijzigd worden, meld u dan één keer aan in een browser en wijzig het. Meldt de gebruiker zich aan via single sign-on of is hij inactief, maak dan een aparte API-gebruiker. In Zenvoices: Beheer > Omgeving > Gebruikers."),
     "hint_two_factor": ("Cet utilisateur s'identifie en deux étapes, ce qu'un programme ne peut pas faire. Dans Zenvoices, sous Gérer > Organisation > Utilisateurs, créez un utilisateur API pour lequel ce n'est pas le cas.",
@@ -610,8 +635,21 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Laat de volgende export verdergaan met wat opgeslagen is."),
     "lease_ended": ("la réservation s'est terminée pendant l'envoi d'un document", "de reservering liep af terwijl een document verzonden werd"),
     "not_activated": ("cette connexion n'est pas active dans ce registre", "deze koppeling is niet actief in dit register"),
-    "hint_activate": ("Lancez une fois banqup-zenvoices activate (en Python : activate()) : ce qui est déjà là reste où il est. Si elle devrait être active, ce registre en est peut-être un autre : son fichier a-t-il été déplacé ou supprimé, ou est-ce un autre dossier ?",
-        "Voer één keer banqup-zenvoices activate uit (in Python: activate()): wat er al is, blijft waar het is. Zou ze actief moeten zijn, dan is dit misschien een ander register: werd het bestand verplaatst of verwijderd, of is dit een andere map?"),
+    "hint_activate": ("Lancez une fois banqup-zenvoices activate (en Python : activate()) : ce qui est déjà là reste où il est.",
+        "Voer één keer banqup-zenvoices activate uit (in Python: activate()): wat er al is, blijft waar het is."),
+    "hint_other_store": ("Si elle devrait être active, ce registre en est peut-être un autre : son fichier a-t-il été déplacé ou supprimé, ou est-ce un autre dossier ? Avec une autre adresse d'un service ou une autre organisation, c'est aussi une autre connexion.",
+        "Zou ze actief moeten zijn, dan is dit misschien een ander register: werd het bestand verplaatst of verwijderd, of is dit een andere map? Met een ander adres van een dienst of een andere omgeving is het ook een andere koppeling."),
+    "not_active_in": ("cette connexion n'est pas active dans {0}", "deze koppeling is niet actief in {0}"),
+    "hint_activate_again": ("Elle a été désactivée. Pour exporter à nouveau, lancez banqup-zenvoices activate (en Python : activate()) : ce qui est devenu exportable entre-temps reste où il est.",
+        "Ze werd gedeactiveerd. Voer banqup-zenvoices activate uit (in Python: activate()) om weer te exporteren: wat intussen exporteerbaar werd, blijft waar het is."),
+    "hint_in_memory": ('Ce registre est en mémoire et disparaît avec ce processus : le suivant n\'en sait rien, recommence à zéro, et laisse où il est ce qui est arrivé entre les deux. Pour le garder, utilisez SQLiteCheckpoints("exports.db").',
+        'Dit register zit in het geheugen en verdwijnt met dit proces: het volgende weet er niets van, begint opnieuw, en laat wat er tussen beide bij kwam waar het is. Gebruik SQLiteCheckpoints("exports.db") om het te bewaren.'),
+    "hint_hook_not_active": ("Si elle devrait être active : save() valide-t-il (commit) ce qu'il écrit, et load() lit-il la valeur que save() écrit ?",
+        "Zou ze actief moeten zijn: doet save() een commit, en leest load() de waarde die save() schrijft?"),
+    "save_lost": ("la fonction save {0} de l'application a signalé une réussite, mais load() a ensuite donné l'ancienne valeur",
+        "de save-functie {0} van de toepassing meldde dat het gelukt is, maar load() gaf daarna de vorige waarde"),
+    "hint_save_lost": ("save() valide-t-il (commit) ce qu'il écrit ? Si oui, load() lit ailleurs, ou depuis une réplique ou un cache en retard.",
+        "Doet save() een commit van wat het schrijft? Zo ja, dan leest load() op een andere plaats, of uit een replica of cache die achterloopt."),
     "hint_restore": ("Restaurez-le depuis une sauvegarde, puis lancez banqup-zenvoices export --look-first (en Python : export_new(look_first=True)).",
         "Zet het terug uit een back-up en voer dan banqup-zenvoices export --look-first uit (in Python: export_new(look_first=True))."),
     "not_our_json": ("{0} n'est pas du JSON", "{0} is geen JSON"),
@@ -655,6 +693,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "load_shape": ("la fonction load de l'application doit renvoyer (valeur, version)", "de load-functie van de toepassing moet (waarde, versie) teruggeven"),
     "load_kind": ("la fonction load de l'application a renvoyé {0}, ni texte ni None", "de load-functie van de toepassing gaf {0} terug, geen tekst of None"),
     "save_kind": ("la fonction save de l'application a renvoyé {0}, ni True ni False", "de save-functie van de toepassing gaf {0} terug, geen True of False"),
+    "hint_hooks": ("Ce sont load() et save(value, expected) ; ou, avec single_worker=True, load() et save(value).", "Het zijn load() en save(value, expected); of, met single_worker=True, load() en save(value)."),
     "hint_single_worker": ("Sans comparaison avant remplacement, utilisez single_worker=True.", "Gebruik single_worker=True als er niet vergeleken wordt voor het vervangen."),
     "hook_raised": ("la fonction {0} de l'application a levé {1} dans {2}", "de functie {0} van de toepassing gaf de fout {1} in {2}"),
     "hint_hook_raised": ("Sa propre trace, la cause de cette erreur, montre la ligne.", "Haar eigen traceback, de oorzaak van deze fout, toont de regel."),
@@ -670,7 +709,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "database_failed": ("la base de données du registre a signalé une erreur : {0}", "de databank van het register meldde een fout: {0}"),
     "hint_database": ("Vérifiez que la base de données fonctionne, et l'hôte, le port, l'utilisateur et la base de son URL. La cause de cette erreur contient le message du pilote.",
         "Controleer of de databank werkt, en host, poort, gebruiker en databank van de URL. De oorzaak van deze fout bevat de melding van de driver."),
-    "hint_no_tables": ("Ses tables n'existent pas : appelez create_tables() une fois.", "De tabellen ervan bestaan nog niet: roep create_tables() één keer aan."),
+    "hint_no_tables": ("Ses tables n'existent pas : lancez banqup-zenvoices activate, ou appelez create_tables() une fois.", "De tabellen ervan bestaan nog niet: voer banqup-zenvoices activate uit, of roep create_tables() één keer aan."),
     "not_a_path": ("le registre doit être le chemin d'un fichier", "het register moet het pad van een bestand zijn"),
     "hint_not_a_path": ("Indiquez un fichier, ou MemoryCheckpoints pour un essai ; SQLAlchemyCheckpoints garde le registre dans une base de données.", "Geef een bestand op, of MemoryCheckpoints voor een proef; SQLAlchemyCheckpoints bewaart het register in een databank."),
     "not_an_engine": ("SQLAlchemyCheckpoints demande un moteur synchrone, et non {0}", "SQLAlchemyCheckpoints vraagt een synchrone engine, geen {0}"),
@@ -693,8 +732,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "unknown_status": ("statut inconnu {0!r} ; autorisez-le avec exportable= s'il signifie approuvé ou envoyé",
         "onbekende status {0!r}; laat die toe met exportable= als hij goedgekeurd of verstuurd betekent"),
     "rule_raised": ("exportable= a levé {0} dans {1}", "exportable= gaf de fout {0} in {1}"),
-    "not_exportable": ("votre fonction exportable= le refuse (statut {0})",
-        "uw functie exportable= laat het niet toe (status {0})"),
+    "not_exportable": ("votre fonction exportable= le refuse : folder {0}, category {1}, status.document {2}",
+        "uw functie exportable= laat het niet toe: folder {0}, category {1}, status.document {2}"),
     "rule_returned": ("renvoyez True ou False depuis exportable=, ou Wait(...) ou Skip(...) : elle a renvoyé {0}",
         "geef True of False terug uit exportable=, of Wait(...) of Skip(...): het gaf {0} terug"),
     "mapper_raised": ("le mapper a levé {0} dans {1}", "de mapper gaf de fout {0} in {1}"),
@@ -777,8 +816,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "unknown_unshown": ("inconnu de cette connexion, et Banqup ne l'a pas montré : {0}",
         "onbekend voor deze koppeling, en Banqup toonde het niet: {0}"),
     "in_other_space": ("dans un autre espace de Banqup", "in een andere ruimte van Banqup"),
-    "unknown_document": ("inconnu de cette connexion, et Banqup n'a pas ce document dans cet espace",
-        "onbekend voor deze koppeling, en Banqup heeft dit document niet in deze ruimte"),
+    "unknown_document": ("inconnu de cette connexion, et Banqup n'a pas de document avec cet identifiant dans cet espace ; un identifiant n'est pas un numéro de facture",
+        "onbekend voor deze koppeling, en Banqup heeft geen document met dit id in deze ruimte; een id is geen factuurnummer"),
     # What ends a run, and notes of a report
     "with_documents": ("{0} (document {1})", "{0} (document {1})"),
     "of_document": ("document {0} : {1}", "document {0}: {1}"),
@@ -798,6 +837,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Ze kunnen oud zijn. Er werd niets verzonden. Roep deactivate() en dan activate() aan om ze te laten waar ze zijn; geef hun aanmaakdatum op in contract= (createdAt) om hun leeftijd te laten beslissen; resend() verzendt ze een voor een."),
     "no_files": ("depuis un jour, aucun document de cet espace n'a montré de fichier, ni d'adresse où le lire",
         "al een dag toont geen enkel document van deze ruimte een bestand, of een adres om het op te halen"),
+    "sent_before": ("Zenvoices montre aussi le premier document de cet export sous le numéro {0} ; il avait donc déjà été envoyé : une autre machine exporte-t-elle cet espace avec une copie de ce registre, ou le registre a-t-il été restauré ? Ensuite, cet export a recherché chaque document avant de l'envoyer ; confirm() liste ce qui s'y trouve plusieurs fois.",
+        "Zenvoices toont het eerste document van deze export ook als nummer {0}; het was dus al verzonden: exporteert een andere machine deze ruimte met een kopie van dit register, of werd het register teruggezet? Daarna zocht deze export elk document op voor hij het verzond; confirm() toont wat er meermaals is."),
     "hint_no_files": ("Les noms dans les réponses de Banqup diffèrent peut-être de ceux que cette bibliothèque suppose : voyez l'argument contract= de BanqupClient, et verify(deep=True).",
         "De namen in de antwoorden van Banqup wijken misschien af van wat deze bibliotheek veronderstelt: zie het argument contract= van BanqupClient, en verify(deep=True)."),
     "space_changed": ("l'espace a changé à chacune des {0} lectures ; réessayez dans un instant",

@@ -22,21 +22,21 @@ CHECKS = (
     "zenvoices inbox",
     "checkpoints",
 )
-"""The prerequisites of an export, in the order in which they are checked."""
+"""The names of the prerequisites of an export, in the order in which they are shown."""
 
 
 @frozen
 class Check:
-    """One prerequisite of an export.
+    """The check of one prerequisite of an export, or of one call of verify(deep=True).
 
     Attributes:
-        name: Its name, for programs.
-        title: Its title, for people.
+        name: The name of the check, for programs.
+        title: The title of the check, for people.
         outcome: ``"ok"``, ``"failed"``, or ``"skipped"`` if the check was not made, for example
             because an earlier check failed.
         detail: The finding, or the message of the error.
         remedy: How to correct a failure, and where.
-        code: The ``code`` of the error, else its ``kind``, for programs.
+        code: The ``code`` of the error, else its ``kind``, for programs; empty without an error.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Check:
     code: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return data that JSON can hold."""
+        """Return the attributes as data that JSON can hold."""
         return plain_data(self)
 
 
@@ -60,13 +60,13 @@ _OUTCOMES: dict[str, tuple[str, Tone]] = {
 
 @frozen(kw_only=True)
 class Verification(Printable):
-    """The result of verify(): one check per prerequisite.
+    """The result of verify(): one check per prerequisite, and with ``deep=True`` one per call.
 
-    ``print()`` shows a table and a notebook shows HTML, in ``lang``. It is false in an ``if`` when
-    an export cannot run.
+    ``print()`` shows a table and a notebook shows HTML, in the language ``lang``. The result is
+    false in an ``if`` when an export cannot run.
 
     Attributes:
-        checks: The checks, in the order in which they were made.
+        checks: The checks of prerequisites, then those of calls.
         error: The first failure as an error, or None.
         lang: The language of titles, findings and remedies.
     """
@@ -77,7 +77,7 @@ class Verification(Printable):
 
     @property
     def ok(self) -> bool:
-        """Whether an export can run. A skipped call of ``deep=True`` is ignored."""
+        """Whether an export can run: no check failed, and every prerequisite was checked."""
         return all(
             check.outcome == "ok" or (check.outcome == "skipped" and check.name not in CHECKS)
             for check in self.checks
@@ -101,7 +101,7 @@ class Verification(Printable):
             raise self.error.with_traceback(None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return data that JSON can hold."""
+        """Return ``ok`` and the checks as data that JSON can hold."""
         return {"ok": self.ok, "checks": self.rows}
 
     @property
@@ -136,7 +136,8 @@ def verification_of(found: dict[str, str | ServiceError], lang: Lang) -> Verific
     """Return the result of verify().
 
     Args:
-        found: The detail or the error of each check, by its name; a missing check was skipped.
+        found: The detail or the error of each check, by the name of the check. A check that is not
+            in it was skipped.
         lang: The language of the texts.
     """
     errors = (result for result in found.values() if isinstance(result, ServiceError))
@@ -153,7 +154,7 @@ def _check(name: str, found: str | ServiceError | None) -> Check:
 
 
 def translated(check: Check, lang: Lang) -> Check:
-    """Return the check with its texts in a language."""
+    """Return the check with its texts in the language `lang`."""
     return evolve(
         check,
         title=translate(check.title, lang),
@@ -163,5 +164,5 @@ def translated(check: Check, lang: Lang) -> Check:
 
 
 def failed(name: str, title: str, error: ServiceError) -> Check:
-    """Return a failed check for an error."""
+    """Return the failed check that shows an error."""
     return Check(name, title, "failed", error.message, error.hint or "", error.code or error.kind)

@@ -22,8 +22,8 @@ Use = Callable[["ConnectionRecord", Callable[[], float]], _T]
 class ConnectionRecord:
     """The data of one connection in a store, without its rows.
 
-    Releasing a lease raises the fence, as acquiring one does. So one comparison of fences refuses
-    both a superseded lease and a released one.
+    Both acquiring and releasing a lease raise the fence. So one comparison of fences refuses a
+    superseded lease as well as a released one.
 
     Attributes:
         fence: The fence of the latest lease; one higher after its release.
@@ -48,7 +48,7 @@ class ConnectionRecord:
         return min(self.expires, now + self.ttl)
 
     def acquire(self, key: str, owner: str, ttl: float, now: float) -> Lease | None:
-        """Take the lease unless a worker holds it."""
+        """Take the lease and return it; return None while a worker holds it."""
         until = self.held_until(now)
         if until is not None:
             self.expires = until
@@ -65,7 +65,7 @@ class ConnectionRecord:
             self.owner = self.expires = None
 
     def renew(self, lease: Lease, head: str | None, ttl: float, now: float) -> None:
-        """Renew the lease with a commit, and replace the head if there is a new one.
+        """Renew the lease, and replace the head unless the new one is None.
 
         Raises:
             LeaseLostError: The lease is not the current one.
@@ -79,14 +79,18 @@ class ConnectionRecord:
 
 
 class LeasedStore(ABC):
-    """Base of the stores: lease and head, in a record that each store keeps in its own way."""
+    """Base class of stores: implements the methods for lease and head.
+
+    A subclass says with `_use` how a connection's record is read and saved.
+    """
 
     @abstractmethod
     def _use(self, key: str, use: Use[_T], *, write: bool, rows: Sequence[Row] = ()) -> _T:
-        """Call `use` with the record of a connection; save the record, if it changed, and rows.
+        """Call `use` with the record of a connection, and return the result.
 
-        All of this is one transaction. For a write, the transaction must exclude other writers
-        before `use` reads the clock: a lease may expire while this call waits for them.
+        Then save the record, if it changed, and the rows. All of this is one transaction. For a
+        write, the transaction must exclude other writers before `use` reads the clock: a lease may
+        expire while this call waits for them.
         """
 
     def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:

@@ -16,14 +16,15 @@ from typing import Any, Literal, TypeVar, overload
 
 import attrs
 
-from _client_kit._arguments import check_function
+from _client_kit._arguments import check_function, check_parameters
 from _client_kit._errors import ServiceError, StoreError
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
-from _client_kit._user_code import place_of
+from _client_kit._user_code import name_of, place_of
 from bridge._errors import store_error
+from bridge._stores.connection_record import ConnectionRecord
 from bridge._stores.memory import ConnectionRows, RecordStore
-from bridge._stores.protocol import Row
+from bridge._stores.protocol import Lease, Row
 
 __all__ = ["HookCheckpoints"]
 
@@ -34,7 +35,18 @@ VERSION = 1
 ROW_LIMIT = 20_000
 """The most rows of all connections together, because each commit writes the whole text."""
 
+_HOOKS = Text(
+    "hint_hooks",
+    "They are load() and save(value, expected); or, with single_worker=True, load() and "
+    "save(value).",
+)
 _SINGLE = Text("hint_single_worker", "Without compare-and-set, use single_worker=True.")
+
+_NOT_ACTIVE = Text(
+    "hint_hook_not_active",
+    "If it should be active: does save() commit, and does load() read the value that save() "
+    "writes?",
+)
 
 _ATTEMPTS = 100
 """How often a change is repeated after save() returned False. Each False means that another worker
@@ -82,7 +94,8 @@ class HookCheckpoints(RecordStore):
     the store refuses it. White space and the order of keys may differ, as in a ``jsonb`` column.
 
     Warning:
-        With ``single_worker=True`` there is no lease: two processes would overwrite each other.
+        With ``single_worker=True`` the lease has no effect between processes: two of them would
+        overwrite each other.
         Clocks of several machines must differ by much less than the length of a lease (600 s).
 
     Args:
@@ -124,12 +137,36 @@ class HookCheckpoints(RecordStore):
         super().__init__(clock)
         check_function(load, "load", service="bridge")
         check_function(save, "save", service="bridge")
+        check_parameters(load, 0, "load", _HOOKS, service="bridge")
+        given = 1 if single_worker else 2
+        check_parameters(save, given, "save", _HOOKS, service="bridge")
         self._load = load
         self._save = save
         self._single_worker = single_worker
         self._lock = threading.Lock()
         self._raised_at = ""
         self._parsed: tuple[str | None, dict[str, ConnectionRows]] | None = None
+
+    _hint_if_not_active = _NOT_ACTIVE
+
+    def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
+        """See :meth:`CheckpointStore.acquire`.
+
+        Raises:
+            StoreError: load() does not give what save() saved. Without this check, a save() that
+                does not commit would look like another worker that takes over each lease.
+        """
+        lease = super().acquire(key, owner, ttl)
+        if lease is not None and self._use(key, _fence_of, write=False) < lease.fence:
+            raise store_error(
+                "save_lost",
+                "the application's save hook {0} reported success, but load() then gave the "
+                "former value",
+                name_of(self._save),
+                hint="Does save() commit what it writes? If it does, load() reads another place, "
+                "or a replica or a cache that is behind.",
+            )
+        return lease
 
     def _apply(self, use: Callable[[dict[str, ConnectionRows]], tuple[_T, bool]]) -> _T:
         with self._lock:
@@ -140,7 +177,8 @@ class HookCheckpoints(RecordStore):
                 result, changed = use(known)
                 if changed:
                     text = _write(known)
-                # Keep the parsed text only now: the next call must not use what save() refused.
+                # Keep the parsed records only now: if save() refused them, the next call must not
+                # use them.
                 if not changed or self._saved(text, version):
                     self._parsed = (text, known)
                     return result
@@ -191,9 +229,9 @@ class HookCheckpoints(RecordStore):
             raise self._hook_error(hook, error) from error
 
     def _hook_error(self, hook: str, error: Exception) -> StoreError:
-        """Log the exception of a hook, and return a StoreError without its text.
+        """Log the exception of a hook, and return a StoreError that does not contain its text.
 
-        The text of the exception may contain a password.
+        That text may contain a password.
         """
         place = place_of(error)
         if isinstance(error, ServiceError):
@@ -211,6 +249,10 @@ class HookCheckpoints(RecordStore):
             self._raised_at = place
             logger.warning("%s", raised.message, exc_info=error)
         return raised
+
+
+def _fence_of(record: ConnectionRecord, _: object) -> int:
+    return record.fence
 
 
 # -- the text ------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ class RecordStore(LeasedStore):
 
 
 class MemoryCheckpoints(RecordStore):
-    """Checkpoints that end with the process.
+    """Checkpoints in memory, lost when the process ends.
 
     Warning:
         A new process does not know what was exported. Use this store in tests and trials only.
@@ -94,6 +94,9 @@ class MemoryCheckpoints(RecordStore):
     Args:
         clock: Returns epoch seconds, for leases.
     """
+
+    in_memory = True
+    """Whether the checkpoints end with the process; the result of activate() then says so."""
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         super().__init__(clock)

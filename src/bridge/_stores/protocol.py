@@ -7,6 +7,7 @@ heads, so a store does not change when the states of a delivery change.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
@@ -14,8 +15,19 @@ from typing import Protocol
 from attrs import frozen
 
 from _client_kit._errors import StoreError
+from _client_kit._text import joined
+from bridge._errors import ACTIVATE, ACTIVATE_AGAIN, IN_MEMORY, OTHER_STORE
 
-__all__ = ["FIND_LIMIT", "CheckpointStore", "Lease", "Row", "held_until"]
+__all__ = [
+    "FIND_LIMIT",
+    "CheckpointStore",
+    "Lease",
+    "Row",
+    "activation_hint",
+    "held_until",
+    "is_in_memory",
+    "name_of_store",
+]
 
 FIND_LIMIT = 500
 """The most ids that one call of find() may name."""
@@ -28,7 +40,8 @@ class Row:
     Attributes:
         id: The document's id, unique within a connection.
         state: The delivery's state; select() filters by it.
-        due: Epoch seconds by the connection's clock from which select() finds the row, or None.
+        due: When the delivery is due, in epoch seconds by the connection's clock, or None; the
+            argument ``due`` of select() filters by it.
         value: Versioned JSON text that only the bridge reads.
     """
 
@@ -72,7 +85,7 @@ class CheckpointStore(Protocol):
         ...
 
     def release(self, lease: Lease) -> None:
-        """Release the lease, which then commits nothing. Do nothing if it is superseded."""
+        """Release the lease, which can then commit nothing. Do nothing if a newer lease exists."""
         ...
 
     def head(self, key: str) -> str | None:
@@ -112,7 +125,7 @@ class CheckpointStore(Protocol):
 
 
 def held_until(store: CheckpointStore, key: str) -> datetime | None:
-    """Return when the lease of ``key`` ends, or None where the store cannot tell."""
+    """Return when the lease of ``key`` ends; None if it is free, or the store cannot tell."""
     ask = getattr(store, "held_until", None)
     until = None if ask is None else ask(key)
     if not isinstance(until, float):
@@ -121,6 +134,30 @@ def held_until(store: CheckpointStore, key: str) -> datetime | None:
         return datetime.fromtimestamp(until, UTC)
     except (OverflowError, ValueError, OSError):  # after the year 9999
         return None
+
+
+def is_in_memory(store: CheckpointStore) -> bool:
+    """Return True for a store of ours whose rows end with the process."""
+    return getattr(store, "in_memory", False) is True
+
+
+def name_of_store(store: CheckpointStore) -> str:
+    """Return the path of a store's file, else the name of the store's class."""
+    path = getattr(store, "path", None)
+    return str(path) if isinstance(path, (str, os.PathLike)) else type(store).__name__
+
+
+def activation_hint(store: CheckpointStore, *, again: bool) -> str:
+    """Return what to do about a connection that is not active in a store.
+
+    Args:
+        store: The store.
+        again: Whether the connection was active before.
+    """
+    if again:
+        return ACTIVATE_AGAIN
+    default = IN_MEMORY if is_in_memory(store) else OTHER_STORE
+    return joined(" ", ACTIVATE, getattr(store, "_hint_if_not_active", default))
 
 
 def check_ids(ids: Sequence[str]) -> Sequence[str]:

@@ -61,7 +61,8 @@ _delivery = sa.Table(
     sa.Column("state", _Exact, nullable=False),
     sa.Column("due", sa.Double),
     sa.Column("value", sa.Text, nullable=False),
-    # All columns that select() filters and orders by; otherwise it would read every delivered row.
+    # The index has all columns that select() filters and orders by. Without them, select() would
+    # read the row of every delivered document.
     sa.Index("bridge_delivery_by_state", "connection", "state", "id", "due"),
 )
 
@@ -126,7 +127,8 @@ class SQLAlchemyCheckpoints(LeasedStore):
                 hint="Use PostgreSQL or SQLite, or write a store and run the conformance suite.",
             )
         one_connection = isinstance(engine.pool, sa.StaticPool)
-        if dialect == "sqlite" and _in_memory(engine.url) and not one_connection:
+        self.in_memory: bool = dialect == "sqlite" and _in_memory(engine.url)
+        if self.in_memory and not one_connection:
             raise setting_error(
                 "database_in_memory",
                 "a SQLite database in memory needs one connection that all threads share",
@@ -283,7 +285,10 @@ def _check_version(version: int) -> None:
         )
 
 
-_NO_TABLES = Text("hint_no_tables", "Its tables are not there: call create_tables() once.")
+_NO_TABLES = Text(
+    "hint_no_tables",
+    "Its tables are not there: run banqup-zenvoices activate, or call create_tables() once.",
+)
 _UNREACHABLE = Text(
     "hint_database",
     "Check that the database runs, and host, port, user and database of its URL. The cause of this "

@@ -53,8 +53,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             value TEXT NOT NULL,
             crc INTEGER NOT NULL,
             PRIMARY KEY (connection, id)) WITHOUT ROWID""",
-        # All columns that select() filters and orders by; otherwise it would read every delivered
-        # row.
+        # The index has all columns that select() filters and orders by. Without them, select()
+        # would read the row of every delivered document.
         "CREATE INDEX delivery_by_state ON delivery (connection, state, id, due)",
     ),
 )
@@ -72,7 +72,8 @@ _SHARED = (
     *("9p", "afs", "ceph", "cifs", "drvfs", "fakeowner", "fuse.", "lustre", "nfs", "prl_fs"),
     *("smb", "vboxsf", "virtiofs"),
 )
-"""How the names of shared file systems begin on Linux; another machine may open their files."""
+"""First letters of the types of shared file systems on Linux, whose files other machines may open.
+"""
 
 _HINTS = {
     sqlite3.SQLITE_BUSY: Text(
@@ -132,6 +133,12 @@ class CheckpointFile:
     def transaction(self, *, write: bool) -> Generator[sqlite3.Connection, None, None]:
         """Open the file for one transaction, which is rolled back if an exception is raised."""
         with self.lock:
+            if not write and self._is_new():
+                # Only a write creates the file: status() in a wrong folder must leave nothing.
+                with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as empty:
+                    _migrate(empty)
+                    yield empty
+                return
             try:
                 connection = self._opened()
                 # The connection's own context manager also rolls back for KeyboardInterrupt.
@@ -139,7 +146,7 @@ class CheckpointFile:
                     connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
                     yield connection
             except (sqlite3.Error, UnicodeDecodeError) as error:
-                self.disconnect()  # the next call checks the file again
+                self.disconnect()  # so that the next call opens and checks the file again
                 raise self._error_of(error) from error
 
     def damaged(self, why: str) -> StoreError:
@@ -152,6 +159,15 @@ class CheckpointFile:
             "if nothing was ever exported through it, or if you then call activate() again.",
         )
 
+    def _is_new(self) -> bool:
+        """Return True if the file does not exist, and a write would create it."""
+        beside = (self.path, Path(f"{self.path}-wal"), Path(f"{self.path}-journal"))
+        return (
+            self._connection is None
+            and not any(map(os.path.lexists, beside))
+            and os.access(self.path.parent, os.W_OK | os.X_OK)
+        )
+
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
             return self._open()
@@ -160,7 +176,8 @@ class CheckpointFile:
         except OSError:
             identity = None
         if identity != self._identity:
-            # Writes to a deleted file are lost, so its documents would be sent again.
+            # Writes to a deleted file are lost, so the documents recorded there would be sent
+            # again.
             self.disconnect()
             raise store_error(
                 "file_replaced",
@@ -271,7 +288,8 @@ class CheckpointFile:
                 *(str(self.path), kind, name),
                 hint="Remove it while no export runs: DROP {1} in the sqlite3 program.",
             )
-        for kind, name in sorted(expected - found, reverse=True):  # a table before its indexes
+        # In reverse order, a missing table is named before its indexes.
+        for kind, name in sorted(expected - found, reverse=True):
             raise self.damaged(Text("why_missing", "its {0} {1!r} is missing", kind, name))
 
     def _create(self, *, shared: bool) -> None:
@@ -326,7 +344,8 @@ def _others_may_write(seen: os.stat_result) -> bool:
     if os.name != "posix":  # pragma: no cover - Windows has neither owners nor modes
         return False
     ours = (0, os.geteuid())
-    # Many systems give each user a private group with the same number, which may write (umask 002).
+    # Many systems give each user a private group with the user's own number, and let it write
+    # (umask 002). No other user is in that group.
     by_group = seen.st_mode & 0o020 and seen.st_gid not in ours
     return bool(by_group or seen.st_mode & 0o002 or seen.st_uid not in ours)
 
@@ -386,8 +405,8 @@ def _put(draft: Path, path: Path) -> None:
 
 
 def _before_fork() -> None:
-    # SQLite's locks belong to the process, so a child must not inherit an open file. Parent and
-    # child open it again when they need it.
+    # SQLite's locks belong to the process, so a child process must not inherit an open file. Parent
+    # and child open the file again when they need it.
     _open_files_lock.acquire()
     _forking[:] = _open_files
     for file in _forking:

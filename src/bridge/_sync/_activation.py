@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from attrs import define, evolve, field
@@ -23,7 +24,7 @@ from bridge._delivery.faults import list_unfinished
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.newness import created_during_activation
 from bridge._delivery.outcome import label_of
-from bridge._delivery.row_format import Head, active_head, head_of
+from bridge._delivery.row_format import Head, active_binding, head_of
 from bridge._errors import setting_error
 from bridge._mapping.calling import judge
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
@@ -65,8 +66,8 @@ class Baseline:
     """List a space until two passes agree, and record every document with its status.
 
     A pass lists both folders once. A document that only a later pass shows is new if it was created
-    after the first answer, by the server's clock. Otherwise paging may have hidden an old document,
-    so it is skipped.
+    after the first answer, by the server's clock. Otherwise it may be an old document that paging
+    has hidden from the first pass; if it is exportable, it is skipped.
     """
 
     banqup: BanqupClient
@@ -119,6 +120,8 @@ class Baseline:
             wire: A digest of the contract by which the space was listed.
         """
         claim.renew()
+        for note in self.session.notes:
+            _warn_once(note)
         self.session.update(
             active=True,
             activations=self.session.head.activations + 1,
@@ -138,6 +141,7 @@ class Baseline:
             baseline=self.baseline,
             waiting=self.waiting,
             skipped=Deliveries(self.skipped),
+            notes=self.session.notes,
         )
 
     @property
@@ -147,7 +151,7 @@ class Baseline:
         return next((one for one in documents if one.files), documents[0] if documents else None)
 
     def _newest(self) -> datetime | None:
-        """Return the newest time of creation; used if no answer had a ``Date`` header."""
+        """Return the newest time of creation, for the case that no answer had a ``Date`` header."""
         times = [seen.document.created_at for seen in self._seen.values()]
         return max((time for time in times if time is not None), default=None)
 
@@ -159,7 +163,7 @@ class Baseline:
             unfit: Counter[str] = Counter()
             for page in listing.pages():
                 unfit["without_id"] += page.unreadable
-                self.session.flush()  # a long listing must not outlive the lease
+                self.session.flush()  # renew the lease, which a long listing would outlast
                 if self.answered_at is None:
                     self.answered_at = page.answered_at
                 for item in page.items:
@@ -215,7 +219,7 @@ class Baseline:
             ) from verdict.error
         unknown = stored is None or stored.cause is WaitReason.GONE
         if stored is None or unknown or not self.session.head.activations:
-            # Rows of an activation that was never committed do not count.
+            # Rows that an activation stored before it failed do not count.
             if seen.late and verdict is None:
                 late = deliveries.first_seen(document_id, document.folder)
                 reason = Text("appeared_late", "appeared during activation")
@@ -224,7 +228,7 @@ class Baseline:
             return deliveries.at_activation(document_id, document.folder, status, verdict, label)
         if stored.state != "waiting" or stored.attempted or stored.requested:
             return stored
-        # The rule did not allow the document when it was last listed.
+        # Whether the rule did not allow the document when it was last listed.
         had_to_wait = stored.cause in (WaitReason.CLIENT, WaitReason.NONE, WaitReason.RULE)
         changed = (
             not stored.predates_activation
@@ -237,6 +241,12 @@ class Baseline:
 
     def _advance(self, delivery: Delivery, event: deliveries.Event) -> Delivery:
         return deliveries.transition(delivery, event, self.clock())
+
+
+@cache
+def _warn_once(note: str) -> None:
+    """Log a note on the store, once per process: tests activate many times."""
+    logger.warning("%s", note)
 
 
 def unchanged(head: Head, company_id: int | None) -> Activation:
@@ -256,9 +266,10 @@ def space_key(binding: Mapping[str, str]) -> tuple[str, dict[str, str]]:
 
 
 def refuse_other_company(store: CheckpointStore, binding: Mapping[str, str], key: str) -> None:
-    """Refuse an export of a space that is active with another company in the same store.
+    """Raise if the space is active with another company in the same store.
 
-    Without this check the error would ask for activate(), although the company code is wrong.
+    Call this for a connection that is not active: without this check, the error would ask for
+    activate(), although the company code is wrong.
 
     Raises:
         ConfigurationError: The space is active with another company.
@@ -270,16 +281,25 @@ def refuse_other_company(store: CheckpointStore, binding: Mapping[str, str], key
 
 
 def _refuse_holder(store: CheckpointStore, before: Mapping[str, Any], key: str) -> None:
-    """Raise ConfigurationError if the connection that used the space last is still active."""
+    """Raise ConfigurationError if another connection uses the space and is still active.
+
+    Args:
+        store: The store of the space and of all connections.
+        before: What the space's record says about the connection that used the space last.
+        key: The key of the present connection.
+    """
     holder = before.get("key")
     if isinstance(holder, str) and holder != key:
         text = runtime.call_store(store.head, holder)
-        if text is not None and active_head(text):
+        other = None if text is None else active_binding(text)
+        if other is not None:
             raise setting_error(
                 "space_is_active",
-                "the space is active with the company {0!r} in this store",
-                str(before.get("company")),
-                hint="deactivate() that connection first: a space goes to one company.",
+                "the space is active with the company {0!r} of organisation {1!r} at {2} in this "
+                "store",
+                *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
+                hint="If that is right, use these settings again. Otherwise deactivate() that "
+                "connection first: a space goes to one company.",
             )
 
 

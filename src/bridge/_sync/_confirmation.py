@@ -69,7 +69,7 @@ def confirmed(
         after = some[-1].document_id
         for delivery in some:
             name = delivery.external_id
-            # What resend() sent again is there under the ids before this one, too.
+            # A document that was resent is in the inbox under its earlier external ids, too.
             for generation in range(delivery.generation + 1):
                 received.pop(external_id_of(space_id, delivery.document_id, generation), None)
             if delivery.state not in ("delivered", "confirmed"):

@@ -51,7 +51,7 @@ def look_deeper(
     ]
     try:
         known = company()
-    except ServiceError:  # the ordinary checks say why
+    except ServiceError:  # the check of the company code reports this error
         known = Company()
     probes = probe_zenvoices(zenvoices, known.id)
     if sample:
@@ -67,7 +67,7 @@ def look_deeper(
 
 
 def check_readable(banqup: BanqupClient, space_id: str, document: Document | None) -> None:
-    """Check that one document of a list can be read with its file, before an activation.
+    """Check, before an activation, that one listed document can be read with its file.
 
     A call that fails for another reason is only logged: the document may be gone, or the service
     busy. Without a document, nothing is checked.
@@ -103,7 +103,7 @@ def _send(
     company: Company,
     upload: InboxUpload,
 ) -> Probe:
-    """Send one test document, unless it is unclear where it would go."""
+    """Send one test document, unless an ordinary check failed or the company is not known."""
     name = "inbox.upload"
     if verification.error is not None:
         note = Text("not_sent_checks", "other checks failed, so nothing was sent")
@@ -123,7 +123,7 @@ def _send(
 
 
 def marked(sample: InboxUpload | bool) -> InboxUpload:
-    """Return the document to send, marked so that nobody takes it for a real one."""
+    """Return the test document to send; its subject begins with ``TEST``."""
     if isinstance(sample, InboxUpload):
         return evolve(sample, subject=f"TEST {sample.subject or ''}".strip())
     content = sample_document(0).content

@@ -34,7 +34,7 @@ def open_connection(
 ) -> Generator[Connection]:
     """Open a connection from settings.
 
-    Clients and a store that are not passed in are created here and closed at the end.
+    Clients and a store that are not passed in are created here, and closed at the end of the block.
     """
     with ExitStack() as stack:
         if banqup is None:

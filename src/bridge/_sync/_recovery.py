@@ -25,8 +25,8 @@ from zenvoices_client import Lookup, ZenvoicesClient
 __all__ = ["LookupProbe", "Recovery"]
 
 MARGIN = 60.0
-"""Seconds added to the upload deadline. Before both have passed, a "not found" is ignored: another
-worker may still be uploading."""
+"""Seconds added to the deadline of an upload. Until this time has passed since the intent, a "not
+found" is ignored: another worker may still be uploading."""
 CONTROL_PAGES = 4
 _CANNOT_TELL = Text("cannot_tell", "Zenvoices' answer does not tell whether it arrived")
 _LOOK_UPS_FAIL = Text("look_ups_fail", "look-ups in Zenvoices do not find what is there")
@@ -41,10 +41,12 @@ class LookupProbe:
     Attributes:
         works: Whether the look-up found the document; None if the look-up failed.
         error: The error of a failed look-up.
+        other: The number of the document that was found, if it is not that of the upload.
     """
 
     works: bool | None
     error: ServiceError | None = None
+    other: int | None = None
 
 
 class Recovery:
@@ -67,7 +69,9 @@ class Recovery:
         self._controls: dict[int, tuple[str, int]] = {}
 
     def event(self, delivery: Delivery, company_id: int) -> deliveries.Event | None:
-        """Look up a ``sending`` delivery; return None if a later run must repeat the look-up.
+        """Look up a ``sending`` delivery, and return the event that follows from the answer.
+
+        None means that nothing follows, and a later run must repeat the look-up.
 
         Raises:
             ServiceError: The look-up failed; the delivery stays as it is.
@@ -92,17 +96,18 @@ class Recovery:
         if found.answered_at is None:
             return None
         if control != "works":
-            # Look the document up again later: the next delivery will be the control.
+            # Look the document up again later: a document delivered until then is the control.
             return deliveries.NoControl(found.answered_at)
         if not delivery.in_doubt and self._may_be_sending(delivery):
             return None
         return deliveries.Absent(found.answered_at, self._session.head.deliveries)
 
     def held_event(self, delivery: Delivery, company_id: int) -> deliveries.Event | None:
-        """Look up a delivery that is ``uncertain``; return None if a person must still decide.
+        """Look up an ``uncertain`` delivery, and return the event that follows from the answer.
 
-        A "found" is always trusted. A "not found" counts only for a delivery that became uncertain
-        for want of a control, once there is a control.
+        None means that a person must still decide. A "found" is always trusted. A "not found"
+        counts only if the delivery became uncertain because there was no control, and if there is
+        a control now.
 
         Raises:
             ServiceError: The look-up failed.
@@ -130,13 +135,13 @@ class Recovery:
 
     @property
     def restored(self) -> bool:
-        """Whether a run had ``look_first=True``: a restored checkpoint may lack some uploads."""
+        """Whether any run had ``look_first=True``: then the checkpoint may lack some uploads."""
         return self._session.head.restored_at is not None
 
     def before_sending(
         self, delivery: Delivery, external_id: str, company_id: int, *, thorough: bool
     ) -> deliveries.Event | None:
-        """Look a document up before it is sent; return None if it can be sent.
+        """Look a document up before it is sent; return None to send it, else the event to record.
 
         Args:
             delivery: The document's delivery.
@@ -161,13 +166,18 @@ class Recovery:
         return None
 
     def _under_old_number(self, external_id: str, company_id: int) -> deliveries.Event | None:
-        """Look a document up under an old company number; return None if it is not there."""
+        """Look a document up under an old company number.
+
+        Returns:
+            `Arrived` if it is there; None if it is not; `Undecidable` if Zenvoices gives no clear
+            answer for this number.
+        """
         with suppress(NotFoundError, PermissionDeniedError, RejectedError):
             found = self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
             if found.outcome == "found":
                 return _arrived(found, _WAS_THERE, external_id)
-            # Zenvoices may answer "not found" for a number that is no longer in use. Probe again:
-            # the number may have been closed since the last probe.
+            # Zenvoices may answer "not found" for every document of a number that is no longer in
+            # use. So test look-ups again: the number may have been closed since the last test.
             if found.outcome == "not found" and self._probe(company_id) == "works":
                 return None
         reason = Text(
@@ -181,8 +191,8 @@ class Recovery:
         """Look a document up under the company number of its upload, then under the present one.
 
         Returns:
-            The answer for the number of its upload, unless the document was found under the
-            present number; None if the user has no permission for the number of its upload.
+            The answer that found the document; if it was not found, the answer for the number of
+            its upload. None if the user has no permission for that number.
         """
         answer: Lookup | None = None
         first = delivery.company_id or company_id
@@ -201,13 +211,14 @@ class Recovery:
         return answer
 
     def _control(self, company_id: int) -> str:
-        """Return whether look-ups under this company number find a document that is there.
+        """Test whether look-ups under this company number find a document that is there.
 
         Returns:
             ``"works"``, ``"fails"``, ``"nothing"`` (the inbox is empty) or ``"unknown"`` (no
             document to test with).
         """
-        # Probe again after each delivery: a delivery of this run can be the first control.
+        # Repeat the probe if the answer is "nothing" or "unknown", and a document was delivered
+        # since: that document can be the first control. The other answers hold for the whole run.
         delivered = self._session.head.deliveries
         answer, asked_at = self._controls.get(company_id, ("nothing", -1))
         if answer in ("nothing", "unknown") and asked_at != delivered:
@@ -244,12 +255,15 @@ class Recovery:
         found = self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
         return found.outcome == "found"
 
-    def control(self, external_id: str, company_id: int) -> LookupProbe:
-        """Look up a document that was just delivered."""
+    def control(self, external_id: str, company_id: int, inbox_id: int | None) -> LookupProbe:
+        """Look up a document that was just delivered, as number `inbox_id` of the inbox."""
         try:
-            return LookupProbe(self._finds(external_id, company_id))
+            found = self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
         except ServiceError as error:
             return LookupProbe(None, error)
+        shown = found.document.id if found.document else None
+        twice = None not in (shown, inbox_id) and shown != inbox_id
+        return LookupProbe(found.outcome == "found", other=shown if twice else None)
 
 
 def _arrived(found: Lookup, reason: str, external_id: str) -> deliveries.Arrived:

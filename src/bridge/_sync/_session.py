@@ -17,15 +17,24 @@ from _client_kit._text import Text
 from bridge._delivery.delivery import Delivery
 from bridge._delivery.ids import canonical_id
 from bridge._delivery.row_format import Head, counted_as, delivery_of, head_of, head_text, row_of
-from bridge._errors import BusyError, LeaseLostError
-from bridge._stores.protocol import FIND_LIMIT, CheckpointStore, Lease, Row, held_until
+from bridge._errors import IN_MEMORY, BusyError, LeaseLostError, NotActivatedError
+from bridge._stores.protocol import (
+    FIND_LIMIT,
+    CheckpointStore,
+    Lease,
+    Row,
+    activation_hint,
+    held_until,
+    is_in_memory,
+    name_of_store,
+)
 
 __all__ = ["CheckpointSession"]
 
 logger = logging.getLogger("bridge")
 
 NAMED = 50
-"""The most waiting documents that status() lists because they failed; one find() reads them all."""
+"""The most waiting documents that status() lists because of failures; one find() reads them all."""
 COMPANIES = 5
 """The most company numbers to remember; each costs one more look-up per document after a restore.
 """
@@ -34,13 +43,28 @@ COMPANIES = 5
 class CheckpointSession:
     """Read deliveries, collect changes, and commit them together under a lease.
 
+    Args:
+        store: The store.
+        key: The key of the connection.
+        binding: The space, the company and the services of the connection.
+        ttl: The length of the lease in seconds.
+        new: Whether the connection may be new to the store. Otherwise, no lease is taken where
+            nothing is stored: that would create a file for nothing.
+
     Attributes:
-        head: The connection's head, with the changes of the next commit.
+        head: The connection's head, with changes that the next commit writes.
     """
 
     def __init__(
-        self, store: CheckpointStore, key: str, binding: Mapping[str, Any], ttl: float
+        self,
+        store: CheckpointStore,
+        key: str,
+        binding: Mapping[str, Any],
+        ttl: float,
+        *,
+        new: bool = False,
     ) -> None:
+        self._new = new
         self._store = store
         self._key = key
         self._binding = binding
@@ -65,10 +89,12 @@ class CheckpointSession:
             BusyError: Another worker holds the lease.
             StoreError: The store failed, or the head is damaged.
         """
+        if not (self._new or self._is_stored()):
+            return
         owner = secrets.token_hex(8)
 
         def take() -> None:
-            # Set here, in the thread: without this, a cancelled caller would not release the lease.
+            # Set both in this thread: if the caller is cancelled, release() must find the lease.
             self._until = _clock.monotonic() + self._ttl
             self._lease = self._store.acquire(self._key, owner, self._ttl)
 
@@ -80,6 +106,28 @@ class CheckpointSession:
         except BaseException:
             self.release()
             raise
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a report of the first run must say about the store."""
+        return (IN_MEMORY,) if is_in_memory(self._store) else ()
+
+    def _is_stored(self) -> bool:
+        """Return True if the store has a head of the connection, or a lease on it."""
+        if runtime.call_store(self._store.head, self._key) is not None:
+            return True
+        return runtime.call_store(held_until, self._store, self._key) is not None
+
+    def not_activated(self) -> NotActivatedError:
+        """Return the error for a connection that is not active."""
+        return NotActivatedError(
+            Text(
+                "not_active_in",
+                "this connection is not active in {0}",
+                name_of_store(self._store),
+            ),
+            hint=activation_hint(self._store, again=self.head.activations > 0),
+        )
 
     def read(self) -> None:
         """Read the head, with or without the lease."""
@@ -101,7 +149,8 @@ class CheckpointSession:
         """Return the stored deliveries of documents, by canonical id.
 
         Args:
-            ids: The documents' ids as given; a row may be stored under this or the canonical form.
+            ids: The documents' ids as Banqup or a user spells them. A row may be stored under this
+                spelling or under the canonical form, so both are looked for.
         """
         names = list(dict.fromkeys(name for given in ids for name in (canonical_id(given), given)))
         found: dict[str, Delivery] = {}
@@ -121,7 +170,7 @@ class CheckpointSession:
         return [delivery_of(row) for row in rows]
 
     def put(self, stored: Delivery | None, new: Delivery) -> None:
-        """Write a delivery with the next commit; `stored` is the delivery that it replaces."""
+        """Queue a delivery for the next commit; `stored` is the delivery it replaces, or None."""
         if stored == new:
             return
         counts = dict(self.head.counts)
@@ -133,7 +182,7 @@ class CheckpointSession:
         self._rows[new.document_id] = row_of(new)
 
     def _name(self, delivery: Delivery) -> None:
-        """Add the document to `Head.named`, or remove it, as the delivery requires."""
+        """Add the document to `Head.named` if its delivery needs naming, else remove it."""
         named = self.head.named
         known = delivery.document_id in named
         if delivery.needs_naming and not known:
@@ -142,18 +191,18 @@ class CheckpointSession:
             self.update(named=tuple(name for name in named if name != delivery.document_id))
 
     def update(self, **changes: Any) -> None:
-        """Change the head, and write it with the next commit."""
+        """Change fields of the head; the next commit writes it."""
         head = evolve(self.head, **changes)
         self._changed = self._changed or head != self.head
         self.head = head
 
     def remember_company(self, number: int) -> None:
-        """Record the company's present number, and write it with the next commit."""
+        """Make this number the last of `Head.companies`; the next commit writes it."""
         known = [other for other in self.head.companies if other != number]
         self.update(companies=(*known, number)[-COMPANIES:])
 
     def flush(self) -> None:
-        """Commit all changes; without any, renew the lease only if half of it has passed.
+        """Commit all changes and renew the lease; without changes, only after half of its time.
 
         Raises:
             LeaseLostError: Another worker has the lease; nothing was written.

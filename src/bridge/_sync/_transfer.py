@@ -88,7 +88,7 @@ class Transfer:
         self._spools: list[Spool] = []
 
     def discard(self) -> None:
-        """Delete the files of documents whose jobs were cancelled."""
+        """Delete all downloaded files that are left, such as those of a cancelled job."""
         for spool in self._spools:
             spool.close()
         self._spools.clear()
@@ -96,7 +96,11 @@ class Transfer:
     def prepare(
         self, candidate: Candidate, company_id: int, look_first: bool
     ) -> Prepared | Outcome:
-        """Download and map a document; first look it up if it may have been sent before."""
+        """Download and map a document; before that, look it up if it may have been sent already.
+
+        Returns:
+            The document, ready for the upload; or the outcome, if there is nothing to upload.
+        """
         spools: list[Spool] = []
         passed: set[str] = set()
         result: Prepared | Outcome = Outcome(candidate)
@@ -109,7 +113,8 @@ class Transfer:
             held = deliveries.Held(error.reason, suspect=False)
             result = Outcome(candidate, held, error.cause, MAPPER)
         except Exception as error:
-            # Without this, any unexpected exception would end the run; the coordinator judges it.
+            # Without this clause, an unexpected exception would end the run. The coordinator
+            # decides what it means.
             if raised_by_signal_handler(error):
                 raise
             if _is_of_function(error):
@@ -208,7 +213,7 @@ class Transfer:
         return SourceFile(str(file.id), name, kind, size, cast("BinaryIO", spool))
 
     def _is_gone(self, document_id: str) -> bool:
-        """Return True if the document is gone too, after its file was not found."""
+        """Return True if Banqup no longer has the document whose file was not found."""
         try:
             self._banqup.documents.get(self._context.space_id, document_id)
         except NotFoundError:
@@ -243,8 +248,8 @@ class Transfer:
         Args:
             prepared: The document; its files are deleted at the end.
             company_id: The company's present number.
-            check_lease: Raises LeaseLostError if the lease ends within so many seconds; called
-                before each chunk.
+            check_lease: Raises LeaseLostError if the lease ends within the given number of
+                seconds. It is called before the upload and before each chunk.
         """
         candidate = prepared.candidate
         began = False
@@ -261,11 +266,12 @@ class Transfer:
                 upload, company_id=company_id, external_id=prepared.external_id
             )
         except _MapperError as error:
-            # Not MAPPER: every document that is uploaded has passed it, so each would be charged.
+            # The operation is FUNCTION, not MAPPER: MAPPER counts as working in this run, so this
+            # failure would always be charged.
             held = deliveries.Held(error.reason, suspect=False)
             return Outcome(candidate, held, error.cause, FUNCTION)
         except Exception as error:
-            # Without this, any unexpected exception would end the run; the coordinator judges it.
+            # Without this clause, an unexpected exception would end the run.
             if raised_by_signal_handler(error):
                 raise
             failure = error
@@ -318,7 +324,7 @@ class Transfer:
         return deliveries.Arrived(document.id, elsewhere)
 
     def _look_up(self, prepared: Prepared, company_id: int) -> Lookup | None:
-        """Look up a document that was just sent; return None if it is not found."""
+        """Look up a document that was just sent; None if it is not found or the look-up fails."""
         try:
             found = self._context.zenvoices.inbox.find(
                 external_id=prepared.external_id, company_id=company_id
@@ -356,11 +362,11 @@ class _MapperError(Exception):
 
 
 def _checked(upload: InboxUpload, check: Callable[[], None]) -> InboxUpload:
-    """Return the upload with a check before each chunk of each file."""
+    """Return the upload with files that call `check` before each chunk is read."""
     attachments: list[Attachment] = []
     for attachment in upload.attachments:
-        # A mapper may give the path of a file that it has deleted since. Without this, the error
-        # would come after the first bytes were sent.
+        # A mapper may attach the path of a file that it has deleted since. Without this test, the
+        # error would come only when a part of the upload has been sent.
         try:
             attachment.content.open().close()
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Help applications to test their own mappers and stores, with sample invoices."""
+"""Tools to test an application's own mappers and stores, with sample invoices."""
 
 from bridge.testing._mapper_trials import (
     Trial,

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import evolve, frozen
 
+from _client_kit._arguments import argument_error, check_list
 from _client_kit._text import joined
 from banqup_client import Document, DocumentFile, DocumentMetadata, DocumentStatus, Party
 from bridge._delivery.eligibility import Skip
@@ -137,7 +138,7 @@ class Trial:
         outcome: Whether the document would be sent or skipped, or whether the mapper failed.
         upload: The mapper's result, if the document would be sent.
         reason: Why the document would not be sent.
-        error: The exception that the mapper raised.
+        error: The exception that the mapper raised, if any.
         other_files: Names of the document's files that would not be sent.
         warning: Problems of the document's files, such as an unreadable UBL.
     """
@@ -232,7 +233,7 @@ def try_mapper(
     """
     return Trials(
         _trial(document, files, _call(mapper, document, files))
-        for document, files in (sample_documents() if documents is None else documents)
+        for document, files in _checked(documents)
     )
 
 
@@ -241,7 +242,7 @@ async def try_async_mapper(
 ) -> Trials:
     """Do the same as :func:`try_mapper` for a mapper that may be a coroutine function."""
     trials: list[Trial] = []
-    for document, files in sample_documents() if documents is None else documents:
+    for document, files in _checked(documents):
         result = _call(mapper, document, files)
         if inspect.isawaitable(result):
             try:
@@ -250,6 +251,21 @@ async def try_async_mapper(
                 result = error
         trials.append(_trial(document, files, result))
     return Trials(trials)
+
+
+def _checked(documents: Iterable[TrialDocument] | None) -> Iterable[TrialDocument]:
+    """Return the documents of a trial; refuse files and paths, which are no documents yet."""
+    if documents is None:
+        return sample_documents()
+    wanted = "results of trial_document()"
+    given = check_list(documents, "documents", wanted, service="bridge")
+    for one in given:
+        if not (isinstance(one, tuple) and isinstance(next(iter(one), None), Document)):
+            hint = "Write documents=[trial_document(...)]."
+            raise argument_error(
+                "documents", f"a list of {wanted}", one, service="bridge", hint=hint
+            )
+    return given
 
 
 def _call(mapper: AsyncMapper, document: Document, files: Sequence[SourceFile]) -> object:

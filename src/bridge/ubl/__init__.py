@@ -57,7 +57,7 @@ MAX_BYTES = 256 * 1024 * 1024
 MAX_DEPTH = 200
 """The default limit of nesting; a real invoice has less than 20 levels."""
 
-# A standard business document has a header of a few kilobytes before the invoice.
+# In bytes. A standard business document has a header of a few kilobytes before the invoice.
 _ROOT_WITHIN = 64 * 1024
 
 Kind: TypeAlias = Literal["invoice", "credit note"]
@@ -210,7 +210,7 @@ def extract(
 
 
 def root_name(source: Source) -> str | None:
-    """Return the name of the root element, from the first 64 KiB.
+    """Return the name of the root element, if it begins in the first 64 KiB.
 
     For a standard business document, it is the root of the document inside. White space and byte
     order marks before the XML declaration are skipped; `peek` cannot read such a file.
@@ -227,7 +227,8 @@ def root_name(source: Source) -> str | None:
     return reader.root
 
 
-# In UTF-16 the first byte order mark is kept, because expat needs it to detect the encoding.
+# The white space and byte order marks to remove before the XML. In UTF-16 the first mark is kept,
+# because expat needs it to detect the encoding.
 _BEFORE_XML = re.compile(
     rb"(\xff\xfe)(?:\xff\xfe|[ \t\r\n]\0)*"
     rb"|(\xfe\xff)(?:\xfe\xff|\0[ \t\r\n])*"
@@ -298,7 +299,7 @@ def _decimal(text: str | None) -> Decimal | None:
 
 
 def _date(text: str | None) -> date | None:
-    """Return the date; a time or zone after it is ignored."""
+    """Return the date at the beginning of the text, or None if there is no valid date."""
     found = _DATE.match(text) if text is not None else None
     try:
         return date.fromisoformat(found.group()) if found else None

@@ -1,4 +1,4 @@
-"""Parse untrusted XML with expat, with limits and namespaces; knows nothing of invoices.
+"""Parse untrusted XML with expat, within limits, and pass its elements to a `Visitor`.
 
 A DOCTYPE is refused, so no entity can be declared or expanded. There are limits for the size of the
 document, its depth, the length of one tag and the number of different names. No text is kept.
@@ -96,7 +96,10 @@ class Visitor:
 
     @property
     def take_base64(self) -> Callable[[bytes], object] | None:
-        """Return a function that takes base64 of the open element unparsed, or None to parse it."""
+        """A function that receives the base64 text of the open element, or None.
+
+        With a function, expat does not get this text: to parse it would take twice the time.
+        """
         return None
 
     def start(self, name: str | None, attributes: dict[str, str]) -> None:
@@ -183,7 +186,8 @@ def parse(
     parser.buffer_size = CHUNK
     parser.XmlDeclHandler = _check_declaration
     parser.StartDoctypeDeclHandler = _refuse_doctype
-    # With this handler, expat adds prefixes to the names as well, so that they are counted too.
+    # This handler does nothing. But with a handler, expat also stores the prefixes in `names`, so
+    # that NAME_LIMIT counts them.
     parser.StartNamespaceDeclHandler = _count_prefixes
     parser.StartElementHandler = start
     parser.EndElementHandler = end
@@ -193,7 +197,7 @@ def parse(
     chunk = b""
     try:
         while chunk := read_up_to(file, CHUNK):
-            # The first chunk of a UTF-16 document contains a tag, whose "<" has a NUL byte.
+            # The first chunk of a document in UTF-16 contains a "<", and so a NUL byte.
             has_wide_characters = has_wide_characters or (not fed and b"\0" in chunk)
             fed += len(chunk)
             if fed > max_bytes:
@@ -208,7 +212,7 @@ def parse(
                 chunk = b"\n" * chunk.count(b"\n")
             given += len(chunk)
             parser.Parse(chunk, False)
-            # Expat reports -1 while it defers the beginning of a long token.
+            # Expat reports -1 while it defers the beginning of a long token, so keep the maximum.
             reached = max(reached, parser.CurrentByteIndex)
             if given - reached > TOKEN_LIMIT:
                 return NotReadable("too big", f"one tag or comment exceeds {TOKEN_LIMIT:,} bytes")
@@ -222,12 +226,14 @@ def parse(
     except expat.ExpatError as error:
         if error.code == _UNKNOWN_ENCODING:
             return NotReadable("encoding", str(error))
-        # An error after the last chunk may also be one that expat has deferred.
+        # Not every error after the last chunk means a truncated file: expat may have deferred an
+        # earlier error.
         missing = _UNENDED if local_names else {_UNCLOSED_TOKEN}
         truncated = not chunk and error.code in missing
         return NotReadable("truncated" if truncated else "not XML", str(error))
     except (LookupError, ValueError) as error:
-        # Before the root, the error comes from the declared codec; later, from the caller's file.
+        # Before the root element, the error comes from the codec that the document declares. Later
+        # it is an error of the caller's file.
         if local_names:
             raise
         return NotReadable("encoding", str(error))

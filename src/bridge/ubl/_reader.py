@@ -54,7 +54,7 @@ _FIELDS = _DOCUMENT | {
 }
 _FIELDS["/TaxTotal/TaxAmount"] = "tax"
 _TAX_SCHEMES = {f"{place}/PartyTaxScheme": side for place, side in _SIDES.items()}
-# Paths of wanted elements and their parents; for other elements no path string is built.
+# The paths of wanted elements and of their parents. No wanted element is below another path.
 _PATHS = {"/".join(path.split("/")[:n]) for path in _FIELDS for n in range(1, path.count("/") + 2)}
 _EMBEDDED = "EmbeddedDocumentBinaryObject"
 
@@ -78,11 +78,11 @@ class Base64:
 
     @property
     def size(self) -> int:
-        """How many bytes the base64 so far decodes to, without the unfinished last byte."""
+        """The number of whole bytes that the base64 text so far decodes to."""
         return self._letters * 3 // 4
 
     def feed(self, data: bytes) -> None:
-        """Add a piece; ignore bytes that are not base64."""
+        """Add a piece of text; ignore bytes that are not base64, and all text after padding."""
         if self._ended:
             return
         letters = data.translate(None, _NOT_BASE64)
@@ -110,7 +110,7 @@ class RootReader(Visitor):
         self._names: list[str | None] = []
 
     def start(self, name: str | None, attributes: dict[str, str]) -> None:
-        """Store the root's name; in a standard business document, that of the invoice inside."""
+        """Store the name of the root, or of the document in a standard business document; stop."""
         del attributes
         in_wrapper = self._names == [WRAPPER] and name and not name.startswith(WRAPPER)
         if in_wrapper or (not self._names and name != WRAPPER):
@@ -153,7 +153,7 @@ class Reader(Visitor):
 
     @property
     def take_base64(self) -> Callable[[bytes], object] | None:
-        """Return the function that counts or writes the open embedded file, if any."""
+        """The function that counts or writes the open embedded file; None if no file is open."""
         return None if self._file is None else self._file.feed
 
     def start(self, name: str | None, attributes: dict[str, str]) -> None:
@@ -198,7 +198,11 @@ class Reader(Visitor):
             self._in_root = False
 
     def _begin(self, name: str | None) -> str | None:
-        """Find the root, also inside a wrapper; stop at another kind of document."""
+        """Return the path of an element before the root: ``""`` for the root itself, else None.
+
+        The root may be in a standard business document. For another kind of document, raise
+        StopReadingError.
+        """
         if name in ROOTS and self._names in ([], [WRAPPER]):
             self.root = name
             self._in_root = True
@@ -219,7 +223,7 @@ class Reader(Visitor):
                 return
         elif key == "payable" and self.amount_currency is None:
             self.amount_currency = currency
-        # The first value counts, so that a second party changes nothing.
+        # Keep the first value of an element that is repeated.
         self.values.setdefault(key, value)
 
     def _end_tax_scheme(self, side: str) -> None:

@@ -40,8 +40,8 @@ class AsyncCompanies(AsyncCallGroup):
         Args:
             page_size: Number of entries per request, 1 to 250.
             sorting: Name of the field to sort by; append ``" DESC"`` for descending order.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for each page.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for each page; the client's own by default.
         """
         return list_all(
             self._calls,
@@ -60,8 +60,8 @@ class AsyncCompanies(AsyncCallGroup):
 
         Args:
             company_id: Number of the company.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             NotFoundError: There is no such company.
@@ -82,28 +82,33 @@ class AsyncCompanies(AsyncCallGroup):
     ) -> Company:
         """Return the company with this code.
 
-        Spaces around the code are ignored. An exact match wins over a match in another case.
+        Spaces around the code are ignored. A company whose code is exactly the same is preferred to
+        one whose code differs in letter case.
 
         Args:
             code: Company code, as a string: it may have leading zeros and letters.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for everything together.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             ConfigurationError: No company or several companies have the code; the message lists
                 the codes that this user can see.
+            ProtocolError: The list of companies ended early, or the company has no number.
         """
         wanted = _text(code)
         folded = wanted.casefold()
         exact: dict[int | None, Company] = {}
         loose: dict[int | None, Company] = {}
         codes: set[str] = set()
+        known_as: set[str] = set()
         limit = self._calls.limit(deadline)
         operation = self._contract["companies.list"]
         listing = list_all(self._calls, operation, Company, timeout=timeout, limit=limit)
         async for company in listing:
             found = (company.code or "").strip()
             codes.add(found)
+            if folded in ((company.name or "").strip().casefold(), str(company.id)):
+                known_as.add(found)
             if found == wanted:
                 exact[company.id] = company
             elif found.casefold() == folded:
@@ -117,7 +122,7 @@ class AsyncCompanies(AsyncCallGroup):
             raise ProtocolError(message, service="zenvoices", retryable=True)
         matches = list(exact.values() or loose.values())
         if len(matches) != 1:
-            raise _ambiguous(wanted, len(matches), codes - {""})
+            raise _ambiguous(wanted, len(matches), codes - {""}, known_as - {""})
         if matches[0].id is None:
             message = Text(
                 "company_without_number",
@@ -135,7 +140,7 @@ def _text(code: object) -> str:
     return code.strip()
 
 
-def _ambiguous(wanted: str, count: int, codes: set[str]) -> ConfigurationError:
+def _ambiguous(wanted: str, count: int, codes: set[str], known_as: set[str]) -> ConfigurationError:
     def likeness(code: str) -> float:
         return SequenceMatcher(None, wanted.casefold(), code.casefold()).ratio()
 
@@ -149,9 +154,13 @@ def _ambiguous(wanted: str, count: int, codes: set[str]) -> ConfigurationError:
     else:
         message = Text("several_companies", "{1} companies with the code {0!r}", wanted, count)
     visible = Text("visible_codes", "codes this user can see: {0}", seen)
+    hint = COMPANY_CODE_HINT
+    if known_as and not count:
+        hint = Text(
+            "hint_code_not_name",
+            "{0!r} is the name or the number of a company; its code is {1}.",
+            *(wanted, ", ".join(repr(sanitise(code)[:40]) for code in sorted(known_as))),
+        )
     return ConfigurationError(
-        joined("; ", message, visible),
-        service="zenvoices",
-        code=message.code,
-        hint=COMPANY_CODE_HINT,
+        joined("; ", message, visible), service="zenvoices", code=message.code, hint=hint
     )

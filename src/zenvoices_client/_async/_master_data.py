@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 
 class AsyncRecords(AsyncCallGroup, Generic[T]):
-    """Calls about one kind of record: the list. Subclasses add the calls that read one record."""
+    """Calls about one kind of record. This class has the list, subclasses read single records."""
 
     def __init__(
         self, calls: AsyncCalls, contract: Contract, resource: str, model: type[T]
@@ -68,8 +68,8 @@ class AsyncRecords(AsyncCallGroup, Generic[T]):
             company_id: Number of a company, to list its records only.
             page_size: Number of entries per request, 1 to 250.
             sorting: Name of the field to sort by; append ``" DESC"`` for descending order.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for each page.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for each page; the client's own by default.
         """
         return list_all(
             self._calls,
@@ -117,7 +117,7 @@ class AsyncCodedRecords(AsyncRecords[T]):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> T:
-        """Return one record of a company, by exactly one of code and external id.
+        """Return one record of a company; give either its code or its external id.
 
         The call is observed; its query names are assumed.
 
@@ -125,8 +125,8 @@ class AsyncCodedRecords(AsyncRecords[T]):
             company_id: Number of the company.
             code: Code of the record.
             external_id: Id of the record in the accounting software.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             NotFoundError: The company has no such record.
@@ -150,8 +150,8 @@ class AsyncAccounts(AsyncRecords[Account]):
         Args:
             company_id: Number of the company.
             code: Code of the account.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             NotFoundError: The company has no such account.
@@ -173,8 +173,8 @@ class AsyncAccounts(AsyncRecords[Account]):
         Args:
             company_id: Number of the company.
             external_id: Id of the account in the accounting software.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             NotFoundError: The company has no such account.
@@ -196,7 +196,7 @@ class AsyncPurchaseOrders(AsyncRecords[PurchaseOrder]):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> PurchaseOrder:
-        """Return one purchase order, by exactly one of number and external id.
+        """Return one purchase order; give either its number or its external id.
 
         The call is observed; its query names are assumed.
 
@@ -204,8 +204,8 @@ class AsyncPurchaseOrders(AsyncRecords[PurchaseOrder]):
             company_id: Number of the company.
             number: Number of the purchase order.
             external_id: Id of the purchase order in the accounting software.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             NotFoundError: The company has no such purchase order.
@@ -225,8 +225,8 @@ class AsyncFinancialTransactions(AsyncRecords[FinancialTransaction]):
 
         Args:
             transaction_id: Number of the transaction in Zenvoices.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             NotFoundError: There is no such transaction.
@@ -243,7 +243,7 @@ class AsyncFinancialTransactions(AsyncRecords[FinancialTransaction]):
 
 
 class AsyncMasterData:
-    """The calls about each kind of master data, by name of the kind."""
+    """The calls about master data, with an attribute for each kind of record."""
 
     def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
         self.accounts = AsyncAccounts(calls, contract, "accounts", Account)

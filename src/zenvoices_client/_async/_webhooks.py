@@ -26,8 +26,8 @@ class AsyncWebhooks(AsyncCallGroup):
         """Return the names of the events that can be subscribed to. The call is observed.
 
         Args:
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
         """
         operation = self._contract["webhooks.available"]
         payload, answer = await self._calls.call(operation, timeout=timeout, deadline=deadline)
@@ -39,8 +39,8 @@ class AsyncWebhooks(AsyncCallGroup):
         """Return the subscriptions. The call is observed; their field names are assumed.
 
         Args:
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
         """
         operation = self._contract["webhooks.list"]
         payload, answer = await self._calls.call(operation, timeout=timeout, deadline=deadline)

@@ -164,7 +164,7 @@ class ZenvoicesService(FakeService):
             raise RequestRefusedError(refuse(403, message))
 
     def _company(self, company: object, member: str = "administrationId") -> Company:
-        """Return a company; raise an error if it is unknown or not visible."""
+        """Return the company with an id; raise an error if there is none or it is not visible."""
         if isinstance(company, str) and company.isascii() and company.isdigit():
             company = int(company)
         if isinstance(company, bool) or not isinstance(company, int):
@@ -188,7 +188,10 @@ class ZenvoicesService(FakeService):
     # Inbox
 
     def _upload(self, call: Call) -> Reply:
-        """Store an upload; decode it without the lock, so that other requests do not wait."""
+        """Store an upload and return the answer.
+
+        The upload is decoded without the fake's lock, so that other requests do not wait.
+        """
         with self._lock:
             self._need(call, "inbox")
         if len(call.body) > self.max_body:
@@ -309,9 +312,10 @@ class ZenvoicesService(FakeService):
     def _page(
         self, call: Call, rows: Sequence[dict[str, Any]], sortable: Sequence[str] | None
     ) -> Reply:
-        """Return the page that a JSON body requests; `sortable` names the fields to sort by.
+        """Return the page that a JSON body requests.
 
-        None allows any field.
+        `sortable` lists the fields by which a request may sort; if None, a request may sort by any
+        field of the rows.
         """
         sent = self._json(call)
         call.ignored |= sent.keys() - _LIST_MEMBERS

@@ -16,7 +16,7 @@ RIGHTS = {
 }
 
 # For each kind of master data: the service's path, and the query names by which one record can be
-# read. The mix of singular and plural is the service's.
+# read. Some paths of the service are in the singular.
 MASTER: dict[str, tuple[str, tuple[str, ...]]] = {
     "accounts": ("accounts", ("code",)),
     "ledger_accounts": ("ledgerAccounts", ("code", "externalId")),

@@ -40,15 +40,15 @@ class ZenvoicesClient(ApiClient):
         login: Login of the user. Clients can share it.
         base_url: Another base URL; https unless it is on loopback.
         timeout: Seconds for each connect, read and write.
-        deadline: Seconds for a whole call, including its retries, pauses and login.
+        deadline: Seconds for a whole call, with retries, pauses and the login.
         user_agent: Name of your application, put in front of the User-Agent header.
         retry: Policy for repeating calls that are safe to repeat.
         transport: An httpx transport for all calls, instead of the network.
         http_client: An httpx client for all calls; you have to close it.
         ssl_context: Your own TLS settings; they then decide how certificates are verified.
         contract: Corrections of wire facts: a mapping, or the path of a JSON file.
-        operations: Your own functions by name of the operation, such as ``"inbox.upload"``:
-            generators that yield the calls that Zenvoices really has.
+        operations: Your own functions by name of the operation, such as ``"inbox.upload"``. They
+            are generators that yield the calls to make instead of this library's own.
 
     Raises:
         ConfigurationError: An argument cannot be used; the message says which and why.
@@ -69,7 +69,8 @@ class ZenvoicesClient(ApiClient):
         contract: Mapping[str, Any] | str | Path | None = None,
         operations: Mapping[str, Callable[[Any], Any]] | None = None,
     ) -> None:
-        check_instance(login, UserLogin, "login", service="zenvoices")
+        hint = "Write UserLogin(user, password, organisation_code=...), or UserLogin.from_env()."
+        check_instance(login, UserLogin, "login", service="zenvoices", hint=hint)
         self.login: UserLogin = login
         facts = load_contract("zenvoices_client").patched(contract)
         facts = facts.with_functions(operations, also={"inbox.find": "inbox.details"})

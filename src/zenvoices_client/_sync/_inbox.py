@@ -48,17 +48,18 @@ class Inbox(CallGroup):
     ) -> InboxDocument:
         """Upload a document to a company's inbox.
 
-        Path, body and answer of the call are assumed. The call is repeated only if it was
-        certainly not applied. Zenvoices does not refuse duplicates, so look the document up by its
-        external id before you upload it again.
+        Path, body and answer of the call are assumed. After a failure, the call is repeated only if
+        it was certainly not applied. Zenvoices does not refuse duplicates, so look the document up
+        by its external id before you upload it again.
 
         Args:
             upload: The document with its files, which are read while they are sent.
             company_id: Number of the company, from ``client.companies.resolve()``.
             external_id: Your own id of the document, at most 50 characters.
-            max_bytes: Largest size of the JSON body in bytes; Zenvoices publishes no limit.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
+            max_bytes: Largest size of the JSON body in bytes; no limit by default. Zenvoices
+                publishes no limit.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Returns:
             The inbox document. Its ``id`` is None if Zenvoices confirmed the upload without a
@@ -90,7 +91,7 @@ class Inbox(CallGroup):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> tuple[Any, ApiResponse]:
-        """Send an upload; the payload is None if the answer is not JSON."""
+        """Send an upload; return the answer's payload (None if it is not JSON) and the answer."""
         _check_company(company_id)
         if external_id is not None and not (
             0 < len(external_id) <= MAX_EXTERNAL_ID and external_id.isprintable()
@@ -125,8 +126,8 @@ class Inbox(CallGroup):
             company_id: Number of a company, to list its documents only.
             page_size: Number of entries per request, 1 to 250.
             sorting: Name of the field to sort by; append ``" DESC"`` for descending order.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for each page.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for each page; the client's own by default.
         """
         if company_id is not None:
             _check_company(company_id)
@@ -151,8 +152,8 @@ class Inbox(CallGroup):
 
         Args:
             id: Number of the document in Zenvoices.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             NotFoundError: There is no such document.
@@ -177,24 +178,25 @@ class Inbox(CallGroup):
     ) -> Lookup:
         """Look up a document by its external id.
 
-        The call is observed; its query names are assumed. If Zenvoices does not know the call, or
-        returns another document, the list is searched. The list can prove that the document is
-        there, but not that it is missing: the outcome is then ``"cannot tell"``.
+        The call is observed; its query names are assumed. If Zenvoices does not know or refuses the
+        call, or does not return this document, the first 20 pages of the inbox's list are searched.
+        The list can prove that the document is there, but not that it is missing: without a match,
+        the outcome is ``"cannot tell"``. A user's function replaces the call and this search.
 
         Args:
             external_id: The external id that was given to :meth:`upload`.
             company_id: Number of the company at the time of the upload.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for everything together.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
-            ProtocolError: A function for ``inbox.find`` returned neither None nor a document with
-                its ``externalId``, or an ``administrationId`` that is not an int.
+            ProtocolError: A user's function for ``inbox.find`` returned neither None nor a document
+                with its ``externalId``, or the document's ``administrationId`` is not an int.
             ServiceError: The look-up failed.
         """
         _check_company(company_id)
         limit = self._calls.limit(deadline)
-        # A user's function replaces the search of the list too.
+        # With a user's function, the list is not searched.
         own = self._contract.operations.get("inbox.find")
         try:
             payload, answer = self._calls.call(

@@ -37,7 +37,8 @@ def list_all(
 ) -> Listing[T]:
     """Return a lazy list for an operation that pages by ``skipCount`` and ``maxResultCount``.
 
-    ``deadline`` is for each page, ``limit`` for all pages together.
+    ``deadline`` is the number of seconds for each page. ``limit``, if it is given, is for all pages
+    together and replaces ``deadline``.
     """
     if not 1 <= page_size <= 250:
         message = f"page_size must be 1 to 250, not {page_size}"
@@ -69,7 +70,7 @@ def list_all(
             answer.date,
             unreadable=len(rows) - len(items),
             full=len(rows) >= page_size,
-            # Do not stop at a total that is lower than the number of entries so far: it is wrong.
+            # Do not stop at a total below the number of entries so far: such a total is wrong.
             next=None if seen == total else seen,
             fingerprint=fingerprint(rows),
         )

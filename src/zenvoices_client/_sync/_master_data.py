@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 
 class Records(CallGroup, Generic[T]):
-    """Calls about one kind of record: the list. Subclasses add the calls that read one record."""
+    """Calls about one kind of record. This class has the list, subclasses read single records."""
 
     def __init__(self, calls: Calls, contract: Contract, resource: str, model: type[T]) -> None:
         super().__init__(calls, contract)
@@ -67,8 +67,8 @@ class Records(CallGroup, Generic[T]):
             company_id: Number of a company, to list its records only.
             page_size: Number of entries per request, 1 to 250.
             sorting: Name of the field to sort by; append ``" DESC"`` for descending order.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for each page.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for each page; the client's own by default.
         """
         return list_all(
             self._calls,
@@ -116,7 +116,7 @@ class CodedRecords(Records[T]):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> T:
-        """Return one record of a company, by exactly one of code and external id.
+        """Return one record of a company; give either its code or its external id.
 
         The call is observed; its query names are assumed.
 
@@ -124,8 +124,8 @@ class CodedRecords(Records[T]):
             company_id: Number of the company.
             code: Code of the record.
             external_id: Id of the record in the accounting software.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             NotFoundError: The company has no such record.
@@ -149,8 +149,8 @@ class Accounts(Records[Account]):
         Args:
             company_id: Number of the company.
             code: Code of the account.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             NotFoundError: The company has no such account.
@@ -172,8 +172,8 @@ class Accounts(Records[Account]):
         Args:
             company_id: Number of the company.
             external_id: Id of the account in the accounting software.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             NotFoundError: The company has no such account.
@@ -195,7 +195,7 @@ class PurchaseOrders(Records[PurchaseOrder]):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> PurchaseOrder:
-        """Return one purchase order, by exactly one of number and external id.
+        """Return one purchase order; give either its number or its external id.
 
         The call is observed; its query names are assumed.
 
@@ -203,8 +203,8 @@ class PurchaseOrders(Records[PurchaseOrder]):
             company_id: Number of the company.
             number: Number of the purchase order.
             external_id: Id of the purchase order in the accounting software.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             NotFoundError: The company has no such purchase order.
@@ -222,8 +222,8 @@ class FinancialTransactions(Records[FinancialTransaction]):
 
         Args:
             transaction_id: Number of the transaction in Zenvoices.
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
             NotFoundError: There is no such transaction.
@@ -240,7 +240,7 @@ class FinancialTransactions(Records[FinancialTransaction]):
 
 
 class MasterData:
-    """The calls about each kind of master data, by name of the kind."""
+    """The calls about master data, with an attribute for each kind of record."""
 
     def __init__(self, calls: Calls, contract: Contract) -> None:
         self.accounts = Accounts(calls, contract, "accounts", Account)

@@ -27,8 +27,8 @@ class Webhooks(CallGroup):
         """Return the names of the events that can be subscribed to. The call is observed.
 
         Args:
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
         """
         operation = self._contract["webhooks.available"]
         payload, answer = self._calls.call(operation, timeout=timeout, deadline=deadline)
@@ -40,8 +40,8 @@ class Webhooks(CallGroup):
         """Return the subscriptions. The call is observed; their field names are assumed.
 
         Args:
-            timeout: Seconds for each connect, read and write.
-            deadline: Seconds for the whole call.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
         """
         operation = self._contract["webhooks.list"]
         payload, answer = self._calls.call(operation, timeout=timeout, deadline=deadline)

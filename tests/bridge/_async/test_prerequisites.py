@@ -62,7 +62,7 @@ CASES = [
         "wrong Zenvoices password",
         "zenvoices login",
         CredentialsError,
-        ("user name and password", "organisation code", USERS),
+        ("user name, password", "organisation code", USERS),
         password="wrong",
     ),
     Case(
@@ -331,15 +331,20 @@ async def test_foreign_403_asks_for_no_right(service: str, operation: str, check
 async def test_cause_that_zenvoices_names_comes_first(
     spoil: Callable[[AsyncWorld], object], said: str
 ) -> None:
-    """Its own words are the finding, and the general list is for when they do not help."""
+    """Its own words are the finding; the general list is for a refusal without words."""
     world = AsyncWorld()
     spoil(world)
     (failed,) = (await world.connect().verify()).failed
     assert failed.name == "zenvoices login"
     assert said in failed.detail
-    for lang, words in (("en", "own words"), ("fr", "mots de Zenvoices"), ("nl", "eigen woorden")):
+    for lang, words, general in (
+        ("en", "that Zenvoices names", "single sign-on"),
+        ("fr", "que donne Zenvoices", "authentification unique"),
+        ("nl", "die Zenvoices noemt", "single sign-on"),
+    ):
         (failed,) = (await world.connect().verify(lang=lang)).failed  # type: ignore[arg-type]
         assert words in failed.remedy.split(".")[0]
+        assert general not in failed.remedy
 
 
 async def test_space_id_comes_first_where_the_app_sees_other_spaces() -> None:

@@ -246,7 +246,7 @@ def test_resend_asks_banqup_for_what_it_does_not_know() -> None:
     before = world.calls("documents.get")
     answers = connection.resend([old, new.upper(), "nobody", elsewhere])
     assert [answer.accepted for answer in answers] == [True, True, False, False]
-    assert all("no such document in this space" in answer.reason for answer in answers[2:])
+    assert all("no document of this id in this space" in answer.reason for answer in answers[2:])
     assert set(world.rows) == {old, new}
     assert world.calls("documents.get") - before < 8
     assert connection.export_new().exported == 2

@@ -44,12 +44,26 @@ async def read(client: AsyncZenvoicesClient) -> int:
 
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
 async def test_wrong_password_is_a_refused_login(status: int) -> None:
-    """Whatever the status, no token is a failed login; its text and the causes are shown."""
+    """Whatever the status, no token is a failed login; its text is shown, with a short list."""
     fake = FakeZenvoices(login_failure_status=status)
     with pytest.raises(CredentialsError) as caught:
         await read(client_of(fake, login("wrong")))
     text = str(caught.value)
     assert "Invalid user name or password" in text
+    assert "user name, password and organisation code" in text
+    assert "wait 5 minutes" in text
+    assert "single sign-on" not in text
+    assert caught.value.status == status
+    assert not caught.value.retryable
+    assert "wrong'" not in text
+
+
+@pytest.mark.parametrize("status", [400, 401])
+async def test_refusal_without_words_lists_the_causes(status: int) -> None:
+    """In the order of how likely they are."""
+    with pytest.raises(CredentialsError) as caught:
+        await read(answered(status, {}))
+    text = str(caught.value)
     causes = [
         "user name and password",
         "organisation code",
@@ -60,8 +74,6 @@ async def test_wrong_password_is_a_refused_login(status: int) -> None:
     positions = [text.index(cause) for cause in [*causes, "inactive"]]
     assert positions == sorted(positions)
     assert caught.value.status == status
-    assert not caught.value.retryable
-    assert "wrong'" not in text
 
 
 @pytest.mark.parametrize(

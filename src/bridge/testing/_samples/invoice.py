@@ -14,7 +14,8 @@ _FIRST_DAY: Final = date(2026, 1, 5)
 _DAYS: Final = 270
 _CENT: Final = Decimal("0.01")
 
-# Items: name, unit (UN/ECE recommendation 20), price without VAT, Belgian VAT rate.
+# Items: name, unit (UN/ECE recommendation 20), price in euros without VAT, Belgian VAT rate in
+# percent.
 _GOODS: Final = (
     ("Blond bier, vat 20 l", "C62", Decimal("84.50"), 21),
     ("Pain de campagne 800 g", "C62", Decimal("2.95"), 6),
@@ -41,7 +42,7 @@ class Line:
 
     @property
     def amount(self) -> Decimal:
-        """Quantity times price."""
+        """The price of the whole quantity, without VAT."""
         return self.price * self.quantity
 
 
@@ -60,12 +61,12 @@ class Tax:
 
 @frozen
 class SampleInvoice:
-    """The data of an invoice or credit note."""
+    """The data of a sample invoice or credit note."""
 
     kind: Kind
     number: str
     invoice_number: str
-    """The number of the invoice; in a credit note, of the invoice that it corrects."""
+    """The number of the invoice; for a credit note, that of the invoice that it corrects."""
     order: str
     issued: date
     supplier: SampleParty
@@ -86,7 +87,7 @@ class SampleInvoice:
 
     @property
     def vat(self) -> Decimal:
-        """The VAT of all rates."""
+        """The sum of the VAT of all rates."""
         return sum((tax.amount for tax in self.taxes), Decimal(0))
 
 

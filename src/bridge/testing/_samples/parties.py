@@ -40,7 +40,8 @@ class SampleParty:
         return self.enterprise_scheme or "9938"
 
 
-# All numbers begin with 999, so that invented numbers can be recognised.
+# After a prefix and check digits, each number begins with 999, so that invented numbers can be
+# recognised.
 # fmt: off
 COMPANY: Final = SampleParty(
     "Café De Sluis BV", "CDS", "Kanaalkaai 12", "9000", "Gent",

@@ -1,7 +1,8 @@
 """Sample invoices and credit notes for companies that do not exist.
 
-There are any number of them. Each is different, and the same on every machine. The demo, the
-benchmarks and users' tests use them. They follow Peppol BIS Billing 3 and pass EN 16931.
+`sample` can make any number of different documents, and makes the same ones on every machine. They
+follow Peppol BIS Billing 3 and pass the rules of EN 16931. The demo, the benchmarks and users'
+tests use them.
 """
 
 from datetime import date

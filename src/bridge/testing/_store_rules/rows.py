@@ -12,7 +12,7 @@ from bridge.testing._store_rules.store_suite import LONG, StoreSuite, by_id
 
 
 def a_new_key_is_empty(suite: StoreSuite) -> None:
-    for _ in range(2):  # the second time with a held lease
+    for _ in range(2):  # the second time while a lease is held
         assert suite.first.head(suite.key) is None
         assert suite.find("a") == suite.find() == []
         assert suite.select("waiting") == []

@@ -18,7 +18,8 @@ from attrs import frozen
 from bridge._errors import LeaseLostError
 from bridge._stores.protocol import CheckpointStore, Lease, Row
 
-# Seconds: a lease that outlasts a test, a lease that a test waits for, and the longest wait.
+# In seconds: a lease that does not end during a test; a lease whose end a test waits for; and the
+# longest wait for a lease or a thread.
 LONG = 600.0
 SHORT = 0.25
 PATIENCE = 20.0
@@ -54,7 +55,7 @@ class StoreSuite:
         return lease
 
     def after_expiry(self) -> Lease:
-        """Wait for a short lease to end, and take it with the second store."""
+        """Wait until a short lease has ended; take and return a new lease by the second store."""
         for _ in range(int(PATIENCE / SHORT)):
             self.pass_time(SHORT)
             lease = self.second.acquire(self.key, "another", LONG)

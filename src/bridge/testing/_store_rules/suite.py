@@ -1,7 +1,6 @@
 """Make tests of a user's own checkpoint store; see `CheckpointStore` for the rules.
 
-The tests need only pytest. Leases are as short as a store's clock allows, and random values come
-from a fixed seed.
+The tests need only pytest. Random values come from a fixed seed.
 """
 
 from __future__ import annotations
@@ -48,8 +47,8 @@ def checkpoint_conformance(
             directory, such as a database, can ignore it: every rule uses keys of its own.
         shared: Whether two stores opened on one directory see the same data. For a store in memory
             pass False: the rules then use one store only.
-        advance: Moves the store's clock forward by so many seconds, if a test can do that. Without
-            it, the tests wait for leases of a quarter of a second to end.
+        advance: Moves the store's clock forward by a number of seconds, if a test can do that.
+            Without this function, the tests wait for leases of a quarter of a second to end.
     """
     import pytest
 

@@ -1,0 +1,463 @@
+"""Mistakes of a user that would be silent, or blamed on something else."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from bridge import (
+    AsyncConnection,
+    HookCheckpoints,
+    MemoryCheckpoints,
+    NotActivatedError,
+    SQLiteCheckpoints,
+    StoreError,
+)
+from bridge._async import _activation
+from bridge._errors import IN_MEMORY
+from bridge._reports.texts import Lang, translate
+from bridge.testing import try_mapper
+from support.bridge_world import SPACE, AsyncWorld
+from zenvoices_client import ConfigurationError, InboxUpload, NotFoundError
+
+pytestmark = pytest.mark.anyio
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The warnings that the library has logged."""
+    return [record.message for record in caplog.records if record.levelno == logging.WARNING]
+
+
+def names_in(folder: Path) -> list[str]:
+    """The files in a folder."""
+    return [path.name for path in folder.iterdir()]
+
+
+# Checkpoints that do not last
+
+
+async def test_checkpoints_in_memory_say_that_they_end(caplog: pytest.LogCaptureFixture) -> None:
+    """Activation and the first run without a document say it; the log once per process."""
+    _activation._warn_once.cache_clear()
+    for _ in range(2):  # two processes of cron: each activates, and finds nothing new
+        world = AsyncWorld()
+        world.one()
+        connection = world.connect()
+        activation = await connection.activate()
+        assert activation.notes == (IN_MEMORY,)
+        assert "SQLiteCheckpoints" in activation.to_text()
+        report = await connection.export_new()
+        assert report.notes == (IN_MEMORY,)
+        assert report.ok
+        assert (await connection.export_new()).notes == ()
+    assert warnings(caplog) == [IN_MEMORY]
+
+
+async def test_checkpoints_that_last_say_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor does a run in memory that sends something, as in a test or a notebook."""
+    _activation._warn_once.cache_clear()
+    world = AsyncWorld()
+    with SQLiteCheckpoints(tmp_path / "exports.db", clock=world.clock) as store:
+        connection = world.connect(checkpoints=store)
+        assert (await connection.activate()).notes == ()
+        assert (await connection.export_new()).notes == ()
+    assert not warnings(caplog)
+    world = AsyncWorld()
+    connection = world.connect()
+    await connection.activate()
+    world.one()
+    assert (await connection.export_new()).notes == ()
+
+
+async def test_a_database_in_memory_says_that_it_ends() -> None:
+    """Wherever its rows are kept, a store that ends with the process is called that."""
+    sqlalchemy = pytest.importorskip("sqlalchemy")
+    from bridge import SQLAlchemyCheckpoints
+
+    engine = sqlalchemy.create_engine(
+        "sqlite://",
+        poolclass=sqlalchemy.StaticPool,
+        connect_args={"check_same_thread": False},
+    )
+    try:
+        store = SQLAlchemyCheckpoints(engine)
+        store.create_tables()
+        activation = await AsyncWorld().connect(checkpoints=store).activate()
+        assert activation.notes == (IN_MEMORY,)
+    finally:
+        engine.dispose()
+
+
+def uncommitted() -> HookCheckpoints:
+    """Hooks whose save() writes and never commits."""
+    return HookCheckpoints(lambda: (None, 0), lambda value, expected: True)
+
+
+def uncommitted_single() -> HookCheckpoints:
+    """The same for a single worker."""
+    return HookCheckpoints(lambda: None, lambda value: None, single_worker=True)
+
+
+def behind() -> HookCheckpoints:
+    """Hooks whose load() reads a replica that is one write behind."""
+    values: list[str | None] = [None]
+
+    def load() -> tuple[str | None, int]:
+        return values[max(len(values) - 2, 0)], len(values)
+
+    def save(value: str, _expected: object) -> bool:
+        values.append(value)
+        return True
+
+    return HookCheckpoints(load, save)
+
+
+@pytest.mark.parametrize("hooks", [uncommitted, uncommitted_single, behind])
+async def test_a_save_that_is_lost_is_not_another_worker(
+    hooks: Callable[[], HookCheckpoints],
+) -> None:
+    """The error names the save hook and what load() gave, and is not to be repeated."""
+    connection = AsyncWorld().connect(checkpoints=hooks())
+    with pytest.raises(StoreError, match="load\\(\\) then gave the former") as caught:
+        await connection.activate()
+    assert f"{hooks.__module__}.{hooks.__name__}" in caught.value.message
+    assert "commit" in str(caught.value.hint)
+    assert caught.value.code == "save_lost"
+    assert not caught.value.retryable
+
+
+async def test_hooks_that_were_never_saved_ask_about_the_commit() -> None:
+    """A connection that is not active in hooks does not ask for a file."""
+    connection = AsyncWorld().connect(checkpoints=uncommitted())
+    with pytest.raises(NotActivatedError, match="HookCheckpoints") as caught:
+        await connection.export_new()
+    assert "commit" in str(caught.value.hint)
+
+
+async def test_a_copied_store_is_found_by_the_first_document_sent_twice() -> None:
+    """The other documents of the run are looked up first, and confirm() asks about a copy."""
+    world = AsyncWorld()
+    first = world.connect()
+    await first.activate()
+    copy = MemoryCheckpoints(clock=world.clock)
+    copy._records.update({key: _copied(record) for key, record in world.store._records.items()})
+    second = world.connect(checkpoints=copy, in_flight=1)
+    world.publish(8)
+    assert (await first.export_new()).exported == 8
+    report = await second.export_new()
+    assert any("copy of this store" in note for note in report.notes)
+    # One went one at a time, and one was fetched while the first was looked up.
+    assert report.exported <= 3
+    assert report.exported + report.recovered == 8
+    confirmation = await second.confirm()
+    assert len(confirmation.twice) == report.exported
+    assert "copy of this store" in confirmation.to_text()
+
+
+def _copied(record: Any) -> Any:
+    from copy import copy
+
+    made = copy(record)
+    made.rows = dict(record.rows)
+    return made
+
+
+async def test_an_only_store_asks_about_no_copy() -> None:
+    """Neither after a run that sends for the first time, nor after one that recovers."""
+    world = AsyncWorld()
+    connection = world.connect()
+    await connection.activate()
+    world.publish(3)
+    report = await connection.export_new()
+    assert report.exported == 3
+    assert report.notes == ()
+    assert "copy" not in (await connection.confirm()).to_text()
+
+
+# A connection that is not active
+
+
+async def export(connection: AsyncConnection) -> object:
+    return await connection.export_new()
+
+
+async def dry_run(connection: AsyncConnection) -> object:
+    return await connection.export_new(dry_run=True)
+
+
+async def resend(connection: AsyncConnection) -> object:
+    return await connection.resend(["d-1"])
+
+
+async def confirm(connection: AsyncConnection) -> object:
+    return await connection.confirm()
+
+
+async def settle(connection: AsyncConnection) -> object:
+    return await connection.settle("d-1", delivered=True)
+
+
+VERBS = [export, dry_run, resend, confirm, settle]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+async def test_a_changed_company_code_is_told_by_every_verb(verb: Callable[..., Any]) -> None:
+    """The space is active with the former code: that is said, and no activate() asked for."""
+    world = AsyncWorld()
+    await world.connect().activate()
+    world.zenvoices.add_company(code="0099")
+    changed = world.connect("0099")
+    with pytest.raises(ConfigurationError, match="active with the company '0042' of") as caught:
+        await verb(changed)
+    assert not isinstance(caught.value, NotActivatedError)
+
+
+@pytest.mark.parametrize("lang", ["en", "fr", "nl"])
+async def test_a_changed_company_code_is_told_by_status_and_verify(lang: Lang) -> None:
+    """In the words of export_new(), without advice to activate."""
+    world = AsyncWorld()
+    await world.connect().activate()
+    world.zenvoices.add_company(code="0099")
+    changed = world.connect("0099")
+    status = await changed.status()
+    assert not status.active
+    told = [translate(text, lang) for text in status.not_active]
+    assert "'0042'" in told[0]
+    assert "deactivate()" in told[1]
+    shown = " ".join(status.to_text(lang=lang).split())
+    assert all(" ".join(text.split()) in shown for text in told)
+    verification = await changed.verify(lang=lang)
+    assert [check.name for check in verification.failed] == ["checkpoints"]
+    assert verification.failed[0].code == "space_is_active"
+    assert verification.failed[0].detail == told[0]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+async def test_a_wrong_folder_is_named_and_stays_as_it_was(
+    verb: Callable[..., Any], tmp_path: Path
+) -> None:
+    """The store that is not there is named by its path, and no verb but activate() makes it."""
+    world = AsyncWorld()
+    with SQLiteCheckpoints(tmp_path / "exports.db", clock=world.clock) as store:
+        connection = world.connect(checkpoints=store)
+        with pytest.raises(NotActivatedError) as caught:
+            await verb(connection)
+        assert str(tmp_path / "exports.db") in caught.value.message
+        await connection.deactivate()
+        status = await connection.status()
+        assert str(tmp_path / "exports.db") in status.not_active[0]
+        assert "once" in status.not_active[1]
+        assert await connection.verify()
+        assert names_in(tmp_path) == []
+        await connection.activate()
+        assert "exports.db" in names_in(tmp_path)
+
+
+async def test_after_deactivate_it_is_not_asked_to_activate_once() -> None:
+    """It says that it was deactivated, and what activate() would leave."""
+    world = AsyncWorld()
+    connection = world.connect()
+    await connection.activate()
+    await connection.deactivate()
+    status = await connection.status()
+    with pytest.raises(NotActivatedError) as caught:
+        await connection.export_new()
+    for text in (status.to_text(), str(caught.value)):
+        assert "was deactivated" in " ".join(text.split())
+        assert "once" not in text
+
+
+# Names in the place of ids
+
+
+@pytest.mark.parametrize("name", ["Molenbeek", "MOLENBEEK"])
+async def test_the_name_of_a_space_is_answered_with_its_id(name: str) -> None:
+    """Where a name can pass for an id, verify() gives the id that belongs to it."""
+    world = AsyncWorld()
+    other = world.banqup.add_space("Molenbeek")
+    verification = await world.connect(space_id=name).verify()
+    assert [check.name for check in verification.failed] == ["banqup space"]
+    assert other in verification.failed[0].remedy
+    assert f"{other} (Molenbeek)" in verification.failed[0].detail
+    assert SPACE in verification.failed[0].detail
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["De Molenbeek B.V.", f"https://banqup.example/spaces/{SPACE}", "3fa85f64 5717", "café"],
+)
+async def test_what_is_no_id_of_a_space_is_refused_with_where_ids_are(given: str) -> None:
+    """A name or an address cannot pass for an id; the hint says what an id looks like."""
+    with pytest.raises(ConfigurationError) as caught:
+        AsyncWorld().connect(space_id=given)
+    assert "banqup-zenvoices pairs" in str(caught.value.hint)
+
+
+async def test_an_id_with_a_character_too_many_is_told_which() -> None:
+    """Braces around a UUID are left out; nothing else is wrong with it."""
+    with pytest.raises(ConfigurationError, match=r"Leave out '\{\}'"):
+        AsyncWorld().connect(space_id=f"{{{SPACE}}}")
+
+
+@pytest.mark.parametrize("given", ["Brouwerij BV", "brouwerij bv", "number"])
+async def test_the_name_or_number_of_a_company_is_answered_with_its_code(given: str) -> None:
+    """Both stand beside the code on the screens of Zenvoices."""
+    world = AsyncWorld()
+    number = world.zenvoices.add_company(code="0077", name="Brouwerij BV")
+    verification = await world.connect(str(number) if given == "number" else given).verify()
+    failed = verification.failed[0]
+    assert failed.name == "company code"
+    assert "its code is '0077'" in failed.remedy
+
+
+# A rule that says no
+
+
+async def test_a_rule_that_says_no_shows_what_it_was_given() -> None:
+    """All that a rule decides by, so that a typing error in it can be seen."""
+    world = AsyncWorld()
+    connection = world.connect(
+        exportable=lambda document: document.status.document == "FULLY_APROVED"
+    )
+    await connection.activate()
+    world.one(category="CREDIT_NOTE")
+    (row,) = (await connection.export_new()).deliveries
+    for shown in (
+        "folder 'PURCHASES'",
+        "category 'CREDIT_NOTE'",
+        "status.document 'FULLY_APPROVED'",
+    ):
+        assert shown in row.reason
+
+
+# A user's own correction
+
+
+async def test_a_wrong_correction_of_a_path_is_named() -> None:
+    """A 404 at an address that contract= gave says so first."""
+    from banqup_client import AsyncBanqupClient, ClientCredentials, Environment
+
+    world = AsyncWorld()
+    async with AsyncBanqupClient(
+        ClientCredentials("demo-app", "demo-secret"),
+        Environment.UAT_EU,
+        transport=world.banqup.transport(),
+        contract={"spaces.list": {"path": "/entitystore/v9/spaces"}},
+    ) as banqup:
+        with pytest.raises(NotFoundError) as caught:
+            await banqup.spaces.list()
+    assert str(caught.value.hint).startswith(
+        "Your contract= changes spaces.list to GET /entitystore/v9/spaces: check that first."
+    )
+
+
+# Arguments of the verbs
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda it: it.verify(deep="no"), "deep must be True or False"),
+        (lambda it: it.verify(deep=1), "deep must be True or False"),
+        (lambda it: it.verify(deep=True, sample="invoice.xml"), "sample must be True or an"),
+        (lambda it: it.verify(deep=True, sample=b"<Invoice/>"), "sample must be True or an"),
+        (lambda it: it.status(waiting="yes"), "waiting must be True or False"),
+        (lambda it: it.status(waiting=None), "waiting must be True or False"),
+    ],
+)
+async def test_an_argument_of_a_wrong_type_is_refused(
+    call: Callable[[Any], Any], told: str
+) -> None:
+    """What counts as true in an ``if`` would look deeper, or send an invented invoice."""
+    world = AsyncWorld()
+    with pytest.raises(ConfigurationError, match=told):
+        await call(world.connect())
+    assert world.zenvoices.inbox == []
+    assert not world.calls("spaces.list")
+
+
+@pytest.mark.parametrize("seconds", [600_000, 86_401.0])
+async def test_a_lease_in_milliseconds_is_refused(seconds: float) -> None:
+    """After a run that was killed, it would keep every other run away for days."""
+    with pytest.raises(ConfigurationError, match="seconds up to 86400"):
+        AsyncWorld().connect(lease_ttl=seconds)
+    assert AsyncWorld().connect(lease_ttl=86_400)
+
+
+async def test_hooks_that_are_swapped_or_take_too_little_are_refused() -> None:
+    """Where they are passed, and not in the middle of a run."""
+
+    def load() -> tuple[str | None, int]:
+        return None, 0
+
+    def save(value: str, expected: object) -> bool:
+        return True
+
+    def plain_save(value: str) -> None:
+        pass
+
+    for wrong in (
+        lambda: HookCheckpoints(save, load),  # type: ignore[arg-type]
+        lambda: HookCheckpoints(load, plain_save),  # type: ignore[arg-type]
+        lambda: HookCheckpoints(load, save, single_worker=True),  # type: ignore[call-overload]
+    ):
+        with pytest.raises(ConfigurationError, match="must take") as caught:
+            wrong()
+        assert "save(value, expected)" in str(caught.value.hint)
+    HookCheckpoints(load, save)
+    HookCheckpoints(lambda: None, plain_save, single_worker=True)
+
+
+async def test_an_object_in_the_place_of_its_id_is_told_what_to_pass() -> None:
+    """A space, a document or a file has its id as an attribute; its text would not be found."""
+    world = AsyncWorld()
+    document_id = world.one()
+    connection = world.connect()
+    banqup = connection._banqup
+    (space,) = await banqup.spaces.list()
+    document = await banqup.documents.get(SPACE, document_id)
+    with pytest.raises(ConfigurationError, match=r"not Space\. Pass the id of it: space\.id"):
+        world.connect(space_id=space)
+    with pytest.raises(ConfigurationError, match=r"not Space\. Pass the id of it: space\.id"):
+        await banqup.documents.get(space, document_id)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"of it: document\.id"):
+        await banqup.documents.get(SPACE, document)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"of it: documentfile\.id"):
+        await banqup.files.details(SPACE, document.files[0])  # type: ignore[arg-type]
+    assert world.connect(space_id=UUID(SPACE)).space_id == SPACE
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("invoice.xml", "write attachments=[...]"),
+        (b"<Invoice/>", "write attachments=[...]"),
+        (Path("invoice.xml"), "write attachments=[...]"),
+        (["invoice.xml"], "Attachment(file_name, content), not str"),
+        ([b"<Invoice/>"], "Attachment(file_name, content), not bytes"),
+        ([], "at least one Attachment(file_name, content)"),
+    ],
+)
+async def test_a_file_in_the_place_of_an_attachment_is_told_what_to_write(
+    given: Any, told: str
+) -> None:
+    """In the mapper's own line, with the class that takes a file."""
+    with pytest.raises(TypeError, match=re.escape(told)):
+        InboxUpload(attachments=given)
+
+
+@pytest.mark.parametrize(
+    "given", ["invoice.xml", [Path("invoice.xml")], [b"<Invoice/>"], Path("invoice.xml")]
+)
+async def test_files_in_the_place_of_trial_documents_are_refused(given: Any) -> None:
+    """try_mapper() names the function that makes a document of a file."""
+    with pytest.raises(ConfigurationError, match="documents must be a list of results"):
+        try_mapper(documents=given)
