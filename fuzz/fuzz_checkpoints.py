@@ -13,7 +13,14 @@ from typing import Any
 from _client_kit._errors import StoreError
 from bridge import HookCheckpoints, Row
 from bridge._delivery.delivery import STATES, Delivery
-from bridge._delivery.row_format import Head, active_head, delivery_of, head_of, head_text, row_of
+from bridge._delivery.row_format import (
+    Head,
+    active_binding,
+    delivery_of,
+    head_of,
+    head_text,
+    row_of,
+)
 
 BINDING = {"space": "3fa85f64-5717-4562-b3fc-2c963f66afa6", "company": "0042"}
 KEY = "k"
@@ -28,7 +35,7 @@ def _row(text: str) -> None:
 
 
 def _head(text: str) -> None:
-    active_head(text)
+    active_binding(text)
     head = head_of(text, BINDING)
     head_text(head)
     repr(head)

@@ -200,13 +200,12 @@ def check_word(value: object, known: Iterable[str], name: str, *, service: str) 
     words = tuple(known)
     if isinstance(value, str) and value in words:
         return
-    wanted = ", ".join(map(repr, words[:-1])) + f" or {words[-1]!r}"
+    wanted = Text("either", "{0} or {1}", ", ".join(map(repr, words[:-1])), repr(words[-1]))
     if not isinstance(value, str):
         raise argument_error(name, wanted, value, service=service)
     shown = value[:LONGEST_WORD]
-    raise ConfigurationError(
-        f"{name} must be {wanted}, not {shown!r}", service=service, hint=nearest(shown, words)
-    )
+    message = Text("must_be", "{0} must be {1}, not {2}", name, wanted, repr(shown))
+    raise ConfigurationError(message, service=service, hint=nearest(shown, words))
 
 
 def check_service_word(value: object, known: Iterable[str], name: str, *, service: str) -> None:
@@ -251,7 +250,9 @@ def read_environment(environ: Mapping[str, str], *names: str, service: str) -> l
             "not_in_environment", "environment variables not set: {0}", ", ".join(missing)
         )
         starts = tuple({f"{name.partition('_')[0]}_" for name in names})
-        near = sorted(name for name in environ if environ[name] and name.startswith(starts))
+        near = sorted(
+            name for name in map(str, environ) if name.startswith(starts) and environ[name]
+        )
         hint = joined(
             " ",
             Text("hint_set_are", "Set are: {0}.", ", ".join(near)) if near else "",

@@ -29,10 +29,13 @@ from attrs import evolve, field, frozen
 from _client_kit._address import check_id
 from _client_kit._errors import ConfigurationError
 from _client_kit._json import is_list, is_object, loads
+from _client_kit._text import Text, joined
 from _client_kit._user_code import name_of
 
 __all__ = ["Contract", "Operation", "Property", "load_contract"]
 
+_PATCH = Text("contract_patch", "contract patch")
+_OPERATION = Text("operation_word", "operation")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 TOKEN_CALLS = ("token.get", "login")
 LONGEST_CORRECTION = 300
@@ -175,8 +178,8 @@ class Contract:
             return self
         changed: object = self._read_patch(Path(patch)) if isinstance(patch, (str, Path)) else patch
         operations = dict(self.operations)
-        for name, changes in self._object(changed, "contract patch").items():
-            self._check_key(name, operations, "operation")
+        for name, changes in self._object(changed, _PATCH).items():
+            self._check_key(name, operations, _OPERATION)
             operations[name] = self._patch_one(operations[name], changes)
         return evolve(self, operations=operations)
 
@@ -200,14 +203,16 @@ class Contract:
             given = self._object(functions, "operations")
         for name, function in given.items():
             known = [*(key for key in self.operations if key not in TOKEN_CALLS), *also]
-            self._check_key(name, known, "operation", where="operations")
+            self._check_key(name, known, _OPERATION, where="operations")
             operation = operations[also.get(str(name), str(name))]
             if not callable(function):
-                raise self._error(f"operations: {name} must be a function")
+                raise self._error("not_callable", "operations: {0} must be a function", name)
             if operation._rename:
                 raise self._error(
-                    f"operations: {name} has a function and a rename in contract=: "
-                    "the function gets the names of the wire, so do it there"
+                    "function_and_rename",
+                    "operations: {0} has a function and a rename in contract=: the function gets "
+                    "the names of the wire, so do it there",
+                    name,
                 )
             operations[str(name)] = evolve(operation, function=function, called=str(name))
         return evolve(self, operations=operations)
@@ -216,16 +221,21 @@ class Contract:
         try:
             return loads(path.read_bytes())
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
+            why: object = error.strerror if isinstance(error, OSError) else str(error)
             # Show plain paths only: a URL given by mistake may contain a credential.
             shown = str(path) if re.fullmatch(r"[\w ./-]+", str(path)) else path.name
             name = f" {shown!r}" if re.fullmatch(r"[\w ./-]+", shown) else ""
-            end = "; contract= takes a dict, or the path of a file" if "{" in str(path) else ""
-            raise self._error(f"contract patch{name} cannot be read: {reason}{end}") from None
+            if "{" in str(path):
+                why = Text(
+                    "dict_or_path", "{0}; contract= takes a dict, or the path of a file", why
+                )
+            raise self._error(
+                "patch_unreadable", "contract patch{0} cannot be read: {1}", name, why
+            ) from None
 
     def _object(self, value: object, what: str) -> Mapping[str, Any]:
         if not isinstance(value, Mapping):
-            raise self._error(f"{what} must be an object")
+            raise self._error("not_object", "{0} must be an object", what)
         return cast("Mapping[str, Any]", value)
 
     def _patch_one(self, operation: Operation, changes: Any) -> Operation:
@@ -235,8 +245,9 @@ class Contract:
             "query": self._query,
             "rename": self._renames,
         }
-        for key, value in self._object(changes, f"contract patch of {operation.name}").items():
-            self._check_key(key, checked, f"key of {operation.name}")
+        patch = Text("patch_of", "contract patch of {0}", operation.name)
+        for key, value in self._object(changes, patch).items():
+            self._check_key(key, checked, Text("key_of", "key of {0}", operation.name))
             operation = evolve(operation, **{key: checked[key](operation, value)})
         return evolve(operation, correction=_shown(operation, changes))
 
@@ -246,26 +257,35 @@ class Contract:
         allowed = ["POST"] if operation.safe else ["POST", "PUT", "PATCH"]
         allowed += ["GET"] if operation.safe and not operation.sends else []
         if method not in allowed:
-            raise self._error(f"method of {operation.name} can only be {' or '.join(allowed)}")
+            raise self._error(
+                "method_of",
+                "method of {0} can only be {1}",
+                *(operation.name, joined(" or ", *allowed)),
+            )
         return str(method)
 
     def _query(self, operation: Operation, value: Any) -> Mapping[str, str]:
-        query = self._texts(value, f"query of {operation.name}")
+        what = Text("part_of", "{0} of {1}", "query", operation.name)
+        query = self._texts(value, what)
         for key in query:
-            self._check_key(key, operation.query, f"query name of {operation.name}")
+            name = Text("query_name_of", "query name of {0}", operation.name)
+            self._check_key(key, operation.query, name)
         query = {**operation.query, **query}
-        self._check_distinct(query.values(), f"query of {operation.name}")
+        self._check_distinct(query.values(), what)
         return query
 
     def _renames(self, operation: Operation, value: Any) -> dict[str, Any]:
         name = operation.name
-        renames = self._texts(value, f"rename of {name}")
+        what = Text("part_of", "{0} of {1}", "rename", name)
+        renames = self._texts(value, what)
         known = [item.path for item in (*operation.sends, *operation.reads)]
         for path, wire in renames.items():
-            self._check_key(path, known, f"property of {name}")
+            self._check_key(path, known, Text("property_of", "property of {0}", name))
             if "." in wire or "[" in wire:
                 raise self._error(
-                    f"rename of {name}: give {path!r} its own new name, without what is above it"
+                    "rename_above",
+                    "rename of {0}: give {1!r} its own new name, without what is above it",
+                    *(name, path),
                 )
         for group in (operation.sends, operation.reads):
             below: dict[str, list[str]] = {}
@@ -273,14 +293,16 @@ class Contract:
                 parent, _, last = item.path.rpartition(".")
                 below.setdefault(parent, []).append(renames.get(item.path, last))
             for names in below.values():
-                self._check_distinct(names, f"rename of {name}")
+                self._check_distinct(names, what)
         return _tree(renames)
 
     def _check_distinct(self, names: Iterable[str], what: str) -> None:
         seen: set[str] = set()
         for name in names:
             if name in seen:
-                raise self._error(f"{what} gives two of them the name {name[:80]!r}")
+                raise self._error(
+                    "same_name_twice", "{0} gives two of them the name {1!r}", what, name[:80]
+                )
             seen.add(name)
 
     def _path(self, operation: Operation, path: Any) -> str:
@@ -289,22 +311,30 @@ class Contract:
             or not path.startswith("/")
             or re.search(r"[^!-~]|[?#\\]", path)
         ):
-            raise self._error(f"path of {operation.name} must start with '/' and hold no query")
+            raise self._error(
+                "path_start", "path of {0} must start with '/' and hold no query", operation.name
+            )
         if any(unquote(part) in (".", "..") for part in path.split("/")):
-            raise self._error(f"path of {operation.name} must not hold '.' or '..'")
+            raise self._error("path_dots", "path of {0} must not hold '.' or '..'", operation.name)
         known = _PLACEHOLDER.findall(operation.path)
         for placeholder in _PLACEHOLDER.findall(path):
-            self._check_key(placeholder, known, f"placeholder of {operation.name}")
+            what = Text("placeholder_of", "placeholder of {0}", operation.name)
+            self._check_key(placeholder, known, what)
         return path
 
     def _texts(self, value: Any, what: str) -> Mapping[str, str]:
         texts = self._object(value, what)
         if not all(isinstance(text, str) and text for text in texts.values()):
-            raise self._error(f"{what} must be an object of names to names")
+            raise self._error("names_to_names", "{0} must be an object of names to names", what)
         return texts
 
     def _check_key(
-        self, key: object, known: Iterable[str], what: str, *, where: str = "contract patch"
+        self,
+        key: object,
+        known: Iterable[str],
+        what: Text,
+        *,
+        where: str = _PATCH,
     ) -> None:
         known = list(known)
         if key in known:
@@ -312,13 +342,24 @@ class Contract:
         first = str(key).partition(".")[0]
         for client, names in self.elsewhere.items():
             if what == "operation" and first in names:
-                raise self._error(f"{where}: {str(key)[:80]!r} belongs to {client}: give it there")
+                raise self._error(
+                    "of_other_client",
+                    "{0}: {1!r} belongs to {2}: give it there",
+                    where,
+                    str(key)[:80],
+                    client,
+                )
         near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.4)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known) or 'none'}"
-        raise self._error(f"{where}: unknown {what} {str(key)[:80]!r}{hint}")
+        shown = where, what, str(key)[:80]
+        if near:
+            raise self._error(
+                "unknown_near", "{0}: unknown {1} {2!r}; did you mean {3!r}?", *shown, near[0]
+            )
+        names = ", ".join(known) or Text("none", "none")
+        raise self._error("unknown_known", "{0}: unknown {1} {2!r}; known: {3}", *shown, names)
 
-    def _error(self, message: str) -> ConfigurationError:
-        return ConfigurationError(message, service=self.service)
+    def _error(self, code: str, english: str, *values: object) -> ConfigurationError:
+        return ConfigurationError(Text(code, english, *values), service=self.service)
 
 
 def _shown(operation: Operation, changes: Mapping[str, Any]) -> str:

@@ -37,8 +37,8 @@ __all__ = [
 CONTRACT_HINT = Text(
     "hint_contract",
     "The service may not know this call, or have other names in it, than this library assumes. "
-    "Correct the assumption with the contract= argument of the client; verify(deep=True) shows "
-    "which one.",
+    "Correct the assumption with the contract= argument of the client; verify(deep=True), or "
+    "banqup-zenvoices verify --deep, shows which one.",
 )
 ADDRESS_HINT = Text(
     "hint_base_url",

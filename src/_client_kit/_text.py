@@ -6,9 +6,11 @@ from typing import Any, Self
 
 from _client_kit._json import is_list
 
-__all__ = ["Text", "fill", "joined"]
+__all__ = ["SEPARATORS", "Text", "code_of", "fill", "joined"]
 
 LONGEST_VALUE = 500
+SEPARATORS = (": ", "; ", ", ", " ", " and ", " or ")
+"""The codes of joined parts."""
 
 
 class Text(str):
@@ -86,6 +88,15 @@ def joined(separator: str, *parts: str | None) -> str:
     if separator == "; ":  # a service's own sentence may end with a full stop
         kept = tuple(_without_stop(part) for part in kept[:-1]) + kept[-1:]
     return Text.made(separator.join(kept), separator, kept)
+
+
+def code_of(text: str | None) -> str:
+    """Return the code of a message; of joined parts, that of the first with a code."""
+    if not isinstance(text, Text):
+        return ""
+    if text.code not in SEPARATORS:
+        return text.code
+    return next(filter(None, map(code_of, text.values)), "")
 
 
 def _without_stop(part: str) -> str:

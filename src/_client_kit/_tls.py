@@ -15,6 +15,7 @@ import httpx
 from _client_kit._address import is_loopback
 from _client_kit._errors import ConfigurationError
 from _client_kit._secret import Secret
+from _client_kit._text import Text
 
 __all__ = ["environment_proxy", "opened", "proxy_of", "proxy_variable", "shared_ssl_context"]
 
@@ -83,10 +84,16 @@ def _unusable_file(error: OSError, service: str) -> ConfigurationError:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(certificates)
     except OSError:
         name = "SSL_CERT_FILE"
-    reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
-    path = repr(os.environ.get(name))[:200]
-    message = f"the environment variable {name} names {path}, which cannot be used: {reason}"
-    return ConfigurationError(message, service=service, hint="Correct the variable, or unset it.")
+    reason = Text("said", "{0}", error.strerror)
+    if isinstance(error, ssl.SSLError):
+        reason = Text("no_certificate", "it holds no certificate")
+    message = Text(
+        "unusable_variable",
+        "the environment variable {0} names {1}, which cannot be used: {2}",
+        *(name, repr(os.environ.get(name))[:200], reason),
+    )
+    hint = Text("hint_unusable_variable", "Correct the variable, or unset it.")
+    return ConfigurationError(message, service=service, hint=hint)
 
 
 def opened(make: Callable[[], _T], *, service: str) -> _T:
@@ -96,21 +103,26 @@ def opened(make: Callable[[], _T], *, service: str) -> _T:
         ConfigurationError: httpx cannot use the proxy settings or a TLS file of the environment.
             For a proxy the message names the variables only: a value may hold a password.
     """
-    problem = "is no address of a proxy"
+    problem = Text("no_proxy_address", "is no address of a proxy")
     unusable: OSError | None = None
     try:
         return make()
     except OSError as error:
         unusable = error.with_traceback(None)
     except ImportError:  # a SOCKS proxy without the package socksio
-        problem = "needs the package socksio"
+        problem = Text("needs_socksio", "needs the package socksio")
     except (ValueError, TypeError, httpx.InvalidURL):
         pass
     if unusable is not None:
         raise _unusable_file(unusable, service) from unusable
     # Raised after the except block: frames of the first error hold the proxy's address.
     names = sorted(name for name in os.environ if name.lower() in _PROXIES)
-    where = f"the environment ({', '.join(names)})" if names else "the system's settings"
-    message = f"the proxy named by {where} {problem}"
-    hint = "Write it as http://host:port, or http://user:password@host:port with both quoted."
+    where = Text("system_settings", "the system's settings")
+    if names:
+        where = Text("environment_of", "the environment ({0})", ", ".join(names))
+    message = Text("unusable_proxy", "the proxy named by {0} {1}", where, problem)
+    hint = Text(
+        "hint_unusable_proxy",
+        "Write it as http://host:port, or http://user:password@host:port with both quoted.",
+    )
     raise ConfigurationError(message, service=service, hint=hint)

@@ -82,7 +82,10 @@ class StorageHosts:
                 continue  # always allowed when base_url is loopback
             match = _URL.fullmatch(f"https://{name}/") if isinstance(name, str) else None
             if match is None or match[4] != "/" or not _is_remote(match[2]):
-                message = "storage_hosts must be host names such as 'storage.googleapis.com'"
+                message = Text(
+                    "not_host_names",
+                    "storage_hosts must be host names such as 'storage.googleapis.com'",
+                )
                 raise ConfigurationError(message, service="banqup")
             checked.add(_name(match[2], match[3]))
         return cls(frozenset(checked), loopback)

@@ -44,6 +44,7 @@ from bridge._reports.report import (
     Request,
     Status,
 )
+from bridge._reports.texts import set_language
 from bridge._stores.protocol import CheckpointStore, Lease, Row
 from bridge._stores.sqlite import SQLiteCheckpoints
 from bridge._sync._connection import Connection
@@ -124,6 +125,7 @@ __all__ = [
     "journal",
     "named",
     "only",
+    "set_language",
     "without",
 ]
 

@@ -15,8 +15,8 @@ import os
 import shutil
 import signal
 import sys
-import textwrap
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -39,9 +39,9 @@ from bridge._pairs import Pairs
 from bridge._process import LOGIN_VARIABLES, function_of, login_of_this_process
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow
 from bridge._reports.events import DocumentFound, Event, RunEnded, RunStarted
-from bridge._reports.render import plain
+from bridge._reports.render import plain, wrap
 from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
-from bridge._reports.texts import Lang, say, translate
+from bridge._reports.texts import Lang, check_lang, say, translate
 from bridge._reports.verification import Verification
 from bridge._settings import hint_for
 from bridge._sync._connection import Connection
@@ -53,13 +53,69 @@ PROGRAM = "banqup-zenvoices"
 OK, PERSON, USAGE, LATER, INTERRUPTED = 0, 1, 2, 75, 130
 NAMED = 20
 """The most documents of a connection that are named on standard error."""
+WHOLE = Text("whole_number", "a whole number")
+SECONDS = Text("positive_seconds", "a positive number of seconds")
 Options = argparse.Namespace
+_Group = argparse._ArgumentGroup  # pyright: ignore[reportPrivateUsage]
 
 
 # Arguments
 
+_FORMS = {
+    "verify": "",
+    "activate": "",
+    "deactivate": "",
+    "export": "",
+    "status": "",
+    "resend": "ID [ID ...]",
+    "settle": "ID (--delivered | --not-delivered)",
+    "confirm": "",
+    "pairs": "(--environment {0} | --banqup-url URL)",
+    "demo": "",
+    "sandbox": "",
+}
+"""The commands, each with the arguments that it requires."""
+
+_DEFAULTS: dict[str, Any] = {
+    "config": Path("connections.toml"),
+    "company": None,
+    "json": False,
+    "lang": "en",
+    "mapper": None,
+    "verbose": False,
+    "deep": False,
+    "dry_run": False,
+    "limit": None,
+    "deadline": None,
+    "look_first": False,
+    "waiting": False,
+    "delivered": False,
+    "environment": None,
+    "banqup_url": None,
+    "zenvoices_url": None,
+    "documents": None,
+    "port": 0,
+    "every": 15.0,
+}
+
 
 class _Parser(argparse.ArgumentParser):
+    """A parser whose own English texts are never shown: the command has its own in each language.
+
+    Its titles, its usage line and its option ``--help`` are ours too.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            **options,
+            usage=argparse.SUPPRESS,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            argument_default=argparse.SUPPRESS,
+            add_help=False,
+            allow_abbrev=False,
+            exit_on_error=False,
+        )
+
     commands: Mapping[str, _Parser] = {}
     """All commands by name."""
 
@@ -71,7 +127,6 @@ class _Parser(argparse.ArgumentParser):
             if argument == "--" or (self.prog == PROGRAM and argument in self.commands):
                 break
             if name.startswith("--") and name not in self._option_string_actions:
-                self.print_usage(sys.stderr)
                 raise setting_error(
                     "unknown_option", "unknown option {0}", name[:80], hint=self._hint(name)
                 )
@@ -88,14 +143,13 @@ class _Parser(argparse.ArgumentParser):
         return hint_for(name, [key for key in self._option_string_actions if key != "-h"])
 
     def error(self, message: str) -> Never:
-        """Raise the error that `main` prints in the language of ``--lang``."""
-        self.print_usage(sys.stderr)
-        raise setting_error("wrong_arguments", "{0}", Text("said", "{0}", message))
+        """Raise the error, as ``exit_on_error=False`` does for the others."""
+        raise argparse.ArgumentError(None, message)
 
 
 def _language(arguments: Sequence[str] | None) -> Lang:
     """Return the language of ``--lang``, even if other arguments are wrong."""
-    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--lang", choices=get_args(Lang), default="en")
     try:
         lang: Lang = parser.parse_known_args(arguments)[0].lang
@@ -104,72 +158,149 @@ def _language(arguments: Sequence[str] | None) -> Lang:
     return lang
 
 
+def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
+    """Return the options of a command line.
+
+    Raises:
+        ConfigurationError: An argument is missing, unknown or not usable.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    command = next((word for word in given if word in _FORMS), "")
+    usage = Text("usage_is", "Usage: {0}. Its options: {1} --help.", *_usage(command, lang))
+    options = Options(**_DEFAULTS)
+    try:
+        _, unknown = _parser(lang).parse_known_args(given, options)
+    except argparse.ArgumentError as error:
+        name = error.argument_name
+        if name is None:
+            raise setting_error("incomplete", "an argument is missing", hint=usage) from None
+        if command:
+            raise setting_error("odd_option", "{0} cannot be used so", name, hint=usage) from None
+        unknown = []
+    if not hasattr(options, "run"):
+        for word in given:
+            if not word.startswith("-") and difflib.get_close_matches(word.lower(), _FORMS):
+                hint = hint_for(word, _FORMS)
+                raise setting_error("unknown_command", "unknown command {0!r}", word, hint=hint)
+        known = ", ".join(_FORMS)
+        raise setting_error("no_command", "say which command: {0}", known)
+    if unknown:
+        raise setting_error("unknown_argument", "unknown argument {0!r}", unknown[0], hint=usage)
+    return options
+
+
+def _usage(command: str, lang: Lang) -> tuple[str, str]:
+    """Return how to call a command, and its name alone."""
+    if not command:
+        return f"{PROGRAM} {translate(say('COMMAND'), lang)}", PROGRAM
+    form = _FORMS[command].format(translate(say("NAME"), lang))
+    return f"{PROGRAM} {command} {form}".rstrip(), f"{PROGRAM} {command}"
+
+
 def _parser(lang: Lang) -> _Parser:
-    def tell(code: str) -> str:
-        return translate(say(code), lang)
+    def tell(code: str, *values: object) -> str:
+        return translate(say(code, *values), lang)
+
+    def described(name: str, text: str) -> str:
+        usage = tell("usage", f"{_usage(name, lang)[0]} {tell('[options]')}")
+        return f"{wrap(usage)}\n\n{wrap(text)}"
+
+    def options_of(parser: _Parser, *, connections: bool) -> _Group:
+        options = parser.add_argument_group(tell("options"))
+        options.add_argument("-h", "--help", action="help", help=tell("help help"))
+        # check_lang raises an error of ours, which argparse does not translate.
+        options.add_argument(
+            "--lang", type=check_lang, metavar="{en,fr,nl}", help=tell("help lang")
+        )
+        options.add_argument("--json", action="store_true", help=tell("help json"))
+        if connections:
+            file, code = tell("FILE"), tell("CODE")
+            options.add_argument("--config", type=Path, metavar=file, help=tell("help config"))
+            options.add_argument(
+                "--company", action="append", metavar=code, help=tell("help company")
+            )
+            options.add_argument(
+                "--mapper", metavar=tell("MODULE:FUNCTION"), help=tell("help mapper")
+            )
+            options.add_argument("--verbose", action="store_true", help=tell("help verbose"))
+        return options
 
     statuses = [
-        textwrap.fill(f"{number:4}  {tell(f'exit {number}')}", 80, subsequent_indent=" " * 6)
+        wrap(tell(f"exit {number}"), f"{number:4}  ")
         for number in (OK, PERSON, USAGE, LATER, INTERRUPTED)
     ]
-    shared = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    shared.add_argument("--json", action="store_true", help=tell("help json"))
-    many = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    many.add_argument("--config", type=Path, metavar="FILE", help=tell("help config"))
-    many.add_argument("--company", action="append", metavar="CODE", help=tell("help company"))
-    many.add_argument("--lang", choices=get_args(Lang), help=tell("help lang"))
-    many.add_argument("--mapper", metavar="MODULE:FUNCTION", help=tell("help mapper"))
-
     parser = _Parser(
         prog=PROGRAM,
-        allow_abbrev=False,
-        description=textwrap.fill(tell("help about"), 80, break_on_hyphens=False),
+        description=described("", tell("help about")),
         epilog="\n".join([tell("exit status"), *statuses]),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        parents=[shared, many],
     )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    version = f"{PROGRAM} {__version__}"
+    options_of(parser, connections=True).add_argument(
+        "--version", action="version", version=version, help=tell("help version")
+    )
+    commands = parser.add_subparsers(
+        title=tell("commands"), metavar=tell("COMMAND"), prog=PROGRAM, parser_class=_Parser
+    )
 
-    def command(name: str, run: Callable[[Options], int], *parents: _Parser) -> _Parser:
+    def command(
+        name: str, run: Callable[[Options], int], *, connections: bool = True
+    ) -> tuple[_Group, _Group]:
         text = tell(f"help {name}")
-        added = commands.add_parser(
-            name, help=text, description=text, parents=[shared, *parents], allow_abbrev=False
-        )
+        added = commands.add_parser(name, help=text, description=described(name, text))
         added.set_defaults(run=run)
-        return added
+        arguments = added.add_argument_group(tell("arguments"))
+        return arguments, options_of(added, connections=connections)
 
-    verify = command("verify", _each(_verify), many)
-    verify.add_argument("--deep", action="store_true", help=tell("help deep"))
-    command("activate", _each(_activate), many)
-    command("deactivate", _each(_deactivate), many)
-    export = command("export", _each(_export), many)
-    export.add_argument("--dry-run", action="store_true", help=tell("help dry-run"))
-    export.add_argument("--limit", type=int, metavar="N", help=tell("help limit"))
-    export.add_argument("--deadline", type=float, metavar="SECONDS", help=tell("help deadline"))
-    export.add_argument("--look-first", action="store_true", help=tell("help look-first"))
-    status = command("status", _each(_status), many)
-    status.add_argument("--waiting", action="store_true", help=tell("help waiting"))
-    resend = command("resend", _each(_resend), many)
-    resend.add_argument("ids", nargs="+", metavar="ID", help=tell("help ids"))
-    settle = command("settle", _each(_settle), many)
-    settle.add_argument("id", metavar="ID", help=tell("help id"))
-    seen = settle.add_mutually_exclusive_group(required=True)
+    def number(name: str, kind: type[float], wanted: Text) -> Callable[[str], float]:
+        def read(text: str) -> float:
+            try:
+                return kind(text)
+            except ValueError:
+                raise setting_error("must_be_that", "{0} must be {1}", name, wanted) from None
+
+        return read
+
+    seconds = tell("SECONDS")
+    _, options = command("verify", _each(_verify))
+    options.add_argument("--deep", action="store_true", help=tell("help deep"))
+    command("activate", _each(_activate))
+    command("deactivate", _each(_deactivate))
+    _, options = command("export", _each(_export))
+    options.add_argument("--dry-run", action="store_true", help=tell("help dry-run"))
+    options.add_argument(
+        "--limit", type=number("--limit", int, WHOLE), metavar="N", help=tell("help limit")
+    )
+    options.add_argument(
+        "--deadline",
+        type=number("--deadline", float, SECONDS),
+        metavar=seconds,
+        help=tell("help deadline"),
+    )
+    options.add_argument("--look-first", action="store_true", help=tell("help look-first"))
+    _, options = command("status", _each(_status))
+    options.add_argument("--waiting", action="store_true", help=tell("help waiting"))
+    arguments, _ = command("resend", _each(_resend))
+    arguments.add_argument("ids", nargs="+", metavar="ID", help=tell("help ids"))
+    arguments, options = command("settle", _each(_settle))
+    arguments.add_argument("id", metavar="ID", help=tell("help id"))
+    seen = options.add_mutually_exclusive_group(required=True)
     seen.add_argument("--delivered", action="store_true", help=tell("help delivered"))
     seen.add_argument("--not-delivered", action="store_true", help=tell("help not-delivered"))
-    command("confirm", _each(_confirm), many)
-    pairs = command("pairs", _pairs, many)
-    where = pairs.add_mutually_exclusive_group(required=True)
-    environments = list(Environment.__members__)
-    where.add_argument("--environment", choices=environments, help=tell("help environment"))
+    command("confirm", _each(_confirm))
+    _, options = command("pairs", _pairs)
+    where = options.add_mutually_exclusive_group(required=True)
+    environments = f"{{{','.join(Environment.__members__)}}}"
+    where.add_argument("--environment", metavar=environments, help=tell("help environment"))
     where.add_argument("--banqup-url", metavar="URL", help=tell("help banqup-url"))
-    pairs.add_argument("--zenvoices-url", metavar="URL", help=tell("help zenvoices-url"))
-    demo = command("demo", _demo)
-    demo.add_argument("--documents", type=Path, metavar="DIR", help=tell("help documents"))
-    sandbox = command("sandbox", _sandbox)
-    sandbox.add_argument("--port", type=int, default=0, metavar="N", help=tell("help port"))
-    sandbox.add_argument(
-        "--every", type=float, default=15.0, metavar="SECONDS", help=tell("help every")
+    options.add_argument("--zenvoices-url", metavar="URL", help=tell("help zenvoices-url"))
+    _, options = command("demo", _demo, connections=False)
+    options.add_argument("--documents", type=Path, metavar=tell("DIR"), help=tell("help documents"))
+    _, options = command("sandbox", _sandbox, connections=False)
+    options.add_argument(
+        "--port", type=number("--port", int, WHOLE), metavar="N", help=tell("help port")
+    )
+    options.add_argument(
+        "--every", type=number("--every", float, SECONDS), metavar=seconds, help=tell("help every")
     )
     for known in (parser, *commands.choices.values()):
         known.commands = commands.choices
@@ -184,7 +315,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     try:
         with _ended_by_sigterm():
-            options = _parser(lang).parse_args(arguments, Options(**_DEFAULTS))
+            options = _parsed(arguments, lang)
             status: int = options.run(options)
             sys.stdout.flush()
             return status
@@ -199,16 +330,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         print(f"\n{_after(PROGRAM, say('interrupted'), lang)}", file=sys.stderr)
         return 143 if isinstance(interrupt, _Terminated) else INTERRUPTED
-
-
-_DEFAULTS: dict[str, Any] = {
-    "config": Path("connections.toml"),
-    "company": None,
-    "json": False,
-    "lang": "en",
-    "mapper": None,
-    "waiting": False,
-}
 
 
 class _Terminated(KeyboardInterrupt):
@@ -321,7 +442,8 @@ def _status_of(error: BaseException) -> int:
 
 def _needs_a_person(report: ExportReport) -> bool:
     left = any(map(_is_left_to_a_person, report.deliveries))
-    return bool(report.refused or report.raised or left)
+    twice = any(isinstance(note, Text) and note.code == "sent_before" for note in report.notes)
+    return bool(report.refused or report.raised or left or twice)
 
 
 def _is_left_to_a_person(row: DeliveryRow) -> bool:
@@ -359,9 +481,9 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
         if options.mapper is not None:
             mapper = function_of("--mapper", options.mapper)
         _check_logins()
-        _log_to_stderr()
         found: set[int] = set()
         with ExitStack() as stack:
+            stack.enter_context(_log_on_stderr(options.lang, verbose=options.verbose))
             shared = _Shared(stack)
             for number, config in enumerate(configs, 1):
                 place = say("progress", config.company_code, number, len(configs))
@@ -501,7 +623,8 @@ def _show(
         return
     text = _after(config.company_code, _error_text(error, options.lang), options.lang)
     if not isinstance(error, ServiceError):
-        logging.getLogger(PROGRAM).error("%s", text, exc_info=error)
+        traceback.print_exception(error)
+        print(text, file=sys.stderr)
     elif not options.json:
         # Write a BusyError to standard output: cron mails what is written to standard error, and
         # no mail is needed while another run does the work.
@@ -551,10 +674,39 @@ def _as_data(error: BaseException) -> dict[str, Any]:
 # Standard error
 
 
-def _log_to_stderr() -> None:
-    """Show the warnings of the library, such as the traceback of a mapper that raised."""
+@contextmanager
+def _log_on_stderr(lang: Lang, *, verbose: bool) -> Generator[None]:
+    """Show the log of the library, in English, or only what it says of code of the user's."""
     start = "\r" if sys.stderr.isatty() else ""
-    logging.basicConfig(format=f"{start}%(levelname)s %(message)s", level=logging.WARNING)
+    if verbose:
+        logging.basicConfig(format=f"{start}%(levelname)s %(message)s", level=logging.INFO)
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request at INFO
+        yield
+        return
+    with ExitStack() as stack:
+        # Without the first handler, Python prints all warnings to standard error.
+        for name, handler in (("", logging.NullHandler()), ("bridge", _OwnCode(start, lang))):
+            logger = logging.getLogger(name)
+            logger.addHandler(handler)
+            stack.callback(logger.removeHandler, handler)
+        yield
+
+
+class _OwnCode(logging.Handler):
+    """Prints, in a language, where a mapper or another function of the user's raised.
+
+    The documents that need a person for another reason are printed by `_name`.
+    """
+
+    def __init__(self, start: str, lang: Lang) -> None:
+        super().__init__(logging.WARNING)
+        self._start, self._lang = start, lang
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a message that can be translated."""
+        said = record.args[0] if isinstance(record.args, tuple) and record.args else None
+        if isinstance(said, Text):
+            print(self._start + plain(_after(PROGRAM, said, self._lang)), file=sys.stderr)
 
 
 class _Progress:
@@ -629,7 +781,7 @@ def _pairs(options: Options) -> int:
         return _status_of(error)
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(pairs.to_toml(**shared))
+            file.write(pairs.to_toml(lang=options.lang, **shared))
     except OSError as error:
         why = Text("said", "{0}", error.strerror)
         raise setting_error("not_written", "{0} cannot be written: {1}", str(path), why) from None
@@ -654,7 +806,7 @@ def _demo(options: Options) -> int:
             raise setting_error(
                 "no_invoices", "--documents: {0} holds no .xml or .pdf file", str(folder)
             )
-    return run_demo(documents=options.documents, as_json=options.json)
+    return run_demo(documents=options.documents, as_json=options.json, lang=options.lang)
 
 
 def _sandbox(options: Options) -> int:
@@ -667,7 +819,13 @@ def _sandbox(options: Options) -> int:
             "odd_port", "--port must be from 0 to 65533, and --every a positive number"
         )
     try:
-        return run_sandbox(stop, port=options.port, every=options.every, as_json=options.json)
+        return run_sandbox(
+            stop,
+            port=options.port,
+            every=options.every,
+            as_json=options.json,
+            lang=options.lang,
+        )
     except OSError as error:
         why = Text("said", "{0}", error.strerror)
         raise setting_error("no_port", "--port {0}: {1}", str(options.port), why) from None

@@ -14,11 +14,14 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field
+from attrs import define, field, frozen
 
+from _client_kit._text import Text
 from banqup_client import BanqupClient, ClientCredentials
 from banqup_client.testing import FakeBanqup, FakeFile
+from bridge._reports.delivery_rows import document_count
 from bridge._reports.report import ExportReport
+from bridge._reports.texts import Lang, say, translate
 from bridge._stores.sqlite import SQLiteCheckpoints
 from bridge._sync._connection import Connection
 from bridge.testing._samples.sample import Sample, sample
@@ -129,12 +132,13 @@ def services(
         yield Services(banqup, zenvoices, space_id, at_banqup.url, at_zenvoices.url)
 
 
-def run_demo(*, documents: Path | None = None, as_json: bool = False) -> int:
+def run_demo(*, documents: Path | None = None, as_json: bool = False, lang: Lang = "en") -> int:
     """Run the demo and print each step, or its figures as one JSON object; return the exit status.
 
     Args:
         documents: A folder whose .xml and .pdf files are exported in place of sample invoices.
         as_json: Whether only the figures are printed.
+        lang: The language of the steps and reports.
     """
     began = time.perf_counter()
     with (
@@ -154,76 +158,91 @@ def run_demo(*, documents: Path | None = None, as_json: bool = False) -> int:
             company_code=COMPANY_CODE,
             checkpoints=checkpoints,
         )
-        figures = _story(served, connection, documents)
-    figures["seconds"] = round(time.perf_counter() - began, 3)
+        figures = _Story(lang).tell(served, connection, documents)
+    seconds = time.perf_counter() - began
+    figures["seconds"] = round(seconds, 3)
     if as_json:
         print(json.dumps(figures))
     else:
-        print(f"\nAll of this took {figures['seconds']:.1f} s and left nothing behind.")
+        print(f"\n{translate(say('demo took', seconds), lang)}")
     good = figures["verified"] and figures["bytes_identical"] and figures["exported"] > 0
     return 0 if good and figures["second_run_exported"] == 0 else 1
 
 
-def _story(served: Services, connection: Connection, documents: Path | None) -> dict[str, Any]:
-    print("Both services are played by fakes on this machine; nothing leaves it.")
-    for n in range(1, 4):
-        served.publish_sample(sample(n))
-    print("\n1. Is everything in place? connection.verify()\n")
-    verification = connection.verify()
-    print(verification)
-    print("\n2. From now on documents count: connection.activate()\n")
-    activation = connection.activate()
-    print(activation)
-    before = len(served.published)
-    if documents is None:
-        print("\n3. Business goes on: new documents appear in Banqup\n")
-        _publish_samples(served)
-    else:
-        print(f"\n3. Every .xml and .pdf under {documents} arrives as an approved purchase\n")
-        for path in sorted(documents.rglob("*")):
-            if path.is_file() and path.suffix.lower() in _KINDS:
-                served.publish(path.name, path.read_bytes())
-    published = len(served.published) - before
-    print(f"   {published} documents")
-    print("\n4. Move what is new: connection.export_new()\n", flush=True)
-    report = connection.export_new()
-    print(report)
-    print("\n5. What Zenvoices shows in the inbox of that company now\n")
-    _print_inbox(served.zenvoices.inbox)
-    print("\n6. Once more: connection.export_new()\n", flush=True)
-    second = connection.export_new()
-    print(f"   {second.exported} exported: nothing is sent twice.")
-    data = report.to_dict()
-    counts = ("exported", "skipped", "waiting", "failed", "uncertain", "refused")
-    return {
-        "verified": verification.ok,
-        "baseline": activation.baseline,
-        "published": published,
-        **{name: data[name] for name in counts},
-        "second_run_exported": second.exported,
-        "bytes_identical": served.arrived_unchanged(report),
-    }
+@frozen
+class _Story:
+    """The steps of the demo, printed in a language."""
 
+    lang: Lang
 
-def _publish_samples(served: Services) -> None:
-    """Publish purchases and sales; one is not approved yet, and Zenvoices refuses another."""
-    refused = sample(7)
-    message = f"The period of invoice {refused.number} is closed."
-    served.zenvoices.refuse_when(
-        lambda item: message if refused.number in (item.subject or "") else None
-    )
-    for invoice in (sample(4), sample(5), refused, sample(8, kind="credit note")):
-        served.publish_sample(invoice)
-    served.publish_sample(sample(6), status="AWAITING_VALIDATION")
-    for invoice in (sample(9, sale=True), sample(10, kind="credit note", sale=True)):
-        served.publish_sample(invoice, status="VALIDATED", folder="SALES")
+    def tell(
+        self, served: Services, connection: Connection, documents: Path | None
+    ) -> dict[str, Any]:
+        """Make the steps, print them and return the figures."""
+        print(self._say("only here"))
+        for n in range(1, 4):
+            served.publish_sample(sample(n))
+        self._step(1, "connection.verify()")
+        verification = connection.verify(lang=self.lang)
+        print(verification)
+        self._step(2, "connection.activate()")
+        activation = connection.activate()
+        print(activation.to_text(lang=self.lang))
+        before = len(served.published)
+        if documents is None:
+            self._step(3)
+            self._publish_samples(served)
+        else:
+            print(f"\n3. {self._say('demo folder', str(documents))}\n")
+            for path in sorted(documents.rglob("*")):
+                if path.is_file() and path.suffix.lower() in _KINDS:
+                    served.publish(path.name, path.read_bytes())
+        published = len(served.published) - before
+        print(f"   {translate(document_count(published), self.lang)}")
+        self._step(4, "connection.export_new()")
+        report = connection.export_new()
+        print(report.to_text(lang=self.lang))
+        self._step(5)
+        self._print_inbox(served.zenvoices.inbox)
+        self._step(6, "connection.export_new()")
+        second = connection.export_new()
+        print(f"   {self._say('demo second', second.exported)}")
+        data = report.to_dict()
+        counts = ("exported", "skipped", "waiting", "failed", "uncertain", "refused")
+        return {
+            "verified": verification.ok,
+            "baseline": activation.baseline,
+            "published": published,
+            **{name: data[name] for name in counts},
+            "second_run_exported": second.exported,
+            "bytes_identical": served.arrived_unchanged(report),
+        }
 
+    def _say(self, code: str, *values: object) -> str:
+        return translate(say(code, *values), self.lang)
 
-def _print_inbox(items: Sequence[InboxItem]) -> None:
-    print(f"   {'Id':<6} {'Subject':<32} {'Sender':<28} Size")
-    for item in items[:20]:
-        size = sum(attachment.size for attachment in item.attachments)
-        subject, sender = (item.subject or "")[:32], (item.sender_name or "")[:28]
-        print(f"   {item.id:<6} {subject:<32} {sender:<28} {size:>6,}")
-    if len(items) > 20:
-        print(f"   ... and {len(items) - 20} more")
+    def _step(self, number: int, call: str = "") -> None:
+        print(f"\n{number}. {self._say(f'demo {number}')} {call}".rstrip(), end="\n\n", flush=True)
+
+    def _publish_samples(self, served: Services) -> None:
+        """Publish purchases and sales; one is not approved yet, and Zenvoices refuses another."""
+        refused = sample(7)
+        message = self._say("period closed", refused.number)
+        served.zenvoices.refuse_when(
+            lambda item: message if refused.number in (item.subject or "") else None
+        )
+        for invoice in (sample(4), sample(5), refused, sample(8, kind="credit note")):
+            served.publish_sample(invoice)
+        served.publish_sample(sample(6), status="AWAITING_VALIDATION")
+        for invoice in (sample(9, sale=True), sample(10, kind="credit note", sale=True)):
+            served.publish_sample(invoice, status="VALIDATED", folder="SALES")
+
+    def _print_inbox(self, items: Sequence[InboxItem]) -> None:
+        subject, sender = self._say("subject"), self._say("sender")
+        print(f"   {'Id':<6} {subject:<32} {sender:<28} {self._say('size'):>6}")
+        for item in items[:20]:
+            size = Text("count", "{0}", sum(attachment.size for attachment in item.attachments))
+            subject, sender = (item.subject or "")[:32], (item.sender_name or "")[:28]
+            print(f"   {item.id:<6} {subject:<32} {sender:<28} {translate(size, self.lang):>6}")
+        if len(items) > 20:
+            print(f"   {self._say('and more', len(items) - 20)}")

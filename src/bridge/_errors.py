@@ -103,7 +103,7 @@ class NotActivatedError(ConfigurationError):
 
     def __init__(self, message: str = _NOT_ACTIVE, *, hint: str | None = None) -> None:
         hint = hint or joined(" ", ACTIVATE, OTHER_STORE)
-        super().__init__(message, service="bridge", hint=hint)
+        super().__init__(message, service="bridge", hint=hint, code="not_activated")
 
 
 def configuration_error(message: str, hint: str | None = None) -> ConfigurationError:

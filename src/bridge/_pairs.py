@@ -7,15 +7,15 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import Any
 
 from attrs import frozen
 
 from banqup_client import AsyncBanqupClient, BanqupClient, Space
 from bridge._async._pairing import list_both as list_both_async
-from bridge._reports.render import Cell, Line, Printable, Table, View, plain
-from bridge._reports.texts import say
+from bridge._reports.render import Cell, Line, Printable, Table, View, plain, wrap
+from bridge._reports.texts import Lang, check_lang, say, translate
 from bridge._sync._pairing import list_both
 from zenvoices_client import AsyncZenvoicesClient, Company, ZenvoicesClient
 
@@ -123,29 +123,32 @@ class Pairs(Printable):
             companies=alone.companies,
         )
 
-    def to_toml(self, **shared: str) -> str:
+    def to_toml(self, *, lang: Lang = "en", **shared: str) -> str:
         """Return the text of a file for :meth:`ConnectionConfig.from_toml`.
 
         The lines of each pair are comments, for a person to enable.
 
         Args:
+            lang: Language of the comments: ``"en"``, ``"fr"`` or ``"nl"``.
             shared: Settings of all connections, such as ``environment="PRODUCTION_EU"``.
         """
+        check_lang(lang)
         settings = {"checkpoint_file": "exports.db", **shared}
         lines = [
-            "# Spaces of Banqup and companies of Zenvoices that have the same name. A name proves",
-            "# nothing: take the # away from the three lines of each pair that is right.",
+            *_comment("file of pairs", lang),
             *(f"{name} = {_quoted(value)}" for name, value in settings.items()),
         ]
         for same in self.proposed:
             lines += ["", f"# {_name(same.spaces[0])} = {_name(same.companies[0])}"]
             lines += _table(same.spaces[0].id, same.companies[0].code or "")
-        lines += _listed(
-            "The same name more than once. Copy the lines of a pair and choose:",
-            *(_rows(same.spaces, same.companies) for same in self.ambiguous),
+        groups = (
+            ("to choose", [_rows(same.spaces, same.companies) for same in self.ambiguous]),
+            ("spaces alone", [_rows(self.spaces, ())]),
+            ("companies alone", [_rows((), self.companies)]),
         )
-        lines += _listed("Spaces without a company of the same name:", _rows(self.spaces, ()))
-        lines += _listed("Companies without a space of the same name:", _rows((), self.companies))
+        for title, rows in groups:
+            if any(rows):
+                lines += ["", *_comment(title, lang), *chain(*rows)]
         return "\n".join(lines) + "\n"
 
     def to_dict(self) -> dict[str, Any]:
@@ -203,11 +206,9 @@ def _rows(spaces: Sequence[Space], companies: Sequence[Company]) -> list[str]:
     ]
 
 
-def _listed(title: str, *groups: list[str]) -> list[str]:
-    """Return comment lines with a title, or an empty list if all groups are empty."""
-    if not any(groups):
-        return []
-    return ["", f"# {title}", *(line for group in groups for line in group)]
+def _comment(code: str, lang: Lang) -> list[str]:
+    text = wrap(translate(say(code), lang), "# ")
+    return [f"# {line[2:]}" for line in text.splitlines()]
 
 
 def _data(same: Namesakes) -> dict[str, Any]:

@@ -7,8 +7,12 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from attrs import define, field
+
+from _client_kit._text import joined
 from bridge._demo import (
     CLIENT_ID,
     COMPANY_CODE,
@@ -18,6 +22,8 @@ from bridge._demo import (
     Services,
     services,
 )
+from bridge._reports.render import wrap
+from bridge._reports.texts import Lang, say, translate
 from bridge.testing._samples.sample import Sample, sample
 from zenvoices_client.testing import InboxItem
 
@@ -27,16 +33,18 @@ SPACE_ID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 _IDS = uuid.UUID("6f6a3d3e-6d0f-4f5e-9a0c-5a5b5c5d5e5f")
 _POLL = 0.25
 FIRST = 100
+PAUSES = 2
+"""A document is approved, or its period opened again, after so many pauses between documents."""
 
 _GUIDE = """\
-Both services are played by fakes on this machine; nothing leaves it.
+{only_here}
 
 Banqup     {banqup_url}   (client id {client_id})
-Zenvoices  {zenvoices_url}   (user {user})
-Space      {space_id}   ({company})
-Company    {company_code}
+Zenvoices  {zenvoices_url}   ({user_word} {user})
+{space_word:9}  {space_id}   ({company})
+{code_word:9}  {company_code}
 
-1. In an empty folder, save this as connections.toml:
+{save}
 
 checkpoint_file = "exports.db"
 banqup_url = "{banqup_url}"
@@ -46,31 +54,28 @@ zenvoices_url = "{zenvoices_url}"
 space_id = "{space_id}"
 company_code = "{company_code}"
 
-2. Once, in that folder, in another terminal (activate the virtual environment
-   there, too):
+{once}
 
 export BANQUP_CLIENT_ID={client_id} BANQUP_CLIENT_SECRET={secret}
 export ZENVOICES_USER={user} ZENVOICES_PASSWORD={password}
 export ZENVOICES_ORGANISATION_CODE={organisation}
-banqup-zenvoices verify
-banqup-zenvoices activate
+banqup-zenvoices verify{option}
+banqup-zenvoices activate{option}
 
-3. As often as you like:
+{often}
 
-banqup-zenvoices export
+banqup-zenvoices export{option}
 
-The first run sends nothing of what was there when you activated: that stays
-where it is. Another document arrives every {every:g} seconds; some are not approved
-yet, and some Zenvoices refuses.
+{arrives}
 
-The same in Python: save this as export.py in the same folder. The command and
-Python then share one store, so nothing arrives twice.
+{in_python}
 
 import sys
 from banqup_client import BanqupClient, ClientCredentials
 from zenvoices_client import UserLogin, ZenvoicesClient
-from bridge import Connection, SQLiteCheckpoints
+from bridge import Connection, SQLiteCheckpoints, set_language
 
+set_language("{lang}")
 banqup = BanqupClient(
     ClientCredentials("{client_id}", "{secret}"),
     base_url="{banqup_url}",
@@ -84,18 +89,23 @@ connection = Connection(
     space_id="{space_id}", company_code="{company_code}",
     checkpoints=SQLiteCheckpoints("exports.db"),
 )
-if "activate" in sys.argv:         # once: python export.py activate
+if "activate" in sys.argv:         # {once_call}
     print(connection.verify())
     print(connection.activate())
-else:                              # as often as you like: python export.py
+else:                              # {often_call}
     print(connection.export_new())
 
-Ctrl-C ends it. What happens from now on:
+{ends}
 """
 
 
 def run_sandbox(
-    stop: threading.Event, *, port: int = 0, every: float = 15.0, as_json: bool = False
+    stop: threading.Event,
+    *,
+    port: int = 0,
+    every: float = 15.0,
+    as_json: bool = False,
+    lang: Lang = "en",
 ) -> int:
     """Serve both fakes until `stop` is set, and print each event. Return the exit status.
 
@@ -105,6 +115,7 @@ def run_sandbox(
             of documents are the same each time.
         every: Seconds between two new documents.
         as_json: Whether to print one JSON object a line: first the addresses, then each event.
+        lang: The language of what is printed.
     """
     ports = (port, port + 1, port + 2) if port else (0, 0, 0)
     with services(space_id=SPACE_ID, ports=ports) as served:
@@ -119,65 +130,131 @@ def run_sandbox(
             "space_id": served.space_id,
             "company_code": COMPANY_CODE,
         }
-        tell = _as_json if as_json else _as_text
-        served.zenvoices.refuse_when(_refuse_every_fifth(tell))
-        for n in range(1, 4):
-            _publish(served, n, fixed=bool(port))
         if as_json:
             print(json.dumps(facts), flush=True)
         else:
-            print(_GUIDE.format(**facts, company=COMPANY_NAME, every=every), flush=True)
-        _serve(served, stop, every, tell, fixed=bool(port))
+            print(_guide(facts, every, lang), flush=True)
+        tell = _as_json if as_json else partial(_as_text, lang)
+        _Sandbox(served, every, tell, lang, fixed=bool(port)).serve(stop)
     return 0
+
+
+def _guide(facts: dict[str, Any], every: float, lang: Lang) -> str:
+    def tell(code: str, *values: object) -> str:
+        return translate(say(code, *values), lang)
+
+    def long(code: str, *values: object) -> str:
+        return wrap(tell(code, *values))
+
+    def seconds(number: float) -> str:
+        return f"{number:g}" if lang == "en" else f"{number:g}".replace(".", ",")
+
+    call = "python export.py"
+    return _GUIDE.format(
+        **facts,
+        company=COMPANY_NAME,
+        lang=lang,
+        option="" if lang == "en" else f" --lang {lang}",
+        user_word=tell("user"),
+        space_word=tell("space").capitalize(),
+        code_word=tell("code").capitalize(),
+        only_here=long("only here"),
+        save=long("sandbox save"),
+        once=long("sandbox once"),
+        often=long("sandbox often"),
+        arrives=long("sandbox arrives", seconds(every), seconds(PAUSES * every)),
+        in_python=long("sandbox python"),
+        once_call=translate(joined(": ", say("once"), f"{call} activate"), lang),
+        often_call=translate(joined(": ", say("as often as you like"), call), lang),
+        ends=long("sandbox ends"),
+    )
 
 
 _Tell = Callable[[str, dict[str, Any]], None]
 
 
-def _serve(
-    served: Services, stop: threading.Event, every: float, tell: _Tell, *, fixed: bool
-) -> None:
-    """Publish a document every `every` seconds, and print the documents that reach the inbox."""
-    shown, number, due = 0, FIRST, time.monotonic() + every
-    while not stop.wait(min(every, _POLL)):
-        for item in served.zenvoices.inbox[shown:]:
-            shown += 1
-            size = sum(attachment.size for attachment in item.attachments)
-            facts = {"id": item.id, "external_id": item.external_id, "size": size}
-            tell("delivered", {"company_code": item.company_code, "subject": item.subject, **facts})
-        if time.monotonic() >= due:
-            status = "AWAITING_VALIDATION" if number % 5 == 2 else "FULLY_APPROVED"
-            document_id, invoice = _publish(served, number, status=status, fixed=fixed)
-            tell("published", {"id": document_id, "subject": _subject(invoice), "status": status})
-            number, due = number + 1, due + every
+@define
+class _Sandbox:
+    """Publishes a document from time to time, and prints what becomes of the documents."""
 
+    _served: Services
+    _every: float
+    _tell: _Tell
+    _lang: Lang
+    _fixed: bool = field(kw_only=True)
+    _closed: dict[str, str] = field(factory=dict)
+    """The documents that Zenvoices refuses: their ids in Banqup, by number."""
+    _refused: set[str] = field(factory=set)
+    _later: list[tuple[float, Callable[[], None]]] = field(factory=list)
+    """What happens later, and when by the monotonic clock."""
 
-def _publish(
-    served: Services, number: int, *, status: str = "FULLY_APPROVED", fixed: bool
-) -> tuple[str, Sample]:
-    invoice = sample(number)
-    document_id = str(uuid.uuid5(_IDS, str(number))) if fixed else None
-    return served.publish_sample(invoice, status=status, document_id=document_id), invoice
+    def serve(self, stop: threading.Event) -> None:
+        """Publish a document every `every` seconds, and print the documents in the inbox."""
+        self._served.zenvoices.refuse_when(self._refuse)
+        for number in range(1, 4):
+            self._publish(sample(number), number)
+        shown, number, due = 0, FIRST, time.monotonic() + self._every
+        while not stop.wait(min(self._every, _POLL)):
+            for item in self._served.zenvoices.inbox[shown:]:
+                shown += 1
+                self._tell("delivered", _arrived(item))
+            for entry in [*self._later]:
+                if time.monotonic() >= entry[0]:
+                    self._later.remove(entry)
+                    entry[1]()
+            if time.monotonic() >= due:
+                self._add(number)
+                number, due = number + 1, due + self._every
 
+    def _add(self, number: int) -> None:
+        """Publish an approved document; of five, one is not approved and one will be refused."""
+        invoice = sample(number)
+        status = "AWAITING_VALIDATION" if number % 5 == 2 else "FULLY_APPROVED"
+        document_id = self._publish(invoice, number, status=status)
+        facts = {"id": document_id, "number": invoice.number}
+        self._tell("published", {**facts, "subject": f"Invoice {invoice.number}", "status": status})
+        if number % 5 == 2:
+            self._do_later(partial(self._approve, facts))
+        elif number % 5 == 3:
+            self._closed[invoice.number] = document_id
 
-def _subject(invoice: Sample) -> str:
-    return f"Invoice {invoice.number}"
+    def _publish(self, invoice: Sample, number: int, **details: Any) -> str:
+        document_id = str(uuid.uuid5(_IDS, str(number))) if self._fixed else None
+        return self._served.publish_sample(invoice, document_id=document_id, **details)
 
+    def _do_later(self, call: Callable[[], None]) -> None:
+        self._later.append((time.monotonic() + PAUSES * self._every, call))
 
-def _refuse_every_fifth(tell: _Tell) -> Callable[[InboxItem], str | None]:
-    """Return a rule that refuses every fifth document, as Zenvoices does for a closed period."""
+    def _approve(self, facts: dict[str, str]) -> None:
+        self._served.banqup.set_status(facts["id"], "FULLY_APPROVED")
+        self._tell("approved", {**facts, "status": "FULLY_APPROVED"})
 
-    def refuse(item: InboxItem) -> str | None:
+    def _refuse(self, item: InboxItem) -> str | None:
+        """Refuse a document of a closed period; after the first time, open the period later."""
         number = (item.subject or "").rpartition(" ")[2]
-        counter = number.rpartition("-")[2]
-        if not counter.isdecimal() or int(counter) < FIRST or int(counter) % 5 != 3:
+        if number not in self._closed:
             return None
-        message = f"The period of invoice {number} is closed."
-        facts = {"subject": item.subject, "message": message}
-        tell("refused", {"company_code": item.company_code, **facts})
+        if number not in self._refused:
+            self._refused.add(number)
+            self._do_later(partial(self._reopen, number))
+        message = translate(say("period closed", number), self._lang)
+        facts = {"number": number, "subject": item.subject, "message": message}
+        self._tell("refused", {"company_code": item.company_code, **facts})
         return message
 
-    return refuse
+    def _reopen(self, number: str) -> None:
+        self._tell("reopened", {"id": self._closed.pop(number), "number": number})
+
+
+def _arrived(item: InboxItem) -> dict[str, Any]:
+    return {
+        "company_code": item.company_code,
+        "subject": item.subject,
+        "number": (item.subject or "").rpartition(" ")[2],
+        "id": item.id,
+        "external_id": item.external_id,
+        "size": sum(attachment.size for attachment in item.attachments),
+    }
 
 
 def _as_json(event: str, facts: dict[str, Any]) -> None:
@@ -185,11 +262,17 @@ def _as_json(event: str, facts: dict[str, Any]) -> None:
 
 
 _LINES = {
-    "published": "Banqup     {subject} is there ({status})",
-    "delivered": "Zenvoices  {subject} arrived in company {company_code} as {id}, {size:,} bytes",
-    "refused": "Zenvoices  {subject} refused: {message}",
+    "published": ("Banqup", ("number", "status")),
+    "approved": ("Banqup", ("number", "status")),
+    "delivered": ("Zenvoices", ("number", "company_code", "id", "size")),
+    "refused": ("Zenvoices", ("number", "message")),
+    "reopened": ("Zenvoices", ("number", "id")),
 }
+"""The service of each event, and the facts that its line shows."""
 
 
-def _as_text(event: str, facts: dict[str, Any]) -> None:
-    print(f"{time.strftime('%H:%M:%S')}  {_LINES[event].format(**facts)}", flush=True)
+def _as_text(lang: Lang, event: str, facts: dict[str, Any]) -> None:
+    service, names = _LINES[event]
+    values = (str(facts[name]) if name == "id" else facts[name] for name in names)
+    text = translate(say(f"sandbox {event}", *values), lang)
+    print(f"{time.strftime('%H:%M:%S')}  {service:9}  {text}", flush=True)

@@ -29,6 +29,7 @@ Contract = Mapping[str, Any] | str | None
 _Validator = Callable[[Any, "Attribute[Any]", Any], None]
 
 _SECRET_WORDS = ("password", "secret", "token", "client_id", "user", "login", "credential")
+_CODE_ARGUMENTS = ("mapper", "exportable", "listeners", "clock")
 _WHERE_SECRETS_ARE = Text(
     "hint_credentials",
     "Credentials are no part of it: a worker takes them from its environment, see "
@@ -392,6 +393,13 @@ def _unknown(key: object, known: Iterable[str]) -> ConfigurationError:
 
 def hint_for(name: str, known: Iterable[str]) -> Text:
     """Return the hint for an unknown key: the nearest known name, or where secrets belong."""
+    if name in _CODE_ARGUMENTS:
+        return Text(
+            "hint_code_argument",
+            "That is code, not data: the command takes --mapper MODULE:FUNCTION; in Python, open() "
+            "takes {0}=.",
+            name,
+        )
     secret = any(word in name.lower() for word in _SECRET_WORDS)
     return _WHERE_SECRETS_ARE if secret else nearest(name, known)
 

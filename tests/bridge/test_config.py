@@ -526,3 +526,12 @@ def test_rarely_used_names_are_loaded_when_used() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["mapper", "exportable", "listeners", "clock"])
+def test_code_in_a_file_of_settings_is_told_where_it_belongs(name: str) -> None:
+    """A mapper named in the file is refused with the option that takes it."""
+    with pytest.raises(ConfigurationError, match="unknown key") as caught:
+        ConnectionConfig.from_dict({**LEAST, name: "module:function"})
+    assert "--mapper MODULE:FUNCTION" in str(caught.value.hint)
+    assert f"{name}=" in str(caught.value.hint)

@@ -25,9 +25,11 @@ from bridge import (
     ExportReport,
     Status,
     Verification,
+    set_language,
 )
+from bridge._reports import texts
 from bridge._reports.render import Cell, Line, Printable, Table, View, plain
-from bridge._reports.texts import check_lang
+from bridge._reports.texts import Lang, check_lang
 from bridge._reports.verification import CHECKS, verification_of
 from bridge.testing import Trials, trial_document, try_mapper
 
@@ -211,6 +213,29 @@ def test_a_reason_stands_beside_its_status_and_is_never_cut(length: int) -> None
     assert "".join(lines).count("word") == 60
     page = OneLine().to_html()
     assert page.index(">x") < page.index("word") < page.index("y" * 20)
+
+
+@pytest.mark.parametrize("lang", ["fr", "nl"])
+def test_reports_follow_the_language_of_the_process(
+    lang: Lang, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``print()`` and notebooks show every value in it; an argument ``lang=`` is stronger."""
+    values = [
+        report("x"),
+        report("x").deliveries,
+        Status(active=True, space_id="s", company_code="0042"),
+        Activation(new=True),
+        Confirmation(),
+        try_mapper(),
+    ]
+    monkeypatch.setitem(texts._display, "language", "en")
+    english = [(str(value), value._repr_html_()) for value in values]
+    set_language(lang)
+    for value, before in zip(values, english, strict=True):
+        shown = (str(value), value._repr_html_())
+        assert shown == (value.to_text(lang=lang), value.to_html(lang=lang))
+        assert all(ours != theirs for ours, theirs in zip(shown, before, strict=True))
+        assert value.to_text(lang="en") == before[0]
 
 
 def test_values_print_the_same_way_everywhere() -> None:

@@ -28,7 +28,9 @@ from bridge import (
     ProgressBar,
     RunEnded,
     RunStarted,
+    set_language,
 )
+from bridge._reports import texts
 from bridge._reports.events import emit
 
 
@@ -188,6 +190,18 @@ def test_progress_bar_counts_in_a_terminal() -> None:
     for count in ("delivered=2", "failed=1"):
         assert count in last
     assert "waiting" not in last
+
+
+def test_progress_bar_speaks_the_language_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its title, its unit and the states that it counts."""
+    monkeypatch.setitem(texts._display, "language", "en")
+    set_language("fr")
+    terminal = Terminal()
+    tell_a_run(ProgressBar(file=terminal, mininterval=0, dynamic_ncols=False, ncols=100))
+    last = terminal.getvalue().replace("\n", "").split("\r")[-1]
+    assert last.startswith("export vers 0042: 100%")
+    for count in ("transmis=2", "abandonné=1"):
+        assert count in last
 
 
 def test_progress_bar_keeps_out_of_files() -> None:

@@ -12,6 +12,7 @@ from banqup_client import AsyncBanqupClient, BanqupClient, ClientCredentials, Sp
 from banqup_client.testing import Fault
 from bridge import ConfigurationError, ConnectionConfig, Pairs
 from bridge._command import main
+from bridge._reports.texts import Lang
 from support.estate import CREDENTIALS, Estate
 from zenvoices_client import AsyncZenvoicesClient, Company, UserLogin, ZenvoicesClient
 
@@ -98,6 +99,24 @@ def test_file_without_left_overs_has_no_lists() -> None:
     text = Pairs.of([Space(id="s", name="A")], [Company(id=1, code="1", name="A")]).to_toml()
     assert "without" not in text
     assert "more than once" not in text
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [
+        ("en", ["A name proves nothing", "Copy the lines", "Spaces without", "Companies without"]),
+        ("fr", ["Un nom ne prouve rien", "Copiez les lignes", "Espaces sans", "Entreprises sans"]),
+        ("nl", ["Een naam bewijst niets", "Kopieer", "Ruimtes zonder", "Administraties zonder"]),
+    ],
+)
+def test_comments_of_the_file_are_in_the_language(lang: Lang, said: list[str]) -> None:
+    """Each line of them is a comment of at most 80 columns; the settings stay as they are."""
+    text = example().to_toml(lang=lang, environment="UAT_EU")
+    comments = re.findall(r"^# (?!  space_id|  company_code).*$", text, re.MULTILINE)
+    assert max(map(len, comments)) <= 80
+    flat = " ".join(line.removeprefix("# ") for line in comments)
+    assert all(words in flat for words in said)
+    assert 'environment = "UAT_EU"' in text.splitlines()
 
 
 @pytest.mark.parametrize("lang", ["en", "fr"])

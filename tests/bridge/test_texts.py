@@ -18,7 +18,7 @@ import pytest
 
 from _client_kit._arguments import check_seconds
 from _client_kit._errors import ConfigurationError, PermissionDeniedError, ServiceError
-from _client_kit._text import Text, joined
+from _client_kit._text import Text, code_of, joined
 from _client_kit._times import local_time
 from bridge import BusyError, ConnectionConfig
 from bridge._delivery.arguments import check_document_id
@@ -51,6 +51,7 @@ SAME = {
         "date",
         "said",
     ),
+    *("[options]", "CODE"),
     *("with_documents", "of_document", "bytes", "operation", "seconds", "export", "no_port"),
 }
 """Codes whose words may be the same in two languages."""
@@ -97,7 +98,7 @@ def calls(*names: str) -> Iterator[tuple[str, ast.Call]]:
 def english() -> dict[str, set[str]]:
     """The English templates of each code, where the source makes one."""
     found: dict[str, set[str]] = {}
-    for _, call in calls("Text", "setting_error", "store_error", "_must_be"):
+    for _, call in calls("Text", "setting_error", "store_error", "_must_be", "_error"):
         if len(call.args) > 1 and isinstance(code := constant(call.args[0]), str):
             templates = {code: constant(call.args[1])}
             for word in call.keywords:
@@ -237,6 +238,21 @@ def test_plurals_and_numbers_are_those_of_the_language(
     assert translate(say("seconds", 1.25), lang) == ("1.2 s" if lang == "en" else "1,2 s")
 
 
+def test_a_name_of_a_count_has_its_plural() -> None:
+    """A state beside a number, in French; without one it is singular."""
+    assert translate(say("confirmed", 2), "fr") == "confirmés"
+    assert translate(say("confirmed", 1), "fr") == translate(say("confirmed"), "fr") == "confirmé"
+    assert translate(say("confirmed", 2), "nl") == "bevestigd"
+
+
+def test_joined_parts_have_the_code_of_the_first_with_a_code() -> None:
+    """So that programs can go by it, whatever else stands before and behind."""
+    refused = Text("refused", "refused ({0})", "500")
+    reason = joined(": ", "inbox.upload", refused, Text("said", "{0}", "Nee"))
+    assert code_of(joined("; ", reason, Text("gone", "gone"))) == "refused"
+    assert code_of("Nee") == code_of(None) == code_of(joined(": ", "a", "b")) == ""
+
+
 def test_a_sentence_inside_a_sentence_is_translated_too() -> None:
     """What a service said is quoted, and punctuation is that of the language."""
     said = Text("said", "{0}", "Geen toegang")
@@ -286,8 +302,8 @@ def test_a_long_sentence_is_cut_with_its_values() -> None:
     [
         ("UTC", "en", "2026-03-02 08:30 UTC"),
         ("Europe/Brussels", "en", "2026-03-02 09:30 (08:30 UTC)"),
-        ("Europe/Brussels", "fr", "02/03/2026 09:30 (08:30 UTC)"),
-        ("Europe/Brussels", "nl", "02/03/2026 09:30 (08:30 UTC)"),
+        ("Europe/Brussels", "fr", "02/03/2026 à 09:30 (08:30 UTC)"),
+        ("Europe/Brussels", "nl", "02/03/2026 om 09:30 (08:30 UTC)"),
     ],
 )
 def test_times_are_local_with_utc_beside(

@@ -162,6 +162,12 @@ def executed() -> str:
     return "\n".join([*(code for page in pages for code in examples(page)), *cells])
 
 
+def test_the_service_on_the_page_is_the_example_file() -> None:
+    """So that it can be read as Markdown, and is type-checked and tested as a file."""
+    file = (ROOT / "examples" / "fastapi_app.py").read_text(encoding="utf-8")
+    assert file in examples(ROOT / "docs" / "schedule.md")
+
+
 def not_shown(names: list[str], code: str) -> list[str]:
     """The names that are nowhere in the code as a whole word."""
     return [name for name in names if not re.search(rf"\b{re.escape(name)}\b", code)]

@@ -48,7 +48,7 @@ LOCATION = "https://storage.googleapis.com/b/f?X-Goog-Signature=canary-location-
 HTTP = ("httpx", "httpcore", "h11", "h2", "anyio")
 BORDER = ("_calls.py", "_storage.py")  # the modules that call httpx
 MOST_TEXT = 4_000_000  # characters that wait to be searched
-MOST_REPORTS = 8  # of one kind in one test that are shown in every form
+MOST_REPORTS = 3  # of one kind in one test that are shown in every form
 MOST_ANSWERS = 30  # of a fake that bring a cookie and a Location; parsing them takes long
 STORES = ("MemoryCheckpoints", "SQLiteCheckpoints", "HookCheckpoints", "SQLAlchemyCheckpoints")
 REPORTS = ("ExportReport", "Status", "Activation", "Confirmation", "Verification", "DeliveryRow")

@@ -232,9 +232,13 @@ def test_whole_way_in_the_sandbox(tmp_path: Path) -> None:
         assert arrived["company_code"] == facts["company_code"]
         assert arrived["external_id"] in sent
         assert "is closed" in events.first("refused")["message"]
-        status, now = told("status")
-        assert status == 0
-        assert now["client_action_needed"] >= 1
+        approved, reopened = events.first("approved"), events.first("reopened")
+        assert told("resend", reopened["id"])[0] == 0
+        status, report = told("export")
+        rows = {it["document_id"]: it["state"] for it in report["deliveries"]}
+        assert rows[reopened["id"]] == "delivered"
+        assert rows.get(approved["id"], "delivered") == "delivered"
+        assert told("status")[0] == 0
         sandbox.send_signal(signal.SIGTERM)
         _, err = sandbox.communicate(timeout=30)
     assert (sandbox.returncode, err) == (0, "")
@@ -531,6 +535,22 @@ def test_documents_that_need_a_person_are_named_on_standard_error(
     assert capsys.readouterr().err == ""
 
 
+def test_a_copy_of_a_store_needs_a_person(
+    estate: Estate, active: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second machine with a copy of the file ends in 1, although all its documents arrived."""
+    copied = active.parent / "copied"
+    copied.mkdir()
+    configs = estate.configs(checkpoint_file="exports.db")[:1]
+    toml = write_toml(copied / "connections.toml", configs)
+    (copied / "exports.db").write_bytes((active.parent / "exports.db").read_bytes())
+    estate.publish(3)
+    assert main(["export", "--config", str(active), "--company", "0042"]) == 0
+    capsys.readouterr()
+    assert main(["export", "--config", str(toml)]) == 1
+    assert "copy of this store" in " ".join(capsys.readouterr().out.split())
+
+
 def test_status_lists_what_waits(
     estate: Estate, active: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -639,15 +659,21 @@ def test_mapper_is_found_beside_the_file(
 
 
 def test_mapper_that_raises_shows_its_line(estate: Estate, active: Path) -> None:
-    """The traceback names the user's file, and the status is 1."""
+    """One line, in the language; with --verbose the traceback too, from the library's log."""
     (active.parent / "mapper_broken.py").write_text("def broken(document, files):\n    1 / 0\n")
     estate.publish(1)
-    status, _, err = run(
-        "export", "--config", str(active), "--mapper", "mapper_broken:broken", "--company", "0042"
-    )
+    mapper = ["--mapper", "mapper_broken:broken"]
+    command = ["export", "--config", str(active), *mapper, "--company", "0042", "--lang", "nl"]
+    status, _, err = run(*command)
     assert status == 1
-    assert "mapper_broken.py" in err
-    assert "ZeroDivisionError" in err
+    (line,) = err.splitlines()
+    assert line.startswith("banqup-zenvoices: de mapper gaf de fout ZeroDivisionError in ")
+    assert "mapper_broken.broken, regel 2: “division by zero”" in line
+    estate.publish(1)
+    status, _, err = run(*command, "--verbose")
+    assert status == 1
+    assert "Traceback (most recent call last)" in err
+    assert "INFO export of space" in err
 
 
 OWN_CODE = """

@@ -300,7 +300,8 @@ async def _refuse_holder(store: CheckpointStore, before: Mapping[str, Any], key:
                 "store",
                 *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
                 hint="If that is right, use these settings again. Otherwise deactivate() that "
-                "connection first: a space goes to one company.",
+                "connection first, or run banqup-zenvoices deactivate: a space goes to one "
+                "company.",
             )
 
 

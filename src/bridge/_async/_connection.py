@@ -204,7 +204,7 @@ class AsyncConnection:
         *,
         deep: bool = False,
         sample: InboxUpload | bool | None = None,
-        lang: Lang = "en",
+        lang: Lang | None = None,
     ) -> Verification:
         """Check every prerequisite of an export with read-only calls.
 
@@ -215,7 +215,8 @@ class AsyncConnection:
                 True for an invented invoice, or an upload of your own. It is marked as a test and
                 logged. Zenvoices keeps it until a user deletes it. Nothing is sent if an ordinary
                 check fails.
-            lang: Language of titles, findings and remedies: ``"en"``, ``"fr"`` or ``"nl"``.
+            lang: Language of titles, findings and remedies: ``"en"``, ``"fr"`` or ``"nl"``; by
+                default that of :func:`set_language`.
 
         Returns:
             One check per prerequisite, and with ``deep`` one per call. A failed check says what to
@@ -226,11 +227,11 @@ class AsyncConnection:
                 type.
         """
         from bridge._async._activation import refuse_other_company
-        from bridge._reports.texts import check_lang
+        from bridge._reports.texts import check_lang, language
         from bridge._reports.verification import verification_of
         from bridge._stores.protocol import name_of_store
 
-        check_lang(lang)
+        lang = language() if lang is None else check_lang(lang)
         check_flag(deep, "deep", service="bridge")
         check_sample(sample)
         if sample and not deep:

@@ -178,9 +178,10 @@ class AsyncChecks:
                 )
                 hint = Text(
                     "hint_company_moved",
-                    "If the companies were renumbered in Zenvoices, deactivate() this connection "
-                    "and make a new one with the company's code of today. Otherwise correct the "
-                    "codes in Zenvoices under Manage > Organisation > Companies.",
+                    "If the companies were renumbered in Zenvoices, deactivate() this connection, "
+                    "or run banqup-zenvoices deactivate, and make a new one with the company's "
+                    "code of today. Otherwise correct the codes in Zenvoices under Manage > "
+                    "Organisation > Companies.",
                 )
                 raise ConfigurationError(message, service="zenvoices", hint=hint)
         if not listing.complete:

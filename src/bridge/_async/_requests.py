@@ -123,7 +123,8 @@ async def settle_one(
             "settle_state",
             "the document {0!r} is {1}, not uncertain or failed",
             *(document_id, say(stored.state)),
-            hint="There is nothing to settle. To send the document again, call resend().",
+            hint="There is nothing to settle. To send the document again, call resend(), or run "
+            "banqup-zenvoices resend.",
         )
     new = deliveries.transition(stored, deliveries.DecidedByPerson(delivered), clock())
     session.put(stored, new)

@@ -227,8 +227,9 @@ def too_many_unrecorded(most: int) -> ConfigurationError:
         hint=Text(
             "hint_unrecorded",
             "They may be old. Nothing was sent. To leave them where they are, call deactivate() "
-            "and activate(); to have their age decide, name their time of creation in the contract "
-            "(createdAt); resend() sends single ones.",
+            "and activate(), or run banqup-zenvoices deactivate and activate; to have their age "
+            "decide, name their time of creation in the contract (createdAt); resend() sends "
+            "single ones.",
         ),
     )
 
@@ -244,6 +245,7 @@ def no_files_at_all() -> ConfigurationError:
         hint=Text(
             "hint_no_files",
             "The names in Banqup's answers may differ from what this library assumes: see the "
-            "contract= argument of BanqupClient, and verify(deep=True).",
+            "contract= argument of BanqupClient, and verify(deep=True), or banqup-zenvoices "
+            "verify --deep.",
         ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from banqup_client._space_id import check_space_id
-from bridge._errors import configuration_error
+from bridge._errors import setting_error
 
 __all__ = [
     "canonical_id",
@@ -61,7 +61,8 @@ def company_code_of(given: object) -> str:
         ConfigurationError: The code is not usable.
     """
     if not isinstance(given, str) or not given.strip():
-        raise configuration_error(
-            "company_code must be a text such as '0042', with its leading zeros"
+        raise setting_error(
+            "company_code_text",
+            "company_code must be a text such as '0042', with its leading zeros",
         )
     return given.strip()

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from _client_kit._arguments import check_word
-from _client_kit._text import Text, joined
+from _client_kit._text import Text, code_of, joined
 from _client_kit._times import local_time
 from bridge._delivery.delivery import STATES, Delivery, WaitReason
 from bridge._reports.render import Cell, Line, Printable, Table, Tone, View, plain_data
@@ -21,6 +21,7 @@ __all__ = [
     "DeliveryRow",
     "deliveries_of",
     "delivery_row",
+    "document_count",
     "table",
     "to_datetime",
 ]
@@ -106,8 +107,12 @@ class Deliveries(tuple[DeliveryRow, ...], Printable):
     def _view(self) -> View:
         if not self:
             return View(say("no documents"))
-        count = Text("document_count", "{0} document|{0} documents", len(self))
-        return View(count, tables=(table(self),))
+        return View(document_count(len(self)), tables=(table(self),))
+
+
+def document_count(count: int) -> Text:
+    """Return a number of documents as text."""
+    return Text("document_count", "{0} document|{0} documents", count)
 
 
 def deliveries_of(rows: Iterable[DeliveryRow]) -> Deliveries:
@@ -170,7 +175,7 @@ def _line(row: DeliveryRow, status: str) -> Line:
         Cell(say(status) if status in HEADINGS else status, TONES.get(status, "dim")),
         Cell(joined("; ", *notes), alone=True),
         Cell(row.label),
-        Cell("" if sent_as in row.label else sent_as),
+        Cell("" if sent_as in row.label else Text("said", "{0}", sent_as)),
         Cell("" if row.inbox_id is None else str(row.inbox_id), whole=True),
         Cell(row.document_id, whole=True),
     )
@@ -189,7 +194,7 @@ def delivery_row(delivery: Delivery, **sent: Any) -> DeliveryRow:
         delivery.document_id,
         delivery.state,
         reason or (_QUEUED if delivery.cause is WaitReason.QUEUED else ""),
-        code=reason.code if isinstance(reason, Text) else "",
+        code=code_of(reason),
         label=delivery.label,
         inbox_id=delivery.inbox_id,
         folder=delivery.folder,

@@ -8,6 +8,7 @@ from typing import Any
 
 from bridge._reports.delivery_rows import DeliveryRow
 from bridge._reports.events import DocumentFound, DocumentSettled, Event, RunEnded, RunStarted
+from bridge._reports.texts import language, say, translate
 
 __all__ = ["ProgressBar"]
 
@@ -19,7 +20,7 @@ class ProgressBar:
 
     The number of documents is unknown until all of them are listed, so the bar only counts, and is
     full at the end. It shows nothing if standard error is a file or a pipe. Connections that run at
-    the same time need a bar each.
+    the same time need a bar each. Its words are in the language of :func:`set_language`.
 
     Args:
         options: Options of tqdm, such as ``desc="Café De Sluis"`` or ``leave=False``.
@@ -36,7 +37,7 @@ class ProgressBar:
             raise ImportError(message) from None
         self._make = module.tqdm
         self._options: dict[str, Any] = {
-            "unit": " documents",
+            "unit": f" {_say('documents')}",
             "disable": None,  # tqdm then shows nothing if the stream is no terminal
             "dynamic_ncols": True,
             **options,
@@ -50,7 +51,7 @@ class ProgressBar:
         match event:
             case RunStarted():
                 self.close()
-                company = {"desc": f"export to {event.company_code}", **self._options}
+                company = {"desc": _say("progress export", event.company_code), **self._options}
                 self._bar = self._make(**company)
             case DocumentFound():
                 self._open.add(event.document_id)
@@ -63,7 +64,7 @@ class ProgressBar:
         if self._bar is None:
             return
         if settled or row.document_id in self._open:
-            self._counts[row.state] += 1
+            self._counts[_say(row.state)] += 1
             self._bar.set_postfix(self._counts, refresh=False)
         if row.document_id in self._open:
             self._open.remove(row.document_id)
@@ -78,3 +79,7 @@ class ProgressBar:
             bar.close()
         self._open.clear()
         self._counts.clear()
+
+
+def _say(code: str, *values: object) -> str:
+    return translate(say(code, *values), language())

@@ -16,9 +16,20 @@ from typing import Any, ClassVar, Literal
 
 from attrs import asdict, field, frozen
 
-from bridge._reports.texts import Lang, check_lang, say, translate
+from bridge._reports.texts import Lang, check_lang, language, say, translate
 
-__all__ = ["Cell", "Line", "Printable", "Result", "Table", "Tone", "View", "plain", "plain_data"]
+__all__ = [
+    "Cell",
+    "Line",
+    "Printable",
+    "Result",
+    "Table",
+    "Tone",
+    "View",
+    "plain",
+    "plain_data",
+    "wrap",
+]
 
 WIDTH = 80
 _WIDEST_STATUS = 24
@@ -111,13 +122,13 @@ class Printable:
         raise NotImplementedError
 
     def _language(self) -> Lang:
-        return "en"
+        return language()
 
     def to_text(self, *, lang: Lang | None = None) -> str:
         """Return text of at most 80 columns.
 
         Args:
-            lang: ``"en"``, ``"fr"`` or ``"nl"``; by default English, or the language of verify().
+            lang: ``"en"``, ``"fr"`` or ``"nl"``; by default that of set_language().
         """
         return _text(self._view(), check_lang(self._language() if lang is None else lang))
 
@@ -125,7 +136,7 @@ class Printable:
         """Return HTML that suits a light and a dark page; every value is escaped.
 
         Args:
-            lang: ``"en"``, ``"fr"`` or ``"nl"``; by default English, or the language of verify().
+            lang: ``"en"``, ``"fr"`` or ``"nl"``; by default that of set_language().
         """
         return _html(self._view(), check_lang(self._language() if lang is None else lang))
 
@@ -157,7 +168,7 @@ class Result(Printable):
 # Text
 
 
-def _wrap(text: str, first: str = "") -> str:
+def wrap(text: str, first: str = "") -> str:
     """Wrap at 80 columns; the first line begins with ``first``, and the others are indented."""
     # French has a blank before some marks; no such mark may begin a line.
     kept = re.sub(r" ([;:?!»])(?= |$)|(«) ", "\\2\N{NO-BREAK SPACE}\\1", text)
@@ -172,16 +183,16 @@ def _wrap(text: str, first: str = "") -> str:
 
 
 def _text(view: View, lang: Lang) -> str:
-    parts = [_wrap(plain(translate(view.title, lang)))]
+    parts = [wrap(plain(translate(view.title, lang)))]
     if view.facts:
         facts = [
             (plain(translate(name, lang), WIDTH // 2 - 5), plain(translate(value, lang)))
             for name, value in view.facts
         ]
         width = max(len(name) for name, _ in facts)
-        parts.append("\n".join(_wrap(value, f"{name:{width}}  ") for name, value in facts))
+        parts.append("\n".join(wrap(value, f"{name:{width}}  ") for name, value in facts))
     parts += [_text_table(table, lang) for table in view.tables if table.lines]
-    notes = [_wrap(plain(translate(note, lang)), "- ") for note in view.notes if note]
+    notes = [wrap(plain(translate(note, lang)), "- ") for note in view.notes if note]
     if notes:
         parts.append("\n".join(notes))
     return "\n\n".join(parts)
@@ -198,7 +209,7 @@ def _text_table(table: Table, lang: Lang) -> str:
                 rows.insert(0 if place == 0 else len(rows), cell.shown(lang))
         head = f"{status.shown(lang)[:_WIDEST_STATUS]:{width}}"
         for row in filter(None, rows):
-            text.append(_wrap(row, head))
+            text.append(wrap(row, head))
             head = " " * width
         if head.strip():
             text.append(head.rstrip())

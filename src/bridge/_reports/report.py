@@ -26,7 +26,7 @@ __all__ = [
 
 def _facts(*facts: tuple[str, str | int | None]) -> tuple[tuple[str, str], ...]:
     """Return the names and values of facts to show; leave out zeros and empty texts."""
-    return tuple((say(name), _shown(value)) for name, value in facts if value)
+    return tuple((say(name, value), _shown(value)) for name, value in facts if value)
 
 
 def _shown(value: str | int) -> str:
@@ -193,8 +193,9 @@ class ExportReport(Result):
 
 _NOTHING_LISTED = Text(
     "nothing_listed",
-    "Banqup listed no document. If the space is not empty, call deactivate(), let the client's "
-    "user see its documents in Banqup, and call activate() again before the first export.",
+    "Banqup listed no document. If the space is not empty, call deactivate() (or run "
+    "banqup-zenvoices deactivate), give the app a role that shows it the documents, and call "
+    "activate() again before the first export.",
 )
 
 
@@ -234,7 +235,7 @@ class Activation(Result):
             # would count as new when the right is given, so the note says what to do before.
             empty = not (self.baseline or self.waiting or self.skipped)
             notes = (*self.notes, *((_NOTHING_LISTED,) if empty else ()))
-            skipped = table(self.skipped, say("skipped"))
+            skipped = table(self.skipped, say("skipped", len(self.skipped)))
             return View(say("activated"), "ok", facts, (skipped,), notes)
         return View(say("active already"), "", facts[:2])
 

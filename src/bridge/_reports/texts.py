@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Literal, cast, get_args
 
 from _client_kit._arguments import check_word
-from _client_kit._text import Text, fill
+from _client_kit._text import SEPARATORS, Text, fill
 from _client_kit._times import shown_time
 
 __all__ = [
@@ -19,7 +19,9 @@ __all__ = [
     "SENTENCES",
     "Lang",
     "check_lang",
+    "language",
     "say",
+    "set_language",
     "translate",
 ]
 
@@ -27,8 +29,8 @@ Lang = Literal["en", "fr", "nl"]
 """A language of reports: English, French or Dutch."""
 
 _SEPARATORS: dict[str, dict[str, str]] = {
-    "fr": {": ": " : ", "; ": " ; ", " and ": " et "},
-    "nl": {" and ": " en "},
+    "fr": {": ": " : ", "; ": " ; ", " and ": " et ", " or ": " ou "},
+    "nl": {" and ": " en ", " or ": " of "},
 }
 _THOUSANDS = {"fr": "\u202f", "nl": "."}
 
@@ -41,6 +43,25 @@ def check_lang(lang: object) -> Lang:
     """
     check_word(lang, get_args(Lang), "lang", service="bridge")
     return cast("Lang", lang)
+
+
+_display: dict[str, Lang] = {"language": "en"}
+
+
+def set_language(lang: Lang) -> None:
+    """Set the language in which this process prints reports; notebooks show them in it, too.
+
+    An argument ``lang=`` is stronger. A program with several users passes it each time.
+
+    Raises:
+        ConfigurationError: The language is not ``"en"``, ``"fr"`` or ``"nl"``.
+    """
+    _display["language"] = check_lang(lang)
+
+
+def language() -> Lang:
+    """Return the language of :func:`set_language`; at first English."""
+    return _display["language"]
 
 
 def say(code: str, *values: object) -> Text:
@@ -60,7 +81,8 @@ def translate(text: str, lang: Lang) -> str:
     if text.code == "date":
         return text.said(f"{date.fromisoformat(values[0]):%d/%m/%Y}")
     if text.code == "time":
-        return text.said(shown_time(datetime.fromisoformat(values[0]), "%d/%m/%Y %H:%M"))
+        at = "à" if lang == "fr" else "om"
+        return text.said(shown_time(datetime.fromisoformat(values[0]), f"%d/%m/%Y {at} %H:%M"))
     known = SENTENCES.get(text.code) or HEADINGS.get(text.code, ("", "", ""))[1:]
     template = known[lang == "nl"]
     if template:
@@ -70,7 +92,7 @@ def translate(text: str, lang: Lang) -> str:
         except IndexError:  # another version of this library stored fewer values with this text
             return text
         return text.said(shown)
-    if text.code in (": ", "; ", ", ", " ", " and "):
+    if text.code in SEPARATORS:
         separator = _SEPARATORS[lang].get(text.code, text.code)
         return text.said(separator.join(values))
     return text
@@ -86,15 +108,17 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "queued": ("queued", "en file d'attente", "in de wachtrij"),
     "ready to process": ("ready to process", "prêt à traiter", "klaar voor verwerking"),
     "error": ("error", "erreur", "fout"),
-    "skipped": ("skipped", "ignoré", "overgeslagen"),
-    "baseline": ("baseline", "antérieur à l'activation", "van vóór de activering"),
+    "skipped": ("skipped", "ignoré|ignorés", "overgeslagen"),
+    "baseline": ("baseline",
+        "antérieur à l'activation|antérieurs à l'activation",
+        "van vóór de activering"),
     # States
     "waiting": ("waiting", "en attente", "in afwachting"),
     "sending": ("sending", "en cours d'envoi", "onderweg"),
     "delivered": ("delivered", "transmis", "afgeleverd"),
-    "confirmed": ("confirmed", "confirmé", "bevestigd"),
-    "failed": ("failed", "abandonné", "opgegeven"),
-    "uncertain": ("uncertain", "incertain", "onzeker"),
+    "confirmed": ("confirmed", "confirmé|confirmés", "bevestigd"),
+    "failed": ("failed", "abandonné|abandonnés", "opgegeven"),
+    "uncertain": ("uncertain", "incertain|incertains", "onzeker"),
     # Outcomes of checks and of trials
     "ok": ("ok", "ok", "ok"),
     "FAILED": ("FAILED", "ÉCHEC", "MISLUKT"),
@@ -132,10 +156,10 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
         "numéro dans Zenvoices",
         "nummer in Zenvoices"),
     "left where they are": ("left where they are",
-        "laissés où ils sont",
+        "laissés là où ils sont",
         "blijven waar ze zijn"),
     "waiting for the client": ("waiting for the client",
-        "attendent le client",
+        "en attente du client",
         "wachten op de klant"),
     "subject": ("subject", "objet", "onderwerp"),
     "sender": ("sender", "expéditeur", "afzender"),
@@ -189,8 +213,8 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
         "{0} document demande une intervention|{0} documents demandent une intervention",
         "{0} document vraagt een ingreep|{0} documenten vragen een ingreep"),
     "needs a person": ("needs a person",
-        "Documents qui demandent une intervention",
-        "Documenten die een ingreep vragen"),
+        "documents qui demandent une intervention",
+        "documenten die een ingreep vragen"),
     "active": ("Active: company {0}",
         "Connexion active : entreprise {0}",
         "Koppeling actief: administratie {0}"),
@@ -198,7 +222,7 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
         "Connexion inactive : entreprise {0}",
         "Koppeling niet actief: administratie {0}"),
     "activated": ("Activated: documents count from now on",
-        "Connexion activée : les documents comptent dès maintenant",
+        "Connexion activée : les documents sont pris en compte à partir de maintenant",
         "Koppeling geactiveerd: vanaf nu tellen documenten mee"),
     "active already": ("Active already: nothing changed",
         "Connexion déjà active : rien n'a changé",
@@ -246,10 +270,10 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     # Help of the command
     "help about": ("Moves new invoices from Banqup to Zenvoices. It starts nothing by itself: cron, systemd or a container runs it. Credentials come from the environment: BANQUP_CLIENT_ID, BANQUP_CLIENT_SECRET, ZENVOICES_USER, ZENVOICES_PASSWORD and ZENVOICES_ORGANISATION_CODE.", "Transmet les nouvelles factures de Banqup à Zenvoices. Ne démarre rien de lui-même : cron, systemd ou un conteneur le lance. Les données d'identification viennent de l'environnement : BANQUP_CLIENT_ID, BANQUP_CLIENT_SECRET, ZENVOICES_USER, ZENVOICES_PASSWORD et ZENVOICES_ORGANISATION_CODE.", "Brengt nieuwe facturen van Banqup naar Zenvoices. Het start niets uit zichzelf: cron, systemd of een container voert het uit. Aanmeldgegevens komen uit de omgeving: BANQUP_CLIENT_ID, BANQUP_CLIENT_SECRET, ZENVOICES_USER, ZENVOICES_PASSWORD en ZENVOICES_ORGANISATION_CODE."),
     "help verify": ("check every prerequisite of an export", "vérifie chaque condition d'un export", "controleert elke voorwaarde voor een export"),
-    "help activate": ("from now on new documents count", "dès maintenant, les nouveaux documents comptent", "vanaf nu tellen nieuwe documenten mee"),
+    "help activate": ("from now on new documents count", "à partir de maintenant, les nouveaux documents sont pris en compte", "vanaf nu tellen nieuwe documenten mee"),
     "help deactivate": ("stop exporting; what was sent stays on record", "arrête les exports ; ce qui a été transmis reste enregistré", "stopt de exports; wat verzonden is, blijft geregistreerd"),
     "help export": ("move what is new to the inbox", "transmet ce qui est nouveau à la boîte de réception", "brengt wat nieuw is naar de inbox"),
-    "help status": ("what is on record, without asking a service", "ce qui est enregistré, sans interroger de service", "wat vastgelegd is, zonder een dienst te bevragen"),
+    "help status": ("what is on record, without asking a service", "montre ce qui est enregistré, sans interroger les services", "toont wat vastgelegd is, zonder de diensten te bevragen"),
     "help resend": ("have the next export send documents again", "demande au prochain export de renvoyer des documents", "laat de volgende export documenten opnieuw verzenden"),
     "help settle": ("say what a person saw of a failed or uncertain document", "indique ce qu'une personne a vu d'un document abandonné ou incertain", "legt vast wat iemand zag van een opgegeven of onzeker document"),
     "help confirm": ("look up every delivered document", "recherche chaque document transmis", "zoekt elk afgeleverd document op"),
@@ -258,15 +282,30 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "help sandbox": ("serve fakes of both services to try this against", "simule les deux services pour essayer ce programme", "bootst beide diensten na om dit programma te proberen"),
     "help json": ("print one JSON object a line", "affiche un objet JSON par ligne", "toont één JSON-object per regel"),
     "help config": ("the connections (default: connections.toml)", "les connexions (par défaut : connections.toml)", "de koppelingen (standaard: connections.toml)"),
-    "help company": ("only the connections of this company; may be given several times", "uniquement les connexions de cette entreprise ; peut être répété", "alleen de koppelingen van deze administratie; mag meermaals"),
-    "help lang": ("language of the reports", "langue des rapports", "taal van de rapporten"),
+    "help company": ("only the connections of this company; may be given several times", "uniquement les connexions de cette entreprise ; peut être répété", "alleen de koppelingen van deze administratie; meermaals toegelaten"),
+    "help lang": ("language of texts and reports", "langue des textes et des rapports", "taal van teksten en verslagen"),
+    "help verbose": ("show the library's log, too (in English)", "affiche aussi le journal de la bibliothèque (en anglais)", "toont ook het logboek van de bibliotheek (in het Engels)"),
+    "help help": ("show this text", "affiche ce texte", "toont deze tekst"),
+    "help version": ("show the version", "affiche la version", "toont de versie"),
+    "usage": ("usage: {0}", "utilisation : {0}", "gebruik: {0}"),
+    "options": ("options", "options ", "opties"),
+    "[options]": ("[options]", "[options]", "[opties]"),
+    "arguments": ("arguments", "arguments ", "argumenten"),
+    "commands": ("commands", "commandes ", "opdrachten"),
+    "COMMAND": ("COMMAND", "COMMANDE", "OPDRACHT"),
+    "FILE": ("FILE", "FICHIER", "BESTAND"),
+    "CODE": ("CODE", "CODE", "CODE"),
+    "MODULE:FUNCTION": ("MODULE:FUNCTION", "MODULE:FONCTION", "MODULE:FUNCTIE"),
+    "NAME": ("NAME", "NOM", "NAAM"),
+    "DIR": ("DIR", "DOSSIER", "MAP"),
+    "SECONDS": ("SECONDS", "SECONDES", "SECONDEN"),
     "help mapper": ("your own mapper, for every connection", "votre propre mapper, pour toutes les connexions", "uw eigen mapper, voor elke koppeling"),
     "help deep": ("make every call of an export, too", "fait aussi chaque appel d'un export", "doet ook elke aanroep van een export"),
     "help dry-run": ("only say what would be done", "dit seulement ce qui serait fait", "zegt alleen wat er zou gebeuren"),
     "help limit": ("at most N documents", "au plus N documents", "hoogstens N documenten"),
     "help deadline": ("begin nothing new after so long", "ne commence plus rien après ce temps", "begint na die tijd niets nieuws meer"),
     "help look-first": ("look each document up before it is sent, as after a backup was restored", "recherche chaque document avant de l'envoyer, comme après la restauration d'une sauvegarde", "zoekt elk document op voor het verzonden wordt, zoals na het terugzetten van een back-up"),
-    "help waiting": ("list what waits, too", "liste aussi ce qui attend", "toont ook wat wacht"),
+    "help waiting": ("list what waits, too", "énumère aussi ce qui attend", "toont ook wat wacht"),
     "help ids": ("a document's id in Banqup", "l'identifiant d'un document dans Banqup", "het id van een document in Banqup"),
     "help id": ("the document's id in Banqup", "l'identifiant du document dans Banqup", "het id van het document in Banqup"),
     "help delivered": ("it is in the company's inbox", "il est dans la boîte de réception de l'entreprise", "het zit in de inbox van de administratie"),
@@ -274,12 +313,12 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "help environment": ("which Banqup", "l'environnement de Banqup", "de omgeving van Banqup"),
     "help banqup-url": ("another address of Banqup", "une autre adresse de Banqup", "een ander adres van Banqup"),
     "help zenvoices-url": ("another address of Zenvoices", "une autre adresse de Zenvoices", "een ander adres van Zenvoices"),
-    "help documents": ("export every .xml and .pdf under DIR instead of sample invoices", "exporte chaque .xml et .pdf de DIR au lieu de factures d'exemple", "exporteert elke .xml en .pdf in DIR in plaats van voorbeeldfacturen"),
+    "help documents": ("export every .xml and .pdf under DIR instead of sample invoices", "exporte chaque .xml et .pdf de DOSSIER au lieu de factures d'exemple", "exporteert elke .xml en .pdf in MAP in plaats van voorbeeldfacturen"),
     "help port": ("serve on N, N+1 and N+2, with the same ids each time", "utilise les ports N, N+1 et N+2, avec les mêmes identifiants à chaque fois", "gebruikt de poorten N, N+1 en N+2, telkens met dezelfde id's"),
     "help every": ("pause between new documents", "pause entre les nouveaux documents", "pauze tussen nieuwe documenten"),
-    "exit status": ("exit status:", "code de sortie :", "exitstatus:"),
+    "exit status": ("exit status:", "codes de sortie :", "afsluitcodes:"),
     "exit 0": ("all is well", "tout va bien", "alles in orde"),
-    "exit 1": ("a person must look: credentials, permissions, documents that failed, were refused or are uncertain, code of yours that raised, a list of Banqup that did not end", "une personne doit regarder : données d'identification, permissions, documents abandonnés, refusés ou incertains, erreur dans votre code, liste de Banqup qui ne s'est pas terminée", "iemand moet kijken: aanmeldgegevens, rechten, documenten die opgegeven, geweigerd of onzeker zijn, een fout in uw code, een lijst van Banqup die niet eindigde"),
+    "exit 1": ("a person must look: credentials, permissions, documents that failed, were refused or are uncertain, code of yours that raised, a list of Banqup that did not end", "une intervention est nécessaire : données d'identification, permissions, documents abandonnés, refusés ou incertains, erreur dans votre code, liste de Banqup incomplète", "een ingreep is nodig: aanmeldgegevens, rechten, documenten die opgegeven, geweigerd of onzeker zijn, een fout in uw code, een onvolledige lijst van Banqup"),
     "exit 2": ("wrong use: the command line, the file of connections, a missing variable", "mauvais usage : la ligne de commande, le fichier des connexions, une variable manquante", "verkeerd gebruik: de opdrachtregel, het bestand met koppelingen, een ontbrekende variabele"),
     "exit 75": ("try again later: busy, network, rate limit", "réessayer plus tard : occupé, réseau, trop de requêtes", "later opnieuw proberen: bezet, netwerk, te veel aanvragen"),
     "exit 130": ("ended by Ctrl-C; 143 by SIGTERM", "terminé par Ctrl-C ; 143 par SIGTERM", "beëindigd met Ctrl-C; 143 met SIGTERM"),
@@ -294,9 +333,82 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "several of a name": ("the same name more than once", "même nom plusieurs fois", "meermaals dezelfde naam"),
     "space alone": ("space without a company", "espace sans entreprise", "ruimte zonder administratie"),
     "company alone": ("company without a space", "entreprise sans espace", "administratie zonder ruimte"),
+    "file of pairs": ("Spaces of Banqup and companies of Zenvoices that have the same name. A name proves nothing: take the # away from the three lines of each pair that is right.",
+        "Espaces de Banqup et entreprises de Zenvoices qui ont le même nom. Un nom ne prouve rien : retirez le # des trois lignes de chaque paire correcte.",
+        "Ruimtes van Banqup en administraties van Zenvoices met dezelfde naam. Een naam bewijst niets: haal het # weg voor de drie regels van elk paar dat klopt."),
+    "to choose": ("The same name more than once. Copy the lines of a pair and choose:",
+        "Le même nom plusieurs fois. Copiez les lignes d'une paire et choisissez :",
+        "Meermaals dezelfde naam. Kopieer de regels van een paar en kies:"),
+    "spaces alone": ("Spaces without a company of the same name:",
+        "Espaces sans entreprise de même nom :",
+        "Ruimtes zonder administratie met dezelfde naam:"),
+    "companies alone": ("Companies without a space of the same name:",
+        "Entreprises sans espace de même nom :",
+        "Administraties zonder ruimte met dezelfde naam:"),
     "confirm pairs": ("Confirm each pair yourself: a name proves nothing.",
         "Confirmez vous-même chaque paire : un nom ne prouve rien.",
         "Bevestig elk paar zelf: een naam bewijst niets."),
+    # The demo and the sandbox
+    "only here": ("Both services are played by fakes on this machine; nothing leaves it.",
+        "Les deux services sont simulés sur cette machine ; rien n'en sort.",
+        "Beide diensten worden op deze machine nagebootst; er gaat niets naar buiten."),
+    "period closed": ("The period of invoice {0} is closed.",
+        "La période de la facture {0} est clôturée.",
+        "De periode van factuur {0} is afgesloten."),
+    "demo 1": ("Is everything in place?", "Tout est-il en place ?", "Is alles in orde?"),
+    "demo 2": ("From now on documents count:",
+        "À partir de maintenant, les documents sont pris en compte :",
+        "Vanaf nu tellen documenten mee:"),
+    "demo 3": ("Business goes on: new documents appear in Banqup",
+        "Les affaires continuent : de nouveaux documents arrivent dans Banqup",
+        "Het leven gaat voort: er komen nieuwe documenten in Banqup"),
+    "demo folder": ("Every .xml and .pdf under {0} arrives as an approved purchase",
+        "Chaque .xml et .pdf de {0} arrive comme document d'achat approuvé",
+        "Elke .xml en .pdf in {0} komt aan als goedgekeurd aankoopdocument"),
+    "demo 4": ("Move what is new:", "Transmettre ce qui est nouveau :", "Verzenden wat nieuw is:"),
+    "demo 5": ("What Zenvoices shows in the inbox of that company now",
+        "Ce que Zenvoices montre maintenant dans la boîte de réception de cette entreprise",
+        "Wat Zenvoices nu toont in de inbox van die administratie"),
+    "demo 6": ("Once more:", "Encore une fois :", "Nog eens:"),
+    "demo second": ("{0} exported: nothing is sent twice.",
+        "{0} transmis : rien n'est envoyé deux fois.",
+        "{0} verzonden: niets gaat twee keer."),
+    "demo took": ("All of this took {0} s and left nothing behind.",
+        "Tout cela a pris {0} s et n'a rien laissé derrière soi.",
+        "Dit alles duurde {0} s en liet niets achter."),
+    "size": ("size", "octets", "bytes"),
+    "user": ("user", "utilisateur", "gebruiker"),
+    "once": ("once", "une fois", "één keer"),
+    "as often as you like": ("as often as you like", "aussi souvent que vous voulez", "zo vaak als u wilt"),
+    "sandbox save": ("1. In an empty folder, save this as connections.toml:",
+        "1. Dans un dossier vide, enregistrez ceci sous le nom connections.toml :",
+        "1. Bewaar dit in een lege map als connections.toml:"),
+    "sandbox once": ("2. Once, in that folder, in another terminal (activate the virtual environment there, too):",
+        "2. Une fois, dans ce dossier, dans un autre terminal (activez-y aussi l'environnement virtuel) :",
+        "2. Eén keer, in die map, in een andere terminal (activeer ook daar de virtuele omgeving):"),
+    "sandbox often": ("3. As often as you like:", "3. Aussi souvent que vous voulez :", "3. Zo vaak als u wilt:"),
+    "sandbox arrives": ("The first run sends nothing of what was there when you activated: that stays where it is. Another document arrives every {0} seconds. Of five, one is not approved yet; it is approved {1} seconds later. Zenvoices refuses another one, because its period is closed; {1} seconds later the period is open again.",
+        "Le premier export n'envoie rien de ce qui était là lors de l'activation : ces documents restent où ils sont. Un autre document arrive toutes les {0} secondes. Sur cinq, un n'est pas encore approuvé ; il l'est {1} secondes plus tard. Zenvoices en refuse un autre, dont la période est clôturée ; {1} secondes plus tard, elle est rouverte.",
+        "De eerste export verzendt niets van wat er bij de activering al was: dat blijft waar het is. Om de {0} seconden komt er een document bij. Van de vijf is er één nog niet goedgekeurd; {1} seconden later is het dat wel. Een ander weigert Zenvoices, omdat de periode afgesloten is; {1} seconden later is ze weer open."),
+    "sandbox python": ("The same in Python: save this as export.py in the same folder. The command and Python then share one store, so nothing arrives twice.",
+        "La même chose en Python : enregistrez ceci sous le nom export.py dans le même dossier. La commande et Python partagent alors un seul registre, et rien n'arrive deux fois.",
+        "Hetzelfde in Python: bewaar dit als export.py in dezelfde map. De opdracht en Python delen dan één register, zodat er niets twee keer aankomt."),
+    "sandbox ends": ("Ctrl-C ends it. What happens from now on:",
+        "Ctrl-C y met fin. Ce qui se passe à partir de maintenant :",
+        "Ctrl-C beëindigt dit. Wat er vanaf nu gebeurt:"),
+    "sandbox published": ("{0} is there ({1})", "{0} est là ({1})", "{0} is er ({1})"),
+    "sandbox approved": ("{0} is approved now ({1})",
+        "{0} est maintenant approuvé ({1})",
+        "{0} is nu goedgekeurd ({1})"),
+    "sandbox delivered": ("{0} arrived in company {1} as {2}, {3} bytes",
+        "{0} est arrivé dans l'entreprise {1} sous le numéro {2}, {3} octets",
+        "{0} kwam aan in administratie {1} als {2}, {3} bytes"),
+    "sandbox refused": ("{0} refused: {1}", "{0} refusé : {1}", "{0} geweigerd: {1}"),
+    "sandbox reopened": ("the period of {0} is open again; to send it with the next run: banqup-zenvoices resend {1}",
+        "la période de {0} est rouverte ; pour l'envoyer au prochain export : banqup-zenvoices resend {1}",
+        "de periode van {0} is weer open; om het bij de volgende export te verzenden: banqup-zenvoices resend {1}"),
+    # The progress bar
+    "progress export": ("export to {0}", "export vers {0}", "export naar {0}"),
     # Parts of lines
     "next try": ("next try {0}", "prochaine tentative le {0}", "volgende poging op {0}"),
     "attempts": ("{0} failed attempt|{0} failed attempts",
@@ -331,17 +443,22 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "file_is_there": ("{0} existe déjà", "{0} bestaat al"),
     "hint_file_is_there": ("Il n'est jamais écrasé : indiquez-en un autre avec --config.",
         "Het wordt nooit overschreven: geef een ander met --config."),
-    "wrong_arguments": ("arguments incorrects : {0}", "verkeerde argumenten: {0}"),
     "unknown_option": ("option inconnue {0}", "onbekende optie {0}"),
     "hint_option_of": ("{0} est une option de : {1}.", "{0} hoort bij: {1}."),
     "option_unused": ("--{0} n'a pas de sens pour cette commande", "--{0} heeft geen betekenis voor deze opdracht"),
+    "usage_is": ("Utilisation : {0}. Les options : {1} --help.", "Gebruik: {0}. De opties: {1} --help."),
+    "unknown_command": ("commande inconnue {0!r}", "onbekende opdracht {0!r}"),
+    "no_command": ("indiquez une commande : {0}", "geef een opdracht op: {0}"),
+    "incomplete": ("il manque un argument", "er ontbreekt een argument"),
+    "odd_option": ("{0} ne s'emploie pas ainsi", "{0} wordt zo niet gebruikt"),
+    "unknown_argument": ("argument inconnu {0!r}", "onbekend argument {0!r}"),
     "no_folder": ("--documents : {0} n'est pas un dossier", "--documents: {0} is geen map"),
     "no_invoices": ("--documents : {0} ne contient aucun fichier .xml ou .pdf", "--documents: {0} bevat geen bestand .xml of .pdf"),
     "odd_port": ("--port doit être entre 0 et 65533, et --every un nombre positif", "--port moet tussen 0 en 65533 liggen, en --every een positief getal zijn"),
     "no_port": ("--port {0} : {1}", "--port {0}: {1}"),
     "settle_unknown": ("cette connexion ne connaît pas le document {0!r}", "deze koppeling kent het document {0!r} niet"),
-    "hint_settle_unknown": ("Les rapports et status() donnent l'identifiant du document dans Banqup ; celui de Zenvoices est un autre.",
-        "Verslagen en status() tonen het id van het document in Banqup; Zenvoices heeft een ander."),
+    "hint_settle_unknown": ("Les rapports et banqup-zenvoices status donnent l'identifiant du document dans Banqup ; Zenvoices utilise un autre numéro.",
+        "De verslagen en banqup-zenvoices status tonen het id van het document in Banqup; Zenvoices gebruikt een ander nummer."),
     "settle_state": ("le document {0!r} n'est ni incertain ni abandonné ({1})", "het document {0!r} is noch onzeker, noch opgegeven ({1})"),
     "hint_settle_state": (
         "Il n'y a rien à trancher. Pour renvoyer le document, lancez banqup-zenvoices resend ID (en Python : resend()).",
@@ -349,6 +466,45 @@ SENTENCES: dict[str, tuple[str, str]] = {
     # Settings
     "must_be": ("{0} doit être {1}, et non {2}", "{0} moet {1} zijn, niet {2}"),
     "must_be_no_text": ("{0} doit être {1}, et non un texte", "{0} moet {1} zijn en geen tekst"),
+    "either": ("{0} ou {1}", "{0} of {1}"),
+    "company_code_text": ("company_code doit être un texte comme '0042', avec ses zéros en tête",
+        "company_code moet een tekst zoals '0042' zijn, met de nullen vooraan"),
+    "not_host_names": ("storage_hosts doit contenir des noms d'hôtes comme 'storage.googleapis.com'",
+        "storage_hosts moet hostnamen bevatten zoals 'storage.googleapis.com'"),
+    "unusable_variable": ("la variable d'environnement {0} nomme {1}, qui est inutilisable : {2}",
+        "de omgevingsvariabele {0} noemt {1}, dat niet bruikbaar is: {2}"),
+    "hint_unusable_variable": ("Corrigez la variable ou supprimez-la.", "Verbeter de variabele of verwijder ze."),
+    "no_certificate": ("il ne contient aucun certificat", "er staat geen certificaat in"),
+    "unusable_proxy": ("le proxy que nomme {0} {1}", "de proxy die {0} noemt, {1}"),
+    "hint_unusable_proxy": ("Écrivez http://hôte:port, ou http://utilisateur:motdepasse@hôte:port, les deux premiers codés comme dans une URL.",
+        "Schrijf http://host:poort, of http://gebruiker:wachtwoord@host:poort, de eerste twee gecodeerd zoals in een URL."),
+    "no_proxy_address": ("n'est pas une adresse de proxy", "is geen adres van een proxy"),
+    "needs_socksio": ("demande le paquet socksio", "vraagt het pakket socksio"),
+    "system_settings": ("la configuration du système", "de systeeminstellingen"),
+    "environment_of": ("l'environnement ({0})", "de omgeving ({0})"),
+    # Contracts and operations of a client
+    "contract_patch": ("contrat", "contract"),
+    "patch_of": ("le contrat de {0}", "het contract van {0}"),
+    "of_other_client": ("{0} : {1!r} appartient à {2} ; indiquez-le là", "{0}: {1!r} hoort bij {2}; geef het daar op"),
+    "dict_or_path": ("{0} ; contract= prend un dictionnaire, ou le chemin d'un fichier", "{0}; contract= neemt een dictionary, of het pad van een bestand"),
+    "patch_unreadable": ("le contrat{0} ne peut pas être lu : {1}", "het contract{0} kan niet gelezen worden: {1}"),
+    "part_of": ("{0} de {1}", "{0} van {1}"),
+    "operation_word": ("opération", "operatie"),
+    "key_of": ("clé de {0}", "sleutel van {0}"),
+    "query_name_of": ("nom de paramètre de {0}", "parameternaam van {0}"),
+    "property_of": ("propriété de {0}", "eigenschap van {0}"),
+    "placeholder_of": ("emplacement de {0}", "plaats in {0}"),
+    "unknown_near": ("{0} : {1} : {2!r} n'existe pas ; vouliez-vous dire {3!r} ?", "{0}: {1}: {2!r} bestaat niet; bedoelde u {3!r}?"),
+    "unknown_known": ("{0} : {1} : {2!r} n'existe pas ; valeurs connues : {3}", "{0}: {1}: {2!r} bestaat niet; bekend zijn: {3}"),
+    "not_object": ("{0} doit être un objet", "{0} moet een object zijn"),
+    "names_to_names": ("{0} doit être un objet qui donne à des noms d'autres noms", "{0} moet een object zijn dat namen andere namen geeft"),
+    "same_name_twice": ("{0} donne deux fois le nom {1!r}", "{0} geeft twee keer de naam {1!r}"),
+    "method_of": ("la méthode de {0} ne peut être que {1}", "de methode van {0} kan alleen {1} zijn"),
+    "path_start": ("le chemin de {0} doit commencer par '/' et ne contenir aucun paramètre", "het pad van {0} moet met '/' beginnen en mag geen parameters bevatten"),
+    "path_dots": ("le chemin de {0} ne peut contenir ni '.' ni '..'", "het pad van {0} mag geen '.' of '..' bevatten"),
+    "rename_above": ("rename de {0} : donnez à {1!r} son seul nouveau nom, sans ce qui est au-dessus", "rename van {0}: geef {1!r} alleen zijn eigen nieuwe naam, zonder wat erboven staat"),
+    "not_callable": ("operations : {0} doit être une fonction", "operations: {0} moet een functie zijn"),
+    "function_and_rename": ("operations : {0} a une fonction, et un rename dans contract= : la fonction reçoit les noms du service ; renommez donc dans la fonction", "operations: {0} heeft een functie, en een rename in contract=: de functie krijgt de namen van de dienst; hernoem dus in de functie"),
     "must_be_that": ("{0} doit être {1}", "{0} moet {1} zijn"),
     "the_document_id": ("l'identifiant du document", "het document-id"),
     "a_text": ("un texte", "een tekst"),
@@ -366,6 +522,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_functions": ('Écrivez le nom entre guillemets : "inbox.upload" = "package.module:function".', 'Schrijf de naam tussen aanhalingstekens: "inbox.upload" = "package.module:function".'),
     "list_of_hosts": ("une liste de noms d'hôtes", "een lijst van hostnamen"),
     "hint_code": ('Écrivez-le entre guillemets, avec ses zéros : "0042" n\'est pas 42.', 'Schrijf het tussen aanhalingstekens, met de nullen vooraan: "0042" is niet 42.'),
+    "hint_code_argument": ("C'est du code, pas une donnée : la commande accepte --mapper MODULE:FUNCTION ; en Python, open() accepte {0}=.", "Dat is code, geen gegeven: de opdracht aanvaardt --mapper MODULE:FUNCTION; in Python aanvaardt open() {0}=."),
     "hint_credentials": ("Les données d'identification n'en font pas partie : le programme les lit dans l'environnement.",
         "Aanmeldgegevens horen er niet in: het programma leest ze uit de omgeving."),
     "did_you_mean": ("Vouliez-vous dire {0!r} ?", "Bedoelde u {0!r}?"),
@@ -561,8 +718,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "companies.list: de lijst stopte te vroeg: de administratie van deze koppeling kan er nog in staan"),
     # What to do
     "hint_whole": ("Call(..., whole=True) donne telle quelle une réponse qui n'est pas du JSON.", "Call(..., whole=True) geeft een antwoord dat geen JSON is zoals het kwam."),
-    "hint_contract": ("Le service ne connaît peut-être pas cet appel, ou y utilise d'autres noms que ceux que cette bibliothèque suppose. Corrigez la supposition avec l'argument contract= du client ; verify(deep=True) montre laquelle.",
-        "De dienst kent deze aanroep misschien niet, of gebruikt er andere namen in dan deze bibliotheek veronderstelt. Verbeter de veronderstelling met het argument contract= van de client; verify(deep=True) toont welke."),
+    "hint_contract": ("Le service ne connaît peut-être pas cet appel, ou y utilise d'autres noms que ceux que cette bibliothèque suppose. Corrigez la supposition avec l'argument contract= du client ; banqup-zenvoices verify --deep (en Python : verify(deep=True)) montre laquelle.",
+        "De dienst kent deze aanroep misschien niet, of gebruikt er andere namen in dan deze bibliotheek veronderstelt. Verbeter de veronderstelling met het argument contract= van de client; banqup-zenvoices verify --deep (in Python: verify(deep=True)) toont welke."),
     "hint_correction": ("Votre argument contract= change {0} en {1} : vérifiez d'abord cela.",
         "Uw argument contract= verandert {0} in {1}: controleer dat eerst."),
     "hint_id_not_name": ("{0!r} est le nom d'un espace ; son identifiant est {1}.",
@@ -600,8 +757,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Is het een van deze? Verbeter dan het id van de ruimte. Zo niet, dan moet een beheerder van de ruimte er de App ID van de app toevoegen, met rollen: in Banqup, Settings > External applications (Engelse benaming). Test en productie hebben ook elk hun eigen ruimtes."),
     "hint_roles": ("Donnez à l'application, dans cet espace, un rôle qui permet de lire les documents : dans Banqup, Settings > External applications (libellés anglais). L'API doit aussi être activée pour l'application dans le portail développeur.",
         "Geef de app in deze ruimte een rol die documenten mag lezen: in Banqup, Settings > External applications (Engelse benaming). De API moet voor de app ook ingeschakeld zijn in het ontwikkelaarsportaal."),
-    "hint_login_said": ("Corrigez la cause que donne Zenvoices, sous Gérer > Organisation > Utilisateurs. S'il n'en donne aucune, vérifiez le Nom d'utilisateur, le Mot de passe et le Code organisation ; après 5 mots de passe erronés, attendez 5 minutes.",
-        "Verhelp de oorzaak die Zenvoices noemt, onder Beheer > Omgeving > Gebruikers. Noemt het er geen, controleer dan gebruikersnaam, wachtwoord en Omgevingsnaam; wacht 5 minuten na 5 foute wachtwoorden."),
+    "hint_login_said": ("Corrigez la cause que donne Zenvoices, sous Gérer > Organisation > Utilisateurs ; un « tenant » est le Code organisation. S'il n'en donne aucune, vérifiez le Nom d'utilisateur, le Mot de passe et le Code organisation ; après 5 mots de passe erronés, attendez 5 minutes.",
+        "Verhelp de oorzaak die Zenvoices noemt, onder Beheer > Omgeving > Gebruikers; een ‘tenant’ is de Omgevingsnaam. Noemt het er geen, controleer dan gebruikersnaam, wachtwoord en Omgevingsnaam; wacht 5 minuten na 5 foute wachtwoorden."),
     "hint_login": ("Vérifiez, dans cet ordre : le Nom d'utilisateur et le Mot de passe ; le Code organisation, que demande la page d'identification de Zenvoices. Si l'utilisateur est bloqué (par 5 mots de passe erronés), attendez 5 minutes. Si le mot de passe doit être changé, identifiez-vous une fois dans un navigateur et changez-le. Si l'utilisateur passe par l'authentification unique ou est inactif, créez un utilisateur API réservé à cet usage. Dans Zenvoices : Gérer > Organisation > Utilisateurs.",
         "Controleer, in deze volgorde: gebruikersnaam en wachtwoord; de Omgevingsnaam, die de aanmeldpagina van Zenvoices vraagt. Is de gebruiker geblokkeerd (door 5 foute wachtwoorden), wacht dan 5 minuten. Moet het wachtwoord gewijzigd worden, meld u dan één keer aan in een browser en wijzig het. Meldt de gebruiker zich aan via single sign-on of is hij inactief, maak dan een aparte API-gebruiker. In Zenvoices: Beheer > Omgeving > Gebruikers."),
     "hint_two_factor": ("Cet utilisateur s'identifie en deux étapes, ce qu'un programme ne peut pas faire. Dans Zenvoices, sous Gérer > Organisation > Utilisateurs, créez un utilisateur API pour lequel ce n'est pas le cas.",
@@ -618,8 +775,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Geef de gebruiker het recht voor deze aanroep, en rechten op de administratie: in Zenvoices, Beheer > Omgeving > Gebruikers, Rechten wijzigen."),
     "hint_company_code": ("Le Code entreprise se trouve dans Zenvoices sous Gérer > Organisation > Entreprises ; une entreprise n'y figure pas si l'utilisateur n'a aucune permission sur elle : Gérer > Organisation > Utilisateurs.",
         "De code van de administratie staat in Zenvoices onder Beheer > Omgeving > Administraties; een administratie ontbreekt wanneer de gebruiker er geen rechten op heeft: Beheer > Omgeving > Gebruikers."),
-    "hint_company_moved": ("À chaque export, le programme vérifie à quelle entreprise appartient ce code. Si les entreprises ont été renumérotées dans Zenvoices, arrêtez cette connexion avec deactivate() et créez-en une nouvelle avec le code actuel de l'entreprise. Sinon, corrigez les codes dans Zenvoices sous Gérer > Organisation > Entreprises.",
-        "Bij elke export controleert het programma bij welke administratie deze code hoort. Werden de administraties in Zenvoices hernummerd, stop dan deze koppeling met deactivate() en maak een nieuwe met de huidige code van de administratie. Verbeter anders de codes in Zenvoices onder Beheer > Omgeving > Administraties."),
+    "hint_company_moved": ("À chaque export, le programme vérifie à quelle entreprise appartient ce code. Si les entreprises ont été renumérotées dans Zenvoices, arrêtez cette connexion avec banqup-zenvoices deactivate (en Python : deactivate()) et créez-en une nouvelle avec le code actuel de l'entreprise. Sinon, corrigez les codes dans Zenvoices sous Gérer > Organisation > Entreprises.",
+        "Bij elke export controleert het programma bij welke administratie deze code hoort. Werden de administraties in Zenvoices hernummerd, stop dan deze koppeling met banqup-zenvoices deactivate (in Python: deactivate()) en maak een nieuwe met de huidige code van de administratie. Verbeter anders de codes in Zenvoices onder Beheer > Omgeving > Administraties."),
     # The checkpoint
     "damaged": ("le registre est endommagé : {0}", "het register is beschadigd: {0}"),
     "newer_checkpoint": ("{0} : écrit par une version plus récente de cette bibliothèque ({1})",
@@ -660,8 +817,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "row_of": ("la ligne du document {0!r}", "de rij van document {0!r}"),
     "head_of": ("l'en-tête de la connexion", "de kopregel van de koppeling"),
     "file_damaged": ("{0} est endommagé ou n'appartient pas à ce programme : {1}", "{0} is beschadigd of hoort niet bij dit programma: {1}"),
-    "hint_file_damaged": ("Restaurez {0} depuis une sauvegarde et lancez banqup-zenvoices export --look-first (en Python : export_new(look_first=True)). Ne le déplacez que s'il n'a jamais servi à un export, ou si vous lancez ensuite à nouveau banqup-zenvoices activate (en Python : activate()).",
-        "Zet {0} terug uit een back-up en voer banqup-zenvoices export --look-first uit (in Python: export_new(look_first=True)). Verplaats het alleen als er nooit iets mee geëxporteerd werd, of als u daarna banqup-zenvoices activate opnieuw uitvoert (in Python: activate())."),
+    "hint_file_damaged": ("Si c'est le bon fichier, restaurez {0} depuis une sauvegarde et lancez banqup-zenvoices export --look-first (en Python : export_new(look_first=True)). Ne le déplacez que s'il n'a jamais servi à un export, ou si vous lancez ensuite à nouveau banqup-zenvoices activate (en Python : activate()).",
+        "Is het het juiste bestand, zet {0} dan terug uit een back-up en voer banqup-zenvoices export --look-first uit (in Python: export_new(look_first=True)). Verplaats het alleen als er nooit iets mee geëxporteerd werd, of als u daarna banqup-zenvoices activate opnieuw uitvoert (in Python: activate())."),
     "file_replaced": ("{0} a été supprimé ou remplacé pendant son utilisation", "{0} werd verwijderd of vervangen terwijl het in gebruik was"),
     "hint_file_replaced": ("Remettez le fichier, ou lancez à nouveau banqup-zenvoices activate (en Python : activate()) s'il devait disparaître.",
         "Zet het bestand terug, of voer banqup-zenvoices activate opnieuw uit (in Python: activate()) als het weg moest."),
@@ -729,8 +886,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "not_approved": ("pas encore approuvé (statut {0})", "nog niet goedgekeurd (status {0})"),
     "not_sent": ("pas encore envoyé au client (statut {0})", "nog niet verstuurd (status {0})"),
     "no_status": ("Banqup ne montre pas de statut", "Banqup toont geen status"),
-    "unknown_status": ("statut inconnu {0!r} ; autorisez-le avec exportable= s'il signifie approuvé ou envoyé",
-        "onbekende status {0!r}; laat die toe met exportable= als hij goedgekeurd of verstuurd betekent"),
+    "unknown_status": ("statut inconnu {0!r} ; s'il signifie approuvé ou envoyé, autorisez-le en Python avec exportable=",
+        "onbekende status {0!r}; betekent die goedgekeurd of verstuurd, laat hem dan in Python toe met exportable="),
     "rule_raised": ("exportable= a levé {0} dans {1}", "exportable= gaf de fout {0} in {1}"),
     "not_exportable": ("votre fonction exportable= le refuse : folder {0}, category {1}, status.document {2}",
         "uw functie exportable= laat het niet toe: folder {0}, category {1}, status.document {2}"),
@@ -784,9 +941,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "teruggevonden in Zenvoices na een verzending zonder duidelijk antwoord"),
     "found_later": ("retrouvé ensuite dans Zenvoices", "achteraf teruggevonden in Zenvoices"),
     "was_there": ("y était déjà", "was er al"),
-    "no_number": ("Zenvoices l'a accepté sans donner de numéro ; confirm() le cherche",
-        "Zenvoices nam het aan zonder nummer te geven; confirm() zoekt het op"),
-    "elsewhere": ("Zenvoices le situe dans l'entreprise {0}, et non {1} : cherchez-le là",
+    "no_number": ("Zenvoices l'a accepté sans donner de numéro ; banqup-zenvoices confirm (en Python : confirm()) le cherche",
+        "Zenvoices nam het aan zonder nummer te geven; banqup-zenvoices confirm (in Python: confirm()) zoekt het op"),
+    "elsewhere": ("Zenvoices le situe dans l'entreprise {0}, et non dans {1} : cherchez-le là-bas",
         "Zenvoices zegt dat het in administratie {0} zit, niet in {1}: zoek het daar"),
     "person_saw": ("vu dans Zenvoices par une personne", "door iemand in Zenvoices gezien"),
     "person_did_not_see": ("absent de Zenvoices, selon la personne qui a cherché",
@@ -797,8 +954,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "de verzending bleef zonder antwoord, en het kwam niet aan"),
     "no_control": ("pendant 24 heures, aucun autre document n'a permis de vérifier que les recherches fonctionnent",
         "24 uur lang was er geen ander document om de opzoekingen mee te toetsen"),
-    "resent_as_set": ("incertain, renvoyé comme configuré",
-        "onzeker, opnieuw verzonden zoals ingesteld"),
+    "resent_as_set": ("incertain, renvoyé selon la configuration",
+        "onzeker, volgens de instelling opnieuw verzonden"),
     "may_not_look_up": ("Zenvoices ne permet pas de le chercher pour cette entreprise",
         "Zenvoices laat niet toe het voor deze administratie op te zoeken"),
     "cannot_tell": ("la réponse de Zenvoices ne dit pas s'il est arrivé",
@@ -809,10 +966,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "opzoekingen in Zenvoices vinden documenten niet die er wel zijn"),
     "old_number": ("Zenvoices ne dit pas ce qu'il a sous l'ancien numéro {0} de l'entreprise",
         "Zenvoices zegt niet wat het heeft onder het oude nummer {0} van de administratie"),
-    "may_be_on_its_way": ("est peut-être en route ; le prochain export le saura",
+    "may_be_on_its_way": ("est peut-être en route ; le prochain export le vérifiera",
         "is misschien onderweg; de volgende export zoekt het uit"),
-    "settle_first": ("personne ne sait s'il est arrivé ; banqup-zenvoices settle ID (en Python : settle()) doit d'abord le dire",
-        "niemand weet of het aangekomen is; banqup-zenvoices settle ID (in Python: settle()) moet dat eerst zeggen"),
+    "settle_first": ("personne ne sait s'il est arrivé ; tranchez d'abord avec banqup-zenvoices settle ID (en Python : settle())",
+        "niemand weet of het aangekomen is; beslis dat eerst met banqup-zenvoices settle ID (in Python: settle())"),
     "unknown_unshown": ("inconnu de cette connexion, et Banqup ne l'a pas montré : {0}",
         "onbekend voor deze koppeling, en Banqup toonde het niet: {0}"),
     "in_other_space": ("dans un autre espace de Banqup", "in een andere ruimte van Banqup"),
@@ -833,14 +990,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "meerdere verzendingen na elkaar bleven zonder antwoord"),
     "unrecorded_documents": ("l'argument contract= de BanqupClient a changé, et la liste montre maintenant plus de {0} documents que l'activation n'a pas notés et qui n'ont pas de date de création",
         "het argument contract= van BanqupClient is gewijzigd, en nu toont de lijst meer dan {0} documenten die de activering niet noteerde en die geen aanmaakdatum hebben"),
-    "hint_unrecorded": ("Ils sont peut-être anciens. Rien n'a été envoyé. Pour les laisser où ils sont, appelez deactivate() puis activate() ; pour que leur âge décide, indiquez leur date de création dans contract= (createdAt) ; resend() les envoie un à un.",
-        "Ze kunnen oud zijn. Er werd niets verzonden. Roep deactivate() en dan activate() aan om ze te laten waar ze zijn; geef hun aanmaakdatum op in contract= (createdAt) om hun leeftijd te laten beslissen; resend() verzendt ze een voor een."),
+    "hint_unrecorded": ("Ils sont peut-être anciens. Rien n'a été envoyé. Pour les laisser où ils sont, lancez banqup-zenvoices deactivate puis activate (en Python : deactivate() puis activate()) ; pour que leur âge décide, indiquez leur date de création dans contract= (createdAt) ; resend les envoie un à un.",
+        "Ze kunnen oud zijn. Er werd niets verzonden. Voer banqup-zenvoices deactivate en dan activate uit (in Python: deactivate() en activate()) om ze te laten waar ze zijn; geef hun aanmaakdatum op in contract= (createdAt) om hun leeftijd te laten beslissen; resend verzendt ze één voor één."),
     "no_files": ("depuis un jour, aucun document de cet espace n'a montré de fichier, ni d'adresse où le lire",
         "al een dag toont geen enkel document van deze ruimte een bestand, of een adres om het op te halen"),
     "sent_before": ("Zenvoices montre aussi le premier document de cet export sous le numéro {0} ; il avait donc déjà été envoyé : une autre machine exporte-t-elle cet espace avec une copie de ce registre, ou le registre a-t-il été restauré ? Ensuite, cet export a recherché chaque document avant de l'envoyer ; confirm() liste ce qui s'y trouve plusieurs fois.",
         "Zenvoices toont het eerste document van deze export ook als nummer {0}; het was dus al verzonden: exporteert een andere machine deze ruimte met een kopie van dit register, of werd het register teruggezet? Daarna zocht deze export elk document op voor hij het verzond; confirm() toont wat er meermaals is."),
-    "hint_no_files": ("Les noms dans les réponses de Banqup diffèrent peut-être de ceux que cette bibliothèque suppose : voyez l'argument contract= de BanqupClient, et verify(deep=True).",
-        "De namen in de antwoorden van Banqup wijken misschien af van wat deze bibliotheek veronderstelt: zie het argument contract= van BanqupClient, en verify(deep=True)."),
+    "hint_no_files": ("Les noms dans les réponses de Banqup diffèrent peut-être de ceux que cette bibliothèque suppose : voyez l'argument contract= de BanqupClient, et banqup-zenvoices verify --deep (en Python : verify(deep=True)).",
+        "De namen in de antwoorden van Banqup wijken misschien af van wat deze bibliotheek veronderstelt: zie het argument contract= van BanqupClient, en banqup-zenvoices verify --deep (in Python: verify(deep=True))."),
     "space_changed": ("l'espace a changé à chacune des {0} lectures ; réessayez dans un instant",
         "de ruimte wijzigde bij elk van de {0} lezingen; probeer straks opnieuw"),
     "without_id": ("documents.list : {1} document de {0} n'a pas d'identifiant utilisable|documents.list : {1} documents de {0} n'ont pas d'identifiant utilisable",
@@ -853,12 +1010,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{0} document in de lijsten van Banqup heeft geen bruikbaar id|{0} documenten in de lijsten van Banqup hebben geen bruikbaar id"),
     "rows_elsewhere": ("{0} document des listes de Banqup est d'un autre espace|{0} documents des listes de Banqup sont d'un autre espace",
         "{0} document in de lijsten van Banqup hoort bij een andere ruimte|{0} documenten in de lijsten van Banqup horen bij een andere ruimte"),
-    "unknown_word": ("{1} document a le statut inconnu {0!r} ; autorisez-le avec exportable= s'il signifie approuvé ou envoyé|{1} documents ont le statut inconnu {0!r} ; autorisez-le avec exportable= s'il signifie approuvé ou envoyé",
-        "{1} document heeft de onbekende status {0!r}; laat die toe met exportable= als hij goedgekeurd of verstuurd betekent|{1} documenten hebben de onbekende status {0!r}; laat die toe met exportable= als hij goedgekeurd of verstuurd betekent"),
+    "unknown_word": ("{1} document a le statut inconnu {0!r} ; s'il signifie approuvé ou envoyé, autorisez-le en Python avec exportable=|{1} documents ont le statut inconnu {0!r} ; s'il signifie approuvé ou envoyé, autorisez-le en Python avec exportable=",
+        "{1} document heeft de onbekende status {0!r}; betekent die goedgekeurd of verstuurd, laat hem dan in Python toe met exportable=|{1} documenten hebben de onbekende status {0!r}; betekent die goedgekeurd of verstuurd, laat hem dan in Python toe met exportable="),
     "changed_files": ("{0} document transmis a d'autres fichiers dans Banqup|{0} documents transmis ont d'autres fichiers dans Banqup",
         "{0} afgeleverd document heeft andere bestanden in Banqup|{0} afgeleverde documenten hebben andere bestanden in Banqup"),
-    "nothing_listed": ("Banqup n'a montré aucun document. Si l'espace n'est pas vide, appelez deactivate(), donnez à l'application un rôle qui lui montre ses documents, puis appelez à nouveau activate() avant le premier export.",
-        "Banqup toonde geen enkel document. Als de ruimte niet leeg is, roep dan deactivate() aan, geef de app een rol waarmee ze de documenten ziet, en roep activate() opnieuw aan voor de eerste export."),
+    "nothing_listed": ("Banqup n'a montré aucun document. Si l'espace n'est pas vide, lancez banqup-zenvoices deactivate (en Python : deactivate()), donnez à l'application un rôle qui lui montre les documents, puis activez à nouveau avant le premier export.",
+        "Banqup toonde geen enkel document. Is de ruimte niet leeg, voer dan banqup-zenvoices deactivate uit (in Python: deactivate()), geef de app een rol waarmee ze de documenten ziet, en activeer opnieuw vóór de eerste export."),
     # Files that are not readable as UBL
     "ubl_empty": ("illisible comme UBL : vide", "niet leesbaar als UBL: leeg"),
     "ubl_encoding": ("illisible comme UBL : codage des caractères non reconnu",

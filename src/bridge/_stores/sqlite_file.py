@@ -155,8 +155,9 @@ class CheckpointFile:
             "file_damaged",
             "{0} is damaged or not ours: {1}",
             *(str(self.path), why),
-            hint="Restore {0} from a backup and run export_new(look_first=True). Move it away only "
-            "if nothing was ever exported through it, or if you then call activate() again.",
+            hint="If it is the right file, restore {0} from a backup and run banqup-zenvoices "
+            "export --look-first, or export_new(look_first=True). Move it away only if nothing was "
+            "ever exported through it, or if you then activate again.",
         )
 
     def _is_new(self) -> bool:

@@ -251,6 +251,7 @@ async def test_a_wrong_folder_is_named_and_stays_as_it_was(
         with pytest.raises(NotActivatedError) as caught:
             await verb(connection)
         assert str(tmp_path / "exports.db") in caught.value.message
+        assert caught.value.code == "not_activated"
         await connection.deactivate()
         status = await connection.status()
         assert str(tmp_path / "exports.db") in status.not_active[0]

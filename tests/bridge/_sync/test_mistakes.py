@@ -250,6 +250,7 @@ def test_a_wrong_folder_is_named_and_stays_as_it_was(
         with pytest.raises(NotActivatedError) as caught:
             verb(connection)
         assert str(tmp_path / "exports.db") in caught.value.message
+        assert caught.value.code == "not_activated"
         connection.deactivate()
         status = connection.status()
         assert str(tmp_path / "exports.db") in status.not_active[0]
