@@ -21,7 +21,6 @@ import logging
 import pickle
 import re
 import traceback
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import FrameType
@@ -48,7 +47,6 @@ LOCATION = "https://storage.googleapis.com/b/f?X-Goog-Signature=canary-location-
 HTTP = ("httpx", "httpcore", "h11", "h2", "anyio")
 BORDER = ("_calls.py", "_storage.py")  # the modules that call httpx
 MOST_TEXT = 4_000_000  # characters that wait to be searched
-MOST_REPORTS = 3  # of one kind in one test that are shown in every form
 MOST_ANSWERS = 30  # of a fake that bring a cookie and a Location; parsing them takes long
 STORES = ("MemoryCheckpoints", "SQLiteCheckpoints", "HookCheckpoints", "SQLAlchemyCheckpoints")
 REPORTS = ("ExportReport", "Status", "Activation", "Confirmation", "Verification", "DeliveryRow")
@@ -82,7 +80,8 @@ class Watch:
         self.hits: list[str] = []
         self._texts: dict[str, str] = {}
         self._size = 0
-        self.reports: Counter[str] = Counter()
+        self.reports: dict[str, Any] = {}
+        """The last of each kind, to be shown in every form: showing each would take long."""
         self._origins: dict[str, str | None] = {COOKIE: None, "canary-location-93c2e7": None}
 
     def add(self, value: str, origin: str | None = None) -> None:
@@ -212,12 +211,15 @@ def check_report(_none: object, report: Any, *_args: object) -> None:
     """Look at a report when it is made."""
     if watch.on:
         kind = type(report).__name__
-        watch.reports[kind] += 1
-        forms = [repr(report)]
-        if watch.reports[kind] <= MOST_REPORTS:
-            html = getattr(report, "_repr_html_", str)
-            forms += [str(report), str(html()), repr(report.to_dict())]
-        watch.look("\n".join(forms), f"a {kind}")
+        watch.look(repr(report), f"a {kind}")
+        watch.reports[kind] = report
+
+
+def show_reports() -> None:
+    """Look at the last report of each kind in every form."""
+    for kind, report in [*watch.reports.items()]:
+        html = getattr(report, "_repr_html_", str)
+        watch.look(f"{report}\n{html()}\n{report.to_dict()!r}", f"a {kind}")
 
 
 def check_commit(*_args: Any, head: str | None = None, rows: Any = (), **_options: Any) -> None:
@@ -345,6 +347,7 @@ def pytest_runtest_makereport(
     if call.when == "teardown" and watch.on:
         for title, text in report.sections:
             watch.look(text, title.lower())
+        show_reports()
         watch.search()
         if watch.hits:
             report.outcome = "failed"
