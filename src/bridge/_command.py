@@ -74,7 +74,7 @@ _FORMS = {
     "demo": "",
     "sandbox": "",
 }
-"""The commands, each with the arguments that it requires."""
+"""The commands by name, with the arguments that each one requires."""
 
 _DEFAULTS: dict[str, Any] = {
     "config": Path("connections.toml"),
@@ -100,9 +100,9 @@ _DEFAULTS: dict[str, Any] = {
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose own English texts are never shown: the command has its own in each language.
+    """An argument parser that shows no English text of argparse.
 
-    Its titles, its usage line and its option ``--help`` are ours too.
+    This module makes the errors, titles, usage lines and the text of ``--help`` in each language.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -143,7 +143,7 @@ class _Parser(argparse.ArgumentParser):
         return hint_for(name, [key for key in self._option_string_actions if key != "-h"])
 
     def error(self, message: str) -> Never:
-        """Raise the error, as ``exit_on_error=False`` does for the others."""
+        """Raise an error; argparse itself would end the process, even with exit_on_error=False."""
         raise argparse.ArgumentError(None, message)
 
 
@@ -190,7 +190,7 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
 
 
 def _usage(command: str, lang: Lang) -> tuple[str, str]:
-    """Return how to call a command, and its name alone."""
+    """Return how to call a command with its arguments, and how to call it without arguments."""
     if not command:
         return f"{PROGRAM} {translate(say('COMMAND'), lang)}", PROGRAM
     form = _FORMS[command].format(translate(say("NAME"), lang))
@@ -208,7 +208,8 @@ def _parser(lang: Lang) -> _Parser:
     def options_of(parser: _Parser, *, connections: bool) -> _Group:
         options = parser.add_argument_group(tell("options"))
         options.add_argument("-h", "--help", action="help", help=tell("help help"))
-        # check_lang raises an error of ours, which argparse does not translate.
+        # check_lang raises an error of this library, which is shown in the user's language; that of
+        # `choices=` would be argparse's, in English.
         options.add_argument(
             "--lang", type=check_lang, metavar="{en,fr,nl}", help=tell("help lang")
         )
@@ -676,11 +677,12 @@ def _as_data(error: BaseException) -> dict[str, Any]:
 
 @contextmanager
 def _log_on_stderr(lang: Lang, *, verbose: bool) -> Generator[None]:
-    """Show the log of the library, in English, or only what it says of code of the user's."""
+    """Write the log to standard error, in English; if not `verbose`, only failures of user code."""
     start = "\r" if sys.stderr.isatty() else ""
     if verbose:
         logging.basicConfig(format=f"{start}%(levelname)s %(message)s", level=logging.INFO)
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request at INFO
+        # At the level INFO, httpx would log each request.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         yield
         return
     with ExitStack() as stack:
@@ -693,9 +695,9 @@ def _log_on_stderr(lang: Lang, *, verbose: bool) -> Generator[None]:
 
 
 class _OwnCode(logging.Handler):
-    """Prints, in a language, where a mapper or another function of the user's raised.
+    """A handler that prints where a mapper or another function of the user raised, in a language.
 
-    The documents that need a person for another reason are printed by `_name`.
+    `_name` prints the documents that need a person for another reason.
     """
 
     def __init__(self, start: str, lang: Lang) -> None:
@@ -703,7 +705,7 @@ class _OwnCode(logging.Handler):
         self._start, self._lang = start, lang
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a message that can be translated."""
+        """Print the record if its message can be translated; ignore any other record."""
         said = record.args[0] if isinstance(record.args, tuple) and record.args else None
         if isinstance(said, Text):
             print(self._start + plain(_after(PROGRAM, said, self._lang)), file=sys.stderr)
@@ -747,7 +749,7 @@ class _Progress:
 
 
 def _refuse(options: Options, *names: str) -> None:
-    """Refuse options of other commands that stand before this command, and would do nothing."""
+    """Refuse the options `names` if they are given: they would do nothing for this command."""
     for name in names:
         if getattr(options, name) != _DEFAULTS[name]:
             raise setting_error("option_unused", "--{0} has no meaning for this command", name)

@@ -178,7 +178,7 @@ class _Story:
     def tell(
         self, served: Services, connection: Connection, documents: Path | None
     ) -> dict[str, Any]:
-        """Make the steps, print them and return the figures."""
+        """Make the steps and print them; return the figures of the demo."""
         print(self._say("only here"))
         for n in range(1, 4):
             served.publish_sample(sample(n))

@@ -34,7 +34,7 @@ _IDS = uuid.UUID("6f6a3d3e-6d0f-4f5e-9a0c-5a5b5c5d5e5f")
 _POLL = 0.25
 FIRST = 100
 PAUSES = 2
-"""A document is approved, or its period opened again, after so many pauses between documents."""
+"""After how many pauses of `every` seconds a document is approved, or its period opened again."""
 
 _GUIDE = """\
 {only_here}
@@ -107,14 +107,14 @@ def run_sandbox(
     as_json: bool = False,
     lang: Lang = "en",
 ) -> int:
-    """Serve both fakes until `stop` is set, and print each event. Return the exit status.
+    """Serve both fakes until `stop` is set, and print each event; return the exit status.
 
     Args:
         stop: The event that ends the sandbox when it is set.
         port: The port of Banqup; its storage and Zenvoices take the next two. With a port, the ids
-            of documents are the same each time.
+            of documents are the same each time. 0 means any free ports.
         every: Seconds between two new documents.
-        as_json: Whether to print one JSON object a line: first the addresses, then each event.
+        as_json: Whether to print one JSON object per line: first the addresses, then each event.
         lang: The language of what is printed.
     """
     ports = (port, port + 1, port + 2) if port else (0, 0, 0)
@@ -183,13 +183,13 @@ class _Sandbox:
     _lang: Lang
     _fixed: bool = field(kw_only=True)
     _closed: dict[str, str] = field(factory=dict)
-    """The documents that Zenvoices refuses: their ids in Banqup, by number."""
+    """The documents that Zenvoices refuses: their ids in Banqup, by invoice number."""
     _refused: set[str] = field(factory=set)
     _later: list[tuple[float, Callable[[], None]]] = field(factory=list)
-    """What happens later, and when by the monotonic clock."""
+    """Functions to call later, each with the time to call it by the monotonic clock."""
 
     def serve(self, stop: threading.Event) -> None:
-        """Publish a document every `every` seconds, and print the documents in the inbox."""
+        """Publish a document every `every` seconds, and print what happens, until `stop` is set."""
         self._served.zenvoices.refuse_when(self._refuse)
         for number in range(1, 4):
             self._publish(sample(number), number)
@@ -207,7 +207,7 @@ class _Sandbox:
                 number, due = number + 1, due + self._every
 
     def _add(self, number: int) -> None:
-        """Publish an approved document; of five, one is not approved and one will be refused."""
+        """Publish a document; of five, one is not approved yet, and one will be refused."""
         invoice = sample(number)
         status = "AWAITING_VALIDATION" if number % 5 == 2 else "FULLY_APPROVED"
         document_id = self._publish(invoice, number, status=status)
@@ -230,7 +230,10 @@ class _Sandbox:
         self._tell("approved", {**facts, "status": "FULLY_APPROVED"})
 
     def _refuse(self, item: InboxItem) -> str | None:
-        """Refuse a document of a closed period; after the first time, open the period later."""
+        """Return the reason to refuse an upload if its period is closed, else None.
+
+        The first refusal also arranges that the period is opened again later.
+        """
         number = (item.subject or "").rpartition(" ")[2]
         if number not in self._closed:
             return None

@@ -392,7 +392,7 @@ def _unknown(key: object, known: Iterable[str]) -> ConfigurationError:
 
 
 def hint_for(name: str, known: Iterable[str]) -> Text:
-    """Return the hint for an unknown key: the nearest known name, or where secrets belong."""
+    """Return the hint for an unknown key: where its value belongs, or the nearest known name."""
     if name in _CODE_ARGUMENTS:
         return Text(
             "hint_code_argument",

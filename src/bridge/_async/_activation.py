@@ -244,7 +244,7 @@ class AsyncBaseline:
 
 @cache
 def _warn_once(note: str) -> None:
-    """Log a note on the store, once per process: tests activate many times."""
+    """Log a note on the store once per process: a test run may activate many connections."""
     logger.warning("%s", note)
 
 

@@ -289,7 +289,7 @@ class AsyncConnection:
         async with self._session(new=True) as session:
             if session.head.active:
                 return unchanged(session.head, self._company_id)
-            # Hold this lease until the end: two connections must not take the same space at once.
+            # Hold the lease of the space, too: two connections must not take the space at once.
             async with self._session(*space_key(self._binding), new=True) as claim:
                 await claim_space(claim, self._store, self.key, self.company_code)
                 company_id = await self._company(session.head.companies)
@@ -318,7 +318,10 @@ class AsyncConnection:
                 await session.flush()
 
     async def _not_active(self, session: AsyncCheckpointSession) -> ConfigurationError:
-        """Return the error for an inactive connection, or for another company of its space."""
+        """Return the error that says why the connection is not active.
+
+        Either its space is active with another company in this store, or activate() is missing.
+        """
         from bridge._async._activation import refuse_other_company
 
         try:

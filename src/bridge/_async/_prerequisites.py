@@ -54,7 +54,7 @@ class AsyncChecks:
         return found
 
     def _unseen(self, spaces: Sequence[Space]) -> NotFoundError:
-        """Return the error for a space that is not among those the app may see."""
+        """Return the error for a space that is not in `spaces`, those that the app may see."""
         ids = [space.id for space in spaces]
         named = [one.id for one in spaces if _same(one.name or "", self._space_id)]
         hint = _OTHER_SPACES if ids else NOT_WHITELISTED

@@ -24,8 +24,8 @@ from zenvoices_client import AsyncZenvoicesClient, Lookup
 __all__ = ["AsyncRecovery", "LookupProbe"]
 
 MARGIN = 60.0
-"""Seconds added to the deadline of an upload. Until this time has passed since the intent, a "not
-found" is ignored: another worker may still be uploading."""
+"""Seconds added to the deadline of an upload. Until the deadline and these seconds have passed
+since the intent, a "not found" is ignored: another worker may still be uploading."""
 CONTROL_PAGES = 4
 _CANNOT_TELL = Text("cannot_tell", "Zenvoices' answer does not tell whether it arrived")
 _LOOK_UPS_FAIL = Text("look_ups_fail", "look-ups in Zenvoices do not find what is there")
@@ -40,7 +40,8 @@ class LookupProbe:
     Attributes:
         works: Whether the look-up found the document; None if the look-up failed.
         error: The error of a failed look-up.
-        other: The number of the document that was found, if it is not that of the upload.
+        other: The number of the inbox document that was found, if it is not the number that the
+            upload got; else None.
     """
 
     works: bool | None
@@ -257,7 +258,10 @@ class AsyncRecovery:
         return found.outcome == "found"
 
     async def control(self, external_id: str, company_id: int, inbox_id: int | None) -> LookupProbe:
-        """Look up a document that was just delivered, as number `inbox_id` of the inbox."""
+        """Look up a document that was just delivered, and return whether it was found.
+
+        `inbox_id` is the number that its upload got; None if no number is to be compared.
+        """
         try:
             found = await self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
         except ServiceError as error:

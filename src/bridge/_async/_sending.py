@@ -241,7 +241,10 @@ class AsyncSending:
         await workers.start(self._transfer.prepare, candidate, self.company_id, look_first)
 
     def _looks_first(self, candidate: Candidate) -> bool:
-        """Return True if an upload of this document may be missing in a restored checkpoint."""
+        """Return True if an upload of this document may be missing in the checkpoint.
+
+        The document must then be looked up before it is sent.
+        """
         if self._options.look_first or self._sent_before:
             return True
         if candidate.delivery.requested:  # a look-up without an answer must not hold it back
@@ -413,7 +416,7 @@ class AsyncSending:
         if self._delivered:
             return
         self._delivered = True
-        # An answer that names another company names another document, too.
+        # Compare no numbers if the answer had a remark, such as that it names another company.
         self._first = (name, company, None if delivery.reason else delivery.inbox_id)
 
     def _checked(self, control: LookupProbe) -> None:

@@ -90,8 +90,8 @@ def check_listeners(listeners: object) -> tuple[Any, ...]:
 
 
 def check_sample(sample: object) -> None:
-    """Refuse a sample of a wrong type: a file's name would send the invented invoice."""
-    from zenvoices_client import InboxUpload  # an export does not need it here
+    """Refuse a sample of a wrong type: a file name would count as True, an invented invoice."""
+    from zenvoices_client import InboxUpload  # imported here, because an export does not need it
 
     if sample is not None and not isinstance(sample, (bool, InboxUpload)):
         hint = "True sends an invented invoice; InboxUpload(...) makes one of your own files."
@@ -114,9 +114,10 @@ def check_limit(number: object) -> None:
 
 
 def check_lease(seconds: object, upload_deadline: float) -> float:
-    """Return the seconds of a lease; refuse one that could end during an upload, or after a day."""
+    """Return the seconds of a lease; refuse one that is too short for an upload, or too long."""
     lease = check_seconds(seconds, "lease_ttl", service="bridge")
-    if lease > LONGEST_LEASE:  # milliseconds, probably: a run that is killed would block for weeks
+    # A longer lease is probably given in milliseconds. A killed run would keep it for weeks.
+    if lease > LONGEST_LEASE:
         wanted = Text("seconds_to", "a number of seconds up to {0}", LONGEST_LEASE)
         raise argument_error("lease_ttl", wanted, seconds, service="bridge")
     if lease < 2 * upload_deadline:

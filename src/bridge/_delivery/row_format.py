@@ -293,7 +293,7 @@ def _numbers(value: object) -> bool:
 
 
 def active_binding(text: str) -> Mapping[str, Any] | None:
-    """Return the binding in the head of any connection; None if the connection is not active."""
+    """Return the binding in the head of any connection, or None if that connection is inactive."""
     head = _versioned(text, _HEAD)
     binding = head.get("binding")
     return binding if head.get("active") is True and is_object(binding) else None

@@ -111,7 +111,7 @@ class Deliveries(tuple[DeliveryRow, ...], Printable):
 
 
 def document_count(count: int) -> Text:
-    """Return a number of documents as text."""
+    """Return the text for a number of documents, such as "3 documents"."""
     return Text("document_count", "{0} document|{0} documents", count)
 
 

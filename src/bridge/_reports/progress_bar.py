@@ -20,7 +20,7 @@ class ProgressBar:
 
     The number of documents is unknown until all of them are listed, so the bar only counts, and is
     full at the end. It shows nothing if standard error is a file or a pipe. Connections that run at
-    the same time need a bar each. Its words are in the language of :func:`set_language`.
+    the same time need a bar each. The text of a bar is in the language of :func:`set_language`.
 
     Args:
         options: Options of tqdm, such as ``desc="Café De Sluis"`` or ``leave=False``.

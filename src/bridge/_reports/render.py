@@ -128,7 +128,8 @@ class Printable:
         """Return text of at most 80 columns.
 
         Args:
-            lang: ``"en"``, ``"fr"`` or ``"nl"``; by default that of set_language().
+            lang: ``"en"``, ``"fr"`` or ``"nl"``. The default is the language of set_language();
+                for the result of verify() it is the ``lang`` given to verify().
         """
         return _text(self._view(), check_lang(self._language() if lang is None else lang))
 
@@ -136,7 +137,8 @@ class Printable:
         """Return HTML that suits a light and a dark page; every value is escaped.
 
         Args:
-            lang: ``"en"``, ``"fr"`` or ``"nl"``; by default that of set_language().
+            lang: ``"en"``, ``"fr"`` or ``"nl"``. The default is the language of set_language();
+                for the result of verify() it is the ``lang`` given to verify().
         """
         return _html(self._view(), check_lang(self._language() if lang is None else lang))
 
@@ -169,8 +171,8 @@ class Result(Printable):
 
 
 def wrap(text: str, first: str = "") -> str:
-    """Wrap at 80 columns; the first line begins with ``first``, and the others are indented."""
-    # French has a blank before some marks; no such mark may begin a line.
+    """Wrap at 80 columns; the first line begins with `first`, the others with as many blanks."""
+    # French has a blank before some punctuation marks; no line may begin with such a mark.
     kept = re.sub(r" ([;:?!»])(?= |$)|(«) ", "\\2\N{NO-BREAK SPACE}\\1", text)
     lines = textwrap.fill(
         kept,

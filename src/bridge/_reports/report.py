@@ -212,7 +212,7 @@ class Activation(Result):
             it is approved or sent.
         skipped: Lines of documents that appeared during activation, or became exportable while
             the connection was not active; resend() sends them.
-        notes: Remarks for a person, such as that the checkpoints end with the process.
+        notes: Remarks for a person, such as that the checkpoints are lost when the process ends.
     """
 
     new: bool

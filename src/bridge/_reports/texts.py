@@ -49,9 +49,9 @@ _display: dict[str, Lang] = {"language": "en"}
 
 
 def set_language(lang: Lang) -> None:
-    """Set the language in which this process prints reports; notebooks show them in it, too.
+    """Set the language in which this process prints reports and notebooks show them.
 
-    An argument ``lang=`` is stronger. A program with several users passes it each time.
+    An argument ``lang=`` takes precedence, for programs whose users have several languages.
 
     Raises:
         ConfigurationError: The language is not ``"en"``, ``"fr"`` or ``"nl"``.
@@ -60,7 +60,7 @@ def set_language(lang: Lang) -> None:
 
 
 def language() -> Lang:
-    """Return the language of :func:`set_language`; at first English."""
+    """Return the language that :func:`set_language` has set, by default English."""
     return _display["language"]
 
 
@@ -460,9 +460,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_settle_unknown": ("Les rapports et banqup-zenvoices status donnent l'identifiant du document dans Banqup ; Zenvoices utilise un autre numéro.",
         "De verslagen en banqup-zenvoices status tonen het id van het document in Banqup; Zenvoices gebruikt een ander nummer."),
     "settle_state": ("le document {0!r} n'est ni incertain ni abandonné ({1})", "het document {0!r} is noch onzeker, noch opgegeven ({1})"),
-    "hint_settle_state": (
-        "Il n'y a rien à trancher. Pour renvoyer le document, lancez banqup-zenvoices resend ID (en Python : resend()).",
-        "Er valt niets te beslissen. Voer banqup-zenvoices resend ID uit (in Python: resend()) om het document opnieuw te verzenden."),
+    "hint_settle_sending": ("Il est peut-être en route : le prochain export le cherchera dans Zenvoices.",
+        "Het is misschien onderweg: de volgende export zoekt het op in Zenvoices."),
+    "hint_settle_waiting": ("Il n'a pas été envoyé : un export l'envoie dès que plus rien ne le retient. Pour l'en exclure, ne l'approuvez pas et ne l'envoyez pas dans Banqup ; ou, en Python, renvoyez Skip(...) depuis mapper= ou exportable=.",
+        "Het werd niet verzonden: een export verzendt het zodra niets het nog tegenhoudt. Keur het in Banqup niet goed en verstuur het niet om het erbuiten te houden; of geef er in Python een Skip(...) voor terug uit mapper= of exportable=."),
+    "hint_settle_delivered": ("Zenvoices l'a. Pour l'envoyer encore une fois, lancez banqup-zenvoices resend {0} (en Python : resend([{0!r}])).",
+        "Zenvoices heeft het. Voer banqup-zenvoices resend {0} uit (in Python: resend([{0!r}])) om het nog eens te verzenden."),
+    "hint_settle_left_out": ("Aucun export ne l'envoie. Pour l'envoyer malgré tout, lancez banqup-zenvoices resend {0} (en Python : resend([{0!r}])).",
+        "Geen export verzendt het. Voer banqup-zenvoices resend {0} uit (in Python: resend([{0!r}])) om het toch te verzenden."),
     # Settings
     "must_be": ("{0} doit être {1}, et non {2}", "{0} moet {1} zijn, niet {2}"),
     "must_be_no_text": ("{0} doit être {1}, et non un texte", "{0} moet {1} zijn en geen tekst"),
@@ -557,6 +562,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_space_id": ("Indiquez l'identifiant de l'espace, comme 3fa85f64-5717-4562-b3fc-2c963f66afa6, et non son nom ou son adresse : banqup-zenvoices pairs liste les identifiants (en Python : spaces.list()).",
         "Geef het id van de ruimte op, zoals 3fa85f64-5717-4562-b3fc-2c963f66afa6, en niet haar naam of adres: banqup-zenvoices pairs toont de id's (in Python: spaces.list())."),
     "hint_bad_id": ("Retirez {0!r}.", "Laat {0!r} weg."),
+    "hint_no_id": ("C'est {0}.", "Het is {0}."),
+    "hint_id_length": ("Il a {0} caractère.|Il a {0} caractères.", "Het heeft {0} teken.|Het heeft {0} tekens."),
     "bad_address": ("{0} n'est pas une adresse https utilisable : ni utilisateur, ni paramètre, ni caractère spécial n'y est admis", "{0} is geen bruikbaar https-adres: een gebruiker, parameters en bijzondere tekens mogen er niet in"),
     "bad_credential": ("{0} est vide, ou contient un blanc, un guillemet, un saut de ligne ou un caractère invisible de trop", "{0} is leeg, of bevat een spatie, aanhalingsteken, regeleinde of onzichtbaar teken te veel"),
     "not_in_environment": ("variables d'environnement non définies : {0}", "omgevingsvariabelen niet ingesteld: {0}"),
@@ -757,6 +764,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Is het een van deze? Verbeter dan het id van de ruimte. Zo niet, dan moet een beheerder van de ruimte er de App ID van de app toevoegen, met rollen: in Banqup, Settings > External applications (Engelse benaming). Test en productie hebben ook elk hun eigen ruimtes."),
     "hint_roles": ("Donnez à l'application, dans cet espace, un rôle qui permet de lire les documents : dans Banqup, Settings > External applications (libellés anglais). L'API doit aussi être activée pour l'application dans le portail développeur.",
         "Geef de app in deze ruimte een rol die documenten mag lezen: in Banqup, Settings > External applications (Engelse benaming). De API moet voor de app ook ingeschakeld zijn in het ontwikkelaarsportaal."),
+    "hint_organisation_sent": ("Le Code organisation envoyé est {0!r} : c'est celui que Zenvoices demande à l'identification, et non le code d'une entreprise.",
+        "De verzonden Omgevingsnaam is {0!r}: die vraagt Zenvoices bij het aanmelden; het is niet de code van een administratie."),
     "hint_login_said": ("Corrigez la cause que donne Zenvoices, sous Gérer > Organisation > Utilisateurs ; un « tenant » est le Code organisation. S'il n'en donne aucune, vérifiez le Nom d'utilisateur, le Mot de passe et le Code organisation ; après 5 mots de passe erronés, attendez 5 minutes.",
         "Verhelp de oorzaak die Zenvoices noemt, onder Beheer > Omgeving > Gebruikers; een ‘tenant’ is de Omgevingsnaam. Noemt het er geen, controleer dan gebruikersnaam, wachtwoord en Omgevingsnaam; wacht 5 minuten na 5 foute wachtwoorden."),
     "hint_login": ("Vérifiez, dans cet ordre : le Nom d'utilisateur et le Mot de passe ; le Code organisation, que demande la page d'identification de Zenvoices. Si l'utilisateur est bloqué (par 5 mots de passe erronés), attendez 5 minutes. Si le mot de passe doit être changé, identifiez-vous une fois dans un navigateur et changez-le. Si l'utilisateur passe par l'authentification unique ou est inactif, créez un utilisateur API réservé à cet usage. Dans Zenvoices : Gérer > Organisation > Utilisateurs.",
@@ -841,7 +850,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "file_gone_log_left": ("{0} a disparu, mais {1} est encore là", "{0} is weg, maar {1} is er nog"),
     "hint_file_gone_log_left": ("Remettez le fichier à côté ; ou, s'il devait disparaître, supprimez les deux.", "Zet het bestand er weer naast; of verwijder beide, als het weg moest."),
     "file_failed": ("{0} n'a pas pu être utilisé : {1}", "{0} kon niet gebruikt worden: {1}"),
-    "hint_file_busy": ("Un autre programme y écrit depuis trop longtemps ; le prochain export peut réussir.", "Een ander programma schrijft er te lang in; de volgende export kan lukken."),
+    "hint_file_busy": ("Un autre programme y écrit depuis trop longtemps. Le prochain export peut réussir ; sinon, arrêtez ce programme.", "Een ander programma schrijft er te lang in. De volgende export kan lukken; zo niet, stop dan dat programma."),
     "hint_disk_full": ("Libérez de la place sur son disque.", "Maak ruimte vrij op de schijf."),
     "hint_disk_failed": ("Son disque a signalé une erreur ; consultez le journal du système.", "De schijf meldde een fout; kijk in het logboek van het systeem."),
     "hint_read_only": ("Cet utilisateur doit pouvoir écrire dans le fichier et dans son dossier.", "Deze gebruiker moet in het bestand en zijn map mogen schrijven."),
@@ -893,6 +902,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "uw functie exportable= laat het niet toe: folder {0}, category {1}, status.document {2}"),
     "rule_returned": ("renvoyez True ou False depuis exportable=, ou Wait(...) ou Skip(...) : elle a renvoyé {0}",
         "geef True of False terug uit exportable=, of Wait(...) of Skip(...): het gaf {0} terug"),
+    "listener_raised": ("un listener a levé {0} dans {1}", "een listener gaf de fout {0} in {1}"),
+    "listener_coroutine": ("un listener a renvoyé une coroutine : il doit être une fonction ordinaire", "een listener gaf een coroutine terug: hij moet een gewone functie zijn"),
+    "use_evolve": ("une telle valeur ne change pas : faites-en une autre avec attrs.evolve(upload, subject=...)", "zo'n waarde wijzigt niet: maak er een andere mee met attrs.evolve(upload, subject=...)"),
     "mapper_raised": ("le mapper a levé {0} dans {1}", "de mapper gaf de fout {0} in {1}"),
     "mapper_coroutine": ("le mapper est une coroutine, que seule AsyncConnection accepte",
         "de mapper is een coroutine, die alleen AsyncConnection aanvaardt"),

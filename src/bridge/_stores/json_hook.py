@@ -153,8 +153,8 @@ class HookCheckpoints(RecordStore):
         """See :meth:`CheckpointStore.acquire`.
 
         Raises:
-            StoreError: load() does not give what save() saved. Without this check, a save() that
-                does not commit would look like another worker that takes over each lease.
+            StoreError: load() does not return what save() has saved. Without this check, a save()
+                that does not commit would cause errors about leases that another worker took.
         """
         lease = super().acquire(key, owner, ttl)
         if lease is not None and self._use(key, _fence_of, write=False) < lease.fence:

@@ -96,7 +96,7 @@ class MemoryCheckpoints(RecordStore):
     """
 
     in_memory = True
-    """Whether the checkpoints end with the process; the result of activate() then says so."""
+    """Whether the checkpoints are lost when the process ends. If so, activate() reports it."""
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         super().__init__(clock)

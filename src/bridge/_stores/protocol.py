@@ -137,12 +137,12 @@ def held_until(store: CheckpointStore, key: str) -> datetime | None:
 
 
 def is_in_memory(store: CheckpointStore) -> bool:
-    """Return True for a store of ours whose rows end with the process."""
+    """Return True for a store of this library whose rows are lost when the process ends."""
     return getattr(store, "in_memory", False) is True
 
 
 def name_of_store(store: CheckpointStore) -> str:
-    """Return the path of a store's file, else the name of the store's class."""
+    """Return the path of a store's file; if the store has no file, the name of its class."""
     path = getattr(store, "path", None)
     return str(path) if isinstance(path, (str, os.PathLike)) else type(store).__name__
 

@@ -77,7 +77,9 @@ _SHARED = (
 
 _HINTS = {
     sqlite3.SQLITE_BUSY: Text(
-        "hint_file_busy", "Another process is writing to it for too long; the next run may do."
+        "hint_file_busy",
+        "Another process is writing to it for too long. The next run may succeed; if it does not, "
+        "end that process.",
     ),
     sqlite3.SQLITE_FULL: Text("hint_disk_full", "Free some space on its disk."),
     sqlite3.SQLITE_IOERR: Text(
@@ -134,7 +136,7 @@ class CheckpointFile:
         """Open the file for one transaction, which is rolled back if an exception is raised."""
         with self.lock:
             if not write and self._is_new():
-                # Only a write creates the file: status() in a wrong folder must leave nothing.
+                # Only a write creates the file: status() in a wrong folder must not create one.
                 with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as empty:
                     _migrate(empty)
                     yield empty
@@ -161,7 +163,7 @@ class CheckpointFile:
         )
 
     def _is_new(self) -> bool:
-        """Return True if the file does not exist, and a write would create it."""
+        """Return True if there is no file and no log of one, and a write could create the file."""
         beside = (self.path, Path(f"{self.path}-wal"), Path(f"{self.path}-journal"))
         return (
             self._connection is None

@@ -290,7 +290,7 @@ class Connection:
         with self._session(new=True) as session:
             if session.head.active:
                 return unchanged(session.head, self._company_id)
-            # Hold this lease until the end: two connections must not take the same space at once.
+            # Hold the lease of the space, too: two connections must not take the space at once.
             with self._session(*space_key(self._binding), new=True) as claim:
                 claim_space(claim, self._store, self.key, self.company_code)
                 company_id = self._company(session.head.companies)
@@ -319,7 +319,10 @@ class Connection:
                 session.flush()
 
     def _not_active(self, session: CheckpointSession) -> ConfigurationError:
-        """Return the error for an inactive connection, or for another company of its space."""
+        """Return the error that says why the connection is not active.
+
+        Either its space is active with another company in this store, or activate() is missing.
+        """
         from bridge._sync._activation import refuse_other_company
 
         try:

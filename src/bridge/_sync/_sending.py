@@ -238,7 +238,10 @@ class Sending:
         workers.start(self._transfer.prepare, candidate, self.company_id, look_first)
 
     def _looks_first(self, candidate: Candidate) -> bool:
-        """Return True if an upload of this document may be missing in a restored checkpoint."""
+        """Return True if an upload of this document may be missing in the checkpoint.
+
+        The document must then be looked up before it is sent.
+        """
         if self._options.look_first or self._sent_before:
             return True
         if candidate.delivery.requested:  # a look-up without an answer must not hold it back
@@ -408,7 +411,7 @@ class Sending:
         if self._delivered:
             return
         self._delivered = True
-        # An answer that names another company names another document, too.
+        # Compare no numbers if the answer had a remark, such as that it names another company.
         self._first = (name, company, None if delivery.reason else delivery.inbox_id)
 
     def _checked(self, control: LookupProbe) -> None:

@@ -44,12 +44,12 @@ class CheckpointSession:
     """Read deliveries, collect changes, and commit them together under a lease.
 
     Args:
-        store: The store.
-        key: The key of the connection.
+        store: The store of the connection.
+        key: The key of the connection in the store.
         binding: The space, the company and the services of the connection.
         ttl: The length of the lease in seconds.
-        new: Whether the connection may be new to the store. Otherwise, no lease is taken where
-            nothing is stored: that would create a file for nothing.
+        new: Whether the connection may be new to the store. If False and nothing is stored for it,
+            no lease is taken: that would create the store's file for nothing.
 
     Attributes:
         head: The connection's head, with changes that the next commit writes.
@@ -83,7 +83,7 @@ class CheckpointSession:
         self.release()
 
     def acquire(self) -> None:
-        """Take the lease and read the head.
+        """Take the lease and read the head; do nothing if ``new`` is False and nothing is stored.
 
         Raises:
             BusyError: Another worker holds the lease.
@@ -109,7 +109,7 @@ class CheckpointSession:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a report of the first run must say about the store."""
+        """Remarks on the store, for the results of activate() and of the first run."""
         return (IN_MEMORY,) if is_in_memory(self._store) else ()
 
     def _is_stored(self) -> bool:

@@ -254,7 +254,7 @@ async def try_async_mapper(
 
 
 def _checked(documents: Iterable[TrialDocument] | None) -> Iterable[TrialDocument]:
-    """Return the documents of a trial; refuse files and paths, which are no documents yet."""
+    """Return the documents of a trial, by default samples; refuse files and paths."""
     if documents is None:
         return sample_documents()
     wanted = "results of trial_document()"
