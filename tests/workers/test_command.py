@@ -290,11 +290,11 @@ def test_sandbox_with_a_port_is_the_same_each_time() -> None:
     ],
 )
 def test_wrong_use_is_2(
-    active: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    toml: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The error says what is wrong with the command line; nothing is called."""
     local = arguments[0] in ("demo", "sandbox") or "--config" in arguments
-    more = [] if local else ["--config", str(active)]
+    more = [] if local else ["--config", str(toml)]
     assert main([*arguments, *more]) == 2
     told = capsys.readouterr()
     assert told.err.startswith("banqup-zenvoices: ")
