@@ -241,11 +241,11 @@ def read_token(answer: ApiResponse, operation: Operation) -> Token:
         return Token(Secret(value), _life(member(result, "expireInSeconds")))
     if member(result, "requiresTwoFactorVerification") is True:
         text = Text("two_factor", "the login needs a second factor")
-        raise _error(CredentialsError, "login", text, answer, body, _TWO_FACTOR, text.code)
+        raise _error(CredentialsError, "", text, answer, body, _TWO_FACTOR, text.code)
     if not value and _decided(answer.status, body):
         hint = _SAID_CAUSE if server_text(answer, body) else _LOGIN_CAUSES
         text = Text("login_refused", "the login was refused")
-        raise _error(CredentialsError, "login", text, answer, body, hint, text.code)
+        raise _error(CredentialsError, "", text, answer, body, hint, text.code)
     raise failure(answer, operation) or no_token("login", answer, SERVICE)
 
 
