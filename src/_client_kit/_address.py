@@ -107,13 +107,14 @@ def check_id(value: object, name: str, *, service: str) -> str:
     text = str(value)
     # Without this, a missing id would be sent as "None".
     if value is None or isinstance(value, bool) or not _ID.fullmatch(text):
-        message = Text(
-            "bad_id",
-            "{0} must be 1 to 128 letters, digits, '_' or '-', not {1} characters of {2}",
-            *(name, len(text), type(value).__name__),
-        )
-        odd = [char for char in dict.fromkeys(text) if not _ID.fullmatch(char)]
-        hint = Text("hint_bad_id", "Leave out {0!r}.", "".join(odd[:MOST_ODD])) if odd else None
+        message = Text("bad_id", "{0} must be 1 to 128 letters, digits, '_' or '-'", name)
+        odd = "".join([char for char in dict.fromkeys(text) if not _ID.fullmatch(char)][:MOST_ODD])
+        if value is None or isinstance(value, bool):
+            hint = Text("hint_no_id", "It is {0}.", text)
+        elif odd:
+            hint = Text("hint_bad_id", "Leave out {0!r}.", odd)
+        else:
+            hint = Text("hint_id_length", "It has {0} character.|It has {0} characters.", len(text))
         raise ConfigurationError(message, service=service, hint=hint)
     return text
 

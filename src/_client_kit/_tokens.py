@@ -25,8 +25,8 @@ RENEW_EARLY = 60.0
 class TokenCache:
     """The token or rejection of one credential at one service address.
 
-    The lock protects the fields and is never held during I/O. A call that waits for another
-    call's token request waits in :meth:`flight`.
+    Its own lock protects the fields and is never held during I/O. While one call requests a
+    token, other calls wait for the lock that :meth:`flight` returns.
     """
 
     def __init__(self) -> None:

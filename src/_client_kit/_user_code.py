@@ -6,12 +6,16 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable
-from types import GeneratorType
+from pathlib import Path
+from types import FrameType, GeneratorType
 from typing import Any
 
-from _client_kit._text import Text
+from _client_kit._redaction import redact, sanitise
+from _client_kit._text import Text, joined
 
-__all__ = ["cause_of", "name_of", "place_of", "yield_place"]
+__all__ = ["cause_of", "described", "name_of", "place_of", "yield_place"]
+
+LONGEST_REASON = 300
 
 _NOT_THE_USERS = sys.stdlib_module_names | {
     "_client_kit",
@@ -30,17 +34,39 @@ def cause_of(error: BaseException) -> Exception | None:
 def place_of(error: BaseException) -> str:
     """Return module, function and line of the innermost frame of the user's code.
 
-    Frames of this library and of the standard library are skipped: a mapper's mistake may raise an
-    error inside `decimal`, for example. If there are no other frames, the innermost frame is used.
+    Frames of this library, of the standard library and of installed packages are skipped: a
+    mapper's mistake may raise an error inside `decimal` or `attr`, for example. If there are no
+    other frames, installed packages count too, since the user's code may be one; if there are
+    none of these either, the innermost frame is used.
     """
     frames = list(traceback.walk_tb(error.__traceback__))
-    modules = [str(frame.f_globals.get("__name__")) for frame, _ in frames]
-    of_user = [n for n, name in enumerate(modules) if name.split(".")[0] not in _NOT_THE_USERS]
     if not frames:
         return ""
-    at = of_user[-1] if of_user else -1
-    frame, line = frames[at]
-    return Text("place", "{0}, line {1}", f"{modules[at]}.{frame.f_code.co_name}", str(line))
+    others = [it for it in frames if _module_of(it[0]).split(".")[0] not in _NOT_THE_USERS]
+    own = [it for it in others if not _is_installed(it[0])]
+    frame, line = (own or others or frames)[-1]
+    return Text("place", "{0}, line {1}", f"{_module_of(frame)}.{frame.f_code.co_name}", str(line))
+
+
+def _module_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__"))
+
+
+def _is_installed(frame: FrameType) -> bool:
+    """Return True for code of an installed package, and for methods that attrs generates."""
+    file = frame.f_code.co_filename
+    folders = Path(file).parts
+    return file.startswith("<attrs") or "site-packages" in folders or "dist-packages" in folders
+
+
+def described(raised: Text, error: Exception) -> str:
+    """Return a message followed by the text of an exception of the user's code, as one line.
+
+    The text of a `LookupError` is the key that was not found, which may be a bank account, so it is
+    left out.
+    """
+    words = "" if isinstance(error, LookupError) else redact(sanitise(error))[:LONGEST_REASON]
+    return joined(": ", raised, words and Text("said", "{0}", words))
 
 
 def yield_place(generator: GeneratorType[Any, Any, Any]) -> str:

@@ -104,8 +104,8 @@ class Place:
 def locate(shape: Shape | None, path: str, at: str | None = "") -> Place:
     """Return the place of a property in a shape; names match if their :func:`letters` are equal.
 
-    The property's path begins at the path ``at``. If ``shape`` or ``at`` is None, the place is
-    ``not described``.
+    The property's path is relative to ``at``, a path in the shape. If ``shape`` or ``at`` is None,
+    the place is ``not described``.
     """
     if shape is None or at is None:
         return Place("not described", "")

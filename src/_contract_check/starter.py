@@ -178,7 +178,7 @@ class _Draft:
 
 
 class _Answer:
-    """A builder of the end of the drafted function, which returns the answer with our names."""
+    """Builds the last lines of the drafted function: they return the answer with our names."""
 
     def __init__(self, ours: Operation, theirs: VendorOperation, expected: Expectations) -> None:
         self._shape = theirs.answer or {}

@@ -14,7 +14,9 @@ _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 def check_space_id(given: object, name: str, *, service: str) -> str:
-    """Return the id of a space; refuse its name, and the address of its page.
+    """Return the id of a space as text.
+
+    The error for an unusable id has a hint if the space's name or the address of a page was given.
 
     Raises:
         ConfigurationError: The id is not usable.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from _client_kit._address import check_header_text
@@ -215,14 +216,14 @@ def dialect_of(login: UserLogin, contract: Contract) -> Dialect:
         login=operation,
         login_type="application/json",
         login_body=login_body,
-        read_token=read_token,
+        read_token=partial(read_token, organisation_code=login.organisation_code),
         failure=failure,
         unwrap=unwrap,
         secret=login.password,
     )
 
 
-def read_token(answer: ApiResponse, operation: Operation) -> Token:
+def read_token(answer: ApiResponse, operation: Operation, *, organisation_code: str) -> Token:
     """Return the access token in a login's answer.
 
     An answer of Zenvoices without a token means that the login has failed, also with a status of
@@ -243,7 +244,14 @@ def read_token(answer: ApiResponse, operation: Operation) -> Token:
         text = Text("two_factor", "the login needs a second factor")
         raise _error(CredentialsError, "", text, answer, body, _TWO_FACTOR, text.code)
     if not value and _decided(answer.status, body):
-        hint = _SAID_CAUSE if server_text(answer, body) else _LOGIN_CAUSES
+        causes = _SAID_CAUSE if server_text(answer, body) else _LOGIN_CAUSES
+        sent = Text(
+            "hint_organisation_sent",
+            "The organisation code that was sent is {0!r}: the code that Zenvoices asks for when a "
+            "user logs in, not the code of a company.",
+            organisation_code,
+        )
+        hint = joined(" ", causes, sent)
         text = Text("login_refused", "the login was refused")
         raise _error(CredentialsError, "", text, answer, body, hint, text.code)
     raise failure(answer, operation) or no_token("login", answer, SERVICE)

@@ -19,7 +19,7 @@ from bridge._mapping.calling import (
     describe_result,
 )
 from bridge.testing import TrialDocument, trial_document
-from zenvoices_client import InboxUpload
+from zenvoices_client import Attachment, InboxUpload
 
 DOCUMENT: TrialDocument = trial_document(("a.xml", b"<Invoice/>"))
 
@@ -143,3 +143,27 @@ def test_a_file_that_cannot_be_read_is_not_the_mappers_failure() -> None:
     assert call_mapper(lambda *_: upload, DOCUMENT[0], (file,)) is upload
     with pytest.raises(OSError, match="I/O error"):
         _ = file.warning
+
+
+def changing(document: Document, files: Sequence[SourceFile]) -> Any:
+    """Change an upload in place, in which attrs raises."""
+    upload = InboxUpload(attachments=[Attachment("a.xml", b"<Invoice/>")])
+    upload.subject = "mine"  # type: ignore[misc]
+
+
+def test_the_place_is_not_in_an_installed_package() -> None:
+    """The mapper's own line, and what to write to change an upload."""
+    error = raised_by(changing)
+    line = changing.__code__.co_firstlineno + 3
+    assert place_of(error) == f"{__name__}.changing, line {line}"
+    assert "attrs.evolve(upload, subject=...)" in describe_exception(error)
+    assert "attrs.evolve" not in describe_exception(raised_by(failing))
+
+
+def test_a_package_of_the_users_own_is_named_where_nothing_else_is() -> None:
+    """A mapper may be installed as a package itself."""
+    error = raised_by(changing)
+    frames = error.__traceback__
+    while frames is not None and frames.tb_next is not None:
+        frames = frames.tb_next
+    assert place_of(error.with_traceback(frames)).startswith("attr._make.")

@@ -40,7 +40,8 @@ async def translated(
         proxied: Whether the request may use a proxy of the environment.
 
     Raises:
-        ServiceError: The request failed. The error leads to no exception and no frame of httpx.
+        ServiceError: The request failed. The error has no cause, context or traceback of httpx,
+            because those hold the request and its secrets.
         OSError: Writing the answer to a file failed.
     """
     problem: BaseException

@@ -101,6 +101,34 @@ def _why_not(delivery: Delivery) -> str:
     return ""
 
 
+def _instead_of_settling(delivery: Delivery) -> Text:
+    """Return what to do with a document about which there is nothing to settle."""
+    if delivery.state == "sending":
+        return Text(
+            "hint_settle_sending", "It may be on its way: the next run looks it up in Zenvoices."
+        )
+    if delivery.state == "waiting":
+        return Text(
+            "hint_settle_waiting",
+            "It was not sent: a run sends it once nothing holds it back any more. To keep it out, "
+            "do not approve or send it in Banqup, or let mapper= or exportable= return a "
+            "Skip(...) for it.",
+        )
+    if delivery.state in ("delivered", "confirmed"):
+        return Text(
+            "hint_settle_delivered",
+            "Zenvoices has it. To send it once more, run banqup-zenvoices resend {0} (in Python: "
+            "resend([{0!r}])).",
+            delivery.document_id,
+        )
+    return Text(
+        "hint_settle_left_out",
+        "No run sends it. To send it all the same, run banqup-zenvoices resend {0} (in Python: "
+        "resend([{0!r}])).",
+        delivery.document_id,
+    )
+
+
 async def settle_one(
     session: AsyncCheckpointSession, document_id: str, delivered: bool, clock: Callable[[], float]
 ) -> DeliveryRow:
@@ -123,8 +151,7 @@ async def settle_one(
             "settle_state",
             "the document {0!r} is {1}, not uncertain or failed",
             *(document_id, say(stored.state)),
-            hint="There is nothing to settle. To send the document again, call resend(), or run "
-            "banqup-zenvoices resend.",
+            hint=_instead_of_settling(stored),
         )
     new = deliveries.transition(stored, deliveries.DecidedByPerson(delivered), clock())
     session.put(stored, new)

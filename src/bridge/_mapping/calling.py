@@ -6,10 +6,11 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
-from _client_kit._redaction import redact, sanitise
+from attrs.exceptions import FrozenInstanceError
+
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text, joined
-from _client_kit._user_code import place_of
+from _client_kit._user_code import described, place_of
 from banqup_client import Document
 from bridge._delivery.eligibility import BrokenRule, Exportable, Skip, Verdict, Wait
 from bridge._mapping.mapper import AsyncMapper, SourceFile, one_line
@@ -23,7 +24,6 @@ __all__ = [
     "sent_details",
 ]
 
-LONGEST_REASON = 300
 _CODES = {"the mapper": "mapper", "exportable=": "rule"}
 
 
@@ -86,16 +86,18 @@ def judge(rule: Exportable, document: Document) -> Verdict:
 
 
 def describe_exception(error: Exception, function: str = "the mapper") -> str:
-    """Return one line for reports and the checkpoint: class, place and text of the exception.
-
-    The text of a `LookupError` is the key that was not found, which may be a bank account, so it is
-    left out.
-    """
+    """Return one line for reports and the checkpoint: class, place and text of the exception."""
     kind, place = type(error).__name__, place_of(error)
     template = f"{function} raised {{0}} at {{1}}"
-    raised = Text(f"{_CODES[function]}_raised", template, kind, place)
-    words = "" if isinstance(error, LookupError) else redact(sanitise(error))[:LONGEST_REASON]
-    return joined(": ", raised, words and Text("said", "{0}", words))
+    line = described(Text(f"{_CODES[function]}_raised", template, kind, place), error)
+    if not isinstance(error, FrozenInstanceError):
+        return line
+    evolve = Text(
+        "use_evolve",
+        "such a value does not change: make another one of it with attrs.evolve(upload, "
+        "subject=...)",
+    )
+    return joined("; ", line, evolve)
 
 
 def describe_result(result: object) -> str:

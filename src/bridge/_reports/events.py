@@ -9,7 +9,8 @@ from datetime import datetime
 from attrs import frozen
 
 from _client_kit._signals import raised_by_signal_handler
-from _client_kit._user_code import place_of
+from _client_kit._text import Text
+from _client_kit._user_code import described, place_of
 from bridge._reports.delivery_rows import DeliveryRow
 from bridge._reports.render import plain
 from bridge._reports.report import ExportReport
@@ -152,12 +153,17 @@ def emit(listeners: Sequence[Listener], event: Event) -> list[tuple[str, Excepti
         except Exception as error:
             if raised_by_signal_handler(error):
                 raise
-            place = place_of(error)
-            failures.append((f"a listener raised {type(error).__name__} at {place}", error))
+            kind, place = type(error).__name__, place_of(error)
+            raised = Text("listener_raised", "a listener raised {0} at {1}", kind, place)
+            failures.append((described(raised, error), error))
             continue
         if isinstance(said, Coroutine):
             said.close()
-            failures.append(("a listener returned a coroutine: it must be a plain function", None))
+            returned = Text(
+                "listener_coroutine",
+                "a listener returned a coroutine: it must be a plain function",
+            )
+            failures.append((returned, None))
     return failures
 
 

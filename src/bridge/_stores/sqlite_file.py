@@ -77,7 +77,9 @@ _SHARED = (
 
 _HINTS = {
     sqlite3.SQLITE_BUSY: Text(
-        "hint_file_busy", "Another process is writing to it for too long; the next run may do."
+        "hint_file_busy",
+        "Another process is writing to it for too long. The next run may succeed; if it does not, "
+        "end that process.",
     ),
     sqlite3.SQLITE_FULL: Text("hint_disk_full", "Free some space on its disk."),
     sqlite3.SQLITE_IOERR: Text(

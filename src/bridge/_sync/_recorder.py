@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from _client_kit._errors import ServiceError, StoreError
@@ -59,7 +60,8 @@ class RunRecorder:
     def _tell(self, event: events.Event) -> None:
         for reason, error in events.emit(self._listeners, event):
             self.builder.listener_failures += 1
-            self._log_own_code(reason, error)
+            if self._log_own_code(reason, error):
+                self.builder.note(reason)
 
     def transition(self, delivery: Delivery, event: deliveries.Event) -> Delivery:
         """Return the delivery after an event that happens now, by the connection's clock."""
@@ -99,11 +101,14 @@ class RunRecorder:
         if isinstance(error, ServiceError) and error.code == USER_CODE:
             self.report_own_code(error.message, cause_of(error))
 
-    def _log_own_code(self, reason: str, error: Exception | None) -> None:
+    def _log_own_code(self, reason: str, error: Exception | None) -> bool:
+        """Log a failure of the user's code; return False if its place was logged before."""
         place = reason if error is None else place_of(error)
-        if place not in self._places:
+        new = place not in self._places
+        if new:
             self._places.add(place)
             logger.warning("%s", reason, exc_info=error)
+        return new
 
     def emit(self, event: events.Event) -> None:
         """Queue an event for listeners until the next commit."""
@@ -133,7 +138,8 @@ class RunRecorder:
             self.session.update(last_run=_summary(report))
         self.flush()
         self._tell(events.RunEnded(report))
-        return report
+        # A listener may have failed only now.
+        return self.report(ended_at=report.ended_at)
 
     def fail(self, failure: ServiceError) -> None:
         """End a run that failed, and attach the report to the failure."""
@@ -146,13 +152,13 @@ class RunRecorder:
             failure.report = self.report()
             self._tell(events.RunEnded(failure.report))
 
-    def report(self) -> ExportReport:
-        """Return the report of the run so far."""
+    def report(self, *, ended_at: datetime | None = None) -> ExportReport:
+        """Return the report of the run so far; by default it ends now."""
         return self.builder.report(
             space_id=self._space_id,
             company_code=self._company_code,
             started_at=self._started_at,
-            ended_at=to_datetime(self.clock()),
+            ended_at=ended_at or to_datetime(self.clock()),
             dry_run=self.dry_run,
         )
 

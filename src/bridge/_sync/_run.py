@@ -242,9 +242,10 @@ class Run:
     def _check_changed_contract(self) -> None:
         """After a change of the contract, stop if many listed documents have no record.
 
-        Without this, a list that was too short at activation would send the whole history when the
-        contract is corrected. Only documents without a time of creation count here:
-        `missed_by_activation` handles the others.
+        With a wrong contract, activation may list too few documents, and the others get no record.
+        They look new when the contract is corrected, and without this check the next run would send
+        them all. Only documents without a time of creation count here: `missed_by_activation`
+        handles the others.
 
         Raises:
             ConfigurationError: More than `MOST_UNDATED` such documents are listed.
@@ -370,8 +371,8 @@ class Run:
         if isinstance(verdict, Wait) and verdict.unknown:
             self._report.unknown[verdict.unknown] += 1
         label = label_of(document)
-        # A document that is read by itself may show files that lists do not show. Digests are
-        # compared with those of lists, so keep the one of the last list.
+        # `documents.get` may show files that lists do not show, and digests are only compared with
+        # those of lists. None keeps the digest from the last list.
         files = None if reread else files_digest(document)
         event = deliveries.Listed(
             document.status.document, verdict, reread=reread, label=label, files=files

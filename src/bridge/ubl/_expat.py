@@ -274,9 +274,10 @@ def stop(reason: Reason, detail: str) -> StopReadingError:
 
 
 def local_name(name: str) -> str | None:
-    """Return the local part of expat's name, or None for an element that is not UBL's.
+    """Return the local part of an element's name from expat; None in a foreign namespace.
 
-    An element without a namespace counts as UBL: some senders forget the namespace.
+    UBL's namespaces and that of the wrapper around an invoice (`WRAPPER`) are not foreign. An
+    element without a namespace counts as UBL, because some senders forget the namespace.
     """
     space, _, local = name.rpartition(_SEPARATOR)
     if not space or _UBL_SPACE.match(space):

@@ -11,8 +11,10 @@ from uuid import UUID
 
 import pytest
 
+from banqup_client.testing import Fault
 from bridge import (
     AsyncConnection,
+    CredentialsError,
     HookCheckpoints,
     MemoryCheckpoints,
     NotActivatedError,
@@ -23,8 +25,14 @@ from bridge._async import _activation
 from bridge._errors import IN_MEMORY
 from bridge._reports.texts import Lang, translate
 from bridge.testing import try_mapper
-from support.bridge_world import SPACE, AsyncWorld
-from zenvoices_client import ConfigurationError, InboxUpload, NotFoundError
+from support.bridge_world import DAY, SPACE, AsyncWorld
+from zenvoices_client import (
+    AsyncZenvoicesClient,
+    ConfigurationError,
+    InboxUpload,
+    NotFoundError,
+    UserLogin,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -462,3 +470,76 @@ async def test_files_in_the_place_of_trial_documents_are_refused(given: Any) -> 
     """try_mapper() names the function that makes a document of a file."""
     with pytest.raises(ConfigurationError, match="documents must be a list of results"):
         try_mapper(documents=given)
+
+
+# Decisions about the wrong document
+
+
+@pytest.mark.parametrize(
+    ("state", "told", "not_told"),
+    [
+        ("waiting", "let mapper= or exportable= return a Skip", "resend"),
+        ("sending", "the next run looks it up", "resend"),
+        ("delivered", "banqup-zenvoices resend {0} (in Python: resend(['{0}']))", "Skip"),
+        (
+            "baseline",
+            "No run sends it. To send it all the same, run banqup-zenvoices resend {0}",
+            "",
+        ),
+    ],
+)
+async def test_settling_what_is_not_undecided_says_what_there_is_to_do(
+    state: str, told: str, not_told: str
+) -> None:
+    """Each state has its own advice; a document that waits is not to be sent again."""
+    world = AsyncWorld()
+    connection = world.connect()
+    if state == "baseline":
+        document = world.one()
+    await connection.activate()
+    if state == "sending":
+        world.zenvoices.faults.add("inbox.upload", action=Fault.html(), nth=1, when="after")
+        world.zenvoices.lookup, world.zenvoices.lookup_lag = "lags", DAY
+    if state != "baseline":
+        document = world.one("AWAITING_VALIDATION" if state == "waiting" else "FULLY_APPROVED")
+    await connection.export_new()
+    assert world.states[document] == state
+    with pytest.raises(ConfigurationError, match="not uncertain or failed") as caught:
+        await connection.settle(document, delivered=True)
+    assert told.format(document) in str(caught.value.hint)
+    assert not not_told or not_told not in str(caught.value.hint)
+    assert "resend" not in str(caught.value.hint) or document in translate(
+        caught.value.hint or "", "fr"
+    )
+
+
+async def test_a_refused_login_names_the_organisation_code_that_was_sent() -> None:
+    """Both with and without a cause from Zenvoices: a company's code may stand in its place."""
+    zenvoices = AsyncWorld().zenvoices
+    for said in (True, False):
+        login = UserLogin("api-user", "password", organisation_code="0042")
+        if not said:
+            zenvoices.faults.add("login", action=Fault.status(401))
+        async with AsyncZenvoicesClient(login, transport=zenvoices.transport()) as client:
+            with pytest.raises(CredentialsError) as caught:
+                await client.companies.resolve("0042")
+        assert "code that was sent is '0042'" in str(caught.value.hint)
+        assert "'0042'" in translate(caught.value.hint or "", "fr")
+        assert "'0042'" in translate(caught.value.hint or "", "nl")
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        (None, "It is None."),
+        (True, "It is True."),
+        ("", "It has 0 characters."),
+        ("x" * 129, "129"),
+    ],
+)
+async def test_an_id_that_is_none_says_what_was_given(given: Any, hint: str) -> None:
+    """A missing or too long id: what it is, or its length, and no name of a Python type."""
+    with pytest.raises(ConfigurationError, match="must be 1 to 128 letters") as caught:
+        await AsyncWorld().connect()._banqup.documents.get(SPACE, given)
+    assert hint in str(caught.value.hint)
+    assert "str" not in str(caught.value)

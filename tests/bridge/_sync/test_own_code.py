@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from banqup_client import Document
-from bridge import ConfigurationError, HookCheckpoints, MemoryCheckpoints, StoreError
+from bridge import ConfigurationError, HookCheckpoints, MemoryCheckpoints, RunEnded, StoreError
 from support.bridge_world import DAY, HOUR, World
 from zenvoices_client import Attachment, InboxUpload
 
@@ -139,8 +139,26 @@ def test_listener_that_raises_is_loud(
     assert all("the listener's own line" in traceback_of(it) for it in said)
     assert report.exported == 3
     assert report.listener_failures > 0
+    assert [note for note in report.notes if "raised" in note] == [it.message for it in said]
+    assert all(f"{__name__}.{it.__name__}, line " in str(report.notes) for it in listeners)
     connection.export_new()
     assert len(warnings_of(caplog)) == 2 * len(listeners)
+
+
+def test_listener_that_raises_at_the_end_is_in_the_report() -> None:
+    """The event of the end holds the report, which then says that the listener failed."""
+
+    def at_the_end(event: Any) -> None:
+        if isinstance(event, RunEnded):
+            event.report.total  # type: ignore[attr-defined]  # noqa: B018
+
+    connection = World().connect(listeners=[at_the_end])
+    connection.activate()
+    report = connection.export_new()
+    assert report.listener_failures == 1
+    (note,) = (note for note in report.notes if "a listener raised AttributeError" in note)
+    assert "at_the_end, line " in note
+    assert "has no attribute 'total'" in note
 
 
 @pytest.mark.parametrize("in_flight", [1, 4])
