@@ -76,6 +76,9 @@ _FORMS = {
 }
 """The commands by name, with the arguments that each one requires."""
 
+_EITHER = (("--delivered", "--not-delivered"), ("--environment", "--banqup-url"))
+"""Options of which a command takes one."""
+
 _DEFAULTS: dict[str, Any] = {
     "config": Path("connections.toml"),
     "company": None,
@@ -177,6 +180,12 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
         name = error.argument_name
         if name is None:
             raise setting_error("incomplete", "an argument is missing", hint=usage) from None
+        names = {word.partition("=")[0] for word in given}
+        both = next((pair for pair in _EITHER if names.issuperset(pair)), ())
+        if both:
+            raise setting_error(
+                "not_both", "{0} and {1} exclude each other", *both, hint=usage
+            ) from None
         if command:
             raise setting_error("odd_option", "{0} cannot be used so", name, hint=usage) from None
     if not hasattr(options, "run"):
@@ -373,9 +382,9 @@ def _activate(connection: Connection, _options: Options) -> tuple[Activation, in
     return connection.activate(), OK
 
 
-def _deactivate(connection: Connection, _options: Options) -> tuple[Status, int]:
+def _deactivate(connection: Connection, _options: Options) -> tuple[_Deactivated, int]:
     connection.deactivate()
-    return connection.status(), OK
+    return _Deactivated(connection.status()), OK
 
 
 def _export(connection: Connection, options: Options) -> tuple[ExportReport, int]:
@@ -407,6 +416,20 @@ def _settle(connection: Connection, options: Options) -> tuple[Deliveries, int]:
 def _confirm(connection: Connection, _options: Options) -> tuple[Confirmation, int]:
     confirmation = connection.confirm()
     return confirmation, PERSON if confirmation.missing or confirmation.twice else OK
+
+
+@frozen
+class _Deactivated:
+    """The status after deactivate(); its text says only what was done, and how to undo it."""
+
+    status: Status
+
+    def to_text(self, *, lang: Lang) -> str:
+        title = translate(say("deactivated", self.status.company_code), lang)
+        return f"{wrap(title)}\n\n{wrap(translate(say('start again'), lang), '- ')}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.status.to_dict()
 
 
 @frozen
@@ -795,7 +818,7 @@ def _pairs(options: Options) -> int:
         raise setting_error("not_written", "{0} cannot be written: {1}", str(path), why) from None
     print(json.dumps(pairs.to_dict()) if options.json else pairs.to_text(lang=options.lang))
     if not options.json:
-        print(f"\n{path}")
+        print(f"\n{translate(say('written', str(path)), options.lang)}")
     return OK
 
 

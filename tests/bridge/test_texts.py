@@ -269,7 +269,7 @@ def test_a_sentence_inside_a_sentence_is_translated_too() -> None:
     refused = Text("not_permitted", "not permitted ({0})", "403")
     text = joined(": ", "inbox.list", refused, said)
     assert text == "inbox.list: not permitted (403): Geen toegang"
-    assert translate(text, "fr") == "inbox.list : non autorisé (403) : « Geen toegang »"
+    assert translate(text, "fr") == "inbox.list : accès refusé (403) : « Geen toegang »"
     assert translate(text, "nl") == "inbox.list: niet toegestaan (403): “Geen toegang”"
 
 
