@@ -19,21 +19,21 @@ import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from types import FrameType
-from typing import Any, Never, Self, get_args
+from typing import Any, Never, Self, TextIO, get_args
 
 from attrs import asdict, evolve, frozen
 
 from _client_kit._arguments import check_seconds, read_environment
 from _client_kit._errors import ConfigurationError, ServiceError, StoreError
-from _client_kit._text import Text, joined
+from _client_kit._text import Text, code_of, joined
 from _client_kit._version import __version__
 from banqup_client import ClientCredentials, Environment
 from bridge._config import ConnectionConfig
 from bridge._delivery.arguments import check_limit
-from bridge._errors import BusyError, setting_error
+from bridge._errors import BusyError, not_replaced, setting_error
 from bridge._mapping.mapper import Mapper, default_mapper
 from bridge._pairs import Pairs
 from bridge._process import LOGIN_VARIABLES, function_of, login_of_this_process
@@ -122,18 +122,18 @@ class _Parser(argparse.ArgumentParser):
     commands: Mapping[str, _Parser] = {}
     """All commands by name."""
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse arguments; refuse an unknown option here, where the nearest one is known."""
-        given: list[str] = sys.argv[1:] if args is None else list(args)
-        for argument in given:
-            name = argument.partition("=")[0]
-            if argument == "--" or (self.prog == PROGRAM and argument in self.commands):
+    def refuse_unknown_options(self, given: Sequence[str]) -> None:
+        """Refuse an unknown option before the parser does, which knows no nearest one."""
+        parser = self
+        for word in given:
+            name = word.partition("=")[0]
+            if word == "--":
                 break
-            if name.startswith("--") and name not in self._option_string_actions:
-                raise setting_error(
-                    "unknown_option", "unknown option {0}", name[:80], hint=self._hint(name)
-                )
-        return super().parse_known_args(given, namespace)
+            if parser is self and word in self.commands:
+                parser = self.commands[word]
+            elif name.startswith("--") and name not in parser._option_string_actions:
+                hint = parser._hint(name)
+                raise setting_error("unknown_option", "unknown option {0}", name[:80], hint=hint)
 
     def _hint(self, name: str) -> str:
         others = [
@@ -171,8 +171,11 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
     command = next((word for word in given if word in _FORMS), "")
     usage = Text("usage_is", "Usage: {0}. Its options: {1} --help.", *_usage(command, lang))
     options = Options(**_DEFAULTS)
+    unknown: list[str] = []
     try:
-        _, unknown = _parser(lang).parse_known_args(given, options)
+        parser = _parser(lang)
+        parser.refuse_unknown_options(given)
+        _, unknown = parser.parse_known_args(given, options)
     except argparse.ArgumentError as error:
         name = error.argument_name
         if name is None:
@@ -185,7 +188,6 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
             ) from None
         if command:
             raise setting_error("odd_option", "{0} cannot be used so", name, hint=usage) from None
-        unknown = []
     if not hasattr(options, "run"):
         for word in given:
             if not word.startswith("-") and difflib.get_close_matches(word.lower(), _FORMS):
@@ -396,9 +398,7 @@ def _export(connection: Connection, options: Options) -> tuple[ExportReport, int
         deadline=options.deadline,
         look_first=options.look_first,
     )
-    # A document that failed in an earlier run needs a person until settle() or resend() is called.
-    left = connection.status().error
-    return report, OK if report.ok and not (_needs_a_person(report) or left) else PERSON
+    return report, PERSON if report.needs_person else OK
 
 
 def _status(connection: Connection, options: Options) -> tuple[Status, int]:
@@ -464,14 +464,8 @@ def _status_of(error: BaseException) -> int:
     if not isinstance(error, ServiceError) or not error.retryable:
         return PERSON
     report = error.report
-    needs = isinstance(report, ExportReport) and _needs_a_person(report)
+    needs = isinstance(report, ExportReport) and report._shows_trouble
     return PERSON if needs else LATER
-
-
-def _needs_a_person(report: ExportReport) -> bool:
-    left = any(map(_is_left_to_a_person, report.deliveries))
-    twice = any(isinstance(note, Text) and note.code == "sent_before" for note in report.notes)
-    return bool(report.refused or report.raised or left or twice)
 
 
 def _is_left_to_a_person(row: DeliveryRow) -> bool:
@@ -505,19 +499,23 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
                 len(configs),
                 hint="Say which: --company CODE chooses one of these {0}.",
             )
-        mapper: Mapper = default_mapper
-        if options.mapper is not None:
-            mapper = function_of("--mapper", options.mapper)
-        _check_logins()
         found: set[int] = set()
+        out = sys.stdout
         with ExitStack() as stack:
+            if options.json:
+                # Without this, what a mapper prints would stand between the lines of JSON.
+                stack.enter_context(redirect_stdout(sys.stderr))
+            mapper: Mapper = default_mapper
+            if options.mapper is not None:
+                mapper = function_of("--mapper", options.mapper)
+            _check_logins()
             stack.enter_context(_log_on_stderr(options.lang, verbose=options.verbose))
             shared = _Shared(stack)
             for number, config in enumerate(configs, 1):
                 place = say("progress", config.company_code, number, len(configs))
                 with _Progress(place, options.lang) as progress:
                     status, result, error = _call(verb, config, shared, mapper, progress, options)
-                _show(status, result, error, config, options, several=len(configs) > 1)
+                _show(status, result, error, config, options, out, several=len(configs) > 1)
                 tells = verb in (_export, _status) and not options.json
                 if tells and status == PERSON and isinstance(error, ServiceError | None):
                     _, left, _ = _call(_left, config, shared, mapper, progress, options)
@@ -547,13 +545,17 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
     if not options.config.exists():
+        hint = Text(
+            "hint_no_config",
+            "Start in the folder of the file, or name it with --config. If there is none yet, "
+            "banqup-zenvoices pairs writes one from your spaces and companies, and "
+            "banqup-zenvoices sandbox shows one to try.",
+        )
         raise setting_error(
             "no_config",
             "there is no file {0}",
             plain(str(options.config.absolute())),
-            hint="Start in the folder of the file, or name it with --config. If there is none yet, "
-            "banqup-zenvoices pairs writes one from your spaces and companies, and "
-            "banqup-zenvoices sandbox shows one to try.",
+            hint=not_replaced(str(options.config)) or hint,
         )
     configs = ConnectionConfig.from_toml(options.config)
     wanted: list[str] = options.company or []
@@ -629,6 +631,7 @@ def _show(
     error: BaseException | None,
     config: ConnectionConfig,
     options: Options,
+    out: TextIO,
     *,
     several: bool,
 ) -> None:
@@ -640,7 +643,7 @@ def _show(
             "result": None if result is None else result.to_dict(),
             "error": None if error is None else _as_data(error),
         }
-        print(json.dumps(line), flush=True)
+        print(json.dumps(line), file=out, flush=True)
     elif result is not None:
         if several:
             print(f"== {config.company_code}")
@@ -662,7 +665,7 @@ def _show(
 def _name(
     left: Sequence[DeliveryRow], result: object, config: ConnectionConfig, lang: Lang
 ) -> None:
-    """Write the documents that a person must look at to standard error, which cron mails."""
+    """Write what a person must look at to standard error, which cron mails."""
     of_run = result.deliveries if isinstance(result, ExportReport) else ()
     rows = {row.document_id: row for row in (*left, *filter(_is_left_to_a_person, of_run))}
     lines = [
@@ -670,6 +673,8 @@ def _name(
     ]
     if len(lines) > NAMED:
         lines[NAMED:] = [say("and more", len(lines) - NAMED)]
+    if isinstance(result, ExportReport):
+        lines += [note for note in result.notes if code_of(note) == "sent_before"]
     for line in lines:
         print(plain(_after(config.company_code, line, lang)), file=sys.stderr)
 
@@ -729,7 +734,8 @@ class _OwnCode(logging.Handler):
 
     def __init__(self, start: str, lang: Lang) -> None:
         super().__init__(logging.WARNING)
-        self._start, self._lang = start, lang
+        self._start = start
+        self._lang: Lang = lang
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the record if its message can be translated; ignore any other record."""

@@ -290,11 +290,11 @@ def test_sandbox_with_a_port_is_the_same_each_time() -> None:
     ],
 )
 def test_wrong_use_is_2(
-    active: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    toml: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The error says what is wrong with the command line; nothing is called."""
     local = arguments[0] in ("demo", "sandbox") or "--config" in arguments
-    more = [] if local else ["--config", str(active)]
+    more = [] if local else ["--config", str(toml)]
     assert main([*arguments, *more]) == 2
     told = capsys.readouterr()
     assert told.err.startswith("banqup-zenvoices: ")
@@ -577,7 +577,9 @@ def test_a_copy_of_a_store_needs_a_person(
     assert main(["export", "--config", str(active), "--company", "0042"]) == 0
     capsys.readouterr()
     assert main(["export", "--config", str(toml)]) == 1
-    assert "copy of this store" in " ".join(capsys.readouterr().out.split())
+    captured = capsys.readouterr()
+    assert "copy of this store" in " ".join(captured.out.split())
+    assert "0042: Zenvoices shows a document of this run" in captured.err
 
 
 def test_status_lists_what_waits(
@@ -685,6 +687,23 @@ def test_mapper_is_found_beside_the_file(
     estate.publish(1)
     assert main(["export", "--config", str(active), "--mapper", "mapper_beside:none"]) == 0
     assert capsys.readouterr().out.count("not today") == 2
+
+
+def test_mapper_that_prints_leaves_the_json_whole(
+    estate: Estate, active: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the user's code prints, when imported and when called, is on standard error."""
+    (active.parent / "mapper_printing.py").write_text(
+        "from bridge import default_mapper\nprint('imported')\n"
+        "def printing(document, files):\n    print('called')\n"
+        "    return default_mapper(document, files)\n"
+    )
+    estate.publish(1)
+    mapper = ["--mapper", "mapper_printing:printing"]
+    assert main(["export", "--config", str(active), "--json", *mapper]) == 0
+    told = capsys.readouterr()
+    assert [line["result"]["exported"] for line in lines(told.out)] == [1, 1]
+    assert told.err.split() == ["imported", "called", "called"]
 
 
 def test_mapper_that_raises_shows_its_line(estate: Estate, active: Path) -> None:
