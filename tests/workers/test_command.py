@@ -450,6 +450,16 @@ def test_verify_says_who_can_help(estate: Estate, toml: Path) -> None:
     assert main(["verify", "--config", str(toml)]) == 1
 
 
+def test_a_language_holds_for_the_subjects_of_one_command(estate: Estate, active: Path) -> None:
+    """The next command in the same process has its own."""
+    one = ["--config", str(active), "--company", "0042"]
+    for lang in ("nl", "en"):
+        estate.publish()
+        assert main(["export", *one, "--lang", lang]) == 0
+    subjects = [item.subject or "" for item in estate.zenvoices.inbox[-2:]]
+    assert [subject.split()[0] for subject in subjects] == ["Factuur", "Invoice"]
+
+
 @pytest.mark.parametrize(
     ("lang", "title"),
     [

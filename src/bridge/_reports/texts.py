@@ -51,7 +51,8 @@ _display: dict[str, Lang] = {"language": "en"}
 def set_language(lang: Lang) -> None:
     """Set the language in which this process prints reports and notebooks show them.
 
-    An argument ``lang=`` takes precedence, for programs whose users have several languages.
+    For a report, an argument ``lang=`` takes precedence, for programs whose users have several
+    languages. The subjects that :func:`default_mapper` makes begin with a word of this language.
 
     Raises:
         ConfigurationError: The language is not ``"en"``, ``"fr"`` or ``"nl"``.
@@ -165,6 +166,10 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "sender": ("sender", "expéditeur", "afzender"),
     "destination": ("destination", "destination", "bestemming"),
     "files": ("files", "fichiers", "bestanden"),
+    # Subjects in Zenvoices
+    "invoice": ("Invoice", "Facture", "Factuur"),
+    "credit note": ("Credit note", "Note de crédit", "Creditnota"),
+    "test document": ("TEST, please delete", "TEST, à supprimer", "TEST, te verwijderen"),
     # Titles of checks
     "banqup login": ("Banqup takes the app's credentials",
         "Banqup accepte l'identification de l'application",
