@@ -39,7 +39,7 @@ PAUSES = 2
 _GUIDE = """\
 {only_here}
 
-Banqup     {banqup_url}   (client id {client_id})
+Banqup     {banqup_url}   ({client_word} {client_id})
 Zenvoices  {zenvoices_url}   ({user_word} {user})
 {space_word:9}  {space_id}   ({company})
 {code_word:9}  {company_code}
@@ -155,6 +155,7 @@ def _guide(facts: dict[str, Any], every: float, lang: Lang) -> str:
         company=COMPANY_NAME,
         lang=lang,
         option="" if lang == "en" else f" --lang {lang}",
+        client_word=tell("client id"),
         user_word=tell("user"),
         space_word=tell("space").capitalize(),
         code_word=tell("code").capitalize(),

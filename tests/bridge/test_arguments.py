@@ -488,6 +488,21 @@ def test_number_of_zenvoices_is_no_document_id() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("2026/0042", "Leave out '/'. If it is the"),
+        ("d" * 129, "It has 129 characters. If it is the"),
+    ],
+)
+def test_number_of_an_invoice_is_told_where_its_id_is(given: str, hint: str) -> None:
+    """To leave a character out of a number would give another number, and no id."""
+    with pytest.raises(ConfigurationError, match="document id must be 1 to 128") as caught:
+        World().connect().resend([given])
+    assert str(caught.value.hint).startswith(f"{hint} number of an invoice: banqup-zenvoices")
+    assert "status --waiting" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
     ("given", "odd"),
     [
         (f" {SPACE}", "' '"),

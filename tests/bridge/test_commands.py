@@ -12,7 +12,7 @@ import pytest
 from _client_kit._errors import RejectedError
 from _client_kit._text import Text, joined
 from banqup_client import Secret
-from bridge import Connection, _command, _demo, _sandbox
+from bridge import Connection, SQLiteCheckpoints, StoreError, _command, _demo, _sandbox
 from bridge._command import _error_text, main
 from bridge._reports.texts import Lang
 from support.bridge_world import invoice
@@ -68,8 +68,8 @@ class Stop(threading.Event):
 OURS = {
     "en": ["Business goes on", "left nothing behind", "first run sends nothing", "open again"],
     "fr": [
-        "Les affaires continuent",
-        "derrière soi",
+        "L'activité se poursuit",
+        "laissé aucune trace",
         "Le premier export n'envoie rien",
         "rouverte",
     ],
@@ -95,6 +95,27 @@ def test_demo_and_sandbox_speak_the_language(
     code = r"\n(import sys|\[\[connection|export BANQUP).*?\n\n"
     prose = re.sub(code, " ", told, flags=re.DOTALL)
     assert not re.search(r"\b(the|and|arrived|there|subject|sender|sent|first|approved)\b", prose)
+
+
+@pytest.mark.parametrize(
+    ("lang", "told"),
+    [("en", "exclude each other"), ("fr", "s'excluent"), ("nl", "kunnen niet samen")],
+)
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["settle", "d-1", "--delivered", "--not-delivered"],
+        ["pairs", "--banqup-url=https://banqup.example", "--environment", "UAT_EU"],
+    ],
+)
+def test_options_that_exclude_each_other_are_both_named(
+    given: list[str], lang: Lang, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not only the second is named, as if it were wrong by itself."""
+    assert main([*given, "--lang", lang]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert all(word.partition("=")[0] in error for word in given if word.startswith("--"))
 
 
 @pytest.mark.parametrize("command", ["", *_command._FORMS])
@@ -258,6 +279,29 @@ def test_a_file_of_another_format_is_told_which_one_is_read(
     assert "Write it in TOML" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["~", "$HOME", "${HOME}", "%APPDATA%", "~jan"])
+def test_what_only_a_shell_replaces_is_told(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the file, and on a command line of cron's: that a folder is missing tells nothing."""
+    for variable, value in CREDENTIALS.items():
+        monkeypatch.setenv(variable, value)
+    file = tmp_path / "connections.toml"
+    file.write_text(SHARED.replace("exports.db", f"{name}/exports.db") + PAIR)
+    assert main(["status", "--config", str(file)]) == 1
+    assert f"{name} is not replaced here: write the full path." in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    assert main(["status", "--config", f"{name}/connections.toml"]) == 2
+    assert f"{name} is not replaced here: write the full path." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["exports~", "a~b", "50% off", "$", "a$b", "~exports.db"])
+def test_a_name_that_no_shell_replaces_is_not_suspected(name: str, tmp_path: Path) -> None:
+    """A folder that is missing is told as such."""
+    with pytest.raises(StoreError, match="must be a directory"):
+        SQLiteCheckpoints(tmp_path / "no" / name).head("k")
+
+
 def test_a_folder_without_invoices_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -304,6 +348,27 @@ def test_missing_variables_are_told_with_those_that_are_set(
     assert "cron and systemd" in told
     assert "canary" not in told
     assert not (tmp_path / "exports.db").exists()
+
+
+@pytest.mark.parametrize("name", [*CREDENTIALS, "BANQUP_SCOPE"])
+@pytest.mark.parametrize("value", ["'canary'", "canary\n", " canary"])
+def test_a_variable_that_cannot_be_used_is_told_by_its_name(
+    name: str,
+    value: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Who writes a file of variables has no argument client_secret=; the value is not shown."""
+    for variable, good in CREDENTIALS.items():
+        monkeypatch.setenv(variable, good)
+    monkeypatch.setenv(name, value)
+    file = tmp_path / "connections.toml"
+    file.write_text(SHARED + PAIR)
+    assert main(["export", "--config", str(file)]) == 2
+    told = capsys.readouterr().err
+    assert re.search(rf"(^|: ){name} must ", told)
+    assert "canary" not in told
 
 
 @pytest.mark.parametrize("lang", ["en", "fr", "nl"])

@@ -14,7 +14,8 @@ from _client_kit._arguments import (
     check_seconds,
     is_coroutine_function,
 )
-from _client_kit._text import Text
+from _client_kit._errors import ConfigurationError
+from _client_kit._text import Text, joined
 from bridge._errors import configuration_error, setting_error
 
 __all__ = [
@@ -145,4 +146,12 @@ def check_document_id(given: object) -> str:
             service="bridge",
             hint="Rows of reports and of status() have it as row.document_id.",
         )
-    return check_id(given, Text("the_document_id", "document id"), service="bridge")
+    try:
+        return check_id(given, Text("the_document_id", "document id"), service="bridge")
+    except ConfigurationError as error:
+        number = Text(
+            "hint_number",
+            "If it is the number of an invoice: banqup-zenvoices status --waiting and the report "
+            "of an export show its id.",
+        )
+        raise configuration_error(error.message, joined(" ", error.hint, number)) from None
