@@ -29,7 +29,7 @@ from attrs import asdict, evolve, frozen
 
 from _client_kit._arguments import check_seconds, read_environment
 from _client_kit._errors import ConfigurationError, ServiceError, StoreError
-from _client_kit._text import Text, joined
+from _client_kit._text import Text, code_of, joined
 from _client_kit._version import __version__
 from banqup_client import ClientCredentials, Environment
 from bridge._config import ConnectionConfig
@@ -77,6 +77,9 @@ _FORMS = {
 }
 """The commands by name, with the arguments that each one requires."""
 
+_EITHER = (("--delivered", "--not-delivered"), ("--environment", "--banqup-url"))
+"""Options of which a command takes one."""
+
 _DEFAULTS: dict[str, Any] = {
     "config": Path("connections.toml"),
     "company": None,
@@ -120,23 +123,23 @@ class _Parser(argparse.ArgumentParser):
     commands: Mapping[str, _Parser] = {}
     """All commands by name."""
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse arguments; refuse an unknown option here, where the nearest one is known."""
-        given: list[str] = sys.argv[1:] if args is None else list(args)
-        for argument in given:
-            name = argument.partition("=")[0]
-            if argument == "--" or (self.prog == PROGRAM and argument in self.commands):
+    def refuse_unknown_options(self, given: Sequence[str]) -> None:
+        """Refuse an unknown option before the parser does, which knows no nearest one."""
+        parser = self
+        for word in given:
+            name = word.partition("=")[0]
+            if word == "--":
                 break
-            if name.startswith("--") and name not in self._option_string_actions:
-                raise setting_error(
-                    "unknown_option", "unknown option {0}", name[:80], hint=self._hint(name)
-                )
-            action = self._option_string_actions.get(name)
-            if action is not None and action.nargs == 0 and "=" in argument:
+            if parser is self and word in self.commands:
+                parser = self.commands[word]
+            elif name.startswith("--") and name not in parser._option_string_actions:
+                hint = parser._hint(name)
+                raise setting_error("unknown_option", "unknown option {0}", name[:80], hint=hint)
+            action = parser._option_string_actions.get(name)
+            if action is not None and action.nargs == 0 and "=" in word:
                 raise setting_error(
                     "no_value", "{0} takes no value", name, hint="Write {0} alone, or leave it out."
                 )
-        return super().parse_known_args(given, namespace)
 
     def _hint(self, name: str) -> str:
         others = [
@@ -174,15 +177,23 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
     command = next((word for word in given if word in _FORMS), "")
     usage = Text("usage_is", "Usage: {0}. Its options: {1} --help.", *_usage(command, lang))
     options = Options(**_DEFAULTS)
+    unknown: list[str] = []
     try:
-        _, unknown = _parser(lang).parse_known_args(given, options)
+        parser = _parser(lang)
+        parser.refuse_unknown_options(given)
+        _, unknown = parser.parse_known_args(given, options)
     except argparse.ArgumentError as error:
         name = error.argument_name
         if name is None:
             raise setting_error("incomplete", "an argument is missing", hint=usage) from None
+        names = {word.partition("=")[0] for word in given}
+        both = next((pair for pair in _EITHER if names.issuperset(pair)), ())
+        if both:
+            raise setting_error(
+                "not_both", "{0} and {1} exclude each other", *both, hint=usage
+            ) from None
         if command:
             raise setting_error("odd_option", "{0} cannot be used so", name, hint=usage) from None
-        unknown = []
     if not hasattr(options, "run"):
         for word in given:
             if not word.startswith("-") and difflib.get_close_matches(word.lower(), _FORMS):
@@ -385,9 +396,9 @@ def _activate(connection: Connection, _options: Options) -> tuple[Activation, in
     return connection.activate(), OK
 
 
-def _deactivate(connection: Connection, _options: Options) -> tuple[Status, int]:
+def _deactivate(connection: Connection, _options: Options) -> tuple[_Deactivated, int]:
     connection.deactivate()
-    return connection.status(), OK
+    return _Deactivated(connection.status()), OK
 
 
 def _export(connection: Connection, options: Options) -> tuple[ExportReport, int]:
@@ -397,9 +408,7 @@ def _export(connection: Connection, options: Options) -> tuple[ExportReport, int
         deadline=options.deadline,
         look_first=options.look_first,
     )
-    # A document that failed in an earlier run needs a person until settle() or resend() is called.
-    left = connection.status().error
-    return report, OK if report.ok and not (_needs_a_person(report) or left) else PERSON
+    return report, PERSON if report.needs_person else OK
 
 
 def _status(connection: Connection, options: Options) -> tuple[Status, int]:
@@ -421,6 +430,20 @@ def _settle(connection: Connection, options: Options) -> tuple[Deliveries, int]:
 def _confirm(connection: Connection, _options: Options) -> tuple[Confirmation, int]:
     confirmation = connection.confirm()
     return confirmation, PERSON if confirmation.missing or confirmation.twice else OK
+
+
+@frozen
+class _Deactivated:
+    """The status after deactivate(); its text says only what was done, and how to undo it."""
+
+    status: Status
+
+    def to_text(self, *, lang: Lang) -> str:
+        title = translate(say("deactivated", self.status.company_code), lang)
+        return f"{wrap(title)}\n\n{wrap(translate(say('start again'), lang), '- ')}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.status.to_dict()
 
 
 @frozen
@@ -451,14 +474,8 @@ def _status_of(error: BaseException) -> int:
     if not isinstance(error, ServiceError) or not error.retryable:
         return PERSON
     report = error.report
-    needs = isinstance(report, ExportReport) and _needs_a_person(report)
+    needs = isinstance(report, ExportReport) and report._shows_trouble
     return PERSON if needs else LATER
-
-
-def _needs_a_person(report: ExportReport) -> bool:
-    left = any(map(_is_left_to_a_person, report.deliveries))
-    twice = any(isinstance(note, Text) and note.code == "sent_before" for note in report.notes)
-    return bool(report.refused or report.raised or left or twice)
 
 
 def _is_left_to_a_person(row: DeliveryRow) -> bool:
@@ -666,7 +683,7 @@ def _show(
 def _name(
     left: Sequence[DeliveryRow], result: object, config: ConnectionConfig, lang: Lang
 ) -> None:
-    """Write the documents that a person must look at to standard error, which cron mails."""
+    """Write what a person must look at to standard error, which cron mails."""
     of_run = result.deliveries if isinstance(result, ExportReport) else ()
     rows = {row.document_id: row for row in (*left, *filter(_is_left_to_a_person, of_run))}
     lines = [
@@ -674,6 +691,8 @@ def _name(
     ]
     if len(lines) > NAMED:
         lines[NAMED:] = [say("and more", len(lines) - NAMED)]
+    if isinstance(result, ExportReport):
+        lines += [note for note in result.notes if code_of(note) == "sent_before"]
     for line in lines:
         print(plain(_after(config.company_code, line, lang)), file=sys.stderr)
 
@@ -733,7 +752,8 @@ class _OwnCode(logging.Handler):
 
     def __init__(self, start: str, lang: Lang) -> None:
         super().__init__(logging.WARNING)
-        self._start, self._lang = start, lang
+        self._start = start
+        self._lang: Lang = lang
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the record if its message can be translated; ignore any other record."""
@@ -820,7 +840,7 @@ def _pairs(options: Options) -> int:
         raise setting_error("not_written", "{0} cannot be written: {1}", str(path), why) from None
     print(json.dumps(pairs.to_dict()) if options.json else pairs.to_text(lang=options.lang))
     if not options.json:
-        print(f"\n{path}")
+        print(f"\n{translate(say('written', str(path)), options.lang)}")
     return OK
 
 

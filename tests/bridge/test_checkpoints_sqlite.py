@@ -299,7 +299,7 @@ def test_a_flipped_byte_is_harmless_or_refused(path: Path) -> None:
     whole = filled(path)
     before = look(path)
     chance = random.Random(20_260_102)
-    places = sorted({*range(100), *chance.sample(range(len(whole)), 400)})
+    places = sorted({*range(100), *chance.sample(range(len(whole)), 150)})
     refused = 0
     for place in places:
         bad = bytearray(whole)
@@ -311,7 +311,7 @@ def test_a_flipped_byte_is_harmless_or_refused(path: Path) -> None:
             refused += 1
         else:
             assert seen == before, f"byte {place}"
-    assert refused > 50
+    assert refused > 30
 
 
 def test_another_programs_database_is_refused(path: Path) -> None:
@@ -676,7 +676,7 @@ for n in range(10**9):
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 def test_a_kill_leaves_whole_commits(path: Path) -> None:
     """After a SIGKILL at any moment the file opens, and holds all that was committed, and whole."""
-    for n in range(6):
+    for n in (0, 2, 5):
         with subprocess.Popen(
             [sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True
         ) as child:

@@ -70,8 +70,8 @@ class Stop(threading.Event):
 OURS = {
     "en": ["Business goes on", "left nothing behind", "first run sends nothing", "open again"],
     "fr": [
-        "Les affaires continuent",
-        "derrière soi",
+        "L'activité se poursuit",
+        "laissé aucune trace",
         "Le premier export n'envoie rien",
         "rouverte",
     ],
@@ -97,6 +97,27 @@ def test_demo_and_sandbox_speak_the_language(
     code = r"\n(import sys|\[\[connection|export BANQUP).*?\n\n"
     prose = re.sub(code, " ", told, flags=re.DOTALL)
     assert not re.search(r"\b(the|and|arrived|there|subject|sender|sent|first|approved)\b", prose)
+
+
+@pytest.mark.parametrize(
+    ("lang", "told"),
+    [("en", "exclude each other"), ("fr", "s'excluent"), ("nl", "kunnen niet samen")],
+)
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["settle", "d-1", "--delivered", "--not-delivered"],
+        ["pairs", "--banqup-url=https://banqup.example", "--environment", "UAT_EU"],
+    ],
+)
+def test_options_that_exclude_each_other_are_both_named(
+    given: list[str], lang: Lang, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not only the second is named, as if it were wrong by itself."""
+    assert main([*given, "--lang", lang]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert all(word.partition("=")[0] in error for word in given if word.startswith("--"))
 
 
 @pytest.mark.parametrize("command", ["", *_command._FORMS])

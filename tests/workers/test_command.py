@@ -290,11 +290,11 @@ def test_sandbox_with_a_port_is_the_same_each_time() -> None:
     ],
 )
 def test_wrong_use_is_2(
-    active: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    toml: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The error says what is wrong with the command line; nothing is called."""
     local = arguments[0] in ("demo", "sandbox") or "--config" in arguments
-    more = [] if local else ["--config", str(active)]
+    more = [] if local else ["--config", str(toml)]
     assert main([*arguments, *more]) == 2
     told = capsys.readouterr()
     assert told.err.startswith("banqup-zenvoices: ")
@@ -450,6 +450,25 @@ def test_verify_says_who_can_help(estate: Estate, toml: Path) -> None:
     assert main(["verify", "--config", str(toml)]) == 1
 
 
+@pytest.mark.parametrize(
+    ("lang", "title"),
+    [
+        ("en", "Deactivated: company 0042"),
+        ("fr", "Connexion désactivée : entreprise 0042"),
+        ("nl", "Koppeling gedeactiveerd: administratie 0042"),
+    ],
+)
+def test_deactivate_says_what_was_done(
+    lang: str, title: str, active: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was wanted: nobody is asked whether the store is the right one, as status asks later."""
+    assert main(["deactivate", "--config", str(active), "--company", "0042", "--lang", lang]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith(f"{title}\n")
+    assert "banqup-zenvoices activate" in told
+    assert "?" not in told
+
+
 def test_deactivate_stops_one_connection(active: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The other goes on; what was left inactive is told by export, and activate starts it again."""
     chosen = ["--config", str(active), "--company", "0042"]
@@ -548,7 +567,9 @@ def test_a_copy_of_a_store_needs_a_person(
     assert main(["export", "--config", str(active), "--company", "0042"]) == 0
     capsys.readouterr()
     assert main(["export", "--config", str(toml)]) == 1
-    assert "copy of this store" in " ".join(capsys.readouterr().out.split())
+    captured = capsys.readouterr()
+    assert "copy of this store" in " ".join(captured.out.split())
+    assert "0042: Zenvoices shows a document of this run" in captured.err
 
 
 def test_status_lists_what_waits(
@@ -585,8 +606,8 @@ def test_resend_says_what_became_of_each(
     ("lang", "told"),
     [
         ("en", "sent all the same by the next export: not approved yet (status DRAFT)"),
-        ("fr", "sera envoyé malgré tout par le prochain export : pas encore approuvé"),
-        ("nl", "wordt toch verzonden bij de volgende export: nog niet goedgekeurd"),
+        ("fr", "sera envoyé par le prochain export ; à noter : pas encore approuvé"),
+        ("nl", "wordt verzonden bij de volgende export; let op: nog niet goedgekeurd"),
     ],
 )
 def test_resend_says_what_is_not_approved(
@@ -838,8 +859,8 @@ class Terminal(io.StringIO):
     ("lang", "first", "last"),
     [
         ("en", "0042 (1 of 2)", "0043 (2 of 2): 2 found, 2 skipped"),
-        ("fr", "0042 (1 sur 2)", "0043 (2 sur 2) : 2 à envoyer, 2 ignorés"),
-        ("nl", "0042 (1 van 2)", "0043 (2 van 2): 2 te verzenden, 2 overgeslagen"),
+        ("fr", "0042 (1 sur 2)", "0043 (2 sur 2) : 2 à transmettre, 2 ignorés"),
+        ("nl", "0042 (1 van 2)", "0043 (2 van 2): 2 af te leveren, 2 overgeslagen"),
     ],
 )
 def test_progress_is_shown_on_a_terminal(

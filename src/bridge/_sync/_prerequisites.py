@@ -19,8 +19,8 @@ MOST_SPACES = 5
 _OTHER_SPACES = Text(
     "hint_other_spaces",
     "Is it one of these? Then correct the space id. If not, a space administrator must add the "
-    "app's App ID to that space, with roles: in Banqup, Settings > External applications. Test "
-    "and production have spaces of their own, too.",
+    "app's App ID to that space, with roles that may read documents: in Banqup, Settings > "
+    "External applications. Test and production have spaces of their own, too.",
 )
 NOBODYS = "verify"
 """An external id that no document has; looking it up shows whether look-ups are answered."""

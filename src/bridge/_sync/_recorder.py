@@ -154,11 +154,13 @@ class RunRecorder:
 
     def report(self, *, ended_at: datetime | None = None) -> ExportReport:
         """Return the report of the run so far; by default it ends now."""
+        counts = self.session.head.counts
         return self.builder.report(
             space_id=self._space_id,
             company_code=self._company_code,
             started_at=self._started_at,
             ended_at=ended_at or to_datetime(self.clock()),
+            unsettled=counts.get("failed", 0) + counts.get("uncertain", 0),
             dry_run=self.dry_run,
         )
 
