@@ -12,6 +12,7 @@ import io
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import sys
@@ -134,6 +135,11 @@ class _Parser(argparse.ArgumentParser):
             elif name.startswith("--") and name not in parser._option_string_actions:
                 hint = parser._hint(name)
                 raise setting_error("unknown_option", "unknown option {0}", name[:80], hint=hint)
+            action = parser._option_string_actions.get(name)
+            if action is not None and action.nargs == 0 and "=" in word:
+                raise setting_error(
+                    "no_value", "{0} takes no value", name, hint="Write {0} alone, or leave it out."
+                )
 
     def _hint(self, name: str) -> str:
         others = [
@@ -341,6 +347,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # rest at exit, and print another error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except OSError as error:  # such as a full disk below the file that standard output goes to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        why = Text("said", "{0}", str(error.strerror))
+        print(
+            _after(PROGRAM, Text("no_output", "the output cannot be written: {0}", why), lang),
+            file=sys.stderr,
+        )
+        return PERSON
     except KeyboardInterrupt as interrupt:
         print(f"\n{_after(PROGRAM, say('interrupted'), lang)}", file=sys.stderr)
         return 143 if isinstance(interrupt, _Terminated) else INTERRUPTED
@@ -545,12 +559,16 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
     if not options.config.exists():
-        hint = Text(
-            "hint_no_config",
-            "Start in the folder of the file, or name it with --config. If there is none yet, "
-            "banqup-zenvoices pairs writes one from your spaces and companies, and "
-            "banqup-zenvoices sandbox shows one to try.",
-        )
+        # A name with a typing error, or with an ending that Windows hides, such as .toml.txt.
+        others = sorted(path.name for path in options.config.absolute().parent.glob("*.toml*"))
+        hint = Text("hint_other_files", "In that folder are: {0}.", plain(", ".join(others[:5])))
+        if not others:
+            hint = Text(
+                "hint_no_config",
+                "Start in the folder of the file, or name it with --config. If there is none yet, "
+                "banqup-zenvoices pairs writes one from your spaces and companies, and "
+                "banqup-zenvoices sandbox shows one to try.",
+            )
         raise setting_error(
             "no_config",
             "there is no file {0}",
@@ -566,8 +584,12 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
             raise setting_error(
                 "no_such_connection",
                 "{0} has no connection of company {1!r}",
-                *(str(options.config), code, ", ".join(near)),
-                hint="The nearest codes are: {2}.",
+                *(str(options.config), code),
+                hint=Text("hint_one_code", "Write --company CODE once for each code.")
+                if re.search("[,; ]", code)
+                else Text(
+                    "hint_no_such_connection", "The nearest codes are: {0}.", ", ".join(near)
+                ),
             )
     return [config for config in configs if not wanted or config.company_code in wanted]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -251,6 +253,8 @@ def test_mistakes_are_told_in_the_language(
         (["--mapper", "m:f", "pairs", "--environment", "UAT_EU"], "--mapper has no meaning for"),
         (["--config", "c.toml", "demo"], "--config has no meaning for"),
         (["--company", "0042", "sandbox"], "--company has no meaning for"),
+        (["export", "--dry-run=true"], "--dry-run takes no value. Write --dry-run alone"),
+        (["--json=1", "status"], "--json takes no value. Write --json alone"),
         (["exprot"], "unknown command 'exprot'. Did you mean 'export'?"),
         (["--config", "c.toml", "Status"], "unknown command 'Status'. Did you mean 'status'?"),
         (["--json", "activte", "--lang", "en"], "unknown command 'activte'. Did you mean"),
@@ -300,6 +304,65 @@ def test_a_name_that_no_shell_replaces_is_not_suspected(name: str, tmp_path: Pat
     """A folder that is missing is told as such."""
     with pytest.raises(StoreError, match="must be a directory"):
         SQLiteCheckpoints(tmp_path / "no" / name).head("k")
+
+
+CONNECTION = '[[connection]]\nspace_id = "s-1"\ncompany_code = "0042"\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (CONNECTION + CONNECTION.partition("\n")[2], "Begin each connection with the line"),
+        ("# Banqup\nBANQUP_CLIENT_ID=canary\n", "These are variables of the environment"),
+        ("export BANQUP_CLIENT_ID=canary\n", "These are variables of the environment"),
+        ("set ZENVOICES_USER=canary\n", "These are variables of the environment"),
+        ("company_code = 0042\n", "Write codes and ids in quotes"),
+        (SHARED + CONNECTION.replace("s-1", ""), "space_id must be a text that is not empty"),
+    ],
+)
+def test_what_the_parser_cannot_name_is_told(
+    content: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second connection without its line, and the file of the variables, are no typing error."""
+    file = tmp_path / "connections.toml"
+    file.write_text(content)
+    assert main(["status", "--config", str(file)]) == 2
+    shown = capsys.readouterr().err
+    assert told in shown
+    assert "canary" not in shown
+
+
+def test_a_file_that_is_not_there_is_told_with_those_that_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Windows hides the ending that an editor has added; a folder is no file."""
+    (tmp_path / "connections.toml.txt").touch()
+    assert main(["status", "--config", str(tmp_path / "connections.toml")]) == 2
+    assert "In that folder are: connections.toml.txt." in capsys.readouterr().err
+    assert main(["status", "--config", str(tmp_path)]) == 2
+    assert "Name the file in it." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("codes", ["0042,0043", "0042 0043"])
+def test_several_codes_in_one_are_told_how_to_be_written(
+    codes: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The nearest code would be one of them."""
+    file = tmp_path / "connections.toml"
+    file.write_text(SHARED + PAIR)
+    assert main(["status", "--config", str(file), "--company", codes]) == 2
+    assert "Write --company CODE once for each code." in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_output_that_cannot_be_written_shows_no_traceback() -> None:
+    """As where cron writes to a file on a full disk: one line, and a status that is not 0."""
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "bridge", "demo", "--json"]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line == "banqup-zenvoices: the output cannot be written: No space left on device"
 
 
 def test_a_folder_without_invoices_is_refused(

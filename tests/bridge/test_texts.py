@@ -121,11 +121,10 @@ def test_every_sentence_of_the_source_is_in_the_table() -> None:
 
 def test_an_address_is_named_as_in_a_file_too() -> None:
     """Who has a file of connections finds no ``base_url=`` in it."""
-    texts = english()
-    told = {name for name, some in texts.items() if any("base_url=" in one for one in some)}
+    told = {name for name, some in english().items() if any("base_url=" in one for one in some)}
     assert len(told) > 1
     for name in told:
-        for text in (*texts[name], *SENTENCES[name]):
+        for text in (*english()[name], *SENTENCES[name]):
             assert "banqup_url" in text
             assert "zenvoices_url" in text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from _client_kit._address import check_id
@@ -149,6 +150,10 @@ def check_document_id(given: object) -> str:
     try:
         return check_id(given, Text("the_document_id", "document id"), service="bridge")
     except ConfigurationError as error:
+        several = [part for part in re.split("[,; ]+", given) if part]
+        if len(several) > 1:
+            hint = Text("hint_several_ids", "Write each id by itself: {0}", " ".join(several)[:300])
+            raise configuration_error(error.message, hint) from None
         number = Text(
             "hint_number",
             "If it is the number of an invoice: banqup-zenvoices status --waiting and the report "
