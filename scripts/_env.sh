@@ -69,19 +69,27 @@ PYTHON
 
 # Prints what to install, one requirement a line: "runtime", or a dependency group such as "dev".
 requirements() {
-  "$1" - "$2" <<'PYTHON'
+  "$1" - "$2" "$3" <<'PYTHON'
 import sys, tomllib
 
 with open("pyproject.toml", "rb") as file:
     project = tomllib.load(file)
-name = project["project"]["name"]
-if sys.argv[1] == "runtime":
-    wanted = project["project"]["dependencies"]
-else:
-    wanted = project["dependency-groups"][sys.argv[1]]
+name, level = project["project"]["name"], sys.argv[1]
+groups = project["dependency-groups"]
+wanted = [name] if level == "runtime" else groups[level]
 for requirement in wanted:
-    # The project itself is installed from here, never from an index.
-    print(requirement.replace(name, "--editable=.") if requirement.startswith(name) else requirement)
+    if isinstance(requirement, dict):
+        wanted.extend(groups[requirement["include-group"]])
+    elif not requirement.startswith(name):
+        print(requirement)
+    elif sys.argv[2] == "installed":
+        # The project itself is installed from here, never from an index.
+        print(requirement.replace(name, "--editable=."))
+    else:
+        extras = requirement.removeprefix(name).strip("[]")
+        for extra in filter(None, extras.split(",")):
+            print(*project["project"]["optional-dependencies"][extra], sep="\n")
+        print(*project["project"]["dependencies"], sep="\n")
 PYTHON
 }
 
@@ -119,7 +127,7 @@ install() {
 # ("runtime", or a dependency group) and puts its interpreter in $python. Without a change in
 # pyproject.toml nothing is installed, so the second time needs no network.
 prepare() {
-  local level=$1 folder=$2 base requirement pip start=$SECONDS
+  local level=$1 folder=$2 base requirement pip project=installed start=$SECONDS
   python=$ROOT/$folder/bin/python
   if suits "$python" && [ -f "$folder/.made-from" ] &&
     [ "$(cat "$folder/.made-from")" = "$(fingerprint "${PYTHON:-$python}" "$level")" ]; then
@@ -128,14 +136,15 @@ prepare() {
   base=$(find_python) || exit 1
   say "$folder: made with $("$base" --version) ($base)"
   make_environment "$base" "$folder"
+  # Building the project takes longer than the rest, for the sake of a version number.
+  case "$level" in runtime | lowest | compatibility | tests) project=linked ;; esac
   local wanted=()
   while IFS= read -r requirement; do
     wanted+=("$requirement")
-  done < <(requirements "$python" "$level")
+  done < <(requirements "$python" "$level" "$project")
   say "$folder: installing ${#wanted[@]} packages of \"$level\" and what they need"
   install "$folder" "${wanted[@]}"
-  if [ "$level" = runtime ]; then
-    # Building the project would take longer than all of this, for the sake of a version number.
+  if [ "$project" = linked ]; then
     "$python" -c 'import pathlib, sys, sysconfig
 pathlib.Path(sysconfig.get_path("purelib"), "source.pth").write_text(sys.argv[1] + "/src\n")' "$ROOT"
   fi

@@ -1,6 +1,8 @@
 """Fixtures and marks for every test."""
 
 import gc
+import importlib.util
+import sys
 
 import pytest
 from hypothesis import settings
@@ -12,6 +14,12 @@ pytest_plugins = ["support.canary"]
 # 30 examples are enough many times a day; scripts/fuzz goes on looking.
 settings.register_profile("project", settings.default, max_examples=30, deadline=None)
 settings.load_profile("project")
+
+
+# httpcore imports sniffio for each lock and each request, whether it is there or not. Under
+# pytest's import hook every vain search takes milliseconds.
+if importlib.util.find_spec("sniffio") is None:
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
 def pytest_collection_finish() -> None:

@@ -12,6 +12,7 @@ import io
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import sys
@@ -19,10 +20,10 @@ import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from types import FrameType
-from typing import Any, Never, Self, get_args
+from typing import Any, Never, Self, TextIO, get_args
 
 from attrs import asdict, evolve, frozen
 
@@ -33,7 +34,7 @@ from _client_kit._version import __version__
 from banqup_client import ClientCredentials, Environment
 from bridge._config import ConnectionConfig
 from bridge._delivery.arguments import check_limit
-from bridge._errors import BusyError, setting_error
+from bridge._errors import BusyError, not_replaced, setting_error
 from bridge._mapping.mapper import Mapper, default_mapper
 from bridge._pairs import Pairs
 from bridge._process import LOGIN_VARIABLES, function_of, login_of_this_process
@@ -41,7 +42,7 @@ from bridge._reports.delivery_rows import Deliveries, DeliveryRow
 from bridge._reports.events import DocumentFound, Event, RunEnded, RunStarted
 from bridge._reports.render import plain, wrap
 from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
-from bridge._reports.texts import Lang, check_lang, say, translate
+from bridge._reports.texts import Lang, check_lang, language, say, set_language, translate
 from bridge._reports.verification import Verification
 from bridge._settings import hint_for
 from bridge._sync._connection import Connection
@@ -75,6 +76,9 @@ _FORMS = {
     "sandbox": "",
 }
 """The commands by name, with the arguments that each one requires."""
+
+_EITHER = (("--delivered", "--not-delivered"), ("--environment", "--banqup-url"))
+"""Options of which a command takes one."""
 
 _DEFAULTS: dict[str, Any] = {
     "config": Path("connections.toml"),
@@ -131,6 +135,11 @@ class _Parser(argparse.ArgumentParser):
             elif name.startswith("--") and name not in parser._option_string_actions:
                 hint = parser._hint(name)
                 raise setting_error("unknown_option", "unknown option {0}", name[:80], hint=hint)
+            action = parser._option_string_actions.get(name)
+            if action is not None and action.nargs == 0 and "=" in word:
+                raise setting_error(
+                    "no_value", "{0} takes no value", name, hint="Write {0} alone, or leave it out."
+                )
 
     def _hint(self, name: str) -> str:
         others = [
@@ -168,6 +177,7 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
     command = next((word for word in given if word in _FORMS), "")
     usage = Text("usage_is", "Usage: {0}. Its options: {1} --help.", *_usage(command, lang))
     options = Options(**_DEFAULTS)
+    unknown: list[str] = []
     try:
         parser = _parser(lang)
         parser.refuse_unknown_options(given)
@@ -176,9 +186,14 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
         name = error.argument_name
         if name is None:
             raise setting_error("incomplete", "an argument is missing", hint=usage) from None
+        names = {word.partition("=")[0] for word in given}
+        both = next((pair for pair in _EITHER if names.issuperset(pair)), ())
+        if both:
+            raise setting_error(
+                "not_both", "{0} and {1} exclude each other", *both, hint=usage
+            ) from None
         if command:
             raise setting_error("odd_option", "{0} cannot be used so", name, hint=usage) from None
-        unknown = []
     if not hasattr(options, "run"):
         for word in given:
             if not word.startswith("-") and difflib.get_close_matches(word.lower(), _FORMS):
@@ -316,8 +331,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    before = language()
     try:
         with _ended_by_sigterm():
+            set_language(lang)
             options = _parsed(arguments, lang)
             status: int = options.run(options)
             sys.stdout.flush()
@@ -330,9 +347,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # rest at exit, and print another error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except OSError as error:  # such as a full disk below the file that standard output goes to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        why = Text("said", "{0}", str(error.strerror))
+        print(
+            _after(PROGRAM, Text("no_output", "the output cannot be written: {0}", why), lang),
+            file=sys.stderr,
+        )
+        return PERSON
     except KeyboardInterrupt as interrupt:
         print(f"\n{_after(PROGRAM, say('interrupted'), lang)}", file=sys.stderr)
         return 143 if isinstance(interrupt, _Terminated) else INTERRUPTED
+    finally:
+        set_language(before)
 
 
 class _Terminated(KeyboardInterrupt):
@@ -373,9 +400,9 @@ def _activate(connection: Connection, _options: Options) -> tuple[Activation, in
     return connection.activate(), OK
 
 
-def _deactivate(connection: Connection, _options: Options) -> tuple[Status, int]:
+def _deactivate(connection: Connection, _options: Options) -> tuple[_Deactivated, int]:
     connection.deactivate()
-    return connection.status(), OK
+    return _Deactivated(connection.status()), OK
 
 
 def _export(connection: Connection, options: Options) -> tuple[ExportReport, int]:
@@ -407,6 +434,20 @@ def _settle(connection: Connection, options: Options) -> tuple[Deliveries, int]:
 def _confirm(connection: Connection, _options: Options) -> tuple[Confirmation, int]:
     confirmation = connection.confirm()
     return confirmation, PERSON if confirmation.missing or confirmation.twice else OK
+
+
+@frozen
+class _Deactivated:
+    """The status after deactivate(); its text says only what was done, and how to undo it."""
+
+    status: Status
+
+    def to_text(self, *, lang: Lang) -> str:
+        title = translate(say("deactivated", self.status.company_code), lang)
+        return f"{wrap(title)}\n\n{wrap(translate(say('start again'), lang), '- ')}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.status.to_dict()
 
 
 @frozen
@@ -472,19 +513,23 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
                 len(configs),
                 hint="Say which: --company CODE chooses one of these {0}.",
             )
-        mapper: Mapper = default_mapper
-        if options.mapper is not None:
-            mapper = function_of("--mapper", options.mapper)
-        _check_logins()
         found: set[int] = set()
+        out = sys.stdout
         with ExitStack() as stack:
+            if options.json:
+                # Without this, what a mapper prints would stand between the lines of JSON.
+                stack.enter_context(redirect_stdout(sys.stderr))
+            mapper: Mapper = default_mapper
+            if options.mapper is not None:
+                mapper = function_of("--mapper", options.mapper)
+            _check_logins()
             stack.enter_context(_log_on_stderr(options.lang, verbose=options.verbose))
             shared = _Shared(stack)
             for number, config in enumerate(configs, 1):
                 place = say("progress", config.company_code, number, len(configs))
                 with _Progress(place, options.lang) as progress:
                     status, result, error = _call(verb, config, shared, mapper, progress, options)
-                _show(status, result, error, config, options, several=len(configs) > 1)
+                _show(status, result, error, config, options, out, several=len(configs) > 1)
                 tells = verb in (_export, _status) and not options.json
                 if tells and status == PERSON and isinstance(error, ServiceError | None):
                     _, left, _ = _call(_left, config, shared, mapper, progress, options)
@@ -514,13 +559,21 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
     if not options.config.exists():
+        # A name with a typing error, or with an ending that Windows hides, such as .toml.txt.
+        others = sorted(path.name for path in options.config.absolute().parent.glob("*.toml*"))
+        hint = Text("hint_other_files", "In that folder are: {0}.", plain(", ".join(others[:5])))
+        if not others:
+            hint = Text(
+                "hint_no_config",
+                "Start in the folder of the file, or name it with --config. If there is none yet, "
+                "banqup-zenvoices pairs writes one from your spaces and companies, and "
+                "banqup-zenvoices sandbox shows one to try.",
+            )
         raise setting_error(
             "no_config",
             "there is no file {0}",
             plain(str(options.config.absolute())),
-            hint="Start in the folder of the file, or name it with --config. If there is none yet, "
-            "banqup-zenvoices pairs writes one from your spaces and companies, and "
-            "banqup-zenvoices sandbox shows one to try.",
+            hint=not_replaced(str(options.config)) or hint,
         )
     configs = ConnectionConfig.from_toml(options.config)
     wanted: list[str] = options.company or []
@@ -531,8 +584,12 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
             raise setting_error(
                 "no_such_connection",
                 "{0} has no connection of company {1!r}",
-                *(str(options.config), code, ", ".join(near)),
-                hint="The nearest codes are: {2}.",
+                *(str(options.config), code),
+                hint=Text("hint_one_code", "Write --company CODE once for each code.")
+                if re.search("[,; ]", code)
+                else Text(
+                    "hint_no_such_connection", "The nearest codes are: {0}.", ", ".join(near)
+                ),
             )
     return [config for config in configs if not wanted or config.company_code in wanted]
 
@@ -596,6 +653,7 @@ def _show(
     error: BaseException | None,
     config: ConnectionConfig,
     options: Options,
+    out: TextIO,
     *,
     several: bool,
 ) -> None:
@@ -607,7 +665,7 @@ def _show(
             "result": None if result is None else result.to_dict(),
             "error": None if error is None else _as_data(error),
         }
-        print(json.dumps(line), flush=True)
+        print(json.dumps(line), file=out, flush=True)
     elif result is not None:
         if several:
             print(f"== {config.company_code}")
@@ -698,7 +756,8 @@ class _OwnCode(logging.Handler):
 
     def __init__(self, start: str, lang: Lang) -> None:
         super().__init__(logging.WARNING)
-        self._start, self._lang = start, lang
+        self._start = start
+        self._lang: Lang = lang
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the record if its message can be translated; ignore any other record."""
@@ -785,7 +844,7 @@ def _pairs(options: Options) -> int:
         raise setting_error("not_written", "{0} cannot be written: {1}", str(path), why) from None
     print(json.dumps(pairs.to_dict()) if options.json else pairs.to_text(lang=options.lang))
     if not options.json:
-        print(f"\n{path}")
+        print(f"\n{translate(say('written', str(path)), options.lang)}")
     return OK
 
 

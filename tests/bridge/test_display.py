@@ -312,11 +312,22 @@ def test_status_in_french_uses_the_accountants_words() -> None:
         active=True, space_id=DOCUMENT, company_code="0042", counts={"failed": 1, "delivered": 4}
     )
     for shown in (status.to_text(lang="fr"), status.to_html(lang="fr")):
-        for word in ("action du client requise", "prêt à traiter", "erreur"):
+        for word in ("action du client requise", "prêts à traiter", "erreur"):
             assert word in shown
     assert "client action needed" in str(status)
     title = "Connexion active : entreprise 0042 ; 1 document demande une intervention"
     assert status.to_text(lang="fr").startswith(title)
+
+
+@pytest.mark.parametrize(
+    ("number", "left", "waits"),
+    [(1, "laissé là où il est", "refusé par"), (2, "laissés là où ils sont", "refusés par")],
+)
+def test_names_of_counts_agree_with_them(number: int, left: str, waits: str) -> None:
+    """French has another form from two on, in what is counted too."""
+    activation = Activation(new=True, baseline=number, waiting=1)
+    assert f"{left}  " in activation.to_text(lang="fr")
+    assert waits in evolve(report(), refused=number).to_text(lang="fr")
 
 
 def test_long_lists_are_cut_and_say_so() -> None:

@@ -195,7 +195,7 @@ def test_samples_differ_from_each_other() -> None:
     """No two share a number, a name or their bytes."""
     made = [
         sample(n, kind=kind, sale=sale, attach_pdf=False)
-        for n, kind, sale in product(range(1000), KINDS, (False, True))
+        for n, kind, sale in product(range(250), KINDS, (False, True))
     ]
     assert len({each.filename for each in made}) == len(made)
     assert len({each.number for each in made}) == len(made)
@@ -208,21 +208,18 @@ def test_samples_are_the_same_everywhere() -> None:
     """Another process, with other hashes, makes the same bytes."""
     code = (
         "import hashlib; from bridge.testing._samples.sample import sample\n"
-        "print(hashlib.sha256(b''.join(sample(n, pdf_size=5000).content for n in range(50)))"
+        "print(hashlib.sha256(b''.join(sample(n, pdf_size=5000).content for n in range(20)))"
         ".hexdigest())"
     )
-    digests = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-        for seed in ("1", "2")
-    }
-    here = b"".join(sample(n, pdf_size=5000).content for n in range(50))
-    assert digests == {hashlib.sha256(here).hexdigest()}
+    other = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONHASHSEED": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    here = b"".join(sample(n, pdf_size=5000).content for n in range(20))
+    assert other.stdout.strip() == hashlib.sha256(here).hexdigest()
 
 
 def pdf_text(data: bytes) -> list[str]:

@@ -171,7 +171,7 @@ def test_interrupted_at_every_step(world: Simulation, error: type[BaseException]
     def interrupt() -> None:
         raise error
 
-    for step in range(1, 90, 3):
+    for step in range(1, 90, 5):
         _publish(world, 1)
         process = Process(hooks={step: interrupt})
         try:

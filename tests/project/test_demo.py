@@ -102,6 +102,7 @@ def test_the_demo_exports_the_documents_of_a_folder(tmp_path: Path) -> None:
     assert told["bytes_identical"]
 
 
+@pytest.mark.long
 @needs_corpus
 def test_the_demo_exports_every_real_invoice() -> None:
     """All real files, the malformed ones too, arrive unchanged; only the empty one does not."""

@@ -34,13 +34,13 @@ def imported(tree: ast.AST, package: str) -> Iterator[tuple[int, str, bool]]:
 
     Imports inside functions count, as do `importlib.import_module` and `__import__` of a text.
     """
-    lazy: set[ast.AST] = set()
-    for node in ast.walk(tree):
+    waiting: list[tuple[ast.AST, bool]] = [(tree, False)]
+    while waiting:
+        node, lazy = waiting.pop()
         is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         is_typing = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-        if is_function or is_typing:
-            lazy.update(ast.walk(node))
-    for node in ast.walk(tree):
+        inside = lazy or is_function or is_typing
+        waiting += [(child, inside) for child in ast.iter_child_nodes(node)]
         names: list[str] = []
         match node:
             case ast.Import():
@@ -56,7 +56,7 @@ def imported(tree: ast.AST, package: str) -> Iterator[tuple[int, str, bool]]:
             case _:
                 continue
         for name in names:
-            yield node.lineno, name.partition(".")[0] or package, node not in lazy
+            yield node.lineno, name.partition(".")[0] or package, not lazy
 
 
 def faults(source: str, path: Path) -> list[str]:

@@ -221,7 +221,7 @@ def test_a_run_ends_with_the_last_lines_of_what_failed_and_a_line_per_part(proje
     *each, last = parts.splitlines()
     assert [line.split()[:2] for line in each] == [
         *(["ok", "environment"], ["ok", "lint"], ["ok", "format"], ["ok", "sync"]),
-        *(["FAILED", "mypy"], ["ok", "tests"]),
+        *(["ok", "tests"], ["FAILED", "mypy"]),
     ]
     assert last.startswith("1 of 6 parts failed")
 

@@ -90,8 +90,8 @@ def dangers(tree: ast.AST) -> list[str]:
                     found.append(f"line {node.lineno}: follows redirects")
             if isinstance(node.func, ast.Name) and node.func.id in ("eval", "exec"):
                 found.append(f"line {node.lineno}: {node.func.id}")
-            if isinstance(node.func, ast.Attribute):
-                called = ast.unparse(node.func)
+            if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+                called = f"{node.func.value.id}.{node.func.attr}"
                 if called in ("yaml.load", "yaml.unsafe_load", "ssl._create_unverified_context"):
                     found.append(f"line {node.lineno}: {called}")
     return found

@@ -200,7 +200,7 @@ def test_every_dependency_has_its_reason() -> None:
     for extra in project["project"]["optional-dependencies"].values():
         wanted += extra
     for group in project["dependency-groups"].values():
-        wanted += group
+        wanted += [one for one in group if isinstance(one, str)]
     names = {re.split(r"[\s\[<>=~;]", item)[0] for item in wanted} - {"banqup-zenvoices"}
     assert len(names) > 20
     page = (ROOT / "docs" / "security.md").read_text()

@@ -1,7 +1,7 @@
 """A pytest plugin that fails a test in which a secret shows where it must not.
 
 The canaries are each value of a ``Secret``, each token and signature that the fakes issue, a cookie
-and a ``Location`` that the fakes add to every answer. While a test runs they are looked for in
+and a ``Location`` that a fake adds to its first answers. While a test runs they are looked for in
 
 - the log, at level 1, and what is printed;
 - errors that ``pytest.raises`` catches, and what they came from: text, attributes, notes, pickle;
@@ -17,10 +17,10 @@ for tests that show a secret on purpose. The tests of the fakes use plain httpx:
 from __future__ import annotations
 
 import functools
+import logging
 import pickle
 import re
 import traceback
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import FrameType
@@ -47,7 +47,7 @@ LOCATION = "https://storage.googleapis.com/b/f?X-Goog-Signature=canary-location-
 HTTP = ("httpx", "httpcore", "h11", "h2", "anyio")
 BORDER = ("_calls.py", "_storage.py")  # the modules that call httpx
 MOST_TEXT = 4_000_000  # characters that wait to be searched
-MOST_REPORTS = 20  # of one kind in one test that are shown in every form
+MOST_ANSWERS = 30  # of a fake that bring a cookie and a Location; parsing them takes long
 STORES = ("MemoryCheckpoints", "SQLiteCheckpoints", "HookCheckpoints", "SQLAlchemyCheckpoints")
 REPORTS = ("ExportReport", "Status", "Activation", "Confirmation", "Verification", "DeliveryRow")
 OBJECTS = (
@@ -80,7 +80,8 @@ class Watch:
         self.hits: list[str] = []
         self._texts: dict[str, str] = {}
         self._size = 0
-        self.reports: Counter[str] = Counter()
+        self.reports: dict[str, Any] = {}
+        """The last of each kind, to be shown in every form: showing each would take long."""
         self._origins: dict[str, str | None] = {COOKIE: None, "canary-location-93c2e7": None}
 
     def add(self, value: str, origin: str | None = None) -> None:
@@ -210,12 +211,15 @@ def check_report(_none: object, report: Any, *_args: object) -> None:
     """Look at a report when it is made."""
     if watch.on:
         kind = type(report).__name__
-        watch.reports[kind] += 1
-        forms = [repr(report)]
-        if watch.reports[kind] <= MOST_REPORTS:
-            html = getattr(report, "_repr_html_", str)
-            forms += [str(report), str(html()), repr(report.to_dict())]
-        watch.look("\n".join(forms), f"a {kind}")
+        watch.look(repr(report), f"a {kind}")
+        watch.reports[kind] = report
+
+
+def show_reports() -> None:
+    """Look at the last report of each kind in every form."""
+    for kind, report in [*watch.reports.items()]:
+        html = getattr(report, "_repr_html_", str)
+        watch.look(f"{report}\n{html()}\n{report.to_dict()!r}", f"a {kind}")
 
 
 def check_commit(*_args: Any, head: str | None = None, rows: Any = (), **_options: Any) -> None:
@@ -256,10 +260,16 @@ def install() -> None:
     """Put the watches in place; once per process."""
     addresses: dict[int, str] = {}
 
+    planted = {"Set-Cookie": f"Abp.AuthToken={COOKIE}; path=/", "Location": LOCATION}
+
     def answering(fake: FakeService, *_args: object) -> None:
-        if watch.on:
-            fake.answer_headers.setdefault("Set-Cookie", f"Abp.AuthToken={COOKIE}; path=/")
-            fake.answer_headers.setdefault("Location", LOCATION)
+        headers, answers = fake.answer_headers, len(fake._log)
+        if watch.on and answers < MOST_ANSWERS:
+            headers.update({**planted, **headers})
+        elif answers == MOST_ANSWERS:
+            for name, value in planted.items():
+                if headers.get(name) == value:
+                    del headers[name]
 
     after(TokenCaches, "at", lambda state, _states, address: addresses.update({id(state): address}))
     before(
@@ -284,6 +294,32 @@ def install() -> None:
     for name in REPORTS:
         after(getattr(bridge, name), "__init__", check_report)
     after(CaptureFixture, "readouterr", lambda text, _self: watch.look("".join(text), "the output"))
+
+
+class Once(logging.Formatter):
+    """Formats a record for the first of pytest's two handlers, and gives the second the same."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+        self._last: tuple[logging.LogRecord | None, str] = None, ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text of a record."""
+        last, text = self._last
+        if last is not record:
+            text = self._inner.format(record)
+            self._last = record, text
+        return text
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Have each record of the log formatted once; every request writes some."""
+    plugin = session.config.pluginmanager.get_plugin("logging-plugin")
+    if plugin is not None:
+        once = Once(plugin.formatter)
+        plugin.caplog_handler.setFormatter(once)
+        plugin.report_handler.setFormatter(once)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -311,6 +347,7 @@ def pytest_runtest_makereport(
     if call.when == "teardown" and watch.on:
         for title, text in report.sections:
             watch.look(text, title.lower())
+        show_reports()
         watch.search()
         if watch.hits:
             report.outcome = "failed"

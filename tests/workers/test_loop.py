@@ -138,7 +138,13 @@ async def test_cancelled_commit_is_waited_for(estate: Estate) -> None:
     assert estate.faults() == {}
 
 
-@pytest.mark.parametrize("after", range(1, 12))
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param(after, marks=() if after in (1, 2, 4, 7, 11) else pytest.mark.long)
+        for after in range(1, 12)
+    ],
+)
 async def test_export_cancelled_anywhere_is_made_good_by_the_next(
     estate: Estate, after: int
 ) -> None:

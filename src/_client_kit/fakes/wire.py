@@ -104,9 +104,16 @@ class Reply:
 
     def with_header(self, name: str, value: str) -> Reply:
         """Return the same answer with a header, unless the answer has it already."""
-        if any(have.lower() == name.lower() for have, _ in self.headers):
-            return self
-        return evolve(self, headers=(*self.headers, (name, value)))
+        return evolve(self, headers=self.headers_and((name, value)))
+
+    def headers_and(self, *more: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+        """Return the headers, and those given that the answer does not have already."""
+        headers, have = list(self.headers), {name.lower() for name, _ in self.headers}
+        for name, value in more:
+            if name.lower() not in have:
+                have.add(name.lower())
+                headers.append((name, value))
+        return tuple(headers)
 
     def wire_body(self) -> tuple[bytes, int]:
         """Return the bytes to send and the length that the headers claim."""
@@ -121,7 +128,7 @@ class Reply:
         """Return all headers to send, with Content-Length unless the fault or status forbids it."""
         if self.delivery.kind == "cut" or self.status in {204, 304}:
             return self.headers
-        return self.with_header("Content-Length", str(len(self.body))).headers
+        return self.headers_and(("Content-Length", str(len(self.body))))
 
 
 class RequestRefusedError(Exception):

@@ -257,17 +257,17 @@ class Activation(Result):
         facts = _facts(
             ("active since", _time(self.activated_at)),
             ("company number", str(self.company_id or "")),
-            ("left where they are", _shown(self.baseline)),
-            ("waiting for the client", self.waiting),
         )
+        left = say("left where they are", self.baseline), _shown(self.baseline)
+        counts = (left, *_facts(("waiting for the client", self.waiting)))
         if self.new:
             # A space looks empty to an app without the right to read its documents. All of them
             # would count as new when the right is given, so the note says what to do before.
             empty = not (self.baseline or self.waiting or self.skipped)
             notes = (*self.notes, *((_NOTHING_LISTED,) if empty else ()))
             skipped = table(self.skipped, say("skipped", len(self.skipped)))
-            return View(say("activated"), "ok", facts, (skipped,), notes)
-        return View(say("active already"), "", facts[:2])
+            return View(say("activated"), "ok", (*facts, *counts), (skipped,), notes)
+        return View(say("active already"), "", facts)
 
 
 @frozen(kw_only=True)
@@ -315,7 +315,7 @@ class Status(Result):
             "baseline": self.counts.get("baseline", 0),
         }
         lines = tuple(
-            (Cell(say(name), TONES.get(name, "") if count else "dim"), Cell(_shown(count)))
+            (Cell(say(name, count), TONES.get(name, "") if count else "dim"), Cell(_shown(count)))
             for name, count in counts.items()
         )
         return View(

@@ -27,6 +27,7 @@ __all__ = [
     "held_until",
     "is_in_memory",
     "name_of_store",
+    "notes_of",
 ]
 
 FIND_LIMIT = 500
@@ -139,6 +140,12 @@ def held_until(store: CheckpointStore, key: str) -> datetime | None:
 def is_in_memory(store: CheckpointStore) -> bool:
     """Return True for a store of this library whose rows are lost when the process ends."""
     return getattr(store, "in_memory", False) is True
+
+
+def notes_of(store: CheckpointStore) -> tuple[str, ...]:
+    """Return what activate() and the first run must say about a store."""
+    note = IN_MEMORY if is_in_memory(store) else getattr(store, "_note", None)
+    return (note,) if note else ()
 
 
 def name_of_store(store: CheckpointStore) -> str:

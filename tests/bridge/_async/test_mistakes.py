@@ -255,10 +255,14 @@ async def settle(connection: AsyncConnection) -> object:
     return await connection.settle("d-1", delivered=True)
 
 
+async def deactivate(connection: AsyncConnection) -> None:
+    await connection.deactivate()
+
+
 VERBS = [export, dry_run, resend, confirm, settle]
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [*VERBS, deactivate])
 async def test_a_changed_company_code_is_told_by_every_verb(verb: Callable[..., Any]) -> None:
     """The space is active with the former code: that is said, and no activate() asked for."""
     world = AsyncWorld()
@@ -268,6 +272,8 @@ async def test_a_changed_company_code_is_told_by_every_verb(verb: Callable[..., 
     with pytest.raises(ConfigurationError, match="active with the company '0042' of") as caught:
         await verb(changed)
     assert not isinstance(caught.value, NotActivatedError)
+    assert "write those settings again, call deactivate()" in str(caught.value.hint)
+    assert (await world.connect().status()).active
 
 
 @pytest.mark.parametrize("lang", ["en", "fr", "nl"])

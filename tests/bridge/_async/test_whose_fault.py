@@ -64,21 +64,31 @@ class Refusing:
                 )
 
 
+def pages(*statuses: int) -> list[Any]:
+    """Web pages with these statuses; those that nothing tells from the others are long."""
+    return [
+        pytest.param(
+            lambda status=status: page(status),
+            id=f"{status} page",
+            marks=pytest.mark.long if status in (405, 406, 410) else (),
+        )
+        for status in statuses
+    ]
+
+
 UPLOADS: list[Any] = [
-    *(pytest.param(lambda status=status: page(status), id=f"{status} page")
-      for status in (403, 404, 405, 406, 410, 501)),
+    *pages(403, 404, 405, 406, 410, 501),
     pytest.param(lambda: envelope(403), id="403 own"),
     pytest.param(lambda: httpx.Response(401), id="401"),
     pytest.param(lambda: page(429), id="429"),
-]  # fmt: skip
+]
 DETAILS: list[Any] = [
-    *(pytest.param(lambda status=status: page(status), id=f"{status} page")
-      for status in (403, 404, 405, 406, 501, 502)),
+    *pages(403, 404, 405, 406, 501, 502),
     pytest.param(lambda: problem(403), id="403 own"),
     pytest.param(lambda: httpx.Response(401), id="401"),
     pytest.param(lambda: page(429), id="429"),
     pytest.param(lambda: page(200), id="web page"),
-]  # fmt: skip
+]
 
 
 def matrix(answers: Sequence[Any], *others: Sequence[Any]) -> list[Any]:
@@ -92,7 +102,7 @@ def matrix(answers: Sequence[Any], *others: Sequence[Any]) -> list[Any]:
                 *values,
                 *rest,
                 id="-".join((name, *map(str, rest))),
-                marks=() if rest == quick else pytest.mark.long,
+                marks=getattr(one, "marks", ()) if rest == quick else pytest.mark.long,
             )
             for rest in combinations
         ]
@@ -115,7 +125,7 @@ async def one_bad_document(
     documents = world.publish(8)
     bad = documents[place]
     refusing.bad = {bad}
-    for day in range(9):
+    for day in range(7):
         before = refusing.calls[bad]
         await connection.export_new()
         assert refusing.calls[bad] <= before + 2  # a 401 is renewed once

@@ -254,10 +254,14 @@ def settle(connection: Connection) -> object:
     return connection.settle("d-1", delivered=True)
 
 
+def deactivate(connection: Connection) -> None:
+    connection.deactivate()
+
+
 VERBS = [export, dry_run, resend, confirm, settle]
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [*VERBS, deactivate])
 def test_a_changed_company_code_is_told_by_every_verb(verb: Callable[..., Any]) -> None:
     """The space is active with the former code: that is said, and no activate() asked for."""
     world = World()
@@ -267,6 +271,8 @@ def test_a_changed_company_code_is_told_by_every_verb(verb: Callable[..., Any]) 
     with pytest.raises(ConfigurationError, match="active with the company '0042' of") as caught:
         verb(changed)
     assert not isinstance(caught.value, NotActivatedError)
+    assert "write those settings again, call deactivate()" in str(caught.value.hint)
+    assert world.connect().status().active
 
 
 @pytest.mark.parametrize("lang", ["en", "fr", "nl"])

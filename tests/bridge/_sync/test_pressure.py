@@ -157,8 +157,19 @@ class TimeLimitError(Exception):
     """What a task queue's signal handler raises."""
 
 
-@pytest.mark.parametrize("error", [TimeLimitError, TimeoutError, ConnectionResetError, OSError])
-@pytest.mark.parametrize("in_flight", [1, 4])
+@pytest.mark.parametrize(
+    ("error", "in_flight"),
+    [
+        (TimeLimitError, 1),
+        (TimeoutError, 4),
+        (ConnectionResetError, 1),
+        (OSError, 4),
+        pytest.param(TimeLimitError, 4, marks=pytest.mark.long),
+        pytest.param(TimeoutError, 1, marks=pytest.mark.long),
+        pytest.param(ConnectionResetError, 4, marks=pytest.mark.long),
+        pytest.param(OSError, 1, marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize(
     "operation", ["inbox.upload", "files.details", "files.download", "documents.list"]
 )
