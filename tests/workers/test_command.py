@@ -550,7 +550,8 @@ def test_documents_that_need_a_person_are_named_on_standard_error(
     assert main(["export", *one]) == 1
     (refused,) = capsys.readouterr().err.splitlines()
     company = "0042 : " if lang == "fr" else "0042: "
-    assert refused.startswith(f"{company}Invoice F-0000")
+    invoice = {"en": "Invoice", "fr": "Facture", "nl": "Factuur"}[lang]
+    assert refused.startswith(f"{company}{invoice} F-0000")
     assert "The period is closed." in refused
     estate.zenvoices.refuse_when(lambda _: None)
     estate.publish(20)
@@ -561,7 +562,7 @@ def test_documents_that_need_a_person_are_named_on_standard_error(
         assert main([verb, *one]) == 1
         named = capsys.readouterr().err.splitlines()
         assert len(named) == 21
-        assert all(line.startswith(f"{company}Invoice F-0") for line in named[:20])
+        assert all(line.startswith(f"{company}{invoice} F-0") for line in named[:20])
         assert named[20] == f"{company}{more}"
     assert main(["export", *one, "--json"]) == 1
     assert capsys.readouterr().err == ""
