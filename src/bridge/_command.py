@@ -42,7 +42,7 @@ from bridge._reports.delivery_rows import Deliveries, DeliveryRow
 from bridge._reports.events import DocumentFound, Event, RunEnded, RunStarted
 from bridge._reports.render import plain, wrap
 from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
-from bridge._reports.texts import Lang, check_lang, say, translate
+from bridge._reports.texts import Lang, check_lang, language, say, set_language, translate
 from bridge._reports.verification import Verification
 from bridge._settings import hint_for
 from bridge._sync._connection import Connection
@@ -331,8 +331,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    before = language()
     try:
         with _ended_by_sigterm():
+            set_language(lang)
             options = _parsed(arguments, lang)
             status: int = options.run(options)
             sys.stdout.flush()
@@ -356,6 +358,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         print(f"\n{_after(PROGRAM, say('interrupted'), lang)}", file=sys.stderr)
         return 143 if isinstance(interrupt, _Terminated) else INTERRUPTED
+    finally:
+        set_language(before)
 
 
 class _Terminated(KeyboardInterrupt):

@@ -171,18 +171,18 @@ class Events:
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
-        self._seen: list[dict[str, Any]] = []
+        self.seen: list[dict[str, Any]] = []
 
     def next(self) -> dict[str, Any]:
         """The next event."""
-        self._seen.append(json.loads(self._stream.readline()))
-        return self._seen[-1]
+        self.seen.append(json.loads(self._stream.readline()))
+        return self.seen[-1]
 
     def first(self, kind: str) -> dict[str, Any]:
         """The first event of a kind, whether it was read before or not."""
         place = 0
         while True:
-            event = self._seen[place] if place < len(self._seen) else self.next()
+            event = self.seen[place] if place < len(self.seen) else self.next()
             if event["event"] == kind:
                 return event
             place += 1
@@ -232,6 +232,9 @@ def test_whole_way_in_the_sandbox(tmp_path: Path) -> None:
         assert arrived["company_code"] == facts["company_code"]
         assert arrived["external_id"] in sent
         assert "is closed" in events.first("refused")["message"]
+        # What was there at activation has a number below 100, and is not sent.
+        sent_numbers = [it["number"] for it in events.seen if it["event"] == "delivered"]
+        assert min(int(number.rpartition("-")[2]) for number in sent_numbers) >= 100
         approved, reopened = events.first("approved"), events.first("reopened")
         assert told("resend", reopened["id"])[0] == 0
         status, report = told("export")
@@ -450,6 +453,16 @@ def test_verify_says_who_can_help(estate: Estate, toml: Path) -> None:
     assert main(["verify", "--config", str(toml)]) == 1
 
 
+def test_a_language_holds_for_the_subjects_of_one_command(estate: Estate, active: Path) -> None:
+    """The next command in the same process has its own."""
+    one = ["--config", str(active), "--company", "0042"]
+    for lang in ("nl", "en"):
+        estate.publish()
+        assert main(["export", *one, "--lang", lang]) == 0
+    subjects = [item.subject or "" for item in estate.zenvoices.inbox[-2:]]
+    assert [subject.split()[0] for subject in subjects] == ["Factuur", "Invoice"]
+
+
 @pytest.mark.parametrize(
     ("lang", "title"),
     [
@@ -537,7 +550,8 @@ def test_documents_that_need_a_person_are_named_on_standard_error(
     assert main(["export", *one]) == 1
     (refused,) = capsys.readouterr().err.splitlines()
     company = "0042 : " if lang == "fr" else "0042: "
-    assert refused.startswith(f"{company}Invoice F-0000")
+    invoice = {"en": "Invoice", "fr": "Facture", "nl": "Factuur"}[lang]
+    assert refused.startswith(f"{company}{invoice} F-0000")
     assert "The period is closed." in refused
     estate.zenvoices.refuse_when(lambda _: None)
     estate.publish(20)
@@ -548,7 +562,7 @@ def test_documents_that_need_a_person_are_named_on_standard_error(
         assert main([verb, *one]) == 1
         named = capsys.readouterr().err.splitlines()
         assert len(named) == 21
-        assert all(line.startswith(f"{company}Invoice F-0") for line in named[:20])
+        assert all(line.startswith(f"{company}{invoice} F-0") for line in named[:20])
         assert named[20] == f"{company}{more}"
     assert main(["export", *one, "--json"]) == 1
     assert capsys.readouterr().err == ""

@@ -51,7 +51,8 @@ _display: dict[str, Lang] = {"language": "en"}
 def set_language(lang: Lang) -> None:
     """Set the language in which this process prints reports and notebooks show them.
 
-    An argument ``lang=`` takes precedence, for programs whose users have several languages.
+    For a report, an argument ``lang=`` takes precedence, for programs whose users have several
+    languages. The subjects that :func:`default_mapper` makes begin with a word of this language.
 
     Raises:
         ConfigurationError: The language is not ``"en"``, ``"fr"`` or ``"nl"``.
@@ -165,6 +166,10 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "sender": ("sender", "expéditeur", "afzender"),
     "destination": ("destination", "destination", "bestemming"),
     "files": ("files", "fichiers", "bestanden"),
+    # Subjects in Zenvoices
+    "invoice": ("Invoice", "Facture", "Factuur"),
+    "credit note": ("Credit note", "Note de crédit", "Creditnota"),
+    "test document": ("TEST, please delete", "TEST, à supprimer", "TEST, te verwijderen"),
     # Titles of checks
     "banqup login": ("Banqup takes the app's credentials",
         "Banqup accepte l'identification de l'application",
@@ -809,8 +814,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Geef de gebruiker het recht voor deze aanroep, en rechten op de administratie: in Zenvoices, Beheer > Omgeving > Gebruikers, Rechten wijzigen."),
     "hint_company_code": ("Le Code entreprise se trouve dans Zenvoices sous Gérer > Organisation > Entreprises ; une entreprise n'y figure pas si l'utilisateur n'a aucune permission sur celle-ci : Gérer > Organisation > Utilisateurs.",
         "De code van de administratie staat in Zenvoices onder Beheer > Omgeving > Administraties; een administratie ontbreekt wanneer de gebruiker er geen rechten op heeft: Beheer > Omgeving > Gebruikers."),
-    "hint_company_moved": ("À chaque export, le programme vérifie à quelle entreprise appartient ce code. Si les entreprises ont été renumérotées dans Zenvoices, arrêtez cette connexion avec banqup-zenvoices deactivate (en Python : deactivate()) et créez-en une nouvelle avec le code actuel de l'entreprise. Sinon, corrigez les codes dans Zenvoices sous Gérer > Organisation > Entreprises.",
-        "Bij elke export controleert het programma bij welke administratie deze code hoort. Werden de administraties in Zenvoices hernummerd, stop dan deze koppeling met banqup-zenvoices deactivate (in Python: deactivate()) en maak een nieuwe met de huidige code van de administratie. Verbeter anders de codes in Zenvoices onder Beheer > Omgeving > Administraties."),
+    "hint_company_moved": ("À chaque export, le programme vérifie à quelle entreprise appartient ce code. Si les entreprises ont reçu d'autres codes dans Zenvoices, arrêtez cette connexion avec banqup-zenvoices deactivate (en Python : deactivate()) et créez-en une nouvelle avec le code actuel de l'entreprise. Sinon, corrigez les codes dans Zenvoices sous Gérer > Organisation > Entreprises.",
+        "Bij elke export controleert het programma bij welke administratie deze code hoort. Kregen de administraties in Zenvoices andere codes, stop dan deze koppeling met banqup-zenvoices deactivate (in Python: deactivate()) en maak een nieuwe met de huidige code van de administratie. Verbeter anders de codes in Zenvoices onder Beheer > Omgeving > Administraties."),
     # The checkpoint
     "damaged": ("le registre est endommagé : {0}", "het register is beschadigd: {0}"),
     "newer_checkpoint": ("{0} : écrit par une version plus récente de cette bibliothèque ({1})",

@@ -177,7 +177,7 @@ class Checks:
                 )
                 hint = Text(
                     "hint_company_moved",
-                    "If the companies were renumbered in Zenvoices, deactivate() this connection, "
+                    "If the companies got other codes in Zenvoices, deactivate() this connection, "
                     "or run banqup-zenvoices deactivate, and make a new one with the company's "
                     "code of today. Otherwise correct the codes in Zenvoices under Manage > "
                     "Organisation > Companies.",
