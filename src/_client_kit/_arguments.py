@@ -242,7 +242,8 @@ def read_environment(environ: Mapping[str, str], *names: str, service: str) -> l
 
     Raises:
         ConfigurationError: A variable is not set or is empty; the message names all such variables,
-            and the hint those of such a name that are set.
+            and the hint those of such a name that are set. Or :func:`check_credential` refuses a
+            value; the message then names its variable.
     """
     missing = [name for name in names if not environ.get(name)]
     if missing:
@@ -262,6 +263,8 @@ def read_environment(environ: Mapping[str, str], *names: str, service: str) -> l
             ),
         )
         raise ConfigurationError(message, service=service, hint=hint)
+    for name in names:
+        check_credential(environ[name], name, service=service)
     return [environ[name] for name in names]
 
 

@@ -43,7 +43,8 @@ CONTRACT_HINT = Text(
 ADDRESS_HINT = Text(
     "hint_base_url",
     "Is this the address of the service, and not that of the other one or with a path behind it? "
-    "Check base_url= or the environment; after that the contract: contract=.",
+    "Check base_url= (banqup_url or zenvoices_url in a file) or the environment; after that the "
+    "contract: contract=.",
 )
 FOREIGN_HINT = Text(
     "hint_foreign",

@@ -90,13 +90,14 @@ def joined(separator: str, *parts: str | None) -> str:
     return Text.made(separator.join(kept), separator, kept)
 
 
-def code_of(text: str | None) -> str:
+def code_of(text: object) -> str:
     """Return the code of a message; of joined parts, that of the first with a code."""
     if not isinstance(text, Text):
         return ""
     if text.code not in SEPARATORS:
         return text.code
-    return next(filter(None, map(code_of, text.values)), "")
+    codes = [code_of(part) for part in text.values]
+    return next(filter(None, codes), "")
 
 
 def _without_stop(part: str) -> str:

@@ -7,6 +7,7 @@ import ssl
 import urllib.request
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -85,15 +86,33 @@ def _unusable_file(error: OSError, service: str) -> ConfigurationError:
     except OSError:
         name = "SSL_CERT_FILE"
     reason = Text("said", "{0}", error.strerror)
+    hint = Text("hint_unusable_variable", "Correct the variable, or unset it.")
     if isinstance(error, ssl.SSLError):
-        reason = Text("no_certificate", "it holds no certificate")
+        reason = Text(
+            "no_certificate", "it holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)"
+        )
+        path = Path(str(certificates))
+        if _begins_with(path, b"\x30"):  # the first byte of every certificate in DER
+            hint = Text(
+                "hint_der",
+                "It is in DER form. Convert it, and name the new file: openssl x509 -inform der "
+                "-in {0} -out {1}",
+                *(path.name, f"{path.stem}.pem"),
+            )
     message = Text(
         "unusable_variable",
         "the environment variable {0} names {1}, which cannot be used: {2}",
         *(name, repr(os.environ.get(name))[:200], reason),
     )
-    hint = Text("hint_unusable_variable", "Correct the variable, or unset it.")
     return ConfigurationError(message, service=service, hint=hint)
+
+
+def _begins_with(path: Path, start: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(start)) == start
+    except OSError:
+        return False
 
 
 def opened(make: Callable[[], _T], *, service: str) -> _T:

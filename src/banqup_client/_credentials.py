@@ -64,7 +64,10 @@ class ClientCredentials:
         """
         names = ("BANQUP_CLIENT_ID", "BANQUP_CLIENT_SECRET")
         client_id, secret = read_environment(environ, *names, service="banqup")
-        return cls(client_id, Secret(secret), environ.get("BANQUP_SCOPE") or None)
+        scope = environ.get("BANQUP_SCOPE") or None
+        if scope is not None:
+            check_credential(scope, "BANQUP_SCOPE", service="banqup")
+        return cls(client_id, Secret(secret), scope)
 
     def __reduce__(self) -> Never:
         refuse_pickling(self)

@@ -42,9 +42,9 @@ TOKEN_LIFE = 300.0  # the shortest lifetime in the vendor's documentation
 NOT_WHITELISTED = Text(
     "hint_not_whitelisted",
     "The app is not whitelisted: a space administrator must add its App ID in Banqup under "
-    "Settings > External applications, with roles, and the APIs must be enabled on the app in the "
-    "developer portal. Until then Banqup answers with an empty list of spaces, not with an error. "
-    "Check the space id too.",
+    "Settings > External applications, with roles that may read documents, and the APIs must be "
+    "enabled on the app in the developer portal of Banqup. Until then Banqup "
+    "answers with an empty list of spaces, not with an error. Check the space id too.",
 )
 """A text for people: why the list of spaces may be empty, and what to do."""
 _LOGIN_CAUSES = Text(

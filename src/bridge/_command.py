@@ -12,6 +12,7 @@ import io
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import sys
@@ -19,21 +20,21 @@ import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from types import FrameType
-from typing import Any, Never, Self, get_args
+from typing import Any, Never, Self, TextIO, get_args
 
 from attrs import asdict, evolve, frozen
 
 from _client_kit._arguments import check_seconds, read_environment
 from _client_kit._errors import ConfigurationError, ServiceError, StoreError
-from _client_kit._text import Text, joined
+from _client_kit._text import Text, code_of, joined
 from _client_kit._version import __version__
 from banqup_client import ClientCredentials, Environment
 from bridge._config import ConnectionConfig
 from bridge._delivery.arguments import check_limit
-from bridge._errors import BusyError, setting_error
+from bridge._errors import BusyError, not_replaced, setting_error
 from bridge._mapping.mapper import Mapper, default_mapper
 from bridge._pairs import Pairs
 from bridge._process import LOGIN_VARIABLES, function_of, login_of_this_process
@@ -41,7 +42,7 @@ from bridge._reports.delivery_rows import Deliveries, DeliveryRow
 from bridge._reports.events import DocumentFound, Event, RunEnded, RunStarted
 from bridge._reports.render import plain, wrap
 from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
-from bridge._reports.texts import Lang, check_lang, say, translate
+from bridge._reports.texts import Lang, check_lang, language, say, set_language, translate
 from bridge._reports.verification import Verification
 from bridge._settings import hint_for
 from bridge._sync._connection import Connection
@@ -75,6 +76,9 @@ _FORMS = {
     "sandbox": "",
 }
 """The commands by name, with the arguments that each one requires."""
+
+_EITHER = (("--delivered", "--not-delivered"), ("--environment", "--banqup-url"))
+"""Options of which a command takes one."""
 
 _DEFAULTS: dict[str, Any] = {
     "config": Path("connections.toml"),
@@ -119,18 +123,23 @@ class _Parser(argparse.ArgumentParser):
     commands: Mapping[str, _Parser] = {}
     """All commands by name."""
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse arguments; refuse an unknown option here, where the nearest one is known."""
-        given: list[str] = sys.argv[1:] if args is None else list(args)
-        for argument in given:
-            name = argument.partition("=")[0]
-            if argument == "--" or (self.prog == PROGRAM and argument in self.commands):
+    def refuse_unknown_options(self, given: Sequence[str]) -> None:
+        """Refuse an unknown option before the parser does, which knows no nearest one."""
+        parser = self
+        for word in given:
+            name = word.partition("=")[0]
+            if word == "--":
                 break
-            if name.startswith("--") and name not in self._option_string_actions:
+            if parser is self and word in self.commands:
+                parser = self.commands[word]
+            elif name.startswith("--") and name not in parser._option_string_actions:
+                hint = parser._hint(name)
+                raise setting_error("unknown_option", "unknown option {0}", name[:80], hint=hint)
+            action = parser._option_string_actions.get(name)
+            if action is not None and action.nargs == 0 and "=" in word:
                 raise setting_error(
-                    "unknown_option", "unknown option {0}", name[:80], hint=self._hint(name)
+                    "no_value", "{0} takes no value", name, hint="Write {0} alone, or leave it out."
                 )
-        return super().parse_known_args(given, namespace)
 
     def _hint(self, name: str) -> str:
         others = [
@@ -168,15 +177,23 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
     command = next((word for word in given if word in _FORMS), "")
     usage = Text("usage_is", "Usage: {0}. Its options: {1} --help.", *_usage(command, lang))
     options = Options(**_DEFAULTS)
+    unknown: list[str] = []
     try:
-        _, unknown = _parser(lang).parse_known_args(given, options)
+        parser = _parser(lang)
+        parser.refuse_unknown_options(given)
+        _, unknown = parser.parse_known_args(given, options)
     except argparse.ArgumentError as error:
         name = error.argument_name
         if name is None:
             raise setting_error("incomplete", "an argument is missing", hint=usage) from None
+        names = {word.partition("=")[0] for word in given}
+        both = next((pair for pair in _EITHER if names.issuperset(pair)), ())
+        if both:
+            raise setting_error(
+                "not_both", "{0} and {1} exclude each other", *both, hint=usage
+            ) from None
         if command:
             raise setting_error("odd_option", "{0} cannot be used so", name, hint=usage) from None
-        unknown = []
     if not hasattr(options, "run"):
         for word in given:
             if not word.startswith("-") and difflib.get_close_matches(word.lower(), _FORMS):
@@ -314,8 +331,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    before = language()
     try:
         with _ended_by_sigterm():
+            set_language(lang)
             options = _parsed(arguments, lang)
             status: int = options.run(options)
             sys.stdout.flush()
@@ -328,9 +347,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # rest at exit, and print another error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except OSError as error:  # such as a full disk below the file that standard output goes to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        why = Text("said", "{0}", str(error.strerror))
+        print(
+            _after(PROGRAM, Text("no_output", "the output cannot be written: {0}", why), lang),
+            file=sys.stderr,
+        )
+        return PERSON
     except KeyboardInterrupt as interrupt:
         print(f"\n{_after(PROGRAM, say('interrupted'), lang)}", file=sys.stderr)
         return 143 if isinstance(interrupt, _Terminated) else INTERRUPTED
+    finally:
+        set_language(before)
 
 
 class _Terminated(KeyboardInterrupt):
@@ -371,9 +400,9 @@ def _activate(connection: Connection, _options: Options) -> tuple[Activation, in
     return connection.activate(), OK
 
 
-def _deactivate(connection: Connection, _options: Options) -> tuple[Status, int]:
+def _deactivate(connection: Connection, _options: Options) -> tuple[_Deactivated, int]:
     connection.deactivate()
-    return connection.status(), OK
+    return _Deactivated(connection.status()), OK
 
 
 def _export(connection: Connection, options: Options) -> tuple[ExportReport, int]:
@@ -383,9 +412,7 @@ def _export(connection: Connection, options: Options) -> tuple[ExportReport, int
         deadline=options.deadline,
         look_first=options.look_first,
     )
-    # A document that failed in an earlier run needs a person until settle() or resend() is called.
-    left = connection.status().error
-    return report, OK if report.ok and not (_needs_a_person(report) or left) else PERSON
+    return report, PERSON if report.needs_person else OK
 
 
 def _status(connection: Connection, options: Options) -> tuple[Status, int]:
@@ -407,6 +434,20 @@ def _settle(connection: Connection, options: Options) -> tuple[Deliveries, int]:
 def _confirm(connection: Connection, _options: Options) -> tuple[Confirmation, int]:
     confirmation = connection.confirm()
     return confirmation, PERSON if confirmation.missing or confirmation.twice else OK
+
+
+@frozen
+class _Deactivated:
+    """The status after deactivate(); its text says only what was done, and how to undo it."""
+
+    status: Status
+
+    def to_text(self, *, lang: Lang) -> str:
+        title = translate(say("deactivated", self.status.company_code), lang)
+        return f"{wrap(title)}\n\n{wrap(translate(say('start again'), lang), '- ')}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.status.to_dict()
 
 
 @frozen
@@ -437,14 +478,8 @@ def _status_of(error: BaseException) -> int:
     if not isinstance(error, ServiceError) or not error.retryable:
         return PERSON
     report = error.report
-    needs = isinstance(report, ExportReport) and _needs_a_person(report)
+    needs = isinstance(report, ExportReport) and report._shows_trouble
     return PERSON if needs else LATER
-
-
-def _needs_a_person(report: ExportReport) -> bool:
-    left = any(map(_is_left_to_a_person, report.deliveries))
-    twice = any(isinstance(note, Text) and note.code == "sent_before" for note in report.notes)
-    return bool(report.refused or report.raised or left or twice)
 
 
 def _is_left_to_a_person(row: DeliveryRow) -> bool:
@@ -478,19 +513,23 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
                 len(configs),
                 hint="Say which: --company CODE chooses one of these {0}.",
             )
-        mapper: Mapper = default_mapper
-        if options.mapper is not None:
-            mapper = function_of("--mapper", options.mapper)
-        _check_logins()
         found: set[int] = set()
+        out = sys.stdout
         with ExitStack() as stack:
+            if options.json:
+                # Without this, what a mapper prints would stand between the lines of JSON.
+                stack.enter_context(redirect_stdout(sys.stderr))
+            mapper: Mapper = default_mapper
+            if options.mapper is not None:
+                mapper = function_of("--mapper", options.mapper)
+            _check_logins()
             stack.enter_context(_log_on_stderr(options.lang, verbose=options.verbose))
             shared = _Shared(stack)
             for number, config in enumerate(configs, 1):
                 place = say("progress", config.company_code, number, len(configs))
                 with _Progress(place, options.lang) as progress:
                     status, result, error = _call(verb, config, shared, mapper, progress, options)
-                _show(status, result, error, config, options, several=len(configs) > 1)
+                _show(status, result, error, config, options, out, several=len(configs) > 1)
                 tells = verb in (_export, _status) and not options.json
                 if tells and status == PERSON and isinstance(error, ServiceError | None):
                     _, left, _ = _call(_left, config, shared, mapper, progress, options)
@@ -520,13 +559,21 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
     if not options.config.exists():
+        # A name with a typing error, or with an ending that Windows hides, such as .toml.txt.
+        others = sorted(path.name for path in options.config.absolute().parent.glob("*.toml*"))
+        hint = Text("hint_other_files", "In that folder are: {0}.", plain(", ".join(others[:5])))
+        if not others:
+            hint = Text(
+                "hint_no_config",
+                "Start in the folder of the file, or name it with --config. If there is none yet, "
+                "banqup-zenvoices pairs writes one from your spaces and companies, and "
+                "banqup-zenvoices sandbox shows one to try.",
+            )
         raise setting_error(
             "no_config",
             "there is no file {0}",
             plain(str(options.config.absolute())),
-            hint="Start in the folder of the file, or name it with --config. If there is none yet, "
-            "banqup-zenvoices pairs writes one from your spaces and companies, and "
-            "banqup-zenvoices sandbox shows one to try.",
+            hint=not_replaced(str(options.config)) or hint,
         )
     configs = ConnectionConfig.from_toml(options.config)
     wanted: list[str] = options.company or []
@@ -537,8 +584,12 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
             raise setting_error(
                 "no_such_connection",
                 "{0} has no connection of company {1!r}",
-                *(str(options.config), code, ", ".join(near)),
-                hint="The nearest codes are: {2}.",
+                *(str(options.config), code),
+                hint=Text("hint_one_code", "Write --company CODE once for each code.")
+                if re.search("[,; ]", code)
+                else Text(
+                    "hint_no_such_connection", "The nearest codes are: {0}.", ", ".join(near)
+                ),
             )
     return [config for config in configs if not wanted or config.company_code in wanted]
 
@@ -602,6 +653,7 @@ def _show(
     error: BaseException | None,
     config: ConnectionConfig,
     options: Options,
+    out: TextIO,
     *,
     several: bool,
 ) -> None:
@@ -613,7 +665,7 @@ def _show(
             "result": None if result is None else result.to_dict(),
             "error": None if error is None else _as_data(error),
         }
-        print(json.dumps(line), flush=True)
+        print(json.dumps(line), file=out, flush=True)
     elif result is not None:
         if several:
             print(f"== {config.company_code}")
@@ -635,7 +687,7 @@ def _show(
 def _name(
     left: Sequence[DeliveryRow], result: object, config: ConnectionConfig, lang: Lang
 ) -> None:
-    """Write the documents that a person must look at to standard error, which cron mails."""
+    """Write what a person must look at to standard error, which cron mails."""
     of_run = result.deliveries if isinstance(result, ExportReport) else ()
     rows = {row.document_id: row for row in (*left, *filter(_is_left_to_a_person, of_run))}
     lines = [
@@ -643,6 +695,8 @@ def _name(
     ]
     if len(lines) > NAMED:
         lines[NAMED:] = [say("and more", len(lines) - NAMED)]
+    if isinstance(result, ExportReport):
+        lines += [note for note in result.notes if code_of(note) == "sent_before"]
     for line in lines:
         print(plain(_after(config.company_code, line, lang)), file=sys.stderr)
 
@@ -702,7 +756,8 @@ class _OwnCode(logging.Handler):
 
     def __init__(self, start: str, lang: Lang) -> None:
         super().__init__(logging.WARNING)
-        self._start, self._lang = start, lang
+        self._start = start
+        self._lang: Lang = lang
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the record if its message can be translated; ignore any other record."""
@@ -789,7 +844,7 @@ def _pairs(options: Options) -> int:
         raise setting_error("not_written", "{0} cannot be written: {1}", str(path), why) from None
     print(json.dumps(pairs.to_dict()) if options.json else pairs.to_text(lang=options.lang))
     if not options.json:
-        print(f"\n{path}")
+        print(f"\n{translate(say('written', str(path)), options.lang)}")
     return OK
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from _client_kit._errors import ConfigurationError, StoreError
@@ -17,6 +18,7 @@ __all__ = [
     "LeaseLostError",
     "NotActivatedError",
     "configuration_error",
+    "not_replaced",
     "setting_error",
     "store_error",
 ]
@@ -104,6 +106,14 @@ class NotActivatedError(ConfigurationError):
     def __init__(self, message: str = _NOT_ACTIVE, *, hint: str | None = None) -> None:
         hint = hint or joined(" ", ACTIVATE, OTHER_STORE)
         super().__init__(message, service="bridge", hint=hint, code="not_activated")
+
+
+def not_replaced(path: str) -> Text | None:
+    """Return the hint for a path that begins a part with ``~`` or a variable; None for another."""
+    found = re.search(r"(?:^|[\\/])(~[\w.-]*(?=[\\/])|\$\w+|\$\{\w+\}|%\w+%)", path)
+    if found is None:
+        return None
+    return Text("hint_not_replaced", "{0} is not replaced here: write the full path.", found[1])
 
 
 def configuration_error(message: str, hint: str | None = None) -> ConfigurationError:

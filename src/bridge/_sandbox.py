@@ -39,7 +39,7 @@ PAUSES = 2
 _GUIDE = """\
 {only_here}
 
-Banqup     {banqup_url}   (client id {client_id})
+Banqup     {banqup_url}   ({client_word} {client_id})
 Zenvoices  {zenvoices_url}   ({user_word} {user})
 {space_word:9}  {space_id}   ({company})
 {code_word:9}  {company_code}
@@ -155,6 +155,7 @@ def _guide(facts: dict[str, Any], every: float, lang: Lang) -> str:
         company=COMPANY_NAME,
         lang=lang,
         option="" if lang == "en" else f" --lang {lang}",
+        client_word=tell("client id"),
         user_word=tell("user"),
         space_word=tell("space").capitalize(),
         code_word=tell("code").capitalize(),
@@ -177,34 +178,34 @@ _Tell = Callable[[str, dict[str, Any]], None]
 class _Sandbox:
     """Publishes a document from time to time, and prints what becomes of the documents."""
 
-    _served: Services
-    _every: float
-    _tell: _Tell
-    _lang: Lang
-    _fixed: bool = field(kw_only=True)
-    _closed: dict[str, str] = field(factory=dict)
+    served: Services
+    every: float
+    tell: _Tell
+    lang: Lang
+    fixed: bool = field(kw_only=True)
+    closed: dict[str, str] = field(factory=dict)
     """The documents that Zenvoices refuses: their ids in Banqup, by invoice number."""
-    _refused: set[str] = field(factory=set)
-    _later: list[tuple[float, Callable[[], None]]] = field(factory=list)
+    refused: set[str] = field(factory=set)
+    later: list[tuple[float, Callable[[], None]]] = field(factory=list)
     """Functions to call later, each with the time to call it by the monotonic clock."""
 
     def serve(self, stop: threading.Event) -> None:
         """Publish a document every `every` seconds, and print what happens, until `stop` is set."""
-        self._served.zenvoices.refuse_when(self._refuse)
+        self.served.zenvoices.refuse_when(self._refuse)
         for number in range(1, 4):
             self._publish(sample(number), number)
-        shown, number, due = 0, FIRST, time.monotonic() + self._every
-        while not stop.wait(min(self._every, _POLL)):
-            for item in self._served.zenvoices.inbox[shown:]:
+        shown, number, due = 0, FIRST, time.monotonic() + self.every
+        while not stop.wait(min(self.every, _POLL)):
+            for item in self.served.zenvoices.inbox[shown:]:
                 shown += 1
-                self._tell("delivered", _arrived(item))
-            for entry in [*self._later]:
+                self.tell("delivered", _arrived(item))
+            for entry in [*self.later]:
                 if time.monotonic() >= entry[0]:
-                    self._later.remove(entry)
+                    self.later.remove(entry)
                     entry[1]()
             if time.monotonic() >= due:
                 self._add(number)
-                number, due = number + 1, due + self._every
+                number, due = number + 1, due + self.every
 
     def _add(self, number: int) -> None:
         """Publish a document; of five, one is not approved yet, and one will be refused."""
@@ -212,22 +213,22 @@ class _Sandbox:
         status = "AWAITING_VALIDATION" if number % 5 == 2 else "FULLY_APPROVED"
         document_id = self._publish(invoice, number, status=status)
         facts = {"id": document_id, "number": invoice.number}
-        self._tell("published", {**facts, "subject": f"Invoice {invoice.number}", "status": status})
+        self.tell("published", {**facts, "subject": f"Invoice {invoice.number}", "status": status})
         if number % 5 == 2:
             self._do_later(partial(self._approve, facts))
         elif number % 5 == 3:
-            self._closed[invoice.number] = document_id
+            self.closed[invoice.number] = document_id
 
     def _publish(self, invoice: Sample, number: int, **details: Any) -> str:
-        document_id = str(uuid.uuid5(_IDS, str(number))) if self._fixed else None
-        return self._served.publish_sample(invoice, document_id=document_id, **details)
+        document_id = str(uuid.uuid5(_IDS, str(number))) if self.fixed else None
+        return self.served.publish_sample(invoice, document_id=document_id, **details)
 
     def _do_later(self, call: Callable[[], None]) -> None:
-        self._later.append((time.monotonic() + PAUSES * self._every, call))
+        self.later.append((time.monotonic() + PAUSES * self.every, call))
 
     def _approve(self, facts: dict[str, str]) -> None:
-        self._served.banqup.set_status(facts["id"], "FULLY_APPROVED")
-        self._tell("approved", {**facts, "status": "FULLY_APPROVED"})
+        self.served.banqup.set_status(facts["id"], "FULLY_APPROVED")
+        self.tell("approved", {**facts, "status": "FULLY_APPROVED"})
 
     def _refuse(self, item: InboxItem) -> str | None:
         """Return the reason to refuse an upload if its period is closed, else None.
@@ -235,18 +236,18 @@ class _Sandbox:
         The first refusal also arranges that the period is opened again later.
         """
         number = (item.subject or "").rpartition(" ")[2]
-        if number not in self._closed:
+        if number not in self.closed:
             return None
-        if number not in self._refused:
-            self._refused.add(number)
+        if number not in self.refused:
+            self.refused.add(number)
             self._do_later(partial(self._reopen, number))
-        message = translate(say("period closed", number), self._lang)
+        message = translate(say("period closed", number), self.lang)
         facts = {"number": number, "subject": item.subject, "message": message}
-        self._tell("refused", {"company_code": item.company_code, **facts})
+        self.tell("refused", {"company_code": item.company_code, **facts})
         return message
 
     def _reopen(self, number: str) -> None:
-        self._tell("reopened", {"id": self._closed.pop(number), "number": number})
+        self.tell("reopened", {"id": self.closed.pop(number), "number": number})
 
 
 def _arrived(item: InboxItem) -> dict[str, Any]:

@@ -36,6 +36,12 @@ _WHERE_SECRETS_ARE = Text(
     "ClientCredentials.from_env and UserLogin.from_env.",
 )
 
+_EACH_CONNECTION = Text(
+    "hint_no_connections",
+    "Begin each connection with the line [[connection]], in double brackets. In a file of "
+    "banqup-zenvoices pairs, take the # away from the pairs that are right.",
+)
+
 # Validators. Their errors never show a text that was given: it may be a secret that was put into
 # the wrong field.
 
@@ -111,7 +117,7 @@ def _check_environment(_settings: Any, _attribute: Attribute[Any], value: Any) -
         )
 
 
-_TEXT = _must_be("a_text", "a text", _is_text)
+_TEXT = _must_be("some_text", "a text that is not empty", _is_text)
 _CODE = _must_be(
     "a_text",
     "a text",
@@ -323,9 +329,7 @@ class ConnectionSettings:
                 raise setting_error(
                     "no_connections",
                     "it has no [[connection]] table",
-                    hint="Begin each connection with the line [[connection]], in double brackets. "
-                    "In a file of banqup-zenvoices pairs, take the # away from the pairs that are "
-                    "right.",
+                    hint=_EACH_CONNECTION,
                 )
             folder = os.path.dirname(path)  # noqa: PTH120 - Path would change "//" of a URL to "/"
             rows = [_below(folder, row) if _is_table(row) else row for row in rows]
@@ -349,6 +353,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(text)
     except OSError as error:
         why = Text("said", "{0}", error.strerror)
+        if path.is_dir():
+            hint = Text("hint_folder", "Name the file in it.")
     except tomllib.TOMLDecodeError as error:
         why = Text("said", "{0}", str(error))
         hint = Text(
@@ -356,7 +362,15 @@ def read_toml(path: Path) -> dict[str, Any]:
             'Write codes and ids in quotes: company_code = "0042"; and a path with backslashes in '
             r"single quotes: checkpoint_file = 'C:\exports.db'.",
         )
-        if path.suffix.lower() in (".json", ".yaml", ".yml"):
+        if len(re.findall(r"(?m)^\s*space_id\s*=", text)) > text.count("[[connection]]"):
+            hint = _EACH_CONNECTION
+        elif re.match(r"\s*(#.*\s*)*(export |set )?[A-Z][A-Z_]*=", text):
+            hint = Text(
+                "hint_variables",
+                "These are variables of the environment: set them where the command is started, "
+                "and name the file of connections.",
+            )
+        elif path.suffix.lower() in (".json", ".yaml", ".yml"):
             hint = Text("hint_toml", "Write it in TOML, as banqup-zenvoices sandbox shows it.")
         elif re.search("=\\s*[\u201c\u201d\u201e\u2018\u2019]", text):  # a word processor's quotes
             hint = Text("hint_typographic", "Write straight quotes, as in {0}.", '"0042"')

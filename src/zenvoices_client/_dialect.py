@@ -242,7 +242,7 @@ def read_token(answer: ApiResponse, operation: Operation, *, organisation_code: 
         return Token(Secret(value), _life(member(result, "expireInSeconds")))
     if member(result, "requiresTwoFactorVerification") is True:
         text = Text("two_factor", "the login needs a second factor")
-        raise _error(CredentialsError, "login", text, answer, body, _TWO_FACTOR, text.code)
+        raise _error(CredentialsError, "", text, answer, body, _TWO_FACTOR, text.code)
     if not value and _decided(answer.status, body):
         causes = _SAID_CAUSE if server_text(answer, body) else _LOGIN_CAUSES
         sent = Text(
@@ -253,7 +253,7 @@ def read_token(answer: ApiResponse, operation: Operation, *, organisation_code: 
         )
         hint = joined(" ", causes, sent)
         text = Text("login_refused", "the login was refused")
-        raise _error(CredentialsError, "login", text, answer, body, hint, text.code)
+        raise _error(CredentialsError, "", text, answer, body, hint, text.code)
     raise failure(answer, operation) or no_token("login", answer, SERVICE)
 
 

@@ -487,6 +487,29 @@ def test_number_of_zenvoices_is_no_document_id() -> None:
     assert "Zenvoices' number is another" in str(caught.value.hint)
 
 
+def test_several_ids_in_one_are_told_apart() -> None:
+    """To leave the comma out would join them."""
+    for given in ("d-1,d-2", "d-1; d-2", "d-1 d-2"):
+        with pytest.raises(ConfigurationError, match="document id must be") as caught:
+            World().connect().resend([given])
+        assert caught.value.hint == "Write each id by itself: d-1 d-2"
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("2026/0042", "Leave out '/'. If it is the"),
+        ("d" * 129, "It has 129 characters. If it is the"),
+    ],
+)
+def test_number_of_an_invoice_is_told_where_its_id_is(given: str, hint: str) -> None:
+    """To leave a character out of a number would give another number, and no id."""
+    with pytest.raises(ConfigurationError, match="document id must be 1 to 128") as caught:
+        World().connect().resend([given])
+    assert str(caught.value.hint).startswith(f"{hint} number of an invoice: banqup-zenvoices")
+    assert "status --waiting" in str(caught.value.hint)
+
+
 @pytest.mark.parametrize(
     ("given", "odd"),
     [

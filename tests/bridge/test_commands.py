@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from _client_kit._errors import RejectedError
 from _client_kit._text import Text, joined
 from banqup_client import Secret
-from bridge import Connection, _command, _demo, _sandbox
+from bridge import Connection, SQLiteCheckpoints, StoreError, _command, _demo, _sandbox
 from bridge._command import _error_text, main
 from bridge._reports.texts import Lang
 from support.bridge_world import invoice
@@ -68,8 +70,8 @@ class Stop(threading.Event):
 OURS = {
     "en": ["Business goes on", "left nothing behind", "first run sends nothing", "open again"],
     "fr": [
-        "Les affaires continuent",
-        "derrière soi",
+        "L'activité se poursuit",
+        "laissé aucune trace",
         "Le premier export n'envoie rien",
         "rouverte",
     ],
@@ -95,6 +97,27 @@ def test_demo_and_sandbox_speak_the_language(
     code = r"\n(import sys|\[\[connection|export BANQUP).*?\n\n"
     prose = re.sub(code, " ", told, flags=re.DOTALL)
     assert not re.search(r"\b(the|and|arrived|there|subject|sender|sent|first|approved)\b", prose)
+
+
+@pytest.mark.parametrize(
+    ("lang", "told"),
+    [("en", "exclude each other"), ("fr", "s'excluent"), ("nl", "kunnen niet samen")],
+)
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["settle", "d-1", "--delivered", "--not-delivered"],
+        ["pairs", "--banqup-url=https://banqup.example", "--environment", "UAT_EU"],
+    ],
+)
+def test_options_that_exclude_each_other_are_both_named(
+    given: list[str], lang: Lang, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not only the second is named, as if it were wrong by itself."""
+    assert main([*given, "--lang", lang]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert all(word.partition("=")[0] in error for word in given if word.startswith("--"))
 
 
 @pytest.mark.parametrize("command", ["", *_command._FORMS])
@@ -230,6 +253,8 @@ def test_mistakes_are_told_in_the_language(
         (["--mapper", "m:f", "pairs", "--environment", "UAT_EU"], "--mapper has no meaning for"),
         (["--config", "c.toml", "demo"], "--config has no meaning for"),
         (["--company", "0042", "sandbox"], "--company has no meaning for"),
+        (["export", "--dry-run=true"], "--dry-run takes no value. Write --dry-run alone"),
+        (["--json=1", "status"], "--json takes no value. Write --json alone"),
         (["exprot"], "unknown command 'exprot'. Did you mean 'export'?"),
         (["--config", "c.toml", "Status"], "unknown command 'Status'. Did you mean 'status'?"),
         (["--json", "activte", "--lang", "en"], "unknown command 'activte'. Did you mean"),
@@ -256,6 +281,88 @@ def test_a_file_of_another_format_is_told_which_one_is_read(
     file.write_text('{"space_id": "s-1"}')
     assert main(["status", "--config", str(file)]) == 2
     assert "Write it in TOML" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["~", "$HOME", "${HOME}", "%APPDATA%", "~jan"])
+def test_what_only_a_shell_replaces_is_told(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the file, and on a command line of cron's: that a folder is missing tells nothing."""
+    for variable, value in CREDENTIALS.items():
+        monkeypatch.setenv(variable, value)
+    file = tmp_path / "connections.toml"
+    file.write_text(SHARED.replace("exports.db", f"{name}/exports.db") + PAIR)
+    assert main(["status", "--config", str(file)]) == 1
+    assert f"{name} is not replaced here: write the full path." in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    assert main(["status", "--config", f"{name}/connections.toml"]) == 2
+    assert f"{name} is not replaced here: write the full path." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["exports~", "a~b", "50% off", "$", "a$b", "~exports.db"])
+def test_a_name_that_no_shell_replaces_is_not_suspected(name: str, tmp_path: Path) -> None:
+    """A folder that is missing is told as such."""
+    with pytest.raises(StoreError, match="must be a directory"):
+        SQLiteCheckpoints(tmp_path / "no" / name).head("k")
+
+
+CONNECTION = '[[connection]]\nspace_id = "s-1"\ncompany_code = "0042"\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (CONNECTION + CONNECTION.partition("\n")[2], "Begin each connection with the line"),
+        ("# Banqup\nBANQUP_CLIENT_ID=canary\n", "These are variables of the environment"),
+        ("export BANQUP_CLIENT_ID=canary\n", "These are variables of the environment"),
+        ("set ZENVOICES_USER=canary\n", "These are variables of the environment"),
+        ("company_code = 0042\n", "Write codes and ids in quotes"),
+        (SHARED + CONNECTION.replace("s-1", ""), "space_id must be a text that is not empty"),
+    ],
+)
+def test_what_the_parser_cannot_name_is_told(
+    content: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second connection without its line, and the file of the variables, are no typing error."""
+    file = tmp_path / "connections.toml"
+    file.write_text(content)
+    assert main(["status", "--config", str(file)]) == 2
+    shown = capsys.readouterr().err
+    assert told in shown
+    assert "canary" not in shown
+
+
+def test_a_file_that_is_not_there_is_told_with_those_that_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Windows hides the ending that an editor has added; a folder is no file."""
+    (tmp_path / "connections.toml.txt").touch()
+    assert main(["status", "--config", str(tmp_path / "connections.toml")]) == 2
+    assert "In that folder are: connections.toml.txt." in capsys.readouterr().err
+    assert main(["status", "--config", str(tmp_path)]) == 2
+    assert "Name the file in it." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("codes", ["0042,0043", "0042 0043"])
+def test_several_codes_in_one_are_told_how_to_be_written(
+    codes: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The nearest code would be one of them."""
+    file = tmp_path / "connections.toml"
+    file.write_text(SHARED + PAIR)
+    assert main(["status", "--config", str(file), "--company", codes]) == 2
+    assert "Write --company CODE once for each code." in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_output_that_cannot_be_written_shows_no_traceback() -> None:
+    """As where cron writes to a file on a full disk: one line, and a status that is not 0."""
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "bridge", "demo", "--json"]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line == "banqup-zenvoices: the output cannot be written: No space left on device"
 
 
 def test_a_folder_without_invoices_is_refused(
@@ -304,6 +411,27 @@ def test_missing_variables_are_told_with_those_that_are_set(
     assert "cron and systemd" in told
     assert "canary" not in told
     assert not (tmp_path / "exports.db").exists()
+
+
+@pytest.mark.parametrize("name", [*CREDENTIALS, "BANQUP_SCOPE"])
+@pytest.mark.parametrize("value", ["'canary'", "canary\n", " canary"])
+def test_a_variable_that_cannot_be_used_is_told_by_its_name(
+    name: str,
+    value: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Who writes a file of variables has no argument client_secret=; the value is not shown."""
+    for variable, good in CREDENTIALS.items():
+        monkeypatch.setenv(variable, good)
+    monkeypatch.setenv(name, value)
+    file = tmp_path / "connections.toml"
+    file.write_text(SHARED + PAIR)
+    assert main(["export", "--config", str(file)]) == 2
+    told = capsys.readouterr().err
+    assert re.search(rf"(^|: ){name} must ", told)
+    assert "canary" not in told
 
 
 @pytest.mark.parametrize("lang", ["en", "fr", "nl"])

@@ -363,11 +363,24 @@ async def test_async_clients_that_are_handed_in_stay_open() -> None:
     assert (await ours.activate()).new
 
 
-@pytest.mark.usefixtures("environment", "corrections")
-def test_file_in_place_of_a_module_is_told() -> None:
-    """The module is there: to install it would not help."""
-    with pytest.raises(ConfigurationError, match=r"Leave out \.py: 'corrections_of_a_test:"):
-        function_of("--mapper", "corrections_of_a_test.py:upload")
+@pytest.mark.parametrize(
+    ("given", "told", "file"),
+    [
+        ("mapper.py:my_mapper", "mapper:my_mapper", "mapper.py"),
+        ("/srv/exports/mapper.py:my_mapper", "mapper:my_mapper", "mapper.py"),
+        ("../mapper:my_mapper", "mapper:my_mapper", "mapper.py"),
+        (r"C:\exports\mapper.py:my_mapper", "mapper:my_mapper", "mapper.py"),
+        (r"C:\exports\mapper.py", "mapper:function", "mapper.py"),
+        ("mapper.py", "mapper:function", "mapper.py"),
+        ("my-mapper:my_mapper", "my_mapper:my_mapper", "my_mapper.py"),
+    ],
+)
+def test_file_in_place_of_a_module_is_told(given: str, told: str, file: str) -> None:
+    """What to write, and where the file belongs: one colon more or less would not help."""
+    with pytest.raises(ConfigurationError, match="must name a function") as caught:
+        function_of("--mapper", given)
+    assert str(caught.value.hint).startswith(f"Write {told!r}, without a path")
+    assert str(caught.value.hint).endswith(f"as {file}.")
 
 
 @pytest.mark.parametrize("field", ["banqup_operations", "zenvoices_operations"])

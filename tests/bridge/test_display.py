@@ -293,12 +293,12 @@ def test_report_in_text_reads_as_meant() -> None:
     assert str(made).split("\n") == [
         "Export: 1 document sent to company 0042",
         "",
-        "space             3fa85f64-5717-4562-b3fc-2c963f66afa6",
-        "listed in Banqup  3",
-        "baseline          1",
-        "delivered         1",
-        "waiting           1",
-        "took              0.0 s",
+        "space                    3fa85f64-5717-4562-b3fc-2c963f66afa6",
+        "listed in Banqup         3",
+        "there before activation  1",
+        "delivered                1",
+        "waiting                  1",
+        "took                     0.0 s",
         "",
         "queued            refused; 2 failed attempts; next try 2026-03-02 08:30 UTC",
         "                  Invoice BDM-8  6afa66f369c2-cf3b-2654-7175-46f58af3",
@@ -312,11 +312,22 @@ def test_status_in_french_uses_the_accountants_words() -> None:
         active=True, space_id=DOCUMENT, company_code="0042", counts={"failed": 1, "delivered": 4}
     )
     for shown in (status.to_text(lang="fr"), status.to_html(lang="fr")):
-        for word in ("action du client requise", "prêt à traiter", "erreur"):
+        for word in ("action du client requise", "prêts à traiter", "erreur"):
             assert word in shown
     assert "client action needed" in str(status)
     title = "Connexion active : entreprise 0042 ; 1 document demande une intervention"
     assert status.to_text(lang="fr").startswith(title)
+
+
+@pytest.mark.parametrize(
+    ("number", "left", "waits"),
+    [(1, "laissé là où il est", "refusé par"), (2, "laissés là où ils sont", "refusés par")],
+)
+def test_names_of_counts_agree_with_them(number: int, left: str, waits: str) -> None:
+    """French has another form from two on, in what is counted too."""
+    activation = Activation(new=True, baseline=number, waiting=1)
+    assert f"{left}  " in activation.to_text(lang="fr")
+    assert waits in evolve(report(), refused=number).to_text(lang="fr")
 
 
 def test_long_lists_are_cut_and_say_so() -> None:

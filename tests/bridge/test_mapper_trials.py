@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from banqup_client import Document
-from bridge import Skip, SourceFile, default_mapper
+from bridge import Skip, SourceFile, default_mapper, set_language
+from bridge._reports import texts
+from bridge._reports.texts import Lang
+from bridge._sync._deep import marked
 from bridge.testing import sample_documents, trial_document, try_async_mapper, try_mapper
 from zenvoices_client import InboxUpload
 
@@ -29,6 +32,27 @@ def test_the_default_mapper_copes_with_every_sample() -> None:
     assert sum(bool(trial.warning) for trial in trials) == 1
     assert [trial.other_files for trial in trials if trial.other_files] == [("invoice.pdf",)]
     assert trials.rows[2]["sender_name"] == trials[2].document.supplier.name
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"),
+    [
+        ("en", {"Invoice", "Credit note"}),
+        ("fr", {"Facture", "Note de crédit"}),
+        ("nl", {"Factuur", "Creditnota"}),
+    ],
+)
+def test_subjects_are_in_the_language_of_the_process(
+    lang: Lang, words: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An accountant reads them in Zenvoices; the number stays the last word."""
+    monkeypatch.setitem(texts._display, "language", "en")
+    numbers = [str(row["subject"]).rsplit(" ", 1)[1] for row in try_mapper().rows]
+    set_language(lang)
+    subjects = [str(row["subject"]).rsplit(" ", 1) for row in try_mapper().rows]
+    assert {word for word, _ in subjects} == words
+    assert [number for _, number in subjects] == numbers
+    assert (marked(sample=True).subject or "").startswith("TEST, ")
 
 
 def test_a_failing_mapper_is_shown_and_can_be_raised() -> None:

@@ -104,8 +104,8 @@ def test_file_without_left_overs_has_no_lists() -> None:
 @pytest.mark.parametrize(
     ("lang", "said"),
     [
-        ("en", ["A name proves nothing", "Copy the lines", "Spaces without", "Companies without"]),
-        ("fr", ["Un nom ne prouve rien", "Copiez les lignes", "Espaces sans", "Entreprises sans"]),
+        ("en", ["A name proves nothing", "Copy the three", "Spaces without", "Companies without"]),
+        ("fr", ["Un nom ne prouve rien", "Copiez les trois", "Espaces sans", "Entreprises sans"]),
         ("nl", ["Een naam bewijst niets", "Kopieer", "Ruimtes zonder", "Administraties zonder"]),
     ],
 )

@@ -119,6 +119,16 @@ def test_every_sentence_of_the_source_is_in_the_table() -> None:
     assert set(english()) - set(SENTENCES) - set(HEADINGS) == set()
 
 
+def test_an_address_is_named_as_in_a_file_too() -> None:
+    """Who has a file of connections finds no ``base_url=`` in it."""
+    told = {name for name, some in english().items() if any("base_url=" in one for one in some)}
+    assert len(told) > 1
+    for name in told:
+        for text in (*english()[name], *SENTENCES[name]):
+            assert "banqup_url" in text
+            assert "zenvoices_url" in text
+
+
 def test_no_code_stands_in_both_tables() -> None:
     """The one would hide the other."""
     assert set(SENTENCES) & set(HEADINGS) == set()
@@ -259,7 +269,7 @@ def test_a_sentence_inside_a_sentence_is_translated_too() -> None:
     refused = Text("not_permitted", "not permitted ({0})", "403")
     text = joined(": ", "inbox.list", refused, said)
     assert text == "inbox.list: not permitted (403): Geen toegang"
-    assert translate(text, "fr") == "inbox.list : non autorisé (403) : « Geen toegang »"
+    assert translate(text, "fr") == "inbox.list : accès refusé (403) : « Geen toegang »"
     assert translate(text, "nl") == "inbox.list: niet toegestaan (403): “Geen toegang”"
 
 

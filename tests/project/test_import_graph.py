@@ -13,7 +13,7 @@ FOLDERS = {
     "ubl": set[str](),
     "_stores": {"_errors"},
     "_delivery": {"_errors", "_stores"},
-    "_mapping": {"_delivery", "_errors", "ubl"},
+    "_mapping": {"_delivery", "_errors", "_reports", "ubl"},
     "_reports": {"_delivery", "_errors"},
     "testing": {"_delivery", "_errors", "_mapping", "_reports", "_stores", "ubl"},
     "_async": {

@@ -171,18 +171,18 @@ class Events:
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
-        self._seen: list[dict[str, Any]] = []
+        self.seen: list[dict[str, Any]] = []
 
     def next(self) -> dict[str, Any]:
         """The next event."""
-        self._seen.append(json.loads(self._stream.readline()))
-        return self._seen[-1]
+        self.seen.append(json.loads(self._stream.readline()))
+        return self.seen[-1]
 
     def first(self, kind: str) -> dict[str, Any]:
         """The first event of a kind, whether it was read before or not."""
         place = 0
         while True:
-            event = self._seen[place] if place < len(self._seen) else self.next()
+            event = self.seen[place] if place < len(self.seen) else self.next()
             if event["event"] == kind:
                 return event
             place += 1
@@ -232,6 +232,9 @@ def test_whole_way_in_the_sandbox(tmp_path: Path) -> None:
         assert arrived["company_code"] == facts["company_code"]
         assert arrived["external_id"] in sent
         assert "is closed" in events.first("refused")["message"]
+        # What was there at activation has a number below 100, and is not sent.
+        sent_numbers = [it["number"] for it in events.seen if it["event"] == "delivered"]
+        assert min(int(number.rpartition("-")[2]) for number in sent_numbers) >= 100
         approved, reopened = events.first("approved"), events.first("reopened")
         assert told("resend", reopened["id"])[0] == 0
         status, report = told("export")
@@ -450,6 +453,35 @@ def test_verify_says_who_can_help(estate: Estate, toml: Path) -> None:
     assert main(["verify", "--config", str(toml)]) == 1
 
 
+def test_a_language_holds_for_the_subjects_of_one_command(estate: Estate, active: Path) -> None:
+    """The next command in the same process has its own."""
+    one = ["--config", str(active), "--company", "0042"]
+    for lang in ("nl", "en"):
+        estate.publish()
+        assert main(["export", *one, "--lang", lang]) == 0
+    subjects = [item.subject or "" for item in estate.zenvoices.inbox[-2:]]
+    assert [subject.split()[0] for subject in subjects] == ["Factuur", "Invoice"]
+
+
+@pytest.mark.parametrize(
+    ("lang", "title"),
+    [
+        ("en", "Deactivated: company 0042"),
+        ("fr", "Connexion désactivée : entreprise 0042"),
+        ("nl", "Koppeling gedeactiveerd: administratie 0042"),
+    ],
+)
+def test_deactivate_says_what_was_done(
+    lang: str, title: str, active: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was wanted: nobody is asked whether the store is the right one, as status asks later."""
+    assert main(["deactivate", "--config", str(active), "--company", "0042", "--lang", lang]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith(f"{title}\n")
+    assert "banqup-zenvoices activate" in told
+    assert "?" not in told
+
+
 def test_deactivate_stops_one_connection(active: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The other goes on; what was left inactive is told by export, and activate starts it again."""
     chosen = ["--config", str(active), "--company", "0042"]
@@ -518,7 +550,8 @@ def test_documents_that_need_a_person_are_named_on_standard_error(
     assert main(["export", *one]) == 1
     (refused,) = capsys.readouterr().err.splitlines()
     company = "0042 : " if lang == "fr" else "0042: "
-    assert refused.startswith(f"{company}Invoice F-0000")
+    invoice = {"en": "Invoice", "fr": "Facture", "nl": "Factuur"}[lang]
+    assert refused.startswith(f"{company}{invoice} F-0000")
     assert "The period is closed." in refused
     estate.zenvoices.refuse_when(lambda _: None)
     estate.publish(20)
@@ -529,7 +562,7 @@ def test_documents_that_need_a_person_are_named_on_standard_error(
         assert main([verb, *one]) == 1
         named = capsys.readouterr().err.splitlines()
         assert len(named) == 21
-        assert all(line.startswith(f"{company}Invoice F-0") for line in named[:20])
+        assert all(line.startswith(f"{company}{invoice} F-0") for line in named[:20])
         assert named[20] == f"{company}{more}"
     assert main(["export", *one, "--json"]) == 1
     assert capsys.readouterr().err == ""
@@ -548,7 +581,9 @@ def test_a_copy_of_a_store_needs_a_person(
     assert main(["export", "--config", str(active), "--company", "0042"]) == 0
     capsys.readouterr()
     assert main(["export", "--config", str(toml)]) == 1
-    assert "copy of this store" in " ".join(capsys.readouterr().out.split())
+    captured = capsys.readouterr()
+    assert "copy of this store" in " ".join(captured.out.split())
+    assert "0042: Zenvoices shows a document of this run" in captured.err
 
 
 def test_status_lists_what_waits(
@@ -585,8 +620,8 @@ def test_resend_says_what_became_of_each(
     ("lang", "told"),
     [
         ("en", "sent all the same by the next export: not approved yet (status DRAFT)"),
-        ("fr", "sera envoyé malgré tout par le prochain export : pas encore approuvé"),
-        ("nl", "wordt toch verzonden bij de volgende export: nog niet goedgekeurd"),
+        ("fr", "sera envoyé par le prochain export ; à noter : pas encore approuvé"),
+        ("nl", "wordt verzonden bij de volgende export; let op: nog niet goedgekeurd"),
     ],
 )
 def test_resend_says_what_is_not_approved(
@@ -656,6 +691,23 @@ def test_mapper_is_found_beside_the_file(
     estate.publish(1)
     assert main(["export", "--config", str(active), "--mapper", "mapper_beside:none"]) == 0
     assert capsys.readouterr().out.count("not today") == 2
+
+
+def test_mapper_that_prints_leaves_the_json_whole(
+    estate: Estate, active: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the user's code prints, when imported and when called, is on standard error."""
+    (active.parent / "mapper_printing.py").write_text(
+        "from bridge import default_mapper\nprint('imported')\n"
+        "def printing(document, files):\n    print('called')\n"
+        "    return default_mapper(document, files)\n"
+    )
+    estate.publish(1)
+    mapper = ["--mapper", "mapper_printing:printing"]
+    assert main(["export", "--config", str(active), "--json", *mapper]) == 0
+    told = capsys.readouterr()
+    assert [line["result"]["exported"] for line in lines(told.out)] == [1, 1]
+    assert told.err.split() == ["imported", "called", "called"]
 
 
 def test_mapper_that_raises_shows_its_line(estate: Estate, active: Path) -> None:
@@ -821,8 +873,8 @@ class Terminal(io.StringIO):
     ("lang", "first", "last"),
     [
         ("en", "0042 (1 of 2)", "0043 (2 of 2): 2 found, 2 skipped"),
-        ("fr", "0042 (1 sur 2)", "0043 (2 sur 2) : 2 à envoyer, 2 ignorés"),
-        ("nl", "0042 (1 van 2)", "0043 (2 van 2): 2 te verzenden, 2 overgeslagen"),
+        ("fr", "0042 (1 sur 2)", "0043 (2 sur 2) : 2 à transmettre, 2 ignorés"),
+        ("nl", "0042 (1 van 2)", "0043 (2 van 2): 2 af te leveren, 2 overgeslagen"),
     ],
 )
 def test_progress_is_shown_on_a_terminal(

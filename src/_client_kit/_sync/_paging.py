@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, Never, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from _client_kit import _runtime_sync as runtime
 from _client_kit._models import Model
@@ -17,15 +17,7 @@ T = TypeVar("T")
 MAX_PAGES = 100_000
 
 
-def _no_sequence(listing: object) -> TypeError:
-    """Return the error for ``len()``, an index, or a test for truth, which a list would allow."""
-    return TypeError(
-        f"a {type(listing).__name__} is fetched page by page as you iterate over it: it has no "
-        f"length, index or truth. Take all items first: {runtime.ALL_ITEMS}"
-    )
-
-
-class Listing(Generic[T]):
+class Listing(runtime.NoSequence, Generic[T]):
     """A lazy list: iterate over its items, or over whole pages with :meth:`pages`.
 
     One page is in memory at a time. Iterating again sends the requests again.
@@ -43,14 +35,6 @@ class Listing(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} complete={self.complete}: fetched as you iterate over it>"
-
-    if not TYPE_CHECKING:  # type checkers report these uses by themselves
-
-        def __len__(self) -> Never:
-            raise _no_sequence(self)
-
-        def __getitem__(self, _: object) -> Never:
-            raise _no_sequence(self)
 
     def __iter__(self) -> Iterator[T]:
         for page in self.pages():

@@ -352,6 +352,6 @@ class AsyncFiles(AsyncCallGroup):
             raise ProtocolError(message, service="banqup", hint=CONTRACT_HINT)
         status = sanitise(details.status)[:60]
         message = Text(
-            "file_not_ready", "files.download: the file is not ready yet (status {0!r})", status
+            "file_not_ready", "files.download: the file is not available (status {0!r})", status
         )
         raise FileNotReadyError(message, service="banqup")

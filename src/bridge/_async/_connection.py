@@ -311,11 +311,16 @@ class AsyncConnection:
 
         Raises:
             BusyError: A run of this connection is in progress.
+            ConfigurationError: The space is active with another company, which would stay active.
         """
+        from bridge._async._activation import refuse_other_company
+
         async with self._session() as session:
             if session.head.active:
                 session.update(active=False)
                 await session.flush()
+            else:
+                await refuse_other_company(self._store, self._binding, self.key)
 
     async def _not_active(self, session: AsyncCheckpointSession) -> ConfigurationError:
         """Return the error that says why the connection is not active.

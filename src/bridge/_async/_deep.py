@@ -21,7 +21,7 @@ from _contract_check.shapes import Probe
 from _contract_check.zenvoices import expectations as zenvoices_expectations
 from banqup_client import AsyncBanqupClient, Document
 from bridge._reports.contract_checks import check_of
-from bridge._reports.texts import Lang
+from bridge._reports.texts import Lang, language, say, translate
 from bridge._reports.verification import Verification
 from bridge.testing._samples.sample import sample as sample_document
 from zenvoices_client import AsyncZenvoicesClient, Attachment, Company, InboxUpload
@@ -131,6 +131,6 @@ def marked(sample: InboxUpload | bool) -> InboxUpload:
     content = sample_document(0).content
     return InboxUpload(
         attachments=(Attachment("TEST-please-delete.xml", content),),
-        subject="TEST, please delete",
+        subject=translate(say("test document"), language()),
         sender_name="TEST banqup-zenvoices",
     )

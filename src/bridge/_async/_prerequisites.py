@@ -18,8 +18,8 @@ MOST_SPACES = 5
 _OTHER_SPACES = Text(
     "hint_other_spaces",
     "Is it one of these? Then correct the space id. If not, a space administrator must add the "
-    "app's App ID to that space, with roles: in Banqup, Settings > External applications. Test "
-    "and production have spaces of their own, too.",
+    "app's App ID to that space, with roles that may read documents: in Banqup, Settings > "
+    "External applications. Test and production have spaces of their own, too.",
 )
 NOBODYS = "verify"
 """An external id that no document has; looking it up shows whether look-ups are answered."""
@@ -178,7 +178,7 @@ class AsyncChecks:
                 )
                 hint = Text(
                     "hint_company_moved",
-                    "If the companies were renumbered in Zenvoices, deactivate() this connection, "
+                    "If the companies got other codes in Zenvoices, deactivate() this connection, "
                     "or run banqup-zenvoices deactivate, and make a new one with the company's "
                     "code of today. Otherwise correct the codes in Zenvoices under Manage > "
                     "Organisation > Companies.",

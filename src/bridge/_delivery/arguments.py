@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from _client_kit._address import check_id
@@ -14,7 +15,8 @@ from _client_kit._arguments import (
     check_seconds,
     is_coroutine_function,
 )
-from _client_kit._text import Text
+from _client_kit._errors import ConfigurationError
+from _client_kit._text import Text, joined
 from bridge._errors import configuration_error, setting_error
 
 __all__ = [
@@ -145,4 +147,16 @@ def check_document_id(given: object) -> str:
             service="bridge",
             hint="Rows of reports and of status() have it as row.document_id.",
         )
-    return check_id(given, Text("the_document_id", "document id"), service="bridge")
+    try:
+        return check_id(given, Text("the_document_id", "document id"), service="bridge")
+    except ConfigurationError as error:
+        several = [part for part in re.split("[,; ]+", given) if part]
+        if len(several) > 1:
+            hint = Text("hint_several_ids", "Write each id by itself: {0}", " ".join(several)[:300])
+            raise configuration_error(error.message, hint) from None
+        number = Text(
+            "hint_number",
+            "If it is the number of an invoice: banqup-zenvoices status --waiting and the report "
+            "of an export show its id.",
+        )
+        raise configuration_error(error.message, joined(" ", error.hint, number)) from None

@@ -12,6 +12,7 @@ from _client_kit._files import FileSource, FileView
 from _client_kit._text import Text
 from banqup_client import Document
 from bridge._delivery.eligibility import Skip
+from bridge._reports.texts import language, say, translate
 from bridge.ubl import NotReadable, UblInvoice, peek
 from zenvoices_client import Attachment, InboxUpload
 
@@ -213,14 +214,16 @@ def default_mapper(document: Document, files: Sequence[SourceFile]) -> InboxUplo
 
     Zenvoices recommends one UBL with its PDF inside, and can make two documents of two files
     (published). Subject and sender name come from the document, else from the UBL, so that
-    assignment rules in Zenvoices find the same text each time. An unreadable UBL is sent too, with
-    a warning in the report. This function is thread-safe.
+    assignment rules in Zenvoices find the same text each time; the word for the kind of document
+    is in the language of :func:`set_language`. An unreadable UBL is sent too, with a warning in
+    the report. This function is thread-safe.
     """
     file = main_file(files)
     ubl = file.ubl
     credit = document.is_credit_note or (ubl is not None and ubl.kind == "credit note")
     sender = document.supplier.name or (ubl.supplier.name if ubl else None)
-    subject = f"{'Credit note' if credit else 'Invoice'} {document_number(file)}"
+    kind = translate(say("credit note" if credit else "invoice"), language())
+    subject = f"{kind} {document_number(file)}"
     return InboxUpload(
         attachments=(file.attachment(),),
         subject=subject[:LONGEST_TEXT],

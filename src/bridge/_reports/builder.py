@@ -33,6 +33,7 @@ class ReportBuilder:
     listener_failures: int = 0
     recovered: int = 0
     changed: int = 0
+    twice: int = 0
     unreadable: int = 0
     foreign: int = 0
     stopped: str | None = None
@@ -57,10 +58,22 @@ class ReportBuilder:
         company_code: str,
         started_at: datetime,
         ended_at: datetime,
+        unsettled: int = 0,
         dry_run: bool = False,
     ) -> ExportReport:
         """Return the report of the run."""
+        old = len(self.seen) if set(self.seen.values()) == {"baseline"} else 0
         counts = (
+            Text(
+                "only_baseline",
+                "Nothing is new: {0} document was approved or sent before the activation, and "
+                "stays where it is. To send one, run banqup-zenvoices resend ID (in Python: "
+                "resend([ID])).|"
+                "Nothing is new: {0} documents were approved or sent before the activation, and "
+                "stay where they are. To send one, run banqup-zenvoices resend ID (in Python: "
+                "resend([ID])).",
+                old,
+            ),
             Text(
                 "rows_without_id",
                 "{0} entry of Banqup's lists has no usable id|"
@@ -96,6 +109,8 @@ class ReportBuilder:
             listener_failures=self.listener_failures,
             recovered=self.recovered,
             changed=self.changed,
+            twice=self.twice,
+            unsettled=unsettled,
             deliveries=tuple(self.rows.values()),
             notes=notes,
             stopped=self.stopped,

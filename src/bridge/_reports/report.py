@@ -68,14 +68,20 @@ class ExportReport(Result):
             an earlier upload was not recorded.
         changed: The number of delivered documents whose files have changed since; they are not
             sent again.
+        twice: How often a look-up of a document of this run showed another number too: it was sent
+            before, perhaps by another machine with a copy of the store. Not every document is
+            looked up; confirm() lists all.
+        unsettled: The number of failed or uncertain documents after this run, those of earlier
+            runs too; settle() or resend() decides about each.
         deliveries: A line for each document that was not finished before this run.
         notes: Other remarks for a person.
         stopped: Why the run ended early, or None.
         ok: False if the run failed, or if a list of Banqup did not end. Your own ``limit=`` and
-            ``deadline=`` leave it True.
+            ``deadline=`` leave it True. It is True although Zenvoices refuses documents: ask
+            ``needs_person``.
     """
 
-    _counts = ("waiting", "skipped", "failed", "uncertain", "in_doubt", "flagged")
+    _counts = ("waiting", "skipped", "failed", "uncertain", "in_doubt", "flagged", "needs_person")
 
     space_id: str
     company_code: str
@@ -90,6 +96,8 @@ class ExportReport(Result):
     listener_failures: int = 0
     recovered: int = 0
     changed: int = 0
+    twice: int = 0
+    unsettled: int = 0
     deliveries: Deliveries = field(default=Deliveries(), converter=deliveries_of, repr=False)
     notes: tuple[str, ...] = ()
     stopped: str | None = None
@@ -114,7 +122,11 @@ class ExportReport(Result):
 
     @property
     def failed(self) -> int:
-        """The number of documents that failed in this run and are not tried again."""
+        """The number of documents that failed in this run and are not tried again.
+
+        A refused document waits, and fails only after several attempts; for an alarm, ask
+        ``needs_person``.
+        """
         return self.count("failed")
 
     @property
@@ -126,6 +138,23 @@ class ExportReport(Result):
     def in_doubt(self) -> int:
         """The number of uploads without a clear answer; the next run looks them up."""
         return self.count("sending")
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether a person must look at something; the command then ends with status 1.
+
+        True if a document failed, is uncertain, was refused or waits after failed attempts; if
+        your own code raised; if a document was sent before; if a list did not end. It is True also
+        if the run raised: then ``retryable`` of the error says whether a later run may succeed.
+        """
+        return not self.ok or self._shows_trouble
+
+    @property
+    def _shows_trouble(self) -> bool:
+        """Whether this run, however it ended, found something that a person must look at."""
+        tried = any(row.state == "waiting" and row.attempts for row in self.deliveries)
+        counts = (self.failed, self.uncertain, self.unsettled, self.refused, self.twice)
+        return tried or any(counts) or bool(self.raised or self.listener_failures)
 
     @property
     def flagged(self) -> int:
@@ -179,12 +208,13 @@ class ExportReport(Result):
             ("raised", self.raised + self.listener_failures),
             ("flagged", self.flagged),
             ("changed", self.changed),
+            ("twice", self.twice),
             ("took", say("seconds", self.seconds)),
         )
         errors = self.failed + self.count("uncertain")
         return View(
             _heading(say(heading, sent, self.company_code), errors),
-            "bad" if errors or self.stopped or self.raised else "ok",
+            "bad" if errors or self.stopped or self.raised or self.twice else "ok",
             facts,
             (table(self.deliveries),),
             self.notes,
@@ -227,17 +257,17 @@ class Activation(Result):
         facts = _facts(
             ("active since", _time(self.activated_at)),
             ("company number", str(self.company_id or "")),
-            ("left where they are", _shown(self.baseline)),
-            ("waiting for the client", self.waiting),
         )
+        left = say("left where they are", self.baseline), _shown(self.baseline)
+        counts = (left, *_facts(("waiting for the client", self.waiting)))
         if self.new:
             # A space looks empty to an app without the right to read its documents. All of them
             # would count as new when the right is given, so the note says what to do before.
             empty = not (self.baseline or self.waiting or self.skipped)
             notes = (*self.notes, *((_NOTHING_LISTED,) if empty else ()))
             skipped = table(self.skipped, say("skipped", len(self.skipped)))
-            return View(say("activated"), "ok", facts, (skipped,), notes)
-        return View(say("active already"), "", facts[:2])
+            return View(say("activated"), "ok", (*facts, *counts), (skipped,), notes)
+        return View(say("active already"), "", facts)
 
 
 @frozen(kw_only=True)
@@ -285,7 +315,7 @@ class Status(Result):
             "baseline": self.counts.get("baseline", 0),
         }
         lines = tuple(
-            (Cell(say(name), TONES.get(name, "") if count else "dim"), Cell(_shown(count)))
+            (Cell(say(name, count), TONES.get(name, "") if count else "dim"), Cell(_shown(count)))
             for name, count in counts.items()
         )
         return View(

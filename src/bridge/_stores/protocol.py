@@ -7,9 +7,9 @@ heads, so a store does not change when the states of a delivery change.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol
 
 from attrs import frozen
@@ -27,6 +27,7 @@ __all__ = [
     "held_until",
     "is_in_memory",
     "name_of_store",
+    "notes_of",
 ]
 
 FIND_LIMIT = 500
@@ -141,10 +142,16 @@ def is_in_memory(store: CheckpointStore) -> bool:
     return getattr(store, "in_memory", False) is True
 
 
+def notes_of(store: CheckpointStore) -> tuple[str, ...]:
+    """Return what activate() and the first run must say about a store."""
+    note = IN_MEMORY if is_in_memory(store) else getattr(store, "_note", None)
+    return (note,) if note else ()
+
+
 def name_of_store(store: CheckpointStore) -> str:
     """Return the path of a store's file; if the store has no file, the name of its class."""
-    path = getattr(store, "path", None)
-    return str(path) if isinstance(path, (str, os.PathLike)) else type(store).__name__
+    path: object = getattr(store, "path", None)
+    return str(path) if isinstance(path, (str, Path)) else type(store).__name__
 
 
 def activation_hint(store: CheckpointStore, *, again: bool) -> str:

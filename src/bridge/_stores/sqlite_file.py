@@ -12,8 +12,11 @@ has on it (https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled).
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
+import shlex
+import shutil
 import sqlite3
 import stat
 import threading
@@ -24,9 +27,9 @@ from typing import Any
 
 from _client_kit._errors import StoreError
 from _client_kit._text import Text
-from bridge._errors import store_error
+from bridge._errors import not_replaced, store_error
 
-__all__ = ["CheckpointFile"]
+__all__ = ["CheckpointFile", "note_of_root"]
 
 logger = logging.getLogger("bridge")
 
@@ -75,18 +78,23 @@ _SHARED = (
 """First letters of the types of shared file systems on Linux, whose files other machines may open.
 """
 
+_DISK_FULL = Text("hint_disk_full", "Its disk is full: free some space.")
+_FULL = 1024 * 1024
+"""A disk with less free bytes is full: SQLite often says no more than that it failed."""
+
+_NOT_OURS = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 _HINTS = {
     sqlite3.SQLITE_BUSY: Text(
         "hint_file_busy",
         "Another process is writing to it for too long. The next run may succeed; if it does not, "
         "end that process.",
     ),
-    sqlite3.SQLITE_FULL: Text("hint_disk_full", "Free some space on its disk."),
+    sqlite3.SQLITE_FULL: _DISK_FULL,
     sqlite3.SQLITE_IOERR: Text(
         "hint_disk_failed", "Its disk reported an error; look at the system's log."
     ),
     **dict.fromkeys(
-        (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM),
+        _NOT_OURS,
         Text("hint_read_only", "This user must be able to write to the file and its directory."),
     ),
 }
@@ -199,11 +207,16 @@ class CheckpointFile:
             seen = self.path.stat()
         except OSError as error:
             why = Text("said", "{0}", str(error.strerror))
+            hint = not_replaced(str(self.path)) or Text(
+                "hint_file_unusable",
+                "{0} must be a directory that this user can write to.",
+                str(self.path.parent),
+            )
             raise store_error(
                 "file_unusable",
                 "{0} cannot be used: {1}",
-                *(str(self.path), why, str(self.path.parent)),
-                hint="{2} must be a directory that this user can write to.",
+                *(str(self.path), why),
+                hint=_DISK_FULL if error.errno == errno.ENOSPC else hint,
             ) from error
         if not stat.S_ISREG(seen.st_mode):
             raise store_error(
@@ -329,13 +342,24 @@ class CheckpointFile:
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
             return self.damaged(Text("said", "{0}", str(error)))
         busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        hint = _HINTS.get(code)
+        if code in _NOT_OURS:
+            hint = _owned_by_another(self.path) or hint
+        elif not busy and self._disk_is_full():
+            hint = _DISK_FULL
         return store_error(
             "file_failed",
             "{0} could not be used: {1}",
             *(str(self.path), Text("said", "{0}", str(error))),
-            hint=_HINTS.get(code),
+            hint=hint,
             retryable=busy,
         )
+
+    def _disk_is_full(self) -> bool:
+        try:
+            return shutil.disk_usage(self.path.parent).free < _FULL
+        except OSError:
+            return False
 
 
 def _identity(seen: os.stat_result) -> tuple[int, int]:
@@ -351,6 +375,45 @@ def _others_may_write(seen: os.stat_result) -> bool:
     # (umask 002). No other user is in that group.
     by_group = seen.st_mode & 0o020 and seen.st_gid not in ours
     return bool(by_group or seen.st_mode & 0o002 or seen.st_uid not in ours)
+
+
+def _user(number: int) -> str:
+    import pwd  # Windows has no such module
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def _owned_by_another(path: Path) -> Text | None:
+    """Return the hint for a file of another user than that of this process; None for another."""
+    if os.name != "posix" or not path.exists():
+        return None
+    owner, ours = path.stat().st_uid, os.geteuid()
+    if owner == ours:
+        return None
+    return Text(
+        "hint_owner",
+        "It belongs to {0}, and this runs as {1}: run it as {0}, or give the file to {1} once: "
+        "sudo chown {1} {2}*",
+        *(_user(owner), _user(ours), shlex.quote(str(path))),
+    )
+
+
+def note_of_root(path: Path) -> Text | None:
+    """Return the note on a file that root made in a folder of another user; else None."""
+    if os.name != "posix" or os.geteuid() or not path.exists():
+        return None
+    owner = path.parent.stat().st_uid
+    if path.stat().st_uid or not owner:
+        return None
+    return Text(
+        "file_of_root",
+        "{1} belongs to root, and its folder to {0}: if {0} runs the exports, give the file to {0} "
+        "once: sudo chown {0} {2}*",
+        *(_user(owner), str(path), shlex.quote(str(path))),
+    )
 
 
 def _file_system(folder: Path, device: int) -> str:

@@ -312,11 +312,16 @@ class Connection:
 
         Raises:
             BusyError: A run of this connection is in progress.
+            ConfigurationError: The space is active with another company, which would stay active.
         """
+        from bridge._sync._activation import refuse_other_company
+
         with self._session() as session:
             if session.head.active:
                 session.update(active=False)
                 session.flush()
+            else:
+                refuse_other_company(self._store, self._binding, self.key)
 
     def _not_active(self, session: CheckpointSession) -> ConfigurationError:
         """Return the error that says why the connection is not active.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from attrs import evolve
@@ -45,6 +45,7 @@ __all__ = ["Sending"]
 REFUSALS_IN_A_ROW = 5
 DOUBTS_IN_A_ROW = 3
 CONTROLS = 3
+LAST = datetime.max.replace(tzinfo=UTC)
 CLOCKS_DIFFER = timedelta(hours=24)
 
 
@@ -85,8 +86,10 @@ class Sending:
         self._taken: set[str] = set()
         self._delivered = False
         self._first: tuple[str, int, int | None] | None = None
+        self._read_back = False
+        self._lags = False
         self._sent_before = False
-        """Whether Zenvoices showed another document under the external id of the first delivery."""
+        """Whether Zenvoices showed another document under the external id of a delivery."""
         self._fetched = False
         self._refused: list[Delivery] = []
         self._doubts_in_a_row = 0
@@ -136,13 +139,17 @@ class Sending:
         self._probing = True
 
     def send(self, candidates: Iterable[Candidate]) -> None:
-        """Send candidates; those that failed before are sent last.
+        """Send candidates; those that failed before are sent last, and the oldest first.
+
+        The first one that is delivered is looked up. If another machine exports this space with a
+        copy of the store, it has most probably sent the oldest document.
 
         Raises:
             ServiceError: A failure that concerns more than one document.
         """
         # Without this order, documents that failed before would delay all others.
-        queue = deque(sorted(candidates, key=_tried))
+        queue = deque(sorted(candidates, key=_order))
+        self._read_back = False
         try:
             if self._options.dry_run:
                 self._pretend(queue)
@@ -408,23 +415,26 @@ class Sending:
         self._session.update(
             deliveries=head.deliveries + 1, controls=(*head.controls, (name, company))[-CONTROLS:]
         )
-        if self._delivered:
-            return
         self._delivered = True
+        if self._read_back or self._sent_before:
+            return
+        self._read_back = True
         # Compare no numbers if the answer had a remark, such as that it names another company.
         self._first = (name, company, None if delivery.reason else delivery.inbox_id)
 
     def _checked(self, control: LookupProbe) -> None:
-        """Record whether the first delivery was found, that is, whether look-ups can be trusted."""
+        """Record whether a delivery was found, that is, whether look-ups can be trusted."""
         self._recorder.report_function(control.error)
         if control.works is not None:
             self.faults.passes(LOOK_UP)
-            self._session.update(lookup="works" if control.works else "lags")
+            self._lags = self._lags or not control.works
+            self._session.update(lookup="lags" if self._lags else "works")
         if control.other is not None:
             self._sent_before = True
+            self._context.report.twice += 1
             note = Text(
                 "sent_before",
-                "Zenvoices shows the first document of this run as number {0} too, so it was sent "
+                "Zenvoices shows a document of this run as number {0} too, so it was sent "
                 "before: does another machine export this space with a copy of this store, or was "
                 "the store restored? From then on this run looked each document up before it sent "
                 "it; confirm() lists what is there twice.",
@@ -514,7 +524,8 @@ def _in_doubt(error: Exception | None) -> ServiceError:
     return OutcomeUnknownError(message, service="zenvoices")
 
 
-def _tried(candidate: Candidate) -> int:
-    delivery = candidate.delivery
+def _order(candidate: Candidate) -> tuple[int, datetime]:
+    delivery, document = candidate.delivery, candidate.document
     new = delivery.cause is WaitReason.QUEUED and not delivery.suspect
-    return 0 if new else delivery.attempts + delivery.polls
+    tried = 0 if new else 1 + delivery.attempts + delivery.polls
+    return tried, document.updated_at or document.created_at or LAST

@@ -17,7 +17,7 @@ from _client_kit._text import Text
 from bridge._delivery.delivery import Delivery
 from bridge._delivery.ids import canonical_id
 from bridge._delivery.row_format import Head, counted_as, delivery_of, head_of, head_text, row_of
-from bridge._errors import IN_MEMORY, BusyError, LeaseLostError, NotActivatedError
+from bridge._errors import BusyError, LeaseLostError, NotActivatedError
 from bridge._stores.protocol import (
     FIND_LIMIT,
     CheckpointStore,
@@ -25,8 +25,8 @@ from bridge._stores.protocol import (
     Row,
     activation_hint,
     held_until,
-    is_in_memory,
     name_of_store,
+    notes_of,
 )
 
 __all__ = ["CheckpointSession"]
@@ -110,7 +110,7 @@ class CheckpointSession:
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks on the store, for the results of activate() and of the first run."""
-        return (IN_MEMORY,) if is_in_memory(self._store) else ()
+        return notes_of(self._store)
 
     def _is_stored(self) -> bool:
         """Return True if the store has a head of the connection, or a lease on it."""

@@ -258,13 +258,13 @@ def _checked(documents: Iterable[TrialDocument] | None) -> Iterable[TrialDocumen
     if documents is None:
         return sample_documents()
     wanted = "results of trial_document()"
-    given = check_list(documents, "documents", wanted, service="bridge")
+    given: list[Any] = check_list(documents, "documents", wanted, service="bridge")
     for one in given:
-        if not (isinstance(one, tuple) and isinstance(next(iter(one), None), Document)):
+        document: object = next(iter(one), None) if hasattr(one, "__iter__") else None
+        if not isinstance(document, Document):
+            wanted = f"a list of {wanted}"
             hint = "Write documents=[trial_document(...)]."
-            raise argument_error(
-                "documents", f"a list of {wanted}", one, service="bridge", hint=hint
-            )
+            raise argument_error("documents", wanted, one, service="bridge", hint=hint)
     return given
 
 

@@ -6,12 +6,12 @@ import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
 
-from banqup_client.testing import Fault
+from banqup_client.testing import FakeFile, Fault
 from bridge import (
     AsyncConnection,
     CredentialsError,
@@ -25,7 +25,7 @@ from bridge._async import _activation
 from bridge._errors import IN_MEMORY
 from bridge._reports.texts import Lang, translate
 from bridge.testing import try_mapper
-from support.bridge_world import DAY, SPACE, AsyncWorld
+from support.bridge_world import DAY, HOUR, SPACE, AsyncWorld
 from zenvoices_client import (
     AsyncZenvoicesClient,
     ConfigurationError,
@@ -55,7 +55,6 @@ async def test_checkpoints_in_memory_say_that_they_end(caplog: pytest.LogCapture
     _activation._warn_once.cache_clear()
     for _ in range(2):  # two processes of cron: each activates, and finds nothing new
         world = AsyncWorld()
-        world.one()
         connection = world.connect()
         activation = await connection.activate()
         assert activation.notes == (IN_MEMORY,)
@@ -63,6 +62,7 @@ async def test_checkpoints_in_memory_say_that_they_end(caplog: pytest.LogCapture
         report = await connection.export_new()
         assert report.notes == (IN_MEMORY,)
         assert report.ok
+        assert not report.needs_person
         assert (await connection.export_new()).notes == ()
     assert warnings(caplog) == [IN_MEMORY]
 
@@ -155,9 +155,7 @@ async def test_a_copied_store_is_found_by_the_first_document_sent_twice() -> Non
     world = AsyncWorld()
     first = world.connect()
     await first.activate()
-    copy = MemoryCheckpoints(clock=world.clock)
-    copy._records.update({key: _copied(record) for key, record in world.store._records.items()})
-    second = world.connect(checkpoints=copy, in_flight=1)
+    second = world.connect(checkpoints=_copy_of(world), in_flight=1)
     world.publish(8)
     assert (await first.export_new()).exported == 8
     report = await second.export_new()
@@ -168,6 +166,50 @@ async def test_a_copied_store_is_found_by_the_first_document_sent_twice() -> Non
     confirmation = await second.confirm()
     assert len(confirmation.twice) == report.exported
     assert "copy of this store" in confirmation.to_text()
+
+
+@pytest.mark.parametrize("folder", ["PURCHASES", "SALES"])
+@pytest.mark.parametrize("order", ["oldest_first", "newest_first"])
+async def test_a_copied_store_is_found_where_a_run_begins_with_a_new_document(
+    folder: str, order: Any
+) -> None:
+    """In each folder the oldest goes first, and the first one delivered is looked up."""
+    world = AsyncWorld()
+    first = world.connect()
+    await first.activate()
+    second = world.connect(checkpoints=_copy_of(world), in_flight=1)
+    world.banqup.order = order
+    world.publish(4, folder="PURCHASES")
+    assert (await first.export_new()).exported == 4
+    world.clock.pass_(HOUR)
+    world.publish(4, folder=folder)
+    report = await second.export_new()
+    assert report.twice == 1
+    assert report.ok
+    assert report.needs_person
+    assert any("copy of this store" in note for note in report.notes)
+    assert sum(world.sent.values()) - len(world.sent) <= 2
+    assert (await first.export_new()).twice == 1
+
+
+async def test_an_only_store_looks_up_one_document_of_a_folder() -> None:
+    """That is what a copy costs those who have none: one call for up to 200 documents."""
+    world = AsyncWorld()
+    connection = world.connect()
+    await connection.activate()
+    before = world.zenvoices.counts["inbox.list"] + world.zenvoices.counts["inbox.details"]
+    world.publish(20, folder="PURCHASES")
+    world.publish(20, folder="SALES")
+    report = await connection.export_new()
+    after = world.zenvoices.counts["inbox.list"] + world.zenvoices.counts["inbox.details"]
+    assert (report.exported, report.twice, after - before) == (40, 0, 2)
+    assert not report.needs_person
+
+
+def _copy_of(world: AsyncWorld) -> MemoryCheckpoints:
+    made = MemoryCheckpoints(clock=world.clock)
+    made._records.update({key: _copied(record) for key, record in world.store._records.items()})
+    return made
 
 
 def _copied(record: Any) -> Any:
@@ -213,10 +255,14 @@ async def settle(connection: AsyncConnection) -> object:
     return await connection.settle("d-1", delivered=True)
 
 
+async def deactivate(connection: AsyncConnection) -> None:
+    await connection.deactivate()
+
+
 VERBS = [export, dry_run, resend, confirm, settle]
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [*VERBS, deactivate])
 async def test_a_changed_company_code_is_told_by_every_verb(verb: Callable[..., Any]) -> None:
     """The space is active with the former code: that is said, and no activate() asked for."""
     world = AsyncWorld()
@@ -226,6 +272,8 @@ async def test_a_changed_company_code_is_told_by_every_verb(verb: Callable[..., 
     with pytest.raises(ConfigurationError, match="active with the company '0042' of") as caught:
         await verb(changed)
     assert not isinstance(caught.value, NotActivatedError)
+    assert "write those settings again, call deactivate()" in str(caught.value.hint)
+    assert (await world.connect().status()).active
 
 
 @pytest.mark.parametrize("lang", ["en", "fr", "nl"])
@@ -543,3 +591,59 @@ async def test_an_id_that_is_none_says_what_was_given(given: Any, hint: str) -> 
         await AsyncWorld().connect()._banqup.documents.get(SPACE, given)
     assert hint in str(caught.value.hint)
     assert "str" not in str(caught.value)
+
+
+# A run that sends nothing
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_run_that_finds_only_what_was_there_says_so(count: int) -> None:
+    """The report says why nothing was sent, in each language; after a new document it does not."""
+    world = AsyncWorld()
+    world.publish(count)
+    connection = world.connect()
+    await connection.activate()
+    report = await connection.export_new()
+    assert any("Nothing is new" in note and "resend" in note for note in report.notes)
+    for lang, words in (
+        ("en", ("there before activation", "stay")),
+        ("fr", ("à l'activation", "Rien de nouveau", "rest")),
+        ("nl", ("van vóór de activering", "Niets nieuws", "bl")),
+    ):
+        assert all(word in report.to_text(lang=cast("Lang", lang)) for word in words)
+    world.one()
+    assert not any("Nothing is new" in note for note in (await connection.export_new()).notes)
+
+
+async def test_an_alarm_asks_whether_a_person_is_needed() -> None:
+    """Also where Zenvoices refuses everything, which leaves failed at 0 and the report ok."""
+    world = AsyncWorld()
+    connection = world.connect()
+    await connection.activate()
+    world.publish(3)
+    world.zenvoices.refuse_when(lambda _: "The period is closed.")
+    report = await connection.export_new()
+    assert (report.ok, report.failed, report.exported) == (True, 0, 0)
+    assert report.needs_person
+    assert report.to_dict()["needs_person"]
+    assert not (await connection.export_new()).unsettled
+    world.zenvoices.refuse_when(lambda _: None)
+    world.clock.pass_(2 * DAY)
+    report = await connection.export_new()
+    assert (report.exported, report.needs_person) == (3, False)
+
+
+async def test_what_failed_in_an_earlier_run_needs_a_person_until_it_is_settled() -> None:
+    """The document is in no line of a later report, and counts in it all the same."""
+    world = AsyncWorld()
+    connection = world.connect()
+    await connection.activate()
+    document = world.one(files=[FakeFile("e.xml", "application/xml", b"")])
+    for _ in range(2):
+        report = await connection.export_new()
+        assert (report.unsettled, report.needs_person) == (1, True)
+        world.clock.pass_(DAY)
+    assert not report.deliveries
+    await connection.settle(document, delivered=False)
+    report = await connection.export_new()
+    assert (report.unsettled, report.needs_person) == (0, False)

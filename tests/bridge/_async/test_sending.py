@@ -188,11 +188,10 @@ async def test_refusals_after_a_delivery_are_the_documents_own() -> None:
     """Where the run has delivered, any number of refusals stops nobody."""
     world = AsyncWorld()
     connection = await active(world, in_flight=1)
-    world.publish(11)
-    refuse(world, *(f"F{number:04}.xml" for number in range(1, 12)))
-    world.banqup.order = "newest_first"
-    world.clock.pass_(1)
     world.publish(19)
+    world.clock.pass_(1)
+    world.publish(11)
+    refuse(world, *(f"F{number:04}.xml" for number in range(20, 31)))
     report = await connection.export_new()
     assert (report.exported, report.refused) == (19, 11)
     assert report.stopped is None

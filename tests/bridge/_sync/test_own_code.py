@@ -156,6 +156,7 @@ def test_listener_that_raises_at_the_end_is_in_the_report() -> None:
     connection.activate()
     report = connection.export_new()
     assert report.listener_failures == 1
+    assert report.needs_person
     (note,) = (note for note in report.notes if "a listener raised AttributeError" in note)
     assert "at_the_end, line " in note
     assert "has no attribute 'total'" in note

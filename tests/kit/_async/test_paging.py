@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from _client_kit import _runtime_async as runtime
 from _client_kit._async import _paging
 from _client_kit._async._paging import AsyncListing
 from _client_kit._paging import Page, fingerprint
@@ -182,8 +181,7 @@ async def test_a_listing_is_no_list_and_says_what_to_do(use: Callable[[object], 
     """What a list allows is refused with the code that makes a list; without a call."""
     fetch = Fetcher(honest(5))
     listing = AsyncListing(fetch, 0)
-    with pytest.raises(TypeError, match="page by page") as caught:
+    with pytest.raises(TypeError, match="as you iterate over it: it is no list"):
         use(listing)
-    assert str(caught.value).endswith(f"first: {runtime.ALL_ITEMS}")
     assert fetch.asked == []
     assert [row async for row in listing] == [0, 1, 2, 3, 4]
