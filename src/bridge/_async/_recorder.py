@@ -137,8 +137,14 @@ class AsyncRunRecorder:
             self.session.update(last_run=_summary(report))
         await self.flush()
         self._tell(events.RunEnded(report))
-        # A listener may have failed only now.
-        return self.report(ended_at=report.ended_at)
+        if self.builder.listener_failures > report.listener_failures:
+            # A listener failed only now; the report and status() must say so, too.
+            report = self.report(ended_at=report.ended_at)
+            if not self.dry_run:
+                self.session.update(last_run=_summary(report))
+            with suppress(StoreError):
+                await self.flush()
+        return report
 
     async def fail(self, failure: ServiceError) -> None:
         """End a run that failed, and attach the report to the failure."""
