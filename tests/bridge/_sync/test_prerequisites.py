@@ -478,7 +478,7 @@ def test_a_code_given_to_another_company_is_not_followed(kept: bool) -> None:
     (failed,) = verification.failed
     assert (failed.name, failed.code) == ("company code", "company_moved")
     assert "deactivate()" in failed.remedy
-    assert "renumérotées" in " ".join(str(verification).split())
+    assert "ont reçu d'autres codes" in " ".join(str(verification).split())
     world.zenvoices._companies[other].code = "0043"
     world.zenvoices._companies[world.company].code = "0042"
     assert connection.export_new().exported == 1
