@@ -178,7 +178,15 @@ class Contract:
             return self
         changed: object = self._read_patch(Path(patch)) if isinstance(patch, (str, Path)) else patch
         operations = dict(self.operations)
-        for name, changes in self._object(changed, _PATCH).items():
+        given = self._object(changed, _PATCH)
+        if "openapi" in given or "swagger" in given:
+            raise self._error(
+                "patch_is_openapi",
+                "contract patch{0} is an OpenAPI file; make a patch of it with python -m "
+                "{1}_client contract --against FILE --suggest",
+                *(_shown_path(patch) if isinstance(patch, (str, Path)) else "", self.service),
+            )
+        for name, changes in given.items():
             self._check_key(name, operations, _OPERATION)
             operations[name] = self._patch_one(operations[name], changes)
         return evolve(self, operations=operations)
@@ -222,15 +230,12 @@ class Contract:
             return loads(path.read_bytes())
         except (OSError, ValueError) as error:
             why: object = error.strerror if isinstance(error, OSError) else str(error)
-            # Show plain paths only: a URL given by mistake may contain a credential.
-            shown = str(path) if re.fullmatch(r"[\w ./-]+", str(path)) else path.name
-            name = f" {shown!r}" if re.fullmatch(r"[\w ./-]+", shown) else ""
             if "{" in str(path):
                 why = Text(
                     "dict_or_path", "{0}; contract= takes a dict, or the path of a file", why
                 )
             raise self._error(
-                "patch_unreadable", "contract patch{0} cannot be read: {1}", name, why
+                "patch_unreadable", "contract patch{0} cannot be read: {1}", _shown_path(path), why
             ) from None
 
     def _object(self, value: object, what: str) -> Mapping[str, Any]:
@@ -360,6 +365,13 @@ class Contract:
 
     def _error(self, code: str, english: str, *values: object) -> ConfigurationError:
         return ConfigurationError(Text(code, english, *values), service=self.service)
+
+
+def _shown_path(path: str | Path) -> str:
+    """Return a space and the path if it is plain: a URL given by mistake may have a credential."""
+    plain = r"[\w ./-]+"
+    shown = str(path) if re.fullmatch(plain, str(path)) else Path(path).name
+    return f" {shown!r}" if re.fullmatch(plain, shown) else ""
 
 
 def _shown(operation: Operation, changes: Mapping[str, Any]) -> str:

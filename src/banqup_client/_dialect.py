@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from _client_kit._address import check_header_text
 from _client_kit._contract import Contract, Operation
 from _client_kit._errors import (
+    ConfigurationError,
     CredentialsError,
     NotFoundError,
     PermissionDeniedError,
@@ -204,7 +205,7 @@ def _refusal(answer: ApiResponse) -> ServiceError:
     if answer.status == 401 or (answer.status in (400, 403) and own):
         text = Text("app_refused", "the app's credentials were refused")
         kind, code, hint = CredentialsError, text.code, _LOGIN_CAUSES
-    elif kind is NotFoundError:
+    elif kind in (NotFoundError, ConfigurationError):
         hint = ADDRESS_HINT
     elif kind is PermissionDeniedError:
         code, hint = "foreign", FOREIGN_HINT

@@ -188,6 +188,8 @@ def _classify(
     if refused and (status >= 500 or status < 300):
         return RejectedError, Text("refused", "refused ({0})", str(status)), None
     kind, text, hint = meaning_of(status, safe=operation.safe)
+    if kind is ConfigurationError and operation.name == "login":
+        hint = ADDRESS_HINT
     if kind is CredentialsError:
         hint = _LOGGED_OUT
     if kind is NotFoundError:

@@ -36,11 +36,11 @@ from _client_kit._request import PreparedRequest, TooLargeError
 from _client_kit._response import ApiResponse, Dialect, Token
 from _client_kit._retry import RetryPolicy
 from _client_kit._signals import raised_by_signal_handler
-from _client_kit._status import name_correction
+from _client_kit._status import ADDRESS_HINT, name_correction
 from _client_kit._sync._body import JsonBody
 from _client_kit._sync._per_loop import PerLoop
 from _client_kit._sync._translated import translated
-from _client_kit._text import Text
+from _client_kit._text import Text, joined
 from _client_kit._tls import opened, proxy_of, shared_ssl_context
 from _client_kit._tokens import TokenCache, TokenCaches
 
@@ -441,6 +441,9 @@ class Calls:
                 raise without_traceback(error) from None
             except ServiceError as error:
                 error.operation = operation.name
+                if error.hint is ADDRESS_HINT:
+                    asked = Text("asked_address", "The address asked was {0}.", self.origin)
+                    error.hint = joined(" ", asked, error.hint)
                 name_correction(error, operation)
                 error.applied = False  # the call that needs the token was not sent
                 pause = self._retry.pause(error, tried=tried, safe=True)

@@ -9,6 +9,7 @@ from support.zenvoices import ONCE, enveloped, login, refusal
 from zenvoices_client import (
     AsyncZenvoicesClient,
     Call,
+    ConfigurationError,
     CredentialsError,
     OutcomeUnknownError,
     ProtocolError,
@@ -184,6 +185,15 @@ async def test_only_zenvoices_own_no_is_final(
         await read(client)
     assert type(caught.value) is error
     assert not isinstance(caught.value, OutcomeUnknownError)
+
+
+@pytest.mark.parametrize("status", [404, 405, 415])
+async def test_a_login_that_is_not_there_names_the_address(status: int) -> None:
+    """A wrong port or host is likelier than a login of another name."""
+    with pytest.raises(ConfigurationError) as caught:
+        await read(answered(status, b""))
+    hint = caught.value.hint or ""
+    assert hint.startswith("The address asked was https://app.zenvoices.com. Is this the address")
 
 
 async def test_a_token_that_no_header_holds_is_refused() -> None:

@@ -9,6 +9,7 @@ import pytest
 from support.zenvoices import ONCE, enveloped, login, refusal
 from zenvoices_client import (
     Call,
+    ConfigurationError,
     CredentialsError,
     OutcomeUnknownError,
     ProtocolError,
@@ -183,6 +184,15 @@ def test_only_zenvoices_own_no_is_final(
         read(client)
     assert type(caught.value) is error
     assert not isinstance(caught.value, OutcomeUnknownError)
+
+
+@pytest.mark.parametrize("status", [404, 405, 415])
+def test_a_login_that_is_not_there_names_the_address(status: int) -> None:
+    """A wrong port or host is likelier than a login of another name."""
+    with pytest.raises(ConfigurationError) as caught:
+        read(answered(status, b""))
+    hint = caught.value.hint or ""
+    assert hint.startswith("The address asked was https://app.zenvoices.com. Is this the address")
 
 
 def test_a_token_that_no_header_holds_is_refused() -> None:
