@@ -27,7 +27,7 @@ from typing import Any, Never, Self, TextIO, get_args
 
 from attrs import asdict, evolve, frozen
 
-from _client_kit._arguments import check_seconds, read_environment
+from _client_kit._arguments import check_seconds, is_coroutine_function, read_environment
 from _client_kit._errors import ConfigurationError, ServiceError, StoreError
 from _client_kit._text import Text, code_of, joined
 from _client_kit._version import __version__
@@ -202,6 +202,8 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
         known = ", ".join(_FORMS)
         raise setting_error("no_command", "say which command: {0}", known)
     if unknown:
+        if unknown[0].lower().endswith(".toml"):
+            usage = Text("hint_config_option", "Write --config {0}.", unknown[0])
         raise setting_error("unknown_argument", "unknown argument {0!r}", unknown[0], hint=usage)
     return options
 
@@ -522,6 +524,13 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
             mapper: Mapper = default_mapper
             if options.mapper is not None:
                 mapper = function_of("--mapper", options.mapper)
+                if is_coroutine_function(mapper):
+                    raise setting_error(
+                        "async_mapper",
+                        "--mapper: {0} is an async def",
+                        options.mapper,
+                        hint="Write it with def: only AsyncConnection takes an async def.",
+                    )
             _check_logins()
             stack.enter_context(_log_on_stderr(options.lang, verbose=options.verbose))
             shared = _Shared(stack)
@@ -530,7 +539,7 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
                 with _Progress(place, options.lang) as progress:
                     status, result, error = _call(verb, config, shared, mapper, progress, options)
                 _show(status, result, error, config, options, out, several=len(configs) > 1)
-                tells = verb in (_export, _status) and not options.json
+                tells = verb in (_export, _status)
                 if tells and status == PERSON and isinstance(error, ServiceError | None):
                     _, left, _ = _call(_left, config, shared, mapper, progress, options)
                     _name(left or (), result, config, options.lang)
@@ -679,10 +688,12 @@ def _show(
     if not isinstance(error, ServiceError):
         traceback.print_exception(error)
         print(text, file=sys.stderr)
+    elif not isinstance(error, BusyError):
+        print(text, file=sys.stderr, flush=True)
     elif not options.json:
-        # Write a BusyError to standard output: cron mails what is written to standard error, and
-        # no mail is needed while another run does the work.
-        print(text, file=sys.stdout if isinstance(error, BusyError) else sys.stderr, flush=True)
+        # Not on standard error, which cron mails: no mail is needed while another run does the
+        # work.
+        print(text, flush=True)
 
 
 def _name(
@@ -815,6 +826,13 @@ def _pairs(options: Options) -> int:
     """Write a file of spaces and companies with the same name, for a person to confirm."""
     _refuse(options, "company", "mapper")
     path: Path = options.config
+    if path.is_file() and not path.stat().st_size:  # as "> connections.toml" of a shell makes it
+        raise setting_error(
+            "file_is_empty",
+            "{0} is there already and is empty",
+            str(path),
+            hint="This command writes the file itself: delete the empty one, and leave out > {0}.",
+        )
     if path.exists():
         raise setting_error(
             "file_is_there",

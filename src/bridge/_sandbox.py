@@ -133,13 +133,13 @@ def run_sandbox(
         if as_json:
             print(json.dumps(facts), flush=True)
         else:
-            print(_guide(facts, every, lang), flush=True)
+            print(_guide(facts, every, lang, fixed=bool(port)), flush=True)
         tell = _as_json if as_json else partial(_as_text, lang)
         _Sandbox(served, every, tell, lang, fixed=bool(port)).serve(stop)
     return 0
 
 
-def _guide(facts: dict[str, Any], every: float, lang: Lang) -> str:
+def _guide(facts: dict[str, Any], every: float, lang: Lang, *, fixed: bool) -> str:
     def tell(code: str, *values: object) -> str:
         return translate(say(code, *values), lang)
 
@@ -160,7 +160,7 @@ def _guide(facts: dict[str, Any], every: float, lang: Lang) -> str:
         space_word=tell("space").capitalize(),
         code_word=tell("code").capitalize(),
         only_here=long("only here"),
-        save=long("sandbox save"),
+        save=(long("sandbox again") + "\n\n" if fixed else "") + long("sandbox save"),
         once=long("sandbox once"),
         often=long("sandbox often"),
         arrives=long("sandbox arrives", seconds(every), seconds(PAUSES * every)),

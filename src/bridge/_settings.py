@@ -30,6 +30,7 @@ _Validator = Callable[[Any, "Attribute[Any]", Any], None]
 
 _SECRET_WORDS = ("password", "secret", "token", "client_id", "user", "login", "credential")
 _CODE_ARGUMENTS = ("mapper", "exportable", "listeners", "clock")
+_OPTIONS = ("lang", "json", "verbose", "deep", "dry-run", "limit", "look-first", "waiting")
 _WHERE_SECRETS_ARE = Text(
     "hint_credentials",
     "Credentials are no part of it: a worker takes them from its environment, see "
@@ -402,7 +403,13 @@ def _unknown(key: object, known: Iterable[str]) -> ConfigurationError:
     if not re.fullmatch(r"[\w.-]{1,80}", text):
         message = "a key is not the name of a setting"
         return setting_error("odd_key", message, hint=_WHERE_SECRETS_ARE)
-    return setting_error("unknown_key", "unknown key {0!r}", text, hint=hint_for(text, known))
+    option = text.replace("_", "-")
+    hint = hint_for(text, known)
+    if option in _OPTIONS:
+        hint = Text(
+            "hint_option", "This is an option of the command: give it there as --{0}.", option
+        )
+    return setting_error("unknown_key", "unknown key {0!r}", text, hint=hint)
 
 
 def hint_for(name: str, known: Iterable[str]) -> Text:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,18 @@ def test_the_sandbox_tells_what_happens(capsys: pytest.CaptureFixture[str]) -> N
     assert told.count("is there (FULLY_APPROVED)") == 4
     assert told.count("is there (AWAITING_VALIDATION)") == 1
     assert told.count("is approved now (FULLY_APPROVED)") == 1
+    assert "delete an exports.db" not in told
+
+
+@pytest.mark.leaks("the sandbox tells its invented credentials")
+def test_a_sandbox_with_a_port_says_that_its_ids_come_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A store of last time would count the new documents as known."""
+    free = partial(_demo.services, space_id=_sandbox.SPACE_ID)
+    monkeypatch.setattr(_sandbox, "services", lambda **_: free())
+    assert _sandbox.run_sandbox(Stop(0), port=1) == 0
+    assert "delete an exports.db of that time" in " ".join(capsys.readouterr().out.split())
 
 
 class Stop(threading.Event):
@@ -144,6 +157,8 @@ MISTAKES = [
     "connection = [3]",
     SHARED + "speling = 1\n" + PAIR,
     SHARED + "password = 1\n" + PAIR,
+    SHARED + "lang = 'nl'\n" + PAIR,
+    SHARED + 'banqup_contract = { "openapi" = "3.0.1" }\n' + PAIR,
     SHARED + "'a b' = 1\n" + PAIR,
     SHARED + "mapper = 'm:f'\n" + PAIR,
     SHARED + '[[connection]]\nspace_id = "s-1"\ncompany_code = 42\n',
@@ -179,6 +194,7 @@ ARGUMENTS = [
     ["export", "--deadline", "-1"],
     ["export", "--mapper", "json"],
     ["export", "--mapper", "asyncio:sleep"],
+    ["export", "connections.toml"],
     ["settle", "d-1"],
     ["settle", "d-1", "--delivered", "--not-delivered"],
     ["resend"],
@@ -259,6 +275,8 @@ def test_mistakes_are_told_in_the_language(
         (["--config", "c.toml", "Status"], "unknown command 'Status'. Did you mean 'status'?"),
         (["--json", "activte", "--lang", "en"], "unknown command 'activte'. Did you mean"),
         (["xyzzy"], "say which command: verify, activate"),
+        (["export", "c.toml"], "unknown argument 'c.toml'. Write --config c.toml."),
+        (["export", "0042"], "unknown argument '0042'. Usage: banqup-zenvoices export."),
     ],
 )
 def test_an_option_that_is_not_there_is_told_with_the_nearest(
@@ -330,6 +348,59 @@ def test_what_the_parser_cannot_name_is_told(
     shown = capsys.readouterr().err
     assert told in shown
     assert "canary" not in shown
+
+
+@pytest.mark.parametrize("name", ["lang", "json", "dry_run", "look-first"])
+def test_an_option_in_the_file_is_told_where_it_belongs(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """None of the known keys is the right one."""
+    file = tmp_path / "connections.toml"
+    file.write_text(f"{name} = true\n{SHARED}{PAIR}")
+    assert main(["status", "--config", str(file)]) == 2
+    option = f"an option of the command: give it there as --{name.replace('_', '-')}."
+    assert option in capsys.readouterr().err
+
+
+def test_a_mapper_with_async_def_is_refused_before_any_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The option is named, and not each connection."""
+    for variable, value in CREDENTIALS.items():
+        monkeypatch.setenv(variable, value)
+    file = tmp_path / "connections.toml"
+    file.write_text(SHARED + PAIR)
+    assert main(["export", "--config", str(file), "--mapper", "asyncio:sleep"]) == 2
+    told = capsys.readouterr().err
+    assert "--mapper: asyncio:sleep is an async def. Write it with def" in told
+
+
+@pytest.mark.parametrize("word", ["openapi", "swagger"])
+def test_an_openapi_file_as_a_contract_is_told(
+    word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command that makes a patch of it is told, and no operation of a like name."""
+    for variable, value in CREDENTIALS.items():
+        monkeypatch.setenv(variable, value)
+    (tmp_path / "api.json").write_text(f'{{"{word}": "3.0.1", "paths": {{}}}}')
+    file = tmp_path / "connections.toml"
+    file.write_text(f'zenvoices_contract = "api.json"\n{SHARED}{PAIR}')
+    assert main(["status", "--config", str(file)]) == 2
+    told = capsys.readouterr().err
+    assert "api.json' is an OpenAPI file" in told
+    assert "python -m zenvoices_client contract --against FILE --suggest" in told
+
+
+def test_the_empty_file_that_a_shell_made_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the command prints would go into the same file as what it writes."""
+    file = tmp_path / "connections.toml"
+    file.touch()
+    assert main(["pairs", "--environment", "UAT_EU", "--config", str(file)]) == 2
+    told = capsys.readouterr().err
+    assert "is there already and is empty" in told
+    assert f"leave out > {file}" in told
 
 
 def test_a_file_that_is_not_there_is_told_with_those_that_are(
