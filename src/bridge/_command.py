@@ -203,7 +203,7 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
         raise setting_error("no_command", "say which command: {0}", known)
     if unknown:
         if unknown[0].lower().endswith(".toml"):
-            usage = Text("hint_config_option", "Write --config {0}.", unknown[0])
+            usage = Text("hint_config_option", "Write --config {0!r}.", unknown[0])
         raise setting_error("unknown_argument", "unknown argument {0!r}", unknown[0], hint=usage)
     return options
 

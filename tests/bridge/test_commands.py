@@ -275,7 +275,7 @@ def test_mistakes_are_told_in_the_language(
         (["--config", "c.toml", "Status"], "unknown command 'Status'. Did you mean 'status'?"),
         (["--json", "activte", "--lang", "en"], "unknown command 'activte'. Did you mean"),
         (["xyzzy"], "say which command: verify, activate"),
-        (["export", "c.toml"], "unknown argument 'c.toml'. Write --config c.toml."),
+        (["export", "c.toml"], "unknown argument 'c.toml'. Write --config 'c.toml'."),
         (["export", "0042"], "unknown argument '0042'. Usage: banqup-zenvoices export."),
     ],
 )

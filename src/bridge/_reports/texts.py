@@ -481,7 +481,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "odd_option": ("{0} ne s'emploie pas ainsi", "{0} wordt zo niet gebruikt"),
     "not_both": ("{0} et {1} s'excluent : choisissez l'une des deux",
         "{0} en {1} kunnen niet samen: kies er één"),
-    "hint_config_option": ("Écrivez --config {0}.", "Schrijf --config {0}."),
+    "hint_config_option": ("Écrivez --config {0!r}.", "Schrijf --config {0!r}."),
     "async_mapper": ("--mapper : {0} est défini avec async def", "--mapper: {0} is gedefinieerd met async def"),
     "hint_async_mapper": ("Définissez-le avec def : seule AsyncConnection accepte async def.", "Definieer hem met def: alleen AsyncConnection aanvaardt async def."),
     "unknown_argument": ("argument inconnu {0!r}", "onbekend argument {0!r}"),
