@@ -4,7 +4,6 @@ import ast
 import inspect
 import re
 from importlib import import_module
-from importlib.metadata import version as version_of
 from typing import Any
 
 import attrs
@@ -14,10 +13,12 @@ from sphinx.domains.python import PyObject
 from sphinx.ext.napoleon import GoogleDocstring
 from sphinx.pycode import ModuleAnalyzer
 
+from _client_kit._version import __version__
+
 project = "banqup-zenvoices"
 author = "The banqup-zenvoices authors"
 copyright = "2026, the banqup-zenvoices authors"  # noqa: A001 - Sphinx's name
-version = release = version_of("banqup-zenvoices")
+version = release = __version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
