@@ -560,8 +560,9 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
             sys.path.append(str(folder))
     if not options.config.exists():
         # A name with a typing error, or with an ending that Windows hides, such as .toml.txt.
-        others = sorted(path.name for path in options.config.absolute().parent.glob("*.toml*"))
-        hint = Text("hint_other_files", "In that folder are: {0}.", plain(", ".join(others[:5])))
+        names = [path.name for path in options.config.absolute().parent.glob("*")]
+        others = difflib.get_close_matches(options.config.name, names, cutoff=0.75)
+        hint = Text("hint_other_files", "In that folder are: {0}.", plain(", ".join(others)))
         if not others:
             hint = Text(
                 "hint_no_config",

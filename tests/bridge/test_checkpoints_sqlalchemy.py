@@ -324,7 +324,9 @@ def test_one_connection_for_all_threads_will_do(url: str) -> None:
     assert seen == ["h"]
 
 
-test_conformance_in_memory = checkpoint_conformance(lambda directory: in_memory(), shared=False)
+test_conformance_in_memory = pytest.mark.long(
+    checkpoint_conformance(lambda directory: in_memory(), shared=False)
+)
 
 
 @pytest.mark.parametrize("name", ["state.db", "memory.db", "file.db"])

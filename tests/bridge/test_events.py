@@ -149,12 +149,13 @@ def test_log_line_says_what_became_of_a_document(caplog: pytest.LogCaptureFixtur
     ]
 
 
-def test_nothing_is_written_before_logging_is_configured() -> None:
-    """A warning does not reach standard error by itself."""
+def test_warnings_are_shown_before_logging_is_configured() -> None:
+    """A script that configures no logging shows them on standard error, and nothing else."""
     code = "from bridge import *; from bridge._reports.events import emit\n"
+    code += "emit([], DocumentSent(DeliveryRow('d-1', 'delivered', inbox_id=4711)))\n"
     code += "emit([], DocumentFailed(DeliveryRow('d-2', 'failed', 'x')))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-    assert (done.stdout, done.stderr) == (b"", b"")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert (done.stdout, done.stderr) == ("", "document 'd-2' failed: 'x'\n")
 
 
 class Terminal(io.StringIO):

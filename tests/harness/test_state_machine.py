@@ -495,8 +495,13 @@ class Deliveries(RuleBasedStateMachine):
         self.it.pass_time(LEASE_TTL + 1)
         if not self.it.observer.status().active:
             self.activate()
+        unchanged = 0
         for _ in range(8):
+            before = self.it.rows(), len(self.it.inbox)
             self._rest_a_day()
+            unchanged = unchanged + 1 if before == (self.it.rows(), len(self.it.inbox)) else 0
+            if unchanged == 2:
+                break
         while self._unfinished():
             self._rest_a_day()
         found = self.it.judge(final=True)

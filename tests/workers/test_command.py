@@ -616,6 +616,15 @@ def test_resend_says_what_became_of_each(
     assert "Export: 1 document sent" in capsys.readouterr().out
 
 
+def test_resend_of_an_invoice_number_says_where_ids_are(
+    active: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A number that could be an id is looked up in Banqup, which does not know it."""
+    assert main(["resend", "F-000001", "--config", str(active), "--company", "0042"]) == 1
+    told = capsys.readouterr().out
+    assert "an id is not the number of an invoice: banqup-zenvoices status --waiting" in told
+
+
 @pytest.mark.parametrize(
     ("lang", "told"),
     [

@@ -173,32 +173,26 @@ def test_celery_task_that_nothing_but_a_person_can_help_is_not_retried(
     assert task.retries == []
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        LeaseLostError(),
-        NotActivatedError(),
-        ServiceError("no", service="banqup", status=503, retry_after=7.5, request_id="r-1"),
-    ],
-)
 def test_celery_failure_arrives_with_its_facts_through_json(
-    configs: Configs, error: ServiceError
+    configs: Configs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The result backend gives the caller the example's own exception back, facts and all."""
     exports = load("celery/exports.py")
-    sys.modules["exports"] = exports
-    try:
-        backend = exports.app.backend
+    monkeypatch.setitem(sys.modules, "exports", exports)
+    backend = exports.app.backend
+    for error in (
+        LeaseLostError(),
+        NotActivatedError(),
+        ServiceError("no", service="banqup", status=503, retry_after=7.5, request_id="r-1"),
+    ):
         stored = json.loads(json.dumps(backend.prepare_exception(exports.described(error))))
         back = backend.exception_to_python(stored)
-    finally:
-        del sys.modules["exports"]
-    assert type(back) is exports.ExportFailedError
-    assert back.args[0]["error"] == type(error).__name__
-    assert back.args[0]["message"] == error.message
-    assert back.args[0]["status"] == error.status
-    assert back.args[0]["retryable"] is error.retryable
-    assert back.args[0]["retry_after"] == error.retry_after
+        assert type(back) is exports.ExportFailedError
+        assert back.args[0]["error"] == type(error).__name__
+        assert back.args[0]["message"] == error.message
+        assert back.args[0]["status"] == error.status
+        assert back.args[0]["retryable"] is error.retryable
+        assert back.args[0]["retry_after"] == error.retry_after
 
 
 def test_celery_example_fires_every_connection(

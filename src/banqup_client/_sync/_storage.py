@@ -25,7 +25,7 @@ from _client_kit._secret import Secret
 from _client_kit._sync._calls import Calls, Content
 from _client_kit._sync._per_loop import PerLoop
 from _client_kit._sync._translated import translated
-from _client_kit._text import Text
+from _client_kit._text import Text, code_of
 from _client_kit._tls import environment_proxy, opened, shared_ssl_context
 from banqup_client._download import Target, check_headers, refusal, writing
 from banqup_client._storage import SignedUrl, StorageHosts
@@ -53,6 +53,7 @@ class Storage:
         user_agent: str,
         retry: RetryPolicy | None,
         transport: httpx.BaseTransport | None,
+        api_injected: bool,
         ssl_context: ssl.SSLContext | None,
     ) -> None:
         self._down = contract["files.download"]
@@ -62,6 +63,7 @@ class Storage:
         self._user_agent = user_agent
         self._retry = retry or RetryPolicy()
         self._given = transport
+        self._only_api_injected = api_injected and transport is None
         context = ssl_context or opened(shared_ssl_context, service="banqup")
         # Read the environment once: the proxy, and the hosts that bypass the proxy.
         proxy = None if self._hosts.loopback else environment_proxy("https")
@@ -213,6 +215,12 @@ class Storage:
                 )
             except ServiceError as error:
                 error.operation = error.operation or operation.name
+                if self._only_api_injected and code_of(error.hint) == "hint_network":
+                    error.hint = Text(
+                        "hint_storage_transport",
+                        "The client has transport= or http_client=, which files do not use: give "
+                        "storage_transport=, too.",
+                    )
                 pause = self._retry.pause(error, tried=tried, safe=operation.safe)
                 if pause is None or pause >= limit.remaining():
                     raise

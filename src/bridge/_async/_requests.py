@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from _client_kit._errors import NotFoundError, ServiceError
@@ -22,6 +23,7 @@ from bridge._stores.protocol import FIND_LIMIT
 
 __all__ = ["request_all", "settle_one"]
 
+logger = logging.getLogger("bridge")
 
 _BY_THE_RULE = (WaitReason.CLIENT, WaitReason.NONE, WaitReason.RULE)
 
@@ -63,6 +65,9 @@ async def request_all(
             if not reason:
                 wish = deliveries.transition(delivery, deliveries.Requested(), clock())
                 session.put(stored.get(document_id), wish)
+            else:
+                # A program that does not look at the result would wait for the document for ever.
+                logger.warning("resend(): document %r is not accepted: %s", document_id, reason)
             answers.append(Request(document_id, accepted=not reason, reason=reason or held))
         await session.flush()
     return tuple(answers)

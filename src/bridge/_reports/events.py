@@ -31,9 +31,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger("bridge")
-# Without this, Python prints warnings before the application configures logging, in the middle of
-# tables and progress bars.
-logger.addHandler(logging.NullHandler())
 
 
 @frozen

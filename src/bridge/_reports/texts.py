@@ -638,6 +638,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "refused": ("refusé ({0})", "geweigerd ({0})"),
     "web_page": ("{0} : la réponse est une page web et ne vient pas de {1} ({2})",
         "{0}: het antwoord is een webpagina en komt niet van {1} ({2})"),
+    "hint_storage_transport": ("Le client a reçu transport= ou http_client=, que les fichiers n'emploient pas : indiquez aussi storage_transport=.",
+        "De client kreeg transport= of http_client=, die bestanden niet gebruiken: geef ook storage_transport= op."),
     "unreachable": ("{0} : pas de connexion réseau vers {1} ({2})",
         "{0}: geen verbinding met {1} ({2})"),
     "proxy": ("{0} : pas de connexion réseau vers {1} par le proxy que nomme {2} ({3})",

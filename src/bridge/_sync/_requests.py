@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from _client_kit._errors import NotFoundError, ServiceError
@@ -23,6 +24,7 @@ from bridge._sync._session import CheckpointSession
 
 __all__ = ["request_all", "settle_one"]
 
+logger = logging.getLogger("bridge")
 
 _BY_THE_RULE = (WaitReason.CLIENT, WaitReason.NONE, WaitReason.RULE)
 
@@ -64,6 +66,9 @@ def request_all(
             if not reason:
                 wish = deliveries.transition(delivery, deliveries.Requested(), clock())
                 session.put(stored.get(document_id), wish)
+            else:
+                # A program that does not look at the result would wait for the document for ever.
+                logger.warning("resend(): document %r is not accepted: %s", document_id, reason)
             answers.append(Request(document_id, accepted=not reason, reason=reason or held))
         session.flush()
     return tuple(answers)

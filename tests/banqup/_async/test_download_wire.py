@@ -305,6 +305,7 @@ async def test_nobody_listening_is_unreachable() -> None:
         async with client_of(url) as client:
             await client.files.download(SPACE, "f1")
     assert SIGNATURE not in str(caught.value)
+    assert "give storage_transport=, too" in str(caught.value)
 
 
 def tls_of(authority: trustme.CA, name: str) -> ssl.SSLContext:

@@ -304,6 +304,7 @@ def test_nobody_listening_is_unreachable() -> None:
         with client_of(url) as client:
             client.files.download(SPACE, "f1")
     assert SIGNATURE not in str(caught.value)
+    assert "give storage_transport=, too" in str(caught.value)
 
 
 def tls_of(authority: trustme.CA, name: str) -> ssl.SSLContext:

@@ -237,8 +237,10 @@ async def test_resend_of_what_is_no_list(ids: Any) -> None:
     assert world.rows == {}
 
 
-async def test_resend_asks_banqup_for_what_it_does_not_know() -> None:
-    """A document that is not in the space is not accepted, and the reason says so."""
+async def test_resend_asks_banqup_for_what_it_does_not_know(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A document that is not in the space is not accepted; the reason and a warning say so."""
     world = AsyncWorld()
     old = world.one()
     connection = await active(world)
@@ -248,6 +250,11 @@ async def test_resend_asks_banqup_for_what_it_does_not_know() -> None:
     answers = await connection.resend([old, new.upper(), "nobody", elsewhere])
     assert [answer.accepted for answer in answers] == [True, True, False, False]
     assert all("no document of this id in this space" in answer.reason for answer in answers[2:])
+    warned = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert [
+        f"'{name}' is not accepted" in line
+        for name, line in zip(("nobody", elsewhere), warned, strict=True)
+    ] == [True, True]
     assert set(world.rows) == {old, new}
     assert world.calls("documents.get") - before < 8
     assert (await connection.export_new()).exported == 2
