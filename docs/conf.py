@@ -146,8 +146,19 @@ def mark_tables_of_tests(app: Sphinx, document: nodes.document) -> None:
             table["classes"].append("tests")
 
 
+def keep_french_marks(app: Sphinx, document: nodes.document) -> None:
+    """Let no line of a French page begin with a mark that has a blank before it."""
+    if not app.env.docname.endswith("-fr"):
+        return
+    for text in list(document.findall(nodes.Text)):
+        if not isinstance(text.parent, nodes.literal | nodes.literal_block):
+            kept = re.sub(r" (?=[;?!])", "\N{NARROW NO-BREAK SPACE}", text.replace(" :", "\xa0:"))
+            text.parent.replace(text, nodes.Text(kept))
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
+    app.connect("doctree-read", keep_french_marks)
     app.connect("autodoc-process-docstring", describe_data)
     app.connect("autodoc-process-signature", simplify_signature)
     app.connect("doctree-read", mark_tables_of_tests)
