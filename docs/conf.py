@@ -4,7 +4,6 @@ import ast
 import inspect
 import re
 from importlib import import_module
-from importlib.metadata import version as version_of
 from typing import Any
 
 import attrs
@@ -14,10 +13,12 @@ from sphinx.domains.python import PyObject
 from sphinx.ext.napoleon import GoogleDocstring
 from sphinx.pycode import ModuleAnalyzer
 
+from _client_kit._version import __version__
+
 project = "banqup-zenvoices"
 author = "The banqup-zenvoices authors"
 copyright = "2026, the banqup-zenvoices authors"  # noqa: A001 - Sphinx's name
-version = release = version_of("banqup-zenvoices")
+version = release = __version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
@@ -145,8 +146,19 @@ def mark_tables_of_tests(app: Sphinx, document: nodes.document) -> None:
             table["classes"].append("tests")
 
 
+def keep_french_marks(app: Sphinx, document: nodes.document) -> None:
+    """Let no line of a French page begin with a mark that has a blank before it."""
+    if not app.env.docname.endswith("-fr"):
+        return
+    for text in list(document.findall(nodes.Text)):
+        if not isinstance(text.parent, nodes.literal | nodes.literal_block):
+            kept = re.sub(r" (?=[;?!])", "\N{NARROW NO-BREAK SPACE}", text.replace(" :", "\xa0:"))
+            text.parent.replace(text, nodes.Text(kept))
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
+    app.connect("doctree-read", keep_french_marks)
     app.connect("autodoc-process-docstring", describe_data)
     app.connect("autodoc-process-signature", simplify_signature)
     app.connect("doctree-read", mark_tables_of_tests)

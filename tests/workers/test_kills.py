@@ -16,7 +16,7 @@ from harness.trials import A_WHILE, Totals, activated, new_world, quiet
 from harness.world import LEASE_TTL
 
 Address = Callable[[str], str]
-KILLS = 60
+KILLS = 40
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_an_export_killed_on_an_applications_own_text(
 def test_exports_killed_on_each_store(
     exporters: Exporters, address: Address, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """At least 60 kills, spread over an export's steps: nothing lost, sent twice or too old."""
+    """At least 40 kills, spread over an export's steps: nothing lost, sent twice or too old."""
     totals = Totals()
     began = time.perf_counter()
     randomly = random.Random(6)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import ssl
-from importlib.metadata import version
 
 import httpx
 import pytest
@@ -18,6 +17,7 @@ from zenvoices_client import (
     ConfigurationError,
     InboxUpload,
     UserLogin,
+    __version__,
 )
 from zenvoices_client.testing import FakeZenvoices
 
@@ -73,7 +73,7 @@ async def test_user_agent_names_us_and_the_application() -> None:
     """Both the application's part and ours, with our version, are in the header."""
     fake = FakeZenvoices()
     await read(AsyncZenvoicesClient(login(), transport=fake.transport(), user_agent="ledger/2.1"))
-    ours = f"banqup-zenvoices/{version('banqup-zenvoices')}"
+    ours = f"banqup-zenvoices/{__version__}"
     assert {request.headers["user-agent"] for request in fake.requests} == {f"ledger/2.1 {ours}"}
     await read(AsyncZenvoicesClient(login(), transport=fake.transport()))
     assert fake.requests[-1].headers["user-agent"] == ours
