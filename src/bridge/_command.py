@@ -192,6 +192,8 @@ def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
             raise setting_error(
                 "not_both", "{0} and {1} exclude each other", *both, hint=usage
             ) from None
+        if name in names:
+            raise setting_error("needs_value", "{0} needs a value", name, hint=usage) from None
         if command:
             raise setting_error("odd_option", "{0} cannot be used so", name, hint=usage) from None
     if not hasattr(options, "run"):
@@ -504,9 +506,9 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
 
     def run(options: Options) -> int:
         if verb is _export:
-            check_limit(options.limit)
+            check_limit(options.limit, "--limit")
             if options.deadline is not None:
-                check_seconds(options.deadline, "deadline", service="bridge", zero=True)
+                check_seconds(options.deadline, "--deadline", service="bridge", zero=True)
         configs = _chosen(options)
         if verb in (_resend, _settle) and len(configs) > 1:
             raise setting_error(
@@ -571,7 +573,11 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
         # A name with a typing error, or with an ending that Windows hides, such as .toml.txt.
         names = [path.name for path in options.config.absolute().parent.glob("*")]
         others = difflib.get_close_matches(options.config.name, names, cutoff=0.75)
-        hint = Text("hint_other_files", "In that folder are: {0}.", plain(", ".join(others)))
+        hint = Text(
+            "hint_other_files",
+            "In that folder is: {0}.|In that folder are: {0}.",
+            *(plain(", ".join(others)), len(others)),
+        )
         if not others:
             hint = Text(
                 "hint_no_config",
@@ -598,7 +604,9 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
                 hint=Text("hint_one_code", "Write --company CODE once for each code.")
                 if re.search("[,; ]", code)
                 else Text(
-                    "hint_no_such_connection", "The nearest codes are: {0}.", ", ".join(near)
+                    "hint_no_such_connection",
+                    "The nearest code is {0}.|The nearest codes are: {0}.",
+                    *(", ".join(near), len(near)),
                 ),
             )
     return [config for config in configs if not wanted or config.company_code in wanted]

@@ -133,6 +133,21 @@ def test_options_that_exclude_each_other_are_both_named(
     assert all(word.partition("=")[0] in error for word in given if word.startswith("--"))
 
 
+@pytest.mark.parametrize(
+    ("lang", "told"),
+    [("en", "--config needs a value"), ("fr", "attend une valeur"), ("nl", "ontbreekt een waarde")],
+)
+@pytest.mark.parametrize("given", [["export", "--config"], ["--config"]])
+def test_an_option_without_its_value_is_named(
+    given: list[str], lang: Lang, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The error says what is missing, with a command and without one."""
+    assert main(["--lang", lang, *given]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert "--config" in error
+
+
 @pytest.mark.parametrize("command", ["", *_command._FORMS])
 @pytest.mark.parametrize("lang", ["fr", "nl"])
 def test_help_is_in_the_language(
@@ -409,7 +424,10 @@ def test_a_file_that_is_not_there_is_told_with_those_that_are(
     """Windows hides the ending that an editor has added; a folder is no file."""
     (tmp_path / "connections.toml.txt").touch()
     assert main(["status", "--config", str(tmp_path / "connections.toml")]) == 2
-    assert "In that folder are: connections.toml.txt." in capsys.readouterr().err
+    assert "In that folder is: connections.toml.txt." in capsys.readouterr().err
+    (tmp_path / "connection.toml").touch()
+    assert main(["status", "--config", str(tmp_path / "connections.toml")]) == 2
+    assert "In that folder are: connect" in capsys.readouterr().err
     assert main(["status", "--config", str(tmp_path)]) == 2
     assert "Name the file in it." in capsys.readouterr().err
 

@@ -29,7 +29,7 @@ from bridge import (
 )
 from bridge._reports import texts
 from bridge._reports.render import Cell, Line, Printable, Table, View, plain
-from bridge._reports.texts import Lang, check_lang
+from bridge._reports.texts import Lang, check_lang, say, translate
 from bridge._reports.verification import CHECKS, verification_of
 from bridge.testing import Trials, trial_document, try_mapper
 
@@ -320,13 +320,50 @@ def test_status_in_french_uses_the_accountants_words() -> None:
 
 
 @pytest.mark.parametrize(
+    ("lang", "title"),
+    [
+        ("en", "Ready to export: 8 checks passed, 1 not made"),
+        ("fr", "Prêt à exporter : 8 vérifications réussies (non faites : 1)"),
+        ("nl", "Klaar om te exporteren: 8 controles geslaagd, 1 niet uitgevoerd"),
+    ],
+)
+def test_a_title_counts_the_checks_that_were_not_made(lang: Lang, title: str) -> None:
+    """All checks have not passed if a call of verify(deep=True) could not be tried."""
+    left = Check("inbox.upload", "inbox.upload", "skipped")
+    passed = verification_of(dict.fromkeys(CHECKS, ""), lang)
+    assert evolve(passed, checks=(*passed.checks, left)).to_text().split("\n")[0] == title
+
+
+@pytest.mark.parametrize("lang", ["en", "fr", "nl"])
+def test_no_status_is_cut(lang: Lang) -> None:
+    """The names of many documents are longer than that of one, and stand in the same column."""
+    states = ("waiting_for_client", "waiting", "delivered", "failed", "skipped", "baseline")
+    status = Status(
+        active=True, space_id=DOCUMENT, company_code="0042", counts=dict.fromkeys(states, 2)
+    )
+    words = ("client action needed", "queued", "ready to process", "error", "skipped", "baseline")
+    for word in words:
+        assert f"{translate(say(word, 2), lang)}  " in status.to_text(lang=lang)
+
+
+def test_what_is_queued_is_tried_and_the_client_is_awaited() -> None:
+    """An attempt is named only where something is sent; approval is looked up."""
+    due = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
+    waits = DeliveryRow(DOCUMENT, "waiting", next_try=due, status="client action needed")
+    assert "prochaine vérification le" in Deliveries([waits]).to_text(lang="fr")
+    assert "prochaine tentative le" in Deliveries([evolve(waits, status="queued")]).to_text(
+        lang="fr"
+    )
+
+
+@pytest.mark.parametrize(
     ("number", "left", "waits"),
-    [(1, "laissé là où il est", "refusé par"), (2, "laissés là où ils sont", "refusés par")],
+    [(1, "antérieur à l'", "refusé par"), (2, "antérieurs à l'", "refusés par")],
 )
 def test_names_of_counts_agree_with_them(number: int, left: str, waits: str) -> None:
     """French has another form from two on, in what is counted too."""
     activation = Activation(new=True, baseline=number, waiting=1)
-    assert f"{left}  " in activation.to_text(lang="fr")
+    assert f"{left}activation  " in activation.to_text(lang="fr")
     assert waits in evolve(report(), refused=number).to_text(lang="fr")
 
 

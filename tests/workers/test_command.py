@@ -288,8 +288,8 @@ def test_sandbox_with_a_port_is_the_same_each_time() -> None:
         (["settle", "x", "--delivered"], "a document belongs to one connection"),
         (["demo", "--documents", "nowhere"], "--documents: nowhere is not a folder"),
         (["sandbox", "--port", "-1"], "--port must be from 0 to 65533"),
-        (["export", "--limit", "0"], "limit must be a whole number from 1 up, not 0"),
-        (["export", "--deadline", "-5"], "deadline must be a positive number of seconds"),
+        (["export", "--limit", "0"], "--limit must be a whole number from 1 up, not 0"),
+        (["export", "--deadline", "-5"], "--deadline must be a positive number of seconds"),
     ],
 )
 def test_wrong_use_is_2(

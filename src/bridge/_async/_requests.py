@@ -116,9 +116,9 @@ def _instead_of_settling(delivery: Delivery) -> Text:
     if delivery.state == "waiting":
         return Text(
             "hint_settle_waiting",
-            "It was not sent: a run sends it once nothing holds it back any more. To keep it out, "
-            "do not approve or send it in Banqup, or let mapper= or exportable= return a "
-            "Skip(...) for it.",
+            "It was not sent yet, or not sent again: a run sends it once nothing holds it back any "
+            "more. To keep it out, do not approve or send it in Banqup, or let mapper= or "
+            "exportable= return a Skip(...) for it.",
         )
     if delivery.state in ("delivered", "confirmed"):
         return Text(

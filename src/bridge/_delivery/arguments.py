@@ -108,11 +108,11 @@ def check_in_flight(number: object) -> None:
         raise argument_error("in_flight", wanted, number, service="bridge")
 
 
-def check_limit(number: object) -> None:
+def check_limit(number: object, name: str = "limit") -> None:
     """Refuse a limit that is not a positive whole number; None means no limit."""
     if number is not None and (type(number) is not int or number < 1):
         wanted = Text("whole_number_up", "a whole number from 1 up")
-        raise argument_error("limit", wanted, number, service="bridge")
+        raise argument_error(name, wanted, number, service="bridge")
 
 
 def check_lease(seconds: object, upload_deadline: float) -> float:

@@ -167,7 +167,8 @@ def _line(row: DeliveryRow, status: str) -> Line:
     if row.attempts:
         notes.append(say("attempts", row.attempts))
     if row.next_try is not None and row.state == "waiting":
-        notes.append(say("next try", local_time(row.next_try)))
+        look = "next look" if row.status == "client action needed" else "next try"
+        notes.append(say(look, local_time(row.next_try)))
     if row.other_files:
         notes.append(say("not sent", ", ".join(row.other_files)))
     sent_as = row.subject or row.file_name or ""

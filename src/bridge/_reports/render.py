@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 WIDTH = 80
-_WIDEST_STATUS = 24
+_WIDEST_STATUS = 25
 _LONGEST, _LONGEST_CELL = 1000, 200
 _LINES_IN_TEXT, _LINES_IN_HTML = 40, 200
 
@@ -181,7 +181,9 @@ def wrap(text: str, first: str = "") -> str:
         subsequent_indent=" " * len(first),
         break_on_hyphens=False,
     )
-    return lines.replace("\N{NO-BREAK SPACE}", " ").rstrip()
+    # textwrap ends a full line with a blank if the next word is longer than a line.
+    shown = lines.replace("\N{NO-BREAK SPACE}", " ").split("\n")
+    return "\n".join(line.rstrip() for line in shown)
 
 
 def _text(view: View, lang: Lang) -> str:

@@ -202,7 +202,7 @@ class ExportReport(Result):
             ("stopped because", self.stopped),
             ("space", self.space_id),
             ("listed in Banqup", self.listed),
-            *sorted(self.states.items()),
+            *((_TOTALS.get(state, state), count) for state, count in sorted(self.states.items())),
             ("recovered", self.recovered),
             ("refusals", self.refused),
             ("raised", self.raised + self.listener_failures),
@@ -220,6 +220,9 @@ class ExportReport(Result):
             self.notes,
         )
 
+
+_TOTALS = {"delivered": "delivered so far"}
+"""Names of counts that the title would contradict: it counts the documents of this run alone."""
 
 _NOTHING_LISTED = Text(
     "nothing_listed",
@@ -259,7 +262,7 @@ class Activation(Result):
             ("company number", str(self.company_id or "")),
         )
         left = say("left where they are", self.baseline), _shown(self.baseline)
-        counts = (left, *_facts(("waiting for the client", self.waiting)))
+        counts = (left, *_facts(("waiting", self.waiting)))
         if self.new:
             # A space looks empty to an app without the right to read its documents. All of them
             # would count as new when the right is given, so the note says what to do before.
