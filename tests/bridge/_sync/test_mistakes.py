@@ -602,7 +602,7 @@ def test_a_run_that_finds_only_what_was_there_says_so(count: int) -> None:
     assert any("Nothing is new" in note and "resend" in note for note in report.notes)
     for lang, words in (
         ("en", ("there before activation", "stay")),
-        ("fr", ("à l'activation", "Rien de nouveau", "rest")),
+        ("fr", ("à l'activation", "Rien de nouveau", "exporté")),
         ("nl", ("van vóór de activering", "Niets nieuws", "bl")),
     ):
         assert all(word in report.to_text(lang=cast("Lang", lang)) for word in words)
