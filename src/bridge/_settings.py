@@ -33,8 +33,8 @@ _CODE_ARGUMENTS = ("mapper", "exportable", "listeners", "clock")
 _OPTIONS = ("lang", "json", "verbose", "deep", "dry-run", "limit", "look-first", "waiting")
 _WHERE_SECRETS_ARE = Text(
     "hint_credentials",
-    "Credentials are no part of it: a worker takes them from its environment, see "
-    "ClientCredentials.from_env and UserLogin.from_env.",
+    "Credentials are no part of it: they come from the environment variables BANQUP_CLIENT_ID, "
+    "BANQUP_CLIENT_SECRET, ZENVOICES_USER, ZENVOICES_PASSWORD and ZENVOICES_ORGANISATION_CODE.",
 )
 
 _EACH_CONNECTION = Text(

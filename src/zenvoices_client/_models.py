@@ -87,6 +87,8 @@ def _attachments(items: Iterable[Attachment]) -> tuple[Attachment, ...]:
     if not attachments or others:
         kind = f", not {type(others[0]).__name__}" if others else ""
         message = f"attachments must hold at least one Attachment(file_name, content){kind}"
+        if others and hasattr(others[0], "attachment"):  # a file as a mapper gets it
+            message += ": write [file.attachment() for file in files]"
         raise TypeError(message)
     return attachments
 

@@ -123,8 +123,8 @@ def _instead_of_settling(delivery: Delivery) -> Text:
     if delivery.state in ("delivered", "confirmed"):
         return Text(
             "hint_settle_delivered",
-            "Zenvoices has it. To send it once more, run banqup-zenvoices resend {0} (in Python: "
-            "resend([{0!r}])).",
+            "Zenvoices accepted it. To send it once more, run banqup-zenvoices resend {0} (in "
+            "Python: resend([{0!r}])).",
             delivery.document_id,
         )
     return Text(

@@ -511,6 +511,20 @@ async def test_a_file_in_the_place_of_an_attachment_is_told_what_to_write(
         InboxUpload(attachments=given)
 
 
+async def test_a_mappers_files_in_the_place_of_attachments_are_told_what_to_write() -> None:
+    """Each has the method that makes the attachment."""
+
+    def raw(_: Any, files: Any) -> Any:
+        return InboxUpload(attachments=files)
+
+    world = AsyncWorld()
+    connection = world.connect(mapper=raw)
+    await connection.activate()
+    world.one()
+    report = await connection.export_new()
+    assert "write [file.attachment() for file in files]" in report.deliveries[0].reason
+
+
 @pytest.mark.parametrize(
     "given", ["invoice.xml", [Path("invoice.xml")], [b"<Invoice/>"], Path("invoice.xml")]
 )
