@@ -287,8 +287,13 @@ def check_credential(value: object, name: str, *, service: str) -> None:
         problem = "must be a text that is not empty"
     elif "\n" in text or "\r" in text:
         problem = (
-            "must not hold a line break: remove the one at the end, and save a file with the "
-            "credentials with Unix line ends"
+            "must not hold a line break: remove it, and save a file with the credentials with Unix "
+            "line ends"
+        )
+    elif "\ufeff" in text:
+        problem = (
+            "must not hold a byte order mark (U+FEFF), with which some editors begin a file: "
+            "save the file as UTF-8 without BOM, or read it with the encoding 'utf-8-sig'"
         )
     elif text != text.strip():
         problem = "must not begin or end with a blank"

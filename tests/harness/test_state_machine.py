@@ -987,7 +987,11 @@ class BrokenRule(WrongDesign):
 
 
 @pytest.mark.parametrize(
-    ("design", "what"), [("mark then post", "lost"), ("post then mark", "twice")]
+    ("design", "what"),
+    [
+        ("mark then post", "lost"),
+        pytest.param("post then mark", "twice", marks=pytest.mark.long),
+    ],
 )
 def test_a_wrong_design_is_found(design: str, what: str) -> None:
     """What the machine is worth: it breaks a design that loses, and one that sends twice."""

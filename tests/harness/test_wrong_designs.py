@@ -54,6 +54,7 @@ def _faults(exporters: Exporters, design: str) -> tuple[int, int, int]:
     return lost, twice, kills
 
 
+@pytest.mark.long
 def test_mark_then_post_loses(exporters: Exporters) -> None:
     """A document remembered as done before it is sent is lost by a kill between the two."""
     lost, twice, _ = _faults(exporters, "mark then post")

@@ -49,7 +49,7 @@ PLACES = [_app_id, _app_secret, _scope, _user, _password, _organisation]
         (f"{CANARY}\n", "line break"),
         (f"{CANARY}\r\n", "line break"),
         (f"{CANARY}\nX-Evil: 1", "line break"),
-        (f"\ufeff{CANARY}", r"invisible character \(U\+FEFF ZERO WIDTH NO-BREAK SPACE\)"),
+        (f"\ufeff{CANARY}", r"byte order mark \(U\+FEFF\).* without BOM"),
         (f"{CANARY}\u200b", r"invisible character \(U\+200B"),
         (f"canary\xad{CANARY}", r"invisible character \(U\+00AD SOFT HYPHEN\)"),
         (f"canary\xa0{CANARY}", r"invisible character \(U\+00A0"),

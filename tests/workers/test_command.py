@@ -188,6 +188,7 @@ class Events:
             place += 1
 
 
+@pytest.mark.long
 def test_whole_way_in_the_sandbox(tmp_path: Path) -> None:
     """Nothing but the command: what is there stays, what arrives moves, SIGTERM ends it."""
     with process("sandbox", "--json", "--every", "0.5") as sandbox:
