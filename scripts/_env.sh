@@ -137,7 +137,7 @@ prepare() {
   say "$folder: made with $("$base" --version) ($base)"
   make_environment "$base" "$folder"
   # Building the project takes longer than the rest, for the sake of a version number.
-  case "$level" in runtime | lowest | compatibility | tests | docs) project=linked ;; esac
+  case "$level" in runtime | compatibility | tests | docs) project=linked ;; esac
   local wanted=()
   while IFS= read -r requirement; do
     wanted+=("$requirement")
