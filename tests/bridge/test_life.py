@@ -99,6 +99,7 @@ ARROWS: dict[str, dict[str, str]] = {
     "uncertain": {
         "listed": "uncertain",
         "arrived": "delivered",
+        "absent": "uncertain",
         "not sent": "waiting",
         "settled as there": "delivered",
         "settled as missing": "waiting",
@@ -116,6 +117,14 @@ def test_every_arrow(state: str, event: str) -> None:
             deliveries.transition(delivery(state), EVENTS[event], NOW)
     else:
         assert deliveries.transition(delivery(state), EVENTS[event], NOW).state == wanted
+
+
+def test_absence_decides_only_what_this_checkpoint_sent() -> None:
+    """What was held before an upload is not sent again because a look-up does not find it."""
+    left = evolve(delivery("waiting"), external_id=EXTERNAL, company_id=7, intended_at=NOW - 10)
+    held = deliveries.transition(left, EVENTS["undecidable"], NOW)
+    with pytest.raises(ValueError, match="to a delivery that is uncertain"):
+        deliveries.transition(held, EVENTS["absent"], NOW)
 
 
 def test_fifth_refusal_fails_once_another_document_was_delivered() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 
 from attrs import frozen
 
@@ -98,16 +99,14 @@ class AsyncRecovery:
         if control != "works":
             # Look the document up again later: a document delivered until then is the control.
             return deliveries.NoControl(found.answered_at)
-        if not delivery.in_doubt and self._may_be_sending(delivery):
-            return None
-        return deliveries.Absent(found.answered_at, self._session.head.deliveries)
+        return self._absent(delivery, found.answered_at)
 
     async def held_event(self, delivery: Delivery, company_id: int) -> deliveries.Event | None:
         """Look up an ``uncertain`` delivery, and return the event that follows from the answer.
 
         None means that a person must still decide. A "found" is always trusted. A "not found"
-        counts only if the delivery became uncertain because there was no control, and if there is
-        a control now.
+        counts as it does for a delivery that is ``sending``, unless the delivery was held before
+        this checkpoint had an upload of it: a lost checkpoint may have had one.
 
         Raises:
             ServiceError: The look-up failed.
@@ -118,13 +117,18 @@ class AsyncRecovery:
             return None
         if found.outcome == "found":
             return _arrived(found, _FOUND_LATER, external_id)
-        if delivery.no_control_since is None or found.outcome != "not found":
+        if delivery.intended_at is None or found.outcome != "not found":
             return None
         if self._session.head.lookup == "lags" or found.answered_at is None:
             return None
         if await self._control(delivery.company_id or company_id) != "works":
             return None
-        return deliveries.Absent(found.answered_at, self._session.head.deliveries)
+        return self._absent(delivery, found.answered_at)
+
+    def _absent(self, delivery: Delivery, at: datetime) -> deliveries.Absent | None:
+        if not delivery.in_doubt and self._may_be_sending(delivery):
+            return None
+        return deliveries.Absent(at, self._session.head.deliveries)
 
     def _may_be_sending(self, delivery: Delivery) -> bool:
         """Return True if another worker may still be uploading this document."""

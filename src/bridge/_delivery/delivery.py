@@ -174,7 +174,8 @@ class Delivery:
         external_id: The external id of its latest upload, stored before the upload begins. None if
             there was no upload, or if resend() was called after a delivery.
         company_id: The company's number in Zenvoices that its latest upload names.
-        intended_at: When its latest upload was about to begin, by the connection's clock.
+        intended_at: When its latest upload was about to begin, by the connection's clock. None if
+            there was no upload, or if look_first=True made it uncertain.
         in_doubt: Whether its upload is known to have ended without a clear answer. If False in the
             state ``sending``, a worker may still be uploading it.
         absent_at: Zenvoices' time of the first look-up that did not find the document.
@@ -381,12 +382,18 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
             )
         case InDoubt() if state == "sending":
             return evolve(delivery, reason=event.reason, in_doubt=True)
-        case Absent() if state == "sending" or (state == "uncertain" and delivery.no_control_since):
+        case Absent() if state == "sending":
+            return _absent(delivery, event, now)
+        case Absent() if state == "uncertain" and delivery.intended_at is not None:
             return _absent(delivery, event, now)
         case NoControl(at) if state == "sending":
             return _without_control(delivery, at)
-        case Undecidable() if state in ("waiting", "sending"):
-            return _ended(delivery, "uncertain", event.reason)
+        case Undecidable() if state == "sending":
+            return _held(delivery, event.reason)
+        case Undecidable() if state == "waiting":
+            # A lost checkpoint may have had an upload under another number or id. Without the time
+            # of its upload, a look-up that does not find it never sends it again.
+            return _ended(evolve(delivery, intended_at=None), "uncertain", event.reason)
         case DecidedByPerson() if state == "uncertain":
             if event.delivered:
                 return _ended(delivery, "delivered", _SEEN)
@@ -421,6 +428,11 @@ def _ended(delivery: Delivery, state: str, reason: str) -> Delivery:
     )
 
 
+def _held(delivery: Delivery, reason: str) -> Delivery:
+    """Make a delivery uncertain after its upload; look-ups that can be trusted may decide it."""
+    return evolve(_ended(delivery, "uncertain", reason), in_doubt=delivery.in_doubt)
+
+
 def _absent(delivery: Delivery, event: Absent, now: float) -> Delivery:
     """Record a look-up that did not find the document; after the second one, end the doubt.
 
@@ -447,8 +459,7 @@ def _without_control(delivery: Delivery, at: datetime) -> Delivery:
     if (at - since).total_seconds() < LONGEST_WITHOUT_CONTROL:
         return evolve(delivery, no_control_since=since)
     reason = Text("no_control", "no other document was there for 24 hours to test look-ups with")
-    held = _ended(delivery, "uncertain", reason)
-    return evolve(held, no_control_since=since, in_doubt=delivery.in_doubt)
+    return _held(delivery, reason)
 
 
 def _requested(delivery: Delivery, now: float) -> Delivery:

@@ -13,6 +13,7 @@ from _client_kit import _clock
 from banqup_client.testing import Fault
 from bridge import ServiceError
 from bridge._delivery.row_format import head_of, head_text, row_of
+from bridge._sync._recovery import MARGIN
 from support.bridge_world import DAY, HOUR, World, counted
 from zenvoices_client import (
     ConfigurationError,
@@ -242,10 +243,66 @@ def test_uncertain_document_that_is_found_later_is_delivered() -> None:
     external_id = world.delivery(document).external_id
     world.zenvoices.lookup = "works"
     connection.export_new()
-    assert world.states[document] == "uncertain"  # not to find it says nothing: it was held
+    assert world.states[document] == "uncertain"  # one answer that does not find it proves nothing
     connection._zenvoices.inbox.upload(_upload(), company_id=world.company, external_id=external_id)
     report = connection.export_new()
     assert (world.states[document], report.recovered) == ("delivered", 1)
+
+
+@pytest.mark.parametrize("nth", [1, 2], ids=["the document", "the control"])
+@pytest.mark.parametrize("answer", [Fault.html(200), Fault.status(400)], ids=["page", "refusal"])
+def test_foreign_answer_holds_until_look_ups_work_again(nth: int, answer: Fault) -> None:
+    """It decides nothing; two clear answers, 10 minutes apart, decide afterwards."""
+    world = World()
+    connection = active(world)
+    document = in_doubt(world, connection, applied=False)
+    world.zenvoices.faults.add("inbox.details", action=answer, nth=nth)
+    world.zenvoices.faults.add("inbox.list", action=answer)
+    connection.export_new()
+    assert (world.states[document], world.delivery(document).in_doubt) == ("uncertain", True)
+    world.zenvoices.faults.clear()
+    for _ in range(2):
+        connection.export_new()
+        assert world.states[document] == "uncertain"
+        world.clock.pass_(10 * MINUTE - 1)
+    world.clock.pass_(1)
+    connection.export_new()
+    assert (world.states[document], world.delivery(document).attempts) == ("waiting", 1)
+    world.clock.pass_(HOUR)
+    assert connection.export_new().exported == 1
+    assert set(world.sent.values()) == {1}
+
+
+def test_held_document_that_another_worker_may_be_sending_is_waited_for() -> None:
+    """A document is not missing as long as the worker that began its upload may be at work."""
+    world = World()
+    connection = active(world)
+    document = in_doubt(world, connection, applied=False)
+    world.zenvoices.faults.add("inbox.details", action=Fault.html(200), nth=1)
+    crashed(world, document, state="sending")
+    connection.export_new()
+    assert world.states[document] == "uncertain"
+    connection.export_new()
+    assert world.delivery(document).absent_at is None
+    world.clock.pass_(connection._zenvoices.deadline + MARGIN)
+    connection.export_new()
+    assert world.delivery(document).absent_at is not None
+
+
+def test_held_by_look_first_is_not_sent_again_by_a_look_up() -> None:
+    """A lost checkpoint may have had it under another id: only a person may say it is missing."""
+    world = World()
+    connection = active(world)
+    world.one()
+    connection.export_new()
+    world.zenvoices.lookup = "missing"
+    document = world.one()
+    connection.export_new(look_first=True)
+    world.zenvoices.lookup = "works"
+    for _ in range(4):
+        world.clock.pass_(10 * MINUTE)
+        connection.export_new()
+    assert (world.states[document], world.sent.get(document, 0)) == ("uncertain", 0)
 
 
 def test_settle_says_of_a_held_document_that_it_is_missing() -> None:
