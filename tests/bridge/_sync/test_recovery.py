@@ -250,7 +250,7 @@ def test_uncertain_document_that_is_found_later_is_delivered() -> None:
 
 
 @pytest.mark.parametrize("nth", [1, 2], ids=["the document", "the control"])
-@pytest.mark.parametrize("answer", [Fault.html(200), Fault.status(400)], ids=["page", "refusal"])
+@pytest.mark.parametrize("answer", [Fault.html(), Fault.status(400)], ids=["page", "refusal"])
 def test_foreign_answer_holds_until_look_ups_work_again(nth: int, answer: Fault) -> None:
     """It decides nothing; two clear answers, 10 minutes apart, decide afterwards."""
     world = World()
@@ -278,7 +278,7 @@ def test_held_document_that_another_worker_may_be_sending_is_waited_for() -> Non
     world = World()
     connection = active(world)
     document = in_doubt(world, connection, applied=False)
-    world.zenvoices.faults.add("inbox.details", action=Fault.html(200), nth=1)
+    world.zenvoices.faults.add("inbox.details", action=Fault.html(), nth=1)
     crashed(world, document, state="sending")
     connection.export_new()
     assert world.states[document] == "uncertain"
