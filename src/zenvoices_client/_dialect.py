@@ -45,9 +45,9 @@ _LOGIN_CAUSES = Text(
 )
 _SAID_CAUSE = Text(
     "hint_login_said",
-    "Correct the cause that Zenvoices names, under Manage > Organisation > Users; a tenant is the "
-    "organisation code. If it names none, check user name, password and organisation code; after 5 "
-    "wrong passwords wait 5 minutes.",
+    "If Zenvoices' message is about the user name, the password or the tenant (the organisation "
+    "code), or names no cause, check these three settings; after 5 wrong passwords wait 5 minutes. "
+    "Otherwise correct the cause under Manage > Organisation > Users.",
 )
 _TWO_FACTOR = Text(
     "hint_two_factor",

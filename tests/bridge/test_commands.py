@@ -65,7 +65,7 @@ def test_a_sandbox_with_a_port_says_that_its_ids_come_again(
     free = partial(_demo.services, space_id=_sandbox.SPACE_ID)
     monkeypatch.setattr(_sandbox, "services", lambda **_: free())
     assert _sandbox.run_sandbox(Stop(0), port=1) == 0
-    assert "delete an exports.db of that time" in " ".join(capsys.readouterr().out.split())
+    assert "delete the exports.db of that time" in " ".join(capsys.readouterr().out.split())
 
 
 class Stop(threading.Event):
@@ -88,7 +88,12 @@ OURS = {
         "Le premier export n'envoie rien",
         "rouverte",
     ],
-    "nl": ["Het leven gaat voort", "liet niets achter", "De eerste export verzendt niets", "open"],
+    "nl": [
+        "Intussen gaat het werk verder",
+        "liet niets achter",
+        "De eerste export verzendt niets",
+        "open",
+    ],
 }
 
 

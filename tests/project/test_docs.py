@@ -252,6 +252,14 @@ def broken_links(page: Path) -> list[str]:
     return broken
 
 
+def test_the_french_guide_keeps_its_punctuation_together() -> None:
+    """No line of a page begins with a mark that has a blank before it in French."""
+    text = (ROOT / "docs" / "activate-fr.md").read_text(encoding="utf-8")
+    prose = re.sub(r"(?ms)^```.*?^```|`[^`]*`|^: ", "", text)
+    assert re.findall(r".* [:;?!»](?:[\s*).,|]|$)|« .*", prose) == []
+    assert "\N{NO-BREAK SPACE}:" in prose
+
+
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     """Each link to a page or a heading of ours finds it."""

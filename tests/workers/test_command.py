@@ -628,7 +628,7 @@ def test_resend_of_an_invoice_number_says_where_ids_are(
     """A number that could be an id is looked up in Banqup, which does not know it."""
     assert main(["resend", "F-000001", "--config", str(active), "--company", "0042"]) == 1
     told = capsys.readouterr().out
-    assert "an id is not the number of an invoice: banqup-zenvoices status --waiting" in told
+    assert "An id is not the number of an invoice: banqup-zenvoices status --waiting" in told
 
 
 @pytest.mark.parametrize(
