@@ -52,8 +52,8 @@ class ClientCredentials:
 
     @classmethod
     @hide_arguments
-    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """Return the credentials from environment variables.
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Return the credentials from environment variables: those of this process by default.
 
         The variables are ``BANQUP_CLIENT_ID``, ``BANQUP_CLIENT_SECRET`` and, if set,
         ``BANQUP_SCOPE``.
@@ -62,6 +62,8 @@ class ClientCredentials:
             ConfigurationError: ``BANQUP_CLIENT_ID`` or ``BANQUP_CLIENT_SECRET`` is not set, or a
                 value cannot be used.
         """
+        # A default of os.environ would stand in help(), with every secret in it.
+        environ = os.environ if environ is None else environ
         names = ("BANQUP_CLIENT_ID", "BANQUP_CLIENT_SECRET")
         client_id, secret = read_environment(environ, *names, service="banqup")
         scope = environ.get("BANQUP_SCOPE") or None

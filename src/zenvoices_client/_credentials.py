@@ -52,8 +52,8 @@ class UserLogin:
 
     @classmethod
     @hide_arguments
-    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """Return the login from environment variables.
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Return the login from environment variables: those of this process by default.
 
         The variables are ``ZENVOICES_USER``, ``ZENVOICES_PASSWORD`` and
         ``ZENVOICES_ORGANISATION_CODE``.
@@ -61,6 +61,8 @@ class UserLogin:
         Raises:
             ConfigurationError: A variable is not set, or its value cannot be used.
         """
+        # A default of os.environ would stand in help(), with every secret in it.
+        environ = os.environ if environ is None else environ
         names = ("ZENVOICES_USER", "ZENVOICES_PASSWORD", "ZENVOICES_ORGANISATION_CODE")
         user, password, code = read_environment(environ, *names, service="zenvoices")
         return cls(user, Secret(password), organisation_code=code)

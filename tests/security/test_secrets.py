@@ -3,7 +3,10 @@
 import copy
 import hmac
 import logging
+import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -98,6 +101,45 @@ def test_no_way_of_showing_shows_a_secret(make: Callable[[], object]) -> None:
 
 
 OURS = ("_client_kit", "banqup_client", "zenvoices_client", "bridge")
+
+
+HELP = """
+import importlib, inspect, pydoc
+for name in {modules}:
+    module = importlib.import_module(name)
+    print(pydoc.plain(pydoc.render_doc(module)))
+    for value in [getattr(module, name) for name in module.__all__]:
+        for one in [value, *(member for _, member in inspect.getmembers(value))]:
+            try:
+                print(inspect.signature(one))
+            except (TypeError, ValueError):  # not callable, or written in C
+                pass
+"""
+MODULES = (
+    "banqup_client",
+    "banqup_client.testing",
+    "banqup_zenvoices",
+    "bridge",
+    "bridge.testing",
+    "bridge.ubl",
+    "zenvoices_client",
+    "zenvoices_client.testing",
+)
+
+
+def test_no_help_shows_the_environment() -> None:
+    """help() and the signatures of all that is public hold no value of the environment."""
+    names = ["BANQUP_CLIENT_SECRET", "ZENVOICES_PASSWORD", "EXPORTS_DATABASE_URL"]
+    shown_by = subprocess.run(
+        [sys.executable, "-c", HELP.format(modules=MODULES)],
+        env={**os.environ, **dict.fromkeys(names, WORD)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+    assert WORD not in shown_by
+    assert "from_env(environ: 'Mapping[str, str] | None' = None)" in shown_by
 
 
 def test_a_copied_secret_is_the_same_masked_one() -> None:
