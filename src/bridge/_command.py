@@ -38,7 +38,7 @@ from bridge._errors import BusyError, not_replaced, setting_error
 from bridge._mapping.mapper import Mapper, default_mapper
 from bridge._pairs import Pairs
 from bridge._process import LOGIN_VARIABLES, function_of, login_of_this_process
-from bridge._reports.delivery_rows import Deliveries, DeliveryRow
+from bridge._reports.delivery_rows import Deliveries, DeliveryRow, needs_person
 from bridge._reports.events import DocumentFound, Event, RunEnded, RunStarted
 from bridge._reports.render import plain, wrap
 from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
@@ -421,8 +421,11 @@ def _export(connection: Connection, options: Options) -> tuple[ExportReport, int
 
 def _status(connection: Connection, options: Options) -> tuple[Status, int]:
     status = connection.status(waiting=options.waiting)
-    good = status.active and not (status.error or status.raised)
-    return status, OK if good else PERSON
+    if not status.active or status.attention or status.raised:
+        return status, PERSON
+    if not status._stopped:
+        return status, OK
+    return status, LATER if (status.last_run or {}).get("retryable") else PERSON
 
 
 def _resend(connection: Connection, options: Options) -> tuple[_Requests, int]:
@@ -486,14 +489,8 @@ def _status_of(error: BaseException) -> int:
     return PERSON if needs else LATER
 
 
-def _is_left_to_a_person(row: DeliveryRow) -> bool:
-    return row.state in ("failed", "uncertain") or (row.state == "waiting" and row.attempts > 0)
-
-
 def _left(connection: Connection, _options: Options) -> tuple[Deliveries, int]:
-    status = connection.status(waiting=True)
-    waiting = filter(_is_left_to_a_person, status.waiting)
-    return Deliveries([*status.attention, *waiting]), OK
+    return connection.status().attention, OK
 
 
 # One connection after another
@@ -709,12 +706,14 @@ def _name(
 ) -> None:
     """Write what a person must look at to standard error, which cron mails."""
     of_run = result.deliveries if isinstance(result, ExportReport) else ()
-    rows = {row.document_id: row for row in (*left, *filter(_is_left_to_a_person, of_run))}
+    rows = {row.document_id: row for row in (*left, *filter(needs_person, of_run))}
     lines = [
         joined(": ", joined(", ", row.label, row.document_id), row.reason) for row in rows.values()
     ]
     if len(lines) > NAMED:
         lines[NAMED:] = [say("and more", len(lines) - NAMED)]
+    if isinstance(result, Status) and result._stopped:
+        lines.append(say("in English", result._stopped))
     if isinstance(result, ExportReport):
         lines += [note for note in result.notes if code_of(note) == "sent_before"]
     for line in lines:

@@ -27,7 +27,9 @@ from bridge import (
     Verification,
     set_language,
 )
+from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._reports import texts
+from bridge._reports.delivery_rows import delivery_row
 from bridge._reports.render import Cell, Line, Printable, Table, View, plain
 from bridge._reports.texts import Lang, check_lang, say, translate
 from bridge._reports.verification import CHECKS, verification_of
@@ -346,14 +348,42 @@ def test_no_status_is_cut(lang: Lang) -> None:
         assert f"{translate(say(word, 2), lang)}  " in status.to_text(lang=lang)
 
 
-def test_what_is_queued_is_tried_and_the_client_is_awaited() -> None:
-    """An attempt is named only where something is sent; approval is looked up."""
-    due = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
-    waits = DeliveryRow(DOCUMENT, "waiting", next_try=due, status="client action needed")
-    assert "prochaine vérification le" in Deliveries([waits]).to_text(lang="fr")
-    assert "prochaine tentative le" in Deliveries([evolve(waits, status="queued")]).to_text(
-        lang="fr"
+@pytest.mark.parametrize("cause", WaitReason)
+def test_only_a_failed_attempt_or_a_missing_file_has_a_next_try(cause: WaitReason) -> None:
+    """An approved document goes with the next run, whatever time it is due to be read again."""
+    row = delivery_row(Delivery(DOCUMENT, cause=cause, due=NOW.timestamp()))
+    postponed = cause in (WaitReason.RETRY, WaitReason.NOT_READY)
+    assert row.next_try == (NOW if postponed else None)
+
+
+def test_a_refused_document_stands_above_those_that_only_wait() -> None:
+    """Lines that need a person come first."""
+    waits = DeliveryRow("waits", "waiting", status="client action needed")
+    refused = DeliveryRow("refused", "waiting", attempts=1)
+    failed = DeliveryRow("failed", "failed")
+    text = str(Deliveries([waits, refused, failed]))
+    assert text.index("failed") < text.index("refused") < text.index("waits")
+
+
+def test_status_shows_a_waiting_document_once_and_why_the_last_run_failed() -> None:
+    """A refused document is below "needs a person" only; a run that was cut short is no failure."""
+    refused = DeliveryRow("refused", "waiting", attempts=1)
+    waits = DeliveryRow("waits", "waiting")
+    run: dict[str, Any] = {"ended_at": NOW.isoformat(), "ok": False, "stopped": "login refused"}
+    status = Status(
+        active=True,
+        space_id=DOCUMENT,
+        company_code="0042",
+        attention=[refused],
+        waiting=[refused, waits],
+        last_run=run,
     )
+    text = status.to_text()
+    assert (text.count("  refused\n"), text.count("  waits")) == (1, 1)
+    assert "stopped because  login refused\n" in text
+    assert "login refused (en anglais)" in status.to_text(lang="fr")
+    ended = {**run, "ok": True, "stopped": "deadline reached"}
+    assert "deadline" not in evolve(status, last_run=ended).to_text()
 
 
 @pytest.mark.parametrize(

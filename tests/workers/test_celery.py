@@ -22,9 +22,9 @@ from support.estate import CREDENTIALS, LEASE_TTL, Estate
 from support.examples import EXAMPLES, load, write_toml
 from support.stores import open_store
 
-CONNECTIONS = 200
+CONNECTIONS = 100
 EACH = 3
-KILLS = (100, 200, 300)
+KILLS = (50, 100, 150)
 """After how many uploads a worker is killed: twice one of its processes, then all of another."""
 
 PATIENCE = 240.0
@@ -101,7 +101,7 @@ def _celery(environ: Mapping[str, str], output: Path) -> Generator[Callable[[str
 
 @pytest.mark.long
 @pytest.mark.alone
-def test_two_hundred_connections_with_two_schedulers_and_killed_workers(
+def test_a_hundred_connections_with_two_schedulers_and_killed_workers(
     tmp_path: Path,
     database: Callable[[], str],
     monkeypatch: pytest.MonkeyPatch,

@@ -580,6 +580,45 @@ def test_documents_that_need_a_person_are_named_on_standard_error(
     assert len(lines(captured.out)) == 1
 
 
+def test_status_ends_as_the_last_run_did(
+    estate: Estate,
+    active: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Down is 75, a refused login 1 with its reason, and 0 once a run ended well."""
+    monkeypatch.setattr("_client_kit._runtime_sync.sleep", lambda _: None)
+    one = ["--config", str(active), "--company", "0042"]
+    for answer, ends in ((503, 75), (403, 1)):
+        estate.banqup.faults.add("documents.list", action=Fault.status(answer), times=None)
+        assert main(["export", *one]) == ends
+        why = capsys.readouterr().err.split(". ")[0].removeprefix("0042: Banqup: ")
+        assert main(["status", *one]) == ends
+        told = capsys.readouterr()
+        assert f"stopped because  {why}" in " ".join(told.out.split(" "))
+        assert told.err == ("" if ends == 75 else f"0042: {why}\n")
+        estate.banqup.faults.clear()
+    assert main(["export", *one]) == 0
+    assert main(["status", *one]) == 0
+    assert "stopped because" not in capsys.readouterr().out
+
+
+def test_status_ends_in_1_while_a_refused_document_waits(
+    estate: Estate, active: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As each export does, and it names the document, until that is sent again."""
+    one = ["--config", str(active), "--company", "0042"]
+    estate.publish(1)
+    estate.zenvoices.refuse_when(lambda _: "The period is closed.")
+    assert main(["export", *one]) == 1
+    assert main(["status", *one, "--json"]) == 1
+    captured = capsys.readouterr()
+    (row,) = json.loads(captured.out.splitlines()[-1])["result"]["attention"]
+    assert captured.err.splitlines()[-1].startswith("0042: Invoice F-0000")
+    assert main(["resend", row["document_id"], *one]) == 0
+    assert main(["status", *one]) == 0
+
+
 def test_a_copy_of_a_store_needs_a_person(
     estate: Estate, active: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

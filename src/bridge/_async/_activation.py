@@ -219,11 +219,11 @@ class AsyncBaseline:
         unknown = stored is None or stored.cause is WaitReason.GONE
         if stored is None or unknown or not self.session.head.activations:
             # Rows that an activation stored before it failed do not count.
+            label = label_of(document)
             if seen.late and verdict is None:
-                late = deliveries.first_seen(document_id, document.folder)
+                late = deliveries.first_seen(document_id, document.folder, label)
                 reason = Text("appeared_late", "appeared during activation")
                 return self._advance(late, deliveries.Skipped(reason))
-            label = label_of(document)
             return deliveries.at_activation(document_id, document.folder, status, verdict, label)
         if stored.state != "waiting" or stored.attempted or stored.requested:
             return stored

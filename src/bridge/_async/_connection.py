@@ -351,7 +351,9 @@ class AsyncConnection:
         """Move every document that has become exportable since activation to the company's inbox.
 
         Args:
-            dry_run: Only report what would be done with each document, and why.
+            dry_run: Only report what would be done with each document, and why. It asks the rule
+                ``exportable=``, but fetches no file and so calls no mapper; for a mapper there is
+                :func:`bridge.testing.try_mapper`.
             limit: The most documents to send in this run.
             deadline: Seconds after which no document is begun; those in progress are completed.
             look_first: Look each document up in Zenvoices before it is sent. Use it after the
@@ -491,18 +493,18 @@ class AsyncConnection:
             )
 
     async def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
-        """Record what a person has decided about an ``uncertain`` or ``failed`` document.
+        """Record what a person has decided about a document that ``status().attention`` lists.
 
         Args:
             document_id: The document's id in Banqup.
             delivered: True if the document is in the company's inbox. With False, an uncertain
-                document is sent again, and a failed document is skipped.
+                document is sent again, and a failed or refused document is skipped.
 
         Returns:
             The document's line, with its new state.
 
         Raises:
-            ConfigurationError: The document is neither uncertain nor failed.
+            ConfigurationError: The document is not uncertain, failed or refused.
             NotActivatedError: The connection was never active; call activate().
             BusyError: A run of this connection is in progress.
         """

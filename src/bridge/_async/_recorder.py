@@ -50,6 +50,7 @@ class AsyncRunRecorder:
         self._started_at = to_datetime(clock())
         self._pending: list[events.Event] = []
         self._places: set[str] = set()
+        self._retryable = False
 
     def begin(self) -> None:
         """Notify listeners that the run begins."""
@@ -134,14 +135,14 @@ class AsyncRunRecorder:
                 self.builder.note(note)
         report = self.report()
         if not self.dry_run:
-            self.session.update(last_run=_summary(report))
+            self.session.update(last_run=self._summary(report))
         await self.flush()
         self._tell(events.RunEnded(report))
         if self.builder.listener_failures > report.listener_failures:
             # A listener failed only now; the report and status() must say so, too.
             report = self.report(ended_at=report.ended_at)
             if not self.dry_run:
-                self.session.update(last_run=_summary(report))
+                self.session.update(last_run=self._summary(report))
             with suppress(StoreError):
                 await self.flush()
         return report
@@ -149,6 +150,7 @@ class AsyncRunRecorder:
     async def fail(self, failure: ServiceError) -> None:
         """End a run that failed, and attach the report to the failure."""
         self.builder.stopped, self.builder.ok = failure.message, False
+        self._retryable = failure.retryable
         if not self.builder.raised:  # otherwise the failure was counted with its document
             self.report_function(failure)
         with suppress(StoreError):
@@ -169,6 +171,13 @@ class AsyncRunRecorder:
             dry_run=self.dry_run,
         )
 
+    def _summary(self, report: ExportReport) -> dict[str, Any]:
+        """Return the summary of the run that the head stores."""
+        plain = report.to_dict()
+        for name in ("deliveries", "states", "space_id", "company_code", "dry_run"):
+            del plain[name]
+        return {**plain, "retryable": self._retryable}
+
 
 _TOLD: dict[str, Callable[[Any], events.Event]] = {
     "waiting": events.DocumentWaiting,
@@ -178,11 +187,3 @@ _TOLD: dict[str, Callable[[Any], events.Event]] = {
     "sending": events.DocumentUncertain,
     "uncertain": events.DocumentUncertain,
 }
-
-
-def _summary(report: ExportReport) -> dict[str, Any]:
-    """Return the summary of a run that the head stores."""
-    plain = report.to_dict()
-    for name in ("deliveries", "states", "space_id", "company_code", "dry_run"):
-        del plain[name]
-    return plain

@@ -36,6 +36,7 @@ from bridge._delivery.faults import (
     naming,
 )
 from bridge._delivery.outcome import Candidate, Outcome, label_of
+from bridge._mapping.mapper import default_mapper
 from bridge._reports import events
 
 __all__ = ["AsyncSending"]
@@ -166,6 +167,14 @@ class AsyncSending:
             raise self.fault
 
     def _pretend(self, queue: deque[Candidate]) -> None:
+        if queue and self._context.mapper is not default_mapper:
+            self._context.report.note(
+                Text(
+                    "mapper_not_called",
+                    "A dry run does not call your mapper, which may skip documents that would be "
+                    "sent: try_mapper() tries it.",
+                )
+            )
         while queue and self.can_continue():
             delivery = queue.popleft().delivery
             self._taken.add(delivery.document_id)

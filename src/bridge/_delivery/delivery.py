@@ -18,7 +18,7 @@
     sending                        NoControl          sending; uncertain after 24 hours
     sending, uncertain             Absent             unchanged; after the second: waiting or failed
     uncertain                      DecidedByPerson    delivered or waiting
-    failed                         DecidedByPerson    delivered or skipped
+    failed, or waiting and named   DecidedByPerson    delivered or skipped
     delivered, confirmed           Confirmed          confirmed
     all but sending, uncertain     Requested          waiting
 
@@ -183,7 +183,7 @@ class Delivery:
             no other document was there to test look-ups with.
         inbox_id: The number of the inbox document in Zenvoices.
         label: Supplier or customer, number or file name, and date, so that people recognise the
-            document. It is emptied when no person has to act on the document any more.
+            document. The store keeps it only while a person may have to act on the document.
         files: A digest of the ids and sizes of its files in the last list that showed it before it
             was sent.
     """
@@ -216,9 +216,9 @@ class Delivery:
     def needs_naming(self) -> bool:
         """Whether the document waits because of failures, so that status() has to list it.
 
-        The failures are a held refusal, five charged attempts, or a rule that raised.
+        The failures are a held refusal, a charged attempt, or a rule that raised.
         """
-        failed = self.suspect or self.attempts >= MAX_ATTEMPTS or self.cause is WaitReason.RULE
+        failed = self.suspect or self.attempts > 0 or self.cause is WaitReason.RULE
         return self.state == "waiting" and failed
 
     @property
@@ -236,9 +236,9 @@ def external_id_of(space_id: str, document_id: str, generation: int) -> str:
     return f"bq-{digest[:38]}-{generation}"
 
 
-def first_seen(document_id: str, folder: str | None) -> Delivery:
+def first_seen(document_id: str, folder: str | None, label: str = "") -> Delivery:
     """Return the first record of a document that activation did not list."""
-    return Delivery(document_id, folder=folder, cause=WaitReason.QUEUED)
+    return Delivery(document_id, folder=folder, cause=WaitReason.QUEUED, label=label)
 
 
 def at_activation(
@@ -258,7 +258,7 @@ def at_activation(
             status_at_activation=status,
         )
     if isinstance(verdict, Skip):
-        return Delivery(document_id, "skipped", folder, verdict.reason)
+        return Delivery(document_id, "skipped", folder, verdict.reason, label=label)
     return Delivery(
         document_id,
         "waiting",
@@ -311,9 +311,7 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 polls=delivery.polls + 1,
             )
         case Skipped(reason, gone=True) if state == "waiting":
-            return evolve(
-                delivery, state="skipped", reason=reason, cause=WaitReason.GONE, due=None, label=""
-            )
+            return evolve(delivery, state="skipped", reason=reason, cause=WaitReason.GONE, due=None)
         case Skipped() if state == "waiting":
             return _ended(delivery, "skipped", event.reason)
         case Intended() if state == "waiting":
@@ -399,7 +397,7 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 return _ended(delivery, "delivered", _SEEN)
             reason = Text("person_did_not_see", "not in Zenvoices, says a person")
             return transition(delivery, NotSent(reason), now)
-        case DecidedByPerson() if state == "failed":
+        case DecidedByPerson() if state == "failed" or delivery.needs_naming:
             if event.delivered:
                 return _ended(delivery, "delivered", _SEEN)
             return _ended(delivery, "skipped", Text("settled", "settled by a person"))
@@ -424,7 +422,7 @@ def _ended(delivery: Delivery, state: str, reason: str) -> Delivery:
         absent_at=None,
         no_control_since=None,
         in_doubt=False,
-        label=delivery.label if state in ("failed", "uncertain") else "",
+        label=delivery.label if state in ("failed", "uncertain", "skipped") else "",
     )
 
 
@@ -485,7 +483,8 @@ def _requested(delivery: Delivery, now: float) -> Delivery:
 
 
 def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
-    delivery = evolve(delivery, label=event.label or delivery.label)
+    if delivery.external_id is None:  # a label from an upload holds the number of the invoice
+        delivery = evolve(delivery, label=event.label or delivery.label)
     if event.files is not None:
         delivery = evolve(delivery, files=event.files)
     polls = delivery.polls + event.reread

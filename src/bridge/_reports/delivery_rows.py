@@ -22,6 +22,7 @@ __all__ = [
     "deliveries_of",
     "delivery_row",
     "document_count",
+    "needs_person",
     "table",
     "to_datetime",
 ]
@@ -37,8 +38,8 @@ class DeliveryRow:
             ``uncertain``.
         reason: The reason for the state, in English.
         code: The code of the reason; empty if a service or a mapper wrote the reason.
-        label: Supplier or customer, number or file name, and date of a document that waits or
-            needs a person.
+        label: Supplier or customer, number or file name, and the date on which Banqup got it, of a
+            document that waits, needs a person or was skipped in this run.
         inbox_id: The number of its inbox document in Zenvoices.
         folder: ``SALES`` or ``PURCHASES``.
         subject: The subject of its upload.
@@ -47,7 +48,8 @@ class DeliveryRow:
         size: The size of all files of its upload together, in bytes.
         external_id: The external id of its upload.
         attempts: The number of attempts that failed because of this document.
-        next_try: The time of the next attempt, by the connection's clock.
+        next_try: The time of the next attempt, by the connection's clock, after a failed attempt or
+            if a file is not ready. None if the document waits for something else.
         other_files: Names of its files that were not sent.
         status: The state in an accountant's words: ``client action needed``, ``queued``, ``ready
             to process``, ``error`` or ``skipped``.
@@ -137,6 +139,13 @@ TONES: dict[str, Tone] = {
     "queued": "wait",
     "ready to process": "ok",
 }
+
+
+def needs_person(row: DeliveryRow) -> bool:
+    """Return True if a person must look at the document of a line."""
+    return row.state in ("failed", "uncertain") or (row.state == "waiting" and row.attempts > 0)
+
+
 _ORDER = ("error", "client action needed", "queued", "skipped", "ready to process")
 
 
@@ -149,7 +158,9 @@ def table(rows: Iterable[DeliveryRow], title: str = "", *, status: str | None = 
         status: A status to show in every line instead of the line's own status.
     """
     order = {status: place for place, status in enumerate(_ORDER)}
-    lines = sorted(rows, key=lambda row: order.get(_status(row), len(order)))
+    lines = sorted(
+        rows, key=lambda row: (not needs_person(row), order.get(_status(row), len(order)))
+    )
     headings = ("status", "reason", "document", "sent as", "inbox", "document id")
     return Table(
         title,
@@ -167,8 +178,7 @@ def _line(row: DeliveryRow, status: str) -> Line:
     if row.attempts:
         notes.append(say("attempts", row.attempts))
     if row.next_try is not None and row.state == "waiting":
-        look = "next look" if row.status == "client action needed" else "next try"
-        notes.append(say(look, local_time(row.next_try)))
+        notes.append(say("next try", local_time(row.next_try)))
     if row.other_files:
         notes.append(say("not sent", ", ".join(row.other_files)))
     sent_as = row.subject or row.file_name or ""
@@ -189,7 +199,8 @@ def to_datetime(seconds: float) -> datetime:
 
 def delivery_row(delivery: Delivery, **sent: Any) -> DeliveryRow:
     """Return the line of a delivery; `sent` has the details of its upload, if there is one."""
-    due = delivery.due if delivery.state == "waiting" else None
+    postponed = delivery.cause in (WaitReason.RETRY, WaitReason.NOT_READY)
+    due = delivery.due if delivery.state == "waiting" and postponed else None
     reason = delivery.reason
     return DeliveryRow(
         delivery.document_id,

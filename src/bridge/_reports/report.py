@@ -11,7 +11,13 @@ from attrs import field, frozen
 from _client_kit._text import Text, joined
 from _client_kit._times import local_time
 from bridge._delivery.eligibility import unknown_word
-from bridge._reports.delivery_rows import TONES, Deliveries, deliveries_of, table
+from bridge._reports.delivery_rows import (
+    TONES,
+    Deliveries,
+    deliveries_of,
+    needs_person,
+    table,
+)
 from bridge._reports.render import Cell, Result, Table, View
 from bridge._reports.texts import say
 
@@ -152,9 +158,8 @@ class ExportReport(Result):
     @property
     def _shows_trouble(self) -> bool:
         """Whether this run, however it ended, found something that a person must look at."""
-        tried = any(row.state == "waiting" and row.attempts for row in self.deliveries)
-        counts = (self.failed, self.uncertain, self.unsettled, self.refused, self.twice)
-        return tried or any(counts) or bool(self.raised or self.listener_failures)
+        counts = (self.unsettled, self.refused, self.twice, self.raised, self.listener_failures)
+        return any(counts) or any(map(needs_person, self.deliveries))
 
     @property
     def flagged(self) -> int:
@@ -283,10 +288,12 @@ class Status(Result):
         space_id: The id of the space in Banqup.
         company_code: The company's code in Zenvoices.
         last_run: A summary of the last run, as data that JSON can hold; None before the first run.
+            If the run failed, ``ok`` is False, ``stopped`` says why, and ``retryable`` says whether
+            a later run may succeed by itself.
         counts: The number of deliveries in each state; ``waiting_for_client`` counts those that a
             user has to approve or send in Banqup.
-        attention: Lines of documents that are failed or uncertain, or that wait only because
-            attempts failed.
+        attention: Lines of documents that need a person: failed, uncertain, or waiting after a
+            refusal or another failure (of these at most 50).
         waiting: Lines of documents that wait or are being sent, if status() was asked for them.
         unknown_statuses: Statuses and folders that the rule does not know, each with the number of
             documents that have it.
@@ -328,18 +335,25 @@ class Status(Result):
                 ("space", self.space_id),
                 ("active since" if self.active else "activated on", _time(self.activated_at)),
                 ("last run", _time(datetime.fromisoformat(ended) if ended else None)),
+                ("stopped because", self._stopped and say("in English", self._stopped)),
                 ("raised", self.raised),
             ),
             (
                 Table("", (say("status"), say("documents")), lines),
                 table(self.attention, say("needs a person")),
-                table(self.waiting, say("waiting")),
+                table((row for row in self.waiting if row not in self.attention), say("waiting")),
             ),
             (
                 *(unknown_word(word, count) for word, count in self.unknown_statuses.items()),
                 *self.not_active,
             ),
         )
+
+    @property
+    def _stopped(self) -> str:
+        """Why the last run failed, in English; empty if it did not."""
+        run = self.last_run or {}
+        return "" if run.get("ok", True) else str(run.get("stopped") or "")
 
     @property
     def raised(self) -> int:

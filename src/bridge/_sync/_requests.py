@@ -139,24 +139,24 @@ def _instead_of_settling(delivery: Delivery) -> Text:
 def settle_one(
     session: CheckpointSession, document_id: str, delivered: bool, clock: Callable[[], float]
 ) -> DeliveryRow:
-    """Record whether a document that is uncertain or failed is in Zenvoices; return its line.
+    """Record whether a document that status() names is in Zenvoices; return its line.
 
     Raises:
-        ConfigurationError: The document is neither uncertain nor failed.
+        ConfigurationError: The document does not need a person.
     """
     stored = session.find([document_id]).get(canonical_id(document_id))
-    if stored is None or stored.state not in ("uncertain", "failed"):
-        if stored is None:
-            raise setting_error(
-                "settle_unknown",
-                "the document {0!r} is unknown to this connection",
-                document_id,
-                hint="Reports and status() show a document's id in Banqup; Zenvoices' number is "
-                "another.",
-            )
+    if stored is None:
+        raise setting_error(
+            "settle_unknown",
+            "the document {0!r} is unknown to this connection",
+            document_id,
+            hint="Reports and status() show a document's id in Banqup; Zenvoices' number is "
+            "another.",
+        )
+    if stored.state not in ("uncertain", "failed") and not stored.needs_naming:
         raise setting_error(
             "settle_state",
-            "the document {0!r} is {1}, not uncertain or failed",
+            "the document {0!r} is {1}, not uncertain, failed or refused",
             *(document_id, say(stored.state)),
             hint=_instead_of_settling(stored),
         )

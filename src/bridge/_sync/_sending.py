@@ -34,6 +34,7 @@ from bridge._delivery.faults import (
     naming,
 )
 from bridge._delivery.outcome import Candidate, Outcome, label_of
+from bridge._mapping.mapper import default_mapper
 from bridge._reports import events
 from bridge._sync._context import RunContext
 from bridge._sync._recovery import LookupProbe, Recovery
@@ -167,6 +168,14 @@ class Sending:
             raise self.fault
 
     def _pretend(self, queue: deque[Candidate]) -> None:
+        if queue and self._context.mapper is not default_mapper:
+            self._context.report.note(
+                Text(
+                    "mapper_not_called",
+                    "A dry run does not call your mapper, which may skip documents that would be "
+                    "sent: try_mapper() tries it.",
+                )
+            )
         while queue and self.can_continue():
             delivery = queue.popleft().delivery
             self._taken.add(delivery.document_id)

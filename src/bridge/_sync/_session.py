@@ -179,7 +179,9 @@ class CheckpointSession:
         counts[counted_as(new)] = counts.get(counted_as(new), 0) + 1
         self.update(counts={name: number for name, number in counts.items() if number})
         self._name(new)
-        self._rows[new.document_id] = row_of(new)
+        # The label of a skipped document is for the report of this run alone.
+        kept = evolve(new, label="") if new.state == "skipped" else new
+        self._rows[new.document_id] = row_of(kept)
 
     def _name(self, delivery: Delivery) -> None:
         """Add the document to `Head.named` if its delivery needs naming, else remove it."""

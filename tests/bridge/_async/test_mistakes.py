@@ -566,7 +566,7 @@ async def test_settling_what_is_not_undecided_says_what_there_is_to_do(
         document = world.one("AWAITING_VALIDATION" if state == "waiting" else "FULLY_APPROVED")
     await connection.export_new()
     assert world.states[document] == state
-    with pytest.raises(ConfigurationError, match="not uncertain or failed") as caught:
+    with pytest.raises(ConfigurationError, match="not uncertain, failed or refused") as caught:
         await connection.settle(document, delivered=True)
     assert told.format(document) in str(caught.value.hint)
     assert not not_told or not_told not in str(caught.value.hint)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from banqup_client.testing import Fault
-from bridge import BusyError, CredentialsError, NotActivatedError, ServiceError
+from bridge import BusyError, CredentialsError, NotActivatedError, ServiceError, Skip
 from support.bridge_world import DAY, HOUR, AsyncWorld, Watcher, counted
 from zenvoices_client import ConfigurationError
 
@@ -44,6 +44,21 @@ async def test_dry_run_sends_and_stores_nothing() -> None:
     assert "'APROVED'" in said[odd][1]
     assert sum(report.states.values()) == report.listed == 6
     assert (await connection.export_new()).exported == 1
+
+
+async def test_dry_run_says_that_it_asks_no_mapper() -> None:
+    """A mapper may skip what "would be sent"; the default mapper skips nothing."""
+    world = AsyncWorld()
+    connection = await active(world)
+    await connection.export_new()
+    world.publish(2)
+    assert (await connection.export_new(dry_run=True)).notes == ()
+
+    def mapper(document: object, files: object) -> Skip:
+        raise AssertionError
+
+    (note,) = (await world.connect(mapper=mapper).export_new(dry_run=True)).notes
+    assert "does not call your mapper" in note
 
 
 async def test_dry_run_needs_no_lease() -> None:
@@ -143,6 +158,44 @@ async def test_status_in_an_accountants_words() -> None:
     assert status.last_run["exported"] == 2
     await connection.deactivate()
     assert not (await connection.status()).active
+
+
+async def test_status_names_a_refused_document_until_it_has_arrived() -> None:
+    """What needs_person counts in the report is in attention, from the first refusal on."""
+    world = AsyncWorld()
+    connection = await active(world)
+    world.one()
+    await connection.export_new()
+    refused = world.one()
+    world.zenvoices.refuse_when(lambda _: "The period is closed.")
+    assert (await connection.export_new()).needs_person
+    (row,) = (await connection.status()).attention
+    assert (row.document_id, row.state, row.attempts) == (refused, "waiting", 1)
+    assert row.label.startswith("Invoice F0002, ")
+    assert (await connection.export_new()).needs_person
+    world.zenvoices.refuse_when(lambda _: None)
+    world.clock.pass_(HOUR)
+    assert not (await connection.export_new()).needs_person
+    assert (await connection.status()).attention == ()
+
+
+@pytest.mark.parametrize(("status", "retryable"), [(401, False), (503, True)])
+async def test_status_tells_why_the_last_run_failed(status: int, retryable: bool) -> None:
+    """Until a run ends well; also whether it may end well by itself."""
+    world = AsyncWorld()
+    connection = await active(world)
+    world.banqup.faults.add("documents.list", action=Fault.status(status), times=9)
+    with pytest.raises(ServiceError) as caught:
+        await connection.export_new()
+    told = (await connection.status()).last_run
+    assert told is not None
+    assert (told["ok"], told["stopped"]) == (False, caught.value.message)
+    assert told["retryable"] == caught.value.retryable == retryable
+    world.banqup.faults.clear()
+    await world.connect().export_new()
+    told = (await connection.status()).last_run
+    assert told is not None
+    assert (told["ok"], told["stopped"], told["retryable"]) == (True, None, False)
 
 
 async def test_status_of_an_unknown_connection() -> None:
@@ -291,7 +344,7 @@ async def test_resend_where_banqup_cannot_be_asked() -> None:
 
 
 async def test_settle() -> None:
-    """Only what is uncertain or failed can be settled; what a person saw stands."""
+    """Only what needs a person can be settled; what a person saw stands."""
     world = AsyncWorld()
     connection = await active(world)
     document, other = world.one(), world.one()

@@ -125,6 +125,40 @@ def test_what_waits_is_named_by_supplier_number_and_date() -> None:
     assert world.connect().status().waiting == ()
 
 
+def test_a_skipped_document_is_named_in_the_report_of_its_run_alone() -> None:
+    """Skipped by the rule, by a mapper, or gone: a person can find it; the store keeps no name."""
+    world = World()
+    connection = world.connect(mapper=lambda _document, _files: Skip("booked by hand"))
+    connection.activate()
+    order, booked = world.one(category="PURCHASE_ORDER"), world.one()
+    gone = world.one("DRAFT")
+    rows = {row.document_id: row for row in connection.export_new().deliveries}
+    assert [rows[name].state for name in (order, booked)] == ["skipped", "skipped"]
+    assert all(rows[name].label for name in (order, booked))
+    assert rows[booked].label in " ".join(str(rows[booked]).split())
+    world.banqup.remove(gone)
+    world.clock.pass_(DAY)
+    (row,) = connection.export_new().deliveries
+    assert (row.document_id, row.state, row.label) == (gone, "skipped", rows[gone].label)
+    assert {world.delivery(name).label for name in (order, booked, gone)} == {""}
+
+
+def test_a_refused_document_keeps_its_name() -> None:
+    """A list, which has only the file's name, does not take the invoice's number away."""
+    world = World()
+    connection = world.connect()
+    connection.activate()
+    world.zenvoices.refuse_when(lambda _: "The period is closed.")
+    world.banqup.publish(
+        world.space,
+        status="FULLY_APPROVED",
+        files=[FakeFile("S_42.xml", "application/xml", invoice())],
+    )
+    first, second = [connection.export_new().deliveries[0] for _ in range(2)]
+    assert first.label.startswith("Invoice F1, ")
+    assert second.label == first.label
+
+
 def test_no_final_state_keeps_the_name_of_a_document() -> None:
     """What is delivered or skipped leaves no supplier and no number in the store."""
     world = World()

@@ -207,6 +207,26 @@ def test_exception_of_a_signal_handler_leaves_the_run(
     assert len(world.zenvoices.inbox) == 6
 
 
+def test_a_refused_document_can_be_settled() -> None:
+    """A person booked it by hand, or found it in Zenvoices: it is not tried again."""
+    world = World()
+    connection = world.connect()
+    connection.activate()
+    world.zenvoices.refuse_when(lambda _: "The period is closed.")
+    there, needless = world.publish(2)
+    assert connection.export_new().refused == 2
+    row = connection.settle(there, delivered=True)
+    assert (row.state, row.reason) == ("delivered", "seen in Zenvoices by a person")
+    row = connection.settle(needless, delivered=False)
+    assert (row.state, row.reason) == ("skipped", "settled by a person")
+    world.zenvoices.refuse_when(lambda _: None)
+    world.clock.pass_(2 * DAY)
+    report = connection.export_new()
+    assert (report.exported, report.needs_person, world.zenvoices.inbox) == (0, False, [])
+    connection.resend([needless])
+    assert connection.export_new().exported == 1
+
+
 def test_settled_failure_counts_no_more() -> None:
     """A person says of a failed document that it is there, or that it need not be."""
     world = World()

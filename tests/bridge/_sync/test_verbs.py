@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from banqup_client.testing import Fault
-from bridge import BusyError, CredentialsError, NotActivatedError, ServiceError
+from bridge import BusyError, CredentialsError, NotActivatedError, ServiceError, Skip
 from support.bridge_world import DAY, HOUR, Watcher, World, counted
 from zenvoices_client import ConfigurationError
 
@@ -43,6 +43,21 @@ def test_dry_run_sends_and_stores_nothing() -> None:
     assert "'APROVED'" in said[odd][1]
     assert sum(report.states.values()) == report.listed == 6
     assert connection.export_new().exported == 1
+
+
+def test_dry_run_says_that_it_asks_no_mapper() -> None:
+    """A mapper may skip what "would be sent"; the default mapper skips nothing."""
+    world = World()
+    connection = active(world)
+    connection.export_new()
+    world.publish(2)
+    assert connection.export_new(dry_run=True).notes == ()
+
+    def mapper(document: object, files: object) -> Skip:
+        raise AssertionError
+
+    (note,) = world.connect(mapper=mapper).export_new(dry_run=True).notes
+    assert "does not call your mapper" in note
 
 
 def test_dry_run_needs_no_lease() -> None:
@@ -142,6 +157,44 @@ def test_status_in_an_accountants_words() -> None:
     assert status.last_run["exported"] == 2
     connection.deactivate()
     assert not connection.status().active
+
+
+def test_status_names_a_refused_document_until_it_has_arrived() -> None:
+    """What needs_person counts in the report is in attention, from the first refusal on."""
+    world = World()
+    connection = active(world)
+    world.one()
+    connection.export_new()
+    refused = world.one()
+    world.zenvoices.refuse_when(lambda _: "The period is closed.")
+    assert connection.export_new().needs_person
+    (row,) = connection.status().attention
+    assert (row.document_id, row.state, row.attempts) == (refused, "waiting", 1)
+    assert row.label.startswith("Invoice F0002, ")
+    assert connection.export_new().needs_person
+    world.zenvoices.refuse_when(lambda _: None)
+    world.clock.pass_(HOUR)
+    assert not connection.export_new().needs_person
+    assert connection.status().attention == ()
+
+
+@pytest.mark.parametrize(("status", "retryable"), [(401, False), (503, True)])
+def test_status_tells_why_the_last_run_failed(status: int, retryable: bool) -> None:
+    """Until a run ends well; also whether it may end well by itself."""
+    world = World()
+    connection = active(world)
+    world.banqup.faults.add("documents.list", action=Fault.status(status), times=9)
+    with pytest.raises(ServiceError) as caught:
+        connection.export_new()
+    told = connection.status().last_run
+    assert told is not None
+    assert (told["ok"], told["stopped"]) == (False, caught.value.message)
+    assert told["retryable"] == caught.value.retryable == retryable
+    world.banqup.faults.clear()
+    world.connect().export_new()
+    told = connection.status().last_run
+    assert told is not None
+    assert (told["ok"], told["stopped"], told["retryable"]) == (True, None, False)
 
 
 def test_status_of_an_unknown_connection() -> None:
@@ -290,7 +343,7 @@ def test_resend_where_banqup_cannot_be_asked() -> None:
 
 
 def test_settle() -> None:
-    """Only what is uncertain or failed can be settled; what a person saw stands."""
+    """Only what needs a person can be settled; what a person saw stands."""
     world = World()
     connection = active(world)
     document, other = world.one(), world.one()

@@ -93,9 +93,7 @@ PLACES = (0, 4, 7)
 IN_FLIGHT = (1, 4)
 
 
-def one_bad_document(
-    operation: str, answer: Any, place: int, in_flight: int, *, named: bool = True
-) -> None:
+def one_bad_document(operation: str, answer: Any, place: int, in_flight: int) -> None:
     """Eight documents, one of them refused; a new one every day."""
     world = World()
     refusing = Refusing(world, operation, answer)
@@ -113,7 +111,7 @@ def one_bad_document(
             good = {name for name in world.states if name != bad}
             assert {world.states[name] for name in good} == {"delivered"}
             attention = connection.status().attention
-            assert [row.document_id for row in attention] == [bad][:named]
+            assert [row.document_id for row in attention] == [bad]
         world.clock.pass_(DAY)
         world.one()
     assert (world.states[bad], world.delivery(bad).attempts) == ("failed", 5)
@@ -144,7 +142,7 @@ def test_one_refused_download(status: int, place: int) -> None:
 @pytest.mark.parametrize(("status", "place"), matrix([400, 422, 500], PLACES))
 def test_one_upload_that_zenvoices_refuses_itself(status: int, place: int) -> None:
     """Its own words charge the document at once."""
-    one_bad_document("inbox.upload", lambda: envelope(status), place, 4, named=False)
+    one_bad_document("inbox.upload", lambda: envelope(status), place, 4)
 
 
 @pytest.mark.parametrize("answer", UPLOADS)
