@@ -185,6 +185,7 @@ def test_a_name_that_is_not_shown_is_found() -> None:
     assert not_shown(["PostgreSQL"], executed()) == ["PostgreSQL"]
 
 
+@pytest.mark.long
 def test_the_store_on_the_page_keeps_the_rules(
     services: tuple[FakeBanqup, FakeZenvoices],
     tmp_path: Path,
@@ -364,6 +365,7 @@ def test_the_architecture_names_modules_that_exist() -> None:
 # Pages that are more than examples to paste
 
 
+@pytest.mark.long
 def test_the_tests_on_the_page_pass(tmp_path: Path) -> None:
     """Each example of "Test your code" is a pytest module that passes, warnings being errors."""
     modules = examples(ROOT / "docs" / "testing.md")

@@ -10,6 +10,7 @@ from attrs import evolve
 
 from bridge import NotFoundError, RejectedError, ServiceError
 from support.bridge_world import HOUR, AsyncWorld
+from support.cases import matrix
 from zenvoices_client import (
     AskedFind,
     AskedUpload,
@@ -92,8 +93,9 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
-@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize(
+    ("mistake", "count"), matrix([pytest.param(one, id=one.__name__) for one in MISTAKES], [1, 4])
+)
 async def test_mistake_after_the_upload_enters_nothing_twice(mistake: Any, count: int) -> None:
     """Each document is looked up before it could be sent again, and is in the inbox once."""
     world = AsyncWorld()
