@@ -780,7 +780,8 @@ def test_mapper_that_raises_shows_its_line(estate: Estate, active: Path) -> None
     status, _, err = run(*command)
     assert status == 1
     (line,) = err.splitlines()
-    assert line.startswith("banqup-zenvoices: de omzettingsfunctie (mapper) gaf de fout ZeroDivisionError in ")
+    start = "banqup-zenvoices: de omzettingsfunctie (mapper) gaf de fout ZeroDivisionError in "
+    assert line.startswith(start)
     assert "mapper_broken.broken, regel 2: “division by zero”" in line
     estate.publish(1)
     status, _, err = run(*command, "--verbose")
