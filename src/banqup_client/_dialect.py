@@ -50,8 +50,9 @@ NOT_WHITELISTED = Text(
 """A text for people: why the list of spaces may be empty, and what to do."""
 _LOGIN_CAUSES = Text(
     "hint_app_credentials",
-    "Check client id and client secret of the app in Banqup's developer portal: that they are not "
-    "swapped, and belong to the environment of this client.",
+    "Check client id and client secret of the app in Banqup's developer portal, or the variables "
+    "BANQUP_CLIENT_ID and BANQUP_CLIENT_SECRET that they come from: that they are not swapped, and "
+    "belong to the environment of this client.",
 )
 _ROLES = Text(
     "hint_roles",

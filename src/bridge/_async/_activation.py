@@ -299,8 +299,8 @@ async def _refuse_holder(store: CheckpointStore, before: Mapping[str, Any], key:
                 "the space is active with the company {0!r} of organisation {1!r} at {2} in this "
                 "store",
                 *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
-                hint="A space goes to one company. To go on, write those settings again. To change "
-                "them, write those settings again, call deactivate() or run banqup-zenvoices "
+                hint="A space goes to one company. To go on with that company, put its settings "
+                "back. To change it, put them back, call deactivate() or run banqup-zenvoices "
                 "deactivate, then write the new ones and activate.",
             )
 

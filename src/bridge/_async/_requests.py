@@ -94,8 +94,8 @@ async def _find(banqup: AsyncBanqupClient, space_id: str, given: str) -> Documen
     return Text(
         "unknown_document",
         "unknown to this connection, and Banqup has no document of this id in this space; an id is "
-        "not the number of an invoice: banqup-zenvoices status --waiting and the report of an "
-        "export show both",
+        "not the number of an invoice: banqup-zenvoices status --waiting (in Python: "
+        "status(waiting=True)) and the report of an export show both",
     )
 
 

@@ -95,8 +95,8 @@ def _find(banqup: BanqupClient, space_id: str, given: str) -> Document | str:
     return Text(
         "unknown_document",
         "unknown to this connection, and Banqup has no document of this id in this space; an id is "
-        "not the number of an invoice: banqup-zenvoices status --waiting and the report of an "
-        "export show both",
+        "not the number of an invoice: banqup-zenvoices status --waiting (in Python: "
+        "status(waiting=True)) and the report of an export show both",
     )
 
 

@@ -271,7 +271,7 @@ def test_a_changed_company_code_is_told_by_every_verb(verb: Callable[..., Any]) 
     with pytest.raises(ConfigurationError, match="active with the company '0042' of") as caught:
         verb(changed)
     assert not isinstance(caught.value, NotActivatedError)
-    assert "write those settings again, call deactivate()" in str(caught.value.hint)
+    assert "put them back, call deactivate()" in str(caught.value.hint)
     assert world.connect().status().active
 
 
