@@ -152,6 +152,8 @@ class ExportReport(Result):
         True if a document failed, is uncertain, was refused or waits after failed attempts; if
         your own code raised; if a document was sent before; if a list did not end. It is True also
         if the run raised: then ``retryable`` of the error says whether a later run may succeed.
+        ``attention`` of status() lists the documents. It stays True in later runs until they have
+        arrived or are settled.
         """
         return not self.ok or self._shows_trouble
 
