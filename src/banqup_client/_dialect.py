@@ -50,8 +50,9 @@ NOT_WHITELISTED = Text(
 """A text for people: why the list of spaces may be empty, and what to do."""
 _LOGIN_CAUSES = Text(
     "hint_app_credentials",
-    "Check client id and client secret of the app in Banqup's developer portal: that they are not "
-    "swapped, and belong to the environment of this client.",
+    "Compare the client id and the client secret that you give (for the command: BANQUP_CLIENT_ID "
+    "and BANQUP_CLIENT_SECRET) with those of the app in Banqup's developer portal: they must not "
+    "be swapped, and must belong to the environment of this client.",
 )
 _ROLES = Text(
     "hint_roles",

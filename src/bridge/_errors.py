@@ -28,8 +28,8 @@ _TAKEN_OVER = Text("lease_lost", "the lease was taken over by another worker")
 _NOT_ACTIVE = Text("not_activated", "this connection is not active in this store")
 ACTIVATE = Text(
     "hint_activate",
-    "Call activate() once, or run banqup-zenvoices activate: what is there already stays where it "
-    "is.",
+    "Call activate() once, or run banqup-zenvoices activate: what is approved or sent already is "
+    "not exported.",
 )
 OTHER_STORE = Text(
     "hint_other_store",
@@ -46,7 +46,7 @@ IN_MEMORY = Text(
 ACTIVATE_AGAIN = Text(
     "hint_activate_again",
     "It was deactivated. To export again, call activate(), or run banqup-zenvoices activate: what "
-    "has become exportable meanwhile is left where it is.",
+    "was approved or sent in between is not exported.",
 )
 
 

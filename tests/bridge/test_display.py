@@ -27,7 +27,7 @@ from bridge import (
     Verification,
     set_language,
 )
-from bridge._delivery.delivery import Delivery, WaitReason
+from bridge._delivery.delivery import STATES, Delivery, WaitReason
 from bridge._reports import texts
 from bridge._reports.delivery_rows import delivery_row
 from bridge._reports.render import Cell, Line, Printable, Table, View, plain
@@ -295,12 +295,12 @@ def test_report_in_text_reads_as_meant() -> None:
     assert str(made).split("\n") == [
         "Export: 1 document sent to company 0042",
         "",
-        "space                    3fa85f64-5717-4562-b3fc-2c963f66afa6",
-        "listed in Banqup         3",
-        "there before activation  1",
-        "delivered                1",
-        "waiting                  1",
-        "took                     0.0 s",
+        "space                             3fa85f64-5717-4562-b3fc-2c963f66afa6",
+        "listed in Banqup                  3",
+        "of which there before activation  1",
+        "of which delivered                1",
+        "of which waiting                  1",
+        "took                              0.0 s",
         "",
         "queued            refused; 2 failed attempts; next try 2026-03-02 08:30 UTC",
         "                  Invoice BDM-8  6afa66f369c2-cf3b-2654-7175-46f58af3",
@@ -334,6 +334,19 @@ def test_a_title_counts_the_checks_that_were_not_made(lang: Lang, title: str) ->
     left = Check("inbox.upload", "inbox.upload", "skipped")
     passed = verification_of(dict.fromkeys(CHECKS, ""), lang)
     assert evolve(passed, checks=(*passed.checks, left)).to_text().split("\n")[0] == title
+
+
+@pytest.mark.parametrize("lang", ["en", "fr", "nl"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_no_name_of_a_count_is_cut(lang: Lang, number: int) -> None:
+    """A terminal has room for half a line."""
+    counts = dict.fromkeys(("recovered", "refused", "raised", "changed", "twice"), number)
+    made = report(deliveries=(), notes=(), **counts)
+    for value in (
+        evolve(made, states=dict.fromkeys(STATES, number), stopped="why"),
+        Activation(new=True, activated_at=NOW, company_id=7, baseline=number, waiting=number),
+    ):
+        assert "..." not in value.to_text(lang=lang)
 
 
 @pytest.mark.parametrize("lang", ["en", "fr", "nl"])

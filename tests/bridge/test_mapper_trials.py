@@ -67,6 +67,8 @@ def test_a_failing_mapper_is_shown_and_can_be_raised() -> None:
     trials = try_mapper(careless)
     assert not trials.ok
     assert {trial.outcome for trial in trials} == {"sent", "skipped", "failed"}
+    for document, _ in sample_documents()[2:4]:  # one is skipped, the mapper fails for the other
+        assert str(document.files[0].filename) in " ".join(str(trials).split())
     assert "AttributeError" in str(trials)
     assert "no sales" in trials.to_html()
     assert "échec" in trials.to_text(lang="fr")

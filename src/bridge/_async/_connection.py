@@ -21,6 +21,7 @@ from _client_kit._arguments import (
 from _client_kit._clock import Deadline
 from _client_kit._errors import ConfigurationError, ServiceError
 from _client_kit._secret import refuse_pickling
+from _client_kit._text import Text, joined
 from bridge._delivery.arguments import (
     check_client,
     check_document_id,
@@ -243,6 +244,12 @@ class AsyncConnection:
             await refuse_other_company(self._store, self._binding, self.key)
         except ServiceError as error:
             checkpoints = error
+        if not isinstance(checkpoints, ServiceError) and not session.head.active:
+            inactive = Text(
+                "activate_first",
+                "not active: call activate(), or run banqup-zenvoices activate, before an export",
+            )
+            checkpoints = joined("; ", checkpoints, inactive)
         known = session.head.companies
         found = {**await self._checks.all(known), "checkpoints": checkpoints}
         verification = verification_of(found, lang)

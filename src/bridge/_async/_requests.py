@@ -94,8 +94,8 @@ async def _find(banqup: AsyncBanqupClient, space_id: str, given: str) -> Documen
     return Text(
         "unknown_document",
         "unknown to this connection, and Banqup has no document of this id in this space. An id is "
-        "not the number of an invoice: banqup-zenvoices status --waiting and the report of an "
-        "export show both.",
+        "not the number of an invoice: banqup-zenvoices status --waiting (in Python: "
+        "status(waiting=True)) and the report of an export show both.",
     )
 
 
@@ -149,8 +149,8 @@ async def settle_one(
             "settle_unknown",
             "the document {0!r} is unknown to this connection",
             document_id,
-            hint="Reports and status() show a document's id in Banqup; Zenvoices' number is "
-            "another.",
+            hint="Reports and status --waiting show a document's id in Banqup; Zenvoices' number "
+            "is another.",
         )
     if stored.state not in ("uncertain", "failed") and not stored.needs_naming:
         raise setting_error(

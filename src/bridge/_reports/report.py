@@ -152,6 +152,8 @@ class ExportReport(Result):
         True if a document failed, is uncertain, was refused or waits after failed attempts; if
         your own code raised; if a document was sent before; if a list did not end. It is True also
         if the run raised: then ``retryable`` of the error says whether a later run may succeed.
+        ``attention`` of status() lists the documents. It stays True in later runs until they have
+        arrived or are settled.
         """
         return not self.ok or self._shows_trouble
 
@@ -207,7 +209,12 @@ class ExportReport(Result):
             ("stopped because", self.stopped),
             ("space", self.space_id),
             ("listed in Banqup", self.listed),
-            *((_TOTALS.get(state, state), count) for state, count in sorted(self.states.items())),
+        )
+        states = tuple(
+            (say("of these", say(_STATES.get(state, state), count)), _shown(count))
+            for state, count in sorted(self.states.items())
+        )
+        of_run = _facts(
             ("recovered", self.recovered),
             ("refusals", self.refused),
             ("raised", self.raised + self.listener_failures),
@@ -220,14 +227,14 @@ class ExportReport(Result):
         return View(
             _heading(say(heading, sent, self.company_code), errors),
             "bad" if errors or self.stopped or self.raised or self.twice else "ok",
-            facts,
+            (*facts, *states, *of_run),
             (table(self.deliveries),),
             self.notes,
         )
 
 
-_TOTALS = {"delivered": "delivered so far"}
-"""Names of counts that the title would contradict: it counts the documents of this run alone."""
+_STATES = {"delivered": "delivered so far"}
+"""Names of states beside their counts; those that are not here have the name of the state."""
 
 _NOTHING_LISTED = Text(
     "nothing_listed",

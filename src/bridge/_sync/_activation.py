@@ -301,9 +301,9 @@ def _refuse_holder(store: CheckpointStore, before: Mapping[str, Any], key: str) 
                 "the space is active with the company {0!r} of organisation {1!r} at {2} in this "
                 "store",
                 *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
-                hint="A space goes to one company. To go on, restore the earlier settings. If you "
-                "do want others, restore the earlier ones first and run banqup-zenvoices "
-                "deactivate (in Python: deactivate()); then write the new ones and activate.",
+                hint="A space goes to one company. To go on with that company, put its settings "
+                "back. To change it, put them back first and run banqup-zenvoices deactivate (in "
+                "Python: deactivate()); then write the new ones and activate.",
             )
 
 

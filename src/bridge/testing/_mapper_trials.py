@@ -16,6 +16,7 @@ from _client_kit._arguments import argument_error, check_list
 from _client_kit._text import joined
 from banqup_client import Document, DocumentFile, DocumentMetadata, DocumentStatus, Party
 from bridge._delivery.eligibility import Skip
+from bridge._delivery.outcome import label_of
 from bridge._mapping.calling import (
     call_mapper,
     describe_exception,
@@ -213,8 +214,10 @@ class Trials(tuple[Trial, ...], Printable):
             outcome = "trial failed" if trial.outcome == "failed" else trial.outcome
             status = Cell(say(outcome), _TONES[trial.outcome])
             note = joined("; ", trial.reason, trial.warning, other)
-            lines.append((status, Cell(note, alone=True), *(Cell(text or "") for text in shown)))
-        headings = ("status", "reason", "subject", "sender", "destination", "files")
+            document = "" if trial.outcome == "sent" else label_of(trial.document)
+            cells = (document, *shown)
+            lines.append((status, Cell(note, alone=True), *(Cell(text or "") for text in cells)))
+        headings = ("status", "reason", "document", "subject", "sender", "destination", "files")
         sent = sum(trial.outcome == "sent" for trial in self)
         table = Table("", tuple(map(say, headings)), tuple(lines))
         tone: Tone = "ok" if self.ok else "bad"

@@ -372,6 +372,7 @@ def test_approved_while_inactive_is_skipped_and_named() -> None:
     activation = connection.activate()
     assert {row.document_id for row in activation.skipped} == {old, new, odd}
     assert {row.reason for row in activation.skipped} == {"approved while inactive"}
+    assert all(row.label for row in activation.skipped)
     assert world.states[unseen] == "baseline"
     world.banqup.set_status(later, "FULLY_APPROVED")
     report = connection.export_new()

@@ -273,7 +273,7 @@ def test_a_changed_company_code_is_told_by_every_verb(verb: Callable[..., Any]) 
     with pytest.raises(ConfigurationError, match="active with the company '0042' of") as caught:
         verb(changed)
     assert not isinstance(caught.value, NotActivatedError)
-    assert "restore the earlier settings" in str(caught.value.hint)
+    assert "put them back first and run" in str(caught.value.hint)
     assert world.connect().status().active
 
 

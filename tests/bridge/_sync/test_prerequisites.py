@@ -75,7 +75,7 @@ CASES = [
         "wrong Banqup secret",
         "banqup login",
         CredentialsError,
-        ("client secret", "developer portal"),
+        ("client secret", "developer portal", "BANQUP_CLIENT_SECRET"),
         secret="wrong",
     ),
     Case(
@@ -343,6 +343,7 @@ def test_cause_that_zenvoices_names_comes_first(
     ):
         (failed,) = world.connect().verify(lang=lang).failed  # type: ignore[arg-type]
         assert words in failed.remedy.split(".")[0]
+        assert "ZENVOICES_PASSWORD" in failed.remedy
         assert general not in failed.remedy
 
 
@@ -379,6 +380,23 @@ def test_function_that_raises_is_not_the_logins_failure(
     assert (outcomes[login], outcomes[check]) == ("skipped", "failed")
     assert f"{__name__}.raises" in verification.failed[0].detail
     assert not verification.ok
+
+
+@pytest.mark.parametrize("lang", ["en", "fr", "nl"])
+def test_a_connection_that_is_not_active_is_named(lang: Any) -> None:
+    """All checks pass, and the next step is said until it is made, and again after deactivate()."""
+    connection = World().connect()
+
+    def told() -> str:
+        verification = connection.verify(lang=lang)
+        assert verification.ok
+        return str({check.name: check.detail for check in verification.checks}["checkpoints"])
+
+    assert "banqup-zenvoices activate" in told()
+    connection.activate()
+    assert "activate" not in told()
+    connection.deactivate()
+    assert "banqup-zenvoices activate" in told()
 
 
 def test_store_that_fails_is_a_check_too() -> None:
