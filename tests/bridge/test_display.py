@@ -340,7 +340,7 @@ def test_a_title_counts_the_checks_that_were_not_made(lang: Lang, title: str) ->
 @pytest.mark.parametrize("number", [1, 2])
 def test_no_name_of_a_count_is_cut(lang: Lang, number: int) -> None:
     """A terminal has room for half a line."""
-    counts = dict.fromkeys(("recovered", "refused", "raised", "changed", "twice"), number)
+    counts: Any = dict.fromkeys(("recovered", "refused", "raised", "changed", "twice"), number)
     made = report(deliveries=(), notes=(), **counts)
     for value in (
         evolve(made, states=dict.fromkeys(STATES, number), stopped="why"),
