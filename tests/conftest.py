@@ -15,8 +15,9 @@ from bridge._sync import _activation as _sync_activation
 pytest_plugins = ["support.canary"]
 
 # An example may take long on a machine that is busy with something else: that is no failure.
-# 30 examples are enough many times a day; scripts/fuzz goes on looking.
+# 30 examples are enough, and half of them many times a day; scripts/fuzz goes on looking.
 settings.register_profile("project", settings.default, max_examples=30, deadline=None)
+settings.register_profile("quick", settings.default, max_examples=15, deadline=None)
 settings.load_profile("project")
 
 
@@ -35,8 +36,8 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True)
 def _warned_of_memory() -> None:
     """Log the warning that is logged once per process before a test looks at what it logs."""
-    _activation._warn_once(IN_MEMORY)
-    _sync_activation._warn_once(IN_MEMORY)
+    _activation._log_once(IN_MEMORY)
+    _sync_activation._log_once(IN_MEMORY)
 
 
 @pytest.fixture(scope="session")

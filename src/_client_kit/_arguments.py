@@ -223,7 +223,7 @@ def nearest(word: str, known: Iterable[str]) -> Text:
     import difflib  # imported for errors only
 
     words = {one.casefold(): one for one in known}
-    near = difflib.get_close_matches(word.casefold(), words, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(word.casefold(), words, n=1, cutoff=0.6)
     if near:
         return Text("did_you_mean", "Did you mean {0!r}?", words[near[0]])
     return Text("known_are", "Known are: {0}.", ", ".join(words.values()))

@@ -578,8 +578,8 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
         if not others:
             hint = Text(
                 "hint_no_config",
-                "Start in the folder of the file, or name it with --config. If there is none yet, "
-                "banqup-zenvoices pairs writes one from your spaces and companies, and "
+                "Start in the folder of the file, or name the file with --config. If there is none "
+                "yet, banqup-zenvoices pairs writes one from your spaces and companies, and "
                 "banqup-zenvoices sandbox shows one to try.",
             )
         raise setting_error(

@@ -239,7 +239,8 @@ class _Story:
 
     def _print_inbox(self, items: Sequence[InboxItem]) -> None:
         subject, sender = self._say("subject"), self._say("sender")
-        print(f"   {'id':<6} {subject:<32} {sender:<28} {self._say('size'):>6}")
+        number = self._say("inbox number")
+        print(f"   {number:<6} {subject:<32} {sender:<28} {self._say('size'):>6}")
         for item in items[:20]:
             size = Text("count", "{0}", sum(attachment.size for attachment in item.attachments))
             subject, sender = (item.subject or "")[:32], (item.sender_name or "")[:28]

@@ -34,13 +34,13 @@ ACTIVATE = Text(
 OTHER_STORE = Text(
     "hint_other_store",
     "If it should be active, this may be another store: was its file moved or deleted, or is this "
-    "another folder? With another address of a service or another organisation it is another "
-    "connection, too.",
+    "another folder? With another address of a service or another organisation it is no longer the "
+    "same connection: activate it.",
 )
 IN_MEMORY = Text(
     "hint_in_memory",
-    "These checkpoints are in memory and end with this process: the next one knows nothing of "
-    "them, starts anew, and leaves what came between where it is. To keep them, use "
+    "These checkpoints are in memory and end with this process: the next process knows nothing of "
+    "them, starts anew, and leaves what came in between where it is. To keep them, use "
     'SQLiteCheckpoints("exports.db").',
 )
 ACTIVATE_AGAIN = Text(

@@ -39,10 +39,10 @@ PAUSES = 2
 _GUIDE = """\
 {only_here}
 
-Banqup     {banqup_url}   ({client_word} {client_id})
-Zenvoices  {zenvoices_url}   ({user_word} {user})
-{space_word:9}  {space_id}   ({company})
-{code_word:9}  {company_code}
+{banqup}  {banqup_url}   ({client_word} {client_id})
+{zenvoices}  {zenvoices_url}   ({user_word} {user})
+{space}  {space_id}   ({company})
+{code}  {company_code}
 
 {save}
 
@@ -150,15 +150,21 @@ def _guide(facts: dict[str, Any], every: float, lang: Lang, *, fixed: bool) -> s
         return f"{number:g}" if lang == "en" else f"{number:g}".replace(".", ",")
 
     call = "python export.py"
+    names = {
+        "banqup": "Banqup",
+        "zenvoices": "Zenvoices",
+        "space": tell("space").capitalize(),
+        "code": tell("code").capitalize(),
+    }
+    width = max(map(len, names.values()))
     return _GUIDE.format(
         **facts,
+        **{key: name.ljust(width) for key, name in names.items()},
         company=COMPANY_NAME,
         lang=lang,
         option="" if lang == "en" else f" --lang {lang}",
         client_word=tell("client id"),
         user_word=tell("user"),
-        space_word=tell("space").capitalize(),
-        code_word=tell("code").capitalize(),
         only_here=long("only here"),
         save=(long("sandbox again") + "\n\n" if fixed else "") + long("sandbox save"),
         once=long("sandbox once"),

@@ -40,7 +40,8 @@ _WHERE_SECRETS_ARE = Text(
 _EACH_CONNECTION = Text(
     "hint_no_connections",
     "Begin each connection with the line [[connection]], in double brackets. In a file of "
-    "banqup-zenvoices pairs, take the # away from the pairs that are right.",
+    "banqup-zenvoices pairs, take the # away from [[connection]], space_id and company_code of "
+    "each pair that is right.",
 )
 
 # Validators. Their errors never show a text that was given: it may be a secret that was put into
@@ -123,7 +124,7 @@ _CODE = _must_be(
     "a_text",
     "a text",
     _is_text,
-    Text("hint_code", 'Write it as a text with its leading zeros: "0042" is not 42.'),
+    Text("hint_code", 'Write the code as a text with its leading zeros: "0042" is not 42.'),
 )
 _FUNCTIONS = _must_be(
     "table_of_functions",
@@ -262,7 +263,7 @@ class ConnectionSettings:
         missing = [name for name in known if known[name] is NOTHING and name not in data]
         if missing:
             names = joined(" and ", *missing)
-            raise setting_error("missing_keys", "{0} must be given", names)
+            raise setting_error("missing_keys", "{0} must be given", names, len(missing))
         return cls(**data)
 
     @classmethod

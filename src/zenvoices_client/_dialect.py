@@ -45,10 +45,10 @@ _LOGIN_CAUSES = Text(
 )
 _SAID_CAUSE = Text(
     "hint_login_said",
-    "Correct the cause that Zenvoices names, in your own settings (ZENVOICES_USER, "
-    "ZENVOICES_PASSWORD, ZENVOICES_ORGANISATION_CODE) or under Manage > Organisation > Users; a "
-    "tenant is the organisation code. If it names none, check user name, password and "
-    "organisation code; after 5 wrong passwords wait 5 minutes.",
+    "If Zenvoices' message is about the user name, the password or the tenant (the organisation "
+    "code), or names no cause, check these three settings (ZENVOICES_USER, ZENVOICES_PASSWORD, "
+    "ZENVOICES_ORGANISATION_CODE); after 5 wrong passwords wait 5 minutes. Otherwise correct the "
+    "cause under Manage > Organisation > Users.",
 )
 _TWO_FACTOR = Text(
     "hint_two_factor",

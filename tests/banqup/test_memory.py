@@ -12,10 +12,9 @@ import pytest
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "download_memory.py"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not count a process's peak")
-@pytest.mark.parametrize(
-    "world", [[], pytest.param(["--async"], marks=pytest.mark.long)], ids=["sync", "async"]
-)
+@pytest.mark.parametrize("world", [[], ["--async"]], ids=["sync", "async"])
 def test_a_file_of_100_mb_costs_no_more_than_8_mb(world: list[str]) -> None:
     """Downloading to a path raises the peak of a warm process by at most 8 MB."""
     run = subprocess.run(

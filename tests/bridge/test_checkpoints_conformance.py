@@ -23,6 +23,7 @@ from bridge._stores.memory import ConnectionRows, MemoryCheckpoints
 from bridge._stores.protocol import CheckpointStore, Lease, Row
 from bridge._stores.sqlite import SQLiteCheckpoints
 from bridge.testing import checkpoint_conformance
+from support.cases import QUICK_RULES, thinned
 
 
 class Clock:
@@ -87,8 +88,9 @@ test_sqlite = checkpoint_conformance(
     lambda directory: SQLiteCheckpoints(directory / "exports.db", clock=clock),
     advance=clock.advance,
 )
-test_sqlite_by_the_hosts_clock = checkpoint_conformance(
-    lambda directory: SQLiteCheckpoints(directory / "exports.db")
+test_sqlite_by_the_hosts_clock = thinned(
+    checkpoint_conformance(lambda directory: SQLiteCheckpoints(directory / "exports.db")),
+    QUICK_RULES,
 )
 test_hook = checkpoint_conformance(open_hook, advance=clock.advance)
 test_hook_for_a_single_worker = checkpoint_conformance(
@@ -397,6 +399,7 @@ def test_every_rule_has_a_name_of_its_own() -> None:
     assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz-") for name in ids)
 
 
+@pytest.mark.long
 def test_one_line_is_all_a_user_writes(pytester_source: tuple[str, Path]) -> None:
     """A test file with one line runs the suite under plain pytest."""
     source, directory = pytester_source

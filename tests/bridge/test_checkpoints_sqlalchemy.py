@@ -17,6 +17,7 @@ from _client_kit._errors import ConfigurationError, StoreError
 from bridge._stores.protocol import Lease, Row
 from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 from bridge.testing import checkpoint_conformance
+from support.cases import QUICK_RULES, thinned
 from support.postgres import NoPostgresError, postgres
 
 
@@ -32,8 +33,9 @@ class Closing(SQLAlchemyCheckpoints):
         self.engine.dispose()
 
 
-test_sqlite_conformance = checkpoint_conformance(
-    lambda directory: Closing(f"sqlite:///{directory / 'state.db'}")
+test_sqlite_conformance = thinned(
+    checkpoint_conformance(lambda directory: Closing(f"sqlite:///{directory / 'state.db'}")),
+    QUICK_RULES,
 )
 
 

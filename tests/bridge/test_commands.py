@@ -19,6 +19,7 @@ from bridge import Connection, SQLiteCheckpoints, StoreError, _command, _demo, _
 from bridge._command import _error_text, main
 from bridge._reports.texts import Lang
 from support.bridge_world import invoice
+from support.cases import matrix
 from support.estate import CREDENTIALS
 
 
@@ -65,7 +66,7 @@ def test_a_sandbox_with_a_port_says_that_its_ids_come_again(
     free = partial(_demo.services, space_id=_sandbox.SPACE_ID)
     monkeypatch.setattr(_sandbox, "services", lambda **_: free())
     assert _sandbox.run_sandbox(Stop(0), port=1) == 0
-    assert "delete an exports.db of that time" in " ".join(capsys.readouterr().out.split())
+    assert "delete the exports.db of that time" in " ".join(capsys.readouterr().out.split())
 
 
 class Stop(threading.Event):
@@ -88,7 +89,12 @@ OURS = {
         "Le premier export n'envoie rien",
         "rouverte",
     ],
-    "nl": ["Het leven gaat voort", "liet niets achter", "De eerste export verzendt niets", "open"],
+    "nl": [
+        "Intussen gaat het werk verder",
+        "liet niets achter",
+        "De eerste export verzendt niets",
+        "open",
+    ],
 }
 
 
@@ -240,15 +246,20 @@ def mistakes_in(told: str) -> set[str]:
     return set(re.findall(r"(?<![\w.-])[a-z]+(?![\w.(=-])", ours)) & set(english.split())
 
 
+LANGUAGES = ["fr", "nl"]
 SAME = {"fr": {"options", "argument", "arguments", "message"}, "nl": {"argument"}}
 """English words that are right in the other language, too."""
 
 
-@pytest.mark.parametrize("lang", ["fr", "nl"])
-@pytest.mark.parametrize("case", [*MISTAKES, *ARGUMENTS, None], ids=repr)
+@pytest.mark.parametrize(
+    ("case", "lang"),
+    matrix(
+        [pytest.param(case, id=repr(case)) for case in (*MISTAKES, *ARGUMENTS, None)], LANGUAGES
+    ),
+)
 def test_mistakes_are_told_in_the_language(
-    lang: str,
     case: str | list[str] | None,
+    lang: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

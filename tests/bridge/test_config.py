@@ -108,7 +108,7 @@ def test_config_cannot_be_changed_afterwards() -> None:
         ({"zzz": 1}, "unknown key 'zzz'. Known are: space_id, company_code"),
         ({"client_secret": "s3cret"}, "Credentials are no part of it"),
         ({"password": "s3cret"}, "Credentials are no part of it"),
-        ({"company_code": 42}, "company_code must be a text, not 42. Write it as a text"),
+        ({"company_code": 42}, "company_code must be a text, not 42. Write the code as a text"),
         ({"company_code": " "}, "company_code must be a text"),
         ({"space_id": "../admin"}, "space_id"),
         ({"environment": "production"}, "not one of Banqup's. Known are: UAT_EU, UAT_FR, CVE, "),

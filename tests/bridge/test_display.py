@@ -34,6 +34,7 @@ from bridge._reports.render import Cell, Line, Printable, Table, View, plain
 from bridge._reports.texts import Lang, check_lang, say, translate
 from bridge._reports.verification import CHECKS, verification_of
 from bridge.testing import Trials, trial_document, try_mapper
+from support.cases import matrix
 
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
 DOCUMENT = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
@@ -49,6 +50,7 @@ HOSTILE = [
     "x" * 400,
     "",
 ]
+LANGUAGES = ["en", "fr", "nl"]
 
 
 def rows(text: str) -> tuple[DeliveryRow, ...]:
@@ -156,8 +158,7 @@ OURS = {
 }
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("lang", ["en", "fr", "nl"])
+@pytest.mark.parametrize(("text", "lang"), matrix(HOSTILE, LANGUAGES))
 def test_text_fits_a_terminal_and_commands_it_nothing(text: str, lang: Any) -> None:
     """No line is wider than 80 columns, none ends in blanks, none holds a control character."""
     for value in everything(text):
@@ -167,8 +168,7 @@ def test_text_fits_a_terminal_and_commands_it_nothing(text: str, lang: Any) -> N
             assert line == line.rstrip()
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("lang", ["en", "fr", "nl"])
+@pytest.mark.parametrize(("text", "lang"), matrix(HOSTILE, LANGUAGES))
 def test_html_holds_only_its_own_elements(text: str, lang: Any) -> None:
     """Whatever a value says, it adds no element, no attribute and nothing invisible."""
     for value in everything(text):
@@ -379,6 +379,7 @@ def test_status_shows_a_waiting_document_once_and_why_the_last_run_failed() -> N
         last_run=run,
     )
     text = status.to_text()
+    assert text.startswith("Active: company 0042; 1 needs a person\n")
     assert (text.count("  refused\n"), text.count("  waits")) == (1, 1)
     assert "stopped because  login refused\n" in text
     assert "login refused (en anglais)" in status.to_text(lang="fr")

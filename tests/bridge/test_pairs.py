@@ -79,9 +79,10 @@ def example() -> Pairs:
     return Pairs.of(spaces, companies)
 
 
-def test_file_is_confirmed_by_a_person(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lang", ["en", "fr", "nl"])
+def test_file_is_confirmed_by_a_person(lang: Lang, tmp_path: Path) -> None:
     """As written it has no connection; without the # of one pair it has that one, and no other."""
-    text = example().to_toml(environment="UAT_EU")
+    text = example().to_toml(lang=lang, environment="UAT_EU")
     file = tmp_path / "connections.toml"
     file.write_text(text, "utf-8")
     with pytest.raises(ConfigurationError, match=r"no \[\[connection\]\] table"):
@@ -104,9 +105,17 @@ def test_file_without_left_overs_has_no_lists() -> None:
 @pytest.mark.parametrize(
     ("lang", "said"),
     [
-        ("en", ["A name proves nothing", "Copy the three", "Spaces without", "Companies without"]),
-        ("fr", ["Un nom ne prouve rien", "Copiez les trois", "Espaces sans", "Entreprises sans"]),
-        ("nl", ["Een naam bewijst niets", "Kopieer", "Ruimtes zonder", "Administraties zonder"]),
+        ("en", ["A name proves nothing", "Write a table", "Spaces without", "Companies without"]),
+        ("fr", ["Un nom ne prouve rien", "Écrivez une table", "Espaces sans", "Entreprises sans"]),
+        (
+            "nl",
+            [
+                "Een naam bewijst niets",
+                "Schrijf per paar",
+                "Ruimtes zonder",
+                "Administraties zonder",
+            ],
+        ),
     ],
 )
 def test_comments_of_the_file_are_in_the_language(lang: Lang, said: list[str]) -> None:

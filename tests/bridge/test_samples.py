@@ -52,6 +52,7 @@ def every_sort() -> list[Sample]:
     return made
 
 
+@pytest.mark.long
 def test_samples_pass_en_16931(tmp_path: Path) -> None:
     """Every sort of sample passes every rule of EN 16931, and rules were applied to it."""
     files = []

@@ -331,6 +331,7 @@ def test_a_truncated_invoice_is_never_read(length: int) -> None:
     assert refused(FULL[:length]).reason in {"empty", "truncated"}
 
 
+@pytest.mark.long
 def test_memory_stays_constant_with_a_large_attachment(tmp_path: Path) -> None:
     """60 MB of base64 pass through peek and extract in a few megabytes; read whole, they do not."""
     path = tmp_path / "large.xml"

@@ -18,6 +18,7 @@ from bridge import ExportReport, NotActivatedError, ServiceError, StoreError
 from bridge._delivery.delivery import external_id_of
 from harness.simulation import LEASE_TTL, Crash, Process, Simulation
 from harness.world import World
+from support.cases import matrix
 
 DAY = 86_400.0
 ENVELOPE = {"__abp": True, "success": False, "error": {"message": "The period is closed."}}
@@ -54,8 +55,7 @@ def _states(world: Simulation, documents: list[str]) -> Counter[str | None]:
 # Uploads
 
 
-@pytest.mark.parametrize("applied", [True, False])
-@pytest.mark.parametrize("what", sorted(IN_DOUBT))
+@pytest.mark.parametrize(("what", "applied"), matrix(sorted(IN_DOUBT), [True, False]))
 def test_an_upload_whose_end_nobody_saw(world: Simulation, what: str, applied: bool) -> None:
     """It is looked up before anything is sent again, and its neighbours go on."""
     documents = _publish(world, 4)
@@ -71,8 +71,7 @@ def test_an_upload_whose_end_nobody_saw(world: Simulation, what: str, applied: b
     assert _uploads(world) == (4 if applied else 5)
 
 
-@pytest.mark.parametrize("applied", [True, False])
-@pytest.mark.parametrize("what", sorted(UNREADABLE))
+@pytest.mark.parametrize(("what", "applied"), matrix(sorted(UNREADABLE), [True, False]))
 def test_a_success_that_cannot_be_read(world: Simulation, what: str, applied: bool) -> None:
     """It is never taken for a delivery by itself: it is looked up at once, and the run goes on."""
     documents = _publish(world, 3)
@@ -262,9 +261,11 @@ def test_a_listing_that_fails_always_changes_nothing(world: Simulation) -> None:
     world.rest()
 
 
-@pytest.mark.parametrize("what", sorted(UNREADABLE))
-@pytest.mark.parametrize("operation", ["documents.list", "files.details", "token.get"])
-def test_an_answer_of_banqup_that_is_none(world: Simulation, operation: str, what: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "operation"),
+    matrix(sorted(UNREADABLE), ["documents.list", "files.details", "token.get"]),
+)
+def test_an_answer_of_banqup_that_is_none(world: Simulation, what: str, operation: str) -> None:
     """A web page, or nothing, where JSON belongs delivers nothing and loses nothing."""
     world.banqup.expire_tokens()
     documents = _publish(world, 2)
@@ -338,10 +339,9 @@ def test_an_old_document_that_comes_to_life_again(world: Simulation) -> None:
     assert len(world.inbox) == 1
 
 
-@pytest.mark.parametrize("jump", [-DAY, DAY])
-@pytest.mark.parametrize("step", [1, 9, 25])
+@pytest.mark.parametrize(("step", "jump"), matrix([1, 9, 25], [-DAY, DAY]))
 def test_a_clock_that_jumps_in_the_middle_of_a_run(
-    world: Simulation, jump: float, step: int
+    world: Simulation, step: int, jump: float
 ) -> None:
     """Our own clock decides when to look again, never what is new."""
     _publish(world, 4)
@@ -579,7 +579,9 @@ def test_an_interpreter_that_just_ends(tmp_path: Path) -> None:
     """Clients and stores that nobody closed do not keep a process from ending."""
     with World(tmp_path) as world:
         script = (
-            "from banqup_client import *\nfrom zenvoices_client import *\nfrom bridge import *\n"
+            "from banqup_client import BanqupClient, ClientCredentials\n"
+            "from bridge import Connection, SQLiteCheckpoints\n"
+            "from zenvoices_client import UserLogin, ZenvoicesClient\n"
             f"b = BanqupClient(ClientCredentials('demo-app', {world.banqup.client_secret!r}), "
             f"base_url={world.banqup_url!r})\n"
             f"z = ZenvoicesClient(UserLogin('api-user', {world.zenvoices.user.password!r}, "

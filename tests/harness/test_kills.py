@@ -36,8 +36,8 @@ def _trials(exporters: list[Exporters], plan: Plan, design: str, trials: int) ->
 @pytest.mark.parametrize(
     ("design", "plan", "found"),
     [
-        ("mark then post", BASE, "lost"),
-        ("post then mark", BASE, "twice"),
+        pytest.param("mark then post", BASE, "lost", marks=pytest.mark.long),
+        pytest.param("post then mark", BASE, "twice", marks=pytest.mark.long),
         ("sends history", evolve(BASE, history=2, rounds=1), "too_old"),
         pytest.param("stop at the first error", evolve(BASE, bad=1), "lost",
                      marks=pytest.mark.long),
@@ -64,7 +64,7 @@ def test_nothing_is_found_in_a_design_that_keeps_the_rules(exporters: list[Expor
     assert sum(outcome.kills for outcome in outcomes) >= 20
 
 
-@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("kind", ["sync", pytest.param("async", marks=pytest.mark.long)])
 def test_two_workers_killed_over_an_empty_inbox(exporters: list[Exporters], kind: str) -> None:
     """Nothing is lost, sent twice or held when two exporters are killed at the same time."""
     outcome = trial(evolve(BASE, kind=kind, workers=2, full=False, rounds=4), exporters)

@@ -711,8 +711,8 @@ def _try(machine: type[RuleBasedStateMachine], examples: int, steps: int, **more
 @pytest.mark.parametrize(
     ("machine", "examples"),
     [
-        (Deliveries, 5),
-        (BadDocuments, 4),
+        (Deliveries, 3),
+        (BadDocuments, 2),
         (LateLookups, 2),
         pytest.param(Deliveries, 15, marks=pytest.mark.long),
         pytest.param(BadDocuments, 15, marks=pytest.mark.long),
@@ -807,10 +807,8 @@ STORIES: dict[str, tuple[list[Step], str]] = {
     "corrected listing, undated": (_corrected(), "undated"),
 }
 QUICK = [
-    "poison, reset", "blocked, inbox.upload 403", "blocked, files.details 405",
-    "firewall, files.download 404", "look-up refused, 403", "weekend, one document",
+    "blocked, inbox.upload 403", "firewall, files.download 404", "look-up refused, 403",
     "arrives, 201 empty", "not applied, {}", "corrected listing, dated",
-    "corrected listing, undated",
 ]  # fmt: skip
 
 
@@ -1004,7 +1002,7 @@ def test_a_wrong_design_is_found(design: str, what: str) -> None:
     ("design", "what"),
     [
         pytest.param("never charges", "for ever", marks=pytest.mark.long),
-        ("charges the held", "nothing else was delivered"),
+        pytest.param("charges the held", "nothing else was delivered", marks=pytest.mark.long),
         pytest.param("gives up at a weekend", "nothing else was delivered", marks=pytest.mark.long),
         ("sends history", "too_old=\\('"),
         pytest.param("believes not found", "twice=\\('", marks=pytest.mark.long),

@@ -126,6 +126,7 @@ def test_reference_into_another_file_is_not_followed() -> None:
     assert body_of(simple({"properties": {"a": {"$ref": "other.yaml#/A"}}})) == {"a": "anything"}
 
 
+@pytest.mark.long
 def test_yaml_says_the_same_as_json(tmp_path: Path) -> None:
     """Each vendor file gives the same comparison as YAML, whose scalars are texts."""
     yaml = pytest.importorskip("yaml")

@@ -86,7 +86,13 @@ UNKNOWN: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.long if name == "indented YAML" else ())
+        for name in HOSTILE
+    ],
+)
 def test_file_that_is_none_ends_in_a_clear_error(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

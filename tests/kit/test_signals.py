@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from _client_kit._signals import raised_by_signal_handler
-from zenvoices_client import UnreachableError, UserLogin, ZenvoicesClient
+from zenvoices_client import RetryPolicy, UnreachableError, UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices
 
 
@@ -109,6 +109,7 @@ def test_error_that_the_application_handles_is_not_the_calls() -> None:
         client = ZenvoicesClient(
             UserLogin("api-user", "demo-password", organisation_code="acme"),
             base_url="http://127.0.0.1:9",
+            retry=RetryPolicy(attempts=1),
         )
         with client, pytest.raises(UnreachableError):
             list(client.companies.list())

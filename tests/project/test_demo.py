@@ -47,6 +47,7 @@ def figures(*arguments: str) -> dict[str, Any]:
     return value
 
 
+@pytest.mark.long
 def test_the_demo_tells_its_figures_as_one_json_object() -> None:
     """--json prints every promised field, alone on standard output."""
     told = figures()

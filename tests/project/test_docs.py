@@ -185,6 +185,7 @@ def test_a_name_that_is_not_shown_is_found() -> None:
     assert not_shown(["PostgreSQL"], executed()) == ["PostgreSQL"]
 
 
+@pytest.mark.long
 def test_the_store_on_the_page_keeps_the_rules(
     services: tuple[FakeBanqup, FakeZenvoices],
     tmp_path: Path,
@@ -250,6 +251,14 @@ def broken_links(page: Path) -> list[str]:
         ):
             broken.append(link)
     return broken
+
+
+def test_the_french_guide_keeps_its_punctuation_together() -> None:
+    """No line of a page begins with a mark that has a blank before it in French."""
+    text = (ROOT / "docs" / "activate-fr.md").read_text(encoding="utf-8")
+    prose = re.sub(r"(?ms)^```.*?^```|`[^`]*`|^: ", "", text)
+    assert re.findall(r".* [:;?!»](?:[\s*).,|]|$)|« .*", prose) == []
+    assert "\N{NO-BREAK SPACE}:" in prose
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
@@ -356,6 +365,7 @@ def test_the_architecture_names_modules_that_exist() -> None:
 # Pages that are more than examples to paste
 
 
+@pytest.mark.long
 def test_the_tests_on_the_page_pass(tmp_path: Path) -> None:
     """Each example of "Test your code" is a pytest module that passes, warnings being errors."""
     modules = examples(ROOT / "docs" / "testing.md")

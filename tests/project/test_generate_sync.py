@@ -169,15 +169,20 @@ def test_file_written_by_hand_among_twins_is_reported_and_kept(
     "line",
     [
         "import asyncio",
-        "import anyio",
-        "print(sniffio.asynclib)",
-        'text = "runs asynchronously"',
         "# nothing here may await",
-        "x = 1  # the Asyncio way",
-        '"""Awaited by nobody: it is awaitable."""',
-        'text = "a coroutine"',
-        "name = a.aclose_all, a.__aenter__x, a.aiter_chunks",
-        'hint: "Awaitable[int]"',
+        'text = "runs asynchronously"',
+        *(
+            pytest.param(line, marks=pytest.mark.long)
+            for line in (
+                "import anyio",
+                "print(sniffio.asynclib)",
+                "x = 1  # the Asyncio way",
+                '"""Awaited by nobody: it is awaitable."""',
+                'text = "a coroutine"',
+                "name = a.aclose_all, a.__aenter__x, a.aiter_chunks",
+                'hint: "Awaitable[int]"',
+            )
+        ),
     ],
 )
 def test_leftover_fails_with_file_and_line(

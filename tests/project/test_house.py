@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -13,11 +14,19 @@ def without_docstring(source: str) -> list[str]:
     """The test functions in a module that do not say what they show."""
     return [
         f"{node.name}, line {node.lineno}"
-        for node in ast.walk(ast.parse(source))
+        for node in _statements(ast.parse(source))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.name.startswith("test_")
         and not ast.get_docstring(node)
     ]
+
+
+def _statements(node: ast.Module | ast.ClassDef) -> Iterator[ast.stmt]:
+    """What a module or a class consists of, its classes with what they consist of."""
+    for statement in node.body:
+        yield statement
+        if isinstance(statement, ast.ClassDef):
+            yield from _statements(statement)
 
 
 def test_every_test_says_what_it_shows() -> None:

@@ -66,7 +66,10 @@ def test_program_in_one_file_has_every_file_it_reads() -> None:
     assert len(read) == 2
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize(
+    "package",
+    [pytest.param(name, marks=() if name == "bridge" else pytest.mark.long) for name in PACKAGES],
+)
 def test_import_raises_no_warning(package: str) -> None:
     """A fresh interpreter that takes warnings as errors imports each package, silently."""
     run = subprocess.run(

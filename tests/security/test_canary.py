@@ -14,6 +14,7 @@ SUITE = Path(__file__).with_name("leaky_suite.py")
 TESTS = SUITE.parents[1]
 
 
+@pytest.mark.long
 @pytest.mark.leaks("the output of the inner run is full of leaks")
 def test_each_planted_leak_is_found(tmp_path: Path) -> None:
     """Each leaky test is failed by the plugin, no clean one is, and so the run fails."""

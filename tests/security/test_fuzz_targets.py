@@ -44,6 +44,7 @@ INTERESTING = (b"\x00", b"\xff\xfe", b"\\ud800", b"[[[[", b"]]]]", b"1e999", b"<
                b"null", b'"', b"-0", b"]]>", b"\xc0\x80")  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.leaks("every answer holds a signed URL, also where none belongs")
 @pytest.mark.parametrize("name", NAMES)
 def test_targets_hold_on_mutated_seeds(name: str) -> None:

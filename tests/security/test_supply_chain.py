@@ -75,8 +75,15 @@ sys.exit(1)
 @pytest.mark.parametrize(
     ("known", "code", "said"),
     [
-        ([{"id": "PYSEC-2019-11"}], 0, "none with a known vulnerability"),
-        ([], 1, "no advisory data: nothing is known against django 1.11"),
+        pytest.param(
+            [{"id": "PYSEC-2019-11"}], 0, "none with a known vulnerability", marks=pytest.mark.long
+        ),
+        pytest.param(
+            [],
+            1,
+            "no advisory data: nothing is known against django 1.11",
+            marks=pytest.mark.long,
+        ),
         (None, 1, "its last line was: no route to any source\nthe audit FAILED"),
     ],
 )

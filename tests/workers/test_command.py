@@ -260,6 +260,7 @@ def free_ports() -> int:
     raise AssertionError("no three ports are free")
 
 
+@pytest.mark.long
 def test_sandbox_with_a_port_is_the_same_each_time() -> None:
     """Addresses and ids of documents are fixed where a port is given."""
     port = str(free_ports())
@@ -542,7 +543,12 @@ def test_alarm_goes_on_until_a_person_answers(
 
 
 @pytest.mark.parametrize(
-    ("lang", "more"), [("en", "... and 1 more"), ("fr", "... et 1 de plus"), ("nl", "... en nog 1")]
+    ("lang", "more"),
+    [
+        pytest.param("en", "... and 1 more", marks=pytest.mark.long),
+        ("fr", "... et 1 de plus"),
+        pytest.param("nl", "... en nog 1", marks=pytest.mark.long),
+    ],
 )
 def test_documents_that_need_a_person_are_named_on_standard_error(
     estate: Estate, active: Path, lang: str, more: str, capsys: pytest.CaptureFixture[str]
@@ -667,7 +673,7 @@ def test_resend_of_an_invoice_number_says_where_ids_are(
     """A number that could be an id is looked up in Banqup, which does not know it."""
     assert main(["resend", "F-000001", "--config", str(active), "--company", "0042"]) == 1
     told = capsys.readouterr().out
-    assert "an id is not the number of an invoice: banqup-zenvoices status --waiting" in told
+    assert "An id is not the number of an invoice: banqup-zenvoices status --waiting" in told
 
 
 @pytest.mark.parametrize(
@@ -764,6 +770,7 @@ def test_mapper_that_prints_leaves_the_json_whole(
     assert told.err.split() == ["imported", "called", "called"]
 
 
+@pytest.mark.long
 def test_mapper_that_raises_shows_its_line(estate: Estate, active: Path) -> None:
     """One line, in the language; with --verbose the traceback too, from the library's log."""
     (active.parent / "mapper_broken.py").write_text("def broken(document, files):\n    1 / 0\n")
@@ -773,7 +780,8 @@ def test_mapper_that_raises_shows_its_line(estate: Estate, active: Path) -> None
     status, _, err = run(*command)
     assert status == 1
     (line,) = err.splitlines()
-    assert line.startswith("banqup-zenvoices: de mapper gaf de fout ZeroDivisionError in ")
+    start = "banqup-zenvoices: de omzettingsfunctie (mapper) gaf de fout ZeroDivisionError in "
+    assert line.startswith(start)
     assert "mapper_broken.broken, regel 2: “division by zero”" in line
     estate.publish(1)
     status, _, err = run(*command, "--verbose")
@@ -807,12 +815,17 @@ def ends(asked):
         ("own_code_here:nothing", {}),
         ("own_code_here:leaves", {}),
         (None, {"zenvoices_operations": {"inbox.upload": "own_code_here:raises"}}),
-        (None, {"zenvoices_operations": {"inbox.upload": "own_code_here:ends"}}),
-        (None, {"zenvoices_operations": {"inbox.find": "own_code_here:raises"}}),
-        (None, {"zenvoices_operations": {"companies.list": "own_code_here:raises"}}),
         (None, {"banqup_operations": {"documents.list": "own_code_here:raises"}}),
-        (None, {"banqup_operations": {"documents.files": "own_code_here:raises"}}),
-        (None, {"banqup_operations": {"files.details": "own_code_here:raises"}}),
+        *(
+            pytest.param(None, {f"{service}_operations": {name: code}}, marks=pytest.mark.long)
+            for service, name, code in (
+                ("zenvoices", "inbox.upload", "own_code_here:ends"),
+                ("zenvoices", "inbox.find", "own_code_here:raises"),
+                ("zenvoices", "companies.list", "own_code_here:raises"),
+                ("banqup", "documents.files", "own_code_here:raises"),
+                ("banqup", "files.details", "own_code_here:raises"),
+            )
+        ),
     ],
 )
 def test_own_code_that_fails_needs_a_person(
@@ -875,7 +888,10 @@ def test_what_nobody_expects_stops_no_other(
 # What ends it
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.long)],
+)
 def test_signal_in_the_middle_of_a_run_gives_the_lease_back(
     estate: Estate, active: Path, number: signal.Signals, status: int
 ) -> None:

@@ -197,7 +197,7 @@ def test_busy_says_until_when_and_a_killed_holder_is_followed(
     "moment",
     [
         pytest.param("before the check", marks=pytest.mark.long),
-        "in mid-body",
+        pytest.param("in mid-body", marks=pytest.mark.long),
         pytest.param("after the answer", marks=pytest.mark.long),
     ],
 )

@@ -219,6 +219,7 @@ async def web(configs: Configs) -> Any:
         yield client
 
 
+@pytest.mark.long
 @pytest.mark.anyio
 async def test_fastapi_exports_and_tells_the_status(estate: Estate, web: httpx.AsyncClient) -> None:
     """A POST exports one connection and answers with its report; a GET asks the store only."""
@@ -230,6 +231,7 @@ async def test_fastapi_exports_and_tells_the_status(estate: Estate, web: httpx.A
     assert (await web.post("/connections/9/export")).status_code == 404
 
 
+@pytest.mark.long
 @pytest.mark.anyio
 async def test_fastapi_answers_409_while_another_is_at_it(
     configs: Configs, web: httpx.AsyncClient
@@ -244,6 +246,7 @@ async def test_fastapi_answers_409_while_another_is_at_it(
     assert answer.json()["busy"] is True
 
 
+@pytest.mark.long
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     ("operation", "status", "code", "wait"),

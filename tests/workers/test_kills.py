@@ -49,6 +49,7 @@ def _killed(
         totals.add(world.judge(final=True), kills, runs, f"steps {steps}, {in_flight} at once")
 
 
+@pytest.mark.long
 def test_an_export_killed_on_an_applications_own_text(
     exporters: Exporters, address: Address
 ) -> None:

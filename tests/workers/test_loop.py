@@ -141,7 +141,7 @@ async def test_cancelled_commit_is_waited_for(estate: Estate) -> None:
 @pytest.mark.parametrize(
     "after",
     [
-        pytest.param(after, marks=() if after in (1, 2, 4, 7, 11) else pytest.mark.long)
+        pytest.param(after, marks=() if after in (2, 7) else pytest.mark.long)
         for after in range(1, 12)
     ],
 )

@@ -120,7 +120,7 @@ class AsyncBaseline:
         """
         await claim.renew()
         for note in self.session.notes:
-            _warn_once(note)
+            _log_once(note)
         self.session.update(
             active=True,
             activations=self.session.head.activations + 1,
@@ -243,9 +243,12 @@ class AsyncBaseline:
 
 
 @cache
-def _warn_once(note: str) -> None:
-    """Log a note on the store once per process: a test run may activate many connections."""
-    logger.warning("%s", note)
+def _log_once(note: str) -> None:
+    """Log a note on the store once per process: a test run may activate many connections.
+
+    The result of activate() shows the note. Without a handler, Python would print a warning too.
+    """
+    logger.info("%s", note)
 
 
 def unchanged(head: Head, company_id: int | None) -> Activation:
@@ -299,9 +302,9 @@ async def _refuse_holder(store: CheckpointStore, before: Mapping[str, Any], key:
                 "the space is active with the company {0!r} of organisation {1!r} at {2} in this "
                 "store",
                 *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
-                hint="A space goes to one company. To go on with that company, put its settings "
-                "back. To change it, put them back, call deactivate() or run banqup-zenvoices "
-                "deactivate, then write the new ones and activate.",
+                hint="A space goes to one company. To go on, restore the earlier settings. If you "
+                "do want others, restore the earlier ones first and run banqup-zenvoices "
+                "deactivate (in Python: deactivate()); then write the new ones and activate.",
             )
 
 

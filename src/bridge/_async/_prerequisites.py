@@ -17,9 +17,9 @@ __all__ = ["AsyncChecks"]
 MOST_SPACES = 5
 _OTHER_SPACES = Text(
     "hint_other_spaces",
-    "Is it one of these? Then correct the space id. If not, a space administrator must add the "
-    "app's App ID to that space, with roles that may read documents: in Banqup, Settings > "
-    "External applications. Test and production have spaces of their own, too.",
+    "Did you mean a space named above? Then correct the space id. If not, a space administrator "
+    "must add the app's App ID to that space, with roles that may read documents: in Banqup, "
+    "Settings > External applications. Test and production each have spaces of their own.",
 )
 NOBODYS = "verify"
 """An external id that no document has; looking it up shows whether look-ups are answered."""

@@ -167,15 +167,32 @@ class Result(Printable):
         return {**plain_data(self), **{name: getattr(self, name) for name in self._counts}}
 
 
+def _kept_together(text: str) -> str:
+    """Return a text with no-break spaces where French has a blank beside a punctuation mark.
+
+    No line may begin with such a mark, or end with an opening quotation mark.
+    """
+    return re.sub(r" ([;:?!»])(?=[ ),.]|$)|(«) ", "\\2\N{NO-BREAK SPACE}\\1", text)
+
+
+def _sentence(note: str) -> str:
+    """Return a note with a capital and a full stop, as some notes are messages of errors.
+
+    A name in code at the beginning stays as it is, and so does a command or a path at the end.
+    """
+    if re.match(r"[^\W\d_]+['\u2019 ,:]", note):
+        note = note[0].upper() + note[1:]
+    ended = note.rstrip("»”\"' ").endswith((".", "!", "?"))
+    return f"{note}." if not ended and re.search(r"[\w)»”\"']$", note) else note
+
+
 # Text
 
 
 def wrap(text: str, first: str = "") -> str:
     """Wrap at 80 columns; the first line begins with `first`, the others with as many blanks."""
-    # French has a blank before some punctuation marks; no line may begin with such a mark.
-    kept = re.sub(r" ([;:?!»])(?= |$)|(«) ", "\\2\N{NO-BREAK SPACE}\\1", text)
     lines = textwrap.fill(
-        kept,
+        _kept_together(text),
         WIDTH,
         initial_indent=first,
         subsequent_indent=" " * len(first),
@@ -196,7 +213,7 @@ def _text(view: View, lang: Lang) -> str:
         width = max(len(name) for name, _ in facts)
         parts.append("\n".join(wrap(value, f"{name:{width}}  ") for name, value in facts))
     parts += [_text_table(table, lang) for table in view.tables if table.lines]
-    notes = [wrap(plain(translate(note, lang)), "- ") for note in view.notes if note]
+    notes = [wrap(_sentence(plain(translate(note, lang))), "- ") for note in view.notes if note]
     if notes:
         parts.append("\n".join(notes))
     return "\n\n".join(parts)
@@ -246,7 +263,11 @@ def _tag(name: str, content: str, *classes: str) -> str:
 
 
 def _safe(text: str, lang: Lang) -> str:
-    return escape(plain(translate(text, lang)), quote=True)
+    return _escaped(plain(translate(text, lang)))
+
+
+def _escaped(text: str) -> str:
+    return escape(_kept_together(text), quote=True).replace("\N{NO-BREAK SPACE}", "&nbsp;")
 
 
 def _html(view: View, lang: Lang) -> str:
@@ -258,7 +279,9 @@ def _html(view: View, lang: Lang) -> str:
         )
         parts.append(_scrolled(rows))
     parts += [_html_table(table, lang) for table in view.tables if table.lines]
-    notes = "".join(_tag("li", _safe(note, lang)) for note in view.notes if note)
+    notes = "".join(
+        _tag("li", _escaped(_sentence(plain(translate(note, lang))))) for note in view.notes if note
+    )
     if notes:
         parts.append(_tag("ul", notes))
     return "\n".join([_STYLE, '<div class="bz-view">', *parts, "</div>"])
@@ -284,6 +307,6 @@ def _html_table(table: Table, lang: Lang) -> str:
 
 
 def _html_cell(cell: Cell, lang: Lang) -> str:
-    text = escape(cell.shown(lang), quote=True)
+    text = _escaped(cell.shown(lang))
     toned = _tag("span", text, cell.tone) if cell.tone else text
     return _tag("td", toned, "whole" if cell.whole else "", "alone" if cell.alone else "")

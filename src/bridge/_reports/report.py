@@ -336,7 +336,7 @@ class Status(Result):
             for name, count in counts.items()
         )
         return View(
-            _heading(heading, self.error),
+            _heading(heading, max(self.error, len(self.attention))),
             "bad" if self.error else "ok" if self.active else "wait",
             _facts(
                 ("space", self.space_id),
@@ -427,8 +427,11 @@ class Confirmation(Result):
 
     def _view(self) -> View:
         wrong = len(self.missing) + len(self.twice)
+        heading = say("confirmation", self.confirmed)
+        if not (self.confirmed or wrong or self.undecided):
+            heading = say("nothing to confirm")  # "0 documents" would read as: none is there
         return View(
-            _heading(say("confirmation", self.confirmed), wrong),
+            _heading(heading, wrong),
             "bad" if wrong else "ok",
             tables=(
                 table(self.missing, say("missing"), status="error"),

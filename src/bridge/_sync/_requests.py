@@ -86,7 +86,7 @@ def _find(banqup: BanqupClient, space_id: str, given: str) -> Document | str:
                 raise
             return Text(
                 "unknown_unshown",
-                "unknown to this connection, and Banqup did not show it: {0}",
+                "unknown to this connection, and Banqup did not show it ({0})",
                 error.message,
             )
         if of_another_space(document.space_id, space_id):
@@ -94,9 +94,9 @@ def _find(banqup: BanqupClient, space_id: str, given: str) -> Document | str:
         return document
     return Text(
         "unknown_document",
-        "unknown to this connection, and Banqup has no document of this id in this space; an id is "
+        "unknown to this connection, and Banqup has no document of this id in this space. An id is "
         "not the number of an invoice: banqup-zenvoices status --waiting (in Python: "
-        "status(waiting=True)) and the report of an export show both",
+        "status(waiting=True)) and the report of an export show both.",
     )
 
 
@@ -118,8 +118,8 @@ def _instead_of_settling(delivery: Delivery) -> Text:
         return Text(
             "hint_settle_waiting",
             "It was not sent yet, or not sent again: a run sends it once nothing holds it back any "
-            "more. To keep it out, do not approve or send it in Banqup, or let mapper= or "
-            "exportable= return a Skip(...) for it.",
+            "more. To keep it out, do not approve it (a purchase) or send it (a sale) in Banqup; "
+            "or, in Python, let the function of mapper= or exportable= return a Skip(...) for it.",
         )
     if delivery.state in ("delivered", "confirmed"):
         return Text(

@@ -444,12 +444,12 @@ class Sending:
             note = Text(
                 "sent_before",
                 "Zenvoices shows a document of this run as number {0} too, so it was sent "
-                "before: does another machine or program export this space, with a copy of this "
-                "store or with its own, or was the store restored? From then on this run looked "
-                "each document up before it sent it. If there is another, stop it. Then run "
-                "banqup-zenvoices confirm (in Python: confirm()), and delete in Zenvoices what is "
-                "there twice. After a restore, begin with banqup-zenvoices export --look-first (in "
-                "Python: export_new(look_first=True)).",
+                "before. Perhaps another machine or program exports this space, with a copy of "
+                "this store or with its own, or the store was restored. From then on this run "
+                "looked each document up before it sent it. Let only one program on one machine "
+                "export this space. Then run banqup-zenvoices confirm (in Python: confirm()), and "
+                "delete in Zenvoices what is there twice. After a restore, begin with "
+                "banqup-zenvoices export --look-first (in Python: export_new(look_first=True)).",
                 str(control.other),
             )
             self._context.report.note(note)

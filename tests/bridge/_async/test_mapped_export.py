@@ -145,6 +145,7 @@ async def test_a_pdf_without_an_extension_goes_before_a_table(kind: str) -> None
         assert at.zenvoices.inbox[0].attachments[0].file_name == "scan"
 
 
+@pytest.mark.long
 @needs_corpus
 async def test_every_real_invoice_arrives_byte_by_byte() -> None:
     """All files but the empty one are sent unchanged; exactly the malformed ones are flagged."""

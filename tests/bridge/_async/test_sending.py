@@ -301,11 +301,16 @@ async def test_token_that_expires_in_mid_run_is_renewed() -> None:
     ("service", "operation", "fault", "error"),
     [
         ("zenvoices", "inbox.upload", Fault.status(403), PermissionDeniedError),
-        ("zenvoices", "inbox.upload", Fault.status(401), CredentialsError),
-        ("zenvoices", "inbox.upload", Fault.rate_limit(5), RateLimitedError),
-        ("banqup", "files.details", Fault.status(401), CredentialsError),
         ("banqup", "files.details", Fault.rate_limit(), RateLimitedError),
         ("banqup", "documents.list", Fault.status(500), ServiceError),
+        *(
+            pytest.param(service, operation, fault, error, marks=pytest.mark.long)
+            for service, operation, fault, error in (
+                ("zenvoices", "inbox.upload", Fault.status(401), CredentialsError),
+                ("zenvoices", "inbox.upload", Fault.rate_limit(5), RateLimitedError),
+                ("banqup", "files.details", Fault.status(401), CredentialsError),
+            )
+        ),
     ],
 )
 async def test_systemic_fault_is_raised_with_the_report(

@@ -228,15 +228,16 @@ async def test_resend_of_each_kind() -> None:
     assert counted((await connection.status()).counts) == world.counts
 
 
-async def test_resend_of_many_is_not_held_to_the_rereads() -> None:
+@pytest.mark.parametrize("count", [60, pytest.param(201, marks=pytest.mark.long)])
+async def test_resend_of_many_is_not_held_to_the_rereads(count: int) -> None:
     """What a person asked for is sent in the next run, however much it is."""
     world = AsyncWorld()
-    old = world.publish(201, updated_at=world.clock.now - 9 * DAY)
+    old = world.publish(count, updated_at=world.clock.now - 9 * DAY)
     connection = await active(world)
     world.one()
     await connection.export_new()
     await connection.resend(old)
-    assert (await connection.export_new()).exported == 201
+    assert (await connection.export_new()).exported == count
 
 
 async def test_resend_of_what_may_be_on_its_way_is_refused() -> None:

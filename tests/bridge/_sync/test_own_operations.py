@@ -11,6 +11,7 @@ from attrs import evolve
 
 from bridge import NotFoundError, RejectedError, ServiceError
 from support.bridge_world import HOUR, World
+from support.cases import matrix
 from zenvoices_client import (
     AskedFind,
     AskedUpload,
@@ -90,8 +91,9 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
-@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize(
+    ("mistake", "count"), matrix([pytest.param(one, id=one.__name__) for one in MISTAKES], [1, 4])
+)
 def test_mistake_after_the_upload_enters_nothing_twice(mistake: Any, count: int) -> None:
     """Each document is looked up before it could be sent again, and is in the inbox once."""
     world = World()
@@ -242,8 +244,8 @@ def test_mistake_is_not_called_a_refusal(mistake: Any, caplog: pytest.LogCapture
     assert (report.refused, report.raised, report.waiting) == (0, 2, 2)
     for lang, refused, raised in (
         ("en", "refused by Zenvoices", "raised in your own code  2"),
-        ("fr", "refusés par Zenvoices", "erreurs dans votre code  2"),
-        ("nl", "geweigerd door Zenvoices", "fouten in uw eigen code  2"),
+        ("fr", "refusés par Zenvoices", "défauts de vos fonctions Python  2"),
+        ("nl", "geweigerd door Zenvoices", "fouten in uw Python-functies  2"),
     ):
         text = report.to_text(lang=lang)
         assert refused not in text

@@ -61,7 +61,7 @@ CASES = [
         "wrong Zenvoices password",
         "zenvoices login",
         CredentialsError,
-        ("user name, password", "organisation code", USERS),
+        ("the user name, the password", "organisation code", USERS),
         password="wrong",
     ),
     Case(
@@ -337,9 +337,9 @@ def test_cause_that_zenvoices_names_comes_first(
     assert failed.name == "zenvoices login"
     assert said in failed.detail
     for lang, words, general in (
-        ("en", "that Zenvoices names", "single sign-on"),
-        ("fr", "que donne Zenvoices", "authentification unique"),
-        ("nl", "die Zenvoices noemt", "single sign-on"),
+        ("en", "If Zenvoices' message", "single sign-on"),
+        ("fr", "le message de Zenvoices", "authentification unique"),
+        ("nl", "de melding van Zenvoices", "single sign-on"),
     ):
         (failed,) = world.connect().verify(lang=lang).failed  # type: ignore[arg-type]
         assert words in failed.remedy.split(".")[0]
@@ -353,7 +353,7 @@ def test_space_id_comes_first_where_the_app_sees_other_spaces() -> None:
     connection = world.connect(space_id=SPACE.replace("3", "4"))
     (failed,) = connection.verify().failed
     assert SPACE in failed.detail
-    assert failed.remedy.startswith("Is it one of these? Then correct the space id.")
+    assert failed.remedy.startswith("Did you mean a space named above? Then correct the space id.")
     world.banqup.faults.add("spaces.list", action=Fault.status(200, {"spaces": []}), times=None)
     (failed,) = connection.verify().failed
     assert failed.remedy.startswith("The app is not whitelisted")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import signal
 import traceback
+from itertools import product
 from typing import Any
 
 import httpx
@@ -157,24 +158,20 @@ class TimeLimitError(Exception):
     """What a task queue's signal handler raises."""
 
 
+INTERRUPTED = ["inbox.upload", "files.details", "files.download", "documents.list"]
+INTERRUPTIONS = [TimeLimitError, TimeoutError, ConnectionResetError, OSError]
+QUICK_INTERRUPTIONS = [*zip(INTERRUPTED, INTERRUPTIONS, (1, 4, 4, 1), strict=True)]
+
+
 @pytest.mark.parametrize(
-    ("error", "in_flight"),
+    ("operation", "error", "in_flight"),
     [
-        (TimeLimitError, 1),
-        (TimeoutError, 4),
-        (ConnectionResetError, 1),
-        (OSError, 4),
-        pytest.param(TimeLimitError, 4, marks=pytest.mark.long),
-        pytest.param(TimeoutError, 1, marks=pytest.mark.long),
-        pytest.param(ConnectionResetError, 4, marks=pytest.mark.long),
-        pytest.param(OSError, 1, marks=pytest.mark.long),
+        pytest.param(*case, marks=() if case in QUICK_INTERRUPTIONS else pytest.mark.long)
+        for case in product(INTERRUPTED, INTERRUPTIONS, (1, 4))
     ],
 )
-@pytest.mark.parametrize(
-    "operation", ["inbox.upload", "files.details", "files.download", "documents.list"]
-)
 def test_exception_of_a_signal_handler_leaves_the_run(
-    operation: str, in_flight: int, error: type[Exception]
+    operation: str, error: type[Exception], in_flight: int
 ) -> None:
     """It is the application's, and no document's failure, whatever it interrupts."""
     world = World()

@@ -227,15 +227,16 @@ def test_resend_of_each_kind() -> None:
     assert counted(connection.status().counts) == world.counts
 
 
-def test_resend_of_many_is_not_held_to_the_rereads() -> None:
+@pytest.mark.parametrize("count", [60, pytest.param(201, marks=pytest.mark.long)])
+def test_resend_of_many_is_not_held_to_the_rereads(count: int) -> None:
     """What a person asked for is sent in the next run, however much it is."""
     world = World()
-    old = world.publish(201, updated_at=world.clock.now - 9 * DAY)
+    old = world.publish(count, updated_at=world.clock.now - 9 * DAY)
     connection = active(world)
     world.one()
     connection.export_new()
     connection.resend(old)
-    assert connection.export_new().exported == 201
+    assert connection.export_new().exported == count
 
 
 def test_resend_of_what_may_be_on_its_way_is_refused() -> None:

@@ -91,6 +91,7 @@ async def export(
     return spoken
 
 
+@pytest.mark.long
 async def test_suggested_patch_is_enough_for_zenvoices_in_other_letters(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -131,6 +132,7 @@ async def test_rename_patch_is_enough_for_renamed_banqup() -> None:
     await export(dialects.banqup_renamed, None, {"contract": corrections.BANQUP_RENAMED}, {})
 
 
+@pytest.mark.long
 async def test_function_is_enough_for_banqup_of_another_structure() -> None:
     """Nested documents with other words for their status are read by functions of operations=."""
     options = {"operations": corrections.BANQUP_NESTED}

@@ -90,6 +90,7 @@ def export(
     return spoken
 
 
+@pytest.mark.long
 def test_suggested_patch_is_enough_for_zenvoices_in_other_letters(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -130,6 +131,7 @@ def test_rename_patch_is_enough_for_renamed_banqup() -> None:
     export(dialects.banqup_renamed, None, {"contract": corrections.BANQUP_RENAMED}, {})
 
 
+@pytest.mark.long
 def test_function_is_enough_for_banqup_of_another_structure() -> None:
     """Nested documents with other words for their status are read by functions of operations=."""
     options = {"operations": corrections.BANQUP_NESTED}

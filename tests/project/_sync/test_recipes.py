@@ -126,6 +126,7 @@ def test_recipe_exports_four_documents_in_one_run(recipe: str) -> None:
     assert (again.ok, again.exported, again.changed) == (True, 0, 0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("recipe", [*ZENVOICES, *BANQUP])
 def test_recipe_finds_a_lost_answer_again(recipe: str) -> None:
     """The upload was taken and its answer lost: looked up, delivered, never sent twice."""
@@ -139,6 +140,7 @@ def test_recipe_finds_a_lost_answer_again(recipe: str) -> None:
     assert sorted(world.arrived()) == sorted(contents)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("recipe", [*ZENVOICES, *BANQUP])
 def test_nothing_gets_through_without_the_recipe(recipe: str) -> None:
     """The service really speaks another dialect."""

@@ -109,15 +109,15 @@ def test_only_one_page_is_held() -> None:
         held.append(sum(type(thing) is Page for thing in gc.get_objects()))
         return script(request)
 
-    script = Pages(page(1, 2, total=6), page(3, 4, total=6), page(5, 6, total=6))
+    script = Pages(page(1, 2, total=4), page(3, 4, total=4))
     client = ZenvoicesClient(login(), transport=answering(answer))
     gc.collect()  # what earlier tests left
     before = sum(type(thing) is Page for thing in gc.get_objects())
     seen = 0
     for _ in client.companies.list(page_size=2):
         seen += 1
-    assert seen == 6
-    assert held == [before, before, before]
+    assert seen == 4
+    assert held == [before, before]
 
 
 def test_list_can_be_read_again() -> None:

@@ -50,7 +50,7 @@ def test_wrong_password_is_a_refused_login(status: int) -> None:
         read(client_of(fake, login("wrong")))
     text = str(caught.value)
     assert "Invalid user name or password" in text
-    assert "user name, password and organisation code" in text
+    assert "the password or the tenant (the organisation code)" in text
     assert "wait 5 minutes" in text
     assert "single sign-on" not in text
     assert caught.value.status == status
