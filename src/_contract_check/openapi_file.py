@@ -132,7 +132,8 @@ def read_openapi(root: Any) -> VendorFile:
     """Return title, version and operations of a decoded OpenAPI file.
 
     Raises:
-        VendorFileError: The value is not an OpenAPI file of these versions, or it has no paths.
+        VendorFileError: The value is not an OpenAPI file of version 2.0, 3.0 or 3.1, or it has no
+            paths.
     """
     if not is_object(root):
         message = "it is not an OpenAPI file: an object was expected at its root"

@@ -768,9 +768,9 @@ def _log_on_stderr(lang: Lang, *, verbose: bool) -> Generator[None]:
 
 
 class _OwnCode(logging.Handler):
-    """A handler that prints where a mapper or another function of the user raised, in a language.
+    """A handler that prints the library's warnings that can be translated, in a language.
 
-    `_name` prints the documents that need a person for another reason.
+    They are about the user's code, mostly. `_name` prints the documents that need a person.
     """
 
     def __init__(self, start: str, lang: Lang) -> None:

@@ -38,7 +38,7 @@ class Call:
 
 @frozen(eq=False)
 class Route:
-    """One operation of a service."""
+    """A method and path that a fake service answers, with the handler of the answer."""
 
     operation: str
     method: str

@@ -53,8 +53,8 @@ class LookupProbe:
 class AsyncRecovery:
     """Look up deliveries by their external ids.
 
-    A "not found" is trusted only if the same look-up finds a control: a document that is known to
-    be there, under the same company number. `delivery.transition` then needs two such answers, at
+    A "not found" is trusted only if a control succeeds: a look-up, under the same company number,
+    of a document that is known to be there. `delivery.transition` then needs two such answers, at
     least 10 minutes apart by the server's clock.
     """
 
@@ -97,7 +97,8 @@ class AsyncRecovery:
         if found.answered_at is None:
             return None
         if control != "works":
-            # Look the document up again later: a document delivered until then is the control.
+            # Look the document up again later: one that is delivered by then can serve for the
+            # control.
             return deliveries.NoControl(found.answered_at)
         return self._absent(delivery, found.answered_at)
 
@@ -105,8 +106,8 @@ class AsyncRecovery:
         """Look up an ``uncertain`` delivery, and return the event that follows from the answer.
 
         None means that a person must still decide. A "found" is always trusted. A "not found"
-        counts as it does for a delivery that is ``sending``, unless the delivery was held before
-        this checkpoint had an upload of it: a lost checkpoint may have had one.
+        counts as for a ``sending`` delivery, but only if `intended_at` is set: without it, a lost
+        checkpoint may have had another upload.
 
         Raises:
             ServiceError: The look-up failed.
@@ -224,7 +225,7 @@ class AsyncRecovery:
             document to test with).
         """
         # Repeat the probe if the answer is "nothing" or "unknown", and a document was delivered
-        # since: that document can be the first control. The other answers hold for the whole run.
+        # since: that document can serve for the control. The other answers hold for the whole run.
         delivered = self._session.head.deliveries
         answer, asked_at = self._controls.get(company_id, ("nothing", -1))
         if answer in ("nothing", "unknown") and asked_at != delivered:
@@ -239,8 +240,8 @@ class AsyncRecovery:
                 return "works"
         if known:
             return "fails"
-        # This connection has delivered nothing to this company number, so use any document that
-        # has an external id.
+        # None of the stored controls is under this company number, so use any document that has an
+        # external id.
         listing = self._zenvoices.inbox.list(company_id=company_id)
         pages = shown = 0
         try:

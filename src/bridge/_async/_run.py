@@ -147,8 +147,8 @@ class AsyncRun:
             self._sending.faults.passes(LOOK_UP)
             new = self._found_out(delivery, event)
             if isinstance(event, deliveries.NoControl) and new.state == "sending":
-                # This run may deliver a document that can be the control, so look this one up
-                # again at its end.
+                # This run may deliver a document for the control, so look this delivery up again at
+                # the end of the run.
                 self._sending.doubts.append(new)
         await self._recorder.flush()
         if self._session.head.counts.get("sending", 0) >= DOUBTS_IN_A_ROW:
@@ -301,7 +301,8 @@ class AsyncRun:
             self._everything = False
         elif not listing.complete:
             self._everything = False
-            # Do not raise yet: the other folder and the due documents come first.
+            # Do not stop here: the other folder and the due documents come first. The report names
+            # the list at the end.
             self._unfinished.append(list_unfinished(folder))
         elif answered_at is not None:
             self._narrow(folder, [answered_at, *changes], began if full else None)
@@ -416,7 +417,7 @@ class AsyncRun:
             self._report.line(candidate.delivery)
 
     def _check_files(self) -> None:
-        """Raise if no document of the space has had a file to download for a day.
+        """Raise if no file was ever fetched, and a document without one was met a day ago.
 
         Raises:
             ConfigurationError: The contract's names for files are probably wrong.
@@ -451,7 +452,8 @@ class AsyncRun:
             if canonical_id(delivery.document_id) in self._report.seen:
                 continue
             if delivery.cause is not WaitReason.QUEUED:
-                # Limit the documents that are only polled, not those that are to be sent.
+                # The limit is for documents that wait. `QUEUED` documents can be sent now, so they
+                # do not count.
                 reads += 1
                 if reads > REREADS:
                     continue

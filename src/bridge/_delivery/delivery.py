@@ -9,7 +9,8 @@
     skipped because gone           Listed             waiting; skipped if the rule says so
     any other                      Listed             unchanged
     waiting, sending               Held               waiting
-    waiting, sending               Refused            waiting; failed if final or tried five times
+    waiting, sending               Refused            waiting; failed if final, or after five
+                                                      attempts if others arrived
     waiting, failed                AttemptRefunded    waiting
     waiting, sending               Undecidable        uncertain
     waiting, sending, uncertain    NotSent            waiting
@@ -18,7 +19,8 @@
     sending                        NoControl          sending; uncertain after 24 hours
     sending, uncertain             Absent             unchanged; after the second: waiting or failed
     uncertain                      DecidedByPerson    delivered or waiting
-    failed, or waiting and named   DecidedByPerson    delivered or skipped
+    failed, or waiting with        DecidedByPerson    delivered or skipped
+    failures
     delivered, confirmed           Confirmed          confirmed
     all but sending, uncertain     Requested          waiting
 
@@ -174,8 +176,9 @@ class Delivery:
         external_id: The external id of its latest upload, stored before the upload begins. None if
             there was no upload, or if resend() was called after a delivery.
         company_id: The company's number in Zenvoices that its latest upload names.
-        intended_at: When its latest upload was about to begin, by the connection's clock. None if
-            there was no upload, or if look_first=True made it uncertain.
+        intended_at: When its latest upload was about to begin, by the connection's clock. None
+            before the first upload, after resend(), or if the look-up before an upload made it
+            uncertain.
         in_doubt: Whether its upload is known to have ended without a clear answer. If False in the
             state ``sending``, a worker may still be uploading it.
         absent_at: Zenvoices' time of the first look-up that did not find the document.
@@ -389,8 +392,8 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
         case Undecidable() if state == "sending":
             return _held(delivery, event.reason)
         case Undecidable() if state == "waiting":
-            # A lost checkpoint may have had an upload under another number or id. Without the time
-            # of its upload, a look-up that does not find it never sends it again.
+            # A lost checkpoint may have had an upload under another company number or external id.
+            # So delete `intended_at`: without it, a "not found" never causes another upload.
             return _ended(evolve(delivery, intended_at=None), "uncertain", event.reason)
         case DecidedByPerson() if state == "uncertain":
             if event.delivered:
@@ -427,7 +430,7 @@ def _ended(delivery: Delivery, state: str, reason: str) -> Delivery:
 
 
 def _held(delivery: Delivery, reason: str) -> Delivery:
-    """Make a delivery uncertain after its upload; look-ups that can be trusted may decide it."""
+    """Make a delivery uncertain after its upload; later look-ups may show whether it arrived."""
     return evolve(_ended(delivery, "uncertain", reason), in_doubt=delivery.in_doubt)
 
 
@@ -461,10 +464,10 @@ def _without_control(delivery: Delivery, at: datetime) -> Delivery:
 
 
 def _requested(delivery: Delivery, now: float) -> Delivery:
-    """Restart the delivery; its next upload gets a new external id if it had one before.
+    """Restart the delivery; if it had an external id, its next upload gets a new one.
 
-    Unless the document was delivered, the old external id is kept, and looked up before the upload:
-    an upload under that id may have arrived although the delivery is recorded as failed.
+    Unless the document was delivered, the record keeps the old id until then. The old id is looked
+    up first: its upload may have arrived although the delivery is recorded as failed.
     """
     was_delivered = delivery.state in ("delivered", "confirmed")
     return Delivery(

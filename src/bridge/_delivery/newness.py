@@ -52,12 +52,12 @@ def status_since_activation(
 ) -> Literal["unchanged", "first shown", "changed"]:
     """Compare a document's status with its status at activation; only "changed" makes it new.
 
-    Without this, allowing a status whose spelling was wrong at activation would send the whole
-    history.
+    Without this comparison, correcting a misspelled status in the rule would make all old documents
+    of that status new.
 
     Args:
         before: The status recorded at activation; None if Banqup showed none.
-        now: The status that Banqup shows now, shortened by `delivery.word_of` as the recorded one.
+        now: The status that Banqup shows now, shortened by `delivery.word_of` like `before`.
     """
     if now is None or now == before:
         return "unchanged"

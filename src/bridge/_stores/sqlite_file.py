@@ -290,7 +290,7 @@ class CheckpointFile:
             _migrate(file)
 
     def _check_schema(self, file: sqlite3.Connection, version: int) -> None:
-        """Refuse a file that lacks one of our tables, or has a trigger or view on them."""
+        """Refuse a file without one of our tables or indexes, or with a trigger or view added."""
         with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
             for statement in (s for step in MIGRATIONS[:version] for s in step):
                 made.execute(statement)

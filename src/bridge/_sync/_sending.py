@@ -60,7 +60,8 @@ class Sending:
         doubts: Deliveries to look up at the end of the run, because it is still in doubt whether
             their uploads arrived.
         without_file: Whether a document of this run had no file to download.
-        shown_at: The server's time of Banqup's latest answer to a list; None if no answer had one.
+        shown_at: Banqup's time of the first answer to the latest list; None if no answer told a
+            time.
     """
 
     def __init__(
@@ -132,18 +133,18 @@ class Sending:
         return number
 
     def send_one_first(self) -> None:
-        """Prepare and send documents one at a time until one is delivered.
+        """From now on, prepare and send one document at a time, until one is delivered.
 
-        Call this if several uploads are in doubt. The run then ends with the first upload that
-        Zenvoices neither accepts nor refuses.
+        Call this if several uploads are in doubt. The run then ends with the first upload to which
+        Zenvoices gives no clear answer.
         """
         self._probing = True
 
     def send(self, candidates: Iterable[Candidate]) -> None:
-        """Send candidates; those that failed before are sent last, and the oldest first.
+        """Send candidates: those that failed least often first, and of these the oldest first.
 
-        The first one that is delivered is looked up. If another machine exports this space with a
-        copy of the store, it has most probably sent the oldest document.
+        The first document that is delivered is looked up: another number in Zenvoices shows that
+        another machine sent it before. The oldest document is the most likely one to show this.
 
         Raises:
             ServiceError: A failure that concerns more than one document.
@@ -222,7 +223,8 @@ class Sending:
         """Start to prepare documents while there is room for them.
 
         There is room for one document at a time until the first is prepared, and after
-        `send_one_first`. The number `waiting` of prepared documents takes room, too.
+        `send_one_first`. Documents that wait for their upload take room, too: `waiting` is their
+        number.
         """
         room = self._options.in_flight if self._fetched and not self._probing else 1
         while queue and workers.busy + waiting < room and self.can_continue():
@@ -265,8 +267,9 @@ class Sending:
         restored, created = self._session.head.restored_at, candidate.document.created_at
         if restored is None or created is None or self.shown_at is None:
             return restored is not None
-        # The clocks that set these times may differ by a day. So a document counts as older if it
-        # was created up to a day after the restore, or more than a day after Banqup's answer.
+        # The services' clocks may differ by a day, so a document that was created up to a day after
+        # the restore counts as older. A time of creation more than a day in the future is not
+        # trusted, so that document counts as older, too.
         return created - restored <= CLOCKS_DIFFER or created - self.shown_at > CLOCKS_DIFFER
 
     def _intended(self, prepared: list[Prepared], queue: deque[Candidate]) -> list[Prepared]:
@@ -344,9 +347,10 @@ class Sending:
             self._hold(outcome, delivery)
         elif isinstance(event, deliveries.Refused):
             self._refuse(delivery, error, uploaded=uploaded)
-        # A refusal is a clear answer, too: send_one_first() ends the run only without an answer.
-        answered = isinstance(event, deliveries.Arrived | deliveries.Refused)
-        if self._probing and uploaded and not answered:
+        # After send_one_first(), an upload without a clear answer ends the run. A refusal that is
+        # charged is clear, and a failure of the user's code sends nothing.
+        clear = isinstance(event, deliveries.Arrived | deliveries.Refused)
+        if self._probing and uploaded and not clear and outcome.operation not in USERS_CODE:
             self._stop_probing(error)
 
     def _judge(self, outcome: Outcome, queue: deque[Candidate] | None) -> deliveries.Event | None:
@@ -428,7 +432,8 @@ class Sending:
         if self._read_back or self._sent_before:
             return
         self._read_back = True
-        # Compare no numbers if the answer had a remark, such as that it names another company.
+        # If the answer had a remark, the look-up must not compare inbox numbers: the document may
+        # be in another company.
         self._first = (name, company, None if delivery.reason else delivery.inbox_id)
 
     def _checked(self, control: LookupProbe) -> None:

@@ -195,6 +195,29 @@ def test_mistake_on_one_document_is_loud_and_charged_alone(
     assert world.states[documents[1]] == "failed"
 
 
+def test_mistake_on_one_document_stops_no_other_when_several_are_in_doubt() -> None:
+    """With three in doubt, a run sends one at a time; what sent nothing adds no doubt."""
+    world = World()
+    fails = False
+
+    def upload(asked: AskedUpload) -> Any:
+        if fails:
+            raise KeyError(asked.external_id)
+        return (yield asked.default)
+
+    connection = active(world, inbox_upload=upload)
+    for _ in range(3):
+        world.publish()
+        world.zenvoices.faults.add("inbox.upload", action=Fault.html(), nth=1)
+        world.zenvoices.faults.add("inbox.details", action=Fault.status(503))
+        assert connection.export_new().in_doubt
+        world.zenvoices.faults.clear()
+    world.publish(2)
+    fails = True
+    report = connection.export_new()
+    assert (report.ok, report.raised, report.stopped) == (True, 2, None)
+
+
 def test_mistake_on_every_document_charges_nobody() -> None:
     """It is the function's fault, so nobody is given up, and the run names it."""
     world = World()
