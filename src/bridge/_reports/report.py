@@ -336,7 +336,7 @@ class Status(Result):
             for name, count in counts.items()
         )
         return View(
-            _heading(heading, self.error),
+            _heading(heading, max(self.error, len(self.attention))),
             "bad" if self.error else "ok" if self.active else "wait",
             _facts(
                 ("space", self.space_id),

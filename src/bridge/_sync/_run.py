@@ -354,8 +354,7 @@ class Run:
         self, document_id: str, document: Document, stored: Delivery | None, reread: bool = False
     ) -> None:
         """Put a document that Banqup showed into a batch to send, or record why it is not sent."""
-        label = label_of(document)
-        delivery = stored or deliveries.first_seen(document_id, document.folder, label)
+        delivery = stored or deliveries.first_seen(document_id, document.folder, label_of(document))
         activated_at = self._session.head.activated_at
         if stored is None and missed_by_activation(document.created_at, activated_at):
             reason = Text("listed_late", "was there before activation, but not listed then")
@@ -372,6 +371,7 @@ class Run:
             self._recorder.report_own_code(verdict.reason, verdict.error)
         if isinstance(verdict, Wait) and verdict.unknown:
             self._report.unknown[verdict.unknown] += 1
+        label = label_of(document)
         # `documents.get` may show files that lists do not show, and digests are only compared with
         # those of lists. None keeps the digest from the last list.
         files = None if reread else files_digest(document)
