@@ -72,7 +72,7 @@ def test_the_demo_tells_the_story_in_words() -> None:
         "connection.export_new()",
         "not approved yet",
         "The period of invoice",
-        "0 exported",
+        "0 documents exported",
     ):
         assert words in ended.stdout, words
 
