@@ -624,7 +624,7 @@ async def test_a_run_that_finds_only_what_was_there_says_so(count: int) -> None:
     for lang, words in (
         ("en", ("there before activation", "stay")),
         ("fr", ("à l'activation", "Rien de nouveau", "exporté")),
-        ("nl", ("van vóór de activering", "Niets nieuws", "bl")),
+        ("nl", ("van vóór de activering", "Niets nieuws", "geëxporteerd")),
     ):
         assert all(word in report.to_text(lang=cast("Lang", lang)) for word in words)
     world.one()
