@@ -168,11 +168,12 @@ class Result(Printable):
 
 
 def _kept_together(text: str) -> str:
-    """Return a text with no-break spaces where French has a blank beside a punctuation mark.
+    """Return a text with no-break spaces where French has a blank that may end no line.
 
-    No line may begin with such a mark, or end with an opening quotation mark.
+    Such a blank is beside a punctuation mark or a quotation mark, or separates thousands.
     """
-    return re.sub(r" ([;:?!»])(?=[ ),.]|$)|(«) ", "\\2\N{NO-BREAK SPACE}\\1", text)
+    blanks = r" ([;:?!»])(?=[ ),.]|$)|(«) |(?<=\d) (?=\d{3}\b)"
+    return re.sub(blanks, "\\2\N{NO-BREAK SPACE}\\1", text)
 
 
 def _sentence(note: str) -> str:
