@@ -141,7 +141,7 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "space": ("space", "espace", "ruimte"),
     "stopped because": ("stopped because", "raison de l'arrêt", "reden van het stoppen"),
     "listed in Banqup": ("listed in Banqup", "trouvé dans Banqup|trouvés dans Banqup", "gevonden in Banqup"),
-    "of these": ("of which {0}", "dont {0}", "waarvan {0}"),
+    "of these": ("of which {0}", "dont {0}", "waaronder {0}"),
     "recovered": ("found to have arrived",
         "retrouvé dans Zenvoices|retrouvés dans Zenvoices",
         "teruggevonden in Zenvoices"),
