@@ -45,8 +45,8 @@ _LOGIN_CAUSES = Text(
 )
 _SAID_CAUSE = Text(
     "hint_login_said",
-    "If Zenvoices' message is about the user name, the password or the tenant (the organisation "
-    "code), or names no cause, check these three settings (for the command: ZENVOICES_USER, "
+    "If Zenvoices says that the user name, the password or the tenant (the organisation code) is "
+    "wrong, or names no cause, check these three settings (for the command: ZENVOICES_USER, "
     "ZENVOICES_PASSWORD and ZENVOICES_ORGANISATION_CODE); after 5 wrong passwords wait 5 minutes. "
     "Otherwise correct the cause under Manage > Organisation > Users.",
 )
