@@ -151,7 +151,8 @@ def test_log_line_says_what_became_of_a_document(caplog: pytest.LogCaptureFixtur
 
 def test_warnings_are_shown_before_logging_is_configured() -> None:
     """A script that configures no logging shows them on standard error, and nothing else."""
-    code = "from bridge import *; from bridge._reports.events import emit\n"
+    code = "from bridge import DeliveryRow, DocumentFailed, DocumentSent\n"
+    code += "from bridge._reports.events import emit\n"
     code += "emit([], DocumentSent(DeliveryRow('d-1', 'delivered', inbox_id=4711)))\n"
     code += "emit([], DocumentFailed(DeliveryRow('d-2', 'failed', 'x')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
