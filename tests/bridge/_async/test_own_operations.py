@@ -273,8 +273,8 @@ async def test_mistake_is_not_called_a_refusal(
     assert (report.refused, report.raised, report.waiting) == (0, 2, 2)
     for lang, refused, raised in (
         ("en", "refused by Zenvoices", "raised in your own code  2"),
-        ("fr", "refusés par Zenvoices", "défauts de vos fonctions Python  2"),
-        ("nl", "geweigerd door Zenvoices", "fouten in uw Python-functies  2"),
+        ("fr", "refusés lors de cet export", "erreurs dans vos fonctions Python  2"),
+        ("nl", "bij deze export geweigerd", "fouten in uw Python-functies  2"),
     ):
         text = report.to_text(lang=lang)
         assert refused not in text
