@@ -430,7 +430,7 @@ def test_status_shows_a_waiting_document_once_and_why_the_last_run_failed() -> N
 
 @pytest.mark.parametrize(
     ("number", "left", "waits"),
-    [(1, "antérieur à l'", "refusé par"), (2, "antérieurs à l'", "refusés par")],
+    [(1, "antérieur à l'", "refusé lors"), (2, "antérieurs à l'", "refusés lors")],
 )
 def test_names_of_counts_agree_with_them(number: int, left: str, waits: str) -> None:
     """French has another form from two on, in what is counted too."""
