@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import subprocess
 import sys
@@ -56,6 +57,17 @@ def test_the_sandbox_tells_what_happens(capsys: pytest.CaptureFixture[str]) -> N
     assert told.count("is there (AWAITING_VALIDATION)") == 1
     assert told.count("is approved now (FULLY_APPROVED)") == 1
     assert "delete an exports.db" not in told
+
+
+@pytest.mark.leaks("the sandbox tells its invented credentials")
+def test_the_sandbox_tells_each_thing_as_one_json_object(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With --json a program reads how to connect, then what happens, line by line."""
+    assert _sandbox.run_sandbox(Stop(5), every=1e-9, as_json=True) == 0
+    facts, *events = map(json.loads, capsys.readouterr().out.splitlines())
+    assert {"banqup_url", "zenvoices_url", "secret", "company_code"} <= facts.keys()
+    assert "approved" in {event["event"] for event in events}
 
 
 @pytest.mark.leaks("the sandbox tells its invented credentials")

@@ -228,9 +228,14 @@ async def test_resend_of_each_kind() -> None:
     assert counted((await connection.status()).counts) == world.counts
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(201, marks=pytest.mark.long)])
-async def test_resend_of_many_is_not_held_to_the_rereads(count: int) -> None:
+@pytest.mark.parametrize(
+    ("count", "batch"), [(60, 50), pytest.param(201, 200, marks=pytest.mark.long)]
+)
+async def test_resend_of_many_is_not_held_to_the_rereads(
+    count: int, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What a person asked for is sent in the next run, however much it is."""
+    monkeypatch.setattr("bridge._async._run.BATCH", batch)
     world = AsyncWorld()
     old = world.publish(count, updated_at=world.clock.now - 9 * DAY)
     connection = await active(world)

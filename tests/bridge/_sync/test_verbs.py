@@ -227,9 +227,14 @@ def test_resend_of_each_kind() -> None:
     assert counted(connection.status().counts) == world.counts
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(201, marks=pytest.mark.long)])
-def test_resend_of_many_is_not_held_to_the_rereads(count: int) -> None:
+@pytest.mark.parametrize(
+    ("count", "batch"), [(60, 50), pytest.param(201, 200, marks=pytest.mark.long)]
+)
+def test_resend_of_many_is_not_held_to_the_rereads(
+    count: int, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What a person asked for is sent in the next run, however much it is."""
+    monkeypatch.setattr("bridge._sync._run.BATCH", batch)
     world = World()
     old = world.publish(count, updated_at=world.clock.now - 9 * DAY)
     connection = active(world)
