@@ -36,8 +36,8 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True)
 def _warned_of_memory() -> None:
     """Log the warning that is logged once per process before a test looks at what it logs."""
-    _activation._log_once(IN_MEMORY)
-    _sync_activation._log_once(IN_MEMORY)
+    _activation._warn_once(IN_MEMORY)
+    _sync_activation._warn_once(IN_MEMORY)
 
 
 @pytest.fixture(scope="session")

@@ -120,7 +120,7 @@ class AsyncBaseline:
         """
         await claim.renew()
         for note in self.session.notes:
-            _log_once(note)
+            _warn_once(note)
         self.session.update(
             active=True,
             activations=self.session.head.activations + 1,
@@ -243,12 +243,12 @@ class AsyncBaseline:
 
 
 @cache
-def _log_once(note: str) -> None:
-    """Log a note on the store once per process: a test run may activate many connections.
+def _warn_once(note: str) -> None:
+    """Warn of a note on the store once per process: a test run may activate many connections.
 
-    The result of activate() shows the note. Without a handler, Python would print a warning too.
+    A program that does not print the result of activate() would not show the note.
     """
-    logger.info("%s", note)
+    logger.warning("%s", note)
 
 
 def unchanged(head: Head, company_id: int | None) -> Activation:
