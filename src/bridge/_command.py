@@ -514,6 +514,13 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
                 len(configs),
                 hint="Say which: --company CODE chooses one of these {0}.",
             )
+        if verb is _deactivate and options.company is None and len(configs) > 1:
+            raise setting_error(
+                "name_connections",
+                "deactivate stops only connections that you name",
+                len(configs),
+                hint="--company CODE names one of these {0}; it may be given several times.",
+            )
         found: set[int] = set()
         out = sys.stdout
         with ExitStack() as stack:

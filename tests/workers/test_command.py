@@ -288,6 +288,8 @@ def test_sandbox_with_a_port_is_the_same_each_time() -> None:
         (["export", "--mapper", "no_such_module:f"], "--mapper: importing 'no_such_module' failed"),
         (["resend", "x"], "--company CODE chooses one of these 2"),
         (["settle", "x", "--delivered"], "a document belongs to one connection"),
+        (["deactivate"], "deactivate stops only connections that you name"),
+        (["deactivate"], "--company CODE names one of these 2"),
         (["demo", "--documents", "nowhere"], "--documents: nowhere is not a folder"),
         (["sandbox", "--port", "-1"], "--port must be from 0 to 65533"),
         (["export", "--limit", "0"], "--limit must be a whole number from 1 up, not 0"),
