@@ -38,7 +38,8 @@ _NAMESPACE_WITHIN = 64 * 1024
 _BEFORE_CONTENT = b" \t\r\n" + bytes(range(0x80, 0x100))
 
 
-@frozen
+# With slots, attrs adds a __getattr__ without a module, on which help(bridge) fails in Python 3.13.
+@frozen(slots=False)
 class SourceFile:
     """One downloaded file of a document, to be read as a stream.
 
