@@ -11,12 +11,26 @@ import httpx
 from _client_kit._errors import ConfigurationError, ServiceError
 from _client_kit._text import Text
 
-__all__ = ["check_base_url", "check_header_text", "check_id", "is_id", "is_loopback", "origin_of"]
+__all__ = [
+    "API_PATH",
+    "check_base_url",
+    "check_header_text",
+    "check_id",
+    "is_id",
+    "is_loopback",
+    "origin_of",
+]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 MOST_ODD = 5
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 _HOST = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)*{_LABEL}\.?|[0-9a-f:.]*:[0-9a-f:.]*")
+# Path and query of RFC 3986, 3.3 and 3.4, without ".", ".." and empty segments. Otherwise some
+# parsers would read "//host" or "/\\host" as another host.
+API_PATH = re.compile(
+    r"(?:/(?!(?:\.|%2[eE]){1,2}(?:[/?]|$))[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+/?"
+    r"(?:\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?"
+)
 _HEADER_TEXT = re.compile(r"[\x20-\x7e]*")
 
 
