@@ -413,22 +413,6 @@ def test_a_mapper_with_async_def_is_refused_before_any_connection(
     assert "--mapper: asyncio:sleep is an async def. Write it with def" in told
 
 
-@pytest.mark.parametrize("word", ["openapi", "swagger"])
-def test_an_openapi_file_as_a_contract_is_told(
-    word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The command that makes a patch of it is told, and no operation of a like name."""
-    for variable, value in CREDENTIALS.items():
-        monkeypatch.setenv(variable, value)
-    (tmp_path / "api.json").write_text(f'{{"{word}": "3.0.1", "paths": {{}}}}')
-    file = tmp_path / "connections.toml"
-    file.write_text(f'zenvoices_contract = "api.json"\n{SHARED}{PAIR}')
-    assert main(["status", "--config", str(file)]) == 2
-    told = capsys.readouterr().err
-    assert "api.json' is an OpenAPI file" in told
-    assert "python -m zenvoices_client contract --against FILE --suggest" in told
-
-
 def test_the_empty_file_that_a_shell_made_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
