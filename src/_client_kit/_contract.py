@@ -309,7 +309,7 @@ class Contract:
         for placeholder in _PLACEHOLDER.findall(path):
             what = Text("placeholder_of", "placeholder of {0}", operation.name)
             self._check_key(placeholder, known, what)
-        return path
+        return str(path)
 
     def _texts(self, value: Any, what: str) -> Mapping[str, str]:
         texts = self._object(value, what)
