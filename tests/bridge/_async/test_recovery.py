@@ -12,6 +12,7 @@ from _client_kit import _clock
 from banqup_client.testing import Fault
 from bridge import ServiceError
 from bridge._async._recovery import MARGIN
+from bridge._delivery.delivery import Delivery
 from bridge._delivery.row_format import head_of, head_text, row_of
 from support.bridge_world import DAY, HOUR, AsyncWorld, counted
 from zenvoices_client import (
@@ -250,6 +251,31 @@ async def test_uncertain_document_that_is_found_later_is_delivered() -> None:
     )
     report = await connection.export_new()
     assert (world.states[document], report.recovered) == ("delivered", 1)
+
+
+async def test_at_most_fifty_uncertain_documents_are_looked_up_in_a_run() -> None:
+    """All of them stay named, and the next run begins with those that were left out."""
+    world = AsyncWorld()
+    connection = await active(world)
+    names = [f"held-{number:02}" for number in range(52)]
+    held = [Delivery(name, "uncertain", external_id=f"bq-{name}-0") for name in names]
+    lease = world.store.acquire(world.key, "test", 600)
+    assert lease is not None
+    world.store.commit(lease, rows=[row_of(one) for one in held], ttl=600)
+    world.store.release(lease)
+    asked: list[str] = []
+
+    def note(request: Any) -> None:
+        if request.operation == "inbox.details":
+            asked.append(request.query["externalId"])
+
+    world.zenvoices.on_request = note
+    for first in (0, 50):
+        asked.clear()
+        report = await connection.export_new()
+        expected = [*held[first:], *held][:50]
+        assert asked == [one.external_id for one in expected]
+        assert {row.document_id for row in report.deliveries} == set(names)
 
 
 @pytest.mark.parametrize("nth", [1, 2], ids=["the document", "the control"])
