@@ -291,17 +291,6 @@ def test_shared_options_stand_before_or_after_the_command(
     assert "named.toml" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["connections.json", "connections.yaml", "c.YML"])
-def test_a_file_of_another_format_is_told_which_one_is_read(
-    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """What the parser says of a character is no help where the whole file is of another kind."""
-    file = tmp_path / name
-    file.write_text('{"space_id": "s-1"}')
-    assert main(["status", "--config", str(file)]) == 2
-    assert "Write it in TOML" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("name", ["~", "$HOME", "${HOME}", "%APPDATA%", "~jan"])
 def test_what_only_a_shell_replaces_is_told(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -320,44 +309,6 @@ def test_a_name_that_no_shell_replaces_is_not_suspected(name: str, tmp_path: Pat
     """A folder that is missing is told as such."""
     with pytest.raises(StoreError, match="must be a directory"):
         SQLiteCheckpoints(tmp_path / "no" / name).head("k")
-
-
-CONNECTION = '[[connection]]\nspace_id = "s-1"\ncompany_code = "0042"\n'
-
-
-@pytest.mark.parametrize(
-    ("content", "told"),
-    [
-        (CONNECTION + CONNECTION.partition("\n")[2], "Begin each connection with the line"),
-        ("# Banqup\nBANQUP_CLIENT_ID=canary\n", "These are variables of the environment"),
-        ("export BANQUP_CLIENT_ID=canary\n", "These are variables of the environment"),
-        ("set ZENVOICES_USER=canary\n", "These are variables of the environment"),
-        ("company_code = 0042\n", "Write codes and ids in quotes"),
-        (SHARED + CONNECTION.replace("s-1", ""), "space_id must be a text that is not empty"),
-    ],
-)
-def test_what_the_parser_cannot_name_is_told(
-    content: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A second connection without its line, and the file of the variables, are no typing error."""
-    file = tmp_path / "connections.toml"
-    file.write_text(content)
-    assert main(["status", "--config", str(file)]) == 2
-    shown = capsys.readouterr().err
-    assert told in shown
-    assert "canary" not in shown
-
-
-@pytest.mark.parametrize("name", ["lang", "json", "dry_run", "look-first"])
-def test_an_option_in_the_file_is_told_where_it_belongs(
-    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """None of the known keys is the right one."""
-    file = tmp_path / "connections.toml"
-    file.write_text(f"{name} = true\n{SHARED}{PAIR}")
-    assert main(["status", "--config", str(file)]) == 2
-    option = f"an option of the command: give it there as --{name.replace('_', '-')}."
-    assert option in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("word", ["openapi", "swagger"])
