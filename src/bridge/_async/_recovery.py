@@ -88,7 +88,7 @@ class AsyncRecovery:
             return _arrived(found, _FOUND_LATER, external_id)
         if found.outcome == "cannot tell":
             return transitions.Undecidable(_CANNOT_TELL)
-        if self._session.head.lookup == "lags":
+        if self._session.head.lookups_lag:
             reason = Text("look_ups_lag", "look-ups in Zenvoices do not show new documents at once")
             return transitions.Undecidable(reason)
         control = await self._control(delivery.company_id or company_id)
@@ -120,7 +120,7 @@ class AsyncRecovery:
             return _arrived(found, _FOUND_LATER, external_id)
         if delivery.intended_at is None or found.outcome != "not found":
             return None
-        if self._session.head.lookup == "lags" or found.answered_at is None:
+        if self._session.head.lookups_lag or found.answered_at is None:
             return None
         if await self._control(delivery.company_id or company_id) != "works":
             return None

@@ -447,7 +447,7 @@ class AsyncSending:
         if control.works is not None:
             self.faults.passes(LOOK_UP)
             self._lags = self._lags or not control.works
-            self._session.update(lookup="lags" if self._lags else "works")
+            self._session.update(lookups_lag=self._lags)
         if control.other is not None:
             self._sent_before = True
             self._context.report.twice += 1
