@@ -798,7 +798,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_restore": ("Restaurez-le depuis une sauvegarde, puis lancez banqup-zenvoices export --look-first (en Python : export_new(look_first=True)).",
         "Zet het terug uit een back-up en voer dan banqup-zenvoices export --look-first uit (in Python: export_new(look_first=True))."),
     "not_our_json": ("{0} n'est pas du JSON", "{0} is geen JSON"),
-    "not_an_object": ("{0} n'est pas un objet JSON", "{0} is geen JSON-object"),
     "no_version": ("{0} n'a pas de version", "{0} heeft geen versie"),
     "unknown_state": ("{0} a l'état inconnu {1!r}", "{0} heeft de onbekende toestand {1!r}"),
     "wrong_members": ("{0} contient des valeurs d'un mauvais type", "{0} bevat waarden van een verkeerd type"),

@@ -408,6 +408,8 @@ async def test_lookup_that_lags_holds() -> None:
     world.one()
     report = await connection.export_new()
     assert any("held for a person" in note for note in report.notes)
+    text = world.store.head(world.key) or ""
+    assert head_of(text, connection._binding).lookups_lag is True
     world.clock.pass_(3 * HOUR)  # by now the first one can be found
     document = await in_doubt(world, connection, applied=True, known=False)
     for _ in range(2):
@@ -425,7 +427,7 @@ async def test_first_delivery_is_read_back_once_a_run() -> None:
     await connection.export_new()
     assert world.calls("inbox.details") == 1
     text = world.store.head(world.key) or ""
-    assert head_of(text, connection._binding).lookup == "works"
+    assert head_of(text, connection._binding).lookups_lag is False
 
 
 async def test_on_uncertain_resend() -> None:
