@@ -28,7 +28,7 @@ from bridge.testing._samples.sample import Sample, sample
 from zenvoices_client import UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices, InboxItem
 
-__all__ = ["Services", "run_demo", "services"]
+__all__ = ["Services", "is_invoice", "run_demo", "services"]
 
 CLIENT_ID, USER, ORGANISATION = "demo-app", "api-user", "acme"
 COMPANY_CODE = "0042"
@@ -102,6 +102,11 @@ class Services:
             == hashlib.sha256(self.published[row.document_id]).hexdigest()
             for row in delivered
         )
+
+
+def is_invoice(path: Path) -> bool:
+    """Return True for a file that the demo can publish."""
+    return path.is_file() and path.suffix.lower() in _KINDS
 
 
 @contextmanager
@@ -194,9 +199,8 @@ class _Story:
             self._publish_samples(served)
         else:
             print(f"\n3. {self._say('demo folder', str(documents))}\n")
-            for path in sorted(documents.rglob("*")):
-                if path.is_file() and path.suffix.lower() in _KINDS:
-                    served.publish(path.name, path.read_bytes())
+            for path in sorted(filter(is_invoice, documents.rglob("*"))):
+                served.publish(path.name, path.read_bytes())
         published = len(served.published) - before
         print(f"   {translate(document_count(published), self.lang)}")
         self._step(4, "connection.export_new()")

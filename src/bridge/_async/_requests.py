@@ -10,6 +10,7 @@ from _client_kit._text import Text
 from banqup_client import AsyncBanqupClient, Document
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
+from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.eligibility import Exportable
 from bridge._delivery.faults import Blame, blame_of
@@ -63,7 +64,7 @@ async def request_all(
                 waits = delivery.state == "waiting" and delivery.cause in _BY_THE_RULE
                 held = delivery.reason if waits else ""
             if not reason:
-                wish = deliveries.transition(delivery, deliveries.Requested(), clock())
+                wish = deliveries.transition(delivery, transitions.Requested(), clock())
                 session.put(stored.get(document_id), wish)
             else:
                 # A program that does not look at the result would wait for the document for ever.
@@ -159,7 +160,7 @@ async def settle_one(
             *(document_id, say(stored.state)),
             hint=_instead_of_settling(stored),
         )
-    new = deliveries.transition(stored, deliveries.DecidedByPerson(delivered), clock())
+    new = deliveries.transition(stored, transitions.DecidedByPerson(delivered), clock())
     session.put(stored, new)
     await session.flush()
     return delivery_row(new)

@@ -24,6 +24,7 @@ from bridge._async._context import AsyncRunContext
 from bridge._async._recovery import AsyncRecovery
 from bridge._async._sending import DOUBTS_IN_A_ROW, AsyncSending
 from bridge._delivery import delivery as deliveries
+from bridge._delivery import transitions
 from bridge._delivery.delivery import MAX_ATTEMPTS, Delivery, WaitReason
 from bridge._delivery.eligibility import FOLDERS, BrokenRule, Wait
 from bridge._delivery.faults import (
@@ -146,7 +147,7 @@ class AsyncRun:
             faults = 0
             self._sending.faults.passes(LOOK_UP)
             new = self._found_out(delivery, event)
-            if isinstance(event, deliveries.NoControl) and new.state == "sending":
+            if isinstance(event, transitions.NoControl) and new.state == "sending":
                 # This run may deliver a document for the control, so look this delivery up again at
                 # the end of the run.
                 self._sending.doubts.append(new)
@@ -161,7 +162,7 @@ class AsyncRun:
             # sent in every run.
             if self._options.on_uncertain == "resend" and held.attempts < MAX_ATTEMPTS:
                 reason = Text("resent_as_set", "uncertain, sent again as configured")
-                again = deliveries.NotSent(reason)
+                again = transitions.NotSent(reason)
                 self._recorder.record(held, self._recorder.transition(held, again))
                 continue
             looks += 1
@@ -202,9 +203,9 @@ class AsyncRun:
         self._report.note(failed)
         self._report.line(delivery)
 
-    def _found_out(self, delivery: Delivery, event: deliveries.Event | None) -> Delivery:
+    def _found_out(self, delivery: Delivery, event: transitions.Event | None) -> Delivery:
         new = delivery if event is None else self._recorder.transition(delivery, event)
-        arrived = isinstance(event, deliveries.Arrived)
+        arrived = isinstance(event, transitions.Arrived)
         self._report.recovered += arrived
         self._recorder.record(delivery, new, settled=arrived)
         return new
@@ -232,7 +233,7 @@ class AsyncRun:
                 self._recorder.report_function(error)
                 return
             # Leave an undecidable delivery in doubt: the next run looks it up again.
-            if not isinstance(event, deliveries.Undecidable):
+            if not isinstance(event, transitions.Undecidable):
                 self._found_out(delivery, event)
         await self._recorder.flush()
 
@@ -357,7 +358,7 @@ class AsyncRun:
         activated_at = self._session.head.activated_at
         if stored is None and missed_by_activation(document.created_at, activated_at):
             reason = Text("listed_late", "was there before activation, but not listed then")
-            old = deliveries.Skipped(reason)
+            old = transitions.Skipped(reason)
             self._report.seen[document_id] = delivery.state
             self._recorder.record(None, self._recorder.transition(delivery, old))
             return
@@ -374,7 +375,7 @@ class AsyncRun:
         # `documents.get` may show files that lists do not show, and digests are only compared with
         # those of lists. None keeps the digest from the last list.
         files = None if reread else files_digest(document)
-        event = deliveries.Listed(
+        event = transitions.Listed(
             document.status.document, verdict, reread=reread, label=label, files=files
         )
         new = self._recorder.transition(delivery, event)
@@ -462,10 +463,10 @@ class AsyncRun:
             try:
                 document = await self._read(delivery.document_id)
             except NotFoundError:
-                event: deliveries.Event = deliveries.Skipped(Text("gone", "gone"), gone=True)
+                event: transitions.Event = transitions.Skipped(Text("gone", "gone"), gone=True)
                 if not await self._can_read_one():
                     reason = Text("cannot_ask", "asking for one document does not work")
-                    event = deliveries.NotReady(reason, file=False)
+                    event = transitions.NotReady(reason, file=False)
                 self._report.seen[delivery.document_id] = delivery.state
                 self._recorder.record(delivery, self._recorder.transition(delivery, event))
                 continue
@@ -502,7 +503,7 @@ class AsyncRun:
             self._sending.faults.passes(DOCUMENT)
         elif self._sending.faults.holds(refusal, suspect=False):
             raise naming(error, [refusal])
-        unread = deliveries.NotReady(error.message, file=False)
+        unread = transitions.NotReady(error.message, file=False)
         self._recorder.record(delivery, self._recorder.transition(delivery, unread))
 
     async def _read(self, document_id: str) -> Document:
