@@ -24,7 +24,6 @@ from bridge import (
 from bridge._async import _activation
 from bridge._errors import IN_MEMORY
 from bridge._reports.texts import Lang, translate
-from bridge.testing import try_mapper
 from support.bridge_world import DAY, HOUR, SPACE, AsyncWorld
 from zenvoices_client import (
     AsyncZenvoicesClient,
@@ -523,15 +522,6 @@ async def test_a_mappers_files_in_the_place_of_attachments_are_told_what_to_writ
     world.one()
     report = await connection.export_new()
     assert "write [file.attachment() for file in files]" in report.deliveries[0].reason
-
-
-@pytest.mark.parametrize(
-    "given", ["invoice.xml", [Path("invoice.xml")], [b"<Invoice/>"], Path("invoice.xml")]
-)
-async def test_files_in_the_place_of_trial_documents_are_refused(given: Any) -> None:
-    """try_mapper() names the function that makes a document of a file."""
-    with pytest.raises(ConfigurationError, match="documents must be a list of results"):
-        try_mapper(documents=given)
 
 
 # Decisions about the wrong document

@@ -25,7 +25,6 @@ from bridge import (
 from bridge._errors import IN_MEMORY
 from bridge._reports.texts import Lang, translate
 from bridge._sync import _activation
-from bridge.testing import try_mapper
 from support.bridge_world import DAY, HOUR, SPACE, World
 from zenvoices_client import (
     ConfigurationError,
@@ -518,15 +517,6 @@ def test_a_mappers_files_in_the_place_of_attachments_are_told_what_to_write() ->
     world.one()
     report = connection.export_new()
     assert "write [file.attachment() for file in files]" in report.deliveries[0].reason
-
-
-@pytest.mark.parametrize(
-    "given", ["invoice.xml", [Path("invoice.xml")], [b"<Invoice/>"], Path("invoice.xml")]
-)
-def test_files_in_the_place_of_trial_documents_are_refused(given: Any) -> None:
-    """try_mapper() names the function that makes a document of a file."""
-    with pytest.raises(ConfigurationError, match="documents must be a list of results"):
-        try_mapper(documents=given)
 
 
 # Decisions about the wrong document
