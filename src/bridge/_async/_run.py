@@ -130,13 +130,31 @@ class AsyncRun:
     # Uploads in doubt from earlier runs
 
     async def _settle(self) -> None:
-        await self._settle_uncertain()
-        faults = 0
-        for delivery in await self._in_turn("sending"):
-            if faults == LOOK_UP_FAULTS or not self._sending.can_continue():
+        for state in ("uncertain", "sending"):
+            await self._look_up_all(state)
+        await self._recorder.flush()
+        if self._session.head.counts.get("sending", 0) >= DOUBTS_IN_A_ROW:
+            self._sending.send_one_first()
+
+    async def _look_up_all(self, state: str) -> None:
+        """Look up the deliveries in one of the states ``uncertain`` and ``sending``."""
+        looks = faults = 0
+        for delivery in await self._in_turn(state):
+            resend = state == "uncertain" and self._options.on_uncertain == "resend"
+            # Without the limit of attempts, a document whose upload never gets an answer would be
+            # sent in every run.
+            if resend and delivery.attempts < MAX_ATTEMPTS:
+                reason = Text("resent_as_set", "uncertain, sent again as configured")
+                again = transitions.NotSent(reason)
+                self._recorder.record(delivery, self._recorder.transition(delivery, again))
+                continue
+            looks += 1
+            enough = (state == "uncertain" and looks > REREADS) or faults == LOOK_UP_FAULTS
+            if enough or not self._sending.can_continue():
                 self._report.line(delivery)
                 continue
-            self._session.update(looked_up={**self._session.head.looked_up, **_turn(delivery)})
+            looked_up = {**self._session.head.looked_up, state: delivery.document_id}
+            self._session.update(looked_up=looked_up)
             await self._sending.ask_company()
             try:
                 event = await self._recovery.event(delivery, self._sending.company_id)
@@ -151,35 +169,6 @@ class AsyncRun:
                 # This run may deliver a document for the control, so look this delivery up again at
                 # the end of the run.
                 self._sending.doubts.append(new)
-        await self._recorder.flush()
-        if self._session.head.counts.get("sending", 0) >= DOUBTS_IN_A_ROW:
-            self._sending.send_one_first()
-
-    async def _settle_uncertain(self) -> None:
-        looks = faults = 0
-        for held in await self._in_turn("uncertain"):
-            # Without the limit of attempts, a document whose upload never gets an answer would be
-            # sent in every run.
-            if self._options.on_uncertain == "resend" and held.attempts < MAX_ATTEMPTS:
-                reason = Text("resent_as_set", "uncertain, sent again as configured")
-                again = transitions.NotSent(reason)
-                self._recorder.record(held, self._recorder.transition(held, again))
-                continue
-            looks += 1
-            enough = looks > REREADS or faults == LOOK_UP_FAULTS
-            if enough or not self._sending.can_continue():
-                self._report.line(held)
-                continue
-            self._session.update(looked_up={**self._session.head.looked_up, **_turn(held)})
-            await self._sending.ask_company()
-            try:
-                event = await self._recovery.held_event(held, self._sending.company_id)
-            except ServiceError as error:
-                self._refused_look_up(held, error)
-                faults += 1
-                continue
-            faults = 0
-            self._found_out(held, event)
 
     async def _in_turn(self, state: str) -> list[Delivery]:
         """Return all deliveries in a state, starting after the last one that was looked up.
@@ -545,7 +534,3 @@ class AsyncRun:
         async for document in self._banqup.documents.list(self._space_id, page_size=1):
             return document.id if is_id(document.id) else None
         return None
-
-
-def _turn(delivery: Delivery) -> dict[str, str]:
-    return {delivery.state: delivery.document_id}
