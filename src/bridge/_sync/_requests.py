@@ -14,7 +14,7 @@ from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.eligibility import Exportable
 from bridge._delivery.faults import Blame, blame_of
-from bridge._delivery.ids import canonical_id, of_another_space, spellings_of
+from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._errors import setting_error
 from bridge._mapping.calling import judge
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
@@ -56,7 +56,7 @@ def request_all(
             delivery = stored.get(document_id)
             if delivery is None:
                 delivery = deliveries.first_seen(document_id, None)
-                found = _find(banqup, space_id, given)
+                found = _find(banqup, space_id, document_id)
                 verdict = None if isinstance(found, str) else judge(exportable, found)
                 reason = found if isinstance(found, str) else ""
                 held = "" if verdict is None else verdict.reason
@@ -75,30 +75,28 @@ def request_all(
     return tuple(answers)
 
 
-def _find(banqup: BanqupClient, space_id: str, given: str) -> Document | str:
+def _find(banqup: BanqupClient, space_id: str, document_id: str) -> Document | str:
     """Read a document without a delivery from Banqup; return it, or why it cannot be sent."""
-    for spelling in spellings_of(given):
-        try:
-            document = banqup.documents.get(space_id, spelling)
-        except NotFoundError:
-            continue
-        except ServiceError as error:
-            if blame_of(error) is Blame.RUN:
-                raise
-            return Text(
-                "unknown_unshown",
-                "unknown to this connection, and Banqup did not show it ({0})",
-                error.message,
-            )
-        if of_another_space(document.space_id, space_id):
-            return Text("in_other_space", "in another space of Banqup")
-        return document
-    return Text(
-        "unknown_document",
-        "unknown to this connection, and Banqup has no document of this id in this space. An id is "
-        "not the number of an invoice: banqup-zenvoices status --waiting (in Python: "
-        "status(waiting=True)) and the report of an export show both.",
-    )
+    try:
+        document = banqup.documents.get(space_id, document_id)
+    except NotFoundError:
+        return Text(
+            "unknown_document",
+            "unknown to this connection, and Banqup has no document of this id in this space. An "
+            "id is not the number of an invoice: banqup-zenvoices status --waiting (in Python: "
+            "status(waiting=True)) and the report of an export show both.",
+        )
+    except ServiceError as error:
+        if blame_of(error) is Blame.RUN:
+            raise
+        return Text(
+            "unknown_unshown",
+            "unknown to this connection, and Banqup did not show it ({0})",
+            error.message,
+        )
+    if of_another_space(document.space_id, space_id):
+        return Text("in_other_space", "in another space of Banqup")
+    return document
 
 
 def _why_not(delivery: Delivery) -> str:

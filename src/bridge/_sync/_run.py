@@ -7,6 +7,7 @@ The run is the coordinator: only it uses the store, the report and the listeners
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from attrs import evolve
@@ -74,7 +75,6 @@ class Run:
         self._sending = Sending(context, self._recovery, self._can_read_one, company_id)
         self._batch: list[Candidate] = []
         self._suspects: list[Candidate] = []
-        self._listed: str | None = None
         self._reads_one = False
         self._everything = True
         self._unfinished: list[str] = []
@@ -336,7 +336,6 @@ class Run:
                 documents[document_id] = named
         stored = self._session.find([document.id for document in documents.values()])
         for document_id, document in documents.items():
-            self._listed = document.id
             self._consider(document_id, document, stored.get(document_id))
         self._recorder.flush()
 
@@ -451,7 +450,7 @@ class Run:
             if not self._sending.can_continue():
                 break
             try:
-                document = self._read(delivery.document_id)
+                document = self._banqup.documents.get(self._space_id, delivery.document_id)
             except NotFoundError:
                 event: transitions.Event = transitions.Skipped(Text("gone", "gone"), gone=True)
                 if not self._can_read_one():
@@ -496,40 +495,15 @@ class Run:
         unread = transitions.NotReady(error.message, file=False)
         self._recorder.record(delivery, self._recorder.transition(delivery, unread))
 
-    def _read(self, document_id: str) -> Document:
-        try:
-            return self._banqup.documents.get(self._space_id, document_id)
-        except NotFoundError:
-            if self._listed is None or self._listed == canonical_id(self._listed):
-                raise
-        # UUIDs are stored in lower case, but this service lists them in upper case and may accept
-        # no other form.
-        return self._banqup.documents.get(self._space_id, document_id.upper())
-
     def _can_read_one(self) -> bool:
-        """Return True if a document that Banqup has listed can be read by itself.
+        """Return True if a document that Banqup lists now can be read by itself.
 
         Only then does "not found" for another document mean that it is gone.
         """
         if not self._reads_one:
-            try:
-                # The document that was listed last may be deleted by now. So try another, too: the
-                # first document of a new list.
-                self._reads_one = self._has(self._listed) or self._has(self._first_listed())
-            except ServiceError:
-                return False
+            with suppress(ServiceError):
+                for document in self._banqup.documents.list(self._space_id, page_size=1):
+                    self._banqup.documents.get(self._space_id, document.id or "")
+                    self._reads_one = True
+                    break
         return self._reads_one
-
-    def _has(self, document_id: str | None) -> bool:
-        if document_id is None:
-            return False
-        try:
-            self._banqup.documents.get(self._space_id, document_id)
-        except NotFoundError:
-            return False
-        return True
-
-    def _first_listed(self) -> str | None:
-        for document in self._banqup.documents.list(self._space_id, page_size=1):
-            return document.id if is_id(document.id) else None
-        return None
