@@ -50,8 +50,7 @@ async def request_all(
     for start in range(0, len(wanted), FIND_LIMIT):
         some = wanted[start : start + FIND_LIMIT]
         stored = await session.find(some)
-        for given in some:
-            document_id = canonical_id(given)
+        for document_id in some:
             delivery = stored.get(document_id)
             if delivery is None:
                 delivery = deliveries.first_seen(document_id, None)
@@ -106,34 +105,6 @@ def _why_not(delivery: Delivery) -> str:
     return ""
 
 
-def _instead_of_settling(delivery: Delivery) -> Text:
-    """Return what to do with a document about which there is nothing to settle."""
-    if delivery.state == "sending":
-        return Text(
-            "hint_settle_sending", "It may be on its way: the next run looks it up in Zenvoices."
-        )
-    if delivery.state == "waiting":
-        return Text(
-            "hint_settle_waiting",
-            "It was not sent yet, or not sent again: a run sends it once nothing holds it back any "
-            "more. To keep it out, do not approve it (a purchase) or send it (a sale) in Banqup; "
-            "or, in Python, let the function of mapper= or exportable= return a Skip(...) for it.",
-        )
-    if delivery.state in ("delivered", "confirmed"):
-        return Text(
-            "hint_settle_delivered",
-            "Zenvoices accepted it. To send it once more, run banqup-zenvoices resend {0} (in "
-            "Python: resend([{0!r}])).",
-            delivery.document_id,
-        )
-    return Text(
-        "hint_settle_left_out",
-        "No run sends it. To send it all the same, run banqup-zenvoices resend {0} (in Python: "
-        "resend([{0!r}])).",
-        delivery.document_id,
-    )
-
-
 async def settle_one(
     session: AsyncCheckpointSession, document_id: str, delivered: bool, clock: Callable[[], float]
 ) -> DeliveryRow:
@@ -156,7 +127,6 @@ async def settle_one(
             "settle_state",
             "the document {0!r} is {1}, not uncertain, failed or refused",
             *(document_id, say(stored.state)),
-            hint=_instead_of_settling(stored),
         )
     new = deliveries.transition(stored, transitions.DecidedByPerson(delivered), clock())
     session.put(stored, new)
