@@ -342,13 +342,16 @@ def test_a_hook_that_fails_again_is_logged_again(
         text = kept[-1] if kept else None
         return text if single_worker else (text, len(kept))
 
-    def save(text: str, *_version: int) -> bool:
+    def save(text: str, *_version: Any) -> bool:
         if broken:
             raise OSError("the disk is full")
         kept.append(text)
         return True
 
-    store = HookCheckpoints(load, save, single_worker=single_worker)
+    if single_worker:
+        store = HookCheckpoints(load, save, single_worker=True)
+    else:
+        store = HookCheckpoints(load, save)
     lease = leased(store)
     for _ in range(2):
         broken = True
