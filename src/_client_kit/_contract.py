@@ -13,7 +13,6 @@ models use our names only.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import re
@@ -26,6 +25,7 @@ from typing import Any, cast
 from attrs import evolve, field, frozen
 
 from _client_kit._address import API_PATH, check_id
+from _client_kit._arguments import nearest
 from _client_kit._errors import ConfigurationError
 from _client_kit._json import is_list, is_object, loads
 from _client_kit._text import Text, joined
@@ -168,7 +168,7 @@ class Contract:
             patch: A mapping, or the path of a JSON file.
 
         Raises:
-            ConfigurationError: The file cannot be read, a key is unknown (the message names the
+            ConfigurationError: The file cannot be read, a key is unknown (the hint names the
                 nearest known key, or all of them), or a value is not allowed.
         """
         if patch is None:
@@ -328,14 +328,10 @@ class Contract:
         known = list(known)
         if key in known:
             return
-        near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.4)
-        shown = where, what, str(key)[:80]
-        if near:
-            raise self._error(
-                "unknown_near", "{0}: unknown {1} {2!r}; did you mean {3!r}?", *shown, near[0]
-            )
-        names = ", ".join(known) or Text("none", "none")
-        raise self._error("unknown_known", "{0}: unknown {1} {2!r}; known: {3}", *shown, names)
+        word = str(key)[:80]
+        error = self._error("unknown_name", "{0}: unknown {1} {2!r}", where, what, word)
+        error.hint = nearest(word, known)
+        raise error
 
     def _error(self, code: str, english: str, *values: object) -> ConfigurationError:
         return ConfigurationError(Text(code, english, *values), service=self.service)

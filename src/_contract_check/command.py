@@ -74,7 +74,7 @@ def run(
     except VendorFileError as error:
         return _refuse(program, options.against, str(error))
     except ConfigurationError as error:
-        return _refuse(program, None, error.message)
+        return _refuse(program, None, ". ".join(filter(None, (error.message, error.hint))))
     if options.suggest:
         known: dict[str, Any] = loads(options.contract.read_bytes()) if options.contract else {}
         shown = json.dumps(_merged(known, result.patch), indent=2, ensure_ascii=False)

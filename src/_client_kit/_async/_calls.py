@@ -7,6 +7,7 @@ import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from datetime import UTC
 from email.utils import format_datetime
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Self
 from urllib.parse import quote, urlencode
@@ -107,26 +108,23 @@ class AsyncCalls:
             )
 
         def open_client() -> httpx.AsyncClient:
-            context = ssl_context or opened(shared_ssl_context, service=self.service)
             proxy = None if transport is not None else proxy_of(self.base_url)
-            return opened(
-                lambda: httpx.AsyncClient(
-                    verify=context,
-                    transport=transport,
-                    proxy=proxy.reveal() if proxy else None,
-                    trust_env=False,
-                    follow_redirects=False,
-                    cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-                    limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-                ),
-                service=self.service,
+            return httpx.AsyncClient(
+                verify=ssl_context or shared_ssl_context(),
+                transport=transport,
+                proxy=proxy.reveal() if proxy else None,
+                trust_env=False,
+                follow_redirects=False,
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
             )
 
+        open_checked = partial(opened, open_client, service=self.service)
         # Connections must not be shared between processes or event loops, so we open our own client
         # once for each. An injected client or transport is used in all of them.
         if http_client is None and transport is not None:
-            http_client = open_client()
-        self._clients = AsyncPerLoop(open_client, http_client)
+            http_client = open_checked()
+        self._clients = AsyncPerLoop(open_checked, http_client)
 
     def limit(self, deadline: float | None, timeout: float | None = None) -> Deadline:
         """Return the deadline and timeout of a call; the client's own by default.
