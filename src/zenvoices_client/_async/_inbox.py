@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from _client_kit._arguments import check_number
 from _client_kit._async._client import AsyncCallGroup
@@ -70,35 +69,15 @@ class AsyncInbox(AsyncCallGroup):
             OutcomeUnknownError: It is unknown whether the document arrived.
             ProtocolError: The document may have arrived, but the answer does not confirm it.
         """
-        payload, answer = await self._send(
-            upload,
-            company_id,
-            external_id,
-            max_bytes=max_bytes,
-            timeout=timeout,
-            deadline=deadline,
-        )
-        return uploaded_document(payload, answer, self._contract["inbox.upload"])
-
-    async def _send(
-        self,
-        upload: InboxUpload,
-        company_id: int,
-        external_id: str | None,
-        *,
-        max_bytes: int | None = None,
-        timeout: float | None = None,
-        deadline: float | None = None,
-    ) -> tuple[Any, ApiResponse]:
-        """Send an upload; return the answer's payload (None if it is not JSON) and the answer."""
         _check_company(company_id)
         if external_id is not None and not (
             0 < len(external_id) <= MAX_EXTERNAL_ID and external_id.isprintable()
         ):
             message = f"external_id may have 1 to {MAX_EXTERNAL_ID} printable characters"
             raise ConfigurationError(message, service="zenvoices")
-        return await self._calls.call(
-            self._contract["inbox.upload"],
+        operation = self._contract["inbox.upload"]
+        payload, answer = await self._calls.call(
+            operation,
             json=encode_upload(upload, company_id, external_id),
             asked=partial(
                 AskedUpload, upload=upload, company_id=company_id, external_id=external_id
@@ -109,6 +88,7 @@ class AsyncInbox(AsyncCallGroup):
             check=upload.attachments[0].content.check,
             max_bytes=max_bytes,
         )
+        return uploaded_document(payload, answer, operation)
 
     def list(
         self,

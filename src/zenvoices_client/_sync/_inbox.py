@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from _client_kit._arguments import check_number
 from _client_kit._clock import Deadline
@@ -71,35 +70,15 @@ class Inbox(CallGroup):
             OutcomeUnknownError: It is unknown whether the document arrived.
             ProtocolError: The document may have arrived, but the answer does not confirm it.
         """
-        payload, answer = self._send(
-            upload,
-            company_id,
-            external_id,
-            max_bytes=max_bytes,
-            timeout=timeout,
-            deadline=deadline,
-        )
-        return uploaded_document(payload, answer, self._contract["inbox.upload"])
-
-    def _send(
-        self,
-        upload: InboxUpload,
-        company_id: int,
-        external_id: str | None,
-        *,
-        max_bytes: int | None = None,
-        timeout: float | None = None,
-        deadline: float | None = None,
-    ) -> tuple[Any, ApiResponse]:
-        """Send an upload; return the answer's payload (None if it is not JSON) and the answer."""
         _check_company(company_id)
         if external_id is not None and not (
             0 < len(external_id) <= MAX_EXTERNAL_ID and external_id.isprintable()
         ):
             message = f"external_id may have 1 to {MAX_EXTERNAL_ID} printable characters"
             raise ConfigurationError(message, service="zenvoices")
-        return self._calls.call(
-            self._contract["inbox.upload"],
+        operation = self._contract["inbox.upload"]
+        payload, answer = self._calls.call(
+            operation,
             json=encode_upload(upload, company_id, external_id),
             asked=partial(
                 AskedUpload, upload=upload, company_id=company_id, external_id=external_id
@@ -110,6 +89,7 @@ class Inbox(CallGroup):
             check=upload.attachments[0].content.check,
             max_bytes=max_bytes,
         )
+        return uploaded_document(payload, answer, operation)
 
     def list(
         self,
