@@ -705,8 +705,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "company_as_int": ("administrationId sous forme d'int", "administrationId als int"),
     "number_of_document": ("le numéro du document, un int, ou {{'id': numéro}}",
         "het nummer van het document, een int, of {{'id': nummer}}"),
-    "empty_pages": ("documents.list : uniquement des pages vides, dont chacune en annonce une autre",
-        "documents.list: alleen lege pagina's, die telkens een volgende aankondigen"),
     "wrong_document": ("documents.get : la réponse contient un autre document que celui demandé",
         "documents.get: het antwoord bevat een ander document dan gevraagd werd"),
     "wrong_file": ("files.details : la réponse contient un autre fichier que celui demandé",
