@@ -16,8 +16,6 @@ from _client_kit._raw_request import API_PATH
 from _client_kit._secret import Secret
 from _client_kit._text import Text
 
-__all__ = ["DEFAULT_MAX_BYTES", "STORAGE_HOSTS", "SignedUrl", "StorageHosts"]
-
 STORAGE_HOSTS = ("storage.googleapis.com",)  # published
 DEFAULT_MAX_BYTES = 1024 * 1024 * 1024
 

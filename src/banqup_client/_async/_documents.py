@@ -28,8 +28,6 @@ from banqup_client._models import (
     Party,
 )
 
-__all__ = ["AsyncDocuments"]
-
 FOLDERS = ("SALES", "PURCHASES")
 MAX_PAGE_SIZE = 50
 

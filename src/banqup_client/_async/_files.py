@@ -32,8 +32,6 @@ from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpire
 from banqup_client._models import FileDetails
 from banqup_client._storage import DEFAULT_MAX_BYTES
 
-__all__ = ["AsyncFiles"]
-
 
 class AsyncFiles(AsyncCallGroup):
     """Calls about files in spaces."""

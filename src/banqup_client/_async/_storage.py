@@ -27,8 +27,6 @@ from _client_kit._tls import opened, proxy_of, shared_ssl_context
 from banqup_client._download import Target, check_headers, refusal, writing
 from banqup_client._storage import SignedUrl, StorageHosts
 
-__all__ = ["AsyncStorage"]
-
 
 class AsyncStorage:
     """Downloads from signed URLs and uploads to them."""

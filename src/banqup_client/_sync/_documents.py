@@ -29,8 +29,6 @@ from banqup_client._models import (
     Party,
 )
 
-__all__ = ["Documents"]
-
 FOLDERS = ("SALES", "PURCHASES")
 MAX_PAGE_SIZE = 50
 

@@ -33,8 +33,6 @@ from banqup_client._models import FileDetails
 from banqup_client._storage import DEFAULT_MAX_BYTES
 from banqup_client._sync._storage import Storage
 
-__all__ = ["Files"]
-
 
 class Files(CallGroup):
     """Calls about files in spaces."""

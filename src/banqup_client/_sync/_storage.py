@@ -28,8 +28,6 @@ from _client_kit._tls import opened, proxy_of, shared_ssl_context
 from banqup_client._download import Target, check_headers, refusal, writing
 from banqup_client._storage import SignedUrl, StorageHosts
 
-__all__ = ["Storage"]
-
 
 class Storage:
     """Downloads from signed URLs and uploads to them."""
