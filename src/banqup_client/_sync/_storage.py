@@ -46,7 +46,7 @@ class Storage:
         self._down = contract["files.download"]
         self._up = contract["files.upload"]
         self._calls = calls
-        self._hosts = StorageHosts.of(hosts, base_url=calls.base_url)
+        self._hosts = StorageHosts(hosts, base_url=calls.base_url)
         self._user_agent = user_agent
         self._retry = retry or RetryPolicy()
         self._given = transport
