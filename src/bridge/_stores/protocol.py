@@ -144,9 +144,7 @@ def is_in_memory(store: CheckpointStore) -> bool:
 
 def notes_of(store: CheckpointStore) -> tuple[str, ...]:
     """Return what activate() and the first run must say about a store."""
-    note: object = IN_MEMORY if is_in_memory(store) else getattr(store, "_note", None)
-    # A store that wraps another one may have a function for any name.
-    return (note,) if isinstance(note, str) and note else ()
+    return (IN_MEMORY,) if is_in_memory(store) else ()
 
 
 def name_of_store(store: CheckpointStore) -> str:
