@@ -856,8 +856,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Ze werd gedeactiveerd. Voer banqup-zenvoices activate uit (in Python: activate()) om weer te exporteren: wat intussen goedgekeurd of verstuurd werd, wordt niet geëxporteerd."),
     "hint_in_memory": ('Ce registre est en mémoire et disparaît avec ce processus : le processus suivant n\'en sait rien, recommence à zéro, et laisse où il est ce qui est arrivé entre-temps. Pour le garder, utilisez SQLiteCheckpoints("exports.db").',
         'Dit register zit in het geheugen en verdwijnt met dit proces: een volgend proces weet er niets van, begint opnieuw en laat wat intussen bijgekomen is waar het is. Gebruik SQLiteCheckpoints("exports.db") om het te bewaren.'),
-    "hint_hook_not_active": ("Si la connexion est censée être active, save() valide-t-il (commit) ce qu'il écrit, et load() lit-il la valeur que save() écrit ?",
-        "Had de koppeling actief moeten zijn, doet save() dan een commit, en leest load() de waarde die save() schrijft?"),
     "save_lost": ("la fonction save {0} de l'application a signalé une réussite, mais load() a ensuite donné l'ancienne valeur",
         "de save-functie {0} van de toepassing meldde dat het gelukt is, maar load() gaf daarna de vorige waarde"),
     "hint_save_lost": ("save() valide-t-il (commit) ce qu'il écrit ? Si oui, load() lit ailleurs, ou depuis une réplique ou un cache en retard.",
