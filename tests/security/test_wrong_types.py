@@ -67,7 +67,6 @@ ROW = {"space_id": "s1", "company_code": "1", "environment": "UAT_EU", "checkpoi
         lambda: BanqupClient(("app", CANARY), Environment.UAT_EU),  # type: ignore[arg-type]
         lambda: ZenvoicesClient(CANARY),  # type: ignore[arg-type]
         lambda: verify_signature(CANARY, "sha256=00", CANARY),  # type: ignore[arg-type]
-        lambda: verify_signature(b"{}", 3, CANARY),  # type: ignore[arg-type]
         lambda: verify_signature(b"{}", "sha256=00", CANARY.encode()),  # type: ignore[arg-type]
         lambda: Connection(
             BanqupClient(APP, Environment.UAT_EU),
