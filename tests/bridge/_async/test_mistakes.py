@@ -141,14 +141,6 @@ async def test_a_save_that_is_lost_is_not_another_worker(
     assert not caught.value.retryable
 
 
-async def test_hooks_that_were_never_saved_ask_about_the_commit() -> None:
-    """A connection that is not active in hooks does not ask for a file."""
-    connection = AsyncWorld().connect(checkpoints=uncommitted())
-    with pytest.raises(NotActivatedError, match="HookCheckpoints") as caught:
-        await connection.export_new()
-    assert "commit" in str(caught.value.hint)
-
-
 async def test_a_copied_store_is_found_by_the_first_document_sent_twice() -> None:
     """The other documents of the run are looked up first, and confirm() asks about a copy."""
     world = AsyncWorld()

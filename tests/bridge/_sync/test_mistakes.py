@@ -140,14 +140,6 @@ def test_a_save_that_is_lost_is_not_another_worker(
     assert not caught.value.retryable
 
 
-def test_hooks_that_were_never_saved_ask_about_the_commit() -> None:
-    """A connection that is not active in hooks does not ask for a file."""
-    connection = World().connect(checkpoints=uncommitted())
-    with pytest.raises(NotActivatedError, match="HookCheckpoints") as caught:
-        connection.export_new()
-    assert "commit" in str(caught.value.hint)
-
-
 def test_a_copied_store_is_found_by_the_first_document_sent_twice() -> None:
     """The other documents of the run are looked up first, and confirm() asks about a copy."""
     world = World()
