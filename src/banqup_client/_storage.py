@@ -8,10 +8,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from _client_kit._address import is_loopback, origin_of
+from _client_kit._address import API_PATH, is_loopback, origin_of
 from _client_kit._arguments import check_list
 from _client_kit._errors import ConfigurationError, ProtocolError
-from _client_kit._raw_request import API_PATH
 from _client_kit._secret import Secret
 from _client_kit._text import Text
 
