@@ -200,11 +200,11 @@ class _Pair:
         if not same_path(ours.path, theirs.path):
             remedy = _SUGGESTED if "path" in self.patch else ""
             yield self._finding("path", ours.path, ours.path, theirs.path, remedy)
-        form = self._expected.form and ours.name == self._expected.login
-        wrong_media = bool(theirs.media) and is_json(theirs.media) is form
+        # A login may have a form as its body.
+        login = ours.name == self._expected.login
+        wrong_media = bool(theirs.media) and not login and not is_json(theirs.media)
         if wrong_media:
-            media = "application/x-www-form-urlencoded" if form else "application/json"
-            yield self._finding("body", "media type", media, theirs.media)
+            yield self._finding("body", "media type", "application/json", theirs.media)
         absent: list[str] = []
         for fact, place in self._places.items():
             if fact.key.startswith(tuple(absent)) or (wrong_media and fact.place == "sends"):
