@@ -5,7 +5,6 @@ Messages show names and types of members, never values.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -21,11 +20,9 @@ from _client_kit._secret import Secret
 from _contract_check.expectations import Expectations
 from _contract_check.openapi_schema import Schema, Shape, below, letters
 
-__all__ = ["Probe", "Unlike", "as_json", "differences", "kind_of", "rows_of", "seen"]
+__all__ = ["Probe", "Unlike", "as_json", "differences", "kind_of", "rows_of"]
 
 MOST_NAMES = 12
-# A name with other characters may be data, such as a customer's name used as a key.
-_NAME = re.compile(r"[A-Za-z_$@][A-Za-z0-9_$-]{0,40}")
 
 
 @frozen
@@ -154,21 +151,11 @@ def differences(answers: Iterable[Any], operation: str, expected: Expectations) 
             yield Unlike(path, shown, above, _shown(shape, above, None if lost else name), near)
 
 
-def seen(answers: Iterable[Any], operation: str, expected: Expectations) -> tuple[int, int]:
-    """Return how many of an operation's properties the answers have, and the number of all."""
-    shape, paths = shape_of(answers), expected.kinds.get(operation, {})
-    return sum(path in shape for path in paths), len(paths)
-
-
 def _shown(shape: Shape, above: str, only: str | None) -> str:
     """Return an object's members as names and types, such as ``id (string)``, without values.
 
     ``above`` is the object's path. With ``only``, other members are left out.
     """
     names = sorted(name for name in shape[above].members if only in (None, name))
-    named = [
-        f"{name if _NAME.fullmatch(name) else '<name>'} ({shape[below(above, name)]})"
-        for name in names[:MOST_NAMES]
-    ]
-    more = [f"{len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
-    return ", ".join([*named, *more, *sorted(shape[above].kinds - {"object", "null"})])
+    named = [f"{name} ({shape[below(above, name)]})" for name in names[:MOST_NAMES]]
+    return ", ".join([*named, *sorted(shape[above].kinds - {"object", "null"})])

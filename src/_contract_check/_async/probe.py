@@ -34,7 +34,6 @@ NOT_READ_BACK = Text(
     "Zenvoices. If it is there, correct inbox.details or inbox.list; until then a document whose "
     "upload breaks off is held as uncertain.",
 )
-NO_URL_NEEDED = Text("no_url_needed", "your function for files.download needs no downloadUrl")
 FIND_WRONG = Text(
     "hint_find",
     "Correct your function for inbox.find: it returns the document with its externalId, and None "
@@ -126,10 +125,10 @@ async def _can_be_fetched(
     with _tried("files.details", probes):
         details = await client.files.details(space_id, file_id)
         ready = details.status != "AWAITING_UPLOAD"
-        probe = Probe("files.details", (as_json(details),))
-        if own:
-            probe = Probe("files.details", note=NO_URL_NEEDED)
-        probes.append(probe if ready else Probe("files.details", note=NOT_SCANNED, skipped=True))
+        # A user's own function for the download needs no downloadUrl.
+        answers = () if own or not ready else (as_json(details),)
+        note = "" if ready else NOT_SCANNED
+        probes.append(Probe("files.details", answers, note=note, skipped=not ready))
     return ready
 
 
@@ -189,8 +188,7 @@ async def _look_up(client: AsyncZenvoicesClient, known: str | None, company_id: 
             "the look-up of an id that does not exist proves nothing: is the id ignored?",
         )
         return Probe(name, note=note, remedy=remedy)
-    absent = Text("absent_as_should", "an id that does not exist is not found, as it should be")
-    return Probe(name, answers, note="" if answers else absent)
+    return Probe(name, answers)
 
 
 async def probe_upload(
