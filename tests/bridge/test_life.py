@@ -101,6 +101,8 @@ ARROWS: dict[str, dict[str, str]] = {
         "listed": "uncertain",
         "arrived": "delivered",
         "absent": "uncertain",
+        "no control": "uncertain",
+        "undecidable": "uncertain",
         "not sent": "waiting",
         "settled as there": "delivered",
         "settled as missing": "waiting",

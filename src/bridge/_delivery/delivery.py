@@ -18,6 +18,8 @@
     sending                        InDoubt            sending
     sending                        NoControl          sending; uncertain after 24 hours
     sending, uncertain             Absent             unchanged; after the second: waiting or failed
+    uncertain                      NoControl,         unchanged
+                                   Undecidable
     uncertain                      DecidedByPerson    delivered or waiting
     failed, or waiting with        DecidedByPerson    delivered or skipped
     failures
@@ -354,6 +356,8 @@ def transition(delivery: Delivery, event: transitions.Event, now: float) -> Deli
             return _absent(delivery, event, now)
         case transitions.NoControl(at) if state == "sending":
             return _without_control(delivery, at)
+        case transitions.NoControl() | transitions.Undecidable() if state == "uncertain":
+            return delivery
         case transitions.Undecidable() if state == "sending":
             return _held(delivery, event.reason)
         case transitions.Undecidable() if state == "waiting":

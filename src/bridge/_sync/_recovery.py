@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 
 from attrs import frozen
 
@@ -71,9 +70,11 @@ class Recovery:
         self._controls: dict[int, tuple[str, int]] = {}
 
     def event(self, delivery: Delivery, company_id: int) -> transitions.Event | None:
-        """Look up a ``sending`` delivery, and return the event that follows from the answer.
+        """Look up a delivery in doubt, and return the event that follows from the answer.
 
-        None means that nothing follows, and a later run must repeat the look-up.
+        None means that nothing follows, and a later run must repeat the look-up. A "found" is
+        always trusted. For an ``uncertain`` delivery, a "not found" counts only if `intended_at` is
+        set: without it, a lost checkpoint may have had another upload.
 
         Raises:
             ServiceError: The look-up failed; the delivery stays as it is.
@@ -87,6 +88,8 @@ class Recovery:
             return transitions.Undecidable(reason)
         if found.outcome == "found":
             return _arrived(found, _FOUND_LATER, external_id)
+        if delivery.state == "uncertain" and delivery.intended_at is None:
+            return None
         if found.outcome == "cannot tell":
             return transitions.Undecidable(_CANNOT_TELL)
         if self._session.head.lookups_lag:
@@ -101,36 +104,9 @@ class Recovery:
             # Look the document up again later: one that is delivered by then can serve for the
             # control.
             return transitions.NoControl(found.answered_at)
-        return self._absent(delivery, found.answered_at)
-
-    def held_event(self, delivery: Delivery, company_id: int) -> transitions.Event | None:
-        """Look up an ``uncertain`` delivery, and return the event that follows from the answer.
-
-        None means that a person must still decide. A "found" is always trusted. A "not found"
-        counts as for a ``sending`` delivery, but only if `intended_at` is set: without it, a lost
-        checkpoint may have had another upload.
-
-        Raises:
-            ServiceError: The look-up failed.
-        """
-        external_id = delivery.external_id or ""
-        found = self.look_up(delivery, external_id, company_id)
-        if found is None:
-            return None
-        if found.outcome == "found":
-            return _arrived(found, _FOUND_LATER, external_id)
-        if delivery.intended_at is None or found.outcome != "not found":
-            return None
-        if self._session.head.lookups_lag or found.answered_at is None:
-            return None
-        if self._control(delivery.company_id or company_id) != "works":
-            return None
-        return self._absent(delivery, found.answered_at)
-
-    def _absent(self, delivery: Delivery, at: datetime) -> transitions.Absent | None:
         if not delivery.in_doubt and self._may_be_sending(delivery):
             return None
-        return transitions.Absent(at, self._session.head.deliveries)
+        return transitions.Absent(found.answered_at, self._session.head.deliveries)
 
     def _may_be_sending(self, delivery: Delivery) -> bool:
         """Return True if another worker may still be uploading this document."""

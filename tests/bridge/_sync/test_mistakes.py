@@ -437,14 +437,6 @@ def test_an_argument_of_a_wrong_type_is_refused(call: Callable[[Any], Any], told
     assert not world.calls("spaces.list")
 
 
-@pytest.mark.parametrize("seconds", [600_000, 86_401.0])
-def test_a_lease_in_milliseconds_is_refused(seconds: float) -> None:
-    """After a run that was killed, it would keep every other run away for days."""
-    with pytest.raises(ConfigurationError, match="seconds up to 86400"):
-        World().connect(lease_ttl=seconds)
-    assert World().connect(lease_ttl=86_400)
-
-
 def test_hooks_that_are_swapped_or_take_too_little_are_refused() -> None:
     """Where they are passed, and not in the middle of a run."""
 
@@ -522,23 +514,9 @@ def test_a_mappers_files_in_the_place_of_attachments_are_told_what_to_write() ->
 # Decisions about the wrong document
 
 
-@pytest.mark.parametrize(
-    ("state", "told", "not_told"),
-    [
-        ("waiting", "mapper= or exportable= return a Skip", "resend"),
-        ("sending", "the next run looks it up", "resend"),
-        ("delivered", "banqup-zenvoices resend {0} (in Python: resend(['{0}']))", "Skip"),
-        (
-            "baseline",
-            "No run sends it. To send it all the same, run banqup-zenvoices resend {0}",
-            "",
-        ),
-    ],
-)
-def test_settling_what_is_not_undecided_says_what_there_is_to_do(
-    state: str, told: str, not_told: str
-) -> None:
-    """Each state has its own advice; a document that waits is not to be sent again."""
+@pytest.mark.parametrize("state", ["waiting", "sending", "delivered", "baseline"])
+def test_settling_what_is_not_undecided_is_refused(state: str) -> None:
+    """The error says in which state the document is."""
     world = World()
     connection = world.connect()
     if state == "baseline":
@@ -551,13 +529,9 @@ def test_settling_what_is_not_undecided_says_what_there_is_to_do(
         document = world.one("AWAITING_VALIDATION" if state == "waiting" else "FULLY_APPROVED")
     connection.export_new()
     assert world.states[document] == state
-    with pytest.raises(ConfigurationError, match="not uncertain, failed or refused") as caught:
+    with pytest.raises(ConfigurationError, match="not uncertain, failed or refused"):
         connection.settle(document, delivered=True)
-    assert told.format(document) in str(caught.value.hint)
-    assert not not_told or not_told not in str(caught.value.hint)
-    assert "resend" not in str(caught.value.hint) or document in translate(
-        caught.value.hint or "", "fr"
-    )
+    assert world.states[document] == state
 
 
 def test_a_refused_login_names_the_organisation_code_that_was_sent() -> None:
