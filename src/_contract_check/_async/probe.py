@@ -15,8 +15,9 @@ from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, cast
 
 from _client_kit._errors import ServiceError
+from _client_kit._models import encode
 from _client_kit._text import Text
-from _contract_check.shapes import Probe, as_json, rows_of
+from _contract_check.shapes import Probe, rows_of
 from banqup_client import AsyncBanqupClient, Document
 from zenvoices_client import AsyncZenvoicesClient, InboxUpload
 
@@ -96,7 +97,7 @@ async def probe_document(
     else:
         with _tried("documents.get", probes):
             found = await client.documents.get(space_id, found.id)
-            probes.append(Probe("documents.get", (as_json(found),)))
+            probes.append(Probe("documents.get", (encode(found),)))
         with _tried("documents.files", probes):
             files = await client.documents.files(space_id, found)
             file_id = files[0].id if files else ""
@@ -126,7 +127,7 @@ async def _can_be_fetched(
         details = await client.files.details(space_id, file_id)
         ready = details.status != "AWAITING_UPLOAD"
         # A user's own function for the download needs no downloadUrl.
-        answers = () if own or not ready else (as_json(details),)
+        answers = () if own or not ready else (encode(details),)
         note = "" if ready else NOT_SCANNED
         probes.append(Probe("files.details", answers, note=note, skipped=not ready))
     return ready
@@ -180,7 +181,7 @@ async def _look_up(client: AsyncZenvoicesClient, known: str | None, company_id: 
                 found.outcome,
             )
             return Probe(name, note=note, remedy=remedy)
-        answers = (as_json(found.document),)
+        answers = (encode(found.document),)
     nothing = await client.inbox.find(external_id=new_id("none"), company_id=company_id)
     if nothing.outcome != "not found":
         note = Text(
@@ -207,7 +208,7 @@ async def probe_upload(
     if found.outcome != "found":
         remedy = NOT_READ_BACK
         note = Text("not_read_back", "sent as {0!r}, and not found when read back", subject)
-    return Probe(name, (as_json(sent),), note=note, remedy=remedy)
+    return Probe(name, (encode(sent),), note=note, remedy=remedy)
 
 
 def new_id(kind: str) -> str:
