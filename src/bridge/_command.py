@@ -20,6 +20,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self, TextIO, get_args
@@ -315,7 +316,13 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
                 mapper = function_of("--mapper", options.mapper)
             _check_logins()
             stack.enter_context(_log_on_stderr(options.lang, verbose=options.verbose))
-            shared = _Shared(stack)
+
+            # Connections with the same settings share clients and store. Without this, three
+            # hundred connections would make six hundred TLS handshakes.
+            @cache
+            def shared(settings: ConnectionConfig) -> Connection:
+                return stack.enter_context(settings.open())
+
             for number, config in enumerate(configs, 1):
                 place = say("progress", config.company_code, number, len(configs))
                 with _Progress(place, options.lang) as progress:
@@ -377,33 +384,10 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
     return [config for config in configs if not wanted or config.company_code in wanted]
 
 
-class _Shared:
-    """Clients and store of connections with the same settings, open until the command ends.
-
-    Without this class, three hundred connections would make six hundred TLS handshakes.
-    """
-
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
-        self._open: dict[ConnectionConfig, Connection] = {}
-
-    def parts(self, config: ConnectionConfig) -> dict[str, Any]:
-        """Return the arguments of :meth:`ConnectionConfig.open` that connections can share."""
-        settings = evolve(config, space_id="any", company_code="any")
-        if settings not in self._open:
-            self._open[settings] = self._stack.enter_context(settings.open())
-        first = self._open[settings]
-        return {
-            "banqup": first._banqup,
-            "zenvoices": first._zenvoices,
-            "checkpoints": first._store,
-        }
-
-
 def _call(
     verb: _Verb,
     config: ConnectionConfig,
-    shared: _Shared,
+    shared: Callable[[ConnectionConfig], Connection],
     mapper: Mapper,
     progress: _Progress,
     options: Options,
@@ -414,8 +398,14 @@ def _call(
     """
     connection: Connection | None = None
     try:
-        parts = shared.parts(config)
-        with config.open(**parts, mapper=mapper, listeners=[progress]) as connection:
+        first = shared(evolve(config, space_id="any", company_code="any"))
+        with config.open(
+            banqup=first._banqup,
+            zenvoices=first._zenvoices,
+            checkpoints=first._store,
+            mapper=mapper,
+            listeners=[progress],
+        ) as connection:
             result, status = verb(connection, options)
             return status, result, None
     except ServiceError as error:
@@ -618,9 +608,11 @@ def _pairs(options: Options) -> int:
     except OSError as error:
         why = Text("said", "{0}", error.strerror)
         raise setting_error("not_written", "{0} cannot be written: {1}", str(path), why) from None
-    print(json.dumps(pairs.to_dict()) if options.json else pairs.to_text(lang=options.lang))
-    if not options.json:
-        print(f"\n{translate(say('written', str(path)), options.lang)}")
+    if options.json:
+        print(json.dumps(pairs.to_dict()))
+    else:
+        print(translate(say("pairs", len(pairs.proposed)), options.lang))
+        print(translate(say("written", str(path)), options.lang))
     return OK
 
 
