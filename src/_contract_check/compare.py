@@ -108,7 +108,6 @@ class _Fact:
     place: str
     name: str
     wire: str
-    evidence: str
 
     @property
     def key(self) -> str:
@@ -240,7 +239,7 @@ class _Pair:
             remedy = f"If it is one of these: contract={patch}. Else: {self._by_function()}"
         essential = fact.key in self._essential
         return Finding(
-            fact.place, fact.name, status, ours, theirs, fact.evidence, essential,
+            fact.place, fact.name, status, ours, theirs, essential,
             "" if status in ("confirmed", "not described") else remedy or self._by_function(),
         )  # fmt: skip
 
@@ -266,7 +265,7 @@ class _Pair:
         Examples are the path, the body's media type, and a parameter that only the file requires.
         """
         return Finding(
-            place, name, "differs", ours, theirs, self._ours.evidence, self._ours.needed,
+            place, name, "differs", ours, theirs, self._ours.needed,
             remedy or self._by_function(),
         )  # fmt: skip
 
@@ -280,7 +279,7 @@ class _Pair:
 def _facts(operation: Operation, envelope: str) -> Iterator[_Fact]:
     """Yield an operation's query parameters and properties; wire paths begin below the envelope."""
     for name, wire in operation.query.items():
-        yield _Fact("query", name, wire, operation.evidence)
+        yield _Fact("query", name, wire)
     for place, properties in (("sends", operation.sends), ("reads", operation.reads)):
         for item in properties:
             tree: Mapping[str, Any] = operation._rename
@@ -291,4 +290,4 @@ def _facts(operation: Operation, envelope: str) -> Iterator[_Fact]:
                 parts.append(wire + part[len(name) :])
             if envelope and item.path.startswith(f"{envelope}."):
                 parts = parts[1:]
-            yield _Fact(place, item.path, ".".join(parts), item.evidence)
+            yield _Fact(place, item.path, ".".join(parts))
