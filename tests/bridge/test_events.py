@@ -187,7 +187,7 @@ def test_progress_bar_counts_in_a_terminal() -> None:
     terminal = Terminal()
     tell_a_run(ProgressBar(file=terminal, mininterval=0, dynamic_ncols=False, ncols=100))
     last = terminal.getvalue().replace("\n", "").split("\r")[-1]
-    assert last.startswith("export to 0042: 100%")
+    assert last.startswith("0042: 100%")
     assert "2/2" in last
     for count in ("delivered=2", "failed=1"):
         assert count in last
@@ -195,13 +195,13 @@ def test_progress_bar_counts_in_a_terminal() -> None:
 
 
 def test_progress_bar_speaks_the_language_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its title, its unit and the states that it counts."""
+    """Its unit and the states that it counts."""
     monkeypatch.setitem(texts._display, "language", "en")
     set_language("fr")
     terminal = Terminal()
     tell_a_run(ProgressBar(file=terminal, mininterval=0, dynamic_ncols=False, ncols=100))
     last = terminal.getvalue().replace("\n", "").split("\r")[-1]
-    assert last.startswith("export vers 0042: 100%")
+    assert last.startswith("0042: 100%")
     for count in ("transmis=2", "abandonné=1"):
         assert count in last
 

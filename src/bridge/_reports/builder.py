@@ -87,12 +87,6 @@ class ReportBuilder:
                 self.foreign,
             ),
             *(unknown_word(word, count) for word, count in self.unknown.items()),
-            Text(
-                "changed_files",
-                "{0} delivered document has changed files in Banqup|"
-                "{0} delivered documents have changed files in Banqup",
-                self.changed,
-            ),
         )
         notes = (*self.notes, *(note for note in counts if note.values[-1]))
         return ExportReport(

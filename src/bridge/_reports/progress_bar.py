@@ -51,8 +51,7 @@ class ProgressBar:
         match event:
             case RunStarted():
                 self.close()
-                company = {"desc": _say("progress export", event.company_code), **self._options}
-                self._bar = self._make(**company)
+                self._bar = self._make(**{"desc": event.company_code, **self._options})
             case DocumentFound():
                 self._open.add(event.document_id)
             case RunEnded():
@@ -81,5 +80,5 @@ class ProgressBar:
         self._counts.clear()
 
 
-def _say(code: str, *values: object) -> str:
-    return translate(say(code, *values), language())
+def _say(code: str) -> str:
+    return translate(say(code), language())
