@@ -111,16 +111,21 @@ def _parser(lang: Lang) -> argparse.ArgumentParser:
     option(sandbox, "--every", type=float, default=15.0, metavar="SECONDS")
 
     verbs = (verify, activate, deactivate, export, status, resend, settle, confirm)
-    for each in (*verbs, pairs):
-        option(each, "--config", type=Path, default=Path("connections.toml"), metavar="FILE")
-    for each in verbs:
-        option(each, "--company", action="append", metavar="CODE")
-        option(each, "--mapper", metavar="MODULE:FUNCTION")
-        option(each, "--verbose", action="store_true")
-    for each in commands.choices.values():
-        option(each, "--json", action="store_true")
-    for each in (parser, *commands.choices.values()):  # only for the help: main() has read it
-        option(each, "--lang", choices=get_args(Lang), default=argparse.SUPPRESS)
+    # These options may stand before the command, too. Without SUPPRESS, the default of the
+    # command's parser would replace a value given there.
+    absent = argparse.SUPPRESS
+    parser.set_defaults(config=Path("connections.toml"), company=None, mapper=None)
+    parser.set_defaults(verbose=False, json=False)
+    for each in (parser, *verbs, pairs):
+        option(each, "--config", type=Path, default=absent, metavar="FILE")
+    for each in (parser, *verbs):
+        option(each, "--company", action="append", default=absent, metavar="CODE")
+        option(each, "--mapper", default=absent, metavar="MODULE:FUNCTION")
+        option(each, "--verbose", action="store_true", default=absent)
+    for each in (parser, *commands.choices.values()):
+        option(each, "--json", action="store_true", default=absent)
+        # Only for the help: main() has read the language.
+        option(each, "--lang", choices=get_args(Lang), default=absent)
     return parser
 
 

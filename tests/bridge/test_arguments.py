@@ -487,14 +487,6 @@ def test_number_of_zenvoices_is_no_document_id() -> None:
     assert "Zenvoices' number is another" in str(caught.value.hint)
 
 
-def test_several_ids_in_one_are_told_apart() -> None:
-    """To leave the comma out would join them."""
-    for given in ("d-1,d-2", "d-1; d-2", "d-1 d-2"):
-        with pytest.raises(ConfigurationError, match="document id must be") as caught:
-            World().connect().resend([given])
-        assert caught.value.hint == "Write each id by itself: d-1 d-2"
-
-
 @pytest.mark.parametrize(
     ("given", "hint"),
     [

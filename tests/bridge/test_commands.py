@@ -281,6 +281,16 @@ def test_an_option_that_a_command_does_not_have_is_refused(
     assert shown.out == ""
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_shared_options_stand_before_or_after_the_command(
+    before: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file that --config names is the one that is read, on either side of the command."""
+    options = ["--config", str(tmp_path / "named.toml"), "--json"]
+    assert main([*options, "export"] if before else ["export", *options]) == 2
+    assert "named.toml" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["~", "$HOME", "${HOME}", "%APPDATA%", "~jan"])
 def test_what_only_a_shell_replaces_is_told(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -64,7 +64,7 @@ heads = st.builds(
     full_at=st.dictionaries(st.sampled_from(["SALES", "PURCHASES"]), seconds),
     counts=words,
     controls=st.lists(st.tuples(texts, numbers), max_size=3).map(tuple),
-    lookup=st.sampled_from([None, "works", "lags"]),
+    lookups_lag=st.booleans(),
     unknown=words,
     last_run=st.none() | st.dictionaries(texts, texts, max_size=3),
 )
@@ -166,7 +166,7 @@ def test_newer_row_is_refused() -> None:
         {"controls": [["id", "7"]]},
         {"controls": 5},
         {"companies": ["7"]},
-        {"lookup": "perhaps"},
+        {"lookups_lag": "perhaps"},
         {"unknown": []},
         {"last_run": "yesterday"},
         {"binding": None},

@@ -264,7 +264,6 @@ def test_an_address_of_a_database_in_the_wrong_place_is_in_no_text(
 TAKES_FILES: tuple[Callable[[Any], object], ...] = (
     lambda text: Attachment("a.xml", text),
     ubl.peek,
-    ubl.root_name,
     lambda text: ubl.extract(text, 0, io.BytesIO()),
 )
 

@@ -18,6 +18,7 @@ from _client_kit._text import Text
 from banqup_client import AsyncBanqupClient, Document
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
+from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.eligibility import FOLDERS, BrokenRule, Exportable
 from bridge._delivery.faults import list_unfinished
@@ -223,7 +224,7 @@ class AsyncBaseline:
             if seen.late and verdict is None:
                 late = deliveries.first_seen(document_id, document.folder, label)
                 reason = Text("appeared_late", "appeared during activation")
-                return self._advance(late, deliveries.Skipped(reason))
+                return self._advance(late, transitions.Skipped(reason))
             return deliveries.at_activation(document_id, document.folder, status, verdict, label)
         if stored.state != "waiting" or stored.attempted or stored.requested:
             return stored
@@ -235,10 +236,10 @@ class AsyncBaseline:
         )
         if verdict is None and had_to_wait and changed:
             reason = Text("approved_inactive", "approved while inactive")
-            return self._advance(stored, deliveries.Skipped(reason))
+            return self._advance(stored, transitions.Skipped(reason))
         return stored
 
-    def _advance(self, delivery: Delivery, event: deliveries.Event) -> Delivery:
+    def _advance(self, delivery: Delivery, event: transitions.Event) -> Delivery:
         return deliveries.transition(delivery, event, self.clock())
 
 

@@ -486,13 +486,13 @@ class AsyncConnection:
         """
         from bridge._async._requests import request_all
 
-        wanted = {canonical_id(item): item for item in check_ids(ids)}
+        wanted = list(dict.fromkeys(map(canonical_id, check_ids(ids))))
         async with self._session() as session:
             if not session.head.active:
                 raise await self._not_active(session)
             return await request_all(
                 session,
-                list(wanted.values()),
+                wanted,
                 self._clock,
                 self._banqup,
                 self.space_id,

@@ -13,6 +13,7 @@ from _client_kit._operations import USER_CODE
 from _client_kit._user_code import cause_of, place_of
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
+from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery
 from bridge._reports import events
 from bridge._reports.builder import ReportBuilder
@@ -63,7 +64,7 @@ class AsyncRunRecorder:
             if self._log_own_code(reason, error):
                 self.builder.note(reason)
 
-    def transition(self, delivery: Delivery, event: deliveries.Event) -> Delivery:
+    def transition(self, delivery: Delivery, event: transitions.Event) -> Delivery:
         """Return the delivery after an event that happens now, by the connection's clock."""
         return deliveries.transition(delivery, event, self.clock())
 

@@ -29,6 +29,7 @@ from banqup_client import Document, DocumentFile, FileNotReadyError
 from bridge._async._context import AsyncRunContext
 from bridge._async._recovery import AsyncRecovery
 from bridge._delivery import delivery as deliveries
+from bridge._delivery import transitions
 from bridge._delivery.eligibility import Skip
 from bridge._delivery.faults import (
     DETAILS,
@@ -107,9 +108,9 @@ class AsyncTransfer:
             result = await self._prepare(candidate, company_id, look_first, spools, passed)
         except FileNotReadyError as error:
             passed.add(DETAILS)
-            result = Outcome(candidate, deliveries.NotReady(error.message), operation=DETAILS)
+            result = Outcome(candidate, transitions.NotReady(error.message), operation=DETAILS)
         except _MapperError as error:
-            held = deliveries.Held(error.reason, suspect=False)
+            held = transitions.Held(error.reason, suspect=False)
             result = Outcome(candidate, held, error.cause, MAPPER)
         except Exception as error:
             # Without this clause, an unexpected exception would end the run. The coordinator
@@ -121,7 +122,7 @@ class AsyncTransfer:
             elif isinstance(error, OSError):  # such as a full disk
                 why = Text("said", "{0}", os_reason(error))
                 reason = Text("not_kept", "it could not be kept meanwhile: {0}", why)
-                result = Outcome(candidate, deliveries.NotReady(reason))
+                result = Outcome(candidate, transitions.NotReady(reason))
             else:
                 operation = getattr(error, "operation", None) or ""
                 if operation == DOWNLOAD:
@@ -155,14 +156,14 @@ class AsyncTransfer:
                 return Outcome(candidate, found)
         listed = await self._banqup.documents.files(self._context.space_id, document)
         if not listed:
-            missing = deliveries.NotReady(Text("no_file_yet", "the document has no file yet"))
+            missing = transitions.NotReady(Text("no_file_yet", "the document has no file yet"))
             return Outcome(candidate, missing, operation=DETAILS)
         if len(listed) > MOST_FILES:
             count = len(listed)
             too_many = Text(
                 "too_many_files", "it has {0} files; {1} at most are fetched", count, MOST_FILES
             )
-            return Outcome(candidate, deliveries.Refused(too_many, final=True))
+            return Outcome(candidate, transitions.Refused(too_many, final=True))
         files: list[SourceFile] = []
         for file in listed:
             # All files of a document share one limit of memory.
@@ -174,14 +175,14 @@ class AsyncTransfer:
             except NotFoundError as error:
                 if not await self._is_gone(document.id or delivery.document_id):
                     raise
-                gone = deliveries.Skipped(Text("gone", "gone"), gone=True)
+                gone = transitions.Skipped(Text("gone", "gone"), gone=True)
                 return Outcome(candidate, gone, error, operation=error.operation or DETAILS)
             passed.update((DETAILS, DOWNLOAD))
             files.append(fetched)
         if not any(file.size for file in files):
-            return Outcome(candidate, deliveries.Refused(_EMPTY, final=True))
+            return Outcome(candidate, transitions.Refused(_EMPTY, final=True))
         mapped = await self._map(evolve(document, files=listed), tuple(files))
-        if isinstance(mapped, deliveries.Held):
+        if isinstance(mapped, transitions.Held):
             return Outcome(candidate, mapped, operation=MAPPER)
         passed.add(MAPPER)
         if not isinstance(mapped, InboxUpload):
@@ -221,7 +222,7 @@ class AsyncTransfer:
 
     async def _map(
         self, document: Document, files: tuple[SourceFile, ...]
-    ) -> InboxUpload | deliveries.Event:
+    ) -> InboxUpload | transitions.Event:
         mapper = self._context.mapper
         try:
             mapped: object = await runtime.run_blocking(call_mapper, mapper, document, files)
@@ -230,11 +231,11 @@ class AsyncTransfer:
                 raise
             raise _MapperError(describe_exception(error), error) from error
         if isinstance(mapped, Skip):
-            return deliveries.Skipped(mapped.reason)
+            return transitions.Skipped(mapped.reason)
         if not isinstance(mapped, InboxUpload):
-            return deliveries.Held(describe_result(mapped), suspect=False)
+            return transitions.Held(describe_result(mapped), suspect=False)
         if not all(attachment.size for attachment in mapped.attachments):
-            return deliveries.Refused(_EMPTY, final=True)
+            return transitions.Refused(_EMPTY, final=True)
         return mapped
 
     async def upload(
@@ -267,7 +268,7 @@ class AsyncTransfer:
         except _MapperError as error:
             # The operation is FUNCTION, not MAPPER: MAPPER counts as working in this run, so this
             # failure would always be charged.
-            held = deliveries.Held(error.reason, suspect=False)
+            held = transitions.Held(error.reason, suspect=False)
             return Outcome(candidate, held, error.cause, FUNCTION)
         except Exception as error:
             # Without this clause, an unexpected exception would end the run.
@@ -290,7 +291,7 @@ class AsyncTransfer:
             reason = Text(
                 "found_after_doubt", "found in Zenvoices when its upload had no clear answer"
             )
-            event = deliveries.Arrived(_number_of(found), reason)
+            event = transitions.Arrived(_number_of(found), reason)
             passed = frozenset({UPLOAD})
             return Outcome(candidate, event, failure, passed=passed, sent=prepared.sent)
         doubt: str = Text("broke_sending", "{0} while it was sent", type(failure).__name__)
@@ -298,7 +299,7 @@ class AsyncTransfer:
             doubt = failure.message
         return Outcome(
             candidate,
-            deliveries.InDoubt(doubt),
+            transitions.InDoubt(doubt),
             error=failure,
             operation=UPLOAD,
             sent=prepared.sent,
@@ -306,13 +307,13 @@ class AsyncTransfer:
 
     async def _arrived(
         self, prepared: Prepared, company_id: int, document: InboxDocument
-    ) -> deliveries.Arrived:
+    ) -> transitions.Arrived:
         if document.id is None:
             found = await self._look_up(prepared, company_id)
             reason = Text(
                 "no_number", "Zenvoices took it and told no number; confirm() looks it up"
             )
-            return deliveries.Arrived(_number_of(found), "" if found else reason)
+            return transitions.Arrived(_number_of(found), "" if found else reason)
         elsewhere = ""
         if document.company_id not in (None, company_id):
             elsewhere = Text(
@@ -320,7 +321,7 @@ class AsyncTransfer:
                 "Zenvoices says it is in the company {0}, not {1}: look there",
                 *(str(document.company_id), str(company_id)),
             )
-        return deliveries.Arrived(document.id, elsewhere)
+        return transitions.Arrived(document.id, elsewhere)
 
     async def _look_up(self, prepared: Prepared, company_id: int) -> Lookup | None:
         """Look up a document that was just sent; None if it is not found or the look-up fails."""
@@ -348,7 +349,7 @@ def _held(candidate: Candidate, error: Exception) -> Outcome:
     The outcome contains the function's own exception, so that its traceback is logged.
     """
     message = error.message if isinstance(error, ServiceError) else ""
-    return Outcome(candidate, deliveries.Held(message, suspect=False), cause_of(error), FUNCTION)
+    return Outcome(candidate, transitions.Held(message, suspect=False), cause_of(error), FUNCTION)
 
 
 class _MapperError(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from _client_kit._address import check_id
@@ -34,7 +33,6 @@ __all__ = [
 
 STORE_METHODS = ("acquire", "release", "head", "find", "select", "commit")
 MAX_IN_FLIGHT = 32
-LONGEST_LEASE = 86_400
 _WORLD = "The Banqup client comes first. AsyncConnection takes two Async clients, Connection none."
 
 
@@ -116,12 +114,8 @@ def check_limit(number: object, name: str = "limit") -> None:
 
 
 def check_lease(seconds: object, upload_deadline: float) -> float:
-    """Return the seconds of a lease; refuse one that is too short for an upload, or too long."""
+    """Return the seconds of a lease; refuse one that is too short for an upload."""
     lease = check_seconds(seconds, "lease_ttl", service="bridge")
-    # A longer lease is probably given in milliseconds. A killed run would keep it for weeks.
-    if lease > LONGEST_LEASE:
-        wanted = Text("seconds_to", "a number of seconds up to {0}", LONGEST_LEASE)
-        raise argument_error("lease_ttl", wanted, seconds, service="bridge")
     if lease < 2 * upload_deadline:
         raise setting_error(
             "lease_too_short",
@@ -150,10 +144,6 @@ def check_document_id(given: object) -> str:
     try:
         return check_id(given, Text("the_document_id", "document id"), service="bridge")
     except ConfigurationError as error:
-        several = [part for part in re.split("[,; ]+", given) if part]
-        if len(several) > 1:
-            hint = Text("hint_several_ids", "Write each id by itself: {0}", " ".join(several)[:300])
-            raise configuration_error(error.message, hint) from None
         number = Text(
             "hint_number",
             "If it is the number of an invoice: banqup-zenvoices status --waiting and the report "

@@ -18,6 +18,8 @@
     sending                        InDoubt            sending
     sending                        NoControl          sending; uncertain after 24 hours
     sending, uncertain             Absent             unchanged; after the second: waiting or failed
+    uncertain                      NoControl,         unchanged
+                                   Undecidable
     uncertain                      DecidedByPerson    delivered or waiting
     failed, or waiting with        DecidedByPerson    delivered or skipped
     failures
@@ -39,47 +41,12 @@ from enum import Enum
 from attrs import evolve, field, frozen
 
 from _client_kit._text import Text
+from bridge._delivery import transitions
 from bridge._delivery.eligibility import BrokenRule, Skip, Verdict, Wait
 from bridge._delivery.newness import status_since_activation
-from bridge._delivery.transitions import (
-    Absent,
-    Arrived,
-    AttemptRefunded,
-    Confirmed,
-    DecidedByPerson,
-    Event,
-    Held,
-    InDoubt,
-    Intended,
-    Listed,
-    NoControl,
-    NotReady,
-    NotSent,
-    Refused,
-    Requested,
-    Skipped,
-    Undecidable,
-)
 
 __all__ = [
-    "Absent",
-    "Arrived",
-    "AttemptRefunded",
-    "Confirmed",
-    "DecidedByPerson",
     "Delivery",
-    "Event",
-    "Held",
-    "InDoubt",
-    "Intended",
-    "Listed",
-    "NoControl",
-    "NotReady",
-    "NotSent",
-    "Refused",
-    "Requested",
-    "Skipped",
-    "Undecidable",
     "WaitReason",
     "at_activation",
     "external_id_of",
@@ -279,7 +246,7 @@ def _pause(count: int, first: float = FIRST_PAUSE) -> float:
     return min(first * 2.0 ** min(count, 10), LONGEST_PAUSE)
 
 
-def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
+def transition(delivery: Delivery, event: transitions.Event, now: float) -> Delivery:
     """Return the delivery after the event.
 
     Args:
@@ -292,20 +259,20 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
     """
     state = delivery.state
     match event:
-        case Listed() if state == "waiting":
+        case transitions.Listed() if state == "waiting":
             return _listed(delivery, event, now)
-        case Listed() if delivery.cause is WaitReason.GONE:
+        case transitions.Listed() if delivery.cause is WaitReason.GONE:
             # Banqup lists the document again. A requested one is sent whatever its status is.
             cause, due = (WaitReason.QUEUED, now) if delivery.requested else (WaitReason.NONE, None)
             return _listed(evolve(delivery, state="waiting", cause=cause, due=due), event, now)
-        case Listed():
+        case transitions.Listed():
             return delivery
-        case Requested() if state not in ("sending", "uncertain"):
+        case transitions.Requested() if state not in ("sending", "uncertain"):
             return _requested(delivery, now)
-        case NotReady(file=False) if state == "waiting":
+        case transitions.NotReady(file=False) if state == "waiting":
             later = now + _pause(delivery.polls)
             return evolve(delivery, due=later, polls=delivery.polls + 1)
-        case NotReady() if state == "waiting":
+        case transitions.NotReady() if state == "waiting":
             return evolve(
                 delivery,
                 reason=event.reason,
@@ -313,11 +280,11 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 due=now + _pause(delivery.polls, FIRST_PAUSE_NOT_READY),
                 polls=delivery.polls + 1,
             )
-        case Skipped(reason, gone=True) if state == "waiting":
+        case transitions.Skipped(reason, gone=True) if state == "waiting":
             return evolve(delivery, state="skipped", reason=reason, cause=WaitReason.GONE, due=None)
-        case Skipped() if state == "waiting":
+        case transitions.Skipped() if state == "waiting":
             return _ended(delivery, "skipped", event.reason)
-        case Intended() if state == "waiting":
+        case transitions.Intended() if state == "waiting":
             return evolve(
                 delivery,
                 state="sending",
@@ -332,7 +299,7 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 no_control_since=None,
                 label=event.label or delivery.label,
             )
-        case Arrived() if state in ("waiting", "sending", "uncertain"):
+        case transitions.Arrived() if state in ("waiting", "sending", "uncertain"):
             return evolve(
                 _ended(delivery, "delivered", event.reason),
                 inbox_id=event.inbox_id,
@@ -340,9 +307,9 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 company_id=event.company_id or delivery.company_id,
                 polls=0,
             )
-        case Refused() if state in ("waiting", "sending"):
+        case transitions.Refused() if state in ("waiting", "sending"):
             return _refused(delivery, event, now)
-        case Held() if state in ("waiting", "sending"):
+        case transitions.Held() if state in ("waiting", "sending"):
             return evolve(
                 delivery,
                 state="waiting",
@@ -354,7 +321,7 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 in_doubt=False,
                 absent_at=None,
             )
-        case AttemptRefunded() if state in ("waiting", "failed"):
+        case transitions.AttemptRefunded() if state in ("waiting", "failed"):
             # Count a poll instead of the attempt: the pause grows, so that others are sent first.
             attempts = max(0, delivery.attempts - 1)
             return evolve(
@@ -367,7 +334,7 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 deliveries_before=delivery.deliveries_before if attempts else None,
                 polls=delivery.polls + 1,
             )
-        case NotSent() if state in ("waiting", "sending", "uncertain"):
+        case transitions.NotSent() if state in ("waiting", "sending", "uncertain"):
             return evolve(
                 delivery,
                 state="waiting",
@@ -381,30 +348,32 @@ def transition(delivery: Delivery, event: Event, now: float) -> Delivery:
                 in_doubt=False,
                 absent_at=None,
             )
-        case InDoubt() if state == "sending":
+        case transitions.InDoubt() if state == "sending":
             return evolve(delivery, reason=event.reason, in_doubt=True)
-        case Absent() if state == "sending":
+        case transitions.Absent() if state == "sending":
             return _absent(delivery, event, now)
-        case Absent() if state == "uncertain" and delivery.intended_at is not None:
+        case transitions.Absent() if state == "uncertain" and delivery.intended_at is not None:
             return _absent(delivery, event, now)
-        case NoControl(at) if state == "sending":
+        case transitions.NoControl(at) if state == "sending":
             return _without_control(delivery, at)
-        case Undecidable() if state == "sending":
+        case transitions.NoControl() | transitions.Undecidable() if state == "uncertain":
+            return delivery
+        case transitions.Undecidable() if state == "sending":
             return _held(delivery, event.reason)
-        case Undecidable() if state == "waiting":
+        case transitions.Undecidable() if state == "waiting":
             # A lost checkpoint may have had an upload under another company number or external id.
             # So delete `intended_at`: without it, a "not found" never causes another upload.
             return _ended(evolve(delivery, intended_at=None), "uncertain", event.reason)
-        case DecidedByPerson() if state == "uncertain":
+        case transitions.DecidedByPerson() if state == "uncertain":
             if event.delivered:
                 return _ended(delivery, "delivered", _SEEN)
             reason = Text("person_did_not_see", "not in Zenvoices, says a person")
-            return transition(delivery, NotSent(reason), now)
-        case DecidedByPerson() if state == "failed" or delivery.needs_naming:
+            return transition(delivery, transitions.NotSent(reason), now)
+        case transitions.DecidedByPerson() if state == "failed" or delivery.needs_naming:
             if event.delivered:
                 return _ended(delivery, "delivered", _SEEN)
             return _ended(delivery, "skipped", Text("settled", "settled by a person"))
-        case Confirmed() if state in ("delivered", "confirmed"):
+        case transitions.Confirmed() if state in ("delivered", "confirmed"):
             found = delivery.inbox_id if event.inbox_id is None else event.inbox_id
             return evolve(delivery, state="confirmed", inbox_id=found)
         case _:
@@ -434,7 +403,7 @@ def _held(delivery: Delivery, reason: str) -> Delivery:
     return evolve(_ended(delivery, "uncertain", reason), in_doubt=delivery.in_doubt)
 
 
-def _absent(delivery: Delivery, event: Absent, now: float) -> Delivery:
+def _absent(delivery: Delivery, event: transitions.Absent, now: float) -> Delivery:
     """Record a look-up that did not find the document; after the second one, end the doubt.
 
     The document is then sent again, or charged for an upload without a clear answer. The two
@@ -448,9 +417,9 @@ def _absent(delivery: Delivery, event: Absent, now: float) -> Delivery:
     # If in_doubt is False, the process ended during the upload: do not charge the document.
     if not delivery.in_doubt:
         again = Text("did_not_arrive", "did not arrive; sent again")
-        return transition(delivery, NotSent(again), now)
+        return transition(delivery, transitions.NotSent(again), now)
     reason = Text("lost", "its upload had no answer, and it did not arrive")
-    charged = _refused(delivery, Refused(reason, deliveries=event.deliveries), now)
+    charged = _refused(delivery, transitions.Refused(reason, deliveries=event.deliveries), now)
     return evolve(charged, suspect=charged.state == "waiting")
 
 
@@ -485,7 +454,7 @@ def _requested(delivery: Delivery, now: float) -> Delivery:
     )
 
 
-def _listed(delivery: Delivery, event: Listed, now: float) -> Delivery:
+def _listed(delivery: Delivery, event: transitions.Listed, now: float) -> Delivery:
     if delivery.external_id is None:  # a label from an upload holds the number of the invoice
         delivery = evolve(delivery, label=event.label or delivery.label)
     if event.files is not None:
@@ -521,7 +490,7 @@ def _cause_of(verdict: Wait) -> WaitReason:
     return WaitReason.CLIENT if verdict.client_action else WaitReason.NONE
 
 
-def _first_shown(delivery: Delivery, event: Listed, due: float) -> Delivery:
+def _first_shown(delivery: Delivery, event: transitions.Listed, due: float) -> Delivery:
     """Handle the first status of a document whose status was missing at activation.
 
     Its appearance does not prove that the status has changed since, so an exportable document is
@@ -533,7 +502,7 @@ def _first_shown(delivery: Delivery, event: Listed, due: float) -> Delivery:
     return evolve(delivery, status_at_activation=event.status, due=due)
 
 
-def _refused(delivery: Delivery, event: Refused, now: float) -> Delivery:
+def _refused(delivery: Delivery, event: transitions.Refused, now: float) -> Delivery:
     attempts = delivery.attempts + 1
     before = delivery.deliveries_before
     before = event.deliveries if before is None else before

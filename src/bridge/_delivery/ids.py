@@ -12,7 +12,6 @@ __all__ = [
     "company_code_of",
     "of_another_space",
     "space_id_of",
-    "spellings_of",
 ]
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -33,13 +32,6 @@ def space_id_of(given: str) -> str:
 def canonical_id(given: str) -> str:
     """Return the form of an id to compare and store: a UUID in lower case, else unchanged."""
     return given.lower() if _UUID.fullmatch(given) else given
-
-
-def spellings_of(given: str) -> tuple[str, ...]:
-    """Return the spellings of an id to try in calls: as given; a UUID in both cases, too."""
-    if not _UUID.fullmatch(given):
-        return (given,)
-    return tuple(dict.fromkeys((given, given.lower(), given.upper())))
 
 
 def of_another_space(named: str | None, space_id: str) -> bool:

@@ -11,7 +11,8 @@ from attrs import field, frozen
 from _client_kit._clock import Deadline
 from _client_kit._text import Text, joined
 from banqup_client import Document
-from bridge._delivery.delivery import Delivery, Event
+from bridge._delivery.delivery import Delivery
+from bridge._delivery.transitions import Event
 
 __all__ = [
     "Candidate",

@@ -10,9 +10,9 @@ import math
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any
 
-from attrs import asdict, evolve, field, fields, frozen
+from attrs import asdict, field, fields, frozen
 
 from _client_kit._errors import StoreError
 from _client_kit._json import is_object
@@ -57,8 +57,8 @@ class Head:
         restored_at: The server's time of the last run with ``look_first=True``. Documents older
             than that are looked up before they are sent, in later runs too. :data:`NOT_KNOWN`
             until Banqup has told the time.
-        lookup: Whether the first delivery of a run was found when it was looked up at once:
-            ``"works"``, ``"lags"``, or None if no run has tested it.
+        lookups_lag: Whether the latest run that tested it did not find its first delivery when it
+            was looked up at once.
         deliveries: How many uploads of this connection ever arrived; never decreases.
         wire: A digest of the contract of Banqup's client with which the space was last listed.
         fetched: Whether the files of any document were ever downloaded and mapped.
@@ -82,7 +82,7 @@ class Head:
     controls: tuple[tuple[str, int], ...] = ()
     companies: tuple[int, ...] = ()
     restored_at: datetime | None = None
-    lookup: str | None = None
+    lookups_lag: bool = False
     deliveries: int = 0
     wire: str | None = None
     fetched: bool = False
@@ -101,34 +101,37 @@ def counted_as(delivery: Delivery) -> str:
 
 
 _DEFAULTS = {item.name: item.default for item in fields(Delivery)}
-_TIMES = ("absent_at", "no_control_since")
-_HEAD_TIMES = ("activated_at", "restored_at")
+_HEAD = Text("head_of", "the connection's head")
 
 
 def row_of(delivery: Delivery) -> Row:
     """Return the store's row for a delivery; fields with their default value are left out."""
     members = {
-        name: _plain(value)
+        name: value
         for name, value in asdict(delivery, recurse=False).items()
         if name not in ("document_id", "state", "due") and value != _DEFAULTS[name]
     }
     return Row(delivery.document_id, delivery.state, delivery.due, _text(members))
 
 
+def head_text(head: Head) -> str:
+    """Return a head as JSON text."""
+    return _text(asdict(head, recurse=False))
+
+
 def _text(members: Mapping[str, Any]) -> str:
+    plain = {
+        name: value.to_json() if isinstance(value, Text) else value
+        for name, value in members.items()
+    }
     # json.dumps writes ASCII: a store may refuse a NUL or a lone surrogate in a service's text.
-    return json.dumps({"v": VERSION, **members}, separators=(",", ":"), allow_nan=False)
+    return json.dumps(
+        {"v": VERSION, **plain}, separators=(",", ":"), allow_nan=False, default=_plain
+    )
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, WaitReason):
-        return value.value
-    if isinstance(value, Text):
-        return value.to_json()
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-_HEAD = Text("head_of", "the connection's head")
+def _plain(value: WaitReason | datetime) -> str:
+    return value.value if isinstance(value, WaitReason) else value.isoformat()
 
 
 def _damaged(what: Text) -> StoreError:
@@ -141,26 +144,20 @@ def _damaged(what: Text) -> StoreError:
     )
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
 def _finite(digits: str) -> float:
     number = float(digits)
-    if not math.isfinite(number):  # 1e999 is infinite as a float; json.dumps refuses to write it
+    if not math.isfinite(number):  # NaN, or 1e999: json.dumps refuses to write it
         raise ValueError
     return number
 
 
 def _versioned(text: str, what: str) -> dict[str, Any]:
     try:
-        value: object = json.loads(text, parse_float=_finite, parse_constant=_refuse_constant)
+        value: object = json.loads(text, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
         raise _damaged(Text("not_our_json", "{0} is not JSON", what)) from None
-    if not is_object(value):
-        raise _damaged(Text("not_an_object", "{0} is not a JSON object", what))
-    version = value.pop("v", None)
-    if type(version) is not int or version < 1:
+    version = value.pop("v", None) if is_object(value) else None
+    if not is_object(value) or type(version) is not int or version < 1:
         raise _damaged(Text("no_version", "{0} has no version", what))
     if version > VERSION:
         message = Text(
@@ -173,22 +170,84 @@ def _versioned(text: str, what: str) -> dict[str, Any]:
     return value
 
 
-def _is_number(value: Any) -> bool:
-    """Return True for a number that fits a float; JSON's integers have no limit."""
-    return type(value) in (int, float) and abs(value) <= sys.float_info.max
+# Readers of JSON values. Each returns the value of a field, or raises TypeError or ValueError.
 
 
-_CHECKS: dict[str, Callable[[Any], bool]] = {
-    "str | None": lambda value: value is None or type(value) is str,
-    "str": lambda value: isinstance(value, str),
-    "bool": lambda value: type(value) is bool,
-    "int": lambda value: type(value) is int,
-    "int | None": lambda value: value is None or type(value) is int,
-    "float | None": lambda value: value is None or _is_number(value),
-    "datetime | None": lambda value: isinstance(value, datetime),
-    "WaitReason": lambda value: isinstance(value, WaitReason),
+def _exactly(kind: type[Any]) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if type(value) is not kind:
+            raise TypeError
+        return value
+
+    return read
+
+
+_integer = _exactly(int)
+_object = _exactly(dict)
+_list = _exactly(list)
+
+
+def _string(value: Any) -> str:
+    if type(value) is str:
+        return value
+    return Text.from_json(_list(value))
+
+
+def _number(value: Any) -> Any:
+    # JSON's integers have no limit, but a float has. NaN is not less than any number.
+    if type(value) in (int, float) and abs(value) <= sys.float_info.max:
+        return value
+    raise TypeError
+
+
+def _time(value: Any) -> datetime:
+    time = datetime.fromisoformat(value)
+    if time.tzinfo is None:
+        raise ValueError
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError from None
+
+
+def _control(value: Any) -> tuple[str, int]:
+    external_id, company = value
+    return _string(external_id), _integer(company)
+
+
+def _mapping(read: Callable[[Any], Any]) -> Callable[[Any], dict[str, Any]]:
+    return lambda value: {name: read(item) for name, item in _object(value).items()}
+
+
+def _tuple(read: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
+    return lambda value: tuple(map(read, _list(value)))
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "bool": _exactly(bool),
+    "int": _integer,
+    "float": _number,
+    "str": _string,
+    "datetime": _time,
+    "WaitReason": WaitReason,
+    "Mapping[str, Any]": _object,
+    "Mapping[str, datetime]": _mapping(_time),
+    "Mapping[str, float]": _mapping(_number),
+    "Mapping[str, int]": _mapping(_integer),
+    "Mapping[str, str]": _mapping(_string),
+    "tuple[int, ...]": _tuple(_integer),
+    "tuple[str, ...]": _tuple(_string),
+    "tuple[tuple[str, int], ...]": _tuple(_control),
 }
-_KINDS = {item.name: _CHECKS[str(item.type)] for item in fields(Delivery)}
+_DELIVERY_TYPES = {item.name: str(item.type) for item in fields(Delivery)}
+_HEAD_TYPES = {item.name: str(item.type) for item in fields(Head)}
+
+
+def _read(type_name: str, value: Any) -> Any:
+    """Return the value of a field of this type from its JSON value."""
+    if value is None and type_name.endswith(" | None"):
+        return None
+    return _READERS[type_name.removesuffix(" | None")](value)
 
 
 def delivery_of(row: Row) -> Delivery:
@@ -204,38 +263,11 @@ def delivery_of(row: Row) -> Delivery:
             Text("unknown_state", "{0} has the unknown state {1!r}", what, row.state[:40])
         )
     try:
-        if "cause" in value:
-            value["cause"] = WaitReason(value["cause"])
-        for name in ("reason", "label"):
-            if isinstance(value.get(name), list):
-                value[name] = Text.from_json(value[name])
-        for name in _TIMES:
-            if name in value:
-                value[name] = _time(value[name])
-        if not all(_KINDS[name](item) for name, item in [*value.items(), ("due", row.due)]):
-            raise TypeError
-        return Delivery(document_id=row.id, state=row.state, due=row.due, **value)
+        members = {name: _read(_DELIVERY_TYPES[name], item) for name, item in value.items()}
+        due = _read("float | None", row.due)
+        return Delivery(document_id=row.id, state=row.state, due=due, **members)
     except (TypeError, ValueError, KeyError):
         raise _damaged(Text("wrong_members", "{0} has members of the wrong kind", what)) from None
-
-
-def _time(value: Any) -> datetime:
-    time = datetime.fromisoformat(value)
-    if time.tzinfo is None:
-        raise ValueError
-    try:
-        return time.astimezone(UTC)
-    except OverflowError:
-        raise ValueError from None
-
-
-def head_text(head: Head) -> str:
-    """Return a head as JSON text."""
-    members = asdict(head, recurse=False)
-    members["cursors"] = {name: _plain(value) for name, value in head.cursors.items()}
-    for name in _HEAD_TIMES:
-        members[name] = _plain(members[name])
-    return _text(members)
 
 
 def head_of(text: str, binding: Mapping[str, Any]) -> Head:
@@ -246,50 +278,14 @@ def head_of(text: str, binding: Mapping[str, Any]) -> Head:
     """
     value = _versioned(text, _HEAD)
     try:
-        head = Head(**value)
-        if not (
-            isinstance(head.binding, dict)
-            and type(head.active) is bool
-            and type(head.activations) is int
-            and _numbers(head.counts)
-            and _numbers(head.full_at)
-            and _numbers(head.unknown)
-            and head.lookup in (None, "works", "lags")
-            and type(head.deliveries) is int
-            and (head.wire is None or type(head.wire) is str)
-            and type(head.fetched) is bool
-            and is_object(head.looked_up)
-            and all(type(name) is str for name in head.looked_up.values())
-            and (head.no_file_since is None or _is_number(head.no_file_since))
-            and (head.last_run is None or isinstance(head.last_run, dict))
-        ):
-            raise TypeError
-        controls = tuple((name, company) for name, company in head.controls)
-        if not all(type(name) is str and type(company) is int for name, company in controls):
-            raise TypeError
-        named = tuple(head.named)
-        if not all(type(name) is str for name in named):
-            raise TypeError
-        companies = tuple(head.companies)
-        if not all(type(number) is int for number in companies):
-            raise TypeError
-        times: dict[str, Any] = {
-            name: None if value.get(name) is None else _time(value[name]) for name in _HEAD_TIMES
-        }
-        cursors = {str(name): _time(moment) for name, moment in head.cursors.items()}
-    except (TypeError, ValueError, AttributeError):
+        head = Head(**{name: _read(_HEAD_TYPES[name], item) for name, item in value.items()})
+    except (TypeError, ValueError, KeyError):
         raise _damaged(Text("wrong_members", "{0} has members of the wrong kind", _HEAD)) from None
     if head.binding != binding:
         message = Text("wrong_checkpoint", "the checkpoint belongs to another connection")
         hint = Text("hint_its_store", "Use the store it was made with.")
         raise StoreError(message, service="bridge", hint=hint)
-    return evolve(
-        head, **times, cursors=cursors, controls=controls, companies=companies, named=named
-    )
-
-
-def _numbers(value: object) -> bool:
-    return is_object(value) and all(map(_is_number, value.values()))
+    return head
 
 
 def active_binding(text: str) -> Mapping[str, Any] | None:

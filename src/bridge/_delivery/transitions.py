@@ -30,7 +30,12 @@ __all__ = [
 
 
 @frozen
-class Listed:
+class Event:
+    """Something that happened to a delivery."""
+
+
+@frozen
+class Listed(Event):
     """Banqup showed the document, in a list or by itself.
 
     Attributes:
@@ -49,7 +54,7 @@ class Listed:
 
 
 @frozen
-class NotReady:
+class NotReady(Event):
     """The document's file cannot be downloaded yet, or the document cannot be read now.
 
     Attributes:
@@ -62,7 +67,7 @@ class NotReady:
 
 
 @frozen
-class Skipped:
+class Skipped(Event):
     """The document must not be exported, or Banqup no longer has it.
 
     Attributes:
@@ -75,7 +80,7 @@ class Skipped:
 
 
 @frozen
-class Intended:
+class Intended(Event):
     """The upload is about to begin. This event is stored before the first byte is sent.
 
     Attributes:
@@ -90,7 +95,7 @@ class Intended:
 
 
 @frozen
-class Arrived:
+class Arrived(Event):
     """Zenvoices has the document.
 
     Attributes:
@@ -108,7 +113,7 @@ class Arrived:
 
 
 @frozen
-class Refused:
+class Refused(Event):
     """An attempt failed because of this document, which is charged for it.
 
     Attributes:
@@ -123,7 +128,7 @@ class Refused:
 
 
 @frozen
-class Held:
+class Held(Event):
     """A call for this document was refused; the end of the run decides whether to charge it.
 
     Attributes:
@@ -136,14 +141,14 @@ class Held:
 
 
 @frozen
-class AttemptRefunded:
+class AttemptRefunded(Event):
     """An attempt was charged, but the document turned out not to be the cause."""
 
     reason: str
 
 
 @frozen
-class NotSent:
+class NotSent(Event):
     """The document counts as not sent, so it waits to be sent again.
 
     A call failed for a reason that is not the document's, look-ups did not find the document, or a
@@ -154,14 +159,14 @@ class NotSent:
 
 
 @frozen
-class InDoubt:
+class InDoubt(Event):
     """The upload ended without a clear answer: the document may have arrived."""
 
     reason: str
 
 
 @frozen
-class Absent:
+class Absent(Event):
     """A look-up that can be trusted did not find the document in Zenvoices.
 
     Attributes:
@@ -174,7 +179,7 @@ class Absent:
 
 
 @frozen
-class NoControl:
+class NoControl(Event):
     """A look-up did not find the document, and no other document can test look-ups.
 
     Attributes:
@@ -185,26 +190,26 @@ class NoControl:
 
 
 @frozen
-class Undecidable:
+class Undecidable(Event):
     """Look-ups cannot tell whether the document arrived."""
 
     reason: str
 
 
 @frozen
-class Requested:
+class Requested(Event):
     """A person called resend() for the document."""
 
 
 @frozen
-class DecidedByPerson:
+class DecidedByPerson(Event):
     """A person called settle() and said whether the document is in Zenvoices."""
 
     delivered: bool
 
 
 @frozen
-class Confirmed:
+class Confirmed(Event):
     """confirm() found the delivered document in Zenvoices.
 
     Attributes:
@@ -212,23 +217,3 @@ class Confirmed:
     """
 
     inbox_id: int | None
-
-
-Event = (
-    Listed
-    | NotReady
-    | Skipped
-    | Intended
-    | Arrived
-    | Refused
-    | Held
-    | AttemptRefunded
-    | NotSent
-    | InDoubt
-    | Absent
-    | NoControl
-    | Undecidable
-    | Requested
-    | DecidedByPerson
-    | Confirmed
-)

@@ -17,6 +17,7 @@ from _client_kit._errors import (
 )
 from _client_kit._text import joined
 from bridge._delivery import delivery as deliveries
+from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery, external_id_of
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Confirmation
@@ -86,7 +87,7 @@ def confirmed(
                 continue
             count += 1
             document = None if found is None else found.document
-            event = deliveries.Confirmed(None if document is None else document.id)
+            event = transitions.Confirmed(None if document is None else document.id)
             session.put(delivery, deliveries.transition(delivery, event, clock()))
         session.flush()
     return Confirmation(

@@ -487,13 +487,13 @@ class Connection:
         """
         from bridge._sync._requests import request_all
 
-        wanted = {canonical_id(item): item for item in check_ids(ids)}
+        wanted = list(dict.fromkeys(map(canonical_id, check_ids(ids))))
         with self._session() as session:
             if not session.head.active:
                 raise self._not_active(session)
             return request_all(
                 session,
-                list(wanted.values()),
+                wanted,
                 self._clock,
                 self._banqup,
                 self.space_id,

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 
 from attrs import frozen
 
@@ -18,7 +17,7 @@ from _client_kit._errors import (
     ServiceError,
 )
 from _client_kit._text import Text
-from bridge._delivery import delivery as deliveries
+from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery
 from bridge._sync._session import CheckpointSession
 from zenvoices_client import Lookup, ZenvoicesClient
@@ -70,10 +69,12 @@ class Recovery:
         self._clock = clock
         self._controls: dict[int, tuple[str, int]] = {}
 
-    def event(self, delivery: Delivery, company_id: int) -> deliveries.Event | None:
-        """Look up a ``sending`` delivery, and return the event that follows from the answer.
+    def event(self, delivery: Delivery, company_id: int) -> transitions.Event | None:
+        """Look up a delivery in doubt, and return the event that follows from the answer.
 
-        None means that nothing follows, and a later run must repeat the look-up.
+        None means that nothing follows, and a later run must repeat the look-up. A "found" is
+        always trusted. For an ``uncertain`` delivery, a "not found" counts only if `intended_at` is
+        set: without it, a lost checkpoint may have had another upload.
 
         Raises:
             ServiceError: The look-up failed; the delivery stays as it is.
@@ -84,53 +85,28 @@ class Recovery:
             reason = Text(
                 "may_not_look_up", "Zenvoices does not let it be looked up for this company"
             )
-            return deliveries.Undecidable(reason)
+            return transitions.Undecidable(reason)
         if found.outcome == "found":
             return _arrived(found, _FOUND_LATER, external_id)
+        if delivery.state == "uncertain" and delivery.intended_at is None:
+            return None
         if found.outcome == "cannot tell":
-            return deliveries.Undecidable(_CANNOT_TELL)
-        if self._session.head.lookup == "lags":
+            return transitions.Undecidable(_CANNOT_TELL)
+        if self._session.head.lookups_lag:
             reason = Text("look_ups_lag", "look-ups in Zenvoices do not show new documents at once")
-            return deliveries.Undecidable(reason)
+            return transitions.Undecidable(reason)
         control = self._control(delivery.company_id or company_id)
         if control == "fails":
-            return deliveries.Undecidable(_LOOK_UPS_FAIL)
+            return transitions.Undecidable(_LOOK_UPS_FAIL)
         if found.answered_at is None:
             return None
         if control != "works":
             # Look the document up again later: one that is delivered by then can serve for the
             # control.
-            return deliveries.NoControl(found.answered_at)
-        return self._absent(delivery, found.answered_at)
-
-    def held_event(self, delivery: Delivery, company_id: int) -> deliveries.Event | None:
-        """Look up an ``uncertain`` delivery, and return the event that follows from the answer.
-
-        None means that a person must still decide. A "found" is always trusted. A "not found"
-        counts as for a ``sending`` delivery, but only if `intended_at` is set: without it, a lost
-        checkpoint may have had another upload.
-
-        Raises:
-            ServiceError: The look-up failed.
-        """
-        external_id = delivery.external_id or ""
-        found = self.look_up(delivery, external_id, company_id)
-        if found is None:
-            return None
-        if found.outcome == "found":
-            return _arrived(found, _FOUND_LATER, external_id)
-        if delivery.intended_at is None or found.outcome != "not found":
-            return None
-        if self._session.head.lookup == "lags" or found.answered_at is None:
-            return None
-        if self._control(delivery.company_id or company_id) != "works":
-            return None
-        return self._absent(delivery, found.answered_at)
-
-    def _absent(self, delivery: Delivery, at: datetime) -> deliveries.Absent | None:
+            return transitions.NoControl(found.answered_at)
         if not delivery.in_doubt and self._may_be_sending(delivery):
             return None
-        return deliveries.Absent(at, self._session.head.deliveries)
+        return transitions.Absent(found.answered_at, self._session.head.deliveries)
 
     def _may_be_sending(self, delivery: Delivery) -> bool:
         """Return True if another worker may still be uploading this document."""
@@ -146,7 +122,7 @@ class Recovery:
 
     def before_sending(
         self, delivery: Delivery, external_id: str, company_id: int, *, thorough: bool
-    ) -> deliveries.Event | None:
+    ) -> transitions.Event | None:
         """Look a document up before it is sent; return None to send it, else the event to record.
 
         Args:
@@ -160,18 +136,18 @@ class Recovery:
             if found is not None and found.outcome == "found":
                 return _arrived(found, _WAS_THERE, name)
             if thorough and (found is None or found.outcome == "cannot tell"):
-                return deliveries.Undecidable(_CANNOT_TELL)
+                return transitions.Undecidable(_CANNOT_TELL)
             for number in self._session.head.companies if thorough or self.restored else ():
                 # An upload that the checkpoint has lost may be under an old company number.
                 if number != company_id:
                     event = self._under_old_number(name, number)
-                    if isinstance(event, deliveries.Arrived) or (thorough and event is not None):
+                    if isinstance(event, transitions.Arrived) or (thorough and event is not None):
                         return event
         if thorough and self._control(company_id) in ("fails", "unknown"):
-            return deliveries.Undecidable(_LOOK_UPS_FAIL)
+            return transitions.Undecidable(_LOOK_UPS_FAIL)
         return None
 
-    def _under_old_number(self, external_id: str, company_id: int) -> deliveries.Event | None:
+    def _under_old_number(self, external_id: str, company_id: int) -> transitions.Event | None:
         """Look a document up under an old company number.
 
         Returns:
@@ -191,7 +167,7 @@ class Recovery:
             "Zenvoices does not say what it has under the company's old number {0}",
             str(company_id),
         )
-        return deliveries.Undecidable(reason)
+        return transitions.Undecidable(reason)
 
     def look_up(self, delivery: Delivery, external_id: str, company_id: int) -> Lookup | None:
         """Look a document up under the company number of its upload, then under the present one.
@@ -275,9 +251,9 @@ class Recovery:
         return LookupProbe(found.outcome == "found", other=shown if twice else None)
 
 
-def _arrived(found: Lookup, reason: str, external_id: str) -> deliveries.Arrived:
+def _arrived(found: Lookup, reason: str, external_id: str) -> transitions.Arrived:
     document = found.document
-    return deliveries.Arrived(
+    return transitions.Arrived(
         document.id if document else None,
         reason,
         external_id,

@@ -10,10 +10,11 @@ from _client_kit._errors import NotFoundError, ServiceError
 from _client_kit._text import Text
 from banqup_client import BanqupClient, Document
 from bridge._delivery import delivery as deliveries
+from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.eligibility import Exportable
 from bridge._delivery.faults import Blame, blame_of
-from bridge._delivery.ids import canonical_id, of_another_space, spellings_of
+from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._errors import setting_error
 from bridge._mapping.calling import judge
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
@@ -50,12 +51,15 @@ def request_all(
     for start in range(0, len(wanted), FIND_LIMIT):
         some = wanted[start : start + FIND_LIMIT]
         stored = session.find(some)
-        for given in some:
-            document_id = canonical_id(given)
+        for document_id in some:
             delivery = stored.get(document_id)
             if delivery is None:
                 delivery = deliveries.first_seen(document_id, None)
-                found = _find(banqup, space_id, given)
+                try:
+                    found = _find(banqup, space_id, document_id)
+                except ServiceError:
+                    session.flush()  # otherwise the documents accepted before are forgotten
+                    raise
                 verdict = None if isinstance(found, str) else judge(exportable, found)
                 reason = found if isinstance(found, str) else ""
                 held = "" if verdict is None else verdict.reason
@@ -64,7 +68,7 @@ def request_all(
                 waits = delivery.state == "waiting" and delivery.cause in _BY_THE_RULE
                 held = delivery.reason if waits else ""
             if not reason:
-                wish = deliveries.transition(delivery, deliveries.Requested(), clock())
+                wish = deliveries.transition(delivery, transitions.Requested(), clock())
                 session.put(stored.get(document_id), wish)
             else:
                 # A program that does not look at the result would wait for the document for ever.
@@ -74,30 +78,28 @@ def request_all(
     return tuple(answers)
 
 
-def _find(banqup: BanqupClient, space_id: str, given: str) -> Document | str:
+def _find(banqup: BanqupClient, space_id: str, document_id: str) -> Document | str:
     """Read a document without a delivery from Banqup; return it, or why it cannot be sent."""
-    for spelling in spellings_of(given):
-        try:
-            document = banqup.documents.get(space_id, spelling)
-        except NotFoundError:
-            continue
-        except ServiceError as error:
-            if blame_of(error) is Blame.RUN:
-                raise
-            return Text(
-                "unknown_unshown",
-                "unknown to this connection, and Banqup did not show it ({0})",
-                error.message,
-            )
-        if of_another_space(document.space_id, space_id):
-            return Text("in_other_space", "in another space of Banqup")
-        return document
-    return Text(
-        "unknown_document",
-        "unknown to this connection, and Banqup has no document of this id in this space. An id is "
-        "not the number of an invoice: banqup-zenvoices status --waiting (in Python: "
-        "status(waiting=True)) and the report of an export show both.",
-    )
+    try:
+        document = banqup.documents.get(space_id, document_id)
+    except NotFoundError:
+        return Text(
+            "unknown_document",
+            "unknown to this connection, and Banqup has no document of this id in this space. An "
+            "id is not the number of an invoice: banqup-zenvoices status --waiting (in Python: "
+            "status(waiting=True)) and the report of an export show both.",
+        )
+    except ServiceError as error:
+        if blame_of(error) is Blame.RUN:
+            raise
+        return Text(
+            "unknown_unshown",
+            "unknown to this connection, and Banqup did not show it ({0})",
+            error.message,
+        )
+    if of_another_space(document.space_id, space_id):
+        return Text("in_other_space", "in another space of Banqup")
+    return document
 
 
 def _why_not(delivery: Delivery) -> str:
@@ -106,34 +108,6 @@ def _why_not(delivery: Delivery) -> str:
     if delivery.state == "uncertain":
         return Text("settle_first", "nobody knows whether it arrived; settle() says so first")
     return ""
-
-
-def _instead_of_settling(delivery: Delivery) -> Text:
-    """Return what to do with a document about which there is nothing to settle."""
-    if delivery.state == "sending":
-        return Text(
-            "hint_settle_sending", "It may be on its way: the next run looks it up in Zenvoices."
-        )
-    if delivery.state == "waiting":
-        return Text(
-            "hint_settle_waiting",
-            "It was not sent yet, or not sent again: a run sends it once nothing holds it back any "
-            "more. To keep it out, do not approve it (a purchase) or send it (a sale) in Banqup; "
-            "or, in Python, let the function of mapper= or exportable= return a Skip(...) for it.",
-        )
-    if delivery.state in ("delivered", "confirmed"):
-        return Text(
-            "hint_settle_delivered",
-            "Zenvoices accepted it. To send it once more, run banqup-zenvoices resend {0} (in "
-            "Python: resend([{0!r}])).",
-            delivery.document_id,
-        )
-    return Text(
-        "hint_settle_left_out",
-        "No run sends it. To send it all the same, run banqup-zenvoices resend {0} (in Python: "
-        "resend([{0!r}])).",
-        delivery.document_id,
-    )
 
 
 def settle_one(
@@ -158,9 +132,8 @@ def settle_one(
             "settle_state",
             "the document {0!r} is {1}, not uncertain, failed or refused",
             *(document_id, say(stored.state)),
-            hint=_instead_of_settling(stored),
         )
-    new = deliveries.transition(stored, deliveries.DecidedByPerson(delivered), clock())
+    new = deliveries.transition(stored, transitions.DecidedByPerson(delivered), clock())
     session.put(stored, new)
     session.flush()
     return delivery_row(new)

@@ -7,6 +7,7 @@ The run is the coordinator: only it uses the store, the report and the listeners
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from attrs import evolve
@@ -22,6 +23,7 @@ from _client_kit._paging import Page
 from _client_kit._text import Text, joined
 from banqup_client import Document
 from bridge._delivery import delivery as deliveries
+from bridge._delivery import transitions
 from bridge._delivery.delivery import MAX_ATTEMPTS, Delivery, WaitReason
 from bridge._delivery.eligibility import FOLDERS, BrokenRule, Wait
 from bridge._delivery.faults import (
@@ -73,7 +75,6 @@ class Run:
         self._sending = Sending(context, self._recovery, self._can_read_one, company_id)
         self._batch: list[Candidate] = []
         self._suspects: list[Candidate] = []
-        self._listed: str | None = None
         self._reads_one = False
         self._everything = True
         self._unfinished: list[str] = []
@@ -130,13 +131,31 @@ class Run:
     # Uploads in doubt from earlier runs
 
     def _settle(self) -> None:
-        self._settle_uncertain()
-        faults = 0
-        for delivery in self._in_turn("sending"):
-            if faults == LOOK_UP_FAULTS or not self._sending.can_continue():
+        for state in ("uncertain", "sending"):
+            self._look_up_all(state)
+        self._recorder.flush()
+        if self._session.head.counts.get("sending", 0) >= DOUBTS_IN_A_ROW:
+            self._sending.send_one_first()
+
+    def _look_up_all(self, state: str) -> None:
+        """Look up the deliveries in one of the states ``uncertain`` and ``sending``."""
+        looks = faults = 0
+        for delivery in self._in_turn(state):
+            resend = state == "uncertain" and self._options.on_uncertain == "resend"
+            # Without the limit of attempts, a document whose upload never gets an answer would be
+            # sent in every run.
+            if resend and delivery.attempts < MAX_ATTEMPTS:
+                reason = Text("resent_as_set", "uncertain, sent again as configured")
+                again = transitions.NotSent(reason)
+                self._recorder.record(delivery, self._recorder.transition(delivery, again))
+                continue
+            looks += 1
+            enough = (state == "uncertain" and looks > REREADS) or faults == LOOK_UP_FAULTS
+            if enough or not self._sending.can_continue():
                 self._report.line(delivery)
                 continue
-            self._session.update(looked_up={**self._session.head.looked_up, **_turn(delivery)})
+            looked_up = {**self._session.head.looked_up, state: delivery.document_id}
+            self._session.update(looked_up=looked_up)
             self._sending.ask_company()
             try:
                 event = self._recovery.event(delivery, self._sending.company_id)
@@ -147,39 +166,10 @@ class Run:
             faults = 0
             self._sending.faults.passes(LOOK_UP)
             new = self._found_out(delivery, event)
-            if isinstance(event, deliveries.NoControl) and new.state == "sending":
+            if isinstance(event, transitions.NoControl) and new.state == "sending":
                 # This run may deliver a document for the control, so look this delivery up again at
                 # the end of the run.
                 self._sending.doubts.append(new)
-        self._recorder.flush()
-        if self._session.head.counts.get("sending", 0) >= DOUBTS_IN_A_ROW:
-            self._sending.send_one_first()
-
-    def _settle_uncertain(self) -> None:
-        looks = faults = 0
-        for held in self._in_turn("uncertain"):
-            # Without the limit of attempts, a document whose upload never gets an answer would be
-            # sent in every run.
-            if self._options.on_uncertain == "resend" and held.attempts < MAX_ATTEMPTS:
-                reason = Text("resent_as_set", "uncertain, sent again as configured")
-                again = deliveries.NotSent(reason)
-                self._recorder.record(held, self._recorder.transition(held, again))
-                continue
-            looks += 1
-            enough = looks > REREADS or faults == LOOK_UP_FAULTS
-            if enough or not self._sending.can_continue():
-                self._report.line(held)
-                continue
-            self._session.update(looked_up={**self._session.head.looked_up, **_turn(held)})
-            self._sending.ask_company()
-            try:
-                event = self._recovery.held_event(held, self._sending.company_id)
-            except ServiceError as error:
-                self._refused_look_up(held, error)
-                faults += 1
-                continue
-            faults = 0
-            self._found_out(held, event)
 
     def _in_turn(self, state: str) -> list[Delivery]:
         """Return all deliveries in a state, starting after the last one that was looked up.
@@ -203,9 +193,9 @@ class Run:
         self._report.note(failed)
         self._report.line(delivery)
 
-    def _found_out(self, delivery: Delivery, event: deliveries.Event | None) -> Delivery:
+    def _found_out(self, delivery: Delivery, event: transitions.Event | None) -> Delivery:
         new = delivery if event is None else self._recorder.transition(delivery, event)
-        arrived = isinstance(event, deliveries.Arrived)
+        arrived = isinstance(event, transitions.Arrived)
         self._report.recovered += arrived
         self._recorder.record(delivery, new, settled=arrived)
         return new
@@ -233,7 +223,7 @@ class Run:
                 self._recorder.report_function(error)
                 return
             # Leave an undecidable delivery in doubt: the next run looks it up again.
-            if not isinstance(event, deliveries.Undecidable):
+            if not isinstance(event, transitions.Undecidable):
                 self._found_out(delivery, event)
         self._recorder.flush()
 
@@ -346,7 +336,6 @@ class Run:
                 documents[document_id] = named
         stored = self._session.find([document.id for document in documents.values()])
         for document_id, document in documents.items():
-            self._listed = document.id
             self._consider(document_id, document, stored.get(document_id))
         self._recorder.flush()
 
@@ -358,7 +347,7 @@ class Run:
         activated_at = self._session.head.activated_at
         if stored is None and missed_by_activation(document.created_at, activated_at):
             reason = Text("listed_late", "was there before activation, but not listed then")
-            old = deliveries.Skipped(reason)
+            old = transitions.Skipped(reason)
             self._report.seen[document_id] = delivery.state
             self._recorder.record(None, self._recorder.transition(delivery, old))
             return
@@ -375,7 +364,7 @@ class Run:
         # `documents.get` may show files that lists do not show, and digests are only compared with
         # those of lists. None keeps the digest from the last list.
         files = None if reread else files_digest(document)
-        event = deliveries.Listed(
+        event = transitions.Listed(
             document.status.document, verdict, reread=reread, label=label, files=files
         )
         new = self._recorder.transition(delivery, event)
@@ -461,12 +450,12 @@ class Run:
             if not self._sending.can_continue():
                 break
             try:
-                document = self._read(delivery.document_id)
+                document = self._banqup.documents.get(self._space_id, delivery.document_id)
             except NotFoundError:
-                event: deliveries.Event = deliveries.Skipped(Text("gone", "gone"), gone=True)
+                event: transitions.Event = transitions.Skipped(Text("gone", "gone"), gone=True)
                 if not self._can_read_one():
                     reason = Text("cannot_ask", "asking for one document does not work")
-                    event = deliveries.NotReady(reason, file=False)
+                    event = transitions.NotReady(reason, file=False)
                 self._report.seen[delivery.document_id] = delivery.state
                 self._recorder.record(delivery, self._recorder.transition(delivery, event))
                 continue
@@ -503,47 +492,18 @@ class Run:
             self._sending.faults.passes(DOCUMENT)
         elif self._sending.faults.holds(refusal, suspect=False):
             raise naming(error, [refusal])
-        unread = deliveries.NotReady(error.message, file=False)
+        unread = transitions.NotReady(error.message, file=False)
         self._recorder.record(delivery, self._recorder.transition(delivery, unread))
 
-    def _read(self, document_id: str) -> Document:
-        try:
-            return self._banqup.documents.get(self._space_id, document_id)
-        except NotFoundError:
-            if self._listed is None or self._listed == canonical_id(self._listed):
-                raise
-        # UUIDs are stored in lower case, but this service lists them in upper case and may accept
-        # no other form.
-        return self._banqup.documents.get(self._space_id, document_id.upper())
-
     def _can_read_one(self) -> bool:
-        """Return True if a document that Banqup has listed can be read by itself.
+        """Return True if a document that Banqup lists now can be read by itself.
 
         Only then does "not found" for another document mean that it is gone.
         """
         if not self._reads_one:
-            try:
-                # The document that was listed last may be deleted by now. So try another, too: the
-                # first document of a new list.
-                self._reads_one = self._has(self._listed) or self._has(self._first_listed())
-            except ServiceError:
-                return False
+            with suppress(ServiceError):
+                for document in self._banqup.documents.list(self._space_id, page_size=1):
+                    self._banqup.documents.get(self._space_id, canonical_id(document.id))
+                    self._reads_one = True
+                    break
         return self._reads_one
-
-    def _has(self, document_id: str | None) -> bool:
-        if document_id is None:
-            return False
-        try:
-            self._banqup.documents.get(self._space_id, document_id)
-        except NotFoundError:
-            return False
-        return True
-
-    def _first_listed(self) -> str | None:
-        for document in self._banqup.documents.list(self._space_id, page_size=1):
-            return document.id if is_id(document.id) else None
-        return None
-
-
-def _turn(delivery: Delivery) -> dict[str, str]:
-    return {delivery.state: delivery.document_id}

@@ -18,7 +18,7 @@ from _client_kit._errors import (
     StoreError,
 )
 from _client_kit._text import Text
-from bridge._delivery import delivery as deliveries
+from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.faults import (
     DETAILS,
@@ -284,7 +284,7 @@ class Sending:
             for item in sending:
                 # A later commit may succeed, and it must not contain this intent.
                 known = item.candidate.delivery
-                not_sent = deliveries.NotSent(Text("not_recorded", "could not be recorded"))
+                not_sent = transitions.NotSent(Text("not_recorded", "could not be recorded"))
                 back = self._recorder.transition(known, not_sent)
                 self._session.put(known, back)
             self._put_back(prepared, queue)
@@ -298,7 +298,7 @@ class Sending:
 
     def _intend(self, prepared: Prepared) -> Prepared:
         candidate = prepared.candidate
-        event = deliveries.Intended(
+        event = transitions.Intended(
             prepared.external_id,
             self.company_id,
             label=label_of(candidate.document, prepared.upload.subject),
@@ -326,34 +326,34 @@ class Sending:
             return
         event = outcome.event
         if event is None or (
-            isinstance(event, deliveries.Skipped) and event.gone and not self._can_read_one()
+            isinstance(event, transitions.Skipped) and event.gone and not self._can_read_one()
         ):
             event = self._judge(outcome, queue)
-        elif isinstance(event, deliveries.NotReady) and outcome.operation == DETAILS:
+        elif isinstance(event, transitions.NotReady) and outcome.operation == DETAILS:
             self.without_file = True
         if event is None:
             return
-        if isinstance(event, deliveries.Refused):
+        if isinstance(event, transitions.Refused):
             event = evolve(event, deliveries=self._session.head.deliveries)
         uploaded = candidate.delivery.state == "sending"
         delivery = self._recorder.transition(candidate.delivery, event)
         self._recorder.record(candidate.stored, delivery, outcome.sent)
         self._recorder.report_function(error)
-        if isinstance(event, deliveries.Arrived):
+        if isinstance(event, transitions.Arrived):
             self._arrived(delivery, uploaded=uploaded)
-        elif isinstance(event, deliveries.InDoubt):
+        elif isinstance(event, transitions.InDoubt):
             self._doubt(delivery, error)
-        elif isinstance(event, deliveries.Held):
+        elif isinstance(event, transitions.Held):
             self._hold(outcome, delivery)
-        elif isinstance(event, deliveries.Refused):
+        elif isinstance(event, transitions.Refused):
             self._refuse(delivery, error, uploaded=uploaded)
         # After send_one_first(), an upload without a clear answer ends the run. A refusal that is
         # charged is clear, and a failure of the user's code sends nothing.
-        clear = isinstance(event, deliveries.Arrived | deliveries.Refused)
+        clear = isinstance(event, transitions.Arrived | transitions.Refused)
         if self._probing and uploaded and not clear and outcome.operation not in USERS_CODE:
             self._stop_probing(error)
 
-    def _judge(self, outcome: Outcome, queue: deque[Candidate] | None) -> deliveries.Event | None:
+    def _judge(self, outcome: Outcome, queue: deque[Candidate] | None) -> transitions.Event | None:
         """Return the event for a failure; None if the document was queued to be sent again."""
         candidate, error = outcome.candidate, outcome.error
         if error is None:  # pragma: no cover - an outcome has an event or an error
@@ -364,25 +364,25 @@ class Sending:
                 reason = Text("broke_sending", "{0} while it was sent", kind)
             else:
                 reason = Text("broke_fetching", "{0} while it was fetched", kind)
-            return deliveries.Refused(reason)
+            return transitions.Refused(reason)
         if asks_again(error):
             try:
                 moved = self._ask_again(error)
             except ServiceError as failure:
                 self.fault = self.fault or failure
-                return deliveries.NotSent(error.message)
+                return transitions.NotSent(error.message)
             if moved and queue is not None:
-                self._again(candidate, deliveries.NotSent(error.message), queue)
+                self._again(candidate, transitions.NotSent(error.message), queue)
                 return None
         blame = blame_of(error)
         if blame is Blame.RUN:
             self.fault = self.fault or error
-            return deliveries.NotSent(error.message)
+            return transitions.NotSent(error.message)
         if blame is Blame.OPEN:
-            return deliveries.Held(error.message)
+            return transitions.Held(error.message)
         if outcome.operation and error.own:
             self.faults.passes(outcome.operation)
-        return deliveries.Refused(error.message, final=is_final(error))
+        return transitions.Refused(error.message, final=is_final(error))
 
     def _ask_again(self, error: ServiceError) -> bool:
         """Make one read-only call to see whether the service refuses every call.
@@ -404,7 +404,7 @@ class Sending:
         return False
 
     def _again(
-        self, candidate: Candidate, event: deliveries.Event, queue: deque[Candidate]
+        self, candidate: Candidate, event: transitions.Event, queue: deque[Candidate]
     ) -> None:
         if candidate.delivery.state == "sending":
             delivery = self._recorder.transition(candidate.delivery, event)
@@ -442,7 +442,7 @@ class Sending:
         if control.works is not None:
             self.faults.passes(LOOK_UP)
             self._lags = self._lags or not control.works
-            self._session.update(lookup="lags" if self._lags else "works")
+            self._session.update(lookups_lag=self._lags)
         if control.other is not None:
             self._sent_before = True
             self._context.report.twice += 1
@@ -510,7 +510,7 @@ class Sending:
             self.fault = self.fault or error
             for refused in self._refused:
                 refunded = self._recorder.transition(
-                    refused, deliveries.AttemptRefunded(refused.reason)
+                    refused, transitions.AttemptRefunded(refused.reason)
                 )
                 self._recorder.record(refused, refunded)
             self._refused.clear()
@@ -522,7 +522,7 @@ class Sending:
             ServiceError: A service refused an operation that worked for no document of this run.
         """
         for refusal in self.faults.charged():
-            event = deliveries.Refused(
+            event = transitions.Refused(
                 refusal.delivery.reason, deliveries=self._session.head.deliveries
             )
             charged = self._recorder.transition(refusal.delivery, event)

@@ -149,15 +149,14 @@ class CheckpointSession:
         """Return the stored deliveries of documents, by canonical id.
 
         Args:
-            ids: The documents' ids as Banqup or a user spells them. A row may be stored under this
-                spelling or under the canonical form, so both are looked for.
+            ids: The documents' ids as Banqup or a user spells them.
         """
-        names = list(dict.fromkeys(name for given in ids for name in (canonical_id(given), given)))
+        names = list(dict.fromkeys(map(canonical_id, ids)))
         found: dict[str, Delivery] = {}
         for start in range(0, len(names), FIND_LIMIT):
             some = names[start : start + FIND_LIMIT]
             for row in runtime.call_store(self._store.find, self._key, some):
-                found[canonical_id(row.id)] = delivery_of(row)
+                found[row.id] = delivery_of(row)
         return found
 
     def select(

@@ -12,6 +12,7 @@ from _client_kit import _clock
 from banqup_client.testing import Fault
 from bridge import ServiceError
 from bridge._async._recovery import MARGIN
+from bridge._delivery.delivery import Delivery
 from bridge._delivery.row_format import head_of, head_text, row_of
 from support.bridge_world import DAY, HOUR, AsyncWorld, counted
 from zenvoices_client import (
@@ -252,6 +253,31 @@ async def test_uncertain_document_that_is_found_later_is_delivered() -> None:
     assert (world.states[document], report.recovered) == ("delivered", 1)
 
 
+async def test_at_most_fifty_uncertain_documents_are_looked_up_in_a_run() -> None:
+    """All of them stay named, and the next run begins with those that were left out."""
+    world = AsyncWorld()
+    connection = await active(world)
+    names = [f"held-{number:02}" for number in range(52)]
+    held = [Delivery(name, "uncertain", external_id=f"bq-{name}-0") for name in names]
+    lease = world.store.acquire(world.key, "test", 600)
+    assert lease is not None
+    world.store.commit(lease, rows=[row_of(one) for one in held], ttl=600)
+    world.store.release(lease)
+    asked: list[str] = []
+
+    def note(request: Any) -> None:
+        if request.operation == "inbox.details":
+            asked.append(request.query["externalId"])
+
+    world.zenvoices.on_request = note
+    for first in (0, 50):
+        asked.clear()
+        report = await connection.export_new()
+        expected = [*held[first:], *held][:50]
+        assert asked == [one.external_id for one in expected]
+        assert {row.document_id for row in report.deliveries} == set(names)
+
+
 @pytest.mark.parametrize("nth", [1, 2], ids=["the document", "the control"])
 @pytest.mark.parametrize("answer", [Fault.html(), Fault.status(400)], ids=["page", "refusal"])
 async def test_foreign_answer_holds_until_look_ups_work_again(nth: int, answer: Fault) -> None:
@@ -382,6 +408,8 @@ async def test_lookup_that_lags_holds() -> None:
     world.one()
     report = await connection.export_new()
     assert any("held for a person" in note for note in report.notes)
+    text = world.store.head(world.key) or ""
+    assert head_of(text, connection._binding).lookups_lag is True
     world.clock.pass_(3 * HOUR)  # by now the first one can be found
     document = await in_doubt(world, connection, applied=True, known=False)
     for _ in range(2):
@@ -399,7 +427,7 @@ async def test_first_delivery_is_read_back_once_a_run() -> None:
     await connection.export_new()
     assert world.calls("inbox.details") == 1
     text = world.store.head(world.key) or ""
-    assert head_of(text, connection._binding).lookup == "works"
+    assert head_of(text, connection._binding).lookups_lag is False
 
 
 async def test_on_uncertain_resend() -> None:

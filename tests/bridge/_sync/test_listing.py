@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from attrs import evolve
 
 from _client_kit import _clock
 from banqup_client.testing import FakeRequest, Fault
@@ -564,15 +562,12 @@ def test_missing_document_is_not_gone_where_nobody_can_tell(empty: bool) -> None
 
 
 def test_a_service_that_begins_to_write_ids_in_capitals_sends_nothing_again() -> None:
-    """A UUID is the same in capitals: in the baseline, when delivered, and under its old row."""
+    """A UUID is the same in capitals: in the baseline, and when delivered."""
     world = World()
     old = world.one()
     connection = active(world)
     sent = world.publish(2)
     assert connection.export_new().exported == 2
-    # Kept in capitals: still that document's row.
-    rows = world.store._records[world.key].rows
-    rows[sent[0].upper()] = evolve(rows.pop(sent[0]), id=sent[0].upper())
     for document in (old, *sent):
         world.banqup._documents[document].body["id"] = document.upper()
     world.clock.pass_(2 * DAY)
@@ -582,22 +577,6 @@ def test_a_service_that_begins_to_write_ids_in_capitals_sends_nothing_again() ->
     connection.deactivate()
     assert connection.activate().baseline == 1
     assert len(world.rows) == 3
-
-
-def test_a_document_listed_in_capitals_is_asked_for_in_capitals() -> None:
-    """A service that tells capitals apart is asked for the id it lists; none is taken for gone."""
-    world = World()
-    connection = active(world)
-    long_ago = world.clock.now - 5 * DAY
-    document = world.one("DRAFT", updated_at=long_ago, id=str(uuid.uuid4()).upper())
-    world.one(id=str(uuid.uuid4()).upper())
-    connection.export_new()
-    connection.export_new()
-    assert world.states[document.lower()] == "waiting"
-    world.banqup.set_status(document, "FULLY_APPROVED", touch=False)
-    world.clock.pass_(1.1 * HOUR)
-    assert connection.export_new().exported == 1
-    assert world.states[document.lower()] == "delivered"
 
 
 def test_a_document_asked_for_that_reappears_is_sent() -> None:
