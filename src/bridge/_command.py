@@ -71,6 +71,7 @@ def _parser(lang: Lang) -> argparse.ArgumentParser:
         epilog=translate(say("exit status"), lang),
         allow_abbrev=False,
     )
+    parser.set_defaults(waiting=False)  # for the status after an export
     option(parser, "--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
@@ -231,20 +232,11 @@ def _export(connection: Connection, options: Options) -> tuple[ExportReport, int
 
 def _status(connection: Connection, options: Options) -> tuple[Status, int]:
     status = connection.status(waiting=options.waiting)
-    return status, _status_now(status)
-
-
-def _left(connection: Connection, _options: Options) -> tuple[Status, int]:
-    status = connection.status()
-    return status, _status_now(status)
-
-
-def _status_now(status: Status) -> int:
     if not status.active or status.attention or status.raised:
-        return PERSON
+        return status, PERSON
     if not status._stopped:
-        return OK
-    return LATER if (status.last_run or {}).get("retryable") else PERSON
+        return status, OK
+    return status, LATER if (status.last_run or {}).get("retryable") else PERSON
 
 
 def _resend(connection: Connection, options: Options) -> tuple[_Requests, int]:
@@ -330,7 +322,7 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
                 _show(status, result, error, config, options, out, several=len(configs) > 1)
                 tells = verb in (_export, _status)
                 if tells and status == PERSON and isinstance(error, ServiceError | None):
-                    _, now, _ = _call(_left, config, shared, mapper, progress, options)
+                    _, now, _ = _call(_status, config, shared, mapper, progress, options)
                     _name(now, result, config, options.lang)
                 found.add(status)
         return next((status for status in (USAGE, PERSON, LATER) if status in found), OK)
@@ -414,7 +406,7 @@ def _call(
         status = _status_of(error)
         if verb is _export and status == LATER and not isinstance(error, StoreError):
             # If an earlier run left a document to a person, say so although a service is down now.
-            status = _call(_left, config, shared, mapper, progress, options)[0] or LATER
+            status = _call(_status, config, shared, mapper, progress, options)[0] or LATER
         return status, error.report, error
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the other connections must still run
         return PERSON, None, error

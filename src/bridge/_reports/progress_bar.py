@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from bridge._reports.delivery_rows import DeliveryRow
-from bridge._reports.events import DocumentFound, DocumentSettled, Event, RunEnded, RunStarted
+from bridge._reports.events import DocumentFound, Event, RunEnded, RunStarted
 from bridge._reports.texts import language, say, translate
 
 __all__ = ["ProgressBar"]
@@ -57,16 +57,13 @@ class ProgressBar:
             case RunEnded():
                 self.close()
             case _:
-                self._count(event.delivery, settled=isinstance(event, DocumentSettled))
+                self._count(event.delivery)
 
-    def _count(self, row: DeliveryRow, *, settled: bool) -> None:
-        if self._bar is None:
-            return
-        if settled or row.document_id in self._open:
+    def _count(self, row: DeliveryRow) -> None:
+        if self._bar is not None and row.document_id in self._open:
+            self._open.remove(row.document_id)
             self._counts[_say(row.state)] += 1
             self._bar.set_postfix(self._counts, refresh=False)
-        if row.document_id in self._open:
-            self._open.remove(row.document_id)
             self._bar.update(1)
 
     def close(self) -> None:

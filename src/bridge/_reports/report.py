@@ -68,8 +68,7 @@ class ExportReport(Result):
             waiting or failed.
         raised: How often your mapper, your rule or a function of ``operations=`` raised, or
             returned an unusable value.
-        listener_failures: How often your listeners raised, or returned a coroutine; this changes
-            no delivery.
+        listener_failures: How often your listeners raised; this changes no delivery.
         recovered: The number of documents that a look-up found in Zenvoices, because the answer to
             an earlier upload was not recorded.
         changed: The number of delivered documents whose files have changed since; they are not
