@@ -12,18 +12,26 @@ from attrs import evolve
 from _client_kit import _clock
 from _client_kit import _runtime_async as runtime
 from _client_kit._errors import StoreError
-from _client_kit._text import Text
+from _client_kit._text import Text, joined
 from bridge._delivery.delivery import Delivery
 from bridge._delivery.ids import canonical_id
 from bridge._delivery.row_format import Head, counted_as, delivery_of, head_of, head_text, row_of
-from bridge._errors import BusyError, LeaseLostError, NotActivatedError
+from bridge._errors import (
+    ACTIVATE,
+    ACTIVATE_AGAIN,
+    IN_MEMORY,
+    OTHER_STORE,
+    BusyError,
+    LeaseLostError,
+    NotActivatedError,
+)
 from bridge._stores.protocol import (
     FIND_LIMIT,
     CheckpointStore,
     Lease,
     Row,
-    activation_hint,
     held_until,
+    is_in_memory,
     name_of_store,
     notes_of,
 )
@@ -121,13 +129,11 @@ class AsyncCheckpointSession:
 
     def not_activated(self) -> NotActivatedError:
         """Return the error for a connection that is not active."""
+        name = name_of_store(self._store)
+        hint = joined(" ", ACTIVATE, IN_MEMORY if is_in_memory(self._store) else OTHER_STORE)
         return NotActivatedError(
-            Text(
-                "not_active_in",
-                "this connection is not active in {0}",
-                name_of_store(self._store),
-            ),
-            hint=activation_hint(self._store, again=self.head.activations > 0),
+            Text("not_active_in", "this connection is not active in {0}", name),
+            hint=ACTIVATE_AGAIN if self.head.activations else hint,
         )
 
     async def read(self) -> None:

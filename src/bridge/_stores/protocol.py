@@ -15,15 +15,13 @@ from typing import Protocol
 from attrs import frozen
 
 from _client_kit._errors import StoreError
-from _client_kit._text import joined
-from bridge._errors import ACTIVATE, ACTIVATE_AGAIN, IN_MEMORY, OTHER_STORE
+from bridge._errors import IN_MEMORY
 
 __all__ = [
     "FIND_LIMIT",
     "CheckpointStore",
     "Lease",
     "Row",
-    "activation_hint",
     "held_until",
     "is_in_memory",
     "name_of_store",
@@ -144,28 +142,13 @@ def is_in_memory(store: CheckpointStore) -> bool:
 
 def notes_of(store: CheckpointStore) -> tuple[str, ...]:
     """Return what activate() and the first run must say about a store."""
-    note: object = IN_MEMORY if is_in_memory(store) else getattr(store, "_note", None)
-    # A store that wraps another one may have a function for any name.
-    return (note,) if isinstance(note, str) and note else ()
+    return (IN_MEMORY,) if is_in_memory(store) else ()
 
 
 def name_of_store(store: CheckpointStore) -> str:
     """Return the path of a store's file; if the store has no file, the name of its class."""
     path: object = getattr(store, "path", None)
     return str(path) if isinstance(path, (str, Path)) else type(store).__name__
-
-
-def activation_hint(store: CheckpointStore, *, again: bool) -> str:
-    """Return what to do about a connection that is not active in a store.
-
-    Args:
-        store: The store.
-        again: Whether the connection was active before.
-    """
-    if again:
-        return ACTIVATE_AGAIN
-    default = IN_MEMORY if is_in_memory(store) else OTHER_STORE
-    return joined(" ", ACTIVATE, getattr(store, "_hint_if_not_active", default))
 
 
 def check_ids(ids: Sequence[str]) -> Sequence[str]:
