@@ -8,7 +8,7 @@ from typing import Any
 
 from bridge._reports.delivery_rows import DeliveryRow
 from bridge._reports.events import DocumentFound, Event, RunEnded, RunStarted
-from bridge._reports.texts import language, say, translate
+from bridge._reports.texts import tell
 
 __all__ = ["ProgressBar"]
 
@@ -37,7 +37,7 @@ class ProgressBar:
             raise ImportError(message) from None
         self._make = module.tqdm
         self._options: dict[str, Any] = {
-            "unit": f" {_say('documents')}",
+            "unit": f" {tell('documents')}",
             "disable": None,  # tqdm then shows nothing if the stream is no terminal
             "dynamic_ncols": True,
             **options,
@@ -62,7 +62,7 @@ class ProgressBar:
     def _count(self, row: DeliveryRow) -> None:
         if self._bar is not None and row.document_id in self._open:
             self._open.remove(row.document_id)
-            self._counts[_say(row.state)] += 1
+            self._counts[tell(row.state)] += 1
             self._bar.set_postfix(self._counts, refresh=False)
             self._bar.update(1)
 
@@ -75,7 +75,3 @@ class ProgressBar:
             bar.close()
         self._open.clear()
         self._counts.clear()
-
-
-def _say(code: str) -> str:
-    return translate(say(code), language())

@@ -22,6 +22,7 @@ __all__ = [
     "language",
     "say",
     "set_language",
+    "tell",
     "translate",
 ]
 
@@ -68,6 +69,11 @@ def language() -> Lang:
 def say(code: str, *values: object) -> Text:
     """Return a text of :data:`HEADINGS` in English, which :func:`translate` can translate."""
     return Text(code, HEADINGS[code][0], *values)
+
+
+def tell(code: str, *values: object) -> str:
+    """Return a text of :data:`HEADINGS` in the language of :func:`set_language`."""
+    return translate(say(code, *values), language())
 
 
 def translate(text: str, lang: Lang) -> str:
