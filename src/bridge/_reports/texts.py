@@ -126,10 +126,12 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "confirmed": ("confirmed", "confirmé|confirmés", "bevestigd"),
     "failed": ("failed", "abandonné|abandonnés", "definitief mislukt"),
     "uncertain": ("uncertain", "incertain|incertains", "onzeker"),
-    # Outcomes of checks
+    # Outcomes of checks and of trials
     "ok": ("ok", "ok", "ok"),
     "FAILED": ("FAILED", "ÉCHEC", "MISLUKT"),
+    "trial failed": ("failed", "échec", "mislukt"),
     "not checked": ("not checked", "non vérifié", "niet gecontroleerd"),
+    "sent": ("sent", "à transmettre", "af te leveren"),
     # Headings of columns and names of facts
     "check": ("check", "vérification", "controle"),
     "found": ("found", "constaté", "vastgesteld"),
@@ -242,6 +244,9 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
         "Envoyés plusieurs fois : une autre machine ou un autre programme exporte-t-il cet espace, avec une copie de ce registre ou avec le sien ? Ne laissez qu'un seul programme, sur une seule machine, exporter cet espace, et supprimez dans Zenvoices ce qui s'y trouve en double.",
         "Meermaals verzonden: exporteert een andere machine of een ander programma deze ruimte, met een kopie van dit register of met een eigen register? Laat maar één programma, op één machine, deze ruimte exporteren, en verwijder in Zenvoices wat er dubbel staat."),
     "undecided": ("not to be decided", "impossibles à déterminer", "niet uit te maken"),
+    "trials": ("Mapper: {0} of {1} documents would be sent",
+        "Essai de la fonction de conversion (mapper) : {0} document sur {1} serait transmis|Essai de la fonction de conversion (mapper) : {0} documents sur {1} seraient transmis",
+        "Proef van de omzettingsfunctie (mapper): {0} van de {1} documenten zou afgeleverd worden|Proef van de omzettingsfunctie (mapper): {0} van de {1} documenten zouden afgeleverd worden"),
     "no documents": ("no documents", "aucun document", "geen documenten"),
     # The command
     "sent by the next export": ("sent by the next export",
