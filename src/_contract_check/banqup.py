@@ -40,6 +40,7 @@ _VALUES = {
 }
 _ALIKE = {
     "id": "documentId fileId attachmentId",
+    "documents": "results records content items data",
     "folder": "box",
     "status": "state",
     "files": "attachments",

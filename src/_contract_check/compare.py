@@ -13,12 +13,14 @@ from _client_kit._errors import ConfigurationError
 from _contract_check.expectations import Expectations
 from _contract_check.findings import Comparison, Finding, OperationFinding
 from _contract_check.matching import (
+    carries_content,
     described_prefixes,
     look_alikes,
     match_all,
     patched_path,
     same_path,
     split_prefix,
+    uploads,
 )
 from _contract_check.openapi_file import VendorFile, VendorOperation, is_json
 from _contract_check.openapi_schema import Place, Shape, below, entries_of, last, locate, typed
@@ -82,7 +84,7 @@ def compare(
                 result,
                 status="missing" if missing else "not described",
                 calls=tuple(tuple(item.lines(expected.payload)) for item in likely),
-                starter=starter(operation, likely, expected),
+                starter=starter(operation, likely[0], expected) if likely else (),
             )
             found.append(result)
         else:
@@ -158,14 +160,17 @@ class _Pair:
         findings = tuple(self._findings())
         differs = any(item.status in ("differs", "missing") for item in findings)
         by_hand = any(item.contradicts and self._by_function() in item.remedy for item in findings)
+        # If the operation takes no file, another operation takes it first.
+        by_two = uploads(self._ours) and not carries_content(theirs.body, theirs.media)
+        shown = [theirs, *(likely if by_two else ())] if by_hand else []
         return evolve(
             result,
             status="differs" if differs else "confirmed",
             theirs=f"{theirs.method} {theirs.path}",
             facts=len(self._places),
             findings=findings,
-            calls=(tuple(theirs.lines(expected.payload)),) if by_hand else (),
-            starter=starter(self._ours, [theirs, *likely], expected) if by_hand else (),
+            calls=tuple(tuple(item.lines(expected.payload)) for item in shown),
+            starter=starter(self._ours, theirs, expected) if by_hand else (),
         )
 
     def _sure(self) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class OperationFinding:
         findings: The compared facts, without those below a property that is missing.
         calls: Operations of the file for a person to read, each as lines of text: the matching
             operation, if only a function can correct a difference. For an operation that the file
-            does not have, the operations that resemble it.
+            does not have, and for an upload without a file, the operations that resemble it.
         function: The name under which ``operations=`` takes a function for the operation.
         starter: The lines of a first draft of this function, with the file's names.
     """
@@ -171,6 +171,7 @@ def _operation_lines(item: OperationFinding) -> Iterator[str]:
     for first, *lines in item.calls:
         yield f"    {heading}: {first}"
         yield from (f"    {line}" for line in lines)
+        heading = "looks like it"
     if item.starter:
         yield f'    a function to start from, for operations={{"{item.function}": ...}}:'
         yield from (f"        {line}".rstrip() for line in item.starter)

@@ -41,6 +41,7 @@ _ALIKE = {
     "externalId": "reference",
     "administrationId": "companyId",
     "code": "administrationCode companyCode",
+    "items": "results records content data",
     "totalCount": "total totalElements",
 }
 

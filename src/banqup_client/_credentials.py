@@ -66,10 +66,7 @@ class ClientCredentials:
         environ = os.environ if environ is None else environ
         names = ("BANQUP_CLIENT_ID", "BANQUP_CLIENT_SECRET")
         client_id, secret = read_environment(environ, *names, service="banqup")
-        scope = environ.get("BANQUP_SCOPE") or None
-        if scope is not None:
-            check_credential(scope, "BANQUP_SCOPE", service="banqup")
-        return cls(client_id, Secret(secret), scope)
+        return cls(client_id, Secret(secret), environ.get("BANQUP_SCOPE") or None)
 
     def __reduce__(self) -> Never:
         refuse_pickling(self)

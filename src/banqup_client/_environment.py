@@ -37,14 +37,9 @@ def address_of(environment: Environment | None, base_url: str | None) -> str:
         ConfigurationError: Both or neither are given, or the environment is not an Environment.
     """
     if environment is not None:
-        known = (
-            f"Known are: {', '.join(f'Environment.{name}' for name in Environment.__members__)}."
-        )
-        if str(environment) in Environment.__members__:
-            known = f"Write Environment.{environment}."
-        if "://" in str(environment):
-            known = "Write base_url= before an address of your own."
-        check_instance(environment, Environment, "environment", service="banqup", hint=known)
+        known = ", ".join(f"Environment.{name}" for name in Environment.__members__)
+        hint = f"Known are: {known}. An address of your own is given as base_url=."
+        check_instance(environment, Environment, "environment", service="banqup", hint=hint)
     if environment is not None and base_url is None:
         return environment.value
     if environment is None and base_url is not None:

@@ -12,39 +12,38 @@ import io
 import json
 import logging
 import os
-import re
 import shutil
 import signal
 import sys
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
+from functools import cache
 from pathlib import Path
 from types import FrameType
-from typing import Any, Never, Self, TextIO, get_args
+from typing import Any, Self, TextIO, get_args
 
 from attrs import asdict, evolve, frozen
 
-from _client_kit._arguments import check_seconds, is_coroutine_function, read_environment
+from _client_kit._arguments import check_seconds, read_environment
 from _client_kit._errors import ConfigurationError, ServiceError, StoreError
 from _client_kit._text import Text, code_of, joined
 from _client_kit._version import __version__
 from banqup_client import ClientCredentials, Environment
 from bridge._config import ConnectionConfig
 from bridge._delivery.arguments import check_limit
-from bridge._errors import BusyError, not_replaced, setting_error
+from bridge._errors import BusyError, setting_error
 from bridge._mapping.mapper import Mapper, default_mapper
 from bridge._pairs import Pairs
 from bridge._process import LOGIN_VARIABLES, function_of, login_of_this_process
-from bridge._reports.delivery_rows import Deliveries, DeliveryRow, needs_person
+from bridge._reports.delivery_rows import Deliveries
 from bridge._reports.events import DocumentFound, Event, RunEnded, RunStarted
-from bridge._reports.render import plain, wrap
+from bridge._reports.render import plain
 from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
-from bridge._reports.texts import Lang, check_lang, language, say, set_language, translate
+from bridge._reports.texts import Lang, language, say, set_language, translate
 from bridge._reports.verification import Verification
-from bridge._settings import hint_for
 from bridge._sync._connection import Connection
 from zenvoices_client import UserLogin
 
@@ -54,284 +53,103 @@ PROGRAM = "banqup-zenvoices"
 OK, PERSON, USAGE, LATER, INTERRUPTED = 0, 1, 2, 75, 130
 NAMED = 20
 """The most documents of a connection that are named on standard error."""
-WHOLE = Text("whole_number", "a whole number")
-SECONDS = Text("positive_seconds", "a positive number of seconds")
 Options = argparse.Namespace
-_Group = argparse._ArgumentGroup  # pyright: ignore[reportPrivateUsage]
 
 
 # Arguments
 
-_FORMS = {
-    "verify": "",
-    "activate": "",
-    "deactivate": "",
-    "export": "",
-    "status": "",
-    "resend": "ID [ID ...]",
-    "settle": "ID (--delivered | --not-delivered)",
-    "confirm": "",
-    "pairs": "(--environment {0} | --banqup-url URL)",
-    "demo": "",
-    "sandbox": "",
-}
-"""The commands by name, with the arguments that each one requires."""
 
-_EITHER = (("--delivered", "--not-delivered"), ("--environment", "--banqup-url"))
-"""Options of which a command takes one."""
+def _parser(lang: Lang) -> argparse.ArgumentParser:
+    """Return the parser of all commands; its own errors and titles are argparse's, in English."""
 
-_DEFAULTS: dict[str, Any] = {
-    "config": Path("connections.toml"),
-    "company": None,
-    "json": False,
-    "lang": "en",
-    "mapper": None,
-    "verbose": False,
-    "deep": False,
-    "dry_run": False,
-    "limit": None,
-    "deadline": None,
-    "look_first": False,
-    "waiting": False,
-    "delivered": False,
-    "environment": None,
-    "banqup_url": None,
-    "zenvoices_url": None,
-    "documents": None,
-    "port": 0,
-    "every": 15.0,
-}
+    def option(of: Any, name: str, **details: Any) -> None:
+        of.add_argument(name, help=translate(say(f"help {name.strip('-')}"), lang), **details)
 
-
-class _Parser(argparse.ArgumentParser):
-    """An argument parser that shows no English text of argparse.
-
-    This module makes the errors, titles, usage lines and the text of ``--help`` in each language.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(
-            **options,
-            usage=argparse.SUPPRESS,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            argument_default=argparse.SUPPRESS,
-            add_help=False,
-            allow_abbrev=False,
-            exit_on_error=False,
-        )
-
-    commands: Mapping[str, _Parser] = {}
-    """All commands by name."""
-
-    def refuse_unknown_options(self, given: Sequence[str]) -> None:
-        """Refuse an unknown option before the parser does, which knows no nearest one."""
-        parser = self
-        for word in given:
-            name = word.partition("=")[0]
-            if word == "--":
-                break
-            if parser is self and word in self.commands:
-                parser = self.commands[word]
-            elif name.startswith("--") and name not in parser._option_string_actions:
-                hint = parser._hint(name)
-                raise setting_error("unknown_option", "unknown option {0}", name[:80], hint=hint)
-            action = parser._option_string_actions.get(name)
-            if action is not None and action.nargs == 0 and "=" in word:
-                raise setting_error(
-                    "no_value", "{0} takes no value", name, hint="Write {0} alone, or leave it out."
-                )
-
-    def _hint(self, name: str) -> str:
-        others = [
-            command
-            for command, parser in self.commands.items()
-            if name in parser._option_string_actions
-        ]
-        if others:
-            return Text("hint_option_of", "{0} belongs to: {1}.", name, ", ".join(others))
-        return hint_for(name, [key for key in self._option_string_actions if key != "-h"])
-
-    def error(self, message: str) -> Never:
-        """Raise an error; argparse itself would end the process, even with exit_on_error=False."""
-        raise argparse.ArgumentError(None, message)
-
-
-def _language(arguments: Sequence[str] | None) -> Lang:
-    """Return the language of ``--lang``, even if other arguments are wrong."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    parser.add_argument("--lang", choices=get_args(Lang), default="en")
-    try:
-        lang: Lang = parser.parse_known_args(arguments)[0].lang
-    except argparse.ArgumentError:
-        return "en"
-    return lang
-
-
-def _parsed(arguments: Sequence[str] | None, lang: Lang) -> Options:
-    """Return the options of a command line.
-
-    Raises:
-        ConfigurationError: An argument is missing, unknown or not usable.
-    """
-    given = sys.argv[1:] if arguments is None else arguments
-    command = next((word for word in given if word in _FORMS), "")
-    usage = Text("usage_is", "Usage: {0}. Its options: {1} --help.", *_usage(command, lang))
-    options = Options(**_DEFAULTS)
-    unknown: list[str] = []
-    try:
-        parser = _parser(lang)
-        parser.refuse_unknown_options(given)
-        _, unknown = parser.parse_known_args(given, options)
-    except argparse.ArgumentError as error:
-        name = error.argument_name
-        if name is None:
-            raise setting_error("incomplete", "an argument is missing", hint=usage) from None
-        names = {word.partition("=")[0] for word in given}
-        both = next((pair for pair in _EITHER if names.issuperset(pair)), ())
-        if both:
-            raise setting_error(
-                "not_both", "{0} and {1} exclude each other", *both, hint=usage
-            ) from None
-        if name in names:
-            raise setting_error("needs_value", "{0} needs a value", name, hint=usage) from None
-        if command:
-            raise setting_error("odd_option", "{0} cannot be used so", name, hint=usage) from None
-    if not hasattr(options, "run"):
-        for word in given:
-            if not word.startswith("-") and difflib.get_close_matches(word.lower(), _FORMS):
-                hint = hint_for(word, _FORMS)
-                raise setting_error("unknown_command", "unknown command {0!r}", word, hint=hint)
-        known = ", ".join(_FORMS)
-        raise setting_error("no_command", "say which command: {0}", known)
-    if unknown:
-        if unknown[0].lower().endswith(".toml"):
-            usage = Text("hint_config_option", "Write --config {0!r}.", unknown[0])
-        raise setting_error("unknown_argument", "unknown argument {0!r}", unknown[0], hint=usage)
-    return options
-
-
-def _usage(command: str, lang: Lang) -> tuple[str, str]:
-    """Return how to call a command with its arguments, and how to call it without arguments."""
-    if not command:
-        return f"{PROGRAM} {translate(say('COMMAND'), lang)}", PROGRAM
-    form = _FORMS[command].format(translate(say("NAME"), lang))
-    return f"{PROGRAM} {command} {form}".rstrip(), f"{PROGRAM} {command}"
-
-
-def _parser(lang: Lang) -> _Parser:
-    def tell(code: str, *values: object) -> str:
-        return translate(say(code, *values), lang)
-
-    def described(name: str, text: str) -> str:
-        usage = tell("usage", f"{_usage(name, lang)[0]} {tell('[options]')}")
-        return f"{wrap(usage)}\n\n{wrap(text)}"
-
-    def options_of(parser: _Parser, *, connections: bool) -> _Group:
-        options = parser.add_argument_group(tell("options"))
-        options.add_argument("-h", "--help", action="help", help=tell("help help"))
-        # check_lang raises an error of this library, which is shown in the user's language; that of
-        # `choices=` would be argparse's, in English.
-        options.add_argument(
-            "--lang", type=check_lang, metavar="{en,fr,nl}", help=tell("help lang")
-        )
-        options.add_argument("--json", action="store_true", help=tell("help json"))
-        if connections:
-            file, code = tell("FILE"), tell("CODE")
-            options.add_argument("--config", type=Path, metavar=file, help=tell("help config"))
-            options.add_argument(
-                "--company", action="append", metavar=code, help=tell("help company")
-            )
-            options.add_argument(
-                "--mapper", metavar=tell("MODULE:FUNCTION"), help=tell("help mapper")
-            )
-            options.add_argument("--verbose", action="store_true", help=tell("help verbose"))
-        return options
-
-    statuses = [
-        wrap(tell(f"exit {number}"), f"{number:4}  ")
-        for number in (OK, PERSON, USAGE, LATER, INTERRUPTED)
-    ]
-    parser = _Parser(
-        prog=PROGRAM,
-        description=described("", tell("help about")),
-        epilog="\n".join([tell("exit status"), *statuses]),
+    parser = argparse.ArgumentParser(
+        PROGRAM,
+        description=translate(say("help about"), lang),
+        epilog=translate(say("exit status"), lang),
+        allow_abbrev=False,
     )
-    version = f"{PROGRAM} {__version__}"
-    options_of(parser, connections=True).add_argument(
-        "--version", action="version", version=version, help=tell("help version")
-    )
-    commands = parser.add_subparsers(
-        title=tell("commands"), metavar=tell("COMMAND"), prog=PROGRAM, parser_class=_Parser
-    )
+    option(parser, "--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(
-        name: str, run: Callable[[Options], int], *, connections: bool = True
-    ) -> tuple[_Group, _Group]:
-        text = tell(f"help {name}")
-        added = commands.add_parser(name, help=text, description=described(name, text))
+    def command(name: str, run: Callable[[Options], int]) -> argparse.ArgumentParser:
+        text = translate(say(f"help {name}"), lang)
+        added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         added.set_defaults(run=run)
-        arguments = added.add_argument_group(tell("arguments"))
-        return arguments, options_of(added, connections=connections)
+        return added
 
-    def number(name: str, kind: type[float], wanted: Text) -> Callable[[str], float]:
-        def read(text: str) -> float:
-            try:
-                return kind(text)
-            except ValueError:
-                raise setting_error("must_be_that", "{0} must be {1}", name, wanted) from None
+    verify = command("verify", _each(_verify))
+    option(verify, "--deep", action="store_true")
+    activate = command("activate", _each(_activate))
+    deactivate = command("deactivate", _each(_deactivate))
+    export = command("export", _each(_export))
+    option(export, "--dry-run", action="store_true")
+    option(export, "--limit", type=_limit, metavar="N")
+    option(export, "--deadline", type=_deadline, metavar="SECONDS")
+    option(export, "--look-first", action="store_true")
+    status = command("status", _each(_status))
+    option(status, "--waiting", action="store_true")
+    resend = command("resend", _each(_resend))
+    option(resend, "ids", nargs="+", metavar="ID")
+    settle = command("settle", _each(_settle))
+    option(settle, "id", metavar="ID")
+    seen = settle.add_mutually_exclusive_group(required=True)
+    option(seen, "--delivered", action="store_true")
+    option(seen, "--not-delivered", action="store_true")
+    confirm = command("confirm", _each(_confirm))
+    pairs = command("pairs", _pairs)
+    where = pairs.add_mutually_exclusive_group(required=True)
+    option(where, "--environment", choices=Environment.__members__)
+    option(where, "--banqup-url", metavar="URL")
+    option(pairs, "--zenvoices-url", metavar="URL")
+    demo = command("demo", _demo)
+    option(demo, "--documents", type=Path, metavar="DIR")
+    sandbox = command("sandbox", _sandbox)
+    option(sandbox, "--port", type=int, default=0, metavar="N")
+    option(sandbox, "--every", type=float, default=15.0, metavar="SECONDS")
 
-        return read
-
-    seconds = tell("SECONDS")
-    _, options = command("verify", _each(_verify))
-    options.add_argument("--deep", action="store_true", help=tell("help deep"))
-    command("activate", _each(_activate))
-    command("deactivate", _each(_deactivate))
-    _, options = command("export", _each(_export))
-    options.add_argument("--dry-run", action="store_true", help=tell("help dry-run"))
-    options.add_argument(
-        "--limit", type=number("--limit", int, WHOLE), metavar="N", help=tell("help limit")
-    )
-    options.add_argument(
-        "--deadline",
-        type=number("--deadline", float, SECONDS),
-        metavar=seconds,
-        help=tell("help deadline"),
-    )
-    options.add_argument("--look-first", action="store_true", help=tell("help look-first"))
-    _, options = command("status", _each(_status))
-    options.add_argument("--waiting", action="store_true", help=tell("help waiting"))
-    arguments, _ = command("resend", _each(_resend))
-    arguments.add_argument("ids", nargs="+", metavar="ID", help=tell("help ids"))
-    arguments, options = command("settle", _each(_settle))
-    arguments.add_argument("id", metavar="ID", help=tell("help id"))
-    seen = options.add_mutually_exclusive_group(required=True)
-    seen.add_argument("--delivered", action="store_true", help=tell("help delivered"))
-    seen.add_argument("--not-delivered", action="store_true", help=tell("help not-delivered"))
-    command("confirm", _each(_confirm))
-    _, options = command("pairs", _pairs)
-    where = options.add_mutually_exclusive_group(required=True)
-    environments = f"{{{','.join(Environment.__members__)}}}"
-    where.add_argument("--environment", metavar=environments, help=tell("help environment"))
-    where.add_argument("--banqup-url", metavar="URL", help=tell("help banqup-url"))
-    options.add_argument("--zenvoices-url", metavar="URL", help=tell("help zenvoices-url"))
-    _, options = command("demo", _demo, connections=False)
-    options.add_argument("--documents", type=Path, metavar=tell("DIR"), help=tell("help documents"))
-    _, options = command("sandbox", _sandbox, connections=False)
-    options.add_argument(
-        "--port", type=number("--port", int, WHOLE), metavar="N", help=tell("help port")
-    )
-    options.add_argument(
-        "--every", type=number("--every", float, SECONDS), metavar=seconds, help=tell("help every")
-    )
-    for known in (parser, *commands.choices.values()):
-        known.commands = commands.choices
+    verbs = (verify, activate, deactivate, export, status, resend, settle, confirm)
+    # These options may stand before the command, too. Without SUPPRESS, the default of the
+    # command's parser would replace a value given there.
+    absent = argparse.SUPPRESS
+    parser.set_defaults(config=Path("connections.toml"), company=None, mapper=None)
+    parser.set_defaults(verbose=False, json=False)
+    for each in (parser, *verbs, pairs):
+        option(each, "--config", type=Path, default=absent, metavar="FILE")
+    for each in (parser, *verbs):
+        option(each, "--company", action="append", default=absent, metavar="CODE")
+        option(each, "--mapper", default=absent, metavar="MODULE:FUNCTION")
+        option(each, "--verbose", action="store_true", default=absent)
+    for each in (parser, *commands.choices.values()):
+        option(each, "--json", action="store_true", default=absent)
+        # Only for the help: main() has read the language.
+        option(each, "--lang", choices=get_args(Lang), default=absent)
     return parser
 
 
+def _limit(text: str) -> int:
+    limit = int(text)
+    check_limit(limit, "--limit")
+    return limit
+
+
+def _deadline(text: str) -> float:
+    return check_seconds(float(text), "--deadline", service="bridge", zero=True)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status."""
-    lang = _language(arguments)
+    """Run the command and return its exit status.
+
+    Raises:
+        SystemExit: The help or the version was printed, or argparse refused an argument.
+    """
+    # The language is read first, because the help and our errors about other arguments are in it.
+    first = argparse.ArgumentParser(PROGRAM, add_help=False, allow_abbrev=False)
+    first.add_argument("--lang", choices=get_args(Lang), default="en")
+    options, rest = first.parse_known_args(arguments)
+    lang: Lang = options.lang
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -339,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _ended_by_sigterm():
             set_language(lang)
-            options = _parsed(arguments, lang)
+            _parser(lang).parse_args(rest, options)
             status: int = options.run(options)
             sys.stdout.flush()
             return status
@@ -351,14 +169,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # rest at exit, and print another error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
-    except OSError as error:  # such as a full disk below the file that standard output goes to
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        why = Text("said", "{0}", str(error.strerror))
-        print(
-            _after(PROGRAM, Text("no_output", "the output cannot be written: {0}", why), lang),
-            file=sys.stderr,
-        )
-        return PERSON
     except KeyboardInterrupt as interrupt:
         print(f"\n{_after(PROGRAM, say('interrupted'), lang)}", file=sys.stderr)
         return 143 if isinstance(interrupt, _Terminated) else INTERRUPTED
@@ -404,9 +214,9 @@ def _activate(connection: Connection, _options: Options) -> tuple[Activation, in
     return connection.activate(), OK
 
 
-def _deactivate(connection: Connection, _options: Options) -> tuple[_Deactivated, int]:
+def _deactivate(connection: Connection, _options: Options) -> tuple[Status, int]:
     connection.deactivate()
-    return _Deactivated(connection.status()), OK
+    return connection.status(), OK
 
 
 def _export(connection: Connection, options: Options) -> tuple[ExportReport, int]:
@@ -421,11 +231,20 @@ def _export(connection: Connection, options: Options) -> tuple[ExportReport, int
 
 def _status(connection: Connection, options: Options) -> tuple[Status, int]:
     status = connection.status(waiting=options.waiting)
+    return status, _status_now(status)
+
+
+def _left(connection: Connection, _options: Options) -> tuple[Status, int]:
+    status = connection.status()
+    return status, _status_now(status)
+
+
+def _status_now(status: Status) -> int:
     if not status.active or status.attention or status.raised:
-        return status, PERSON
+        return PERSON
     if not status._stopped:
-        return status, OK
-    return status, LATER if (status.last_run or {}).get("retryable") else PERSON
+        return OK
+    return LATER if (status.last_run or {}).get("retryable") else PERSON
 
 
 def _resend(connection: Connection, options: Options) -> tuple[_Requests, int]:
@@ -444,41 +263,21 @@ def _confirm(connection: Connection, _options: Options) -> tuple[Confirmation, i
 
 
 @frozen
-class _Deactivated:
-    """The status after deactivate(); its text says only what was done, and how to undo it."""
-
-    status: Status
-
-    def to_text(self, *, lang: Lang) -> str:
-        title = translate(say("deactivated", self.status.company_code), lang)
-        return f"{wrap(title)}\n\n{wrap(translate(say('start again'), lang), '- ')}"
-
-    def to_dict(self) -> dict[str, Any]:
-        return self.status.to_dict()
-
-
-@frozen
 class _Requests:
     """The results of resend()."""
 
     made: Sequence[Request]
 
     def to_text(self, *, lang: Lang) -> str:
-        return "\n".join(
-            f"{request.document_id}  {translate(_request_text(request), lang)}"
-            for request in self.made
-        )
+        lines: list[str] = []
+        for request in self.made:
+            code = "sent all the same" if request.reason else "sent by the next export"
+            text = say(code if request.accepted else "not accepted", request.reason)
+            lines.append(f"{request.document_id}  {translate(text, lang)}")
+        return "\n".join(lines)
 
     def to_dict(self) -> list[dict[str, Any]]:
         return [asdict(request) for request in self.made]
-
-
-def _request_text(request: Request) -> str:
-    if request.accepted and request.reason:
-        return say("sent all the same", request.reason)
-    if request.accepted:
-        return say("sent by the next export")
-    return say("not accepted", request.reason)
 
 
 def _status_of(error: BaseException) -> int:
@@ -487,10 +286,6 @@ def _status_of(error: BaseException) -> int:
     report = error.report
     needs = isinstance(report, ExportReport) and report._shows_trouble
     return PERSON if needs else LATER
-
-
-def _left(connection: Connection, _options: Options) -> tuple[Deliveries, int]:
-    return connection.status().attention, OK
 
 
 # One connection after another
@@ -502,24 +297,13 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
     """Return a command that calls a verb, such as `_verify`, for each chosen connection."""
 
     def run(options: Options) -> int:
-        if verb is _export:
-            check_limit(options.limit, "--limit")
-            if options.deadline is not None:
-                check_seconds(options.deadline, "--deadline", service="bridge", zero=True)
         configs = _chosen(options)
-        if verb in (_resend, _settle) and len(configs) > 1:
+        if verb in (_deactivate, _resend, _settle) and len(configs) > 1:
             raise setting_error(
                 "one_connection",
-                "a document belongs to one connection",
+                "this command is for one connection",
                 len(configs),
                 hint="Say which: --company CODE chooses one of these {0}.",
-            )
-        if verb is _deactivate and options.company is None and len(configs) > 1:
-            raise setting_error(
-                "name_connections",
-                "deactivate stops only connections that you name",
-                len(configs),
-                hint="--company CODE names one of these {0}; it may be given several times.",
             )
         found: set[int] = set()
         out = sys.stdout
@@ -530,16 +314,15 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
             mapper: Mapper = default_mapper
             if options.mapper is not None:
                 mapper = function_of("--mapper", options.mapper)
-                if is_coroutine_function(mapper):
-                    raise setting_error(
-                        "async_mapper",
-                        "--mapper: {0} is an async def",
-                        options.mapper,
-                        hint="Write it with def: only AsyncConnection takes an async def.",
-                    )
             _check_logins()
             stack.enter_context(_log_on_stderr(options.lang, verbose=options.verbose))
-            shared = _Shared(stack)
+
+            # Connections with the same settings share clients and store. Without this, three
+            # hundred connections would make six hundred TLS handshakes.
+            @cache
+            def shared(settings: ConnectionConfig) -> Connection:
+                return stack.enter_context(settings.open())
+
             for number, config in enumerate(configs, 1):
                 place = say("progress", config.company_code, number, len(configs))
                 with _Progress(place, options.lang) as progress:
@@ -547,8 +330,8 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
                 _show(status, result, error, config, options, out, several=len(configs) > 1)
                 tells = verb in (_export, _status)
                 if tells and status == PERSON and isinstance(error, ServiceError | None):
-                    _, left, _ = _call(_left, config, shared, mapper, progress, options)
-                    _name(left or (), result, config, options.lang)
+                    _, now, _ = _call(_left, config, shared, mapper, progress, options)
+                    _name(now, result, config, options.lang)
                 found.add(status)
         return next((status for status in (USAGE, PERSON, LATER) if status in found), OK)
 
@@ -574,27 +357,14 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
     if not options.config.exists():
-        # A name with a typing error, or with an ending that Windows hides, such as .toml.txt.
-        names = [path.name for path in options.config.absolute().parent.glob("*")]
-        others = difflib.get_close_matches(options.config.name, names, cutoff=0.75)
         hint = Text(
-            "hint_other_files",
-            "In that folder is: {0}.|In that folder are: {0}.",
-            *(plain(", ".join(others)), len(others)),
+            "hint_no_config",
+            "Start in the folder of the file, or name the file with --config. If there is none "
+            "yet, banqup-zenvoices pairs writes one from your spaces and companies, and "
+            "banqup-zenvoices sandbox shows one to try.",
         )
-        if not others:
-            hint = Text(
-                "hint_no_config",
-                "Start in the folder of the file, or name the file with --config. If there is none "
-                "yet, banqup-zenvoices pairs writes one from your spaces and companies, and "
-                "banqup-zenvoices sandbox shows one to try.",
-            )
-        raise setting_error(
-            "no_config",
-            "there is no file {0}",
-            plain(str(options.config.absolute())),
-            hint=not_replaced(str(options.config)) or hint,
-        )
+        name = plain(str(options.config.absolute()))
+        raise setting_error("no_config", "there is no file {0}", name, hint=hint)
     configs = ConnectionConfig.from_toml(options.config)
     wanted: list[str] = options.company or []
     codes = {config.company_code for config in configs}
@@ -605,9 +375,7 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
                 "no_such_connection",
                 "{0} has no connection of company {1!r}",
                 *(str(options.config), code),
-                hint=Text("hint_one_code", "Write --company CODE once for each code.")
-                if re.search("[,; ]", code)
-                else Text(
+                hint=Text(
                     "hint_no_such_connection",
                     "The nearest code is {0}.|The nearest codes are: {0}.",
                     *(", ".join(near), len(near)),
@@ -616,33 +384,10 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
     return [config for config in configs if not wanted or config.company_code in wanted]
 
 
-class _Shared:
-    """Clients and store of connections with the same settings, open until the command ends.
-
-    Without this class, three hundred connections would make six hundred TLS handshakes.
-    """
-
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
-        self._open: dict[ConnectionConfig, Connection] = {}
-
-    def parts(self, config: ConnectionConfig) -> dict[str, Any]:
-        """Return the arguments of :meth:`ConnectionConfig.open` that connections can share."""
-        settings = evolve(config, space_id="any", company_code="any")
-        if settings not in self._open:
-            self._open[settings] = self._stack.enter_context(settings.open())
-        first = self._open[settings]
-        return {
-            "banqup": first._banqup,
-            "zenvoices": first._zenvoices,
-            "checkpoints": first._store,
-        }
-
-
 def _call(
     verb: _Verb,
     config: ConnectionConfig,
-    shared: _Shared,
+    shared: Callable[[ConnectionConfig], Connection],
     mapper: Mapper,
     progress: _Progress,
     options: Options,
@@ -653,8 +398,14 @@ def _call(
     """
     connection: Connection | None = None
     try:
-        parts = shared.parts(config)
-        with config.open(**parts, mapper=mapper, listeners=[progress]) as connection:
+        first = shared(evolve(config, space_id="any", company_code="any"))
+        with config.open(
+            banqup=first._banqup,
+            zenvoices=first._zenvoices,
+            checkpoints=first._store,
+            mapper=mapper,
+            listeners=[progress],
+        ) as connection:
             result, status = verb(connection, options)
             return status, result, None
     except ServiceError as error:
@@ -663,7 +414,7 @@ def _call(
         status = _status_of(error)
         if verb is _export and status == LATER and not isinstance(error, StoreError):
             # If an earlier run left a document to a person, say so although a service is down now.
-            status = _call(_status, config, shared, mapper, progress, options)[0] or LATER
+            status = _call(_left, config, shared, mapper, progress, options)[0] or LATER
         return status, error.report, error
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the other connections must still run
         return PERSON, None, error
@@ -708,14 +459,11 @@ def _show(
         print(text, flush=True)
 
 
-def _name(
-    left: Sequence[DeliveryRow], result: object, config: ConnectionConfig, lang: Lang
-) -> None:
+def _name(now: Status | None, result: object, config: ConnectionConfig, lang: Lang) -> None:
     """Write what a person must look at to standard error, which cron mails."""
-    of_run = result.deliveries if isinstance(result, ExportReport) else ()
-    rows = {row.document_id: row for row in (*left, *filter(needs_person, of_run))}
     lines = [
-        joined(": ", joined(", ", row.label, row.document_id), row.reason) for row in rows.values()
+        joined(": ", joined(", ", row.label, row.document_id), row.reason)
+        for row in (() if now is None else now.attention)
     ]
     if len(lines) > NAMED:
         lines[NAMED:] = [say("and more", len(lines) - NAMED)]
@@ -810,11 +558,11 @@ class _Progress:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, DocumentFound):
-            self._counts["found"] += 1
+            self._counts["to be sent"] += 1
         elif not isinstance(event, RunStarted | RunEnded):
             self._counts[event.delivery.state] += 1
         counts = ", ".join(
-            translate(say(f"counted {word}", number), self._lang)
+            f"{number} {translate(say(word, number), self._lang)}"
             for word, number in self._counts.items()
         )
         self._write(_after(self._start, counts, self._lang))
@@ -829,24 +577,9 @@ class _Progress:
 # Pairs
 
 
-def _refuse(options: Options, *names: str) -> None:
-    """Refuse the options `names` if they are given: they would do nothing for this command."""
-    for name in names:
-        if getattr(options, name) != _DEFAULTS[name]:
-            raise setting_error("option_unused", "--{0} has no meaning for this command", name)
-
-
 def _pairs(options: Options) -> int:
     """Write a file of spaces and companies with the same name, for a person to confirm."""
-    _refuse(options, "company", "mapper")
     path: Path = options.config
-    if path.is_file() and not path.stat().st_size:  # as "> connections.toml" of a shell makes it
-        raise setting_error(
-            "file_is_empty",
-            "{0} is there already and is empty",
-            str(path),
-            hint="This command writes the file itself: delete the empty one, and leave out > {0}.",
-        )
     if path.exists():
         raise setting_error(
             "file_is_there",
@@ -875,9 +608,11 @@ def _pairs(options: Options) -> int:
     except OSError as error:
         why = Text("said", "{0}", error.strerror)
         raise setting_error("not_written", "{0} cannot be written: {1}", str(path), why) from None
-    print(json.dumps(pairs.to_dict()) if options.json else pairs.to_text(lang=options.lang))
-    if not options.json:
-        print(f"\n{translate(say('written', str(path)), options.lang)}")
+    if options.json:
+        print(json.dumps(pairs.to_dict()))
+    else:
+        print(translate(say("pairs", len(pairs.proposed)), options.lang))
+        print(translate(say("written", str(path)), options.lang))
     return OK
 
 
@@ -885,39 +620,29 @@ def _pairs(options: Options) -> int:
 
 
 def _demo(options: Options) -> int:
-    from bridge._demo import run_demo
+    from bridge._demo import is_invoice, run_demo
 
-    _refuse(options, "company", "config", "mapper")
-    if options.documents is not None:
-        folder: Path = options.documents
-        if not folder.is_dir():
-            raise setting_error("no_folder", "--documents: {0} is not a folder", str(folder))
-        if not any(path.suffix.lower() in (".xml", ".pdf") for path in folder.rglob("*")):
-            raise setting_error(
-                "no_invoices", "--documents: {0} holds no .xml or .pdf file", str(folder)
-            )
-    return run_demo(documents=options.documents, as_json=options.json, lang=options.lang)
+    folder: Path | None = options.documents
+    if folder is not None and not any(map(is_invoice, folder.rglob("*"))):
+        message = "--documents: {0} holds no .xml or .pdf file"
+        raise setting_error("no_invoices", message, str(folder))
+    return run_demo(documents=folder, as_json=options.json, lang=options.lang)
 
 
 def _sandbox(options: Options) -> int:
     from bridge._sandbox import run_sandbox
 
-    _refuse(options, "company", "config", "mapper")
-    stop = threading.Event()
-    if not 0 <= options.port <= 65_533 or not options.every > 0:
-        raise setting_error(
-            "odd_port", "--port must be from 0 to 65533, and --every a positive number"
-        )
+    every = check_seconds(options.every, "--every", service="bridge")
     try:
         return run_sandbox(
-            stop,
+            threading.Event(),
             port=options.port,
-            every=options.every,
+            every=every,
             as_json=options.json,
             lang=options.lang,
         )
-    except OSError as error:
-        why = Text("said", "{0}", error.strerror)
+    except (OSError, OverflowError) as error:
+        why = Text("said", "{0}", str(error))
         raise setting_error("no_port", "--port {0}: {1}", str(options.port), why) from None
     except KeyboardInterrupt:
         return OK

@@ -9,14 +9,13 @@ import secrets
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 
-from _client_kit._text import Text
 from banqup_client import BanqupClient, ClientCredentials
 from banqup_client.testing import FakeBanqup, FakeFile
 from bridge._reports.delivery_rows import document_count
@@ -26,9 +25,9 @@ from bridge._stores.sqlite import SQLiteCheckpoints
 from bridge._sync._connection import Connection
 from bridge.testing._samples.sample import Sample, sample
 from zenvoices_client import UserLogin, ZenvoicesClient
-from zenvoices_client.testing import FakeZenvoices, InboxItem
+from zenvoices_client.testing import FakeZenvoices
 
-__all__ = ["Services", "run_demo", "services"]
+__all__ = ["Services", "is_invoice", "run_demo", "services"]
 
 CLIENT_ID, USER, ORGANISATION = "demo-app", "api-user", "acme"
 COMPANY_CODE = "0042"
@@ -72,24 +71,15 @@ class Services:
         self.published[document] = content
         return document
 
-    def publish_sample(
-        self,
-        invoice: Sample,
-        *,
-        status: str = "FULLY_APPROVED",
-        folder: str = "PURCHASES",
-        document_id: str | None = None,
-    ) -> str:
+    def publish_sample(self, invoice: Sample, **details: Any) -> str:
         """Publish a sample invoice, with its parties as Banqup would show them; return its id."""
         return self.publish(
             invoice.filename,
             invoice.content,
-            folder=folder,
             category="CREDIT_NOTE" if invoice.kind == "credit note" else "INVOICE",
-            status=status,
             supplier={"legalName": invoice.supplier.name},
             customer={"legalName": invoice.customer.name},
-            id=document_id,
+            **details,
         )
 
     def arrived_unchanged(self, report: ExportReport) -> bool:
@@ -102,6 +92,11 @@ class Services:
             == hashlib.sha256(self.published[row.document_id]).hexdigest()
             for row in delivered
         )
+
+
+def is_invoice(path: Path) -> bool:
+    """Return True for a file that the demo can publish."""
+    return path.is_file() and path.suffix.lower() in _KINDS
 
 
 @contextmanager
@@ -158,7 +153,7 @@ def run_demo(*, documents: Path | None = None, as_json: bool = False, lang: Lang
             company_code=COMPANY_CODE,
             checkpoints=checkpoints,
         )
-        figures = _Story(lang).tell(served, connection, documents)
+        figures = _tell(lang, served, connection, documents)
     seconds = time.perf_counter() - began
     figures["seconds"] = round(seconds, 3)
     if as_json:
@@ -169,81 +164,65 @@ def run_demo(*, documents: Path | None = None, as_json: bool = False, lang: Lang
     return 0 if good and figures["second_run_exported"] == 0 else 1
 
 
-@frozen
-class _Story:
-    """The steps of the demo, printed in a language."""
+def _tell(
+    lang: Lang, served: Services, connection: Connection, documents: Path | None
+) -> dict[str, Any]:
+    """Make the steps of the demo and print them; return its figures."""
 
-    lang: Lang
+    def step(number: int, call: str = "") -> None:
+        title = translate(say(f"demo {number}"), lang)
+        print(f"\n{number}. {title} {call}".rstrip(), end="\n\n", flush=True)
 
-    def tell(
-        self, served: Services, connection: Connection, documents: Path | None
-    ) -> dict[str, Any]:
-        """Make the steps and print them; return the figures of the demo."""
-        print(self._say("only here"))
-        for n in range(1, 4):
-            served.publish_sample(sample(n))
-        self._step(1, "connection.verify()")
-        verification = connection.verify(lang=self.lang)
-        print(verification)
-        self._step(2, "connection.activate()")
-        activation = connection.activate()
-        print(activation.to_text(lang=self.lang))
-        before = len(served.published)
-        if documents is None:
-            self._step(3)
-            self._publish_samples(served)
-        else:
-            print(f"\n3. {self._say('demo folder', str(documents))}\n")
-            for path in sorted(documents.rglob("*")):
-                if path.is_file() and path.suffix.lower() in _KINDS:
-                    served.publish(path.name, path.read_bytes())
-        published = len(served.published) - before
-        print(f"   {translate(document_count(published), self.lang)}")
-        self._step(4, "connection.export_new()")
-        report = connection.export_new()
-        print(report.to_text(lang=self.lang))
-        self._step(5)
-        self._print_inbox(served.zenvoices.inbox)
-        self._step(6, "connection.export_new()")
-        second = connection.export_new()
-        print(f"   {self._say('demo second', second.exported)}")
-        data = report.to_dict()
-        counts = ("exported", "skipped", "waiting", "failed", "uncertain", "refused")
-        return {
-            "verified": verification.ok,
-            "baseline": activation.baseline,
-            "published": published,
-            **{name: data[name] for name in counts},
-            "second_run_exported": second.exported,
-            "bytes_identical": served.arrived_unchanged(report),
-        }
+    print(translate(say("only here"), lang))
+    for n in range(1, 4):
+        served.publish_sample(sample(n))
+    step(1, "connection.verify()")
+    verification = connection.verify(lang=lang)
+    print(verification)
+    step(2, "connection.activate()")
+    activation = connection.activate()
+    print(activation.to_text(lang=lang))
+    step(3)
+    before = len(served.published)
+    if documents is None:
+        _publish_samples(served, lang)
+    else:
+        for path in sorted(filter(is_invoice, documents.rglob("*"))):
+            served.publish(path.name, path.read_bytes())
+    published = len(served.published) - before
+    print(f"   {translate(document_count(published), lang)}")
+    step(4, "connection.export_new()")
+    report = connection.export_new()
+    print(report.to_text(lang=lang))
+    step(5)
+    for item in served.zenvoices.inbox[:20]:
+        print(f"   {item.id:<6} {item.subject or '':32.32} {item.sender_name or '':.40}")
+    if len(served.zenvoices.inbox) > 20:
+        print(f"   {translate(say('and more', len(served.zenvoices.inbox) - 20), lang)}")
+    step(6, "connection.export_new()")
+    second = connection.export_new()
+    print(f"   {translate(say('demo second', second.exported), lang)}")
+    data = report.to_dict()
+    counts = ("exported", "skipped", "waiting", "failed", "uncertain", "refused")
+    return {
+        "verified": verification.ok,
+        "baseline": activation.baseline,
+        "published": published,
+        **{name: data[name] for name in counts},
+        "second_run_exported": second.exported,
+        "bytes_identical": served.arrived_unchanged(report),
+    }
 
-    def _say(self, code: str, *values: object) -> str:
-        return translate(say(code, *values), self.lang)
 
-    def _step(self, number: int, call: str = "") -> None:
-        print(f"\n{number}. {self._say(f'demo {number}')} {call}".rstrip(), end="\n\n", flush=True)
-
-    def _publish_samples(self, served: Services) -> None:
-        """Publish purchases and sales; one is not approved yet, and Zenvoices refuses another."""
-        refused = sample(7)
-        message = self._say("period closed", refused.number)
-        served.zenvoices.refuse_when(
-            lambda item: message if refused.number in (item.subject or "") else None
-        )
-        for invoice in (sample(4), sample(5), refused, sample(8, kind="credit note")):
-            served.publish_sample(invoice)
-        served.publish_sample(sample(6), status="AWAITING_VALIDATION")
-        for invoice in (sample(9, sale=True), sample(10, kind="credit note", sale=True)):
-            served.publish_sample(invoice, status="VALIDATED", folder="SALES")
-
-    def _print_inbox(self, items: Sequence[InboxItem]) -> None:
-        subject, sender = self._say("subject"), self._say("sender")
-        number = self._say("inbox number")
-        print(f"   {number:<6} {subject:<32} {sender:<28} {self._say('size'):>6}")
-        for item in items[:20]:
-            size = Text("count", "{0}", sum(attachment.size for attachment in item.attachments))
-            subject, sender = (item.subject or "")[:32], (item.sender_name or "")[:28]
-            print(f"   {item.id:<6} {subject:<32} {sender:<28} {translate(size, self.lang):>6}")
-        if len(items) > 20:
-            print(f"   {self._say('and more', len(items) - 20)}")
+def _publish_samples(served: Services, lang: Lang) -> None:
+    """Publish purchases and sales; one is not approved yet, and Zenvoices refuses another."""
+    refused = sample(7)
+    message = translate(say("period closed", refused.number), lang)
+    served.zenvoices.refuse_when(
+        lambda item: message if refused.number in (item.subject or "") else None
+    )
+    for invoice in (sample(4), sample(5), refused, sample(8, kind="credit note")):
+        served.publish_sample(invoice)
+    served.publish_sample(sample(6), status="AWAITING_VALIDATION")
+    for invoice in (sample(9, sale=True), sample(10, kind="credit note", sale=True)):
+        served.publish_sample(invoice, status="VALIDATED", folder="SALES")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import threading
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -78,27 +77,20 @@ def function_of(field: str, name: str) -> Callable[..., Any]:
     module_name, _, function_name = name.partition(":")
     parts = [*module_name.split("."), function_name]
     if module_name.endswith(".py") or not all(map(str.isidentifier, parts)):
-        hint = _hint_for_path(name) or Text(
-            "hint_no_function_name",
-            "Write it as 'package.module:function', with one colon and without a call.",
+        raise setting_error(
+            "no_function_name",
+            "{0} must name a function",
+            field,
+            hint="Write it as 'package.module:function': one colon, no path, no .py and no call.",
         )
-        raise setting_error("no_function_name", "{0} must name a function", field, hint=hint)
     try:
         module = import_module(module_name)
     except Exception as error:
-        hint = Text("hint_broken_module", "It was found: correct it, or what it imports.")
-        missing = error.name if isinstance(error, ModuleNotFoundError) else None
-        if f"{module_name}.".startswith(f"{missing}."):
-            hint = Text(
-                "hint_import_failed",
-                "Install the module, or put its folder on PYTHONPATH, where the connection is "
-                "opened.",
-            )
         raise setting_error(
             "import_failed",
             "{0}: importing {1!r} failed with {2}",
             *(field, module_name[:80], Text("said", "{0}", _described(error))),
-            hint=hint,
+            hint="Correct or install what is named there, or put its folder on PYTHONPATH.",
         ) from error
     function = getattr(module, function_name, None)
     if not callable(function):
@@ -110,22 +102,6 @@ def function_of(field: str, name: str) -> Callable[..., Any]:
         )
     found: Callable[..., Any] = function
     return found
-
-
-def _hint_for_path(name: str) -> Text | None:
-    """Return the hint for the path of a module's file in place of the module's name."""
-    path, _, function = name.rpartition(":")
-    if not function.isidentifier():  # only a path; the colon is that of a Windows drive
-        path, function = name, "function"
-    file = re.split(r"[\\/]", path)[-1].removesuffix(".py")
-    if file == path and "-" not in file:
-        return None
-    module = re.sub(r"\W", "_", file)
-    return Text(
-        "hint_path_of_module",
-        "Write {0!r}, without a path, and keep the module beside the file of connections as {1}.",
-        *(f"{module}:{function}"[:80], f"{module}.py"[:80]),
-    )
 
 
 def _described(error: Exception) -> str:

@@ -12,11 +12,9 @@ from typing import Any
 
 from attrs import define, field
 
-from _client_kit._text import joined
 from bridge._demo import (
     CLIENT_ID,
     COMPANY_CODE,
-    COMPANY_NAME,
     ORGANISATION,
     USER,
     Services,
@@ -38,11 +36,6 @@ PAUSES = 2
 
 _GUIDE = """\
 {only_here}
-
-{banqup}  {banqup_url}   ({client_word} {client_id})
-{zenvoices}  {zenvoices_url}   ({user_word} {user})
-{space}  {space_id}   ({company})
-{code}  {company_code}
 
 {save}
 
@@ -71,29 +64,16 @@ banqup-zenvoices export{option}
 {in_python}
 
 import sys
-from banqup_client import BanqupClient, ClientCredentials
-from zenvoices_client import UserLogin, ZenvoicesClient
-from bridge import Connection, SQLiteCheckpoints, set_language
+from bridge import ConnectionConfig, set_language
 
 set_language("{lang}")
-banqup = BanqupClient(
-    ClientCredentials("{client_id}", "{secret}"),
-    base_url="{banqup_url}",
-)
-zenvoices = ZenvoicesClient(
-    UserLogin("{user}", "{password}", organisation_code="{organisation}"),
-    base_url="{zenvoices_url}",
-)
-connection = Connection(
-    banqup, zenvoices,
-    space_id="{space_id}", company_code="{company_code}",
-    checkpoints=SQLiteCheckpoints("exports.db"),
-)
-if "activate" in sys.argv:         # {once_call}
-    print(connection.verify())
-    print(connection.activate())
-else:                              # {often_call}
-    print(connection.export_new())
+(config,) = ConnectionConfig.from_toml("connections.toml")
+with config.open() as connection:
+    if "activate" in sys.argv:     # python export.py activate
+        print(connection.verify())
+        print(connection.activate())
+    else:                          # python export.py
+        print(connection.export_new())
 
 {ends}
 """
@@ -111,8 +91,8 @@ def run_sandbox(
 
     Args:
         stop: The event that ends the sandbox when it is set.
-        port: The port of Banqup; its storage and Zenvoices take the next two. With a port, the ids
-            of documents are the same each time. 0 means any free ports.
+        port: The port of Banqup; its storage and Zenvoices take the next two. 0 means any free
+            ports. The ids of documents are the same each time.
         every: Seconds between two new documents.
         as_json: Whether to print one JSON object per line: first the addresses, then each event.
         lang: The language of what is printed.
@@ -135,45 +115,25 @@ def run_sandbox(
         else:
             print(_guide(facts, every, lang, fixed=bool(port)), flush=True)
         tell = _as_json if as_json else partial(_as_text, lang)
-        _Sandbox(served, every, tell, lang, fixed=bool(port)).serve(stop)
+        _Sandbox(served, every, tell, lang).serve(stop)
     return 0
 
 
 def _guide(facts: dict[str, Any], every: float, lang: Lang, *, fixed: bool) -> str:
     def tell(code: str, *values: object) -> str:
-        return translate(say(code, *values), lang)
+        return wrap(translate(say(code, *values), lang))
 
-    def long(code: str, *values: object) -> str:
-        return wrap(tell(code, *values))
-
-    def seconds(number: float) -> str:
-        return f"{number:g}" if lang == "en" else f"{number:g}".replace(".", ",")
-
-    call = "python export.py"
-    names = {
-        "banqup": "Banqup",
-        "zenvoices": "Zenvoices",
-        "space": tell("space").capitalize(),
-        "code": tell("code").capitalize(),
-    }
-    width = max(map(len, names.values()))
     return _GUIDE.format(
         **facts,
-        **{key: name.ljust(width) for key, name in names.items()},
-        company=COMPANY_NAME,
         lang=lang,
         option="" if lang == "en" else f" --lang {lang}",
-        client_word=tell("client id"),
-        user_word=tell("user"),
-        only_here=long("only here"),
-        save=(long("sandbox again") + "\n\n" if fixed else "") + long("sandbox save"),
-        once=long("sandbox once"),
-        often=long("sandbox often"),
-        arrives=long("sandbox arrives", seconds(every), seconds(PAUSES * every)),
-        in_python=long("sandbox python"),
-        once_call=translate(joined(": ", say("once"), f"{call} activate"), lang),
-        often_call=translate(joined(": ", say("as often as you like"), call), lang),
-        ends=long("sandbox ends"),
+        only_here=tell("only here"),
+        save=(tell("sandbox again") + "\n\n" if fixed else "") + tell("sandbox save"),
+        once=tell("sandbox once"),
+        often=tell("sandbox often"),
+        arrives=tell("sandbox arrives", f"{every:g}", f"{PAUSES * every:g}"),
+        in_python=tell("sandbox python"),
+        ends=tell("sandbox ends"),
     )
 
 
@@ -188,7 +148,6 @@ class _Sandbox:
     every: float
     tell: _Tell
     lang: Lang
-    fixed: bool = field(kw_only=True)
     closed: dict[str, str] = field(factory=dict)
     """The documents that Zenvoices refuses: their ids in Banqup, by invoice number."""
     refused: set[str] = field(factory=set)
@@ -226,8 +185,8 @@ class _Sandbox:
             self.closed[invoice.number] = document_id
 
     def _publish(self, invoice: Sample, number: int, **details: Any) -> str:
-        document_id = str(uuid.uuid5(_IDS, str(number))) if self.fixed else None
-        return self.served.publish_sample(invoice, document_id=document_id, **details)
+        document_id = str(uuid.uuid5(_IDS, str(number)))
+        return self.served.publish_sample(invoice, id=document_id, **details)
 
     def _do_later(self, call: Callable[[], None]) -> None:
         self.later.append((time.monotonic() + PAUSES * self.every, call))

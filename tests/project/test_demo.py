@@ -1,6 +1,7 @@
 """The commands a newcomer runs first."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -116,7 +117,7 @@ def test_the_demo_exports_every_real_invoice() -> None:
 
 
 def test_the_sandbox_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
-    """The code it prints runs against it as it stands, and SIGTERM ends it quietly."""
+    """The file, the variables and the code it prints work as they stand; SIGTERM ends it."""
     with subprocess.Popen(
         [sys.executable, "-W", "error", "-u", "-m", "bridge", "sandbox"],
         stdout=subprocess.PIPE,
@@ -131,11 +132,16 @@ def test_the_sandbox_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
             if line.startswith("Ctrl-C"):
                 break
         text = "".join(lines)
-        found = re.search(r"^import sys\n.*?export_new\(\)\)$", text, re.DOTALL | re.MULTILINE)
-        assert found is not None
+        toml = re.search(r"^checkpoint_file.*?^company_code[^\n]*", text, re.DOTALL | re.MULTILINE)
+        code = re.search(r"^import sys\n.*?export_new\(\)\)$", text, re.DOTALL | re.MULTILINE)
+        assert toml is not None
+        assert code is not None
+        (tmp_path / "connections.toml").write_text(toml[0])
+        variables = dict(re.findall(r"([A-Z_]+)=(\S+)", text))
         told = [
             subprocess.run(
-                [sys.executable, "-c", found[0], *once],
+                [sys.executable, "-c", code[0], *once],
+                env={**os.environ, **variables},
                 cwd=tmp_path,
                 capture_output=True,
                 text=True,

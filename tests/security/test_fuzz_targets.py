@@ -67,7 +67,7 @@ def test_targets_can_fail(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         raise ZeroDivisionError
 
     if name == "ubl":
-        monkeypatch.setattr(known.ubl, "root_name", broken)
+        monkeypatch.setattr(known.ubl, "peek", broken)
     elif name == "answers":
         monkeypatch.setattr(known, "CALLS", (broken,))
     else:

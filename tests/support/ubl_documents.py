@@ -76,8 +76,8 @@ def read(source: ubl.Source) -> ubl.UblInvoice:
     return found
 
 
-def refused(source: ubl.Source, **limits: int) -> ubl.NotReadable:
+def refused(source: ubl.Source) -> ubl.NotReadable:
     """Peek at something that must not be readable."""
-    found = ubl.peek(source, **limits)
+    found = ubl.peek(source)
     assert isinstance(found, ubl.NotReadable), found
     return found

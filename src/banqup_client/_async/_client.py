@@ -99,7 +99,6 @@ class AsyncBanqupClient(AsyncApiClient):
             user_agent=agent,
             retry=retry,
             transport=storage_transport,
-            api_injected=transport is not None or http_client is not None,
             ssl_context=ssl_context,
         )
         self._facts = facts

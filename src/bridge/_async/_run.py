@@ -500,7 +500,7 @@ class AsyncRun:
         if not self._reads_one:
             with suppress(ServiceError):
                 async for document in self._banqup.documents.list(self._space_id, page_size=1):
-                    await self._banqup.documents.get(self._space_id, document.id or "")
+                    await self._banqup.documents.get(self._space_id, canonical_id(document.id))
                     self._reads_one = True
                     break
         return self._reads_one

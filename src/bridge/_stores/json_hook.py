@@ -200,6 +200,7 @@ class HookCheckpoints(RecordStore):
     def _saved(self, text: str | None, version: Any) -> bool:
         arguments = (text,) if self._single_worker else (text, version)
         answer = self._call("save", self._save, *arguments)
+        self._raised_at = ""
         if self._single_worker:
             return True
         if not isinstance(answer, bool):
@@ -209,7 +210,6 @@ class HookCheckpoints(RecordStore):
                 type(answer).__name__,
                 hint=_SINGLE,
             )
-        self._raised_at = ""
         return answer
 
     def _call(self, hook: str, function: Callable[..., Any], *arguments: Any) -> Any:

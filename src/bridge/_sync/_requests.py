@@ -55,7 +55,11 @@ def request_all(
             delivery = stored.get(document_id)
             if delivery is None:
                 delivery = deliveries.first_seen(document_id, None)
-                found = _find(banqup, space_id, document_id)
+                try:
+                    found = _find(banqup, space_id, document_id)
+                except ServiceError:
+                    session.flush()  # otherwise the documents accepted before are forgotten
+                    raise
                 verdict = None if isinstance(found, str) else judge(exportable, found)
                 reason = found if isinstance(found, str) else ""
                 held = "" if verdict is None else verdict.reason

@@ -501,7 +501,7 @@ class Run:
         if not self._reads_one:
             with suppress(ServiceError):
                 for document in self._banqup.documents.list(self._space_id, page_size=1):
-                    self._banqup.documents.get(self._space_id, document.id or "")
+                    self._banqup.documents.get(self._space_id, canonical_id(document.id))
                     self._reads_one = True
                     break
         return self._reads_one

@@ -12,7 +12,6 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import evolve, frozen
 
-from _client_kit._arguments import argument_error, check_list
 from _client_kit._text import joined
 from banqup_client import Document, DocumentFile, DocumentMetadata, DocumentStatus, Party
 from bridge._delivery.eligibility import Skip
@@ -236,7 +235,7 @@ def try_mapper(
     """
     return Trials(
         _trial(document, files, _call(mapper, document, files))
-        for document, files in _checked(documents)
+        for document, files in (sample_documents() if documents is None else documents)
     )
 
 
@@ -245,7 +244,7 @@ async def try_async_mapper(
 ) -> Trials:
     """Do the same as :func:`try_mapper` for a mapper that may be a coroutine function."""
     trials: list[Trial] = []
-    for document, files in _checked(documents):
+    for document, files in sample_documents() if documents is None else documents:
         result = _call(mapper, document, files)
         if inspect.isawaitable(result):
             try:
@@ -254,21 +253,6 @@ async def try_async_mapper(
                 result = error
         trials.append(_trial(document, files, result))
     return Trials(trials)
-
-
-def _checked(documents: Iterable[TrialDocument] | None) -> Iterable[TrialDocument]:
-    """Return the documents of a trial, by default samples; refuse files and paths."""
-    if documents is None:
-        return sample_documents()
-    wanted = "results of trial_document()"
-    given: list[Any] = check_list(documents, "documents", wanted, service="bridge")
-    for one in given:
-        document: object = next(iter(one), None) if hasattr(one, "__iter__") else None
-        if not isinstance(document, Document):
-            wanted = f"a list of {wanted}"
-            hint = "Write documents=[trial_document(...)]."
-            raise argument_error("documents", wanted, one, service="bridge", hint=hint)
-    return given
 
 
 def _call(mapper: AsyncMapper, document: Document, files: Sequence[SourceFile]) -> object:

@@ -17,48 +17,36 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from io import BytesIO
-from typing import Literal, Protocol, TypeAlias
+from typing import BinaryIO, Literal, TypeAlias
 
 from attrs import frozen
 
 from bridge.ubl._expat import (
+    MAX_BYTES,
+    MAX_DEPTH,
     WRAPPER,
     NotReadable,
-    Readable,
     Reason,
     Source,
     opened,
     parse,
-    read_up_to,
 )
-from bridge.ubl._reader import Reader, RootReader
+from bridge.ubl._reader import Reader
 
 __all__ = [
     "MAX_BYTES",
     "MAX_DEPTH",
     "Kind",
     "NotReadable",
-    "Readable",
     "Reason",
     "Source",
     "UblAttachment",
     "UblInvoice",
     "UblParty",
     "UblTotals",
-    "Writable",
     "extract",
     "peek",
-    "root_name",
 ]
-
-MAX_BYTES = 256 * 1024 * 1024
-"""The default limit of a document's size in bytes."""
-MAX_DEPTH = 200
-"""The default limit of nesting; a real invoice has less than 20 levels."""
-
-# In bytes. A standard business document has a header of a few kilobytes before the invoice.
-_ROOT_WITHIN = 64 * 1024
 
 Kind: TypeAlias = Literal["invoice", "credit note"]
 """The kind of a document. An ``Invoice`` with a type code of credit notes is a credit note."""
@@ -70,14 +58,6 @@ _CREDIT_CODES = frozenset(
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
 # xsd:decimal, with an exponent too, which some programs write by mistake ("1.0E7").
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,2})?")
-
-
-class Writable(Protocol):
-    """Anything with a binary ``write``: an open file, a ``BytesIO``."""
-
-    def write(self, data: bytes, /) -> object:
-        """Write all of `data`."""
-        ...
 
 
 @frozen
@@ -152,16 +132,13 @@ class UblInvoice:
     attachments: tuple[UblAttachment, ...] = ()
 
 
-def peek(
-    source: Source, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH
-) -> UblInvoice | NotReadable:
+def peek(source: Source) -> UblInvoice | NotReadable:
     """Read the header of a UBL invoice or credit note.
 
     Args:
         source: Bytes, the path of a file, or an open binary file. A seekable file is read from its
-            position and put back there.
-        max_bytes: A larger document is not read.
-        max_depth: A document with deeper nesting is not read.
+            position and put back there. A document that is larger than ``MAX_BYTES``, or nested
+            deeper than ``MAX_DEPTH``, is not read.
 
     Returns:
         The invoice, or the reason why it is not readable. No content raises an exception.
@@ -170,26 +147,17 @@ def peek(
         OSError: When the file itself cannot be opened or read.
     """
     reader = Reader()
-    wrong = _read(source, reader, max_bytes, max_depth)
+    wrong = _read(source, reader)
     return _invoice(reader) if wrong is None else wrong
 
 
-def extract(
-    source: Source,
-    index: int,
-    target: Writable,
-    *,
-    max_bytes: int = MAX_BYTES,
-    max_depth: int = MAX_DEPTH,
-) -> UblAttachment | NotReadable:
+def extract(source: Source, index: int, target: BinaryIO) -> UblAttachment | NotReadable:
     """Write one embedded file to `target`.
 
     Args:
         source: The document, as for `peek`.
         index: The `UblAttachment.index` of the file.
         target: A file open for writing bytes.
-        max_bytes: A larger document is not read.
-        max_depth: A document with deeper nesting is not read.
 
     Returns:
         The attachment, or the reason why the document is not readable; `target` may then contain a
@@ -200,7 +168,7 @@ def extract(
         OSError: When a file cannot be opened, read or written.
     """
     reader = Reader(index, target.write)
-    wrong = _read(source, reader, max_bytes, max_depth)
+    wrong = _read(source, reader)
     if wrong is not None:
         return wrong
     files = reader.attachments
@@ -209,36 +177,9 @@ def extract(
     return _attachment(index, files[index])
 
 
-def root_name(source: Source) -> str | None:
-    """Return the name of the root element, if it begins in the first 64 KiB.
-
-    For a standard business document, it is the root of the document inside. White space and byte
-    order marks before the XML declaration are skipped; `peek` cannot read such a file.
-
-    Returns:
-        ``Invoice`` or ``CreditNote``, or the name of another UBL root or of a root without
-        namespace. None if the root has a foreign namespace, or if the content is not XML.
-    """
-    reader = RootReader()
+def _read(source: Source, reader: Reader) -> NotReadable | None:
     with opened(source) as file:
-        head = read_up_to(file, _ROOT_WITHIN)
-    head = _BEFORE_XML.sub(rb"\1\2", head, count=1)
-    parse(BytesIO(head), reader, max_bytes=_ROOT_WITHIN, max_depth=MAX_DEPTH)
-    return reader.root
-
-
-# The white space and byte order marks to remove before the XML. In UTF-16 the first mark is kept,
-# because expat needs it to detect the encoding.
-_BEFORE_XML = re.compile(
-    rb"(\xff\xfe)(?:\xff\xfe|[ \t\r\n]\0)*"
-    rb"|(\xfe\xff)(?:\xfe\xff|\0[ \t\r\n])*"
-    rb"|(?:\xef\xbb\xbf|[ \t\r\n])*"
-)
-
-
-def _read(source: Source, reader: Reader, max_bytes: int, max_depth: int) -> NotReadable | None:
-    with opened(source) as file:
-        wrong = parse(file, reader, max_bytes=max_bytes, max_depth=max_depth)
+        wrong = parse(file, reader)
     if wrong is None and reader.root is None:
         return NotReadable("not UBL", f"a {WRAPPER} without an invoice or credit note in it")
     return wrong
@@ -248,7 +189,7 @@ def _invoice(found: Reader) -> UblInvoice:
     values = found.values
     code = values.get("type_code")
     credit = found.root == "CreditNote" or code in _CREDIT_CODES
-    currency = values.get("currency") or found.amount_currency
+    currency = values.get("currency")
     return UblInvoice(
         kind="credit note" if credit else "invoice",
         root=found.root or "",

@@ -9,12 +9,17 @@ import re
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from io import BytesIO
-from typing import Any, Literal, Protocol, TypeAlias, cast
+from typing import Any, BinaryIO, Literal, Protocol, TypeAlias, cast
 from xml.parsers import expat
 
 from attrs import frozen
 
 from _client_kit._files import FileSource
+
+MAX_BYTES = 256 * 1024 * 1024
+"""The limit of a document's size in bytes."""
+MAX_DEPTH = 200
+"""The limit of nesting; a real invoice has less than 20 levels."""
 
 # Expat keeps an unfinished tag or comment in memory. Before version 2.6 it also parses it again for
 # each chunk. Tags of real invoices are shorter than a few kilobytes.
@@ -45,15 +50,7 @@ Reason: TypeAlias = Literal[
 """Why bytes could not be read as an invoice."""
 
 
-class Readable(Protocol):
-    """Anything with a binary ``read``: an open file, a ``BytesIO``, a pipe."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return at most `size` bytes; ``b""`` at the end."""
-        ...
-
-
-Source: TypeAlias = bytes | bytearray | memoryview | str | os.PathLike[str] | Readable
+Source: TypeAlias = bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO
 """A document to read: bytes, the path of a file, or an open binary file."""
 
 
@@ -88,7 +85,7 @@ class StopReadingError(Exception):
         self.outcome = outcome
 
 
-class Visitor:
+class Visitor(Protocol):
     """Receives the elements of a document.
 
     An element's name is its local name, or None if it is in a foreign namespace.
@@ -100,7 +97,6 @@ class Visitor:
 
         With a function, expat does not get this text: to parse it would take twice the time.
         """
-        return None
 
     def start(self, name: str | None, attributes: dict[str, str]) -> None:
         """Handle the start of an element."""
@@ -113,7 +109,7 @@ class Visitor:
 
 
 @contextmanager
-def opened(source: Source) -> Generator[Readable, None, None]:
+def opened(source: Source) -> Generator[BinaryIO, None, None]:
     """Open `source` for reading; restore the position of a seekable file afterwards."""
     if isinstance(source, bytes | bytearray | memoryview):
         yield BytesIO(source)
@@ -121,18 +117,15 @@ def opened(source: Source) -> Generator[Readable, None, None]:
         with FileSource.of(source).open() as file:  # errors of FileSource do not contain the path
             yield file
     else:
-        given: Any = source
-        if not getattr(given, "seekable", bool)():
-            yield source
-            return
-        position = given.tell()
+        position = source.tell() if source.seekable() else None
         try:
             yield source
         finally:
-            given.seek(position)
+            if position is not None:
+                source.seek(position)
 
 
-def read_up_to(file: Readable, size: int) -> bytes:
+def read_up_to(file: BinaryIO, size: int) -> bytes:
     """Return `size` bytes, or fewer at the end of the file.
 
     A pipe may give a few bytes at a time. Without this, the time for one tag in such pieces would
@@ -154,9 +147,7 @@ def read_up_to(file: Readable, size: int) -> bytes:
     return b"".join(pieces)
 
 
-def parse(
-    file: Readable, visitor: Visitor, *, max_bytes: int, max_depth: int
-) -> NotReadable | None:
+def parse(file: BinaryIO, visitor: Visitor) -> NotReadable | None:
     """Pass every element of `file` to `visitor`; return why the file is not readable, or None.
 
     Raises:
@@ -171,8 +162,8 @@ def parse(
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal depth
         depth += 1
-        if depth > max_depth:
-            raise stop("too deep", f"nested deeper than {max_depth} elements")
+        if depth > MAX_DEPTH:
+            raise stop("too deep", f"nested deeper than {MAX_DEPTH} elements")
         if name not in local_names:
             local_names[name] = local_name(name)
         visitor.start(local_names[name], attributes)
@@ -200,8 +191,8 @@ def parse(
             # The first chunk of a document in UTF-16 contains a "<", and so a NUL byte.
             has_wide_characters = has_wide_characters or (not fed and b"\0" in chunk)
             fed += len(chunk)
-            if fed > max_bytes:
-                return NotReadable("too big", f"larger than {max_bytes:,} bytes")
+            if fed > MAX_BYTES:
+                return NotReadable("too big", f"larger than {MAX_BYTES:,} bytes")
             # Most of a large invoice is base64, and to parse it would double the time. Skipping it
             # is safe if `reached` equals `given`: expat stops before an unfinished tag, comment,
             # instruction, reference or "]]", so the parser is inside text. The line breaks keep the
@@ -228,8 +219,7 @@ def parse(
             return NotReadable("encoding", str(error))
         # Not every error after the last chunk means a truncated file: expat may have deferred an
         # earlier error.
-        missing = _UNENDED if local_names else {_UNCLOSED_TOKEN}
-        truncated = not chunk and error.code in missing
+        truncated = not chunk and error.code in _UNENDED
         return NotReadable("truncated" if truncated else "not XML", str(error))
     except (LookupError, ValueError) as error:
         # Before the root element, the error comes from the codec that the document declares. Later
@@ -240,9 +230,8 @@ def parse(
     return None
 
 
-_UNCLOSED_TOKEN = expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_TOKEN]
 _UNENDED = {
-    _UNCLOSED_TOKEN,
+    expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_TOKEN],
     expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS],
     expat.errors.codes[expat.errors.XML_ERROR_PARTIAL_CHAR],
     expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION],

@@ -3,7 +3,7 @@
 from binascii import a2b_base64
 from collections.abc import Callable
 
-from bridge.ubl._expat import WRAPPER, StopReadingError, Visitor, stop
+from bridge.ubl._expat import WRAPPER, StopReadingError, stop
 
 ROOTS = ("Invoice", "CreditNote")
 
@@ -54,9 +54,9 @@ _FIELDS = _DOCUMENT | {
 }
 _FIELDS["/TaxTotal/TaxAmount"] = "tax"
 _TAX_SCHEMES = {f"{place}/PartyTaxScheme": side for place, side in _SIDES.items()}
-# The paths of wanted elements and of their parents. No wanted element is below another path.
-_PATHS = {"/".join(path.split("/")[:n]) for path in _FIELDS for n in range(1, path.count("/") + 2)}
-_EMBEDDED = "EmbeddedDocumentBinaryObject"
+_EMBEDDED = "/Attachment/EmbeddedDocumentBinaryObject"
+# The names that paths contain. Without this set, long names on many levels would fill the memory.
+_NAMES = {name for path in (*_FIELDS, _EMBEDDED) for name in path.split("/")}
 
 # The bytes to ignore. In the accepted encodings, characters outside ASCII contain no base64 byte.
 _NOT_BASE64 = bytes(
@@ -102,35 +102,13 @@ class Base64:
             self._write(a2b_base64(self._rest + b"=="))
 
 
-class RootReader(Visitor):
-    """Reads the name of the root element and stops."""
-
-    def __init__(self) -> None:
-        self.root: str | None = None
-        self._names: list[str | None] = []
-
-    def start(self, name: str | None, attributes: dict[str, str]) -> None:
-        """Store the name of the root, or of the document in a standard business document; stop."""
-        del attributes
-        in_wrapper = self._names == [WRAPPER] and name and not name.startswith(WRAPPER)
-        if in_wrapper or (not self._names and name != WRAPPER):
-            self.root = name
-            raise StopReadingError
-        self._names.append(name)
-
-    def end(self) -> None:
-        """Leave the open element."""
-        self._names.pop()
-
-
-class Reader(Visitor):
+class Reader:
     """Collects the fields of one document as text, and writes the attachment `index`.
 
     Attributes:
         root: The name of the root element.
         values: The first value of each field.
         taxes: Currency and amount of each tax total.
-        amount_currency: The currency of the payable amount.
         attachments: File name, media type and size of each embedded file.
     """
 
@@ -138,18 +116,16 @@ class Reader(Visitor):
         self.root: str | None = None
         self.values: dict[str, str] = {}
         self.taxes: list[tuple[str | None, str]] = []
-        self.amount_currency: str | None = None
         self.attachments: list[tuple[str | None, str | None, int]] = []
         self._index = index
         self._write = write
-        # One entry per open element: its path below the root, or None if no field can be inside.
+        # One entry per open element: its path below the root, with an empty name for an element
+        # that no field has in its path; None outside of the root.
         self._open: list[str | None] = []
-        self._names: list[str | None] = []
-        self._in_root = False
         self._attributes: dict[str, str] = {}
         self._text: str | None = None
         self._file: Base64 | None = None
-        self._file_depth = 0
+        self._file_path = ""
 
     @property
     def take_base64(self) -> Callable[[bytes], object] | None:
@@ -162,16 +138,14 @@ class Reader(Visitor):
         if self.root is None:
             path = self._begin(name)
         elif self._open[-1] is not None:
-            path = f"{self._open[-1]}/{name}"
-            path = path if path in _PATHS else None
-        if self._file is None:
-            if name == _EMBEDDED and self._in_root and self._names[-1] == "Attachment":
-                self._start_file(attributes)
+            path = f"{self._open[-1]}/{name if name in _NAMES else ''}"
+        if self._file is None and path is not None:
+            if path.endswith(_EMBEDDED):
+                self._start_file(path, attributes)
             elif path in _FIELDS:
                 self._attributes = attributes
                 self._text = ""
         self._open.append(path)
-        self._names.append(name)
 
     def text(self, data: str) -> None:
         """Add text to the open embedded file or field."""
@@ -183,9 +157,8 @@ class Reader(Visitor):
     def end(self) -> None:
         """Leave the open element and store its value."""
         path = self._open.pop()
-        self._names.pop()
         if self._file is not None:
-            if len(self._open) == self._file_depth:
+            if path == self._file_path:
                 self._end_file(self._file)
         elif path in _TAX_SCHEMES:
             self._end_tax_scheme(_TAX_SCHEMES[path])
@@ -194,8 +167,6 @@ class Reader(Visitor):
             self._text = None
             if value:
                 self._keep(_FIELDS[path], value)
-        elif path == "":
-            self._in_root = False
 
     def _begin(self, name: str | None) -> str | None:
         """Return the path of an element before the root: ``""`` for the root itself, else None.
@@ -203,26 +174,23 @@ class Reader(Visitor):
         The root may be in a standard business document. For another kind of document, raise
         StopReadingError.
         """
-        if name in ROOTS and self._names in ([], [WRAPPER]):
+        if name in ROOTS and len(self._open) < 2:
             self.root = name
-            self._in_root = True
             return ""
-        if not self._names and name != WRAPPER:
+        if not self._open and name != WRAPPER:
             shown = f"root element is {name[:60]!r}" if name else "root element is not of UBL"
             raise stop("not UBL", f"not an invoice or credit note: the {shown}")
         return None
 
     def _keep(self, key: str, value: str) -> None:
-        currency = self._attributes.get("currencyID", "")[:_TEXT_LIMIT] or None
         if key == "tax":
+            currency = self._attributes.get("currencyID", "")[:_TEXT_LIMIT] or None
             if len(self.taxes) < _TAX_TOTAL_LIMIT:
                 self.taxes.append((currency, value))
             return
-        if key.endswith(".registered_id"):
-            if self._attributes.get("schemeID", "").upper() not in _REGISTERS:
-                return
-        elif key == "payable" and self.amount_currency is None:
-            self.amount_currency = currency
+        scheme = self._attributes.get("schemeID", "").upper()
+        if key.endswith(".registered_id") and scheme not in _REGISTERS:
+            return
         # Keep the first value of an element that is repeated.
         self.values.setdefault(key, value)
 
@@ -233,12 +201,12 @@ class Reader(Visitor):
         if number is not None and scheme.upper() == "VAT":
             self.values.setdefault(f"{side}.vat_number", number)
 
-    def _start_file(self, attributes: dict[str, str]) -> None:
+    def _start_file(self, path: str, attributes: dict[str, str]) -> None:
         if len(self.attachments) >= _ATTACHMENT_LIMIT:
             raise stop("too big", f"more than {_ATTACHMENT_LIMIT:,} embedded files")
         self._attributes = attributes
         self._file = Base64(self._write if len(self.attachments) == self._index else None)
-        self._file_depth = len(self._open)
+        self._file_path = path
 
     def _end_file(self, file: Base64) -> None:
         file.close()

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from banqup_client.testing import Fault
-from bridge import BusyError, CredentialsError, NotActivatedError, ServiceError, Skip
+from bridge import (
+    BusyError,
+    CredentialsError,
+    NotActivatedError,
+    ServiceError,
+    Skip,
+    UnreachableError,
+)
 from support.bridge_world import DAY, HOUR, AsyncWorld, Watcher, counted
 from zenvoices_client import ConfigurationError
 
@@ -243,6 +250,18 @@ async def test_resend_of_many_is_not_held_to_the_rereads(
     await connection.export_new()
     await connection.resend(old)
     assert (await connection.export_new()).exported == count
+
+
+async def test_resend_keeps_what_it_accepted_before_banqup_failed() -> None:
+    """An error at one id of a list does not forget the ids before it."""
+    world = AsyncWorld()
+    old = world.one()
+    connection = await active(world)
+    hosts, world.banqup.hosts = world.banqup.hosts, frozenset()
+    with pytest.raises(UnreachableError):
+        await connection.resend([old, "not-seen-yet"])
+    world.banqup.hosts = hosts
+    assert (await connection.export_new()).exported == 1
 
 
 async def test_resend_of_what_may_be_on_its_way_is_refused() -> None:

@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from banqup_client.testing import Fault
-from bridge import BusyError, CredentialsError, NotActivatedError, ServiceError, Skip
+from bridge import (
+    BusyError,
+    CredentialsError,
+    NotActivatedError,
+    ServiceError,
+    Skip,
+    UnreachableError,
+)
 from support.bridge_world import DAY, HOUR, Watcher, World, counted
 from zenvoices_client import ConfigurationError
 
@@ -242,6 +249,18 @@ def test_resend_of_many_is_not_held_to_the_rereads(
     connection.export_new()
     connection.resend(old)
     assert connection.export_new().exported == count
+
+
+def test_resend_keeps_what_it_accepted_before_banqup_failed() -> None:
+    """An error at one id of a list does not forget the ids before it."""
+    world = World()
+    old = world.one()
+    connection = active(world)
+    hosts, world.banqup.hosts = world.banqup.hosts, frozenset()
+    with pytest.raises(UnreachableError):
+        connection.resend([old, "not-seen-yet"])
+    world.banqup.hosts = hosts
+    assert connection.export_new().exported == 1
 
 
 def test_resend_of_what_may_be_on_its_way_is_refused() -> None:

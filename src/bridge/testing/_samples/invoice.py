@@ -1,6 +1,5 @@
 """The content of a sample, with the sums that EN 16931 requires."""
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
@@ -59,26 +58,42 @@ class Tax:
         return (self.taxable * self.rate / 100).quantize(_CENT, ROUND_HALF_UP)
 
 
-@frozen
-class SampleInvoice:
-    """The data of a sample invoice or credit note."""
+@frozen(repr=False)
+class Sample:
+    """One sample document.
+
+    Attributes:
+        invoice_number: The number of the invoice; for a credit note, that of the invoice that it
+            corrects.
+        order: The number of the order.
+        lines: The invoice lines.
+        taxes: The VAT of each rate.
+        pdf: The PDF of the document, embedded in `content` unless ``attach_pdf=False``.
+        content: The UBL XML.
+    """
 
     kind: Kind
     number: str
     invoice_number: str
-    """The number of the invoice; for a credit note, that of the invoice that it corrects."""
     order: str
-    issued: date
+    issue_date: date
     supplier: SampleParty
     customer: SampleParty
     payment_reference: str
-    lines: Sequence[Line]
-    taxes: Sequence[Tax]
+    lines: tuple[Line, ...]
+    taxes: tuple[Tax, ...]
+    currency: str = "EUR"
+    pdf: bytes = b""
+    content: bytes = b""
+
+    def __repr__(self) -> str:
+        """Show kind, number and total, but not the bytes."""
+        return f"<Sample {self.kind} {self.number}: {self.total} {self.currency}>"
 
     @property
-    def due(self) -> date:
-        """The last day to pay."""
-        return self.issued + timedelta(days=30)
+    def filename(self) -> str:
+        """A name for the file, different for each document."""
+        return f"{self.kind.replace(' ', '-')}-{self.number}.xml"
 
     @property
     def net(self) -> Decimal:
@@ -90,9 +105,14 @@ class SampleInvoice:
         """The sum of the VAT of all rates."""
         return sum((tax.amount for tax in self.taxes), Decimal(0))
 
+    @property
+    def total(self) -> Decimal:
+        """The amount to pay or to pay back, with VAT."""
+        return self.net + self.vat
 
-def sample_invoice(n: int, kind: Kind, lines: int, sale: bool) -> SampleInvoice:
-    """Return the content of the `n`-th sample."""
+
+def sample_without_files(n: int, kind: Kind, lines: int, sale: bool) -> Sample:
+    """Return the `n`-th sample without its PDF and its XML."""
     partner = PARTNERS[n % len(PARTNERS)]
     supplier, customer = (COMPANY, partner) if sale else (partner, COMPANY)
     issued = _FIRST_DAY + timedelta(days=n % _DAYS)
@@ -109,17 +129,17 @@ def sample_invoice(n: int, kind: Kind, lines: int, sale: bool) -> SampleInvoice:
     for line in items:
         taxable[line.rate] = taxable.get(line.rate, Decimal(0)) + line.amount
     belgian = int(supplier.enterprise_number[-6:]) * 10_000 + n if supplier.country == "BE" else 0
-    return SampleInvoice(
+    return Sample(
         kind=kind,
         number=number,
         invoice_number=invoice_number,
         order=f"PO-{n + 1000}",
-        issued=issued,
+        issue_date=issued,
         supplier=supplier,
         customer=customer,
         payment_reference=structured_reference(belgian) if belgian else number,
-        lines=items,
-        taxes=[Tax(rate, amount) for rate, amount in sorted(taxable.items())],
+        lines=tuple(items),
+        taxes=tuple(Tax(rate, amount) for rate, amount in sorted(taxable.items())),
     )
 
 

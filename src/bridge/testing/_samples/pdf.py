@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from hashlib import shake_128
 
-_LINES_PER_PAGE = 48
 _HEADER = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
 
 
 def write_pdf(lines: Sequence[str], *, size: int | None = None) -> bytes:
-    """Return a PDF that shows `lines`, the first line in a larger font.
+    """Return a PDF of one page that shows `lines`, as far as they fit on it.
 
     Args:
         lines: The text, in characters of Windows-1252.
@@ -18,20 +17,17 @@ def write_pdf(lines: Sequence[str], *, size: int | None = None) -> bytes:
     Raises:
         ValueError: When the text alone takes more than `size` bytes.
     """
-    pages = [lines[n : n + _LINES_PER_PAGE] for n in range(0, len(lines), _LINES_PER_PAGE)] or [[]]
-    # Objects: 1 catalog, 2 pages, 3 font, then two per page: the page and its text.
-    kids = b" ".join(b"%d 0 R" % (4 + 2 * n) for n in range(len(pages)))
+    page = (
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 5 0 R "
+        b"/Resources << /Font << /F1 3 0 R >> >> >>"
+    )
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [%b] /Count %d >>" % (kids, len(pages)),
+        b"<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
+        page,
+        _stream(_text(lines)),
     ]
-    for n, page in enumerate(pages):
-        objects.append(
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents %d 0 R "
-            b"/Resources << /Font << /F1 3 0 R >> >> >>" % (5 + 2 * n)
-        )
-        objects.append(_stream(_text(page, large=n == 0)))
     if size is None:
         return _assemble(objects)
     missing = size - len(_assemble([*objects, _stream(b"")]))
@@ -41,13 +37,13 @@ def write_pdf(lines: Sequence[str], *, size: int | None = None) -> bytes:
     return _assemble([*objects, _stream(filler)])
 
 
-def _text(lines: Sequence[str], *, large: bool) -> bytes:
-    parts = [b"BT 15 TL 56 786 Td"]
-    for n, line in enumerate(lines):
+def _text(lines: Sequence[str]) -> bytes:
+    parts = [b"BT /F1 10 Tf 15 TL 56 786 Td"]
+    for line in lines:
         shown = line.encode("cp1252", "replace")
         for special in (b"\\", b"(", b")"):
             shown = shown.replace(special, b"\\" + special)
-        parts.append(b"/F1 %d Tf (%b) Tj T*" % (14 if large and n == 0 else 10, shown))
+        parts.append(b"(%b) Tj T*" % shown)
     return b"\n".join([*parts, b"ET"])
 
 

@@ -5,46 +5,15 @@ follow Peppol BIS Billing 3 and pass the rules of EN 16931. The demo, the benchm
 tests use them.
 """
 
-from datetime import date
-from decimal import Decimal
+from attrs import evolve
 
-from attrs import frozen
-
-from bridge.testing._samples.invoice import SampleInvoice, sample_invoice
+from bridge.testing._samples.invoice import Sample, sample_without_files
 from bridge.testing._samples.parties import SampleParty
 from bridge.testing._samples.pdf import write_pdf
 from bridge.testing._samples.ubl_xml import write_ubl
 from bridge.ubl import Kind
 
 __all__ = ["Sample", "SampleParty", "sample"]
-
-
-@frozen
-class Sample:
-    """One sample document.
-
-    Attributes:
-        filename: A name for the file, different for each document.
-        content: The UBL XML.
-        total: The amount to pay or to pay back, with VAT.
-        pdf: The PDF of the same document, embedded in `content` unless ``attach_pdf=False``.
-    """
-
-    filename: str
-    content: bytes
-    kind: Kind
-    number: str
-    supplier: SampleParty
-    customer: SampleParty
-    total: Decimal
-    currency: str
-    issue_date: date
-    payment_reference: str
-    pdf: bytes
-
-    def __repr__(self) -> str:
-        """Show kind, number and total, but not the bytes."""
-        return f"<Sample {self.kind} {self.number}: {self.total} {self.currency}>"
 
 
 def sample(
@@ -74,24 +43,12 @@ def sample(
         raise ValueError("samples are counted from 0")
     if lines < 1:
         raise ValueError("an invoice has at least one line")
-    invoice = sample_invoice(n, kind, lines, sale)
-    pdf = write_pdf(_page(invoice), size=pdf_size)
-    return Sample(
-        filename=f"{kind.replace(' ', '-')}-{invoice.number}.xml",
-        content=write_ubl(invoice, pdf if attach_pdf else None),
-        kind=kind,
-        number=invoice.number,
-        supplier=invoice.supplier,
-        customer=invoice.customer,
-        total=invoice.net + invoice.vat,
-        currency="EUR",
-        issue_date=invoice.issued,
-        payment_reference=invoice.payment_reference,
-        pdf=pdf,
-    )
+    made = sample_without_files(n, kind, lines, sale)
+    made = evolve(made, pdf=write_pdf(_page(made), size=pdf_size))
+    return evolve(made, content=write_ubl(made, attach_pdf=attach_pdf))
 
 
-def _page(invoice: SampleInvoice) -> list[str]:
+def _page(invoice: Sample) -> list[str]:
     """Return the text lines of the PDF."""
     supplier, customer = invoice.supplier, invoice.customer
     return [
@@ -100,7 +57,7 @@ def _page(invoice: SampleInvoice) -> list[str]:
         f"VAT {supplier.vat_number}   IBAN {supplier.iban}",
         "",
         f"{invoice.kind.capitalize()} {invoice.number}",
-        f"Date {invoice.issued}",
+        f"Date {invoice.issue_date}",
         f"For {customer.name}, {customer.street}, {customer.postal_code} {customer.city}",
         "",
         *(
@@ -109,6 +66,6 @@ def _page(invoice: SampleInvoice) -> list[str]:
         ),
         "",
         *(f"VAT {tax.rate} % of {tax.taxable}: {tax.amount}" for tax in invoice.taxes),
-        f"Total: EUR {invoice.net + invoice.vat}",
+        f"Total: EUR {invoice.total}",
         f"Payment reference: {invoice.payment_reference}",
     ]

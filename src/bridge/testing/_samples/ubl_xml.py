@@ -1,33 +1,35 @@
 """Write a sample as UBL 2.1, with the elements in the order of its schema."""
 
 from base64 import b64encode
+from datetime import timedelta
 from decimal import Decimal
 from xml.sax.saxutils import escape
 
-from bridge.testing._samples.invoice import Line, SampleInvoice, Tax
+from bridge.testing._samples.invoice import Line, Sample, Tax
 from bridge.testing._samples.parties import SampleParty
 
 _SPACE = "urn:oasis:names:specification:ubl:schema:xsd:"
 _VAT = "<cac:TaxScheme><cbc:ID>VAT</cbc:ID></cac:TaxScheme>"
 
 
-def write_ubl(invoice: SampleInvoice, pdf: bytes | None) -> bytes:
-    """Return the document as XML; the PDF is embedded unless it is None."""
+def write_ubl(invoice: Sample, *, attach_pdf: bool) -> bytes:
+    """Return the document as XML, with its PDF embedded or without it."""
     credit = invoice.kind == "credit note"
     root = "CreditNote" if credit else "Invoice"
     # UBL 2.1 has no due date in a credit note.
-    due = "" if credit else f"\n<cbc:DueDate>{invoice.due}</cbc:DueDate>"
+    due_date = invoice.issue_date + timedelta(days=30)
+    due = "" if credit else f"\n<cbc:DueDate>{due_date}</cbc:DueDate>"
     corrected = f"""
 <cac:BillingReference><cac:InvoiceDocumentReference>
 <cbc:ID>{invoice.invoice_number}</cbc:ID></cac:InvoiceDocumentReference>
 </cac:BillingReference>"""
     embedded = (
         ""
-        if pdf is None
+        if not attach_pdf
         else f"""
 <cac:AdditionalDocumentReference><cbc:ID>{invoice.number}</cbc:ID><cac:Attachment>
 <cbc:EmbeddedDocumentBinaryObject mimeCode="application/pdf" filename="{invoice.number}.pdf">\
-{b64encode(pdf).decode()}</cbc:EmbeddedDocumentBinaryObject>
+{b64encode(invoice.pdf).decode()}</cbc:EmbeddedDocumentBinaryObject>
 </cac:Attachment></cac:AdditionalDocumentReference>"""
     )
 
@@ -38,14 +40,14 @@ xmlns:cbc="{_SPACE}CommonBasicComponents-2">
 </cbc:CustomizationID>
 <cbc:ProfileID>urn:fdc:peppol.eu:2017:poacc:billing:01:1.0</cbc:ProfileID>
 <cbc:ID>{invoice.number}</cbc:ID>
-<cbc:IssueDate>{invoice.issued}</cbc:IssueDate>{due}
+<cbc:IssueDate>{invoice.issue_date}</cbc:IssueDate>{due}
 <cbc:{root}TypeCode>{381 if credit else 380}</cbc:{root}TypeCode>
 <cbc:DocumentCurrencyCode>EUR</cbc:DocumentCurrencyCode>
 <cac:OrderReference><cbc:ID>{invoice.order}</cbc:ID></cac:OrderReference>\
 {corrected if credit else ""}{embedded}
 {_party("Supplier", invoice.supplier)}
 {_party("Customer", invoice.customer)}
-<cac:Delivery><cbc:ActualDeliveryDate>{invoice.issued}</cbc:ActualDeliveryDate>
+<cac:Delivery><cbc:ActualDeliveryDate>{invoice.issue_date}</cbc:ActualDeliveryDate>
 <cac:DeliveryLocation><cac:Address>{_country(invoice.customer)}</cac:Address></cac:DeliveryLocation>
 </cac:Delivery>
 <cac:PaymentMeans><cbc:PaymentMeansCode>30</cbc:PaymentMeansCode>
@@ -57,8 +59,8 @@ xmlns:cbc="{_SPACE}CommonBasicComponents-2">
 {"".join(map(_tax, invoice.taxes))}</cac:TaxTotal>
 <cac:LegalMonetaryTotal>{_amount("LineExtensionAmount", invoice.net)}
 {_amount("TaxExclusiveAmount", invoice.net)}
-{_amount("TaxInclusiveAmount", invoice.net + invoice.vat)}
-{_amount("PayableAmount", invoice.net + invoice.vat)}</cac:LegalMonetaryTotal>
+{_amount("TaxInclusiveAmount", invoice.total)}
+{_amount("PayableAmount", invoice.total)}</cac:LegalMonetaryTotal>
 {"".join(_line(root, index, line) for index, line in enumerate(invoice.lines, 1))}</{root}>
 """.encode()
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from functools import partial
 from typing import Any
 
@@ -179,22 +178,3 @@ def no_commit_is_lost_between_many_workers(suite: StoreSuite) -> None:
     for key in keys:
         assert suite.first.head(key) == str(rounds - 1), "a commit overwrote another worker's"
         assert len(suite.select("waiting", key=key)) == rounds, "a commit was lost"
-
-
-def a_count_under_the_lease_loses_nothing(suite: StoreSuite) -> None:
-    per_worker, key = 6, suite.key
-
-    def count(store: CheckpointStore) -> None:
-        done, deadline = 0, time.monotonic() + PATIENCE
-        while done < per_worker:
-            assert time.monotonic() < deadline, "a released lease was never given out again"
-            lease = store.acquire(key, "worker", LONG)
-            if lease is None:
-                time.sleep(0.001)
-                continue
-            store.commit(lease, head=str(int(store.head(key) or 0) + 1), ttl=LONG)
-            store.release(lease)
-            done += 1
-
-    in_threads(*(partial(count, store) for store in suite.stores))
-    assert suite.first.head(key) == str(per_worker * len(suite.stores)), "an update was lost"

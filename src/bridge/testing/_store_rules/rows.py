@@ -4,11 +4,8 @@
 
 from __future__ import annotations
 
-import random
-
-from bridge._stores.memory import MemoryCheckpoints
 from bridge._stores.protocol import Row
-from bridge.testing._store_rules.store_suite import LONG, StoreSuite, by_id
+from bridge.testing._store_rules.store_suite import LONG, StoreSuite
 
 
 def a_new_key_is_empty(suite: StoreSuite) -> None:
@@ -114,34 +111,3 @@ def keys_do_not_see_each_other(suite: StoreSuite) -> None:
     assert suite.select("waiting", key=other) == []
     store.release(lease)
     assert store.acquire(suite.key, "another", LONG) is None, "one key's release freed another"
-
-
-def random_calls_agree_with_a_model(suite: StoreSuite) -> None:
-    chance = random.Random(20_260_101)  # noqa: S311 - the seed must be fixed
-    model, key = MemoryCheckpoints(), suite.key
-    lease, modelled = suite.lease(), model.acquire(key, "worker", LONG)
-    assert modelled is not None
-    names = [f"{c}{n}" for c in "aBé" for n in range(6)]
-    states = ["waiting", "sending", "delivered"]
-
-    def maybe_time() -> float | None:
-        return chance.choice([None, float(chance.randrange(10))])
-
-    for _ in range(60):
-        store = chance.choice(suite.stores)
-        rows = [
-            Row(name, chance.choice(states), maybe_time(), str(chance.random()))
-            for name in chance.sample(names, chance.randrange(5))
-        ]
-        head = chance.choice([None, str(chance.random())])
-        store.commit(lease, head=head, rows=rows, ttl=LONG)
-        model.commit(modelled, head=head, rows=rows, ttl=LONG)
-        asked = chance.sample(names, chance.randrange(len(names)))
-        wanted = chance.sample(states, chance.randrange(1, 4))
-        due, after = maybe_time(), chance.choice([None, *names])
-        limit = chance.randrange(1, 8)
-        store = chance.choice(suite.stores)
-        assert store.head(key) == model.head(key)
-        assert by_id(store.find(key, asked)) == by_id(model.find(key, asked))
-        page = store.select(key, wanted, due=due, after=after, limit=limit)
-        assert list(page) == model.select(key, wanted, due=due, after=after, limit=limit)

@@ -113,17 +113,10 @@ def wrong_clock(store: CheckpointStore, seconds: float) -> Generator[None, None,
         def now(cls, tz: datetime.tzinfo | None = None) -> Any:
             return real_datetime.now(tz) + datetime.timedelta(seconds=seconds)
 
-        @classmethod
-        def utcnow(cls) -> Any:
-            return cls.now(datetime.UTC).replace(tzinfo=None)
-
     def moved_time() -> float:
         return real_time() + seconds
 
-    def moved_time_ns() -> int:
-        return int(moved_time() * 1e9)
-
-    moved = {id(time.time): moved_time, id(time.time_ns): moved_time_ns, id(real_datetime): Moved}
+    moved = {id(real_time): moved_time, id(real_datetime): Moved}
     modules = {time, datetime, sys.modules.get(type(store).__module__, time)}
     with ExitStack() as patches:
         for module in modules:
