@@ -563,12 +563,3 @@ def test_a_store_that_fails_says_itself_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
         connection.activate()
     assert remedy in str(caught.value)
-
-
-def test_swapped_space_and_company_are_told() -> None:
-    """The space's id in the place of the company's code is called so, and not a missing right."""
-    world = World()
-    connection = world.connect(world.space, space_id="0042")
-    shown = str(connection.verify())
-    assert world.space in shown
-    assert "swapped" in shown

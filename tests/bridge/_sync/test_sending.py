@@ -758,16 +758,3 @@ def test_files_of_one_document_share_its_memory() -> None:
     report = connection.export_new()
     assert [row.reason for row in report.deliveries] == ["seen"]
     assert len(spools) == 5
-
-
-def test_a_document_of_very_many_files_is_given_up() -> None:
-    """More files than any invoice has are not fetched: that document alone fails, and says why."""
-    world = World()
-    connection = active(world)
-    files = [FakeFile(f"{n}.xml", "application/xml", invoice()) for n in range(65)]
-    document = world.one(files=files)
-    world.publish(1)
-    report = connection.export_new()
-    assert report.exported == 1
-    assert world.delivery(document).reason == "it has 65 files; 64 at most are fetched"
-    assert world.calls("files.details") == 1
