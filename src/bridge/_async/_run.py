@@ -201,11 +201,9 @@ class AsyncRun:
 
     async def _all(self, state: str, *, due: float | None = None) -> AsyncIterator[Delivery]:
         """Yield all deliveries in a state; commit the recorded changes after each page."""
-        after: str | None = None
-        while page := await self._session.select(state, due=due, after=after):
+        async for page in self._session.pages(state, due=due):
             for delivery in page:
                 yield delivery
-            after = page[-1].document_id
             await self._recorder.flush()
 
     async def _check_doubts(self) -> None:

@@ -202,11 +202,9 @@ class Run:
 
     def _all(self, state: str, *, due: float | None = None) -> Iterator[Delivery]:
         """Yield all deliveries in a state; commit the recorded changes after each page."""
-        after: str | None = None
-        while page := self._session.select(state, due=due, after=after):
+        for page in self._session.pages(state, due=due):
             for delivery in page:
                 yield delivery
-            after = page[-1].document_id
             self._recorder.flush()
 
     def _check_doubts(self) -> None:
