@@ -13,8 +13,6 @@ from _client_kit._redaction import hide_arguments
 from _client_kit._secret import Secret, refuse_pickling
 from _client_kit._tokens import TokenCaches
 
-__all__ = ["ClientCredentials"]
-
 
 def _secret(value: str | Secret) -> Secret:
     check_credential(value, "client_secret", service="banqup")
@@ -66,10 +64,7 @@ class ClientCredentials:
         environ = os.environ if environ is None else environ
         names = ("BANQUP_CLIENT_ID", "BANQUP_CLIENT_SECRET")
         client_id, secret = read_environment(environ, *names, service="banqup")
-        scope = environ.get("BANQUP_SCOPE") or None
-        if scope is not None:
-            check_credential(scope, "BANQUP_SCOPE", service="banqup")
-        return cls(client_id, Secret(secret), scope)
+        return cls(client_id, Secret(secret), environ.get("BANQUP_SCOPE") or None)
 
     def __reduce__(self) -> Never:
         refuse_pickling(self)

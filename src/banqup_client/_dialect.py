@@ -34,8 +34,6 @@ from _client_kit._text import Text, joined
 from _client_kit._times import parse_time
 from banqup_client._credentials import ClientCredentials
 
-__all__ = ["NOT_WHITELISTED", "dialect_of"]
-
 SERVICE = "banqup"
 MAX_LIFE = 10.0**6
 TOKEN_LIFE = 300.0  # the shortest lifetime in the vendor's documentation
@@ -93,14 +91,23 @@ def is_own(body: object) -> bool:
 
 
 def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
-    """Return the error for an answer to an API call; None if the call succeeded."""
+    """Return the error for an answer to a call or a token request; None if it succeeded."""
     if 200 <= answer.status < 300:
         return None
-    kind, text, hint = meaning_of(answer.status, safe=operation.safe)
-    own = is_own(answer.json_or_none())
-    code = text.code
-    if kind is PermissionDeniedError and answer.body and not own:
-        code, hint = "foreign", FOREIGN_HINT
+    login = operation.name == "token.get"
+    # Requesting a token changes nothing, so its outcome is never in doubt.
+    kind, text, hint = meaning_of(answer.status, safe=operation.safe or login)
+    body = answer.json_or_none()
+    own = is_own(body)
+    foreign = kind is PermissionDeniedError and not own and (login or bool(answer.body))
+    # Refused credentials are not tried again, so a gateway's error must not count as a refusal.
+    if login and (answer.status == 401 or (answer.status in (400, 403) and own)):
+        text = Text("app_refused", "the app's credentials were refused")
+        kind, hint = CredentialsError, _LOGIN_CAUSES
+    elif login and kind in (NotFoundError, ConfigurationError):
+        hint = ADDRESS_HINT
+    elif foreign:
+        hint = FOREIGN_HINT
     elif kind is PermissionDeniedError:
         hint = _ROLES
     elif kind is CredentialsError:
@@ -109,38 +116,19 @@ def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
         hint = CONTRACT_HINT  # a gateway's 404: the path is unknown
     elif kind is NotFoundError and operation.name in ("spaces.list", "documents.list"):
         hint = NOT_WHITELISTED
-    return _error(kind, operation.name, text, answer, hint=hint, code=code, own=own)
-
-
-def _error(
-    kind: type[ServiceError],
-    call: str,
-    text: Text,
-    answer: ApiResponse,
-    *,
-    hint: str | None,
-    code: str,
-    own: bool,
-) -> ServiceError:
     error = kind(
-        joined(": ", call, text, server_text(answer)),
+        joined(": ", operation.name, text, server_text(answer)),
         service=SERVICE,
         retry_after=answer.retry_after,
         hint=hint,
-        code=code,
+        code="foreign" if foreign else text.code,
         own=own,
         **answer.facts,
     )
-    error.request_id = _request_id(answer)
+    request_id = body.get("requestId") if is_object(body) else None
+    if isinstance(request_id, str) and request_id not in ("", "none"):
+        error.request_id = answer.words(request_id)[:100]
     return error
-
-
-def _request_id(answer: ApiResponse) -> str | None:
-    body = answer.json_or_none()
-    value = body.get("requestId") if is_object(body) else None
-    if isinstance(value, str) and value not in ("", "none"):
-        return answer.words(value)[:100]
-    return answer.request_id
 
 
 def dialect_of(credentials: ClientCredentials, contract: Contract) -> Dialect:
@@ -179,8 +167,9 @@ def read_token(answer: ApiResponse, operation: Operation) -> Token:
         ServiceError: The request failed before the credentials were checked, or the answer has no
             token.
     """
-    if not 200 <= answer.status < 300:
-        raise _refusal(answer)
+    error = failure(answer, operation)
+    if error is not None:
+        raise error
     text = answer.body.decode("utf-8", "replace").strip().strip('"')
     payload = operation.rename_in(answer.json_or_none())
     body = payload if is_object(payload) else {}
@@ -191,26 +180,6 @@ def read_token(answer: ApiResponse, operation: Operation) -> Token:
         raise no_token("token.get", answer, SERVICE)
     check_header_text(value, "access token", service=SERVICE, error=ProtocolError)
     return Token(Secret(value), _life(body, value, answer))
-
-
-def _refusal(answer: ApiResponse) -> ServiceError:
-    """Return the error for a token request that was not answered with a success.
-
-    Refused credentials are not tried again, so a gateway's error must not count as a refusal.
-    """
-    # Requesting a token changes nothing, so its outcome is never in doubt.
-    kind, text, hint = meaning_of(answer.status, safe=True)
-    body = answer.json_or_none()
-    own = is_own(body)
-    code = text.code
-    if answer.status == 401 or (answer.status in (400, 403) and own):
-        text = Text("app_refused", "the app's credentials were refused")
-        kind, code, hint = CredentialsError, text.code, _LOGIN_CAUSES
-    elif kind in (NotFoundError, ConfigurationError):
-        hint = ADDRESS_HINT
-    elif kind is PermissionDeniedError:
-        code, hint = "foreign", FOREIGN_HINT
-    return _error(kind, "token.get", text, answer, hint=hint, code=code, own=own)
 
 
 def _life(body: dict[str, Any], token: str, answer: ApiResponse) -> float:

@@ -10,12 +10,9 @@ import httpx
 from attrs import frozen
 
 from _client_kit._errors import (
-    NotFoundError,
     ProtocolError,
-    RateLimitedError,
     RejectedError,
     ServiceError,
-    UnavailableError,
 )
 from _client_kit._request import TargetError
 from _client_kit._retry import parse_retry_after
@@ -23,8 +20,6 @@ from _client_kit._signals import raised_by_signal_handler
 from _client_kit._status import meaning_of
 from _client_kit._text import Text
 from banqup_client._errors import UrlExpiredError
-
-__all__ = ["Target", "check_headers", "refusal", "writing"]
 
 
 @frozen
@@ -75,12 +70,6 @@ class Target:
         message = Text(
             "wrong_size", "{0}: got {1} of the {2} bytes that the file has", by, length, self.size
         )
-        if not whole:
-            message = Text(
-                "file_too_long",
-                "files.download: storage sent more than the {0} bytes that the file has",
-                self.size,
-            )
         # Worth another try: a cache or a proxy may have cut the content.
         raise ProtocolError(
             message,
@@ -133,24 +122,13 @@ def refusal(
 
     The body is not used: the storage's errors may repeat the signed URL.
     """
-    kind: type[ServiceError] = ProtocolError
-    values = (name, str(status))
-    text = Text("storage_status", "{0}: storage answered with an unexpected status ({1})", *values)
-    if of_api:
-        kind, meaning, _ = meaning_of(status, safe=True)
-        text = Text("in_call", "{0}: {1}", name, meaning)
-    elif status in (400, 403):
+    kind, meaning, _ = meaning_of(status, safe=True)
+    text = Text("in_call", "{0}: {1}", name, meaning)
+    if status in (400, 401, 403) and not of_api:
         kind = UrlExpiredError
-        text = Text("url_expired", "{0}: storage did not take the signed URL ({1})", *values)
-    elif status in (404, 410):
-        kind = NotFoundError
-        text = Text("file_gone", "{0}: storage does not have the file ({1})", *values)
-    elif status == 429:
-        kind = RateLimitedError
-        text = Text("storage_limited", "{0}: too many requests for storage ({1})", *values)
-    elif status == 408 or status >= 500:
-        kind = UnavailableError
-        text = Text("storage_failed", "{0}: storage failed ({1})", *values)
+        text = Text(
+            "url_expired", "{0}: storage did not take the signed URL ({1})", name, str(status)
+        )
     return kind(
         text,
         service="banqup",

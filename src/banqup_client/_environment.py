@@ -7,8 +7,6 @@ from enum import Enum
 from _client_kit._arguments import check_instance
 from _client_kit._errors import ConfigurationError
 
-__all__ = ["Environment", "address_of"]
-
 
 class Environment(Enum):
     """Banqup's environments; each value is the base URL of an environment's API."""
@@ -37,14 +35,9 @@ def address_of(environment: Environment | None, base_url: str | None) -> str:
         ConfigurationError: Both or neither are given, or the environment is not an Environment.
     """
     if environment is not None:
-        known = (
-            f"Known are: {', '.join(f'Environment.{name}' for name in Environment.__members__)}."
-        )
-        if str(environment) in Environment.__members__:
-            known = f"Write Environment.{environment}."
-        if "://" in str(environment):
-            known = "Write base_url= before an address of your own."
-        check_instance(environment, Environment, "environment", service="banqup", hint=known)
+        known = ", ".join(f"Environment.{name}" for name in Environment.__members__)
+        hint = f"Known are: {known}. An address of your own is given as base_url=."
+        check_instance(environment, Environment, "environment", service="banqup", hint=hint)
     if environment is not None and base_url is None:
         return environment.value
     if environment is None and base_url is not None:

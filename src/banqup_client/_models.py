@@ -17,28 +17,10 @@ from typing import Any, Self
 
 from attrs import field, fields, frozen
 
-from _client_kit._errors import ProtocolError
 from _client_kit._json import is_list
 from _client_kit._models import Model, decode
 from _client_kit._response import object_of
 from _client_kit._secret import Secret
-
-__all__ = [
-    "Address",
-    "Document",
-    "DocumentConnection",
-    "DocumentFile",
-    "DocumentMetadata",
-    "DocumentStatus",
-    "ExtensionPoint",
-    "FileDetails",
-    "Message",
-    "Party",
-    "Space",
-    "User",
-]
-
-MAX_MESSAGE = 1024 * 1024
 
 
 @frozen(kw_only=True)
@@ -354,10 +336,7 @@ class Message(Model):
         """Return the message in the body of a request.
 
         Raises:
-            ProtocolError: The body is not a JSON object, or is larger than 1 MiB.
+            ProtocolError: The body is not a JSON object.
         """
         raw = body.encode("utf-8", "replace") if isinstance(body, str) else body
-        if len(raw) > MAX_MESSAGE:
-            message = "message: larger than 1 MiB"
-            raise ProtocolError(message, service="banqup")
         return decode(cls, object_of(raw, "message", service="banqup"))

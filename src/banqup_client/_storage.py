@@ -7,14 +7,12 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 import httpx
-from attrs import frozen
 
 from _client_kit._address import API_PATH, is_loopback, origin_of
+from _client_kit._arguments import check_list
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._secret import Secret
 from _client_kit._text import Text
-
-__all__ = ["DEFAULT_MAX_BYTES", "STORAGE_HOSTS", "SignedUrl", "StorageHosts"]
 
 STORAGE_HOSTS = ("storage.googleapis.com",)  # published
 DEFAULT_MAX_BYTES = 1024 * 1024 * 1024
@@ -24,6 +22,9 @@ DEFAULT_MAX_BYTES = 1024 * 1024 * 1024
 _URL = re.compile(
     r"(https?)://([A-Za-z0-9._-]{1,300}|\[[0-9A-Fa-f:.]{1,100}\])(?::(\d{1,5}))?(/[!-~]{0,65000})"
 )
+# A name with a dot, whose last part begins with a letter. Otherwise it could be an address:
+# resolvers read names that end in a number as addresses, such as ``127.1`` and ``0x7f.1``.
+_HOST_NAME = re.compile(r"((?:[A-Za-z0-9_-]+\.)+[A-Za-z][A-Za-z0-9-]*)(?::(\d{1,5}))?")
 
 
 class SignedUrl(httpx.URL):
@@ -56,38 +57,28 @@ class SignedUrl(httpx.URL):
         return f"SignedUrl('{self.scheme}://{self.host}/***')"
 
 
-@frozen
 class StorageHosts:
     """The hosts that signed URLs may have: exact names, on port 443 unless given as ``host:port``.
 
-    If ``base_url`` is on loopback, all loopback hosts are allowed too, also with http.
+    If ``base_url`` is on loopback, all hosts on loopback are allowed too, also with http. They
+    cannot be listed.
+
+    Raises:
+        ConfigurationError: ``hosts`` is not a collection of host names.
     """
 
-    hosts: frozenset[str]
-    loopback: bool
-
-    @classmethod
-    def of(cls, hosts: Iterable[str], *, base_url: str) -> StorageHosts:
-        """Return the hosts in the argument ``storage_hosts``.
-
-        Raises:
-            ConfigurationError: The argument is not a collection of host names.
-        """
-        names: list[object] = [hosts] if isinstance(hosts, str) else list(hosts)
-        checked: set[str] = set()
-        loopback = is_loopback(urlsplit(base_url).hostname)
-        for name in names:
-            if loopback and isinstance(name, str) and _on_loopback(name):
-                continue  # always allowed when base_url is loopback
-            match = _URL.fullmatch(f"https://{name}/") if isinstance(name, str) else None
-            if match is None or match[4] != "/" or not _is_remote(match[2]):
+    def __init__(self, hosts: Iterable[str], *, base_url: str) -> None:
+        self._loopback = is_loopback(urlsplit(base_url).hostname)
+        self._hosts: set[str] = set()
+        for name in check_list(hosts, "storage_hosts", "host names", service="banqup"):
+            match = _HOST_NAME.fullmatch(name) if isinstance(name, str) else None
+            if match is None:
                 message = Text(
                     "not_host_names",
                     "storage_hosts must be host names such as 'storage.googleapis.com'",
                 )
                 raise ConfigurationError(message, service="banqup")
-            checked.add(_name(match[2], match[3]))
-        return cls(frozenset(checked), loopback)
+            self._hosts.add(_name(match[1], match[2]))
 
     def check(self, url: Secret, *, api: str | None = None) -> SignedUrl:
         """Return a URL from an answer as a URL that can be requested, if its host is allowed.
@@ -116,11 +107,11 @@ class StorageHosts:
             signed = SignedUrl(url, f"{match[0].removesuffix(target)}/***")
         except httpx.InvalidURL:
             return Text("not_signed", "is not a URL that could be signed")
-        if self.loopback and is_loopback(host.strip("[]").lower()):
+        if self._loopback and is_loopback(host.strip("[]").lower()):
             return signed
         if scheme != "https":
             return Text("not_https", "is not https")
-        if (name := _name(host, port)) not in self.hosts:
+        if (name := _name(host, port)) not in self._hosts:
             return Text(
                 "other_host",
                 "names the host {0!r}, which storage_hosts= does not list",
@@ -132,18 +123,3 @@ class StorageHosts:
 def _name(host: str, port: str | None) -> str:
     number = int(port or 443)
     return host.lower() if number == 443 else f"{host.lower()}:{number}"
-
-
-def _on_loopback(name: str) -> bool:
-    """Return True if ``host`` or ``host:port`` is on this machine."""
-    host = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?", name)
-    return is_loopback(name) or (host is not None and is_loopback(host[1].strip("[]").lower()))
-
-
-def _is_remote(host: str) -> bool:
-    """Return True if a host is the name of another machine.
-
-    Resolvers read names that end in a number as addresses: ``127.1``, ``2130706433``, ``0x7f``.
-    """
-    last = host.lower().removesuffix(".").rpartition(".")[2]
-    return not ("[" in host or last.isdigit() or last.startswith("0x") or last == "localhost")

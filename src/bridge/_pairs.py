@@ -7,14 +7,14 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import chain, zip_longest
+from itertools import chain
 from typing import Any
 
 from attrs import frozen
 
 from banqup_client import AsyncBanqupClient, BanqupClient, Space
 from bridge._async._pairing import list_both as list_both_async
-from bridge._reports.render import Cell, Line, Printable, Table, View, plain, wrap
+from bridge._reports.render import plain, wrap
 from bridge._reports.texts import Lang, check_lang, say, translate
 from bridge._sync._pairing import list_both
 from zenvoices_client import AsyncZenvoicesClient, Company, ZenvoicesClient
@@ -57,7 +57,7 @@ class Namesakes:
 
 
 @frozen(kw_only=True)
-class Pairs(Printable):
+class Pairs:
     """Spaces and companies, paired by name for a person to confirm. Nothing is activated.
 
     Names are compared without case, accents, punctuation and legal form: "CAFÉ De Sluis B.V." and
@@ -65,7 +65,6 @@ class Pairs(Printable):
     proposal::
 
         pairs = Pairs.find(banqup, zenvoices)
-        print(pairs)
         Path("connections.toml").write_text(pairs.to_toml(environment="PRODUCTION_EU"), "utf-8")
 
     Attributes:
@@ -159,24 +158,6 @@ class Pairs(Printable):
             **_data(Namesakes(self.spaces, self.companies)),
         }
 
-    def _view(self) -> View:
-        headings = tuple(map(say, ("space", "space id", "code", "company")))
-        tables = (
-            ("of the same name", self.proposed),
-            ("several of a name", self.ambiguous),
-            ("space alone", [Namesakes((space,), ()) for space in self.spaces]),
-            ("company alone", [Namesakes((), (one,)) for one in self.companies]),
-        )
-        return View(
-            say("pairs", len(self.proposed)),
-            tables=tuple(
-                Table(say(title), headings, tuple(line for same in found for line in _lines(same)))
-                for title, found in tables
-                if found
-            ),
-            notes=(say("confirm pairs"),),
-        )
-
 
 def _usable(same: Namesakes) -> bool:
     return bool(same.spaces[0].id and (same.companies[0].code or "").strip())
@@ -216,15 +197,3 @@ def _data(same: Namesakes) -> dict[str, Any]:
         "spaces": [{"id": one.id, "name": one.name} for one in same.spaces],
         "companies": [{"code": one.code, "name": one.name} for one in same.companies],
     }
-
-
-def _lines(same: Namesakes) -> list[Line]:
-    return [
-        (
-            Cell("" if space is None else _name(space)),
-            Cell("" if space is None else space.id, whole=True),
-            Cell("" if company is None else company.code or "", whole=True),
-            Cell("" if company is None else _name(company)),
-        )
-        for space, company in zip_longest(same.spaces, same.companies)
-    ]

@@ -30,8 +30,6 @@ from _client_kit._status import ADDRESS_HINT, CONTRACT_HINT, FOREIGN_HINT, meani
 from _client_kit._text import Text, joined
 from zenvoices_client._credentials import UserLogin
 
-__all__ = ["COMPANY_CODE_HINT", "dialect_of", "member"]
-
 SERVICE = "zenvoices"
 TOKEN_LIFE = 86_400.0  # one day (published)
 
@@ -151,10 +149,24 @@ def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
     refused = member(body, "success") is False and (envelope or operation.name == "inbox.upload")
     if success and not refused:
         return None
-    foreign = bool(answer.body) and not envelope
-    kind, text, hint = _classify(
-        answer.status, operation, envelope=envelope, refused=refused, foreign=foreign
-    )
+    login = operation.name == "login"
+    kind, text, hint = meaning_of(answer.status, safe=operation.safe)
+    if kind is NotFoundError and not envelope:
+        kind, text = ConfigurationError, no_such_call(answer.status)
+        hint = ADDRESS_HINT if login else CONTRACT_HINT
+    elif refused and (success or answer.status >= 500):
+        kind, text = RejectedError, Text("refused", "refused ({0})", str(answer.status))
+        hint = None
+    elif kind is ConfigurationError and login:
+        hint = ADDRESS_HINT
+    elif kind is CredentialsError:
+        hint = _LOGGED_OUT
+    elif kind is NotFoundError:
+        hint = _LINKED_ANEW
+    elif kind is PermissionDeniedError and answer.body and not envelope:
+        hint = FOREIGN_HINT
+    elif kind is PermissionDeniedError:
+        hint = _RIGHTS.get(operation.name.partition(".")[0], _RIGHT)
     code = "foreign" if hint is FOREIGN_HINT else text.code
     return _error(kind, operation.name, text, answer, body, hint, code)
 
@@ -178,28 +190,6 @@ def _error(
         own=is_envelope(body),
         **answer.facts,
     )
-
-
-def _classify(
-    status: int, operation: Operation, *, envelope: bool, refused: bool, foreign: bool
-) -> tuple[type[ServiceError], Text, Text | None]:
-    if status in (404, 410) and not envelope:
-        where = ADDRESS_HINT if operation.name == "login" else CONTRACT_HINT
-        return ConfigurationError, no_such_call(status), where
-    if refused and (status >= 500 or status < 300):
-        return RejectedError, Text("refused", "refused ({0})", str(status)), None
-    kind, text, hint = meaning_of(status, safe=operation.safe)
-    if kind is ConfigurationError and operation.name == "login":
-        hint = ADDRESS_HINT
-    if kind is CredentialsError:
-        hint = _LOGGED_OUT
-    if kind is NotFoundError:
-        hint = _LINKED_ANEW
-    if kind is PermissionDeniedError and foreign:
-        hint = FOREIGN_HINT
-    elif kind is PermissionDeniedError:
-        hint = _RIGHTS.get(operation.name.partition(".")[0], _RIGHT)
-    return kind, text, hint
 
 
 def dialect_of(login: UserLogin, contract: Contract) -> Dialect:

@@ -17,20 +17,6 @@ from attrs import field, frozen
 
 from _client_kit._models import Model, wire
 
-__all__ = [
-    "Account",
-    "CostCentre",
-    "CostUnit",
-    "Employee",
-    "FinancialTransaction",
-    "LedgerAccount",
-    "PaymentCondition",
-    "Product",
-    "Project",
-    "PurchaseOrder",
-    "TaxCode",
-]
-
 
 @frozen(kw_only=True)
 class Record(Model):
@@ -47,43 +33,41 @@ class Record(Model):
 
 
 @frozen(kw_only=True)
-class Account(Record):
+class NamedRecord(Record):
+    """The fields of master data that has a code and a name."""
+
+    code: str | None = None
+    name: str | None = None
+
+
+@frozen(kw_only=True)
+class Account(NamedRecord):
     """A creditor or debtor. Its field names are observed; ``account_type`` is not documented."""
 
     account_type: int | None = None
-    code: str | None = None
     currency_code: str | None = None
     iban: str | None = None
     ledger_account_code: str | None = None
-    name: str | None = None
     payment_condition_code: str | None = None
     vat_number: str | None = None
 
 
 @frozen(kw_only=True)
-class LedgerAccount(Record):
+class LedgerAccount(NamedRecord):
     """A ledger account. Its field names are observed; ``type`` is not documented."""
 
-    code: str | None = None
-    name: str | None = None
     tax_code: str | None = None
     type: int | None = None
 
 
 @frozen(kw_only=True)
-class CostCentre(Record):
+class CostCentre(NamedRecord):
     """A cost centre. Its field names are assumed."""
-
-    code: str | None = None
-    name: str | None = None
 
 
 @frozen(kw_only=True)
-class CostUnit(Record):
+class CostUnit(NamedRecord):
     """A cost unit. Its field names are assumed."""
-
-    code: str | None = None
-    name: str | None = None
 
 
 @frozen(kw_only=True)
@@ -97,19 +81,14 @@ class Employee(Record):
 
 
 @frozen(kw_only=True)
-class PaymentCondition(Record):
+class PaymentCondition(NamedRecord):
     """A payment condition. Its field names are assumed."""
-
-    code: str | None = None
-    name: str | None = None
 
 
 @frozen(kw_only=True)
-class Product(Record):
+class Product(NamedRecord):
     """A product. Its field names are observed; ``product_type`` is not documented."""
 
-    code: str | None = None
-    name: str | None = None
     is_active: bool | None = None
     product_type: int | None = None
     purchase_price: Decimal | None = None
@@ -117,13 +96,11 @@ class Product(Record):
 
 
 @frozen(kw_only=True)
-class Project(Record):
+class Project(NamedRecord):
     """A project. Its field names are observed."""
 
-    code: str | None = None
     external_last_modification_time: datetime | None = None
     is_active: bool | None = None
-    name: str | None = None
     project_leader_full_name: str | None = None
     purchase_tax_code: str | None = None
 
@@ -143,11 +120,8 @@ class PurchaseOrder(Record):
 
 
 @frozen(kw_only=True)
-class TaxCode(Record):
+class TaxCode(NamedRecord):
     """A tax code. Its field names are assumed."""
-
-    code: str | None = None
-    name: str | None = None
 
 
 @frozen(kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
@@ -12,8 +11,6 @@ from attrs import Attribute, field, frozen
 from _client_kit._files import FileContent, FileSource
 from _client_kit._models import DataMixin, Model, wire
 from zenvoices_client._file_name import safe_file_name
-
-__all__ = ["Attachment", "Company", "InboxDocument", "InboxUpload", "Lookup"]
 
 
 @frozen(kw_only=True)
@@ -78,17 +75,9 @@ def _source(content: FileContent | FileSource) -> FileSource:
 
 
 def _attachments(items: Iterable[Attachment]) -> tuple[Attachment, ...]:
-    single: tuple[type[object], ...] = (Attachment, str, bytes, os.PathLike)
-    if isinstance(items, single):
-        message = "attachments must be a list: write attachments=[...], also for one"
-        raise TypeError(message)
     attachments = tuple(items)
-    others: list[object] = [item for item in attachments if type(item) is not Attachment]
-    if not attachments or others:
-        kind = f", not {type(others[0]).__name__}" if others else ""
-        message = f"attachments must hold at least one Attachment(file_name, content){kind}"
-        if others and hasattr(others[0], "attachment"):  # a file as a mapper gets it
-            message += ": write [file.attachment() for file in files]"
+    if not attachments or {*map(type, attachments)} != {Attachment}:
+        message = "attachments must be a list of at least one Attachment(file_name, content)"
         raise TypeError(message)
     return attachments
 

@@ -26,7 +26,7 @@ import pytest
 from _client_kit._errors import ConfigurationError, StoreError
 from bridge._errors import LeaseLostError
 from bridge._stores import sqlite_file as _sqlite_file
-from bridge._stores.protocol import FIND_LIMIT, Lease, Row, notes_of
+from bridge._stores.protocol import FIND_LIMIT, Lease, Row
 from bridge._stores.sqlite import SQLiteCheckpoints
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes and owners are those of POSIX")
@@ -426,36 +426,6 @@ def test_a_newer_file_is_refused_and_kept(path: Path) -> None:
     assert path.read_bytes() == before
 
 
-NEXT = ("ALTER TABLE delivery ADD COLUMN note TEXT", "UPDATE delivery SET note = state")
-
-
-def test_an_older_file_is_brought_up_to_date(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file of version 1 is migrated when opened, once, and keeps what it holds."""
-    filled(path)
-    before = look(path)
-    monkeypatch.setattr(_sqlite_file, "MIGRATIONS", (*_sqlite_file.MIGRATIONS, NEXT))
-    assert look(path) == before
-    assert look(path) == before
-    other = sqlite3.connect(path)
-    assert other.execute("PRAGMA user_version").fetchone() == (2,)
-    assert other.execute("SELECT DISTINCT note FROM delivery").fetchall() == [("delivered",)]
-    other.close()
-
-
-def test_a_migration_that_fails_leaves_the_old_file(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A migration is all or nothing: the release before can still read the file."""
-    filled(path)
-    before = look(path)
-    with monkeypatch.context() as patch:
-        step = (*NEXT, "UPDATE nowhere SET x = 1")
-        patch.setattr(_sqlite_file, "MIGRATIONS", (*_sqlite_file.MIGRATIONS, step))
-        with pytest.raises(StoreError):
-            look(path)
-    assert look(path) == before
-
-
 # -- errors ----------------------------------------------------------------------------------------
 
 
@@ -500,11 +470,6 @@ class Raises:
         raise self.error
 
 
-def full(_: object) -> SimpleNamespace:
-    """A disk with a few bytes left."""
-    return SimpleNamespace(total=10**9, used=10**9 - 4096, free=4096)
-
-
 def test_a_full_disk_is_told_where_no_file_can_be_made(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -516,97 +481,10 @@ def test_a_full_disk_is_told_where_no_file_can_be_made(
     assert caught.value.hint == "Its disk is full: free some space."
 
 
-def test_a_full_disk_is_told_whatever_sqlite_says(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """SQLite says that the disk failed, and the system's log has nothing of that."""
-    filled(path)
-    store = SQLiteCheckpoints(path)
-    error = sqlite3.OperationalError("disk I/O error")
-    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
-
-    def failed() -> StoreError:
-        with pytest.raises(StoreError) as caught, store._file.transaction(write=True):
-            raise error
-        return caught.value
-
-    assert "disk is full" not in str(failed().hint)
-    monkeypatch.setattr("shutil.disk_usage", full)
-    told = failed()
-    assert told.hint == "Its disk is full: free some space."
-    assert not told.retryable
-    store.close()
-
-
-@posix
-@pytest.mark.parametrize("code", [sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY])
-def test_a_file_of_root_that_cannot_be_opened_names_its_owner(
-    path: Path, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
-    """As after ``sudo banqup-zenvoices activate``: who owns it, and the command that mends it."""
-    filled(path)
-    store = SQLiteCheckpoints(path)
-    error = sqlite3.OperationalError("unable to open database file")
-    error.sqlite_errorcode = code
-    monkeypatch.setattr(os, "geteuid", lambda: 54321)
-    shown(path, monkeypatch, st_uid=0)
-    with pytest.raises(StoreError) as caught, store._file.transaction(write=True):
-        raise error
-    assert str(caught.value.hint).startswith("It belongs to root, and this runs as 54321: ")
-    assert f"sudo chown 54321 {path}*" in str(caught.value.hint)
-
-
-@posix
-@pytest.mark.parametrize(
-    ("user", "file", "folder", "told"),
-    [(0, 0, 54321, True), (0, 54321, 54321, False), (0, 0, 0, False), (7, 7, 54321, False)],
-)
-def test_root_is_told_whose_the_file_should_be(
-    path: Path, monkeypatch: pytest.MonkeyPatch, user: int, file: int, folder: int, told: bool
-) -> None:
-    """At the activation, when it is a command to mend; cron would find it closed at night."""
-    filled(path)
-    store = SQLiteCheckpoints(path)
-    monkeypatch.setattr(os, "geteuid", lambda: user)
-    shown(path, monkeypatch, st_uid=file)
-    shown(path.parent, monkeypatch, st_uid=folder)
-    notes = notes_of(store)
-    assert bool(notes) == told
-    assert all(f"sudo chown 54321 {path}*" in note for note in notes)
-
-
 def test_too_many_ids_are_a_mistake_of_the_caller(store: SQLiteCheckpoints) -> None:
     """find() with more than 500 ids is a ValueError."""
     with pytest.raises(ValueError, match="500"):
         store.find("k", ["x"] * (FIND_LIMIT + 1))
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        Row("", "waiting", None, "{}"),
-        Row("a", "", None, "{}"),
-        Row("a", "waiting", float("nan"), "{}"),
-        Row("a", "waiting", float("inf"), "{}"),
-        Row("a\0b", "waiting", None, "{}"),
-        Row("\ud800", "waiting", None, "{}"),
-        Row("a", "waiting", None, "\udfff"),
-    ],
-    ids=["no id", "no state", "nan", "infinite", "nul", "half id", "half value"],
-)
-def test_what_would_not_read_back_is_refused(store: SQLiteCheckpoints, row: Row) -> None:
-    """A row that SQLite would change or could not write is a StoreError, and nothing is written."""
-    lease = leased(store)
-    with pytest.raises(StoreError, match="cannot be stored"):
-        store.commit(lease, head="x", rows=[row], ttl=60)
-    assert store.head("k") is None
-
-
-@pytest.mark.parametrize("ttl", [0, -1, float("nan"), float("inf")])
-def test_a_lease_lasts_a_positive_time(store: SQLiteCheckpoints, ttl: float) -> None:
-    """A lease that never ends, or never was, is a ValueError."""
-    with pytest.raises(ValueError, match="seconds"):
-        store.acquire("k", "worker", ttl)
 
 
 # -- processes and threads -------------------------------------------------------------------------

@@ -242,12 +242,17 @@ def test_a_function_that_raises_is_the_cause() -> None:
 
 
 def test_a_proxy_password_is_in_no_frame(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client whose storage would go through a malformed proxy is refused when it is made."""
+    """A download through a malformed proxy is refused; the error names the variable."""
+    fake, space = published()
     for name in ("HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "no_proxy", "all_proxy", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTPS_PROXY", f"http://user:{WORD}@proxy.example:none")
     with pytest.raises(ConfigurationError, match="HTTPS_PROXY") as caught:
-        BanqupClient(ClientCredentials("demo-app", "s"), base_url=HERE)
+        BanqupClient(
+            ClientCredentials(fake.client_id, fake.client_secret),
+            base_url=HERE,
+            transport=fake.transport(),
+        ).files.download(space, "f1")
     assert WORD not in shown(caught.value)
 
 

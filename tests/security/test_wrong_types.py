@@ -67,7 +67,6 @@ ROW = {"space_id": "s1", "company_code": "1", "environment": "UAT_EU", "checkpoi
         lambda: BanqupClient(("app", CANARY), Environment.UAT_EU),  # type: ignore[arg-type]
         lambda: ZenvoicesClient(CANARY),  # type: ignore[arg-type]
         lambda: verify_signature(CANARY, "sha256=00", CANARY),  # type: ignore[arg-type]
-        lambda: verify_signature(b"{}", 3, CANARY),  # type: ignore[arg-type]
         lambda: verify_signature(b"{}", "sha256=00", CANARY.encode()),  # type: ignore[arg-type]
         lambda: Connection(
             BanqupClient(APP, Environment.UAT_EU),
@@ -78,10 +77,7 @@ ROW = {"space_id": "s1", "company_code": "1", "environment": "UAT_EU", "checkpoi
         ),
         lambda: BanqupClient(APP, Environment.UAT_EU, ssl_context=CANARY),  # type: ignore[arg-type]
         lambda: ConnectionConfig.from_dict({**ROW, "environment": CANARY}),
-        lambda: ConnectionConfig.from_dict({**ROW, f"postgresql://u:{CANARY}@db": 1}),
         lambda: ConnectionConfig.from_dict({**ROW, "banqup_contract": nested(CANARY)}),
-        lambda: ConnectionConfig.from_toml(f"postgresql://u:{CANARY}@host/db"),
-        lambda: ConnectionConfig.from_toml(f"a\0{CANARY}"),
         lambda: ConnectionConfig.from_dict({**ROW, "password": CANARY}),
         lambda: ConnectionConfig.from_dict({**ROW, "space_id": f"{CANARY}!"}),
         lambda: ConnectionConfig(**{**ROW, "banqup_url": f"https://u:{CANARY}@host"}),  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ __all__ = ["Listing"]
 T = TypeVar("T")
 
 MAX_PAGES = 100_000
+MAX_EMPTY_PAGES = 100  # in a row
 
 
 class Listing(Generic[T]):
@@ -50,25 +51,26 @@ class Listing(Generic[T]):
         """Iterate over the pages; each is fetched when it is needed.
 
         The iteration ends after a page that names no next page, after a page that is not full once
-        the total is reached, at an empty page, and at a repeated page. Without the last rule a
-        service that ignores the page number would cause an endless loop.
+        the total is reached, at an empty page that is not ``full``, and at a repeated page. Without
+        the last rule a service that ignores the page number would cause an endless loop.
         """
         self.complete = False
         position = self._first
-        seen = 0
+        seen = empty = 0
         fingerprints: set[int] = set()
         while len(fingerprints) < MAX_PAGES:
             page = self._fetch(position)
-            seen += len(page.items) + page.unreadable
+            entries = len(page.items) + page.unreadable
+            seen += entries
             reached = page.total is None or seen >= page.total
-            if not page.items and not page.unreadable:
-                self.complete = reached
+            empty = 0 if entries else empty + 1
+            if empty and (not page.full or empty == MAX_EMPTY_PAGES):
+                self.complete = reached and not page.full
                 yield page
                 return
             if page.fingerprint in fingerprints:
                 # Subtract the repeated page's entries from the count.
-                repeated = len(page.items) + page.unreadable
-                self.complete = page.total is not None and seen - repeated >= page.total
+                self.complete = page.total is not None and seen - entries >= page.total
                 return
             fingerprints.add(page.fingerprint)
             yield page

@@ -27,8 +27,6 @@ from banqup_client._dialect import dialect_of
 from banqup_client._environment import Environment, address_of
 from banqup_client._storage import STORAGE_HOSTS
 
-__all__ = ["AsyncBanqupClient"]
-
 
 class AsyncBanqupClient(AsyncApiClient):
     """A client of the Banqup API.
@@ -99,7 +97,6 @@ class AsyncBanqupClient(AsyncApiClient):
             user_agent=agent,
             retry=retry,
             transport=storage_transport,
-            api_injected=transport is not None or http_client is not None,
             ssl_context=ssl_context,
         )
         self._facts = facts

@@ -7,37 +7,25 @@ credential until it expires.
 from __future__ import annotations
 
 import ssl
-import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import cast
 
 import httpx
 
 from _client_kit import _runtime_async as runtime
+from _client_kit._async._body import AsyncJsonBody
 from _client_kit._async._calls import AsyncCalls, AsyncContent
 from _client_kit._async._per_loop import AsyncPerLoop
 from _client_kit._async._translated import translated
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract, Operation
-from _client_kit._errors import RejectedError, ServiceError
-from _client_kit._files import FileSource
-from _client_kit._response import Token
+from _client_kit._errors import ServiceError
+from _client_kit._files import FileSource, JsonTemplate
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import Secret
-from _client_kit._text import Text, code_of
-from _client_kit._tls import environment_proxy, opened, shared_ssl_context
+from _client_kit._tls import opened, proxy_of, shared_ssl_context
 from banqup_client._download import Target, check_headers, refusal, writing
 from banqup_client._storage import SignedUrl, StorageHosts
-
-__all__ = ["AsyncStorage"]
-
-CHUNK = 64 * 1024
-
-
-class _Request(httpx.Request):
-    """A request whose URL is sent exactly as it was signed."""
-
-    url: SignedUrl
 
 
 class AsyncStorage:
@@ -52,46 +40,26 @@ class AsyncStorage:
         user_agent: str,
         retry: RetryPolicy | None,
         transport: httpx.AsyncBaseTransport | None,
-        api_injected: bool,
         ssl_context: ssl.SSLContext | None,
     ) -> None:
         self._down = contract["files.download"]
         self._up = contract["files.upload"]
         self._calls = calls
-        self._hosts = StorageHosts.of(hosts, base_url=calls.base_url)
+        self._hosts = StorageHosts(hosts, base_url=calls.base_url)
         self._user_agent = user_agent
         self._retry = retry or RetryPolicy()
         self._given = transport
-        self._only_api_injected = api_injected and transport is None
-        context = ssl_context or opened(shared_ssl_context, service="banqup")
-        # Read the environment once: the proxy, and the hosts that bypass the proxy.
-        proxy = None if self._hosts.loopback else environment_proxy("https")
-        reached = self._hosts.hosts | {calls.origin.partition("//")[2]}
-        bypassed = filter(urllib.request.proxy_bypass, reached)
-        self._by_proxy = reached.difference(bypassed) if proxy else frozenset[str]()
-
-        def through(way: Secret | None) -> httpx.AsyncBaseTransport:
-            return opened(
-                lambda: httpx.AsyncHTTPTransport(
-                    verify=context, proxy=way.reveal() if way else None
-                ),
-                service="banqup",
-            )
-
-        if self._by_proxy and transport is None:
-            through(proxy)  # so that an unusable proxy fails at construction
-        self._direct = AsyncPerLoop(lambda: through(None))
-        self._proxied = AsyncPerLoop(lambda: through(proxy))
+        self._context = ssl_context or opened(shared_ssl_context, service="banqup")
+        # The transports of this process and event loop, by the origin that they are for.
+        self._transports = AsyncPerLoop(dict[str, httpx.AsyncBaseTransport])
 
     async def aclose(self) -> None:
         """Close the connections."""
         if self._given is not None:
             await self._given.aclose()
             return
-        for transports in (self._direct, self._proxied):
-            transport = transports.opened()
-            if transport is not None:
-                await transport.aclose()
+        for transport in (self._transports.opened() or {}).values():
+            await transport.aclose()
 
     async def download(self, url: Secret, target: Target, limit: Deadline) -> None:
         """Write the content behind a signed URL to a file.
@@ -129,38 +97,38 @@ class AsyncStorage:
         await runtime.write_chunk(target.file, content)
 
     async def _get(self, signed: SignedUrl, target: Target, limit: Deadline) -> None:
+        """Request a file's content and write it.
+
+        A request to the API has the token, which is renewed once if it is refused. One redirect
+        from the API is followed, without the token.
+        """
         request, response = await self._ask(signed, limit)
+        if signed.of_api and response.status_code == 401:
+            await response.aclose()
+            request, response = await self._ask(signed, limit)
+        if signed.of_api and 300 <= response.status_code < 400:
+            await response.aclose()
+            signed = self._hosts.check(Secret(response.headers.get("location", "")))
+            request, response = await self._ask(signed, limit)
         try:
-            check_headers(response, target, of_api=request.url.of_api)
+            check_headers(response, target, of_api=signed.of_api)
             # httpx looks at the timeouts before it reads the body: limit them to the time left.
             request.extensions["timeout"].update(limit.timeouts())
             await _copy(response, target, limit)
         finally:
             await response.aclose()
 
-    async def _ask(self, signed: SignedUrl, limit: Deadline) -> tuple[_Request, httpx.Response]:
-        """Request a file's content; a request to the API has the token and follows one redirect."""
-        request, response = await self._ask_once(signed, limit, renew=signed.of_api)
-        if signed.of_api and 300 <= response.status_code < 400:
-            await response.aclose()
-            elsewhere = self._hosts.check(Secret(response.headers.get("location", "")))
-            request, response = await self._ask_once(elsewhere, limit)
-        return request, response
-
-    async def _ask_once(
-        self, signed: SignedUrl, limit: Deadline, *, renew: bool = False
-    ) -> tuple[_Request, httpx.Response]:
+    async def _ask(
+        self, signed: SignedUrl, limit: Deadline
+    ) -> tuple[httpx.Request, httpx.Response]:
         request = self._request(self._down, signed, limit, {"Accept-Encoding": "identity"})
-        token: Token | None = None
-        if signed.of_api:
-            token = await self._calls.token(limit)
-            request.headers["Authorization"] = f"Bearer {token.value.reveal()}"
+        if not signed.of_api:
+            return request, await self._send(request)
+        token = await self._calls.token(limit)
+        request.headers["Authorization"] = f"Bearer {token.value.reveal()}"
         response = await self._send(request)
-        if token is not None and response.status_code == 401:
+        if response.status_code == 401:
             self._calls.drop(token)
-            if renew:
-                await response.aclose()
-                return await self._ask_once(signed, limit)
         return request, response
 
     async def upload(
@@ -179,23 +147,15 @@ class AsyncStorage:
         """
         signed = self._hosts.check(url)
         headers = {"Content-Type": content_type, "Content-Length": str(source.size)}
+        body = AsyncJsonBody(JsonTemplate((source,), source.size), service="banqup")
 
-        await self._repeat(
-            lambda: self._put(signed, headers, source, limit), self._up, signed, limit
-        )
+        async def once() -> None:
+            response = await self._send(self._request(self._up, signed, limit, headers, body))
+            await response.aclose()
+            if not 200 <= response.status_code < 300:
+                raise refusal("files.upload", response.status_code, response.headers)
 
-    async def _put(
-        self,
-        signed: SignedUrl,
-        headers: Mapping[str, str],
-        source: FileSource,
-        limit: Deadline,
-    ) -> None:
-        request = self._request(self._up, signed, limit, headers, AsyncFileBody(source))
-        response = await self._send(request)
-        await response.aclose()
-        if not 200 <= response.status_code < 300:
-            raise refusal("files.upload", response.status_code, response.headers)
+        await self._repeat(once, self._up, signed, limit)
 
     async def _repeat(
         self,
@@ -218,12 +178,6 @@ class AsyncStorage:
                 )
             except ServiceError as error:
                 error.operation = error.operation or operation.name
-                if self._only_api_injected and code_of(error.hint) == "hint_network":
-                    error.hint = Text(
-                        "hint_storage_transport",
-                        "The client has transport= or http_client=, which files do not use: give "
-                        "storage_transport=, too.",
-                    )
                 pause = self._retry.pause(error, tried=tried, safe=operation.safe)
                 if pause is None or pause >= limit.remaining():
                     raise
@@ -236,9 +190,9 @@ class AsyncStorage:
         limit: Deadline,
         headers: Mapping[str, str],
         content: AsyncContent | None = None,
-    ) -> _Request:
+    ) -> httpx.Request:
         url = signed if self._given is None else signed.whole()
-        request = _Request(
+        request = httpx.Request(
             operation.method,
             url,
             headers={"User-Agent": self._user_agent, **headers},
@@ -249,28 +203,22 @@ class AsyncStorage:
         return request
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
-        host = request.url.netloc.decode("ascii")
-        transports = self._proxied if host in self._by_proxy else self._direct
-        transport = transports.get() if self._given is None else self._given
+        transport = self._given
+        if transport is None:
+            origin = str(request.url)  # a SignedUrl shows its origin only
+            opened_before = self._transports.get()
+            transport = opened_before.get(origin)
+            transport = transport or opened_before.setdefault(origin, self._open(origin))
         return await transport.handle_async_request(request)
 
-
-class AsyncFileBody:
-    """An iterable of the bytes of a file in pieces; it can be iterated any number of times."""
-
-    def __init__(self, source: FileSource) -> None:
-        self._source = source
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        left = self._source.size
-        with self._source.open() as file:
-            while left > 0:
-                chunk = await runtime.read_chunk(file, min(CHUNK, left))
-                if not chunk:
-                    message = Text("file_shrank", "a file became shorter while it was sent")
-                    raise RejectedError(message, service="banqup")
-                left -= len(chunk)
-                yield chunk
+    def _open(self, origin: str) -> httpx.AsyncBaseTransport:
+        proxy = proxy_of(origin)
+        return opened(
+            lambda: httpx.AsyncHTTPTransport(
+                verify=self._context, proxy=proxy.reveal() if proxy else None
+            ),
+            service="banqup",
+        )
 
 
 async def _copy(response: httpx.Response, target: Target, limit: Deadline) -> None:

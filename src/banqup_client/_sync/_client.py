@@ -28,8 +28,6 @@ from banqup_client._sync._spaces import Spaces
 from banqup_client._sync._storage import Storage
 from banqup_client._sync._users import Users
 
-__all__ = ["BanqupClient"]
-
 
 class BanqupClient(ApiClient):
     """A client of the Banqup API.
@@ -100,7 +98,6 @@ class BanqupClient(ApiClient):
             user_agent=agent,
             retry=retry,
             transport=storage_transport,
-            api_injected=transport is not None or http_client is not None,
             ssl_context=ssl_context,
         )
         self._facts = facts

@@ -8,10 +8,9 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from _client_kit._arguments import argument_error, check_service_word
-from _client_kit._clock import Deadline
 from _client_kit._errors import ProtocolError
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode, encode
@@ -26,15 +25,13 @@ from banqup_client._models import (
     Document,
     DocumentConnection,
     DocumentFile,
+    DocumentMetadata,
     DocumentStatus,
     Party,
 )
 
-__all__ = ["Documents"]
-
 FOLDERS = ("SALES", "PURCHASES")
 MAX_PAGE_SIZE = 50
-MAX_EMPTY_PAGES = 100
 
 
 @frozen
@@ -43,9 +40,7 @@ class _Position:
 
     page: int = 0
     token: str | None = None
-    # Fingerprint of the page before, if that page had fewer entries than requested and no total.
-    short: int | None = None
-    # Ids on the page before, if a user's function lists the documents.
+    # Ids on the page before, if a page that brings nothing new is the end.
     known: frozenset[str] = frozenset()
 
 
@@ -85,94 +80,63 @@ class Documents(CallGroup):
             raise argument_error("page_size", wanted, page_size, service="banqup")
         if folder is not None:
             check_service_word(folder, FOLDERS, "folder", service="banqup")
-        query = {
-            "folder": folder,
-            "updated_since": to_wire_time(updated_since, "updated_since", service="banqup"),
-            "size": page_size,
-        }
-
-        def fetch(position: _Position) -> Page[Document]:
-            limit = self._calls.limit(deadline)
-            return self._page(space_id, query, updated_since, position, timeout, limit)
-
-        return Listing(fetch, _Position())
-
-    def _page(
-        self,
-        space_id: str,
-        query: Mapping[str, Any],
-        updated_since: datetime | None,
-        position: _Position,
-        timeout: float | None,
-        limit: Deadline,
-    ) -> Page[Document]:
+        since = to_wire_time(updated_since, "updated_since", service="banqup")
         operation = self._contract["documents.list"]
         own = operation.function is not None
-        empty = 0
-        while True:
+
+        def fetch(position: _Position) -> Page[Document]:
             where = {"page": position.page} if position.token is None else {"next": position.token}
             payload, answer = self._calls.call(
                 operation,
                 path={"space_id": space_id},
-                query={**query, **where},
+                query={"folder": folder, "updated_since": since, "size": page_size, **where},
                 asked=partial(
                     AskedDocuments,
                     space_id=space_id,
-                    folder=query["folder"],
+                    folder=folder,
                     updated_since=updated_since,
                     page=position.page,
                     token=position.token,
-                    size=query["size"],
+                    size=page_size,
                 ),
                 timeout=timeout,
-                deadline=limit.remaining(),
+                deadline=deadline,
             )
             rows = rows_in(payload, "documents", operation, answer)
-            following = payload.get("next")
+            following, total, size = (payload.get(name) for name in ("next", "total", "size"))
             token = following if type(following) is str and following else None
-            # A user's function that leaves out rows may return an empty page before the last page.
-            more = own and payload.get("last") is False
-            if rows or (token is None and not more):
-                break
-            empty += 1
-            if (token is not None and token == position.token) or empty == MAX_EMPTY_PAGES:
-                message = Text(
-                    "empty_pages", "documents.list: only empty pages, each naming another"
-                )
-                raise ProtocolError(message, service="banqup", status=answer.status)
-            # This page is empty, but another page follows it.
-            position = evolve(position, token=token, page=position.page + 1)
-        identity = fingerprint(rows)
-        ids = frozenset(_id_of(row) for row in rows) if own else frozenset[str]()
-        repeats = own and not more and token is None and ids <= position.known
-        if identity == position.short or repeats:
-            rows = []  # the service ignores the page number and repeats its only page
-        total, size = (payload.get(name) for name in ("total", "size"))
-        wanted: int = query["size"]
-        if type(size) is int and 0 < size < wanted:
-            wanted = size
-        known = type(total) is int and total >= len(rows)
-        short = not known and token is None and len(rows) < wanted
-        following = None
-        page = position.page + 1
-        if token is not None:
-            following = _Position(page, token)
-        elif position.token is None and not (own and payload.get("last") is True):
-            # In all other cases this page is the last: it was requested by token and names no
-            # token, or the user's function has returned `"last": True`.
-            following = _Position(page, short=identity if short else None, known=ids)
-        documents = tuple(decode(Document, row) for row in rows if is_object(row))
-        return Page(
-            documents,
-            total if known else None,
-            answer.date,
-            unreadable=len(rows) - len(documents),
-            # A page with fewer entries than requested is the last only if a total shows it: the
-            # service may limit the size of pages.
-            full=token is not None or not known or len(rows) >= wanted,
-            next=following,
-            fingerprint=identity,
-        )
+            last = payload.get("last") if own else None
+            # A page can be empty although another follows it.
+            more = token is not None or last is False
+            identity = fingerprint(rows or [token, position.page])
+            ids = frozenset(_id_of(row) for row in rows)
+            if not more and ids <= position.known:
+                rows = []  # the service ignores the page number and repeats its only page
+            known = type(total) is int and total >= len(rows)
+            wanted = size if type(size) is int and 0 < size < page_size else page_size
+            short = not known and len(rows) < wanted
+            next_position = None
+            if token is not None:
+                next_position = _Position(position.page + 1, token)
+            elif position.token is None and last is not True:
+                # In all other cases this page is the last: it was requested by token and names no
+                # token, or the user's function has returned `"last": True`.
+                kept = ids if own or short else frozenset[str]()
+                next_position = _Position(position.page + 1, known=kept)
+            documents = tuple(decode(Document, row) for row in rows if is_object(row))
+            return Page(
+                documents,
+                total if known else None,
+                answer.date,
+                unreadable=len(rows) - len(documents),
+                # A page with fewer entries than requested is the last only if a total shows it:
+                # the service may limit the size of pages.
+                full=more or (bool(rows) and (not known or len(rows) >= wanted)),
+                next=next_position,
+                fingerprint=identity,
+            )
+
+        return Listing(fetch, _Position())
 
     def files(
         self,
@@ -283,21 +247,16 @@ class Documents(CallGroup):
         """
         check_service_word(folder, FOLDERS, "folder", service="banqup")
         operation = self._contract["documents.create"]
-        details: dict[str, Any] = {
-            "dueDate": None if due_date is None else _day(due_date),
-            "supplier": encode(supplier),
-            "customer": encode(customer),
-        }
+        details = encode(DocumentMetadata(supplier=supplier, customer=customer))
+        if due_date is not None:
+            details["dueDate"] = _day(due_date)
         body: dict[str, Any] = {
             "source": source,
             "spaceId": str(space_id),
             "folder": folder,
             "category": category,
             "connections": [encode(connection) for connection in connections],
-            "metadata": {
-                **(metadata or {}),
-                **{name: value for name, value in details.items() if value is not None},
-            },
+            "metadata": {**(metadata or {}), **details},
         }
         if status is not None:
             body["status"] = encode(status)

@@ -14,7 +14,7 @@ from _client_kit._address import check_header_text
 from _client_kit._atomic import atomic_file
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
-from _client_kit._errors import ConfigurationError, ProtocolError
+from _client_kit._errors import ProtocolError
 from _client_kit._files import FileContent, FileSource
 from _client_kit._models import decode
 from _client_kit._payload import object_in, unexpected
@@ -31,8 +31,6 @@ from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpire
 from banqup_client._models import FileDetails
 from banqup_client._storage import DEFAULT_MAX_BYTES
 from banqup_client._sync._storage import Storage
-
-__all__ = ["Files"]
 
 
 class Files(CallGroup):
@@ -110,9 +108,6 @@ class Files(CallGroup):
         """
         operation = self._contract["files.create"]
         check_header_text(content_type, "content_type", service="banqup")
-        if "/" not in content_type or content_type != content_type.strip():
-            message = "content_type must be a media type such as 'application/xml'"
-            raise ConfigurationError(message, service="banqup")
         body = {
             "filename": filename,
             "description": description,

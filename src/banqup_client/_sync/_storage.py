@@ -8,8 +8,7 @@ credential until it expires.
 from __future__ import annotations
 
 import ssl
-import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 import httpx
@@ -17,28 +16,17 @@ import httpx
 from _client_kit import _runtime_sync as runtime
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract, Operation
-from _client_kit._errors import RejectedError, ServiceError
-from _client_kit._files import FileSource
-from _client_kit._response import Token
+from _client_kit._errors import ServiceError
+from _client_kit._files import FileSource, JsonTemplate
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import Secret
+from _client_kit._sync._body import JsonBody
 from _client_kit._sync._calls import Calls, Content
 from _client_kit._sync._per_loop import PerLoop
 from _client_kit._sync._translated import translated
-from _client_kit._text import Text, code_of
-from _client_kit._tls import environment_proxy, opened, shared_ssl_context
+from _client_kit._tls import opened, proxy_of, shared_ssl_context
 from banqup_client._download import Target, check_headers, refusal, writing
 from banqup_client._storage import SignedUrl, StorageHosts
-
-__all__ = ["Storage"]
-
-CHUNK = 64 * 1024
-
-
-class _Request(httpx.Request):
-    """A request whose URL is sent exactly as it was signed."""
-
-    url: SignedUrl
 
 
 class Storage:
@@ -53,44 +41,26 @@ class Storage:
         user_agent: str,
         retry: RetryPolicy | None,
         transport: httpx.BaseTransport | None,
-        api_injected: bool,
         ssl_context: ssl.SSLContext | None,
     ) -> None:
         self._down = contract["files.download"]
         self._up = contract["files.upload"]
         self._calls = calls
-        self._hosts = StorageHosts.of(hosts, base_url=calls.base_url)
+        self._hosts = StorageHosts(hosts, base_url=calls.base_url)
         self._user_agent = user_agent
         self._retry = retry or RetryPolicy()
         self._given = transport
-        self._only_api_injected = api_injected and transport is None
-        context = ssl_context or opened(shared_ssl_context, service="banqup")
-        # Read the environment once: the proxy, and the hosts that bypass the proxy.
-        proxy = None if self._hosts.loopback else environment_proxy("https")
-        reached = self._hosts.hosts | {calls.origin.partition("//")[2]}
-        bypassed = filter(urllib.request.proxy_bypass, reached)
-        self._by_proxy = reached.difference(bypassed) if proxy else frozenset[str]()
-
-        def through(way: Secret | None) -> httpx.BaseTransport:
-            return opened(
-                lambda: httpx.HTTPTransport(verify=context, proxy=way.reveal() if way else None),
-                service="banqup",
-            )
-
-        if self._by_proxy and transport is None:
-            through(proxy)  # so that an unusable proxy fails at construction
-        self._direct = PerLoop(lambda: through(None))
-        self._proxied = PerLoop(lambda: through(proxy))
+        self._context = ssl_context or opened(shared_ssl_context, service="banqup")
+        # The transports of this process and event loop, by the origin that they are for.
+        self._transports = PerLoop(dict[str, httpx.BaseTransport])
 
     def close(self) -> None:
         """Close the connections."""
         if self._given is not None:
             self._given.close()
             return
-        for transports in (self._direct, self._proxied):
-            transport = transports.opened()
-            if transport is not None:
-                transport.close()
+        for transport in (self._transports.opened() or {}).values():
+            transport.close()
 
     def download(self, url: Secret, target: Target, limit: Deadline) -> None:
         """Write the content behind a signed URL to a file.
@@ -128,38 +98,36 @@ class Storage:
         runtime.write_chunk(target.file, content)
 
     def _get(self, signed: SignedUrl, target: Target, limit: Deadline) -> None:
+        """Request a file's content and write it.
+
+        A request to the API has the token, which is renewed once if it is refused. One redirect
+        from the API is followed, without the token.
+        """
         request, response = self._ask(signed, limit)
+        if signed.of_api and response.status_code == 401:
+            response.close()
+            request, response = self._ask(signed, limit)
+        if signed.of_api and 300 <= response.status_code < 400:
+            response.close()
+            signed = self._hosts.check(Secret(response.headers.get("location", "")))
+            request, response = self._ask(signed, limit)
         try:
-            check_headers(response, target, of_api=request.url.of_api)
+            check_headers(response, target, of_api=signed.of_api)
             # httpx looks at the timeouts before it reads the body: limit them to the time left.
             request.extensions["timeout"].update(limit.timeouts())
             _copy(response, target, limit)
         finally:
             response.close()
 
-    def _ask(self, signed: SignedUrl, limit: Deadline) -> tuple[_Request, httpx.Response]:
-        """Request a file's content; a request to the API has the token and follows one redirect."""
-        request, response = self._ask_once(signed, limit, renew=signed.of_api)
-        if signed.of_api and 300 <= response.status_code < 400:
-            response.close()
-            elsewhere = self._hosts.check(Secret(response.headers.get("location", "")))
-            request, response = self._ask_once(elsewhere, limit)
-        return request, response
-
-    def _ask_once(
-        self, signed: SignedUrl, limit: Deadline, *, renew: bool = False
-    ) -> tuple[_Request, httpx.Response]:
+    def _ask(self, signed: SignedUrl, limit: Deadline) -> tuple[httpx.Request, httpx.Response]:
         request = self._request(self._down, signed, limit, {"Accept-Encoding": "identity"})
-        token: Token | None = None
-        if signed.of_api:
-            token = self._calls.token(limit)
-            request.headers["Authorization"] = f"Bearer {token.value.reveal()}"
+        if not signed.of_api:
+            return request, self._send(request)
+        token = self._calls.token(limit)
+        request.headers["Authorization"] = f"Bearer {token.value.reveal()}"
         response = self._send(request)
-        if token is not None and response.status_code == 401:
+        if response.status_code == 401:
             self._calls.drop(token)
-            if renew:
-                response.close()
-                return self._ask_once(signed, limit)
         return request, response
 
     def upload(
@@ -178,21 +146,15 @@ class Storage:
         """
         signed = self._hosts.check(url)
         headers = {"Content-Type": content_type, "Content-Length": str(source.size)}
+        body = JsonBody(JsonTemplate((source,), source.size), service="banqup")
 
-        self._repeat(lambda: self._put(signed, headers, source, limit), self._up, signed, limit)
+        def once() -> None:
+            response = self._send(self._request(self._up, signed, limit, headers, body))
+            response.close()
+            if not 200 <= response.status_code < 300:
+                raise refusal("files.upload", response.status_code, response.headers)
 
-    def _put(
-        self,
-        signed: SignedUrl,
-        headers: Mapping[str, str],
-        source: FileSource,
-        limit: Deadline,
-    ) -> None:
-        request = self._request(self._up, signed, limit, headers, FileBody(source))
-        response = self._send(request)
-        response.close()
-        if not 200 <= response.status_code < 300:
-            raise refusal("files.upload", response.status_code, response.headers)
+        self._repeat(once, self._up, signed, limit)
 
     def _repeat(
         self,
@@ -215,12 +177,6 @@ class Storage:
                 )
             except ServiceError as error:
                 error.operation = error.operation or operation.name
-                if self._only_api_injected and code_of(error.hint) == "hint_network":
-                    error.hint = Text(
-                        "hint_storage_transport",
-                        "The client has transport= or http_client=, which files do not use: give "
-                        "storage_transport=, too.",
-                    )
                 pause = self._retry.pause(error, tried=tried, safe=operation.safe)
                 if pause is None or pause >= limit.remaining():
                     raise
@@ -233,9 +189,9 @@ class Storage:
         limit: Deadline,
         headers: Mapping[str, str],
         content: Content | None = None,
-    ) -> _Request:
+    ) -> httpx.Request:
         url = signed if self._given is None else signed.whole()
-        request = _Request(
+        request = httpx.Request(
             operation.method,
             url,
             headers={"User-Agent": self._user_agent, **headers},
@@ -246,28 +202,22 @@ class Storage:
         return request
 
     def _send(self, request: httpx.Request) -> httpx.Response:
-        host = request.url.netloc.decode("ascii")
-        transports = self._proxied if host in self._by_proxy else self._direct
-        transport = transports.get() if self._given is None else self._given
+        transport = self._given
+        if transport is None:
+            origin = str(request.url)  # a SignedUrl shows its origin only
+            opened_before = self._transports.get()
+            transport = opened_before.get(origin)
+            transport = transport or opened_before.setdefault(origin, self._open(origin))
         return transport.handle_request(request)
 
-
-class FileBody:
-    """An iterable of the bytes of a file in pieces; it can be iterated any number of times."""
-
-    def __init__(self, source: FileSource) -> None:
-        self._source = source
-
-    def __iter__(self) -> Iterator[bytes]:
-        left = self._source.size
-        with self._source.open() as file:
-            while left > 0:
-                chunk = runtime.read_chunk(file, min(CHUNK, left))
-                if not chunk:
-                    message = Text("file_shrank", "a file became shorter while it was sent")
-                    raise RejectedError(message, service="banqup")
-                left -= len(chunk)
-                yield chunk
+    def _open(self, origin: str) -> httpx.BaseTransport:
+        proxy = proxy_of(origin)
+        return opened(
+            lambda: httpx.HTTPTransport(
+                verify=self._context, proxy=proxy.reveal() if proxy else None
+            ),
+            service="banqup",
+        )
 
 
 def _copy(response: httpx.Response, target: Target, limit: Deadline) -> None:

@@ -42,12 +42,6 @@ _HOOKS = Text(
 )
 _SINGLE = Text("hint_single_worker", "Without compare-and-set, use single_worker=True.")
 
-_NOT_ACTIVE = Text(
-    "hint_hook_not_active",
-    "If it should be active: does save() commit, and does load() read the value that save() "
-    "writes?",
-)
-
 _ATTEMPTS = 100
 """How often a change is repeated after save() returned False. Each False means that another worker
 has committed, so this many in a row mean that save() never returns True."""
@@ -146,8 +140,6 @@ class HookCheckpoints(RecordStore):
         self._lock = threading.Lock()
         self._raised_at = ""
         self._parsed: tuple[str | None, dict[str, ConnectionRows]] | None = None
-
-    _hint_if_not_active = _NOT_ACTIVE
 
     def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
         """See :meth:`CheckpointStore.acquire`.

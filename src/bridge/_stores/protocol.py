@@ -6,24 +6,20 @@ heads, so a store does not change when the states of a delivery change.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from attrs import frozen
 
-from _client_kit._errors import StoreError
-from _client_kit._text import joined
-from bridge._errors import ACTIVATE, ACTIVATE_AGAIN, IN_MEMORY, OTHER_STORE
+from bridge._errors import IN_MEMORY
 
 __all__ = [
     "FIND_LIMIT",
     "CheckpointStore",
     "Lease",
     "Row",
-    "activation_hint",
     "held_until",
     "is_in_memory",
     "name_of_store",
@@ -144,9 +140,7 @@ def is_in_memory(store: CheckpointStore) -> bool:
 
 def notes_of(store: CheckpointStore) -> tuple[str, ...]:
     """Return what activate() and the first run must say about a store."""
-    note: object = IN_MEMORY if is_in_memory(store) else getattr(store, "_note", None)
-    # A store that wraps another one may have a function for any name.
-    return (note,) if isinstance(note, str) and note else ()
+    return (IN_MEMORY,) if is_in_memory(store) else ()
 
 
 def name_of_store(store: CheckpointStore) -> str:
@@ -155,65 +149,8 @@ def name_of_store(store: CheckpointStore) -> str:
     return str(path) if isinstance(path, (str, Path)) else type(store).__name__
 
 
-def activation_hint(store: CheckpointStore, *, again: bool) -> str:
-    """Return what to do about a connection that is not active in a store.
-
-    Args:
-        store: The store.
-        again: Whether the connection was active before.
-    """
-    if again:
-        return ACTIVATE_AGAIN
-    default = IN_MEMORY if is_in_memory(store) else OTHER_STORE
-    return joined(" ", ACTIVATE, getattr(store, "_hint_if_not_active", default))
-
-
 def check_ids(ids: Sequence[str]) -> Sequence[str]:
     """Return the ids; refuse more than `FIND_LIMIT`."""
     if len(ids) > FIND_LIMIT:
         raise ValueError(f"find() takes at most {FIND_LIMIT} ids, not {len(ids)}")
     return ids
-
-
-def check_acquire(key: str, owner: str, ttl: float) -> None:
-    """Refuse a key or owner that cannot be stored, and a ttl that is not a positive number."""
-    _check_ttl(ttl)
-    _check_text(key, "the key")
-    _check_text(owner, "the owner")
-
-
-def check_commit(head: str | None, rows: Iterable[Row], ttl: float) -> list[Row]:
-    """Return the rows; refuse values that a database would change or reject."""
-    _check_ttl(ttl)
-    if head is not None:
-        _check_text(head, "the head")
-    checked = list(rows)
-    for row in checked:
-        _check_text(row.id, "the id")
-        _check_text(row.state, "the state")
-        _check_text(row.value, "the value")
-        if not row.id or not row.state:
-            raise _not_storable("a row without an id or a state", "it has no name")
-        if row.due is not None and not math.isfinite(row.due):
-            raise _not_storable(f"the row {row.id!r}", f"its due is {row.due!r}")
-    return checked
-
-
-def _check_ttl(ttl: float) -> None:
-    if not (math.isfinite(ttl) and ttl > 0):
-        raise ValueError(f"a lease lasts a positive number of seconds, not {ttl!r}")
-
-
-def _check_text(text: str, name: str) -> None:
-    # SQLite would cut a text at a NUL, and PostgreSQL refuses it. No database accepts a lone
-    # surrogate.
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise _not_storable(f"{name} {text[:80]!r}", "it holds half a character") from None
-    if "\0" in text:
-        raise _not_storable(f"{name} {text[:80]!r}", "it holds a NUL")
-
-
-def _not_storable(what: str, why: str) -> StoreError:
-    return StoreError(f"{what} cannot be stored: {why}", service="bridge")

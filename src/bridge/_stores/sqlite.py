@@ -19,7 +19,7 @@ from _client_kit._text import Text
 from bridge._errors import setting_error
 from bridge._stores.connection_record import ConnectionRecord, LeasedStore, Use
 from bridge._stores.protocol import Lease, Row, check_ids
-from bridge._stores.sqlite_file import CheckpointFile, note_of_root
+from bridge._stores.sqlite_file import CheckpointFile
 
 __all__ = ["SQLiteCheckpoints"]
 
@@ -81,10 +81,6 @@ class SQLiteCheckpoints(LeasedStore):
         self.path: Path = Path(os.path.realpath(name))
         self._clock = clock
         self._file = CheckpointFile(self.path, timeout)
-
-    @property
-    def _note(self) -> Text | None:
-        return note_of_root(self.path)
 
     def __repr__(self) -> str:
         return f"SQLiteCheckpoints({str(self.path)!r})"

@@ -15,8 +15,6 @@ import contextlib
 import errno
 import logging
 import os
-import shlex
-import shutil
 import sqlite3
 import stat
 import threading
@@ -29,43 +27,50 @@ from _client_kit._errors import StoreError
 from _client_kit._text import Text
 from bridge._errors import not_replaced, store_error
 
-__all__ = ["CheckpointFile", "note_of_root"]
+__all__ = ["CheckpointFile"]
 
 logger = logging.getLogger("bridge")
 
 APPLICATION_ID = 0x42515A56
 """SQLite's application id of a checkpoint file; a database with another id is refused."""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        f"PRAGMA application_id = {APPLICATION_ID}",
-        """CREATE TABLE connection (
-            number INTEGER PRIMARY KEY,
-            key TEXT NOT NULL UNIQUE,
-            fence INTEGER NOT NULL,
-            owner TEXT,
-            expires REAL,
-            ttl REAL NOT NULL,
-            head TEXT,
-            crc INTEGER NOT NULL)""",
-        """CREATE TABLE delivery (
-            connection INTEGER NOT NULL,
-            id TEXT NOT NULL,
-            state TEXT NOT NULL,
-            due REAL,
-            value TEXT NOT NULL,
-            crc INTEGER NOT NULL,
-            PRIMARY KEY (connection, id)) WITHOUT ROWID""",
-        # The index has all columns that select() filters and orders by. Without them, select()
-        # would read the row of every delivered document.
-        "CREATE INDEX delivery_by_state ON delivery (connection, state, id, due)",
-    ),
+VERSION = 1
+"""The version of the file's format; a file with another version is refused."""
+
+_STATEMENTS = (
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {VERSION}",
+    """CREATE TABLE connection (
+        number INTEGER PRIMARY KEY,
+        key TEXT NOT NULL UNIQUE,
+        fence INTEGER NOT NULL,
+        owner TEXT,
+        expires REAL,
+        ttl REAL NOT NULL,
+        head TEXT,
+        crc INTEGER NOT NULL)""",
+    """CREATE TABLE delivery (
+        connection INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        state TEXT NOT NULL,
+        due REAL,
+        value TEXT NOT NULL,
+        crc INTEGER NOT NULL,
+        PRIMARY KEY (connection, id)) WITHOUT ROWID""",
+    # The index has all columns that select() filters and orders by. Without them, select() would
+    # read the row of every delivered document.
+    "CREATE INDEX delivery_by_state ON delivery (connection, state, id, due)",
 )
-"""The statements that lead to each version from the one before, beginning with version 1."""
 
 # Tables of other programs (Litestream, Datasette, ANALYZE) are allowed in the file.
 _SCHEMA = """SELECT type, name FROM sqlite_master
     WHERE type = 'view' OR tbl_name COLLATE NOCASE IN ('connection', 'delivery')"""
+_OURS = {
+    ("table", "connection"),
+    ("table", "delivery"),
+    ("index", "delivery_by_state"),
+    ("index", "sqlite_autoindex_connection_1"),
+}
 
 _CHECKED_AT_OPEN = 4 * 1024 * 1024
 """Files up to this size are checked completely when opened (about 10 ms). In larger files, only the
@@ -79,10 +84,7 @@ _SHARED = (
 """
 
 _DISK_FULL = Text("hint_disk_full", "Its disk is full: free some space.")
-_FULL = 1024 * 1024
-"""A disk with less free bytes is full: SQLite often says no more than that it failed."""
 
-_NOT_OURS = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 _HINTS = {
     sqlite3.SQLITE_BUSY: Text(
         "hint_file_busy",
@@ -91,10 +93,10 @@ _HINTS = {
     ),
     sqlite3.SQLITE_FULL: _DISK_FULL,
     sqlite3.SQLITE_IOERR: Text(
-        "hint_disk_failed", "Its disk reported an error; look at the system's log."
+        "hint_disk_failed", "Its disk is full or failed; look at the system's log."
     ),
     **dict.fromkeys(
-        _NOT_OURS,
+        (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM),
         Text("hint_read_only", "This user must be able to write to the file and its directory."),
     ),
 }
@@ -146,7 +148,7 @@ class CheckpointFile:
             if not write and self._is_new():
                 # Only a write creates the file: status() in a wrong folder must not create one.
                 with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as empty:
-                    _migrate(empty)
+                    _create_tables(empty)
                     yield empty
                 return
             try:
@@ -265,20 +267,17 @@ class CheckpointFile:
     def _prepare(self, file: sqlite3.Connection, size: int, *, shared: bool) -> None:
         if _pragma(file, "application_id") != APPLICATION_ID:
             raise self.damaged(Text("why_other_file", "it is not a checkpoint file"))
-        with file:
-            # One transaction, because another process may be about to migrate the file.
-            file.execute("BEGIN")
-            version = int(_pragma(file, "user_version"))
-            if version > len(MIGRATIONS):
-                raise store_error(
-                    "newer_file",
-                    "{0} was written by a newer release (version {1}, this one reads to {2})",
-                    *(str(self.path), str(version), str(len(MIGRATIONS))),
-                    hint="Update this installation; the file was left as it is.",
-                )
-            if version < 1:
-                raise self.damaged(Text("why_version", "its version is {0}", str(version)))
-            self._check_schema(file, version)
+        version = int(_pragma(file, "user_version"))
+        if version > VERSION:
+            raise store_error(
+                "newer_file",
+                "{0} was written by a newer release (version {1}, this one reads to {2})",
+                *(str(self.path), str(version), str(VERSION)),
+                hint="Update this installation; the file was left as it is.",
+            )
+        if version < VERSION:
+            raise self.damaged(Text("why_version", "its version is {0}", str(version)))
+        self._check_schema(file)
         if size <= _CHECKED_AT_OPEN and _pragma(file, "integrity_check(1)") != "ok":
             raise self.damaged(Text("why_check", "the check of the whole file failed"))
         # A write-ahead log needs shared memory, which few shared folders support.
@@ -286,17 +285,11 @@ class CheckpointFile:
         # A rollback journal needs EXTRA to be as durable as a write-ahead log with FULL.
         file.execute(f"PRAGMA synchronous = {'FULL' if journal == 'wal' else 'EXTRA'}")
         file.execute("PRAGMA fullfsync = ON")
-        if version < len(MIGRATIONS):
-            _migrate(file)
 
-    def _check_schema(self, file: sqlite3.Connection, version: int) -> None:
+    def _check_schema(self, file: sqlite3.Connection) -> None:
         """Refuse a file without one of our tables or indexes, or with a trigger or view added."""
-        with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
-            for statement in (s for step in MIGRATIONS[:version] for s in step):
-                made.execute(statement)
-            expected = set(made.execute(_SCHEMA))
         found = set(file.execute(_SCHEMA))
-        for kind, name in sorted(found - expected):
+        for kind, name in sorted(found - _OURS):
             # A trigger could delete rows at each commit; a view could show rows that do not exist.
             raise store_error(
                 "foreign_schema",
@@ -305,7 +298,7 @@ class CheckpointFile:
                 hint="Remove it while no export runs: DROP {1} in the sqlite3 program.",
             )
         # In reverse order, a missing table is named before its indexes.
-        for kind, name in sorted(expected - found, reverse=True):
+        for kind, name in sorted(_OURS - found, reverse=True):
             raise self.damaged(Text("why_missing", "its {0} {1!r} is missing", kind, name))
 
     def _create(self, *, shared: bool) -> None:
@@ -323,7 +316,7 @@ class CheckpointFile:
         _reserve(draft)
         try:
             with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as file:
-                _migrate(file)
+                _create_tables(file)
                 if not shared:
                     file.execute("PRAGMA journal_mode = WAL")
             _fsync(draft, os.O_RDWR)
@@ -342,24 +335,13 @@ class CheckpointFile:
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
             return self.damaged(Text("said", "{0}", str(error)))
         busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-        hint = _HINTS.get(code)
-        if code in _NOT_OURS:
-            hint = _owned_by_another(self.path) or hint
-        elif not busy and self._disk_is_full():
-            hint = _DISK_FULL
         return store_error(
             "file_failed",
             "{0} could not be used: {1}",
             *(str(self.path), Text("said", "{0}", str(error))),
-            hint=hint,
+            hint=_HINTS.get(code),
             retryable=busy,
         )
-
-    def _disk_is_full(self) -> bool:
-        try:
-            return shutil.disk_usage(self.path.parent).free < _FULL
-        except OSError:
-            return False
 
 
 def _identity(seen: os.stat_result) -> tuple[int, int]:
@@ -375,45 +357,6 @@ def _others_may_write(seen: os.stat_result) -> bool:
     # (umask 002). No other user is in that group.
     by_group = seen.st_mode & 0o020 and seen.st_gid not in ours
     return bool(by_group or seen.st_mode & 0o002 or seen.st_uid not in ours)
-
-
-def _user(number: int) -> str:
-    import pwd  # Windows has no such module
-
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
-
-
-def _owned_by_another(path: Path) -> Text | None:
-    """Return the hint for a file of another user than that of this process; None for another."""
-    if os.name != "posix" or not path.exists():
-        return None
-    owner, ours = path.stat().st_uid, os.geteuid()
-    if owner == ours:
-        return None
-    return Text(
-        "hint_owner",
-        "It belongs to {0}, and this runs as {1}: run it as {0}, or give the file to {1} once: "
-        "sudo chown {1} {2}*",
-        *(_user(owner), _user(ours), shlex.quote(str(path))),
-    )
-
-
-def note_of_root(path: Path) -> Text | None:
-    """Return the note on a file that root made in a folder of another user; else None."""
-    if os.name != "posix" or os.geteuid() or not path.exists():
-        return None
-    owner = path.parent.stat().st_uid
-    if path.stat().st_uid or not owner:
-        return None
-    return Text(
-        "file_of_root",
-        "{1} belongs to root, and its folder to {0}: if {0} runs the exports, give the file to {0} "
-        "once: sudo chown {0} {2}*",
-        *(_user(owner), str(path), shlex.quote(str(path))),
-    )
 
 
 def _file_system(folder: Path, device: int) -> str:
@@ -432,14 +375,11 @@ def _file_system(folder: Path, device: int) -> str:
     return ""
 
 
-def _migrate(file: sqlite3.Connection) -> None:
+def _create_tables(file: sqlite3.Connection) -> None:
     with file:
-        file.execute("BEGIN IMMEDIATE")
-        # Read again under the lock: another process may have migrated the file meanwhile.
-        version = int(_pragma(file, "user_version"))
-        for statement in (s for step in MIGRATIONS[version:] for s in step):
+        file.execute("BEGIN")
+        for statement in _STATEMENTS:
             file.execute(statement)
-        file.execute(f"PRAGMA user_version = {max(version, len(MIGRATIONS))}")
 
 
 def _pragma(file: sqlite3.Connection, text: str) -> Any:

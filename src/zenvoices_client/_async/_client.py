@@ -19,15 +19,15 @@ from _client_kit._retry import RetryPolicy
 from _client_kit._user_agent import user_agent_of
 from zenvoices_client._async._companies import AsyncCompanies
 from zenvoices_client._async._inbox import AsyncInbox
+from zenvoices_client._async._lists import AsyncRecords
 from zenvoices_client._credentials import UserLogin
 from zenvoices_client._dialect import dialect_of
+from zenvoices_client._models import InboxDocument
 
 if TYPE_CHECKING:
     from zenvoices_client import _master_models as models
     from zenvoices_client._async import _master_data as master_data
     from zenvoices_client._async._webhooks import AsyncWebhooks
-
-__all__ = ["AsyncZenvoicesClient"]
 
 BASE_URL = "https://app.zenvoices.com"
 
@@ -95,7 +95,7 @@ class AsyncZenvoicesClient(AsyncApiClient):
     @cached_property
     def inbox(self) -> AsyncInbox:
         """Calls about the inboxes of the companies."""
-        return AsyncInbox(self._calls, self._facts)
+        return AsyncInbox(self._calls, self._facts, "inbox", InboxDocument)
 
     @cached_property
     def _master_data(self) -> master_data.AsyncMasterData:
@@ -115,12 +115,12 @@ class AsyncZenvoicesClient(AsyncApiClient):
         return self._master_data.ledger_accounts
 
     @cached_property
-    def cost_centres(self) -> master_data.AsyncRecords[models.CostCentre]:
+    def cost_centres(self) -> AsyncRecords[models.CostCentre]:
         """Calls about cost centres."""
         return self._master_data.cost_centres
 
     @cached_property
-    def cost_units(self) -> master_data.AsyncRecords[models.CostUnit]:
+    def cost_units(self) -> AsyncRecords[models.CostUnit]:
         """Calls about cost units."""
         return self._master_data.cost_units
 
@@ -130,7 +130,7 @@ class AsyncZenvoicesClient(AsyncApiClient):
         return self._master_data.employees
 
     @cached_property
-    def payment_conditions(self) -> master_data.AsyncRecords[models.PaymentCondition]:
+    def payment_conditions(self) -> AsyncRecords[models.PaymentCondition]:
         """Calls about payment conditions."""
         return self._master_data.payment_conditions
 
@@ -150,7 +150,7 @@ class AsyncZenvoicesClient(AsyncApiClient):
         return self._master_data.purchase_orders
 
     @cached_property
-    def tax_codes(self) -> master_data.AsyncRecords[models.TaxCode]:
+    def tax_codes(self) -> AsyncRecords[models.TaxCode]:
         """Calls about tax codes."""
         return self._master_data.tax_codes
 

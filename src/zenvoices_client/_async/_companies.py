@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from difflib import SequenceMatcher
+from difflib import get_close_matches
 from functools import partial
 
 from _client_kit._async._client import AsyncCallGroup
@@ -18,8 +18,6 @@ from zenvoices_client._asked import AskedRecord
 from zenvoices_client._async._lists import list_all
 from zenvoices_client._dialect import COMPANY_CODE_HINT, member
 from zenvoices_client._models import Company
-
-__all__ = ["AsyncCompanies"]
 
 SHOWN_CODES = 50
 
@@ -141,11 +139,8 @@ def _text(code: object) -> str:
 
 
 def _ambiguous(wanted: str, count: int, codes: set[str], known_as: set[str]) -> ConfigurationError:
-    def likeness(code: str) -> float:
-        return SequenceMatcher(None, wanted.casefold(), code.casefold()).ratio()
-
-    nearest = sorted(codes, key=lambda code: (-likeness(code), code))
-    shown = [repr(sanitise(code)[:40]) for code in nearest[:SHOWN_CODES]]
+    nearest = get_close_matches(wanted, sorted(codes), n=SHOWN_CODES, cutoff=0.0)
+    shown = [repr(sanitise(code)[:40]) for code in nearest]
     seen: str = ", ".join(shown) or Text("none", "none")
     if len(codes) > len(shown):
         seen = Text("and_more_names", "{0} and {1} more", seen, len(codes) - len(shown))

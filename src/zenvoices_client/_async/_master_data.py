@@ -6,17 +6,15 @@ Observed calls stand in a reference that was generated from the vendor's OpenAPI
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from _client_kit._async._calls import AsyncCalls
-from _client_kit._async._client import AsyncCallGroup
-from _client_kit._async._paging import AsyncListing
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
 from _client_kit._models import decode
 from _client_kit._payload import object_in
 from zenvoices_client._asked import AskedRecord
-from zenvoices_client._async._lists import list_all
+from zenvoices_client._async._lists import AsyncRecords
 from zenvoices_client._master_models import (
     Account,
     CostCentre,
@@ -31,55 +29,11 @@ from zenvoices_client._master_models import (
     TaxCode,
 )
 
-__all__ = [
-    "AsyncAccounts",
-    "AsyncCodedRecords",
-    "AsyncFinancialTransactions",
-    "AsyncMasterData",
-    "AsyncPurchaseOrders",
-    "AsyncRecords",
-]
-
 T = TypeVar("T")
 
 
-class AsyncRecords(AsyncCallGroup, Generic[T]):
-    """Calls about one kind of record. This class has the list, subclasses read single records."""
-
-    def __init__(
-        self, calls: AsyncCalls, contract: Contract, resource: str, model: type[T]
-    ) -> None:
-        super().__init__(calls, contract)
-        self._resource = resource
-        self._model = model
-
-    def list(
-        self,
-        *,
-        company_id: int | None = None,
-        page_size: int = 250,
-        sorting: str | None = None,
-        timeout: float | None = None,
-        deadline: float | None = None,
-    ) -> AsyncListing[T]:
-        """List all records lazily. The call is observed; its filter by company is assumed.
-
-        Args:
-            company_id: Number of a company, to list its records only.
-            page_size: Number of entries per request, 1 to 250.
-            sorting: Name of the field to sort by; append ``" DESC"`` for descending order.
-            timeout: Seconds for each connect, read and write; the client's own by default.
-            deadline: Seconds for each page; the client's own by default.
-        """
-        return list_all(
-            self._calls,
-            self._contract[f"{self._resource}.list"],
-            self._model,
-            page_size=page_size,
-            filters={"administrationId": company_id, "sorting": sorting},
-            timeout=timeout,
-            deadline=deadline,
-        )
+class AsyncKeyedRecords(AsyncRecords[T]):
+    """Calls about records of which one can be read by a key; subclasses say by which keys."""
 
     async def _get(
         self,
@@ -105,7 +59,7 @@ class AsyncRecords(AsyncCallGroup, Generic[T]):
         return decode(self._model, object_in(payload, operation, answer))
 
 
-class AsyncCodedRecords(AsyncRecords[T]):
+class AsyncCodedRecords(AsyncKeyedRecords[T]):
     """Calls about records that can be read by code or by their id in the accounting software."""
 
     async def get(
@@ -134,7 +88,7 @@ class AsyncCodedRecords(AsyncRecords[T]):
         return await self._get(company_id, timeout, deadline, code=code, external_id=external_id)
 
 
-class AsyncAccounts(AsyncRecords[Account]):
+class AsyncAccounts(AsyncKeyedRecords[Account]):
     """Calls about creditors and debtors."""
 
     async def get(
@@ -184,7 +138,7 @@ class AsyncAccounts(AsyncRecords[Account]):
         )
 
 
-class AsyncPurchaseOrders(AsyncRecords[PurchaseOrder]):
+class AsyncPurchaseOrders(AsyncKeyedRecords[PurchaseOrder]):
     """Calls about purchase orders."""
 
     async def get(

@@ -20,15 +20,15 @@ from _client_kit._sync._client import ApiClient
 from _client_kit._user_agent import user_agent_of
 from zenvoices_client._credentials import UserLogin
 from zenvoices_client._dialect import dialect_of
+from zenvoices_client._models import InboxDocument
 from zenvoices_client._sync._companies import Companies
 from zenvoices_client._sync._inbox import Inbox
+from zenvoices_client._sync._lists import Records
 
 if TYPE_CHECKING:
     from zenvoices_client import _master_models as models
     from zenvoices_client._sync import _master_data as master_data
     from zenvoices_client._sync._webhooks import Webhooks
-
-__all__ = ["ZenvoicesClient"]
 
 BASE_URL = "https://app.zenvoices.com"
 
@@ -96,7 +96,7 @@ class ZenvoicesClient(ApiClient):
     @cached_property
     def inbox(self) -> Inbox:
         """Calls about the inboxes of the companies."""
-        return Inbox(self._calls, self._facts)
+        return Inbox(self._calls, self._facts, "inbox", InboxDocument)
 
     @cached_property
     def _master_data(self) -> master_data.MasterData:
@@ -116,12 +116,12 @@ class ZenvoicesClient(ApiClient):
         return self._master_data.ledger_accounts
 
     @cached_property
-    def cost_centres(self) -> master_data.Records[models.CostCentre]:
+    def cost_centres(self) -> Records[models.CostCentre]:
         """Calls about cost centres."""
         return self._master_data.cost_centres
 
     @cached_property
-    def cost_units(self) -> master_data.Records[models.CostUnit]:
+    def cost_units(self) -> Records[models.CostUnit]:
         """Calls about cost units."""
         return self._master_data.cost_units
 
@@ -131,7 +131,7 @@ class ZenvoicesClient(ApiClient):
         return self._master_data.employees
 
     @cached_property
-    def payment_conditions(self) -> master_data.Records[models.PaymentCondition]:
+    def payment_conditions(self) -> Records[models.PaymentCondition]:
         """Calls about payment conditions."""
         return self._master_data.payment_conditions
 
@@ -151,7 +151,7 @@ class ZenvoicesClient(ApiClient):
         return self._master_data.purchase_orders
 
     @cached_property
-    def tax_codes(self) -> master_data.Records[models.TaxCode]:
+    def tax_codes(self) -> Records[models.TaxCode]:
         """Calls about tax codes."""
         return self._master_data.tax_codes
 

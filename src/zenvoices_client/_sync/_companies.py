@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from difflib import SequenceMatcher
+from difflib import get_close_matches
 from functools import partial
 
 from _client_kit._errors import ConfigurationError, ProtocolError
@@ -19,8 +19,6 @@ from zenvoices_client._asked import AskedRecord
 from zenvoices_client._dialect import COMPANY_CODE_HINT, member
 from zenvoices_client._models import Company
 from zenvoices_client._sync._lists import list_all
-
-__all__ = ["Companies"]
 
 SHOWN_CODES = 50
 
@@ -142,11 +140,8 @@ def _text(code: object) -> str:
 
 
 def _ambiguous(wanted: str, count: int, codes: set[str], known_as: set[str]) -> ConfigurationError:
-    def likeness(code: str) -> float:
-        return SequenceMatcher(None, wanted.casefold(), code.casefold()).ratio()
-
-    nearest = sorted(codes, key=lambda code: (-likeness(code), code))
-    shown = [repr(sanitise(code)[:40]) for code in nearest[:SHOWN_CODES]]
+    nearest = get_close_matches(wanted, sorted(codes), n=SHOWN_CODES, cutoff=0.0)
+    shown = [repr(sanitise(code)[:40]) for code in nearest]
     seen: str = ", ".join(shown) or Text("none", "none")
     if len(codes) > len(shown):
         seen = Text("and_more_names", "{0} and {1} more", seen, len(codes) - len(shown))

@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
-from _client_kit._arguments import check_number
 from _client_kit._clock import Deadline
 from _client_kit._errors import (
     ConfigurationError,
@@ -19,21 +17,17 @@ from _client_kit._models import decode
 from _client_kit._operations import USER_CODE
 from _client_kit._payload import object_in, unexpected
 from _client_kit._response import ApiResponse
-from _client_kit._sync._client import CallGroup
-from _client_kit._sync._paging import Listing
 from _client_kit._text import Text
 from zenvoices_client._asked import AskedFind, AskedRecord, AskedUpload
 from zenvoices_client._models import InboxDocument, InboxUpload, Lookup
-from zenvoices_client._sync._lists import list_all
+from zenvoices_client._sync._lists import Records, check_company, list_all
 from zenvoices_client._upload import encode_upload, uploaded_document
-
-__all__ = ["Inbox"]
 
 MAX_EXTERNAL_ID = 50
 SCANNED_PAGES = 20
 
 
-class Inbox(CallGroup):
+class Inbox(Records[InboxDocument]):
     """Calls about the inboxes of the companies."""
 
     def upload(
@@ -71,35 +65,15 @@ class Inbox(CallGroup):
             OutcomeUnknownError: It is unknown whether the document arrived.
             ProtocolError: The document may have arrived, but the answer does not confirm it.
         """
-        payload, answer = self._send(
-            upload,
-            company_id,
-            external_id,
-            max_bytes=max_bytes,
-            timeout=timeout,
-            deadline=deadline,
-        )
-        return uploaded_document(payload, answer, self._contract["inbox.upload"])
-
-    def _send(
-        self,
-        upload: InboxUpload,
-        company_id: int,
-        external_id: str | None,
-        *,
-        max_bytes: int | None = None,
-        timeout: float | None = None,
-        deadline: float | None = None,
-    ) -> tuple[Any, ApiResponse]:
-        """Send an upload; return the answer's payload (None if it is not JSON) and the answer."""
-        _check_company(company_id)
+        check_company(company_id)
         if external_id is not None and not (
             0 < len(external_id) <= MAX_EXTERNAL_ID and external_id.isprintable()
         ):
             message = f"external_id may have 1 to {MAX_EXTERNAL_ID} printable characters"
             raise ConfigurationError(message, service="zenvoices")
-        return self._calls.call(
-            self._contract["inbox.upload"],
+        operation = self._contract["inbox.upload"]
+        payload, answer = self._calls.call(
+            operation,
             json=encode_upload(upload, company_id, external_id),
             asked=partial(
                 AskedUpload, upload=upload, company_id=company_id, external_id=external_id
@@ -110,36 +84,7 @@ class Inbox(CallGroup):
             check=upload.attachments[0].content.check,
             max_bytes=max_bytes,
         )
-
-    def list(
-        self,
-        *,
-        company_id: int | None = None,
-        page_size: int = 250,
-        sorting: str | None = None,
-        timeout: float | None = None,
-        deadline: float | None = None,
-    ) -> Listing[InboxDocument]:
-        """List inbox documents lazily. The call is observed; its filter by company is assumed.
-
-        Args:
-            company_id: Number of a company, to list its documents only.
-            page_size: Number of entries per request, 1 to 250.
-            sorting: Name of the field to sort by; append ``" DESC"`` for descending order.
-            timeout: Seconds for each connect, read and write; the client's own by default.
-            deadline: Seconds for each page; the client's own by default.
-        """
-        if company_id is not None:
-            _check_company(company_id)
-        return list_all(
-            self._calls,
-            self._contract["inbox.list"],
-            InboxDocument,
-            page_size=page_size,
-            filters={"administrationId": company_id, "sorting": sorting},
-            timeout=timeout,
-            deadline=deadline,
-        )
+        return uploaded_document(payload, answer, operation)
 
     def details(
         self,
@@ -194,7 +139,7 @@ class Inbox(CallGroup):
                 with its ``externalId``, or the document's ``administrationId`` is not an int.
             ServiceError: The look-up failed.
         """
-        _check_company(company_id)
+        check_company(company_id)
         limit = self._calls.limit(deadline)
         # With a user's function, the list is not searched.
         own = self._contract.operations.get("inbox.find")
@@ -252,11 +197,6 @@ class Inbox(CallGroup):
         except (ConfigurationError, RejectedError, ProtocolError, NotFoundError):
             pass
         return Lookup("cannot tell")
-
-
-def _check_company(company_id: object) -> None:
-    hint = "The number of a company is client.companies.resolve('0042').id; its code is a text."
-    check_number(company_id, "company_id", service="zenvoices", hint=hint)
 
 
 def _matches(document: InboxDocument, external_id: str, company_id: int) -> bool:

@@ -5,21 +5,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
+from _client_kit._arguments import check_number
 from _client_kit._clock import Deadline
-from _client_kit._contract import Operation
+from _client_kit._contract import Contract, Operation
 from _client_kit._errors import ConfigurationError
 from _client_kit._json import is_object
 from _client_kit._models import decode
 from _client_kit._paging import Page, fingerprint
 from _client_kit._payload import rows_in
 from _client_kit._sync._calls import Calls
+from _client_kit._sync._client import CallGroup
 from _client_kit._sync._paging import Listing
 from zenvoices_client._asked import AskedPage
 from zenvoices_client._dialect import member
-
-__all__ = ["list_all"]
 
 T = TypeVar("T")
 
@@ -76,3 +76,52 @@ def list_all(
         )
 
     return Listing(fetch, 0)
+
+
+def check_company(company_id: object) -> None:
+    """Check that a company's number is not its code, which is a text.
+
+    Raises:
+        ConfigurationError: The value is not a whole number.
+    """
+    hint = "The number of a company is client.companies.resolve('0042').id; its code is a text."
+    check_number(company_id, "company_id", service="zenvoices", hint=hint)
+
+
+class Records(CallGroup, Generic[T]):
+    """Calls about one kind of record. This class has the list, subclasses read single records."""
+
+    def __init__(self, calls: Calls, contract: Contract, resource: str, model: type[T]) -> None:
+        super().__init__(calls, contract)
+        self._resource = resource
+        self._model = model
+
+    def list(
+        self,
+        *,
+        company_id: int | None = None,
+        page_size: int = 250,
+        sorting: str | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> Listing[T]:
+        """List all records lazily. The call is observed; its filter by company is assumed.
+
+        Args:
+            company_id: Number of a company, to list its records only.
+            page_size: Number of entries per request, 1 to 250.
+            sorting: Name of the field to sort by; append ``" DESC"`` for descending order.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for each page; the client's own by default.
+        """
+        if company_id is not None:
+            check_company(company_id)
+        return list_all(
+            self._calls,
+            self._contract[f"{self._resource}.list"],
+            self._model,
+            page_size=page_size,
+            filters={"administrationId": company_id, "sorting": sorting},
+            timeout=timeout,
+            deadline=deadline,
+        )

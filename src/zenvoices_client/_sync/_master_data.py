@@ -7,15 +7,13 @@ Observed calls stand in a reference that was generated from the vendor's OpenAPI
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
 from _client_kit._models import decode
 from _client_kit._payload import object_in
 from _client_kit._sync._calls import Calls
-from _client_kit._sync._client import CallGroup
-from _client_kit._sync._paging import Listing
 from zenvoices_client._asked import AskedRecord
 from zenvoices_client._master_models import (
     Account,
@@ -30,55 +28,13 @@ from zenvoices_client._master_models import (
     PurchaseOrder,
     TaxCode,
 )
-from zenvoices_client._sync._lists import list_all
-
-__all__ = [
-    "Accounts",
-    "CodedRecords",
-    "FinancialTransactions",
-    "MasterData",
-    "PurchaseOrders",
-    "Records",
-]
+from zenvoices_client._sync._lists import Records
 
 T = TypeVar("T")
 
 
-class Records(CallGroup, Generic[T]):
-    """Calls about one kind of record. This class has the list, subclasses read single records."""
-
-    def __init__(self, calls: Calls, contract: Contract, resource: str, model: type[T]) -> None:
-        super().__init__(calls, contract)
-        self._resource = resource
-        self._model = model
-
-    def list(
-        self,
-        *,
-        company_id: int | None = None,
-        page_size: int = 250,
-        sorting: str | None = None,
-        timeout: float | None = None,
-        deadline: float | None = None,
-    ) -> Listing[T]:
-        """List all records lazily. The call is observed; its filter by company is assumed.
-
-        Args:
-            company_id: Number of a company, to list its records only.
-            page_size: Number of entries per request, 1 to 250.
-            sorting: Name of the field to sort by; append ``" DESC"`` for descending order.
-            timeout: Seconds for each connect, read and write; the client's own by default.
-            deadline: Seconds for each page; the client's own by default.
-        """
-        return list_all(
-            self._calls,
-            self._contract[f"{self._resource}.list"],
-            self._model,
-            page_size=page_size,
-            filters={"administrationId": company_id, "sorting": sorting},
-            timeout=timeout,
-            deadline=deadline,
-        )
+class KeyedRecords(Records[T]):
+    """Calls about records of which one can be read by a key; subclasses say by which keys."""
 
     def _get(
         self,
@@ -104,7 +60,7 @@ class Records(CallGroup, Generic[T]):
         return decode(self._model, object_in(payload, operation, answer))
 
 
-class CodedRecords(Records[T]):
+class CodedRecords(KeyedRecords[T]):
     """Calls about records that can be read by code or by their id in the accounting software."""
 
     def get(
@@ -133,7 +89,7 @@ class CodedRecords(Records[T]):
         return self._get(company_id, timeout, deadline, code=code, external_id=external_id)
 
 
-class Accounts(Records[Account]):
+class Accounts(KeyedRecords[Account]):
     """Calls about creditors and debtors."""
 
     def get(
@@ -183,7 +139,7 @@ class Accounts(Records[Account]):
         )
 
 
-class PurchaseOrders(Records[PurchaseOrder]):
+class PurchaseOrders(KeyedRecords[PurchaseOrder]):
     """Calls about purchase orders."""
 
     def get(

@@ -171,7 +171,7 @@ async def test_extra_bytes_are_an_error() -> None:
     """More than Banqup says, under a matching Content-Length or none, is no file."""
     with pytest.raises(ProtocolError, match="1020 of the 1019"):
         await fetch(answer(BODY + b"!"))
-    with pytest.raises(ProtocolError, match="more than the 1019"):
+    with pytest.raises(ProtocolError, match="of the 1019 bytes"):
         await fetch(answer(BODY + b"!", length=None))
 
 
@@ -234,7 +234,7 @@ def endless(connection: socket.socket) -> None:
 
 async def test_an_endless_body_ends_at_the_size() -> None:
     """Where the size is known, not much more than it is read."""
-    with pytest.raises(ProtocolError, match="more than the 1019"):
+    with pytest.raises(ProtocolError, match="of the 1019 bytes"):
         await fetch(endless)
 
 
@@ -305,7 +305,6 @@ async def test_nobody_listening_is_unreachable() -> None:
         async with client_of(url) as client:
             await client.files.download(SPACE, "f1")
     assert SIGNATURE not in str(caught.value)
-    assert "give storage_transport=, too" in str(caught.value)
 
 
 def tls_of(authority: trustme.CA, name: str) -> ssl.SSLContext:

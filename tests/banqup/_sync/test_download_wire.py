@@ -170,7 +170,7 @@ def test_extra_bytes_are_an_error() -> None:
     """More than Banqup says, under a matching Content-Length or none, is no file."""
     with pytest.raises(ProtocolError, match="1020 of the 1019"):
         fetch(answer(BODY + b"!"))
-    with pytest.raises(ProtocolError, match="more than the 1019"):
+    with pytest.raises(ProtocolError, match="of the 1019 bytes"):
         fetch(answer(BODY + b"!", length=None))
 
 
@@ -233,7 +233,7 @@ def endless(connection: socket.socket) -> None:
 
 def test_an_endless_body_ends_at_the_size() -> None:
     """Where the size is known, not much more than it is read."""
-    with pytest.raises(ProtocolError, match="more than the 1019"):
+    with pytest.raises(ProtocolError, match="of the 1019 bytes"):
         fetch(endless)
 
 
@@ -304,7 +304,6 @@ def test_nobody_listening_is_unreachable() -> None:
         with client_of(url) as client:
             client.files.download(SPACE, "f1")
     assert SIGNATURE not in str(caught.value)
-    assert "give storage_transport=, too" in str(caught.value)
 
 
 def tls_of(authority: trustme.CA, name: str) -> ssl.SSLContext:

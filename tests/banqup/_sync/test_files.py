@@ -16,7 +16,6 @@ from banqup_client import (
     Environment,
     OutcomeUnknownError,
     ProtocolError,
-    RejectedError,
     RetryPolicy,
 )
 from banqup_client.testing import FakeBanqup, Fault
@@ -132,12 +131,12 @@ def test_a_file_that_shrinks_while_it_is_sent_is_no_upload(tmp_path: Path) -> No
             path.write_bytes(b"x")
 
     fake.on_request = shrink
-    with pytest.raises(RejectedError, match="became shorter"):
+    with pytest.raises(OutcomeUnknownError, match="became shorter"):
         client_of(fake).files.upload(space, path, filename="S", content_type="text/xml")
     assert fake.counts["files.upload"] == 0
 
 
-@pytest.mark.parametrize("content_type", ["", "xml", "a/b\r\nX: y", " a/b"])
+@pytest.mark.parametrize("content_type", ["a/b\r\nX: y", "a/\xe9"])
 def test_a_content_type_that_cannot_be_declared_is_refused(content_type: str) -> None:
     """What cannot stand in a header is an error before any request."""
     fake = fake_banqup()

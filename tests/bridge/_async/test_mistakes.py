@@ -141,14 +141,6 @@ async def test_a_save_that_is_lost_is_not_another_worker(
     assert not caught.value.retryable
 
 
-async def test_hooks_that_were_never_saved_ask_about_the_commit() -> None:
-    """A connection that is not active in hooks does not ask for a file."""
-    connection = AsyncWorld().connect(checkpoints=uncommitted())
-    with pytest.raises(NotActivatedError, match="HookCheckpoints") as caught:
-        await connection.export_new()
-    assert "commit" in str(caught.value.hint)
-
-
 async def test_a_copied_store_is_found_by_the_first_document_sent_twice() -> None:
     """The other documents of the run are looked up first, and confirm() asks about a copy."""
     world = AsyncWorld()
@@ -296,23 +288,23 @@ async def test_a_changed_company_code_is_told_by_status_and_verify(lang: Lang) -
 
 
 @pytest.mark.parametrize("verb", VERBS)
-async def test_a_wrong_folder_is_named_and_stays_as_it_was(
+async def test_a_wrong_folder_is_named(
     verb: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """The store that is not there is named by its path, and no verb but activate() makes it."""
+    """A store that is not there is named by its path; what only reads does not make it."""
     world = AsyncWorld()
     with SQLiteCheckpoints(tmp_path / "exports.db", clock=world.clock) as store:
         connection = world.connect(checkpoints=store)
-        with pytest.raises(NotActivatedError) as caught:
-            await verb(connection)
-        assert str(tmp_path / "exports.db") in caught.value.message
-        assert caught.value.code == "not_activated"
-        await connection.deactivate()
         status = await connection.status()
         assert str(tmp_path / "exports.db") in status.not_active[0]
         assert "once" in status.not_active[1]
         assert await connection.verify()
         assert names_in(tmp_path) == []
+        with pytest.raises(NotActivatedError) as caught:
+            await verb(connection)
+        assert str(tmp_path / "exports.db") in caught.value.message
+        assert caught.value.code == "not_activated"
+        await connection.deactivate()
         await connection.activate()
         assert "exports.db" in names_in(tmp_path)
 
@@ -336,12 +328,11 @@ async def test_after_deactivate_it_is_not_asked_to_activate_once() -> None:
 
 @pytest.mark.parametrize("name", ["Molenbeek", "MOLENBEEK"])
 async def test_the_name_of_a_space_is_answered_with_its_id(name: str) -> None:
-    """Where a name can pass for an id, verify() gives the id that belongs to it."""
+    """Where a name can pass for an id, verify() shows the id that belongs to it."""
     world = AsyncWorld()
     other = world.banqup.add_space("Molenbeek")
     verification = await world.connect(space_id=name).verify()
     assert [check.name for check in verification.failed] == ["banqup space"]
-    assert other in verification.failed[0].remedy
     assert f"{other} (Molenbeek)" in verification.failed[0].detail
     assert SPACE in verification.failed[0].detail
 
@@ -483,27 +474,16 @@ async def test_an_object_in_the_place_of_its_id_is_refused() -> None:
     assert world.connect(space_id=UUID(SPACE)).space_id == SPACE
 
 
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [
-        ("invoice.xml", "write attachments=[...]"),
-        (b"<Invoice/>", "write attachments=[...]"),
-        (Path("invoice.xml"), "write attachments=[...]"),
-        (["invoice.xml"], "Attachment(file_name, content), not str"),
-        ([b"<Invoice/>"], "Attachment(file_name, content), not bytes"),
-        ([], "at least one Attachment(file_name, content)"),
-    ],
-)
-async def test_a_file_in_the_place_of_an_attachment_is_told_what_to_write(
-    given: Any, told: str
-) -> None:
+@pytest.mark.parametrize("given", ["invoice.xml", b"<Invoice/>", ["invoice.xml"], [b"<x/>"], []])
+async def test_a_file_in_the_place_of_an_attachment_is_told_what_to_write(given: Any) -> None:
     """In the mapper's own line, with the class that takes a file."""
+    told = "attachments must be a list of at least one Attachment(file_name, content)"
     with pytest.raises(TypeError, match=re.escape(told)):
         InboxUpload(attachments=given)
 
 
 async def test_a_mappers_files_in_the_place_of_attachments_are_told_what_to_write() -> None:
-    """Each has the method that makes the attachment."""
+    """The document's line names the class that takes a file."""
 
     def raw(_: Any, files: Any) -> Any:
         return InboxUpload(attachments=files)
@@ -513,7 +493,7 @@ async def test_a_mappers_files_in_the_place_of_attachments_are_told_what_to_writ
     await connection.activate()
     world.one()
     report = await connection.export_new()
-    assert "write [file.attachment() for file in files]" in report.deliveries[0].reason
+    assert "Attachment(file_name, content)" in report.deliveries[0].reason
 
 
 # Decisions about the wrong document

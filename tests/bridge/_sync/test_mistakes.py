@@ -140,14 +140,6 @@ def test_a_save_that_is_lost_is_not_another_worker(
     assert not caught.value.retryable
 
 
-def test_hooks_that_were_never_saved_ask_about_the_commit() -> None:
-    """A connection that is not active in hooks does not ask for a file."""
-    connection = World().connect(checkpoints=uncommitted())
-    with pytest.raises(NotActivatedError, match="HookCheckpoints") as caught:
-        connection.export_new()
-    assert "commit" in str(caught.value.hint)
-
-
 def test_a_copied_store_is_found_by_the_first_document_sent_twice() -> None:
     """The other documents of the run are looked up first, and confirm() asks about a copy."""
     world = World()
@@ -295,23 +287,21 @@ def test_a_changed_company_code_is_told_by_status_and_verify(lang: Lang) -> None
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_wrong_folder_is_named_and_stays_as_it_was(
-    verb: Callable[..., Any], tmp_path: Path
-) -> None:
-    """The store that is not there is named by its path, and no verb but activate() makes it."""
+def test_a_wrong_folder_is_named(verb: Callable[..., Any], tmp_path: Path) -> None:
+    """A store that is not there is named by its path; what only reads does not make it."""
     world = World()
     with SQLiteCheckpoints(tmp_path / "exports.db", clock=world.clock) as store:
         connection = world.connect(checkpoints=store)
-        with pytest.raises(NotActivatedError) as caught:
-            verb(connection)
-        assert str(tmp_path / "exports.db") in caught.value.message
-        assert caught.value.code == "not_activated"
-        connection.deactivate()
         status = connection.status()
         assert str(tmp_path / "exports.db") in status.not_active[0]
         assert "once" in status.not_active[1]
         assert connection.verify()
         assert names_in(tmp_path) == []
+        with pytest.raises(NotActivatedError) as caught:
+            verb(connection)
+        assert str(tmp_path / "exports.db") in caught.value.message
+        assert caught.value.code == "not_activated"
+        connection.deactivate()
         connection.activate()
         assert "exports.db" in names_in(tmp_path)
 
@@ -335,12 +325,11 @@ def test_after_deactivate_it_is_not_asked_to_activate_once() -> None:
 
 @pytest.mark.parametrize("name", ["Molenbeek", "MOLENBEEK"])
 def test_the_name_of_a_space_is_answered_with_its_id(name: str) -> None:
-    """Where a name can pass for an id, verify() gives the id that belongs to it."""
+    """Where a name can pass for an id, verify() shows the id that belongs to it."""
     world = World()
     other = world.banqup.add_space("Molenbeek")
     verification = world.connect(space_id=name).verify()
     assert [check.name for check in verification.failed] == ["banqup space"]
-    assert other in verification.failed[0].remedy
     assert f"{other} (Molenbeek)" in verification.failed[0].detail
     assert SPACE in verification.failed[0].detail
 
@@ -480,25 +469,16 @@ def test_an_object_in_the_place_of_its_id_is_refused() -> None:
     assert world.connect(space_id=UUID(SPACE)).space_id == SPACE
 
 
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [
-        ("invoice.xml", "write attachments=[...]"),
-        (b"<Invoice/>", "write attachments=[...]"),
-        (Path("invoice.xml"), "write attachments=[...]"),
-        (["invoice.xml"], "Attachment(file_name, content), not str"),
-        ([b"<Invoice/>"], "Attachment(file_name, content), not bytes"),
-        ([], "at least one Attachment(file_name, content)"),
-    ],
-)
-def test_a_file_in_the_place_of_an_attachment_is_told_what_to_write(given: Any, told: str) -> None:
+@pytest.mark.parametrize("given", ["invoice.xml", b"<Invoice/>", ["invoice.xml"], [b"<x/>"], []])
+def test_a_file_in_the_place_of_an_attachment_is_told_what_to_write(given: Any) -> None:
     """In the mapper's own line, with the class that takes a file."""
+    told = "attachments must be a list of at least one Attachment(file_name, content)"
     with pytest.raises(TypeError, match=re.escape(told)):
         InboxUpload(attachments=given)
 
 
 def test_a_mappers_files_in_the_place_of_attachments_are_told_what_to_write() -> None:
-    """Each has the method that makes the attachment."""
+    """The document's line names the class that takes a file."""
 
     def raw(_: Any, files: Any) -> Any:
         return InboxUpload(attachments=files)
@@ -508,7 +488,7 @@ def test_a_mappers_files_in_the_place_of_attachments_are_told_what_to_write() ->
     connection.activate()
     world.one()
     report = connection.export_new()
-    assert "write [file.attachment() for file in files]" in report.deliveries[0].reason
+    assert "Attachment(file_name, content)" in report.deliveries[0].reason
 
 
 # Decisions about the wrong document

@@ -55,7 +55,7 @@ def test_ambiguous_code_is_refused() -> None:
     fake = FakeZenvoices()
     fake.add_company("ABC")
     fake.add_company("abc")
-    with pytest.raises(ConfigurationError, match=r"2 companies .* see: 'ABC', 'abc'"):
+    with pytest.raises(ConfigurationError, match=r"2 companies .* see: 'abc', 'ABC'"):
         client_of(fake).companies.resolve("Abc")
 
 
