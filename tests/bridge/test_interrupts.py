@@ -130,7 +130,7 @@ def test_listener_that_interrupts() -> None:
     _, wanted = prepared(world)
 
     def act(event: Any) -> None:
-        if type(event).__name__ == "DocumentSent":
+        if type(event).__name__ == "DeliveryChanged":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
