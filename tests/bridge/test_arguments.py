@@ -90,7 +90,6 @@ WRONG: list[tuple[str, Any]] = [
     ("clock", 1.79e9),
     ("clock", time),
     ("clock", dt.datetime.now),
-    ("clock", lambda: time.time() * 1000),
     ("clock", coroutine),
     ("exportable", "FULLY_APPROVED"),
     ("exportable", ["FULLY_APPROVED"]),
@@ -491,7 +490,7 @@ def test_number_of_zenvoices_is_no_document_id() -> None:
     ("given", "hint"),
     [
         ("2026/0042", "Leave out '/'. If it is the"),
-        ("d" * 129, "It has 129 characters. If it is the"),
+        ("d" * 129, "If it is the"),
     ],
 )
 def test_number_of_an_invoice_is_told_where_its_id_is(given: str, hint: str) -> None:
