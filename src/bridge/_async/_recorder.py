@@ -73,6 +73,8 @@ class AsyncRunRecorder:
         stored: Delivery | None,
         new: Delivery,
         sent: Mapping[str, Any] | None = None,
+        *,
+        settled: bool = False,
     ) -> None:
         """Queue a delivery for the next commit, and its event for listeners; add it to the report.
 
@@ -80,6 +82,7 @@ class AsyncRunRecorder:
             stored: The delivery in the store; None if the store has none.
             new: The delivery to save.
             sent: Details of its upload, for the report.
+            settled: Whether a look-up found that an earlier upload has arrived.
         """
         if not self.dry_run:
             self.session.put(stored, new)
@@ -87,7 +90,7 @@ class AsyncRunRecorder:
         if sent is None and before is not None:
             sent = {"subject": before.subject, "sender_name": before.sender_name}
         row = self.builder.line(new, sent)
-        self._pending.append(events.DeliveryChanged(row))
+        self._pending.append(events.DocumentSettled(row) if settled else _TOLD[new.state](row))
 
     def report_own_code(self, reason: str, error: Exception | None) -> None:
         """Count a failure of the user's code; log its traceback once per run and line of code."""
@@ -175,3 +178,13 @@ class AsyncRunRecorder:
         for name in ("deliveries", "states", "space_id", "company_code", "dry_run"):
             del plain[name]
         return {**plain, "retryable": self._retryable}
+
+
+_TOLD: dict[str, Callable[[Any], events.Event]] = {
+    "waiting": events.DocumentWaiting,
+    "skipped": events.DocumentSkipped,
+    "delivered": events.DocumentSent,
+    "failed": events.DocumentFailed,
+    "sending": events.DocumentUncertain,
+    "uncertain": events.DocumentUncertain,
+}

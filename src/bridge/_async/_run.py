@@ -196,7 +196,7 @@ class AsyncRun:
         new = delivery if event is None else self._recorder.transition(delivery, event)
         arrived = isinstance(event, transitions.Arrived)
         self._report.recovered += arrived
-        self._recorder.record(delivery, new)
+        self._recorder.record(delivery, new, settled=arrived)
         return new
 
     async def _all(self, state: str, *, due: float | None = None) -> AsyncIterator[Delivery]:

@@ -197,7 +197,7 @@ class Run:
         new = delivery if event is None else self._recorder.transition(delivery, event)
         arrived = isinstance(event, transitions.Arrived)
         self._report.recovered += arrived
-        self._recorder.record(delivery, new)
+        self._recorder.record(delivery, new, settled=arrived)
         return new
 
     def _all(self, state: str, *, due: float | None = None) -> Iterator[Delivery]:
