@@ -311,22 +311,6 @@ def test_a_name_that_no_shell_replaces_is_not_suspected(name: str, tmp_path: Pat
         SQLiteCheckpoints(tmp_path / "no" / name).head("k")
 
 
-@pytest.mark.parametrize("word", ["openapi", "swagger"])
-def test_an_openapi_file_as_a_contract_is_told(
-    word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The command that makes a patch of it is told, and no operation of a like name."""
-    for variable, value in CREDENTIALS.items():
-        monkeypatch.setenv(variable, value)
-    (tmp_path / "api.json").write_text(f'{{"{word}": "3.0.1", "paths": {{}}}}')
-    file = tmp_path / "connections.toml"
-    file.write_text(f'zenvoices_contract = "api.json"\n{SHARED}{PAIR}')
-    assert main(["status", "--config", str(file)]) == 2
-    told = capsys.readouterr().err
-    assert "api.json' is an OpenAPI file" in told
-    assert "python -m zenvoices_client contract --against FILE --suggest" in told
-
-
 def test_a_folder_without_invoices_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -121,7 +122,7 @@ def test_journal_refuses_codes_that_would_not_be_read(code: str) -> None:
         journal(default_mapper, {"SALES": code})
     if code:
         (trial,) = try_mapper(journal(default_mapper, lambda *_: code), [PURCHASE])
-        assert trial.outcome == "failed"
+        assert trial.state == "failed"
 
 
 def test_journal_refuses_another_place() -> None:
@@ -148,11 +149,9 @@ def test_named_fills_in_what_is_known() -> None:
     assert upload_of(mapper, bare).attachments[0].file_name == "scan 7.pdf"
 
 
-@pytest.mark.parametrize(
-    "pattern", ["{nr}", "{number.__class__}", "{}", "{number!r}", "{a", "{date:%Y}"]
-)
-def test_named_refuses_a_pattern_it_cannot_fill(pattern: str) -> None:
-    """A typing error is seen when the mapper is made, and a pattern reaches no attribute."""
+@pytest.mark.parametrize("pattern", ["{nr}", "{}", "{a", "{date:%Y}", "{number.x}", 3])
+def test_named_refuses_a_pattern_it_cannot_fill(pattern: Any) -> None:
+    """A typing error is seen when the mapper is made."""
     with pytest.raises(ConfigurationError):
         named(default_mapper, pattern)
 
@@ -203,7 +202,7 @@ async def test_combinators_take_coroutine_functions(
     assert isinstance(said, Awaitable)
     assert await said == wrap(plain)(*PURCHASE)
     trials = await try_async_mapper(wrap(slow))
-    assert trials.ok
+    assert not trials.of_state("failed")
     assert trials.rows == (await try_async_mapper(wrap(plain))).rows
 
 

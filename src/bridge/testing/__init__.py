@@ -1,9 +1,7 @@
 """Tools to test an application's own mappers and stores, with sample invoices."""
 
 from bridge.testing._mapper_trials import (
-    Trial,
     TrialDocument,
-    Trials,
     sample_documents,
     trial_document,
     try_async_mapper,
@@ -16,9 +14,7 @@ __all__ = [
     "OpenStore",
     "Sample",
     "SampleParty",
-    "Trial",
     "TrialDocument",
-    "Trials",
     "checkpoint_conformance",
     "sample",
     "sample_documents",
