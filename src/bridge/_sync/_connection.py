@@ -168,10 +168,14 @@ class Connection:
         return " ".join(self._binding.values())
 
     def _session(
-        self, key: str | None = None, binding: dict[str, str] | None = None
+        self,
+        key: str | None = None,
+        binding: dict[str, str] | None = None,
+        *,
+        new: bool = False,
     ) -> CheckpointSession:
         return CheckpointSession(
-            self._store, key or self.key, binding or self._binding, self._lease_ttl
+            self._store, key or self.key, binding or self._binding, self._lease_ttl, new=new
         )
 
     def verify(
@@ -265,11 +269,11 @@ class Connection:
 
         verification = self.verify()
         verification.raise_for_failure()
-        with self._session() as session:
+        with self._session(new=True) as session:
             if session.head.active:
                 return unchanged(session.head, self._company_id)
             # Hold the lease of the space, too: two connections must not take the space at once.
-            with self._session(*space_key(self._binding)) as claim:
+            with self._session(*space_key(self._binding), new=True) as claim:
                 claim_space(claim, self._store, self.key, self.company_code)
                 company_id = self._company(session.head.companies)
                 baseline = Baseline(
