@@ -223,7 +223,7 @@ def encode(value: Any) -> Any:
             if attribute.name != "extra"
             and (member := getattr(value, attribute.name)) not in (None, (), {})
         }
-        return {**value.extra, **members}
+        return {**members, **value.extra}
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, tuple):

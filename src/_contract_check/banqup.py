@@ -5,16 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from _contract_check.expectations import Expectations, kinds_of
-from banqup_client import (
-    Asked,
-    AskedBytes,
-    AskedDocument,
-    AskedDocuments,
-    AskedFile,
-    Document,
-    FileDetails,
-    Space,
-)
+from banqup_client import Document, FileDetails, Space
 
 __all__ = ["expectations"]
 
@@ -28,15 +19,20 @@ _ESSENTIAL = {
     "documents.get": "reads:id reads:status reads:status.document reads:files reads:files[].id",
     "files.details": "reads:downloadUrl",
 }
+_SPACE = {"asked.space_id": "spaceId space"}
+_FILE = {**_SPACE, "asked.file_id": "fileId file attachmentId"}
 _VALUES = {
-    "asked.space_id": "spaceId space",
-    "asked.document_id": "documentId document",
-    "asked.file_id": "fileId file attachmentId",
-    "asked.folder": "folder box",
-    'asked.default.query.get("updatedSince")': "updatedSince modifiedSince updatedAfter",
-    "asked.page": "page number pageNumber",
-    "asked.token": "next token pageToken cursor continuationToken",
-    "asked.size": "size pageSize limit",
+    "documents.list": {
+        **_SPACE,
+        "asked.folder": "folder box",
+        'asked.default.query.get("updatedSince")': "updatedSince modifiedSince updatedAfter",
+        "asked.page": "page number pageNumber",
+        "asked.token": "next token pageToken cursor continuationToken",
+        "asked.size": "size pageSize limit",
+    },
+    "documents.get": {**_SPACE, "asked.document_id": "documentId document"},
+    "files.details": _FILE,
+    "files.download": _FILE,
 }
 _ALIKE = {
     "id": "documentId fileId attachmentId",
@@ -86,14 +82,6 @@ def expectations() -> Expectations:
                 "documents.get reads:files[].id",
             ),
         },
-        asked={
-            "spaces.list": Asked,
-            "documents.list": AskedDocuments,
-            "documents.get": AskedDocument,
-            "files.details": AskedFile,
-            "files.download": AskedBytes,
-        },
-        values={value: tuple(names.split()) for value, names in _VALUES.items()},
-        alike={name: tuple(names.split()) for name, names in _ALIKE.items()},
-        form=True,
+        values=_VALUES,
+        alike=_ALIKE,
     )

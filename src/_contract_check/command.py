@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
@@ -33,7 +33,7 @@ def run(
     The code is 1 if the file contradicts a fact that an export needs, and 2 if the file cannot be
     used or describes none of the operations; otherwise 0.
     """
-    parser = _Parser(prog=f"python -m {program}")
+    parser = argparse.ArgumentParser(prog=f"python -m {program}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser(
         "contract",
@@ -66,15 +66,16 @@ def run(
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     if re.match(r"\w{2,}:/", str(options.against)):
-        return _refuse(program, None, "--against takes a file: save what the address shows first")
+        sys.stderr.write(f"{program}: --against takes a file: save what the address shows first\n")
+        return 2
     try:
         patched = contract.patched(options.contract)
         file = read_openapi(load(options.against))
         result = compare(patched, file, expected, yours=options.operations)
-    except VendorFileError as error:
-        return _refuse(program, options.against, str(error))
-    except ConfigurationError as error:
-        return _refuse(program, None, error.message)
+    except (VendorFileError, ConfigurationError) as error:
+        why = error.message if isinstance(error, ConfigurationError) else f"--against: {error}"
+        sys.stderr.write(f"{program}: {why}\n")
+        return 2
     if options.suggest:
         known: dict[str, Any] = loads(options.contract.read_bytes()) if options.contract else {}
         shown = json.dumps(_merged(known, result.patch), indent=2, ensure_ascii=False)
@@ -86,25 +87,6 @@ def run(
     if result.foreign:
         return 2
     return 1 if result.contradicted else 0
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors do not repeat a mistyped argument, which could be a credential."""
-
-    def error(self, message: str) -> NoReturn:
-        super().error(re.split("['\"=]|(?<=unrecognized arguments)", message)[0].rstrip(": "))
-
-
-def _refuse(program: str, path: Path | None, message: str) -> int:
-    """Print why the comparison failed; return the exit code 2.
-
-    Only a plain file name is printed: a URL given by mistake may hold a credential.
-    """
-    name = (
-        "" if path is None else path.name if re.fullmatch(r"[\w .-]+", path.name) else "--against"
-    )
-    sys.stderr.write(f"{program}: {name}{': ' if name else ''}{message}\n")
-    return 2
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -108,7 +108,6 @@ class _Fact:
     place: str
     name: str
     wire: str
-    evidence: str
 
     @property
     def key(self) -> str:
@@ -200,11 +199,11 @@ class _Pair:
         if not same_path(ours.path, theirs.path):
             remedy = _SUGGESTED if "path" in self.patch else ""
             yield self._finding("path", ours.path, ours.path, theirs.path, remedy)
-        form = self._expected.form and ours.name == self._expected.login
-        wrong_media = bool(theirs.media) and is_json(theirs.media) is form
+        # A login may have a form as its body.
+        login = ours.name == self._expected.login
+        wrong_media = bool(theirs.media) and not login and not is_json(theirs.media)
         if wrong_media:
-            media = "application/x-www-form-urlencoded" if form else "application/json"
-            yield self._finding("body", "media type", media, theirs.media)
+            yield self._finding("body", "media type", "application/json", theirs.media)
         absent: list[str] = []
         for fact, place in self._places.items():
             if fact.key.startswith(tuple(absent)) or (wrong_media and fact.place == "sends"):
@@ -240,7 +239,7 @@ class _Pair:
             remedy = f"If it is one of these: contract={patch}. Else: {self._by_function()}"
         essential = fact.key in self._essential
         return Finding(
-            fact.place, fact.name, status, ours, theirs, fact.evidence, essential,
+            fact.place, fact.name, status, ours, theirs, essential,
             "" if status in ("confirmed", "not described") else remedy or self._by_function(),
         )  # fmt: skip
 
@@ -266,7 +265,7 @@ class _Pair:
         Examples are the path, the body's media type, and a parameter that only the file requires.
         """
         return Finding(
-            place, name, "differs", ours, theirs, self._ours.evidence, self._ours.needed,
+            place, name, "differs", ours, theirs, self._ours.needed,
             remedy or self._by_function(),
         )  # fmt: skip
 
@@ -280,7 +279,7 @@ class _Pair:
 def _facts(operation: Operation, envelope: str) -> Iterator[_Fact]:
     """Yield an operation's query parameters and properties; wire paths begin below the envelope."""
     for name, wire in operation.query.items():
-        yield _Fact("query", name, wire, operation.evidence)
+        yield _Fact("query", name, wire)
     for place, properties in (("sends", operation.sends), ("reads", operation.reads)):
         for item in properties:
             tree: Mapping[str, Any] = operation._rename
@@ -291,4 +290,4 @@ def _facts(operation: Operation, envelope: str) -> Iterator[_Fact]:
                 parts.append(wire + part[len(name) :])
             if envelope and item.path.startswith(f"{envelope}."):
                 parts = parts[1:]
-            yield _Fact(place, item.path, ".".join(parts), item.evidence)
+            yield _Fact(place, item.path, ".".join(parts))

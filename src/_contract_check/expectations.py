@@ -44,11 +44,10 @@ class Expectations:
         may_be_empty: Properties that an answer may leave out, each as ``operation path``.
         replaced: By name of a user's function, the facts that an export with this function does
             not need: an operation, or an operation and one of its facts.
-        asked: Per operation, the class of the argument of a user's function.
-        values: Python expressions for the values that a function can send, each with the names
-            that an API may give the value.
+        functions: Names of users' functions that differ from the name of the operation.
+        values: Per operation, Python expressions for the values that a function can send, each with
+            the names that an API may give the value.
         alike: By our name of a property, other names that an API may give the property.
-        form: Whether a token request has a form as its body, not JSON.
         any_case: Whether the service accepts query names in any letter case.
         envelope: Name of the member that holds an answer's payload on the wire; empty for none.
         payload: Returns the payload's path in an answer of an operation; None if the payload has
@@ -62,10 +61,9 @@ class Expectations:
     words: Mapping[str, Mapping[str, tuple[str, ...]]] = field(factory=dict[str, Any])
     may_be_empty: frozenset[str] = frozenset()
     replaced: Mapping[str, tuple[str, ...]] = field(factory=dict[str, Any])
-    asked: Mapping[str, Any] = field(factory=dict[str, Any])
-    values: Mapping[str, tuple[str, ...]] = field(factory=dict[str, Any])
-    alike: Mapping[str, tuple[str, ...]] = field(factory=dict[str, Any])
-    form: bool = False
+    functions: Mapping[str, str] = field(factory=dict[str, str])
+    values: Mapping[str, Mapping[str, str]] = field(factory=dict[str, Any])
+    alike: Mapping[str, str] = field(factory=dict[str, str])
     any_case: bool = False
     envelope: str = ""
     payload: Callable[[str, Shape], str | None] = lambda _, __: ""
@@ -75,26 +73,15 @@ class Expectations:
 
         The keys are the names that an API may give the values, in the form of :func:`letters`.
         """
-        asked = self.asked.get(operation)
-        given = {item.name for item in attrs.fields(asked)} if asked is not None else set[str]()
-        return {
-            letters(name): value
-            for value, names in self.values.items()
-            if ("upload" if "file." in value else value.split(".")[1].split()[0]) in given
-            for name in names
-        }
+        given = self.values.get(operation, {})
+        return {letters(name): value for value, names in given.items() for name in names.split()}
 
     def function_for(self, operation: str) -> str:
         """Return the name under which ``operations=`` takes a function for an operation.
 
         The name is empty for the login, which no function can replace.
         """
-        named = (
-            name
-            for name, given in self.replaced.items()
-            if operation == given[0] and name not in self.asked
-        )
-        return "" if operation == self.login else next(named, operation)
+        return "" if operation == self.login else self.functions.get(operation, operation)
 
 
 def kinds_of(model: Any, at: str = "") -> dict[str, frozenset[str]]:

@@ -20,7 +20,6 @@ class Finding:
         status: ``confirmed``, ``differs``, ``missing`` or ``not described``.
         ours: The fact as the contract has it.
         theirs: The fact as the file has it.
-        evidence: How the contract's fact is known: published, observed or assumed.
         essential: Whether an export depends on the fact.
         remedy: How a user can correct the difference; empty if there is none.
     """
@@ -30,7 +29,6 @@ class Finding:
     status: str
     ours: str = ""
     theirs: str = ""
-    evidence: str = ""
     essential: bool = False
     remedy: str = ""
 
@@ -48,6 +46,7 @@ class OperationFinding:
         status: As in :class:`Finding`, or ``yours`` if a user's function replaces the operation.
         ours: Method and path in the contract.
         theirs: Method and path in the file; empty if the file has no such operation.
+        evidence: How the contract's operation is known: published, observed or assumed.
         facts: Number of query parameters and properties that the contract has for the operation.
         findings: The compared facts, without those below a property that is missing.
         calls: Operations of the file for a person to read, each as lines of text: the matching

@@ -109,9 +109,7 @@ def look_alikes(
         given: Names that an API may give the values of our call, in the form of :func:`letters`.
     """
     upload = uploads(operation)
-    downloads = operation.path.startswith("{") and operation.safe
-    if operation.path.startswith("{") and not downloads:
-        return []
+    downloads = operation.path.startswith("{")
     taken = {id(item) for item in matches.values()}
     wanted = _words(operation.name, operation.path)
     asked = {letters(name) for name in (*operation.query.values(), *operation.query)}

@@ -35,7 +35,7 @@ class VendorOperation:
     """One operation of the file.
 
     Attributes:
-        path: The path, with the path of the server's URL in front of it.
+        path: The path, with the path of the first server's URL in front of it.
         name: The ``operationId``; empty if there is none.
         query: The query parameters, as the members of an object.
         headers: The header parameters, as the members of an object, without those that our clients
@@ -163,13 +163,16 @@ class _Reader:
     def __init__(self, root: Mapping[str, Any]) -> None:
         self.file = References(root)
         self._root = root
+        server = _object(next(iter(_list(root.get("servers"))), None))
+        prefix = re.sub(r"^([^/]*:)?//[^/]*", "", text(server.get("url"))) or text(
+            root.get("basePath")
+        )
+        self._prefix = f"/{prefix.strip('/')}".rstrip("/")
 
     def operation(
         self, method: str, path: str, item: Mapping[str, Any], raw: Mapping[str, Any]
     ) -> VendorOperation:
-        """Return an operation, with the parameters and servers that it inherits from its path."""
-        servers = (_server_path(level) for level in (raw, item, self._root))
-        prefix = next(filter(None, servers), "/" + text(self._root.get("basePath")).strip("/"))
+        """Return an operation, with the parameters that it inherits from its path."""
         places: dict[str, dict[str, Any]] = {}
         for level in (item, raw):
             for parameter in map(self.file.follow, _list(level.get("parameters"))):
@@ -185,7 +188,7 @@ class _Reader:
         answer_media, answer = self._answer(_object(raw.get("responses")))
         return VendorOperation(
             method=method.upper(),
-            path=prefix.rstrip("/") + path,
+            path=self._prefix + path,
             name=text(raw.get("operationId"))[:100],
             query=self.file.shape(_parameters(places.get("query", {}))),
             headers=self.file.shape(_parameters(headers)),
@@ -221,18 +224,6 @@ class _Reader:
         media = next(filter(is_json, offered), next(iter(offered), ""))
         described = _object(offered.get(media))
         return text(media), self.file.shape(described["schema"]) if "schema" in described else None
-
-
-def _server_path(level: Mapping[str, Any]) -> str:
-    """Return the path of the first server's URL; empty if no server is named."""
-    server = _object(next(iter(_list(level.get("servers"))), None))
-    if not server:
-        return ""
-    url = text(server.get("url"))
-    for name, variable in _object(server.get("variables")).items():
-        default = text(_object(variable).get("default"))
-        url = url.replace(f"{{{name}}}", default) if default else url
-    return "/" + re.sub(r"^([^/]*:)?//[^/]*", "", url).strip("/")
 
 
 def _parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from functools import partial, reduce
 from itertools import islice
 from typing import Any
 from urllib.parse import unquote
@@ -190,7 +189,6 @@ class References:
         # The keys are the id() of undecoded schemas. Each schema is kept in the value: otherwise it
         # could be deleted, and another object could get the same id().
         self._known: dict[int, tuple[Any, Schema]] = {}
-        self._shapes: dict[int, tuple[Any, Shape]] = {}
 
     def follow(self, value: Any) -> Any:
         """Return the parameter, body or answer that a ``$ref`` leads to; others as they are.
@@ -207,8 +205,6 @@ class References:
         place: Any = self.root if reference.startswith("#") else None
         for part in reference.split("/")[1:]:
             name = unquote(part).replace("~1", "/").replace("~0", "~")
-            if is_list(place):
-                place = {str(number): entry for number, entry in enumerate(place)}
             place = place.get(name) if is_object(place) else None
         return place
 
@@ -217,10 +213,6 @@ class References:
 
         The numbers of levels and paths are limited, because a schema may contain itself.
         """
-        if is_object(raw) and set(raw) == {"$ref"}:
-            raw = self._target(text(raw["$ref"]))
-        if id(raw) in self._shapes:  # most operations of a file share a few schemas
-            return self._shapes[id(raw)][1]
         found: dict[str, Schema] = {}
         waiting: deque[tuple[str, Any, int]] = deque([("", raw, 0)])
         while waiting and len(found) < MAX_PATHS:
@@ -229,7 +221,6 @@ class References:
             if level < MAX_LEVELS:
                 inside = {**schema.members, **({"[]": schema.entries} if schema.entries else {})}
                 waiting += [(below(path, name), it, level + 1) for name, it in inside.items()]
-        self._shapes[id(raw)] = raw, found
         return found
 
     def _schema(self, raw: Any, level: int = 0) -> Schema:
@@ -245,8 +236,9 @@ class References:
             for name in ("oneOf", "anyOf"):
                 parts = [self._schema(part, level + 1) for part in _listed(raw, name)]
                 variants = [part for part in parts if part.kinds or part.members or part.words]
-                if variants:
-                    found = _merged(found, reduce(partial(_merged, either=True), variants))
+                # A variant of its own is how null is allowed. Of several, none is certain.
+                only = variants[0] if len(variants) == 1 else Schema(open=bool(variants))
+                found = _merged(found, only)
             self._known[id(raw)] = raw, found
         return self._known[id(raw)][1]
 
@@ -273,25 +265,22 @@ def _own(raw: Mapping[str, Any]) -> Schema:
     )
 
 
-def _merged(one: Schema, other: Schema, *, either: bool = False) -> Schema:
-    """Return the schema of values that satisfy both schemas or, if ``either``, at least one."""
+def _merged(one: Schema, other: Schema) -> Schema:
+    """Return the schema of values that satisfy both schemas."""
     members = dict(one.members)
     for name, raw in other.members.items():
         known = members.setdefault(name, raw)
-        if known is not raw and not either:
+        if known is not raw:
             members[name] = {"allOf": [known, raw]}
-    kinds = one.kinds & other.kinds or one.kinds or other.kinds
-    if either:
-        kinds = one.kinds | other.kinds if one.kinds and other.kinds else frozenset[str]()
     return Schema(
-        kinds=kinds,
+        kinds=one.kinds & other.kinds or one.kinds or other.kinds,
         format=one.format or other.format,
-        words=() if either else one.words or other.words,
+        words=one.words or other.words,
         members=members,
-        required=one.required & other.required if either else one.required | other.required,
+        required=one.required | other.required,
         entries=other.entries if one.entries is None else one.entries,
         read_only=one.read_only or other.read_only,
-        open=one.open or other.open or (either and not (one.described and other.described)),
+        open=one.open or other.open,
     )
 
 

@@ -5,27 +5,22 @@ Messages show names and types of members, never values.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
-import attrs
 from attrs import frozen
 
 from _client_kit._errors import ServiceError
 from _client_kit._json import is_list, is_object
-from _client_kit._models import wire_name
+from _client_kit._models import encode
 from _client_kit._secret import Secret
 from _contract_check.expectations import Expectations
 from _contract_check.openapi_schema import Schema, Shape, below, letters
 
-__all__ = ["Probe", "Unlike", "as_json", "differences", "kind_of", "rows_of", "seen"]
+__all__ = ["Probe", "Unlike", "differences", "kind_of", "rows_of"]
 
 MOST_NAMES = 12
-# A name with other characters may be data, such as a customer's name used as a key.
-_NAME = re.compile(r"[A-Za-z_$@][A-Za-z0-9_$-]{0,40}")
 
 
 @frozen
@@ -69,32 +64,12 @@ class Unlike:
     near: str = ""
 
 
-def as_json(value: Any) -> Any:
-    """Return a decoded answer as JSON values, without members that are empty."""
-    if isinstance(value, tuple):
-        return [as_json(item) for item in cast("Sequence[Any]", value)]
-    cls = cast("Any", type(value))
-    if isinstance(value, Secret) or not attrs.has(cls):
-        return value
-    members = {
-        wire_name(attribute): as_json(getattr(value, attribute.name))
-        for attribute in attrs.fields(cls)
-        if attribute.name != "extra"
-    }
-    came = {name: member for name, member in members.items() if not _is_empty(member)}
-    return {**came, **getattr(value, "extra", {})}
-
-
-def _is_empty(value: Any) -> bool:
-    return value is None or (isinstance(value, (str, list, dict)) and not value)
-
-
 def rows_of(items: Iterable[Any], unreadable: int, *, under: str) -> Any:
     """Return a page as a JSON object with its list in the member ``under``.
 
-    Each entry that was not a JSON object (``unreadable`` counts them) becomes an empty text.
+    Each entry that was not a JSON object (``unreadable`` counts them) becomes a text.
     """
-    return {under: [*map(as_json, items), *[""] * unreadable]}
+    return {under: [*map(encode, items), *["unreadable"] * unreadable]}
 
 
 def kind_of(value: object) -> str:
@@ -103,7 +78,7 @@ def kind_of(value: object) -> str:
         return "null"
     if isinstance(value, bool):
         return "boolean"
-    if isinstance(value, (str, datetime, Secret)):
+    if isinstance(value, (str, Secret)):
         return "string"
     if isinstance(value, int):
         return "integer"
@@ -113,15 +88,19 @@ def kind_of(value: object) -> str:
 
 
 def shape_of(answers: Iterable[Any]) -> Shape:
-    """Return one shape for several answers: all names and types in them; null counts as a type."""
+    """Return one shape for several answers: all names and types in them.
+
+    Null counts as a type; empty texts and objects are left out.
+    """
     kinds: dict[str, set[str]] = {}
     names: dict[str, dict[str, Any]] = {}
     waiting = [("", answer) for answer in answers]
     for path, value in waiting:
         kinds.setdefault(path, set()).add(kind_of(value))
         if is_object(value):
-            names.setdefault(path, {}).update(value)
-            waiting += [(below(path, str(name)), member) for name, member in value.items()]
+            came = {name: member for name, member in value.items() if member not in ("", {})}
+            names.setdefault(path, {}).update(came)
+            waiting += [(below(path, name), member) for name, member in came.items()]
         elif is_list(value):
             waiting += [(f"{path}[]", entry) for entry in value]
     return {
@@ -154,21 +133,11 @@ def differences(answers: Iterable[Any], operation: str, expected: Expectations) 
             yield Unlike(path, shown, above, _shown(shape, above, None if lost else name), near)
 
 
-def seen(answers: Iterable[Any], operation: str, expected: Expectations) -> tuple[int, int]:
-    """Return how many of an operation's properties the answers have, and the number of all."""
-    shape, paths = shape_of(answers), expected.kinds.get(operation, {})
-    return sum(path in shape for path in paths), len(paths)
-
-
 def _shown(shape: Shape, above: str, only: str | None) -> str:
     """Return an object's members as names and types, such as ``id (string)``, without values.
 
     ``above`` is the object's path. With ``only``, other members are left out.
     """
     names = sorted(name for name in shape[above].members if only in (None, name))
-    named = [
-        f"{name if _NAME.fullmatch(name) else '<name>'} ({shape[below(above, name)]})"
-        for name in names[:MOST_NAMES]
-    ]
-    more = [f"{len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
-    return ", ".join([*named, *more, *sorted(shape[above].kinds - {"object", "null"})])
+    named = [f"{name} ({shape[below(above, name)]})" for name in names[:MOST_NAMES]]
+    return ", ".join([*named, *sorted(shape[above].kinds - {"object", "null"})])

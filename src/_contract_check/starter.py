@@ -187,9 +187,11 @@ class _Answer:
 
     def _name(self, above: Schema, name: str) -> str:
         """Return the file's name for one of our members; empty if the file has no such member."""
+        if name in above.members:
+            return name
         known = {letters(item): item for item in above.members}
-        alike = [known.get(letters(item), "") for item in (name, *self._alike.get(name, ()))]
-        return name if name in above.members else next(filter(None, alike), "")
+        likely = [name, *self._alike.get(name, "").split()]
+        return next((known[letters(it)] for it in likely if letters(it) in known), "")
 
 
 def _indented(lines: Sequence[str]) -> list[str]:

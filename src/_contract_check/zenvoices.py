@@ -6,7 +6,7 @@ from functools import cache
 
 from _contract_check.expectations import Expectations, kinds_of
 from _contract_check.openapi_schema import Shape
-from zenvoices_client import AskedFind, AskedPage, AskedUpload, Company, InboxDocument
+from zenvoices_client import Company, InboxDocument
 
 __all__ = ["expectations"]
 
@@ -23,18 +23,28 @@ _ESSENTIAL = {
     "reads:items[].externalId",
     "inbox.details": "query:company_id query:external_id reads:id reads:externalId",
 }
-_VALUES = {
-    "file.file_name": "fileName name",
-    "file.content_type": "contentType mimeType mediaType",
-    "Base64(file.content)": "content data base64 bytes fileContent fileData fileBytes",
-    "asked.upload.subject": "subject title",
-    "asked.upload.sender_name": "senderName sender from",
+_REFERENCE = {
     "asked.company_id": "administrationId companyId",
     "asked.external_id": "externalId reference",
+}
+_PAGE = {
     "asked.skip": "skipCount skip offset",
     "asked.size": "maxResultCount take limit pageSize",
     "asked.skip // asked.size": "page pageNumber pageIndex",
     "asked.sorting": "sorting",
+}
+_VALUES = {
+    "companies.list": _PAGE,
+    "inbox.upload": {
+        **_REFERENCE,
+        "file.file_name": "fileName name",
+        "file.content_type": "contentType mimeType mediaType",
+        "Base64(file.content)": "content data base64 bytes fileContent fileData fileBytes",
+        "asked.upload.subject": "subject title",
+        "asked.upload.sender_name": "senderName sender from",
+    },
+    "inbox.list": {**_PAGE, "asked.company_id": "administrationId companyId"},
+    "inbox.details": _REFERENCE,
 }
 _ALIKE = {
     "id": "documentId inboxId inboxDocumentId",
@@ -62,14 +72,9 @@ def expectations() -> Expectations:
         },
         may_be_empty=frozenset({"inbox.list items[].externalId", "inbox.upload id"}),
         replaced={"inbox.find": ("inbox.details", "inbox.list")},
-        asked={
-            "companies.list": AskedPage,
-            "inbox.upload": AskedUpload,
-            "inbox.list": AskedPage,
-            "inbox.details": AskedFind,
-        },
-        values={value: tuple(names.split()) for value, names in _VALUES.items()},
-        alike={name: tuple(names.split()) for name, names in _ALIKE.items()},
+        functions={"inbox.details": "inbox.find"},
+        values=_VALUES,
+        alike=_ALIKE,
         any_case=True,
         envelope="result",
         payload=_payload,

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from _client_kit._errors import NotFoundError, RateLimitedError
-from _client_kit._models import decode
+from _client_kit._models import decode, encode
 from _client_kit._secret import Secret
 from _contract_check.banqup import expectations
-from _contract_check.shapes import Probe, as_json, differences, kind_of, rows_of, seen
+from _contract_check.shapes import Probe, differences, kind_of, rows_of
 from _contract_check.zenvoices import expectations as zenvoices_expectations
 from banqup_client import Document, FileDetails
 from bridge import SourceFile, only
@@ -29,7 +28,6 @@ DOCUMENT = {"id": "d1", "status": {"document": "VALIDATED"}, "files": [{"id": "f
         (None, "null"),
         (True, "boolean"),
         ("a", "string"),
-        (datetime(2026, 1, 1, tzinfo=UTC), "string"),
         (Secret("a"), "string"),
         (1, "integer"),
         (Decimal("1.5"), "number"),
@@ -62,7 +60,7 @@ def test_types_are_those_of_json(value: object, kind: str) -> None:
 )
 def test_what_an_export_needs_and_did_not_come_is_found(answer: Any, lost: list[str]) -> None:
     """Seen through the model, as an export sees it; a document may have no file."""
-    answers = [as_json(decode(Document, answer))]
+    answers = [encode(decode(Document, answer))]
     assert [item.path for item in differences(answers, "documents.get", expectations())] == lost
 
 
@@ -79,9 +77,8 @@ def test_inbox_without_external_ids_proves_nothing() -> None:
 
 def test_signed_url_is_seen_and_not_shown() -> None:
     """That it came counts; what it is stays secret."""
-    details = as_json(decode(FileDetails, {"id": "f1", "downloadUrl": "https://x/?sig=9931"}))
+    details = encode(decode(FileDetails, {"id": "f1", "downloadUrl": "https://x/?sig=9931"}))
     assert not list(differences([details], "files.details", expectations()))
-    assert seen([details], "files.details", expectations())[0] == 2
     assert "9931" not in str(details)
 
 

@@ -259,11 +259,6 @@ def test_one_difference_in_zenvoices_file_is_named_and_no_other(
             True,
         ),
         (
-            partial(only_media, "/oauth2/client_credential/gettoken", "application/json"),
-            {("token.get", "body media type", "differs")},
-            True,
-        ),
-        (
             lambda root: root["paths"][DOCUMENTS]["get"].update(parameters=[]),
             {
                 ("documents.list", f"query {name}", "missing")

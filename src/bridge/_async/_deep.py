@@ -79,7 +79,6 @@ async def check_readable(
     """
     if document is None:
         return
-    unseen: dict[str, list[str]] = {}
     for probe in await probe_document(banqup, space_id, document):
         check = check_of(probe, banqup_expectations(), "en")
         unreadable = probe.error is None or isinstance(
@@ -90,13 +89,11 @@ async def check_readable(
             hint = check.remedy or None
             raise ConfigurationError(message, service="bridge", code="unreadable", hint=hint)
         if check.outcome != "ok":
-            unseen.setdefault(check.detail, []).append(check.name)
-    for detail, names in unseen.items():
-        logger.warning(
-            "activate() could not try %s: %s. This does not stop the activation: call "
-            "verify(deep=True) before the first export, which tries it again.",
-            *(", ".join(names), detail),
-        )
+            logger.warning(
+                "activate() could not try %s: %s. This does not stop the activation: call "
+                "verify(deep=True) before the first export, which tries it again.",
+                *(check.name, check.detail),
+            )
 
 
 async def _send(
@@ -107,11 +104,8 @@ async def _send(
 ) -> Probe:
     """Send one test document, unless an ordinary check failed or the company is not known."""
     name = "inbox.upload"
-    if verification.error is not None:
+    if verification.error is not None or company.id is None:
         note = Text("not_sent_checks", "other checks failed, so nothing was sent")
-        return Probe(name, note=note, skipped=True)
-    if company.id is None:
-        note = Text("no_company_not_sent", "the company is not known, so nothing was sent")
         return Probe(name, note=note, skipped=True)
     external_id = new_id("test")
     logger.warning(

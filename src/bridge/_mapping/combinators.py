@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from string import Formatter
 from typing import Any, Literal, TypeVar
 
 from attrs import evolve, frozen
@@ -159,16 +158,14 @@ def named(mapper: _Mapper[_Said], pattern: str) -> _Mapper[_Said]:
             file's old name without extension). An unknown value is left out.
 
     Raises:
-        ConfigurationError: The pattern has another field.
+        ConfigurationError: The pattern has another field, or cannot be read.
     """
     try:
-        parts = list(Formatter().parse(pattern))
-    except (TypeError, ValueError) as error:
-        raise configuration_error(f"the pattern of file names cannot be read: {error}") from None
-    for _, name, spec, conversion in parts:
-        if name is not None and (name not in _FIELDS or spec or conversion):
-            known = ", ".join(f"{{{each}}}" for each in _FIELDS)
-            raise configuration_error(f"{{{name}}} is not one of {known}")
+        pattern.format_map(dict.fromkeys(_FIELDS, ""))
+    except (AttributeError, KeyError, ValueError) as error:
+        known = ", ".join(f"{{{each}}}" for each in _FIELDS)
+        message = f"the pattern of file names cannot be filled: {error}; known are {known}"
+        raise configuration_error(message) from None
 
     def changed(
         document: Document, files: Sequence[SourceFile], upload: InboxUpload

@@ -77,7 +77,6 @@ def check_readable(banqup: BanqupClient, space_id: str, document: Document | Non
     """
     if document is None:
         return
-    unseen: dict[str, list[str]] = {}
     for probe in probe_document(banqup, space_id, document):
         check = check_of(probe, banqup_expectations(), "en")
         unreadable = probe.error is None or isinstance(
@@ -88,13 +87,11 @@ def check_readable(banqup: BanqupClient, space_id: str, document: Document | Non
             hint = check.remedy or None
             raise ConfigurationError(message, service="bridge", code="unreadable", hint=hint)
         if check.outcome != "ok":
-            unseen.setdefault(check.detail, []).append(check.name)
-    for detail, names in unseen.items():
-        logger.warning(
-            "activate() could not try %s: %s. This does not stop the activation: call "
-            "verify(deep=True) before the first export, which tries it again.",
-            *(", ".join(names), detail),
-        )
+            logger.warning(
+                "activate() could not try %s: %s. This does not stop the activation: call "
+                "verify(deep=True) before the first export, which tries it again.",
+                *(check.name, check.detail),
+            )
 
 
 def _send(
@@ -105,11 +102,8 @@ def _send(
 ) -> Probe:
     """Send one test document, unless an ordinary check failed or the company is not known."""
     name = "inbox.upload"
-    if verification.error is not None:
+    if verification.error is not None or company.id is None:
         note = Text("not_sent_checks", "other checks failed, so nothing was sent")
-        return Probe(name, note=note, skipped=True)
-    if company.id is None:
-        note = Text("no_company_not_sent", "the company is not known, so nothing was sent")
         return Probe(name, note=note, skipped=True)
     external_id = new_id("test")
     logger.warning(

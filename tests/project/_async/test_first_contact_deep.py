@@ -136,19 +136,6 @@ async def test_other_structure_is_shown_by_names_and_types_only() -> None:
         assert value not in shown
 
 
-async def test_name_that_holds_data_is_not_shown() -> None:
-    """A member whose name is somebody's data appears as a placeholder."""
-    banqup = FakeBanqup()
-
-    def strange(document: Any) -> Any:
-        return {"VAT BE0404616494": document["id"], "files": 1}
-
-    world = World(banqup=banqup, banqup_options={"operations": rows(strange)})
-    found = check(await world.verify(), "documents.list")
-    assert "<name> (string), files (integer)" in found.detail
-    assert "0404616494" not in found.detail
-
-
 async def test_correction_makes_every_call_answer_as_assumed() -> None:
     """With its patches and functions, services of other dialects pass."""
     world = World(
