@@ -21,6 +21,7 @@ from typing import BinaryIO, Literal, TypeAlias
 
 from attrs import frozen
 
+from _client_kit._files import FileSource
 from bridge.ubl._expat import (
     MAX_BYTES,
     MAX_DEPTH,
@@ -28,7 +29,6 @@ from bridge.ubl._expat import (
     NotReadable,
     Reason,
     Source,
-    opened,
     parse,
 )
 from bridge.ubl._reader import Reader
@@ -136,7 +136,7 @@ def peek(source: Source) -> UblInvoice | NotReadable:
     """Read the header of a UBL invoice or credit note.
 
     Args:
-        source: Bytes, the path of a file, or an open binary file. A seekable file is read from its
+        source: Bytes, the path of a file, or an open binary file, which is read from its
             position and put back there. A document that is larger than ``MAX_BYTES``, or nested
             deeper than ``MAX_DEPTH``, is not read.
 
@@ -178,8 +178,12 @@ def extract(source: Source, index: int, target: BinaryIO) -> UblAttachment | Not
 
 
 def _read(source: Source, reader: Reader) -> NotReadable | None:
-    with opened(source) as file:
-        wrong = parse(file, reader)
+    with FileSource.of(source).open() as file:
+        start = file.tell()
+        try:
+            wrong = parse(file, reader)
+        finally:
+            file.seek(start)  # an open file of the caller stays where it was
     if wrong is None and reader.root is None:
         return NotReadable("not UBL", f"a {WRAPPER} without an invoice or credit note in it")
     return wrong
