@@ -31,7 +31,7 @@ from bridge.ubl._expat import (
     Source,
     parse,
 )
-from bridge.ubl._reader import Reader
+from bridge.ubl._reader import Reader, UblAttachment
 
 __all__ = [
     "MAX_BYTES",
@@ -84,23 +84,6 @@ class UblTotals:
     tax_inclusive: Decimal | None = None
     payable: Decimal | None = None
     tax: Decimal | None = None
-
-
-@frozen
-class UblAttachment:
-    """A file embedded in the document.
-
-    Attributes:
-        index: The position among the embedded files, from 0; an argument of `extract`.
-        file_name: The sender's name for the file. It is untrusted: never use it as a path.
-        content_type: The sender's media type.
-        size: The number of bytes that `extract` writes.
-    """
-
-    index: int
-    file_name: str | None
-    content_type: str | None
-    size: int
 
 
 @frozen
@@ -174,7 +157,7 @@ def extract(source: Source, index: int, target: BinaryIO) -> UblAttachment | Not
     files = reader.attachments
     if not 0 <= index < len(files):
         raise IndexError(f"the document carries {len(files)} files, none with the index {index}")
-    return _attachment(index, files[index])
+    return files[index]
 
 
 def _read(source: Source, reader: Reader) -> NotReadable | None:
@@ -214,7 +197,7 @@ def _invoice(found: Reader) -> UblInvoice:
             payable=_decimal(values.get("payable")),
             tax=_tax(found, currency),
         ),
-        attachments=tuple(_attachment(n, each) for n, each in enumerate(found.attachments)),
+        attachments=tuple(found.attachments),
     )
 
 
@@ -224,11 +207,6 @@ def _party(values: Mapping[str, str], side: str) -> UblParty:
         vat_number=values.get(f"{side}.vat_number"),
         enterprise_number=values.get(f"{side}.company_id") or values.get(f"{side}.registered_id"),
     )
-
-
-def _attachment(index: int, found: tuple[str | None, str | None, int]) -> UblAttachment:
-    file_name, content_type, size = found
-    return UblAttachment(index, file_name, content_type, size)
 
 
 def _tax(found: Reader, currency: str | None) -> Decimal | None:
