@@ -8,15 +8,30 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from _client_kit._arguments import argument_error
 from _client_kit._errors import ConfigurationError, ServiceError
 from _client_kit._text import Text
 
-__all__ = ["check_base_url", "check_header_text", "check_id", "is_id", "is_loopback", "origin_of"]
+__all__ = [
+    "API_PATH",
+    "check_base_url",
+    "check_header_text",
+    "check_id",
+    "is_id",
+    "is_loopback",
+    "origin_of",
+]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 MOST_ODD = 5
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 _HOST = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)*{_LABEL}\.?|[0-9a-f:.]*:[0-9a-f:.]*")
+# Path and query of RFC 3986, 3.3 and 3.4, without ".", ".." and empty segments. Otherwise some
+# parsers would read "//host" or "/\\host" as another host.
+API_PATH = re.compile(
+    r"(?:/(?!(?:\.|%2[eE]){1,2}(?:[/?]|$))[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+/?"
+    r"(?:\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?"
+)
 _HEADER_TEXT = re.compile(r"[\x20-\x7e]*")
 
 
@@ -93,30 +108,21 @@ def check_id(value: object, name: str, *, service: str) -> str:
     """Return an id as text for a path, if it is 1 to 128 letters, digits, ``_`` or ``-``.
 
     Raises:
-        ConfigurationError: The id has other characters or another length, or is None, a bool, or an
-            object that has an id, such as a document. The id is not URL-quoted instead: quoting
-            leaves ``.`` and ``..`` as they are.
+        ConfigurationError: The id has other characters or another length, or is None or a bool.
+            The id is not URL-quoted instead: quoting leaves ``.`` and ``..`` as they are.
     """
-    if hasattr(value, "id"):
-        kind = type(value).__name__
-        raise ConfigurationError(
-            Text("object_as_id", "{0} must be an id, not {1}", name, kind),
-            service=service,
-            hint=Text("hint_object_as_id", "Pass the id of it: {0}.", f"{kind.lower()}.id"),
-        )
     text = str(value)
-    # Without this, a missing id would be sent as "None".
-    if value is None or isinstance(value, bool) or not _ID.fullmatch(text):
-        message = Text("bad_id", "{0} must be 1 to 128 letters, digits, '_' or '-'", name)
-        odd = "".join([char for char in dict.fromkeys(text) if not _ID.fullmatch(char)][:MOST_ODD])
-        if value is None or isinstance(value, bool):
-            hint = Text("hint_no_id", "It is {0}.", text)
-        elif odd:
-            hint = Text("hint_bad_id", "Leave out {0!r}.", odd)
-        else:
-            hint = Text("hint_id_length", "It has {0} character.|It has {0} characters.", len(text))
-        raise ConfigurationError(message, service=service, hint=hint)
-    return text
+    # Without the first two, a missing id would be sent as "None".
+    if value is not None and not isinstance(value, bool) and _ID.fullmatch(text):
+        return text
+    form = Text("id_form", "1 to 128 letters, digits, '_' or '-'")
+    if not isinstance(value, str):
+        raise argument_error(name, form, value, service=service)
+    odd = "".join([char for char in dict.fromkeys(text) if not _ID.fullmatch(char)][:MOST_ODD])
+    hint = Text("hint_bad_id", "Leave out {0!r}.", odd) if odd else None
+    raise ConfigurationError(
+        Text("bad_id", "{0} must be {1}", name, form), service=service, hint=hint
+    )
 
 
 def check_header_text(

@@ -2,52 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Self, cast
+from typing import BinaryIO
 
-__all__ = ["AtomicFile"]
+__all__ = ["atomic_file"]
 
 
-class AtomicFile:
-    """A file that is written through ``handle``, under a temporary name.
+@contextmanager
+def atomic_file(path: str | os.PathLike[str]) -> Generator[BinaryIO]:
+    """Open a file under a temporary name; it gets its final name when the block has ended.
 
-    :meth:`keep` gives the file its final name. Without this call, the file is deleted on exit.
+    If the block raises an exception, the file is deleted.
     """
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = Path(path).absolute()
-        if self._path.exists() and not self._path.is_file():
-            # Without this, a device such as /dev/null would be replaced by an ordinary file.
-            raise FileExistsError(errno.EEXIST, "not an ordinary file", str(self._path))
-        number, name = tempfile.mkstemp(prefix=f".{self._path.name[:60]}.", dir=self._path.parent)
-        self._temporary = Path(name)
-        self.handle = cast("BinaryIO", os.fdopen(number, "w+b"))
-
-    def keep(self) -> None:
-        """Flush the file to disk and rename it to its final name."""
-        self.handle.flush()
-        os.fsync(self.handle.fileno())
-        self.handle.close()
-        self._temporary.replace(self._path)
-        if os.name == "posix":  # pragma: no branch - elsewhere a folder cannot be synced
-            # Without this, a power failure could undo the rename.
-            with contextlib.suppress(PermissionError):  # no right to open the folder
-                folder = os.open(self._path.parent, os.O_RDONLY)
-                try:
-                    os.fsync(folder)
-                finally:
-                    os.close(folder)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        try:
-            self.handle.close()  # close() fails on a full disk: delete the file even then
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                self._temporary.unlink()
+    final = Path(path).absolute()
+    if final.exists() and not final.is_file():
+        # Without this, a device such as /dev/null would be replaced by an ordinary file.
+        raise FileExistsError(errno.EEXIST, "not an ordinary file", str(final))
+    number, name = tempfile.mkstemp(prefix=f".{final.name[:60]}.", dir=final.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(number, "w+b") as file:
+            yield file
+        temporary.replace(final)
+    finally:
+        temporary.unlink(missing_ok=True)

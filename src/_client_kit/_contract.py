@@ -17,16 +17,15 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import unquote
 
 from attrs import evolve, field, frozen
 
-from _client_kit._address import check_id
+from _client_kit._address import API_PATH, check_id
 from _client_kit._errors import ConfigurationError
 from _client_kit._json import is_list, is_object, loads
 from _client_kit._text import Text, joined
@@ -140,12 +139,10 @@ class Contract:
     Attributes:
         service: Name of the service.
         operations: The operations, by name.
-        elsewhere: The first words of the names of another client's operations, by client.
     """
 
     service: str
     operations: Mapping[str, Operation]
-    elsewhere: Mapping[str, Sequence[str]] = field(factory=dict[str, Sequence[str]])
 
     def __getitem__(self, name: str) -> Operation:
         return self.operations[name]
@@ -176,17 +173,9 @@ class Contract:
         """
         if patch is None:
             return self
-        changed: object = self._read_patch(Path(patch)) if isinstance(patch, (str, Path)) else patch
+        changed: object = self._read_patch(patch) if isinstance(patch, (str, Path)) else patch
         operations = dict(self.operations)
-        given = self._object(changed, _PATCH)
-        if "openapi" in given or "swagger" in given:
-            raise self._error(
-                "patch_is_openapi",
-                "contract patch{0} is an OpenAPI file; make a patch of it with python -m "
-                "{1}_client contract --against FILE --suggest",
-                *(_shown_path(patch) if isinstance(patch, (str, Path)) else "", self.service),
-            )
-        for name, changes in given.items():
+        for name, changes in self._object(changed, _PATCH).items():
             self._check_key(name, operations, _OPERATION)
             operations[name] = self._patch_one(operations[name], changes)
         return evolve(self, operations=operations)
@@ -225,17 +214,15 @@ class Contract:
             operations[str(name)] = evolve(operation, function=function, called=str(name))
         return evolve(self, operations=operations)
 
-    def _read_patch(self, path: Path) -> object:
+    def _read_patch(self, path: str | Path) -> object:
         try:
-            return loads(path.read_bytes())
+            return loads(Path(path).read_bytes())
         except (OSError, ValueError) as error:
-            why: object = error.strerror if isinstance(error, OSError) else str(error)
-            if "{" in str(path):
-                why = Text(
-                    "dict_or_path", "{0}; contract= takes a dict, or the path of a file", why
-                )
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            # A URL in the place of a path may hold a credential.
+            shown = "URL" if ":/" in str(path) else str(path)
             raise self._error(
-                "patch_unreadable", "contract patch{0} cannot be read: {1}", _shown_path(path), why
+                "patch_unreadable", "contract patch {0!r} cannot be read: {1}", shown, why
             ) from None
 
     def _object(self, value: object, what: str) -> Mapping[str, Any]:
@@ -311,21 +298,18 @@ class Contract:
             seen.add(name)
 
     def _path(self, operation: Operation, path: Any) -> str:
-        if (
-            not isinstance(path, str)
-            or not path.startswith("/")
-            or re.search(r"[^!-~]|[?#\\]", path)
-        ):
+        plain = _PLACEHOLDER.sub("x", path) if isinstance(path, str) else ""
+        if not API_PATH.fullmatch(plain) or "?" in plain:
             raise self._error(
-                "path_start", "path of {0} must start with '/' and hold no query", operation.name
+                "path_of",
+                "path of {0} must start with '/', without a query, '.' or '..'",
+                operation.name,
             )
-        if any(unquote(part) in (".", "..") for part in path.split("/")):
-            raise self._error("path_dots", "path of {0} must not hold '.' or '..'", operation.name)
         known = _PLACEHOLDER.findall(operation.path)
         for placeholder in _PLACEHOLDER.findall(path):
             what = Text("placeholder_of", "placeholder of {0}", operation.name)
             self._check_key(placeholder, known, what)
-        return path
+        return str(path)
 
     def _texts(self, value: Any, what: str) -> Mapping[str, str]:
         texts = self._object(value, what)
@@ -344,16 +328,6 @@ class Contract:
         known = list(known)
         if key in known:
             return
-        first = str(key).partition(".")[0]
-        for client, names in self.elsewhere.items():
-            if what == "operation" and first in names:
-                raise self._error(
-                    "of_other_client",
-                    "{0}: {1!r} belongs to {2}: give it there",
-                    where,
-                    str(key)[:80],
-                    client,
-                )
         near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.4)
         shown = where, what, str(key)[:80]
         if near:
@@ -365,13 +339,6 @@ class Contract:
 
     def _error(self, code: str, english: str, *values: object) -> ConfigurationError:
         return ConfigurationError(Text(code, english, *values), service=self.service)
-
-
-def _shown_path(path: str | Path) -> str:
-    """Return a space and the path if it is plain: a URL given by mistake may have a credential."""
-    plain = r"[\w ./-]+"
-    shown = str(path) if re.fullmatch(plain, str(path)) else Path(path).name
-    return f" {shown!r}" if re.fullmatch(plain, shown) else ""
 
 
 def _shown(operation: Operation, changes: Mapping[str, Any]) -> str:
@@ -414,7 +381,7 @@ def load_contract(package: str) -> Contract:
     operations = {
         name: _operation(name, entry, service) for name, entry in raw["operations"].items()
     }
-    return Contract(service, operations, raw["elsewhere"])
+    return Contract(service, operations)
 
 
 def _operation(name: str, entry: Mapping[str, Any], service: str) -> Operation:

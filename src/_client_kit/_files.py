@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
-import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -25,8 +25,7 @@ __all__ = [
     "unchecked",
 ]
 
-_NO_PATH = re.compile(r"[<\r\n\0]")
-"""Characters that are common in documents and very rare in file names."""
+_AS_PATH = "a text is taken for a path; encode a document's own text to bytes"
 
 FileContent = bytes | str | os.PathLike[str] | BinaryIO
 """Bytes, a path, or a binary file open for reading that can seek."""
@@ -72,9 +71,6 @@ class FileView(io.RawIOBase):
         self._at += len(data)
         return data
 
-    def readall(self) -> bytes:
-        return self.read()
-
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
         data = self.read(len(buffer))
         buffer[: len(data)] = data
@@ -84,9 +80,6 @@ class FileView(io.RawIOBase):
         if whence == io.SEEK_CUR:
             offset, whence = self._at + offset, io.SEEK_SET
         self._at = self.file.seek(offset, whence)
-        return self._at
-
-    def tell(self) -> int:
         return self._at
 
     def close(self) -> None:
@@ -117,20 +110,24 @@ class FileSource:
         For an open file, the source begins at the file's current position.
 
         Raises:
-            TypeError: The content has another type, is a file opened in text mode, or is a text
-                that cannot be a path.
-            OSError: The path cannot be read.
+            TypeError: The content has another type, or is a file opened in text mode.
+            OSError: The path cannot be read, or the text cannot be a path.
         """
         if isinstance(content, FileSource):
             return content
         if isinstance(content, (bytes, bytearray, memoryview)):
             data = bytes(content)
             return cls(len(data), data)
-        if isinstance(content, str):
-            return cls._at(content)
-        if isinstance(content, os.PathLike):
-            path = Path(content)
-            return cls(path.stat().st_size, path)
+        if isinstance(content, (str, os.PathLike)):
+            try:
+                path = Path(content)
+                return cls(path.stat().st_size, path)
+            except (OSError, ValueError) as error:
+                if not isinstance(content, str):
+                    raise
+                number = error.errno if isinstance(error, OSError) else errno.EINVAL
+            # The first error repeats the text, which may be a whole document by mistake.
+            raise OSError(number, f"{os.strerror(number or 0)} ({_AS_PATH})")
         file: object = content  # a caller without a type checker may pass anything
         if isinstance(file, io.TextIOBase) or not hasattr(file, "seek"):
             message = (
@@ -142,23 +139,6 @@ class FileSource:
         size = max(content.seek(0, os.SEEK_END) - start, 0)
         content.seek(start)
         return cls(size, content, start)
-
-    @classmethod
-    def _at(cls, text: str) -> FileSource:
-        """Return a source for a path given as text.
-
-        No error repeats the text: a caller may have passed a whole document by mistake.
-        """
-        hint = "a text is taken for a path; encode a document's own text to bytes"
-        try:
-            if _NO_PATH.search(text) is None:
-                path = Path(text)
-                return cls(path.stat().st_size, path)
-        except OSError as error:
-            problem = OSError(error.errno, f"{error.strerror} ({hint})")
-        else:
-            raise TypeError(hint)
-        raise problem
 
     @property
     def in_memory(self) -> bytes | None:
@@ -221,7 +201,7 @@ class JsonTemplate:
 def json_template(value: object) -> JsonTemplate:
     """Return the body for a JSON value, which may contain :class:`Base64` placeholders."""
     files: list[Base64] = []
-    mark = ""
+    mark = secrets.token_hex(16)  # no other text of the value can be equal to it
 
     def stand_in(item: object) -> object:
         if isinstance(item, Base64):
@@ -232,11 +212,7 @@ def json_template(value: object) -> JsonTemplate:
             raise TypeError(message)
         return plain(item)
 
-    texts: list[bytes] = []
-    while len(texts) != len(files) + 1:  # repeat if the value itself contains the mark
-        mark = secrets.token_hex(16)
-        files.clear()
-        texts = [text.encode() for text in dumps(value, default=stand_in).split(mark)]
+    texts = [text.encode() for text in dumps(value, default=stand_in).split(mark)]
     parts: list[bytes | Base64] = [texts[0]]
     for file, text in zip(files, texts[1:], strict=True):
         parts += [file, text]

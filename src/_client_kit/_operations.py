@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
-from types import GeneratorType
 from typing import Any, NoReturn
 
-from attrs import Attribute, field, frozen
+from attrs import field, frozen
 from attrs.validators import instance_of, optional
 
 from _client_kit._contract import Operation
@@ -40,24 +39,9 @@ IN_DOUBT = Text(
 )
 
 
-def _check_mapping(_call: object, attribute: Attribute[Any], value: object) -> None:
-    """Raise TypeError if a value is not a mapping, such as a list of pairs.
-
-    The check is made here so that the traceback shows the line with ``Call(...)``.
-    """
-    name, kind = attribute.name, type(value).__name__
-    if not isinstance(value, Mapping):
-        message = f"Call: {name} must be a dict, not {kind}: write {name}={{'name': 'value'}}"
-        raise TypeError(message)
-
-
-def _check_headers(_call: object, _field: object, headers: Mapping[str, Any]) -> None:
-    """Raise TypeError if the value of a header field is not a text."""
-    for name, value in headers.items():
-        if not isinstance(value, str):
-            kind = type(value).__name__
-            message = f"Call: the header {name!r} must be a text, not {kind}: write str(...)"
-            raise TypeError(message)
+def _pairs(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a dict; a value that is no mapping raises here, in the line with ``Call(...)``."""
+    return dict(value)
 
 
 @frozen
@@ -81,14 +65,10 @@ class Call:
     method: str
     path: str
     query: Mapping[str, Any] = field(
-        factory=dict[str, Any], kw_only=True, hash=False, validator=_check_mapping
+        factory=dict[str, Any], kw_only=True, hash=False, converter=_pairs
     )
     headers: Mapping[str, str] = field(
-        factory=dict[str, str],
-        kw_only=True,
-        repr=False,
-        hash=False,
-        validator=[_check_mapping, _check_headers],
+        factory=dict[str, str], kw_only=True, repr=False, hash=False, converter=_pairs
     )
     json: Any = field(default=None, kw_only=True, repr=False, hash=False)
     content: FileSource | bytes | None = field(default=None, kw_only=True, repr=False, hash=False)
@@ -143,7 +123,7 @@ class FunctionRun:
         self.result: Any = None
         self._operation = operation
         self._asked = asked
-        self._generator: GeneratorType[Any, Any, Any] | None = None
+        self._generator: Any = None
         self._safe = True
         """Whether the current call changes nothing in the service."""
         self._unsafe: set[tuple[str, str]] = set()
@@ -162,9 +142,7 @@ class FunctionRun:
 
     def start(self) -> Call | None:
         """Run the function to its first call and return the call; None if the function ended."""
-        function = self._operation.function
-        if function is None:  # pragma: no cover - the caller checks this
-            raise TypeError
+        function: Any = self._operation.function
 
         def first() -> object:
             made = function(self._asked)
@@ -198,22 +176,13 @@ class FunctionRun:
         self._unsafe.add(key)
         self._refusal = None
 
-    def end(self, error: BaseException) -> NoReturn:
-        """Close the function because of an error of this library: a body is too large, for example.
-
-        Raises:
-            BaseException: Always; it is the error of the whole operation.
-        """
-        self._close(error)
-
     def refuse(self, problem: str) -> NoReturn:
         """Close the function because of a call that cannot be made.
 
         Raises:
             ServiceError: Always; its message names the line that yielded the call.
         """
-        place = yield_place(self._generator) if self._generator else ""
-        self._close(self._failure(f"{problem} at {place}"))
+        self.close(self._failure(f"{problem} at {yield_place(self._generator)}"))
 
     def answered(self, value: Any) -> Call | None:
         """Send the result of a successful call into the function.
@@ -223,7 +192,7 @@ class FunctionRun:
         self._calls += 1
         if not self._safe:
             self._began = self._succeeded = True
-        return self._step(lambda: self._running.send(value))
+        return self._step(lambda: self._generator.send(value))
 
     def failed(self, error: BaseException) -> Call | None:
         """Raise the error of a call inside the function, and return the function's next call.
@@ -249,16 +218,10 @@ class FunctionRun:
             self._refusal = None if self._began else answer
             self._began = True
         if answer is None:
-            self._close(error)
+            self.close(error)
         told = answer
         self._told.append(told)
-        return self._step(lambda: self._running.throw(told))
-
-    @property
-    def _running(self) -> GeneratorType[Any, Any, Any]:
-        if self._generator is None:  # pragma: no cover - calls come from a generator
-            raise TypeError
-        return self._generator
+        return self._step(lambda: self._generator.throw(told))
 
     def _step(self, resume: Callable[[], object]) -> Call | None:
         """Resume the function and return its next call; None if it ended."""
@@ -344,20 +307,18 @@ class FunctionRun:
             hint=IN_DOUBT if self._began else None,
         )
 
-    def _close(self, error: BaseException) -> NoReturn:
+    def close(self, error: BaseException) -> NoReturn:
         """Close the function without another call, and raise the error of the operation."""
         ending = self._ending(error)
-        if self._generator is not None:
-            try:
-                self._generator.close()
-            except Exception as problem:  # noqa: BLE001 - raised by the user's code
-                what = f"raised {type(problem).__name__} while it was closed"
-                if isinstance(ending, ServiceError) and not isinstance(ending, StoreError):
-                    failure = self._failure(what)
-                    failure.__cause__ = problem
-                    ending = failure
-                else:
-                    ending.add_note(f"{self._operation.label} {what}")
+        try:
+            self._generator.close()
+        except Exception as problem:  # noqa: BLE001 - raised by the user's code
+            what = f"raised {type(problem).__name__} while it was closed"
+            if isinstance(ending, ServiceError) and not isinstance(ending, StoreError):
+                ending = self._failure(what)
+                ending.__cause__ = problem
+            else:
+                ending.add_note(f"{self._operation.label} {what}")
         raise ending
 
 

@@ -9,20 +9,14 @@ from urllib.parse import quote, urlencode
 
 from attrs import evolve
 
-from _client_kit._address import check_header_text
+from _client_kit._address import API_PATH, check_header_text
 from _client_kit._contract import Operation
 from _client_kit._errors import ConfigurationError
 from _client_kit._operations import Call
 
-__all__ = ["API_PATH", "check_headers", "operation_of", "url_of"]
+__all__ = ["check_headers", "operation_of", "url_of"]
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-# Path and query of RFC 3986, 3.3 and 3.4, without ".", ".." and empty segments. Otherwise some
-# parsers would read "//host" or "/\\host" as another host.
-API_PATH = re.compile(
-    r"(?:/(?!(?:\.|%2[eE]){1,2}(?:[/?]|$))[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+/?"
-    r"(?:\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?"
-)
 _FIELD = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = frozenset(
     ("accept-encoding", "authorization", "connection", "content-length", "cookie", "expect", "host")

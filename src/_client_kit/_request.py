@@ -170,16 +170,10 @@ def _not_sent(
         hint = Text(
             "hint_proxy",
             "A proxy is in use because the environment variable {0} is set: check that its address "
-            "is right and the proxy runs, or name {1} in NO_PROXY.",
+            "and login are right (http://user:password@host:port) and the proxy runs, or name {1} "
+            "in NO_PROXY.",
             *(proxy, origin.partition("://")[2]),
         )
-        if reason.values == ("407",):
-            hint = Text(
-                "hint_proxy_login",
-                "The proxy that {0} names wants a login, or refuses the one it was given: write "
-                "it as http://user:password@host:port, both quoted as in a URL.",
-                proxy,
-            )
     return UnreachableError(
         message, service=service, retryable=False if untrusted else None, hint=hint
     )

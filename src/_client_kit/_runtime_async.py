@@ -11,13 +11,12 @@ import io
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Never, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from _client_kit._clock import Deadline
 
 __all__ = [
     "IN_TASKS",
-    "NoSequence",
     "SingleFlight",
     "Workers",
     "call_store",
@@ -33,32 +32,6 @@ IN_TASKS = True
 """True if work runs in tasks, which can await a coroutine; False if it runs in threads."""
 
 _T = TypeVar("_T")
-
-
-def _no_sequence(listing: object) -> TypeError:
-    return TypeError(
-        f"a {type(listing).__name__} fetches its pages as you iterate over it: it is no list, "
-        "is not awaited, and has no length, index or truth. "
-        "To take all items at once: [item async for item in listing]"
-    )
-
-
-class NoSequence:
-    """Base class of listings: ``len()``, an index, ``for`` and ``await`` say what to do instead."""
-
-    if not TYPE_CHECKING:  # type checkers report these uses by themselves
-
-        def __len__(self) -> Never:
-            raise _no_sequence(self)
-
-        def __getitem__(self, _: object) -> Never:
-            raise _no_sequence(self)
-
-        def __iter__(self) -> Never:
-            raise _no_sequence(self)
-
-        def __await__(self) -> Never:
-            raise _no_sequence(self)
 
 
 class SingleFlight:

@@ -7,7 +7,6 @@ import ssl
 import urllib.request
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -86,33 +85,17 @@ def _unusable_file(error: OSError, service: str) -> ConfigurationError:
     except OSError:
         name = "SSL_CERT_FILE"
     reason = Text("said", "{0}", error.strerror)
-    hint = Text("hint_unusable_variable", "Correct the variable, or unset it.")
     if isinstance(error, ssl.SSLError):
         reason = Text(
             "no_certificate", "it holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)"
         )
-        path = Path(str(certificates))
-        if _begins_with(path, b"\x30"):  # the first byte of every certificate in DER
-            hint = Text(
-                "hint_der",
-                "It is in DER form. Convert it, and name the new file: openssl x509 -inform der "
-                "-in {0} -out {1}",
-                *(path.name, f"{path.stem}.pem"),
-            )
+    hint = Text("hint_unusable_variable", "Correct the variable, or unset it.")
     message = Text(
         "unusable_variable",
         "the environment variable {0} names {1}, which cannot be used: {2}",
         *(name, repr(os.environ.get(name))[:200], reason),
     )
     return ConfigurationError(message, service=service, hint=hint)
-
-
-def _begins_with(path: Path, start: bytes) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(len(start)) == start
-    except OSError:
-        return False
 
 
 def opened(make: Callable[[], _T], *, service: str) -> _T:
@@ -136,9 +119,7 @@ def opened(make: Callable[[], _T], *, service: str) -> _T:
         raise _unusable_file(unusable, service) from unusable
     # Raised after the except block: frames of the first error hold the proxy's address.
     names = sorted(name for name in os.environ if name.lower() in _PROXIES)
-    where = Text("system_settings", "the system's settings")
-    if names:
-        where = Text("environment_of", "the environment ({0})", ", ".join(names))
+    where = ", ".join(names) or Text("system_settings", "the system's settings")
     message = Text("unusable_proxy", "the proxy named by {0} {1}", where, problem)
     hint = Text(
         "hint_unusable_proxy",

@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType, GeneratorType
+from types import FrameType
 from typing import Any
 
 from _client_kit._redaction import redact, sanitise
@@ -69,13 +69,11 @@ def described(raised: Text, error: Exception) -> str:
     return joined(": ", raised, words and Text("said", "{0}", words))
 
 
-def yield_place(generator: GeneratorType[Any, Any, Any]) -> str:
+def yield_place(generator: Any) -> str:
     """Return module, function and line of the ``yield`` at which a generator is suspended."""
     while inspect.isgenerator(generator.gi_yieldfrom):
         generator = generator.gi_yieldfrom
-    frame = generator.gi_frame
-    if frame is None:  # pyright: ignore[reportUnnecessaryComparison] - None at the end
-        return ""
+    frame: FrameType = generator.gi_frame
     module = frame.f_globals.get("__name__")
     return f"{module}.{frame.f_code.co_name}, line {frame.f_lineno}"
 

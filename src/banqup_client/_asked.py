@@ -10,15 +10,6 @@ from _client_kit._files import FileSource
 from _client_kit._operations import Asked
 from banqup_client._models import Document
 
-__all__ = [
-    "AskedBytes",
-    "AskedDocument",
-    "AskedDocumentFiles",
-    "AskedDocuments",
-    "AskedFile",
-    "AskedSpace",
-]
-
 
 @frozen(kw_only=True)
 class AskedDocuments(Asked):

@@ -13,8 +13,6 @@ from _client_kit._redaction import hide_arguments
 from _client_kit._secret import Secret, refuse_pickling
 from _client_kit._tokens import TokenCaches
 
-__all__ = ["ClientCredentials"]
-
 
 def _secret(value: str | Secret) -> Secret:
     check_credential(value, "client_secret", service="banqup")

@@ -34,8 +34,6 @@ from _client_kit._text import Text, joined
 from _client_kit._times import parse_time
 from banqup_client._credentials import ClientCredentials
 
-__all__ = ["NOT_WHITELISTED", "dialect_of"]
-
 SERVICE = "banqup"
 MAX_LIFE = 10.0**6
 TOKEN_LIFE = 300.0  # the shortest lifetime in the vendor's documentation

@@ -21,8 +21,6 @@ from _client_kit._status import meaning_of
 from _client_kit._text import Text
 from banqup_client._errors import UrlExpiredError
 
-__all__ = ["Target", "check_headers", "refusal", "writing"]
-
 
 @frozen
 class Target:

@@ -7,8 +7,6 @@ from enum import Enum
 from _client_kit._arguments import check_instance
 from _client_kit._errors import ConfigurationError
 
-__all__ = ["Environment", "address_of"]
-
 
 class Environment(Enum):
     """Banqup's environments; each value is the base URL of an environment's API."""

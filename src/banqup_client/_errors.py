@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from _client_kit._errors import PermissionDeniedError, RejectedError, UnavailableError
 
-__all__ = ["FileNotReadyError", "FileRefusedError", "UrlExpiredError"]
-
 
 class FileNotReadyError(UnavailableError):
     """The file was not uploaded yet, or the virus scan has not ended."""

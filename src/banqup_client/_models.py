@@ -22,21 +22,6 @@ from _client_kit._models import Model, decode
 from _client_kit._response import object_of
 from _client_kit._secret import Secret
 
-__all__ = [
-    "Address",
-    "Document",
-    "DocumentConnection",
-    "DocumentFile",
-    "DocumentMetadata",
-    "DocumentStatus",
-    "ExtensionPoint",
-    "FileDetails",
-    "Message",
-    "Party",
-    "Space",
-    "User",
-]
-
 
 @frozen(kw_only=True)
 class Space(Model):

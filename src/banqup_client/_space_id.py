@@ -8,8 +8,6 @@ from _client_kit._address import check_id
 from _client_kit._errors import ConfigurationError
 from _client_kit._text import Text
 
-__all__ = ["check_space_id"]
-
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 

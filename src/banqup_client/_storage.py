@@ -7,16 +7,12 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 import httpx
-from attrs import frozen
 
-from _client_kit._address import is_loopback, origin_of
+from _client_kit._address import API_PATH, is_loopback, origin_of
 from _client_kit._arguments import check_list
 from _client_kit._errors import ConfigurationError, ProtocolError
-from _client_kit._raw_request import API_PATH
 from _client_kit._secret import Secret
 from _client_kit._text import Text
-
-__all__ = ["DEFAULT_MAX_BYTES", "STORAGE_HOSTS", "SignedUrl", "StorageHosts"]
 
 STORAGE_HOSTS = ("storage.googleapis.com",)  # published
 DEFAULT_MAX_BYTES = 1024 * 1024 * 1024
@@ -61,25 +57,19 @@ class SignedUrl(httpx.URL):
         return f"SignedUrl('{self.scheme}://{self.host}/***')"
 
 
-@frozen
 class StorageHosts:
     """The hosts that signed URLs may have: exact names, on port 443 unless given as ``host:port``.
 
     If ``base_url`` is on loopback, all hosts on loopback are allowed too, also with http. They
     cannot be listed.
+
+    Raises:
+        ConfigurationError: ``hosts`` is not a collection of host names.
     """
 
-    hosts: frozenset[str]
-    loopback: bool
-
-    @classmethod
-    def of(cls, hosts: Iterable[str], *, base_url: str) -> StorageHosts:
-        """Return the hosts in the argument ``storage_hosts``.
-
-        Raises:
-            ConfigurationError: The argument is not a collection of host names.
-        """
-        checked: set[str] = set()
+    def __init__(self, hosts: Iterable[str], *, base_url: str) -> None:
+        self._loopback = is_loopback(urlsplit(base_url).hostname)
+        self._hosts: set[str] = set()
         for name in check_list(hosts, "storage_hosts", "host names", service="banqup"):
             match = _HOST_NAME.fullmatch(name) if isinstance(name, str) else None
             if match is None:
@@ -88,8 +78,7 @@ class StorageHosts:
                     "storage_hosts must be host names such as 'storage.googleapis.com'",
                 )
                 raise ConfigurationError(message, service="banqup")
-            checked.add(_name(match[1], match[2]))
-        return cls(frozenset(checked), is_loopback(urlsplit(base_url).hostname))
+            self._hosts.add(_name(match[1], match[2]))
 
     def check(self, url: Secret, *, api: str | None = None) -> SignedUrl:
         """Return a URL from an answer as a URL that can be requested, if its host is allowed.
@@ -118,11 +107,11 @@ class StorageHosts:
             signed = SignedUrl(url, f"{match[0].removesuffix(target)}/***")
         except httpx.InvalidURL:
             return Text("not_signed", "is not a URL that could be signed")
-        if self.loopback and is_loopback(host.strip("[]").lower()):
+        if self._loopback and is_loopback(host.strip("[]").lower()):
             return signed
         if scheme != "https":
             return Text("not_https", "is not https")
-        if (name := _name(host, port)) not in self.hosts:
+        if (name := _name(host, port)) not in self._hosts:
             return Text(
                 "other_host",
                 "names the host {0!r}, which storage_hosts= does not list",

@@ -117,22 +117,13 @@ __all__ = [
 _LAZY = {
     "AsyncListing": "_client_kit._async._paging",
     "AsyncZenvoicesClient": "zenvoices_client._async._client",
-    "Account": "zenvoices_client._master_models",
-    "CostCentre": "zenvoices_client._master_models",
-    "CostUnit": "zenvoices_client._master_models",
-    "Employee": "zenvoices_client._master_models",
-    "FinancialTransaction": "zenvoices_client._master_models",
-    "LedgerAccount": "zenvoices_client._master_models",
-    "PaymentCondition": "zenvoices_client._master_models",
-    "Product": "zenvoices_client._master_models",
-    "Project": "zenvoices_client._master_models",
-    "PurchaseOrder": "zenvoices_client._master_models",
-    "TaxCode": "zenvoices_client._master_models",
     "SIGNATURE_HEADER": "zenvoices_client._webhooks",
     "WebhookEvent": "zenvoices_client._webhooks",
     "WebhookSubscription": "zenvoices_client._webhooks",
     "verify_signature": "zenvoices_client._webhooks",
 }
+# All other public names that are not imported above are models of master data.
+_LAZY |= dict.fromkeys({*__all__} - {*globals(), *_LAZY}, "zenvoices_client._master_models")
 
 # Type checkers see the imports above instead, and so find misspelt names.
 if not _typing.TYPE_CHECKING:  # pragma: no branch - always true at run time

@@ -7,8 +7,6 @@ from attrs import field, frozen
 from _client_kit._operations import Asked
 from zenvoices_client._models import InboxUpload
 
-__all__ = ["AskedFind", "AskedPage", "AskedRecord", "AskedUpload"]
-
 
 @frozen(kw_only=True)
 class AskedUpload(Asked):

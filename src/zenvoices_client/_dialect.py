@@ -30,8 +30,6 @@ from _client_kit._status import ADDRESS_HINT, CONTRACT_HINT, FOREIGN_HINT, meani
 from _client_kit._text import Text, joined
 from zenvoices_client._credentials import UserLogin
 
-__all__ = ["COMPANY_CODE_HINT", "dialect_of", "member"]
-
 SERVICE = "zenvoices"
 TOKEN_LIFE = 86_400.0  # one day (published)
 

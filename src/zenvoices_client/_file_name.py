@@ -6,8 +6,6 @@ import re
 import unicodedata
 from typing import cast
 
-__all__ = ["safe_file_name"]
-
 MAX_BYTES = 120
 MOST_CHARACTERS = 1000
 _UNSAFE = frozenset('<>:"|?*')

@@ -17,20 +17,6 @@ from attrs import field, frozen
 
 from _client_kit._models import Model, wire
 
-__all__ = [
-    "Account",
-    "CostCentre",
-    "CostUnit",
-    "Employee",
-    "FinancialTransaction",
-    "LedgerAccount",
-    "PaymentCondition",
-    "Product",
-    "Project",
-    "PurchaseOrder",
-    "TaxCode",
-]
-
 
 @frozen(kw_only=True)
 class Record(Model):

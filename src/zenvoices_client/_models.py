@@ -12,8 +12,6 @@ from _client_kit._files import FileContent, FileSource
 from _client_kit._models import DataMixin, Model, wire
 from zenvoices_client._file_name import safe_file_name
 
-__all__ = ["Attachment", "Company", "InboxDocument", "InboxUpload", "Lookup"]
-
 
 @frozen(kw_only=True)
 class Company(Model):

@@ -16,8 +16,6 @@ from _client_kit._text import Text
 from zenvoices_client._dialect import is_envelope, member
 from zenvoices_client._models import InboxDocument, InboxUpload
 
-__all__ = ["encode_upload", "uploaded_document"]
-
 
 def encode_upload(
     upload: InboxUpload, company_id: int, external_id: str | None

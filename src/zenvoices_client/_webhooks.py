@@ -17,8 +17,6 @@ from _client_kit._models import Model, decode, wire
 from _client_kit._response import object_of
 from _client_kit._secret import Secret
 
-__all__ = ["SIGNATURE_HEADER", "WebhookEvent", "WebhookSubscription", "verify_signature"]
-
 SIGNATURE_HEADER = "abp-webhook-signature"
 
 

@@ -146,7 +146,7 @@ def test_the_contract_file_has_no_unknown_key() -> None:
     """A key that nothing reads would be a fact that nothing follows."""
     raw = json.loads((files("banqup_client") / "contract.json").read_text(encoding="utf-8"))
     known = {"method", "path", "query", "sends", "reads", "evidence", "source", "needed", "note"}
-    assert raw.keys() == {"service", "elsewhere", "operations"}
+    assert raw.keys() == {"service", "operations"}
     for operation in raw["operations"].values():
         assert operation.keys() <= known
         for group in ("sends", "reads"):

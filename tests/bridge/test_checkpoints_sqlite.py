@@ -487,34 +487,6 @@ def test_too_many_ids_are_a_mistake_of_the_caller(store: SQLiteCheckpoints) -> N
         store.find("k", ["x"] * (FIND_LIMIT + 1))
 
 
-@pytest.mark.parametrize(
-    "row",
-    [
-        Row("", "waiting", None, "{}"),
-        Row("a", "", None, "{}"),
-        Row("a", "waiting", float("nan"), "{}"),
-        Row("a", "waiting", float("inf"), "{}"),
-        Row("a\0b", "waiting", None, "{}"),
-        Row("\ud800", "waiting", None, "{}"),
-        Row("a", "waiting", None, "\udfff"),
-    ],
-    ids=["no id", "no state", "nan", "infinite", "nul", "half id", "half value"],
-)
-def test_what_would_not_read_back_is_refused(store: SQLiteCheckpoints, row: Row) -> None:
-    """A row that SQLite would change or could not write is a StoreError, and nothing is written."""
-    lease = leased(store)
-    with pytest.raises(StoreError, match="cannot be stored"):
-        store.commit(lease, head="x", rows=[row], ttl=60)
-    assert store.head("k") is None
-
-
-@pytest.mark.parametrize("ttl", [0, -1, float("nan"), float("inf")])
-def test_a_lease_lasts_a_positive_time(store: SQLiteCheckpoints, ttl: float) -> None:
-    """A lease that never ends, or never was, is a ValueError."""
-    with pytest.raises(ValueError, match="seconds"):
-        store.acquire("k", "worker", ttl)
-
-
 # -- processes and threads -------------------------------------------------------------------------
 
 

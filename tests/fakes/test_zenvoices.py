@@ -474,7 +474,8 @@ def test_master_data_is_listed_per_company(
     body = client.post(url, json={"administrationId": own}, headers=headers).json()
     assert ([row["id"] for row in body["items"]], body["totalCount"]) == ([own], 1)
     assert client.post(url, json={}, headers=headers).json()["totalCount"] == 2
-    assert client.get(url, headers=headers).status_code == 405
+    # "list" may be an id.
+    assert client.get(url, headers=headers).status_code in (404, 405)
 
 
 def test_transactions_and_webhooks_are_read(

@@ -13,11 +13,12 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from email.utils import formatdate
 from typing import Any, Literal
 
 from attrs import define, evolve, field, frozen
 
-from _client_kit.fakes.service import FakeService, Plan
+from _client_kit.fakes.service import Call, FakeService
 from _client_kit.fakes.wire import Delivery, Reply, html_reply, json_reply
 from banqup_client._fake.answers import problem
 from bridge import Row
@@ -221,19 +222,19 @@ class DocumentFaults:
     def _wrap(self, service: FakeService) -> None:
         finish = service.finish
 
-        def answered(plan: Plan, body: bytes) -> Reply:
-            operation = plan.record.operation
+        def answered(call: Call) -> Reply:
+            operation = call.operation
             if operation not in _OF_A_DOCUMENT:
-                return finish(plan, body)
-            sent = _sent(body) if operation == UPLOAD else {}
-            document = self._about(plan, sent)
+                return finish(call)
+            sent = _sent(call.body) if operation == UPLOAD else {}
+            document = self._about(call, sent)
             fault = self._of_one.get((document or "", operation)) or self._of_all.get(operation)
             if fault is not None:
-                reply = self._instead(service, plan, self._refusal(service, fault))
+                reply = self._instead(service, call, self._refusal(service, fault))
             elif operation == UPLOAD and self.shape is not None and not self.applied:
-                reply, self.shape = self._instead(service, plan, self.shape({})), None
+                reply, self.shape = self._instead(service, call, self.shape({})), None
             else:
-                reply = finish(plan, body)
+                reply = finish(call)
                 if operation == UPLOAD and self.shape is not None and _taken(reply):
                     item = json.loads(bytes(reply.body))
                     reply = evolve(self.shape(item), headers=reply.headers)
@@ -241,7 +242,7 @@ class DocumentFaults:
             if document is not None:
                 kind = fault.kind if fault else None
                 success = fault is None and _taken(reply)
-                after = plan.fault is not None and plan.fault.when == "after"
+                after = call.fault is not None and call.fault.when == "after"
                 lost = operation == UPLOAD and fault is None and after
                 entry = Answered(self.run, operation, document, success, kind, reply.status, lost)
                 with self._lock:
@@ -250,11 +251,11 @@ class DocumentFaults:
 
         service.finish = answered  # type: ignore[method-assign]
 
-    def _about(self, plan: Plan, sent: Mapping[str, Any]) -> str | None:
-        if plan.record.operation == LOOK_UP:
-            return self._names.get(plan.head.query.get("externalId", ""))
-        if plan.record.operation != UPLOAD:
-            return next((self._names[arg] for arg in plan.args[::-1] if arg in self._names), None)
+    def _about(self, call: Call, sent: Mapping[str, Any]) -> str | None:
+        if call.operation == LOOK_UP:
+            return self._names.get(call.query.get("externalId", ""))
+        if call.operation != UPLOAD:
+            return next((self._names[arg] for arg in call.args[::-1] if arg in self._names), None)
         try:
             content = binascii.a2b_base64(sent["attachments"][0]["content"])
         except (LookupError, TypeError, ValueError):
@@ -273,10 +274,11 @@ class DocumentFaults:
         return refuse(fault.status, "The document was refused.")
 
     @staticmethod
-    def _instead(service: FakeService, plan: Plan, reply: Reply) -> Reply:
+    def _instead(service: FakeService, call: Call, reply: Reply) -> Reply:
         if service.date_header:
-            reply = reply.with_header("Date", service._http_date())
-        service._note(plan, reply.status or None, set())
+            date = {"Date": formatdate(service.clock(), usegmt=True)}
+            reply = evolve(reply, headers=reply.headers_and(date))
+        service.note(call, reply.status or None)
         return reply
 
 

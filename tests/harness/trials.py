@@ -11,7 +11,7 @@ from pathlib import Path
 
 from attrs import define, field
 
-from _client_kit.fakes.service import FakeService, Plan
+from _client_kit.fakes.service import Call, FakeService
 from _client_kit.fakes.wire import Delivery, Reply
 from bridge import Row
 from harness.children import Ended, Exporters
@@ -141,12 +141,12 @@ class Strike:
     struck: str | None = None
     _seen: int = 0
 
-    def next(self, plan: Plan) -> bool:
+    def next(self, call: Call) -> bool:
         """Count a request; whether it is the one."""
         self._seen += 1
         if self._seen != self.nth:
             return False
-        self.struck = plan.record.operation
+        self.struck = call.operation
         return True
 
 
@@ -155,11 +155,11 @@ def strike(service: FakeService, blow: Strike, kill: Callable[[], None]) -> None
     finish = service.finish
     dropped = Reply(0, delivery=Delivery("drop"))
 
-    def struck(plan: Plan, body: bytes) -> Reply:
-        if not blow.next(plan):
-            return finish(plan, body)
+    def struck(call: Call) -> Reply:
+        if not blow.next(call):
+            return finish(call)
         if blow.when == "after":
-            finish(plan, body)
+            finish(call)
         if blow.fatal:
             kill()
         return dropped

@@ -278,46 +278,8 @@ def test_a_failure_names_the_correction_that_may_cause_it(
         assert str(failed.hint).endswith("Look.")
 
 
-@pytest.mark.parametrize(
-    ("package", "name", "client"),
-    [
-        ("banqup_client", "inbox.upload", "ZenvoicesClient"),
-        ("banqup_client", "inbox.uplaod", "ZenvoicesClient"),
-        ("banqup_client", "companies.list", "ZenvoicesClient"),
-        ("zenvoices_client", "documents.list", "BanqupClient"),
-        ("zenvoices_client", "files.download", "BanqupClient"),
-    ],
-)
-def test_an_operation_of_the_other_service_is_told_where_it_belongs(
-    package: str, name: str, client: str
-) -> None:
-    """In a patch and in operations=; the nearest word of this service would mislead."""
-    known = load_contract(package)
-    with pytest.raises(ConfigurationError, match=f"belongs to {client}"):
-        known.patched({name: {}})
-    with pytest.raises(ConfigurationError, match=f"belongs to {client}"):
-        known.with_functions({name: print}, also={})
-
-
-def test_every_operation_is_known_to_the_other_contract() -> None:
-    """The words by which one contract knows the other's operations are all of them."""
-    banqup, zenvoices = load_contract("banqup_client"), load_contract("zenvoices_client")
-    for one, other, client in (
-        (banqup, zenvoices, "ZenvoicesClient"),
-        (zenvoices, banqup, "BanqupClient"),
-    ):
-        words = {name.partition(".")[0] for name in other.operations}
-        assert sorted(words) == list(one.elsewhere[client])
-
-
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [
-        ("no/patch.json", "contract patch 'no/patch.json' cannot be read: No such file"),
-        ('{"things.get": {}}', "contract= takes a dict, or the path of a file"),
-    ],
-)
-def test_a_patch_that_is_no_file_is_told_where_it_was_looked_for(given: str, told: str) -> None:
-    """The path as it was resolved; JSON in the place of a path is called what it is."""
+def test_a_patch_that_is_no_file_is_told_where_it_was_looked_for() -> None:
+    """The message has the path."""
+    told = "contract patch 'no/patch.json' cannot be read: No such file"
     with pytest.raises(ConfigurationError, match=re.escape(told)):
-        contract().patched(given)
+        contract().patched("no/patch.json")

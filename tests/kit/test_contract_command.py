@@ -90,15 +90,15 @@ def test_command_does_not_repeat_the_credentials_of_its_address(
     ("patch", "said"),
     [
         ("no/patch.json", "contract patch 'no/patch.json' cannot be read: No such file"),
-        ("https://user:hunter2@vendor.example", "contract patch cannot be read"),
-        ("https:/vendor.example/patch.json?sig=hunter2", "contract patch cannot be read"),
-        ("a\x00b", "contract patch cannot be read"),
+        ("https://user:hunter2@vendor.example", "contract patch 'URL' cannot be read"),
+        ("https:/vendor.example/patch.json?sig=hunter2", "contract patch 'URL' cannot be read"),
+        ("a\x00b", "contract patch 'a\\x00b' cannot be read"),
     ],
 )
 def test_command_does_not_repeat_an_address_in_the_place_of_a_patch(
     patch: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A patch is a file; it is named where its name is a plain one."""
+    """A patch is a file; a URL is not repeated."""
     assert COMMANDS["banqup"](["contract", "--against", "f.json", "--contract", patch]) == 2
     shown = capsys.readouterr()
     assert shown.err.startswith(f"banqup_client: {said}")

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from _client_kit import _errors
-from _client_kit._atomic import AtomicFile
+from _client_kit._atomic import atomic_file
 from _client_kit._clock import Deadline
 from _client_kit._errors import CredentialsError, ProtocolError, ServiceError
 from _client_kit._redaction import sanitise
@@ -233,26 +233,25 @@ def test_states_by_address() -> None:
 
 
 def test_atomic_file_appears_whole(tmp_path: Path) -> None:
-    """Nothing is under the name until it is kept; then the old content is replaced."""
+    """Nothing is under the name until the block ends; then the old content is replaced."""
     path = tmp_path / "invoice.xml"
     path.write_bytes(b"old")
-    with AtomicFile(path) as file:
-        file.handle.write(b"new")
+    with atomic_file(path) as file:
+        file.write(b"new")
         assert path.read_bytes() == b"old"
-        file.keep()
     assert path.read_bytes() == b"new"
     assert os.listdir(tmp_path) == ["invoice.xml"]  # noqa: PTH208 - hidden files count
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("kind", [ZeroDivisionError, KeyboardInterrupt])
-def test_atomic_file_that_is_not_kept(tmp_path: Path, kind: type[BaseException]) -> None:
+def test_atomic_file_of_a_block_that_fails(tmp_path: Path, kind: type[BaseException]) -> None:
     """An exception leaves neither a new file nor a temporary one."""
     path = tmp_path / "invoice.xml"
 
     def fail() -> None:
-        with AtomicFile(path) as file:
-            file.handle.write(b"half")
+        with atomic_file(path) as file:
+            file.write(b"half")
             raise kind
 
     with pytest.raises(kind):
@@ -263,17 +262,10 @@ def test_atomic_file_that_is_not_kept(tmp_path: Path, kind: type[BaseException])
 def test_atomic_file_on_a_full_disk(tmp_path: Path) -> None:
     """When even closing fails, the temporary file is removed all the same."""
 
-    class Full:
-        def __init__(self, file: Any) -> None:
-            self.file = file
-
-        def close(self) -> None:
-            self.file.close()
-            raise OSError(28, "No space left on device")
-
     def fail() -> None:
-        with AtomicFile(tmp_path / "x") as file:
-            file.handle = Full(file.handle)  # type: ignore[assignment]
+        with atomic_file(tmp_path / "x") as file, open("/dev/full", "wb") as full:  # noqa: PTH123
+            os.dup2(full.fileno(), file.fileno())
+            file.write(b"x")
 
     with pytest.raises(OSError, match="No space left"):
         fail()
@@ -286,9 +278,8 @@ def test_atomic_file_does_not_follow_a_link(tmp_path: Path) -> None:
     other.write_bytes(b"theirs")
     path = tmp_path / "invoice.xml"
     path.symlink_to(other)
-    with AtomicFile(path) as file:
-        file.handle.write(b"ours")
-        file.keep()
+    with atomic_file(path) as file:
+        file.write(b"ours")
     assert other.read_bytes() == b"theirs"
     assert path.read_bytes() == b"ours"
     assert not path.is_symlink()
@@ -299,8 +290,8 @@ def test_atomic_file_replaces_no_device(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for path in (pipe, tmp_path, Path(os.devnull)):
-        with pytest.raises(FileExistsError, match="not an ordinary file"):
-            AtomicFile(path)
+        with pytest.raises(FileExistsError, match="not an ordinary file"), atomic_file(path):
+            pass
     assert pipe.is_fifo()
 
 
@@ -309,22 +300,6 @@ def test_atomic_file_stays_where_it_was_begun(
 ) -> None:
     """A relative name means the folder of the beginning, whatever the process moves to."""
     monkeypatch.chdir(tmp_path)
-    with AtomicFile("invoice.xml") as file:
+    with atomic_file("invoice.xml"):
         monkeypatch.chdir("/")
-        file.keep()
-    assert (tmp_path / "invoice.xml").exists()
-
-
-def test_atomic_file_in_a_folder_that_may_not_be_listed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The file is whole and has its name, though its folder cannot be opened."""
-
-    def refuse(path: Path, *_: object) -> int:
-        raise PermissionError(13, "Permission denied", str(path))
-
-    with AtomicFile(tmp_path / "invoice.xml") as file:
-        monkeypatch.setattr(os, "open", refuse)
-        file.keep()
-        monkeypatch.undo()
     assert (tmp_path / "invoice.xml").exists()

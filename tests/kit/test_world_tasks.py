@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from _client_kit import _runtime_async as runtime
 from _client_kit._async._calls import AsyncCalls
-from _client_kit._async._paging import AsyncListing
 from _client_kit._clock import Deadline
-from _client_kit._sync._paging import Listing
 from _client_kit._tokens import TokenCaches
 from support.kit_service import ORIGIN, READ, Service, dialect
 from support.kit_sockets import Peer, server
@@ -249,18 +245,3 @@ async def test_cancelled_coordinator_keeps_its_workers() -> None:
             await waiting
         go.set()
         assert await workers.finished() == ["done"]
-
-
-async def test_an_asynchronous_listing_is_neither_awaited_nor_iterated_plainly() -> None:
-    """Both are mistakes of a first try; the message has the code that works, for both worlds."""
-    listing = AsyncListing[int](_no_page, 0)
-    with pytest.raises(TypeError, match=re.escape("[item async for item in listing]")):
-        await listing  # type: ignore[misc]
-    with pytest.raises(TypeError, match=re.escape("[item async for item in listing]")):
-        list(listing)  # type: ignore[call-overload]
-    with pytest.raises(TypeError, match=re.escape("list(listing)")):
-        len(Listing[int](_no_page, 0))  # type: ignore[arg-type]
-
-
-def _no_page(_position: object) -> Any:
-    raise AssertionError("no page is fetched")

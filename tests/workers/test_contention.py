@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from attrs import define
 
-from _client_kit.fakes.service import FakeService, Plan
-from _client_kit.fakes.wire import Delivery, Head, Reply
+from _client_kit.fakes.service import Call, FakeService
+from _client_kit.fakes.wire import Delivery, Reply
 from harness.clock import SharedClock
 from support.estate import CREDENTIALS, LEASE_TTL, Estate
 from support.stores import open_store
@@ -94,8 +94,8 @@ def held(
     struck, ended = threading.Event(), threading.Event()
     begin, finish = service.begin, service.finish
 
-    def strike(plan: Plan) -> bool:
-        if plan.record.operation != operation or struck.is_set():
+    def strike(call: Call) -> bool:
+        if call.operation != operation or struck.is_set():
             return False
         struck.set()
         act()
@@ -103,15 +103,14 @@ def held(
         assert ended.wait(PATIENCE)
         return True
 
-    def begun(head: Head) -> Plan:
-        plan = begin(head)
+    def begun(call: Call) -> None:
+        begin(call)
         if not whole:
-            strike(plan)
-        return plan
+            strike(call)
 
-    def finished(plan: Plan, body: bytes) -> Reply:
-        answer = finish(plan, body)
-        if whole and strike(plan) and not reply:
+    def finished(call: Call) -> Reply:
+        answer = finish(call)
+        if whole and strike(call) and not reply:
             return Reply(0, delivery=Delivery("drop"))
         return answer
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Generic, TypeVar, cast
 
-from _client_kit import _runtime_async as runtime
 from _client_kit._models import Model
 from _client_kit._paging import Page
 
@@ -17,7 +16,7 @@ MAX_PAGES = 100_000
 MAX_EMPTY_PAGES = 100  # in a row
 
 
-class AsyncListing(runtime.NoSequence, Generic[T]):
+class AsyncListing(Generic[T]):
     """A lazy list: iterate over its items, or over whole pages with :meth:`pages`.
 
     One page is in memory at a time. Iterating again sends the requests again.

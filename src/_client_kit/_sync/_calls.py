@@ -280,7 +280,7 @@ class Calls:
                 try:
                     step, request = self._step(call, operation, check, max_bytes)
                 except RejectedError as error:  # the body is larger than max_bytes
-                    run.end(error)
+                    run.close(error)
                 except Exception as error:
                     if raised_by_signal_handler(error):
                         raise

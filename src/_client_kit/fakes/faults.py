@@ -43,7 +43,7 @@ class Fault:
             body = json.dumps(body)
             given.setdefault("Content-Type", "application/json")
         raw = body.encode() if isinstance(body, str) else body
-        return Fault(f"status {code}", Reply(code, raw, tuple(given.items())))
+        return Fault(f"status {code}", Reply(code, raw, given))
 
     @staticmethod
     def rate_limit(retry_after: float | str | None = None) -> Fault:
@@ -62,7 +62,7 @@ class Fault:
     @staticmethod
     def redirect(to: str, status: int = 302) -> Fault:
         """Answer with a redirect to this URL."""
-        return Fault("redirect", Reply(status, b"", (("Location", to),)))
+        return Fault("redirect", Reply(status, b"", {"Location": to}))
 
     @staticmethod
     def drop(*, reset: bool = True, body_read: int | None = None) -> Fault:

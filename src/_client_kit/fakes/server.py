@@ -9,14 +9,14 @@ import ssl
 import struct
 import sys
 import threading
-import time
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any, Self
 
-from _client_kit.fakes.service import FakeService
-from _client_kit.fakes.wire import Head, Reply
+from _client_kit.fakes.service import Call, FakeService
+from _client_kit.fakes.wire import Reply
 
 _LONGEST_LINE = 65_536
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -85,8 +85,6 @@ class _Server(ThreadingTCPServer):
         self.origin = origin
         self.storage_url = ""
         self._connections: dict[threading.Thread, socket.socket] = {}
-        self._stopping = False
-        self._listener = threading.Thread(target=self._listen, name=f"fake {origin}", daemon=True)
         super().__init__(address, _Handler)
         self.url = f"http://{address[0]}:{self.server_address[1]}"
         if ssl_context is not None:
@@ -99,29 +97,17 @@ class _Server(ThreadingTCPServer):
 
     def start(self, storage_url: str) -> None:
         self.storage_url = storage_url
-        self._listener.start()
+        listen = partial(self.serve_forever, poll_interval=0.005)  # `shutdown()` waits for a poll
+        threading.Thread(target=listen, name=f"fake {self.origin}", daemon=True).start()
 
     def stop(self) -> None:
-        if self._stopping:
-            return
-        self._stopping = True
-        # Connect, which wakes the listener at once; `shutdown()` would wait for the next poll.
-        address = self.socket.getsockname()
-        with contextlib.suppress(OSError), socket.create_connection(address):
-            self._listener.join(5)
+        self.shutdown()
         self.server_close()
-        patience = time.monotonic() + 5  # a thread may still wait in a scripted delay
-        connections = list(self._connections.items())
-        for _, connection in connections:
+        for thread, connection in list(self._connections.items()):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-        for thread, _ in connections:
             if thread is not threading.current_thread():
-                thread.join(max(0.0, patience - time.monotonic()))
-
-    def _listen(self) -> None:
-        while not self._stopping:
-            self.handle_request()
+                thread.join(1)  # a thread may still wait in a scripted delay
 
     def process_request(self, request: Any, client_address: Any) -> None:
         thread = threading.Thread(
@@ -160,30 +146,30 @@ class _Handler(StreamRequestHandler):
 
     def _exchange(self) -> bool:
         """Answer one request; return False if the connection must close."""
-        head = self._read_head()
-        if head is None:
+        call = self._read_head()
+        if call is None:
             self.wfile.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
             return False
-        service = self.server.service
-        plan = service.begin(head)
+        service, headers = self.server.service, call.headers
+        service.begin(call)
         try:
-            if plan.cut is not None:
-                self.rfile.read(min(plan.cut, int(head.headers.get("content-length", plan.cut))))
+            if call.cut is not None:
+                self.rfile.read(min(call.cut, int(headers.get("content-length", call.cut))))
                 self._reset_at_end()
                 raise ConnectionResetError
-            if "100-continue" in head.headers.get("expect", "").lower():
+            if "100-continue" in headers.get("expect", "").lower():
                 self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 self.wfile.flush()
-            body = self._read_body(head.headers)
+            call.body = self._read_body(headers)
         except OSError:
-            service.abandon(plan)
+            service.note(call)
             raise
-        if plan.pause > 0:
-            service.sleep(plan.pause)
-        reply = service.finish(plan, body)
+        if call.pause > 0:
+            service.sleep(call.pause)
+        reply = service.finish(call)
         if reply.pause > 0:
             service.sleep(reply.pause)
-        return self._send(reply) and head.headers.get("connection", "").lower() != "close"
+        return self._send(reply) and headers.get("connection", "").lower() != "close"
 
     def _send(self, reply: Reply) -> bool:
         delivery = reply.delivery
@@ -193,7 +179,7 @@ class _Handler(StreamRequestHandler):
             self.wfile.write(delivery.raw)
             return False
         lines = [f"HTTP/1.1 {reply.status} {_PHRASES.get(reply.status, 'Unknown')}"]
-        lines += [f"{name}: {value}" for name, value in reply.wire_headers()]
+        lines += [f"{name}: {value}" for name, value in reply.wire_headers().items()]
         self.wfile.write("\r\n".join([*lines, "\r\n"]).encode("latin-1"))
         body, claimed = reply.wire_body()
         if delivery.kind == "drip":
@@ -213,8 +199,8 @@ class _Handler(StreamRequestHandler):
         """Make the connection close with a TCP reset: SO_LINGER with zero seconds does that."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
 
-    def _read_head(self) -> Head | None:
-        """Return the request's head, or None if it is not HTTP."""
+    def _read_head(self) -> Call | None:
+        """Return a request without its body, or None if it is not HTTP."""
         words = self._line().split(" ")
         headers: dict[str, str] = {}
         while line := self._line():
@@ -224,7 +210,7 @@ class _Handler(StreamRequestHandler):
             headers[name.lower()] = value.strip()
         if len(words) != 3 or not words[1].startswith("/"):
             return None
-        return Head(self.server.origin, words[0], words[1], headers, self.server.storage_url)
+        return Call(self.server.origin, words[0], words[1], headers, self.server.storage_url)
 
     def _read_body(self, headers: Mapping[str, str]) -> bytes:
         if "chunked" not in headers.get("transfer-encoding", "").lower():

@@ -11,29 +11,16 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from email.utils import formatdate
+from functools import cached_property
 from typing import Any, ClassVar, cast
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from attrs import define, evolve, field, frozen
 
 from _client_kit.fakes.faults import Fault, Faults, ScriptedFault
-from _client_kit.fakes.wire import FakeRequest, Head, Reply, RequestRefusedError, html_reply
+from _client_kit.fakes.wire import FakeRequest, Reply, RequestRefusedError, html_reply
 
 _NO_FAULT = Fault("")
-
-
-@define(eq=False)
-class Call:
-    """A request as the handler of its route receives it."""
-
-    head: Head
-    args: tuple[str, ...]
-    """The values of the placeholders in the route's path."""
-    body: bytes
-    ignored: set[str]
-    """Unknown query parameters; the handler of a list adds unknown members of the JSON body."""
-    caller: str = ""
-    """The owner of the token; empty for a public operation."""
 
 
 @frozen(eq=False)
@@ -53,16 +40,56 @@ class Route:
     origin: str = "api"
 
 
-@define(eq=False)
-class Plan:
-    """A request whose headers were read and which has no answer yet."""
+@define(eq=False, slots=False)
+class Call:
+    """A request, from its head to its answer."""
 
-    head: Head
-    route: Route | None
-    args: tuple[str, ...]
-    other_methods: tuple[str, ...]
-    record: FakeRequest
-    fault: ScriptedFault | None
+    origin: str
+    """The server that the request was sent to: ``"api"`` or ``"storage"``."""
+    method: str
+    target: str
+    """Path and query exactly as they were sent: a URL's signature covers these bytes."""
+    headers: Mapping[str, str] = field(repr=False)
+    """Header fields; their names are in lower case."""
+    storage_url: str = ""
+    """The storage's base URL, as this client can reach it."""
+    body: bytes = field(default=b"", repr=False)
+    route: Route | None = None
+    args: tuple[str, ...] = ()
+    """The values of the placeholders in the route's path."""
+    other_methods: list[str] = field(factory=list[str])
+    """The methods of the routes that match the path only."""
+    ignored: set[str] = field(factory=set[str])
+    """Unknown query parameters; the handler of a list adds unknown members of the JSON body."""
+    caller: str = ""
+    """The owner of the token; empty for a public operation."""
+    fault: ScriptedFault | None = None
+
+    @cached_property
+    def path(self) -> str:
+        """The path, still percent-encoded."""
+        return self.target.partition("?")[0]
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """The query's names and decoded values; the last value of a repeated name counts."""
+        return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
+
+    @property
+    def operation(self) -> str:
+        """The name of the operation; ``"unknown"`` if no route matched."""
+        return self.route.operation if self.route else "unknown"
+
+    @property
+    def media_type(self) -> str:
+        """The Content-Type without its parameters, in lower case."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def bearer(self) -> str | None:
+        """The token of an ``Authorization: Bearer`` header; None without such a header."""
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        return token if scheme == "Bearer" and token else None
 
     @property
     def cut(self) -> int | None:
@@ -73,6 +100,20 @@ class Plan:
     def pause(self) -> float:
         """Seconds to wait before the request is applied or fails."""
         return self.fault.action.pause if self.fault and self.fault.when == "before" else 0.0
+
+    def record(self, status: int | None = None) -> FakeRequest:
+        """Return the request's entry for the log."""
+        return FakeRequest(
+            operation=self.operation,
+            origin=self.origin,
+            method=self.method,
+            path=self.path,
+            query=self.query,
+            headers=self.headers,
+            status=status,
+            ignored=tuple(sorted(self.ignored)),
+            fault=self.fault.action.name if self.fault else None,
+        )
 
 
 class Tokens:
@@ -143,12 +184,8 @@ class FakeService:
         self._lock = threading.RLock()
         self._log: deque[FakeRequest] = deque(maxlen=self.log_size)
         self._tokens = Tokens(self.clock)
-        self._static: dict[tuple[str, str], dict[str, Route]] = {}
-        self._dynamic: list[tuple[str, re.Pattern[str], dict[str, Route]]] = []
-        self._date = (0, "")
         routes = self._routes()
-        for route in routes:
-            self._add_route(route)
+        self._patterns = [(route, _pattern(route.path)) for route in routes]
         self.faults = Faults(route.operation for route in routes)
 
     # Subclasses define these.
@@ -166,61 +203,49 @@ class FakeService:
         with self._lock:
             return list(self._log)
 
-    def begin(self, head: Head) -> Plan:
+    def begin(self, call: Call) -> None:
         """Find the route of a request, call ``on_request`` and choose the fault."""
-        route, args, methods = self._match(head)
-        operation = route.operation if route else "unknown"
-        unknown = set(head.query) - route.query if route and head.origin == "api" else set[str]()
-        record = FakeRequest(
-            operation=operation,
-            origin=head.origin,
-            method=head.method,
-            path=head.path,
-            query=head.query,
-            headers=head.headers,
-            ignored=tuple(sorted(unknown)),
-        )
+        self._find_route(call)
+        if call.route is not None and call.origin == "api":
+            call.ignored = set(call.query) - call.route.query
         if self.on_request is not None:
-            self.on_request(record)
-        fault = self.faults.next(operation)
-        return Plan(head, route, args, methods, record, fault)
+            self.on_request(call.record())
+        call.fault = self.faults.next(call.operation)
 
-    def finish(self, plan: Plan, body: bytes) -> Reply:
+    def finish(self, call: Call) -> Reply:
         """Return the answer to a request, and apply the request unless its fault prevents it."""
-        action = plan.fault.action if plan.fault else _NO_FAULT
-        after = plan.fault is not None and plan.fault.when == "after"
-        ignored = set(plan.record.ignored)
-        applied = after or action.reply is None
-        answer = self._answer(plan, body, ignored) if applied else None
+        action = call.fault.action if call.fault else _NO_FAULT
+        after = call.fault is not None and call.fault.when == "after"
+        answer = self._answer(call) if after or action.reply is None else None
         reply = action.reply or answer or Reply(0)
-        date = [("Date", self._http_date())] if self.date_header else []
-        # Made once: changing a copy for each header takes longer than the rest of the answer.
-        reply = Reply(
-            status=reply.status,
-            body=reply.body,
-            headers=reply.headers_and(*date, *self.answer_headers.items()),
+        date = {"Date": formatdate(self.clock(), usegmt=True)} if self.date_header else {}
+        self.note(call, reply.status or None)
+        return evolve(
+            reply,
+            headers=reply.headers_and({**self.answer_headers, **date}),
             pause=action.pause if after else 0.0,
             delivery=action.delivery,
         )
-        self._note(plan, reply.status or None, ignored)
-        return reply
 
-    def abandon(self, plan: Plan) -> None:
-        """Log a request that ended before its body was read."""
-        self._note(plan, None, set(plan.record.ignored))
+    def note(self, call: Call, status: int | None = None) -> None:
+        """Count and log a request; without a status, it ended before its body was read."""
+        with self._lock:
+            self.counts[call.operation] += 1
+            self._log.append(call.record(status))
 
-    def _answer(self, plan: Plan, body: bytes, ignored: set[str]) -> Reply:
-        route = plan.route
+    def _answer(self, call: Call) -> Reply:
+        route = call.route
         if route is None:
-            if plan.other_methods:
-                allow = ", ".join(plan.other_methods)
-                return html_reply("405 - method not allowed", 405).with_header("Allow", allow)
+            if call.other_methods:
+                page = html_reply("405 - method not allowed", 405)
+                return evolve(
+                    page, headers=page.headers_and({"Allow": ", ".join(call.other_methods)})
+                )
             return html_reply("404 - not found", 404)
-        call = Call(plan.head, plan.args, body, ignored)
         try:
             if not route.public:
                 with self._lock:
-                    owner = self._tokens.spend(plan.head.bearer)
+                    owner = self._tokens.spend(call.bearer)
                 if owner is None:
                     return Reply(401)
                 call.caller = owner
@@ -231,7 +256,7 @@ class FakeService:
 
     def _json(self, call: Call) -> dict[str, Any]:
         """Return the JSON object in a request's body; raise an error if there is none."""
-        if call.head.media_type != "application/json":
+        if call.media_type != "application/json":
             raise RequestRefusedError(self._error(415, "Only application/json is supported."))
         try:
             value = json.loads(str(call.body, "utf-8"), parse_constant=_refuse_constant)
@@ -241,44 +266,19 @@ class FakeService:
             raise RequestRefusedError(self._error(400, "The body is not a JSON object."))
         return cast("dict[str, Any]", value)
 
-    # The route of a request, the log, and the Date header
-
-    def _add_route(self, route: Route) -> None:
-        if "{" not in route.path:
-            self._static.setdefault((route.origin, route.path), {})[route.method] = route
-            return
-        pattern = re.sub(r"\\\{\w+\\\}", "([^/]+)", re.escape(route.path))
-        for origin, known, methods in self._dynamic:
-            if origin == route.origin and known.pattern == pattern:
-                methods[route.method] = route
+    def _find_route(self, call: Call) -> None:
+        for route, pattern in self._patterns:
+            match = pattern.fullmatch(call.path) if route.origin == call.origin else None
+            if match is None:
+                continue
+            if route.method == call.method:
+                call.route, call.args = route, tuple(map(unquote, match.groups()))
                 return
-        self._dynamic.append((route.origin, re.compile(pattern), {route.method: route}))
+            call.other_methods.append(route.method)
 
-    def _match(self, head: Head) -> tuple[Route | None, tuple[str, ...], tuple[str, ...]]:
-        methods = self._static.get((head.origin, head.path))
-        args: tuple[str, ...] = ()
-        if methods is None:
-            for origin, pattern, found in self._dynamic:
-                match = pattern.fullmatch(head.path) if origin == head.origin else None
-                if match is not None:
-                    methods, args = found, tuple(unquote(group) for group in match.groups())
-                    break
-            else:
-                return None, (), ()
-        return methods.get(head.method), args, tuple(sorted(methods))
 
-    def _note(self, plan: Plan, status: int | None, ignored: set[str]) -> None:
-        fault = plan.fault.action.name if plan.fault else None
-        record = evolve(plan.record, status=status, ignored=tuple(sorted(ignored)), fault=fault)
-        with self._lock:
-            self.counts[record.operation] += 1
-            self._log.append(record)
-
-    def _http_date(self) -> str:
-        now = int(self.clock())
-        if self._date[0] != now:  # format once a second: formatting takes longer than a request
-            self._date = (now, formatdate(now, usegmt=True))
-        return self._date[1]
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{\w+\\\}", "([^/]+)", re.escape(path)))
 
 
 def _refuse_constant(name: str) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 import httpx
 
-from _client_kit.fakes.service import FakeService, Plan
-from _client_kit.fakes.wire import Head, Reply
+from _client_kit import _runtime_async as runtime
+from _client_kit.fakes.service import Call, FakeService
+from _client_kit.fakes.wire import Reply
 
 if TYPE_CHECKING:
     import respx
@@ -25,7 +27,7 @@ Sleep: TypeAlias = Callable[[float], object]
 class _Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
     """The body of an answer in pieces, cut or delayed as its ``Delivery`` says."""
 
-    def __init__(self, reply: Reply, sleep: Sleep, read_timeout: float | None) -> None:
+    def __init__(self, reply: Reply, sleep: Sleep, read_timeout: float) -> None:
         self._reply = reply
         self._sleep = sleep
         self._read_timeout = read_timeout
@@ -44,12 +46,12 @@ class _Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         for pause, piece in self._pieces():
-            _check_time(wait(self._sleep, pause, self._read_timeout))
+            _wait(self._sleep, pause, self._read_timeout)
             yield piece
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for pause, piece in self._pieces():
-            _check_time(await wait_async(self._sleep, pause, self._read_timeout))
+            await _wait_async(self._sleep, pause, self._read_timeout)
             yield piece
 
 
@@ -67,30 +69,31 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request."""
-        plan, timeout = self._begin(request), _read_timeout(request)
-        parts: list[bytes] = []
+        call, timeout, sleep = self._begin(request), _read_timeout(request), self._service.sleep
         # The cast is safe: httpx refuses an asynchronous body before it calls this method.
-        for part in cast("httpx.SyncByteStream", request.stream):
-            self._take(plan, parts, part)
-        body = self._whole(request, plan, parts)
-        late = wait(self._service.sleep, plan.pause, timeout)
-        reply = self._service.finish(plan, body)
-        _check_time(late or wait(self._service.sleep, reply.pause, timeout))
+        call.body = b"".join(cast("httpx.SyncByteStream", request.stream))
+        self._check_body(call)
+        try:
+            _wait(sleep, call.pause, timeout)
+        finally:  # the request is applied even if the client has stopped waiting
+            reply = self._service.finish(call)
+        _wait(sleep, reply.pause, timeout)
         return self._response(request, reply, timeout)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request."""
-        plan, timeout = self._begin(request), _read_timeout(request)
-        parts: list[bytes] = []
-        async for part in cast("httpx.AsyncByteStream", request.stream):
-            self._take(plan, parts, part)
-        body = self._whole(request, plan, parts)
-        late = await wait_async(self._service.sleep, plan.pause, timeout)
-        reply = self._service.finish(plan, body)
-        _check_time(late or await wait_async(self._service.sleep, reply.pause, timeout))
+        call, timeout, sleep = self._begin(request), _read_timeout(request), self._service.sleep
+        stream = cast("httpx.AsyncByteStream", request.stream)
+        call.body = b"".join([part async for part in stream])
+        self._check_body(call)
+        try:
+            await _wait_async(sleep, call.pause, timeout)
+        finally:  # the request is applied even if the client has stopped waiting
+            reply = self._service.finish(call)
+        await _wait_async(sleep, reply.pause, timeout)
         return self._response(request, reply, timeout)
 
-    def _begin(self, request: httpx.Request) -> Plan:
+    def _begin(self, request: httpx.Request) -> Call:
         url, service = request.url, self._service
         storage = bool(service.storage_host) and url.host == service.storage_host
         loopback = url.host in _LOOPBACK
@@ -99,37 +102,26 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             raise httpx.ConnectError("[Errno -2] Name or service not known", request=request)
         if url.scheme != "https" and not loopback:
             raise httpx.ConnectError("[Errno 111] Connection refused", request=request)
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        return service.begin(
-            Head(
-                origin="storage" if storage else "api",
-                method=request.method,
-                target=url.raw_path.decode("ascii"),
-                headers=headers,
-                storage_url=f"https://{service.storage_host}",
-            )
+        call = Call(
+            origin="storage" if storage else "api",
+            method=request.method,
+            target=url.raw_path.decode("ascii"),
+            headers={name.lower(): value for name, value in request.headers.items()},
+            storage_url=f"https://{service.storage_host}",
         )
+        service.begin(call)
+        return call
 
-    def _take(self, plan: Plan, parts: list[bytes], part: bytes) -> None:
-        parts.append(part)
-        if plan.cut is not None and sum(map(len, parts)) > plan.cut:
-            self._service.abandon(plan)
-            raise httpx.WriteError("[Errno 32] Broken pipe")
-
-    def _whole(self, request: httpx.Request, plan: Plan, parts: list[bytes]) -> bytes:
-        if plan.cut is not None:
-            self._service.abandon(plan)
+    def _check_body(self, call: Call) -> None:
+        if call.cut is not None:
+            self._service.note(call)
             raise httpx.ReadError("[Errno 104] Connection reset by peer")
-        body = b"".join(parts)
-        declared = request.headers.get("content-length")
-        if declared is not None and int(declared) != len(body):
-            much = "little" if len(body) < int(declared) else "much"
+        declared = int(call.headers.get("content-length", len(call.body)))
+        if declared != len(call.body):
+            much = "little" if len(call.body) < declared else "much"
             raise httpx.LocalProtocolError(f"Too {much} data for declared Content-Length")
-        return body
 
-    def _response(
-        self, request: httpx.Request, reply: Reply, timeout: float | None
-    ) -> httpx.Response:
+    def _response(self, request: httpx.Request, reply: Reply, timeout: float) -> httpx.Response:
         kind, reset = reply.delivery.kind, reply.delivery.reset
         if kind == "garbage":
             raise httpx.RemoteProtocolError("illegal status line", request=request)
@@ -140,7 +132,7 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             raise httpx.RemoteProtocolError(text, request=request)
         return httpx.Response(
             reply.status,
-            headers=list(reply.wire_headers()),
+            headers=reply.wire_headers(),
             stream=_Stream(reply, self._service.sleep, timeout),
             request=request,
         )
@@ -155,42 +147,31 @@ def mount(service: FakeService, router: respx.MockRouter) -> respx.Route:
     return route.mock(side_effect=FakeTransport(service).handle_request)
 
 
-def wait(sleep: Sleep, seconds: float, timeout: float | None) -> bool:
-    """Sleep, at most for the client's read timeout; return True if the client gives up."""
-    waited, late = _patience(seconds, timeout)
-    if waited > 0:
-        sleep(waited)
-    return late
+def _wait(sleep: Sleep, seconds: float, timeout: float) -> None:
+    """Sleep, at most for the client's read timeout; raise ReadTimeout if the client gives up."""
+    if seconds > 0:
+        sleep(min(seconds, timeout))
+        _check_time(seconds, timeout)
 
 
-async def wait_async(sleep: Sleep, seconds: float, timeout: float | None) -> bool:
-    """Do the same as :func:`wait`, without blocking the event loop.
+async def _wait_async(sleep: Sleep, seconds: float, timeout: float) -> None:
+    """Do the same as :func:`_wait`, without blocking the event loop.
 
     A ``sleep`` that a test has given is called as it is, so it may block.
     """
-    waited, late = _patience(seconds, timeout)
-    if waited > 0 and sleep is time.sleep:
-        # Imported here because only a test with a real delay needs the event loop.
-        from _client_kit._runtime_async import sleep as sleep_async
-
-        await sleep_async(waited)
-    elif waited > 0:
-        result = sleep(waited)
-        if inspect.isawaitable(result):
-            await result
-    return late
+    if seconds > 0:
+        waiting = (runtime.sleep if sleep is time.sleep else sleep)(min(seconds, timeout))
+        if inspect.isawaitable(waiting):
+            await waiting
+        _check_time(seconds, timeout)
 
 
-def _patience(seconds: float, timeout: float | None) -> tuple[float, bool]:
-    late = timeout is not None and 0 < seconds >= timeout
-    return (timeout if late and timeout is not None else seconds), late
-
-
-def _check_time(late: bool) -> None:
-    if late:
+def _check_time(seconds: float, timeout: float) -> None:
+    if seconds >= timeout:
         raise httpx.ReadTimeout("The read operation timed out")
 
 
-def _read_timeout(request: httpx.Request) -> float | None:
+def _read_timeout(request: httpx.Request) -> float:
     timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
-    return timeouts.get("read")
+    read = timeouts.get("read")
+    return math.inf if read is None else read

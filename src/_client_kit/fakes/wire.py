@@ -1,50 +1,13 @@
-"""Requests and answers of a fake, for both sockets and the httpx transport."""
+"""The log entries and answers of a fake, for both sockets and the httpx transport."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Literal
-from urllib.parse import parse_qsl
 
-from attrs import define, evolve, field, frozen
-
-
-@define(eq=False, slots=False)
-class Head:
-    """The first line and the headers of a request."""
-
-    origin: str
-    """The server that the request was sent to: ``"api"`` or ``"storage"``."""
-    method: str
-    target: str
-    """Path and query exactly as they were sent: a URL's signature covers these bytes."""
-    headers: Mapping[str, str] = field(repr=False)
-    storage_url: str = ""
-    """The storage's base URL, as this client can reach it."""
-
-    @cached_property
-    def path(self) -> str:
-        """The path, still percent-encoded."""
-        return self.target.partition("?")[0]
-
-    @cached_property
-    def query(self) -> dict[str, str]:
-        """The query's names and decoded values; the last value of a repeated name counts."""
-        return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
-
-    @property
-    def media_type(self) -> str:
-        """The Content-Type without its parameters, in lower case."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-    @property
-    def bearer(self) -> str | None:
-        """The token of an ``Authorization: Bearer`` header; None without such a header."""
-        scheme, _, token = self.headers.get("authorization", "").partition(" ")
-        return token if scheme == "Bearer" and token else None
+from attrs import field, frozen
 
 
 @frozen
@@ -98,22 +61,15 @@ class Reply:
 
     status: int
     body: bytes = field(default=b"", repr=False)
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(factory=dict[str, str])
     pause: float = 0.0
     delivery: Delivery = WHOLE
 
-    def with_header(self, name: str, value: str) -> Reply:
-        """Return the same answer with a header, unless the answer has it already."""
-        return evolve(self, headers=self.headers_and((name, value)))
-
-    def headers_and(self, *more: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    def headers_and(self, more: Mapping[str, str]) -> dict[str, str]:
         """Return the headers, and those given that the answer does not have already."""
-        headers, have = list(self.headers), {name.lower() for name, _ in self.headers}
-        for name, value in more:
-            if name.lower() not in have:
-                have.add(name.lower())
-                headers.append((name, value))
-        return tuple(headers)
+        have = {name.lower() for name in self.headers}
+        added = {name: value for name, value in more.items() if name.lower() not in have}
+        return {**self.headers, **added}
 
     def wire_body(self) -> tuple[bytes, int]:
         """Return the bytes to send and the length that the headers claim."""
@@ -121,14 +77,14 @@ class Reply:
             return b"", 0
         cut, short = self.delivery.kind == "cut", self.delivery.kind in {"cut", "truncate"}
         body = self.body[: self.delivery.size] if short else self.body
-        claimed = {name.lower(): value for name, value in self.headers}
+        claimed = {name.lower(): value for name, value in self.headers.items()}
         return body, int(claimed.get("content-length", len(body if cut else self.body)))
 
-    def wire_headers(self) -> tuple[tuple[str, str], ...]:
+    def wire_headers(self) -> Mapping[str, str]:
         """Return all headers to send, with Content-Length unless the fault or status forbids it."""
         if self.delivery.kind == "cut" or self.status in {204, 304}:
             return self.headers
-        return self.headers_and(("Content-Length", str(len(self.body))))
+        return self.headers_and({"Content-Length": str(len(self.body))})
 
 
 class RequestRefusedError(Exception):
@@ -146,13 +102,13 @@ def json_reply(value: object, status: int = 200) -> Reply:
         body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:  # an unpaired surrogate can be sent only as an escape
         body = json.dumps(value, separators=(",", ":")).encode()
-    return Reply(status, body, (("Content-Type", "application/json; charset=utf-8"),))
+    return Reply(status, body, {"Content-Type": "application/json; charset=utf-8"})
 
 
 def html_reply(title: str, status: int) -> Reply:
     """Return a web page, as a gateway sends during maintenance."""
     page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>{title}</body></html>"
-    return Reply(status, page.encode(), (("Content-Type", "text/html; charset=utf-8"),))
+    return Reply(status, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
 
 
 def xml_error(code: str, message: str, status: int) -> Reply:
@@ -161,7 +117,7 @@ def xml_error(code: str, message: str, status: int) -> Reply:
         "<?xml version='1.0' encoding='UTF-8'?>"
         f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     )
-    return Reply(status, text.encode(), (("Content-Type", "application/xml; charset=UTF-8"),))
+    return Reply(status, text.encode(), {"Content-Type": "application/xml; charset=UTF-8"})
 
 
 def iso(moment: datetime | float) -> str:

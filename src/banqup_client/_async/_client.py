@@ -27,8 +27,6 @@ from banqup_client._dialect import dialect_of
 from banqup_client._environment import Environment, address_of
 from banqup_client._storage import STORAGE_HOSTS
 
-__all__ = ["AsyncBanqupClient"]
-
 
 class AsyncBanqupClient(AsyncApiClient):
     """A client of the Banqup API.

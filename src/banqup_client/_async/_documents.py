@@ -24,11 +24,10 @@ from banqup_client._models import (
     Document,
     DocumentConnection,
     DocumentFile,
+    DocumentMetadata,
     DocumentStatus,
     Party,
 )
-
-__all__ = ["AsyncDocuments"]
 
 FOLDERS = ("SALES", "PURCHASES")
 MAX_PAGE_SIZE = 50
@@ -247,21 +246,16 @@ class AsyncDocuments(AsyncCallGroup):
         """
         check_service_word(folder, FOLDERS, "folder", service="banqup")
         operation = self._contract["documents.create"]
-        details: dict[str, Any] = {
-            "dueDate": None if due_date is None else _day(due_date),
-            "supplier": encode(supplier),
-            "customer": encode(customer),
-        }
+        details = encode(DocumentMetadata(supplier=supplier, customer=customer))
+        if due_date is not None:
+            details["dueDate"] = _day(due_date)
         body: dict[str, Any] = {
             "source": source,
             "spaceId": str(space_id),
             "folder": folder,
             "category": category,
             "connections": [encode(connection) for connection in connections],
-            "metadata": {
-                **(metadata or {}),
-                **{name: value for name, value in details.items() if value is not None},
-            },
+            "metadata": {**(metadata or {}), **details},
         }
         if status is not None:
             body["status"] = encode(status)

@@ -9,11 +9,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any, BinaryIO, overload
 
-from _client_kit import _runtime_async as runtime
 from _client_kit._address import check_header_text
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._client import AsyncCallGroup
-from _client_kit._atomic import AtomicFile
+from _client_kit._atomic import atomic_file
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
 from _client_kit._errors import ProtocolError
@@ -31,8 +30,6 @@ from banqup_client._download import Target
 from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpiredError
 from banqup_client._models import FileDetails
 from banqup_client._storage import DEFAULT_MAX_BYTES
-
-__all__ = ["AsyncFiles"]
 
 
 class AsyncFiles(AsyncCallGroup):
@@ -284,10 +281,8 @@ class AsyncFiles(AsyncCallGroup):
             await self._fetch(space_id, file_id, buffer, size, max_bytes, limit)
             return buffer.getvalue()
         if isinstance(to, (str, os.PathLike)):
-            with AtomicFile(to) as file:
-                details = await self._fetch(space_id, file_id, file.handle, size, max_bytes, limit)
-                await runtime.call_store(file.keep)
-                return details
+            with atomic_file(to) as file:
+                return await self._fetch(space_id, file_id, file, size, max_bytes, limit)
         return await self._fetch(space_id, file_id, to, size, max_bytes, limit)
 
     async def _fetch(

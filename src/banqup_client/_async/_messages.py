@@ -9,8 +9,6 @@ from _client_kit._models import decode
 from _client_kit._payload import rows_in
 from banqup_client._models import ExtensionPoint
 
-__all__ = ["AsyncMessages"]
-
 
 class AsyncMessages(AsyncCallGroup):
     """Calls about the extension point where an app registers to receive messages.

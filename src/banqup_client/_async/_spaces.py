@@ -12,8 +12,6 @@ from _client_kit._text import Text
 from banqup_client._dialect import NOT_WHITELISTED
 from banqup_client._models import Space
 
-__all__ = ["AsyncSpaces"]
-
 
 class AsyncSpaces(AsyncCallGroup):
     """Calls about the spaces whose administrators have whitelisted the app."""

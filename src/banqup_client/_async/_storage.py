@@ -27,8 +27,6 @@ from _client_kit._tls import opened, proxy_of, shared_ssl_context
 from banqup_client._download import Target, check_headers, refusal, writing
 from banqup_client._storage import SignedUrl, StorageHosts
 
-__all__ = ["AsyncStorage"]
-
 
 class AsyncStorage:
     """Downloads from signed URLs and uploads to them."""
@@ -47,7 +45,7 @@ class AsyncStorage:
         self._down = contract["files.download"]
         self._up = contract["files.upload"]
         self._calls = calls
-        self._hosts = StorageHosts.of(hosts, base_url=calls.base_url)
+        self._hosts = StorageHosts(hosts, base_url=calls.base_url)
         self._user_agent = user_agent
         self._retry = retry or RetryPolicy()
         self._given = transport

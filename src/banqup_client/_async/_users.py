@@ -7,8 +7,6 @@ from _client_kit._models import decode
 from _client_kit._payload import object_in
 from banqup_client._models import User
 
-__all__ = ["AsyncUsers"]
-
 
 class AsyncUsers(AsyncCallGroup):
     """Calls about the user or app that the token belongs to."""

@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qs, parse_qsl, quote
 
 from _client_kit.fakes.service import Call
-from _client_kit.fakes.wire import Head, Reply, RequestRefusedError, json_reply, xml_error
+from _client_kit.fakes.wire import Reply, RequestRefusedError, json_reply, xml_error
 from banqup_client._fake.state import StoredFile
 
 
 def check_grant(call: Call, client_id: str, client_secret: str) -> None:
     """Raise an error of RFC 6749 unless the form body holds the right credentials."""
-    if call.head.media_type != "application/x-www-form-urlencoded":
+    if call.media_type != "application/x-www-form-urlencoded":
         raise _refused("invalid_request", "The credentials go in a form body.", 415)
     try:
         form = dict(parse_qsl(bytes(call.body).decode(), strict_parsing=True))
@@ -49,7 +49,7 @@ class SignedUrls:
         self._clock = clock
         self._key = secrets.token_bytes(32)
 
-    def sign(self, method: str, file: StoredFile, head: Head, life: float) -> str:
+    def sign(self, method: str, file: StoredFile, call: Call, life: float) -> str:
         """Return a signed URL of the storage, at the host that the client can reach."""
         now = datetime.fromtimestamp(self._clock(), UTC)
         signed = "content-type;host" if method == "PUT" else "host"
@@ -59,19 +59,19 @@ class SignedUrls:
             f"&X-Goog-Credential={quote(scope, safe='')}&X-Goog-Date={now:%Y%m%dT%H%M%SZ}"
             f"&X-Goog-Expires={int(life)}&X-Goog-SignedHeaders={quote(signed, safe='')}"
         )
-        host = head.storage_url.partition("://")[2]
+        host = call.storage_url.partition("://")[2]
         signature = self._signature(method, host, target)
-        return f"{head.storage_url}{target}&X-Goog-Signature={signature}"
+        return f"{call.storage_url}{target}&X-Goog-Signature={signature}"
 
-    def check(self, head: Head) -> None:
+    def check(self, call: Call) -> None:
         """Raise an error unless the URL is exactly as it was signed and has not expired."""
-        if "authorization" in head.headers:
+        if "authorization" in call.headers:
             # The storage refuses requests with both a token and a signature.
             raise RequestRefusedError(
                 xml_error("InvalidArgument", "Only one auth mechanism allowed.", 401)
             )
-        target, mark, signature = head.target.rpartition("&X-Goog-Signature=")
-        good = self._signature(head.method, head.headers.get("host", ""), target)
+        target, mark, signature = call.target.rpartition("&X-Goog-Signature=")
+        good = self._signature(call.method, call.headers.get("host", ""), target)
         if not mark or not hmac.compare_digest(signature.encode(), good.encode()):
             raise RequestRefusedError(bad_signature())
         query = parse_qs(target.partition("?")[2])

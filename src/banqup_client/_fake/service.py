@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from attrs import define, field
 
 from _client_kit.fakes.service import Call, FakeService, Route, require
-from _client_kit.fakes.wire import Head, Reply, RequestRefusedError, iso, json_reply, xml_error
+from _client_kit.fakes.wire import Reply, RequestRefusedError, iso, json_reply, xml_error
 from banqup_client._fake.answers import problem
 from banqup_client._fake.credentials import SignedUrls, bad_signature, check_grant, make_jwt
 from banqup_client._fake.state import (
@@ -105,13 +105,13 @@ class BanqupService(FakeService):
     def _token(self, call: Call) -> Reply:
         check_grant(call, self.client_id, self.client_secret)
         life = self.token_life
-        style = "bare" if call.head.path.endswith("/accesstoken") else self.token_style
+        style = "bare" if call.path.endswith("/accesstoken") else self.token_style
         jwt = None
         if style in {"jwt", "bare"}:
             jwt = make_jwt(self.client_id, self.clock(), life, self._signing_key)
         token = self._tokens.issue(life, self.token_uses, self.client_id, jwt)
         if style == "bare":
-            return Reply(200, token.encode(), (("Content-Type", "text/plain"),))
+            return Reply(200, token.encode(), {"Content-Type": "text/plain"})
         body: dict[str, Any] = {"access_token": token, "token_type": "Bearer"}
         if style == "expires_at":
             body["expires_at"] = iso(self.clock() + life)
@@ -155,14 +155,14 @@ class BanqupService(FakeService):
             retention=sent.get("retentionTime"),
         )
         self._files[file.id] = file
-        return json_reply(self._details(file, call.head), 201)
+        return json_reply(self._details(file, call), 201)
 
     def _file_details(self, call: Call) -> Reply:
         space = self._space(call)
         file = self._files.get(call.args[1])
         if file is None or file.space != space.id:
             return self._error(404, "The file was not found.")
-        return json_reply(self._details(file, call.head))
+        return json_reply(self._details(file, call))
 
     def _create_document(self, call: Call) -> Reply:
         space, sent = self._space(call), self._json(call)
@@ -189,7 +189,7 @@ class BanqupService(FakeService):
 
     def _list_documents(self, call: Call) -> Reply:
         space = self._space(call)
-        query = {name: text for name, text in call.head.query.items() if name not in self.ignore}
+        query = {name: text for name, text in call.query.items() if name not in self.ignore}
         page, size = self._number(query, "page", 0, 0), self._number(query, "size", 50, 1)
         if size > 50:
             return self._error(400, "size must be at most 50.")
@@ -214,7 +214,7 @@ class BanqupService(FakeService):
         return json_reply(self._row(found))
 
     def _find_points(self, call: Call) -> Reply:
-        query = call.head.query
+        query = call.query
         wanted = {"namespace": "com.unifiedpost.btx", "name": "messageListeners", "version": "1.0"}
         missing = sorted(wanted.keys() - query.keys())
         if missing:
@@ -235,7 +235,7 @@ class BanqupService(FakeService):
 
     def _store(self, call: Call) -> Reply:
         file = self._signed(call)
-        if call.head.headers.get("content-type") != file.content_type:
+        if call.headers.get("content-type") != file.content_type:
             return bad_signature()  # the signature covers this header
         file.content = call.body
         file.size = len(call.body)
@@ -246,10 +246,10 @@ class BanqupService(FakeService):
     def _fetch(self, call: Call) -> Reply:
         file = self._signed(call)
         content = file.content or b""  # a file without content has no download URL
-        return Reply(200, content, (("Content-Type", file.content_type),))
+        return Reply(200, content, {"Content-Type": file.content_type})
 
     def _signed(self, call: Call) -> StoredFile:
-        self._urls.check(call.head)
+        self._urls.check(call)
         file = self._files.get(call.args[2])
         if file is None:
             raise RequestRefusedError(
@@ -298,7 +298,7 @@ class BanqupService(FakeService):
         files = [self._files[name].row() for name in document.files if name in self._files]
         return {"files": files, **document.body}
 
-    def _details(self, file: StoredFile, head: Head) -> dict[str, Any]:
+    def _details(self, file: StoredFile, call: Call) -> dict[str, Any]:
         status = file.status
         if file.content is not None and self.clock() < file.ready_at:
             status = "AWAITING_UPLOAD"  # uploaded, but not scanned yet
@@ -315,9 +315,9 @@ class BanqupService(FakeService):
             "contentType": file.content_type,
         }
         if file.content is None:
-            details["uploadUrl"] = self._urls.sign("PUT", file, head, self.url_life)
+            details["uploadUrl"] = self._urls.sign("PUT", file, call, self.url_life)
         elif status == "AVAILABLE":
-            details["downloadUrl"] = self._urls.sign("GET", file, head, self.url_life)
+            details["downloadUrl"] = self._urls.sign("GET", file, call, self.url_life)
         return details
 
     def _listing(

@@ -28,8 +28,6 @@ from banqup_client._sync._spaces import Spaces
 from banqup_client._sync._storage import Storage
 from banqup_client._sync._users import Users
 
-__all__ = ["BanqupClient"]
-
 
 class BanqupClient(ApiClient):
     """A client of the Banqup API.

@@ -10,9 +10,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any, BinaryIO, overload
 
-from _client_kit import _runtime_sync as runtime
 from _client_kit._address import check_header_text
-from _client_kit._atomic import AtomicFile
+from _client_kit._atomic import atomic_file
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
 from _client_kit._errors import ProtocolError
@@ -32,8 +31,6 @@ from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpire
 from banqup_client._models import FileDetails
 from banqup_client._storage import DEFAULT_MAX_BYTES
 from banqup_client._sync._storage import Storage
-
-__all__ = ["Files"]
 
 
 class Files(CallGroup):
@@ -281,10 +278,8 @@ class Files(CallGroup):
             self._fetch(space_id, file_id, buffer, size, max_bytes, limit)
             return buffer.getvalue()
         if isinstance(to, (str, os.PathLike)):
-            with AtomicFile(to) as file:
-                details = self._fetch(space_id, file_id, file.handle, size, max_bytes, limit)
-                runtime.call_store(file.keep)
-                return details
+            with atomic_file(to) as file:
+                return self._fetch(space_id, file_id, file, size, max_bytes, limit)
         return self._fetch(space_id, file_id, to, size, max_bytes, limit)
 
     def _fetch(

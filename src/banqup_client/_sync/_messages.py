@@ -10,8 +10,6 @@ from _client_kit._payload import rows_in
 from _client_kit._sync._client import CallGroup
 from banqup_client._models import ExtensionPoint
 
-__all__ = ["Messages"]
-
 
 class Messages(CallGroup):
     """Calls about the extension point where an app registers to receive messages.

@@ -13,8 +13,6 @@ from _client_kit._text import Text
 from banqup_client._dialect import NOT_WHITELISTED
 from banqup_client._models import Space
 
-__all__ = ["Spaces"]
-
 
 class Spaces(CallGroup):
     """Calls about the spaces whose administrators have whitelisted the app."""

@@ -28,8 +28,6 @@ from _client_kit._tls import opened, proxy_of, shared_ssl_context
 from banqup_client._download import Target, check_headers, refusal, writing
 from banqup_client._storage import SignedUrl, StorageHosts
 
-__all__ = ["Storage"]
-
 
 class Storage:
     """Downloads from signed URLs and uploads to them."""
@@ -48,7 +46,7 @@ class Storage:
         self._down = contract["files.download"]
         self._up = contract["files.upload"]
         self._calls = calls
-        self._hosts = StorageHosts.of(hosts, base_url=calls.base_url)
+        self._hosts = StorageHosts(hosts, base_url=calls.base_url)
         self._user_agent = user_agent
         self._retry = retry or RetryPolicy()
         self._given = transport

@@ -8,8 +8,6 @@ from _client_kit._payload import object_in
 from _client_kit._sync._client import CallGroup
 from banqup_client._models import User
 
-__all__ = ["Users"]
-
 
 class Users(CallGroup):
     """Calls about the user or app that the token belongs to."""

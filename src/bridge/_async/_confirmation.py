@@ -64,10 +64,8 @@ async def confirmed(
         received.clear()
     count = 0
     lines: dict[str, list[DeliveryRow]] = {"twice": [], "not found": [], "cannot tell": []}
-    after: str | None = None
-    while some := await session.select(*_SENT, after=after):
-        after = some[-1].document_id
-        for delivery in some:
+    async for page in session.pages(*_SENT):
+        for delivery in page:
             name = delivery.external_id
             # A document that was resent is in the inbox under its earlier external ids, too.
             for generation in range(delivery.generation + 1):

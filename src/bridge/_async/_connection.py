@@ -62,8 +62,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncConnection"]
 
-PAGE = 500
-
 
 class AsyncConnection:
     """One Banqup space, and the Zenvoices company to which it is exported.
@@ -188,16 +186,12 @@ class AsyncConnection:
         return " ".join(self._binding.values())
 
     def _session(
-        self,
-        key: str | None = None,
-        binding: dict[str, str] | None = None,
-        *,
-        new: bool = False,
+        self, key: str | None = None, binding: dict[str, str] | None = None
     ) -> AsyncCheckpointSession:
         from bridge._async._session import AsyncCheckpointSession
 
         return AsyncCheckpointSession(
-            self._store, key or self.key, binding or self._binding, self._lease_ttl, new=new
+            self._store, key or self.key, binding or self._binding, self._lease_ttl
         )
 
     async def verify(
@@ -293,11 +287,11 @@ class AsyncConnection:
 
         verification = await self.verify()
         verification.raise_for_failure()
-        async with self._session(new=True) as session:
+        async with self._session() as session:
             if session.head.active:
                 return unchanged(session.head, self._company_id)
             # Hold the lease of the space, too: two connections must not take the space at once.
-            async with self._session(*space_key(self._binding), new=True) as claim:
+            async with self._session(*space_key(self._binding)) as claim:
                 await claim_space(claim, self._store, self.key, self.company_code)
                 company_id = await self._company(session.head.companies)
                 baseline = AsyncBaseline(
@@ -433,7 +427,7 @@ class AsyncConnection:
         """Return the state of the connection from the store, without a call to a service.
 
         Args:
-            waiting: Also list the documents that wait or are being sent; at most 500.
+            waiting: Also list the documents that wait or are being sent.
 
         Raises:
             StoreError: The store failed.
@@ -445,9 +439,9 @@ class AsyncConnection:
         session = self._session()
         await session.read()
         head = session.head
-        needing = await session.select("failed", "uncertain", limit=PAGE)
-        named = await session.find(head.named)
-        waits = await session.select("waiting", "sending", limit=PAGE) if waiting else ()
+        needing = [one async for page in session.pages("failed", "uncertain") for one in page]
+        waits = [one async for page in session.pages("waiting", "sending") for one in page]
+        needing += [one for one in waits if one.needs_naming]
         error = None if head.active else await self._not_active(session)
         return Status(
             active=head.active,
@@ -456,8 +450,8 @@ class AsyncConnection:
             activated_at=head.activated_at,
             last_run=head.last_run,
             counts=head.counts,
-            attention=map(delivery_row, (*needing, *named.values())),
-            waiting=map(delivery_row, waits),
+            attention=map(delivery_row, needing),
+            waiting=map(delivery_row, waits if waiting else ()),
             unknown_statuses=head.unknown,
             not_active=() if error is None else (error.message, error.hint or ""),
         )

@@ -55,34 +55,19 @@ class AsyncChecks:
 
     def _unseen(self, spaces: Sequence[Space]) -> NotFoundError:
         """Return the error for a space that is not in `spaces`, those that the app may see."""
-        ids = [space.id for space in spaces]
-        named = [one.id for one in spaces if _same(one.name or "", self._space_id)]
-        hint = _OTHER_SPACES if ids else NOT_WHITELISTED
-        if any(_same(self._company_code, name) for name in ids):
-            hint = Text(
-                "hint_swapped",
-                "space_id and company_code are swapped: {0} is a space.",
-                self._company_code,
-            )
-        elif named:
-            hint = Text(
-                "hint_id_not_name",
-                "{0!r} is the name of a space; its id is {1}.",
-                *(self._space_id, ", ".join(named[:MOST_SPACES])),
-            )
-        if not ids:
+        if not spaces:
             text = Text("no_space", "space {0}: the app may see no space at all", self._space_id)
-        else:
-            some = ", ".join(
-                f"{one.id} ({plain(one.name, 60)})" if one.name else one.id
-                for one in spaces[:MOST_SPACES]
-            )
-            text = Text(
-                "invisible_space",
-                "space {0}: the app may not see it; it may see {1}",
-                *(self._space_id, some),
-            )
-        return NotFoundError(text, service="banqup", hint=hint)
+            return NotFoundError(text, service="banqup", hint=NOT_WHITELISTED)
+        some = ", ".join(
+            f"{one.id} ({plain(one.name, 60)})" if one.name else one.id
+            for one in spaces[:MOST_SPACES]
+        )
+        text = Text(
+            "invisible_space",
+            "space {0}: the app may not see it; it may see {1}",
+            *(self._space_id, some),
+        )
+        return NotFoundError(text, service="banqup", hint=_OTHER_SPACES)
 
     async def _banqup_checks(self, found: dict[str, str | ServiceError]) -> None:
         try:

@@ -66,8 +66,6 @@ class Head:
             none was met, or once ``fetched`` is True.
         looked_up: Per state, the id of the document that was looked up last. The next run
             continues after it.
-        named: Ids of waiting documents that only failures hold back, the latest last; status()
-            lists them.
         unknown: Unrecognised statuses and folders, with how many documents had each.
         last_run: A summary of the last run. In the record of a space, which connection uses it.
     """
@@ -88,7 +86,6 @@ class Head:
     fetched: bool = False
     no_file_since: float | None = None
     looked_up: Mapping[str, str] = field(factory=dict[str, str])
-    named: tuple[str, ...] = ()
     unknown: Mapping[str, int] = field(factory=dict[str, int])
     last_run: Mapping[str, Any] | None = None
 
@@ -236,7 +233,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "Mapping[str, int]": _mapping(_integer),
     "Mapping[str, str]": _mapping(_string),
     "tuple[int, ...]": _tuple(_integer),
-    "tuple[str, ...]": _tuple(_string),
     "tuple[tuple[str, int], ...]": _tuple(_control),
 }
 _DELIVERY_TYPES = {item.name: str(item.type) for item in fields(Delivery)}

@@ -9,7 +9,7 @@ from typing import TypeVar
 from attrs import define
 
 from bridge._errors import LeaseLostError
-from bridge._stores.protocol import Lease, Row, check_acquire, check_commit
+from bridge._stores.protocol import Lease, Row
 
 __all__ = ["ConnectionRecord", "LeasedStore"]
 
@@ -95,7 +95,6 @@ class LeasedStore(ABC):
 
     def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
         """See :meth:`CheckpointStore.acquire`."""
-        check_acquire(key, owner, ttl)
         return self._use(
             key, lambda record, now: record.acquire(key, owner, ttl, now()), write=True
         )
@@ -115,11 +114,16 @@ class LeasedStore(ABC):
     def commit(
         self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
     ) -> None:
-        """See :meth:`CheckpointStore.commit`."""
-        checked = check_commit(head, rows, ttl)
+        """See :meth:`CheckpointStore.commit`.
+
+        Raises:
+            TypeError: A state or value is not text; the store in memory would accept it.
+        """
+        if not all(isinstance(text, str) for row in rows for text in (row.state, row.value)):
+            raise TypeError("the state and the value of a row are texts")
         self._use(
             lease.key,
             lambda record, now: record.renew(lease, head, ttl, now()),
             write=True,
-            rows=checked,
+            rows=rows,
         )

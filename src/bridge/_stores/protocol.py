@@ -6,15 +6,13 @@ heads, so a store does not change when the states of a delivery change.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from attrs import frozen
 
-from _client_kit._errors import StoreError
 from bridge._errors import IN_MEMORY
 
 __all__ = [
@@ -156,47 +154,3 @@ def check_ids(ids: Sequence[str]) -> Sequence[str]:
     if len(ids) > FIND_LIMIT:
         raise ValueError(f"find() takes at most {FIND_LIMIT} ids, not {len(ids)}")
     return ids
-
-
-def check_acquire(key: str, owner: str, ttl: float) -> None:
-    """Refuse a key or owner that cannot be stored, and a ttl that is not a positive number."""
-    _check_ttl(ttl)
-    _check_text(key, "the key")
-    _check_text(owner, "the owner")
-
-
-def check_commit(head: str | None, rows: Iterable[Row], ttl: float) -> list[Row]:
-    """Return the rows; refuse values that a database would change or reject."""
-    _check_ttl(ttl)
-    if head is not None:
-        _check_text(head, "the head")
-    checked = list(rows)
-    for row in checked:
-        _check_text(row.id, "the id")
-        _check_text(row.state, "the state")
-        _check_text(row.value, "the value")
-        if not row.id or not row.state:
-            raise _not_storable("a row without an id or a state", "it has no name")
-        if row.due is not None and not math.isfinite(row.due):
-            raise _not_storable(f"the row {row.id!r}", f"its due is {row.due!r}")
-    return checked
-
-
-def _check_ttl(ttl: float) -> None:
-    if not (math.isfinite(ttl) and ttl > 0):
-        raise ValueError(f"a lease lasts a positive number of seconds, not {ttl!r}")
-
-
-def _check_text(text: str, name: str) -> None:
-    # SQLite would cut a text at a NUL, and PostgreSQL refuses it. No database accepts a lone
-    # surrogate.
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise _not_storable(f"{name} {text[:80]!r}", "it holds half a character") from None
-    if "\0" in text:
-        raise _not_storable(f"{name} {text[:80]!r}", "it holds a NUL")
-
-
-def _not_storable(what: str, why: str) -> StoreError:
-    return StoreError(f"{what} cannot be stored: {why}", service="bridge")

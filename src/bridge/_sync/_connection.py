@@ -63,8 +63,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection"]
 
-PAGE = 500
-
 
 class Connection:
     """One Banqup space, and the Zenvoices company to which it is exported.
@@ -189,16 +187,12 @@ class Connection:
         return " ".join(self._binding.values())
 
     def _session(
-        self,
-        key: str | None = None,
-        binding: dict[str, str] | None = None,
-        *,
-        new: bool = False,
+        self, key: str | None = None, binding: dict[str, str] | None = None
     ) -> CheckpointSession:
         from bridge._sync._session import CheckpointSession
 
         return CheckpointSession(
-            self._store, key or self.key, binding or self._binding, self._lease_ttl, new=new
+            self._store, key or self.key, binding or self._binding, self._lease_ttl
         )
 
     def verify(
@@ -294,11 +288,11 @@ class Connection:
 
         verification = self.verify()
         verification.raise_for_failure()
-        with self._session(new=True) as session:
+        with self._session() as session:
             if session.head.active:
                 return unchanged(session.head, self._company_id)
             # Hold the lease of the space, too: two connections must not take the space at once.
-            with self._session(*space_key(self._binding), new=True) as claim:
+            with self._session(*space_key(self._binding)) as claim:
                 claim_space(claim, self._store, self.key, self.company_code)
                 company_id = self._company(session.head.companies)
                 baseline = Baseline(
@@ -434,7 +428,7 @@ class Connection:
         """Return the state of the connection from the store, without a call to a service.
 
         Args:
-            waiting: Also list the documents that wait or are being sent; at most 500.
+            waiting: Also list the documents that wait or are being sent.
 
         Raises:
             StoreError: The store failed.
@@ -446,9 +440,9 @@ class Connection:
         session = self._session()
         session.read()
         head = session.head
-        needing = session.select("failed", "uncertain", limit=PAGE)
-        named = session.find(head.named)
-        waits = session.select("waiting", "sending", limit=PAGE) if waiting else ()
+        needing = [one for page in session.pages("failed", "uncertain") for one in page]
+        waits = [one for page in session.pages("waiting", "sending") for one in page]
+        needing += [one for one in waits if one.needs_naming]
         error = None if head.active else self._not_active(session)
         return Status(
             active=head.active,
@@ -457,8 +451,8 @@ class Connection:
             activated_at=head.activated_at,
             last_run=head.last_run,
             counts=head.counts,
-            attention=map(delivery_row, (*needing, *named.values())),
-            waiting=map(delivery_row, waits),
+            attention=map(delivery_row, needing),
+            waiting=map(delivery_row, waits if waiting else ()),
             unknown_statuses=head.unknown,
             not_active=() if error is None else (error.message, error.hint or ""),
         )

@@ -76,7 +76,7 @@ class Run:
         self._batch: list[Candidate] = []
         self._suspects: list[Candidate] = []
         self._reads_one = False
-        self._everything = True
+        self._listed_all: set[str] = set()
         self._unfinished: list[str] = []
 
     def execute(self) -> ExportReport:
@@ -202,11 +202,9 @@ class Run:
 
     def _all(self, state: str, *, due: float | None = None) -> Iterator[Delivery]:
         """Yield all deliveries in a state; commit the recorded changes after each page."""
-        after: str | None = None
-        while page := self._session.select(state, due=due, after=after):
+        for page in self._session.pages(state, due=due):
             for delivery in page:
                 yield delivery
-            after = page[-1].document_id
             self._recorder.flush()
 
     def _check_doubts(self) -> None:
@@ -262,13 +260,11 @@ class Run:
     def _list(self, folder: str) -> None:
         """List one folder and send its documents; only a complete list moves the cursor."""
         if not self._sending.can_continue():
-            self._everything = False
             return
         head, began = self._session.head, self._context.clock()
         cursor = head.cursors.get(folder)
         since_full = began - head.full_at.get(folder, float("-inf"))
         full = cursor is None or not 0 <= since_full < FULL_LISTING_EVERY
-        self._everything = self._everything and full
         listing = self._banqup.documents.list(
             self._space_id, folder=folder, updated_since=None if full else cursor
         )
@@ -288,15 +284,15 @@ class Run:
             if not self._sending.can_continue():
                 break
         self._send_batch()
-        if not self._sending.can_continue():
-            self._everything = False
-        elif not listing.complete:
-            self._everything = False
-            # Do not stop here: the other folder and the due documents come first. The report names
-            # the list at the end.
-            self._unfinished.append(list_unfinished(folder))
-        elif answered_at is not None:
-            self._narrow(folder, [answered_at, *changes], began if full else None)
+        if self._sending.can_continue():
+            if not listing.complete:
+                # Do not stop here: the other folder and the due documents come first. The report
+                # names the list at the end.
+                self._unfinished.append(list_unfinished(folder))
+            elif full:
+                self._listed_all.add(folder)
+            if listing.complete and answered_at is not None:
+                self._narrow(folder, [answered_at, *changes], began if full else None)
         self._recorder.flush()
 
     def _narrow(self, folder: str, times: Sequence[datetime], full_at: float | None) -> None:
@@ -323,13 +319,11 @@ class Run:
             self._session.update(cursors={**head.cursors, folder: cursor})
 
     def _consider_page(self, folder: str, page: Page[Document]) -> None:
-        self._report.unreadable += page.unreadable
+        self._report.passed_over += page.unreadable
         documents: dict[str, Document] = {}
         for document in page.items:
-            if not is_id(document.id):
-                self._report.unreadable += 1
-            elif of_another_space(document.space_id, self._space_id):
-                self._report.foreign += 1
+            if not is_id(document.id) or of_another_space(document.space_id, self._space_id):
+                self._report.passed_over += 1
             elif (document_id := canonical_id(document.id)) not in self._report.seen:
                 # A document that names no folder is in the folder that was listed.
                 named = document if document.folder else evolve(document, folder=folder)
@@ -427,7 +421,7 @@ class Run:
         Those that were saved before are removed only after all documents were listed.
         """
         seen = dict(self._report.unknown.most_common(WORDS))
-        if not self._everything:
+        if len(self._listed_all) < len(FOLDERS):
             before = self._session.head.unknown
             words = [*seen, *(word for word in before if word not in seen)][:WORDS]
             seen = {word: max(seen.get(word, 0), before.get(word, 0)) for word in words}

@@ -13,7 +13,6 @@ from attrs import evolve
 from _client_kit import _runtime_sync as runtime
 from _client_kit._errors import (
     OutcomeUnknownError,
-    PermissionDeniedError,
     ServiceError,
     StoreError,
 )
@@ -115,16 +114,9 @@ class Sending:
         Raises:
             ServiceError: The company code is unknown or belongs to another company now.
         """
-        if self._asked:
-            return
-        try:
+        if not self._asked:
             self.company_id = self._company()
-        except PermissionDeniedError:
-            if not self.company_id:
-                raise
-            # The user may no longer list companies. Use the known number: it is assumed that
-            # Zenvoices never gives it to another company.
-        self._asked = True
+            self._asked = True
 
     def _company(self) -> int:
         """Return the company's present number, and record it for look-ups in later runs."""
@@ -202,7 +194,7 @@ class Sending:
                     self._checked(result)
                 else:
                     uploading -= result.candidate.delivery.state == "sending"
-                    self.take(result, queue)
+                    self.take(result)
             chosen = self._choose(ready, uploading, queue)
             if self._options.in_flight > 1:
                 # Start downloads before the commit, so that free workers do not wait for the disk.
@@ -309,14 +301,8 @@ class Sending:
 
     # Results of workers
 
-    def take(self, outcome: Outcome, queue: deque[Candidate] | None = None) -> None:
-        """Record the result of a job, and decide whether the run can continue.
-
-        Args:
-            outcome: The worker's result.
-            queue: The candidates to send; the document is put back here if it can be sent again at
-                once.
-        """
+    def take(self, outcome: Outcome) -> None:
+        """Record the result of a job, and decide whether the run can continue."""
         candidate, error = outcome.candidate, outcome.error
         self.faults.passes(*outcome.passed)
         if isinstance(error, StoreError):
@@ -328,11 +314,9 @@ class Sending:
         if event is None or (
             isinstance(event, transitions.Skipped) and event.gone and not self._can_read_one()
         ):
-            event = self._judge(outcome, queue)
+            event = self._judge(outcome)
         elif isinstance(event, transitions.NotReady) and outcome.operation == DETAILS:
             self.without_file = True
-        if event is None:
-            return
         if isinstance(event, transitions.Refused):
             event = evolve(event, deliveries=self._session.head.deliveries)
         uploaded = candidate.delivery.state == "sending"
@@ -351,11 +335,11 @@ class Sending:
         # charged is clear, and a failure of the user's code sends nothing.
         clear = isinstance(event, transitions.Arrived | transitions.Refused)
         if self._probing and uploaded and not clear and outcome.operation not in USERS_CODE:
-            self._stop_probing(error)
+            self._stop_in_doubt(error)
 
-    def _judge(self, outcome: Outcome, queue: deque[Candidate] | None) -> transitions.Event | None:
-        """Return the event for a failure; None if the document was queued to be sent again."""
-        candidate, error = outcome.candidate, outcome.error
+    def _judge(self, outcome: Outcome) -> transitions.Event:
+        """Return the event for a failure."""
+        error = outcome.error
         if error is None:  # pragma: no cover - an outcome has an event or an error
             raise ValueError
         if not isinstance(error, ServiceError):
@@ -371,9 +355,8 @@ class Sending:
             except ServiceError as failure:
                 self.fault = self.fault or failure
                 return transitions.NotSent(error.message)
-            if moved and queue is not None:
-                self._again(candidate, transitions.NotSent(error.message), queue)
-                return None
+            if moved:
+                return transitions.NotSent(error.message)
         blame = blame_of(error)
         if blame is Blame.RUN:
             self.fault = self.fault or error
@@ -389,7 +372,8 @@ class Sending:
 
         Returns:
             For Zenvoices the call looks the company up: True if it has a new number, under which
-            the document can be sent. For Banqup the call lists one document: always False.
+            later documents of this run and the next run are sent. For Banqup the call lists one
+            document: always False.
 
         Raises:
             ServiceError: This call fails too.
@@ -402,15 +386,6 @@ class Sending:
         for _ in listing.pages():
             break
         return False
-
-    def _again(
-        self, candidate: Candidate, event: transitions.Event, queue: deque[Candidate]
-    ) -> None:
-        if candidate.delivery.state == "sending":
-            delivery = self._recorder.transition(candidate.delivery, event)
-            self._session.put(candidate.stored, delivery)
-            candidate = Candidate(candidate.document, delivery, stored=delivery)
-        queue.appendleft(candidate)
 
     def _arrived(self, delivery: Delivery, *, uploaded: bool) -> None:
         if not uploaded:
@@ -470,13 +445,10 @@ class Sending:
         self.doubts.append(delivery)
         self._doubts_in_a_row += 1
         if self._doubts_in_a_row >= DOUBTS_IN_A_ROW:
-            self.fault = self.fault or _in_doubt(error)
+            self._stop_in_doubt(error)
 
-    def _stop_probing(self, error: Exception | None) -> None:
-        message = Text(
-            "one_more_doubt",
-            "several documents are in doubt, and the one sent after them was not delivered",
-        )
+    def _stop_in_doubt(self, error: Exception | None) -> None:
+        message = Text("uploads_in_doubt", "several uploads ended without a clear answer")
         known = error if isinstance(error, ServiceError) else None
         self.fault = self.fault or known or OutcomeUnknownError(message, service="zenvoices")
 
@@ -532,13 +504,6 @@ class Sending:
         if left and left[0].error is not None:
             same = [refusal for refusal in left if refusal.operation == left[0].operation]
             raise naming(left[0].error, same)
-
-
-def _in_doubt(error: Exception | None) -> ServiceError:
-    if isinstance(error, ServiceError):
-        return error
-    message = Text("uploads_in_doubt", "several uploads in a row ended without an answer")
-    return OutcomeUnknownError(message, service="zenvoices")
 
 
 def _order(candidate: Candidate) -> tuple[int, datetime]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from attrs import evolve
@@ -41,8 +41,7 @@ __all__ = ["CheckpointSession"]
 
 logger = logging.getLogger("bridge")
 
-NAMED = 50
-"""The most waiting documents that status() lists because of failures; one find() reads them all."""
+PAGE = 500
 COMPANIES = 5
 """The most company numbers to remember; each costs one more look-up per document after a restore.
 """
@@ -56,8 +55,6 @@ class CheckpointSession:
         key: The key of the connection in the store.
         binding: The space, the company and the services of the connection.
         ttl: The length of the lease in seconds.
-        new: Whether the connection may be new to the store. If False and nothing is stored for it,
-            no lease is taken: that would create the store's file for nothing.
 
     Attributes:
         head: The connection's head, with changes that the next commit writes.
@@ -69,10 +66,7 @@ class CheckpointSession:
         key: str,
         binding: Mapping[str, Any],
         ttl: float,
-        *,
-        new: bool = False,
     ) -> None:
-        self._new = new
         self._store = store
         self._key = key
         self._binding = binding
@@ -91,14 +85,12 @@ class CheckpointSession:
         self.release()
 
     def acquire(self) -> None:
-        """Take the lease and read the head; do nothing if ``new`` is False and nothing is stored.
+        """Take the lease and read the head.
 
         Raises:
             BusyError: Another worker holds the lease.
             StoreError: The store failed, or the head is damaged.
         """
-        if not (self._new or self._is_stored()):
-            return
         owner = secrets.token_hex(8)
 
         def take() -> None:
@@ -119,12 +111,6 @@ class CheckpointSession:
     def notes(self) -> tuple[str, ...]:
         """Remarks on the store, for the results of activate() and of the first run."""
         return notes_of(self._store)
-
-    def _is_stored(self) -> bool:
-        """Return True if the store has a head of the connection, or a lease on it."""
-        if runtime.call_store(self._store.head, self._key) is not None:
-            return True
-        return runtime.call_store(held_until, self._store, self._key) is not None
 
     def not_activated(self) -> NotActivatedError:
         """Return the error for a connection that is not active."""
@@ -165,14 +151,19 @@ class CheckpointSession:
                 found[row.id] = delivery_of(row)
         return found
 
-    def select(
-        self, *states: str, due: float | None = None, after: str | None = None, limit: int = 500
-    ) -> list[Delivery]:
-        """Return deliveries in some states; the arguments are those of `CheckpointStore.select`."""
-        rows = runtime.call_store(
-            self._store.select, self._key, states, due=due, after=after, limit=limit
-        )
-        return [delivery_of(row) for row in rows]
+    def pages(self, *states: str, due: float | None = None) -> Iterator[list[Delivery]]:
+        """Yield all deliveries in some states, at most 500 at a time.
+
+        Args:
+            states: The states.
+            due: Only deliveries that are due at this time; None for all.
+        """
+        after: str | None = None
+        while rows := runtime.call_store(
+            self._store.select, self._key, states, due=due, after=after, limit=PAGE
+        ):
+            yield [delivery_of(row) for row in rows]
+            after = rows[-1].id
 
     def put(self, stored: Delivery | None, new: Delivery) -> None:
         """Queue a delivery for the next commit; `stored` is the delivery it replaces, or None."""
@@ -183,19 +174,9 @@ class CheckpointSession:
             counts[counted_as(stored)] = counts.get(counted_as(stored), 0) - 1
         counts[counted_as(new)] = counts.get(counted_as(new), 0) + 1
         self.update(counts={name: number for name, number in counts.items() if number})
-        self._name(new)
         # The label of a skipped document is for the report of this run alone.
         kept = evolve(new, label="") if new.state == "skipped" else new
         self._rows[new.document_id] = row_of(kept)
-
-    def _name(self, delivery: Delivery) -> None:
-        """Add the document to `Head.named` if its delivery needs naming, else remove it."""
-        named = self.head.named
-        known = delivery.document_id in named
-        if delivery.needs_naming and not known:
-            self.update(named=(*named, delivery.document_id)[-NAMED:])
-        elif known and not delivery.needs_naming:
-            self.update(named=tuple(name for name in named if name != delivery.document_id))
 
     def update(self, **changes: Any) -> None:
         """Change fields of the head; the next commit writes it."""

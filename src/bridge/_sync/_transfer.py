@@ -57,7 +57,6 @@ from zenvoices_client import Attachment, InboxDocument, InboxUpload, Lookup
 
 __all__ = ["Prepared", "Transfer"]
 
-MOST_FILES = 64
 _EMPTY = Text("empty_file", "the file is empty")
 _MEDIA_TYPE = re.compile(r"[!-~]{1,100}(; ?[!-~]{1,100}){0,3}")
 
@@ -159,12 +158,6 @@ class Transfer:
         if not listed:
             missing = transitions.NotReady(Text("no_file_yet", "the document has no file yet"))
             return Outcome(candidate, missing, operation=DETAILS)
-        if len(listed) > MOST_FILES:
-            count = len(listed)
-            too_many = Text(
-                "too_many_files", "it has {0} files; {1} at most are fetched", count, MOST_FILES
-            )
-            return Outcome(candidate, transitions.Refused(too_many, final=True))
         files: list[SourceFile] = []
         for file in listed:
             # All files of a document share one limit of memory.

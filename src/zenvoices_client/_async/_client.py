@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from zenvoices_client._async import _master_data as master_data
     from zenvoices_client._async._webhooks import AsyncWebhooks
 
-__all__ = ["AsyncZenvoicesClient"]
-
 BASE_URL = "https://app.zenvoices.com"
 
 

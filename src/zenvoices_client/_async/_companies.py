@@ -19,8 +19,6 @@ from zenvoices_client._async._lists import list_all
 from zenvoices_client._dialect import COMPANY_CODE_HINT, member
 from zenvoices_client._models import Company
 
-__all__ = ["AsyncCompanies"]
-
 SHOWN_CODES = 50
 
 

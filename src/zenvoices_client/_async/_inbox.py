@@ -22,8 +22,6 @@ from zenvoices_client._async._lists import AsyncRecords, check_company, list_all
 from zenvoices_client._models import InboxDocument, InboxUpload, Lookup
 from zenvoices_client._upload import encode_upload, uploaded_document
 
-__all__ = ["AsyncInbox"]
-
 MAX_EXTERNAL_ID = 50
 SCANNED_PAGES = 20
 

@@ -20,8 +20,6 @@ from _client_kit._payload import rows_in
 from zenvoices_client._asked import AskedPage
 from zenvoices_client._dialect import member
 
-__all__ = ["AsyncRecords", "check_company", "list_all"]
-
 T = TypeVar("T")
 
 

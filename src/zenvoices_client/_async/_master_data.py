@@ -29,14 +29,6 @@ from zenvoices_client._master_models import (
     TaxCode,
 )
 
-__all__ = [
-    "AsyncAccounts",
-    "AsyncCodedRecords",
-    "AsyncFinancialTransactions",
-    "AsyncMasterData",
-    "AsyncPurchaseOrders",
-]
-
 T = TypeVar("T")
 
 

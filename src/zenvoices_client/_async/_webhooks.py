@@ -14,8 +14,6 @@ from _client_kit._text import Text
 from zenvoices_client._dialect import member
 from zenvoices_client._webhooks import WebhookSubscription
 
-__all__ = ["AsyncWebhooks"]
-
 
 class AsyncWebhooks(AsyncCallGroup):
     """Calls about webhook subscriptions; how to create or delete one is not documented."""

@@ -249,7 +249,7 @@ class ZenvoicesService(FakeService):
         self._need(call, "inbox")
         if self.lookup == "missing":
             return html_reply("404 - not found", 404)
-        query = call.head.query
+        query = call.query
         if "id" in query:
             if not query["id"].isascii() or not query["id"].isdigit():
                 raise invalid("id")
@@ -282,7 +282,7 @@ class ZenvoicesService(FakeService):
 
     def _getter(self, name: str, path: str, keys: tuple[str, ...]) -> Route:
         def answer(call: Call) -> Reply:
-            query = call.head.query
+            query = call.query
             given = {key: query[key] for key in keys if query.get(key)}
             if not query.get("administrationId"):
                 raise invalid("administrationId")

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from zenvoices_client._sync import _master_data as master_data
     from zenvoices_client._sync._webhooks import Webhooks
 
-__all__ = ["ZenvoicesClient"]
-
 BASE_URL = "https://app.zenvoices.com"
 
 

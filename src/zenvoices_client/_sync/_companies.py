@@ -20,8 +20,6 @@ from zenvoices_client._dialect import COMPANY_CODE_HINT, member
 from zenvoices_client._models import Company
 from zenvoices_client._sync._lists import list_all
 
-__all__ = ["Companies"]
-
 SHOWN_CODES = 50
 
 

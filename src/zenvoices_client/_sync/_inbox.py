@@ -23,8 +23,6 @@ from zenvoices_client._models import InboxDocument, InboxUpload, Lookup
 from zenvoices_client._sync._lists import Records, check_company, list_all
 from zenvoices_client._upload import encode_upload, uploaded_document
 
-__all__ = ["Inbox"]
-
 MAX_EXTERNAL_ID = 50
 SCANNED_PAGES = 20
 

@@ -21,8 +21,6 @@ from _client_kit._sync._paging import Listing
 from zenvoices_client._asked import AskedPage
 from zenvoices_client._dialect import member
 
-__all__ = ["Records", "check_company", "list_all"]
-
 T = TypeVar("T")
 
 

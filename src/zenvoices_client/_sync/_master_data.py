@@ -30,14 +30,6 @@ from zenvoices_client._master_models import (
 )
 from zenvoices_client._sync._lists import Records
 
-__all__ = [
-    "Accounts",
-    "CodedRecords",
-    "FinancialTransactions",
-    "MasterData",
-    "PurchaseOrders",
-]
-
 T = TypeVar("T")
 
 

@@ -166,7 +166,7 @@ async def test_what_is_no_other_machines_name_is_not_listed(host: str) -> None:
 
 async def test_a_checked_url_shows_its_origin_alone() -> None:
     """Neither as a text nor by its members; what goes on the wire is whole."""
-    hosts = StorageHosts.of(["storage.googleapis.com"], base_url=API)
+    hosts = StorageHosts(["storage.googleapis.com"], base_url=API)
     url = hosts.check(Secret(SIGNED))
     assert str(url) == "https://storage.googleapis.com/***"
     assert SIGNATURE not in f"{url} {url!r} {vars(url)} {httpx.Request('GET', url)!r}"

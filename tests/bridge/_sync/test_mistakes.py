@@ -287,23 +287,21 @@ def test_a_changed_company_code_is_told_by_status_and_verify(lang: Lang) -> None
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_wrong_folder_is_named_and_stays_as_it_was(
-    verb: Callable[..., Any], tmp_path: Path
-) -> None:
-    """The store that is not there is named by its path, and no verb but activate() makes it."""
+def test_a_wrong_folder_is_named(verb: Callable[..., Any], tmp_path: Path) -> None:
+    """A store that is not there is named by its path; what only reads does not make it."""
     world = World()
     with SQLiteCheckpoints(tmp_path / "exports.db", clock=world.clock) as store:
         connection = world.connect(checkpoints=store)
-        with pytest.raises(NotActivatedError) as caught:
-            verb(connection)
-        assert str(tmp_path / "exports.db") in caught.value.message
-        assert caught.value.code == "not_activated"
-        connection.deactivate()
         status = connection.status()
         assert str(tmp_path / "exports.db") in status.not_active[0]
         assert "once" in status.not_active[1]
         assert connection.verify()
         assert names_in(tmp_path) == []
+        with pytest.raises(NotActivatedError) as caught:
+            verb(connection)
+        assert str(tmp_path / "exports.db") in caught.value.message
+        assert caught.value.code == "not_activated"
+        connection.deactivate()
         connection.activate()
         assert "exports.db" in names_in(tmp_path)
 
@@ -327,12 +325,11 @@ def test_after_deactivate_it_is_not_asked_to_activate_once() -> None:
 
 @pytest.mark.parametrize("name", ["Molenbeek", "MOLENBEEK"])
 def test_the_name_of_a_space_is_answered_with_its_id(name: str) -> None:
-    """Where a name can pass for an id, verify() gives the id that belongs to it."""
+    """Where a name can pass for an id, verify() shows the id that belongs to it."""
     world = World()
     other = world.banqup.add_space("Molenbeek")
     verification = world.connect(space_id=name).verify()
     assert [check.name for check in verification.failed] == ["banqup space"]
-    assert other in verification.failed[0].remedy
     assert f"{other} (Molenbeek)" in verification.failed[0].detail
     assert SPACE in verification.failed[0].detail
 
@@ -453,21 +450,21 @@ def test_hooks_that_are_swapped_or_take_too_little_are_refused() -> None:
     HookCheckpoints(lambda: None, plain_save, single_worker=True)
 
 
-def test_an_object_in_the_place_of_its_id_is_told_what_to_pass() -> None:
-    """A space, a document or a file has its id as an attribute; its text would not be found."""
+def test_an_object_in_the_place_of_its_id_is_refused() -> None:
+    """The text of a space, a document or a file would not be found."""
     world = World()
     document_id = world.one()
     connection = world.connect()
     banqup = connection._banqup
     (space,) = banqup.spaces.list()
     document = banqup.documents.get(SPACE, document_id)
-    with pytest.raises(ConfigurationError, match=r"not Space\. Pass the id of it: space\.id"):
+    with pytest.raises(ConfigurationError, match="not Space"):
         world.connect(space_id=space)
-    with pytest.raises(ConfigurationError, match=r"not Space\. Pass the id of it: space\.id"):
+    with pytest.raises(ConfigurationError, match="not Space"):
         banqup.documents.get(space, document_id)  # type: ignore[arg-type]
-    with pytest.raises(ConfigurationError, match=r"of it: document\.id"):
+    with pytest.raises(ConfigurationError, match="not Document"):
         banqup.documents.get(SPACE, document)  # type: ignore[arg-type]
-    with pytest.raises(ConfigurationError, match=r"of it: documentfile\.id"):
+    with pytest.raises(ConfigurationError, match="not DocumentFile"):
         banqup.files.details(SPACE, document.files[0])  # type: ignore[arg-type]
     assert world.connect(space_id=UUID(SPACE)).space_id == SPACE
 
@@ -533,19 +530,14 @@ def test_a_refused_login_names_the_organisation_code_that_was_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "hint"),
-    [
-        (None, "It is None."),
-        (True, "It is True."),
-        ("", "It has 0 characters."),
-        ("x" * 129, "129"),
-    ],
+    ("given", "told"),
+    [(None, "not None"), (True, "not True"), ("", "1 to 128"), ("x" * 129, "1 to 128")],
 )
-def test_an_id_that_is_none_says_what_was_given(given: Any, hint: str) -> None:
-    """A missing or too long id: what it is, or its length, and no name of a Python type."""
+def test_an_id_that_is_none_says_what_was_given(given: Any, told: str) -> None:
+    """A missing or too long id: what is allowed, and no name of a Python type."""
     with pytest.raises(ConfigurationError, match="must be 1 to 128 letters") as caught:
         World().connect()._banqup.documents.get(SPACE, given)
-    assert hint in str(caught.value.hint)
+    assert told in str(caught.value)
     assert "str" not in str(caught.value)
 
 

@@ -197,10 +197,6 @@ def test_export_raises_the_same_when_it_goes_wrong_later(case: Case, kept: bool)
     hosts = {}
     for service in (world.banqup, world.zenvoices):
         hosts[service] = type(service).default_hosts
-    if kept and case.name == "missing company-list right":
-        # The company's number is known: the right is not needed any more.
-        assert broken.export_new().exported == 1
-        return
     with pytest.raises(case.error) as caught:
         broken.export_new()
     assert all(word in (caught.value.hint or "") for word in case.words), caught.value.hint
@@ -567,12 +563,3 @@ def test_a_store_that_fails_says_itself_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
         connection.activate()
     assert remedy in str(caught.value)
-
-
-def test_swapped_space_and_company_are_told() -> None:
-    """The space's id in the place of the company's code is called so, and not a missing right."""
-    world = World()
-    connection = world.connect(world.space, space_id="0042")
-    shown = str(connection.verify())
-    assert world.space in shown
-    assert "swapped" in shown

@@ -163,25 +163,3 @@ async def test_a_listing_says_that_it_is_fetched_later() -> None:
     assert fetch.asked == []
     assert [row async for row in listing] == list(range(4))
     assert "complete=True" in repr(listing)
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize(
-    "use",
-    [
-        len,
-        bool,
-        lambda listing: listing[0],
-        lambda listing: listing[:2],
-        lambda listing: not listing,
-    ],
-    ids=["len", "bool", "index", "slice", "not"],
-)
-async def test_a_listing_is_no_list_and_says_what_to_do(use: Callable[[object], object]) -> None:
-    """What a list allows is refused with the code that makes a list; without a call."""
-    fetch = Fetcher(honest(5))
-    listing = AsyncListing(fetch, 0)
-    with pytest.raises(TypeError, match="as you iterate over it: it is no list"):
-        use(listing)
-    assert fetch.asked == []
-    assert [row async for row in listing] == [0, 1, 2, 3, 4]

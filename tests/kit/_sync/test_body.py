@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import json
-import secrets
 from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
@@ -172,18 +171,6 @@ def test_file_that_vanishes(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     with pytest.raises(OutcomeUnknownError, match="Is a directory"):
         sent(template)
-
-
-def test_text_that_holds_the_mark(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A text that looks like the mark for a file is sent as the text it is."""
-    marks = iter(["first", "second", "x", "third"])
-    monkeypatch.setattr(secrets, "token_hex", lambda _size: next(marks))
-    value = {"first": "second", "file": Base64(FileSource.of(b"abc")), "text": "max first"}
-    assert json.loads(sent(json_template(value))) == {
-        "first": "second",
-        "file": "YWJj",
-        "text": "max first",
-    }
 
 
 @pytest.mark.parametrize("content", [7, None, object(), io.StringIO("text"), ["x"]])

@@ -118,20 +118,6 @@ def test_certificate_file_that_cannot_be_used(
     assert not caught.value.retryable
 
 
-@pytest.mark.parametrize(("content", "der"), [(b"\x30\x82\x03", True), (b"-----BEGIN", False)])
-def test_certificate_in_der_is_told_how_to_convert(
-    environment: pytest.MonkeyPatch, tmp_path: Path, content: bytes, der: bool
-) -> None:
-    """As Windows exports it: that it holds no certificate would be denied by every viewer."""
-    path = tmp_path / "office.cer"
-    path.write_bytes(content)
-    environment.setenv("SSL_CERT_FILE", str(path))
-    with pytest.raises(ConfigurationError, match="no certificate in PEM form") as caught:
-        opened_to("https://api.example")
-    hint = str(caught.value.hint)
-    assert ("openssl x509 -inform der -in office.cer -out office.pem" in hint) == der
-
-
 @pytest.mark.parametrize("name", ["missing/keys.log", "."])
 def test_key_log_that_cannot_be_written(
     environment: pytest.MonkeyPatch, tmp_path: Path, name: str

@@ -184,6 +184,7 @@ async def test_file_is_sent_as_it_is(content: bytes, tmp_path: Path) -> None:
         ({"json": {"a": b"x"}}, r"bytes .*: write Base64"),
         ({"json": {}, "content": b"x"}, r"json= or content=, not both"),
         ({"content": 7}, r"a file must be bytes"),
+        ({"headers": {"X-Company": 7}}, r"expected string"),
     ],
 )
 async def test_body_that_cannot_be_sent_says_what_to_write(wrong: Any, said: str) -> None:
