@@ -9,7 +9,7 @@ from datetime import UTC
 from email.utils import format_datetime
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -154,12 +154,6 @@ class AsyncCalls:
         client = self._clients.opened()
         if self._owned and client is not None:
             await client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
 
     async def call(
         self,

@@ -10,7 +10,7 @@ from datetime import UTC
 from email.utils import format_datetime
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -155,12 +155,6 @@ class Calls:
         client = self._clients.opened()
         if self._owned and client is not None:
             client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def call(
         self,
