@@ -15,8 +15,6 @@ from bridge._delivery.eligibility import unknown_word
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
 from bridge._reports.report import ExportReport
 
-__all__ = ["ReportBuilder"]
-
 
 @define
 class ReportBuilder:

@@ -15,16 +15,6 @@ from bridge._reports.delivery_rows import DeliveryRow
 from bridge._reports.render import plain
 from bridge._reports.report import ExportReport
 
-__all__ = [
-    "DeliveryChanged",
-    "DocumentFound",
-    "Event",
-    "Listener",
-    "RunEnded",
-    "RunStarted",
-    "emit",
-]
-
 logger = logging.getLogger("bridge")
 
 

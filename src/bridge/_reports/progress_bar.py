@@ -9,8 +9,6 @@ from typing import Any
 from bridge._reports.events import DeliveryChanged, DocumentFound, Event, RunEnded, RunStarted
 from bridge._reports.texts import tell
 
-__all__ = ["ProgressBar"]
-
 
 class ProgressBar:
     """A listener that shows the progress of a run::

@@ -21,14 +21,6 @@ from bridge._reports.delivery_rows import (
 from bridge._reports.render import Cell, Result, Table, View
 from bridge._reports.texts import say
 
-__all__ = [
-    "Activation",
-    "Confirmation",
-    "ExportReport",
-    "Request",
-    "Status",
-]
-
 
 def _facts(*facts: tuple[str, str | int | None]) -> tuple[tuple[str, str], ...]:
     """Return the names and values of facts to show; leave out zeros and empty texts."""

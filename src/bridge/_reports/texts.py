@@ -14,18 +14,6 @@ from _client_kit._arguments import check_word
 from _client_kit._text import SEPARATORS, Text, fill
 from _client_kit._times import shown_time
 
-__all__ = [
-    "HEADINGS",
-    "SENTENCES",
-    "Lang",
-    "check_lang",
-    "language",
-    "say",
-    "set_language",
-    "tell",
-    "translate",
-]
-
 Lang = Literal["en", "fr", "nl"]
 """A language of reports: English, French or Dutch."""
 
