@@ -39,7 +39,7 @@ from bridge._mapping.mapper import Mapper, default_mapper
 from bridge._pairs import Pairs
 from bridge._process import LOGIN_VARIABLES, function_of, login_of_this_process
 from bridge._reports.delivery_rows import Deliveries
-from bridge._reports.events import DeliveryChanged, DocumentFound, Event
+from bridge._reports.events import DocumentFound, Event, RunEnded, RunStarted
 from bridge._reports.render import plain
 from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
 from bridge._reports.texts import Lang, language, say, set_language, tell, translate
@@ -543,7 +543,7 @@ class _Progress:
     def __call__(self, event: Event) -> None:
         if isinstance(event, DocumentFound):
             self._counts["to be sent"] += 1
-        elif isinstance(event, DeliveryChanged):
+        elif not isinstance(event, RunStarted | RunEnded):
             self._counts[event.delivery.state] += 1
         counts = ", ".join(
             f"{number} {tell(word, number)}" for word, number in self._counts.items()

@@ -14,9 +14,14 @@ from attrs import exceptions, fields
 
 from bridge import (
     Deliveries,
-    DeliveryChanged,
     DeliveryRow,
+    DocumentFailed,
     DocumentFound,
+    DocumentSent,
+    DocumentSettled,
+    DocumentSkipped,
+    DocumentUncertain,
+    DocumentWaiting,
     Event,
     ExportReport,
     Listener,
@@ -55,12 +60,12 @@ def one_of_each(name: str = "d-1") -> list[Event]:
     return [
         RunStarted(name, name, NOW),
         DocumentFound(name, name),
-        DeliveryChanged(line(name)),
-        DeliveryChanged(line(name, "waiting")),
-        DeliveryChanged(line(name, "skipped")),
-        DeliveryChanged(line(name, "failed")),
-        DeliveryChanged(line(name, "uncertain")),
-        DeliveryChanged(line(name, "sending")),
+        DocumentSent(line(name)),
+        DocumentSettled(line(name)),
+        DocumentWaiting(line(name, "waiting")),
+        DocumentSkipped(line(name, "skipped")),
+        DocumentFailed(line(name, "failed")),
+        DocumentUncertain(line(name, "uncertain")),
         RunEnded(report(stopped=name, deliveries=Deliveries([line(name)]))),
     ]
 
@@ -120,15 +125,15 @@ def test_log_levels_tell_trouble_from_routine(caplog: pytest.LogCaptureFixture) 
             emit([], event)
     levels = [record.levelname for record in caplog.records]
     assert levels == [
-        *("INFO", "DEBUG", "INFO", "DEBUG", "DEBUG", "WARNING", "WARNING", "WARNING", "INFO"),
+        *("INFO", "DEBUG", "INFO", "DEBUG", "DEBUG", "DEBUG", "WARNING", "WARNING", "INFO"),
     ]
 
 
 def test_log_line_says_what_became_of_a_document(caplog: pytest.LogCaptureFixture) -> None:
     """State, Zenvoices' number and the reason, where there are any."""
     with caplog.at_level(logging.DEBUG, "bridge"):
-        emit([], DeliveryChanged(DeliveryRow("d-1", "delivered", inbox_id=4711)))
-        emit([], DeliveryChanged(DeliveryRow("d-2", "failed", "the file is empty")))
+        emit([], DocumentSent(DeliveryRow("d-1", "delivered", inbox_id=4711)))
+        emit([], DocumentFailed(DeliveryRow("d-2", "failed", "the file is empty")))
     assert caplog.messages == [
         "document 'd-1' delivered as 4711",
         "document 'd-2' failed: 'the file is empty'",
@@ -137,10 +142,10 @@ def test_log_line_says_what_became_of_a_document(caplog: pytest.LogCaptureFixtur
 
 def test_warnings_are_shown_before_logging_is_configured() -> None:
     """A script that configures no logging shows them on standard error, and nothing else."""
-    code = "from bridge import DeliveryChanged, DeliveryRow\n"
+    code = "from bridge import DeliveryRow, DocumentFailed, DocumentSent\n"
     code += "from bridge._reports.events import emit\n"
-    code += "emit([], DeliveryChanged(DeliveryRow('d-1', 'delivered', inbox_id=4711)))\n"
-    code += "emit([], DeliveryChanged(DeliveryRow('d-2', 'failed', 'x')))"
+    code += "emit([], DocumentSent(DeliveryRow('d-1', 'delivered', inbox_id=4711)))\n"
+    code += "emit([], DocumentFailed(DeliveryRow('d-2', 'failed', 'x')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert (done.stdout, done.stderr) == ("", "document 'd-2' failed: 'x'\n")
 
@@ -156,15 +161,15 @@ class Terminal(io.StringIO):
 def tell_a_run(bar: ProgressBar) -> None:
     """Two documents found, one sent and one failed, besides two that were not fetched."""
     emit([bar], RunStarted("s-1", "0042", NOW))
-    emit([bar], DeliveryChanged(line("d-0", "waiting")))
-    emit([bar], DeliveryChanged(line("d-9")))
-    for name, state in (
-        ("d-1", "delivered"),
-        ("d-2", "failed"),
+    emit([bar], DocumentWaiting(line("d-0", "waiting")))
+    emit([bar], DocumentSettled(line("d-9")))
+    for name, event, state in (
+        ("d-1", DocumentSent, "delivered"),
+        ("d-2", DocumentFailed, "failed"),
     ):
         emit([bar], DocumentFound(name, "SALES"))
-        emit([bar], DeliveryChanged(line(name, state)))
-        emit([bar], DeliveryChanged(line(name, state)))
+        emit([bar], event(line(name, state)))
+        emit([bar], event(line(name, state)))
     emit([bar], RunEnded(report()))
 
 
@@ -203,7 +208,7 @@ def test_progress_bar_survives_an_interrupted_run() -> None:
     """A run that never ended leaves no bar behind; events without a run are nothing to it."""
     terminal = Terminal()
     bar = ProgressBar(file=terminal, mininterval=0)
-    emit([bar], DeliveryChanged(line()))
+    emit([bar], DocumentSent(line()))
     emit([bar], RunEnded(report()))
     assert terminal.getvalue() == ""
     emit([bar], RunStarted("s-1", "0042", NOW))

@@ -130,7 +130,7 @@ def test_listener_that_interrupts() -> None:
     _, wanted = prepared(world)
 
     def act(event: Any) -> None:
-        if type(event).__name__ == "DeliveryChanged":
+        if type(event).__name__ == "DocumentSent":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -14,7 +14,7 @@ from banqup_client import (
     RetryPolicy,
 )
 from banqup_client.testing import FakeBanqup, FakeFile
-from bridge import AsyncConnection, Connection, DeliveryChanged, MemoryCheckpoints, Row
+from bridge import AsyncConnection, Connection, MemoryCheckpoints, Row
 from bridge._delivery.delivery import STATES, Delivery
 from bridge._delivery.row_format import delivery_of
 from support.gateway import Gateway, Rule
@@ -229,8 +229,5 @@ class Watcher:
             self._act(event)
 
     def names(self) -> Sequence[str]:
-        """The classes of what was told; of a delivery, its state."""
-        return [
-            event.delivery.state if isinstance(event, DeliveryChanged) else type(event).__name__
-            for event in self.events
-        ]
+        """The classes of what was told."""
+        return [type(event).__name__ for event in self.events]

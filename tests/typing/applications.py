@@ -29,8 +29,8 @@ from bridge import (
     Confirmation,
     Connection,
     ConnectionConfig,
-    DeliveryChanged,
     DeliveryRow,
+    DocumentSent,
     Event,
     ExportReport,
     HookCheckpoints,
@@ -117,7 +117,7 @@ store: CheckpointStore = OwnCheckpoints()
 
 def watch(event: Event) -> None:
     """A listener."""
-    if isinstance(event, DeliveryChanged):
+    if isinstance(event, DocumentSent):
         assert_type(event.delivery, DeliveryRow)
 
 

@@ -58,36 +58,28 @@ class JsonBody:
                 yield content[start : start + READ_SIZE]
             return
         try:
-            file = source.open()
+            with source.open() as file:
+                while left > 0:
+                    self._check()
+                    chunk = self._read(file, min(READ_SIZE, left))
+                    left -= len(chunk)
+                    yield chunk
         except OSError as error:
             if raised_by_signal_handler(error):
                 raise
-            raise self._unreadable(error) from None
-        with file:
-            while left > 0:
-                self._check()
-                chunk = self._read(file, min(READ_SIZE, left))
-                left -= len(chunk)
-                yield chunk
+            reason = os_reason(error)
+            message = Text(
+                "file_unreadable", "a file could not be read while it was sent ({0})", reason
+            )
+            raise OutcomeUnknownError(message, service=self._service, retryable=False) from None
 
     def _read(self, file: BinaryIO, size: int) -> bytes:
         """Read exactly `size` bytes: fewer would put padding in the middle of the base64."""
         chunk = b""
         while len(chunk) < size:
-            try:
-                more = runtime.read_chunk(file, size - len(chunk))
-            except OSError as error:
-                if raised_by_signal_handler(error):
-                    raise
-                raise self._unreadable(error) from None
+            more = runtime.read_chunk(file, size - len(chunk))
             if not more:
                 message = Text("file_shrank", "a file became shorter while it was sent")
                 raise OutcomeUnknownError(message, service=self._service, retryable=False)
             chunk = chunk + more if chunk else more
         return chunk
-
-    def _unreadable(self, error: OSError) -> OutcomeUnknownError:
-        message = Text(
-            "file_unreadable", "a file could not be read while it was sent ({0})", os_reason(error)
-        )
-        return OutcomeUnknownError(message, service=self._service, retryable=False)

@@ -42,12 +42,43 @@ class DocumentFound:
 
 
 @frozen
-class DeliveryChanged:
-    """A delivery was recorded; ``delivery.state`` and ``delivery.reason`` say what became of it.
+class DocumentWaiting:
+    """A document waits; ``delivery.reason`` says why."""
 
-    ``delivered`` means that Zenvoices has accepted the document, or that a look-up has found it.
-    ``sending`` means that an upload had no clear answer: the next run looks it up.
-    """
+    delivery: DeliveryRow
+
+
+@frozen
+class DocumentSkipped:
+    """A document will not be exported."""
+
+    delivery: DeliveryRow
+
+
+@frozen
+class DocumentSent:
+    """Zenvoices has accepted a document, and the checkpoint has recorded it."""
+
+    delivery: DeliveryRow
+
+
+@frozen
+class DocumentFailed:
+    """A document has failed and is not tried again."""
+
+    delivery: DeliveryRow
+
+
+@frozen
+class DocumentUncertain:
+    """An upload had no clear answer: the document is looked up later, or held for a person."""
+
+    delivery: DeliveryRow
+
+
+@frozen
+class DocumentSettled:
+    """A document whose upload had no clear answer was looked up and found."""
 
     delivery: DeliveryRow
 
@@ -63,16 +94,27 @@ class RunEnded:
     report: ExportReport
 
 
-Event = RunStarted | DocumentFound | DeliveryChanged | RunEnded
+Event = (
+    RunStarted
+    | DocumentFound
+    | DocumentWaiting
+    | DocumentSkipped
+    | DocumentSent
+    | DocumentFailed
+    | DocumentUncertain
+    | DocumentSettled
+    | RunEnded
+)
 
 Listener = Callable[[Event], object]
 """A function that is called with each event, one at a time, in the thread or task of the export."""
 
-_LEVELS = {
-    "failed": logging.WARNING,
-    "uncertain": logging.WARNING,
-    "sending": logging.WARNING,
-    "delivered": logging.INFO,
+_LEVELS: dict[type[object], int] = {
+    DocumentFailed: logging.WARNING,
+    DocumentUncertain: logging.WARNING,
+    RunStarted: logging.INFO,
+    RunEnded: logging.INFO,
+    DocumentSent: logging.INFO,
 }
 
 
@@ -83,7 +125,7 @@ def emit(listeners: Sequence[Listener], event: Event) -> list[tuple[str, Excepti
         For each listener that failed, the reason and its exception.
     """
     failures: list[tuple[str, Exception]] = []
-    level = _level(event)
+    level = _LEVELS.get(type(event), logging.DEBUG)
     if logger.isEnabledFor(level):
         logger.log(level, "%s", _line(event))
     for listener in listeners:
@@ -98,12 +140,6 @@ def emit(listeners: Sequence[Listener], event: Event) -> list[tuple[str, Excepti
     return failures
 
 
-def _level(event: Event) -> int:
-    if isinstance(event, DeliveryChanged):
-        return _LEVELS.get(event.delivery.state, logging.DEBUG)
-    return logging.DEBUG if isinstance(event, DocumentFound) else logging.INFO
-
-
 def _line(event: Event) -> str:
     """Return one log line; ``%r`` escapes line breaks, which could forge another log line."""
     match event:
@@ -113,7 +149,8 @@ def _line(event: Event) -> str:
             return f"document {document_id!r} in {folder!r} found"
         case RunEnded(report):
             return plain(f"export ended: {report.summary()}")
-        case DeliveryChanged(row):
+        case _:
+            row = event.delivery
             number = "" if row.inbox_id is None else f" as {row.inbox_id}"
             reason = f": {row.reason!r}" if row.reason else ""
             return f"document {row.document_id!r} {row.state}{number}{reason}"

@@ -6,7 +6,8 @@ from collections import Counter
 from importlib import import_module
 from typing import Any
 
-from bridge._reports.events import DeliveryChanged, DocumentFound, Event, RunEnded, RunStarted
+from bridge._reports.delivery_rows import DeliveryRow
+from bridge._reports.events import DocumentFound, Event, RunEnded, RunStarted
 from bridge._reports.texts import tell
 
 
@@ -53,12 +54,15 @@ class ProgressBar:
                 self._open.add(event.document_id)
             case RunEnded():
                 self.close()
-            case DeliveryChanged(row):
-                if self._bar is not None and row.document_id in self._open:
-                    self._open.remove(row.document_id)
-                    self._counts[tell(row.state)] += 1
-                    self._bar.set_postfix(self._counts, refresh=False)
-                    self._bar.update(1)
+            case _:
+                self._count(event.delivery)
+
+    def _count(self, row: DeliveryRow) -> None:
+        if self._bar is not None and row.document_id in self._open:
+            self._open.remove(row.document_id)
+            self._counts[tell(row.state)] += 1
+            self._bar.set_postfix(self._counts, refresh=False)
+            self._bar.update(1)
 
     def close(self) -> None:
         """Close the bar. The end of a run does this; call it after a run that was interrupted."""

@@ -13,7 +13,6 @@ import pytest
 from _client_kit import _clock
 from banqup_client.testing import FakeFile, Fault
 from bridge import (
-    DeliveryChanged,
     LeaseLostError,
     ServiceError,
     Skip,
@@ -571,9 +570,9 @@ def test_listener_that_raises_harms_nobody() -> None:
     assert sorted(names[1:-1]) == [
         "DocumentFound",
         "DocumentFound",
-        "delivered",
-        "delivered",
-        "waiting",
+        "DocumentSent",
+        "DocumentSent",
+        "DocumentWaiting",
     ]
 
 
@@ -583,7 +582,7 @@ def test_delivery_is_told_once_it_is_durable() -> None:
     seen: list[str] = []
 
     def act(event: Any) -> None:
-        if isinstance(event, DeliveryChanged):
+        if type(event).__name__ == "DocumentSent":
             seen.append(world.states[event.delivery.document_id])
 
     connection = active(world, listeners=[Watcher(act)])
