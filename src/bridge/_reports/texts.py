@@ -14,18 +14,6 @@ from _client_kit._arguments import check_word
 from _client_kit._text import SEPARATORS, Text, fill
 from _client_kit._times import shown_time
 
-__all__ = [
-    "HEADINGS",
-    "SENTENCES",
-    "Lang",
-    "check_lang",
-    "language",
-    "say",
-    "set_language",
-    "tell",
-    "translate",
-]
-
 Lang = Literal["en", "fr", "nl"]
 """A language of reports: English, French or Dutch."""
 
@@ -924,8 +912,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{0} document in de lijsten van Banqup werd niet meegenomen: het heeft geen bruikbaar id, of hoort bij een andere ruimte|{0} documenten in de lijsten van Banqup werden niet meegenomen: ze hebben geen bruikbaar id, of horen bij een andere ruimte"),
     "unknown_word": ("{1} document a le statut inconnu {0!r} ; s'il signifie « approuvé » ou « envoyé », l'argument exportable= permet de l'autoriser en Python|{1} documents ont le statut inconnu {0!r} ; s'il signifie « approuvé » ou « envoyé », l'argument exportable= permet de l'autoriser en Python",
         "{1} document heeft de onbekende status {0!r}; betekent die “goedgekeurd” of “verstuurd”, dan kunt u hem met het argument exportable= toelaten in Python|{1} documenten hebben de onbekende status {0!r}; betekent die “goedgekeurd” of “verstuurd”, dan kunt u hem met het argument exportable= toelaten in Python"),
-    "only_baseline": ("Rien de nouveau : {0} document a été approuvé ou envoyé avant l'activation, et ne sera pas exporté. Pour en envoyer un, lancez banqup-zenvoices resend ID (en Python : resend([ID])).|Rien de nouveau : {0} documents ont été approuvés ou envoyés avant l'activation, et ne seront pas exportés. Pour en envoyer un, lancez banqup-zenvoices resend ID (en Python : resend([ID])).",
-        "Niets nieuws: {0} document werd goedgekeurd of verstuurd vóór de activering, en wordt niet geëxporteerd. Voer banqup-zenvoices resend ID uit (in Python: resend([ID])) om er een te verzenden.|Niets nieuws: {0} documenten werden goedgekeurd of verstuurd vóór de activering, en worden niet geëxporteerd. Voer banqup-zenvoices resend ID uit (in Python: resend([ID])) om er een te verzenden."),
     "nothing_listed": ("Banqup n'a montré aucun document. Si l'espace n'est pas vide, lancez banqup-zenvoices deactivate (en Python : deactivate()), donnez à l'application un rôle qui lui montre les documents, puis activez à nouveau avant le premier export.",
         "Banqup toonde geen enkel document. Is de ruimte niet leeg, voer dan banqup-zenvoices deactivate uit (in Python: deactivate()), geef de app een rol waarmee ze de documenten ziet, en activeer opnieuw vóór de eerste export."),
     # Files that are not readable as UBL
