@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
@@ -45,22 +44,6 @@ UNFIT_HINT = Text(
 )
 
 
-_UNFIT = {
-    "without_id": "documents.list: {1} entry of {0} has no usable id|"
-    "documents.list: {1} entries of {0} have no usable id",
-    "other_space": "documents.list: {1} entry of {0} is of another space|"
-    "documents.list: {1} entries of {0} are of another space",
-}
-
-
-@define
-class _Seen:
-    """A listed document; ``late`` if the first pass did not show it."""
-
-    document: Document
-    late: bool
-
-
 @define
 class AsyncBaseline:
     """List a space until two passes agree, and record every document with its status.
@@ -79,7 +62,8 @@ class AsyncBaseline:
     baseline: int = 0
     waiting: int = 0
     skipped: list[DeliveryRow] = field(factory=list)
-    _seen: dict[str, _Seen] = field(factory=dict)
+    _seen: dict[str, Document] = field(factory=dict)
+    _late: set[str] = field(factory=set)
     _young: set[str] = field(factory=set)
 
     async def record(self) -> None:
@@ -107,7 +91,7 @@ class AsyncBaseline:
         ids = list(self._seen)
         for start in range(0, len(ids), ROWS_PER_COMMIT):
             some = ids[start : start + ROWS_PER_COMMIT]
-            stored = await self.session.find([self._seen[name].document.id for name in some])
+            stored = await self.session.find(some)
             for document_id in some:
                 self._put(document_id, self._seen[document_id], stored.get(document_id))
             await self.session.flush()
@@ -147,12 +131,12 @@ class AsyncBaseline:
     @property
     def example(self) -> Document | None:
         """A listed document, if possible one with a file; None if the space is empty."""
-        documents = [seen.document for seen in self._seen.values()]
+        documents = list(self._seen.values())
         return next((one for one in documents if one.files), documents[0] if documents else None)
 
     def _newest(self) -> datetime | None:
         """Return the newest time of creation, for the case that no answer had a ``Date`` header."""
-        times = [seen.document.created_at for seen in self._seen.values()]
+        times = [document.created_at for document in self._seen.values()]
         return max((time for time in times if time is not None), default=None)
 
     async def _pass(self, *, first: bool) -> dict[str, str | None]:
@@ -160,27 +144,29 @@ class AsyncBaseline:
         shown: dict[str, str | None] = {}
         for folder in FOLDERS:
             listing = self.banqup.documents.list(self.space_id, folder=folder)
-            unfit: Counter[str] = Counter()
+            unfit = 0
             async for page in listing.pages():
-                unfit["without_id"] += page.unreadable
+                unfit += page.unreadable
                 await self.session.flush()  # renew the lease, which a long listing would outlast
                 if self.answered_at is None:
                     self.answered_at = page.answered_at
                 for item in page.items:
-                    if not is_id(item.id):
-                        unfit["without_id"] += 1
-                        continue
-                    if of_another_space(item.space_id, self.space_id):
-                        unfit["other_space"] += 1
+                    if not is_id(item.id) or of_another_space(item.space_id, self.space_id):
+                        unfit += 1
                         continue
                     document = item if item.folder else evolve(item, folder=folder)
                     document_id = canonical_id(item.id)
                     self._note(document_id, document, late=not first)
                     if document_id not in self._young:
                         shown[document_id] = item.status.document
-            for what, count in (+unfit).items():
+            if unfit:
                 # Without this error, these entries would look new once the contract is corrected.
-                message = Text(what, _UNFIT[what], folder, count)
+                message = Text(
+                    "unfit_entries",
+                    "documents.list: {1} entry of {0} has no usable id or is of another space|"
+                    "documents.list: {1} entries of {0} have no usable id or are of another space",
+                    *(folder, unfit),
+                )
                 raise ProtocolError(message, service="banqup", hint=UNFIT_HINT)
             if not listing.complete:
                 raise UnavailableError(list_unfinished(folder), service="banqup")
@@ -192,10 +178,12 @@ class AsyncBaseline:
         if late and created_during_activation(document.created_at, self.answered_at):
             self._young.add(document_id)
             return
-        self._seen[document_id] = _Seen(document, late)
+        self._seen[document_id] = document
+        if late:
+            self._late.add(document_id)
 
-    def _put(self, document_id: str, seen: _Seen, stored: Delivery | None) -> None:
-        new = self._recorded(document_id, seen, stored)
+    def _put(self, document_id: str, document: Document, stored: Delivery | None) -> None:
+        new = self._recorded(document_id, document, stored)
         self.session.put(stored, new)
         if new.state == "baseline":
             self.baseline += 1
@@ -204,8 +192,7 @@ class AsyncBaseline:
         elif new.state == "skipped" and new != stored:
             self.skipped.append(delivery_row(new))
 
-    def _recorded(self, document_id: str, seen: _Seen, stored: Delivery | None) -> Delivery:
-        document = seen.document
+    def _recorded(self, document_id: str, document: Document, stored: Delivery | None) -> Delivery:
         status = document.status.document
         verdict = judge(self.exportable, document)
         if isinstance(verdict, BrokenRule):
@@ -221,7 +208,7 @@ class AsyncBaseline:
         if stored is None or unknown or not self.session.head.activations:
             # Rows that an activation stored before it failed do not count.
             label = label_of(document)
-            if seen.late and verdict is None:
+            if document_id in self._late and verdict is None:
                 late = deliveries.first_seen(document_id, document.folder, label)
                 reason = Text("appeared_late", "appeared during activation")
                 return self._advance(late, transitions.Skipped(reason))
