@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -410,7 +411,7 @@ class AsyncConnection:
             counts=head.counts,
             attention=map(delivery_row, needing),
             waiting=map(delivery_row, waits if waiting else ()),
-            unknown_statuses=head.unknown,
+            unknown_statuses=Counter(one.unknown for one in waits if one.unknown),
             not_active=() if error is None else (error.message, error.hint or ""),
         )
 

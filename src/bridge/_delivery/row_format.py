@@ -66,7 +66,6 @@ class Head:
             none was met, or once ``fetched`` is True.
         looked_up: Per state, the id of the document that was looked up last. The next run
             continues after it.
-        unknown: Unrecognised statuses and folders, with how many documents had each.
         last_run: A summary of the last run. In the record of a space, which connection uses it.
     """
 
@@ -86,7 +85,6 @@ class Head:
     fetched: bool = False
     no_file_since: float | None = None
     looked_up: Mapping[str, str] = field(factory=dict[str, str])
-    unknown: Mapping[str, int] = field(factory=dict[str, int])
     last_run: Mapping[str, Any] | None = None
 
 
