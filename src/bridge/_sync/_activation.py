@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any
 
 from attrs import define, evolve, field
 
@@ -24,7 +23,7 @@ from bridge._delivery.faults import list_unfinished
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.newness import created_during_activation
 from bridge._delivery.outcome import label_of
-from bridge._delivery.row_format import Head, active_binding, head_of
+from bridge._delivery.row_format import active_binding, head_of
 from bridge._errors import setting_error
 from bridge._mapping.calling import judge
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
@@ -32,7 +31,7 @@ from bridge._reports.report import Activation
 from bridge._stores.protocol import CheckpointStore
 from bridge._sync._session import CheckpointSession
 
-__all__ = ["Baseline", "claim_space", "unchanged"]
+__all__ = ["Baseline", "refuse_other_company", "space_key"]
 
 logger = logging.getLogger("bridge")
 
@@ -240,16 +239,6 @@ def _warn_once(note: str) -> None:
     logger.warning("%s", note)
 
 
-def unchanged(head: Head, company_id: int | None) -> Activation:
-    """Return the result of activate() on a connection that is already active."""
-    return Activation(
-        new=False,
-        activated_at=head.activated_at,
-        company_id=company_id,
-        baseline=head.counts.get("baseline", 0),
-    )
-
-
 def space_key(binding: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """Return the key and the binding of the record that says which connection uses a space."""
     space = {name: binding[name] for name in ("banqup", "space")}
@@ -267,48 +256,17 @@ def refuse_other_company(store: CheckpointStore, binding: Mapping[str, str], key
     """
     name, space = space_key(binding)
     text = runtime.call_store(store.head, name)
-    if text is not None:
-        _refuse_holder(store, head_of(text, space).last_run or {}, key)
-
-
-def _refuse_holder(store: CheckpointStore, before: Mapping[str, Any], key: str) -> None:
-    """Raise ConfigurationError if another connection uses the space and is still active.
-
-    Args:
-        store: The store of the space and of all connections.
-        before: What the space's record says about the connection that used the space last.
-        key: The key of the present connection.
-    """
-    holder = before.get("key")
-    if isinstance(holder, str) and holder != key:
-        text = runtime.call_store(store.head, holder)
-        other = None if text is None else active_binding(text)
-        if other is not None:
-            raise setting_error(
-                "space_is_active",
-                "the space is active with the company {0!r} of organisation {1!r} at {2} in this "
-                "store",
-                *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
-                hint="A space goes to one company. To go on with that company, put its settings "
-                "back. To change it, put them back first and run banqup-zenvoices deactivate (in "
-                "Python: deactivate()); then write the new ones and activate.",
-            )
-
-
-def claim_space(
-    claim: CheckpointSession, store: CheckpointStore, key: str, company_code: str
-) -> None:
-    """Record in the store which connection uses a space.
-
-    Args:
-        claim: The session of the space itself, whose lease the caller holds.
-        store: The store of the space and of all connections.
-        key: The key of the connection that is being activated.
-        company_code: The company code of that connection.
-
-    Raises:
-        ConfigurationError: The space is active with another company.
-    """
-    _refuse_holder(store, claim.head.last_run or {}, key)
-    claim.update(last_run={"key": key, "company": company_code})
-    claim.flush()
+    holder = None if text is None else (head_of(text, space).last_run or {}).get("key")
+    if not isinstance(holder, str) or holder == key:
+        return
+    text = runtime.call_store(store.head, holder)
+    other = None if text is None else active_binding(text)
+    if other is not None:
+        raise setting_error(
+            "space_is_active",
+            "the space is active with the company {0!r} of organisation {1!r} at {2} in this store",
+            *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
+            hint="A space goes to one company. To go on with that company, put its settings back. "
+            "To change it, put them back first and run banqup-zenvoices deactivate (in Python: "
+            "deactivate()); then write the new ones and activate.",
+        )
