@@ -42,7 +42,7 @@ from bridge._reports.delivery_rows import Deliveries
 from bridge._reports.events import DocumentFound, Event, RunEnded, RunStarted
 from bridge._reports.render import plain
 from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
-from bridge._reports.texts import Lang, language, say, set_language, translate
+from bridge._reports.texts import Lang, language, say, set_language, tell, translate
 from bridge._reports.verification import Verification
 from bridge._sync._connection import Connection
 from zenvoices_client import UserLogin
@@ -59,23 +59,24 @@ Options = argparse.Namespace
 # Arguments
 
 
-def _parser(lang: Lang) -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; its own errors and titles are argparse's, in English."""
 
     def option(of: Any, name: str, **details: Any) -> None:
-        of.add_argument(name, help=translate(say(f"help {name.strip('-')}"), lang), **details)
+        of.add_argument(name, help=tell(f"help {name.strip('-')}"), **details)
 
     parser = argparse.ArgumentParser(
         PROGRAM,
-        description=translate(say("help about"), lang),
-        epilog=translate(say("exit status"), lang),
+        description=tell("help about"),
+        epilog=tell("exit status"),
         allow_abbrev=False,
     )
+    parser.set_defaults(waiting=False)  # for the status after an export
     option(parser, "--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(name: str, run: Callable[[Options], int]) -> argparse.ArgumentParser:
-        text = translate(say(f"help {name}"), lang)
+        text = tell(f"help {name}")
         added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         added.set_defaults(run=run)
         return added
@@ -149,20 +150,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     first = argparse.ArgumentParser(PROGRAM, add_help=False, allow_abbrev=False)
     first.add_argument("--lang", choices=get_args(Lang), default="en")
     options, rest = first.parse_known_args(arguments)
-    lang: Lang = options.lang
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     before = language()
     try:
         with _ended_by_sigterm():
-            set_language(lang)
-            _parser(lang).parse_args(rest, options)
+            set_language(options.lang)
+            _parser().parse_args(rest, options)
             status: int = options.run(options)
             sys.stdout.flush()
             return status
     except ConfigurationError as error:
-        print(_after(PROGRAM, _error_text(error, lang), lang), file=sys.stderr)
+        print(_after(PROGRAM, _error_text(error)), file=sys.stderr)
         return USAGE
     except BrokenPipeError:
         # The program that reads the output has ended. Without this, Python would try to write the
@@ -170,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except KeyboardInterrupt as interrupt:
-        print(f"\n{_after(PROGRAM, say('interrupted'), lang)}", file=sys.stderr)
+        print(f"\n{_after(PROGRAM, say('interrupted'))}", file=sys.stderr)
         return 143 if isinstance(interrupt, _Terminated) else INTERRUPTED
     finally:
         set_language(before)
@@ -231,20 +231,11 @@ def _export(connection: Connection, options: Options) -> tuple[ExportReport, int
 
 def _status(connection: Connection, options: Options) -> tuple[Status, int]:
     status = connection.status(waiting=options.waiting)
-    return status, _status_now(status)
-
-
-def _left(connection: Connection, _options: Options) -> tuple[Status, int]:
-    status = connection.status()
-    return status, _status_now(status)
-
-
-def _status_now(status: Status) -> int:
     if not status.active or status.attention or status.raised:
-        return PERSON
+        return status, PERSON
     if not status._stopped:
-        return OK
-    return LATER if (status.last_run or {}).get("retryable") else PERSON
+        return status, OK
+    return status, LATER if (status.last_run or {}).get("retryable") else PERSON
 
 
 def _resend(connection: Connection, options: Options) -> tuple[_Requests, int]:
@@ -268,12 +259,12 @@ class _Requests:
 
     made: Sequence[Request]
 
-    def to_text(self, *, lang: Lang) -> str:
+    def to_text(self) -> str:
         lines: list[str] = []
         for request in self.made:
             code = "sent all the same" if request.reason else "sent by the next export"
-            text = say(code if request.accepted else "not accepted", request.reason)
-            lines.append(f"{request.document_id}  {translate(text, lang)}")
+            text = tell(code if request.accepted else "not accepted", request.reason)
+            lines.append(f"{request.document_id}  {text}")
         return "\n".join(lines)
 
     def to_dict(self) -> list[dict[str, Any]]:
@@ -315,7 +306,7 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
             if options.mapper is not None:
                 mapper = function_of("--mapper", options.mapper)
             _check_logins()
-            stack.enter_context(_log_on_stderr(options.lang, verbose=options.verbose))
+            stack.enter_context(_log_on_stderr(verbose=options.verbose))
 
             # Connections with the same settings share clients and store. Without this, three
             # hundred connections would make six hundred TLS handshakes.
@@ -324,14 +315,14 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
                 return stack.enter_context(settings.open())
 
             for number, config in enumerate(configs, 1):
-                place = say("progress", config.company_code, number, len(configs))
-                with _Progress(place, options.lang) as progress:
+                place = tell("progress", config.company_code, number, len(configs))
+                with _Progress(place) as progress:
                     status, result, error = _call(verb, config, shared, mapper, progress, options)
                 _show(status, result, error, config, options, out, several=len(configs) > 1)
                 tells = verb in (_export, _status)
                 if tells and status == PERSON and isinstance(error, ServiceError | None):
-                    _, now, _ = _call(_left, config, shared, mapper, progress, options)
-                    _name(now, result, config, options.lang)
+                    _, now, _ = _call(_status, config, shared, mapper, progress, options)
+                    _name(now, result, config)
                 found.add(status)
         return next((status for status in (USAGE, PERSON, LATER) if status in found), OK)
 
@@ -414,7 +405,7 @@ def _call(
         status = _status_of(error)
         if verb is _export and status == LATER and not isinstance(error, StoreError):
             # If an earlier run left a document to a person, say so although a service is down now.
-            status = _call(_left, config, shared, mapper, progress, options)[0] or LATER
+            status = _call(_status, config, shared, mapper, progress, options)[0] or LATER
         return status, error.report, error
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the other connections must still run
         return PERSON, None, error
@@ -442,12 +433,12 @@ def _show(
     elif result is not None:
         if several:
             print(f"== {config.company_code}")
-        print(result.to_text(lang=options.lang), flush=True)
+        print(result.to_text(), flush=True)
         if several:
             print()
     if error is None:
         return
-    text = _after(config.company_code, _error_text(error, options.lang), options.lang)
+    text = _after(config.company_code, _error_text(error))
     if not isinstance(error, ServiceError):
         traceback.print_exception(error)
         print(text, file=sys.stderr)
@@ -459,7 +450,7 @@ def _show(
         print(text, flush=True)
 
 
-def _name(now: Status | None, result: object, config: ConnectionConfig, lang: Lang) -> None:
+def _name(now: Status | None, result: object, config: ConnectionConfig) -> None:
     """Write what a person must look at to standard error, which cron mails."""
     lines = [
         joined(": ", joined(", ", row.label, row.document_id), row.reason)
@@ -472,25 +463,27 @@ def _name(now: Status | None, result: object, config: ConnectionConfig, lang: La
     if isinstance(result, ExportReport):
         lines += [note for note in result.notes if code_of(note) == "sent_before"]
     for line in lines:
-        print(plain(_after(config.company_code, line, lang)), file=sys.stderr)
+        print(plain(_after(config.company_code, line)), file=sys.stderr)
 
 
-def _error_text(error: BaseException, lang: Lang) -> str:
+def _error_text(error: BaseException) -> str:
     if not isinstance(error, ServiceError):
         return f"{type(error).__name__}: {plain(str(error))}"
-    message, hint = (
-        translate(text if not text or isinstance(text, Text) else say("in English", text), lang)
-        for text in (error.message, error.hint or "")
-    )
+    message, hint = _translated(error.message), _translated(error.hint or "")
     start = "" if error.service == "bridge" else error.service.capitalize()
     ended = message.rstrip("»”\"' ").endswith((".", "!", "?", ":", "…"))
     stop = "" if not hint or ended else "."
-    return _after(start, f"{message}{stop} {hint}".rstrip(), lang)
+    return _after(start, f"{message}{stop} {hint}".rstrip())
 
 
-def _after(start: str, text: str, lang: Lang) -> str:
+def _translated(text: str) -> str:
+    marked = text if not text or isinstance(text, Text) else say("in English", text)
+    return translate(marked, language())
+
+
+def _after(start: str, text: str) -> str:
     """Return ``start: text``, with the colon as the language writes it; `start` may be empty."""
-    return translate(joined(": ", start, text), lang)
+    return translate(joined(": ", start, text), language())
 
 
 def _as_data(error: BaseException) -> dict[str, Any]:
@@ -504,18 +497,17 @@ def _as_data(error: BaseException) -> dict[str, Any]:
 
 
 @contextmanager
-def _log_on_stderr(lang: Lang, *, verbose: bool) -> Generator[None]:
+def _log_on_stderr(*, verbose: bool) -> Generator[None]:
     """Write the log to standard error, in English; if not `verbose`, only failures of user code."""
-    start = "\r" if sys.stderr.isatty() else ""
     if verbose:
-        logging.basicConfig(format=f"{start}%(levelname)s %(message)s", level=logging.INFO)
+        logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
         # At the level INFO, httpx would log each request.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         yield
         return
     with ExitStack() as stack:
         # Without the first handler, Python prints all warnings to standard error.
-        for name, handler in (("", logging.NullHandler()), ("bridge", _OwnCode(start, lang))):
+        for name, handler in (("", logging.NullHandler()), ("bridge", _OwnCode())):
             logger = logging.getLogger(name)
             logger.addHandler(handler)
             stack.callback(logger.removeHandler, handler)
@@ -528,24 +520,18 @@ class _OwnCode(logging.Handler):
     They are about the user's code, mostly. `_name` prints the documents that need a person.
     """
 
-    def __init__(self, start: str, lang: Lang) -> None:
-        super().__init__(logging.WARNING)
-        self._start = start
-        self._lang: Lang = lang
-
     def emit(self, record: logging.LogRecord) -> None:
         """Print the record if its message can be translated; ignore any other record."""
         said = record.args[0] if isinstance(record.args, tuple) and record.args else None
-        if isinstance(said, Text):
-            print(self._start + plain(_after(PROGRAM, said, self._lang)), file=sys.stderr)
+        if record.levelno >= logging.WARNING and isinstance(said, Text):
+            print(plain(_after(PROGRAM, said)), file=sys.stderr)
 
 
 class _Progress:
     """A listener that shows one line while a run lasts, if standard error is a terminal."""
 
-    def __init__(self, start: Text, lang: Lang) -> None:
-        self._lang: Lang = lang
-        self._start = translate(start, lang)
+    def __init__(self, start: str) -> None:
+        self._start = start
         self._counts: Counter[str] = Counter()
         self._shown = sys.stderr.isatty()
 
@@ -562,10 +548,9 @@ class _Progress:
         elif not isinstance(event, RunStarted | RunEnded):
             self._counts[event.delivery.state] += 1
         counts = ", ".join(
-            f"{number} {translate(say(word, number), self._lang)}"
-            for word, number in self._counts.items()
+            f"{number} {tell(word, number)}" for word, number in self._counts.items()
         )
-        self._write(_after(self._start, counts, self._lang))
+        self._write(_after(self._start, counts))
 
     def _write(self, text: str) -> None:
         if self._shown:
@@ -600,7 +585,7 @@ def _pairs(options: Options) -> int:
     except ServiceError as error:
         if error.status is None and isinstance(error, ConfigurationError):
             raise
-        print(_error_text(error, options.lang), file=sys.stderr)
+        print(_error_text(error), file=sys.stderr)
         return _status_of(error)
     try:
         with path.open("x", encoding="utf-8") as file:
@@ -611,8 +596,8 @@ def _pairs(options: Options) -> int:
     if options.json:
         print(json.dumps(pairs.to_dict()))
     else:
-        print(translate(say("pairs", len(pairs.proposed)), options.lang))
-        print(translate(say("written", str(path)), options.lang))
+        print(tell("pairs", len(pairs.proposed)))
+        print(tell("written", str(path)))
     return OK
 
 
@@ -626,7 +611,7 @@ def _demo(options: Options) -> int:
     if folder is not None and not any(map(is_invoice, folder.rglob("*"))):
         message = "--documents: {0} holds no .xml or .pdf file"
         raise setting_error("no_invoices", message, str(folder))
-    return run_demo(documents=folder, as_json=options.json, lang=options.lang)
+    return run_demo(documents=folder, as_json=options.json)
 
 
 def _sandbox(options: Options) -> int:
@@ -634,13 +619,7 @@ def _sandbox(options: Options) -> int:
 
     every = check_seconds(options.every, "--every", service="bridge")
     try:
-        return run_sandbox(
-            threading.Event(),
-            port=options.port,
-            every=every,
-            as_json=options.json,
-            lang=options.lang,
-        )
+        return run_sandbox(threading.Event(), port=options.port, every=every, as_json=options.json)
     except (OSError, OverflowError) as error:
         why = Text("said", "{0}", str(error))
         raise setting_error("no_port", "--port {0}: {1}", str(options.port), why) from None

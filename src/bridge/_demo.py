@@ -20,7 +20,7 @@ from banqup_client import BanqupClient, ClientCredentials
 from banqup_client.testing import FakeBanqup, FakeFile
 from bridge._reports.delivery_rows import document_count
 from bridge._reports.report import ExportReport
-from bridge._reports.texts import Lang, say, translate
+from bridge._reports.texts import language, tell, translate
 from bridge._stores.sqlite import SQLiteCheckpoints
 from bridge._sync._connection import Connection
 from bridge.testing._samples.sample import Sample, sample
@@ -127,13 +127,12 @@ def services(
         yield Services(banqup, zenvoices, space_id, at_banqup.url, at_zenvoices.url)
 
 
-def run_demo(*, documents: Path | None = None, as_json: bool = False, lang: Lang = "en") -> int:
+def run_demo(*, documents: Path | None = None, as_json: bool = False) -> int:
     """Run the demo and print each step, or its figures as one JSON object; return the exit status.
 
     Args:
         documents: A folder whose .xml and .pdf files are exported in place of sample invoices.
         as_json: Whether only the figures are printed.
-        lang: The language of the steps and reports.
     """
     began = time.perf_counter()
     with (
@@ -153,55 +152,52 @@ def run_demo(*, documents: Path | None = None, as_json: bool = False, lang: Lang
             company_code=COMPANY_CODE,
             checkpoints=checkpoints,
         )
-        figures = _tell(lang, served, connection, documents)
+        figures = _tell(served, connection, documents)
     seconds = time.perf_counter() - began
     figures["seconds"] = round(seconds, 3)
     if as_json:
         print(json.dumps(figures))
     else:
-        print(f"\n{translate(say('demo took', seconds), lang)}")
+        print(f"\n{tell('demo took', seconds)}")
     good = figures["verified"] and figures["bytes_identical"] and figures["exported"] > 0
     return 0 if good and figures["second_run_exported"] == 0 else 1
 
 
-def _tell(
-    lang: Lang, served: Services, connection: Connection, documents: Path | None
-) -> dict[str, Any]:
+def _tell(served: Services, connection: Connection, documents: Path | None) -> dict[str, Any]:
     """Make the steps of the demo and print them; return its figures."""
 
     def step(number: int, call: str = "") -> None:
-        title = translate(say(f"demo {number}"), lang)
-        print(f"\n{number}. {title} {call}".rstrip(), end="\n\n", flush=True)
+        print(f"\n{number}. {tell(f'demo {number}')} {call}".rstrip(), end="\n\n", flush=True)
 
-    print(translate(say("only here"), lang))
+    print(tell("only here"))
     for n in range(1, 4):
         served.publish_sample(sample(n))
     step(1, "connection.verify()")
-    verification = connection.verify(lang=lang)
+    verification = connection.verify(lang=language())
     print(verification)
     step(2, "connection.activate()")
     activation = connection.activate()
-    print(activation.to_text(lang=lang))
+    print(activation)
     step(3)
     before = len(served.published)
     if documents is None:
-        _publish_samples(served, lang)
+        _publish_samples(served)
     else:
         for path in sorted(filter(is_invoice, documents.rglob("*"))):
             served.publish(path.name, path.read_bytes())
     published = len(served.published) - before
-    print(f"   {translate(document_count(published), lang)}")
+    print(f"   {translate(document_count(published), language())}")
     step(4, "connection.export_new()")
     report = connection.export_new()
-    print(report.to_text(lang=lang))
+    print(report)
     step(5)
     for item in served.zenvoices.inbox[:20]:
         print(f"   {item.id:<6} {item.subject or '':32.32} {item.sender_name or '':.40}")
     if len(served.zenvoices.inbox) > 20:
-        print(f"   {translate(say('and more', len(served.zenvoices.inbox) - 20), lang)}")
+        print(f"   {tell('and more', len(served.zenvoices.inbox) - 20)}")
     step(6, "connection.export_new()")
     second = connection.export_new()
-    print(f"   {translate(say('demo second', second.exported), lang)}")
+    print(f"   {tell('demo second', second.exported)}")
     data = report.to_dict()
     counts = ("exported", "skipped", "waiting", "failed", "uncertain", "refused")
     return {
@@ -214,10 +210,10 @@ def _tell(
     }
 
 
-def _publish_samples(served: Services, lang: Lang) -> None:
+def _publish_samples(served: Services) -> None:
     """Publish purchases and sales; one is not approved yet, and Zenvoices refuses another."""
     refused = sample(7)
-    message = translate(say("period closed", refused.number), lang)
+    message = tell("period closed", refused.number)
     served.zenvoices.refuse_when(
         lambda item: message if refused.number in (item.subject or "") else None
     )

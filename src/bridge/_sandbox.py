@@ -21,7 +21,7 @@ from bridge._demo import (
     services,
 )
 from bridge._reports.render import wrap
-from bridge._reports.texts import Lang, say, translate
+from bridge._reports.texts import language, tell
 from bridge.testing._samples.sample import Sample, sample
 from zenvoices_client.testing import InboxItem
 
@@ -85,7 +85,6 @@ def run_sandbox(
     port: int = 0,
     every: float = 15.0,
     as_json: bool = False,
-    lang: Lang = "en",
 ) -> int:
     """Serve both fakes until `stop` is set, and print each event; return the exit status.
 
@@ -95,7 +94,6 @@ def run_sandbox(
             ports. The ids of documents are the same each time.
         every: Seconds between two new documents.
         as_json: Whether to print one JSON object per line: first the addresses, then each event.
-        lang: The language of what is printed.
     """
     ports = (port, port + 1, port + 2) if port else (0, 0, 0)
     with services(space_id=SPACE_ID, ports=ports) as served:
@@ -113,31 +111,31 @@ def run_sandbox(
         if as_json:
             print(json.dumps(facts), flush=True)
         else:
-            print(_guide(facts, every, lang, fixed=bool(port)), flush=True)
-        tell = _as_json if as_json else partial(_as_text, lang)
-        _Sandbox(served, every, tell, lang).serve(stop)
+            print(_guide(facts, every, fixed=bool(port)), flush=True)
+        _Sandbox(served, every, _as_json if as_json else _as_text).serve(stop)
     return 0
 
 
-def _guide(facts: dict[str, Any], every: float, lang: Lang, *, fixed: bool) -> str:
-    def tell(code: str, *values: object) -> str:
-        return wrap(translate(say(code, *values), lang))
+def _guide(facts: dict[str, Any], every: float, *, fixed: bool) -> str:
+    def long(code: str, *values: object) -> str:
+        return wrap(tell(code, *values))
 
+    lang = language()
     return _GUIDE.format(
         **facts,
         lang=lang,
         option="" if lang == "en" else f" --lang {lang}",
-        only_here=tell("only here"),
-        save=(tell("sandbox again") + "\n\n" if fixed else "") + tell("sandbox save"),
-        once=tell("sandbox once"),
-        often=tell("sandbox often"),
-        arrives=tell("sandbox arrives", f"{every:g}", f"{PAUSES * every:g}"),
-        in_python=tell("sandbox python"),
-        ends=tell("sandbox ends"),
+        only_here=long("only here"),
+        save=(long("sandbox again") + "\n\n" if fixed else "") + long("sandbox save"),
+        once=long("sandbox once"),
+        often=long("sandbox often"),
+        arrives=long("sandbox arrives", f"{every:g}", f"{PAUSES * every:g}"),
+        in_python=long("sandbox python"),
+        ends=long("sandbox ends"),
     )
 
 
-_Tell = Callable[[str, dict[str, Any]], None]
+_Report = Callable[[str, dict[str, Any]], None]
 
 
 @define
@@ -146,8 +144,7 @@ class _Sandbox:
 
     served: Services
     every: float
-    tell: _Tell
-    lang: Lang
+    report: _Report
     closed: dict[str, str] = field(factory=dict)
     """The documents that Zenvoices refuses: their ids in Banqup, by invoice number."""
     refused: set[str] = field(factory=set)
@@ -163,7 +160,7 @@ class _Sandbox:
         while not stop.wait(min(self.every, _POLL)):
             for item in self.served.zenvoices.inbox[shown:]:
                 shown += 1
-                self.tell("delivered", _arrived(item))
+                self.report("delivered", _arrived(item))
             for entry in [*self.later]:
                 if time.monotonic() >= entry[0]:
                     self.later.remove(entry)
@@ -178,7 +175,7 @@ class _Sandbox:
         status = "AWAITING_VALIDATION" if number % 5 == 2 else "FULLY_APPROVED"
         document_id = self._publish(invoice, number, status=status)
         facts = {"id": document_id, "number": invoice.number}
-        self.tell("published", {**facts, "subject": f"Invoice {invoice.number}", "status": status})
+        self.report("published", {**facts, "status": status})
         if number % 5 == 2:
             self._do_later(partial(self._approve, facts))
         elif number % 5 == 3:
@@ -193,7 +190,7 @@ class _Sandbox:
 
     def _approve(self, facts: dict[str, str]) -> None:
         self.served.banqup.set_status(facts["id"], "FULLY_APPROVED")
-        self.tell("approved", {**facts, "status": "FULLY_APPROVED"})
+        self.report("approved", {**facts, "status": "FULLY_APPROVED"})
 
     def _refuse(self, item: InboxItem) -> str | None:
         """Return the reason to refuse an upload if its period is closed, else None.
@@ -206,13 +203,13 @@ class _Sandbox:
         if number not in self.refused:
             self.refused.add(number)
             self._do_later(partial(self._reopen, number))
-        message = translate(say("period closed", number), self.lang)
+        message = tell("period closed", number)
         facts = {"number": number, "subject": item.subject, "message": message}
-        self.tell("refused", {"company_code": item.company_code, **facts})
+        self.report("refused", {"company_code": item.company_code, **facts})
         return message
 
     def _reopen(self, number: str) -> None:
-        self.tell("reopened", {"id": self.closed.pop(number), "number": number})
+        self.report("reopened", {"id": self.closed.pop(number), "number": number})
 
 
 def _arrived(item: InboxItem) -> dict[str, Any]:
@@ -240,8 +237,8 @@ _LINES = {
 """The service of each event, and the facts that its line shows."""
 
 
-def _as_text(lang: Lang, event: str, facts: dict[str, Any]) -> None:
+def _as_text(event: str, facts: dict[str, Any]) -> None:
     service, names = _LINES[event]
     values = (str(facts[name]) if name == "id" else facts[name] for name in names)
-    text = translate(say(f"sandbox {event}", *values), lang)
+    text = tell(f"sandbox {event}", *values)
     print(f"{time.strftime('%H:%M:%S')}  {service:9}  {text}", flush=True)

@@ -16,6 +16,7 @@ from _client_kit._text import Text, joined
 from banqup_client import Secret
 from bridge import Connection, SQLiteCheckpoints, StoreError, _demo, _sandbox
 from bridge._command import _error_text, main
+from bridge._reports import texts
 from bridge._reports.texts import Lang
 from support.bridge_world import invoice
 from support.cases import matrix
@@ -111,11 +112,12 @@ OURS = {
 @pytest.mark.leaks("the sandbox tells its invented credentials")
 @pytest.mark.parametrize("lang", ["fr", "nl"])
 def test_demo_and_sandbox_speak_the_language(
-    lang: Lang, capsys: pytest.CaptureFixture[str]
+    lang: Lang, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Steps, reports, events, and the words of the fakes; commands carry the language on."""
     assert main(["demo", "--lang", lang]) == 0
-    assert _sandbox.run_sandbox(Stop(5), every=1e-9, lang=lang) == 0
+    monkeypatch.setitem(texts._display, "language", lang)
+    assert _sandbox.run_sandbox(Stop(5), every=1e-9) == 0
     told = capsys.readouterr().out
     flat = " ".join(told.split())
     for english, ours in zip(OURS["en"], OURS[lang], strict=True):
@@ -359,7 +361,7 @@ def test_missing_variables_are_told_with_those_that_are_set(
     assert not (tmp_path / "exports.db").exists()
 
 
-@pytest.mark.parametrize("name", [*CREDENTIALS, "BANQUP_SCOPE"])
+@pytest.mark.parametrize("name", CREDENTIALS)
 @pytest.mark.parametrize("value", ["'canary'", "canary\n", " canary"])
 def test_a_variable_that_cannot_be_used_is_told_by_its_name(
     name: str,
@@ -381,11 +383,14 @@ def test_a_variable_that_cannot_be_used_is_told_by_its_name(
 
 
 @pytest.mark.parametrize("lang", ["en", "fr", "nl"])
-def test_a_quoted_sentence_that_ended_is_not_ended_twice(lang: Lang) -> None:
+def test_a_quoted_sentence_that_ended_is_not_ended_twice(
+    lang: Lang, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The full stop of a service is inside the quotes."""
     said = joined(": ", Text("refused", "refused ({0})", "400"), Text("said", "{0}", "Log in."))
     hint = Text("hint_later", "The service was reached, but cannot answer now: try again later.")
-    shown = _error_text(RejectedError(said, service="zenvoices", hint=hint), lang)
+    monkeypatch.setitem(texts._display, "language", lang)
+    shown = _error_text(RejectedError(said, service="zenvoices", hint=hint))
     start = {"en": "Log in. The", "fr": "« Log in. » Le", "nl": "“Log in.” De"}[lang]
     assert start in shown
     assert shown.startswith("Zenvoices : " if lang == "fr" else "Zenvoices: ")

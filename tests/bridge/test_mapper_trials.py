@@ -19,16 +19,19 @@ from zenvoices_client import InboxUpload
 def test_the_default_mapper_copes_with_every_sample() -> None:
     """All are sent, one line of subject each, the broken one flagged, the PDF beside named."""
     trials = try_mapper()
-    assert [trial.state for trial in trials] == ["waiting"] * len(sample_documents())
+    assert trials.ok
+    trials.raise_for_failure()
+    assert [trial.outcome for trial in trials] == ["sent"] * len(sample_documents())
     for trial in trials:
-        assert trial.subject
-        assert trial.subject.isprintable()
-        assert trial.reason == "would be sent"
+        assert trial.upload
+        assert trial.upload.subject
+        assert trial.upload.subject.isprintable()
+        assert len(trial.upload.attachments) == 1
     kinds = [str(row["subject"]).rsplit(" ", 1)[0] for row in trials.rows]
     assert kinds.count("Credit note") == 1
     assert sum(bool(trial.warning) for trial in trials) == 1
     assert [trial.other_files for trial in trials if trial.other_files] == [("invoice.pdf",)]
-    assert trials.rows[2]["sender_name"] == sample_documents()[2][0].supplier.name
+    assert trials.rows[2]["sender_name"] == trials[2].document.supplier.name
 
 
 @pytest.mark.parametrize(
@@ -52,8 +55,8 @@ def test_subjects_are_in_the_language_of_the_process(
     assert (marked(sample=True).subject or "").startswith("TEST, ")
 
 
-def test_a_failing_mapper_is_shown() -> None:
-    """The table says what happened to each."""
+def test_a_failing_mapper_is_shown_and_can_be_raised() -> None:
+    """The table says what happened to each, and a test can let the first failure out."""
 
     def careless(document: Document, files: Sequence[SourceFile]) -> InboxUpload | Skip:
         if document.folder == "SALES":
@@ -62,20 +65,22 @@ def test_a_failing_mapper_is_shown() -> None:
         return InboxUpload(attachments=(files[0].attachment(),), subject=ubl.number)  # type: ignore[union-attr]
 
     trials = try_mapper(careless)
-    assert {trial.state for trial in trials} == {"waiting", "skipped", "failed"}
+    assert not trials.ok
+    assert {trial.outcome for trial in trials} == {"sent", "skipped", "failed"}
     for document, _ in sample_documents()[2:4]:  # one is skipped, the mapper fails for the other
         assert str(document.files[0].filename) in " ".join(str(trials).split())
     assert "AttributeError" in str(trials)
     assert "no sales" in trials.to_html()
-    assert "erreur" in trials.to_text(lang="fr")
-    assert "fout" in trials.to_text(lang="nl")
+    assert "échec" in trials.to_text(lang="fr")
+    assert "mislukt" in trials.to_text(lang="nl")
+    with pytest.raises(AttributeError):
+        trials.raise_for_failure()
 
 
-def test_nonsense_is_a_failure() -> None:
-    """A mapper that returns something else raises nothing itself."""
-    trials = try_mapper(lambda *_: "INK")  # type: ignore[arg-type]
-    assert len(trials.of_state("failed")) == len(trials)
-    assert "returned str" in trials[0].reason
+def test_nonsense_is_a_type_error() -> None:
+    """A mapper that returns something else raises nothing itself, so the trial does."""
+    with pytest.raises(TypeError, match="returned str"):
+        try_mapper(lambda *_: "INK").raise_for_failure()  # type: ignore[arg-type]
 
 
 def test_ones_own_files_can_be_tried(tmp_path: Path) -> None:
@@ -84,8 +89,8 @@ def test_ones_own_files_can_be_tried(tmp_path: Path) -> None:
     path.write_bytes(b"%PDF-1.4 mine")
     document = trial_document(path, ("other.txt", b"note"), supplier="Visserij Noord NV")
     (trial,) = try_mapper(default_mapper, [document])
-    assert trial.file_name == "mine.pdf"
-    assert trial.sender_name == "Visserij Noord NV"
+    assert trial.to_dict()["files"] == "mine.pdf"
+    assert trial.to_dict()["sender_name"] == "Visserij Noord NV"
     assert trial.other_files == ("other.txt",)
 
 
@@ -96,7 +101,7 @@ def test_a_coroutine_function_is_told_where_it_belongs() -> None:
         return default_mapper(document, files)
 
     trials = try_mapper(slow)  # type: ignore[arg-type]
-    assert {trial.state for trial in trials} == {"failed"}
+    assert {trial.outcome for trial in trials} == {"failed"}
     assert "AsyncConnection" in trials[0].reason
 
 
@@ -110,5 +115,5 @@ async def test_coroutine_functions_can_be_tried_with_await() -> None:
         return default_mapper(document, files)
 
     trials = await try_async_mapper(slow)
-    assert len(trials.of_state("failed")) == 1
+    assert [trial.outcome for trial in trials].count("failed") == 1
     assert "KeyError" in trials[2].reason

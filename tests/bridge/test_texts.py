@@ -177,7 +177,7 @@ def test_no_message_is_made_without_a_code() -> None:
     ]
     bare += [
         f"{name}, line {call.lineno}"
-        for name, call in calls("evolve", "DeliveryRow")
+        for name, call in calls("evolve", "Trial", "DeliveryRow")
         for word in call.keywords
         if word.arg == "reason" and (isinstance(word.value, ast.JoinedStr) or constant(word.value))
     ]

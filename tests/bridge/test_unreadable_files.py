@@ -26,8 +26,9 @@ STYLESHEET = (
 def sent(*files: tuple[str, bytes]) -> tuple[str, str]:
     """Return the name of the file that the default mapper sends, and the warning of its line."""
     (trial,) = try_mapper(documents=[trial_document(*files)])
-    assert trial.file_name is not None, trial
-    return trial.file_name, trial.warning
+    assert trial.upload is not None, trial
+    (attachment,) = trial.upload.attachments
+    return attachment.file_name, trial.warning
 
 
 # Neither the name "b" nor the first bytes say that this one is XML.

@@ -175,10 +175,14 @@ class AsyncConnection:
         return " ".join(self._binding.values())
 
     def _session(
-        self, key: str | None = None, binding: dict[str, str] | None = None
+        self,
+        key: str | None = None,
+        binding: dict[str, str] | None = None,
+        *,
+        new: bool = False,
     ) -> AsyncCheckpointSession:
         return AsyncCheckpointSession(
-            self._store, key or self.key, binding or self._binding, self._lease_ttl
+            self._store, key or self.key, binding or self._binding, self._lease_ttl, new=new
         )
 
     async def verify(
@@ -262,16 +266,12 @@ class AsyncConnection:
                 answer that an export needs cannot be read; the hint says how to correct it.
             BusyError: A run of this connection is in progress.
         """
-        from bridge._async._activation import (
-            AsyncBaseline,
-            refuse_other_company,
-            space_key,
-        )
+        from bridge._async._activation import AsyncBaseline, refuse_other_company, space_key
         from bridge._async._deep import check_readable
 
         verification = await self.verify()
         verification.raise_for_failure()
-        async with self._session() as session:
+        async with self._session(new=True) as session:
             if session.head.active:
                 return Activation(
                     new=False,
@@ -280,7 +280,7 @@ class AsyncConnection:
                     baseline=session.head.counts.get("baseline", 0),
                 )
             # Hold the lease of the space, too: two connections must not take the space at once.
-            async with self._session(*space_key(self._binding)) as claim:
+            async with self._session(*space_key(self._binding), new=True) as claim:
                 await refuse_other_company(self._store, self._binding, self.key)
                 claim.update(last_run={"key": self.key})
                 await claim.flush()

@@ -315,13 +315,11 @@ class AsyncRun:
             self._session.update(cursors={**head.cursors, folder: cursor})
 
     async def _consider_page(self, folder: str, page: Page[Document]) -> None:
-        self._report.unreadable += page.unreadable
+        self._report.passed_over += page.unreadable
         documents: dict[str, Document] = {}
         for document in page.items:
-            if not is_id(document.id):
-                self._report.unreadable += 1
-            elif of_another_space(document.space_id, self._space_id):
-                self._report.foreign += 1
+            if not is_id(document.id) or of_another_space(document.space_id, self._space_id):
+                self._report.passed_over += 1
             elif (document_id := canonical_id(document.id)) not in self._report.seen:
                 # A document that names no folder is in the folder that was listed.
                 named = document if document.folder else evolve(document, folder=folder)

@@ -13,10 +13,7 @@ from typing import Any, BinaryIO, cast
 from attrs import evolve, field, frozen
 
 from _client_kit import _runtime_async as runtime
-from _client_kit._errors import (
-    NotFoundError,
-    ServiceError,
-)
+from _client_kit._errors import NotFoundError, ServiceError
 from _client_kit._files import os_reason
 from _client_kit._operations import USER_CODE
 from _client_kit._signals import raised_by_signal_handler

@@ -34,8 +34,7 @@ class ReportBuilder:
     recovered: int = 0
     changed: int = 0
     twice: int = 0
-    unreadable: int = 0
-    foreign: int = 0
+    passed_over: int = 0
     stopped: str | None = None
     ok: bool = True
 
@@ -75,24 +74,13 @@ class ReportBuilder:
                 old,
             ),
             Text(
-                "rows_without_id",
-                "{0} entry of Banqup's lists has no usable id|"
-                "{0} entries of Banqup's lists have no usable id",
-                self.unreadable,
-            ),
-            Text(
-                "rows_elsewhere",
-                "{0} entry of Banqup's lists is of another space|"
-                "{0} entries of Banqup's lists are of another space",
-                self.foreign,
+                "rows_passed_over",
+                "{0} entry of Banqup's lists was passed over: it has no usable id, or is of "
+                "another space|{0} entries of Banqup's lists were passed over: they have no usable "
+                "id, or are of another space",
+                self.passed_over,
             ),
             *(unknown_word(word, count) for word, count in self.unknown.items()),
-            Text(
-                "changed_files",
-                "{0} delivered document has changed files in Banqup|"
-                "{0} delivered documents have changed files in Banqup",
-                self.changed,
-            ),
         )
         notes = (*self.notes, *(note for note in counts if note.values[-1]))
         return ExportReport(

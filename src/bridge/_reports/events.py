@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from attrs import frozen
@@ -133,34 +133,25 @@ _LEVELS: dict[type[object], int] = {
 }
 
 
-def emit(listeners: Sequence[Listener], event: Event) -> list[tuple[str, Exception | None]]:
+def emit(listeners: Sequence[Listener], event: Event) -> list[tuple[str, Exception]]:
     """Log an event, and call each listener with it.
 
     Returns:
-        For each listener that failed, the reason and its exception; None in place of the exception
-        if the listener returned a coroutine.
+        For each listener that failed, the reason and its exception.
     """
-    failures: list[tuple[str, Exception | None]] = []
+    failures: list[tuple[str, Exception]] = []
     level = _LEVELS.get(type(event), logging.DEBUG)
     if logger.isEnabledFor(level):
         logger.log(level, "%s", _line(event))
     for listener in listeners:
         try:
-            said = listener(event)
+            listener(event)
         except Exception as error:
             if raised_by_signal_handler(error):
                 raise
             kind, place = type(error).__name__, place_of(error)
             raised = Text("listener_raised", "a listener raised {0} at {1}", kind, place)
             failures.append((described(raised, error), error))
-            continue
-        if isinstance(said, Coroutine):
-            said.close()
-            returned = Text(
-                "listener_coroutine",
-                "a listener returned a coroutine: it must be a plain function",
-            )
-            failures.append((returned, None))
     return failures
 
 

@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import Any
 
 from bridge._reports.delivery_rows import DeliveryRow
-from bridge._reports.events import DocumentFound, DocumentSettled, Event, RunEnded, RunStarted
-from bridge._reports.texts import language, say, translate
+from bridge._reports.events import DocumentFound, Event, RunEnded, RunStarted
+from bridge._reports.texts import tell
 
 __all__ = ["ProgressBar"]
 
@@ -37,7 +37,7 @@ class ProgressBar:
             raise ImportError(message) from None
         self._make = module.tqdm
         self._options: dict[str, Any] = {
-            "unit": f" {_say('documents')}",
+            "unit": f" {tell('documents')}",
             "disable": None,  # tqdm then shows nothing if the stream is no terminal
             "dynamic_ncols": True,
             **options,
@@ -51,23 +51,19 @@ class ProgressBar:
         match event:
             case RunStarted():
                 self.close()
-                company = {"desc": _say("progress export", event.company_code), **self._options}
-                self._bar = self._make(**company)
+                self._bar = self._make(**{"desc": event.company_code, **self._options})
             case DocumentFound():
                 self._open.add(event.document_id)
             case RunEnded():
                 self.close()
             case _:
-                self._count(event.delivery, settled=isinstance(event, DocumentSettled))
+                self._count(event.delivery)
 
-    def _count(self, row: DeliveryRow, *, settled: bool) -> None:
-        if self._bar is None:
-            return
-        if settled or row.document_id in self._open:
-            self._counts[_say(row.state)] += 1
-            self._bar.set_postfix(self._counts, refresh=False)
-        if row.document_id in self._open:
+    def _count(self, row: DeliveryRow) -> None:
+        if self._bar is not None and row.document_id in self._open:
             self._open.remove(row.document_id)
+            self._counts[tell(row.state)] += 1
+            self._bar.set_postfix(self._counts, refresh=False)
             self._bar.update(1)
 
     def close(self) -> None:
@@ -79,7 +75,3 @@ class ProgressBar:
             bar.close()
         self._open.clear()
         self._counts.clear()
-
-
-def _say(code: str, *values: object) -> str:
-    return translate(say(code, *values), language())

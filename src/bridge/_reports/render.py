@@ -33,7 +33,7 @@ __all__ = [
 
 WIDTH = 80
 _WIDEST_STATUS = 25
-_LONGEST, _LONGEST_CELL = 1000, 200
+_LONGEST = 1000
 _LINES_IN_TEXT, _LINES_IN_HTML = 40, 200
 
 Tone = Literal["", "ok", "bad", "wait", "dim"]
@@ -60,8 +60,7 @@ class Cell:
         text: The text to show.
         tone: The colour in HTML. The text alone must be enough, for readers who cannot see it.
         whole: Whether HTML never breaks the value into lines, for example an id.
-        alone: Whether a terminal shows the value on lines of its own. Up to 1,000 characters of it
-            are shown, and 200 of any other value.
+        alone: Whether a terminal shows the value on lines of its own.
     """
 
     text: str
@@ -71,7 +70,7 @@ class Cell:
 
     def shown(self, lang: Lang) -> str:
         """Return the translated text as one printable line."""
-        return plain(translate(self.text, lang), _LONGEST if self.alone else _LONGEST_CELL)
+        return plain(translate(self.text, lang))
 
 
 Line = tuple[Cell, ...]
@@ -176,17 +175,6 @@ def _kept_together(text: str) -> str:
     return re.sub(blanks, "\\2\N{NO-BREAK SPACE}\\1", text)
 
 
-def _sentence(note: str) -> str:
-    """Return a note with a capital and a full stop, as some notes are messages of errors.
-
-    A name in code at the beginning stays as it is, and so does a command or a path at the end.
-    """
-    if re.match(r"[^\W\d_]+['\u2019 ,:]", note):
-        note = note[0].upper() + note[1:]
-    ended = note.rstrip("»”\"' ").endswith((".", "!", "?"))
-    return f"{note}." if not ended and re.search(r"[\w)»”\"']$", note) else note
-
-
 # Text
 
 
@@ -214,7 +202,7 @@ def _text(view: View, lang: Lang) -> str:
         width = max(len(name) for name, _ in facts)
         parts.append("\n".join(wrap(value, f"{name:{width}}  ") for name, value in facts))
     parts += [_text_table(table, lang) for table in view.tables if table.lines]
-    notes = [wrap(_sentence(plain(translate(note, lang))), "- ") for note in view.notes if note]
+    notes = [wrap(plain(translate(note, lang)), "- ") for note in view.notes if note]
     if notes:
         parts.append("\n".join(notes))
     return "\n\n".join(parts)
@@ -280,9 +268,7 @@ def _html(view: View, lang: Lang) -> str:
         )
         parts.append(_scrolled(rows))
     parts += [_html_table(table, lang) for table in view.tables if table.lines]
-    notes = "".join(
-        _tag("li", _escaped(_sentence(plain(translate(note, lang))))) for note in view.notes if note
-    )
+    notes = "".join(_tag("li", _safe(note, lang)) for note in view.notes if note)
     if notes:
         parts.append(_tag("ul", notes))
     return "\n".join([_STYLE, '<div class="bz-view">', *parts, "</div>"])

@@ -68,8 +68,7 @@ class ExportReport(Result):
             waiting or failed.
         raised: How often your mapper, your rule or a function of ``operations=`` raised, or
             returned an unusable value.
-        listener_failures: How often your listeners raised, or returned a coroutine; this changes
-            no delivery.
+        listener_failures: How often your listeners raised; this changes no delivery.
         recovered: The number of documents that a look-up found in Zenvoices, because the answer to
             an earlier upload was not recorded.
         changed: The number of delivered documents whose files have changed since; they are not
@@ -203,15 +202,13 @@ class ExportReport(Result):
         if self.dry_run:
             heading = "dry run"
             sent = sum(row.code == "would_be_sent" for row in self.deliveries)
-        elif self.stopped:
-            heading = "export stopped"
         facts = _facts(
             ("stopped because", self.stopped),
             ("space", self.space_id),
             ("listed in Banqup", self.listed),
         )
         states = tuple(
-            (say("of these", say(_STATES.get(state, state), count)), _shown(count))
+            (say("of these", say(state, count)), _shown(count))
             for state, count in sorted(self.states.items())
         )
         of_run = _facts(
@@ -232,9 +229,6 @@ class ExportReport(Result):
             self.notes,
         )
 
-
-_STATES = {"delivered": "delivered so far"}
-"""Names of states beside their counts; those that are not here have the name of the state."""
 
 _NOTHING_LISTED = Text(
     "nothing_listed",
@@ -273,7 +267,7 @@ class Activation(Result):
             ("active since", _time(self.activated_at)),
             ("company number", str(self.company_id or "")),
         )
-        left = say("left where they are", self.baseline), _shown(self.baseline)
+        left = say("baseline", self.baseline), _shown(self.baseline)
         counts = (left, *_facts(("waiting", self.waiting)))
         if self.new:
             # A space looks empty to an app without the right to read its documents. All of them
@@ -340,7 +334,7 @@ class Status(Result):
             "bad" if self.error else "ok" if self.active else "wait",
             _facts(
                 ("space", self.space_id),
-                ("active since" if self.active else "activated on", _time(self.activated_at)),
+                ("active since", _time(self.activated_at) if self.active else ""),
                 ("last run", _time(datetime.fromisoformat(ended) if ended else None)),
                 ("stopped because", self._stopped and say("in English", self._stopped)),
                 ("raised", self.raised),

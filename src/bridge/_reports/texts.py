@@ -22,6 +22,7 @@ __all__ = [
     "language",
     "say",
     "set_language",
+    "tell",
     "translate",
 ]
 
@@ -68,6 +69,11 @@ def language() -> Lang:
 def say(code: str, *values: object) -> Text:
     """Return a text of :data:`HEADINGS` in English, which :func:`translate` can translate."""
     return Text(code, HEADINGS[code][0], *values)
+
+
+def tell(code: str, *values: object) -> str:
+    """Return a text of :data:`HEADINGS` in the language of :func:`set_language`."""
+    return translate(say(code, *values), language())
 
 
 def translate(text: str, lang: Lang) -> str:
@@ -117,14 +123,15 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "waiting": ("waiting", "en attente", "in afwachting"),
     "sending": ("sending", "en cours d'envoi", "in verzending"),
     "delivered": ("delivered", "transmis", "afgeleverd"),
-    "delivered so far": ("delivered", "transmis, à confirmer", "afgeleverd, te bevestigen"),
     "confirmed": ("confirmed", "confirmé|confirmés", "bevestigd"),
     "failed": ("failed", "abandonné|abandonnés", "definitief mislukt"),
     "uncertain": ("uncertain", "incertain|incertains", "onzeker"),
-    # Outcomes of checks
+    # Outcomes of checks and of trials
     "ok": ("ok", "ok", "ok"),
     "FAILED": ("FAILED", "ÉCHEC", "MISLUKT"),
+    "trial failed": ("failed", "échec", "mislukt"),
     "not checked": ("not checked", "non vérifié", "niet gecontroleerd"),
+    "sent": ("sent", "à transmettre", "af te leveren"),
     # Headings of columns and names of facts
     "check": ("check", "vérification", "controle"),
     "found": ("found", "constaté", "vastgesteld"),
@@ -151,14 +158,14 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "raised": ("raised in your own code", "erreur dans vos fonctions Python|erreurs dans vos fonctions Python", "fout in uw Python-functies|fouten in uw Python-functies"),
     "took": ("took", "durée", "duur"),
     "active since": ("active since", "active depuis le", "actief sinds"),
-    "activated on": ("activated on", "activée le", "geactiveerd op"),
     "last run": ("last run", "dernier export", "laatste export"),
     "company number": ("company number",
         "numéro interne dans Zenvoices",
         "intern nummer in Zenvoices"),
-    "left where they are": ("left where it is|left where they are",
-        "antérieur à l'activation|antérieurs à l'activation",
-        "van vóór de activering"),
+    "subject": ("subject", "objet", "onderwerp"),
+    "sender": ("sender", "expéditeur", "afzender"),
+    "destination": ("destination", "destination", "bestemming"),
+    "files": ("files", "fichiers", "bestanden"),
     # Subjects in Zenvoices
     "invoice": ("Invoice", "Facture", "Factuur"),
     "credit note": ("Credit note", "Note de crédit", "Creditnota"),
@@ -192,12 +199,9 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
         "{0} répond comme prévu",
         "{0} antwoordt zoals verwacht"),
     # Titles of values
-    "ready": ("Ready to export: {0} check passed|Ready to export: all {0} checks passed",
+    "ready": ("Ready to export: {0} check passed|Ready to export: {0} checks passed",
         "Prêt à exporter : {0} vérification réussie|Prêt à exporter : {0} vérifications réussies",
-        "Klaar om te exporteren: {0} controle geslaagd|Klaar om te exporteren: alle {0} controles geslaagd"),
-    "ready in part": ("Ready to export: {0} checks passed, {1} not made",
-        "Prêt à exporter : {0} vérifications réussies (non faites : {1})",
-        "Klaar om te exporteren: {0} controles geslaagd, {1} niet uitgevoerd"),
+        "Klaar om te exporteren: {0} controle geslaagd|Klaar om te exporteren: {0} controles geslaagd"),
     "not ready": ("Not ready to export: {0} of {1} checks failed",
         "Pas prêt à exporter : {0} vérification sur {1} en échec|Pas prêt à exporter : {0} vérifications sur {1} en échec",
         "Niet klaar om te exporteren: {0} van de {1} controles mislukt"),
@@ -207,9 +211,6 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "dry run": ("Dry run: {0} document would be sent to company {1}|Dry run: {0} documents would be sent to company {1}",
         "Essai à blanc : {0} document serait transmis à l'entreprise {1}|Essai à blanc : {0} documents seraient transmis à l'entreprise {1}",
         "Proefexport: {0} document zou bij administratie {1} afgeleverd worden|Proefexport: {0} documenten zouden bij administratie {1} afgeleverd worden"),
-    "export stopped": ("Export stopped: {0} document sent to company {1}|Export stopped: {0} documents sent to company {1}",
-        "Export interrompu : {0} document transmis à l'entreprise {1}|Export interrompu : {0} documents transmis à l'entreprise {1}",
-        "Export gestopt: {0} document afgeleverd bij administratie {1}|Export gestopt: {0} documenten afgeleverd bij administratie {1}"),
     "needs": ("{0} needs a person|{0} need a person",
         "{0} document demande une intervention|{0} documents demandent une intervention",
         "{0} document vereist een ingreep|{0} documenten vereisen een ingreep"),
@@ -243,6 +244,9 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
         "Envoyés plusieurs fois : une autre machine ou un autre programme exporte-t-il cet espace, avec une copie de ce registre ou avec le sien ? Ne laissez qu'un seul programme, sur une seule machine, exporter cet espace, et supprimez dans Zenvoices ce qui s'y trouve en double.",
         "Meermaals verzonden: exporteert een andere machine of een ander programma deze ruimte, met een kopie van dit register of met een eigen register? Laat maar één programma, op één machine, deze ruimte exporteren, en verwijder in Zenvoices wat er dubbel staat."),
     "undecided": ("not to be decided", "impossibles à déterminer", "niet uit te maken"),
+    "trials": ("Mapper: {0} of {1} documents would be sent",
+        "Essai de la fonction de conversion (mapper) : {0} document sur {1} serait transmis|Essai de la fonction de conversion (mapper) : {0} documents sur {1} seraient transmis",
+        "Proef van de omzettingsfunctie (mapper): {0} van de {1} documenten zou afgeleverd worden|Proef van de omzettingsfunctie (mapper): {0} van de {1} documenten zouden afgeleverd worden"),
     "no documents": ("no documents", "aucun document", "geen documenten"),
     # The command
     "sent by the next export": ("sent by the next export",
@@ -370,7 +374,6 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
         "la période de la facture {0} est rouverte ; pour envoyer ce document au prochain export : banqup-zenvoices resend {1} (en Python : connection.resend(['{1}']))",
         "de periode van factuur {0} is weer open; om dit document bij de volgende export te verzenden: banqup-zenvoices resend {1} (in Python: connection.resend(['{1}']))"),
     # The progress bar
-    "progress export": ("export to {0}", "export vers {0}", "export naar {0}"),
     # Parts of lines
     "next try": ("next try {0}", "prochaine tentative le {0}", "volgende poging op {0}"),
     "attempts": ("{0} failed attempt|{0} failed attempts",
@@ -809,7 +812,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "rule_returned": ("la fonction exportable= doit renvoyer True, False, Wait(...) ou Skip(...), mais a renvoyé {0}",
         "de functie exportable= moet True, False, Wait(...) of Skip(...) teruggeven, maar gaf {0} terug"),
     "listener_raised": ("une fonction de listeners= a levé l'exception {0} dans {1}", "een functie van listeners= gaf de fout {0} in {1}"),
-    "listener_coroutine": ("une fonction de listeners= a renvoyé une coroutine : ce doit être une fonction ordinaire", "een functie van listeners= gaf een coroutine terug: het moet een gewone functie zijn"),
     "use_evolve": ("une telle valeur ne change pas : faites-en une autre avec attrs.evolve(upload, subject=...)", "zo'n waarde wijzigt niet: maak er een andere mee met attrs.evolve(upload, subject=...)"),
     "mapper_raised": ("la fonction de conversion (mapper) a levé l'exception {0} dans {1}", "de omzettingsfunctie (mapper) gaf de fout {0} in {1}"),
     "mapper_coroutine": ("la fonction de conversion (mapper) est une coroutine, que seule AsyncConnection accepte",
@@ -922,14 +924,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "documents.list: {1} document van {0} heeft geen bruikbaar id of hoort bij een andere ruimte|documents.list: {1} documenten van {0} hebben geen bruikbaar id of horen bij een andere ruimte"),
     "hint_unfit": ("Ce qui est présent lors de l'activation doit être enregistré ; rien n'a donc été activé. Corrigez l'appel, ou les noms dans sa réponse, avec l'argument contract= ou operations= de BanqupClient.",
         "Wat er bij de activering al is, moet geregistreerd worden; er werd dus niets geactiveerd. Verbeter de aanroep, of de namen in het antwoord, met het argument contract= of operations= van BanqupClient."),
-    "rows_without_id": ("{0} document des listes de Banqup n'a pas d'identifiant utilisable|{0} documents des listes de Banqup n'ont pas d'identifiant utilisable",
-        "{0} document in de lijsten van Banqup heeft geen bruikbaar id|{0} documenten in de lijsten van Banqup hebben geen bruikbaar id"),
-    "rows_elsewhere": ("{0} document des listes de Banqup est d'un autre espace|{0} documents des listes de Banqup sont d'un autre espace",
-        "{0} document in de lijsten van Banqup hoort bij een andere ruimte|{0} documenten in de lijsten van Banqup horen bij een andere ruimte"),
+    "rows_passed_over": ("{0} document des listes de Banqup n'a pas été pris en compte : il n'a pas d'identifiant utilisable, ou appartient à un autre espace|{0} documents des listes de Banqup n'ont pas été pris en compte : ils n'ont pas d'identifiant utilisable, ou appartiennent à un autre espace",
+        "{0} document in de lijsten van Banqup werd niet meegenomen: het heeft geen bruikbaar id, of hoort bij een andere ruimte|{0} documenten in de lijsten van Banqup werden niet meegenomen: ze hebben geen bruikbaar id, of horen bij een andere ruimte"),
     "unknown_word": ("{1} document a le statut inconnu {0!r} ; s'il signifie « approuvé » ou « envoyé », l'argument exportable= permet de l'autoriser en Python|{1} documents ont le statut inconnu {0!r} ; s'il signifie « approuvé » ou « envoyé », l'argument exportable= permet de l'autoriser en Python",
         "{1} document heeft de onbekende status {0!r}; betekent die “goedgekeurd” of “verstuurd”, dan kunt u hem met het argument exportable= toelaten in Python|{1} documenten hebben de onbekende status {0!r}; betekent die “goedgekeurd” of “verstuurd”, dan kunt u hem met het argument exportable= toelaten in Python"),
-    "changed_files": ("{0} document transmis a maintenant d'autres fichiers dans Banqup|{0} documents transmis ont maintenant d'autres fichiers dans Banqup",
-        "{0} afgeleverd document heeft nu andere bestanden in Banqup|{0} afgeleverde documenten hebben nu andere bestanden in Banqup"),
     "only_baseline": ("Rien de nouveau : {0} document a été approuvé ou envoyé avant l'activation, et ne sera pas exporté. Pour en envoyer un, lancez banqup-zenvoices resend ID (en Python : resend([ID])).|Rien de nouveau : {0} documents ont été approuvés ou envoyés avant l'activation, et ne seront pas exportés. Pour en envoyer un, lancez banqup-zenvoices resend ID (en Python : resend([ID])).",
         "Niets nieuws: {0} document werd goedgekeurd of verstuurd vóór de activering, en wordt niet geëxporteerd. Voer banqup-zenvoices resend ID uit (in Python: resend([ID])) om er een te verzenden.|Niets nieuws: {0} documenten werden goedgekeurd of verstuurd vóór de activering, en worden niet geëxporteerd. Voer banqup-zenvoices resend ID uit (in Python: resend([ID])) om er een te verzenden."),
     "nothing_listed": ("Banqup n'a montré aucun document. Si l'espace n'est pas vide, lancez banqup-zenvoices deactivate (en Python : deactivate()), donnez à l'application un rôle qui lui montre les documents, puis activez à nouveau avant le premier export.",

@@ -115,8 +115,7 @@ class Verification(Printable):
     def _view(self) -> View:
         if self.ok:
             passed = sum(check.outcome == "ok" for check in self.checks)
-            left = len(self.checks) - passed
-            heading = say("ready in part", passed, left) if left else say("ready", passed)
+            heading = say("ready", passed)
         else:
             heading = say("not ready", len(self.failed), len(self.checks))
         names = ("status", "check", "found", "what to do")

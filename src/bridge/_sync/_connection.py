@@ -176,10 +176,14 @@ class Connection:
         return " ".join(self._binding.values())
 
     def _session(
-        self, key: str | None = None, binding: dict[str, str] | None = None
+        self,
+        key: str | None = None,
+        binding: dict[str, str] | None = None,
+        *,
+        new: bool = False,
     ) -> CheckpointSession:
         return CheckpointSession(
-            self._store, key or self.key, binding or self._binding, self._lease_ttl
+            self._store, key or self.key, binding or self._binding, self._lease_ttl, new=new
         )
 
     def verify(
@@ -263,16 +267,12 @@ class Connection:
                 answer that an export needs cannot be read; the hint says how to correct it.
             BusyError: A run of this connection is in progress.
         """
-        from bridge._sync._activation import (
-            Baseline,
-            refuse_other_company,
-            space_key,
-        )
+        from bridge._sync._activation import Baseline, refuse_other_company, space_key
         from bridge._sync._deep import check_readable
 
         verification = self.verify()
         verification.raise_for_failure()
-        with self._session() as session:
+        with self._session(new=True) as session:
             if session.head.active:
                 return Activation(
                     new=False,
@@ -281,7 +281,7 @@ class Connection:
                     baseline=session.head.counts.get("baseline", 0),
                 )
             # Hold the lease of the space, too: two connections must not take the space at once.
-            with self._session(*space_key(self._binding)) as claim:
+            with self._session(*space_key(self._binding), new=True) as claim:
                 refuse_other_company(self._store, self._binding, self.key)
                 claim.update(last_run={"key": self.key})
                 claim.flush()

@@ -1,7 +1,9 @@
 """Tools to test an application's own mappers and stores, with sample invoices."""
 
 from bridge.testing._mapper_trials import (
+    Trial,
     TrialDocument,
+    Trials,
     sample_documents,
     trial_document,
     try_async_mapper,
@@ -14,7 +16,9 @@ __all__ = [
     "OpenStore",
     "Sample",
     "SampleParty",
+    "Trial",
     "TrialDocument",
+    "Trials",
     "checkpoint_conformance",
     "sample",
     "sample_documents",

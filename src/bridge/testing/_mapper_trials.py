@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from attrs import evolve
+from attrs import evolve, frozen
 
-from _client_kit._text import Text
+from _client_kit._text import joined
 from banqup_client import Document, DocumentFile, DocumentMetadata, DocumentStatus, Party
 from bridge._delivery.eligibility import Skip
 from bridge._delivery.outcome import label_of
@@ -23,12 +23,15 @@ from bridge._mapping.calling import (
     sent_details,
 )
 from bridge._mapping.mapper import AsyncMapper, Mapper, SourceFile, default_mapper
-from bridge._reports.delivery_rows import Deliveries, DeliveryRow
+from bridge._reports.render import Cell, Line, Printable, Table, Tone, View
+from bridge._reports.texts import say
 from bridge.testing._samples.sample import Sample, sample
 from zenvoices_client import InboxUpload
 
 __all__ = [
+    "Trial",
     "TrialDocument",
+    "Trials",
     "sample_documents",
     "trial_document",
     "try_async_mapper",
@@ -126,30 +129,121 @@ def _of(invoice: Sample, **details: Any) -> TrialDocument:
     )
 
 
+@frozen
+class Trial:
+    """The result of a mapper for one document.
+
+    Attributes:
+        document: The document that the mapper was called with.
+        outcome: Whether the document would be sent or skipped, or whether the mapper failed.
+        upload: The mapper's result, if the document would be sent.
+        reason: Why the document would not be sent.
+        error: The exception that the mapper raised, if any.
+        other_files: Names of the document's files that would not be sent.
+        warning: Problems of the document's files, such as an unreadable UBL.
+    """
+
+    document: Document
+    outcome: Literal["sent", "skipped", "failed"]
+    upload: InboxUpload | None = None
+    reason: str = ""
+    error: Exception | None = None
+    other_files: tuple[str, ...] = ()
+    warning: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a flat dict, for example as a row of a ``pandas.DataFrame``."""
+        upload = self.upload
+        return {
+            "document_id": self.document.id,
+            "folder": self.document.folder,
+            "outcome": self.outcome,
+            "subject": upload and upload.subject,
+            "sender_name": upload and upload.sender_name,
+            "destination": upload and upload.destination,
+            "files": ", ".join(item.file_name for item in upload.attachments) if upload else "",
+            "other_files": ", ".join(self.other_files),
+            "reason": self.reason,
+            "warning": self.warning,
+        }
+
+
+_TONES: dict[str, Tone] = {"sent": "ok", "skipped": "dim", "failed": "bad"}
+
+
+class Trials(tuple[Trial, ...], Printable):
+    """The results of a mapper for several documents: a tuple that prints as a table.
+
+    It is false in an ``if`` when the mapper failed for at least one document.
+    """
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    _repr_pretty_ = Printable._repr_pretty_  # otherwise IPython prints it as a plain tuple
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One flat dict per document, for ``pandas.DataFrame``."""
+        return [trial.to_dict() for trial in self]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the mapper failed for no document."""
+        return all(trial.outcome != "failed" for trial in self)
+
+    def raise_for_failure(self) -> None:
+        """Raise the first exception of the mapper, if it failed.
+
+        Raises:
+            Exception: The mapper's own exception, or TypeError if its result has a wrong type.
+        """
+        for trial in self:
+            if trial.outcome == "failed":
+                raise trial.error or TypeError(trial.reason)
+
+    def _view(self) -> View:
+        lines: list[Line] = []
+        for trial in self:
+            row = trial.to_dict()
+            other = say("not sent", row["other_files"]) if trial.other_files else ""
+            shown = (row["subject"], row["sender_name"], row["destination"], row["files"])
+            outcome = "trial failed" if trial.outcome == "failed" else trial.outcome
+            status = Cell(say(outcome), _TONES[trial.outcome])
+            note = joined("; ", trial.reason, trial.warning, other)
+            document = "" if trial.outcome == "sent" else label_of(trial.document)
+            cells = (document, *shown)
+            lines.append((status, Cell(note, alone=True), *(Cell(text or "") for text in cells)))
+        headings = ("status", "reason", "document", "subject", "sender", "destination", "files")
+        sent = sum(trial.outcome == "sent" for trial in self)
+        table = Table("", tuple(map(say, headings)), tuple(lines))
+        tone: Tone = "ok" if self.ok else "bad"
+        return View(say("trials", sent, len(self)), tone, tables=(table,))
+
+
 def try_mapper(
     mapper: Mapper = default_mapper, documents: Iterable[TrialDocument] | None = None
-) -> Deliveries:
+) -> Trials:
     """Call a mapper with sample documents; nothing is sent. Example: ``print(try_mapper(mine))``.
-
-    The state of a document that would be sent is ``waiting``. To look at an upload itself, call
-    your mapper: ``mine(*trial_document("invoice.xml"))``.
 
     Args:
         mapper: The mapper to try.
         documents: Documents from :func:`trial_document`; by default those of
             :func:`sample_documents`.
     """
-    return Deliveries(
-        _row(document, files, _call(mapper, document, files))
+    return Trials(
+        _trial(document, files, _call(mapper, document, files))
         for document, files in (sample_documents() if documents is None else documents)
     )
 
 
 async def try_async_mapper(
     mapper: AsyncMapper = default_mapper, documents: Iterable[TrialDocument] | None = None
-) -> Deliveries:
+) -> Trials:
     """Do the same as :func:`try_mapper` for a mapper that may be a coroutine function."""
-    rows: list[DeliveryRow] = []
+    trials: list[Trial] = []
     for document, files in sample_documents() if documents is None else documents:
         result = _call(mapper, document, files)
         if inspect.isawaitable(result):
@@ -157,8 +251,8 @@ async def try_async_mapper(
                 result = await result
             except Exception as error:  # noqa: BLE001 - the mapper may raise anything
                 result = error
-        rows.append(_row(document, files, result))
-    return Deliveries(rows)
+        trials.append(_trial(document, files, result))
+    return Trials(trials)
 
 
 def _call(mapper: AsyncMapper, document: Document, files: Sequence[SourceFile]) -> object:
@@ -169,15 +263,12 @@ def _call(mapper: AsyncMapper, document: Document, files: Sequence[SourceFile]) 
         return error
 
 
-def _row(document: Document, files: Sequence[SourceFile], result: object) -> DeliveryRow:
-    row = DeliveryRow(document.id, "failed", folder=document.folder, label=label_of(document))
+def _trial(document: Document, files: Sequence[SourceFile], result: object) -> Trial:
     if isinstance(result, Exception):
-        return evolve(row, reason=describe_exception(result))
+        return Trial(document, "failed", reason=describe_exception(result), error=result)
     if isinstance(result, Skip):
-        return evolve(row, state="skipped", reason=result.reason)
+        return Trial(document, "skipped", reason=result.reason)
     if not isinstance(result, InboxUpload):
-        return evolve(row, reason=describe_result(result))
-    reason = Text("would_be_sent", "would be sent")
-    label = label_of(document, result.subject)
-    row = evolve(row, state="waiting", reason=reason, label=label)
-    return evolve(row, **sent_details(result, files))
+        return Trial(document, "failed", reason=describe_result(result))
+    sent = sent_details(result, files)
+    return Trial(document, "sent", result, other_files=sent["other_files"], warning=sent["warning"])
