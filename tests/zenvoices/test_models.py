@@ -141,14 +141,12 @@ def test_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
         ("\u202egnp.exe", "_gnp.exe"),
         ("Re\u0301sume\u0301.pdf", "R\u00e9sum\u00e9.pdf"),
         (" a .xml ", "a.xml"),
-        ("\uff0e\uff0e\uff0fetc\uff0fpasswd", "passwd"),
-        ("C\uff1a\uff3ca\ufe68b\u2105d.pdf", "od.pdf"),
+        ("\uff0e\uff0e\uff0fetc\uff0fpasswd", "\uff0e\uff0e_etc_passwd"),
+        ("C\uff1a\uff3ca\ufe68b\u2105d.pdf", "C_a_b_d.pdf"),
         ("\uff0e\uff0e", "document"),
         ("\u2025", "document"),
         ("\uff0e\u3000_", "document"),
-        ("\uff23\uff2f\uff2e.xml", "_CON.xml"),
-        ("\u8acb\u6c42\u66f8\u3000\uff11.xml", "\u8acb\u6c42\u66f8 1.xml"),
-        ("prix\u00a0HT.pdf", "prix HT.pdf"),
+        ("\uff23\uff2f\uff2e.xml", "_\uff23\uff2f\uff2e.xml"),
         ("con." + "x" * 200, "_con." + "x" * 115),
         ("x" * 110 + " ." + "b" * 30, "x" * 110 + ".bbbbbbbb"),
         ("_" * 130 + "x", "document"),
@@ -218,15 +216,18 @@ def test_what_is_cut_off_leaves_no_name_that_is_not_safe(parts: list[str]) -> No
     "name",
     [
         "Facture n\u00b0 12 \u2013 \u00e9t\u00e9.pdf",
+        "\u8acb\u6c42\u66f8\u3000\uff11.xml",
         "\u0441\u0447\u0451\u0442.pdf",
         "\u05d7\u05e9\u05d1\u05d5\u05df.pdf",
         "\U0001f600\u2764\ufe0f.pdf",
+        "prix\u00a0HT.pdf",
+        "COM\u00b95.txt",
         "context.xml",
         "lpt.xml",
     ],
 )
 def test_an_ordinary_file_name_stays(name: str) -> None:
-    """Accents, other scripts and emoji are no danger."""
+    """Accents, other scripts, emoji and the spaces of a language are no danger."""
     assert safe_file_name(name) == name
 
 

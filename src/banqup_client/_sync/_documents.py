@@ -40,8 +40,10 @@ class _Position:
 
     page: int = 0
     token: str | None = None
-    # Ids on the page before, if a page that brings nothing new is the end.
-    known: frozenset[str] = frozenset()
+    # What the page before showed, if a page that brings nothing new is the end: the ids of a user's
+    # function, or the fingerprint of a page. Documents can move to another page between two calls,
+    # so ids alone would end the library's own list too early.
+    known: frozenset[object] = frozenset()
 
 
 class Documents(CallGroup):
@@ -109,8 +111,8 @@ class Documents(CallGroup):
             # A page can be empty although another follows it.
             more = token is not None or last is False
             identity = fingerprint(rows or [token, position.page])
-            ids = frozenset(_id_of(row) for row in rows)
-            if not more and ids <= position.known:
+            shown = frozenset[object](map(_id_of, rows) if own else [identity])
+            if not more and shown <= position.known:
                 rows = []  # the service ignores the page number and repeats its only page
             known = type(total) is int and total >= len(rows)
             wanted = size if type(size) is int and 0 < size < page_size else page_size
@@ -121,7 +123,7 @@ class Documents(CallGroup):
             elif position.token is None and last is not True:
                 # In all other cases this page is the last: it was requested by token and names no
                 # token, or the user's function has returned `"last": True`.
-                kept = ids if own or short else frozenset[str]()
+                kept = shown if own or short else frozenset[object]()
                 next_position = _Position(position.page + 1, known=kept)
             documents = tuple(decode(Document, row) for row in rows if is_object(row))
             return Page(
