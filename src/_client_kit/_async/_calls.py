@@ -125,7 +125,8 @@ class AsyncCalls:
         # once for each. An injected client or transport is used in all of them.
         if http_client is None and transport is not None:
             http_client = open_checked()
-        self._clients = AsyncPerLoop(open_checked, http_client)
+        self._given = http_client
+        self._clients = AsyncPerLoop(open_checked)
 
     def limit(self, deadline: float | None, timeout: float | None = None) -> Deadline:
         """Return the deadline and timeout of a call; the client's own by default.
@@ -147,12 +148,12 @@ class AsyncCalls:
     @property
     def is_closed(self) -> bool:
         """Whether the HTTP client of this process and event loop was closed."""
-        client = self._clients.opened()
+        client = self._given or self._clients.opened()
         return client is not None and client.is_closed
 
     async def aclose(self) -> None:
         """Close the connections, unless the HTTP client was injected: its owner closes it."""
-        client = self._clients.opened()
+        client = self._given or self._clients.opened()
         if self._owned and client is not None:
             await client.aclose()
 
@@ -475,7 +476,7 @@ class AsyncCalls:
             limit,
             service=self.service,
             origin=self.origin,
-            proxied=self._clients.given is None,
+            proxied=self._given is None,
         )
 
     async def _exchange(
@@ -486,9 +487,8 @@ class AsyncCalls:
         if pieces is not None:
             pieces = _in_time(pieces, limit)
         built = request.build(token, limit, pieces)
-        response = await self._clients.get().send(
-            built, stream=True, auth=None, follow_redirects=False
-        )
+        client = self._given or self._clients.get()
+        response = await client.send(built, stream=True, auth=None, follow_redirects=False)
         try:
             # httpx looks at the timeouts before it reads the body: limit them to the time left.
             built.extensions["timeout"].update(limit.timeouts())

@@ -15,22 +15,17 @@ T = TypeVar("T")
 
 
 class AsyncPerLoop(Generic[T]):
-    """A value, such as an HTTP client, that is made once per process and event loop.
+    """A value, such as an HTTP client, that is made once per process and event loop."""
 
-    Attributes:
-        given: The value to use instead, in every process and event loop; None to make values.
-    """
-
-    def __init__(self, open_one: Callable[[], T], given: T | None = None) -> None:
-        self.given = given
+    def __init__(self, open_one: Callable[[], T]) -> None:
         self._open = open_one
         self._opened: WeakKeyDictionary[Any, T] = WeakKeyDictionary()
         self._process = os.getpid()
 
     def opened(self) -> T | None:
         """Return the value of this process and event loop, or None if it was not made."""
-        if self.given is not None or self._process != os.getpid():
-            return self.given
+        if self._process != os.getpid():
+            return None
         try:
             return self._opened.get(runtime.current_loop())
         except RuntimeError:  # no event loop runs
@@ -38,8 +33,6 @@ class AsyncPerLoop(Generic[T]):
 
     def get(self) -> T:
         """Return the value of this process and event loop; make it if there is none."""
-        if self.given is not None:
-            return self.given
         if self._process != os.getpid():
             # A forked child must not use the sockets of its parent, so it makes its own value.
             self._opened = WeakKeyDictionary()
