@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Literal, Never, Self
 
 from _client_kit import _runtime_async as runtime
@@ -22,6 +22,11 @@ from _client_kit._clock import Deadline
 from _client_kit._errors import ConfigurationError, ServiceError
 from _client_kit._secret import refuse_pickling
 from _client_kit._text import Text, joined
+from banqup_client import AsyncBanqupClient
+from bridge._async._context import AsyncRunContext
+from bridge._async._prerequisites import AsyncChecks
+from bridge._async._run import AsyncRun
+from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery.arguments import (
     check_client,
     check_document_id,
@@ -34,31 +39,21 @@ from bridge._delivery.arguments import (
     check_sample,
     check_store,
 )
+from bridge._delivery.eligibility import Exportable, default_exportable
 from bridge._delivery.ids import canonical_id, company_code_of, space_id_of
 from bridge._errors import configuration_error
+from bridge._mapping.mapper import AsyncMapper, default_mapper
+from bridge._reports.delivery_rows import DeliveryRow, delivery_row
+from bridge._reports.events import Listener
+from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
+from bridge._reports.texts import Lang, check_lang, language
+from bridge._stores.protocol import CheckpointStore, name_of_store
+from zenvoices_client import AsyncZenvoicesClient, InboxUpload
 
 if TYPE_CHECKING:
-    from banqup_client import AsyncBanqupClient
-    from bridge._async._prerequisites import AsyncChecks
-    from bridge._async._session import AsyncCheckpointSession
-    from bridge._delivery.eligibility import Exportable
-    from bridge._mapping.mapper import AsyncMapper
-    from bridge._reports.delivery_rows import DeliveryRow
-    from bridge._reports.events import Listener
-    from bridge._reports.report import (
-        Activation,
-        Confirmation,
-        ExportReport,
-        Request,
-        Status,
-    )
-    from bridge._reports.texts import Lang
     from bridge._reports.verification import Verification
-    from bridge._stores.protocol import CheckpointStore
-    from zenvoices_client import AsyncZenvoicesClient, InboxUpload
 
-# Each method imports what it needs, so that a process that calls only status() does not load the
-# export.
+# A process that only exports needs none of the modules that methods import, and is to start fast.
 
 __all__ = ["AsyncConnection"]
 
@@ -109,9 +104,6 @@ class AsyncConnection:
     ) -> None:
         self.space_id: str = space_id_of(space_id)
         self.company_code: str = company_code_of(company_code)
-        from banqup_client import AsyncBanqupClient
-        from zenvoices_client import AsyncZenvoicesClient
-
         check_client(banqup, AsyncBanqupClient, "banqup")
         check_client(zenvoices, AsyncZenvoicesClient, "zenvoices")
         check_store(checkpoints)
@@ -127,14 +119,15 @@ class AsyncConnection:
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._store = checkpoints
-        self._mapper = mapper
+        self._mapper = mapper or default_mapper
         self._listeners: tuple[Listener, ...] = check_listeners(listeners)
         self._in_flight = in_flight
         self._on_uncertain: Literal["hold", "resend"] = on_uncertain
-        self._exportable = exportable
+        self._exportable = exportable or default_exportable
         self._clock = clock
         self._lease_ttl = check_lease(lease_ttl, zenvoices.deadline)
         self._company_id: int | None = None
+        self._checks = AsyncChecks(banqup, zenvoices, self.space_id, self.company_code)
         self._binding = {
             "banqup": origin_of(banqup.base_url),
             "space": self.space_id,
@@ -168,30 +161,20 @@ class AsyncConnection:
             stack.push_async_callback(self._zenvoices.aclose)
             stack.push_async_callback(self._banqup.aclose)
 
-    @cached_property
-    def _checks(self) -> AsyncChecks:
-        from bridge._async._prerequisites import AsyncChecks
-
-        return AsyncChecks(self._banqup, self._zenvoices, self.space_id, self.company_code)
-
-    @cached_property
-    def _may_be_exported(self) -> Exportable:
-        from bridge._delivery.eligibility import default_exportable
-
-        return self._exportable or default_exportable
-
     @property
     def key(self) -> str:
         """The key of this connection in the store."""
         return " ".join(self._binding.values())
 
     def _session(
-        self, key: str | None = None, binding: dict[str, str] | None = None
+        self,
+        key: str | None = None,
+        binding: dict[str, str] | None = None,
+        *,
+        new: bool = False,
     ) -> AsyncCheckpointSession:
-        from bridge._async._session import AsyncCheckpointSession
-
         return AsyncCheckpointSession(
-            self._store, key or self.key, binding or self._binding, self._lease_ttl
+            self._store, key or self.key, binding or self._binding, self._lease_ttl, new=new
         )
 
     async def verify(
@@ -222,9 +205,7 @@ class AsyncConnection:
                 type.
         """
         from bridge._async._activation import refuse_other_company
-        from bridge._reports.texts import check_lang, language
         from bridge._reports.verification import verification_of
-        from bridge._stores.protocol import name_of_store
 
         lang = language() if lang is None else check_lang(lang)
         check_flag(deep, "deep", service="bridge")
@@ -287,17 +268,17 @@ class AsyncConnection:
 
         verification = await self.verify()
         verification.raise_for_failure()
-        async with self._session() as session:
+        async with self._session(new=True) as session:
             if session.head.active:
                 return unchanged(session.head, self._company_id)
             # Hold the lease of the space, too: two connections must not take the space at once.
-            async with self._session(*space_key(self._binding)) as claim:
+            async with self._session(*space_key(self._binding), new=True) as claim:
                 await claim_space(claim, self._store, self.key, self.company_code)
                 company_id = await self._company(session.head.companies)
                 baseline = AsyncBaseline(
                     banqup=self._banqup,
                     space_id=self.space_id,
-                    exportable=self._may_be_exported,
+                    exportable=self._exportable,
                     clock=self._clock,
                     session=session,
                 )
@@ -370,12 +351,6 @@ class AsyncConnection:
             ServiceError: A failure that concerns more than one document. The ``report`` attribute
                 of the error contains the documents handled before.
         """
-        from bridge._async._context import AsyncRunContext
-        from bridge._async._recorder import AsyncRunRecorder
-        from bridge._async._run import AsyncRun
-        from bridge._delivery.outcome import RunOptions
-        from bridge._mapping.mapper import default_mapper
-
         check_limit(limit)
         check_flag(dry_run, "dry_run", service="bridge")
         check_flag(look_first, "look_first", service="bridge")
@@ -391,33 +366,23 @@ class AsyncConnection:
                 verification = await self.verify()
                 verification.raise_for_failure()
                 raise await self._not_active(session)
-            recorder = AsyncRunRecorder(
-                session,
-                self._listeners,
-                self._clock,
-                space_id=self.space_id,
-                company_code=self.company_code,
-                dry_run=dry_run,
-            )
             context = AsyncRunContext(
                 session=session,
-                recorder=recorder,
                 banqup=self._banqup,
                 zenvoices=self._zenvoices,
                 space_id=self.space_id,
+                company_code=self.company_code,
                 resolve_company_id=self._company,
-                mapper=self._mapper or default_mapper,
-                exportable=self._may_be_exported,
+                mapper=self._mapper,
+                exportable=self._exportable,
+                listeners=self._listeners,
                 clock=self._clock,
-                wire=self._banqup.wire_digest,
-                options=RunOptions(
-                    dry_run=dry_run,
-                    limit=limit,
-                    deadline=until,
-                    look_first=look_first,
-                    in_flight=self._in_flight,
-                    on_uncertain=self._on_uncertain,
-                ),
+                in_flight=self._in_flight,
+                on_uncertain=self._on_uncertain,
+                dry_run=dry_run,
+                limit=limit,
+                deadline=until,
+                look_first=look_first,
             )
             return await AsyncRun(context, self._company_id).execute()
         finally:
@@ -432,9 +397,6 @@ class AsyncConnection:
         Raises:
             StoreError: The store failed.
         """
-        from bridge._reports.delivery_rows import delivery_row
-        from bridge._reports.report import Status
-
         check_flag(waiting, "waiting", service="bridge")
         session = self._session()
         await session.read()
@@ -490,7 +452,7 @@ class AsyncConnection:
                 self._clock,
                 self._banqup,
                 self.space_id,
-                self._may_be_exported,
+                self._exportable,
             )
 
     async def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 
 from attrs import frozen
@@ -16,10 +15,10 @@ from _client_kit._errors import (
     ServiceError,
 )
 from _client_kit._text import Text
-from bridge._async._session import AsyncCheckpointSession
+from bridge._async._context import AsyncRunContext
 from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery
-from zenvoices_client import AsyncZenvoicesClient, Lookup
+from zenvoices_client import Lookup
 
 __all__ = ["AsyncRecovery", "LookupProbe"]
 
@@ -57,15 +56,10 @@ class AsyncRecovery:
     least 10 minutes apart by the server's clock.
     """
 
-    def __init__(
-        self,
-        session: AsyncCheckpointSession,
-        zenvoices: AsyncZenvoicesClient,
-        clock: Callable[[], float],
-    ) -> None:
-        self._session = session
-        self._zenvoices = zenvoices
-        self._clock = clock
+    def __init__(self, context: AsyncRunContext) -> None:
+        self._session = context.session
+        self._zenvoices = context.zenvoices
+        self._clock = context.clock
         self._controls: dict[int, tuple[str, int]] = {}
 
     async def event(self, delivery: Delivery, company_id: int) -> transitions.Event | None:

@@ -22,6 +22,7 @@ from _client_kit._paging import Page
 from _client_kit._text import Text, joined
 from banqup_client import Document
 from bridge._async._context import AsyncRunContext
+from bridge._async._recorder import AsyncRunRecorder
 from bridge._async._recovery import AsyncRecovery
 from bridge._async._sending import DOUBTS_IN_A_ROW, AsyncSending
 from bridge._delivery import delivery as deliveries
@@ -65,13 +66,14 @@ class AsyncRun:
     def __init__(self, context: AsyncRunContext, company_id: int | None) -> None:
         self._context = context
         self._session = context.session
-        self._recorder = context.recorder
-        self._report = context.report
-        self._options = context.options
+        self._recorder = AsyncRunRecorder(context)
+        self._report = self._recorder.builder
         self._banqup = context.banqup
         self._space_id = context.space_id
-        self._recovery = AsyncRecovery(context.session, context.zenvoices, context.clock)
-        self._sending = AsyncSending(context, self._recovery, self._can_read_one, company_id)
+        self._recovery = AsyncRecovery(context)
+        self._sending = AsyncSending(
+            context, self._recorder, self._recovery, self._can_read_one, company_id
+        )
         self._batch: list[Candidate] = []
         self._suspects: list[Candidate] = []
         self._reads_one = False
@@ -97,13 +99,13 @@ class AsyncRun:
         raise failure
 
     async def _execute(self) -> None:
-        if self._options.look_first and not self._options.dry_run:
+        if self._context.look_first and not self._context.dry_run:
             # Commit this first: if this run fails, later runs must look documents up too.
             self._session.update(restored_at=NOT_KNOWN)
             await self._session.flush()
         if not self._sending.company_id:
             await self._sending.ask_company()
-        if not self._options.dry_run:
+        if not self._context.dry_run:
             await self._settle()
         await self._check_changed_contract()
         try:
@@ -140,7 +142,7 @@ class AsyncRun:
         """Look up the deliveries in one of the states ``uncertain`` and ``sending``."""
         looks = faults = 0
         for delivery in await self._in_turn(state):
-            resend = state == "uncertain" and self._options.on_uncertain == "resend"
+            resend = state == "uncertain" and self._context.on_uncertain == "resend"
             # Without the limit of attempts, a document whose upload never gets an answer would be
             # sent in every run.
             if resend and delivery.attempts < MAX_ATTEMPTS:
@@ -212,7 +214,7 @@ class AsyncRun:
         Stop at the first look-up that fails, and at the deadline.
         """
         for delivery in self._sending.doubts:
-            if self._options.deadline.remaining() <= 0:
+            if self._context.deadline.remaining() <= 0:
                 return
             try:
                 event = await self._recovery.event(delivery, self._sending.company_id)
@@ -237,7 +239,7 @@ class AsyncRun:
         Raises:
             ConfigurationError: More than `MOST_UNDATED` such documents are listed.
         """
-        before, now = self._session.head.wire, self._context.wire
+        before, now = self._session.head.wire, self._banqup.wire_digest
         if before == now:
             return
         unrecorded = 0
@@ -406,7 +408,7 @@ class AsyncRun:
             ConfigurationError: The contract's names for files are probably wrong.
         """
         head, now = self._session.head, self._context.clock()
-        if head.fetched or not self._sending.without_file or self._options.dry_run:
+        if head.fetched or not self._sending.without_file or self._context.dry_run:
             return
         since = now if head.no_file_since is None else min(head.no_file_since, now)
         if since != head.no_file_since:

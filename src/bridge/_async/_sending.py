@@ -17,6 +17,7 @@ from _client_kit._errors import (
 )
 from _client_kit._text import Text
 from bridge._async._context import AsyncRunContext
+from bridge._async._recorder import AsyncRunRecorder
 from bridge._async._recovery import AsyncRecovery, LookupProbe
 from bridge._async._transfer import AsyncTransfer, Prepared
 from bridge._delivery import transitions
@@ -65,14 +66,15 @@ class AsyncSending:
     def __init__(
         self,
         context: AsyncRunContext,
+        recorder: AsyncRunRecorder,
         recovery: AsyncRecovery,
         can_read_one: Callable[[], Awaitable[bool]],
         company_id: int | None,
     ) -> None:
         self._context = context
         self._session = context.session
-        self._recorder = context.recorder
-        self._options = context.options
+        self._recorder = recorder
+        self._report = recorder.builder
         self._transfer = AsyncTransfer(context, recovery)
         self._recovery = recovery
         self._can_read_one = can_read_one
@@ -97,13 +99,13 @@ class AsyncSending:
 
     def can_continue(self) -> bool:
         """Return True if another document may be begun; report a reached limit or deadline."""
-        report, limit = self._context.report, self._options.limit
+        report, limit = self._report, self._context.limit
         if limit is not None and len(self._taken) >= limit:
             reached = Text(
                 "limit", "limit of {0} document reached|limit of {0} documents reached", limit
             )
             report.stopped = report.stopped or reached
-        if self._options.deadline.remaining() <= 0:
+        if self._context.deadline.remaining() <= 0:
             report.stopped = report.stopped or Text("deadline", "deadline reached")
         return report.stopped is None and self.fault is None
 
@@ -144,24 +146,24 @@ class AsyncSending:
         queue = deque(sorted(candidates, key=_order))
         self._read_back = False
         try:
-            if self._options.dry_run:
+            if self._context.dry_run:
                 self._pretend(queue)
             elif queue:
                 await self.ask_company()
-                async with runtime.Workers[Any](self._options.in_flight) as workers:
+                async with runtime.Workers[Any](self._context.in_flight) as workers:
                     await self._work(queue, workers)
         finally:
             self._transfer.discard()
             for candidate in queue:
                 reason = Text("left_for_next_run", "left for the next run")
                 left = evolve(candidate.delivery, reason=reason)
-                self._context.report.line(left)
+                self._report.line(left)
         if self.fault is not None:
             raise self.fault
 
     def _pretend(self, queue: deque[Candidate]) -> None:
         if queue and self._context.mapper is not default_mapper:
-            self._context.report.note(
+            self._report.note(
                 Text(
                     "mapper_not_called",
                     "A dry run does not call your mapper, which may skip documents that would be "
@@ -171,7 +173,7 @@ class AsyncSending:
         while queue and self.can_continue():
             delivery = queue.popleft().delivery
             self._taken.add(delivery.document_id)
-            self._context.report.line(
+            self._report.line(
                 evolve(delivery, reason=Text("would_be_sent", "would be sent"), due=None)
             )
 
@@ -195,7 +197,7 @@ class AsyncSending:
                     uploading -= result.candidate.delivery.state == "sending"
                     await self.take(result)
             chosen = self._choose(ready, uploading, queue)
-            if self._options.in_flight > 1:
+            if self._context.in_flight > 1:
                 # Start downloads before the commit, so that free workers do not wait for the disk.
                 waiting = len(ready) + len(chosen) - self._delivered
                 await self._fetch(queue, workers, waiting)
@@ -221,7 +223,7 @@ class AsyncSending:
         `send_one_first`. Documents that wait for their upload take room, too: `waiting` is their
         number.
         """
-        room = self._options.in_flight if self._fetched and not self._probing else 1
+        room = self._context.in_flight if self._fetched and not self._probing else 1
         while queue and workers.busy + waiting < room and self.can_continue():
             await self._start(queue.popleft(), workers)
 
@@ -232,13 +234,13 @@ class AsyncSending:
 
         After a fault or the deadline, put those that are not uploaded back into the queue.
         """
-        room = (self._options.in_flight if self._delivered else 1) - uploading
+        room = (self._context.in_flight if self._delivered else 1) - uploading
         chosen = [ready.popleft() for _ in range(min(room, len(ready)))]
         if self.fault is not None:
             self._put_back([*chosen, *ready], queue)
             chosen = []
             ready.clear()
-        elif self._options.deadline.remaining() <= 0:
+        elif self._context.deadline.remaining() <= 0:
             self._put_back(ready, queue)
             ready.clear()
         return chosen
@@ -255,7 +257,7 @@ class AsyncSending:
 
         The document must then be looked up before it is sent.
         """
-        if self._options.look_first or self._sent_before:
+        if self._context.look_first or self._sent_before:
             return True
         if candidate.delivery.requested:  # a look-up without an answer must not hold it back
             return False
@@ -310,7 +312,7 @@ class AsyncSending:
         self.faults.passes(*outcome.passed)
         if isinstance(error, StoreError):
             # The lease is lost, so only the next run can record what became of this document.
-            self._context.report.line(candidate.delivery)
+            self._report.line(candidate.delivery)
             self.fault = self.fault or error
             return
         event = outcome.event
@@ -392,15 +394,15 @@ class AsyncSending:
 
     def _arrived(self, delivery: Delivery, *, uploaded: bool) -> None:
         if not uploaded:
-            self._context.report.recovered += 1
+            self._report.recovered += 1
             return
         self._refused.clear()
         self._doubts_in_a_row = 0
         self._probing = False
-        self._context.report.exported += 1
+        self._report.exported += 1
         if delivery.reason:
             note = Text("of_document", "document {0}: {1}", delivery.document_id, delivery.reason)
-            self._context.report.note(note)
+            self._report.note(note)
         head = self._session.head
         name, company = str(delivery.external_id), delivery.company_id or self.company_id
         self._session.update(
@@ -423,7 +425,7 @@ class AsyncSending:
             self._session.update(lookups_lag=self._lags)
         if control.other is not None:
             self._sent_before = True
-            self._context.report.twice += 1
+            self._report.twice += 1
             note = Text(
                 "sent_before",
                 "Zenvoices shows a document of this run as number {0} too, so it was sent "
@@ -435,14 +437,14 @@ class AsyncSending:
                 "banqup-zenvoices export --look-first (in Python: export_new(look_first=True)).",
                 str(control.other),
             )
-            self._context.report.note(note)
+            self._report.note(note)
         if control.works is False:
             note = Text(
                 "first_not_shown",
                 "Zenvoices did not show the first delivery when it was looked up: what is in "
                 "doubt after a crash will be held for a person",
             )
-            self._context.report.note(note)
+            self._report.note(note)
 
     def _doubt(self, delivery: Delivery, error: Exception | None) -> None:
         self.doubts.append(delivery)
@@ -463,7 +465,7 @@ class AsyncSending:
             error = None  # a failure of the user's code never ends the run
         before = outcome.candidate.delivery
         if before.state == "sending" and error is not None:
-            self._context.report.refused += 1
+            self._report.refused += 1
         refusal = HeldRefusal(outcome.operation, delivery, error)
         if self.faults.holds(refusal, suspect=before.suspect) and error is not None:
             same = [one for one in self.faults.held.values() if one.operation == outcome.operation]
@@ -475,7 +477,7 @@ class AsyncSending:
         The attempts of these five documents are then refunded.
         """
         self._doubts_in_a_row = 0
-        self._context.report.refused += uploaded and isinstance(error, ServiceError)
+        self._report.refused += uploaded and isinstance(error, ServiceError)
         if self._delivered or not isinstance(error, ServiceError) or not error.own:
             return
         if is_final(error):

@@ -54,6 +54,7 @@ class AsyncCheckpointSession:
         key: The key of the connection in the store.
         binding: The space, the company and the services of the connection.
         ttl: The length of the lease in seconds.
+        new: Whether to take the lease even if nothing is stored for the connection.
 
     Attributes:
         head: The connection's head, with changes that the next commit writes.
@@ -65,11 +66,14 @@ class AsyncCheckpointSession:
         key: str,
         binding: Mapping[str, Any],
         ttl: float,
+        *,
+        new: bool = False,
     ) -> None:
         self._store = store
         self._key = key
         self._binding = binding
         self._ttl = ttl
+        self._new = new
         self._lease: Lease | None = None
         self._until = 0.0
         self._rows: dict[str, Row] = {}
@@ -90,6 +94,9 @@ class AsyncCheckpointSession:
             BusyError: Another worker holds the lease.
             StoreError: The store failed, or the head is damaged.
         """
+        if not self._new and await runtime.call_store(self._store.head, self._key) is None:
+            # Without this, an export started in a wrong folder would create a checkpoint file.
+            return
         owner = secrets.token_hex(8)
 
         def take() -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from attrs import field, frozen
 
-from _client_kit._clock import Deadline
 from _client_kit._text import Text, joined
 from banqup_client import Document
 from bridge._delivery.delivery import Delivery
@@ -17,7 +16,6 @@ from bridge._delivery.transitions import Event
 __all__ = [
     "Candidate",
     "Outcome",
-    "RunOptions",
     "files_digest",
     "label_of",
 ]
@@ -38,18 +36,6 @@ class Candidate:
     document: Document = field(repr=False)
     delivery: Delivery
     stored: Delivery | None
-
-
-@frozen(kw_only=True)
-class RunOptions:
-    """The arguments of export_new() and the options of its connection."""
-
-    dry_run: bool = False
-    limit: int | None = None
-    deadline: Deadline = field(factory=Deadline)
-    look_first: bool = False
-    in_flight: int = 4
-    on_uncertain: Literal["hold", "resend"] = "hold"
 
 
 @frozen

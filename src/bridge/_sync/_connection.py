@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Literal, Never, Self
 
 from _client_kit import _runtime_sync as runtime
@@ -23,6 +23,7 @@ from _client_kit._clock import Deadline
 from _client_kit._errors import ConfigurationError, ServiceError
 from _client_kit._secret import refuse_pickling
 from _client_kit._text import Text, joined
+from banqup_client import BanqupClient
 from bridge._delivery.arguments import (
     check_client,
     check_document_id,
@@ -35,31 +36,25 @@ from bridge._delivery.arguments import (
     check_sample,
     check_store,
 )
+from bridge._delivery.eligibility import Exportable, default_exportable
 from bridge._delivery.ids import canonical_id, company_code_of, space_id_of
 from bridge._errors import configuration_error
+from bridge._mapping.mapper import Mapper, default_mapper
+from bridge._reports.delivery_rows import DeliveryRow, delivery_row
+from bridge._reports.events import Listener
+from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
+from bridge._reports.texts import Lang, check_lang, language
+from bridge._stores.protocol import CheckpointStore, name_of_store
+from bridge._sync._context import RunContext
+from bridge._sync._prerequisites import Checks
+from bridge._sync._run import Run
+from bridge._sync._session import CheckpointSession
+from zenvoices_client import InboxUpload, ZenvoicesClient
 
 if TYPE_CHECKING:
-    from banqup_client import BanqupClient
-    from bridge._delivery.eligibility import Exportable
-    from bridge._mapping.mapper import Mapper
-    from bridge._reports.delivery_rows import DeliveryRow
-    from bridge._reports.events import Listener
-    from bridge._reports.report import (
-        Activation,
-        Confirmation,
-        ExportReport,
-        Request,
-        Status,
-    )
-    from bridge._reports.texts import Lang
     from bridge._reports.verification import Verification
-    from bridge._stores.protocol import CheckpointStore
-    from bridge._sync._prerequisites import Checks
-    from bridge._sync._session import CheckpointSession
-    from zenvoices_client import InboxUpload, ZenvoicesClient
 
-# Each method imports what it needs, so that a process that calls only status() does not load the
-# export.
+# A process that only exports needs none of the modules that methods import, and is to start fast.
 
 __all__ = ["Connection"]
 
@@ -110,9 +105,6 @@ class Connection:
     ) -> None:
         self.space_id: str = space_id_of(space_id)
         self.company_code: str = company_code_of(company_code)
-        from banqup_client import BanqupClient
-        from zenvoices_client import ZenvoicesClient
-
         check_client(banqup, BanqupClient, "banqup")
         check_client(zenvoices, ZenvoicesClient, "zenvoices")
         check_store(checkpoints)
@@ -128,14 +120,15 @@ class Connection:
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._store = checkpoints
-        self._mapper = mapper
+        self._mapper = mapper or default_mapper
         self._listeners: tuple[Listener, ...] = check_listeners(listeners)
         self._in_flight = in_flight
         self._on_uncertain: Literal["hold", "resend"] = on_uncertain
-        self._exportable = exportable
+        self._exportable = exportable or default_exportable
         self._clock = clock
         self._lease_ttl = check_lease(lease_ttl, zenvoices.deadline)
         self._company_id: int | None = None
+        self._checks = Checks(banqup, zenvoices, self.space_id, self.company_code)
         self._binding = {
             "banqup": origin_of(banqup.base_url),
             "space": self.space_id,
@@ -169,30 +162,20 @@ class Connection:
             stack.callback(self._zenvoices.close)
             stack.callback(self._banqup.close)
 
-    @cached_property
-    def _checks(self) -> Checks:
-        from bridge._sync._prerequisites import Checks
-
-        return Checks(self._banqup, self._zenvoices, self.space_id, self.company_code)
-
-    @cached_property
-    def _may_be_exported(self) -> Exportable:
-        from bridge._delivery.eligibility import default_exportable
-
-        return self._exportable or default_exportable
-
     @property
     def key(self) -> str:
         """The key of this connection in the store."""
         return " ".join(self._binding.values())
 
     def _session(
-        self, key: str | None = None, binding: dict[str, str] | None = None
+        self,
+        key: str | None = None,
+        binding: dict[str, str] | None = None,
+        *,
+        new: bool = False,
     ) -> CheckpointSession:
-        from bridge._sync._session import CheckpointSession
-
         return CheckpointSession(
-            self._store, key or self.key, binding or self._binding, self._lease_ttl
+            self._store, key or self.key, binding or self._binding, self._lease_ttl, new=new
         )
 
     def verify(
@@ -222,9 +205,7 @@ class Connection:
             ConfigurationError: ``sample`` was given without ``deep``, or an argument has a wrong
                 type.
         """
-        from bridge._reports.texts import check_lang, language
         from bridge._reports.verification import verification_of
-        from bridge._stores.protocol import name_of_store
         from bridge._sync._activation import refuse_other_company
 
         lang = language() if lang is None else check_lang(lang)
@@ -288,17 +269,17 @@ class Connection:
 
         verification = self.verify()
         verification.raise_for_failure()
-        with self._session() as session:
+        with self._session(new=True) as session:
             if session.head.active:
                 return unchanged(session.head, self._company_id)
             # Hold the lease of the space, too: two connections must not take the space at once.
-            with self._session(*space_key(self._binding)) as claim:
+            with self._session(*space_key(self._binding), new=True) as claim:
                 claim_space(claim, self._store, self.key, self.company_code)
                 company_id = self._company(session.head.companies)
                 baseline = Baseline(
                     banqup=self._banqup,
                     space_id=self.space_id,
-                    exportable=self._may_be_exported,
+                    exportable=self._exportable,
                     clock=self._clock,
                     session=session,
                 )
@@ -371,12 +352,6 @@ class Connection:
             ServiceError: A failure that concerns more than one document. The ``report`` attribute
                 of the error contains the documents handled before.
         """
-        from bridge._delivery.outcome import RunOptions
-        from bridge._mapping.mapper import default_mapper
-        from bridge._sync._context import RunContext
-        from bridge._sync._recorder import RunRecorder
-        from bridge._sync._run import Run
-
         check_limit(limit)
         check_flag(dry_run, "dry_run", service="bridge")
         check_flag(look_first, "look_first", service="bridge")
@@ -392,33 +367,23 @@ class Connection:
                 verification = self.verify()
                 verification.raise_for_failure()
                 raise self._not_active(session)
-            recorder = RunRecorder(
-                session,
-                self._listeners,
-                self._clock,
-                space_id=self.space_id,
-                company_code=self.company_code,
-                dry_run=dry_run,
-            )
             context = RunContext(
                 session=session,
-                recorder=recorder,
                 banqup=self._banqup,
                 zenvoices=self._zenvoices,
                 space_id=self.space_id,
+                company_code=self.company_code,
                 resolve_company_id=self._company,
-                mapper=self._mapper or default_mapper,
-                exportable=self._may_be_exported,
+                mapper=self._mapper,
+                exportable=self._exportable,
+                listeners=self._listeners,
                 clock=self._clock,
-                wire=self._banqup.wire_digest,
-                options=RunOptions(
-                    dry_run=dry_run,
-                    limit=limit,
-                    deadline=until,
-                    look_first=look_first,
-                    in_flight=self._in_flight,
-                    on_uncertain=self._on_uncertain,
-                ),
+                in_flight=self._in_flight,
+                on_uncertain=self._on_uncertain,
+                dry_run=dry_run,
+                limit=limit,
+                deadline=until,
+                look_first=look_first,
             )
             return Run(context, self._company_id).execute()
         finally:
@@ -433,9 +398,6 @@ class Connection:
         Raises:
             StoreError: The store failed.
         """
-        from bridge._reports.delivery_rows import delivery_row
-        from bridge._reports.report import Status
-
         check_flag(waiting, "waiting", service="bridge")
         session = self._session()
         session.read()
@@ -491,7 +453,7 @@ class Connection:
                 self._clock,
                 self._banqup,
                 self.space_id,
-                self._may_be_exported,
+                self._exportable,
             )
 
     def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:

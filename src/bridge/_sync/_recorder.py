@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ from bridge._reports import events
 from bridge._reports.builder import ReportBuilder
 from bridge._reports.delivery_rows import to_datetime
 from bridge._reports.report import ExportReport
-from bridge._sync._session import CheckpointSession
+from bridge._sync._context import RunContext
 
 __all__ = ["RunRecorder"]
 
@@ -32,42 +32,29 @@ class RunRecorder:
     Only the coordinator of the run may use it, never a worker.
     """
 
-    def __init__(
-        self,
-        session: CheckpointSession,
-        listeners: Sequence[events.Listener],
-        clock: Callable[[], float],
-        *,
-        space_id: str,
-        company_code: str,
-        dry_run: bool,
-    ) -> None:
-        self.session = session
+    def __init__(self, context: RunContext) -> None:
         self.builder = ReportBuilder()
-        self.clock = clock
-        self.dry_run = dry_run
-        self._listeners = listeners
-        self._space_id = space_id
-        self._company_code = company_code
-        self._started_at = to_datetime(clock())
+        self._context = context
+        self._session = context.session
+        self._started_at = to_datetime(context.clock())
         self._pending: list[events.Event] = []
         self._places: set[str] = set()
         self._retryable = False
 
     def begin(self) -> None:
         """Notify listeners that the run begins."""
-        started = events.RunStarted(self._space_id, self._company_code, self._started_at)
-        self._tell(started)
+        space_id, company_code = self._context.space_id, self._context.company_code
+        self._tell(events.RunStarted(space_id, company_code, self._started_at))
 
     def _tell(self, event: events.Event) -> None:
-        for reason, error in events.emit(self._listeners, event):
+        for reason, error in events.emit(self._context.listeners, event):
             self.builder.listener_failures += 1
             if self._log_own_code(reason, error):
                 self.builder.note(reason)
 
     def transition(self, delivery: Delivery, event: transitions.Event) -> Delivery:
         """Return the delivery after an event that happens now, by the connection's clock."""
-        return deliveries.transition(delivery, event, self.clock())
+        return deliveries.transition(delivery, event, self._context.clock())
 
     def record(
         self,
@@ -85,8 +72,8 @@ class RunRecorder:
             sent: Details of its upload, for the report.
             settled: Whether a look-up found that an earlier upload has arrived.
         """
-        if not self.dry_run:
-            self.session.put(stored, new)
+        if not self._context.dry_run:
+            self._session.put(stored, new)
         before = self.builder.rows.get(new.document_id)
         if sent is None and before is not None:
             sent = {"subject": before.subject, "sender_name": before.sender_name}
@@ -122,29 +109,29 @@ class RunRecorder:
         Raises:
             StoreError: The commit failed; no listener was notified.
         """
-        if not self.dry_run:
-            self.session.flush()
+        if not self._context.dry_run:
+            self._session.flush()
         told, self._pending = self._pending, []
         for event in told:
             self._tell(event)
 
     def end(self) -> ExportReport:
         """Save the run's summary, notify listeners, and return the report."""
-        if self.session.head.last_run is None and not self.builder.exported:
+        if self._session.head.last_run is None and not self.builder.exported:
             # A script with a store in memory that calls activate() in each process never sends
             # anything, and gets no error. So the report says that the store is in memory.
-            for note in self.session.notes:
+            for note in self._session.notes:
                 self.builder.note(note)
         report = self.report()
-        if not self.dry_run:
-            self.session.update(last_run=self._summary(report))
+        if not self._context.dry_run:
+            self._session.update(last_run=self._summary(report))
         self.flush()
         self._tell(events.RunEnded(report))
         if self.builder.listener_failures > report.listener_failures:
             # A listener failed only now; the report and status() must say so, too.
             report = self.report(ended_at=report.ended_at)
-            if not self.dry_run:
-                self.session.update(last_run=self._summary(report))
+            if not self._context.dry_run:
+                self._session.update(last_run=self._summary(report))
             with suppress(StoreError):
                 self.flush()
         return report
@@ -163,14 +150,14 @@ class RunRecorder:
 
     def report(self, *, ended_at: datetime | None = None) -> ExportReport:
         """Return the report of the run so far; by default it ends now."""
-        counts = self.session.head.counts
+        counts = self._session.head.counts
         return self.builder.report(
-            space_id=self._space_id,
-            company_code=self._company_code,
+            space_id=self._context.space_id,
+            company_code=self._context.company_code,
             started_at=self._started_at,
-            ended_at=ended_at or to_datetime(self.clock()),
+            ended_at=ended_at or to_datetime(self._context.clock()),
             unsettled=counts.get("failed", 0) + counts.get("uncertain", 0),
-            dry_run=self.dry_run,
+            dry_run=self._context.dry_run,
         )
 
     def _summary(self, report: ExportReport) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 
 from attrs import frozen
@@ -19,8 +18,8 @@ from _client_kit._errors import (
 from _client_kit._text import Text
 from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery
-from bridge._sync._session import CheckpointSession
-from zenvoices_client import Lookup, ZenvoicesClient
+from bridge._sync._context import RunContext
+from zenvoices_client import Lookup
 
 __all__ = ["LookupProbe", "Recovery"]
 
@@ -58,15 +57,10 @@ class Recovery:
     least 10 minutes apart by the server's clock.
     """
 
-    def __init__(
-        self,
-        session: CheckpointSession,
-        zenvoices: ZenvoicesClient,
-        clock: Callable[[], float],
-    ) -> None:
-        self._session = session
-        self._zenvoices = zenvoices
-        self._clock = clock
+    def __init__(self, context: RunContext) -> None:
+        self._session = context.session
+        self._zenvoices = context.zenvoices
+        self._clock = context.clock
         self._controls: dict[int, tuple[str, int]] = {}
 
     def event(self, delivery: Delivery, company_id: int) -> transitions.Event | None:

@@ -44,6 +44,7 @@ from bridge._delivery.row_format import NOT_KNOWN
 from bridge._mapping.calling import judge
 from bridge._reports.report import ExportReport
 from bridge._sync._context import RunContext
+from bridge._sync._recorder import RunRecorder
 from bridge._sync._recovery import Recovery
 from bridge._sync._sending import DOUBTS_IN_A_ROW, Sending
 
@@ -66,13 +67,14 @@ class Run:
     def __init__(self, context: RunContext, company_id: int | None) -> None:
         self._context = context
         self._session = context.session
-        self._recorder = context.recorder
-        self._report = context.report
-        self._options = context.options
+        self._recorder = RunRecorder(context)
+        self._report = self._recorder.builder
         self._banqup = context.banqup
         self._space_id = context.space_id
-        self._recovery = Recovery(context.session, context.zenvoices, context.clock)
-        self._sending = Sending(context, self._recovery, self._can_read_one, company_id)
+        self._recovery = Recovery(context)
+        self._sending = Sending(
+            context, self._recorder, self._recovery, self._can_read_one, company_id
+        )
         self._batch: list[Candidate] = []
         self._suspects: list[Candidate] = []
         self._reads_one = False
@@ -98,13 +100,13 @@ class Run:
         raise failure
 
     def _execute(self) -> None:
-        if self._options.look_first and not self._options.dry_run:
+        if self._context.look_first and not self._context.dry_run:
             # Commit this first: if this run fails, later runs must look documents up too.
             self._session.update(restored_at=NOT_KNOWN)
             self._session.flush()
         if not self._sending.company_id:
             self._sending.ask_company()
-        if not self._options.dry_run:
+        if not self._context.dry_run:
             self._settle()
         self._check_changed_contract()
         try:
@@ -141,7 +143,7 @@ class Run:
         """Look up the deliveries in one of the states ``uncertain`` and ``sending``."""
         looks = faults = 0
         for delivery in self._in_turn(state):
-            resend = state == "uncertain" and self._options.on_uncertain == "resend"
+            resend = state == "uncertain" and self._context.on_uncertain == "resend"
             # Without the limit of attempts, a document whose upload never gets an answer would be
             # sent in every run.
             if resend and delivery.attempts < MAX_ATTEMPTS:
@@ -213,7 +215,7 @@ class Run:
         Stop at the first look-up that fails, and at the deadline.
         """
         for delivery in self._sending.doubts:
-            if self._options.deadline.remaining() <= 0:
+            if self._context.deadline.remaining() <= 0:
                 return
             try:
                 event = self._recovery.event(delivery, self._sending.company_id)
@@ -238,7 +240,7 @@ class Run:
         Raises:
             ConfigurationError: More than `MOST_UNDATED` such documents are listed.
         """
-        before, now = self._session.head.wire, self._context.wire
+        before, now = self._session.head.wire, self._banqup.wire_digest
         if before == now:
             return
         unrecorded = 0
@@ -407,7 +409,7 @@ class Run:
             ConfigurationError: The contract's names for files are probably wrong.
         """
         head, now = self._session.head, self._context.clock()
-        if head.fetched or not self._sending.without_file or self._options.dry_run:
+        if head.fetched or not self._sending.without_file or self._context.dry_run:
             return
         since = now if head.no_file_since is None else min(head.no_file_since, now)
         if since != head.no_file_since:

@@ -36,6 +36,7 @@ from bridge._delivery.outcome import Candidate, Outcome, label_of
 from bridge._mapping.mapper import default_mapper
 from bridge._reports import events
 from bridge._sync._context import RunContext
+from bridge._sync._recorder import RunRecorder
 from bridge._sync._recovery import LookupProbe, Recovery
 from bridge._sync._transfer import Prepared, Transfer
 
@@ -66,14 +67,15 @@ class Sending:
     def __init__(
         self,
         context: RunContext,
+        recorder: RunRecorder,
         recovery: Recovery,
         can_read_one: Callable[[], bool],
         company_id: int | None,
     ) -> None:
         self._context = context
         self._session = context.session
-        self._recorder = context.recorder
-        self._options = context.options
+        self._recorder = recorder
+        self._report = recorder.builder
         self._transfer = Transfer(context, recovery)
         self._recovery = recovery
         self._can_read_one = can_read_one
@@ -98,13 +100,13 @@ class Sending:
 
     def can_continue(self) -> bool:
         """Return True if another document may be begun; report a reached limit or deadline."""
-        report, limit = self._context.report, self._options.limit
+        report, limit = self._report, self._context.limit
         if limit is not None and len(self._taken) >= limit:
             reached = Text(
                 "limit", "limit of {0} document reached|limit of {0} documents reached", limit
             )
             report.stopped = report.stopped or reached
-        if self._options.deadline.remaining() <= 0:
+        if self._context.deadline.remaining() <= 0:
             report.stopped = report.stopped or Text("deadline", "deadline reached")
         return report.stopped is None and self.fault is None
 
@@ -145,24 +147,24 @@ class Sending:
         queue = deque(sorted(candidates, key=_order))
         self._read_back = False
         try:
-            if self._options.dry_run:
+            if self._context.dry_run:
                 self._pretend(queue)
             elif queue:
                 self.ask_company()
-                with runtime.Workers[Any](self._options.in_flight) as workers:
+                with runtime.Workers[Any](self._context.in_flight) as workers:
                     self._work(queue, workers)
         finally:
             self._transfer.discard()
             for candidate in queue:
                 reason = Text("left_for_next_run", "left for the next run")
                 left = evolve(candidate.delivery, reason=reason)
-                self._context.report.line(left)
+                self._report.line(left)
         if self.fault is not None:
             raise self.fault
 
     def _pretend(self, queue: deque[Candidate]) -> None:
         if queue and self._context.mapper is not default_mapper:
-            self._context.report.note(
+            self._report.note(
                 Text(
                     "mapper_not_called",
                     "A dry run does not call your mapper, which may skip documents that would be "
@@ -172,7 +174,7 @@ class Sending:
         while queue and self.can_continue():
             delivery = queue.popleft().delivery
             self._taken.add(delivery.document_id)
-            self._context.report.line(
+            self._report.line(
                 evolve(delivery, reason=Text("would_be_sent", "would be sent"), due=None)
             )
 
@@ -196,7 +198,7 @@ class Sending:
                     uploading -= result.candidate.delivery.state == "sending"
                     self.take(result)
             chosen = self._choose(ready, uploading, queue)
-            if self._options.in_flight > 1:
+            if self._context.in_flight > 1:
                 # Start downloads before the commit, so that free workers do not wait for the disk.
                 waiting = len(ready) + len(chosen) - self._delivered
                 self._fetch(queue, workers, waiting)
@@ -218,7 +220,7 @@ class Sending:
         `send_one_first`. Documents that wait for their upload take room, too: `waiting` is their
         number.
         """
-        room = self._options.in_flight if self._fetched and not self._probing else 1
+        room = self._context.in_flight if self._fetched and not self._probing else 1
         while queue and workers.busy + waiting < room and self.can_continue():
             self._start(queue.popleft(), workers)
 
@@ -229,13 +231,13 @@ class Sending:
 
         After a fault or the deadline, put those that are not uploaded back into the queue.
         """
-        room = (self._options.in_flight if self._delivered else 1) - uploading
+        room = (self._context.in_flight if self._delivered else 1) - uploading
         chosen = [ready.popleft() for _ in range(min(room, len(ready)))]
         if self.fault is not None:
             self._put_back([*chosen, *ready], queue)
             chosen = []
             ready.clear()
-        elif self._options.deadline.remaining() <= 0:
+        elif self._context.deadline.remaining() <= 0:
             self._put_back(ready, queue)
             ready.clear()
         return chosen
@@ -252,7 +254,7 @@ class Sending:
 
         The document must then be looked up before it is sent.
         """
-        if self._options.look_first or self._sent_before:
+        if self._context.look_first or self._sent_before:
             return True
         if candidate.delivery.requested:  # a look-up without an answer must not hold it back
             return False
@@ -307,7 +309,7 @@ class Sending:
         self.faults.passes(*outcome.passed)
         if isinstance(error, StoreError):
             # The lease is lost, so only the next run can record what became of this document.
-            self._context.report.line(candidate.delivery)
+            self._report.line(candidate.delivery)
             self.fault = self.fault or error
             return
         event = outcome.event
@@ -389,15 +391,15 @@ class Sending:
 
     def _arrived(self, delivery: Delivery, *, uploaded: bool) -> None:
         if not uploaded:
-            self._context.report.recovered += 1
+            self._report.recovered += 1
             return
         self._refused.clear()
         self._doubts_in_a_row = 0
         self._probing = False
-        self._context.report.exported += 1
+        self._report.exported += 1
         if delivery.reason:
             note = Text("of_document", "document {0}: {1}", delivery.document_id, delivery.reason)
-            self._context.report.note(note)
+            self._report.note(note)
         head = self._session.head
         name, company = str(delivery.external_id), delivery.company_id or self.company_id
         self._session.update(
@@ -420,7 +422,7 @@ class Sending:
             self._session.update(lookups_lag=self._lags)
         if control.other is not None:
             self._sent_before = True
-            self._context.report.twice += 1
+            self._report.twice += 1
             note = Text(
                 "sent_before",
                 "Zenvoices shows a document of this run as number {0} too, so it was sent "
@@ -432,14 +434,14 @@ class Sending:
                 "banqup-zenvoices export --look-first (in Python: export_new(look_first=True)).",
                 str(control.other),
             )
-            self._context.report.note(note)
+            self._report.note(note)
         if control.works is False:
             note = Text(
                 "first_not_shown",
                 "Zenvoices did not show the first delivery when it was looked up: what is in "
                 "doubt after a crash will be held for a person",
             )
-            self._context.report.note(note)
+            self._report.note(note)
 
     def _doubt(self, delivery: Delivery, error: Exception | None) -> None:
         self.doubts.append(delivery)
@@ -460,7 +462,7 @@ class Sending:
             error = None  # a failure of the user's code never ends the run
         before = outcome.candidate.delivery
         if before.state == "sending" and error is not None:
-            self._context.report.refused += 1
+            self._report.refused += 1
         refusal = HeldRefusal(outcome.operation, delivery, error)
         if self.faults.holds(refusal, suspect=before.suspect) and error is not None:
             same = [one for one in self.faults.held.values() if one.operation == outcome.operation]
@@ -472,7 +474,7 @@ class Sending:
         The attempts of these five documents are then refunded.
         """
         self._doubts_in_a_row = 0
-        self._context.report.refused += uploaded and isinstance(error, ServiceError)
+        self._report.refused += uploaded and isinstance(error, ServiceError)
         if self._delivered or not isinstance(error, ServiceError) or not error.own:
             return
         if is_final(error):

@@ -288,9 +288,7 @@ async def test_a_changed_company_code_is_told_by_status_and_verify(lang: Lang) -
 
 
 @pytest.mark.parametrize("verb", VERBS)
-async def test_a_wrong_folder_is_named(
-    verb: Callable[..., Any], tmp_path: Path
-) -> None:
+async def test_a_wrong_folder_is_named(verb: Callable[..., Any], tmp_path: Path) -> None:
     """A store that is not there is named by its path; what only reads does not make it."""
     world = AsyncWorld()
     with SQLiteCheckpoints(tmp_path / "exports.db", clock=world.clock) as store:

@@ -447,7 +447,7 @@ def test_changed_files_are_counted_and_not_sent() -> None:
     world.banqup.replace_file(document, 0, FakeFile("F1.xml", "application/xml", b"<Invoice/>"))
     report = connection.export_new()
     assert (report.changed, report.exported) == (1, 0)
-    assert any("changed files" in note for note in report.notes)
+    assert "changed after delivery  1" in report.to_text()
 
 
 def test_dates_in_any_shape() -> None:
