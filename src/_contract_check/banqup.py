@@ -79,3 +79,4 @@ BANQUP = Expectations(
     values=_VALUES,
     alike=_ALIKE,
 )
+"""The facts that an export needs from Banqup."""

@@ -87,3 +87,4 @@ ZENVOICES = Expectations(
     envelope="result",
     payload=_payload,
 )
+"""The facts that an export needs from Zenvoices."""
