@@ -31,7 +31,7 @@ from _client_kit._json import is_list, is_object, loads
 from _client_kit._text import Text, joined
 from _client_kit._user_code import name_of
 
-__all__ = ["Contract", "Operation", "Property", "load_contract"]
+__all__ = ["Contract", "Operation", "Property", "load_contract", "query_text"]
 
 _PATCH = Text("contract_patch", "contract patch")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -93,7 +93,7 @@ class Operation:
     def url_query(self, values: Mapping[str, object]) -> dict[str, str]:
         """Return the query parameters under their wire names, without those that are None."""
         return {
-            self.query[name]: _query_text(value)
+            self.query[name]: query_text(value)
             for name, value in values.items()
             if value is not None
         }
@@ -107,7 +107,8 @@ class Operation:
         return _rename(payload, self._rename, inward=False) if self._rename else payload
 
 
-def _query_text(value: object) -> str:
+def query_text(value: object) -> str:
+    """Return the text of a value in a query."""
     return "true" if value is True else "false" if value is False else str(value)
 
 

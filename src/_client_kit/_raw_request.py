@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from attrs import evolve
 
 from _client_kit._address import API_PATH, check_header_text
-from _client_kit._contract import Operation
+from _client_kit._contract import Operation, query_text
 from _client_kit._errors import ConfigurationError
 from _client_kit._operations import Call
 
@@ -69,7 +69,7 @@ def url_of(call: Call, operation: Operation, base_url: str, origin: str) -> str:
     absolute = not str(call.path).startswith("/")
     url = (origin if absolute else base_url) + operation.path
     pairs = [
-        (str(name), _text(one))
+        (str(name), query_text(one))
         for name, value in call.query.items()
         if value is not None
         for one in (cast("Iterable[Any]", value) if isinstance(value, (list, tuple)) else (value,))
@@ -90,7 +90,3 @@ def check_headers(headers: Mapping[str, str], *, service: str) -> None:
             message = f"Call: the header {str(name)[:80]!r} cannot be set"
             raise ConfigurationError(message, service=service)
         check_header_text(value, f"Call: the header {name}", service=service)
-
-
-def _text(value: object) -> str:
-    return "true" if value is True else "false" if value is False else str(value)

@@ -149,8 +149,7 @@ def transport_failure(
 def _not_sent(
     error: Exception, call: str, service: str, origin: str, proxy: str | None
 ) -> UnreachableError:
-    timed_out = isinstance(error, httpx.TimeoutException)
-    reason = Text("timed_out", "timed out") if timed_out else _reason(error)
+    reason = _reason(error)
     message = Text("unreachable", "{0}: no connection to {1} ({2})", call, origin, reason)
     hint = Text(
         "hint_network",
@@ -158,7 +157,7 @@ def _not_sent(
         "again later.",
         service.capitalize(),
     )
-    untrusted = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error))
+    untrusted = reason.code == "tls_untrusted"
     if untrusted:
         hint = _CHECK_TLS
     elif proxy is not None:
@@ -179,19 +178,15 @@ def _not_sent(
     )
 
 
-def _causes(error: BaseException) -> Iterable[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__
-
-
 def _reason(error: BaseException) -> Text:
     """Return the reason for a broken connection, as text without addresses and sent data."""
     # httpcore gives the status of a proxy's answer at the start of the text only.
     if isinstance(error, httpx.ProxyError) and (status := str(error)[:3]).isdecimal():
         return Text("proxy_status", "the proxy answered {0}", status)
-    for cause in _causes(error):
+    if isinstance(error, httpx.TimeoutException):
+        return Text("timed_out", "timed out")
+    cause: BaseException | None = error
+    while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             why = cause.verify_message
             return Text("tls_untrusted", "TLS certificate not accepted: {0}", why)
@@ -202,4 +197,5 @@ def _reason(error: BaseException) -> Text:
         if isinstance(cause, OSError) and cause.errno:
             # str(cause) may hold an address.
             return Text("said", "{0}", os.strerror(cause.errno))
+        cause = cause.__cause__ or cause.__context__
     return Text("said", "{0}", type(error).__name__)

@@ -45,17 +45,12 @@ class SingleFlight:
     async def acquire(self, deadline: Deadline) -> AsyncGenerator[None]:
         """Hold the lock in a ``with`` block; raise TimeoutError if the deadline passes first."""
         lock = self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
-        async with asyncio.timeout(_seconds(deadline)):
+        async with time_limit(deadline):
             await lock.acquire()
         try:
             yield
         finally:
             lock.release()
-
-
-def _seconds(deadline: Deadline) -> float | None:
-    remaining = deadline.remaining()
-    return None if remaining == float("inf") else remaining
 
 
 def current_loop() -> object:
@@ -70,7 +65,7 @@ async def sleep(seconds: float) -> None:
 
 def time_limit(deadline: Deadline) -> AbstractAsyncContextManager[object]:
     """Return a context manager that raises TimeoutError if its block outlives the deadline."""
-    return asyncio.timeout(_seconds(deadline))
+    return asyncio.timeout(deadline.remaining())
 
 
 def _in_memory(file: BinaryIO) -> bool:

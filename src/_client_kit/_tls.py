@@ -77,13 +77,8 @@ def proxy_variable(origin: str) -> str | None:
 
 def _unusable_file(error: OSError, service: str) -> ConfigurationError:
     """Return the error for an unusable file in SSL_CERT_FILE or SSLKEYLOGFILE."""
-    certificates = os.environ.get("SSL_CERT_FILE")
-    name = "SSLKEYLOGFILE"
-    try:
-        if certificates:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(certificates)
-    except OSError:
-        name = "SSL_CERT_FILE"
+    # Python names the file in the error for a key log, but not in that for certificates.
+    name = "SSLKEYLOGFILE" if error.filename else "SSL_CERT_FILE"
     reason = Text("said", "{0}", error.strerror)
     if isinstance(error, ssl.SSLError):
         reason = Text(

@@ -47,8 +47,6 @@ from bridge._reports.verification import Verification
 from bridge._sync._connection import Connection
 from zenvoices_client import UserLogin
 
-__all__ = ["main"]
-
 PROGRAM = "banqup-zenvoices"
 OK, PERSON, USAGE, LATER, INTERRUPTED = 0, 1, 2, 75, 130
 NAMED = 20

@@ -20,8 +20,6 @@ from bridge._sync._connection import Connection
 from bridge._sync._opening import open_connection
 from zenvoices_client import AsyncZenvoicesClient, ZenvoicesClient
 
-__all__ = ["ConnectionConfig"]
-
 
 @frozen(kw_only=True)
 class ConnectionConfig(ConnectionSettings):

@@ -27,8 +27,6 @@ from bridge.testing._samples.sample import Sample, sample
 from zenvoices_client import UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices
 
-__all__ = ["Services", "is_invoice", "run_demo", "services"]
-
 CLIENT_ID, USER, ORGANISATION = "demo-app", "api-user", "acme"
 COMPANY_CODE = "0042"
 COMPANY_NAME = "Café De Sluis BV"

@@ -19,8 +19,6 @@ from bridge._reports.texts import Lang, check_lang, say, translate
 from bridge._sync._pairing import list_both
 from zenvoices_client import AsyncZenvoicesClient, Company, ZenvoicesClient
 
-__all__ = ["Namesakes", "Pairs"]
-
 _LEGAL_FORM = re.compile(
     "e?bvba|bv|nv|cvba|cv|vof|commv|gcv|i?vzw|"  # Belgium and the Netherlands
     "sa|srl|sprlu?|sc|scrl|scris|scs|snc|asbl|aisbl|gie|"

@@ -19,8 +19,6 @@ from bridge._stores.protocol import CheckpointStore
 from bridge._stores.sqlite import SQLiteCheckpoints
 from zenvoices_client import UserLogin
 
-__all__ = ["LOGIN_VARIABLES", "function_of", "functions_of", "login_of_this_process", "store_of"]
-
 LONGEST_REASON = 300
 LOGIN_VARIABLES = (
     "BANQUP_CLIENT_ID",

@@ -25,8 +25,6 @@ from bridge._reports.texts import language, tell
 from bridge.testing._samples.sample import Sample, sample
 from zenvoices_client.testing import InboxItem
 
-__all__ = ["run_sandbox"]
-
 SPACE_ID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 _IDS = uuid.UUID("6f6a3d3e-6d0f-4f5e-9a0c-5a5b5c5d5e5f")
 _POLL = 0.25

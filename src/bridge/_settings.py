@@ -23,8 +23,6 @@ from banqup_client import Environment
 from banqup_client._space_id import check_space_id
 from bridge._errors import configuration_error, setting_error
 
-__all__ = ["ConnectionSettings"]
-
 Contract = Mapping[str, Any] | str | None
 _Validator = Callable[[Any, "Attribute[Any]", Any], None]
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from attrs import Attribute, field, frozen
 
-from _client_kit._files import FileContent, FileSource
+from _client_kit._files import FileSource, file_source
 from _client_kit._models import DataMixin, Model, wire
 from zenvoices_client._file_name import safe_file_name
 
@@ -70,10 +70,6 @@ def _text(instance: object, attribute: Attribute[Any], value: object) -> None:
         raise TypeError(message)
 
 
-def _source(content: FileContent | FileSource) -> FileSource:
-    return FileSource.of(content)
-
-
 def _attachments(items: Iterable[Attachment]) -> tuple[Attachment, ...]:
     attachments = tuple(items)
     if not attachments or {*map(type, attachments)} != {Attachment}:
@@ -93,7 +89,7 @@ class Attachment:
     """
 
     file_name: str = field(converter=safe_file_name)
-    content: FileSource = field(converter=_source, repr=False)
+    content: FileSource = field(converter=file_source, repr=False)
     content_type: str = field(default="application/xml", validator=_text)
 
     @property

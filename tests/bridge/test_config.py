@@ -129,16 +129,22 @@ def test_config_cannot_be_changed_afterwards() -> None:
         ),
         (
             {"zenvoices_url": "https://u:s3cret@z.example"},
-            "zenvoices_url must not hold a user name or password",
+            "zenvoices_url must be host and path",
         ),
         ({"zenvoices_url": "http://z.example"}, "zenvoices_url must be https; http is allowed on"),
         (
             {"checkpoint_file": None, "checkpoint_url_variable": "postgresql://u:s3cret@db/x"},
             "Write a name such as EXPORTS_DATABASE",
         ),
-        ({"zenvoices_url": "https://z.example#s3cret"}, "zenvoices_url must not hold a query"),
+        (
+            {"zenvoices_url": "https://z.example#s3cret"},
+            "zenvoices_url must be host and path",
+        ),
         ({"zenvoices_url": "https:z@s3cret"}, "zenvoices_url must start with https://"),
-        ({"zenvoices_url": "https://z.example/?key=s3cret"}, "zenvoices_url must not hold a query"),
+        (
+            {"zenvoices_url": "https://z.example/?key=s3cret"},
+            "zenvoices_url must be host and path",
+        ),
         ({"zenvoices_url": "https://[z"}, "zenvoices_url is not a URL"),
         ({"timeout": "30"}, "timeout must be a positive number of seconds, not str"),
         ({"deadline": True}, "deadline must be a positive number of seconds, not True"),

@@ -242,11 +242,9 @@ class Simulation:
         """Have Banqup answer as if it had no such document; returns what brings it back."""
         space = self.banqup._spaces[self.space]
         kept = space.documents.pop(document)
-        space.listings.clear()
 
         def back() -> None:
             space.documents[document] = kept
-            space.listings.clear()
 
         return back
 

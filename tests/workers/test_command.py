@@ -598,7 +598,7 @@ def test_status_ends_as_the_last_run_did(
         why = capsys.readouterr().err.split(". ")[0].removeprefix("0042: Banqup: ")
         assert main(["status", *one]) == ends
         told = capsys.readouterr()
-        assert f"stopped because  {why}" in " ".join(told.out.split(" "))
+        assert f"stopped because {why}" in " ".join(told.out.split())
         assert told.err == ("" if ends == 75 else f"0042: {why}\n")
         estate.banqup.faults.clear()
     assert main(["export", *one]) == 0

@@ -78,8 +78,9 @@ class Calls:
         self.deadline = check_seconds(deadline, "deadline", service=self.service)
         self._dialect = dialect
         self._state: TokenCache = states.at(self.base_url)
-        self._retry = RetryPolicy() if retry is None else retry
-        check_instance(self._retry, RetryPolicy, "retry", service=self.service)
+        self.user_agent = user_agent
+        self.retry = RetryPolicy() if retry is None else retry
+        check_instance(self.retry, RetryPolicy, "retry", service=self.service)
         # Do not accept compression: a compressed answer can have any size when it is unpacked.
         self._headers = httpx.Headers(
             {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": user_agent}
@@ -385,7 +386,7 @@ class Calls:
                     renewed = True
                     tried -= 1
                     continue
-            pause = self._retry.pause(error, tried=tried, safe=operation.safe)
+            pause = self.retry.pause(error, tried=tried, safe=operation.safe)
             if pause is None or pause >= limit.remaining():
                 raise error
             runtime.sleep(pause)
@@ -444,7 +445,7 @@ class Calls:
                     error.hint = joined(" ", asked, error.hint)
                 name_correction(error, operation)
                 error.applied = False  # the call that needs the token was not sent
-                pause = self._retry.pause(error, tried=tried, safe=True)
+                pause = self.retry.pause(error, tried=tried, safe=True)
                 if pause is None and limit.remaining() > 0:
                     self._state.fail(error)
                 if pause is None or pause >= limit.remaining():

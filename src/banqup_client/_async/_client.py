@@ -77,14 +77,13 @@ class AsyncBanqupClient(AsyncApiClient):
         address = address_of(environment, base_url)
         facts = load_contract("banqup_client").patched(contract)
         facts = facts.with_functions(operations, also={"documents.files": "documents.get"})
-        agent = user_agent_of(user_agent, service="banqup")
         self._calls = AsyncCalls(
             dialect_of(credentials, facts),
             credentials._states,
             base_url=address,
             timeout=timeout,
             deadline=deadline,
-            user_agent=agent,
+            user_agent=user_agent_of(user_agent, service="banqup"),
             retry=retry,
             transport=transport,
             http_client=http_client,
@@ -94,8 +93,6 @@ class AsyncBanqupClient(AsyncApiClient):
             self._calls,
             facts,
             storage_hosts,
-            user_agent=agent,
-            retry=retry,
             transport=storage_transport,
             ssl_context=ssl_context,
         )

@@ -9,6 +9,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any, BinaryIO, overload
 
+from attrs import evolve
+
 from _client_kit._address import check_header_text
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._client import AsyncCallGroup
@@ -278,27 +280,23 @@ class AsyncFiles(AsyncCallGroup):
         limit = self._calls.limit(deadline, timeout)
         if to is None:
             buffer = io.BytesIO()
-            await self._fetch(space_id, file_id, buffer, size, max_bytes, limit)
+            await self._fetch(space_id, file_id, Target(buffer, 0, size, max_bytes), limit)
             return buffer.getvalue()
         if isinstance(to, (str, os.PathLike)):
             with atomic_file(to) as file:
-                return await self._fetch(space_id, file_id, file, size, max_bytes, limit)
-        return await self._fetch(space_id, file_id, to, size, max_bytes, limit)
+                target = Target(file, 0, size, max_bytes)
+                return await self._fetch(space_id, file_id, target, limit)
+        target = Target(to, to.tell(), size, max_bytes)
+        return await self._fetch(space_id, file_id, target, limit)
 
     async def _fetch(
-        self,
-        space_id: str,
-        file_id: str,
-        file: BinaryIO,
-        size: int | None,
-        max_bytes: int,
-        limit: Deadline,
+        self, space_id: str, file_id: str, target: Target, limit: Deadline
     ) -> FileDetails:
         expired = False
         while True:
             details, content = await self._ready(space_id, file_id, limit)
-            wanted = size if details.file_size is None else details.file_size
-            target = Target(file, file.tell(), wanted, max_bytes)
+            if details.file_size is not None:
+                target = evolve(target, size=details.file_size)
             try:
                 if isinstance(content, bytes):
                     await self._storage.write(content, target)

@@ -21,7 +21,6 @@ from _client_kit._clock import Deadline
 from _client_kit._contract import Contract, Operation
 from _client_kit._errors import ServiceError
 from _client_kit._files import FileSource, JsonTemplate
-from _client_kit._retry import RetryPolicy
 from _client_kit._secret import Secret
 from _client_kit._tls import opened, proxy_of, shared_ssl_context
 from banqup_client._download import Target, check_headers, refusal, writing
@@ -37,8 +36,6 @@ class AsyncStorage:
         contract: Contract,
         hosts: Iterable[str],
         *,
-        user_agent: str,
-        retry: RetryPolicy | None,
         transport: httpx.AsyncBaseTransport | None,
         ssl_context: ssl.SSLContext | None,
     ) -> None:
@@ -46,8 +43,6 @@ class AsyncStorage:
         self._up = contract["files.upload"]
         self._calls = calls
         self._hosts = StorageHosts(hosts, base_url=calls.base_url)
-        self._user_agent = user_agent
-        self._retry = retry or RetryPolicy()
         self._given = transport
         self._context = ssl_context or opened(shared_ssl_context, service="banqup")
         # The transports of this process and event loop, by the origin that they are for.
@@ -178,7 +173,7 @@ class AsyncStorage:
                 )
             except ServiceError as error:
                 error.operation = error.operation or operation.name
-                pause = self._retry.pause(error, tried=tried, safe=operation.safe)
+                pause = self._calls.retry.pause(error, tried=tried, safe=operation.safe)
                 if pause is None or pause >= limit.remaining():
                     raise
             await runtime.sleep(pause)
@@ -195,7 +190,7 @@ class AsyncStorage:
         request = httpx.Request(
             operation.method,
             url,
-            headers={"User-Agent": self._user_agent, **headers},
+            headers={"User-Agent": self._calls.user_agent, **headers},
             content=content,
             extensions={"timeout": limit.timeouts()},
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 import ssl
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -93,7 +92,6 @@ class FakeBanqup(Fake):
         self._listeners: list[dict[str, Any]] = []
         self._extension_point = str(uuid.uuid4())
         self._urls = SignedUrls(self.clock)
-        self._signing_key = secrets.token_bytes(32)
 
     # Methods for tests
 
@@ -207,7 +205,6 @@ class FakeBanqup(Fake):
             del self._spaces[found.space].documents[document]
             for name in found.files:
                 self._files.pop(name, None)
-            self._spaces[found.space].listings.clear()
 
     def documents(self, space: str) -> list[dict[str, Any]]:
         """Return a space's documents as JSON of the API, in the order in which they were added."""
@@ -278,7 +275,7 @@ class FakeBanqup(Fake):
         style = "bare" if call.path.endswith("/accesstoken") else self.token_style
         jwt = None
         if style in {"jwt", "bare"}:
-            jwt = make_jwt(self.client_id, self.clock(), life, self._signing_key)
+            jwt = make_jwt(self.client_id, self.clock(), life)
         token = self._tokens.issue(life, self.token_uses, self.client_id, jwt)
         if style == "bare":
             return Reply(200, token.encode(), {"Content-Type": "text/plain"})
@@ -456,13 +453,11 @@ class FakeBanqup(Fake):
         shuffle = hashlib.sha256(name.encode(errors="surrogatepass")).digest()
         document = StoredDocument(name, space, folder, files, body, created, updated, shuffle)
         self._documents[name] = self._spaces[space].documents[name] = document
-        self._spaces[space].listings.clear()
         return name
 
     def _touch(self, document: StoredDocument) -> None:
         document.updated = self.clock()
         document.body["updatedAt"] = iso(document.updated)
-        self._spaces[document.space].listings.clear()
 
     def _row(self, document: StoredDocument) -> dict[str, Any]:
         files = [self._files[name].row() for name in document.files if name in self._files]
@@ -493,21 +488,17 @@ class FakeBanqup(Fake):
     def _listing(
         self, space: StoredSpace, folder: str | None, since: float | None
     ) -> list[StoredDocument]:
-        key = (folder, since, self.order)
-        found = space.listings.get(key)
-        if found is None:
-            found = [
-                document
-                for document in space.documents.values()
-                if (folder is None or document.folder in {folder, None})
-                and (since is None or document.updated >= since)
-            ]
-            if self.order == "shuffled":
-                found.sort(key=lambda document: document.shuffle)
-            else:
-                newest = self.order == "newest_first"
-                found.sort(key=lambda document: document.created, reverse=newest)
-            space.listings[key] = found
+        found = [
+            document
+            for document in space.documents.values()
+            if (folder is None or document.folder in {folder, None})
+            and (since is None or document.updated >= since)
+        ]
+        if self.order == "shuffled":
+            found.sort(key=lambda document: document.shuffle)
+        else:
+            newest = self.order == "newest_first"
+            found.sort(key=lambda document: document.created, reverse=newest)
         return found
 
     def _number(self, query: Mapping[str, str], name: str, default: int, least: int) -> int:

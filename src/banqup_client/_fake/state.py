@@ -69,16 +69,13 @@ class StoredDocument:
 
 @define(eq=False)
 class StoredSpace:
-    """A space with its documents, and a cache of sorted lists that each change empties."""
+    """A space with its documents."""
 
     id: str
     name: str
     type: str
     whitelisted: bool
     documents: dict[str, StoredDocument] = field(factory=dict[str, StoredDocument])
-    listings: dict[tuple[Any, ...], list[StoredDocument]] = field(
-        factory=dict[tuple[Any, ...], list[StoredDocument]]
-    )
 
 
 def epoch(moment: Moment, unreadable: float) -> float:

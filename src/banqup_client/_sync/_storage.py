@@ -18,7 +18,6 @@ from _client_kit._clock import Deadline
 from _client_kit._contract import Contract, Operation
 from _client_kit._errors import ServiceError
 from _client_kit._files import FileSource, JsonTemplate
-from _client_kit._retry import RetryPolicy
 from _client_kit._secret import Secret
 from _client_kit._sync._body import JsonBody
 from _client_kit._sync._calls import Calls, Content
@@ -38,8 +37,6 @@ class Storage:
         contract: Contract,
         hosts: Iterable[str],
         *,
-        user_agent: str,
-        retry: RetryPolicy | None,
         transport: httpx.BaseTransport | None,
         ssl_context: ssl.SSLContext | None,
     ) -> None:
@@ -47,8 +44,6 @@ class Storage:
         self._up = contract["files.upload"]
         self._calls = calls
         self._hosts = StorageHosts(hosts, base_url=calls.base_url)
-        self._user_agent = user_agent
-        self._retry = retry or RetryPolicy()
         self._given = transport
         self._context = ssl_context or opened(shared_ssl_context, service="banqup")
         # The transports of this process and event loop, by the origin that they are for.
@@ -177,7 +172,7 @@ class Storage:
                 )
             except ServiceError as error:
                 error.operation = error.operation or operation.name
-                pause = self._retry.pause(error, tried=tried, safe=operation.safe)
+                pause = self._calls.retry.pause(error, tried=tried, safe=operation.safe)
                 if pause is None or pause >= limit.remaining():
                     raise
             runtime.sleep(pause)
@@ -194,7 +189,7 @@ class Storage:
         request = httpx.Request(
             operation.method,
             url,
-            headers={"User-Agent": self._user_agent, **headers},
+            headers={"User-Agent": self._calls.user_agent, **headers},
             content=content,
             extensions={"timeout": limit.timeouts()},
         )

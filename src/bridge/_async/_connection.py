@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -41,13 +42,20 @@ from bridge._delivery.arguments import (
 )
 from bridge._delivery.eligibility import Exportable, default_exportable
 from bridge._delivery.ids import canonical_id, company_code_of, space_id_of
-from bridge._errors import configuration_error
+from bridge._errors import (
+    ACTIVATE,
+    ACTIVATE_AGAIN,
+    IN_MEMORY,
+    OTHER_STORE,
+    NotActivatedError,
+    configuration_error,
+)
 from bridge._mapping.mapper import AsyncMapper, default_mapper
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
 from bridge._reports.events import Listener
 from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
 from bridge._reports.texts import Lang, check_lang, language
-from bridge._stores.protocol import CheckpointStore, name_of_store
+from bridge._stores.protocol import CheckpointStore, is_in_memory, name_of_store
 from zenvoices_client import AsyncZenvoicesClient, InboxUpload
 
 if TYPE_CHECKING:
@@ -258,22 +266,24 @@ class AsyncConnection:
                 answer that an export needs cannot be read; the hint says how to correct it.
             BusyError: A run of this connection is in progress.
         """
-        from bridge._async._activation import (
-            AsyncBaseline,
-            claim_space,
-            space_key,
-            unchanged,
-        )
+        from bridge._async._activation import AsyncBaseline, refuse_other_company, space_key
         from bridge._async._deep import check_readable
 
         verification = await self.verify()
         verification.raise_for_failure()
         async with self._session(new=True) as session:
             if session.head.active:
-                return unchanged(session.head, self._company_id)
+                return Activation(
+                    new=False,
+                    activated_at=session.head.activated_at,
+                    company_id=self._company_id,
+                    baseline=session.head.counts.get("baseline", 0),
+                )
             # Hold the lease of the space, too: two connections must not take the space at once.
             async with self._session(*space_key(self._binding), new=True) as claim:
-                await claim_space(claim, self._store, self.key, self.company_code)
+                await refuse_other_company(self._store, self._binding, self.key)
+                claim.update(last_run={"key": self.key})
+                await claim.flush()
                 company_id = await self._company(session.head.companies)
                 baseline = AsyncBaseline(
                     banqup=self._banqup,
@@ -315,7 +325,12 @@ class AsyncConnection:
             await refuse_other_company(self._store, self._binding, self.key)
         except ConfigurationError as error:
             return error
-        return session.not_activated()
+        name = name_of_store(self._store)
+        hint = joined(" ", ACTIVATE, IN_MEMORY if is_in_memory(self._store) else OTHER_STORE)
+        return NotActivatedError(
+            Text("not_active_in", "this connection is not active in {0}", name),
+            hint=ACTIVATE_AGAIN if session.head.activations else hint,
+        )
 
     async def _company(self, known: Sequence[int]) -> int:
         """Return the company's present number from Zenvoices; `known` are its numbers so far."""
@@ -414,7 +429,7 @@ class AsyncConnection:
             counts=head.counts,
             attention=map(delivery_row, needing),
             waiting=map(delivery_row, waits if waiting else ()),
-            unknown_statuses=head.unknown,
+            unknown_statuses=Counter(one.unknown for one in waits if one.unknown),
             not_active=() if error is None else (error.message, error.hint or ""),
         )
 

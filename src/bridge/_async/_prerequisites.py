@@ -48,10 +48,7 @@ class AsyncChecks:
         Args:
             known: The numbers that the company had so far, the newest last.
         """
-        found: dict[str, str | ServiceError] = {}
-        await self._banqup_checks(found)
-        await self._zenvoices_checks(found, known)
-        return found
+        return {**await self._banqup_checks(), **await self._zenvoices_checks(known)}
 
     def _unseen(self, spaces: Sequence[Space]) -> NotFoundError:
         """Return the error for a space that is not in `spaces`, those that the app may see."""
@@ -69,47 +66,43 @@ class AsyncChecks:
         )
         return NotFoundError(text, service="banqup", hint=_OTHER_SPACES)
 
-    async def _banqup_checks(self, found: dict[str, str | ServiceError]) -> None:
+    async def _banqup_checks(self) -> dict[str, str | ServiceError]:
+        url = self._banqup.base_url
         try:
             spaces = await self._banqup.spaces.list()
         except ServiceError as error:
-            rows = ("banqup login", "banqup space")
-            found.update(_first_failure(error, "spaces.list", rows, self._banqup.base_url))
-            return
-        found["banqup login"] = self._banqup.base_url
+            return _first_failure(error, "spaces.list", ("banqup login", "banqup space"), url)
         space = next((one for one in spaces if _same(one.id, self._space_id)), None)
         if space is None:
-            found["banqup space"] = self._unseen(spaces)
-            return
-        found["banqup space"] = space.name or self._space_id
+            return {"banqup login": url, "banqup space": self._unseen(spaces)}
+        documents: str | ServiceError = ""
         try:
             page = await anext(self._banqup.documents.list(self._space_id, page_size=1).pages())
         except ServiceError as error:
-            found["banqup documents"] = error
+            documents = error
         else:
-            found["banqup documents"] = (
-                ""
-                if page.total is None
-                else Text("document_count", "{0} document|{0} documents", page.total)
-            )
+            if page.total is not None:
+                documents = Text("document_count", "{0} document|{0} documents", page.total)
+        return {
+            "banqup login": url,
+            "banqup space": space.name or self._space_id,
+            "banqup documents": documents,
+        }
 
-    async def _zenvoices_checks(
-        self, found: dict[str, str | ServiceError], known: Sequence[int]
-    ) -> None:
+    async def _zenvoices_checks(self, known: Sequence[int]) -> dict[str, str | ServiceError]:
+        user = self._zenvoices.login.user
         try:
             await anext(self._zenvoices.companies.list(page_size=1).pages())
         except ServiceError as error:
             rows = ("zenvoices login", "zenvoices companies")
-            found.update(_first_failure(error, "companies.list", rows, self._zenvoices.login.user))
-            return
-        found["zenvoices login"] = self._zenvoices.login.user
-        found["zenvoices companies"] = ""
+            return _first_failure(error, "companies.list", rows, user)
+        found: dict[str, str | ServiceError] = {"zenvoices login": user, "zenvoices companies": ""}
         try:
             company = await self.company(known)
         except ServiceError as error:
-            found["company code"] = error
-            return
+            return {**found, "company code": error}
         found["company code"] = f"{company.code} {company.name or ''}".strip()
+        found["zenvoices inbox"] = ""
         try:
             if "inbox.find" in self._zenvoices.operations:
                 await self._zenvoices.inbox.find(external_id=NOBODYS, company_id=company.id or 0)
@@ -117,8 +110,7 @@ class AsyncChecks:
                 await anext(self._zenvoices.inbox.list(company_id=company.id, page_size=1).pages())
         except ServiceError as error:
             found["zenvoices inbox"] = error
-        else:
-            found["zenvoices inbox"] = ""
+        return found
 
     async def company(self, known: Sequence[int]) -> Company:
         """Return the company that has the company code.

@@ -51,7 +51,6 @@ __all__ = ["AsyncRun"]
 
 BATCH = 200
 REREADS = 50
-WORDS = 50
 OVERLAP = timedelta(hours=24)
 FULL_LISTING_EVERY = 86_400.0
 LOOK_UP_FAULTS = 3
@@ -77,7 +76,6 @@ class AsyncRun:
         self._batch: list[Candidate] = []
         self._suspects: list[Candidate] = []
         self._reads_one = False
-        self._listed_all: set[str] = set()
         self._unfinished: list[str] = []
 
     async def execute(self) -> ExportReport:
@@ -111,7 +109,6 @@ class AsyncRun:
         try:
             for folder in FOLDERS:
                 await self._list(folder)
-            self._remember_unknown()
             if self._sending.can_continue():
                 await self._read_due()
             await self._send_suspects()
@@ -290,9 +287,7 @@ class AsyncRun:
                 # Do not stop here: the other folder and the due documents come first. The report
                 # names the list at the end.
                 self._unfinished.append(list_unfinished(folder))
-            elif full:
-                self._listed_all.add(folder)
-            if listing.complete and answered_at is not None:
+            elif answered_at is not None:
                 self._narrow(folder, [answered_at, *changes], began if full else None)
         await self._recorder.flush()
 
@@ -415,18 +410,6 @@ class AsyncRun:
             self._session.update(no_file_since=since)
         if now - since >= FIRST_FILE_WITHIN:
             raise no_files_at_all()
-
-    def _remember_unknown(self) -> None:
-        """Save the unknown statuses and folders for status().
-
-        Those that were saved before are removed only after all documents were listed.
-        """
-        seen = dict(self._report.unknown.most_common(WORDS))
-        if len(self._listed_all) < len(FOLDERS):
-            before = self._session.head.unknown
-            words = [*seen, *(word for word in before if word not in seen)][:WORDS]
-            seen = {word: max(seen.get(word, 0), before.get(word, 0)) for word in words}
-        self._session.update(unknown=seen)
 
     # Waiting documents that no list showed
 

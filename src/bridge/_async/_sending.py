@@ -10,11 +10,7 @@ from typing import Any
 from attrs import evolve
 
 from _client_kit import _runtime_async as runtime
-from _client_kit._errors import (
-    OutcomeUnknownError,
-    ServiceError,
-    StoreError,
-)
+from _client_kit._errors import OutcomeUnknownError, ServiceError, StoreError
 from _client_kit._text import Text
 from bridge._async._context import AsyncRunContext
 from bridge._async._recorder import AsyncRunRecorder

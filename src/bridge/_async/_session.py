@@ -12,19 +12,11 @@ from attrs import evolve
 from _client_kit import _clock
 from _client_kit import _runtime_async as runtime
 from _client_kit._errors import StoreError
-from _client_kit._text import Text, joined
+from _client_kit._text import Text
 from bridge._delivery.delivery import Delivery
 from bridge._delivery.ids import canonical_id
 from bridge._delivery.row_format import Head, counted_as, delivery_of, head_of, head_text, row_of
-from bridge._errors import (
-    ACTIVATE,
-    ACTIVATE_AGAIN,
-    IN_MEMORY,
-    OTHER_STORE,
-    BusyError,
-    LeaseLostError,
-    NotActivatedError,
-)
+from bridge._errors import IN_MEMORY, BusyError, LeaseLostError
 from bridge._stores.protocol import (
     FIND_LIMIT,
     CheckpointStore,
@@ -32,8 +24,6 @@ from bridge._stores.protocol import (
     Row,
     held_until,
     is_in_memory,
-    name_of_store,
-    notes_of,
 )
 
 __all__ = ["AsyncCheckpointSession"]
@@ -118,16 +108,7 @@ class AsyncCheckpointSession:
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks on the store, for the results of activate() and of the first run."""
-        return notes_of(self._store)
-
-    def not_activated(self) -> NotActivatedError:
-        """Return the error for a connection that is not active."""
-        name = name_of_store(self._store)
-        hint = joined(" ", ACTIVATE, IN_MEMORY if is_in_memory(self._store) else OTHER_STORE)
-        return NotActivatedError(
-            Text("not_active_in", "this connection is not active in {0}", name),
-            hint=ACTIVATE_AGAIN if self.head.activations else hint,
-        )
+        return (IN_MEMORY,) if is_in_memory(self._store) else ()
 
     async def read(self) -> None:
         """Read the head, with or without the lease."""

@@ -13,13 +13,7 @@ from typing import Any, BinaryIO, cast
 from attrs import evolve, field, frozen
 
 from _client_kit import _runtime_async as runtime
-from _client_kit._address import check_id
-from _client_kit._errors import (
-    ConfigurationError,
-    NotFoundError,
-    RejectedError,
-    ServiceError,
-)
+from _client_kit._errors import NotFoundError, ServiceError
 from _client_kit._files import os_reason
 from _client_kit._operations import USER_CODE
 from _client_kit._signals import raised_by_signal_handler
@@ -190,13 +184,8 @@ class AsyncTransfer:
 
     async def _fetch(self, file: DocumentFile, spool: Spool) -> SourceFile:
         """Download one file into the spool."""
-        try:
-            check_id(file.id, "file id", service="banqup")
-        except ConfigurationError:
-            message = Text("file_without_id", "a file of the document has no usable id")
-            raise RejectedError(message, service="banqup") from None
         details = await self._banqup.files.download(
-            self._context.space_id, str(file.id), cast("BinaryIO", spool), size=file.file_size
+            self._context.space_id, file.id or "", cast("BinaryIO", spool), size=file.file_size
         )
         size = spool.seek(0, io.SEEK_END)
         kind = details.content_type or file.content_type or ""

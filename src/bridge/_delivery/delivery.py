@@ -156,6 +156,7 @@ class Delivery:
             document. The store keeps it only while a person may have to act on the document.
         files: A digest of the ids and sizes of its files in the last list that showed it before it
             was sent.
+        unknown: The status or folder that the rule does not know, if the document waits for that.
     """
 
     document_id: str
@@ -181,6 +182,7 @@ class Delivery:
     inbox_id: int | None = None
     label: str = ""
     files: str | None = None
+    unknown: str | None = None
 
     @property
     def needs_naming(self) -> bool:
@@ -238,6 +240,7 @@ def at_activation(
         status_at_activation=status,
         predates_activation=True,
         label=label,
+        unknown=verdict.unknown,
     )
 
 
@@ -394,6 +397,7 @@ def _ended(delivery: Delivery, state: str, reason: str) -> Delivery:
         absent_at=None,
         no_control_since=None,
         in_doubt=False,
+        unknown=None,
         label=delivery.label if state in ("failed", "uncertain", "skipped") else "",
     )
 
@@ -459,6 +463,8 @@ def _listed(delivery: Delivery, event: transitions.Listed, now: float) -> Delive
         delivery = evolve(delivery, label=event.label or delivery.label)
     if event.files is not None:
         delivery = evolve(delivery, files=event.files)
+    unknown = event.verdict.unknown if isinstance(event.verdict, Wait) else None
+    delivery = evolve(delivery, unknown=unknown)
     polls = delivery.polls + event.reread
     due = delivery.due
     if due is None or due <= now:

@@ -23,6 +23,7 @@ from _client_kit._errors import (
 from _client_kit._text import Text, joined
 from banqup_client import FileRefusedError
 from bridge._delivery.delivery import Delivery
+from bridge._errors import setting_error
 
 __all__ = [
     "DETAILS",
@@ -216,21 +217,15 @@ def list_unfinished(folder: str) -> Text:
 
 def too_many_unrecorded(most: int) -> ConfigurationError:
     """Return the error for a changed contract that makes many old documents look new."""
-    return ConfigurationError(
-        Text(
-            "unrecorded_documents",
-            "the contract of Banqup's client has changed, and now more than {0} documents are "
-            "listed that activation did not record and that tell no time of creation",
-            most,
-        ),
-        service="bridge",
-        hint=Text(
-            "hint_unrecorded",
-            "They may be old. Nothing was sent. To leave them where they are, call deactivate() "
-            "and activate(), or run banqup-zenvoices deactivate and activate; to have their age "
-            "decide, name their time of creation in the contract (createdAt); resend() sends "
-            "single ones.",
-        ),
+    return setting_error(
+        "unrecorded_documents",
+        "the contract of Banqup's client has changed, and now more than {0} documents are listed "
+        "that activation did not record and that tell no time of creation",
+        most,
+        hint="They may be old. Nothing was sent. To leave them where they are, call deactivate() "
+        "and activate(), or run banqup-zenvoices deactivate and activate; to have their age "
+        "decide, name their time of creation in the contract (createdAt); resend() sends single "
+        "ones.",
     )
 
 

@@ -18,6 +18,7 @@ from _client_kit._errors import StoreError
 from _client_kit._json import is_object
 from _client_kit._text import Text
 from bridge._delivery.delivery import STATES, Delivery, WaitReason
+from bridge._errors import store_error
 from bridge._stores.protocol import Row
 
 __all__ = [
@@ -66,7 +67,6 @@ class Head:
             none was met, or once ``fetched`` is True.
         looked_up: Per state, the id of the document that was looked up last. The next run
             continues after it.
-        unknown: Unrecognised statuses and folders, with how many documents had each.
         last_run: A summary of the last run. In the record of a space, which connection uses it.
     """
 
@@ -86,7 +86,6 @@ class Head:
     fetched: bool = False
     no_file_since: float | None = None
     looked_up: Mapping[str, str] = field(factory=dict[str, str])
-    unknown: Mapping[str, int] = field(factory=dict[str, int])
     last_run: Mapping[str, Any] | None = None
 
 
@@ -132,12 +131,11 @@ def _plain(value: WaitReason | datetime) -> str:
 
 
 def _damaged(what: Text) -> StoreError:
-    return StoreError(
-        Text("damaged", "the checkpoint is damaged: {0}", what),
-        service="bridge",
-        hint=Text(
-            "hint_restore", "Restore it from a backup, then run export_new(look_first=True)."
-        ),
+    return store_error(
+        "damaged",
+        "the checkpoint is damaged: {0}",
+        what,
+        hint="Restore it from a backup, then run export_new(look_first=True).",
     )
 
 
@@ -157,13 +155,12 @@ def _versioned(text: str, what: str) -> dict[str, Any]:
     if not is_object(value) or type(version) is not int or version < 1:
         raise _damaged(Text("no_version", "{0} has no version", what))
     if version > VERSION:
-        message = Text(
+        raise store_error(
             "newer_checkpoint",
             "{0} was written by a newer version of this library ({1})",
             *(what, str(version)),
+            hint="Update banqup-zenvoices.",
         )
-        hint = Text("hint_update", "Update banqup-zenvoices.")
-        raise StoreError(message, service="bridge", hint=hint)
     return value
 
 
@@ -278,9 +275,11 @@ def head_of(text: str, binding: Mapping[str, Any]) -> Head:
     except (TypeError, ValueError, KeyError):
         raise _damaged(Text("wrong_members", "{0} has members of the wrong kind", _HEAD)) from None
     if head.binding != binding:
-        message = Text("wrong_checkpoint", "the checkpoint belongs to another connection")
-        hint = Text("hint_its_store", "Use the store it was made with.")
-        raise StoreError(message, service="bridge", hint=hint)
+        raise store_error(
+            "wrong_checkpoint",
+            "the checkpoint belongs to another connection",
+            hint="Use the store it was made with.",
+        )
     return head
 
 

@@ -15,8 +15,6 @@ from bridge._delivery.eligibility import unknown_word
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
 from bridge._reports.report import ExportReport
 
-__all__ = ["ReportBuilder"]
-
 
 @define
 class ReportBuilder:
@@ -61,28 +59,17 @@ class ReportBuilder:
         dry_run: bool = False,
     ) -> ExportReport:
         """Return the report of the run."""
-        old = len(self.seen) if set(self.seen.values()) == {"baseline"} else 0
-        counts = (
-            Text(
-                "only_baseline",
-                "Nothing is new: {0} document was approved or sent before the activation, and "
-                "stays where it is. To send one, run banqup-zenvoices resend ID (in Python: "
-                "resend([ID])).|"
-                "Nothing is new: {0} documents were approved or sent before the activation, and "
-                "stay where they are. To send one, run banqup-zenvoices resend ID (in Python: "
-                "resend([ID])).",
-                old,
-            ),
-            Text(
+        notes = [*self.notes]
+        notes += [unknown_word(word, count) for word, count in self.unknown.items()]
+        if self.passed_over:
+            passed_over = Text(
                 "rows_passed_over",
                 "{0} entry of Banqup's lists was passed over: it has no usable id, or is of "
                 "another space|{0} entries of Banqup's lists were passed over: they have no usable "
                 "id, or are of another space",
                 self.passed_over,
-            ),
-            *(unknown_word(word, count) for word, count in self.unknown.items()),
-        )
-        notes = (*self.notes, *(note for note in counts if note.values[-1]))
+            )
+            notes.append(passed_over)
         return ExportReport(
             space_id=space_id,
             company_code=company_code,
@@ -100,7 +87,7 @@ class ReportBuilder:
             twice=self.twice,
             unsettled=unsettled,
             deliveries=tuple(self.rows.values()),
-            notes=notes,
+            notes=tuple(notes),
             stopped=self.stopped,
             ok=self.ok,
         )

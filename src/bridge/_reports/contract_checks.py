@@ -17,8 +17,6 @@ from _contract_check.shapes import Probe, differences
 from bridge._reports.texts import Lang, say
 from bridge._reports.verification import Check, failed, translated
 
-__all__ = ["check_of"]
-
 _THE_ANSWER = Text("the_answer", "the answer")
 _NOTHING = Text("nothing", "nothing")
 

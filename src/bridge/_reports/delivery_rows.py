@@ -15,18 +15,6 @@ from bridge._delivery.delivery import STATES, Delivery, WaitReason
 from bridge._reports.render import Cell, Line, Printable, Table, Tone, View, plain_data
 from bridge._reports.texts import HEADINGS, say
 
-__all__ = [
-    "TONES",
-    "Deliveries",
-    "DeliveryRow",
-    "deliveries_of",
-    "delivery_row",
-    "document_count",
-    "needs_person",
-    "table",
-    "to_datetime",
-]
-
 
 @frozen
 class DeliveryRow:

@@ -15,21 +15,6 @@ from bridge._reports.delivery_rows import DeliveryRow
 from bridge._reports.render import plain
 from bridge._reports.report import ExportReport
 
-__all__ = [
-    "DocumentFailed",
-    "DocumentFound",
-    "DocumentSent",
-    "DocumentSettled",
-    "DocumentSkipped",
-    "DocumentUncertain",
-    "DocumentWaiting",
-    "Event",
-    "Listener",
-    "RunEnded",
-    "RunStarted",
-    "emit",
-]
-
 logger = logging.getLogger("bridge")
 
 

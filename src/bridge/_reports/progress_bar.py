@@ -10,8 +10,6 @@ from bridge._reports.delivery_rows import DeliveryRow
 from bridge._reports.events import DocumentFound, Event, RunEnded, RunStarted
 from bridge._reports.texts import tell
 
-__all__ = ["ProgressBar"]
-
 
 class ProgressBar:
     """A listener that shows the progress of a run::

@@ -18,19 +18,6 @@ from attrs import asdict, field, frozen
 
 from bridge._reports.texts import Lang, check_lang, language, say, translate
 
-__all__ = [
-    "Cell",
-    "Line",
-    "Printable",
-    "Result",
-    "Table",
-    "Tone",
-    "View",
-    "plain",
-    "plain_data",
-    "wrap",
-]
-
 WIDTH = 80
 _WIDEST_STATUS = 25
 _LONGEST = 1000

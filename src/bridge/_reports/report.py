@@ -12,22 +12,13 @@ from _client_kit._text import Text, joined
 from _client_kit._times import local_time
 from bridge._delivery.eligibility import unknown_word
 from bridge._reports.delivery_rows import (
-    TONES,
     Deliveries,
     deliveries_of,
     needs_person,
     table,
 )
-from bridge._reports.render import Cell, Result, Table, View
+from bridge._reports.render import Result, View
 from bridge._reports.texts import say
-
-__all__ = [
-    "Activation",
-    "Confirmation",
-    "ExportReport",
-    "Request",
-    "Status",
-]
 
 
 def _facts(*facts: tuple[str, str | int | None]) -> tuple[tuple[str, str], ...]:
@@ -325,22 +316,21 @@ class Status(Result):
             "skipped": self.counts.get("skipped", 0),
             "baseline": self.counts.get("baseline", 0),
         }
-        lines = tuple(
-            (Cell(say(name, count), TONES.get(name, "") if count else "dim"), Cell(_shown(count)))
-            for name, count in counts.items()
-        )
+        states = ((say(name, count), _shown(count)) for name, count in counts.items())
         return View(
             _heading(heading, max(self.error, len(self.attention))),
             "bad" if self.error else "ok" if self.active else "wait",
-            _facts(
-                ("space", self.space_id),
-                ("active since", _time(self.activated_at) if self.active else ""),
-                ("last run", _time(datetime.fromisoformat(ended) if ended else None)),
-                ("stopped because", self._stopped and say("in English", self._stopped)),
-                ("raised", self.raised),
+            (
+                *_facts(
+                    ("space", self.space_id),
+                    ("active since", _time(self.activated_at) if self.active else ""),
+                    ("last run", _time(datetime.fromisoformat(ended) if ended else None)),
+                    ("stopped because", self._stopped and say("in English", self._stopped)),
+                    ("raised", self.raised),
+                ),
+                *states,
             ),
             (
-                Table("", (say("status"), say("documents")), lines),
                 table(self.attention, say("needs a person")),
                 table((row for row in self.waiting if row not in self.attention), say("waiting")),
             ),

@@ -14,18 +14,6 @@ from _client_kit._arguments import check_word
 from _client_kit._text import SEPARATORS, Text, fill
 from _client_kit._times import shown_time
 
-__all__ = [
-    "HEADINGS",
-    "SENTENCES",
-    "Lang",
-    "check_lang",
-    "language",
-    "say",
-    "set_language",
-    "tell",
-    "translate",
-]
-
 Lang = Literal["en", "fr", "nl"]
 """A language of reports: English, French or Dutch."""
 
@@ -604,8 +592,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "not_https": ("n'est pas en https", "is niet https"),
     "other_host": ("nomme l'hôte {0!r}, que storage_hosts= ne contient pas",
         "noemt de host {0!r}, die niet in storage_hosts= staat"),
-    "file_without_id": ("un fichier du document n'a pas d'identifiant utilisable",
-        "een bestand van het document heeft geen bruikbaar id"),
     "no_document_id": ("{0} : la réponse ({1}) ne donne pas de numéro de document",
         "{0}: het antwoord ({1}) noemt geen documentnummer"),
     # Spaces and companies
@@ -719,7 +705,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "de save-functie {0} van de toepassing meldde dat het gelukt is, maar load() gaf daarna de vorige waarde"),
     "hint_save_lost": ("save() valide-t-il (commit) ce qu'il écrit ? Si oui, load() lit ailleurs, ou depuis une réplique ou un cache en retard.",
         "Doet save() een commit van wat het schrijft? Zo ja, dan leest load() op een andere plaats, of uit een replica of cache die achterloopt."),
-    "hint_restore": ("Restaurez-le depuis une sauvegarde, puis lancez banqup-zenvoices export --look-first (en Python : export_new(look_first=True)).",
+    "hint_damaged": ("Restaurez-le depuis une sauvegarde, puis lancez banqup-zenvoices export --look-first (en Python : export_new(look_first=True)).",
         "Zet het terug uit een back-up en voer dan banqup-zenvoices export --look-first uit (in Python: export_new(look_first=True))."),
     "not_our_json": ("{0} n'est pas du JSON", "{0} is geen JSON"),
     "no_version": ("{0} n'a pas de version", "{0} heeft geen versie"),
@@ -787,9 +773,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_unknown_dialect": ("Utilisez PostgreSQL ou SQLite, ou écrivez votre propre registre et lancez les tests de conformité.", "Gebruik PostgreSQL of SQLite, of schrijf zelf een register en voer de conformiteitstests uit."),
     "database_in_memory": ("une base SQLite en mémoire demande une seule liaison, partagée par tous les threads", "een SQLite-databank in het geheugen vraagt één verbinding die alle threads delen"),
     "hint_database_in_memory": ('Utilisez create_engine("sqlite://", poolclass=sqlalchemy.StaticPool, ...), ou indiquez un fichier.', 'Gebruik create_engine("sqlite://", poolclass=sqlalchemy.StaticPool, ...), of geef een bestand op.'),
-    "hint_update": ("Mettez banqup-zenvoices à jour.",
+    "hint_newer_checkpoint": ("Mettez banqup-zenvoices à jour.",
         "Werk banqup-zenvoices bij."),
-    "hint_its_store": ("Utilisez le registre avec lequel elle a été créée.",
+    "hint_wrong_checkpoint": ("Utilisez le registre avec lequel elle a été créée.",
         "Gebruik het register waarmee ze gemaakt is."),
     # Why a document waits or is left out
     "purchase_order": ("un bon de commande, pas une facture",
@@ -904,7 +890,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "meerdere verzendingen bleven zonder duidelijk antwoord"),
     "unrecorded_documents": ("l'argument contract= de BanqupClient a changé, et la liste montre maintenant plus de {0} documents que l'activation n'a pas enregistrés et qui n'ont pas de date de création",
         "het argument contract= van BanqupClient is gewijzigd, en nu toont de lijst meer dan {0} documenten die de activering niet registreerde en die geen aanmaakdatum hebben"),
-    "hint_unrecorded": ("Ils sont peut-être anciens. Rien n'a été envoyé. Pour les laisser où ils sont, lancez banqup-zenvoices deactivate puis activate (en Python : deactivate() puis activate()) ; pour que leur âge décide, indiquez leur date de création dans contract= (createdAt) ; resend les envoie un à un.",
+    "hint_unrecorded_documents": ("Ils sont peut-être anciens. Rien n'a été envoyé. Pour les laisser où ils sont, lancez banqup-zenvoices deactivate puis activate (en Python : deactivate() puis activate()) ; pour que leur âge décide, indiquez leur date de création dans contract= (createdAt) ; resend les envoie un à un.",
         "Ze kunnen oud zijn. Er werd niets verzonden. Voer banqup-zenvoices deactivate en dan activate uit (in Python: deactivate() en activate()) om ze te laten waar ze zijn; geef hun aanmaakdatum op in contract= (createdAt) om hun leeftijd te laten beslissen; resend verzendt ze één voor één."),
     "no_files": ("depuis un jour, aucun document de cet espace n'a montré de fichier, ni d'adresse où le lire",
         "al een dag toont geen enkel document van deze ruimte een bestand, of een adres om het op te halen"),
@@ -914,18 +900,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "De namen in de antwoorden van Banqup wijken misschien af van wat dit programma veronderstelt: zie het argument contract= van BanqupClient, en banqup-zenvoices verify --deep (in Python: verify(deep=True))."),
     "space_changed": ("l'espace a changé à chacune des {0} lectures ; réessayez dans un instant",
         "de ruimte wijzigde elk van de {0} keren dat ze gelezen werd; probeer straks opnieuw"),
-    "without_id": ("documents.list : {1} document de {0} n'a pas d'identifiant utilisable|documents.list : {1} documents de {0} n'ont pas d'identifiant utilisable",
-        "documents.list: {1} document van {0} heeft geen bruikbaar id|documents.list: {1} documenten van {0} hebben geen bruikbaar id"),
-    "other_space": ("documents.list : {1} document de {0} est d'un autre espace|documents.list : {1} documents de {0} sont d'un autre espace",
-        "documents.list: {1} document van {0} hoort bij een andere ruimte|documents.list: {1} documenten van {0} horen bij een andere ruimte"),
+    "unfit_entries": ("documents.list : {1} document de {0} n'a pas d'identifiant utilisable ou est d'un autre espace|documents.list : {1} documents de {0} n'ont pas d'identifiant utilisable ou sont d'un autre espace",
+        "documents.list: {1} document van {0} heeft geen bruikbaar id of hoort bij een andere ruimte|documents.list: {1} documenten van {0} hebben geen bruikbaar id of horen bij een andere ruimte"),
     "hint_unfit": ("Ce qui est présent lors de l'activation doit être enregistré ; rien n'a donc été activé. Corrigez l'appel, ou les noms dans sa réponse, avec l'argument contract= ou operations= de BanqupClient.",
         "Wat er bij de activering al is, moet geregistreerd worden; er werd dus niets geactiveerd. Verbeter de aanroep, of de namen in het antwoord, met het argument contract= of operations= van BanqupClient."),
     "rows_passed_over": ("{0} document des listes de Banqup n'a pas été pris en compte : il n'a pas d'identifiant utilisable, ou appartient à un autre espace|{0} documents des listes de Banqup n'ont pas été pris en compte : ils n'ont pas d'identifiant utilisable, ou appartiennent à un autre espace",
         "{0} document in de lijsten van Banqup werd niet meegenomen: het heeft geen bruikbaar id, of hoort bij een andere ruimte|{0} documenten in de lijsten van Banqup werden niet meegenomen: ze hebben geen bruikbaar id, of horen bij een andere ruimte"),
     "unknown_word": ("{1} document a le statut inconnu {0!r} ; s'il signifie « approuvé » ou « envoyé », l'argument exportable= permet de l'autoriser en Python|{1} documents ont le statut inconnu {0!r} ; s'il signifie « approuvé » ou « envoyé », l'argument exportable= permet de l'autoriser en Python",
         "{1} document heeft de onbekende status {0!r}; betekent die “goedgekeurd” of “verstuurd”, dan kunt u hem met het argument exportable= toelaten in Python|{1} documenten hebben de onbekende status {0!r}; betekent die “goedgekeurd” of “verstuurd”, dan kunt u hem met het argument exportable= toelaten in Python"),
-    "only_baseline": ("Rien de nouveau : {0} document a été approuvé ou envoyé avant l'activation, et ne sera pas exporté. Pour en envoyer un, lancez banqup-zenvoices resend ID (en Python : resend([ID])).|Rien de nouveau : {0} documents ont été approuvés ou envoyés avant l'activation, et ne seront pas exportés. Pour en envoyer un, lancez banqup-zenvoices resend ID (en Python : resend([ID])).",
-        "Niets nieuws: {0} document werd goedgekeurd of verstuurd vóór de activering, en wordt niet geëxporteerd. Voer banqup-zenvoices resend ID uit (in Python: resend([ID])) om er een te verzenden.|Niets nieuws: {0} documenten werden goedgekeurd of verstuurd vóór de activering, en worden niet geëxporteerd. Voer banqup-zenvoices resend ID uit (in Python: resend([ID])) om er een te verzenden."),
     "nothing_listed": ("Banqup n'a montré aucun document. Si l'espace n'est pas vide, lancez banqup-zenvoices deactivate (en Python : deactivate()), donnez à l'application un rôle qui lui montre les documents, puis activez à nouveau avant le premier export.",
         "Banqup toonde geen enkel document. Is de ruimte niet leeg, voer dan banqup-zenvoices deactivate uit (in Python: deactivate()), geef de app een rol waarmee ze de documenten ziet, en activeer opnieuw vóór de eerste export."),
     # Files that are not readable as UBL

@@ -10,8 +10,6 @@ from _client_kit._errors import ServiceError
 from bridge._reports.render import Cell, Line, Printable, Table, Tone, View, plain_data
 from bridge._reports.texts import Lang, say, translate
 
-__all__ = ["CHECKS", "Check", "Verification", "failed", "translated", "verification_of"]
-
 CHECKS = (
     "banqup login",
     "banqup space",

@@ -13,8 +13,6 @@ from typing import Protocol
 
 from attrs import frozen
 
-from bridge._errors import IN_MEMORY
-
 __all__ = [
     "FIND_LIMIT",
     "CheckpointStore",
@@ -23,7 +21,6 @@ __all__ = [
     "held_until",
     "is_in_memory",
     "name_of_store",
-    "notes_of",
 ]
 
 FIND_LIMIT = 500
@@ -136,11 +133,6 @@ def held_until(store: CheckpointStore, key: str) -> datetime | None:
 def is_in_memory(store: CheckpointStore) -> bool:
     """Return True for a store of this library whose rows are lost when the process ends."""
     return getattr(store, "in_memory", False) is True
-
-
-def notes_of(store: CheckpointStore) -> tuple[str, ...]:
-    """Return what activate() and the first run must say about a store."""
-    return (IN_MEMORY,) if is_in_memory(store) else ()
 
 
 def name_of_store(store: CheckpointStore) -> str:

@@ -8,8 +8,6 @@ import time
 import zlib
 from collections.abc import Callable, Sequence
 from copy import copy
-from heapq import merge
-from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -111,17 +109,17 @@ class SQLiteCheckpoints(LeasedStore):
         self, key: str, states: Sequence[str], *, due: float | None, after: str | None, limit: int
     ) -> Sequence[Row]:
         """See :meth:`CheckpointStore.select`."""
-        found: list[list[Row]] = []
+        found: list[Row] = []
         if limit <= 0:
-            return []
+            return found
         with self._file.transaction(write=False) as file:
             for state in dict.fromkeys(states):
                 if due is None:
                     rows = file.execute(_SELECT, (key, state, after or "", limit))
                 else:
                     rows = file.execute(_SELECT_DUE, (key, state, after or "", due, limit))
-                found.append([self._row(key, columns) for columns in rows])
-        return list(islice(merge(*found, key=_by_id), limit))
+                found += [self._row(key, columns) for columns in rows]
+        return sorted(found, key=_by_id)[:limit]
 
     # -- rows ----------------------------------------------------------------------------------
 

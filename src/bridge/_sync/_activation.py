@@ -4,11 +4,9 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any
 
 from attrs import define, evolve, field
 
@@ -25,7 +23,7 @@ from bridge._delivery.faults import list_unfinished
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.newness import created_during_activation
 from bridge._delivery.outcome import label_of
-from bridge._delivery.row_format import Head, active_binding, head_of
+from bridge._delivery.row_format import active_binding, head_of
 from bridge._errors import setting_error
 from bridge._mapping.calling import judge
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
@@ -33,7 +31,7 @@ from bridge._reports.report import Activation
 from bridge._stores.protocol import CheckpointStore
 from bridge._sync._session import CheckpointSession
 
-__all__ = ["Baseline", "claim_space", "unchanged"]
+__all__ = ["Baseline", "refuse_other_company", "space_key"]
 
 logger = logging.getLogger("bridge")
 
@@ -44,22 +42,6 @@ UNFIT_HINT = Text(
     "What is there at activation must be remembered, so nothing was activated. Correct the call, "
     "or the names in its answer, with the contract= or operations= argument of BanqupClient.",
 )
-
-
-_UNFIT = {
-    "without_id": "documents.list: {1} entry of {0} has no usable id|"
-    "documents.list: {1} entries of {0} have no usable id",
-    "other_space": "documents.list: {1} entry of {0} is of another space|"
-    "documents.list: {1} entries of {0} are of another space",
-}
-
-
-@define
-class _Seen:
-    """A listed document; ``late`` if the first pass did not show it."""
-
-    document: Document
-    late: bool
 
 
 @define
@@ -80,7 +62,8 @@ class Baseline:
     baseline: int = 0
     waiting: int = 0
     skipped: list[DeliveryRow] = field(factory=list)
-    _seen: dict[str, _Seen] = field(factory=dict)
+    _seen: dict[str, Document] = field(factory=dict)
+    _late: set[str] = field(factory=set)
     _young: set[str] = field(factory=set)
 
     def record(self) -> None:
@@ -108,7 +91,7 @@ class Baseline:
         ids = list(self._seen)
         for start in range(0, len(ids), ROWS_PER_COMMIT):
             some = ids[start : start + ROWS_PER_COMMIT]
-            stored = self.session.find([self._seen[name].document.id for name in some])
+            stored = self.session.find(some)
             for document_id in some:
                 self._put(document_id, self._seen[document_id], stored.get(document_id))
             self.session.flush()
@@ -148,12 +131,12 @@ class Baseline:
     @property
     def example(self) -> Document | None:
         """A listed document, if possible one with a file; None if the space is empty."""
-        documents = [seen.document for seen in self._seen.values()]
+        documents = list(self._seen.values())
         return next((one for one in documents if one.files), documents[0] if documents else None)
 
     def _newest(self) -> datetime | None:
         """Return the newest time of creation, for the case that no answer had a ``Date`` header."""
-        times = [seen.document.created_at for seen in self._seen.values()]
+        times = [document.created_at for document in self._seen.values()]
         return max((time for time in times if time is not None), default=None)
 
     def _pass(self, *, first: bool) -> dict[str, str | None]:
@@ -161,27 +144,29 @@ class Baseline:
         shown: dict[str, str | None] = {}
         for folder in FOLDERS:
             listing = self.banqup.documents.list(self.space_id, folder=folder)
-            unfit: Counter[str] = Counter()
+            unfit = 0
             for page in listing.pages():
-                unfit["without_id"] += page.unreadable
+                unfit += page.unreadable
                 self.session.flush()  # renew the lease, which a long listing would outlast
                 if self.answered_at is None:
                     self.answered_at = page.answered_at
                 for item in page.items:
-                    if not is_id(item.id):
-                        unfit["without_id"] += 1
-                        continue
-                    if of_another_space(item.space_id, self.space_id):
-                        unfit["other_space"] += 1
+                    if not is_id(item.id) or of_another_space(item.space_id, self.space_id):
+                        unfit += 1
                         continue
                     document = item if item.folder else evolve(item, folder=folder)
                     document_id = canonical_id(item.id)
                     self._note(document_id, document, late=not first)
                     if document_id not in self._young:
                         shown[document_id] = item.status.document
-            for what, count in (+unfit).items():
+            if unfit:
                 # Without this error, these entries would look new once the contract is corrected.
-                message = Text(what, _UNFIT[what], folder, count)
+                message = Text(
+                    "unfit_entries",
+                    "documents.list: {1} entry of {0} has no usable id or is of another space|"
+                    "documents.list: {1} entries of {0} have no usable id or are of another space",
+                    *(folder, unfit),
+                )
                 raise ProtocolError(message, service="banqup", hint=UNFIT_HINT)
             if not listing.complete:
                 raise UnavailableError(list_unfinished(folder), service="banqup")
@@ -193,10 +178,12 @@ class Baseline:
         if late and created_during_activation(document.created_at, self.answered_at):
             self._young.add(document_id)
             return
-        self._seen[document_id] = _Seen(document, late)
+        self._seen[document_id] = document
+        if late:
+            self._late.add(document_id)
 
-    def _put(self, document_id: str, seen: _Seen, stored: Delivery | None) -> None:
-        new = self._recorded(document_id, seen, stored)
+    def _put(self, document_id: str, document: Document, stored: Delivery | None) -> None:
+        new = self._recorded(document_id, document, stored)
         self.session.put(stored, new)
         if new.state == "baseline":
             self.baseline += 1
@@ -205,8 +192,7 @@ class Baseline:
         elif new.state == "skipped" and new != stored:
             self.skipped.append(delivery_row(new))
 
-    def _recorded(self, document_id: str, seen: _Seen, stored: Delivery | None) -> Delivery:
-        document = seen.document
+    def _recorded(self, document_id: str, document: Document, stored: Delivery | None) -> Delivery:
         status = document.status.document
         verdict = judge(self.exportable, document)
         if isinstance(verdict, BrokenRule):
@@ -222,7 +208,7 @@ class Baseline:
         if stored is None or unknown or not self.session.head.activations:
             # Rows that an activation stored before it failed do not count.
             label = label_of(document)
-            if seen.late and verdict is None:
+            if document_id in self._late and verdict is None:
                 late = deliveries.first_seen(document_id, document.folder, label)
                 reason = Text("appeared_late", "appeared during activation")
                 return self._advance(late, transitions.Skipped(reason))
@@ -253,16 +239,6 @@ def _warn_once(note: str) -> None:
     logger.warning("%s", note)
 
 
-def unchanged(head: Head, company_id: int | None) -> Activation:
-    """Return the result of activate() on a connection that is already active."""
-    return Activation(
-        new=False,
-        activated_at=head.activated_at,
-        company_id=company_id,
-        baseline=head.counts.get("baseline", 0),
-    )
-
-
 def space_key(binding: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """Return the key and the binding of the record that says which connection uses a space."""
     space = {name: binding[name] for name in ("banqup", "space")}
@@ -280,48 +256,17 @@ def refuse_other_company(store: CheckpointStore, binding: Mapping[str, str], key
     """
     name, space = space_key(binding)
     text = runtime.call_store(store.head, name)
-    if text is not None:
-        _refuse_holder(store, head_of(text, space).last_run or {}, key)
-
-
-def _refuse_holder(store: CheckpointStore, before: Mapping[str, Any], key: str) -> None:
-    """Raise ConfigurationError if another connection uses the space and is still active.
-
-    Args:
-        store: The store of the space and of all connections.
-        before: What the space's record says about the connection that used the space last.
-        key: The key of the present connection.
-    """
-    holder = before.get("key")
-    if isinstance(holder, str) and holder != key:
-        text = runtime.call_store(store.head, holder)
-        other = None if text is None else active_binding(text)
-        if other is not None:
-            raise setting_error(
-                "space_is_active",
-                "the space is active with the company {0!r} of organisation {1!r} at {2} in this "
-                "store",
-                *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
-                hint="A space goes to one company. To go on with that company, put its settings "
-                "back. To change it, put them back first and run banqup-zenvoices deactivate (in "
-                "Python: deactivate()); then write the new ones and activate.",
-            )
-
-
-def claim_space(
-    claim: CheckpointSession, store: CheckpointStore, key: str, company_code: str
-) -> None:
-    """Record in the store which connection uses a space.
-
-    Args:
-        claim: The session of the space itself, whose lease the caller holds.
-        store: The store of the space and of all connections.
-        key: The key of the connection that is being activated.
-        company_code: The company code of that connection.
-
-    Raises:
-        ConfigurationError: The space is active with another company.
-    """
-    _refuse_holder(store, claim.head.last_run or {}, key)
-    claim.update(last_run={"key": key, "company": company_code})
-    claim.flush()
+    holder = None if text is None else (head_of(text, space).last_run or {}).get("key")
+    if not isinstance(holder, str) or holder == key:
+        return
+    text = runtime.call_store(store.head, holder)
+    other = None if text is None else active_binding(text)
+    if other is not None:
+        raise setting_error(
+            "space_is_active",
+            "the space is active with the company {0!r} of organisation {1!r} at {2} in this store",
+            *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
+            hint="A space goes to one company. To go on with that company, put its settings back. "
+            "To change it, put them back first and run banqup-zenvoices deactivate (in Python: "
+            "deactivate()); then write the new ones and activate.",
+        )

@@ -11,11 +11,7 @@ from typing import Any
 from attrs import evolve
 
 from _client_kit import _runtime_sync as runtime
-from _client_kit._errors import (
-    OutcomeUnknownError,
-    ServiceError,
-    StoreError,
-)
+from _client_kit._errors import OutcomeUnknownError, ServiceError, StoreError
 from _client_kit._text import Text
 from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery, WaitReason

@@ -92,7 +92,6 @@ class FakeZenvoices(Fake):
         self._ids = itertools.count(101)
         self._inbox_ids = itertools.count(4711)
         self._inbox: dict[int, InboxItem] = {}
-        self._by_external_id: dict[tuple[int, str], list[int]] = {}
         self._received: Counter[tuple[str, str]] = Counter()
         self._refusal: Callable[[InboxItem], str | None] | None = None
         self._records: dict[str, list[dict[str, Any]]] = {
@@ -171,9 +170,7 @@ class FakeZenvoices(Fake):
     def remove(self, inbox_id: int) -> None:
         """Delete an inbox document."""
         with self._lock:
-            item = self._inbox.pop(inbox_id)
-            if item.external_id is not None:
-                self._by_external_id[item.company_id, item.external_id].remove(inbox_id)
+            del self._inbox[inbox_id]
 
     def set_inbox_status(
         self, inbox_id: int, *, import_status: int = 0, authorization_status: int = 0
@@ -372,8 +369,6 @@ class FakeZenvoices(Fake):
         item = evolve(candidate, id=next(self._inbox_ids), attachments=attachments)
         self._inbox[item.id] = item
         if item.external_id is not None:
-            key = (item.company_id, item.external_id)
-            self._by_external_id.setdefault(key, []).append(item.id)
             self._received[item.company_code, item.external_id] += 1
         return item
 
@@ -408,8 +403,12 @@ class FakeZenvoices(Fake):
             newest = [item for item in self._inbox.values() if item.company_id == company.id]
             found = newest[-1:]
         else:
-            ids = self._by_external_id.get((company.id, query["externalId"]), ())
-            found = [item for item in map(self._inbox.__getitem__, ids) if self._listed(item)]
+            sought = (company.id, query["externalId"])
+            found = [
+                item
+                for item in self._inbox.values()
+                if (item.company_id, item.external_id) == sought and self._listed(item)
+            ]
         if not found:
             return refuse(404, "There is no such inbox document.")
         return self._answer_with(found[0].json)

@@ -85,7 +85,7 @@ async def test_activation_that_cannot_remember_everything_is_refused(how: str) -
 
     own = {"documents.list": listed} if how == "operations=" else None
     connection = world.connect(functions=own)
-    with pytest.raises(ProtocolError, match="1 entry of SALES has no usable id") as caught:
+    with pytest.raises(ProtocolError, match="1 entry of SALES has no usable id or is") as caught:
         await connection.activate()
     assert "contract=" in (caught.value.hint or "")
     assert not (await connection.status()).active
@@ -105,7 +105,7 @@ async def test_entries_of_another_space_are_no_part_of_this_one() -> None:
     body = world.banqup._documents[world.one()].body
     body["spaceId"] = other
     connection = world.connect()
-    with pytest.raises(ProtocolError, match="1 entry of PURCHASES is of another space"):
+    with pytest.raises(ProtocolError, match=r"1 entry of PURCHASES has .* or is of another space"):
         await connection.activate()
     body["spaceId"] = SPACE
     assert (await connection.activate()).baseline == 3

@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -542,25 +542,6 @@ def test_an_id_that_is_none_says_what_was_given(given: Any, told: str) -> None:
 
 
 # A run that sends nothing
-
-
-@pytest.mark.parametrize("count", [1, 3])
-def test_a_run_that_finds_only_what_was_there_says_so(count: int) -> None:
-    """The report says why nothing was sent, in each language; after a new document it does not."""
-    world = World()
-    world.publish(count)
-    connection = world.connect()
-    connection.activate()
-    report = connection.export_new()
-    assert any("Nothing is new" in note and "resend" in note for note in report.notes)
-    for lang, words in (
-        ("en", ("there before activation", "stay")),
-        ("fr", ("à l'activation", "Rien de nouveau", "exporté")),
-        ("nl", ("van vóór de activering", "Niets nieuws", "geëxporteerd")),
-    ):
-        assert all(word in report.to_text(lang=cast("Lang", lang)) for word in words)
-    world.one()
-    assert not any("Nothing is new" in note for note in connection.export_new().notes)
 
 
 def test_an_alarm_asks_whether_a_person_is_needed() -> None:
