@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from _contract_check.expectations import Expectations, kinds_of
 from banqup_client import Document, FileDetails, Space
 
-__all__ = ["expectations"]
+__all__ = ["BANQUP"]
 
 # Not essential: a document's folder (without it, an export trusts the query), category, file size.
 _ESSENTIAL = {
@@ -49,39 +47,36 @@ _ARRAY = frozenset({"array"})
 _STATUSES = ("VALIDATED", "FULLY_APPROVED")
 _FOLDERS = ("PURCHASES", "SALES")
 
-
-@cache
-def expectations() -> Expectations:
-    """Return the facts that an export needs from Banqup."""
-    return Expectations(
-        client="BanqupClient",
-        login="token.get",
-        essential={name: frozenset(text.split()) for name, text in _ESSENTIAL.items()},
-        kinds={
-            "spaces.list": {"spaces": _ARRAY, **kinds_of(Space, "spaces[]")},
-            "documents.list": {"documents": _ARRAY, **kinds_of(Document, "documents[]")},
-            "documents.get": kinds_of(Document),
-            "files.details": kinds_of(FileDetails),
+BANQUP = Expectations(
+    client="BanqupClient",
+    login="token.get",
+    essential={name: frozenset(text.split()) for name, text in _ESSENTIAL.items()},
+    kinds={
+        "spaces.list": {"spaces": _ARRAY, **kinds_of(Space, "spaces[]")},
+        "documents.list": {"documents": _ARRAY, **kinds_of(Document, "documents[]")},
+        "documents.get": kinds_of(Document),
+        "files.details": kinds_of(FileDetails),
+    },
+    words={
+        "documents.list": {
+            "query:folder": _FOLDERS,
+            "reads:documents[].folder": _FOLDERS,
+            "reads:documents[].status.document": _STATUSES,
         },
-        words={
-            "documents.list": {
-                "query:folder": _FOLDERS,
-                "reads:documents[].folder": _FOLDERS,
-                "reads:documents[].status.document": _STATUSES,
-            },
-            "documents.get": {"reads:folder": _FOLDERS, "reads:status.document": _STATUSES},
-            "files.details": {"reads:status": ("AVAILABLE",)},
-        },
-        may_be_empty=frozenset({"documents.list documents[].files", "documents.get files"}),
-        replaced={
-            "files.download": ("files.details",),
-            "documents.files": (
-                "documents.list reads:documents[].files",
-                "documents.list reads:documents[].files[].id",
-                "documents.get reads:files",
-                "documents.get reads:files[].id",
-            ),
-        },
-        values=_VALUES,
-        alike=_ALIKE,
-    )
+        "documents.get": {"reads:folder": _FOLDERS, "reads:status.document": _STATUSES},
+        "files.details": {"reads:status": ("AVAILABLE",)},
+    },
+    may_be_empty=frozenset({"documents.list documents[].files", "documents.get files"}),
+    replaced={
+        "files.download": ("files.details",),
+        "documents.files": (
+            "documents.list reads:documents[].files",
+            "documents.list reads:documents[].files[].id",
+            "documents.get reads:files",
+            "documents.get reads:files[].id",
+        ),
+    },
+    values=_VALUES,
+    alike=_ALIKE,
+)
+"""The facts that an export needs from Banqup."""

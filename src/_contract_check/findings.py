@@ -152,20 +152,16 @@ def _operation_lines(item: OperationFinding) -> Iterator[str]:
     right = sum(found.status == "confirmed" for found in item.findings)
     known = f", {right} of {item.facts} properties" if item.facts else ""
     yield f"  {item.name}: {item.status}{known}  [{item.ours}, {item.evidence}]"
-    others: dict[str, list[str]] = {"missing": [], "differs": []}
     for found in item.findings:
         name = f"{found.place} {found.name}"
         if found.contradicts:
             ours, theirs = found.ours or "not sent", found.theirs or "nothing like it"
             yield f"    ! {name}: {found.status}; ours: {ours}; file: {theirs}"
             yield f"        {found.remedy}"
-        elif found.status in others:
-            shown = f"{name} ({found.theirs})" if found.status == "differs" else name
-            others[found.status].append(shown)
-    for status, says in (("missing", "does not have them"), ("differs", "has them otherwise")):
-        if others[status]:
-            names = ", ".join(others[status])
-            yield f"    - no export needs these, and the file {says}: {names}"
+        elif found.status == "differs":
+            yield f"    - {name}: differs, which no export needs; file: {found.theirs}"
+        elif found.status == "missing":
+            yield f"    - {name}: missing, which no export needs"
     heading = "as the file writes it" if item.theirs else "looks like it"
     for first, *lines in item.calls:
         yield f"    {heading}: {first}"

@@ -96,9 +96,8 @@ def load(path: Path) -> Any:
     try:
         with path.open("rb") as file:
             body = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "its name cannot be used"
-        message = f"it cannot be read: {reason}"
+    except OSError as error:
+        message = f"it cannot be read: {error.strerror}"
         raise VendorFileError(message) from None
     if len(body) > MAX_BYTES:
         message = f"it is larger than {MAX_BYTES // 1024 // 1024} MB"
@@ -121,10 +120,8 @@ def _yaml(body: bytes) -> Any:
     try:
         # Do not use PyYAML's loader in C: it crashes the process on deep nesting.
         return yaml.load(body, Loader=yaml.BaseLoader)  # noqa: S506 - BaseLoader makes texts only
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = "" if mark is None else f" in line {mark.line + 1}"
-        message = f"it is neither JSON nor YAML{where}"
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
+        message = "it is neither JSON nor YAML"
         raise VendorFileError(message) from None
 
 

@@ -130,14 +130,14 @@ def differences(answers: Iterable[Any], operation: str, expected: Expectations) 
             broken_at += [f"{path}.", f"{path}[]"]
             shown = "string" if "string" in wanted else "|".join(sorted(wanted)) or "object"
             near = alike[0] if len(alike) == 1 else ""
-            yield Unlike(path, shown, above, _shown(shape, above, None if lost else name), near)
+            yield Unlike(path, shown, above, _shown(shape, above), near)
 
 
-def _shown(shape: Shape, above: str, only: str | None) -> str:
+def _shown(shape: Shape, above: str) -> str:
     """Return an object's members as names and types, such as ``id (string)``, without values.
 
-    ``above`` is the object's path. With ``only``, other members are left out.
+    ``above`` is the object's path.
     """
-    names = sorted(name for name in shape[above].members if only in (None, name))
-    named = [f"{name} ({shape[below(above, name)]})" for name in names[:MOST_NAMES]]
+    names = sorted(shape[above].members)[:MOST_NAMES]
+    named = [f"{name} ({shape[below(above, name)]})" for name in names]
     return ", ".join([*named, *sorted(shape[above].kinds - {"object", "null"})])

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from _contract_check.expectations import Expectations, kinds_of
 from _contract_check.openapi_schema import Shape
 from zenvoices_client import Company, InboxDocument
 
-__all__ = ["expectations"]
+__all__ = ["ZENVOICES"]
 
 _ARRAY = frozenset({"array"})
 _ESSENTIAL = {
@@ -56,31 +54,6 @@ _ALIKE = {
 }
 
 
-@cache
-def expectations() -> Expectations:
-    """Return the facts that an export needs from Zenvoices."""
-    inbox = kinds_of(InboxDocument)
-    return Expectations(
-        client="ZenvoicesClient",
-        login="login",
-        essential={name: frozenset(text.split()) for name, text in _ESSENTIAL.items()},
-        kinds={
-            "companies.list": {"items": _ARRAY, **kinds_of(Company, "items[]")},
-            "inbox.upload": inbox,
-            "inbox.list": {"items": _ARRAY, **kinds_of(InboxDocument, "items[]")},
-            "inbox.details": inbox,
-        },
-        may_be_empty=frozenset({"inbox.list items[].externalId", "inbox.upload id"}),
-        replaced={"inbox.find": ("inbox.details", "inbox.list")},
-        functions={"inbox.details": "inbox.find"},
-        values=_VALUES,
-        alike=_ALIKE,
-        any_case=True,
-        envelope="result",
-        payload=_payload,
-    )
-
-
 def _payload(operation: str, answer: Shape) -> str | None:
     """Return the payload's path in an answer: below ABP's envelope if the file describes one.
 
@@ -92,3 +65,26 @@ def _payload(operation: str, answer: Shape) -> str | None:
     # The client accepts a number without an object as the id of an upload.
     bare = operation == "inbox.upload" and at in answer and "integer" in answer[at].kinds
     return None if bare else at
+
+
+_INBOX = kinds_of(InboxDocument)
+ZENVOICES = Expectations(
+    client="ZenvoicesClient",
+    login="login",
+    essential={name: frozenset(text.split()) for name, text in _ESSENTIAL.items()},
+    kinds={
+        "companies.list": {"items": _ARRAY, **kinds_of(Company, "items[]")},
+        "inbox.upload": _INBOX,
+        "inbox.list": {"items": _ARRAY, **kinds_of(InboxDocument, "items[]")},
+        "inbox.details": _INBOX,
+    },
+    may_be_empty=frozenset({"inbox.list items[].externalId", "inbox.upload id"}),
+    replaced={"inbox.find": ("inbox.details", "inbox.list")},
+    functions={"inbox.details": "inbox.find"},
+    values=_VALUES,
+    alike=_ALIKE,
+    any_case=True,
+    envelope="result",
+    payload=_payload,
+)
+"""The facts that an export needs from Zenvoices."""

@@ -11,9 +11,9 @@ import pytest
 from _client_kit._errors import NotFoundError, RateLimitedError
 from _client_kit._models import decode, encode
 from _client_kit._secret import Secret
-from _contract_check.banqup import expectations
+from _contract_check.banqup import BANQUP
 from _contract_check.shapes import Probe, differences, kind_of, rows_of
-from _contract_check.zenvoices import expectations as zenvoices_expectations
+from _contract_check.zenvoices import ZENVOICES
 from banqup_client import Document, FileDetails
 from bridge import SourceFile, only
 from bridge._reports.contract_checks import check_of
@@ -61,13 +61,13 @@ def test_types_are_those_of_json(value: object, kind: str) -> None:
 def test_what_an_export_needs_and_did_not_come_is_found(answer: Any, lost: list[str]) -> None:
     """Seen through the model, as an export sees it; a document may have no file."""
     answers = [encode(decode(Document, answer))]
-    assert [item.path for item in differences(answers, "documents.get", expectations())] == lost
+    assert [item.path for item in differences(answers, "documents.get", BANQUP)] == lost
 
 
 def test_inbox_without_external_ids_proves_nothing() -> None:
     """Documents that came by e-mail have none; a name in other letters is a difference all the
     same."""
-    expected = zenvoices_expectations()
+    expected = ZENVOICES
     by_mail = decode(InboxDocument, {"id": 1, "externalId": None})
     assert not list(differences([rows_of([by_mail], 0, under="items")], "inbox.list", expected))
     cased = decode(InboxDocument, {"id": 1, "ExternalId": "a"})
@@ -78,14 +78,14 @@ def test_inbox_without_external_ids_proves_nothing() -> None:
 def test_signed_url_is_seen_and_not_shown() -> None:
     """That it came counts; what it is stays secret."""
     details = encode(decode(FileDetails, {"id": "f1", "downloadUrl": "https://x/?sig=9931"}))
-    assert not list(differences([details], "files.details", expectations()))
+    assert not list(differences([details], "files.details", BANQUP))
     assert "9931" not in str(details)
 
 
 def test_list_of_other_things_is_shown_by_their_types() -> None:
     """Texts where objects were expected: no value of theirs is quoted."""
     probe = Probe("documents.list", (rows_of([], 2, under="documents"),))
-    check = check_of(probe, expectations(), "en")
+    check = check_of(probe, BANQUP, "en")
     assert check.outcome == "failed"
     assert "documents[] has string" in check.detail
 
@@ -95,7 +95,7 @@ def test_advice_names_a_correction_only_where_one_could_help() -> None:
     missing = NotFoundError("inbox.list: 404", service="zenvoices", status=404)
     late = RateLimitedError("inbox.list: 429", service="zenvoices", status=429)
     advice = [
-        check_of(Probe("inbox.list", error=error), zenvoices_expectations(), "en").remedy
+        check_of(Probe("inbox.list", error=error), ZENVOICES, "en").remedy
         for error in (missing, late)
     ]
     assert ['"path"' in text for text in advice] == [True, False]

@@ -12,11 +12,11 @@ from attrs import field, frozen
 
 from _client_kit._contract import load_contract
 from _client_kit._errors import ConfigurationError
-from _contract_check.banqup import expectations as banqup_expectations
+from _contract_check.banqup import BANQUP
 from _contract_check.compare import compare
 from _contract_check.findings import Comparison, OperationFinding
 from _contract_check.openapi_file import read_openapi
-from _contract_check.zenvoices import expectations as zenvoices_expectations
+from _contract_check.zenvoices import ZENVOICES
 from support.corrections import COMMANDS, vendor_file
 from support.openapi import (
     add_parameter,
@@ -331,8 +331,8 @@ def test_placeholder_without_a_value_is_left_to_a_person() -> None:
 def with_functions(service: str, root: Any, *names: str) -> Comparison:
     """A service's contract against a file, some operations being the user's."""
     contract, expected = {
-        "banqup": (load_contract("banqup_client"), banqup_expectations()),
-        "zenvoices": (load_contract("zenvoices_client"), zenvoices_expectations()),
+        "banqup": (load_contract("banqup_client"), BANQUP),
+        "zenvoices": (load_contract("zenvoices_client"), ZENVOICES),
     }[service]
     return compare(contract, read_openapi(root), expected, yours=names)
 
@@ -435,8 +435,8 @@ def test_envelope_that_a_file_does_show_is_no_difference() -> None:
 def test_every_needed_operation_has_what_its_function_is_given() -> None:
     """A draft can be made for each, but for the call that brings the token."""
     for contract, expected in (
-        (load_contract("banqup_client"), banqup_expectations()),
-        (load_contract("zenvoices_client"), zenvoices_expectations()),
+        (load_contract("banqup_client"), BANQUP),
+        (load_contract("zenvoices_client"), ZENVOICES),
     ):
         needed = {item.name for item in contract.operations.values() if item.needed}
         assert set(expected.values) == needed - {expected.login, "spaces.list"}

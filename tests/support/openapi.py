@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 from _client_kit._contract import load_contract
-from _contract_check.banqup import expectations as banqup_expectations
+from _contract_check.banqup import BANQUP
 from _contract_check.compare import compare
 from _contract_check.findings import Comparison, Finding
 from _contract_check.openapi_file import read_openapi
-from _contract_check.zenvoices import expectations as zenvoices_expectations
+from _contract_check.zenvoices import ZENVOICES
 from support.corrections import VENDOR_FILES
 
 Json = Any
@@ -35,12 +35,12 @@ def file(name: str) -> Any:
 
 def zenvoices(root: Json) -> Comparison:
     """Zenvoices' contract against a decoded file."""
-    return compare(load_contract("zenvoices_client"), read_openapi(root), zenvoices_expectations())
+    return compare(load_contract("zenvoices_client"), read_openapi(root), ZENVOICES)
 
 
 def banqup(root: Json) -> Comparison:
     """Banqup's contract against a decoded file."""
-    return compare(load_contract("banqup_client"), read_openapi(root), banqup_expectations())
+    return compare(load_contract("banqup_client"), read_openapi(root), BANQUP)
 
 
 def troubles(comparison: Comparison) -> set[tuple[str, str, str]]:

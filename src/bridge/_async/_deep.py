@@ -16,9 +16,9 @@ from _contract_check._async.probe import (
     probe_upload,
     probe_zenvoices,
 )
-from _contract_check.banqup import expectations as banqup_expectations
+from _contract_check.banqup import BANQUP
 from _contract_check.shapes import Probe
-from _contract_check.zenvoices import expectations as zenvoices_expectations
+from _contract_check.zenvoices import ZENVOICES
 from banqup_client import AsyncBanqupClient, Document
 from bridge._reports.contract_checks import check_of
 from bridge._reports.texts import Lang, language, say, translate
@@ -45,10 +45,7 @@ async def look_deeper(
 
     The calls only read, unless a test document is to be sent.
     """
-    checks = [
-        check_of(probe, banqup_expectations(), lang)
-        for probe in await probe_banqup(banqup, space_id)
-    ]
+    checks = [check_of(probe, BANQUP, lang) for probe in await probe_banqup(banqup, space_id)]
     try:
         known = await company()
     except ServiceError:  # the check of the company code reports this error
@@ -56,7 +53,7 @@ async def look_deeper(
     probes = await probe_zenvoices(zenvoices, known.id)
     if sample:
         probes.append(await _send(verification, zenvoices, known, marked(sample)))
-    checks += [check_of(probe, zenvoices_expectations(), lang) for probe in probes]
+    checks += [check_of(probe, ZENVOICES, lang) for probe in probes]
     error = verification.error
     failed = next((check for check in checks if check.outcome == "failed"), None)
     if error is None and failed is not None:
@@ -80,7 +77,7 @@ async def check_readable(
     if document is None:
         return
     for probe in await probe_document(banqup, space_id, document):
-        check = check_of(probe, banqup_expectations(), "en")
+        check = check_of(probe, BANQUP, "en")
         unreadable = probe.error is None or isinstance(
             probe.error, (ConfigurationError, ProtocolError)
         )

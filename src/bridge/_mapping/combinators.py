@@ -160,8 +160,9 @@ def named(mapper: _Mapper[_Said], pattern: str) -> _Mapper[_Said]:
     Raises:
         ConfigurationError: The pattern has another field, or cannot be read.
     """
+    blank: dict[str, str] = dict.fromkeys(_FIELDS, "")
     try:
-        pattern.format_map(dict.fromkeys(_FIELDS, ""))
+        pattern.format_map(blank)
     except (AttributeError, KeyError, ValueError) as error:
         known = ", ".join(f"{{{each}}}" for each in _FIELDS)
         message = f"the pattern of file names cannot be filled: {error}; known are {known}"

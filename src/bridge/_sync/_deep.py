@@ -17,9 +17,9 @@ from _contract_check._sync.probe import (
     probe_upload,
     probe_zenvoices,
 )
-from _contract_check.banqup import expectations as banqup_expectations
+from _contract_check.banqup import BANQUP
 from _contract_check.shapes import Probe
-from _contract_check.zenvoices import expectations as zenvoices_expectations
+from _contract_check.zenvoices import ZENVOICES
 from banqup_client import BanqupClient, Document
 from bridge._reports.contract_checks import check_of
 from bridge._reports.texts import Lang, language, say, translate
@@ -46,9 +46,7 @@ def look_deeper(
 
     The calls only read, unless a test document is to be sent.
     """
-    checks = [
-        check_of(probe, banqup_expectations(), lang) for probe in probe_banqup(banqup, space_id)
-    ]
+    checks = [check_of(probe, BANQUP, lang) for probe in probe_banqup(banqup, space_id)]
     try:
         known = company()
     except ServiceError:  # the check of the company code reports this error
@@ -56,7 +54,7 @@ def look_deeper(
     probes = probe_zenvoices(zenvoices, known.id)
     if sample:
         probes.append(_send(verification, zenvoices, known, marked(sample)))
-    checks += [check_of(probe, zenvoices_expectations(), lang) for probe in probes]
+    checks += [check_of(probe, ZENVOICES, lang) for probe in probes]
     error = verification.error
     failed = next((check for check in checks if check.outcome == "failed"), None)
     if error is None and failed is not None:
@@ -78,7 +76,7 @@ def check_readable(banqup: BanqupClient, space_id: str, document: Document | Non
     if document is None:
         return
     for probe in probe_document(banqup, space_id, document):
-        check = check_of(probe, banqup_expectations(), "en")
+        check = check_of(probe, BANQUP, "en")
         unreadable = probe.error is None or isinstance(
             probe.error, (ConfigurationError, ProtocolError)
         )
