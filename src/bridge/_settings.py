@@ -120,14 +120,9 @@ def _environment(value: Any) -> Any:
 
 
 def _patch(value: Any) -> Any:
-    if not _is_table(value):
-        return value
-    # Copy the table, so that no caller can change it later. The copy fails if the table cannot be
-    # JSON, the form in which workers receive it.
-    try:
-        return json.loads(json.dumps(value))
-    except (TypeError, ValueError, RecursionError):
-        raise setting_error("not_json_data", "a table must be data that JSON can hold") from None
+    # Copy the table through JSON, the form in which workers receive it: no caller can change the
+    # copy later.
+    return json.loads(json.dumps(value)) if _is_table(value) else value
 
 
 def _hosts(value: Any) -> Any:

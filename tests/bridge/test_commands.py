@@ -172,7 +172,6 @@ MISTAKES = [
     SHARED + PAIR + 'on_uncertain = "guess"\n',
     SHARED + PAIR + "storage_hosts = 3\n",
     SHARED + PAIR + "banqup_contract = 3\n",
-    SHARED + PAIR + "banqup_contract = { a = 1979-05-27 }\n",
     SHARED + PAIR + "banqup_operations = 3\n",
     SHARED + PAIR + 'banqup_operations = { "documents.list" = "a" }\n',
     SHARED + PAIR + 'banqup_operations = { "documents.list" = "json:nothing" }\n',

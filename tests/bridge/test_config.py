@@ -159,7 +159,6 @@ def test_config_cannot_be_changed_afterwards() -> None:
         ({"banqup_operations": {"a": 3}}, "banqup_operations must be a table of operations with"),
         ({"banqup_operation": "a:b"}, "Did you mean 'banqup_operations'?"),
         ({"banqup_contract": 3}, "banqup_contract must be a table or the path of a JSON file"),
-        ({"banqup_contract": {"a": object()}}, "a table must be data that JSON can hold"),
     ],
 )
 def test_wrong_value_is_refused_by_name(change: dict[str, Any], message: str) -> None:

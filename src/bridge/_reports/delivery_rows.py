@@ -121,20 +121,19 @@ _STATUS = {
     "skipped": "skipped",
     "baseline": "baseline",
 }
-TONES: dict[str, Tone] = {
+_TONES: dict[str, Tone] = {
     "error": "bad",
     "client action needed": "wait",
     "queued": "wait",
+    "skipped": "dim",
     "ready to process": "ok",
 }
+"""The colour of each status, in the order in which a table shows them."""
 
 
 def needs_person(row: DeliveryRow) -> bool:
     """Return True if a person must look at the document of a line."""
     return row.state in ("failed", "uncertain") or (row.state == "waiting" and row.attempts > 0)
-
-
-_ORDER = ("error", "client action needed", "queued", "skipped", "ready to process")
 
 
 def table(rows: Iterable[DeliveryRow], title: str = "", *, status: str | None = None) -> Table:
@@ -145,7 +144,7 @@ def table(rows: Iterable[DeliveryRow], title: str = "", *, status: str | None = 
         title: The title above the table; none if empty.
         status: A status to show in every line instead of the line's own status.
     """
-    order = {status: place for place, status in enumerate(_ORDER)}
+    order = {status: place for place, status in enumerate(_TONES)}
     lines = sorted(
         rows, key=lambda row: (not needs_person(row), order.get(_status(row), len(order)))
     )
@@ -171,7 +170,7 @@ def _line(row: DeliveryRow, status: str) -> Line:
         notes.append(say("not sent", ", ".join(row.other_files)))
     sent_as = row.subject or row.file_name or ""
     return (
-        Cell(say(status) if status in HEADINGS else status, TONES.get(status, "dim")),
+        Cell(say(status) if status in HEADINGS else status, _TONES.get(status, "dim")),
         Cell(joined("; ", *notes), alone=True),
         Cell(row.label),
         Cell("" if sent_as in row.label else Text("said", "{0}", sent_as)),

@@ -451,7 +451,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Aanmeldgegevens horen er niet in: ze komen uit de omgevingsvariabelen BANQUP_CLIENT_ID, BANQUP_CLIENT_SECRET, ZENVOICES_USER, ZENVOICES_PASSWORD en ZENVOICES_ORGANISATION_CODE."),
     "did_you_mean": ("Vouliez-vous dire {0!r} ?", "Bedoelde u {0!r}?"),
     "known_are": ("Valeurs connues : {0}.", "Bekend zijn: {0}."),
-    "not_json_data": ("une table doit pouvoir s'écrire en JSON", "een tabel moet in JSON te schrijven zijn"),
     "give_either": ("indiquez soit {0}, soit {1}", "geef ofwel {0} ofwel {1} op"),
     "hint_give_either": ("Dans un fichier, ce qui est commun à toutes les connexions s'indique au-dessus du premier [[connection]].",
         "Wat voor alle koppelingen geldt, staat in een bestand boven de eerste [[connection]]."),
