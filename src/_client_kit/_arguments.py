@@ -88,8 +88,9 @@ def check_list(value: Any, name: str, members: str, *, service: str) -> list[Any
         ConfigurationError: The value is not a list. A text is refused too: without this check each
             letter would be a member.
     """
-    single = isinstance(value, (str, bytes, Mapping)) or callable(value)
-    if single or not isinstance(value, Iterable):
+    given: object = value
+    single = isinstance(given, (str, bytes, Mapping)) or callable(given)
+    if single or not isinstance(given, Iterable):
         hint = f"Write {name}=[...], also for one."
         raise argument_error(name, f"a list of {members}", value, service=service, hint=hint)
     return list(value)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast, get_args, get_origin
 
 import attrs
 
@@ -74,10 +74,14 @@ class Model(DataMixin):
     extra: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, hash=False)
 
 
+def _is_tuple_value(value: object) -> TypeGuard[tuple[Any, ...]]:
+    return isinstance(value, tuple)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, DataMixin):
         return value.to_dict()
-    if isinstance(value, tuple):
+    if _is_tuple_value(value):
         return [_plain(item) for item in value]
     if isinstance(value, datetime):
         return value.isoformat()
