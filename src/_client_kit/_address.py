@@ -63,9 +63,9 @@ def check_base_url(url: str, *, service: str, name: str = "base_url") -> str:
     """Check a base URL and return it without slashes at its end.
 
     Raises:
-        ConfigurationError: The URL is not https (http is allowed on loopback only), is not plain
-            ASCII, has a user name, query or fragment, or has a host or path that httpx would
-            change.
+        ConfigurationError: The URL is not https (http is allowed on loopback only). Or it has a
+            user name, a query, a fragment, a space or a character outside ASCII. Or its host is
+            invalid, or its path has ``%``, a backslash, ``.`` or ``..``.
     """
     problem = None
     try:

@@ -50,8 +50,8 @@ def argument_error(
 ) -> ConfigurationError:
     """Return the error for a wrong argument; its message says what is allowed and what was given.
 
-    Only None, booleans and numbers are shown: a text may be a password in the wrong argument. Of
-    other values the message has the class.
+    The message shows None, booleans and numbers. Of every other value it shows only the class: a
+    text may be a password that was passed as the wrong argument.
     """
     if isinstance(given, str):
         message = Text("must_be_no_text", "{0} must be {1}, not str", name, wanted)
@@ -75,18 +75,18 @@ def check_instance(
         ConfigurationError: The value has another class, or it is the class itself.
     """
     if not isinstance(value, kind):
-        # Leave out a module with a dot in its name: our own modules are private.
+        # Leave out the name of a module with a dot in it: such modules of this library are private.
         shown = kind.__name__ if "." in kind.__module__ else f"{kind.__module__}.{kind.__name__}"
         article = "an" if shown[0] in "AEIOhs" else "a"
         raise argument_error(name, f"{article} {shown}", value, service=service, hint=hint)
 
 
 def check_list(value: Any, name: str, members: str, *, service: str) -> list[Any]:
-    """Return the members of a list; refuse a single member that is not in a list.
+    """Return the members of an iterable as a list; refuse a single member.
 
     Raises:
-        ConfigurationError: The value is not a list. A text is refused too: without this check each
-            letter would be a member.
+        ConfigurationError: The value is not iterable, or is a text, bytes, a mapping or a callable.
+            Without this check, each letter of a text would be a member.
     """
     given: object = value
     single = isinstance(given, (str, bytes, Mapping)) or callable(given)
@@ -139,7 +139,9 @@ def check_number(value: object, name: str, *, service: str, hint: str | None = N
 
 
 def check_function(function: object, name: str, *, service: str) -> None:
-    """Check that a value is a plain function: the caller would not await a coroutine function.
+    """Check that a value can be called and is not a coroutine function.
+
+    The library does not await the result.
 
     Raises:
         ConfigurationError: The value cannot be called, or it is a coroutine function.
@@ -152,10 +154,12 @@ def check_function(function: object, name: str, *, service: str) -> None:
 
 
 def check_parameters(function: Any, number: int, name: str, hint: str, *, service: str) -> None:
-    """Check that a function can take `number` arguments; otherwise a later call would fail.
+    """Check that a function can be called with `number` positional arguments.
+
+    A function without a known signature is accepted.
 
     Raises:
-        ConfigurationError: The function takes more or fewer arguments.
+        ConfigurationError: The function needs more arguments, or accepts fewer.
     """
     try:
         signature = inspect.signature(function)
@@ -234,9 +238,9 @@ def read_environment(environ: Mapping[str, str], *names: str, service: str) -> l
     """Return the values of environment variables.
 
     Raises:
-        ConfigurationError: A variable is not set or is empty; the message names all such variables,
-            and the hint those of such a name that are set. Or :func:`check_credential` refuses a
-            value; the message then names its variable.
+        ConfigurationError: A variable is not set or is empty, or :func:`check_credential` refuses
+            its value. The message names the variables. For missing ones, the hint names the
+            variables that are set and have the same prefix, such as ``BANQUP_``.
     """
     missing = [name for name in names if not environ.get(name)]
     if missing:

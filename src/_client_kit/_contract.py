@@ -61,7 +61,7 @@ class Operation:
     evidence: str = "assumed"
     source: str = "the caller"
     safe: bool = False
-    """Whether the call only reads. Repeating it then changes nothing."""
+    """Whether the call only reads, so that a repetition changes nothing."""
     needed: bool = False
     """Whether an export needs this operation."""
     note: str = ""
@@ -187,8 +187,8 @@ class Contract:
 
         Args:
             functions: The functions, by name of the operation.
-            also: Further names that may have a function. Each has the name of an operation of the
-                contract, whose method, path and other facts are used.
+            also: Further names that may have a function. Each is mapped to the operation of the
+                contract whose method, path and other facts are used.
 
         Raises:
             ConfigurationError: A name is unknown, a value is not a function, or the operation has

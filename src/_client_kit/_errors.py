@@ -73,8 +73,8 @@ class ServiceError(Exception):
     kind: ClassVar[str] = "service"
     _retryable: ClassVar[bool] = False
     applied: bool | None = False
-    """Whether the call took effect: False means no, None means unknown. The error's class has the
-    value, but for a call that was not sent the value is always False."""
+    """Whether the call took effect: False means no, None means unknown. Each class has its value.
+    If a call was not sent because the token request failed, the error has False."""
 
     def __init__(
         self,

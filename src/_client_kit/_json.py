@@ -88,7 +88,7 @@ def loads(body: bytes) -> Any:
     except (ValueError, InvalidOperation):
         reason = "a number is too long to read"
     else:
-        # With fewer brackets than allowed levels, nesting cannot be too deep.
+        # With no more brackets than allowed levels, nesting cannot be too deep.
         if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
             raise JsonError(_TOO_DEEP)
         return _clean(value) if _SURROGATE.search(body) else value

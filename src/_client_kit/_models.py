@@ -50,7 +50,7 @@ class DataMixin:
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes as values that JSON can hold.
 
-        Unknown members (``extra``) and signed URLs are left out.
+        Unknown members (``extra``) and signed URLs are left out; other secrets are masked.
         """
         return {
             attribute.name: _plain(getattr(self, attribute.name))
@@ -68,7 +68,8 @@ class Model(DataMixin):
     """Base class of the objects in a service's answers.
 
     Attributes:
-        extra: Members of the JSON object that the class does not know, unchanged.
+        extra: Members of the JSON object that the class does not know, unchanged. Members whose
+            value has another type than the field are here too.
     """
 
     extra: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, hash=False)

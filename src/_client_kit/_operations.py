@@ -50,15 +50,16 @@ class Call:
 
     Args:
         method: HTTP method.
-        path: Path from the root of the API's URL, beginning with exactly one ``/``; it may have a
+        path: Path below the client's ``base_url``, beginning with exactly one ``/``; it may have a
             query. A URL of the API's own scheme, host and port is allowed too.
         query: Query parameters. None is left out; a list repeats the parameter.
         headers: Header fields, as texts; they replace the client's own of the same name.
         json: JSON body. :class:`Base64` stands for the content of a file, which is read while it
             is sent.
         content: Another body: the content of a file, or bytes. Name its media type in ``headers``.
-        safe: Whether the call changes nothing in the service. It is then repeated after a failure
-            whose outcome is unknown. By default only GET is safe.
+        safe: Whether the call changes nothing in the service. A safe call is repeated after a
+            failure whose outcome is unknown. By default GET is safe. In a function for an operation
+            that only reads, every call is safe.
         whole: Whether to return the whole :class:`Answer` instead of its payload.
     """
 
@@ -197,11 +198,13 @@ class FunctionRun:
     def failed(self, error: BaseException) -> Call | None:
         """Raise the error of a call inside the function, and return the function's next call.
 
-        The function is closed instead if the error is not an answer to the call. It is also closed
-        if the call is unsafe and the answer leaves open whether it was applied.
+        The result is None if the function has returned. The function is closed instead if the error
+        is not an answer to the call. The function is also closed if the call is unsafe and the
+        answer does not say whether the call was applied.
 
         Raises:
-            BaseException: The error of the whole operation, if the function ended with an error.
+            BaseException: The function raised an error or was closed. This is the error of the
+                whole operation.
         """
         self._calls += 1
         # 410 for a document says that the document is gone. 410 for a look-up says only that the
@@ -265,8 +268,9 @@ class FunctionRun:
     def _ending(self, error: BaseException) -> BaseException:
         """Return the error of the whole operation after `error` has ended the function.
 
-        It is an OutcomeUnknownError if an unsafe call may have been applied, and a ProtocolError
-        for a "not found" that proves nothing.
+        A ServiceError becomes an OutcomeUnknownError if an unsafe call may have been applied. A
+        "not found" that proves nothing becomes a ProtocolError. Every other error is returned
+        unchanged, and so is a StoreError.
         """
         if not isinstance(error, ServiceError) or isinstance(error, StoreError):
             return error

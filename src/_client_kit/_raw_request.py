@@ -28,7 +28,7 @@ def operation_of(call: Call, within: Operation, *, service: str, origin: str) ->
 
     Args:
         call: The call that the user has written.
-        within: The operation that the call is part of. Its name, if it has one, is used in errors.
+        within: The operation that the call is part of. If this operation has a name, errors use it.
         service: Name of the service, to put into the error.
         origin: Scheme, host and port of the API; a URL that starts with them is allowed.
 

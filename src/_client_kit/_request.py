@@ -180,7 +180,7 @@ def _not_sent(
 
 def _reason(error: BaseException) -> Text:
     """Return the reason for a broken connection, as text without addresses and sent data."""
-    # httpcore gives the status of a proxy's answer at the start of the text only.
+    # The status of a proxy's answer is no attribute of the error; the error's text begins with it.
     if isinstance(error, httpx.ProxyError) and (status := str(error)[:3]).isdecimal():
         return Text("proxy_status", "the proxy answered {0}", status)
     if isinstance(error, httpx.TimeoutException):

@@ -139,7 +139,7 @@ def quoted(words: str) -> Text | None:
 
 
 def no_token(call: str, answer: ApiResponse, service: str) -> ProtocolError:
-    """Return the error for a successful answer to a login without an access token."""
+    """Return the error for a login that was answered with a success but without a token."""
     what = answer.describe()
     message = Text("no_token", "{0}: got {1} instead of an access token", call, what)
     return _unreadable(message, call, answer, service)

@@ -1,11 +1,12 @@
 """Decide whether a call is repeated, and how long to wait before that.
 
-The loops that use it are in ``_async/_calls.py`` and in banqup_client's ``_async/_storage.py``.
-Whether a document is tried again in a later run is decided in ``bridge/_delivery``.
+The loops that use the policy are in ``_async/_calls.py`` and in banqup_client's
+``_async/_storage.py``. Whether a document is tried again in a later run is decided in
+``bridge/_delivery``.
 
-The policy is our own, with the parameters of the library stamina. The policy depends on the
-response's body, which shows whether a 500 is a refusal, and on the caller's deadline. No retry
-library gets both.
+The policy is our own, with the parameters of the library stamina. The loops need the response's
+body, which shows whether a 500 is a refusal, and the caller's deadline. A retry library has
+neither.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def parse_retry_after(value: str | None, now: datetime | None = None) -> float |
 
     See RFC 9110, 10.2.3. The result is limited to 0 to 3600; it is None if the header is absent
     or invalid. The seconds to a date count from ``now``, by default this machine's time. Pass the
-    response's ``Date``: it is by the same clock as ``Retry-After``.
+    response's ``Date``, which comes from the same clock as ``Retry-After``.
     """
     if value is None:
         return None
@@ -55,7 +56,7 @@ class RetryPolicy:
         attempts: Number of tries, including the first.
         wait_initial: Seconds before the second try; each further pause is twice as long.
         wait_max: Longest pause in seconds without jitter. A service's ``Retry-After`` replaces the
-            pause even if it is longer.
+            pause, even by a longer one.
         wait_jitter: Random time added to each pause, at most this many seconds.
         random: Returns a random number from 0 to 1 for the jitter.
     """
@@ -80,7 +81,7 @@ class RetryPolicy:
         Args:
             error: The error of the last try.
             tried: Number of tries so far.
-            safe: Whether the call only reads. Repeating it then changes nothing.
+            safe: Whether the call only reads, so that a repetition changes nothing.
         """
         if tried >= self.attempts or not error.retryable:
             return None

@@ -123,8 +123,8 @@ class Workers(Generic[_T]):
     def finished(self) -> list[_T]:
         """Return the results of ended jobs; if no job has ended yet, wait for the first.
 
-        The exception of a job is raised when all results of the same batch have been returned. It
-        does not end the other jobs: call this method again for their results.
+        The exceptions of jobs are raised one per call, after the results of the same batch. The
+        other jobs go on: call this method again for their results.
         """
         results: list[_T] = []
         if self._running and not self._failed:

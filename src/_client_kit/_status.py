@@ -74,8 +74,8 @@ def meaning_of(status: int, *, safe: bool) -> tuple[type[ServiceError], Text, Te
 
     Args:
         status: The HTTP status.
-        safe: Whether the call only reads. Its outcome is then never in doubt, and a refusal of its
-            content means that the contract is wrong.
+        safe: Whether the call only reads. The outcome of such a call is never in doubt. If the
+            service refuses the content of such a call, the contract is probably wrong.
     """
     number = str(status)
     unknown: type[ServiceError] = UnavailableError if safe else OutcomeUnknownError
@@ -103,7 +103,10 @@ def meaning_of(status: int, *, safe: bool) -> tuple[type[ServiceError], Text, Te
 
 
 def name_correction(error: ServiceError, operation: Operation) -> None:
-    """Put the user's own correction of a call in front of the hint, if it may be the cause."""
+    """Put a note about the user's ``contract=`` in front of the error's hint.
+
+    The note is added only if ``contract=`` changes the operation and the change may be the cause.
+    """
     kinds = ("configuration", "not found", "protocol", *(("rejected",) if operation.safe else ()))
     if operation.correction and error.kind in kinds:
         own = Text(

@@ -10,7 +10,7 @@ __all__ = ["SEPARATORS", "Text", "code_of", "fill", "joined"]
 
 LONGEST_VALUE = 500
 SEPARATORS = (": ", "; ", ", ", " ", " and ", " or ")
-"""The codes of joined parts."""
+"""The separators that :func:`joined` takes; the separator is the code of the joined text."""
 
 
 class Text(str):
@@ -50,7 +50,10 @@ class Text(str):
         return self.made(words, self.code, self.values, self.english)
 
     def cut(self, longest: int) -> Self:
-        """Return the message with at most ``longest`` characters in its text and in each value."""
+        """Return the message, its text and plain string values cut to ``longest`` characters.
+
+        A message whose text is not longer is returned unchanged.
+        """
         if len(self) <= longest:
             return self
         values = tuple(value[:longest] if type(value) is str else value for value in self.values)
@@ -91,7 +94,10 @@ def joined(separator: str, *parts: str | None) -> str:
 
 
 def code_of(text: object) -> str:
-    """Return the code of a message; of joined parts, that of the first with a code."""
+    """Return the code of a message; of joined parts, the code of the first part that has one.
+
+    Without a code, the result is empty.
+    """
     if not isinstance(text, Text):
         return ""
     if text.code not in SEPARATORS:

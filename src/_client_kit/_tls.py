@@ -35,7 +35,7 @@ def shared_ssl_context() -> ssl.SSLContext:
 @cache
 def _ssl_context(*_settings: str | None) -> ssl.SSLContext:
     context = httpx.create_ssl_context()
-    # Without this, Debian's Python and others would take the minimum of OpenSSL's settings.
+    # Without this, the minimum would be that of OpenSSL's configuration, which may be lower.
     context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
     return context
 
@@ -43,7 +43,7 @@ def _ssl_context(*_settings: str | None) -> ssl.SSLContext:
 def environment_proxy(scheme: str) -> Secret | None:
     """Return the proxy for a URL scheme from the environment or the system's settings, or None.
 
-    It is a secret because it may hold a password.
+    The proxy's URL is a :class:`Secret` because it may hold a password.
     """
     proxies = urllib.request.getproxies()
     proxy = proxies.get(scheme) or proxies.get("all")

@@ -260,7 +260,7 @@ class _Pair:
                     yield self._finding(group, member, "", f"{typed(shape, member)}, required")
 
     def _finding(self, place: str, name: str, ours: str, theirs: str, remedy: str = "") -> Finding:
-        """Return a finding with the status ``differs`` for something that is no fact of ours.
+        """Return a finding with the status ``differs`` for something other than a :class:`_Fact`.
 
         Examples are the path, the body's media type, and a parameter that only the file requires.
         """

@@ -16,7 +16,7 @@ class Finding:
 
     Attributes:
         place: ``path``, ``query``, ``sends``, ``reads``, ``body`` or ``header``.
-        name: Name of the fact in the contract.
+        name: Name of the fact in the contract; in the file, if the contract does not have the fact.
         status: ``confirmed``, ``differs``, ``missing`` or ``not described``.
         ours: The fact as the contract has it.
         theirs: The fact as the file has it.

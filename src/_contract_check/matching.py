@@ -40,9 +40,9 @@ def match_all(
 ) -> dict[str, VendorOperation]:
     """Return the file's operation for each of our operations that the file has, by our name.
 
-    Paths match in any letter case. If the file has no operation of ours with a prefix such as
-    ``/a/v1``, our operations may match with another prefix. This prefix differs in the version
-    only, or the file has several of our operations below it.
+    Paths match in any letter case. If the file has none of our operations below a prefix such as
+    ``/a/v1``, they may match below another prefix. That prefix differs in the version only, or the
+    file has several of our operations below it. If two prefixes fit equally well, neither is used.
     """
     matches: dict[str, VendorOperation] = {}
     moved: dict[str, dict[str, dict[str, VendorOperation]]] = defaultdict(dict)
@@ -84,7 +84,10 @@ def described_prefixes(
 
 
 def patched_path(ours: str, theirs: str) -> str | None:
-    """Return the vendor's path with our placeholders; None if the two numbers of them differ."""
+    """Return the vendor's path with our placeholders.
+
+    The result is None if the two paths have different numbers of placeholders.
+    """
     names = _PLACEHOLDER.findall(ours)
     if len(_PLACEHOLDER.findall(theirs)) != len(names):
         return None

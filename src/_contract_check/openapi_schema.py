@@ -191,8 +191,9 @@ class References:
         self._known: dict[int, tuple[Any, Schema]] = {}
 
     def follow(self, value: Any) -> Any:
-        """Return the parameter, body or answer that a ``$ref`` leads to; others as they are.
+        """Return the parameter, body or answer that a ``$ref`` leads to.
 
+        A value without ``$ref`` is returned unchanged.
         The result is None if the reference leads nowhere.
         """
         for _ in range(MAX_PARTS):

@@ -17,9 +17,10 @@ class AskedDocuments(Asked):
 
     Attributes:
         space_id: Id of the space.
-        folder: ``SALES`` or ``PURCHASES``; None for both.
-        updated_since: List only documents that changed at or after this time; None for all. Ignore
-            it if the service cannot filter.
+        folder: ``SALES`` or ``PURCHASES``, or another value that the caller gave; None for all
+            folders.
+        updated_since: List only documents that changed at or after this time; None for all. If the
+            service cannot filter by time, ignore this value.
         page: Number of the page, starting at 0.
         token: The ``next`` that the function has returned with the page before; None for the first
             page, and if there was no ``next``.

@@ -100,7 +100,8 @@ def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
     body = answer.json_or_none()
     own = is_own(body)
     foreign = kind is PermissionDeniedError and not own and (login or bool(answer.body))
-    # Refused credentials are not tried again, so a gateway's error must not count as a refusal.
+    # Refused credentials are not tried again, so a gateway's 400 or 403 must not count as a
+    # refusal. A 401 always counts as one.
     if login and (answer.status == 401 or (answer.status in (400, 403) and own)):
         text = Text("app_refused", "the app's credentials were refused")
         kind, hint = CredentialsError, _LOGIN_CAUSES

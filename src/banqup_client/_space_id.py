@@ -14,7 +14,7 @@ _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 def check_space_id(given: object, name: str, *, service: str) -> str:
     """Return the id of a space as text.
 
-    The error for an unusable id has a hint if the space's name or the address of a page was given.
+    If the text looks like a name or a URL, the error's hint says where to find the ids.
 
     Raises:
         ConfigurationError: The id is not usable.

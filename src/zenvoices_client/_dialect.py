@@ -257,7 +257,11 @@ def _life(seconds: object) -> float:
 
 
 def _decided(status: int, body: object) -> bool:
-    """Return True if Zenvoices itself refused the login, and not a gateway."""
+    """Return True if an answer counts as Zenvoices' refusal of the login.
+
+    A status of 400 or 401 always counts as one, and 429 never. For another status the body must be
+    in Zenvoices' format, because a gateway's error is no refusal of the login.
+    """
     if status == 429:
         return False
     if status in (400, 401) or is_envelope(body):

@@ -28,7 +28,8 @@ def safe_file_name(name: str) -> str:
         raise TypeError(message)
     # Shorten the name first: normalising many combining marks takes seconds.
     name = name[-MOST_CHARACTERS:]
-    # Normalise again after the replacements: a combining mark may then follow another character.
+    # Normalise before and after the replacements: after them, a combining mark may follow another
+    # character.
     name = unicodedata.normalize("NFC", name)
     kept = "".join(char if _is_safe(char) else "\0" for char in name)
     name = unicodedata.normalize("NFC", re.sub("\0+", "_", kept))

@@ -85,7 +85,7 @@ class Attachment:
     Args:
         file_name: Name of the file; unsafe characters are replaced.
         content: Bytes, a path, or a binary file that can seek; a file is read during the upload.
-        content_type: Media type of the file.
+        content_type: Media type of the file; ``application/xml`` by default.
     """
 
     file_name: str = field(converter=safe_file_name)

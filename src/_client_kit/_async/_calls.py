@@ -184,8 +184,8 @@ class AsyncCalls:
             deadline: Seconds for all tries and pauses together; the client's own by default.
             decoded: Whether an answer that is not JSON is an error; otherwise its payload is None.
             check: Function that is called before the request and before each piece of a file in
-                its body; it raises an exception to stop the call. Before the safe calls of a
-                user's function it is not called.
+                its body; it raises an exception to stop the call. ``check`` is not called before
+                the safe calls of a user's function.
             max_bytes: Largest size of the request's body in bytes; None for no limit.
 
         Raises:
@@ -253,7 +253,7 @@ class AsyncCalls:
 
         Returns:
             The return value of the function, and the response to the function's last call. If the
-            operation changes something, safe calls do not count for this.
+            operation changes something, the response is that to the last call that is not safe.
 
         Raises:
             ServiceError: The function raised an error, or was closed because a call failed.

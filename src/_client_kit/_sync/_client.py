@@ -33,8 +33,8 @@ class ApiClient:
         """Make a call that has no method here, with the client's token, retries and errors.
 
         Args:
-            call: The call. After a failure whose outcome is unknown, it is repeated only if it is
-                a GET or has ``safe=True``.
+            call: The call. After a failure whose outcome is unknown, the call is repeated only if
+                it is a GET or has ``safe=True``.
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for the whole call; the client's own by default.
 
@@ -69,7 +69,7 @@ class ApiClient:
         return self._calls.is_closed
 
     def close(self) -> None:
-        """Close the connections, but not those of an ``http_client=``: its owner closes it."""
+        """Close the connections, except those of an ``http_client=``: its owner closes them."""
         self._calls.close()
 
     def __enter__(self) -> Self:

@@ -50,9 +50,10 @@ class Listing(Generic[T]):
     def pages(self) -> Iterator[Page[T]]:
         """Iterate over the pages; each is fetched when it is needed.
 
-        The iteration ends after a page that names no next page, after a page that is not full once
-        the total is reached, at an empty page that is not ``full``, and at a repeated page. Without
-        the last rule a service that ignores the page number would cause an endless loop.
+        The iteration ends at a repeated page, at an empty page that is not ``full``, at the 100th
+        empty page in a row, after a page without a next page, and after 100,000 pages. It also ends
+        after a page that is not ``full``, if the total is reached or unknown. Without the rule for
+        repeated pages, a service that ignores the page number would cause an endless loop.
         """
         self.complete = False
         position = self._first

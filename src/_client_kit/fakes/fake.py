@@ -1,4 +1,4 @@
-"""Connect clients to a fake service without sockets; `server.Loopback` does it with sockets."""
+"""Connect clients to a fake without sockets; `server.Loopback` connects them with sockets."""
 
 from __future__ import annotations
 

@@ -29,7 +29,8 @@ class Fault:
     delivery: Delivery = WHOLE
     pause: float = 0.0
     body_read: int | None = None
-    """Number of bytes of the request's body to read before dropping the connection."""
+    """Number of bytes of the request's body to read before dropping the connection; None for the
+    whole body."""
 
     @staticmethod
     def status(
@@ -79,8 +80,8 @@ class Fault:
     def delay(seconds: float, then: Fault | None = None) -> Fault:
         """Wait with the fake's ``sleep``; then answer, or fail with another fault.
 
-        The request is applied even if the client stops waiting. For a request that is never
-        applied, use ``then=Fault.drop()`` with ``when="before"``.
+        Without ``then``, the request is applied even if the client stops waiting. For a request
+        that is never applied, use ``then=Fault.drop()`` with ``when="before"``.
         """
         if then is None:
             return Fault("delay", pause=seconds)
@@ -117,7 +118,7 @@ class ScriptedFault:
     """A fault, and the calls of an operation that it hits; see :meth:`Faults.add`.
 
     Attributes:
-        seen: Number of calls of the operation so far.
+        seen: Number of calls of the operation since the fault was added.
         fired: Number of calls that the fault has hit.
     """
 

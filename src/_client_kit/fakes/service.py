@@ -91,7 +91,10 @@ class Call:
 
     @property
     def cut(self) -> int | None:
-        """Number of bytes of the request's body to read before dropping the connection."""
+        """Number of bytes of the request's body to read before dropping the connection.
+
+        None means to read the whole body.
+        """
         return self.fault.action.body_read if self.fault and self.fault.when == "before" else None
 
     @property
@@ -123,7 +126,10 @@ class Tokens:
         self._held: dict[str, tuple[float, int | None, str]] = {}
 
     def issue(self, life: float, uses: int | None, owner: str, value: str | None = None) -> str:
-        """Return a token that is valid for ``life`` seconds and for ``uses`` requests."""
+        """Return a token that is valid for ``life`` seconds and for ``uses`` requests.
+
+        If ``uses`` is None, the number of requests has no limit.
+        """
         token = value or secrets.token_urlsafe(32)
         self._held[token] = (self._clock() + life, uses, owner)
         return token

@@ -56,7 +56,7 @@ WHOLE = Delivery()
 class Reply:
     """An answer, before it is converted to bytes or an ``httpx.Response``.
 
-    ``pause`` is the number of seconds to wait before sending it.
+    ``pause`` is the number of seconds to wait before the answer is sent.
     """
 
     status: int

@@ -39,9 +39,9 @@ class _Position:
 
     page: int = 0
     token: str | None = None
-    # What the page before showed, if a page that brings nothing new is the end: the ids of a user's
-    # function, or the fingerprint of a page. Documents can move to another page between two calls,
-    # so ids alone would end the library's own list too early.
+    # Set if a page that brings nothing new is the end: the fingerprint of the page before or, for
+    # a user's function, the ids on it. Documents can move to another page between two calls, so
+    # ids would end the library's own list too early.
     known: frozenset[object] = frozenset()
 
 
@@ -60,8 +60,9 @@ class AsyncDocuments(AsyncCallGroup):
     ) -> AsyncListing[Document]:
         """List the documents of a space lazily, in no reliable order.
 
-        The call and its filters are assumed. A service that ignores a filter returns more
-        documents, so check folder and time of each document yourself. The iteration always ends,
+        The call and its filters are assumed, because the vendor does not document them. A service
+        that ignores a filter returns more documents, so check folder and time of each document
+        yourself. The iteration always ends,
         even if the service repeats its pages. Documents that move between pages during the
         iteration may come twice or be missing: list again before you conclude that a document is
         gone.
@@ -120,8 +121,8 @@ class AsyncDocuments(AsyncCallGroup):
             if token is not None:
                 next_position = _Position(position.page + 1, token)
             elif position.token is None and last is not True:
-                # In all other cases this page is the last: it was requested by token and names no
-                # token, or the user's function has returned `"last": True`.
+                # Outside these branches the page is the last. It was requested by token and names
+                # no token, or the user's function has returned `"last": True`.
                 kept = shown if own or short else frozenset[object]()
                 next_position = _Position(position.page + 1, known=kept)
             documents = tuple(decode(Document, row) for row in rows if is_object(row))
@@ -179,7 +180,7 @@ class AsyncDocuments(AsyncCallGroup):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> Document:
-        """Return one document. The call is assumed.
+        """Return one document. The call is assumed, because the vendor does not document it.
 
         Args:
             space_id: Id of the space.
@@ -189,7 +190,7 @@ class AsyncDocuments(AsyncCallGroup):
 
         Raises:
             NotFoundError: The space has no such document.
-            ProtocolError: The answer is another document.
+            ProtocolError: The answer is a document with another id.
         """
         operation = self._contract["documents.get"]
         payload, answer = await self._calls.call(

@@ -49,7 +49,9 @@ class AsyncFiles(AsyncCallGroup):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> FileDetails:
-        """Return the details of a file. The call is published; the download URL in it is assumed.
+        """Return the details of a file.
+
+        The call is published; that the answer holds a download URL is assumed.
 
         Args:
             space_id: Id of the space.
@@ -59,7 +61,7 @@ class AsyncFiles(AsyncCallGroup):
 
         Raises:
             NotFoundError: The space has no such file.
-            ProtocolError: The answer is another file.
+            ProtocolError: The answer is a file with another id.
         """
         operation = self._contract["files.details"]
         payload, answer = await self._calls.call(

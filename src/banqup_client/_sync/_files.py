@@ -50,7 +50,9 @@ class Files(CallGroup):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> FileDetails:
-        """Return the details of a file. The call is published; the download URL in it is assumed.
+        """Return the details of a file.
+
+        The call is published; that the answer holds a download URL is assumed.
 
         Args:
             space_id: Id of the space.
@@ -60,7 +62,7 @@ class Files(CallGroup):
 
         Raises:
             NotFoundError: The space has no such file.
-            ProtocolError: The answer is another file.
+            ProtocolError: The answer is a file with another id.
         """
         operation = self._contract["files.details"]
         payload, answer = self._calls.call(

@@ -28,9 +28,10 @@ _CODES = {"the mapper": "mapper", "exportable=": "rule"}
 
 
 def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceFile]) -> object:
-    """Call the mapper and return its result; then read the files as UBL, for the report.
+    """Call the mapper, read the files as UBL for the report, and return the mapper's result.
 
-    They are read here because this function runs in a worker's thread, where reading may block.
+    The files are read here because this function runs in a worker's thread, where reading may
+    block. After a `Skip` the files are not read.
 
     Raises:
         Exception: The mapper's exception, with its traceback. A RuntimeError replaces

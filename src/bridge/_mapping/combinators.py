@@ -30,7 +30,7 @@ _Said = TypeVar("_Said", InboxUpload | Skip, InboxUpload | Skip | Awaitable[Inbo
 _Mapper = Callable[[Document, Sequence[SourceFile]], _Said]
 
 JournalRule = Callable[[Document, Sequence[SourceFile]], str | None]
-"""Returns the journal code of a document, or None for no code."""
+"""A function that returns the journal code of a document, or None for no code."""
 
 CATEGORIES = ("INVOICE", "CREDIT_NOTE", "PURCHASE_ORDER")
 _CODE = re.compile(r"[A-Za-z0-9._-]{1,30}")
@@ -52,14 +52,15 @@ def only(
         mapper: Maps the documents that are not skipped.
         folders: ``PURCHASES``, ``SALES``.
         categories: ``INVOICE``, ``CREDIT_NOTE``, ``PURCHASE_ORDER``.
-        parties: Names, VAT numbers or enterprise numbers of suppliers or customers. Upper and
-            lower case, spaces and dots are ignored. One party of a document must be in the list.
+        parties: Names, VAT numbers or enterprise numbers of suppliers or customers. Letter case,
+            spaces and dots make no difference. One party of a document must be in the list.
 
     A folder or category that Banqup uses and this library does not know is given as a
     :class:`ServiceWord`.
 
     Raises:
-        ConfigurationError: An argument is one text instead of a list of texts, or an unknown word.
+        ConfigurationError: An argument is one text instead of a list of texts, or its list has an
+            unknown folder or category.
     """
     wanted_folders = _words("folders", folders, FOLDERS)
     wanted_categories = _words("categories", categories, CATEGORIES)
@@ -93,7 +94,7 @@ def journal(
 
     By default the mapper writes the journal's code in square brackets before the subject, such as
     ``[INK]``. Zenvoices documents such codes for e-mail only; for uploads they are assumed.
-    Zenvoices applies its assignment rules first.
+    Zenvoices applies its assignment rules before it looks at the code.
 
     Args:
         mapper: Makes the upload.
@@ -104,8 +105,8 @@ def journal(
         into: Where the code goes: before the subject in brackets, or plain as the destination.
 
     Raises:
-        ConfigurationError: A code has other characters than letters, digits, ``.``, ``_``, ``-``,
-            or a folder is not known.
+        ConfigurationError: A folder is not known. Or a code of the mapping is not 1 to 30 letters,
+            digits, ``.``, ``_`` or ``-``. A wrong code from a function is an error of the mapper.
     """
     check_word(into, ("subject", "destination"), "into", service="bridge")
     rule = codes if callable(codes) else _by_folder(codes)
@@ -128,9 +129,9 @@ def without(mapper: _Mapper[_Said], *, parties: Collection[str]) -> _Mapper[_Sai
     """Return a mapper that skips the documents of some parties; the report says why.
 
     Args:
-        mapper: Maps the documents of all others.
-        parties: As for :func:`only`: a document is skipped if one of its two parties is in the
-            list. A company's own name is a party of each of its documents.
+        mapper: Maps the documents of all other parties.
+        parties: Names or numbers as for :func:`only`. A document is skipped if its supplier or its
+            customer is in the list. Do not list your own company: it is a party of every document.
 
     Raises:
         ConfigurationError: ``parties`` is one text instead of a list of texts.

@@ -60,7 +60,7 @@ class SourceFile:
         """Return a new reader that starts at the first byte of the file.
 
         One thread may use any number of readers at a time, and need not close them. The file is
-        deleted after the document was sent; its readers can then no longer be used.
+        deleted when the run is done with the document; its readers can then no longer be used.
         """
         return cast("BinaryIO", FileView(self._file))
 
@@ -98,7 +98,7 @@ class SourceFile:
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether the file is XML that is malformed, or that is not parsed, such as one too big.
+        """Whether the file is XML that could not be parsed: malformed, or too big, for example.
 
         False for XML that can be parsed and is no UBL invoice or credit note.
         """
@@ -167,8 +167,8 @@ AsyncMapper: TypeAlias = Callable[
 def main_file(files: Sequence[SourceFile]) -> SourceFile:
     """Return the file that represents the document.
 
-    It is the first of: a readable UBL, an unreadable UBL, a PDF, another XML file, a file that is
-    not empty.
+    It is the first of: a readable UBL, an unreadable UBL, a PDF, another XML file, another file.
+    Empty files are left out. If all files are empty, the first one is returned.
 
     Raises:
         ValueError: There are no files.
@@ -193,7 +193,7 @@ _ORDER: tuple[Callable[[SourceFile], bool], ...] = (
 
 
 def one_line(text: str) -> str:
-    """Return untrusted text as one printable line for a subject.
+    """Return untrusted text as one printable line of at most 250 characters, for a subject.
 
     Square brackets become round ones. In a subject, a journal code such as ``[INK]`` chooses the
     journal in Zenvoices; the sender of an invoice must not be able to do that.
@@ -214,10 +214,10 @@ def default_mapper(document: Document, files: Sequence[SourceFile]) -> InboxUplo
     """Return an upload of one unchanged file: the UBL with its embedded PDF, else the PDF.
 
     Zenvoices recommends one UBL with its PDF inside, and can make two documents of two files
-    (published). Subject and sender name come from the document, else from the UBL, so that
-    assignment rules in Zenvoices find the same text each time; the word for the kind of document
-    is in the language of :func:`set_language`. An unreadable UBL is sent too, with a warning in
-    the report. This function is thread-safe.
+    (published). The subject is the kind of document, in the language of :func:`set_language`, and
+    the number in the UBL, else the file's name. The sender name is the supplier's name in Banqup,
+    else in the UBL. So assignment rules in Zenvoices find the same texts each time. An unreadable
+    UBL is sent too, with a warning in the report. This function is thread-safe.
     """
     file = main_file(files)
     ubl = file.ubl

@@ -191,7 +191,7 @@ class Trials(tuple[Trial, ...], Printable):
 
     @property
     def ok(self) -> bool:
-        """Whether the mapper failed for no document."""
+        """Whether the mapper returned an upload or a `Skip` for every document."""
         return all(trial.outcome != "failed" for trial in self)
 
     def raise_for_failure(self) -> None:

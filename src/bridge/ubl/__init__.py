@@ -1,7 +1,7 @@
 """Read the header of UBL invoices and credit notes, and extract the files embedded in them.
 
-Reading is lenient: a missing field is ``None``, and no business rule is checked. Use it to name and
-route a document, not to validate it::
+Reading is lenient: a missing field is ``None``, and no business rule is checked. Use the result to
+name and route a document, not to validate it::
 
     found = ubl.peek("invoice.xml")
     if isinstance(found, ubl.NotReadable):
@@ -91,7 +91,7 @@ class UblInvoice:
     """The header of a UBL invoice or credit note; missing fields are None.
 
     Attributes:
-        kind: Credit note by its root element or by its type code, else invoice.
+        kind: ``"credit note"`` if the root element or the type code says so, else ``"invoice"``.
         root: The name of the root element, ``Invoice`` or ``CreditNote``.
         type_code: 380 for an invoice, 381 for a credit note, 384, 389 and others.
         customization: The id of the specification, such as that of Peppol BIS Billing.
@@ -124,10 +124,11 @@ def peek(source: Source) -> UblInvoice | NotReadable:
             deeper than ``MAX_DEPTH``, is not read.
 
     Returns:
-        The invoice, or the reason why it is not readable. No content raises an exception.
+        The invoice, or the reason why it is not readable. Malformed content raises no exception.
 
     Raises:
         OSError: When the file itself cannot be opened or read.
+        TypeError: When the file was opened as text.
     """
     reader = Reader()
     wrong = _read(source, reader)
@@ -210,7 +211,10 @@ def _party(values: Mapping[str, str], side: str) -> UblParty:
 
 
 def _tax(found: Reader, currency: str | None) -> Decimal | None:
-    """Return the tax total in the document's currency; a second total may be in another."""
+    """Return the tax total in the document's currency; a second total may have another currency.
+
+    The result is None if no total is in the document's currency.
+    """
     for code, amount in found.taxes:
         if code == currency or code is None or currency is None:
             return _decimal(amount)

@@ -18,8 +18,8 @@ MAX_BYTES = 256 * 1024 * 1024
 MAX_DEPTH = 200
 """The limit of nesting; a real invoice has less than 20 levels."""
 
-# Expat keeps an unfinished tag or comment in memory. Before version 2.6 it also parses it again for
-# each chunk. Tags of real invoices are shorter than a few kilobytes.
+# Expat keeps an unfinished tag or comment in memory. Before version 2.6, expat also parses
+# this beginning again for each chunk. Tags of real invoices are shorter than a few kilobytes.
 CHUNK = TOKEN_LIMIT = 16 * 1024
 # Expat keeps each name until the end, which takes ten times the bytes of the name. UBL 2.1 has
 # about 2,000 names.
@@ -37,7 +37,7 @@ _ENCODING = re.compile(
     re.IGNORECASE,
 )
 # Expat refuses a namespace that contains this separator, so it is a character that XML 1.0 forbids.
-# A blank would refuse invoices that declare a namespace such as "urn:a b.xsd".
+# With a blank, expat would refuse invoices that declare a namespace such as "urn:a b.xsd".
 _SEPARATOR = "\f"
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n"
 
@@ -83,7 +83,7 @@ class StopReadingError(Exception):
 
 
 class Visitor(Protocol):
-    """Receives the elements of a document.
+    """Base class of the objects that receive the elements of a document from `parse`.
 
     An element's name is its local name, or None if it is in a foreign namespace.
     """

@@ -84,7 +84,7 @@ class UblAttachment:
 
 
 class Base64:
-    """Counts the bytes that base64 text decodes to, and writes them if `write` is given.
+    """A decoder that counts the bytes of base64 text, and writes them if `write` is given.
 
     The text comes in pieces; at most three characters are kept between two pieces.
     """
@@ -122,7 +122,9 @@ class Base64:
 
 
 class Reader:
-    """Collects the fields of one document as text, and writes the attachment `index`.
+    """A visitor that collects a document's fields as text, and writes the attachment `index`.
+
+    If `index` is None, no attachment is written, and the whole document is read.
 
     Attributes:
         root: The name of the root element.
@@ -188,10 +190,10 @@ class Reader:
                 self._keep(_FIELDS[path], value)
 
     def _begin(self, name: str | None) -> str | None:
-        """Return the path of an element before the root: ``""`` for the root itself, else None.
+        """Return ``""`` if this element is the root; None for an element around the root.
 
-        The root may be in a standard business document. For another kind of document, raise
-        StopReadingError.
+        A standard business document has elements around the root. For another kind of document,
+        raise StopReadingError.
         """
         if name in ROOTS and len(self._open) < 2:
             self.root = name

@@ -73,7 +73,7 @@ class AsyncCodedRecords(AsyncKeyedRecords[T]):
     ) -> T:
         """Return one record of a company; give either its code or its external id.
 
-        The call is observed; its query names are assumed.
+        The call is observed; its query names are assumed (see ``help(zenvoices_client)``).
 
         Args:
             company_id: Number of the company.
@@ -99,7 +99,9 @@ class AsyncAccounts(AsyncKeyedRecords[Account]):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> Account:
-        """Return one account by its code. The call is observed; its query names are assumed.
+        """Return one account by its code.
+
+        The call is observed; its query names are assumed (see ``help(zenvoices_client)``).
 
         Args:
             company_id: Number of the company.
@@ -122,7 +124,7 @@ class AsyncAccounts(AsyncKeyedRecords[Account]):
     ) -> Account:
         """Return one account by its id in the accounting software.
 
-        The call is observed; its query names are assumed.
+        The call is observed; its query names are assumed (see ``help(zenvoices_client)``).
 
         Args:
             company_id: Number of the company.
@@ -152,7 +154,7 @@ class AsyncPurchaseOrders(AsyncKeyedRecords[PurchaseOrder]):
     ) -> PurchaseOrder:
         """Return one purchase order; give either its number or its external id.
 
-        The call is observed; its query names are assumed.
+        The call is observed; its query names are assumed (see ``help(zenvoices_client)``).
 
         Args:
             company_id: Number of the company.
@@ -175,7 +177,9 @@ class AsyncFinancialTransactions(AsyncRecords[FinancialTransaction]):
     async def get(
         self, transaction_id: int, *, timeout: float | None = None, deadline: float | None = None
     ) -> FinancialTransaction:
-        """Return one financial transaction. The call is observed; its field names are assumed.
+        """Return one financial transaction.
+
+        The call is observed; its field names are assumed (see ``help(zenvoices_client)``).
 
         Args:
             transaction_id: Number of the transaction in Zenvoices.

@@ -21,7 +21,9 @@ class AsyncWebhooks(AsyncCallGroup):
     async def available(
         self, *, timeout: float | None = None, deadline: float | None = None
     ) -> tuple[str, ...]:
-        """Return the names of the events that can be subscribed to. The call is observed.
+        """Return the names of the events that can be subscribed to.
+
+        The call is observed (see ``help(zenvoices_client)``).
 
         Args:
             timeout: Seconds for each connect, read and write; the client's own by default.
@@ -34,7 +36,9 @@ class AsyncWebhooks(AsyncCallGroup):
     async def list(
         self, *, timeout: float | None = None, deadline: float | None = None
     ) -> tuple[WebhookSubscription, ...]:
-        """Return the subscriptions. The call is observed; their field names are assumed.
+        """Return the subscriptions.
+
+        The call is observed; their field names are assumed (see ``help(zenvoices_client)``).
 
         Args:
             timeout: Seconds for each connect, read and write; the client's own by default.

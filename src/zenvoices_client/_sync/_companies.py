@@ -34,7 +34,9 @@ class Companies(CallGroup):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> Listing[Company]:
-        """List all companies lazily. The call is observed; the field names are assumed.
+        """List all companies lazily.
+
+        The call is observed; the field names are assumed (see ``help(zenvoices_client)``).
 
         Args:
             page_size: Number of entries per request, 1 to 250.
@@ -55,7 +57,9 @@ class Companies(CallGroup):
     def get(
         self, company_id: int, *, timeout: float | None = None, deadline: float | None = None
     ) -> Company:
-        """Return one company by its number. The call is observed; the field names are assumed.
+        """Return one company by its number.
+
+        The call is observed; the field names are assumed (see ``help(zenvoices_client)``).
 
         Args:
             company_id: Number of the company.
@@ -92,7 +96,8 @@ class Companies(CallGroup):
         Raises:
             ConfigurationError: No company or several companies have the code; the message lists
                 the codes that this user can see.
-            ProtocolError: The list of companies ended early, or the company has no number.
+            ProtocolError: The list of companies ended early and holds no company with exactly this
+                code, or the company has no number.
         """
         wanted = _text(code)
         folded = wanted.casefold()

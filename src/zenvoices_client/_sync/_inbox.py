@@ -60,8 +60,8 @@ class Inbox(Records[InboxDocument]):
             number: by status 201, or by an envelope with success and no result.
 
         Raises:
-            RejectedError: The upload was refused. ``status`` is 413 if it is too large for
-                Zenvoices or for ``max_bytes``.
+            RejectedError: The upload was refused. The error's ``status`` is 413 if the upload is
+                too large for Zenvoices or for ``max_bytes``.
             OutcomeUnknownError: It is unknown whether the document arrived.
             ProtocolError: The document may have arrived, but the answer does not confirm it.
         """
@@ -93,7 +93,9 @@ class Inbox(Records[InboxDocument]):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> InboxDocument:
-        """Return one document by its number. The call is observed; its query names are assumed.
+        """Return one document by its number.
+
+        The call is observed; its query names are assumed (see ``help(zenvoices_client)``).
 
         Args:
             id: Number of the document in Zenvoices.
@@ -123,10 +125,12 @@ class Inbox(Records[InboxDocument]):
     ) -> Lookup:
         """Look up a document by its external id.
 
-        The call is observed; its query names are assumed. If Zenvoices does not know or refuses the
-        call, or does not return this document, the first 20 pages of the inbox's list are searched.
-        The list can prove that the document is there, but not that it is missing: without a match,
-        the outcome is ``"cannot tell"``. A user's function replaces the call and this search.
+        The call is observed; its query names are assumed (see ``help(zenvoices_client)``). An
+        answer that says that there is no such document gives the outcome ``"not found"``. If
+        Zenvoices refuses or does not know the call, or returns something else, the first 20 pages
+        of the list are searched. The list can prove that the document is there, but not that it is
+        missing. Without a match, the outcome is ``"cannot tell"``. A user's function replaces the
+        call and this search.
 
         Args:
             external_id: The external id that was given to :meth:`upload`.

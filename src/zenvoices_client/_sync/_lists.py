@@ -105,10 +105,12 @@ class Records(CallGroup, Generic[T]):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> Listing[T]:
-        """List all records lazily. The call is observed; its filter by company is assumed.
+        """List all records lazily.
+
+        The call is observed; its filter by company is assumed (see ``help(zenvoices_client)``).
 
         Args:
-            company_id: Number of a company, to list its records only.
+            company_id: Number of a company, to list its records only; all companies by default.
             page_size: Number of entries per request, 1 to 250.
             sorting: Name of the field to sort by; append ``" DESC"`` for descending order.
             timeout: Seconds for each connect, read and write; the client's own by default.

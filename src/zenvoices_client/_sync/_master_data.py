@@ -74,7 +74,7 @@ class CodedRecords(KeyedRecords[T]):
     ) -> T:
         """Return one record of a company; give either its code or its external id.
 
-        The call is observed; its query names are assumed.
+        The call is observed; its query names are assumed (see ``help(zenvoices_client)``).
 
         Args:
             company_id: Number of the company.
@@ -100,7 +100,9 @@ class Accounts(KeyedRecords[Account]):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> Account:
-        """Return one account by its code. The call is observed; its query names are assumed.
+        """Return one account by its code.
+
+        The call is observed; its query names are assumed (see ``help(zenvoices_client)``).
 
         Args:
             company_id: Number of the company.
@@ -123,7 +125,7 @@ class Accounts(KeyedRecords[Account]):
     ) -> Account:
         """Return one account by its id in the accounting software.
 
-        The call is observed; its query names are assumed.
+        The call is observed; its query names are assumed (see ``help(zenvoices_client)``).
 
         Args:
             company_id: Number of the company.
@@ -153,7 +155,7 @@ class PurchaseOrders(KeyedRecords[PurchaseOrder]):
     ) -> PurchaseOrder:
         """Return one purchase order; give either its number or its external id.
 
-        The call is observed; its query names are assumed.
+        The call is observed; its query names are assumed (see ``help(zenvoices_client)``).
 
         Args:
             company_id: Number of the company.
@@ -174,7 +176,9 @@ class FinancialTransactions(Records[FinancialTransaction]):
     def get(
         self, transaction_id: int, *, timeout: float | None = None, deadline: float | None = None
     ) -> FinancialTransaction:
-        """Return one financial transaction. The call is observed; its field names are assumed.
+        """Return one financial transaction.
+
+        The call is observed; its field names are assumed (see ``help(zenvoices_client)``).
 
         Args:
             transaction_id: Number of the transaction in Zenvoices.

@@ -22,7 +22,9 @@ class Webhooks(CallGroup):
     def available(
         self, *, timeout: float | None = None, deadline: float | None = None
     ) -> tuple[str, ...]:
-        """Return the names of the events that can be subscribed to. The call is observed.
+        """Return the names of the events that can be subscribed to.
+
+        The call is observed (see ``help(zenvoices_client)``).
 
         Args:
             timeout: Seconds for each connect, read and write; the client's own by default.
@@ -35,7 +37,9 @@ class Webhooks(CallGroup):
     def list(
         self, *, timeout: float | None = None, deadline: float | None = None
     ) -> tuple[WebhookSubscription, ...]:
-        """Return the subscriptions. The call is observed; their field names are assumed.
+        """Return the subscriptions.
+
+        The call is observed; their field names are assumed (see ``help(zenvoices_client)``).
 
         Args:
             timeout: Seconds for each connect, read and write; the client's own by default.

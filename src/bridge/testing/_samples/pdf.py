@@ -11,8 +11,8 @@ def write_pdf(lines: Sequence[str], *, size: int | None = None) -> bytes:
 
     Args:
         lines: The text, in characters of Windows-1252.
-        size: The exact size of the file in bytes. It is padded with random bytes, which do not
-            compress, like the images of a real invoice.
+        size: The exact size of the file in bytes; None adds no padding. The padding is
+            pseudo-random bytes, which do not compress, like the images of a real invoice.
 
     Raises:
         ValueError: When the text alone takes more than `size` bytes.

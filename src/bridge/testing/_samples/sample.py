@@ -31,8 +31,8 @@ def sample(
         n: The number of the sample, from 0.
         kind: An invoice, or a credit note for the invoice with the same `n`.
         lines: The number of invoice lines, at least one.
-        pdf_size: The exact size of the PDF in bytes; by default about 2 KB. With 1,500,000, the
-            document has about 2 MB.
+        pdf_size: The exact size of the PDF in bytes; by default about 1.3 KB with three lines.
+            With 1,500,000, the UBL with the embedded PDF has about 2 MB.
         attach_pdf: Whether the PDF is embedded in the UBL.
         sale: Whether the sample company is the supplier; by default it is the customer.
 

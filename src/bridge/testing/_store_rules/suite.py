@@ -1,6 +1,6 @@
 """Make tests of a user's own checkpoint store; see `CheckpointStore` for the rules.
 
-The tests need only pytest. Random values come from a fixed seed.
+The tests need only pytest. Random rows come from a fixed seed; the keys are new in each run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RULES: dict[str, Rule] = {
 
 OpenStore = Callable[[Path], CheckpointStore]
 """A function that opens the store under test. Each rule passes its own empty directory. If a rule
-calls it again with the same directory, it must open the same data."""
+calls the function again with the same directory, the result must be a store on the same data."""
 
 
 def checkpoint_conformance(
@@ -43,8 +43,8 @@ def checkpoint_conformance(
         test_my_store = checkpoint_conformance(lambda directory: MyStore(directory / "state"))
 
     Args:
-        open_store: Opens the store under test; see :data:`OpenStore`. A store that is not in the
-            directory, such as a database, can ignore it: every rule uses keys of its own.
+        open_store: Opens the store under test; see :data:`OpenStore`. A store elsewhere, such as a
+            database, can ignore the directory: every rule uses keys of its own.
         shared: Whether two stores opened on one directory see the same data. For a store in memory
             pass False: the rules then use one store only.
         advance: Moves the store's clock forward by a number of seconds, if a test can do that.
