@@ -203,9 +203,7 @@ class AsyncSending:
                 await self._fetch(queue, workers, len(ready))
             for item in await self._intended(chosen, queue):
                 uploading += 1
-                await workers.start(
-                    self._transfer.upload, item, self.company_id, self._session.guard
-                )
+                await workers.start(self._transfer.upload, item, self.company_id)
             if self._first is not None and self.fault is None:
                 first, self._first = self._first, None
                 await workers.start(self._recovery.control, *first)
