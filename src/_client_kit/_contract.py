@@ -13,11 +13,10 @@ models use our names only.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -26,6 +25,7 @@ from typing import Any, cast
 from attrs import evolve, field, frozen
 
 from _client_kit._address import API_PATH, check_id
+from _client_kit._arguments import nearest
 from _client_kit._errors import ConfigurationError
 from _client_kit._json import is_list, is_object, loads
 from _client_kit._text import Text, joined
@@ -34,7 +34,6 @@ from _client_kit._user_code import name_of
 __all__ = ["Contract", "Operation", "Property", "load_contract"]
 
 _PATCH = Text("contract_patch", "contract patch")
-_OPERATION = Text("operation_word", "operation")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 TOKEN_CALLS = ("token.get", "login")
 LONGEST_CORRECTION = 300
@@ -168,7 +167,7 @@ class Contract:
             patch: A mapping, or the path of a JSON file.
 
         Raises:
-            ConfigurationError: The file cannot be read, a key is unknown (the message names the
+            ConfigurationError: The file cannot be read, a key is unknown (the hint names the
                 nearest known key, or all of them), or a value is not allowed.
         """
         if patch is None:
@@ -176,7 +175,7 @@ class Contract:
         changed: object = self._read_patch(patch) if isinstance(patch, (str, Path)) else patch
         operations = dict(self.operations)
         for name, changes in self._object(changed, _PATCH).items():
-            self._check_key(name, operations, _OPERATION)
+            self._check_key(name, operations, _PATCH)
             operations[name] = self._patch_one(operations[name], changes)
         return evolve(self, operations=operations)
 
@@ -200,7 +199,7 @@ class Contract:
             given = self._object(functions, "operations")
         for name, function in given.items():
             known = [*(key for key in self.operations if key not in TOKEN_CALLS), *also]
-            self._check_key(name, known, _OPERATION, where="operations")
+            self._check_key(name, known, "operations")
             operation = operations[also.get(str(name), str(name))]
             if not callable(function):
                 raise self._error("not_callable", "operations: {0} must be a function", name)
@@ -225,117 +224,86 @@ class Contract:
                 "patch_unreadable", "contract patch {0!r} cannot be read: {1}", shown, why
             ) from None
 
-    def _object(self, value: object, what: str) -> Mapping[str, Any]:
+    def _object(self, value: object, where: str) -> Mapping[str, Any]:
         if not isinstance(value, Mapping):
-            raise self._error("not_object", "{0} must be an object", what)
+            raise self._error("not_object", "{0} must be an object", where)
         return cast("Mapping[str, Any]", value)
 
     def _patch_one(self, operation: Operation, changes: Any) -> Operation:
-        checked: dict[str, Callable[[Operation, Any], Any]] = {
+        checked: dict[str, Callable[[Operation, Any, str], Any]] = {
             "method": self._method,
             "path": self._path,
             "query": self._query,
             "rename": self._renames,
         }
-        patch = Text("patch_of", "contract patch of {0}", operation.name)
-        for key, value in self._object(changes, patch).items():
-            self._check_key(key, checked, Text("key_of", "key of {0}", operation.name))
-            operation = evolve(operation, **{key: checked[key](operation, value)})
+        where = Text("patch_of", "contract patch of {0}", operation.name)
+        for key, value in self._object(changes, where).items():
+            self._check_key(key, checked, where)
+            operation = evolve(operation, **{key: checked[key](operation, value, where)})
         return evolve(operation, correction=_shown(operation, changes))
 
-    def _method(self, operation: Operation, method: Any) -> str:
+    def _method(self, operation: Operation, method: Any, where: str) -> str:
         # A call that changes something cannot use GET. A call that only reads cannot use PUT or
         # PATCH, and can use GET only if it sends no body.
         allowed = ["POST"] if operation.safe else ["POST", "PUT", "PATCH"]
         allowed += ["GET"] if operation.safe and not operation.sends else []
         if method not in allowed:
-            raise self._error(
-                "method_of",
-                "method of {0} can only be {1}",
-                *(operation.name, joined(" or ", *allowed)),
-            )
+            known = joined(" or ", *allowed)
+            raise self._error("method_of", "{0}: method can only be {1}", where, known)
         return str(method)
 
-    def _query(self, operation: Operation, value: Any) -> Mapping[str, str]:
-        what = Text("part_of", "{0} of {1}", "query", operation.name)
-        query = self._texts(value, what)
-        for key in query:
-            name = Text("query_name_of", "query name of {0}", operation.name)
-            self._check_key(key, operation.query, name)
-        query = {**operation.query, **query}
-        self._check_distinct(query.values(), what)
+    def _query(self, operation: Operation, value: Any, where: str) -> Mapping[str, str]:
+        query = {**operation.query, **self._names(value, operation.query, where)}
+        self._check_distinct(list(query.values()), where)
         return query
 
-    def _renames(self, operation: Operation, value: Any) -> dict[str, Any]:
-        name = operation.name
-        what = Text("part_of", "{0} of {1}", "rename", name)
-        renames = self._texts(value, what)
+    def _renames(self, operation: Operation, value: Any, where: str) -> dict[str, Any]:
         known = [item.path for item in (*operation.sends, *operation.reads)]
+        renames = self._names(value, known, where)
         for path, wire in renames.items():
-            self._check_key(path, known, Text("property_of", "property of {0}", name))
             if "." in wire or "[" in wire:
                 raise self._error(
                     "rename_above",
-                    "rename of {0}: give {1!r} its own new name, without what is above it",
-                    *(name, path),
+                    "{0}: give {1!r} its own new name, without what is above it",
+                    *(where, path),
                 )
         for group in (operation.sends, operation.reads):
-            below: dict[str, list[str]] = {}
+            placed: list[tuple[str, str]] = []
             for item in group:
                 parent, _, last = item.path.rpartition(".")
-                below.setdefault(parent, []).append(renames.get(item.path, last))
-            for names in below.values():
-                self._check_distinct(names, what)
+                placed.append((parent, renames.get(item.path, last)))
+            self._check_distinct(placed, where)
         return _tree(renames)
 
-    def _check_distinct(self, names: Iterable[str], what: str) -> None:
-        seen: set[str] = set()
-        for name in names:
-            if name in seen:
-                raise self._error(
-                    "same_name_twice", "{0} gives two of them the name {1!r}", what, name[:80]
-                )
-            seen.add(name)
+    def _check_distinct(self, names: Sequence[object], where: str) -> None:
+        if len(set(names)) < len(names):
+            raise self._error("same_name_twice", "{0} gives two things the same name", where)
 
-    def _path(self, operation: Operation, path: Any) -> str:
+    def _path(self, operation: Operation, path: Any, where: str) -> str:
         plain = _PLACEHOLDER.sub("x", path) if isinstance(path, str) else ""
         if not API_PATH.fullmatch(plain) or "?" in plain:
             raise self._error(
-                "path_of",
-                "path of {0} must start with '/', without a query, '.' or '..'",
-                operation.name,
+                "path_of", "{0}: path must start with '/', without a query, '.' or '..'", where
             )
-        known = _PLACEHOLDER.findall(operation.path)
         for placeholder in _PLACEHOLDER.findall(path):
-            what = Text("placeholder_of", "placeholder of {0}", operation.name)
-            self._check_key(placeholder, known, what)
+            self._check_key(placeholder, _PLACEHOLDER.findall(operation.path), where)
         return str(path)
 
-    def _texts(self, value: Any, what: str) -> Mapping[str, str]:
-        texts = self._object(value, what)
-        if not all(isinstance(text, str) and text for text in texts.values()):
-            raise self._error("names_to_names", "{0} must be an object of names to names", what)
-        return texts
+    def _names(self, value: Any, known: Iterable[str], where: str) -> Mapping[str, str]:
+        """Return an object of known names and their names on the wire."""
+        names = self._object(value, where)
+        for name, wire in names.items():
+            self._check_key(name, known, where)
+            if not isinstance(wire, str) or not wire:
+                raise self._error("not_a_name", "{0}: {1!r} must get a name", where, name)
+        return names
 
-    def _check_key(
-        self,
-        key: object,
-        known: Iterable[str],
-        what: Text,
-        *,
-        where: str = _PATCH,
-    ) -> None:
-        known = list(known)
-        if key in known:
-            return
-        near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.4)
-        shown = where, what, str(key)[:80]
-        if near:
-            raise self._error(
-                "unknown_near", "{0}: unknown {1} {2!r}; did you mean {3!r}?", *shown, near[0]
-            )
-        names = ", ".join(known) or Text("none", "none")
-        raise self._error("unknown_known", "{0}: unknown {1} {2!r}; known: {3}", *shown, names)
+    def _check_key(self, key: object, known: Iterable[str], where: str) -> None:
+        if key not in list(known):
+            word = str(key)[:80]
+            error = self._error("unknown_name", "{0}: unknown name {1!r}", where, word)
+            error.hint = nearest(word, known)
+            raise error
 
     def _error(self, code: str, english: str, *values: object) -> ConfigurationError:
         return ConfigurationError(Text(code, english, *values), service=self.service)

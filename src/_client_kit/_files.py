@@ -141,11 +141,6 @@ class FileSource:
         return cls(size, content, start)
 
     @property
-    def in_memory(self) -> bytes | None:
-        """The bytes if the source was made of bytes, else None."""
-        return self._content if isinstance(self._content, bytes) else None
-
-    @property
     def shared_file(self) -> object:
         """The bytes, the path or the caller's open file that the source was made of."""
         return self._content

@@ -25,6 +25,7 @@ MAX_VALUES = 1_000_000
 """Largest number of values. It limits memory: an empty object takes 2 bytes as JSON, and about 40
 times as much in Python."""
 
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH}"
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _LONE = re.compile("[\ud800-\udfff]")
 
@@ -76,42 +77,30 @@ def loads(body: bytes) -> Any:
         raise JsonError(message)
     try:
         value = _decode(body.decode("utf-8-sig"))
-    except RecursionError:
-        message = f"nested deeper than {MAX_DEPTH}"
-        raise JsonError(message) from None
     except JsonError:
         raise
+    except RecursionError:
+        reason = _TOO_DEEP
     except UnicodeDecodeError:
-        message = "not UTF-8 text"
-        raise JsonError(message) from None
+        reason = "not UTF-8 text"
     except json.JSONDecodeError as error:
-        message = f"not JSON (at character {error.pos})"
-        raise JsonError(message) from None
+        reason = f"not JSON (at character {error.pos})"
     except (ValueError, InvalidOperation):
-        message = "a number is too long to read"
-        raise JsonError(message) from None
-    # With fewer brackets than allowed levels, nesting cannot be too deep: skip the traversal.
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _too_deep(value):
-        message = f"nested deeper than {MAX_DEPTH}"
-        raise JsonError(message)
-    return _clean(value) if _SURROGATE.search(body) else value
+        reason = "a number is too long to read"
+    else:
+        # With fewer brackets than allowed levels, nesting cannot be too deep.
+        if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+            raise JsonError(_TOO_DEEP)
+        return _clean(value) if _SURROGATE.search(body) else value
+    raise JsonError(reason)
 
 
-def _too_deep(value: Any) -> bool:
-    """Return True if nesting exceeds MAX_DEPTH.
-
-    The check is not recursive: recursion could exceed Python's limit.
-    """
-    level: list[Any] = [value]
-    for _ in range(MAX_DEPTH):
-        below: list[Any] = []
-        for item in level:
-            members: Iterable[Any] = item.values() if is_object(item) else item
-            below.extend(x for x in members if is_object(x) or is_list(x))
-        if not below:
-            return False
-        level = below
-    return True
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Return True if a value has more levels of lists and objects than these."""
+    if not is_object(value) and not is_list(value):
+        return False
+    members: Iterable[Any] = value.values() if is_object(value) else value
+    return levels == 0 or any(_is_deeper(member, levels - 1) for member in members)
 
 
 def _clean(value: Any) -> Any:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_origin
 
 import attrs
 
@@ -74,14 +74,10 @@ class Model(DataMixin):
     extra: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, hash=False)
 
 
-def _is_tuple_value(value: object) -> TypeGuard[tuple[Any, ...]]:
-    return isinstance(value, tuple)
-
-
 def _plain(value: Any) -> Any:
     if isinstance(value, DataMixin):
         return value.to_dict()
-    if _is_tuple_value(value):
+    if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, datetime):
         return value.isoformat()
@@ -126,11 +122,6 @@ _HOOKS: dict[Any, _Hook] = {
     datetime: _taking(parse_time, str),
     Secret: _taking(Secret, str),
 }
-_mapping = _taking(_unchanged, dict)
-
-
-def _is_mapping(type_: Any) -> bool:
-    return bool(type_ == Mapping[str, Any])
 
 
 def _is_tuple(type_: Any) -> bool:
@@ -193,15 +184,11 @@ def _converter() -> Converter:
     converter = cattrs.Converter(detailed_validation=False)
     for type_, hook in _HOOKS.items():
         converter.register_structure_hook(type_, hook)
-    converter.register_structure_hook_func(_is_mapping, _mapping)
+    mapping = _taking(_unchanged, dict)
+    converter.register_structure_hook_func(lambda type_: type_ == Mapping[str, Any], mapping)
     converter.register_structure_hook_factory(attrs.has, _model_factory)
     converter.register_structure_hook_factory(_is_tuple, _tuple_factory)
     return converter
-
-
-@cache
-def _hook_of(cls: Any) -> _Hook:
-    return _converter().get_structure_hook(cls)
 
 
 def decode(cls: type[_T], value: Any) -> _T:
@@ -210,8 +197,7 @@ def decode(cls: type[_T], value: Any) -> _T:
     Raises:
         TypeError: The value is not a JSON object.
     """
-    hook: _Hook = _hook_of(cast("Any", cls))
-    return cast("_T", hook(value, cls))
+    return _converter().structure(value, cls)
 
 
 def encode(value: Any) -> Any:

@@ -99,13 +99,8 @@ class ApiResponse:
         """Return the size and media type of the body, for error messages."""
         if not self.body:
             return Text("empty_body", "an empty body")
-        size = len(self.body)
-        if not self.content_type:
-            return Text(
-                "untyped_body", "{0} byte of no content type|{0} bytes of no content type", size
-            )
-        kind = self.words(self.content_type)[:60]
-        return Text("body", "{0} byte of {1}|{0} bytes of {1}", size, kind)
+        kind = self.words(self.content_type)[:60] or Text("no_type", "no content type")
+        return Text("body", "{0} byte of {1}|{0} bytes of {1}", len(self.body), kind)
 
 
 @frozen

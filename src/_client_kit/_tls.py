@@ -95,7 +95,9 @@ def _unusable_file(error: OSError, service: str) -> ConfigurationError:
         "the environment variable {0} names {1}, which cannot be used: {2}",
         *(name, repr(os.environ.get(name))[:200], reason),
     )
-    return ConfigurationError(message, service=service, hint=hint)
+    problem = ConfigurationError(message, service=service, hint=hint)
+    problem.__cause__ = error
+    return problem
 
 
 def opened(make: Callable[[], _T], *, service: str) -> _T:
@@ -105,19 +107,19 @@ def opened(make: Callable[[], _T], *, service: str) -> _T:
         ConfigurationError: httpx cannot use the proxy settings or a TLS file of the environment.
             For a proxy the message names the variables only: a value may hold a password.
     """
-    problem = Text("no_proxy_address", "is no address of a proxy")
-    unusable: OSError | None = None
     try:
         return make()
     except OSError as error:
-        unusable = error.with_traceback(None)
+        problem = _unusable_file(error.with_traceback(None), service)
     except ImportError:  # a SOCKS proxy without the package socksio
-        problem = Text("needs_socksio", "needs the package socksio")
+        problem = _unusable_proxy(Text("needs_socksio", "needs the package socksio"), service)
     except (ValueError, TypeError, httpx.InvalidURL):
-        pass
-    if unusable is not None:
-        raise _unusable_file(unusable, service) from unusable
+        problem = _unusable_proxy(Text("no_proxy_address", "is no address of a proxy"), service)
     # Raised after the except block: frames of the first error hold the proxy's address.
+    raise problem
+
+
+def _unusable_proxy(problem: Text, service: str) -> ConfigurationError:
     names = sorted(name for name in os.environ if name.lower() in _PROXIES)
     where = ", ".join(names) or Text("system_settings", "the system's settings")
     message = Text("unusable_proxy", "the proxy named by {0} {1}", where, problem)
@@ -125,4 +127,4 @@ def opened(make: Callable[[], _T], *, service: str) -> _T:
         "hint_unusable_proxy",
         "Write it as http://host:port, or http://user:password@host:port with both quoted.",
     )
-    raise ConfigurationError(message, service=service, hint=hint)
+    return ConfigurationError(message, service=service, hint=hint)

@@ -73,7 +73,9 @@ def run(
         file = read_openapi(load(options.against))
         result = compare(patched, file, expected, yours=options.operations)
     except (VendorFileError, ConfigurationError) as error:
-        why = error.message if isinstance(error, ConfigurationError) else f"--against: {error}"
+        why = f"--against: {error}"
+        if isinstance(error, ConfigurationError):
+            why = f"{error.message}. {error.hint or ''}".strip()
         sys.stderr.write(f"{program}: {why}\n")
         return 2
     if options.suggest:

@@ -113,8 +113,10 @@ __all__ = [
     "verify_signature",
 ]
 
-# The modules to import when a name is first used: an export without an event loop needs none.
+# The modules to import when a name is first used: an export without an event loop needs none. The
+# public names that are neither imported above nor listed here are models of master data.
 _LAZY = {
+    **dict.fromkeys({*__all__} - {*globals()}, "zenvoices_client._master_models"),
     "AsyncListing": "_client_kit._async._paging",
     "AsyncZenvoicesClient": "zenvoices_client._async._client",
     "SIGNATURE_HEADER": "zenvoices_client._webhooks",
@@ -122,8 +124,6 @@ _LAZY = {
     "WebhookSubscription": "zenvoices_client._webhooks",
     "verify_signature": "zenvoices_client._webhooks",
 }
-# All other public names that are not imported above are models of master data.
-_LAZY |= dict.fromkeys({*__all__} - {*globals(), *_LAZY}, "zenvoices_client._master_models")
 
 # Type checkers see the imports above instead, and so find misspelt names.
 if not _typing.TYPE_CHECKING:  # pragma: no branch - always true at run time

@@ -147,14 +147,12 @@ def check_numbers(party: SampleParty) -> None:
     if party.country == "BE":
         belgian.validate(party.vat_number)
         assert party.vat_number == f"BE{party.enterprise_number}"
-        assert party.endpoint_scheme == party.enterprise_scheme == "0208"
     elif party.country == "FR":
         french.validate(party.vat_number)
         siren.validate(party.enterprise_number)
-        assert luhn.is_valid(party.endpoint)
+        assert luhn.is_valid(party.enterprise_number)
     else:
         luxembourgish.validate(party.vat_number)
-        assert party.endpoint == party.vat_number
 
 
 def test_numbers_of_the_companies_pass_their_checks() -> None:
@@ -163,7 +161,7 @@ def test_numbers_of_the_companies_pass_their_checks() -> None:
     assert {party.country for party in parties} == {"BE", "FR", "LU"}
     for party in parties:
         check_numbers(party)
-    for field in ("name", "prefix", "vat_number", "enterprise_number", "iban", "endpoint"):
+    for field in ("name", "prefix", "vat_number", "enterprise_number", "iban"):
         assert len({getattr(party, field) for party in parties}) == len(parties)
 
 

@@ -247,28 +247,15 @@ def test_fault_of_the_target_is_not_taken_for_the_document() -> None:
 
 
 def test_every_kind_of_source_reads_the_same(tmp_path: Path) -> None:
-    """Bytes, views, paths and open files agree; a seekable file stays where it was."""
+    """Bytes, paths and open files agree; a file stays where it was."""
     path = tmp_path / "invoice.xml"
     path.write_bytes(FULL)
     expected = read(FULL)
-    assert read(bytearray(FULL)) == read(memoryview(FULL)) == read(path) == read(str(path))
-    assert read(path) == expected
+    assert read(path) == read(str(path)) == expected
     with path.open("rb") as file:
         assert read(file) == expected
         assert file.tell() == 0
-
-    class Pipe(io.BytesIO):
-        """Gives one byte at a time and cannot go back."""
-
-        def read(self, size: int | None = -1, /) -> bytes:
-            assert size
-            return super().read(1)
-
-        def seekable(self) -> bool:
-            return False
-
-    assert read(Pipe(FULL)) == expected
-    with path.open(encoding="utf-8") as text, pytest.raises(TypeError, match="binary mode"):
+    with path.open(encoding="utf-8") as text, pytest.raises(TypeError, match="binary file"):
         ubl.peek(text)  # type: ignore[arg-type]
     with pytest.raises(FileNotFoundError):
         ubl.peek(tmp_path / "absent.xml")

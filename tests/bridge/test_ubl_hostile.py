@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import TypeAlias
 from xml.etree import ElementTree
 
 import pytest
@@ -16,7 +16,7 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from bridge import ubl
-from bridge.ubl._expat import CHUNK, read_up_to
+from bridge.ubl._expat import CHUNK
 from support.ubl_documents import CAC, CBC, FULL, PDF, document, embedded, read, refused
 
 
@@ -103,32 +103,6 @@ def test_overlong_text_is_cut() -> None:
     """A name of a megabyte costs a thousand characters."""
     found = read(document(f"<cbc:ID>{'x' * 1_000_000}</cbc:ID>"))
     assert found.number == "x" * 1000
-
-
-class Drip(io.BytesIO):
-    """Gives a few bytes at a time, whatever is asked for."""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        return super().read(min(size or 0, 3))
-
-
-def test_bytes_that_drip_in_are_parsed_by_the_chunk() -> None:
-    """What an unfinished comment costs grows with its length, not with its square."""
-    file = Drip(b"x" * (CHUNK + 10))
-    assert [len(read_up_to(file, CHUNK)) for _ in range(3)] == [CHUNK, 10, 0]
-    assert refused(Drip(b"<Invoice><!--" + b"x" * (CHUNK // 2))).reason == "truncated"
-
-
-def test_a_file_that_has_nothing_yet_is_not_at_its_end() -> None:
-    """A pipe that does not wait gives None, which is the caller's mistake and no truncation."""
-
-    class NotYet(io.BytesIO):
-        def read(self, size: int | None = -1, /) -> bytes:
-            assert size
-            return cast("bytes", None)
-
-    with pytest.raises(TypeError, match="binary mode"):
-        ubl.peek(NotYet())
 
 
 OPEN, _, CLOSE = embedded(b"@@@").partition(base64.b64encode(b"@@@").decode())

@@ -101,7 +101,7 @@ def test_patch_file_that_is_missing(tmp_path: Path) -> None:
         ({"things.get": {"rename": {"files.size": "x"}}}, r"'files\[\]\.size'"),
         ({"things.get": {"rename": {"files[].sizes": "x"}}}, r"'files\[\]\.size'"),
         ({"things.get": {"path": "/{spaceid}"}}, "'space_id'"),
-        ({"zzz": {}}, "known: things.get, things.list"),
+        ({"zzz": {}}, "Known are: things.get, things.list"),
     ],
 )
 def test_unknown_keys_name_the_nearest(patch: Any, hint: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
 from _client_kit import _runtime_sync as runtime
@@ -124,7 +124,7 @@ def counting_server() -> Iterator[tuple[str, list[int]]]:
 
 def test_child_opens_its_own_connection() -> None:
     """Parent and child never write on one connection; the token is shared."""
-    with counting_server() as (url, connections), calls_of(Calls, url) as calls:
+    with counting_server() as (url, connections), closing(calls_of(Calls, url)) as calls:
         calls.call(READ, **READ_A)
 
         def job() -> None:

@@ -172,7 +172,7 @@ def test_command_compares_with_a_patch_applied(
     assert json.loads(capsys.readouterr().out) == ZENVOICES_RENAMED
     patch.write_text('{"inbox.uplod": {}}', encoding="utf-8")
     assert COMMANDS["zenvoices"]([*against, "--contract", str(patch)]) == 2
-    assert "did you mean 'inbox.upload'" in capsys.readouterr().err
+    assert "Did you mean 'inbox.upload'" in capsys.readouterr().err
 
 
 def test_json_output_can_be_read_by_a_program(capsys: pytest.CaptureFixture[str]) -> None:

@@ -390,8 +390,8 @@ def test_functions_are_checked_when_the_client_is_made() -> None:
     contract = Contract("test", {"send": SENDS, "login": SENDS})
     names: Any = {"find": "send"}
     for given, said in (
-        ({"sent": print}, "unknown operation 'sent'; did you mean 'send'"),
-        ({"login": print}, "unknown operation"),
+        ({"sent": print}, "unknown name 'sent'. Did you mean 'send'"),
+        ({"login": print}, "unknown name"),
         ({"send": 3}, "send must be a function"),
         ([], "operations must be an object"),
     ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -83,17 +84,19 @@ def test_token_state_serves_loops_one_after_another() -> None:
     service = Service()
 
     async def once() -> None:
-        async with AsyncCalls(
-            dialect(),
-            states,
-            base_url=ORIGIN,
-            timeout=5.0,
-            deadline=20.0,
-            user_agent="test",
-            retry=None,
-            transport=service,
-            http_client=None,
-            ssl_context=None,
+        async with aclosing(
+            AsyncCalls(
+                dialect(),
+                states,
+                base_url=ORIGIN,
+                timeout=5.0,
+                deadline=20.0,
+                user_agent="test",
+                retry=None,
+                transport=service,
+                http_client=None,
+                ssl_context=None,
+            )
         ) as calls:
             await calls.call(READ, path={"thing_id": "a1"})
 

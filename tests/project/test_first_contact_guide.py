@@ -255,7 +255,7 @@ def test_table_of_evidence_is_what_the_contracts_say() -> None:
 
 def test_patch_files_of_the_guide_are_refused_when_misspelt() -> None:
     """The nearest right key is named, as the guide says."""
-    with pytest.raises(bridge.ServiceError, match=r"did you mean 'inbox\.upload'"):
+    with pytest.raises(bridge.ServiceError, match=r"Did you mean 'inbox\.upload'"):
         ZenvoicesClient(UserLogin("a", "b", organisation_code="c"), contract={"inbox.uploads": {}})
     config = json.loads(json.dumps({"inbox.upload": {"path": "/x"}}))
     assert load_contract("zenvoices_client").patched(config)["inbox.upload"].path == "/x"

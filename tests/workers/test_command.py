@@ -373,7 +373,7 @@ def test_missing_credential_is_2(
     [
         ({"lease_ttl": 5}, "lease_ttl (5 s) must be at least twice"),
         ({"zenvoices_operations": {"inbox.upload": "no_such_module:f"}}, "'no_such_module'"),
-        ({"zenvoices_operations": {"inbox.uplod": "os:getcwd"}}, "did you mean 'inbox.upload'"),
+        ({"zenvoices_operations": {"inbox.uplod": "os:getcwd"}}, "Did you mean 'inbox.upload'"),
         ({"banqup_contract": "nowhere.json"}, "nowhere.json"),
     ],
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
 
 from _client_kit import _runtime_sync as runtime
 from _client_kit._errors import OutcomeUnknownError
@@ -42,52 +41,38 @@ class JsonBody:
             if isinstance(part, bytes):
                 pending += part
                 continue
-            for piece in self._pieces(part if isinstance(part, FileSource) else part.source):
-                raw = isinstance(part, FileSource)
-                yield pending + (piece if raw else b2a_base64(piece, newline=False))
+            source = part if isinstance(part, FileSource) else part.source
+            for piece in self._pieces(source):
+                yield pending + (piece if part is source else b2a_base64(piece, newline=False))
                 pending = b""
         if pending:  # the JSON text after the last file
             yield pending
 
     def _pieces(self, source: FileSource) -> Iterator[bytes]:
         left = source.size
-        content = source.in_memory
-        if content is not None:
-            for start in range(0, left, READ_SIZE):
-                self._check()
-                yield content[start : start + READ_SIZE]
-            return
         try:
-            file = source.open()
+            with source.open() as file:
+                while left > 0:
+                    self._check()
+                    size = min(READ_SIZE, left)
+                    chunk = b""
+                    while len(chunk) < size:  # a short piece would end in base64 padding
+                        more = runtime.read_chunk(file, size - len(chunk))
+                        if not more:
+                            raise self._failed(
+                                Text("file_shrank", "a file became shorter while it was sent")
+                            )
+                        chunk += more
+                    left -= size
+                    yield chunk
         except OSError as error:
             if raised_by_signal_handler(error):
                 raise
-            raise self._unreadable(error) from None
-        with file:
-            while left > 0:
-                self._check()
-                chunk = self._read(file, min(READ_SIZE, left))
-                left -= len(chunk)
-                yield chunk
+            reason = os_reason(error)
+            message = Text(
+                "file_unreadable", "a file could not be read while it was sent ({0})", reason
+            )
+            raise self._failed(message) from None
 
-    def _read(self, file: BinaryIO, size: int) -> bytes:
-        """Read exactly `size` bytes: fewer would put padding in the middle of the base64."""
-        chunk = b""
-        while len(chunk) < size:
-            try:
-                more = runtime.read_chunk(file, size - len(chunk))
-            except OSError as error:
-                if raised_by_signal_handler(error):
-                    raise
-                raise self._unreadable(error) from None
-            if not more:
-                message = Text("file_shrank", "a file became shorter while it was sent")
-                raise OutcomeUnknownError(message, service=self._service, retryable=False)
-            chunk = chunk + more if chunk else more
-        return chunk
-
-    def _unreadable(self, error: OSError) -> OutcomeUnknownError:
-        message = Text(
-            "file_unreadable", "a file could not be read while it was sent ({0})", os_reason(error)
-        )
+    def _failed(self, message: Text) -> OutcomeUnknownError:
         return OutcomeUnknownError(message, service=self._service, retryable=False)

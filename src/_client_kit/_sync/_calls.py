@@ -8,8 +8,9 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC
 from email.utils import format_datetime
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -108,26 +109,23 @@ class Calls:
             )
 
         def open_client() -> httpx.Client:
-            context = ssl_context or opened(shared_ssl_context, service=self.service)
             proxy = None if transport is not None else proxy_of(self.base_url)
-            return opened(
-                lambda: httpx.Client(
-                    verify=context,
-                    transport=transport,
-                    proxy=proxy.reveal() if proxy else None,
-                    trust_env=False,
-                    follow_redirects=False,
-                    cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-                    limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-                ),
-                service=self.service,
+            return httpx.Client(
+                verify=ssl_context or shared_ssl_context(),
+                transport=transport,
+                proxy=proxy.reveal() if proxy else None,
+                trust_env=False,
+                follow_redirects=False,
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
             )
 
+        open_checked = partial(opened, open_client, service=self.service)
         # Connections must not be shared between processes or event loops, so we open our own client
         # once for each. An injected client or transport is used in all of them.
         if http_client is None and transport is not None:
-            http_client = open_client()
-        self._clients = PerLoop(open_client, http_client)
+            http_client = open_checked()
+        self._clients = PerLoop(open_checked, http_client)
 
     def limit(self, deadline: float | None, timeout: float | None = None) -> Deadline:
         """Return the deadline and timeout of a call; the client's own by default.
@@ -157,12 +155,6 @@ class Calls:
         client = self._clients.opened()
         if self._owned and client is not None:
             client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def call(
         self,
@@ -237,11 +229,7 @@ class Calls:
             message = f"request() takes a Call, not {kind.__name__}"
             raise ConfigurationError(message, service=self.service)
         limit = self.limit(deadline, timeout)
-        try:
-            step, request = self._step(call, _BY_HAND, unchecked, None)
-        except (TypeError, ValueError, AttributeError, RecursionError, httpx.InvalidURL) as error:
-            message = f"Call: {_text_of(error)}"
-            raise ConfigurationError(message, service=self.service) from None
+        step, request = self._step(call, _BY_HAND, unchecked, None)
         try:
             return self._make(step, request, call, limit)[0]
         except ServiceError as error:
@@ -281,10 +269,8 @@ class Calls:
                     step, request = self._step(call, operation, check, max_bytes)
                 except RejectedError as error:  # the body is larger than max_bytes
                     run.close(error)
-                except Exception as error:
-                    if raised_by_signal_handler(error):
-                        raise
-                    run.refuse(f"yielded a call that cannot be made ({_text_of(error)})")
+                except ConfigurationError as error:
+                    run.refuse(f"yielded a call that cannot be made ({error.message})")
                 run.permit(step, request.url)
                 try:
                     value, last = self._make(step, request, call, limit)
@@ -307,16 +293,28 @@ class Calls:
         check: Callable[[], object],
         max_bytes: int | None,
     ) -> tuple[Operation, PreparedRequest]:
-        """Return the operation and the request for a call that a user has written."""
-        step = operation_of(call, within, service=self.service, origin=self.origin)
-        check_headers(call.headers, service=self.service)
-        url = url_of(call, step, self.base_url, self.origin)
-        check = unchecked if step.safe else check
-        body = call.json
-        if call.content is not None:
-            source = FileSource.of(call.content)
-            body = JsonTemplate((source,), source.size)
-        return step, self._prepare(step, url, body, call.headers, check, max_bytes)
+        """Return the operation and the request for a call that a user has written.
+
+        Raises:
+            ConfigurationError: The call is not valid.
+            RejectedError: The body is larger than ``max_bytes``.
+        """
+        try:
+            step = operation_of(call, within, service=self.service, origin=self.origin)
+            check_headers(call.headers, service=self.service)
+            url = url_of(call, step, self.base_url, self.origin)
+            check = unchecked if step.safe else check
+            body = call.json
+            if call.content is not None:
+                source = FileSource.of(call.content)
+                body = JsonTemplate((source,), source.size)
+            return step, self._prepare(step, url, body, call.headers, check, max_bytes)
+        except ServiceError:
+            raise
+        except Exception as error:
+            if raised_by_signal_handler(error):
+                raise
+            raise ConfigurationError(f"Call: {error}", service=self.service) from None
 
     def _make(
         self,
@@ -523,10 +521,6 @@ def _with_own(headers: httpx.Headers, own: Mapping[str, str] | None) -> httpx.He
     merged = httpx.Headers(headers)
     merged.update(own)
     return merged
-
-
-def _text_of(error: Exception) -> str:
-    return error.message if isinstance(error, ServiceError) else str(error)
 
 
 def _answer_of(error: BaseException) -> ApiResponse | None:

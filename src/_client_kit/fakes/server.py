@@ -157,9 +157,6 @@ class _Handler(StreamRequestHandler):
                 self.rfile.read(min(call.cut, int(headers.get("content-length", call.cut))))
                 self._reset_at_end()
                 raise ConnectionResetError
-            if "100-continue" in headers.get("expect", "").lower():
-                self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-                self.wfile.flush()
             call.body = self._read_body(headers)
         except OSError:
             service.note(call)

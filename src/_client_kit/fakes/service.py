@@ -9,7 +9,6 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from email.utils import formatdate
 from functools import cached_property
 from typing import Any, ClassVar, cast
@@ -20,6 +19,7 @@ from attrs import define, evolve, field, frozen
 from _client_kit.fakes.faults import Fault, Faults, ScriptedFault
 from _client_kit.fakes.wire import FakeRequest, Reply, RequestRefusedError, html_reply
 
+LOG_SIZE = 10_000
 _NO_FAULT = Fault("")
 
 
@@ -35,8 +35,6 @@ class Route:
     query: frozenset[str] = frozenset()
     public: bool = False
     """Whether the operation needs no token."""
-    locked: bool = True
-    """Whether the handler runs under the fake's lock; otherwise it takes the lock itself."""
     origin: str = "api"
 
 
@@ -156,7 +154,6 @@ class FakeService:
         sleep: Waits for the seconds of a scripted delay; may return an awaitable if an
             asynchronous client uses the fake.
         date_header: Whether answers carry a ``Date`` header with the time of ``clock``.
-        log_size: Number of requests that the log keeps.
         hosts: Hosts that the transport answers for: the real service's, and those given.
         faults: The scripted faults; a test calls ``faults.add()``.
         on_request: Called with each request's record before it is handled.
@@ -171,7 +168,6 @@ class FakeService:
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], object] = time.sleep
     date_header: bool = True
-    log_size: int = 10_000
     _more_hosts: Sequence[str] = field(default=(), alias="hosts")
     faults: Faults = field(init=False)
     on_request: Callable[[FakeRequest], object] | None = field(init=False, default=None)
@@ -182,7 +178,7 @@ class FakeService:
         """Start without requests, tokens and scripted faults."""
         self.hosts = self.default_hosts | frozenset(self._more_hosts)
         self._lock = threading.RLock()
-        self._log: deque[FakeRequest] = deque(maxlen=self.log_size)
+        self._log: deque[FakeRequest] = deque(maxlen=LOG_SIZE)
         self._tokens = Tokens(self.clock)
         routes = self._routes()
         self._patterns = [(route, _pattern(route.path)) for route in routes]
@@ -243,13 +239,12 @@ class FakeService:
                 )
             return html_reply("404 - not found", 404)
         try:
-            if not route.public:
-                with self._lock:
+            with self._lock:
+                if not route.public:
                     owner = self._tokens.spend(call.bearer)
-                if owner is None:
-                    return Reply(401)
-                call.caller = owner
-            with self._lock if route.locked else nullcontext():
+                    if owner is None:
+                        return Reply(401)
+                    call.caller = owner
                 return route.handler(call)
         except RequestRefusedError as refused:
             return refused.reply

@@ -8,12 +8,12 @@ recorded, not the raw answers.
 from __future__ import annotations
 
 import io
+import tempfile
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from tempfile import SpooledTemporaryFile
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from _client_kit._errors import ServiceError
 from _client_kit._models import encode
@@ -27,7 +27,6 @@ __all__ = ["new_id", "probe_banqup", "probe_document", "probe_upload", "probe_ze
 FOLDERS = ("SALES", "PURCHASES")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 MAX_BYTES = 64 * 1024 * 1024
-IN_MEMORY = 3 * 1024 * 1024
 NO_FILE = Text("no_document_to_see", "the space holds no document with a file to look at")
 NOT_SCANNED = Text("not_scanned", "the file is not scanned yet: look again later")
 NOT_READ_BACK = Text(
@@ -60,6 +59,10 @@ def _tried(operation: str, probes: list[Probe]) -> Generator[None]:
         probes.append(Probe(operation, error=error))
 
 
+def _skipped(note: str, *operations: str) -> list[Probe]:
+    return [Probe(operation, note=note, skipped=True) for operation in operations]
+
+
 def probe_banqup(client: BanqupClient, space_id: str) -> list[Probe]:
     """Make the calls that an export makes to Banqup, and return their probes.
 
@@ -90,26 +93,23 @@ def probe_document(client: BanqupClient, space_id: str, found: Document | None) 
     ``found`` is a document from the list. If it is None, the calls are recorded as skipped.
     """
     probes: list[Probe] = []
-    file_id = ""
     if found is None:
-        probes.append(Probe("documents.get", note=NO_FILE, skipped=True))
-    else:
-        with _tried("documents.get", probes):
-            found = client.documents.get(space_id, found.id)
-            probes.append(Probe("documents.get", (encode(found),)))
-        with _tried("documents.files", probes):
-            files = client.documents.files(space_id, found)
-            file_id = files[0].id if files else ""
+        return _skipped(NO_FILE, "documents.get", "files.details", "files.download")
+    file_id = ""
+    with _tried("documents.get", probes):
+        found = client.documents.get(space_id, found.id)
+        probes.append(Probe("documents.get", (encode(found),)))
+    with _tried("documents.files", probes):
+        files = client.documents.files(space_id, found)
+        file_id = files[0].id if files else ""
     if not file_id:
-        names = ("files.details", "files.download")
-        return probes + [Probe(name, note=NO_FILE, skipped=True) for name in names]
+        return probes + _skipped(NO_FILE, "files.details", "files.download")
     if not _can_be_fetched(client, space_id, file_id, probes):
         note = Text("no_file_to_fetch", "there is no file to fetch")
-        return [*probes, Probe("files.download", note=note, skipped=True)]
-    with _tried("files.download", probes), SpooledTemporaryFile(max_size=IN_MEMORY) as spool:
-        target = cast("BinaryIO", spool)
+        return probes + _skipped(note, "files.download")
+    with _tried("files.download", probes), tempfile.TemporaryFile() as target:
         client.files.download(space_id, file_id, target, max_bytes=MAX_BYTES)
-        note = Text("bytes", "{0} byte|{0} bytes", spool.seek(0, io.SEEK_END))
+        note = Text("bytes", "{0} byte|{0} bytes", target.seek(0, io.SEEK_END))
         probes.append(Probe("files.download", note=note))
     return probes
 
@@ -144,8 +144,7 @@ def probe_zenvoices(client: ZenvoicesClient, company_id: int | None) -> list[Pro
         probes.append(Probe("companies.list", (rows,)))
     if company_id is None:
         note = Text("no_company", "the company is not known")
-        names = ("inbox.list", "inbox.details")
-        return probes + [Probe(name, note=note, skipped=True) for name in names]
+        return probes + _skipped(note, "inbox.list", "inbox.details")
     known: str | None = None
     listed: list[Probe] = []
     with _tried("inbox.list", listed):

@@ -203,22 +203,22 @@ class AsyncStorage:
         return request
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
-        transport = self._given
-        if transport is None:
-            origin = str(request.url)  # a SignedUrl shows its origin only
-            opened_before = self._transports.get()
-            transport = opened_before.get(origin)
-            transport = transport or opened_before.setdefault(origin, self._open(origin))
+        # A SignedUrl shows its origin only.
+        transport = self._given or self._transport_for(str(request.url))
         return await transport.handle_async_request(request)
 
-    def _open(self, origin: str) -> httpx.AsyncBaseTransport:
-        proxy = proxy_of(origin)
-        return opened(
-            lambda: httpx.AsyncHTTPTransport(
-                verify=self._context, proxy=proxy.reveal() if proxy else None
-            ),
-            service="banqup",
-        )
+    def _transport_for(self, origin: str) -> httpx.AsyncBaseTransport:
+        transports = self._transports.get()
+        if origin not in transports:
+            proxy = proxy_of(origin)
+            made = opened(
+                lambda: httpx.AsyncHTTPTransport(
+                    verify=self._context, proxy=proxy.reveal() if proxy else None
+                ),
+                service="banqup",
+            )
+            transports.setdefault(origin, made)  # another thread may have been faster
+        return transports[origin]
 
 
 async def _copy(response: httpx.Response, target: Target, limit: Deadline) -> None:

@@ -260,10 +260,7 @@ def _by_folder(codes: Mapping[str, str]) -> JournalRule:
         _check_known(folder, FOLDERS, "a folder of codes")
     by_folder = {_folded(folder): code for folder, code in codes.items()}
     for code in by_folder.values():
-        try:
-            _check_code(code)
-        except ValueError as error:
-            raise configuration_error(str(error)) from None
+        _check_code(code)
     return lambda document, _: by_folder.get(_folded(document.folder))
 
 
@@ -271,8 +268,9 @@ def _check_code(code: object) -> None:
     if not isinstance(code, str) or not _CODE.fullmatch(code):
         # Do not show the code: a rule may return its own input, such as a bank account.
         shape = f"{len(code)} characters" if isinstance(code, str) else type(code).__name__
-        message = f"a journal code is 1 to 30 letters, digits, '.', '_' or '-', not {shape}"
-        raise ValueError(message)
+        raise configuration_error(
+            f"a journal code is 1 to 30 letters, digits, '.', '_' or '-', not {shape}"
+        )
 
 
 def _values(document: Document, files: Sequence[SourceFile]) -> dict[str, str]:

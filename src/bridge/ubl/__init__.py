@@ -21,6 +21,7 @@ from typing import BinaryIO, Literal, TypeAlias
 
 from attrs import frozen
 
+from _client_kit._files import FileSource
 from bridge.ubl._expat import (
     MAX_BYTES,
     MAX_DEPTH,
@@ -28,10 +29,9 @@ from bridge.ubl._expat import (
     NotReadable,
     Reason,
     Source,
-    opened,
     parse,
 )
-from bridge.ubl._reader import Reader
+from bridge.ubl._reader import Reader, UblAttachment
 
 __all__ = [
     "MAX_BYTES",
@@ -87,23 +87,6 @@ class UblTotals:
 
 
 @frozen
-class UblAttachment:
-    """A file embedded in the document.
-
-    Attributes:
-        index: The position among the embedded files, from 0; an argument of `extract`.
-        file_name: The sender's name for the file. It is untrusted: never use it as a path.
-        content_type: The sender's media type.
-        size: The number of bytes that `extract` writes.
-    """
-
-    index: int
-    file_name: str | None
-    content_type: str | None
-    size: int
-
-
-@frozen
 class UblInvoice:
     """The header of a UBL invoice or credit note; missing fields are None.
 
@@ -136,7 +119,7 @@ def peek(source: Source) -> UblInvoice | NotReadable:
     """Read the header of a UBL invoice or credit note.
 
     Args:
-        source: Bytes, the path of a file, or an open binary file. A seekable file is read from its
+        source: Bytes, the path of a file, or an open binary file, which is read from its
             position and put back there. A document that is larger than ``MAX_BYTES``, or nested
             deeper than ``MAX_DEPTH``, is not read.
 
@@ -174,12 +157,16 @@ def extract(source: Source, index: int, target: BinaryIO) -> UblAttachment | Not
     files = reader.attachments
     if not 0 <= index < len(files):
         raise IndexError(f"the document carries {len(files)} files, none with the index {index}")
-    return _attachment(index, files[index])
+    return files[index]
 
 
 def _read(source: Source, reader: Reader) -> NotReadable | None:
-    with opened(source) as file:
-        wrong = parse(file, reader)
+    with FileSource.of(source).open() as file:
+        start = file.tell()
+        try:
+            wrong = parse(file, reader)
+        finally:
+            file.seek(start)  # an open file of the caller stays where it was
     if wrong is None and reader.root is None:
         return NotReadable("not UBL", f"a {WRAPPER} without an invoice or credit note in it")
     return wrong
@@ -210,7 +197,7 @@ def _invoice(found: Reader) -> UblInvoice:
             payable=_decimal(values.get("payable")),
             tax=_tax(found, currency),
         ),
-        attachments=tuple(_attachment(n, each) for n, each in enumerate(found.attachments)),
+        attachments=tuple(found.attachments),
     )
 
 
@@ -220,11 +207,6 @@ def _party(values: Mapping[str, str], side: str) -> UblParty:
         vat_number=values.get(f"{side}.vat_number"),
         enterprise_number=values.get(f"{side}.company_id") or values.get(f"{side}.registered_id"),
     )
-
-
-def _attachment(index: int, found: tuple[str | None, str | None, int]) -> UblAttachment:
-    file_name, content_type, size = found
-    return UblAttachment(index, file_name, content_type, size)
 
 
 def _tax(found: Reader, currency: str | None) -> Decimal | None:

@@ -4,17 +4,14 @@ A DOCTYPE is refused, so no entity can be declared or expanded. There are limits
 document, its depth, the length of one tag and the number of different names. No text is kept.
 """
 
-import os
 import re
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from io import BytesIO
-from typing import Any, BinaryIO, Literal, Protocol, TypeAlias, cast
+from collections.abc import Callable
+from typing import Any, BinaryIO, Literal, Protocol, TypeAlias
 from xml.parsers import expat
 
 from attrs import frozen
 
-from _client_kit._files import FileSource
+from _client_kit._files import FileContent
 
 MAX_BYTES = 256 * 1024 * 1024
 """The limit of a document's size in bytes."""
@@ -50,8 +47,8 @@ Reason: TypeAlias = Literal[
 """Why bytes could not be read as an invoice."""
 
 
-Source: TypeAlias = bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO
-"""A document to read: bytes, the path of a file, or an open binary file."""
+Source: TypeAlias = FileContent
+"""A document to read: bytes, the path of a file, or an open binary file that can seek."""
 
 
 @frozen
@@ -108,51 +105,11 @@ class Visitor(Protocol):
         """Handle the end of the open element."""
 
 
-@contextmanager
-def opened(source: Source) -> Generator[BinaryIO, None, None]:
-    """Open `source` for reading; restore the position of a seekable file afterwards."""
-    if isinstance(source, bytes | bytearray | memoryview):
-        yield BytesIO(source)
-    elif isinstance(source, str | os.PathLike):
-        with FileSource.of(source).open() as file:  # errors of FileSource do not contain the path
-            yield file
-    else:
-        position = source.tell() if source.seekable() else None
-        try:
-            yield source
-        finally:
-            if position is not None:
-                source.seek(position)
-
-
-def read_up_to(file: BinaryIO, size: int) -> bytes:
-    """Return `size` bytes, or fewer at the end of the file.
-
-    A pipe may give a few bytes at a time. Without this, the time for one tag in such pieces would
-    grow with the square of its length.
-
-    Raises:
-        TypeError: The file was opened as text, or has no bytes yet and does not wait.
-    """
-    pieces: list[bytes] = []
-    while size > 0:
-        piece = cast("object", file.read(size))
-        # Expat takes text too, and would ignore the encoding that the document declares.
-        if not isinstance(piece, bytes):
-            raise TypeError("open the file in binary mode")
-        if not piece:
-            break
-        pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)
-
-
 def parse(file: BinaryIO, visitor: Visitor) -> NotReadable | None:
     """Pass every element of `file` to `visitor`; return why the file is not readable, or None.
 
     Raises:
         OSError: When the file itself cannot be read.
-        TypeError: When the file was opened as text.
     """
     names: dict[Any, str] = {}
     parser = expat.ParserCreate(namespace_separator=_SEPARATOR, intern=names)
@@ -187,7 +144,7 @@ def parse(file: BinaryIO, visitor: Visitor) -> NotReadable | None:
     has_wide_characters = False
     chunk = b""
     try:
-        while chunk := read_up_to(file, CHUNK):
+        while chunk := file.read(CHUNK):
             # The first chunk of a document in UTF-16 contains a "<", and so a NUL byte.
             has_wide_characters = has_wide_characters or (not fed and b"\0" in chunk)
             fed += len(chunk)

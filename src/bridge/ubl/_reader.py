@@ -3,6 +3,8 @@
 from binascii import a2b_base64
 from collections.abc import Callable
 
+from attrs import frozen
+
 from bridge.ubl._expat import WRAPPER, StopReadingError, stop
 
 ROOTS = ("Invoice", "CreditNote")
@@ -64,6 +66,23 @@ _NOT_BASE64 = bytes(
 )
 
 
+@frozen
+class UblAttachment:
+    """A file embedded in the document.
+
+    Attributes:
+        index: The position among the embedded files, from 0; an argument of `extract`.
+        file_name: The sender's name for the file. It is untrusted: never use it as a path.
+        content_type: The sender's media type.
+        size: The number of bytes that `extract` writes.
+    """
+
+    index: int
+    file_name: str | None
+    content_type: str | None
+    size: int
+
+
 class Base64:
     """Counts the bytes that base64 text decodes to, and writes them if `write` is given.
 
@@ -109,14 +128,14 @@ class Reader:
         root: The name of the root element.
         values: The first value of each field.
         taxes: Currency and amount of each tax total.
-        attachments: File name, media type and size of each embedded file.
+        attachments: The embedded files.
     """
 
     def __init__(self, index: int | None = None, write: Callable[[bytes], object] | None = None):
         self.root: str | None = None
         self.values: dict[str, str] = {}
         self.taxes: list[tuple[str | None, str]] = []
-        self.attachments: list[tuple[str | None, str | None, int]] = []
+        self.attachments: list[UblAttachment] = []
         self._index = index
         self._write = write
         # One entry per open element: its path below the root, with an empty name for an element
@@ -215,6 +234,7 @@ class Reader:
             " ".join(self._attributes.get(key, "")[:_TEXT_LIMIT].split()) or None
             for key in ("filename", "mimeCode")
         )
-        self.attachments.append((name, media_type, file.size))
-        if len(self.attachments) - 1 == self._index:
+        index = len(self.attachments)
+        self.attachments.append(UblAttachment(index, name, media_type, file.size))
+        if index == self._index:
             raise StopReadingError

@@ -420,7 +420,7 @@ async def test_every_operation_but_the_token_can_have_a_function() -> None:
     assert (await client.files.create(SPACE, filename="a", size=1, content_type="a/b")).id == "f"
     assert got == set(answers)
     assert fake.requests == []
-    with pytest.raises(ConfigurationError, match="unknown operation"):
+    with pytest.raises(ConfigurationError, match="unknown name"):
         client_of(lambda _: None, token_get=print)
 
 

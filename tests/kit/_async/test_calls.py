@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import aclosing
 from typing import Any
 
 import httpx
@@ -486,7 +487,7 @@ async def test_cookies_are_never_sent_back() -> None:
 async def test_own_client_is_closed() -> None:
     """Leaving the block closes the transport the calls went through."""
     service = Service()
-    async with calls_to(service) as calls:
+    async with aclosing(calls_to(service)) as calls:
         await calls.call(READ, path=THING)
     assert service.closed
 

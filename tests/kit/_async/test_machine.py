@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,6 @@ async def test_request_hooks_are_left_alone() -> None:
 async def test_unreachable_is_still_told(environment: pytest.MonkeyPatch) -> None:
     """A proxy that nothing listens at is no connection."""
     environment.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-    async with calls_to() as calls:
+    async with aclosing(calls_to()) as calls:
         with pytest.raises(UnreachableError):
             await calls.call(READ, path=THING)

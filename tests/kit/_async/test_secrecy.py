@@ -7,6 +7,7 @@ import pickle
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Any
 
 import httpx
@@ -136,7 +137,7 @@ async def test_no_header_of_an_answer_is_logged(caplog: pytest.LogCaptureFixture
         peer.send(answer)
 
     with server(talk) as (url, _), pytest.raises(ServiceError):
-        async with calls_to(None, url) as calls:
+        async with aclosing(calls_to(None, url)) as calls:
             await calls.call(READ, path={"thing_id": "a1"})
     seen = [record.getMessage() for record in caplog.records]
     assert "receive_response_headers.complete" in seen

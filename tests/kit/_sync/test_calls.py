@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from typing import Any
 
 import httpx
@@ -485,7 +486,7 @@ def test_cookies_are_never_sent_back() -> None:
 def test_own_client_is_closed() -> None:
     """Leaving the block closes the transport the calls went through."""
     service = Service()
-    with calls_to(service) as calls:
+    with closing(calls_to(service)) as calls:
         calls.call(READ, path=THING)
     assert service.closed
 

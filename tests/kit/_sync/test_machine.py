@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,6 @@ def test_request_hooks_are_left_alone() -> None:
 def test_unreachable_is_still_told(environment: pytest.MonkeyPatch) -> None:
     """A proxy that nothing listens at is no connection."""
     environment.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-    with calls_to() as calls:
+    with closing(calls_to()) as calls:
         with pytest.raises(UnreachableError):
             calls.call(READ, path=THING)

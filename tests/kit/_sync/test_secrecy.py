@@ -8,6 +8,7 @@ import pickle
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import httpx
@@ -135,7 +136,7 @@ def test_no_header_of_an_answer_is_logged(caplog: pytest.LogCaptureFixture) -> N
         peer.send(answer)
 
     with server(talk) as (url, _), pytest.raises(ServiceError):
-        with calls_to(None, url) as calls:
+        with closing(calls_to(None, url)) as calls:
             calls.call(READ, path={"thing_id": "a1"})
     seen = [record.getMessage() for record in caplog.records]
     assert "receive_response_headers.complete" in seen

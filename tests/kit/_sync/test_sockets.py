@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 import time
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -76,7 +77,7 @@ BROKEN = {
 def test_broken_connections(case: str) -> None:
     """A connection that breaks is a fault; a write may have been applied, and is sent once."""
     with server(BROKEN[case]) as (url, connections):
-        with calls_to(url) as calls:
+        with closing(calls_to(url)) as calls:
             with pytest.raises(UnavailableError, match="connection broke"):
                 calls.call(READ, path=THING)
             used = len(connections)
@@ -97,7 +98,7 @@ def test_idle_connection_that_was_closed() -> None:
         gone.set()
 
     with server(talk) as (url, connections):
-        with calls_to(url) as calls:
+        with closing(calls_to(url)) as calls:
             for _ in range(3):
                 calls.call(READ, path=THING)
                 assert runtime.run_blocking(gone.wait, 10)
@@ -113,7 +114,7 @@ def test_no_answer_at_all() -> None:
         peer.stopped.wait(20)
 
     with server(talk) as (url, _):
-        with calls_to(url) as calls:
+        with closing(calls_to(url)) as calls:
             started = time.monotonic()
             with pytest.raises(OutcomeUnknownError, match="took too long"):
                 calls.call(WRITE, json={}, timeout=0.2)
@@ -130,7 +131,7 @@ def test_drip_cannot_beat_the_deadline(size: bytes) -> None:
         peer.drip(b" ", 0.02)
 
     with server(talk) as (url, _):
-        with calls_to(url) as calls:
+        with closing(calls_to(url)) as calls:
             started = time.monotonic()
             with pytest.raises(UnavailableError, match="took too long") as caught:
                 calls.call(READ, path=THING, deadline=0.4)
@@ -147,7 +148,7 @@ def test_pause_in_the_body_cannot_beat_the_deadline() -> None:
         peer.stopped.wait(20)
 
     with server(talk) as (url, _):
-        with calls_to(url, timeout=10.0) as calls:
+        with closing(calls_to(url, timeout=10.0)) as calls:
             started = time.monotonic()
             with pytest.raises(UnavailableError, match="took too long"):
                 calls.call(READ, path=THING, deadline=0.4)
@@ -159,7 +160,7 @@ def test_refusal_while_the_body_is_sent() -> None:
 
     refusal = b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     with server(says(refusal)) as (url, _):
-        with calls_to(url) as calls:
+        with closing(calls_to(url)) as calls:
             with pytest.raises(ServiceError) as caught:
                 calls.call(WRITE, json=[Base64(b"x" * 10_000_000)])
     # The answer may be lost to the reset that follows: then nobody knows.
@@ -170,7 +171,7 @@ def test_nobody_listens() -> None:
     """A refused connection was surely not applied, and the address is named."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with calls_to(f"http://127.0.0.1:{port}") as calls:
+    with closing(calls_to(f"http://127.0.0.1:{port}")) as calls:
         with pytest.raises(UnreachableError, match=f"no connection to .*:{port}") as caught:
             calls.call(WRITE, json={})
     assert caught.value.applied is False
@@ -186,7 +187,7 @@ def test_name_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
-    with calls_to("https://nowhere.example") as calls:
+    with closing(calls_to("https://nowhere.example")) as calls:
         with pytest.raises(UnreachableError, match="its name could not be resolved") as caught:
             calls.call(WRITE, json={})
     assert caught.value.applied is False
@@ -198,7 +199,7 @@ def test_proxies_are_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch)
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://proxy.invalid:3128")
     with server(says(OK)) as (url, _):
-        with calls_to(url) as calls:
+        with closing(calls_to(url)) as calls:
             assert calls.call(READ, path=THING)[0] == {}
 
 
@@ -218,7 +219,7 @@ def served_by(authority: trustme.CA, name: str) -> ssl.SSLContext:
 def test_unknown_authority_is_refused(authority: trustme.CA) -> None:
     """A certificate that is not trusted ends the call before anything is sent, and says so."""
     with server(says(OK), served_by(authority, "localhost")) as (url, connections):
-        with calls_to(url, retry=RetryPolicy(wait_initial=0.0)) as calls:
+        with closing(calls_to(url, retry=RetryPolicy(wait_initial=0.0))) as calls:
             with pytest.raises(UnreachableError, match="TLS certificate not accepted") as caught:
                 calls.call(WRITE, json={})
         assert len(connections) == 1  # trying again would not help
@@ -233,10 +234,10 @@ def test_own_ssl_context(authority: trustme.CA) -> None:
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
     with server(says(OK), served_by(authority, "localhost")) as (url, _):
-        with calls_to(url, ssl_context=trusting) as calls:
+        with closing(calls_to(url, ssl_context=trusting)) as calls:
             assert calls.call(READ, path=THING)[0] == {}
     with server(says(OK), served_by(authority, "other.example")) as (url, _):
-        with calls_to(url, ssl_context=trusting) as calls:
+        with closing(calls_to(url, ssl_context=trusting)) as calls:
             with pytest.raises(UnreachableError, match="TLS certificate not accepted"):
                 calls.call(READ, path=THING)
 
@@ -248,7 +249,7 @@ def test_server_that_speaks_no_tls() -> None:
         peer.send(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
 
     with server(talk) as (url, _):
-        with calls_to(url.replace("http:", "https:")) as calls:
+        with closing(calls_to(url.replace("http:", "https:"))) as calls:
             with pytest.raises(UnreachableError, match="TLS failed") as caught:
                 calls.call(WRITE, json={})
     assert caught.value.applied is False

@@ -24,21 +24,6 @@ class SampleParty:
     vat_number: str
     iban: str
 
-    @property
-    def enterprise_scheme(self) -> str | None:
-        """The ISO 6523 code of the national register, if it has one."""
-        return {"BE": "0208", "FR": "0002"}.get(self.country)
-
-    @property
-    def endpoint(self) -> str:
-        """The Peppol address, in the scheme `endpoint_scheme`."""
-        return self.enterprise_number if self.enterprise_scheme else self.vat_number
-
-    @property
-    def endpoint_scheme(self) -> str:
-        """The ISO 6523 code of the Peppol address."""
-        return self.enterprise_scheme or "9938"
-
 
 # After a prefix and check digits, each number begins with 999, so that invented numbers can be
 # recognised.

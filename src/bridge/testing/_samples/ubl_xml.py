@@ -66,10 +66,14 @@ xmlns:cbc="{_SPACE}CommonBasicComponents-2">
 
 
 def _party(side: str, party: SampleParty) -> str:
-    scheme = f' schemeID="{party.enterprise_scheme}"' if party.enterprise_scheme else ""
+    # The ISO 6523 codes of the national registers, and that of Luxembourg's VAT numbers, by which
+    # Peppol finds companies there.
+    register = {"BE": "0208", "FR": "0002"}.get(party.country)
+    scheme = f' schemeID="{register}"' if register else ""
+    endpoint = party.enterprise_number if register else party.vat_number
     name = escape(party.name)
     return f"""<cac:Accounting{side}Party><cac:Party>
-<cbc:EndpointID schemeID="{party.endpoint_scheme}">{party.endpoint}</cbc:EndpointID>
+<cbc:EndpointID schemeID="{register or "9938"}">{endpoint}</cbc:EndpointID>
 <cac:PartyName><cbc:Name>{name}</cbc:Name></cac:PartyName>
 <cac:PostalAddress><cbc:StreetName>{escape(party.street)}</cbc:StreetName>
 <cbc:CityName>{party.city}</cbc:CityName><cbc:PostalZone>{party.postal_code}</cbc:PostalZone>

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import datetime
 import sys
-import threading
 import time
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
@@ -85,22 +85,9 @@ def assert_lost(act: Callable[[], object], message: str) -> None:
 
 def in_threads(*tasks: Callable[[], object]) -> None:
     """Run all tasks at the same time, and raise the first error."""
-    errors: list[BaseException] = []
-
-    def run(task: Callable[[], object]) -> None:
-        try:
-            task()
-        except BaseException as error:  # noqa: BLE001 - raised again in the test's own thread
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(task,), daemon=True) for task in tasks]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE * 2)
-    if errors:
-        raise errors[0]
-    assert not any(thread.is_alive() for thread in threads), "a call never came back"
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        for future in [pool.submit(task) for task in tasks]:
+            future.result(PATIENCE * 2)
 
 
 @contextmanager
