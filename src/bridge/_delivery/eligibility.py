@@ -17,6 +17,7 @@ __all__ = [
     "Wait",
     "default_exportable",
     "unknown_word",
+    "word_of",
 ]
 
 FOLDERS = ("PURCHASES", "SALES")
@@ -28,7 +29,8 @@ def _text(value: object) -> str:
     return value if isinstance(value, Text) else str(value)
 
 
-def _word(value: object) -> str | None:
+def word_of(value: object) -> str | None:
+    """Return a word from a service, such as a status, cut to a length that can be stored."""
     return None if value is None else str(value)[:LONGEST_WORD]
 
 
@@ -44,7 +46,7 @@ class Wait:
 
     reason: str = field(converter=_text)
     client_action: bool = True
-    unknown: str | None = field(default=None, converter=_word)
+    unknown: str | None = field(default=None, converter=word_of)
 
 
 @frozen
@@ -126,6 +128,7 @@ def unknown_word(word: str, count: int) -> Text:
     """Return the message for documents with a status or folder that the rule does not know."""
     return Text(
         "unknown_word",
+        "word_of",
         "{1} document has the unknown word {0!r}; allow it with exportable= if it means approved "
         "or sent|{1} documents have the unknown word {0!r}; allow it with exportable= if it means "
         "approved or sent",

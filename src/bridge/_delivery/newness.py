@@ -57,7 +57,7 @@ def status_since_activation(
 
     Args:
         before: The status recorded at activation; None if Banqup showed none.
-        now: The status that Banqup shows now, shortened by `delivery.word_of` like `before`.
+        now: The status that Banqup shows now, shortened by `eligibility.word_of` like `before`.
     """
     if now is None or now == before:
         return "unchanged"
