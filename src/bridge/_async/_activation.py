@@ -30,8 +30,6 @@ from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Activation
 from bridge._stores.protocol import CheckpointStore
 
-__all__ = ["AsyncBaseline", "refuse_other_company", "space_key"]
-
 logger = logging.getLogger("bridge")
 
 MAX_PASSES = 6

@@ -62,8 +62,6 @@ if TYPE_CHECKING:
 
 # A process that only exports needs none of the modules that methods import, and is to start fast.
 
-__all__ = ["AsyncConnection"]
-
 
 class AsyncConnection:
     """One Banqup space, and the Zenvoices company to which it is exported.

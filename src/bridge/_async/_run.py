@@ -47,8 +47,6 @@ from bridge._delivery.row_format import NOT_KNOWN
 from bridge._mapping.calling import judge
 from bridge._reports.report import ExportReport
 
-__all__ = ["AsyncRun"]
-
 BATCH = 200
 REREADS = 50
 OVERLAP = timedelta(hours=24)

@@ -35,9 +35,6 @@ from bridge._delivery.outcome import Candidate, Outcome, label_of
 from bridge._mapping.mapper import default_mapper
 from bridge._reports import events
 
-__all__ = ["AsyncSending"]
-
-
 REFUSALS_IN_A_ROW = 5
 DOUBTS_IN_A_ROW = 3
 CONTROLS = 3

@@ -48,8 +48,6 @@ from bridge._mapping.mapper import SourceFile
 from bridge._mapping.spool import IN_MEMORY, Spool
 from zenvoices_client import Attachment, InboxDocument, InboxUpload, Lookup
 
-__all__ = ["AsyncTransfer", "Prepared"]
-
 _EMPTY = Text("empty_file", "the file is empty")
 _MEDIA_TYPE = re.compile(r"[!-~]{1,100}(; ?[!-~]{1,100}){0,3}")
 

@@ -18,18 +18,6 @@ from _client_kit._errors import ConfigurationError
 from _client_kit._text import Text, joined
 from bridge._errors import configuration_error, setting_error
 
-__all__ = [
-    "check_client",
-    "check_count",
-    "check_document_id",
-    "check_ids",
-    "check_lease",
-    "check_listeners",
-    "check_mapper",
-    "check_sample",
-    "check_store",
-]
-
 STORE_METHODS = ("acquire", "release", "head", "find", "select", "commit")
 _WORLD = "The Banqup client comes first. AsyncConnection takes two Async clients, Connection none."
 

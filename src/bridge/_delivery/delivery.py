@@ -45,15 +45,6 @@ from bridge._delivery import transitions
 from bridge._delivery.eligibility import BrokenRule, Skip, Verdict, Wait, word_of
 from bridge._delivery.newness import status_since_activation
 
-__all__ = [
-    "Delivery",
-    "WaitReason",
-    "at_activation",
-    "external_id_of",
-    "first_seen",
-    "transition",
-]
-
 MAX_ATTEMPTS = 5
 FIRST_PAUSE = 3600.0
 FIRST_PAUSE_NOT_READY = 300.0

@@ -9,17 +9,6 @@ from attrs import field, frozen
 from _client_kit._text import Text
 from banqup_client import Document
 
-__all__ = [
-    "BrokenRule",
-    "Exportable",
-    "Skip",
-    "Verdict",
-    "Wait",
-    "default_exportable",
-    "unknown_word",
-    "word_of",
-]
-
 FOLDERS = ("PURCHASES", "SALES")
 LONGEST_WORD = 100
 
@@ -128,7 +117,6 @@ def unknown_word(word: str, count: int) -> Text:
     """Return the message for documents with a status or folder that the rule does not know."""
     return Text(
         "unknown_word",
-        "word_of",
         "{1} document has the unknown word {0!r}; allow it with exportable= if it means approved "
         "or sent|{1} documents have the unknown word {0!r}; allow it with exportable= if it means "
         "approved or sent",

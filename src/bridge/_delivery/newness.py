@@ -15,8 +15,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-__all__ = ["created_during_activation", "missed_by_activation", "status_since_activation"]
-
 LISTED_LATE = timedelta(hours=24)
 """How long before activation a new document may have been created: Banqup's lists may show a
 document late, and the server's times may differ."""

@@ -31,8 +31,6 @@ from bridge._reports.report import Activation
 from bridge._stores.protocol import CheckpointStore
 from bridge._sync._session import CheckpointSession
 
-__all__ = ["Baseline", "refuse_other_company", "space_key"]
-
 logger = logging.getLogger("bridge")
 
 MAX_PASSES = 6

@@ -48,8 +48,6 @@ from bridge._sync._recorder import RunRecorder
 from bridge._sync._recovery import Recovery
 from bridge._sync._sending import DOUBTS_IN_A_ROW, Sending
 
-__all__ = ["Run"]
-
 BATCH = 200
 REREADS = 50
 OVERLAP = timedelta(hours=24)

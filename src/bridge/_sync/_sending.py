@@ -36,9 +36,6 @@ from bridge._sync._recorder import RunRecorder
 from bridge._sync._recovery import LookupProbe, Recovery
 from bridge._sync._transfer import Prepared, Transfer
 
-__all__ = ["Sending"]
-
-
 REFUSALS_IN_A_ROW = 5
 DOUBTS_IN_A_ROW = 3
 CONTROLS = 3

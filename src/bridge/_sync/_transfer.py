@@ -49,8 +49,6 @@ from bridge._sync._context import RunContext
 from bridge._sync._recovery import Recovery
 from zenvoices_client import Attachment, InboxDocument, InboxUpload, Lookup
 
-__all__ = ["Prepared", "Transfer"]
-
 _EMPTY = Text("empty_file", "the file is empty")
 _MEDIA_TYPE = re.compile(r"[!-~]{1,100}(; ?[!-~]{1,100}){0,3}")
 
