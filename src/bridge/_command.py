@@ -33,7 +33,7 @@ from _client_kit._text import Text, code_of, joined
 from _client_kit._version import __version__
 from banqup_client import ClientCredentials, Environment
 from bridge._config import ConnectionConfig
-from bridge._delivery.arguments import check_limit
+from bridge._delivery.arguments import check_count
 from bridge._errors import BusyError, setting_error
 from bridge._mapping.mapper import Mapper, default_mapper
 from bridge._pairs import Pairs
@@ -130,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _limit(text: str) -> int:
     limit = int(text)
-    check_limit(limit, "--limit")
+    check_count(limit, "--limit")
     return limit
 
 

@@ -9,21 +9,6 @@ from _client_kit._errors import ConfigurationError, StoreError
 from _client_kit._text import Text, joined
 from _client_kit._times import local_time
 
-__all__ = [
-    "ACTIVATE",
-    "ACTIVATE_AGAIN",
-    "IN_MEMORY",
-    "OTHER_STORE",
-    "BusyError",
-    "LeaseLostError",
-    "NotActivatedError",
-    "configuration_error",
-    "not_replaced",
-    "setting_error",
-    "store_error",
-]
-
-
 _TAKEN_OVER = Text("lease_lost", "the lease was taken over by another worker")
 _NOT_ACTIVE = Text("not_activated", "this connection is not active in this store")
 ACTIVATE = Text(

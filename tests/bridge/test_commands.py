@@ -167,7 +167,7 @@ MISTAKES = [
     SHARED + PAIR + PAIR,
     SHARED + PAIR + 'timeout = "30"\n',
     SHARED + PAIR + "in_flight = 2.0\n",
-    SHARED + PAIR + "in_flight = 99\n",
+    SHARED + PAIR + "in_flight = 0\n",
     SHARED + PAIR + "lease_ttl = 1\n",
     SHARED + PAIR + 'on_uncertain = "guess"\n',
     SHARED + PAIR + "storage_hosts = 3\n",

@@ -18,7 +18,7 @@ from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery, WaitReason
-from bridge._delivery.eligibility import FOLDERS, BrokenRule, Exportable
+from bridge._delivery.eligibility import FOLDERS, BrokenRule, Exportable, word_of
 from bridge._delivery.faults import list_unfinished
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.newness import created_during_activation
@@ -29,8 +29,6 @@ from bridge._mapping.calling import judge
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Activation
 from bridge._stores.protocol import CheckpointStore
-
-__all__ = ["AsyncBaseline", "refuse_other_company", "space_key"]
 
 logger = logging.getLogger("bridge")
 
@@ -216,10 +214,7 @@ class AsyncBaseline:
             return stored
         # Whether the rule did not allow the document when it was last listed.
         had_to_wait = stored.cause in (WaitReason.CLIENT, WaitReason.NONE, WaitReason.RULE)
-        changed = (
-            not stored.predates_activation
-            or deliveries.word_of(status) != stored.status_at_activation
-        )
+        changed = not stored.predates_activation or word_of(status) != stored.status_at_activation
         if verdict is None and had_to_wait and changed:
             reason = Text("approved_inactive", "approved while inactive")
             return self._advance(stored, transitions.Skipped(reason))

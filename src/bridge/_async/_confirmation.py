@@ -23,9 +23,6 @@ from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Confirmation
 from zenvoices_client import AsyncZenvoicesClient, Lookup
 
-__all__ = ["confirmed"]
-
-
 _SENT = ("delivered", "confirmed", "waiting", "sending", "failed", "uncertain")
 
 

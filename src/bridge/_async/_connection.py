@@ -30,11 +30,10 @@ from bridge._async._run import AsyncRun
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery.arguments import (
     check_client,
+    check_count,
     check_document_id,
     check_ids,
-    check_in_flight,
     check_lease,
-    check_limit,
     check_listeners,
     check_mapper,
     check_sample,
@@ -62,8 +61,6 @@ if TYPE_CHECKING:
     from bridge._reports.verification import Verification
 
 # A process that only exports needs none of the modules that methods import, and is to start fast.
-
-__all__ = ["AsyncConnection"]
 
 
 class AsyncConnection:
@@ -115,7 +112,7 @@ class AsyncConnection:
         check_client(banqup, AsyncBanqupClient, "banqup")
         check_client(zenvoices, AsyncZenvoicesClient, "zenvoices")
         check_store(checkpoints)
-        check_in_flight(in_flight)
+        check_count(in_flight, "in_flight")
         check_word(on_uncertain, ("hold", "resend"), "on_uncertain", service="bridge")
         check_clock(clock, service="bridge")
         if mapper is not None:
@@ -366,7 +363,8 @@ class AsyncConnection:
             ServiceError: A failure that concerns more than one document. The ``report`` attribute
                 of the error contains the documents handled before.
         """
-        check_limit(limit)
+        if limit is not None:
+            check_count(limit, "limit")
         check_flag(dry_run, "dry_run", service="bridge")
         check_flag(look_first, "look_first", service="bridge")
         if deadline is not None:

@@ -15,8 +15,6 @@ from bridge._mapping.mapper import AsyncMapper
 from bridge._reports.events import Listener
 from zenvoices_client import AsyncZenvoicesClient
 
-__all__ = ["AsyncRunContext"]
-
 
 @frozen(kw_only=True)
 class AsyncRunContext:

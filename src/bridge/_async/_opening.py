@@ -17,8 +17,6 @@ from bridge._settings import ConnectionSettings
 from bridge._stores.protocol import CheckpointStore
 from zenvoices_client import AsyncZenvoicesClient, UserLogin
 
-__all__ = ["open_connection"]
-
 
 @asynccontextmanager
 async def open_connection(

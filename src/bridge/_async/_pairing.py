@@ -5,8 +5,6 @@ from __future__ import annotations
 from banqup_client import AsyncBanqupClient, Space
 from zenvoices_client import AsyncZenvoicesClient, Company
 
-__all__ = ["list_both"]
-
 
 async def list_both(
     banqup: AsyncBanqupClient, zenvoices: AsyncZenvoicesClient

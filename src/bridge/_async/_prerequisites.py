@@ -12,8 +12,6 @@ from bridge._reports.render import plain
 from zenvoices_client import AsyncZenvoicesClient, Company
 from zenvoices_client._dialect import COMPANY_CODE_HINT
 
-__all__ = ["AsyncChecks"]
-
 MOST_SPACES = 5
 _OTHER_SPACES = Text(
     "hint_other_spaces",

@@ -20,8 +20,6 @@ from bridge._reports.builder import ReportBuilder
 from bridge._reports.delivery_rows import to_datetime
 from bridge._reports.report import ExportReport
 
-__all__ = ["AsyncRunRecorder"]
-
 logger = logging.getLogger("bridge")
 
 

@@ -20,8 +20,6 @@ from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery
 from zenvoices_client import Lookup
 
-__all__ = ["AsyncRecovery", "LookupProbe"]
-
 MARGIN = 60.0
 """Seconds added to the deadline of an upload. Until the deadline and these seconds have passed
 since the intent, a "not found" is ignored: another worker may still be uploading."""

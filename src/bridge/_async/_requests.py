@@ -22,8 +22,6 @@ from bridge._reports.report import Request
 from bridge._reports.texts import say
 from bridge._stores.protocol import FIND_LIMIT
 
-__all__ = ["request_all", "settle_one"]
-
 logger = logging.getLogger("bridge")
 
 _BY_THE_RULE = (WaitReason.CLIENT, WaitReason.NONE, WaitReason.RULE)

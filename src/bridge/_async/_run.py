@@ -47,8 +47,6 @@ from bridge._delivery.row_format import NOT_KNOWN
 from bridge._mapping.calling import judge
 from bridge._reports.report import ExportReport
 
-__all__ = ["AsyncRun"]
-
 BATCH = 200
 REREADS = 50
 OVERLAP = timedelta(hours=24)
@@ -343,7 +341,9 @@ class AsyncRun:
             return
         self._report.seen[document_id] = delivery.state
         if delivery.state != "waiting" and delivery.cause is not WaitReason.GONE:
-            self._consider_finished(document, delivery)
+            sent = delivery.state in ("delivered", "confirmed")
+            if sent and delivery.files not in (None, files_digest(document)):
+                self._report.changed += 1
             return
         verdict = judge(self._context.exportable, document)
         if isinstance(verdict, BrokenRule):
@@ -364,14 +364,6 @@ class AsyncRun:
             group.append(Candidate(document, new, stored))
         else:
             self._recorder.record(stored, new)
-
-    def _consider_finished(self, document: Document, delivery: Delivery) -> None:
-        if (
-            delivery.state in ("delivered", "confirmed")
-            and delivery.files is not None
-            and delivery.files != files_digest(document)
-        ):
-            self._report.changed += 1
 
     def _can_send(self, delivery: Delivery) -> bool:
         if delivery.cause is WaitReason.QUEUED:

@@ -35,9 +35,6 @@ from bridge._delivery.outcome import Candidate, Outcome, label_of
 from bridge._mapping.mapper import default_mapper
 from bridge._reports import events
 
-__all__ = ["AsyncSending"]
-
-
 REFUSALS_IN_A_ROW = 5
 DOUBTS_IN_A_ROW = 3
 CONTROLS = 3
@@ -203,9 +200,7 @@ class AsyncSending:
                 await self._fetch(queue, workers, len(ready))
             for item in await self._intended(chosen, queue):
                 uploading += 1
-                await workers.start(
-                    self._transfer.upload, item, self.company_id, self._session.guard
-                )
+                await workers.start(self._transfer.upload, item, self.company_id)
             if self._first is not None and self.fault is None:
                 first, self._first = self._first, None
                 await workers.start(self._recovery.control, *first)

@@ -26,8 +26,6 @@ from bridge._stores.protocol import (
     is_in_memory,
 )
 
-__all__ = ["AsyncCheckpointSession"]
-
 logger = logging.getLogger("bridge")
 
 PAGE = 500

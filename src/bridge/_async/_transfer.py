@@ -48,8 +48,6 @@ from bridge._mapping.mapper import SourceFile
 from bridge._mapping.spool import IN_MEMORY, Spool
 from zenvoices_client import Attachment, InboxDocument, InboxUpload, Lookup
 
-__all__ = ["AsyncTransfer", "Prepared"]
-
 _EMPTY = Text("empty_file", "the file is empty")
 _MEDIA_TYPE = re.compile(r"[!-~]{1,100}(; ?[!-~]{1,100}){0,3}")
 
@@ -220,25 +218,23 @@ class AsyncTransfer:
             return transitions.Refused(_EMPTY, final=True)
         return mapped
 
-    async def upload(
-        self, prepared: Prepared, company_id: int, check_lease: Callable[[float], None]
-    ) -> Outcome:
+    async def upload(self, prepared: Prepared, company_id: int) -> Outcome:
         """Upload a prepared document.
 
-        If the upload ends without a clear answer, the document is looked up at once.
+        The lease is checked before the upload and before each chunk. If the upload ends without a
+        clear answer, the document is looked up at once.
 
         Args:
             prepared: The document; its files are deleted at the end.
             company_id: The company's present number.
-            check_lease: Raises LeaseLostError if the lease ends within the given number of
-                seconds. It is called before the upload and before each chunk.
         """
         candidate = prepared.candidate
+        check_lease = self._context.session.guard
         began = False
 
         def before_each_piece() -> None:
             nonlocal began
-            check_lease(0.0)
+            check_lease()
             began = True
 
         try:

@@ -18,21 +18,7 @@ from _client_kit._errors import ConfigurationError
 from _client_kit._text import Text, joined
 from bridge._errors import configuration_error, setting_error
 
-__all__ = [
-    "check_client",
-    "check_document_id",
-    "check_ids",
-    "check_in_flight",
-    "check_lease",
-    "check_limit",
-    "check_listeners",
-    "check_mapper",
-    "check_sample",
-    "check_store",
-]
-
 STORE_METHODS = ("acquire", "release", "head", "find", "select", "commit")
-MAX_IN_FLIGHT = 32
 _WORLD = "The Banqup client comes first. AsyncConnection takes two Async clients, Connection none."
 
 
@@ -99,16 +85,9 @@ def check_sample(sample: object) -> None:
         raise argument_error("sample", wanted, sample, service="bridge", hint=hint)
 
 
-def check_in_flight(number: object) -> None:
-    """Refuse a number of workers that is not from 1 to `MAX_IN_FLIGHT`."""
-    if type(number) is not int or not 1 <= number <= MAX_IN_FLIGHT:
-        wanted = Text("whole_number_to", "a whole number from 1 to {0}", MAX_IN_FLIGHT)
-        raise argument_error("in_flight", wanted, number, service="bridge")
-
-
-def check_limit(number: object, name: str = "limit") -> None:
-    """Refuse a limit that is not a positive whole number; None means no limit."""
-    if number is not None and (type(number) is not int or number < 1):
+def check_count(number: object, name: str) -> None:
+    """Refuse what is not a positive whole number."""
+    if type(number) is not int or number < 1:
         wanted = Text("whole_number_up", "a whole number from 1 up")
         raise argument_error(name, wanted, number, service="bridge")
 

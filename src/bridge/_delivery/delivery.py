@@ -42,17 +42,8 @@ from attrs import evolve, field, frozen
 
 from _client_kit._text import Text
 from bridge._delivery import transitions
-from bridge._delivery.eligibility import BrokenRule, Skip, Verdict, Wait
+from bridge._delivery.eligibility import BrokenRule, Skip, Verdict, Wait, word_of
 from bridge._delivery.newness import status_since_activation
-
-__all__ = [
-    "Delivery",
-    "WaitReason",
-    "at_activation",
-    "external_id_of",
-    "first_seen",
-    "transition",
-]
 
 MAX_ATTEMPTS = 5
 FIRST_PAUSE = 3600.0
@@ -60,7 +51,6 @@ FIRST_PAUSE_NOT_READY = 300.0
 LONGEST_PAUSE = 86_400.0
 ABSENCE_CONFIRMED_AFTER = 600.0
 LONGEST_WITHOUT_CONTROL = 86_400.0
-LONGEST_WORD = 100
 LONGEST_REASON = 500
 
 STATES = (
@@ -94,18 +84,6 @@ class WaitReason(Enum):
     """The document can be sent now."""
     GONE = "gone"
     """Skipped because Banqup no longer has the document; if listed again, the document waits."""
-
-
-def word_of(text: str | None) -> str | None:
-    """Return a word from a service, such as a status, in a form that is short enough to store.
-
-    A word of more than 100 characters is cut, and a hash of it is appended: without the hash, two
-    long words with the same beginning would count as equal.
-    """
-    if text is None or len(text) <= LONGEST_WORD:
-        return text
-    digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()
-    return f"{text[: LONGEST_WORD - 17]}~{digest[:16]}"
 
 
 def _reason(text: str) -> str:

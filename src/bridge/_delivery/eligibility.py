@@ -9,16 +9,6 @@ from attrs import field, frozen
 from _client_kit._text import Text
 from banqup_client import Document
 
-__all__ = [
-    "BrokenRule",
-    "Exportable",
-    "Skip",
-    "Verdict",
-    "Wait",
-    "default_exportable",
-    "unknown_word",
-]
-
 FOLDERS = ("PURCHASES", "SALES")
 LONGEST_WORD = 100
 
@@ -28,7 +18,8 @@ def _text(value: object) -> str:
     return value if isinstance(value, Text) else str(value)
 
 
-def _word(value: object) -> str | None:
+def word_of(value: object) -> str | None:
+    """Return a word from a service, such as a status, cut to a length that can be stored."""
     return None if value is None else str(value)[:LONGEST_WORD]
 
 
@@ -44,7 +35,7 @@ class Wait:
 
     reason: str = field(converter=_text)
     client_action: bool = True
-    unknown: str | None = field(default=None, converter=_word)
+    unknown: str | None = field(default=None, converter=word_of)
 
 
 @frozen

@@ -25,28 +25,6 @@ from banqup_client import FileRefusedError
 from bridge._delivery.delivery import Delivery
 from bridge._errors import setting_error
 
-__all__ = [
-    "DETAILS",
-    "DOCUMENT",
-    "DOWNLOAD",
-    "FUNCTION",
-    "LOOK_UP",
-    "MAPPER",
-    "UPLOAD",
-    "USERS_CODE",
-    "Blame",
-    "FaultTracker",
-    "HeldRefusal",
-    "asks_again",
-    "blame_of",
-    "in_doubt",
-    "is_final",
-    "list_unfinished",
-    "naming",
-    "no_files_at_all",
-    "too_many_unrecorded",
-]
-
 LOOK_UP = "inbox.details"
 DOCUMENT = "documents.get"
 DETAILS = "files.details"

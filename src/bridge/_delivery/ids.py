@@ -7,13 +7,6 @@ import re
 from banqup_client._space_id import check_space_id
 from bridge._errors import setting_error
 
-__all__ = [
-    "canonical_id",
-    "company_code_of",
-    "of_another_space",
-    "space_id_of",
-]
-
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 

@@ -15,8 +15,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-__all__ = ["created_during_activation", "missed_by_activation", "status_since_activation"]
-
 LISTED_LATE = timedelta(hours=24)
 """How long before activation a new document may have been created: Banqup's lists may show a
 document late, and the server's times may differ."""
@@ -57,7 +55,7 @@ def status_since_activation(
 
     Args:
         before: The status recorded at activation; None if Banqup showed none.
-        now: The status that Banqup shows now, shortened by `delivery.word_of` like `before`.
+        now: The status that Banqup shows now, shortened by `eligibility.word_of` like `before`.
     """
     if now is None or now == before:
         return "unchanged"

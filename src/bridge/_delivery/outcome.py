@@ -13,13 +13,6 @@ from banqup_client import Document
 from bridge._delivery.delivery import Delivery
 from bridge._delivery.transitions import Event
 
-__all__ = [
-    "Candidate",
-    "Outcome",
-    "files_digest",
-    "label_of",
-]
-
 LONGEST_PART = 80
 
 

@@ -21,17 +21,6 @@ from bridge._delivery.delivery import STATES, Delivery, WaitReason
 from bridge._errors import store_error
 from bridge._stores.protocol import Row
 
-__all__ = [
-    "NOT_KNOWN",
-    "Head",
-    "active_binding",
-    "counted_as",
-    "delivery_of",
-    "head_of",
-    "head_text",
-    "row_of",
-]
-
 VERSION = 1
 NOT_KNOWN = datetime.max.replace(tzinfo=UTC)
 """The value of `Head.restored_at` until Banqup has told the time: every document is older."""

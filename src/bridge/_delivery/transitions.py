@@ -8,26 +8,6 @@ from attrs import frozen
 
 from bridge._delivery.eligibility import Verdict
 
-__all__ = [
-    "Absent",
-    "Arrived",
-    "AttemptRefunded",
-    "Confirmed",
-    "DecidedByPerson",
-    "Event",
-    "Held",
-    "InDoubt",
-    "Intended",
-    "Listed",
-    "NoControl",
-    "NotReady",
-    "NotSent",
-    "Refused",
-    "Requested",
-    "Skipped",
-    "Undecidable",
-]
-
 
 @frozen
 class Event:

@@ -439,7 +439,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "a_function": ("une fonction", "een functie"),
     "whole_number": ("un nombre entier", "een geheel getal"),
     "whole_number_up": ("un nombre entier supérieur ou égal à 1", "een geheel getal van minstens 1"),
-    "whole_number_to": ("un nombre entier de 1 à {0}", "een geheel getal van 1 tot {0}"),
     "positive_seconds": ("un nombre positif de secondes", "een positief aantal seconden"),
     "variable_name": ("le nom d'une variable d'environnement", "de naam van een omgevingsvariabele"),
     "table_or_path": ("une table ou le chemin d'un fichier JSON", "een tabel of het pad van een JSON-bestand"),

@@ -11,8 +11,6 @@ from attrs import define
 from bridge._errors import LeaseLostError
 from bridge._stores.protocol import Lease, Row
 
-__all__ = ["ConnectionRecord", "LeasedStore"]
-
 _T = TypeVar("_T")
 Use = Callable[["ConnectionRecord", Callable[[], float]], _T]
 """A function that reads or changes a record; its second argument is the store's clock."""

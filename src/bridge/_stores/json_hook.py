@@ -26,8 +26,6 @@ from bridge._stores.connection_record import ConnectionRecord
 from bridge._stores.memory import ConnectionRows, RecordStore
 from bridge._stores.protocol import Lease, Row
 
-__all__ = ["HookCheckpoints"]
-
 logger = logging.getLogger("bridge")
 
 FORMAT = "bridge-checkpoints"

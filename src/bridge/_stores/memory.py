@@ -19,8 +19,6 @@ from bridge._errors import configuration_error
 from bridge._stores.connection_record import ConnectionRecord, LeasedStore, Use
 from bridge._stores.protocol import Row, check_ids
 
-__all__ = ["ConnectionRows", "MemoryCheckpoints", "RecordStore"]
-
 _by_id = attrgetter("id")
 _T = TypeVar("_T")
 

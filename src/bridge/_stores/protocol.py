@@ -13,16 +13,6 @@ from typing import Protocol
 
 from attrs import frozen
 
-__all__ = [
-    "FIND_LIMIT",
-    "CheckpointStore",
-    "Lease",
-    "Row",
-    "held_until",
-    "is_in_memory",
-    "name_of_store",
-]
-
 FIND_LIMIT = 500
 """The most ids that one call of find() may name."""
 

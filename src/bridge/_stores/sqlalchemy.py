@@ -31,8 +31,6 @@ from bridge._errors import setting_error, store_error
 from bridge._stores.connection_record import ConnectionRecord, LeasedStore, Use
 from bridge._stores.protocol import Row, check_ids
 
-__all__ = ["SQLAlchemyCheckpoints"]
-
 VERSION = 1
 """The version of the table format; rows with another version are refused."""
 

@@ -19,8 +19,6 @@ from bridge._stores.connection_record import ConnectionRecord, LeasedStore, Use
 from bridge._stores.protocol import Lease, Row, check_ids
 from bridge._stores.sqlite_file import CheckpointFile
 
-__all__ = ["SQLiteCheckpoints"]
-
 _CONNECTION = "SELECT fence, owner, expires, ttl, head, crc FROM connection WHERE key = ?"
 _SAVE = """INSERT INTO connection (key, fence, owner, expires, ttl, head, crc)
     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE

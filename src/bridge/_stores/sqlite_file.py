@@ -27,8 +27,6 @@ from _client_kit._errors import StoreError
 from _client_kit._text import Text
 from bridge._errors import not_replaced, store_error
 
-__all__ = ["CheckpointFile"]
-
 logger = logging.getLogger("bridge")
 
 APPLICATION_ID = 0x42515A56

@@ -24,9 +24,6 @@ from bridge._reports.report import Confirmation
 from bridge._sync._session import CheckpointSession
 from zenvoices_client import Lookup, ZenvoicesClient
 
-__all__ = ["confirmed"]
-
-
 _SENT = ("delivered", "confirmed", "waiting", "sending", "failed", "uncertain")
 
 

@@ -27,11 +27,10 @@ from _client_kit._text import Text, joined
 from banqup_client import BanqupClient
 from bridge._delivery.arguments import (
     check_client,
+    check_count,
     check_document_id,
     check_ids,
-    check_in_flight,
     check_lease,
-    check_limit,
     check_listeners,
     check_mapper,
     check_sample,
@@ -63,8 +62,6 @@ if TYPE_CHECKING:
     from bridge._reports.verification import Verification
 
 # A process that only exports needs none of the modules that methods import, and is to start fast.
-
-__all__ = ["Connection"]
 
 
 class Connection:
@@ -116,7 +113,7 @@ class Connection:
         check_client(banqup, BanqupClient, "banqup")
         check_client(zenvoices, ZenvoicesClient, "zenvoices")
         check_store(checkpoints)
-        check_in_flight(in_flight)
+        check_count(in_flight, "in_flight")
         check_word(on_uncertain, ("hold", "resend"), "on_uncertain", service="bridge")
         check_clock(clock, service="bridge")
         if mapper is not None:
@@ -367,7 +364,8 @@ class Connection:
             ServiceError: A failure that concerns more than one document. The ``report`` attribute
                 of the error contains the documents handled before.
         """
-        check_limit(limit)
+        if limit is not None:
+            check_count(limit, "limit")
         check_flag(dry_run, "dry_run", service="bridge")
         check_flag(look_first, "look_first", service="bridge")
         if deadline is not None:

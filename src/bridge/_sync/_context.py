@@ -16,8 +16,6 @@ from bridge._reports.events import Listener
 from bridge._sync._session import CheckpointSession
 from zenvoices_client import ZenvoicesClient
 
-__all__ = ["RunContext"]
-
 
 @frozen(kw_only=True)
 class RunContext:

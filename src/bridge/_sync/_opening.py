@@ -18,8 +18,6 @@ from bridge._stores.protocol import CheckpointStore
 from bridge._sync._connection import Connection
 from zenvoices_client import UserLogin, ZenvoicesClient
 
-__all__ = ["open_connection"]
-
 
 @contextmanager
 def open_connection(

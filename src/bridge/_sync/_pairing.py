@@ -6,8 +6,6 @@ from __future__ import annotations
 from banqup_client import BanqupClient, Space
 from zenvoices_client import Company, ZenvoicesClient
 
-__all__ = ["list_both"]
-
 
 def list_both(
     banqup: BanqupClient, zenvoices: ZenvoicesClient

@@ -13,8 +13,6 @@ from bridge._reports.render import plain
 from zenvoices_client import Company, ZenvoicesClient
 from zenvoices_client._dialect import COMPANY_CODE_HINT
 
-__all__ = ["Checks"]
-
 MOST_SPACES = 5
 _OTHER_SPACES = Text(
     "hint_other_spaces",

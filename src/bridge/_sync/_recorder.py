@@ -21,8 +21,6 @@ from bridge._reports.delivery_rows import to_datetime
 from bridge._reports.report import ExportReport
 from bridge._sync._context import RunContext
 
-__all__ = ["RunRecorder"]
-
 logger = logging.getLogger("bridge")
 
 

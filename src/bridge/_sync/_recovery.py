@@ -21,8 +21,6 @@ from bridge._delivery.delivery import Delivery
 from bridge._sync._context import RunContext
 from zenvoices_client import Lookup
 
-__all__ = ["LookupProbe", "Recovery"]
-
 MARGIN = 60.0
 """Seconds added to the deadline of an upload. Until the deadline and these seconds have passed
 since the intent, a "not found" is ignored: another worker may still be uploading."""

@@ -23,8 +23,6 @@ from bridge._reports.texts import say
 from bridge._stores.protocol import FIND_LIMIT
 from bridge._sync._session import CheckpointSession
 
-__all__ = ["request_all", "settle_one"]
-
 logger = logging.getLogger("bridge")
 
 _BY_THE_RULE = (WaitReason.CLIENT, WaitReason.NONE, WaitReason.RULE)

@@ -48,8 +48,6 @@ from bridge._sync._recorder import RunRecorder
 from bridge._sync._recovery import Recovery
 from bridge._sync._sending import DOUBTS_IN_A_ROW, Sending
 
-__all__ = ["Run"]
-
 BATCH = 200
 REREADS = 50
 OVERLAP = timedelta(hours=24)
@@ -344,7 +342,9 @@ class Run:
             return
         self._report.seen[document_id] = delivery.state
         if delivery.state != "waiting" and delivery.cause is not WaitReason.GONE:
-            self._consider_finished(document, delivery)
+            sent = delivery.state in ("delivered", "confirmed")
+            if sent and delivery.files not in (None, files_digest(document)):
+                self._report.changed += 1
             return
         verdict = judge(self._context.exportable, document)
         if isinstance(verdict, BrokenRule):
@@ -365,14 +365,6 @@ class Run:
             group.append(Candidate(document, new, stored))
         else:
             self._recorder.record(stored, new)
-
-    def _consider_finished(self, document: Document, delivery: Delivery) -> None:
-        if (
-            delivery.state in ("delivered", "confirmed")
-            and delivery.files is not None
-            and delivery.files != files_digest(document)
-        ):
-            self._report.changed += 1
 
     def _can_send(self, delivery: Delivery) -> bool:
         if delivery.cause is WaitReason.QUEUED:

@@ -36,9 +36,6 @@ from bridge._sync._recorder import RunRecorder
 from bridge._sync._recovery import LookupProbe, Recovery
 from bridge._sync._transfer import Prepared, Transfer
 
-__all__ = ["Sending"]
-
-
 REFUSALS_IN_A_ROW = 5
 DOUBTS_IN_A_ROW = 3
 CONTROLS = 3
@@ -204,7 +201,7 @@ class Sending:
                 self._fetch(queue, workers, len(ready))
             for item in self._intended(chosen, queue):
                 uploading += 1
-                workers.start(self._transfer.upload, item, self.company_id, self._session.guard)
+                workers.start(self._transfer.upload, item, self.company_id)
             if self._first is not None and self.fault is None:
                 first, self._first = self._first, None
                 workers.start(self._recovery.control, *first)

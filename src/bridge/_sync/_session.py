@@ -27,8 +27,6 @@ from bridge._stores.protocol import (
     is_in_memory,
 )
 
-__all__ = ["CheckpointSession"]
-
 logger = logging.getLogger("bridge")
 
 PAGE = 500

@@ -49,8 +49,6 @@ from bridge._sync._context import RunContext
 from bridge._sync._recovery import Recovery
 from zenvoices_client import Attachment, InboxDocument, InboxUpload, Lookup
 
-__all__ = ["Prepared", "Transfer"]
-
 _EMPTY = Text("empty_file", "the file is empty")
 _MEDIA_TYPE = re.compile(r"[!-~]{1,100}(; ?[!-~]{1,100}){0,3}")
 
@@ -221,25 +219,23 @@ class Transfer:
             return transitions.Refused(_EMPTY, final=True)
         return mapped
 
-    def upload(
-        self, prepared: Prepared, company_id: int, check_lease: Callable[[float], None]
-    ) -> Outcome:
+    def upload(self, prepared: Prepared, company_id: int) -> Outcome:
         """Upload a prepared document.
 
-        If the upload ends without a clear answer, the document is looked up at once.
+        The lease is checked before the upload and before each chunk. If the upload ends without a
+        clear answer, the document is looked up at once.
 
         Args:
             prepared: The document; its files are deleted at the end.
             company_id: The company's present number.
-            check_lease: Raises LeaseLostError if the lease ends within the given number of
-                seconds. It is called before the upload and before each chunk.
         """
         candidate = prepared.candidate
+        check_lease = self._context.session.guard
         began = False
 
         def before_each_piece() -> None:
             nonlocal began
-            check_lease(0.0)
+            check_lease()
             began = True
 
         try:

@@ -26,8 +26,8 @@ async def active(world: AsyncWorld, **options: Any) -> Any:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"in_flight": 0}, "in_flight must be a whole number from 1 to"),
-        ({"in_flight": 1000}, "in_flight must be a whole number from 1 to"),
+        ({"in_flight": 0}, "in_flight must be a whole number from 1 up"),
+        ({"in_flight": -1}, "in_flight must be a whole number from 1 up"),
         ({"on_uncertain": "perhaps"}, "on_uncertain must be"),
         ({"company_code": 42}, "company_code must be a text"),
         ({"company_code": " "}, "company_code must be a text"),
