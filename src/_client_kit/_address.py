@@ -12,16 +12,6 @@ from _client_kit._arguments import argument_error
 from _client_kit._errors import ConfigurationError, ServiceError
 from _client_kit._text import Text
 
-__all__ = [
-    "API_PATH",
-    "check_base_url",
-    "check_header_text",
-    "check_id",
-    "is_id",
-    "is_loopback",
-    "origin_of",
-]
-
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 MOST_ODD = 5
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"

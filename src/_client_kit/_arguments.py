@@ -12,25 +12,6 @@ from _client_kit._errors import ConfigurationError
 from _client_kit._secret import Secret
 from _client_kit._text import Text, joined
 
-__all__ = [
-    "ServiceWord",
-    "argument_error",
-    "check_clock",
-    "check_credential",
-    "check_flag",
-    "check_function",
-    "check_instance",
-    "check_list",
-    "check_number",
-    "check_parameters",
-    "check_seconds",
-    "check_service_word",
-    "check_word",
-    "is_coroutine_function",
-    "nearest",
-    "read_environment",
-]
-
 LONGEST_WORD = 80
 
 

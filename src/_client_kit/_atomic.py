@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["atomic_file"]
-
 
 @contextmanager
 def atomic_file(path: str | os.PathLike[str]) -> Generator[BinaryIO]:

@@ -10,8 +10,6 @@ import time
 
 from attrs import frozen
 
-__all__ = ["Deadline", "monotonic"]
-
 monotonic = time.monotonic
 
 

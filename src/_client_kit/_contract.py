@@ -31,8 +31,6 @@ from _client_kit._json import is_list, is_object, loads
 from _client_kit._text import Text, joined
 from _client_kit._user_code import name_of
 
-__all__ = ["Contract", "Operation", "Property", "load_contract", "query_text"]
-
 _PATCH = Text("contract_patch", "contract patch")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 TOKEN_CALLS = ("token.get", "login")

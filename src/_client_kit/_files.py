@@ -14,18 +14,6 @@ from attrs import field, frozen
 
 from _client_kit._json import dumps, plain
 
-__all__ = [
-    "Base64",
-    "FileContent",
-    "FileSource",
-    "FileView",
-    "JsonTemplate",
-    "file_source",
-    "json_template",
-    "os_reason",
-    "unchecked",
-]
-
 _AS_PATH = "a text is taken for a path; encode a document's own text to bytes"
 
 FileContent = bytes | str | os.PathLike[str] | BinaryIO

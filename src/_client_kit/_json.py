@@ -9,17 +9,6 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, Never, TypeGuard
 
-__all__ = [
-    "MAX_DEPTH",
-    "MAX_VALUES",
-    "JsonError",
-    "dumps",
-    "is_list",
-    "is_object",
-    "loads",
-    "plain",
-]
-
 MAX_DEPTH = 64
 MAX_VALUES = 1_000_000
 """Largest number of values. It limits memory: an empty object takes 2 bytes as JSON, and about 40

@@ -24,8 +24,6 @@ from _client_kit._times import parse_time
 if TYPE_CHECKING:
     from cattrs import Converter
 
-__all__ = ["DataMixin", "Model", "decode", "encode", "wire", "wire_name"]
-
 _T = TypeVar("_T")
 _Hook = Callable[[Any, Any], Any]
 

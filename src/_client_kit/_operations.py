@@ -31,8 +31,6 @@ from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 from _client_kit._user_code import name_of, place_of, yield_place
 
-__all__ = ["USER_CODE", "Answer", "Asked", "Call", "FunctionRun"]
-
 USER_CODE = "user_code"
 IN_DOUBT = Text(
     "hint_look_up", "Whether the document arrived is not known: look it up before sending again."

@@ -7,8 +7,6 @@ from typing import Any, Generic, TypeVar
 
 from attrs import frozen
 
-__all__ = ["Page", "fingerprint"]
-
 T = TypeVar("T")
 
 

@@ -12,8 +12,6 @@ from _client_kit._response import ApiResponse
 from _client_kit._status import CONTRACT_HINT, name_correction
 from _client_kit._text import Text
 
-__all__ = ["object_in", "rows_in", "unexpected"]
-
 
 def object_in(payload: Any, operation: Operation, answer: ApiResponse) -> dict[str, Any]:
     """Return the payload, if it is a JSON object.

@@ -14,8 +14,6 @@ from _client_kit._contract import Operation, query_text
 from _client_kit._errors import ConfigurationError
 from _client_kit._operations import Call
 
-__all__ = ["check_headers", "operation_of", "url_of"]
-
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _FIELD = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = frozenset(

@@ -16,8 +16,6 @@ from urllib.parse import quote, quote_plus
 from _client_kit._errors import ServiceError
 from _client_kit._secret import Secret
 
-__all__ = ["OwnCall", "RedactSecrets", "hide_arguments", "redact", "sanitise", "without_traceback"]
-
 MAX_SERVER_TEXT = 500
 SHORTEST_SECRET = 4  # masking a shorter secret would destroy ordinary words
 

@@ -26,8 +26,6 @@ from _client_kit._response import Token
 from _client_kit._text import Text
 from _client_kit._tls import proxy_variable
 
-__all__ = ["BROKEN", "PreparedRequest", "TargetError", "TooLargeError", "transport_failure"]
-
 _Pieces = Iterable[bytes] | AsyncIterable[bytes]
 
 # httpx raises these before a byte of the request can have reached the service.

@@ -18,8 +18,6 @@ from _client_kit._status import CONTRACT_HINT, WEB_PAGE_HINT, WHOLE_HINT, web_pa
 from _client_kit._text import Text
 from _client_kit._times import parse_time
 
-__all__ = ["ApiResponse", "Dialect", "Token", "no_token", "object_of", "quoted"]
-
 
 @frozen
 class ApiResponse:

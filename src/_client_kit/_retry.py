@@ -22,8 +22,6 @@ from _client_kit._arguments import argument_error, check_function, check_seconds
 from _client_kit._errors import ServiceError
 from _client_kit._times import parse_time
 
-__all__ = ["RetryPolicy", "parse_retry_after"]
-
 MAX_RETRY_AFTER = 3600.0
 _SECONDS = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 

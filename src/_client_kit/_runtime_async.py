@@ -15,19 +15,6 @@ from typing import Any, BinaryIO, Generic, TypeVar
 
 from _client_kit._clock import Deadline
 
-__all__ = [
-    "IN_TASKS",
-    "SingleFlight",
-    "Workers",
-    "call_store",
-    "current_loop",
-    "read_chunk",
-    "run_blocking",
-    "sleep",
-    "time_limit",
-    "write_chunk",
-]
-
 IN_TASKS = True
 """True if work runs in tasks, which can await a coroutine; False if it runs in threads."""
 

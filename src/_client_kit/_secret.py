@@ -6,8 +6,6 @@ import hmac
 from collections.abc import Callable
 from typing import Any, Never, final
 
-__all__ = ["Secret", "refuse_pickling"]
-
 
 def refuse_pickling(value: object) -> Never:
     """Raise TypeError: an object that holds a secret cannot be pickled or copied."""

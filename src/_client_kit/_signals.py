@@ -8,8 +8,6 @@ import traceback
 from types import CodeType
 from typing import Any
 
-__all__ = ["raised_by_signal_handler", "signal_error"]
-
 
 def raised_by_signal_handler(error: BaseException) -> bool:
     """Return True if a Python signal handler of this process raised the exception.

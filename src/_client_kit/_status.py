@@ -21,19 +21,6 @@ from _client_kit._errors import (
 )
 from _client_kit._text import Text, joined
 
-__all__ = [
-    "ADDRESS_HINT",
-    "CONTRACT_HINT",
-    "FOREIGN_HINT",
-    "LATER_HINT",
-    "WEB_PAGE_HINT",
-    "WHOLE_HINT",
-    "meaning_of",
-    "name_correction",
-    "no_such_call",
-    "web_page",
-]
-
 CONTRACT_HINT = Text(
     "hint_contract",
     "The service may not know this call, or have other names in it, than this library assumes. "

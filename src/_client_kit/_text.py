@@ -6,8 +6,6 @@ from typing import Any, Self
 
 from _client_kit._json import is_list
 
-__all__ = ["SEPARATORS", "Text", "code_of", "fill", "joined"]
-
 LONGEST_VALUE = 500
 SEPARATORS = (": ", "; ", ", ", " ", " and ", " or ")
 """The separators that :func:`joined` takes; the separator is the code of the joined text."""

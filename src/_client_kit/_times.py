@@ -9,8 +9,6 @@ from _client_kit._arguments import argument_error
 from _client_kit._errors import ConfigurationError
 from _client_kit._text import Text
 
-__all__ = ["local_time", "parse_time", "shown_time", "to_wire_time"]
-
 
 def parse_time(text: str) -> datetime:
     """Return a datetime in UTC from ISO 8601 or an HTTP date; a text without a zone is UTC.

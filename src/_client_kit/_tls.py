@@ -17,8 +17,6 @@ from _client_kit._errors import ConfigurationError
 from _client_kit._secret import Secret
 from _client_kit._text import Text
 
-__all__ = ["environment_proxy", "opened", "proxy_of", "proxy_variable", "shared_ssl_context"]
-
 _T = TypeVar("_T")
 _PROXIES = ("https_proxy", "all_proxy")
 _TLS_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")

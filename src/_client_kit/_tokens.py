@@ -14,8 +14,6 @@ from _client_kit import _clock
 from _client_kit._errors import CredentialsError, ServiceError
 from _client_kit._response import Token
 
-__all__ = ["TokenCache", "TokenCaches"]
-
 _F = TypeVar("_F")
 
 # A token is renewed this many seconds before its end, or at half of its lifetime if that is later.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from _client_kit._address import check_header_text
 from _client_kit._version import __version__
 
-__all__ = ["user_agent_of"]
-
 
 def user_agent_of(application: str | None, *, service: str) -> str:
     """Return our name and version, after the application's own part if there is one.

@@ -13,8 +13,6 @@ from typing import Any
 from _client_kit._redaction import redact, sanitise
 from _client_kit._text import Text, joined
 
-__all__ = ["cause_of", "described", "name_of", "place_of", "yield_place"]
-
 LONGEST_REASON = 300
 
 _NOT_THE_USERS = sys.stdlib_module_names | {

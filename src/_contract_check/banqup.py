@@ -5,8 +5,6 @@ from __future__ import annotations
 from _contract_check.expectations import Expectations, kinds_of
 from banqup_client import Document, FileDetails, Space
 
-__all__ = ["BANQUP"]
-
 # Not essential: a document's folder (without it, an export trusts the query), category, file size.
 _ESSENTIAL = {
     "token.get": "sends:grant_type sends:client_id sends:client_secret reads:access_token",

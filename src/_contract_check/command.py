@@ -19,8 +19,6 @@ from _contract_check.expectations import Expectations
 from _contract_check.openapi_file import load, read_openapi
 from _contract_check.openapi_schema import VendorFileError
 
-__all__ = ["run"]
-
 
 def run(
     program: str,

@@ -26,8 +26,6 @@ from _contract_check.openapi_file import VendorFile, VendorOperation, is_json
 from _contract_check.openapi_schema import Place, Shape, below, entries_of, last, locate, typed
 from _contract_check.starter import starter
 
-__all__ = ["compare"]
-
 MOST_WORDS = 12
 _SUGGESTED = "--suggest prints the correction."
 

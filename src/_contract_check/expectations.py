@@ -17,8 +17,6 @@ from _client_kit._models import wire_name
 from _client_kit._secret import Secret
 from _contract_check.openapi_schema import Shape, letters
 
-__all__ = ["Expectations", "kinds_of"]
-
 _SCALARS: dict[Any, frozenset[str]] = {
     str: frozenset({"string", "integer"}),  # the decoder accepts a code written as a number
     int: frozenset({"integer", "number"}),

@@ -7,8 +7,6 @@ from typing import Any
 
 from attrs import asdict, field, frozen
 
-__all__ = ["Comparison", "Finding", "OperationFinding"]
-
 
 @frozen
 class Finding:

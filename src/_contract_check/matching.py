@@ -13,18 +13,6 @@ from _client_kit._contract import Operation
 from _contract_check.openapi_file import VendorOperation
 from _contract_check.openapi_schema import Shape, last, letters
 
-__all__ = [
-    "BASE64",
-    "carries_content",
-    "described_prefixes",
-    "look_alikes",
-    "match_all",
-    "patched_path",
-    "same_path",
-    "split_prefix",
-    "uploads",
-]
-
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _VERBS = frozenset(

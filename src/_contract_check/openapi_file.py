@@ -21,8 +21,6 @@ from _contract_check.openapi_schema import (
     typed,
 )
 
-__all__ = ["VendorFile", "VendorOperation", "is_json", "load", "read_openapi"]
-
 MAX_BYTES = 16 * 1024 * 1024
 _METHODS = ("get", "post", "put", "patch", "delete")
 _OUR_HEADERS = ("authorization", "accept", "content-type", "user-agent")

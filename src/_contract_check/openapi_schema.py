@@ -17,23 +17,6 @@ from attrs import frozen
 
 from _client_kit._json import is_list, is_object
 
-__all__ = [
-    "Place",
-    "References",
-    "Schema",
-    "Shape",
-    "VendorFileError",
-    "below",
-    "entries_of",
-    "is_true",
-    "last",
-    "letters",
-    "locate",
-    "text",
-    "tree",
-    "typed",
-]  # fmt: skip
-
 MAX_TEXT = 4_000
 MAX_LEVELS = 8
 MAX_PATHS = 1_000

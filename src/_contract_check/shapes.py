@@ -18,8 +18,6 @@ from _client_kit._secret import Secret
 from _contract_check.expectations import Expectations
 from _contract_check.openapi_schema import Schema, Shape, below, letters
 
-__all__ = ["Probe", "Unlike", "differences", "kind_of", "rows_of"]
-
 MOST_NAMES = 12
 
 

@@ -21,8 +21,6 @@ from _contract_check.openapi_schema import (
     typed,
 )
 
-__all__ = ["starter"]
-
 MOST_NAMES = 6
 _FILES = "asked.upload.attachments"
 

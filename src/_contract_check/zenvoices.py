@@ -6,8 +6,6 @@ from _contract_check.expectations import Expectations, kinds_of
 from _contract_check.openapi_schema import Shape
 from zenvoices_client import Company, InboxDocument
 
-__all__ = ["ZENVOICES"]
-
 _ARRAY = frozenset({"array"})
 _ESSENTIAL = {
     "login": "sends:userNameOrEmailAddress sends:password sends:tenancyName "

@@ -11,8 +11,6 @@ from _client_kit._files import FileSource, JsonTemplate, os_reason, unchecked
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 
-__all__ = ["AsyncJsonBody"]
-
 # A multiple of 3, so that only the last piece of a file has base64 padding.
 READ_SIZE = 3 * 64 * 1024
 

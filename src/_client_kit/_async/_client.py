@@ -9,8 +9,6 @@ from _client_kit._contract import Contract
 from _client_kit._operations import Call
 from _client_kit._secret import refuse_pickling
 
-__all__ = ["AsyncApiClient", "AsyncCallGroup"]
-
 
 class AsyncCallGroup:
     """Base class of the calls about one kind of object, such as ``client.documents``."""

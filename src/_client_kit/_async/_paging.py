@@ -8,8 +8,6 @@ from typing import Any, Generic, TypeVar, cast
 from _client_kit._models import Model
 from _client_kit._paging import Page
 
-__all__ = ["AsyncListing"]
-
 T = TypeVar("T")
 
 MAX_PAGES = 100_000

@@ -9,8 +9,6 @@ from weakref import WeakKeyDictionary
 
 from _client_kit import _runtime_async as runtime
 
-__all__ = ["AsyncPerLoop"]
-
 T = TypeVar("T")
 
 

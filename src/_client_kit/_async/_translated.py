@@ -14,8 +14,6 @@ from _client_kit._redaction import OwnCall, without_traceback
 from _client_kit._request import BROKEN, TargetError, transport_failure
 from _client_kit._signals import signal_error
 
-__all__ = ["translated"]
-
 _T = TypeVar("_T")
 
 

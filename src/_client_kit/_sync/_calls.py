@@ -45,8 +45,6 @@ from _client_kit._text import Text, joined
 from _client_kit._tls import opened, proxy_of, shared_ssl_context
 from _client_kit._tokens import TokenCache, TokenCaches
 
-__all__ = ["Calls", "Content"]
-
 MAX_ANSWER = 64 * 1024 * 1024
 
 Content = bytes | Iterable[bytes]

@@ -10,8 +10,6 @@ from _client_kit._operations import Call
 from _client_kit._secret import refuse_pickling
 from _client_kit._sync._calls import Calls
 
-__all__ = ["ApiClient", "CallGroup"]
-
 
 class CallGroup:
     """Base class of the calls about one kind of object, such as ``client.documents``."""

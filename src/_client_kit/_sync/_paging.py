@@ -9,8 +9,6 @@ from typing import Any, Generic, TypeVar, cast
 from _client_kit._models import Model
 from _client_kit._paging import Page
 
-__all__ = ["Listing"]
-
 T = TypeVar("T")
 
 MAX_PAGES = 100_000

@@ -10,8 +10,6 @@ from weakref import WeakKeyDictionary
 
 from _client_kit import _runtime_sync as runtime
 
-__all__ = ["PerLoop"]
-
 T = TypeVar("T")
 
 

@@ -21,8 +21,6 @@ from _contract_check.shapes import Probe, rows_of
 from banqup_client import AsyncBanqupClient, Document
 from zenvoices_client import AsyncZenvoicesClient, InboxUpload
 
-__all__ = ["new_id", "probe_banqup", "probe_document", "probe_upload", "probe_zenvoices"]
-
 FOLDERS = ("SALES", "PURCHASES")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 MAX_BYTES = 64 * 1024 * 1024

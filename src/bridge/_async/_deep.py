@@ -26,8 +26,6 @@ from bridge._reports.verification import Verification
 from bridge.testing._samples.sample import sample as sample_document
 from zenvoices_client import AsyncZenvoicesClient, Attachment, Company, InboxUpload
 
-__all__ = ["check_readable", "look_deeper"]
-
 logger = logging.getLogger("bridge")
 
 

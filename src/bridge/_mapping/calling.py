@@ -16,14 +16,6 @@ from bridge._delivery.eligibility import BrokenRule, Exportable, Skip, Verdict, 
 from bridge._mapping.mapper import AsyncMapper, SourceFile, one_line
 from zenvoices_client import InboxUpload
 
-__all__ = [
-    "call_mapper",
-    "describe_exception",
-    "describe_result",
-    "judge",
-    "sent_details",
-]
-
 _CODES = {"the mapper": "mapper", "exportable=": "rule"}
 
 

@@ -24,8 +24,6 @@ from bridge._errors import configuration_error
 from bridge._mapping.mapper import SourceFile, main_file, one_line
 from zenvoices_client import InboxUpload
 
-__all__ = ["JournalRule", "journal", "named", "only", "without"]
-
 _Said = TypeVar("_Said", InboxUpload | Skip, InboxUpload | Skip | Awaitable[InboxUpload | Skip])
 _Mapper = Callable[[Document, Sequence[SourceFile]], _Said]
 

@@ -16,16 +16,6 @@ from bridge._reports.texts import language, say, translate
 from bridge.ubl import NotReadable, UblInvoice, peek
 from zenvoices_client import Attachment, InboxUpload
 
-__all__ = [
-    "AsyncMapper",
-    "Mapper",
-    "SourceFile",
-    "default_mapper",
-    "document_number",
-    "main_file",
-    "one_line",
-]
-
 LONGEST_TEXT = 250
 
 # A broken XML file that contains one of these near its beginning is treated as UBL.

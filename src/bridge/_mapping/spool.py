@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from tempfile import SpooledTemporaryFile
 
-__all__ = ["IN_MEMORY", "Spool"]
-
 # Bytes. Nearly all invoices are smaller, even with their PDF inside, so few need a file on disk.
 IN_MEMORY = 3 * 1024 * 1024
 

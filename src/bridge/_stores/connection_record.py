@@ -117,7 +117,7 @@ class LeasedStore(ABC):
         Raises:
             TypeError: A state or value is not text; the store in memory would accept it.
         """
-        if not all(isinstance(text, str) for row in rows for text in (row.state, row.value)):
+        if any(type(text) is not str for row in rows for text in (row.state, row.value)):
             raise TypeError("the state and the value of a row are texts")
         self._use(
             lease.key,

@@ -27,8 +27,6 @@ from bridge._reports.verification import Verification
 from bridge.testing._samples.sample import sample as sample_document
 from zenvoices_client import Attachment, Company, InboxUpload, ZenvoicesClient
 
-__all__ = ["check_readable", "look_deeper"]
-
 logger = logging.getLogger("bridge")
 
 

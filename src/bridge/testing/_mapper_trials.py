@@ -25,18 +25,9 @@ from bridge._mapping.calling import (
 from bridge._mapping.mapper import AsyncMapper, Mapper, SourceFile, default_mapper
 from bridge._reports.render import Cell, Line, Printable, Table, Tone, View
 from bridge._reports.texts import say
-from bridge.testing._samples.sample import Sample, sample
+from bridge.testing._samples.invoice import Sample
+from bridge.testing._samples.sample import sample
 from zenvoices_client import InboxUpload
-
-__all__ = [
-    "Trial",
-    "TrialDocument",
-    "Trials",
-    "sample_documents",
-    "trial_document",
-    "try_async_mapper",
-    "try_mapper",
-]
 
 TrialDocument: TypeAlias = tuple[Document, tuple[SourceFile, ...]]
 """The two arguments of a mapper: a document and its files."""

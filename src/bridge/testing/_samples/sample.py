@@ -8,12 +8,9 @@ tests use them.
 from attrs import evolve
 
 from bridge.testing._samples.invoice import Sample, sample_without_files
-from bridge.testing._samples.parties import SampleParty
 from bridge.testing._samples.pdf import write_pdf
 from bridge.testing._samples.ubl_xml import write_ubl
 from bridge.ubl import Kind
-
-__all__ = ["Sample", "SampleParty", "sample"]
 
 
 def sample(

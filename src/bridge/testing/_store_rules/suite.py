@@ -15,8 +15,6 @@ from bridge._stores.protocol import CheckpointStore
 from bridge.testing._store_rules import lease, rows
 from bridge.testing._store_rules.store_suite import StoreSuite
 
-__all__ = ["OpenStore", "checkpoint_conformance"]
-
 Rule = Callable[[StoreSuite], None]
 RULES: dict[str, Rule] = {
     name.replace("_", "-"): function
