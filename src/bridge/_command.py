@@ -193,7 +193,7 @@ def _ended_by_sigterm() -> Generator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-# Verbs. Each returns its result and its exit status.
+# Verbs: functions that call one method of a connection. Each returns a result and an exit status.
 
 
 def _verify(connection: Connection, options: Options) -> tuple[Verification, int]:
@@ -338,7 +338,7 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
     """Return the connections of the file that ``--company`` chooses.
 
     Raises:
-        ConfigurationError: The file cannot be used, or has no connection of a company.
+        ConfigurationError: The file cannot be used, or has no connection of a chosen company.
     """
     # The file or --mapper may name modules of the user in these folders. They come last, so that
     # they cannot hide other modules.
@@ -496,7 +496,11 @@ def _as_data(error: BaseException) -> dict[str, Any]:
 
 @contextmanager
 def _log_on_stderr(*, verbose: bool) -> Generator[None]:
-    """Write the log to standard error, in English; if not `verbose`, only failures of user code."""
+    """Write log records to standard error while the block runs.
+
+    If `verbose`, write all from INFO up, in English. Otherwise write only warnings that can be
+    translated, in the language `lang`.
+    """
     if verbose:
         logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
         # At the level INFO, httpx would log each request.
@@ -513,9 +517,9 @@ def _log_on_stderr(*, verbose: bool) -> Generator[None]:
 
 
 class _OwnCode(logging.Handler):
-    """A handler that prints the library's warnings that can be translated, in a language.
+    """A handler that prints the library's warnings that can be translated, in the language `lang`.
 
-    They are about the user's code, mostly. `_name` prints the documents that need a person.
+    Most of them are about the user's code. `_name` prints the documents that need a person.
     """
 
     def emit(self, record: logging.LogRecord) -> None:

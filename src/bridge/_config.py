@@ -51,7 +51,7 @@ class ConnectionConfig(ConnectionSettings):
         storage_hosts: The hosts of signed URLs from which files may be downloaded; None for the
             client's default.
         timeout: Seconds for each connect, read and write of both clients.
-        deadline: Seconds for a whole call of both clients.
+        deadline: Seconds for a whole call of either client.
         in_flight: The number of documents that are fetched and sent at the same time.
         on_uncertain: ``"hold"`` or ``"resend"``, as for :class:`Connection`.
         lease_ttl: The length of the lease of a run, in seconds.

@@ -100,7 +100,7 @@ def is_invoice(path: Path) -> bool:
 
 @contextmanager
 def services(
-    client_secret: str = "demo-secret",  # noqa: S107 - the fakes' own, open nothing
+    client_secret: str = "demo-secret",  # noqa: S107 - of the fakes only
     password: str = "demo-password",  # noqa: S107
     *,
     space_id: str | None = None,

@@ -94,7 +94,7 @@ class NotActivatedError(ConfigurationError):
 
 
 def not_replaced(path: str) -> Text | None:
-    """Return the hint for a path that begins a part with ``~`` or a variable; None for another."""
+    """Return the hint for a path with a part such as ``~`` or ``$HOME``; None for other paths."""
     found = re.search(r"(?:^|[\\/])(~[\w.-]*(?=[\\/])|\$\w+|\$\{\w+\}|%\w+%)", path)
     if found is None:
         return None

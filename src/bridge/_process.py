@@ -1,4 +1,4 @@
-"""Make the logins (once per process), the functions and the store that settings describe."""
+"""Make the logins of this process, and the functions and the store that settings name."""
 
 from __future__ import annotations
 

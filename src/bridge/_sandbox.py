@@ -139,7 +139,7 @@ _Report = Callable[[str, dict[str, Any]], None]
 
 @define
 class _Sandbox:
-    """Publishes a document from time to time, and prints what becomes of the documents."""
+    """A loop that publishes documents from time to time, and prints what becomes of them."""
 
     served: Services
     every: float

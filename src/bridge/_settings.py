@@ -131,7 +131,7 @@ def _hosts(value: Any) -> Any:
 
 @frozen(kw_only=True)
 class ConnectionSettings:
-    """The fields of a :class:`ConnectionConfig`, where they are described."""
+    """The fields of a :class:`ConnectionConfig`, whose docstring describes them."""
 
     space_id: str = field(validator=[_TEXT, _ID])
     company_code: str = field(validator=_CODE)
@@ -185,7 +185,7 @@ class ConnectionSettings:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the settings as data that JSON can hold, without fields with a default value."""
+        """Return the settings as data that JSON can hold; leave out default values."""
         return asdict(
             self,
             filter=lambda item, value: value != item.default,

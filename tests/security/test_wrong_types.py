@@ -21,14 +21,6 @@ from zenvoices_client import UserLogin, ZenvoicesClient, verify_signature
 CANARY = "kanarie-9f31"
 
 
-def nested(value: object) -> dict[str, Any]:
-    """The value, deeper in mappings than JSON can be."""
-    whole: Any = value
-    for _ in range(10_000):
-        whole = {"a": whole}
-    return {"a": whole}
-
-
 @pytest.mark.parametrize(
     "call",
     [
@@ -77,7 +69,6 @@ ROW = {"space_id": "s1", "company_code": "1", "environment": "UAT_EU", "checkpoi
         ),
         lambda: BanqupClient(APP, Environment.UAT_EU, ssl_context=CANARY),  # type: ignore[arg-type]
         lambda: ConnectionConfig.from_dict({**ROW, "environment": CANARY}),
-        lambda: ConnectionConfig.from_dict({**ROW, "banqup_contract": nested(CANARY)}),
         lambda: ConnectionConfig.from_dict({**ROW, "password": CANARY}),
         lambda: ConnectionConfig.from_dict({**ROW, "space_id": f"{CANARY}!"}),
         lambda: ConnectionConfig(**{**ROW, "banqup_url": f"https://u:{CANARY}@host"}),  # type: ignore[arg-type]

@@ -66,8 +66,8 @@ async def check_readable(
 ) -> None:
     """Check, before an activation, that one listed document can be read with its file.
 
-    A call that fails for another reason is only logged: the document may be gone, or the service
-    busy. Without a document, nothing is checked.
+    An answer that cannot be read raises an error. Any other failure of a call is only logged: the
+    document may be gone, or the service busy. Without a document, nothing is checked.
 
     Raises:
         ConfigurationError: An answer that an export needs cannot be read.

@@ -177,7 +177,9 @@ class AsyncCheckpointSession:
         self.update(companies=(*known, number)[-COMPANIES:])
 
     async def flush(self) -> None:
-        """Commit all changes and renew the lease; without changes, only after half of its time.
+        """Commit all changes and renew the lease.
+
+        Without changes, do this only if less than half of the lease's time is left.
 
         Raises:
             LeaseLostError: Another worker has the lease; nothing was written.

@@ -23,7 +23,7 @@ _WORLD = "The Banqup client comes first. AsyncConnection takes two Async clients
 
 
 def check_client(client: Any, kind: type[object], name: str) -> None:
-    """Refuse a client of the other service, an async client for sync code, and a closed client."""
+    """Refuse an object that is not a client of the class `kind`, and a closed client."""
     check_instance(client, kind, name, service="bridge", hint=_WORLD)
     if client.is_closed:
         raise configuration_error(
@@ -45,8 +45,7 @@ def check_mapper(mapper: object, *, in_tasks: bool) -> None:
 
     Args:
         mapper: The connection's argument ``mapper=``.
-        in_tasks: Whether the mapper is called in asyncio tasks, so that it may be a coroutine
-            function.
+        in_tasks: True for AsyncConnection, whose mapper may be a coroutine function.
     """
     hint = Text(
         "hint_mapper", "A mapper takes a document and its files: def mapper(document, files)."
@@ -76,7 +75,10 @@ def check_listeners(listeners: object) -> tuple[Any, ...]:
 
 
 def check_sample(sample: object) -> None:
-    """Refuse a sample of a wrong type: a file name would count as True, an invented invoice."""
+    """Refuse a sample of a wrong type.
+
+    Without this check, a file name would count as True, and an invented invoice would be sent.
+    """
     from zenvoices_client import InboxUpload  # imported here, because an export does not need it
 
     if sample is not None and not isinstance(sample, (bool, InboxUpload)):

@@ -3,11 +3,13 @@
 ::
 
     state                          event              next state
-    waiting                        Listed, NotReady   waiting; skipped if the rule says so
+    waiting                        Listed             waiting; skipped if the rule says so, or as
+                                                      `_first_shown` explains
+    waiting                        NotReady           waiting
     waiting                        Intended           sending
     waiting                        Skipped            skipped
-    skipped because gone           Listed             waiting; skipped if the rule says so
-    any other                      Listed             unchanged
+    skipped because gone           Listed             the same as from waiting
+    any other state                Listed             unchanged
     waiting, sending               Held               waiting
     waiting, sending               Refused            waiting; failed if final, or after five
                                                       attempts if others arrived
@@ -25,6 +27,9 @@
     failures
     delivered, confirmed           Confirmed          confirmed
     all but sending, uncertain     Requested          waiting
+
+Any other event raises ValueError, and so does Absent if the delivery is uncertain and has no
+`intended_at`.
 
 A delivery begins as ``waiting``, or at activation as ``baseline``, ``waiting`` or ``skipped``.
 "The rule" is the connection's argument ``exportable=``. A time that is a float is in epoch seconds,
@@ -69,7 +74,10 @@ _SEEN = Text("person_saw", "seen in Zenvoices by a person")
 
 
 class WaitReason(Enum):
-    """The reason why a delivery waits; it decides when the document is read again or sent."""
+    """The reason why a delivery waits, which decides when the document is read again or sent.
+
+    `NONE` is also the value of a delivery that does not wait, unless the value is `GONE`.
+    """
 
     NONE = ""
     CLIENT = "client"
@@ -100,40 +108,44 @@ class Delivery:
         document_id: The document's id in Banqup.
         state: One of :data:`STATES`.
         folder: The document's folder in Banqup.
-        reason: Why the delivery is in this state, as text for people; no rule reads it.
-        cause: Why the delivery waits, as a value that the rules read.
-        status_at_activation: The document's status when the connection was activated; None if
-            Banqup showed none then, or if no status was recorded.
+        reason: Why the delivery is in this state, as text for people; may be empty.
+        cause: Why the delivery waits, as a value for the code.
+        status_at_activation: The document's status at activation. If Banqup showed none then, the
+            first status that it showed later. None if no status was recorded.
         predates_activation: Whether the document was listed at activation and still waits with the
             status that it had then. It is exported only after its status has changed.
         due: When the document is read or sent again, by the connection's clock; None if no time
             is set.
         attempts: The number of failed attempts that are charged to this document.
-        deliveries_before: How many documents the connection had delivered when this document was
-            first charged. After five attempts it fails only if that number has grown since.
-        suspect: Whether a call for this document was refused for an unknown reason, or its upload
-            ended without a clear answer and did not arrive. Suspects are sent after all others.
+        deliveries_before: How many documents the connection had delivered when a refusal was first
+            charged to this document; None before that. After five attempts, the document fails
+            only if the connection has delivered more documents since.
+        suspect: Whether a call for this document failed for an unknown reason, or its upload got no
+            clear answer and never arrived. Suspects are sent after all other documents.
         polls: How often the document was read or postponed without progress; each time makes the
             next pause longer.
         generation: The number of resends that needed a new external id; part of that id.
         requested: Whether a person asked to send the document, or it is sent again although it was
             uncertain. If True, its status in Banqup is ignored.
-        external_id: The external id of its latest upload, stored before the upload begins. None if
-            there was no upload, or if resend() was called after a delivery.
-        company_id: The company's number in Zenvoices that its latest upload names.
+        external_id: The external id of its latest upload, stored before the upload begins. If a
+            look-up found the document under another id, that id. None if there was neither, or if
+            resend() was called after a delivery.
+        company_id: The company's number in Zenvoices that its latest upload names. If a look-up
+            found the document under another number, that number.
         intended_at: When its latest upload was about to begin, by the connection's clock. None
-            before the first upload, after resend(), or if the look-up before an upload made it
-            uncertain.
+            before the first upload, after resend(), or if the look-up before an upload made the
+            delivery uncertain.
         in_doubt: Whether its upload is known to have ended without a clear answer. If False in the
             state ``sending``, a worker may still be uploading it.
-        absent_at: Zenvoices' time of the first look-up that did not find the document.
+        absent_at: Zenvoices' time of the first trusted look-up that did not find the document after
+            its latest upload; else None.
         no_control_since: Zenvoices' time of the first look-up that did not find the document while
             no other document was there to test look-ups with.
         inbox_id: The number of the inbox document in Zenvoices.
         label: Supplier or customer, number or file name, and date, so that people recognise the
-            document. The store keeps it only while a person may have to act on the document.
-        files: A digest of the ids and sizes of its files in the last list that showed it before it
-            was sent.
+            document. The store drops the label when the document is delivered or skipped.
+        files: A digest of the ids and sizes of its files, from the last list before the document
+            was sent. None if no list showed it before.
         unknown: The status or folder that the rule does not know, if the document waits for that.
     """
 
@@ -166,21 +178,23 @@ class Delivery:
     def needs_naming(self) -> bool:
         """Whether the document waits because of failures, so that status() has to list it.
 
-        The failures are a held refusal, a charged attempt, or a rule that raised.
+        The failures are a call that failed for an unknown reason, a charged attempt, and a broken
+        rule (see `BrokenRule`).
         """
         failed = self.suspect or self.attempts > 0 or self.cause is WaitReason.RULE
         return self.state == "waiting" and failed
 
     @property
     def attempted(self) -> bool:
-        """Whether an upload of the document ever began, or a failed attempt is charged to it."""
+        """Whether an upload was ever about to begin, or a failed attempt is charged."""
         return self.external_id is not None or self.attempts > 0 or self.generation > 0
 
 
 def external_id_of(space_id: str, document_id: str, generation: int) -> str:
     """Return the external id of a document: the same for the same document and generation.
 
-    Zenvoices is assumed to store 50 characters. The id has at most 47 up to generation 99,999.
+    Zenvoices is assumed to store at most 50 characters. Up to generation 99,999 the id has at most
+    47.
     """
     digest = hashlib.sha256(f"{space_id}\n{document_id}".encode()).hexdigest()
     return f"bq-{digest[:38]}-{generation}"
@@ -323,8 +337,9 @@ def transition(delivery: Delivery, event: transitions.Event, now: float) -> Deli
                 cause=WaitReason.QUEUED,
                 due=now,
                 attempts=delivery.attempts + (state == "uncertain"),
-                # An uncertain document was exportable when it was sent first. A person, two
-                # look-ups or on_uncertain="resend" decided to send it again: ignore its status.
+                # An uncertain document was exportable or requested before its first upload. A
+                # person, two look-ups or on_uncertain="resend" decided to send it again. So ignore
+                # its status in Banqup.
                 requested=delivery.requested or state == "uncertain",
                 in_doubt=False,
                 absent_at=None,
@@ -342,8 +357,9 @@ def transition(delivery: Delivery, event: transitions.Event, now: float) -> Deli
         case transitions.Undecidable() if state == "sending":
             return _held(delivery, event.reason)
         case transitions.Undecidable() if state == "waiting":
-            # A lost checkpoint may have had an upload under another company number or external id.
-            # So delete `intended_at`: without it, a "not found" never causes another upload.
+            # A lost checkpoint may have recorded an upload under another company number or
+            # external id. So delete `intended_at`: without this time, a "not found" never causes
+            # another upload.
             return _ended(evolve(delivery, intended_at=None), "uncertain", event.reason)
         case transitions.DecidedByPerson() if state == "uncertain":
             if event.delivered:
@@ -388,8 +404,9 @@ def _held(delivery: Delivery, reason: str) -> Delivery:
 def _absent(delivery: Delivery, event: transitions.Absent, now: float) -> Delivery:
     """Record a look-up that did not find the document; after the second one, end the doubt.
 
-    The document is then sent again, or charged for an upload without a clear answer. The two
-    answers must be at least 10 minutes apart by the server's clock.
+    The two answers must be at least 10 minutes apart by the server's clock. After the second one,
+    the document waits to be sent again. If its upload ended without a clear answer, the document
+    is also charged, and may fail.
     """
     first = delivery.absent_at
     if first is None or event.at < first:
@@ -415,10 +432,10 @@ def _without_control(delivery: Delivery, at: datetime) -> Delivery:
 
 
 def _requested(delivery: Delivery, now: float) -> Delivery:
-    """Restart the delivery; if it had an external id, its next upload gets a new one.
+    """Restart the delivery; after an upload or a delivery, the next upload gets a new external id.
 
-    Unless the document was delivered, the record keeps the old id until then. The old id is looked
-    up first: its upload may have arrived although the delivery is recorded as failed.
+    Unless the document was delivered, the record keeps the old id until that upload. The old id is
+    looked up first: its upload may have arrived although the delivery is recorded as failed.
     """
     was_delivered = delivery.state in ("delivered", "confirmed")
     return Delivery(
@@ -490,7 +507,7 @@ def _refused(delivery: Delivery, event: transitions.Refused, now: float) -> Deli
     attempts = delivery.attempts + 1
     before = delivery.deliveries_before
     before = event.deliveries if before is None else before
-    # Without this, an outage of some days would make every document of these days fail.
+    # Without this condition, an outage of some days would make every document of these days fail.
     others_pass = event.deliveries > before
     if event.final or (attempts >= MAX_ATTEMPTS and others_pass):
         return evolve(_ended(delivery, "failed", event.reason), attempts=attempts)

@@ -54,7 +54,10 @@ class Blame(Enum):
 
 
 def blame_of(error: Exception) -> Blame:
-    """Return who is to blame for an error. For an upload that may have arrived, see `in_doubt`."""
+    """Return who is to blame for an error.
+
+    Do not call this for an upload that may have arrived: see `in_doubt`.
+    """
     if not isinstance(error, ServiceError):
         return Blame.DOCUMENT
     if isinstance(error, ProtocolError) and error.code == "wrong_size":
@@ -105,7 +108,8 @@ class HeldRefusal:
     """A refusal that is not charged to its document yet.
 
     Attributes:
-        operation: The refused operation: one of the constants of this module.
+        operation: The name of the refused operation, such as ``files.details``; or `MAPPER` or
+            `FUNCTION`.
         delivery: The document's delivery.
         error: The service's error; None for a failure of the user's code.
         chargeable: False for a document that was only read again and was not about to be sent.
@@ -119,7 +123,7 @@ class HeldRefusal:
 
 @define
 class FaultTracker:
-    """Count the held refusals of one run per operation, and decide whom to charge.
+    """Count the held refusals of one run per operation, and decide which documents to charge.
 
     Attributes:
         passed: Operations that succeeded in this run, or that a service refused with its own error

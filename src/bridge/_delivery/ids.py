@@ -28,10 +28,10 @@ def canonical_id(given: str) -> str:
 
 
 def of_another_space(named: str | None, space_id: str) -> bool:
-    """Return True if an entry of a list names a space, and it is another than `space_id`.
+    """Return True if a document names another space than `space_id`; False if it names none.
 
     Args:
-        named: The id of the space in the entry, in any spelling; None if it names no space.
+        named: The id of the space that the document names, in any spelling; or None.
         space_id: The id of the connection's space, in canonical form.
     """
     return bool(named) and canonical_id(str(named)) != space_id

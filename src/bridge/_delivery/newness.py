@@ -16,18 +16,18 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 LISTED_LATE = timedelta(hours=24)
-"""How long before activation a new document may have been created: Banqup's lists may show a
-document late, and the server's times may differ."""
+"""A document without a record is new if it was created at most this long before activation.
+Banqup's lists may show a document late, and the clocks of its servers may differ."""
 
 
 def created_during_activation(created: datetime | None, began: datetime | None) -> bool:
-    """Return True if a document was created after Banqup's first answer to activation.
+    """Return True if a document was created after the first list that activation received.
 
-    False if one of the two times is not known.
+    Return False if one of the two times is not known.
 
     Args:
         created: When the document was created, by Banqup's clock.
-        began: When Banqup answered the first listing, by the same clock.
+        began: When Banqup answered the first list, by the same clock.
     """
     return created is not None and began is not None and created > began
 
@@ -35,8 +35,8 @@ def created_during_activation(created: datetime | None, began: datetime | None) 
 def missed_by_activation(created: datetime | None, activated: datetime | None) -> bool:
     """Return True if a document was created more than 24 hours before activation.
 
-    Call this for a document without a record. Without this check, a list that was too short at
-    activation would send the whole history to Zenvoices once the list is complete.
+    Call this for a document without a record. A list may have been too short at activation.
+    Without this check, the whole history would be sent once the list is complete.
 
     Args:
         created: When the document was created, by Banqup's clock.
@@ -48,7 +48,7 @@ def missed_by_activation(created: datetime | None, activated: datetime | None) -
 def status_since_activation(
     before: str | None, now: str | None
 ) -> Literal["unchanged", "first shown", "changed"]:
-    """Compare a document's status with its status at activation; only "changed" makes it new.
+    """Compare a document's status with that at activation; only "changed" makes the document new.
 
     Without this comparison, correcting a misspelled status in the rule would make all old documents
     of that status new.

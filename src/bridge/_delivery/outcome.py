@@ -39,8 +39,8 @@ class Outcome:
         candidate: The document, with its delivery as it was before the job.
         event: What happened to the delivery; None if the coordinator has to judge ``error``.
         error: The exception of the job, if any.
-        operation: The operation that failed: one of the constants of
-            :mod:`bridge._delivery.faults`, or empty.
+        operation: The name of the operation that failed, such as ``files.details``; `MAPPER` or
+            `FUNCTION` of :mod:`bridge._delivery.faults`; or empty.
         passed: The operations that worked for this document.
         sent: Details of the upload, for the report.
     """

@@ -1,6 +1,6 @@
 """Convert deliveries and the connection's head to and from versioned JSON text.
 
-The fields of a row are those of `delivery.Delivery`.
+The members of a row's JSON text are fields of `delivery.Delivery`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bridge._stores.protocol import Row
 
 VERSION = 1
 NOT_KNOWN = datetime.max.replace(tzinfo=UTC)
-"""The value of `Head.restored_at` until Banqup has told the time: every document is older."""
+"""`Head.restored_at` until Banqup has told the time of the run; every document counts as older."""
 
 
 @frozen
@@ -42,21 +42,23 @@ class Head:
         full_at: Per folder, the clock's time of the last complete listing of all its documents.
         counts: How many deliveries are in each state; see :func:`counted_as`.
         controls: External id and company number of the latest deliveries, to test look-ups with.
-        companies: The numbers that the company had in Zenvoices, the present one last. Documents
-            sent before the company was linked again are found under an old number.
+        companies: The last five numbers that the company had in Zenvoices, the present one last. A
+            document is found under the number that the company had when it was sent.
         restored_at: The server's time of the last run with ``look_first=True``. Documents older
             than that are looked up before they are sent, in later runs too. :data:`NOT_KNOWN`
             until Banqup has told the time.
         lookups_lag: Whether the latest run that tested it did not find its first delivery when it
             was looked up at once.
-        deliveries: How many uploads of this connection ever arrived; never decreases.
-        wire: A digest of the contract of Banqup's client with which the space was last listed.
+        deliveries: How many uploads of this connection were accepted, or found by a look-up right
+            after them. Those that a later look-up found do not count. Never decreases.
+        wire: A digest of the contract with which Banqup's client last listed the whole space.
         fetched: Whether the files of any document were ever downloaded and mapped.
         no_file_since: The clock's time at which a document without a file was first met; None if
             none was met, or once ``fetched`` is True.
         looked_up: Per state, the id of the document that was looked up last. The next run
             continues after it.
-        last_run: A summary of the last run. In the record of a space, which connection uses it.
+        last_run: A summary of the last run. In the record of a space, it says instead which
+            connection uses the space.
     """
 
     binding: Mapping[str, Any]

@@ -35,11 +35,11 @@ class Listed(Event):
 
 @frozen
 class NotReady(Event):
-    """The document's file cannot be downloaded yet, or the document cannot be read now.
+    """The document's files cannot be fetched yet, or the document cannot be read now.
 
     Attributes:
         reason: Why, as text for people.
-        file: True if the file is missing; False if the document could not be read.
+        file: True if the files could not be fetched; False if the document could not be read.
     """
 
     reason: str
@@ -61,7 +61,7 @@ class Skipped(Event):
 
 @frozen
 class Intended(Event):
-    """The upload is about to begin. This event is stored before the first byte is sent.
+    """The upload is about to begin. The new state is stored before the first byte is sent.
 
     Attributes:
         external_id: The external id of the upload.
@@ -109,11 +109,13 @@ class Refused(Event):
 
 @frozen
 class Held(Event):
-    """A call for this document was refused; the end of the run decides whether to charge it.
+    """A call for this document, or the user's code, failed, and it is still open who is to blame.
+
+    The end of the run decides whether to charge the document.
 
     Attributes:
         reason: Why, as text for people.
-        suspect: Whether all other documents are sent first from now on.
+        suspect: Whether all other documents are sent before this one from now on.
     """
 
     reason: str

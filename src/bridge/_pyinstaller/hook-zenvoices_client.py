@@ -1,4 +1,4 @@
-"""The data file that PyInstaller must include with ``zenvoices_client``, and its folder there."""
+"""The data file that a PyInstaller program needs for ``zenvoices_client``, and its folder in it."""
 
 from pathlib import Path
 

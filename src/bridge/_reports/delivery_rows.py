@@ -106,7 +106,7 @@ def document_count(count: int) -> Text:
 
 
 def deliveries_of(rows: Iterable[DeliveryRow]) -> Deliveries:
-    """Return lines as `Deliveries`; a converter, from which attrs takes the type of an argument."""
+    """Return lines as `Deliveries`; attrs takes the type of an argument from this converter."""
     return Deliveries(rows)
 
 

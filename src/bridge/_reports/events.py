@@ -57,7 +57,7 @@ class DocumentSkipped:
 
 @frozen
 class DocumentSent:
-    """Zenvoices has accepted a document, and the checkpoint has recorded it."""
+    """Zenvoices accepted a document or had it already, and the checkpoint has recorded this."""
 
     delivery: DeliveryRow
 
@@ -71,7 +71,7 @@ class DocumentFailed:
 
 @frozen
 class DocumentUncertain:
-    """An upload had no clear answer: the document is looked up later, or held for a person."""
+    """It is not known whether a document arrived: a later look-up or a person decides."""
 
     delivery: DeliveryRow
 

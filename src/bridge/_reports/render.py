@@ -27,7 +27,7 @@ Tone = Literal["", "ok", "bad", "wait", "dim"]
 
 
 def plain(text: str, longest: int = _LONGEST) -> str:
-    """Return at most `longest` characters of a text, as one line.
+    """Return the first `longest` characters of a text as one line, with "..." if it was cut.
 
     Characters that are not printable are replaced by their escape sequences.
     """
@@ -154,7 +154,7 @@ class Result(Printable):
 
 
 def _kept_together(text: str) -> str:
-    """Return a text with no-break spaces where French has a blank that may end no line.
+    """Return a text with no-break spaces where French writes a blank but allows no line break.
 
     Such a blank is beside a punctuation mark or a quotation mark, or separates thousands.
     """
@@ -166,7 +166,7 @@ def _kept_together(text: str) -> str:
 
 
 def wrap(text: str, first: str = "") -> str:
-    """Wrap at 80 columns; the first line begins with `first`, the others with as many blanks."""
+    """Wrap a text at 80 columns; its first line begins with `first`, the others with blanks."""
     lines = textwrap.fill(
         _kept_together(text),
         WIDTH,

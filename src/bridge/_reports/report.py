@@ -64,16 +64,16 @@ class ExportReport(Result):
             an earlier upload was not recorded.
         changed: The number of delivered documents whose files have changed since; they are not
             sent again.
-        twice: How often a look-up of a document of this run showed another number too: it was sent
-            before, perhaps by another machine with a copy of the store. Not every document is
-            looked up; confirm() lists all.
+        twice: How often a look-up of a document of this run showed another number than its upload
+            got. The document was sent before, perhaps by another machine with a copy of the store.
+            Not every document is looked up; confirm() lists all.
         unsettled: The number of failed or uncertain documents after this run, those of earlier
             runs too; settle() or resend() decides about each.
         deliveries: A line for each document that was not finished before this run.
         notes: Other remarks for a person.
         stopped: Why the run ended early, or None.
         ok: False if the run failed, or if a list of Banqup did not end. Your own ``limit=`` and
-            ``deadline=`` leave it True. It is True although Zenvoices refuses documents: ask
+            ``deadline=`` leave it True, and so do documents that Zenvoices refuses: for these, ask
             ``needs_person``.
     """
 
@@ -127,7 +127,7 @@ class ExportReport(Result):
 
     @property
     def uncertain(self) -> int:
-        """The number of documents held for a person: no look-up can find out if they arrived."""
+        """The number of documents that no look-up can judge: a person says whether they arrived."""
         return self.count("uncertain")
 
     @property
@@ -142,8 +142,9 @@ class ExportReport(Result):
         True if a document failed, is uncertain, was refused or waits after failed attempts; if
         your own code raised; if a document was sent before; if a list did not end. It is True also
         if the run raised: then ``retryable`` of the error says whether a later run may succeed.
-        ``attention`` of status() lists the documents. It stays True in later runs until they have
-        arrived or are settled.
+        ``attention`` of status() lists the documents. Failed and uncertain documents keep
+        ``needs_person`` True in later runs. A document that waits counts only in a run that lists
+        or reads it.
         """
         return not self.ok or self._shows_trouble
 
@@ -235,7 +236,8 @@ class Activation(Result):
 
     Attributes:
         new: False if the connection was active already; then nothing was changed.
-        activated_at: Banqup's time of the first listing, from which documents count.
+        activated_at: Banqup's time of the first listing, from which documents count; None if
+            Banqup told no time.
         company_id: The number of the company in Zenvoices.
         baseline: The number of documents that could be exported already; only resend() sends them.
         waiting: The number of documents that were not approved or sent yet; each is exported when
@@ -284,8 +286,8 @@ class Status(Result):
             a later run may succeed by itself.
         counts: The number of deliveries in each state; ``waiting_for_client`` counts those that a
             user has to approve or send in Banqup.
-        attention: Lines of documents that need a person: failed, uncertain, or waiting after a
-            refusal or another failure (of these at most 50).
+        attention: Lines of documents that need a person: failed or uncertain (at most 500), or
+            waiting after a refusal or another failure (at most 50).
         waiting: Lines of documents that wait or are being sent, if status() was asked for them.
         unknown_statuses: Statuses and folders that the rule does not know, each with the number of
             documents that have it.

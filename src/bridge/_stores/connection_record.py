@@ -41,8 +41,8 @@ class ConnectionRecord:
         """Return when the lease ends, by the store's clock, or None if no worker holds it."""
         if self.expires is None or self.expires <= now:
             return None
-        # Without the second limit, a clock that is set back could make a dead worker's lease last
-        # for years.
+        # Without the limit `now + self.ttl`, setting the clock back could make a killed worker's
+        # lease last for years.
         return min(self.expires, now + self.ttl)
 
     def acquire(self, key: str, owner: str, ttl: float, now: float) -> Lease | None:
@@ -84,11 +84,11 @@ class LeasedStore(ABC):
 
     @abstractmethod
     def _use(self, key: str, use: Use[_T], *, write: bool, rows: Sequence[Row] = ()) -> _T:
-        """Call `use` with the record of a connection, and return the result.
+        """Call `use` with the record of a connection, save the changes, and return the result.
 
-        Then save the record, if it changed, and the rows. All of this is one transaction. For a
-        write, the transaction must exclude other writers before `use` reads the clock: a lease may
-        expire while this call waits for them.
+        The record is saved if it changed, and `rows` with it, all in one transaction. For a write,
+        the transaction must exclude other writers before `use` reads the clock. Otherwise a lease
+        could expire while this call waits for them.
         """
 
     def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:

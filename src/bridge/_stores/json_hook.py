@@ -41,8 +41,8 @@ _HOOKS = Text(
 _SINGLE = Text("hint_single_worker", "Without compare-and-set, use single_worker=True.")
 
 _ATTEMPTS = 100
-"""How often a change is repeated after save() returned False. Each False means that another worker
-has committed, so this many in a row mean that save() never returns True."""
+"""How often a change is tried until save() returns True. Each False means that another worker has
+committed. So this many in a row probably mean that save() never returns True."""
 
 _BUGS = (
     ArithmeticError,
@@ -88,10 +88,12 @@ class HookCheckpoints(RecordStore):
     Warning:
         With ``single_worker=True`` the lease has no effect between processes: two of them would
         overwrite each other.
-        Clocks of several machines must differ by much less than the length of a lease (600 s).
+        The clocks of several machines must differ by much less than the length of a lease (by
+        default 600 s).
 
     Args:
-        load: Returns the text, and the version that save() has to replace.
+        load: Returns the text. With compare-and-set, also returns the version that save() has to
+            replace.
         save: Saves the text. With compare-and-set, returns True if it replaced that version, and
             False if it saved nothing.
         single_worker: Whether there is no compare-and-set and only one process exports.
@@ -219,9 +221,10 @@ class HookCheckpoints(RecordStore):
             raise self._hook_error(hook, error) from error
 
     def _hook_error(self, hook: str, error: Exception) -> StoreError:
-        """Log the exception of a hook, and return a StoreError that does not contain its text.
+        """Log the exception of a hook, and return a StoreError without the exception's text.
 
-        That text may contain a password.
+        The text may contain a password. If the next exception comes from the same place, it is not
+        logged again.
         """
         place = place_of(error)
         if isinstance(error, ServiceError):
@@ -299,8 +302,8 @@ def _parse(text: str | None) -> dict[str, ConnectionRows]:
             )
         body = saved["connections"]
         known = {key: _record(**members) for key, members in body.items()}
-        # Compute the checksum from the parsed records: a jsonb column may change white space, the
-        # order of keys, and 60.0 to 60. A value of a wrong type still changes the checksum.
+        # Compute the checksum from the parsed records. A jsonb column may change white space, the
+        # order of keys, and 60.0 to 60, which must not count as damage.
         checksum = _checksum(_canonical(known))
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         raise _damaged(Text("why_not_json", "it is not the JSON that was saved")) from None

@@ -1,7 +1,7 @@
 """A store in the application's own PostgreSQL or SQLite database, through SQLAlchemy.
 
-Each change first locks the connection's row, so that two workers run one after the other. The
-database's clock is read after that, because a lease may end while a worker waits.
+Each change first locks the connection's row, so that two workers change it one after the other. The
+database's clock is read after that, because a lease may end while a worker waits for the lock.
 """
 
 from __future__ import annotations
@@ -59,14 +59,15 @@ _delivery = sa.Table(
     sa.Column("state", _Exact, nullable=False),
     sa.Column("due", sa.Double),
     sa.Column("value", sa.Text, nullable=False),
-    # The index has all columns that select() filters and orders by. Without them, select() would
-    # read the row of every delivered document.
+    # The index has all columns that select() filters and orders by. Without this index, select()
+    # would read all rows of a connection, also those of delivered documents.
     sa.Index("bridge_delivery_by_state", "connection", "state", "id", "due"),
 )
 
 _CLOCKS = {
-    # clock_timestamp() moves within a transaction, now() does not. With synchronous_commit off, a
-    # crash of the server could lose a commit after its upload was made.
+    # now() is the time at which the transaction began, so use clock_timestamp(). The second column
+    # switches synchronous_commit on. Without it, a crash of the server could lose a commit after
+    # its upload was made.
     "postgresql": sa.text(
         "SELECT extract(epoch FROM clock_timestamp())::float8, "
         "CASE WHEN current_setting('synchronous_commit') = 'off' "
@@ -162,8 +163,9 @@ class SQLAlchemyCheckpoints(LeasedStore):
             query = query.where(_delivery.c.id > after)
         if due is not None:
             query = query.where(_delivery.c.due <= due)
-        # A query for one state reads the index in order and stops at the limit. All of them are one
-        # statement; otherwise a row that changes its state could be returned twice or not at all.
+        # A query for one state reads the index in order and stops at the limit. Make the queries of
+        # all states one statement. Otherwise a row that changes its state between two queries could
+        # be returned twice or not at all.
         parts = [
             query.where(_delivery.c.state == state).subquery().select()
             for state in dict.fromkeys(states)
@@ -253,8 +255,8 @@ class SQLAlchemyCheckpoints(LeasedStore):
     def _connected(self) -> Generator[sa.Connection, None, None]:
         with self._errors(), self._turn, self._engine.connect() as db:
             # The engine may have another isolation level. AUTOCOMMIT would not be atomic, and with
-            # a higher level a worker that waited would fail. Set the level on the connection: an
-            # option of the engine would not override an earlier one.
+            # a higher level a worker that waited would fail. Set the level on the connection: a
+            # level set on the engine would not replace one that the engine has already.
             yield db.execution_options(isolation_level=_ISOLATION[self._dialect])
 
     @contextlib.contextmanager
@@ -262,7 +264,7 @@ class SQLAlchemyCheckpoints(LeasedStore):
         try:
             yield
         except exc.SQLAlchemyError as error:
-            # Chain the driver's error: SQLAlchemy's own contains the statement with its values.
+            # Chain the driver's error: SQLAlchemy's error contains the statement with its values.
             origin = getattr(error, "orig", None) or error
             raise _error_of(error, origin) from origin
 

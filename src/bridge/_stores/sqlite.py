@@ -39,9 +39,9 @@ _T = TypeVar("_T")
 class SQLiteCheckpoints(LeasedStore):
     """Checkpoints in one SQLite file, for any number of connections, threads and processes.
 
-    The file is created on first use with mode 0600; its directory must exist. It holds ids, states
-    and times, never a credential or a document. If other users may write to the file or its
-    directory, a warning is logged.
+    The first write creates the file with mode 0600; its directory must exist. It holds ids, states,
+    times, reasons and names of suppliers and customers, never a credential or the content of a
+    document. If other users may write to the file or its directory, a warning is logged.
 
     Warning:
         Keep the file on a local disk: file locks on network shares do not work. To back it up

@@ -1,9 +1,9 @@
 """The file of `SQLiteCheckpoints`: create it atomically, check it, and run transactions.
 
-The file has a write-ahead log. A commit then takes one fsync; a rollback journal takes four. A
-stopped reader does not block a writer. Releasing a lease moves the log into the file, so that one
-file holds everything between runs. After a process was killed, the ``-wal`` file next to it is
-needed until the next open.
+Unless it is on a shared folder, the file has a write-ahead log. A commit then takes one fsync; with
+a rollback journal, it takes four. A stopped reader does not block a writer. Releasing a lease moves
+the log into the file, so that normally one file holds everything between runs. After a process was
+killed, the ``-wal`` file next to it is needed until the next open.
 
 Only SQLite may open the file: closing any other descriptor of it drops every lock that this process
 has on it (https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled).
@@ -55,12 +55,13 @@ _STATEMENTS = (
         value TEXT NOT NULL,
         crc INTEGER NOT NULL,
         PRIMARY KEY (connection, id)) WITHOUT ROWID""",
-    # The index has all columns that select() filters and orders by. Without them, select() would
-    # read the row of every delivered document.
+    # The index has all columns that select() filters and orders by. Without this index, select()
+    # would read all rows of a connection, also those of delivered documents.
     "CREATE INDEX delivery_by_state ON delivery (connection, state, id, due)",
 )
 
-# Tables of other programs (Litestream, Datasette, ANALYZE) are allowed in the file.
+# Selects our tables with their indexes and triggers, and all views. Tables of other programs
+# (Litestream, Datasette, ANALYZE) are left out, because they are allowed in the file.
 _SCHEMA = """SELECT type, name FROM sqlite_master
     WHERE type = 'view' OR tbl_name COLLATE NOCASE IN ('connection', 'delivery')"""
 _OURS = {
@@ -78,8 +79,7 @@ _SHARED = (
     *("9p", "afs", "ceph", "cifs", "drvfs", "fakeowner", "fuse.", "lustre", "nfs", "prl_fs"),
     *("smb", "vboxsf", "virtiofs"),
 )
-"""First letters of the types of shared file systems on Linux, whose files other machines may open.
-"""
+"""How the types of shared file systems begin on Linux; other machines may open files there."""
 
 _DISK_FULL = Text("hint_disk_full", "Its disk is full: free some space.")
 
@@ -141,7 +141,7 @@ class CheckpointFile:
 
     @contextlib.contextmanager
     def transaction(self, *, write: bool) -> Generator[sqlite3.Connection, None, None]:
-        """Open the file for one transaction, which is rolled back if an exception is raised."""
+        """Yield the open file for one transaction, which an exception rolls back."""
         with self.lock:
             if not write and self._is_new():
                 # Only a write creates the file: status() in a wrong folder must not create one.
@@ -285,7 +285,10 @@ class CheckpointFile:
         file.execute("PRAGMA fullfsync = ON")
 
     def _check_schema(self, file: sqlite3.Connection) -> None:
-        """Refuse a file without one of our tables or indexes, or with a trigger or view added."""
+        """Refuse a file that lacks one of our tables or indexes, or to which others were added.
+
+        Refused are added views, and added indexes and triggers of our tables.
+        """
         found = set(file.execute(_SCHEMA))
         for kind, name in sorted(found - _OURS):
             # A trigger could delete rows at each commit; a view could show rows that do not exist.
@@ -300,7 +303,7 @@ class CheckpointFile:
             raise self.damaged(Text("why_missing", "its {0} {1!r} is missing", kind, name))
 
     def _create(self, *, shared: bool) -> None:
-        """Create the file under another name and link it, so that no process sees a part of it."""
+        """Create the file under another name and link it, so that no process sees it incomplete."""
         for tail in ("-wal", "-journal"):
             left = Path(f"{self.path}{tail}")
             if left.exists() and not self.path.exists():
@@ -347,7 +350,7 @@ def _identity(seen: os.stat_result) -> tuple[int, int]:
 
 
 def _others_may_write(seen: os.stat_result) -> bool:
-    """Return True if users other than root and the user of this process may write there."""
+    """Return True if users other than root and this process's may write to the file or folder."""
     if os.name != "posix":  # pragma: no cover - Windows has neither owners nor modes
         return False
     ours = (0, os.geteuid())

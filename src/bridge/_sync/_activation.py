@@ -227,9 +227,10 @@ class Baseline:
 
 @cache
 def _warn_once(note: str) -> None:
-    """Warn of a note on the store once per process: a test run may activate many connections.
+    """Log a note on the store as a warning, once per process.
 
-    A program that does not print the result of activate() would not show the note.
+    Without the log, a program that does not print the result of activate() would not show the note.
+    A test run may activate many connections, so the note is not logged each time.
     """
     logger.warning("%s", note)
 

@@ -67,8 +67,8 @@ if TYPE_CHECKING:
 class Connection:
     """One Banqup space, and the Zenvoices company to which it is exported.
 
-    Creating a connection makes no call. The application decides when to run it. The store holds
-    all state between runs, so any process with the same store can make the next run.
+    Creating a connection makes no call. The application decides when to call export_new(). The
+    store holds all state between runs, so any process with the same store can make the next run.
 
     Args:
         banqup: The client that reads the space. Connections may share it.
@@ -85,8 +85,8 @@ class Connection:
         exportable: Decides which documents may be exported. The default is
             :func:`default_exportable`.
         clock: Returns epoch seconds; waiting documents become due by it.
-        lease_ttl: Seconds after which another worker may take over a run that has stopped; at
-            least twice the deadline of the Zenvoices client.
+        lease_ttl: Seconds after which another worker may take over from a run that was killed. The
+            least value is twice the deadline of the Zenvoices client.
 
     Raises:
         ConfigurationError: An argument is not usable; the message names it and the reason.
@@ -196,9 +196,9 @@ class Connection:
             deep: Also make every read-only call of an export, and compare the names and types in
                 each answer with those that this library assumes.
             sample: With ``deep``, also send one test document to the company and read it back:
-                True for an invented invoice, or an upload of your own. It is marked as a test and
-                logged. Zenvoices keeps it until a user deletes it. Nothing is sent if an ordinary
-                check fails.
+                True for an invented invoice, or an upload of your own. The document is marked as a
+                test, and a warning is logged. Zenvoices keeps it until a user deletes it. Nothing
+                is sent if an ordinary check fails.
             lang: Language of titles, findings and remedies: ``"en"``, ``"fr"`` or ``"nl"``; by
                 default that of :func:`set_language`.
 
@@ -261,7 +261,8 @@ class Connection:
             ProtocolError: Banqup's list has entries of another space, or entries without a usable
                 id, which would look new later.
             ConfigurationError: The space is active with another company in the same store, or an
-                answer that an export needs cannot be read; the hint says how to correct it.
+                answer that an export needs cannot be read. Or the rule ``exportable=`` raised or
+                returned an unusable value. The hint says how to correct it.
             BusyError: A run of this connection is in progress.
         """
         from bridge._sync._activation import Baseline, refuse_other_company, space_key
@@ -346,11 +347,12 @@ class Connection:
         """Move every document that has become exportable since activation to the company's inbox.
 
         Args:
-            dry_run: Only report what would be done with each document, and why. It asks the rule
-                ``exportable=``, but fetches no file and so calls no mapper; for a mapper there is
-                :func:`bridge.testing.try_mapper`.
+            dry_run: Only report what would be done with each document, and why. A dry run calls
+                the rule ``exportable=``, but fetches no file and so calls no mapper. To try a
+                mapper, use :func:`bridge.testing.try_mapper`.
             limit: The most documents to send in this run.
-            deadline: Seconds after which no document is begun; those in progress are completed.
+            deadline: Seconds after which no further document is begun; uploads in progress are
+                completed.
             look_first: Look each document up in Zenvoices before it is sent. Use it after the
                 store was restored from a backup. Later runs do the same for documents older than
                 this run, so this run need not complete.

@@ -65,8 +65,8 @@ def look_deeper(
 def check_readable(banqup: BanqupClient, space_id: str, document: Document | None) -> None:
     """Check, before an activation, that one listed document can be read with its file.
 
-    A call that fails for another reason is only logged: the document may be gone, or the service
-    busy. Without a document, nothing is checked.
+    An answer that cannot be read raises an error. Any other failure of a call is only logged: the
+    document may be gone, or the service busy. Without a document, nothing is checked.
 
     Raises:
         ConfigurationError: An answer that an export needs cannot be read.

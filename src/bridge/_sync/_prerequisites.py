@@ -40,9 +40,9 @@ class Checks:
         self._company_code = company_code
 
     def all(self, known: Sequence[int]) -> dict[str, str | ServiceError]:
-        """Make all checks; return the detail to show, or the error, by the name of the check.
+        """Make all checks; return for each check's name the detail to show, or the error.
 
-        The result lacks checks that depend on a failed one.
+        The result lacks checks that depend on a failed check.
 
         Args:
             known: The numbers that the company had so far, the newest last.
@@ -139,9 +139,10 @@ class Checks:
         return company
 
     def _check_linked_anew(self, number: int) -> None:
-        """Raise if the old company number is still listed.
+        """Raise if the old company number is still listed, or if the list ended early.
 
-        The code then belongs to another company now, and invoices would go to that company.
+        If the number is still listed, the code now belongs to another company, and invoices would
+        go to that company.
         """
         listing = self._zenvoices.companies.list()
         for company in listing:
@@ -183,7 +184,7 @@ def _first_failure(
         error: The error of the call.
         operation: The operation that was called.
         rows: The names of two checks: that of the login, and that of the call.
-        detail: The detail of the check of the login, if the error proves that it succeeded.
+        detail: The detail of the check of the login, if the error proves that the login succeeded.
     """
     login, call = rows
     if error.code == USER_CODE:  # the user's function raised: the login may be right or wrong

@@ -27,7 +27,7 @@ logger = logging.getLogger("bridge")
 class RunRecorder:
     """Record deliveries for one run; a dry run changes nothing in the store.
 
-    Only the coordinator of the run may use it, never a worker.
+    Only the coordinator of the run may use the recorder, never a worker.
     """
 
     def __init__(self, context: RunContext) -> None:
@@ -117,7 +117,8 @@ class RunRecorder:
         """Save the run's summary, notify listeners, and return the report."""
         if self._session.head.last_run is None and not self.builder.exported:
             # A script with a store in memory that calls activate() in each process never sends
-            # anything, and gets no error. So the report says that the store is in memory.
+            # anything, and gets no error. So repeat the store's notes: they say that it is in
+            # memory.
             for note in self._session.notes:
                 self.builder.note(note)
         report = self.report()
@@ -126,7 +127,7 @@ class RunRecorder:
         self.flush()
         self._tell(events.RunEnded(report))
         if self.builder.listener_failures > report.listener_failures:
-            # A listener failed only now; the report and status() must say so, too.
+            # A listener failed at RunEnded; the report and status() must say so, too.
             report = self.report(ended_at=report.ended_at)
             if not self._context.dry_run:
                 self._session.update(last_run=self._summary(report))

@@ -22,8 +22,8 @@ from bridge._sync._context import RunContext
 from zenvoices_client import Lookup
 
 MARGIN = 60.0
-"""Seconds added to the deadline of an upload. Until the deadline and these seconds have passed
-since the intent, a "not found" is ignored: another worker may still be uploading."""
+"""Seconds added to the deadline of an upload whose end is not known. Until both have passed since
+the intent, a "not found" is ignored: another worker may still be uploading."""
 CONTROL_PAGES = 4
 _CANNOT_TELL = Text("cannot_tell", "Zenvoices' answer does not tell whether it arrived")
 _LOOK_UPS_FAIL = Text("look_ups_fail", "look-ups in Zenvoices do not find what is there")
@@ -66,7 +66,7 @@ class Recovery:
 
         None means that nothing follows, and a later run must repeat the look-up. A "found" is
         always trusted. For an ``uncertain`` delivery, a "not found" counts only if `intended_at` is
-        set: without it, a lost checkpoint may have had another upload.
+        set. If it is not set, an upload that only a lost checkpoint recorded may have arrived.
 
         Raises:
             ServiceError: The look-up failed; the delivery stays as it is.
@@ -93,8 +93,8 @@ class Recovery:
         if found.answered_at is None:
             return None
         if control != "works":
-            # Look the document up again later: one that is delivered by then can serve for the
-            # control.
+            # Look the document up again later. Another document that is delivered by then can serve
+            # as the control.
             return transitions.NoControl(found.answered_at)
         if not delivery.in_doubt and self._may_be_sending(delivery):
             return None
@@ -103,8 +103,8 @@ class Recovery:
     def _may_be_sending(self, delivery: Delivery) -> bool:
         """Return True if another worker may still be uploading this document."""
         began, now = delivery.intended_at, self._clock()
-        # A time in the future means that the clock was set back. The ten minutes between the two
-        # "not found" answers are long enough in that case.
+        # A time in the future means that the clock was set back. In that case, rely on the ten
+        # minutes between the two "not found" answers.
         return began is not None and began <= now < began + self._zenvoices.deadline + MARGIN
 
     @property
@@ -121,7 +121,9 @@ class Recovery:
             delivery: The document's delivery.
             external_id: The external id of the planned upload.
             company_id: The company's present number.
-            thorough: Whether to return `Undecidable` if look-ups cannot be trusted.
+            thorough: Whether an upload may be missing in the checkpoint. If True, look the document
+                up under old company numbers too, and return `Undecidable` if look-ups cannot be
+                trusted.
         """
         for name in dict.fromkeys((delivery.external_id or external_id, external_id)):
             found = self.look_up(delivery, name, company_id)
@@ -192,7 +194,7 @@ class Recovery:
             document to test with).
         """
         # Repeat the probe if the answer is "nothing" or "unknown", and a document was delivered
-        # since: that document can serve for the control. The other answers hold for the whole run.
+        # since. That document can serve as the control. The other answers hold for the whole run.
         delivered = self._session.head.deliveries
         answer, asked_at = self._controls.get(company_id, ("nothing", -1))
         if answer in ("nothing", "unknown") and asked_at != delivered:

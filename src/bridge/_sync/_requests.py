@@ -69,7 +69,8 @@ def request_all(
                 wish = deliveries.transition(delivery, transitions.Requested(), clock())
                 session.put(stored.get(document_id), wish)
             else:
-                # A program that does not look at the result would wait for the document for ever.
+                # Without this warning, a program that ignores the result would never notice that
+                # the document is not sent.
                 logger.warning("resend(): document %r is not accepted: %s", document_id, reason)
             answers.append(Request(document_id, accepted=not reason, reason=reason or held))
         session.flush()

@@ -164,8 +164,8 @@ class Run:
             self._sending.faults.passes(LOOK_UP)
             new = self._found_out(delivery, event)
             if isinstance(event, transitions.NoControl) and new.state == "sending":
-                # This run may deliver a document for the control, so look this delivery up again at
-                # the end of the run.
+                # This run may deliver a document that can serve as the control. So look this
+                # delivery up again at the end of the run.
                 self._sending.doubts.append(new)
 
     def _in_turn(self, state: str) -> list[Delivery]:
@@ -390,7 +390,9 @@ class Run:
             self._report.line(candidate.delivery)
 
     def _check_files(self) -> None:
-        """Raise if no file was ever fetched, and a document without one was met a day ago.
+        """Raise if no file was ever fetched, and documents without a file were met for a day.
+
+        One such document must have been met in this run.
 
         Raises:
             ConfigurationError: The contract's names for files are probably wrong.

@@ -130,8 +130,9 @@ class Sending:
     def send(self, candidates: Iterable[Candidate]) -> None:
         """Send candidates: those that failed least often first, and of these the oldest first.
 
-        The first document that is delivered is looked up: another number in Zenvoices shows that
-        another machine sent it before. The oldest document is the most likely one to show this.
+        The first document that is delivered is looked up. If Zenvoices shows another number than
+        that of its upload, another machine sent it before. This is most likely for the oldest
+        document, so the oldest goes first.
 
         Raises:
             ServiceError: A failure that concerns more than one document.
@@ -209,9 +210,9 @@ class Sending:
     def _fetch(self, queue: deque[Candidate], workers: runtime.Workers[Any], waiting: int) -> None:
         """Start to prepare documents while there is room for them.
 
-        There is room for one document at a time until the first is prepared, and after
-        `send_one_first`. Documents that wait for their upload take room, too: `waiting` is their
-        number.
+        There is room for one document until the first is prepared, and from `send_one_first` until
+        a delivery; otherwise for `in_flight` documents. Documents that wait for their upload take
+        room, too: `waiting` says how many to count.
         """
         room = self._context.in_flight if self._fetched and not self._probing else 1
         while queue and workers.busy + waiting < room and self.can_continue():
@@ -407,7 +408,7 @@ class Sending:
         self._first = (name, company, None if delivery.reason else delivery.inbox_id)
 
     def _checked(self, control: LookupProbe) -> None:
-        """Record whether a delivery was found, that is, whether look-ups can be trusted."""
+        """Record whether a look-up found a delivery, that is, whether look-ups can be trusted."""
         self._recorder.report_function(control.error)
         if control.works is not None:
             self.faults.passes(LOOK_UP)
@@ -464,6 +465,7 @@ class Sending:
     def _refuse(self, delivery: Delivery, error: Exception | None, *, uploaded: bool) -> None:
         """Count a refusal; before the first delivery, five in a row end the run.
 
+        For the five, only refusals count that have the service's own error body and are not final.
         The attempts of these five documents are then refunded.
         """
         self._doubts_in_a_row = 0

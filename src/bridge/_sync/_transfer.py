@@ -303,7 +303,7 @@ class Transfer:
         return transitions.Arrived(document.id, elsewhere)
 
     def _look_up(self, prepared: Prepared, company_id: int) -> Lookup | None:
-        """Look up a document that was just sent; None if it is not found or the look-up fails."""
+        """Look up a document that was just sent; return None unless the look-up finds it."""
         try:
             found = self._context.zenvoices.inbox.find(
                 external_id=prepared.external_id, company_id=company_id
