@@ -58,24 +58,27 @@ Options = argparse.Namespace
 
 
 def _parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands; its own errors and titles are argparse's, in English."""
+    """Return the parser of all commands. Its errors are those of argparse, in English."""
 
-    def option(of: Any, name: str, **details: Any) -> None:
-        of.add_argument(name, help=tell(f"help {name.strip('-')}"), **details)
+    def option(of: Any, *names: str, **details: Any) -> None:
+        of.add_argument(*names, help=tell(f"help {names[-1].strip('-')}"), **details)
 
     parser = argparse.ArgumentParser(
         PROGRAM,
         description=tell("help about"),
         epilog=tell("exit status"),
         allow_abbrev=False,
+        add_help=False,
     )
     parser.set_defaults(waiting=False)  # for the status after an export
     option(parser, "--version", action="version", version=f"{PROGRAM} {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title=tell("commands"), metavar="COMMAND", required=True)
 
     def command(name: str, run: Callable[[Options], int]) -> argparse.ArgumentParser:
         text = tell(f"help {name}")
-        added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        added = commands.add_parser(
+            name, help=text, description=text, allow_abbrev=False, add_help=False
+        )
         added.set_defaults(run=run)
         return added
 
@@ -91,9 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     status = command("status", _each(_status))
     option(status, "--waiting", action="store_true")
     resend = command("resend", _each(_resend))
-    option(resend, "ids", nargs="+", metavar="ID")
+    option(resend.add_argument_group(tell("arguments")), "ids", nargs="+", metavar="ID")
     settle = command("settle", _each(_settle))
-    option(settle, "id", metavar="ID")
+    option(settle.add_argument_group(tell("arguments")), "id", metavar="ID")
     seen = settle.add_mutually_exclusive_group(required=True)
     option(seen, "--delivered", action="store_true")
     option(seen, "--not-delivered", action="store_true")
@@ -122,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
         option(each, "--mapper", default=absent, metavar="MODULE:FUNCTION")
         option(each, "--verbose", action="store_true", default=absent)
     for each in (parser, *commands.choices.values()):
+        option(each, "-h", "--help", action="help")
         option(each, "--json", action="store_true", default=absent)
         # Only for the help: main() has read the language.
         option(each, "--lang", choices=get_args(Lang), default=absent)

@@ -51,7 +51,7 @@ SAME = {
         "date",
         "said",
     ),
-    *("[options]", "CODE", "client id"),
+    *("arguments", "client id"),
     *("with_documents", "of_document", "bytes", "operation", "seconds", "export", "no_port"),
 }
 """Codes whose words may be the same in two languages."""
