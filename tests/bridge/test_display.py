@@ -348,6 +348,22 @@ def test_a_mark_of_french_stays_with_its_word() -> None:
         assert "7&nbsp;327 octets" in page
 
 
+@pytest.mark.parametrize(
+    ("note", "shown"),
+    [
+        ("this connection is not active", "This connection is not active."),
+        ("l'espace a changé (« x »)", "L'espace a changé (« x »)."),
+        ("a service said “No.”", "A service said “No.”"),
+        ("documents.list: 2 are elsewhere", "documents.list: 2 are elsewhere."),
+        ("run: sudo chown bob exports.db*", "Run: sudo chown bob exports.db*"),
+        ("Is it the same?", "Is it the same?"),
+    ],
+)
+def test_a_note_is_a_sentence(note: str, shown: str) -> None:
+    """Although some notes are messages of errors, which begin small and have no full stop."""
+    assert Activation(new=True, baseline=1, notes=(note,)).to_text().endswith(f"\n- {shown}")
+
+
 @pytest.mark.parametrize("lang", ["en", "fr", "nl"])
 @pytest.mark.parametrize("number", [1, 2])
 def test_no_name_of_a_count_is_cut(lang: Lang, number: int) -> None:

@@ -162,6 +162,18 @@ def _kept_together(text: str) -> str:
     return re.sub(blanks, "\\2\N{NO-BREAK SPACE}\\1", text)
 
 
+def _sentence(note: str) -> str:
+    """Return a note with a capital letter at its start and a full stop at its end.
+
+    Some notes are messages of errors, which have neither.
+    A name in code at the beginning stays as it is, and so does a command or a path at the end.
+    """
+    if re.match(r"[^\W\d_]+['\u2019 ,:]", note):
+        note = note[0].upper() + note[1:]
+    ended = note.rstrip("»”\"' ").endswith((".", "!", "?"))
+    return f"{note}." if not ended and re.search(r"[\w)»”\"']$", note) else note
+
+
 # Text
 
 
@@ -189,7 +201,7 @@ def _text(view: View, lang: Lang) -> str:
         width = max(len(name) for name, _ in facts)
         parts.append("\n".join(wrap(value, f"{name:{width}}  ") for name, value in facts))
     parts += [_text_table(table, lang) for table in view.tables if table.lines]
-    notes = [wrap(plain(translate(note, lang)), "- ") for note in view.notes if note]
+    notes = [wrap(_sentence(plain(translate(note, lang))), "- ") for note in view.notes if note]
     if notes:
         parts.append("\n".join(notes))
     return "\n\n".join(parts)
@@ -255,7 +267,9 @@ def _html(view: View, lang: Lang) -> str:
         )
         parts.append(_scrolled(rows))
     parts += [_html_table(table, lang) for table in view.tables if table.lines]
-    notes = "".join(_tag("li", _safe(note, lang)) for note in view.notes if note)
+    notes = "".join(
+        _tag("li", _escaped(_sentence(plain(translate(note, lang))))) for note in view.notes if note
+    )
     if notes:
         parts.append(_tag("ul", notes))
     return "\n".join([_STYLE, '<div class="bz-view">', *parts, "</div>"])
