@@ -54,8 +54,8 @@ def check_base_url(url: str, *, service: str, name: str = "base_url") -> str:
 
     Raises:
         ConfigurationError: The URL is not https (http is allowed on loopback only). Or it has a
-            user name, a query, a fragment, a space or a character outside ASCII. Or its host is
-            invalid, or its path has ``%``, a backslash, ``.`` or ``..``.
+            user name, a query, a fragment, a space or a character outside ASCII. Or its host or
+            port is invalid. Or its path has ``%``, a backslash, or a segment ``.`` or ``..``.
     """
     problem = None
     try:

@@ -5,7 +5,7 @@
     ServiceError
     ├── ConfigurationError         a setting is wrong; a person must change it
     │   └── NotActivatedError      (bridge) activate() must come first
-    ├── CredentialsError           the login was refused
+    ├── CredentialsError           the login or the access token was refused
     ├── PermissionDeniedError      logged in, but a permission is missing
     │   └── UrlExpiredError        (banqup) storage refused a signed URL
     ├── NotFoundError              does not exist, or not visible to this user
@@ -19,7 +19,7 @@
     ├── ProtocolError              the answer was not understood
     └── StoreError                 the checkpoint store failed
         ├── BusyError              (bridge) another worker holds the connection
-        └── LeaseLostError         (bridge) another worker took the connection over
+        └── LeaseLostError         (bridge) the lease ended, or another worker has it
 
 Errors hold plain values only: no request, no response, no header, no URL with a query. They can be
 pickled. Classes marked (banqup) are public in ``banqup_client``. All others are public in

@@ -99,8 +99,8 @@ def redact(text: str) -> str:
 class RedactSecrets(logging.Filter):
     """A logging filter that masks credentials: signed URLs, tokens, passwords, client secrets.
 
-    This library's own calls log no credentials. Calls by an ``httpx.Client`` of the application
-    may: httpx logs the whole URL of each request at INFO. Add the filter to handlers, because a
+    This library's own calls log no credentials. An ``httpx.Client`` of the application may log
+    some: httpx logs the whole URL of each request at INFO. Add the filter to handlers, because a
     logger's filter does not see the records of the loggers below it::
 
         for handler in logging.getLogger().handlers:

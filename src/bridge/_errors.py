@@ -36,7 +36,7 @@ ACTIVATE_AGAIN = Text(
 
 
 class LeaseLostError(StoreError):
-    """The lease belongs to another worker or was released, so nothing was written."""
+    """The lease has ended, was released or belongs to another worker, so nothing was written."""
 
     __module__ = "bridge"
 

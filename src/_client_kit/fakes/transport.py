@@ -70,7 +70,8 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request."""
         call, timeout, sleep = self._begin(request), _read_timeout(request), self._service.sleep
-        # The cast is safe: httpx refuses an asynchronous body before it calls this method.
+        # The cast is safe: httpx.Client refuses an asynchronous body, and respx reads each body
+        # first. The Banqup client's storage calls this method directly, with a synchronous body.
         call.body = b"".join(cast("httpx.SyncByteStream", request.stream))
         self._check_body(call)
         try:

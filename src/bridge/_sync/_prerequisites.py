@@ -187,7 +187,9 @@ def _first_failure(
         detail: The detail of the check of the login, if the error proves that the login succeeded.
     """
     login, call = rows
-    if error.code == USER_CODE:  # the user's function raised: the login may be right or wrong
+    # The user's function raised, or its call or its return value is wrong. Such an error does not
+    # show whether the login is right.
+    if error.code == USER_CODE:
         return {call: error}
     return {login: detail, call: error} if _logged_in(error, operation) else {login: error}
 

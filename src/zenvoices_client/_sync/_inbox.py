@@ -127,10 +127,10 @@ class Inbox(Records[InboxDocument]):
 
         The call is observed; its query names are assumed (see ``help(zenvoices_client)``). An
         answer that says that there is no such document gives the outcome ``"not found"``. If
-        Zenvoices refuses or does not know the call, or returns something else, the first 20 pages
-        of the list are searched. The list can prove that the document is there, but not that it is
-        missing. Without a match, the outcome is ``"cannot tell"``. A user's function replaces the
-        call and this search.
+        Zenvoices does not know the call or refuses its content, the first 20 pages of the list are
+        searched. An answer that is not understood, or is not this document, starts the same search.
+        The list can prove that the document is there, but not that it is missing. Without a match,
+        the outcome is ``"cannot tell"``. A user's function replaces the call and this search.
 
         Args:
             external_id: The external id that was given to :meth:`upload`.
@@ -141,7 +141,7 @@ class Inbox(Records[InboxDocument]):
         Raises:
             ProtocolError: A user's function for ``inbox.find`` returned neither None nor a document
                 with its ``externalId``, or the document's ``administrationId`` is not an int.
-            ServiceError: The look-up failed.
+            ServiceError: The look-up failed, for example because a permission is missing.
         """
         check_company(company_id)
         limit = self._calls.limit(deadline)
