@@ -122,7 +122,7 @@ class _Call:
 
 
 class _Answer:
-    """The last lines of the function: they return the answer with our names."""
+    """The last lines of a generated function: they return the answer with our contract's names."""
 
     def __init__(self, ours: Operation, theirs: VendorOperation, expected: Expectations) -> None:
         self._shape = theirs.answer or {}

@@ -512,7 +512,8 @@ def _log_on_stderr(*, verbose: bool) -> Generator[None]:
         yield
         return
     with ExitStack() as stack:
-        # Without the first handler, Python prints all warnings to standard error.
+        # Without the handler on the root logger, Python prints the warnings of all loggers other
+        # than "bridge" to standard error.
         for name, handler in (("", logging.NullHandler()), ("bridge", _OwnCode())):
             logger = logging.getLogger(name)
             logger.addHandler(handler)

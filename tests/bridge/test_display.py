@@ -397,6 +397,20 @@ def test_only_a_failed_attempt_or_a_missing_file_has_a_next_try(cause: WaitReaso
     assert row.next_try == (NOW if postponed else None)
 
 
+@pytest.mark.parametrize("active", [True, False])
+def test_nothing_is_tried_again_while_a_connection_is_not_active(active: bool) -> None:
+    """The time of a next try would promise a run that sends it."""
+    refused = DeliveryRow("refused", "waiting", attempts=1, next_try=NOW)
+    status = Status(
+        active=active,
+        space_id=DOCUMENT,
+        company_code="0042",
+        attention=[refused],
+        waiting=[refused],
+    )
+    assert ("next try" in status.to_text()) is active
+
+
 def test_a_refused_document_stands_above_those_that_only_wait() -> None:
     """Lines that need a person come first."""
     waits = DeliveryRow("waits", "waiting", status="client action needed")

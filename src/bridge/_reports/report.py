@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from _client_kit._text import Text, joined
 from _client_kit._times import local_time
 from bridge._delivery.eligibility import unknown_word
 from bridge._reports.delivery_rows import (
     Deliveries,
+    DeliveryRow,
     deliveries_of,
     needs_person,
     table,
@@ -120,7 +121,7 @@ class ExportReport(Result):
     def failed(self) -> int:
         """The number of documents that failed in this run and are not tried again.
 
-        A refused document waits, and fails only after several attempts; for an alarm, ask
+        A refused document usually waits, and fails after several attempts; for an alarm, ask
         ``needs_person``.
         """
         return self.count("failed")
@@ -333,14 +334,21 @@ class Status(Result):
                 *states,
             ),
             (
-                table(self.attention, say("needs a person")),
-                table((row for row in self.waiting if row not in self.attention), say("waiting")),
+                table(map(self._as_it_stands, self.attention), say("needs a person")),
+                table(
+                    (self._as_it_stands(row) for row in self.waiting if row not in self.attention),
+                    say("waiting"),
+                ),
             ),
             (
                 *(unknown_word(word, count) for word, count in self.unknown_statuses.items()),
                 *self.not_active,
             ),
         )
+
+    def _as_it_stands(self, row: DeliveryRow) -> DeliveryRow:
+        """Return the row; without its next try if the connection is not active."""
+        return row if self.active else evolve(row, next_try=None)
 
     @property
     def _stopped(self) -> str:

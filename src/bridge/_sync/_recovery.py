@@ -103,8 +103,9 @@ class Recovery:
     def _may_be_sending(self, delivery: Delivery) -> bool:
         """Return True if another worker may still be uploading this document."""
         began, now = delivery.intended_at, self._clock()
-        # A time in the future means that the clock was set back. In that case, rely on the ten
-        # minutes between the two "not found" answers.
+        # If the intent is in the future, this machine's clock was set back, so return False. Before
+        # the document is sent again, `delivery.transition` still requires two "not found" answers,
+        # at least 10 minutes apart by the server's clock.
         return began is not None and began <= now < began + self._zenvoices.deadline + MARGIN
 
     @property

@@ -79,7 +79,7 @@ def list_all(
 
 
 def check_company(company_id: object) -> None:
-    """Check that a company's number is not its code, which is a text.
+    """Check that `company_id` is a whole number: a company's code, which is a text, is refused.
 
     Raises:
         ConfigurationError: The value is not a whole number.

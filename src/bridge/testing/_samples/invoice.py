@@ -68,7 +68,8 @@ class Sample:
         order: The number of the order.
         lines: The invoice lines.
         taxes: The VAT of each rate.
-        pdf: The PDF of the document, embedded in `content` unless ``attach_pdf=False``.
+        pdf: The PDF of the document. It is embedded in `content`, unless ``sample()`` was called
+            with ``attach_pdf=False``.
         content: The UBL XML.
     """
 
