@@ -7,9 +7,6 @@ place. Only code outside that package can notice this.
 from __future__ import annotations
 
 import sys
-from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
 
 __all__ = ["main", "shadow"]
 
@@ -18,6 +15,11 @@ _PACKAGES = ("bridge", "banqup_client", "zenvoices_client", "_client_kit")
 
 def shadow() -> tuple[str, str] | None:
     """Return the name of one of our packages and the file imported in its place, or None."""
+    # Imported here so that Ctrl-C in these imports, too, ends in main() without a traceback.
+    from importlib import import_module
+    from importlib.util import find_spec
+    from pathlib import Path
+
     for name in _PACKAGES:
         ours = Path(__file__).resolve().parent / name / "__init__.py"
         spec = find_spec(name)

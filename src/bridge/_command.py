@@ -88,8 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     deactivate = command("deactivate", _each(_deactivate))
     export = command("export", _each(_export))
     option(export, "--dry-run", action="store_true")
-    option(export, "--limit", type=_limit, metavar="N")
-    option(export, "--deadline", type=_deadline, metavar="SECONDS")
+    option(export, "--limit", type=whole_number, metavar="N")
+    option(export, "--deadline", type=seconds, metavar="SECONDS")
     option(export, "--look-first", action="store_true")
     status = command("status", _each(_status))
     option(status, "--waiting", action="store_true")
@@ -132,13 +132,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _limit(text: str) -> int:
+def whole_number(text: str) -> int:
     limit = int(text)
     check_count(limit, "--limit")
     return limit
 
 
-def _deadline(text: str) -> float:
+def seconds(text: str) -> float:
     return check_seconds(float(text), "--deadline", service="bridge", zero=True)
 
 

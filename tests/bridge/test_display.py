@@ -397,6 +397,17 @@ def test_only_a_failed_attempt_or_a_missing_file_has_a_next_try(cause: WaitReaso
     assert row.next_try == (NOW if postponed else None)
 
 
+@pytest.mark.parametrize("lang", ["en", "fr", "nl"])
+@pytest.mark.parametrize("state", ["uncertain", "failed"])
+def test_what_to_do_about_an_uncertain_document_is_told(lang: Lang, state: str) -> None:
+    """Report and status name the command that decides; for other states it is no use."""
+    rows = [DeliveryRow("d-1", state)]
+    status = Status(active=True, space_id=DOCUMENT, company_code="0042", attention=rows)
+    for shown in (status, report(deliveries=rows)):
+        text = " ".join(shown.to_text(lang=lang).split())
+        assert ("banqup-zenvoices settle ID --delivered" in text) is (state == "uncertain")
+
+
 @pytest.mark.parametrize("active", [True, False])
 def test_nothing_is_tried_again_while_a_connection_is_not_active(active: bool) -> None:
     """The time of a next try would promise a run that sends it."""

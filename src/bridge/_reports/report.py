@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,11 @@ from bridge._reports.texts import say
 def _facts(*facts: tuple[str, str | int | None]) -> tuple[tuple[str, str], ...]:
     """Return the names and values of facts to show; leave out zeros and empty texts."""
     return tuple((say(name, value), _shown(value)) for name, value in facts if value)
+
+
+def _how_to_settle(rows: Iterable[DeliveryRow]) -> tuple[Text, ...]:
+    """Return what a person must do about uncertain documents; empty if there is none."""
+    return (_SETTLE,) if any(row.state == "uncertain" for row in rows) else ()
 
 
 def _shown(value: str | int) -> str:
@@ -219,10 +224,16 @@ class ExportReport(Result):
             "bad" if errors or self.stopped or self.raised or self.twice else "ok",
             (*facts, *states, *of_run),
             (table(self.deliveries),),
-            self.notes,
+            (*self.notes, *_how_to_settle(self.deliveries)),
         )
 
 
+_SETTLE = Text(
+    "settle_uncertain",
+    "For an uncertain document: look in the company's inbox, then run banqup-zenvoices settle ID "
+    "--delivered if it is there, or --not-delivered if it is not (in Python: settle(id, "
+    "delivered=...)).",
+)
 _NOTHING_LISTED = Text(
     "nothing_listed",
     "Banqup listed no document. If the space is not empty, call deactivate() (or run "
@@ -342,6 +353,7 @@ class Status(Result):
             ),
             (
                 *(unknown_word(word, count) for word, count in self.unknown_statuses.items()),
+                *_how_to_settle(self.attention),
                 *self.not_active,
             ),
         )

@@ -851,6 +851,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "person_saw": ("vu dans Zenvoices par une personne", "door iemand in Zenvoices gezien"),
     "person_did_not_see": ("absent de Zenvoices, selon la personne qui a cherché",
         "door iemand niet in Zenvoices gevonden"),
+    "settle_uncertain": ("Pour un document incertain : regardez dans la boîte de réception de l'entreprise, puis lancez banqup-zenvoices settle ID --delivered s'il y est, ou --not-delivered s'il n'y est pas (en Python : settle(id, delivered=...)).",
+        "Voor een onzeker document: kijk in de inbox van de administratie, en voer dan banqup-zenvoices settle ID --delivered uit als het erin zit, of --not-delivered als het er niet in zit (in Python: settle(id, delivered=...))."),
     "settled": ("écarté par une personne", "met de hand afgehandeld"),
     "did_not_arrive": ("n'est pas arrivé ; envoyé à nouveau", "kwam niet aan; opnieuw verzonden"),
     "lost": ("son envoi est resté sans réponse, et il n'est pas arrivé",
