@@ -33,7 +33,7 @@ from _client_kit._text import Text, code_of, joined
 from _client_kit._version import __version__
 from banqup_client import ClientCredentials, Environment
 from bridge._config import ConnectionConfig
-from bridge._delivery.arguments import check_count
+from bridge._delivery.arguments import check_count, check_document_id
 from bridge._errors import BusyError, setting_error
 from bridge._mapping.mapper import Mapper, default_mapper
 from bridge._pairs import Pairs
@@ -94,9 +94,16 @@ def _parser() -> argparse.ArgumentParser:
     status = command("status", _each(_status))
     option(status, "--waiting", action="store_true")
     resend = command("resend", _each(_resend))
-    option(resend.add_argument_group(tell("arguments")), "ids", nargs="+", metavar="ID")
+    option(
+        resend.add_argument_group(tell("arguments")),
+        "ids",
+        nargs="+",
+        type=check_document_id,
+        metavar="ID",
+    )
     settle = command("settle", _each(_settle))
-    option(settle.add_argument_group(tell("arguments")), "id", metavar="ID")
+    what = settle.add_argument_group(tell("arguments"))
+    option(what, "id", type=check_document_id, metavar="ID")
     seen = settle.add_mutually_exclusive_group(required=True)
     option(seen, "--delivered", action="store_true")
     option(seen, "--not-delivered", action="store_true")

@@ -202,17 +202,22 @@ class ConnectionSettings:
             ConfigurationError: A key is unknown or missing, or a value is not usable; the message
                 names the key, and the hint the nearest right key.
         """
+        cls._check_keys(data)
         known = {item.name: item.default for item in fields(cls)}
-        for key in data:
-            if key not in known:
-                secret = any(word in key.lower() for word in _SECRET_WORDS)
-                hint = _WHERE_SECRETS_ARE if secret else nearest(key, known)
-                raise setting_error("unknown_key", "unknown key {0!r}", key[:80], hint=hint)
         missing = [name for name in known if known[name] is NOTHING and name not in data]
         if missing:
             names = joined(" and ", *missing)
             raise setting_error("missing_keys", "{0} must be given", names, len(missing))
         return cls(**data)
+
+    @classmethod
+    def _check_keys(cls, data: Mapping[str, Any]) -> None:
+        known = [item.name for item in fields(cls)]
+        for key in data:
+            if key not in known:
+                secret = any(word in key.lower() for word in _SECRET_WORDS)
+                hint = _WHERE_SECRETS_ARE if secret else nearest(key, known)
+                raise setting_error("unknown_key", "unknown key {0!r}", key[:80], hint=hint)
 
     @classmethod
     def many(cls, rows: Iterable[Mapping[str, Any]], /, **shared: Any) -> tuple[Self, ...]:
@@ -227,6 +232,7 @@ class ConnectionSettings:
             ConfigurationError: A row is not usable, or has the same space as an earlier row. The
                 message has the number of the row, from 1.
         """
+        cls._check_keys(shared)
         first: dict[str, int] = {}
         configs: list[Self] = []
         for number, row in enumerate(rows, 1):

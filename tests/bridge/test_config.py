@@ -212,6 +212,7 @@ def test_toml_of_pairs_becomes_many(tmp_path: Path) -> None:
         ("a = ", "cannot be read: "),
         (r'checkpoint_file = "C:\Users\x.db"', "in single quotes: checkpoint_file = 'C:\\"),
         ('[[connection]]\ncompany = "1"', "connection 1: unknown key 'company'"),
+        ('deadlin = 3\n[[connection]]\nspace_id = "s"', "toml: unknown key 'deadlin'"),
         ("company_code = \u201c0042\u201d", "Write codes and ids in quotes: "),
     ],
 )

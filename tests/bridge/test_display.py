@@ -15,7 +15,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from _client_kit._errors import PermissionDeniedError
+from _client_kit._errors import CredentialsError, PermissionDeniedError, UnreachableError
 from bridge import (
     Activation,
     Check,
@@ -101,6 +101,15 @@ def verification(text: str, lang: Any = "en") -> Verification:
     found["zenvoices inbox"] = PermissionDeniedError(text, service="zenvoices", status=403)
     made = verification_of(found, lang)
     return evolve(made, checks=(*made.checks, Check(text, text, "failed", text, text)))
+
+
+def test_the_error_of_a_verification_is_one_that_needs_a_person() -> None:
+    """A service that is down may be up again later; a wrong password stays wrong."""
+    down = UnreachableError("down", service="banqup")
+    wrong = CredentialsError("wrong password", service="zenvoices")
+    found: dict[str, Any] = {"banqup login": down, "zenvoices login": wrong}
+    assert verification_of(found, "en").error is wrong
+    assert verification_of({"banqup login": down}, "en").error is down
 
 
 def everything(text: str) -> list[Printable]:

@@ -64,6 +64,8 @@ async def request_all(
                 reason = _why_not(delivery)
                 waits = delivery.state == "waiting" and delivery.cause in _BY_THE_RULE
                 held = delivery.reason if waits else ""
+                if delivery.state in ("delivered", "confirmed"):
+                    held = Text("there_twice", "Zenvoices has it already, and will have it twice")
             if not reason:
                 wish = deliveries.transition(delivery, transitions.Requested(), clock())
                 session.put(stored.get(document_id), wish)

@@ -404,7 +404,7 @@ class Request:
         document_id: The document's id in Banqup.
         accepted: Whether the next run sends the document.
         reason: If the document is not accepted, why. If it is accepted, why it would not be sent
-            without this request, such as "not approved yet"; empty if it would.
+            without this request, such as "not approved yet", or that Zenvoices will have it twice.
     """
 
     document_id: str

@@ -873,6 +873,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Zenvoices zegt niet wat het heeft onder het oude interne nummer {0} van de administratie"),
     "may_be_on_its_way": ("le document est peut-être déjà en route ; le prochain export le vérifiera",
         "het document is misschien al onderweg; de volgende export zoekt het uit"),
+    "there_twice": ("Zenvoices l'a déjà, et l'aura deux fois", "Zenvoices heeft het al, en zal het twee keer hebben"),
     "settle_first": ("on ne sait pas s'il est arrivé ; tranchez d'abord avec banqup-zenvoices settle ID (en Python : settle())",
         "het is niet bekend of het aangekomen is; registreer dat eerst met banqup-zenvoices settle ID (in Python: settle())"),
     "unknown_unshown": ("inconnu de cette connexion, et Banqup ne l'a pas montré ({0})",

@@ -139,9 +139,11 @@ def verification_of(found: dict[str, str | ServiceError], lang: Lang) -> Verific
             in it was skipped.
         lang: The language of the texts.
     """
-    errors = (result for result in found.values() if isinstance(result, ServiceError))
+    errors = [result for result in found.values() if isinstance(result, ServiceError)]
+    # An error that needs a person counts before one that a later try may not have.
+    errors.sort(key=lambda error: error.retryable)
     checks = tuple(translated(_check(name, found.get(name)), lang) for name in CHECKS)
-    return Verification(checks=checks, error=next(errors, None), lang=lang)
+    return Verification(checks=checks, error=next(iter(errors), None), lang=lang)
 
 
 def _check(name: str, found: str | ServiceError | None) -> Check:

@@ -251,6 +251,16 @@ def test_resend_of_many_is_not_held_to_the_rereads(
     assert connection.export_new().exported == count
 
 
+def test_resend_says_that_a_delivered_document_will_be_there_twice() -> None:
+    """It gets a new external id, so Zenvoices takes it for another document."""
+    world = World()
+    connection = active(world)
+    delivered = world.one()
+    connection.export_new()
+    (answer,) = connection.resend([delivered])
+    assert (answer.accepted, "twice" in answer.reason) == (True, True)
+
+
 def test_resend_keeps_what_it_accepted_before_banqup_failed() -> None:
     """An error at one id of a list does not forget the ids before it."""
     world = World()
