@@ -133,6 +133,12 @@ def settle_one(
             "settle_state",
             "the document {0!r} is {1}, not uncertain, failed or refused",
             *(document_id, say(stored.state)),
+            hint=Text(
+                "hint_settle_state",
+                "It needs no decision. To send it all the same, run banqup-zenvoices resend {0} "
+                "(in Python: resend([{0!r}])).",
+                document_id,
+            ),
         )
     new = deliveries.transition(stored, transitions.DecidedByPerson(delivered), clock())
     session.put(stored, new)

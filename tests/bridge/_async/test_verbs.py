@@ -258,6 +258,9 @@ async def test_resend_says_that_a_delivered_document_will_be_there_twice() -> No
     connection = await active(world)
     delivered = world.one()
     await connection.export_new()
+    with pytest.raises(ConfigurationError) as caught:
+        await connection.settle(delivered, delivered=True)
+    assert f"banqup-zenvoices resend {delivered}" in str(caught.value)
     (answer,) = await connection.resend([delivered])
     assert (answer.accepted, "twice" in answer.reason) == (True, True)
 

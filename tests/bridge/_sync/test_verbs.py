@@ -257,6 +257,9 @@ def test_resend_says_that_a_delivered_document_will_be_there_twice() -> None:
     connection = active(world)
     delivered = world.one()
     connection.export_new()
+    with pytest.raises(ConfigurationError) as caught:
+        connection.settle(delivered, delivered=True)
+    assert f"banqup-zenvoices resend {delivered}" in str(caught.value)
     (answer,) = connection.resend([delivered])
     assert (answer.accepted, "twice" in answer.reason) == (True, True)
 
