@@ -71,7 +71,7 @@ class RetryPolicy:
             raise argument_error("attempts", wanted, self.attempts, service="bridge")
         for name in ("wait_initial", "wait_max", "wait_jitter"):
             check_seconds(getattr(self, name), name, service="bridge", zero=True)
-        check_function(self.random, "random", service="bridge")
+        check_function(self.random, "random", 0, service="bridge")
 
     def pause(self, error: ServiceError, *, tried: int, safe: bool) -> float | None:
         """Return the seconds to wait before the next try, or None to give up.
