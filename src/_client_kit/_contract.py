@@ -25,7 +25,7 @@ from typing import Any, cast
 from attrs import evolve, field, frozen
 
 from _client_kit._address import API_PATH, check_id
-from _client_kit._arguments import nearest
+from _client_kit._arguments import check_function, nearest
 from _client_kit._errors import ConfigurationError
 from _client_kit._json import is_list, is_object, loads
 from _client_kit._text import Text, joined
@@ -193,15 +193,12 @@ class Contract:
                 a ``rename``, which is not applied to a function's calls.
         """
         operations = dict(self.operations)
-        given: Mapping[str, Any] = {}
-        if functions is not None:
-            given = self._object(functions, "operations")
-        for name, function in given.items():
+        given = {} if functions is None else functions
+        for name, function in self._object(given, "operations").items():
             known = [*(key for key in self.operations if key not in TOKEN_CALLS), *also]
             self._check_key(name, known, "operations")
             operation = operations[also.get(str(name), str(name))]
-            if not callable(function):
-                raise self._error("not_callable", "operations: {0} must be a function", name)
+            check_function(function, f"operations: {name}", 1, service=self.service)
             if operation._rename:
                 raise self._error(
                     "function_and_rename",

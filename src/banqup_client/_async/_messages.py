@@ -6,7 +6,7 @@ from _client_kit._async._client import AsyncCallGroup
 from _client_kit._errors import NotFoundError
 from _client_kit._json import is_object
 from _client_kit._models import decode
-from _client_kit._payload import rows_in
+from _client_kit._response import rows_in
 from banqup_client._models import ExtensionPoint
 
 

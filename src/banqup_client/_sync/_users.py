@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from _client_kit._models import decode
-from _client_kit._payload import object_in
+from _client_kit._response import object_in
 from _client_kit._sync._client import CallGroup
 from banqup_client._models import User
 

@@ -12,7 +12,7 @@ from _client_kit._async._calls import AsyncCalls
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
 from _client_kit._models import decode
-from _client_kit._payload import object_in
+from _client_kit._response import object_in
 from zenvoices_client._asked import AskedRecord
 from zenvoices_client._async._lists import AsyncRecords
 from zenvoices_client._master_models import (

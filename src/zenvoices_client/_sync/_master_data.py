@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
 from _client_kit._models import decode
-from _client_kit._payload import object_in
+from _client_kit._response import object_in
 from _client_kit._sync._calls import Calls
 from zenvoices_client._asked import AskedRecord
 from zenvoices_client._master_models import (

@@ -8,8 +8,7 @@ from typing import Any
 from _client_kit._contract import Operation
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
-from _client_kit._payload import unexpected
-from _client_kit._response import ApiResponse
+from _client_kit._response import ApiResponse, unexpected
 from _client_kit._sync._client import CallGroup
 from _client_kit._text import Text
 from zenvoices_client._dialect import member
