@@ -56,11 +56,9 @@ def check_instance(
         ConfigurationError: The value has another class, or it is the class itself.
     """
     if not isinstance(value, kind):
-        # Leave out the name of a module with a dot in it: such modules of this library are private.
-        known = "." in kind.__module__ or kind.__module__ == "builtins"
-        shown = kind.__name__ if known else f"{kind.__module__}.{kind.__name__}"
-        article = "an" if shown[0] in "AEIOhs" else "a"
-        raise argument_error(name, f"{article} {shown}", value, service=service, hint=hint)
+        article = "an" if kind.__name__[0] in "AEIO" else "a"
+        wanted = f"{article} {kind.__name__}"
+        raise argument_error(name, wanted, value, service=service, hint=hint)
 
 
 def check_list(value: Any, name: str, members: str, *, service: str) -> list[Any]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -249,9 +249,7 @@ class Contract:
         return str(method)
 
     def _query(self, operation: Operation, value: Any, where: str) -> Mapping[str, str]:
-        query = {**operation.query, **self._names(value, operation.query, where)}
-        self._check_distinct(list(query.values()), where)
-        return query
+        return {**operation.query, **self._names(value, operation.query, where)}
 
     def _renames(self, operation: Operation, value: Any, where: str) -> dict[str, Any]:
         known = [item.path for item in (*operation.sends, *operation.reads)]
@@ -263,17 +261,7 @@ class Contract:
                     "{0}: give {1!r} its own new name, without what is above it",
                     *(where, path),
                 )
-        for group in (operation.sends, operation.reads):
-            placed: list[tuple[str, str]] = []
-            for item in group:
-                parent, _, last = item.path.rpartition(".")
-                placed.append((parent, renames.get(item.path, last)))
-            self._check_distinct(placed, where)
         return _tree(renames)
-
-    def _check_distinct(self, names: Sequence[object], where: str) -> None:
-        if len(set(names)) < len(names):
-            raise self._error("same_name_twice", "{0} gives two things the same name", where)
 
     def _path(self, operation: Operation, path: Any, where: str) -> str:
         plain = _PLACEHOLDER.sub("x", path) if isinstance(path, str) else ""

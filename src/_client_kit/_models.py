@@ -53,7 +53,6 @@ class DataMixin:
         return attrs.asdict(
             cast("Any", self),
             filter=lambda field, _: field.name != "extra" and not field.name.startswith("_"),
-            retain_collection_types=False,
             value_serializer=_plain,
         )
 
@@ -75,6 +74,8 @@ class Model(DataMixin):
 
 
 def _plain(_owner: object, _field: object, value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(cast("tuple[Any, ...]", value))
     if isinstance(value, datetime):
         return value.isoformat()
     return str(value) if isinstance(value, Decimal | Secret) else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from attrs import field, frozen
 
@@ -24,6 +24,8 @@ from _client_kit._status import (
 )
 from _client_kit._text import Text
 from _client_kit._times import parse_time
+
+T = TypeVar("T")
 
 
 @frozen
@@ -114,6 +116,34 @@ class Token:
 
     value: Secret
     life: float
+
+
+@frozen
+class Page(Generic[T]):
+    """One page of a list, from one response.
+
+    Attributes:
+        items: The page's entries.
+        total: Number of entries in the whole list, as the service says; None if it does not.
+        answered_at: The server's time of the response, from its ``Date`` header, or None.
+        unreadable: Number of entries that are not JSON objects; ``items`` leaves them out.
+    """
+
+    items: tuple[T, ...]
+    total: int | None = None
+    answered_at: datetime | None = None
+    unreadable: int = 0
+    full: bool = True
+    """Whether more entries may follow: for example, the page has as many entries as requested."""
+    next: Any = None
+    """The position of the next page; None if the service says that there is none."""
+    fingerprint: int = 0
+    """A number that is equal for pages with equal content, within one process."""
+
+
+def fingerprint(rows: list[Any]) -> int:
+    """Return a number that is equal for pages with equal rows, within one process."""
+    return hash(repr(rows))
 
 
 def object_of(body: bytes, name: str, *, service: str) -> dict[str, Any]:

@@ -379,7 +379,6 @@ def test_combinators_refuse_other_types(make: Callable[[], Any]) -> None:
         lambda: RetryPolicy(attempts="3"),  # type: ignore[arg-type]
         lambda: RetryPolicy(attempts=0),
         lambda: RetryPolicy(wait_max=-1),
-        lambda: RetryPolicy(random=0.5),  # type: ignore[arg-type]
     ],
 )
 def test_stores_and_policies_refuse_what_cannot_work(make: Callable[[], Any]) -> None:

@@ -312,11 +312,7 @@ class AsyncCalls:
             elif call.json is not None:
                 parts = json_parts(call.json)
             return self._prepare(step, url, parts, max_bytes, call.headers)
-        except ServiceError:
-            raise
-        except Exception as error:
-            if raised_by_signal_handler(error):
-                raise
+        except (TypeError, ValueError, AttributeError, OSError) as error:
             raise ConfigurationError(f"Call: {error}", service=self.service) from None
 
     async def _make(
@@ -457,10 +453,13 @@ class AsyncCalls:
         except TimeoutError as error:
             if raised_by_signal_handler(error):
                 raise
-            message = Text(
-                "token_too_slow", "waiting for an access token took longer than the deadline"
-            )
-            raise UnavailableError(message, service=self.service) from None
+            raise self._too_late(self._dialect.login.name) from None
+
+    def _too_late(self, call: str) -> UnavailableError:
+        message = Text(
+            "deadline_passed", "{0}: the deadline passed before the request was sent", call
+        )
+        return UnavailableError(message, service=self.service, retryable=False, operation=call)
 
     async def _fetch_token(self, limit: Deadline) -> Token:
         # Requesting a token changes nothing, so the request may be repeated like a read.
@@ -494,12 +493,7 @@ class AsyncCalls:
         """Send one request and read its whole answer."""
         operation = request.operation
         if limit.remaining() <= 0:
-            message = Text(
-                "deadline_passed",
-                "{0}: the deadline passed before the request was sent",
-                operation.name,
-            )
-            raise UnavailableError(message, service=self.service, retryable=False)
+            raise self._too_late(operation.name)
         check = unchecked if operation.safe else limit.check
         check()
         content = request.content

@@ -389,7 +389,7 @@ async def test_deadline_ends_the_wait_for_anothers_token() -> None:
     service, states = Service(), TokenCaches()
     calls = calls_to(service, states=states)
     async with states.at(ORIGIN).flight(runtime.SingleFlight).acquire(Deadline()):
-        with pytest.raises(UnavailableError, match="waiting for an access token") as caught:
+        with pytest.raises(UnavailableError, match="the deadline passed") as caught:
             await calls.call(WRITE, json={}, deadline=0.01)
     assert caught.value.applied is False
     assert service.token_requests == []
