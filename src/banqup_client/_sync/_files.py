@@ -18,8 +18,7 @@ from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
 from _client_kit._errors import ProtocolError
 from _client_kit._files import FileContent, FileSource
-from _client_kit._models import decode
-from _client_kit._payload import object_in, unexpected
+from _client_kit._payload import unexpected
 from _client_kit._redaction import sanitise
 from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT
@@ -64,22 +63,15 @@ class Files(CallGroup):
             NotFoundError: The space has no such file.
             ProtocolError: The answer is a file with another id.
         """
-        operation = self._contract["files.details"]
-        payload, answer = self._calls.call(
-            operation,
+        return self._call_one(
+            "files.details",
+            FileDetails,
+            wanted_id=file_id,
             path={"space_id": space_id, "file_id": file_id},
             asked=partial(AskedFile, space_id=space_id, file_id=file_id),
             timeout=timeout,
             deadline=deadline,
         )
-        details = decode(FileDetails, object_in(payload, operation, answer))
-        del payload  # it holds the signed URL as a plain text
-        if details.id and details.id.lower() != file_id.lower():
-            message = Text(
-                "wrong_file", "files.details: the answer is another file than was asked for"
-            )
-            raise ProtocolError(message, service="banqup", status=answer.status)
-        return details
 
     def create(
         self,
@@ -110,7 +102,6 @@ class Files(CallGroup):
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for the whole call; the client's own by default.
         """
-        operation = self._contract["files.create"]
         check_header_text(content_type, "content_type", service="banqup")
         body = {
             "filename": filename,
@@ -121,15 +112,15 @@ class Files(CallGroup):
             "contentType": content_type,
             "metadata": None if metadata is None else dict(metadata),
         }
-        payload, answer = self._calls.call(
-            operation,
+        return self._call_one(
+            "files.create",
+            FileDetails,
             path={"space_id": space_id},
             json={name: value for name, value in body.items() if value is not None},
             asked=partial(AskedSpace, space_id=space_id),
             timeout=timeout,
             deadline=deadline,
         )
-        return decode(FileDetails, object_in(payload, operation, answer))
 
     def upload(
         self,
