@@ -107,7 +107,7 @@ class ZenvoicesClient(ApiClient):
         return MasterData(self._calls, self._facts)
 
     @cached_property
-    def accounts(self) -> master_data.Accounts:
+    def accounts(self) -> master_data.CodedRecords[models.Account]:
         """Calls about creditors and debtors."""
         return self._master_data.accounts
 
