@@ -588,9 +588,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "files.download: het bestand is niet beschikbaar (status {0!r})"),
     "bad_url": ("l'adresse signée d'un fichier {0}", "het ondertekende adres van een bestand {0}"),
     "not_signed": ("n'est pas une adresse qui peut être signée", "kan geen ondertekend adres zijn"),
-    "not_https": ("n'est pas en https", "is niet https"),
-    "other_host": ("nomme l'hôte {0!r}, que storage_hosts= ne contient pas",
-        "noemt de host {0!r}, die niet in storage_hosts= staat"),
+    "other_host": ("mène à {0!r} ; il faut https et un hôte de storage_hosts=",
+        "leidt naar {0!r}; https en een host van storage_hosts= zijn nodig"),
     "no_document_id": ("{0} : la réponse ({1}) ne donne pas de numéro de document",
         "{0}: het antwoord ({1}) noemt geen documentnummer"),
     # Spaces and companies
