@@ -106,7 +106,7 @@ class AsyncZenvoicesClient(AsyncApiClient):
         return AsyncMasterData(self._calls, self._facts)
 
     @cached_property
-    def accounts(self) -> master_data.AsyncCodedRecords[models.Account]:
+    def accounts(self) -> master_data.AsyncAccounts:
         """Calls about creditors and debtors."""
         return self._master_data.accounts
 

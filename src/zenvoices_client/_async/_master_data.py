@@ -38,18 +38,16 @@ class AsyncKeyedRecords(AsyncRecords[T]):
         company_id: int,
         timeout: float | None,
         deadline: float | None,
+        *,
+        verb: str = "get",
         **key: str | None,
     ) -> T:
         given: dict[str, Any] = {name: value for name, value in key.items() if value is not None}
         if len(given) != 1 or not all(given.values()):
             message = f"{self._resource}.get: give one of {', '.join(key)}, and not empty"
             raise ConfigurationError(message, service="zenvoices")
-        (name,) = given
-        operation = f"{self._resource}.get_by_{name}"  # accounts have one for the external id
-        if operation not in self._contract.operations:
-            operation = f"{self._resource}.get"
         return await self._call_one(
-            operation,
+            f"{self._resource}.{verb}",
             self._model,
             query={"company_id": company_id, **given},
             asked=partial(AskedRecord, company_id=company_id, **given),
@@ -85,6 +83,58 @@ class AsyncCodedRecords(AsyncKeyedRecords[T]):
             NotFoundError: The company has no such record.
         """
         return await self._get(company_id, timeout, deadline, code=code, external_id=external_id)
+
+
+class AsyncAccounts(AsyncKeyedRecords[Account]):
+    """Calls about creditors and debtors."""
+
+    async def get(
+        self,
+        *,
+        company_id: int,
+        code: str,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> Account:
+        """Return one account by its code.
+
+        The call is observed; its query names are assumed (see ``help(zenvoices_client)``).
+
+        Args:
+            company_id: Number of the company.
+            code: Code of the account.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
+
+        Raises:
+            NotFoundError: The company has no such account.
+        """
+        return await self._get(company_id, timeout, deadline, code=code)
+
+    async def get_by_external_id(
+        self,
+        *,
+        company_id: int,
+        external_id: str,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> Account:
+        """Return one account by its id in the accounting software.
+
+        The call is observed; its query names are assumed (see ``help(zenvoices_client)``).
+
+        Args:
+            company_id: Number of the company.
+            external_id: Id of the account in the accounting software.
+            timeout: Seconds for each connect, read and write; the client's own by default.
+            deadline: Seconds for the whole call; the client's own by default.
+
+        Raises:
+            NotFoundError: The company has no such account.
+        """
+        return await self._get(
+            company_id, timeout, deadline, verb="get_by_external_id", external_id=external_id
+        )
 
 
 class AsyncPurchaseOrders(AsyncKeyedRecords[PurchaseOrder]):
@@ -150,7 +200,7 @@ class AsyncMasterData:
     """The calls about master data, with an attribute for each kind of record."""
 
     def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        self.accounts = AsyncCodedRecords(calls, contract, "accounts", Account)
+        self.accounts = AsyncAccounts(calls, contract, "accounts", Account)
         self.ledger_accounts = AsyncCodedRecords(calls, contract, "ledger_accounts", LedgerAccount)
         self.cost_centres = AsyncRecords(calls, contract, "cost_centres", CostCentre)
         self.cost_units = AsyncRecords(calls, contract, "cost_units", CostUnit)

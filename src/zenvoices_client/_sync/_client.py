@@ -107,7 +107,7 @@ class ZenvoicesClient(ApiClient):
         return MasterData(self._calls, self._facts)
 
     @cached_property
-    def accounts(self) -> master_data.CodedRecords[models.Account]:
+    def accounts(self) -> master_data.Accounts:
         """Calls about creditors and debtors."""
         return self._master_data.accounts
 
