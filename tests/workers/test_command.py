@@ -286,7 +286,10 @@ def test_sandbox_with_a_port_is_the_same_each_time() -> None:
         (["status", "--company", "42"], "no connection of company '42'. The nearest codes are: 00"),
         (["status", "--config", "nowhere.toml"], "nowhere.toml. Start in the folder"),
         (["status", "--config", "nowhere.toml"], "banqup-zenvoices pairs writes one"),
-        (["export", "--mapper", "no_such_module:f"], "--mapper: importing 'no_such_module' failed"),
+        (
+            ["export", "--mapper", "no_such_module:f"],
+            "importing 'no_such_module:f' failed",
+        ),
         (["resend", "x"], "--company CODE chooses one of these 2"),
         (["settle", "x", "--delivered"], "this command is for one connection"),
         (["deactivate"], "--company CODE chooses one of these 2"),
