@@ -195,7 +195,7 @@ def test_command_says_what_it_could_not_list(
     estate.banqup.faults.add("spaces.list", action=Fault.status(fault))
     urls = ["--banqup-url", estate.banqup_url, "--zenvoices-url", estate.zenvoices_url]
     assert main(["pairs", *urls, "--config", str(tmp_path / "a.toml")]) == status
-    assert capsys.readouterr().err.startswith("Banqup: ")
+    assert capsys.readouterr().err.startswith("banqup-zenvoices: Banqup: ")
     assert not (tmp_path / "a.toml").exists()
 
 
