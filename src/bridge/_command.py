@@ -164,7 +164,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except ServiceError as error:
         print(_after(PROGRAM, _error_text(error)), file=sys.stderr)
-        return USAGE if isinstance(error, ConfigurationError) else _status_of(error)
+        # A ConfigurationError with a status is an answer of a service.
+        wrong_use = isinstance(error, ConfigurationError) and error.status is None
+        return USAGE if wrong_use else _status_of(error)
     except BrokenPipeError:
         # The program that reads the output has ended. Without this, Python would try to write the
         # rest at exit, and print another error.
@@ -418,23 +420,17 @@ def _show(
         }
         print(json.dumps(line), file=out, flush=True)
     elif result is not None:
-        if several:
-            print(f"== {config.company_code}")
-        print(result.to_text(), flush=True)
-        if several:
-            print()
-    if error is None:
+        text = result.to_text()
+        print(f"== {config.company_code}\n{text}\n" if several else text, flush=True)
+    busy = isinstance(error, BusyError)
+    if error is None or (busy and options.json):
         return
-    text = _after(config.company_code, _error_text(error))
     if not isinstance(error, ServiceError):
         traceback.print_exception(error)
-        print(text, file=sys.stderr)
-    elif not isinstance(error, BusyError):
-        print(text, file=sys.stderr, flush=True)
-    elif not options.json:
-        # Not on standard error, which cron mails: no mail is needed while another run does the
-        # work.
-        print(text, flush=True)
+    # A busy connection is not told on standard error, which cron mails: no mail is needed while
+    # another run does the work.
+    stream = sys.stdout if busy else sys.stderr
+    print(_after(config.company_code, _error_text(error)), file=stream, flush=True)
 
 
 def _name(now: Status | None, result: object, config: ConnectionConfig) -> None:
