@@ -108,7 +108,10 @@ def test_config_cannot_be_changed_afterwards() -> None:
         ({"zzz": 1}, "unknown key 'zzz'. Known are: space_id, company_code"),
         ({"client_secret": "s3cret"}, "Credentials are no part of it"),
         ({"password": "s3cret"}, "Credentials are no part of it"),
-        ({"company_code": 42}, "company_code must be a text. Write the code as a text"),
+        ({"company_code": 42}, "such as '0042', with its leading zeros"),
+            {"company_code": 42},
+            "company_code must be a text such as '0042', with its leading zeros",
+        ),
         ({"company_code": " "}, "company_code must be a text"),
         ({"space_id": "../admin"}, "space_id"),
         ({"environment": "production"}, "environment must be UAT_EU, UAT_FR, CVE, "),
@@ -158,7 +161,6 @@ def test_config_cannot_be_changed_afterwards() -> None:
         ),
         ({"banqup_operations": {"a": 3}}, "banqup_operations must be a table of operations with"),
         ({"banqup_operation": "a:b"}, "Did you mean 'banqup_operations'?"),
-        ({"banqup_contract": 3}, "banqup_contract must be a table or the path of a JSON file"),
     ],
 )
 def test_wrong_value_is_refused_by_name(change: dict[str, Any], message: str) -> None:
