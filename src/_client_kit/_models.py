@@ -75,7 +75,7 @@ class Model(DataMixin):
 
 def _plain(_owner: object, _field: object, value: Any) -> Any:
     if isinstance(value, tuple):
-        return list(cast("tuple[Any, ...]", value))
+        return list(value)  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]
     if isinstance(value, datetime):
         return value.isoformat()
     return str(value) if isinstance(value, Decimal | Secret) else value
