@@ -35,20 +35,18 @@ class Loopback:
         self,
         service: FakeService,
         *,
-        host: str = "127.0.0.1",
         port: int = 0,
         storage_port: int = 0,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         """Start to listen; port 0 stands for any free port."""
-        self._servers = [_Server(service, "api", (host, port), ssl_context)]
-        self.url = self._servers[0].url
+        self._servers: list[_Server] = []
         self.storage_url = ""
         if service.storage_host:
-            self._servers.append(_Server(service, "storage", (host, storage_port), ssl_context))
-            self.storage_url = self._servers[1].url
-        for server in self._servers:
-            server.start(self.storage_url)
+            self._servers.append(_Server(service, "storage", storage_port, ssl_context))
+            self.storage_url = self._servers[0].url
+        self._servers.append(_Server(service, "api", port, ssl_context, self.storage_url))
+        self.url = self._servers[-1].url
 
     def close(self) -> None:
         """Stop listening and end every connection."""
@@ -57,7 +55,7 @@ class Loopback:
 
     def __repr__(self) -> str:
         """Show the URLs of the fake."""
-        return f"<Loopback {' '.join(server.url for server in self._servers)}>"
+        return f"<Loopback {' '.join(filter(None, (self.url, self.storage_url)))}>"
 
     def __enter__(self) -> Self:
         """Return the server, which already listens."""
@@ -78,15 +76,17 @@ class _Server(ThreadingTCPServer):
         self,
         service: FakeService,
         origin: str,
-        address: tuple[str, int],
+        port: int,
         ssl_context: ssl.SSLContext | None,
+        storage_url: str = "",
     ) -> None:
+        """Start to listen."""
         self.service = service
         self.origin = origin
-        self.storage_url = ""
+        self.storage_url = storage_url
         self._connections: dict[threading.Thread, socket.socket] = {}
-        super().__init__(address, _Handler)
-        self.url = f"http://{address[0]}:{self.server_address[1]}"
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
         if ssl_context is not None:
             self.url = self.url.replace("http", "https", 1)
             # Each connection makes its handshake in its own thread. Otherwise a client that
@@ -94,11 +94,8 @@ class _Server(ThreadingTCPServer):
             self.socket = ssl_context.wrap_socket(
                 self.socket, server_side=True, do_handshake_on_connect=False
             )
-
-    def start(self, storage_url: str) -> None:
-        self.storage_url = storage_url
         listen = partial(self.serve_forever, poll_interval=0.005)  # `shutdown()` waits for a poll
-        threading.Thread(target=listen, name=f"fake {self.origin}", daemon=True).start()
+        threading.Thread(target=listen, name=f"fake {origin}", daemon=True).start()
 
     def stop(self) -> None:
         self.shutdown()
@@ -153,16 +150,15 @@ class _Handler(StreamRequestHandler):
         service, headers = self.server.service, call.headers
         service.begin(call)
         try:
-            if call.cut is not None:
-                self.rfile.read(min(call.cut, int(headers.get("content-length", call.cut))))
+            cut = call.scripted.action.body_read
+            if cut is not None:
+                self.rfile.read(min(cut, int(headers.get("content-length", cut))))
                 self._reset_at_end()
                 raise ConnectionResetError
             call.body = self._read_body(headers)
         except OSError:
             service.note(call)
             raise
-        if call.pause > 0:
-            service.sleep(call.pause)
         reply = service.finish(call)
         if reply.pause > 0:
             service.sleep(reply.pause)
@@ -170,10 +166,10 @@ class _Handler(StreamRequestHandler):
 
     def _send(self, reply: Reply) -> bool:
         delivery = reply.delivery
-        if delivery.kind == "drop" and delivery.reset:
+        if delivery.kind == "reset":
             self._reset_at_end()
-        if delivery.kind in {"drop", "garbage"}:
-            self.wfile.write(delivery.raw)
+        if delivery.kind in {"reset", "drop", "garbage"}:
+            self.wfile.write(reply.body)
             return False
         lines = [f"HTTP/1.1 {reply.status} {_PHRASES.get(reply.status, 'Unknown')}"]
         lines += [f"{name}: {value}" for name, value in reply.wire_headers().items()]
@@ -207,7 +203,14 @@ class _Handler(StreamRequestHandler):
             headers[name.lower()] = value.strip()
         if len(words) != 3 or not words[1].startswith("/"):
             return None
-        return Call(self.server.origin, words[0], words[1], headers, self.server.storage_url)
+        server = self.server
+        return Call(
+            origin=server.origin,
+            method=words[0],
+            target=words[1],
+            headers=headers,
+            storage_url=server.storage_url,
+        )
 
     def _read_body(self, headers: Mapping[str, str]) -> bytes:
         if "chunked" not in headers.get("transfer-encoding", "").lower():

@@ -54,7 +54,7 @@ class SignedUrls:
         signed = "content-type;host" if method == "PUT" else "host"
         scope = f"fake@btx.iam.gserviceaccount.com/{now:%Y%m%d}/auto/storage/goog4_request"
         target = (
-            f"/btx-fake-documents/{file.space}/{file.id}?X-Goog-Algorithm=GOOG4-RSA-SHA256"
+            f"/btx-fake-documents/{file.space}/{file.details['id']}?X-Goog-Algorithm=GOOG4-RSA-SHA256"
             f"&X-Goog-Credential={quote(scope, safe='')}&X-Goog-Date={now:%Y%m%dT%H%M%SZ}"
             f"&X-Goog-Expires={int(life)}&X-Goog-SignedHeaders={quote(signed, safe='')}"
         )

@@ -29,28 +29,17 @@ class FakeFile:
 
 @define(eq=False)
 class StoredFile:
-    """A file, with or without uploaded content."""
+    """A file: its details as JSON of the API, and its content if it was uploaded."""
 
-    id: str
     space: str
-    name: str
-    content_type: str
-    file_type: str
-    size: int
+    details: dict[str, Any]
     content: bytes | None
-    status: str
-    description: str | None = None
-    retention: str | None = None
     ready_at: float = 0.0
 
     def row(self) -> dict[str, Any]:
         """Return the file's entry in a document's JSON."""
-        return {
-            "id": self.id,
-            "filename": self.name,
-            "contentType": self.content_type,
-            "fileSize": self.size,
-        }
+        names = ("id", "filename", "contentType", "fileSize")
+        return {name: self.details[name] for name in names}
 
 
 @define(eq=False)
@@ -64,7 +53,6 @@ class StoredDocument:
     body: dict[str, Any]
     created: float
     updated: float
-    shuffle: bytes
 
 
 @define(eq=False)
@@ -73,7 +61,6 @@ class StoredSpace:
 
     id: str
     name: str
-    type: str
     whitelisted: bool
     documents: dict[str, StoredDocument] = field(factory=dict[str, StoredDocument])
 

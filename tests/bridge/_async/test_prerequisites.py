@@ -197,7 +197,7 @@ async def test_export_raises_the_same_when_it_goes_wrong_later(case: Case, kept:
         world.zenvoices.expire_tokens()
     hosts = {}
     for service in (world.banqup, world.zenvoices):
-        hosts[service] = type(service).default_hosts
+        hosts[service] = type(service)().hosts
     with pytest.raises(case.error) as caught:
         await broken.export_new()
     assert all(word in (caught.value.hint or "") for word in case.words), caught.value.hint
