@@ -23,8 +23,7 @@ from bridge._reports.report import ExportReport
 from bridge._reports.texts import language, tell, translate
 from bridge._stores.sqlite import SQLiteCheckpoints
 from bridge._sync._connection import Connection
-from bridge.testing._samples.invoice import Sample
-from bridge.testing._samples.sample import sample
+from bridge.testing._samples.sample import Sample, sample
 from zenvoices_client import UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices
 

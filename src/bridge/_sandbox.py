@@ -22,8 +22,7 @@ from bridge._demo import (
 )
 from bridge._reports.render import wrap
 from bridge._reports.texts import language, tell
-from bridge.testing._samples.invoice import Sample
-from bridge.testing._samples.sample import sample
+from bridge.testing._samples.sample import Sample, sample
 from zenvoices_client.testing import InboxItem
 
 SPACE_ID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
