@@ -11,15 +11,13 @@ import sys
 import threading
 from collections.abc import Mapping
 from functools import partial
-from http import HTTPStatus
-from socketserver import StreamRequestHandler, ThreadingTCPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 from typing import Any, Self
 
 from _client_kit.fakes.service import Call, FakeService
 from _client_kit.fakes.wire import Reply
 
-_LONGEST_LINE = 65_536
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _LINGER_ZERO = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
@@ -125,29 +123,31 @@ class _Server(ThreadingTCPServer):
         # An OSError says that the client disconnected or rejected our certificate.
 
 
-class _Handler(StreamRequestHandler):
-    """The requests of one connection, one after the other.
-
-    `http.server.BaseHTTPRequestHandler` would parse the headers as an e-mail, which takes most of
-    the time of a request.
-    """
+class _Handler(BaseHTTPRequestHandler):
+    """The requests of one connection, one after the other."""
 
     server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]
+    protocol_version = default_request_version = "HTTP/1.1"
     # Without these two settings, header and body leave in two packets, and each answer waits 40 ms.
     disable_nagle_algorithm = True
     wbufsize = -1
 
-    def handle(self) -> None:
-        while self._exchange():
-            pass
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Print nothing."""
 
-    def _exchange(self) -> bool:
-        """Answer one request; return False if the connection must close."""
-        call = self._read_head()
-        if call is None:
-            self.wfile.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
-            return False
-        service, headers = self.server.service, call.headers
+    def _exchange(self) -> None:
+        """Answer one request."""
+        if self.headers.defects:
+            self.send_error(400)
+            return
+        service, headers = self.server.service, self.headers
+        call = Call(
+            origin=self.server.origin,
+            method=self.command,
+            target=self.path,
+            headers={name.lower(): value for name, value in headers.items()},
+            storage_url=self.server.storage_url,
+        )
         service.begin(call)
         try:
             cut = call.scripted.action.body_read
@@ -155,25 +155,29 @@ class _Handler(StreamRequestHandler):
                 self.rfile.read(min(cut, int(headers.get("content-length", cut))))
                 self._reset_at_end()
                 raise ConnectionResetError
-            call.body = self._read_body(headers)
+            call.body = self._read_body(call.headers)
         except OSError:
             service.note(call)
             raise
         reply = service.finish(call)
         if reply.pause > 0:
             service.sleep(reply.pause)
-        return self._send(reply) and headers.get("connection", "").lower() != "close"
+        self.close_connection = not self._send(reply) or self.close_connection
+
+    do_GET = do_POST = do_PUT = do_DELETE = _exchange  # noqa: N815 - the names of `http.server`
 
     def _send(self, reply: Reply) -> bool:
+        """Send an answer; return False if the connection must close after it."""
         delivery = reply.delivery
         if delivery.kind == "reset":
             self._reset_at_end()
         if delivery.kind in {"reset", "drop", "garbage"}:
             self.wfile.write(reply.body)
             return False
-        lines = [f"HTTP/1.1 {reply.status} {_PHRASES.get(reply.status, 'Unknown')}"]
-        lines += [f"{name}: {value}" for name, value in reply.wire_headers().items()]
-        self.wfile.write("\r\n".join([*lines, "\r\n"]).encode("latin-1"))
+        self.send_response_only(reply.status)
+        for name, value in reply.wire_headers().items():
+            self.send_header(name, value)
+        self.end_headers()
         body, claimed = reply.wire_body()
         if delivery.kind == "drip":
             for start in range(0, len(body), delivery.size):
@@ -192,26 +196,6 @@ class _Handler(StreamRequestHandler):
         """Make the connection close with a TCP reset: SO_LINGER with zero seconds does that."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
 
-    def _read_head(self) -> Call | None:
-        """Return a request without its body, or None if it is not HTTP."""
-        words = self._line().split(" ")
-        headers: dict[str, str] = {}
-        while line := self._line():
-            name, colon, value = line.partition(":")
-            if not colon:
-                return None
-            headers[name.lower()] = value.strip()
-        if len(words) != 3 or not words[1].startswith("/"):
-            return None
-        server = self.server
-        return Call(
-            origin=server.origin,
-            method=words[0],
-            target=words[1],
-            headers=headers,
-            storage_url=server.storage_url,
-        )
-
     def _read_body(self, headers: Mapping[str, str]) -> bytes:
         if "chunked" not in headers.get("transfer-encoding", "").lower():
             return self._read(int(headers.get("content-length", "0")))
@@ -224,7 +208,7 @@ class _Handler(StreamRequestHandler):
         return b"".join(parts)
 
     def _line(self) -> str:
-        line = self.rfile.readline(_LONGEST_LINE)
+        line = self.rfile.readline(65_536)
         if not line.endswith(b"\n"):
             raise ConnectionResetError
         return line.decode("latin-1").rstrip("\r\n")
