@@ -4,20 +4,116 @@
 
 from __future__ import annotations
 
+import datetime
+import sys
 import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
+from unittest import mock
 
+from attrs import frozen
+
+from bridge._errors import LeaseLostError
 from bridge._stores.protocol import CheckpointStore, Lease, Row
-from bridge.testing._store_rules.store_suite import (
-    LONG,
-    PATIENCE,
-    SHORT,
-    StoreSuite,
-    assert_lost,
-    in_threads,
-    wrong_clock,
-)
+
+# In seconds: a lease that does not end during a test; a lease whose end a test waits for; and the
+# longest wait for a lease or a thread.
+LONG = 600.0
+SHORT = 0.25
+PATIENCE = 20.0
+
+
+@frozen
+class StoreSuite:
+    """Several stores on the same data, and a key that no other test uses.
+
+    ``pass_time`` lets a number of seconds pass on the stores' clock.
+    """
+
+    stores: list[CheckpointStore]
+    pass_time: Callable[[float], None]
+    key: str
+
+    @property
+    def first(self) -> CheckpointStore:
+        return self.stores[0]
+
+    @property
+    def second(self) -> CheckpointStore:
+        return self.stores[1]
+
+    def lease(self, store: CheckpointStore | None = None, ttl: float = LONG) -> Lease:
+        lease = (store or self.first).acquire(self.key, "worker", ttl)
+        assert lease is not None, "a lease that no worker holds was refused"
+        return lease
+
+    def written(self, *rows: Row, head: str | None = None) -> Lease:
+        lease = self.lease()
+        self.first.commit(lease, head=head, rows=rows, ttl=LONG)
+        return lease
+
+    def after_expiry(self) -> Lease:
+        """Wait until a short lease has ended; take and return a new lease by the second store."""
+        for _ in range(int(PATIENCE / SHORT)):
+            self.pass_time(SHORT)
+            lease = self.second.acquire(self.key, "another", LONG)
+            if lease is not None:
+                return lease
+        raise AssertionError("a lease that ended was never given out again")
+
+    def find(self, *ids: str, store: CheckpointStore | None = None) -> list[Row]:
+        return _by_id((store or self.first).find(self.key, ids))
+
+    def select(self, *states: str, due: float | None = None, key: str | None = None) -> list[Row]:
+        rows = self.second.select(key or self.key, states, due=due, after=None, limit=1000)
+        return list(rows)
+
+
+def _by_id(rows: Sequence[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: row.id)
+
+
+def _assert_lost(act: Callable[[], object], message: str) -> None:
+    try:
+        act()
+    except LeaseLostError:
+        return
+    raise AssertionError(message)
+
+
+def _in_threads(*tasks: Callable[[], object]) -> list[Any]:
+    """Run all tasks at the same time; return their results, or raise the first error."""
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        futures = [pool.submit(task) for task in tasks]
+        return [future.result(PATIENCE * 2) for future in futures]
+
+
+@contextmanager
+def _wrong_clock(store: CheckpointStore, seconds: float) -> Generator[None, None, None]:
+    """Move the wall clocks that the store's Python module can read by this many seconds."""
+    real_time, real_datetime = time.time, datetime.datetime
+
+    class Moved(datetime.datetime):
+        @classmethod
+        def now(cls, tz: datetime.tzinfo | None = None) -> Any:
+            return real_datetime.now(tz) + datetime.timedelta(seconds=seconds)
+
+    def moved_time() -> float:
+        return real_time() + seconds
+
+    moved = {id(real_time): moved_time, id(real_datetime): Moved}
+    modules = {time, datetime, sys.modules.get(type(store).__module__, time)}
+    with ExitStack() as patches:
+        for module in modules:
+            for name, value in list(vars(module).items()):
+                if id(value) in moved:
+                    patches.enter_context(mock.patch.object(module, name, moved[id(value)]))
+        yield
+
 
 # Rows and heads
 
@@ -151,7 +247,7 @@ def the_fence_grows_with_every_lease(suite: StoreSuite) -> None:
 def a_released_lease_is_free_and_commits_nothing(suite: StoreSuite) -> None:
     first, second, lease = suite.first, suite.second, suite.lease()
     first.release(lease)
-    assert_lost(lambda: first.commit(lease, head="late", ttl=LONG), "a released lease committed")
+    _assert_lost(lambda: first.commit(lease, head="late", ttl=LONG), "a released lease committed")
     assert second.head(suite.key) is None
     taken = suite.lease(second)
     first.release(lease)  # an old release must not end the new lease
@@ -170,7 +266,7 @@ def a_superseded_lease_writes_nothing(suite: StoreSuite) -> None:
     first.commit(old, head="before", rows=[before], ttl=SHORT)
     new = suite.after_expiry()
     rows = [Row("a", "delivered", None, "2"), Row("b", "x", None, "")]
-    assert_lost(
+    _assert_lost(
         lambda: first.commit(old, head="late", rows=rows, ttl=LONG), "a superseded lease committed"
     )
     assert second.head(suite.key) == "before"
@@ -196,22 +292,22 @@ def a_commit_sets_when_the_lease_ends(suite: StoreSuite) -> None:
 
 def the_callers_clock_decides_nothing(suite: StoreSuite) -> None:
     lease = suite.lease()
-    with wrong_clock(suite.first, 86_400.0):
+    with _wrong_clock(suite.first, 86_400.0):
         for store in suite.stores:
             assert store.acquire(suite.key, "fast clock", LONG) is None, (
                 "a worker whose clock is a day fast was given a lease that is held"
             )
     suite.first.commit(lease, ttl=SHORT)
-    with wrong_clock(suite.first, -86_400.0):
+    with _wrong_clock(suite.first, -86_400.0):
         suite.after_expiry()
 
 
 def a_lease_the_store_never_gave_writes_nothing(suite: StoreSuite) -> None:
     store, unknown = suite.first, Lease(suite.key, 1)
-    assert_lost(lambda: store.commit(unknown, head="x", ttl=LONG), "a key without a lease changed")
+    _assert_lost(lambda: store.commit(unknown, head="x", ttl=LONG), "a key without a lease changed")
     later = Lease(suite.key, suite.lease().fence + 7)
     # Such a lease was given before the data was restored from an older backup.
-    assert_lost(lambda: store.commit(later, head="x", ttl=LONG), "a lease of the future committed")
+    _assert_lost(lambda: store.commit(later, head="x", ttl=LONG), "a lease of the future committed")
     assert store.head(suite.key) is None
 
 
@@ -257,20 +353,20 @@ def a_reader_never_sees_half_a_commit(suite: StoreSuite) -> None:
         finally:
             done.set()
 
-    in_threads(read, write)
+    _in_threads(read, write)
 
 
 def of_many_at_once_one_gets_the_lease(suite: StoreSuite) -> None:
     start = threading.Barrier(8)
+
+    def take(store: CheckpointStore, key: str) -> Lease | None:
+        start.wait(PATIENCE)
+        return store.acquire(key, "worker", LONG)
+
     for n in range(5):
-        taken: list[Lease | None] = []
-
-        def take(store: CheckpointStore, key: str, taken: list[Lease | None]) -> None:
-            start.wait(PATIENCE)
-            taken.append(store.acquire(key, "worker", LONG))
-
-        in_threads(*(partial(take, store, f"{suite.key} {n}", taken) for store in suite.stores * 2))
-        given = [lease for lease in taken if lease is not None]
+        key = f"{suite.key} {n}"
+        leases = _in_threads(*(partial(take, store, key) for store in suite.stores * 2))
+        given = [lease for lease in leases if lease is not None]
         assert len(given) == 1, f"{len(given)} of 8 workers got the lease at once"
 
 
@@ -284,7 +380,7 @@ def no_commit_is_lost_between_many_workers(suite: StoreSuite) -> None:
         for n in range(rounds):
             store.commit(lease, head=str(n), rows=[Row(f"{n}", "waiting", None, "")], ttl=LONG)
 
-    in_threads(*map(partial, [work] * len(keys), suite.stores, keys))
+    _in_threads(*map(partial, [work] * len(keys), suite.stores, keys))
     for key in keys:
         assert suite.first.head(key) == str(rounds - 1), "a commit overwrote another worker's"
         assert len(suite.select("waiting", key=key)) == rounds, "a commit was lost"

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from bridge._stores.protocol import CheckpointStore
 from bridge.testing._store_rules import rules
-from bridge.testing._store_rules.store_suite import StoreSuite
+from bridge.testing._store_rules.rules import StoreSuite
 
 Rule = Callable[[StoreSuite], None]
 RULES: dict[str, Rule] = {
     name.replace("_", "-"): function
     for name, function in inspect.getmembers(rules, inspect.isfunction)
-    if function.__module__ == rules.__name__
+    if function.__module__ == rules.__name__ and not name.startswith("_")
 }
 
 OpenStore = Callable[[Path], CheckpointStore]
