@@ -1,4 +1,4 @@
-"""The fake Banqup and its storage: methods for tests, routes and handlers."""
+"""The fake Banqup and its storage: its state, methods for tests, routes and handlers."""
 
 from __future__ import annotations
 
@@ -8,31 +8,78 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from zlib import crc32
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 
 from _client_kit.fakes.fake import Fake
 from _client_kit.fakes.service import Call, Route, require
 from _client_kit.fakes.wire import Reply, RequestRefusedError, iso, json_reply, xml_error
 from banqup_client._fake.credentials import SignedUrls, bad_signature, check_grant, make_jwt
-from banqup_client._fake.state import (
-    FakeFile,
-    FileStatus,
-    Moment,
-    Order,
-    StoredDocument,
-    StoredFile,
-    StoredSpace,
-    TokenStyle,
-    epoch,
-)
 
 _BASE = "/datastore/documents/transaction"
 _EICAR = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE"
 _FILE_OPTIONAL = {"description", "retentionTime", "fileType", "metadata"}
 _DOCUMENT_OPTIONAL = {"source", "connections", "status", "metadata"}
+
+
+Moment = datetime | float | str
+"""A time: an aware datetime, seconds since the epoch, or the exact text for the answer."""
+FileStatus = Literal["AVAILABLE", "AWAITING_UPLOAD", "REJECTED"]
+TokenStyle = Literal["expires_at", "expires_in", "jwt", "bare", "opaque"]
+Order = Literal["shuffled", "newest_first", "oldest_first"]
+
+
+@frozen
+class FakeFile:
+    """One file of a published document."""
+
+    name: str
+    content_type: str
+    content: bytes = field(repr=False)
+    status: FileStatus = "AVAILABLE"
+    size: int | None = None
+    """The ``fileSize`` in answers, if it must differ from the real size."""
+    id: str | None = None
+
+
+@define(eq=False)
+class StoredFile:
+    """A file: its details as JSON of the API, and its content if it was uploaded."""
+
+    space: str
+    details: dict[str, Any]
+    content: bytes | None
+    ready_at: float = 0.0
+
+    def row(self) -> dict[str, Any]:
+        """Return the file's entry in a document's JSON."""
+        names = ("id", "filename", "contentType", "fileSize")
+        return {name: self.details[name] for name in names}
+
+
+@define(eq=False)
+class StoredDocument:
+    """A document: its JSON, the ids of its files, and the fields that listings use."""
+
+    id: str
+    space: str
+    folder: str | None
+    files: list[str]
+    body: dict[str, Any]
+    created: float
+    updated: float
+
+
+@define(eq=False)
+class StoredSpace:
+    """A space with its documents."""
+
+    id: str
+    name: str
+    whitelisted: bool
+    documents: dict[str, StoredDocument] = field(factory=dict[str, StoredDocument])
 
 
 @define(eq=False, repr=False, slots=False, kw_only=True)
@@ -158,7 +205,9 @@ class FakeBanqup(Fake):
                 **(extra or {}),
             }
             body = {name: value for name, value in body.items() if value is not ...}
-            return self._keep(space, body, folder, names, epoch(created, now), epoch(updated, now))
+            return self._keep(
+                space, body, folder, names, _epoch(created, now), _epoch(updated, now)
+            )
 
     def set_status(self, document: str, status: str, *, touch: bool = True) -> None:
         """Change ``status.document``; if `touch` is true, set ``updatedAt`` to the fake's time."""
@@ -424,11 +473,12 @@ class FakeBanqup(Fake):
         body: dict[str, Any],
         folder: str | None,
         files: list[str],
-        created: float,
-        updated: float,
+        created: Moment,
+        updated: Moment,
     ) -> str:
         name = str(body.get("id", uuid.uuid4()))
-        document = StoredDocument(name, space, folder, files, body, created, updated)
+        times = (_epoch(moment, self.clock()) for moment in (created, updated))
+        document = StoredDocument(name, space, folder, files, body, *times)
         self._documents[name] = self._spaces[space].documents[name] = document
         return name
 
@@ -443,12 +493,16 @@ class FakeBanqup(Fake):
     def _details(self, file: StoredFile, call: Call) -> dict[str, Any]:
         details = dict(file.details)
         if file.content is None:
-            details["uploadUrl"] = self._urls.sign("PUT", file, call, self.url_life)
+            details["uploadUrl"] = self._sign("PUT", file, call)
         elif self.clock() < file.ready_at:
             details["status"] = "AWAITING_UPLOAD"  # uploaded, but not scanned yet
         elif details["status"] == "AVAILABLE":
-            details["downloadUrl"] = self._urls.sign("GET", file, call, self.url_life)
+            details["downloadUrl"] = self._sign("GET", file, call)
         return details
+
+    def _sign(self, method: str, file: StoredFile, call: Call) -> str:
+        path = f"/btx-fake-documents/{file.space}/{file.details['id']}"
+        return self._urls.sign(method, path, call, self.url_life)
 
     def _listing(
         self, space: StoredSpace, folder: str | None, since: float | None
@@ -473,3 +527,13 @@ class FakeBanqup(Fake):
                 self._error(400, f"{name} must be a number of at least {least}.")
             )
         return int(text)
+
+
+def _epoch(moment: Moment, unreadable: float) -> float:
+    """Return a time in seconds since the epoch, or `unreadable` for text that is not a time."""
+    if isinstance(moment, str):
+        try:
+            moment = datetime.fromisoformat(moment)
+        except ValueError:
+            return unreadable
+    return moment.timestamp() if isinstance(moment, datetime) else moment
