@@ -202,7 +202,7 @@ def test_missing_right_is_a_403_envelope(
 ) -> None:
     """Without its right an operation answers 403 in an envelope, the other ones go on."""
     fake.add_company()
-    fake.rights.discard(right)
+    fake.user.rights.discard(right)
     body: dict[str, str] | None = {} if method == "POST" else None
     answer = client.request(method, f"{BASE}/{path}", json=body, headers=headers)
     assert (answer.status_code, answer.json()["__abp"]) == (403, True)

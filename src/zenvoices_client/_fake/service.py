@@ -117,15 +117,6 @@ class FakeZenvoices(Fake):
             self._users[name] = user
         return user
 
-    @property
-    def rights(self) -> set[str]:
-        """The first user's rights."""
-        return self.user.rights
-
-    @rights.setter
-    def rights(self, rights: set[str]) -> None:
-        self.user.rights = rights
-
     def add_company(
         self, code: str = "0042", name: str = "Brouwerij De Molenbeek BV", *, visible: bool = True
     ) -> int:

@@ -49,7 +49,7 @@ class Case:
 
 
 def set_rights(*rights: str) -> Callable[[AsyncWorld], object]:
-    return lambda world: setattr(world.zenvoices, "rights", set(rights))
+    return lambda world: setattr(world.zenvoices.user, "rights", set(rights))
 
 
 def no_hosts(service: str) -> Callable[[AsyncWorld], object]:
@@ -208,7 +208,7 @@ async def test_export_raises_the_same_when_it_goes_wrong_later(case: Case, kept:
     for service, known in hosts.items():
         service.hosts = known
     world.banqup.whitelisted = True
-    world.zenvoices.rights = {"inbox", "companies"}
+    world.zenvoices.user.rights = {"inbox", "companies"}
     world.zenvoices.user.two_factor = False
     world.zenvoices.set_visible(world.company, visible=True)
     world.clock.pass_(HOUR)
