@@ -81,7 +81,7 @@ def compare(
             result = evolve(
                 result,
                 status="missing" if missing else "not described",
-                calls=tuple(tuple(item.lines(expected.payload)) for item in likely),
+                calls=tuple(tuple(item.lines()) for item in likely),
                 starter=starter(operation, likely[0], expected) if likely else (),
             )
             found.append(result)
@@ -130,13 +130,11 @@ class _Pair:
             "header": theirs.headers,
             "query": theirs.query,
             "sends": theirs.body,
-            "reads": theirs.answer,
+            "reads": expected.answer_of(ours, theirs),
         }
-        payload = None if theirs.answer is None else expected.payload(ours.name, theirs.answer)
         self._places: dict[_Fact, Place] = {}
-        for fact in _facts(ours, expected.envelope):
-            at = payload if fact.place == "reads" else ""
-            place = locate(self._shapes[fact.place], fact.wire, at)
+        for fact in _facts(ours):
+            place = locate(self._shapes[fact.place], fact.wire)
             if fact.place == "query" and place.status == "not described":
                 place = evolve(place, status="missing")  # a file describes all query parameters
             if fact.place == "query" and place.status == "differs" and expected.any_case:
@@ -153,7 +151,7 @@ class _Pair:
             result: The finding to complete; it has only what the contract says.
             likely: Other operations of the file that resemble ours, the likeliest first.
         """
-        theirs, expected = self._theirs, self._expected
+        theirs = self._theirs
         findings = tuple(self._findings())
         differs = any(item.status in ("differs", "missing") for item in findings)
         by_hand = any(item.contradicts and self._by_function() in item.remedy for item in findings)
@@ -166,8 +164,8 @@ class _Pair:
             theirs=f"{theirs.method} {theirs.path}",
             facts=len(self._places),
             findings=findings,
-            calls=tuple(tuple(item.lines(expected.payload)) for item in shown),
-            starter=starter(self._ours, theirs, expected) if by_hand else (),
+            calls=tuple(tuple(item.lines()) for item in shown),
+            starter=starter(self._ours, theirs, self._expected) if by_hand else (),
         )
 
     def _sure(self) -> dict[str, Any]:
@@ -274,8 +272,11 @@ class _Pair:
         return f'Correct it with {self._expected.client}(operations={{"{name}": ...}}).'
 
 
-def _facts(operation: Operation, envelope: str) -> Iterator[_Fact]:
-    """Yield an operation's query parameters and properties; wire paths begin below the envelope."""
+def _facts(operation: Operation) -> Iterator[_Fact]:
+    """Yield an operation's query parameters and properties; wire paths begin below the envelope.
+
+    Only the contract's login names the envelope.
+    """
     for name, wire in operation.query.items():
         yield _Fact("query", name, wire)
     for place, properties in (("sends", operation.sends), ("reads", operation.reads)):
@@ -286,6 +287,4 @@ def _facts(operation: Operation, envelope: str) -> Iterator[_Fact]:
                 name = part.removesuffix("[]")
                 wire, tree = tree.get(name, (name, {}))
                 parts.append(wire + part[len(name) :])
-            if envelope and item.path.startswith(f"{envelope}."):
-                parts = parts[1:]
-            yield _Fact(place, item.path, ".".join(parts))
+            yield _Fact(place, item.path, ".".join(parts).removeprefix("result."))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,8 @@ class VendorOperation:
             send in every request.
         body: The shape of the request's body; None if the file describes none.
         media: The media type to which ``body`` belongs.
-        answer: The shape of a successful answer; None if the file describes none.
+        answer: The shape of a successful answer, without ABP's envelope; None if the file describes
+            none.
         answer_media: The media type to which ``answer`` belongs.
     """
 
@@ -54,26 +55,21 @@ class VendorOperation:
     answer: Shape | None = field(default=None, repr=False)
     answer_media: str = ""
 
-    def lines(self, payload: Callable[[str, Shape], str | None]) -> Iterator[str]:
-        """Yield lines of text: method, path, required parameters, body and answer.
-
-        ``payload`` is the function of this name in :class:`Expectations`.
-        """
+    def lines(self) -> Iterator[str]:
+        """Yield lines of text: method, path, required parameters, body and answer."""
         yield f"{self.method} {self.path}" + (f" ({self.name})" if self.name else "")
         for place, shape in (("query", self.query), ("header", self.headers)):
             for name in sorted(shape[""].required):
                 yield f"  {place} {name}: {typed(shape, name)}, required"
-        yield from _written("body", self.body, self.media, "")
-        at = "" if self.answer is None else payload("", self.answer) or ""
-        yield from _written("answer", self.answer, self.answer_media, at)
-
-
-def _written(name: str, shape: Shape | None, media: str, at: str) -> Iterator[str]:
-    other = media and not is_json(media)
-    if shape is not None or other:
-        yield f"  {name}:" + (f" as {media}" if other else "")
-    if shape is not None:
-        yield from (f"    {line}" for line in tree(shape, at) or (typed(shape, at),))
+        for place, shape, media in (
+            ("body", self.body, self.media),
+            ("answer", self.answer, self.answer_media),
+        ):
+            other = media and not is_json(media)
+            if shape is not None or other:
+                yield f"  {place}:" + (f" as {media}" if other else "")
+            if shape is not None:
+                yield from (f"    {line}" for line in tree(shape) or (typed(shape, ""),))
 
 
 @frozen(eq=False)
@@ -189,7 +185,7 @@ class _Reader:
             headers=self.file.shape(_parameters(headers)),
             body=body,
             media=media,
-            answer=answer,
+            answer=answer and self._payload(answer),
             answer_media=answer_media,
         )
 
@@ -212,6 +208,15 @@ class _Reader:
             in_version_2 = {"application/json": answer} if "schema" in answer else None
             found.append(self._content(in_version_2 or answer.get("content")))
         return max(found, key=lambda one: (one[1] is not None and is_json(one[0]), bool(one[0])))
+
+    def _payload(self, shape: Shape) -> Shape:
+        """Return the shape of an answer without ABP's envelope.
+
+        ABP writes no envelope into its OpenAPI files, so most files do not describe one.
+        """
+        members = shape[""].members
+        wrapped = "result" in members and {"success", "__abp"} & set(members)
+        return self.file.shape(members["result"]) if wrapped else shape
 
     def _content(self, content: Any) -> tuple[str, Shape | None]:
         """Return media type and shape of a body or answer; JSON is preferred."""

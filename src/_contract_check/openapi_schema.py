@@ -83,17 +83,16 @@ class Place:
         return self.status in ("confirmed", "differs")
 
 
-def locate(shape: Shape | None, path: str, at: str | None = "") -> Place:
+def locate(shape: Shape | None, path: str) -> Place:
     """Return the place of a property in a shape; names match if their :func:`letters` are equal.
 
-    The property's path is relative to ``at``, a path in the shape. If ``shape`` or ``at`` is None,
-    the place is ``not described``.
+    If the shape is None, the place is ``not described``.
     """
-    if shape is None or at is None:
+    if shape is None:
         return Place("not described", "")
-    if path in shape[at].members:  # a query parameter may be called "filter[id]"
-        return Place("confirmed", below(at, path))
-    name = ""
+    if path in shape[""].members:  # a query parameter may be called "filter[id]"
+        return Place("confirmed", path)
+    at = name = ""
     for part in re.findall(r"\[\]|[^.\[]+", path):
         above = shape.get(at, Schema())
         alike = [item for item in above.members if letters(item) == letters(part)]
@@ -138,10 +137,10 @@ def typed(shape: Shape, path: str) -> str:
     return f"list of {shape[inner]}" if inner != path else str(shape.get(path, Schema()))
 
 
-def tree(shape: Shape, at: str = "") -> tuple[str, ...]:
+def tree(shape: Shape) -> tuple[str, ...]:
     """Return a shape as lines of text, one for each property; a long shape is cut."""
-    inner = entries_of(shape, at)
-    lines = [*(["a list of"] if inner != at else []), *islice(_lines(shape, inner, ""), MAX_LINES)]
+    inner = entries_of(shape, "")
+    lines = [*(["a list of"] if inner else []), *islice(_lines(shape, inner, ""), MAX_LINES)]
     return tuple(lines if len(lines) < MAX_LINES else [*lines, "..."])
 
 
