@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import evolve
 
-from _client_kit._contract import Contract, Operation
+from _client_kit._contract import TOKEN_CALLS, Contract, Operation
 from _client_kit._errors import ConfigurationError
 from _contract_check.expectations import Expectations
 from _contract_check.findings import Comparison, Finding, OperationFinding
@@ -50,7 +50,7 @@ def compare(
     Raises:
         ConfigurationError: ``yours`` names an operation that does not exist.
     """
-    known = [name for name in (*contract.operations, *expected.replaced) if name != expected.login]
+    known = [name for name in (*contract.operations, *expected.replaced) if name not in TOKEN_CALLS]
     if unknown := set(yours) - set(known):
         message = f"there is no function for {min(unknown)[:80]!r}; known: {', '.join(known)}"
         raise ConfigurationError(message, service=contract.service)
@@ -166,8 +166,8 @@ class _Pair:
         if not same_path(ours.path, theirs.path):
             yield self._finding("path", ours.path, "differs", ours.path, theirs.path)
         # A login may have a form as its body.
-        login = ours.name == self._expected.login
-        wrong_media = bool(theirs.media) and not login and not is_json(theirs.media)
+        form = ours.name in TOKEN_CALLS
+        wrong_media = bool(theirs.media) and not form and not is_json(theirs.media)
         if wrong_media:
             yield self._finding("body", "media type", "differs", "application/json", theirs.media)
         absent: list[str] = []
@@ -190,11 +190,11 @@ class _Pair:
             kinds = shape[place.path].kinds
             wanted = self._expected.kinds.get(self._ours.name, {}).get(name)
             listed = shape[entries_of(shape, place.path)].words
-            words = self._expected.words.get(self._ours.name, {}).get(fact, ())
+            words = self._expected.words.get(name.rpartition("[].")[2], ())
             if group != "query" and wanted and kinds and not wanted & kinds:
                 status, ours = "differs", f"{ours}: {'|'.join(sorted(wanted))}"
                 theirs = f"{theirs}: {typed(shape, place.path)}"
-            elif words and listed and not set(words) <= set(listed):
+            elif self._ours.needed and listed and not set(words) <= set(listed):
                 status, ours = "differs", f"{ours}: {', '.join(words)}"
                 theirs = f"{theirs}: one of {', '.join(listed[:MOST_WORDS])}"
         return self._finding(group, name, status, ours, theirs, fact in self._essential)

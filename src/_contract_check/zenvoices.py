@@ -52,7 +52,6 @@ _ALIKE = {
 _INBOX = kinds_of(InboxDocument)
 ZENVOICES = Expectations(
     client="ZenvoicesClient",
-    login="login",
     essential={name: frozenset(text.split()) for name, text in _ESSENTIAL.items()},
     kinds={
         "companies.list": {"items": _ARRAY, **kinds_of(Company, "items[]")},
