@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 
-from _client_kit._json import JsonError, is_list, is_object, loads
+from _client_kit._json import JsonError, is_object, loads
 from _contract_check.openapi_schema import (
     References,
-    Schema,
     Shape,
     VendorFileError,
+    as_list,
+    as_object,
     is_true,
     text,
     tree,
@@ -25,7 +26,6 @@ MAX_BYTES = 16 * 1024 * 1024
 _METHODS = ("get", "post", "put", "patch", "delete")
 _OUR_HEADERS = ("authorization", "accept", "content-type", "user-agent")
 _NO_YAML = "it is not JSON; to read YAML, install the extra: pip install 'banqup-zenvoices[yaml]'"
-_NOTHING: Shape = {"": Schema()}
 
 
 @frozen(eq=False)
@@ -47,13 +47,13 @@ class VendorOperation:
 
     method: str
     path: str
-    name: str = ""
-    query: Shape = field(default=_NOTHING, repr=False)
-    headers: Shape = field(default=_NOTHING, repr=False)
-    body: Shape | None = field(default=None, repr=False)
-    media: str = ""
-    answer: Shape | None = field(default=None, repr=False)
-    answer_media: str = ""
+    name: str
+    query: Shape
+    headers: Shape
+    body: Shape | None
+    media: str
+    answer: Shape | None
+    answer_media: str
 
     def lines(self) -> Iterator[str]:
         """Yield lines of text: method, path, required parameters, body and answer."""
@@ -146,7 +146,7 @@ def read_openapi(root: Any) -> VendorFile:
         for method in _METHODS
         if is_object(item.get(method))
     ]
-    title = text(_object(root.get("info")).get("title"))
+    title = text(as_object(root.get("info")).get("title"))
     return VendorFile(title[:100], version[:20], tuple(operations))
 
 
@@ -154,7 +154,7 @@ class _Reader:
     def __init__(self, root: Mapping[str, Any]) -> None:
         self.file = References(root)
         self._root = root
-        server = _object(next(iter(_list(root.get("servers"))), None))
+        server = as_object(next(iter(as_list(root.get("servers"))), None))
         prefix = re.sub(r"^([^/]*:)?//[^/]*", "", text(server.get("url"))) or text(
             root.get("basePath")
         )
@@ -166,7 +166,7 @@ class _Reader:
         """Return an operation, with the parameters that it inherits from its path."""
         places: dict[str, dict[str, Any]] = {}
         for level in (item, raw):
-            for parameter in map(self.file.follow, _list(level.get("parameters"))):
+            for parameter in map(self.file.follow, as_list(level.get("parameters"))):
                 if is_object(parameter):
                     name = text(parameter.get("name"))
                     places.setdefault(text(parameter.get("in")), {})[name] = parameter
@@ -176,7 +176,7 @@ class _Reader:
             if name.lower() not in _OUR_HEADERS
         }
         media, body = self._content(self._body(raw, places))
-        answer_media, answer = self._answer(_object(raw.get("responses")))
+        answer_media, answer = self._answer(as_object(raw.get("responses")))
         return VendorOperation(
             method=method.upper(),
             path=self._prefix + path,
@@ -193,18 +193,18 @@ class _Reader:
         """Return the body's schema by media type, in the structure of OpenAPI 3."""
         for parameter in places.get("body", {}).values():
             consumes = raw.get("consumes", self._root.get("consumes"))
-            return dict.fromkeys(map(text, _list(consumes) or ["application/json"]), parameter)
+            return dict.fromkeys(map(text, as_list(consumes) or ["application/json"]), parameter)
         if form := places.get("formData"):
             upload = any(parameter.get("type") == "file" for parameter in form.values())
             media = "multipart/form-data" if upload else "application/x-www-form-urlencoded"
             return {media: {"schema": _parameters(form)}}
-        return _object(self.file.follow(raw.get("requestBody"))).get("content")
+        return as_object(self.file.follow(raw.get("requestBody"))).get("content")
 
     def _answer(self, answers: Mapping[str, Any]) -> tuple[str, Shape | None]:
         """Return media type and shape of the first successful answer; JSON is preferred."""
         found: list[tuple[str, Shape | None]] = [("", None)]
         for status in sorted(filter(_good, answers)):
-            answer = _object(self.file.follow(answers[status]))
+            answer = as_object(self.file.follow(answers[status]))
             in_version_2 = {"application/json": answer} if "schema" in answer else None
             found.append(self._content(in_version_2 or answer.get("content")))
         return max(found, key=lambda one: (one[1] is not None and is_json(one[0]), bool(one[0])))
@@ -220,9 +220,9 @@ class _Reader:
 
     def _content(self, content: Any) -> tuple[str, Shape | None]:
         """Return media type and shape of a body or answer; JSON is preferred."""
-        offered = _object(content)
+        offered = as_object(content)
         media = next(filter(is_json, offered), next(iter(offered), ""))
-        described = _object(offered.get(media))
+        described = as_object(offered.get(media))
         return text(media), self.file.shape(described["schema"]) if "schema" in described else None
 
 
@@ -239,14 +239,6 @@ def _parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
         members[name] = parameter.get("schema", schema)
     required = [name for name, one in parameters.items() if is_true(one.get("required"))]
     return {"type": "object", "properties": members, "required": required}
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if is_object(value) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if is_list(value) else []
 
 
 def _good(status: str) -> bool:

@@ -188,7 +188,7 @@ class References:
         place: Any = self.root if reference.startswith("#") else None
         for part in reference.split("/")[1:]:
             name = unquote(part).replace("~1", "/").replace("~0", "~")
-            place = place.get(name) if is_object(place) else None
+            place = as_object(place).get(name)
         return place
 
     def shape(self, raw: Any) -> Shape:
@@ -208,16 +208,16 @@ class References:
 
     def _schema(self, raw: Any, level: int = 0) -> Schema:
         """Return one level of a schema, with its references and variants merged into it."""
+        raw = self.follow(raw)
         if not is_object(raw) or level > MAX_PARTS:
             return Schema(open=True)
         if id(raw) not in self._known:
             self._known[id(raw)] = raw, Schema()  # used if a reference below leads back here
             found = _own(raw)
-            target = [self._target(text(raw["$ref"]))] if "$ref" in raw else []
-            for part in [*target, *_listed(raw, "allOf")]:
+            for part in as_list(raw.get("allOf")):
                 found = _merged(found, self._schema(part, level + 1))
             for name in ("oneOf", "anyOf"):
-                parts = [self._schema(part, level + 1) for part in _listed(raw, name)]
+                parts = [self._schema(part, level + 1) for part in as_list(raw.get(name))]
                 variants = [part for part in parts if part.kinds or part.members or part.words]
                 # A variant of its own is how null is allowed. Of several, none is certain.
                 only = variants[0] if len(variants) == 1 else Schema(open=bool(variants))
@@ -230,18 +230,17 @@ def _own(raw: Mapping[str, Any]) -> Schema:
     """Return one level of a schema without its references and variants."""
     named = raw.get("type")
     kinds = {text(kind) for kind in (named if is_list(named) else [named])} - {"", "null"}
-    written = raw.get("properties")
-    members: dict[str, Any] = written if is_object(written) else {}
+    members = as_object(raw.get("properties"))
     if not kinds and (members or "items" in raw):
         kinds = {"object" if members else "array"}
     more = raw.get("additionalProperties")
-    words = _listed(raw, "enum") or [raw.get("const")]
+    words = as_list(raw.get("enum")) or [raw.get("const")]
     return Schema(
         kinds=frozenset(kinds),
         format=text(raw.get("contentEncoding", raw.get("format"))),
         words=tuple(text(word) for word in words if word is not None),
         members={text(name): value for name, value in members.items() if name},
-        required=frozenset(map(text, _listed(raw, "required"))),
+        required=frozenset(map(text, as_list(raw.get("required")))),
         entries=raw.get("items"),
         read_only=is_true(raw.get("readOnly")),
         open=is_object(more) or is_true(more),
@@ -267,9 +266,14 @@ def _merged(one: Schema, other: Schema) -> Schema:
     )
 
 
-def _listed(raw: Mapping[str, Any], name: str) -> list[Any]:
-    value = raw.get(name)
+def as_list(value: Any) -> list[Any]:
+    """Return a list unchanged, and an empty list for any other value."""
     return value if is_list(value) else []
+
+
+def as_object(value: Any) -> dict[str, Any]:
+    """Return an object unchanged, and an empty object for any other value."""
+    return value if is_object(value) else {}
 
 
 def is_true(value: object) -> bool:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from attrs import evolve
 
@@ -61,18 +61,26 @@ class ContractChecks:
         try:
             yield
         except ServiceError as error:
-            check = self._add(_broken(error, operation, self._expected))
+            check = failed(operation, say("operation", operation), error)
+            by_contract = isinstance(error.hint, Text) and error.hint.code == CONTRACT_HINT.code
+            if by_contract or error.kind == "not found":
+                template = "If the call has another address, correct it with {0}(contract={1})."
+                patch = json.dumps({operation: {"path": "..."}})
+                address = Text("hint_address", template, self._expected.client, patch)
+                check = evolve(check, remedy=joined(" ", error.hint, address))
+            check = self._add(check)
             if isinstance(error, (ConfigurationError, ProtocolError)):
                 self.unreadable = self.unreadable or check
 
     def skipped(self, note: str, *operations: str) -> None:
         """Add a check for each operation that was not called, with the reason."""
         for operation in operations:
-            self._say(operation, "skipped", note)
+            self._add(Check(operation, say("operation", operation), "skipped", note))
 
     def wrong(self, operation: str, note: str, remedy: str) -> None:
         """Add the check of an operation whose answer an export cannot use."""
-        check = self._say(operation, "failed", note, remedy)
+        title = say("operation", operation)
+        check = self._add(Check(operation, title, "failed", note, remedy, "unlike"))
         self.unreadable = self.unreadable or check
 
     def answered(self, operation: str, answers: Iterable[Any], note: str = "") -> None:
@@ -109,7 +117,7 @@ class ContractChecks:
                 )
             )
         if not details:
-            self._say(operation, "ok", note)
+            self._add(Check(operation, say("operation", operation), "ok", note))
             return
         advice = Text(
             "hint_restructure",
@@ -120,33 +128,10 @@ class ContractChecks:
         )
         self.wrong(operation, joined("; ", *details), advice)
 
-    def _say(
-        self,
-        operation: str,
-        outcome: Literal["ok", "failed", "skipped"],
-        detail: str,
-        remedy: str = "",
-    ) -> Check:
-        code = "unlike" if outcome == "failed" else ""
-        title = say("operation", operation)
-        return self._add(Check(operation, title, outcome, detail, remedy, code))
-
     def _add(self, check: Check) -> Check:
         check = translated(check, self._lang)
         self.made.append(check)
         return check
-
-
-def _broken(error: ServiceError, operation: str, expected: Expectations) -> Check:
-    """Return the failed check; if the path of the call may be wrong, say how to correct it."""
-    check = failed(operation, say("operation", operation), error)
-    by_contract = isinstance(error.hint, Text) and error.hint.code == CONTRACT_HINT.code
-    if not by_contract and error.kind != "not found":
-        return check
-    patch = json.dumps({operation: {"path": "..."}})
-    template = "If the call has another address, correct it with {0}(contract={1})."
-    address = Text("hint_address", template, expected.client, patch)
-    return evolve(check, remedy=joined(" ", error.hint, address))
 
 
 def rows_of(items: Iterable[Any], unreadable: int, *, under: str) -> Any:
