@@ -61,15 +61,16 @@ class VendorOperation:
         for place, shape in (("query", self.query), ("header", self.headers)):
             for name in sorted(shape[""].required):
                 yield f"  {place} {name}: {typed(shape, name)}, required"
-        for place, shape, media in (
-            ("body", self.body, self.media),
-            ("answer", self.answer, self.answer_media),
-        ):
-            other = media and not is_json(media)
-            if shape is not None or other:
-                yield f"  {place}:" + (f" as {media}" if other else "")
-            if shape is not None:
-                yield from (f"    {line}" for line in tree(shape) or (typed(shape, ""),))
+        yield from _written("body", self.body, self.media)
+        yield from _written("answer", self.answer, self.answer_media)
+
+
+def _written(name: str, shape: Shape | None, media: str) -> Iterator[str]:
+    other = media and not is_json(media)
+    if shape is not None or other:
+        yield f"  {name}:" + (f" as {media}" if other else "")
+    if shape is not None:
+        yield from (f"    {line}" for line in tree(shape) or (typed(shape, ""),))
 
 
 @frozen(eq=False)

@@ -23,13 +23,14 @@ MAX_PATHS = 1_000
 MAX_PARTS = 40
 MAX_LINES = 120
 MOST_NAMES = 12
+_OPEN = "_open"
 
 
 class VendorFileError(ValueError):
     """The file cannot be compared with a contract; the text says why."""
 
 
-@frozen(eq=False)
+@frozen
 class Schema:
     """One level of a schema; the levels below it are not decoded.
 
@@ -168,9 +169,9 @@ class References:
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self.root = root
-        # The keys are the id() of undecoded schemas. Each schema is kept in the value: otherwise it
-        # could be deleted, and another object could get the same id().
-        self._known: dict[int, tuple[Any, Schema]] = {}
+        # The keys are the id() of schemas in the file. Each schema is kept in the value: otherwise
+        # it could be deleted, and another object could get the same id().
+        self._known: dict[int, tuple[Any, dict[str, Any]]] = {}
 
     def follow(self, value: Any) -> Any:
         """Return the parameter, body or answer that a ``$ref`` leads to.
@@ -200,69 +201,54 @@ class References:
         waiting: deque[tuple[str, Any, int]] = deque([("", raw, 0)])
         while waiting and len(found) < MAX_PATHS:
             path, written, level = waiting.popleft()
-            schema = found[path] = self._schema(written)
+            schema = found[path] = _schema(self._merged(written))
             if level < MAX_LEVELS:
                 inside = {**schema.members, **({"[]": schema.entries} if schema.entries else {})}
                 waiting += [(below(path, name), it, level + 1) for name, it in inside.items()]
         return found
 
-    def _schema(self, raw: Any, level: int = 0) -> Schema:
-        """Return one level of a schema, with its references and variants merged into it."""
+    def _merged(self, raw: Any, level: int = 0) -> dict[str, Any]:
+        """Return one level of a schema with its references and variants merged into it.
+
+        The result has ``_open`` if there may be members that the file does not name.
+        """
         raw = self.follow(raw)
         if not is_object(raw) or level > MAX_PARTS:
-            return Schema(open=True)
+            return {_OPEN: True}
         if id(raw) not in self._known:
-            self._known[id(raw)] = raw, Schema()  # used if a reference below leads back here
-            found = _own(raw)
-            for part in as_list(raw.get("allOf")):
-                found = _merged(found, self._schema(part, level + 1))
+            self._known[id(raw)] = raw, {}  # used if a reference below leads back here
+            parts = [self._merged(part, level + 1) for part in as_list(raw.get("allOf"))]
             for name in ("oneOf", "anyOf"):
-                parts = [self._schema(part, level + 1) for part in as_list(raw.get(name))]
-                variants = [part for part in parts if part.kinds or part.members or part.words]
+                variants = [self._merged(part, level + 1) for part in as_list(raw.get(name))]
                 # A variant of its own is how null is allowed. Of several, none is certain.
-                only = variants[0] if len(variants) == 1 else Schema(open=bool(variants))
-                found = _merged(found, only)
+                variants = [part for part in variants if _schema(part) != Schema()]
+                parts += variants if len(variants) < 2 else [{_OPEN: True}]
+            found = raw
+            for part in parts:
+                members = as_object(part.get("properties")) | as_object(found.get("properties"))
+                required = [*as_list(found.get("required")), *as_list(part.get("required"))]
+                found = {**part, **found, "properties": members, "required": required}
             self._known[id(raw)] = raw, found
         return self._known[id(raw)][1]
 
 
-def _own(raw: Mapping[str, Any]) -> Schema:
-    """Return one level of a schema without its references and variants."""
-    named = raw.get("type")
+def _schema(merged: Mapping[str, Any]) -> Schema:
+    named = merged.get("type")
     kinds = {text(kind) for kind in (named if is_list(named) else [named])} - {"", "null"}
-    members = as_object(raw.get("properties"))
-    if not kinds and (members or "items" in raw):
+    members = as_object(merged.get("properties"))
+    if not kinds and (members or "items" in merged):
         kinds = {"object" if members else "array"}
-    more = raw.get("additionalProperties")
-    words = as_list(raw.get("enum")) or [raw.get("const")]
+    more = merged.get("additionalProperties")
+    words = as_list(merged.get("enum")) or [merged.get("const")]
     return Schema(
         kinds=frozenset(kinds),
-        format=text(raw.get("contentEncoding", raw.get("format"))),
+        format=text(merged.get("contentEncoding", merged.get("format"))),
         words=tuple(text(word) for word in words if word is not None),
         members={text(name): value for name, value in members.items() if name},
-        required=frozenset(map(text, as_list(raw.get("required")))),
-        entries=raw.get("items"),
-        read_only=is_true(raw.get("readOnly")),
-        open=is_object(more) or is_true(more),
-    )
-
-
-def _merged(one: Schema, other: Schema) -> Schema:
-    """Return the schema of values that satisfy both schemas."""
-    members = dict(one.members)
-    for name, raw in other.members.items():
-        known = members.setdefault(name, raw)
-        if known is not raw:
-            members[name] = {"allOf": [known, raw]}
-    return Schema(
-        kinds=one.kinds & other.kinds or one.kinds or other.kinds,
-        format=one.format or other.format,
-        words=one.words or other.words,
-        members=members,
-        required=one.required | other.required,
-        entries=other.entries if one.entries is None else one.entries,
-        read_only=one.read_only or other.read_only,
-        open=one.open or other.open,
+        required=frozenset(map(text, as_list(merged.get("required")))),
+        entries=merged.get("items"),
+        read_only=is_true(merged.get("readOnly")),
+        open=_OPEN in merged or is_object(more) or is_true(more),
     )
 
 
