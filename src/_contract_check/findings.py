@@ -143,7 +143,7 @@ def _operation_lines(item: OperationFinding) -> Iterator[str]:
         yield f"  {item.name}: yours, not compared"
         return
     right = sum(found.status == "confirmed" for found in item.findings)
-    known = f", {right} of {item.facts} properties" if item.facts else ""
+    known = f", {right} of {item.facts} properties" if item.findings else ""
     yield f"  {item.name}: {item.status}{known}  [{item.ours}, {item.evidence}]"
     for found in item.findings:
         if found.status in ("differs", "missing"):

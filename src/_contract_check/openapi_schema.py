@@ -225,7 +225,8 @@ class References:
                 parts += variants if len(variants) < 2 else [{_OPEN: True}]
             found = raw
             for part in parts:
-                members = as_object(part.get("properties")) | as_object(found.get("properties"))
+                members = as_object(found.get("properties"))
+                members = members | as_object(part.get("properties")) | members
                 required = [*as_list(found.get("required")), *as_list(part.get("required"))]
                 found = {**part, **found, "properties": members, "required": required}
             self._known[id(raw)] = raw, found
