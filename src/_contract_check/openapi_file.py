@@ -234,10 +234,9 @@ def _parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """
     members: dict[str, Any] = {}
     for name, parameter in parameters.items():
-        schema = {key: value for key, value in parameter.items() if key != "required"}
-        if schema.get("type") == "file":
-            schema |= {"type": "string", "format": "binary"}
-        members[name] = parameter.get("schema", schema)
+        members[name] = parameter.get("schema", parameter)
+        if parameter.get("type") == "file":
+            members[name] = {"type": "string", "format": "binary"}
     required = [name for name, one in parameters.items() if is_true(one.get("required"))]
     return {"type": "object", "properties": members, "required": required}
 
