@@ -127,22 +127,20 @@ def read_openapi(root: Any) -> VendorFile:
         VendorFileError: The value is not an OpenAPI file of version 2.0, 3.0 or 3.1, or it has no
             paths.
     """
-    if not is_object(root):
-        message = "it is not an OpenAPI file: an object was expected at its root"
-        raise VendorFileError(message)
+    root = as_object(root)
     version = text(root.get("openapi", root.get("swagger")))
     if not version.startswith(("2.", "3.0", "3.1")):
         shown = f"version {version[:20]!r}" if version else "no 'openapi' or 'swagger' version"
         message = f"it is not an OpenAPI file of version 2.0, 3.0 or 3.1: it names {shown}"
         raise VendorFileError(message)
-    paths = root.get("paths")
-    if not is_object(paths) or not paths:
+    paths = as_object(root.get("paths"))
+    if not paths:
         message = "the OpenAPI file describes no paths"
         raise VendorFileError(message)
     reader = _Reader(root)
     operations = [
         reader.operation(method, text(path), item, item[method])
-        for path, item in ((path, reader.file.follow(raw)) for path, raw in paths.items())
+        for path, item in ((path, reader.follow(raw)) for path, raw in paths.items())
         if path.startswith("/") and is_object(item)
         for method in _METHODS
         if is_object(item.get(method))
@@ -151,10 +149,9 @@ def read_openapi(root: Any) -> VendorFile:
     return VendorFile(title[:100], version[:20], tuple(operations))
 
 
-class _Reader:
+class _Reader(References):
     def __init__(self, root: Mapping[str, Any]) -> None:
-        self.file = References(root)
-        self._root = root
+        super().__init__(root)
         server = as_object(next(iter(as_list(root.get("servers"))), None))
         prefix = re.sub(r"^([^/]*:)?//[^/]*", "", text(server.get("url"))) or text(
             root.get("basePath")
@@ -167,7 +164,7 @@ class _Reader:
         """Return an operation, with the parameters that it inherits from its path."""
         places: dict[str, dict[str, Any]] = {}
         for level in (item, raw):
-            for parameter in map(self.file.follow, as_list(level.get("parameters"))):
+            for parameter in map(self.follow, as_list(level.get("parameters"))):
                 if is_object(parameter):
                     name = text(parameter.get("name"))
                     places.setdefault(text(parameter.get("in")), {})[name] = parameter
@@ -182,8 +179,8 @@ class _Reader:
             method=method.upper(),
             path=self._prefix + path,
             name=text(raw.get("operationId"))[:100],
-            query=self.file.shape(_parameters(places.get("query", {}))),
-            headers=self.file.shape(_parameters(headers)),
+            query=self.shape(_parameters(places.get("query", {}))),
+            headers=self.shape(_parameters(headers)),
             body=body,
             media=media,
             answer=answer and self._payload(answer),
@@ -193,19 +190,19 @@ class _Reader:
     def _body(self, raw: Mapping[str, Any], places: Mapping[str, Mapping[str, Any]]) -> Any:
         """Return the body's schema by media type, in the structure of OpenAPI 3."""
         for parameter in places.get("body", {}).values():
-            consumes = raw.get("consumes", self._root.get("consumes"))
+            consumes = raw.get("consumes", self.root.get("consumes"))
             return dict.fromkeys(map(text, as_list(consumes) or ["application/json"]), parameter)
         if form := places.get("formData"):
             upload = any(parameter.get("type") == "file" for parameter in form.values())
             media = "multipart/form-data" if upload else "application/x-www-form-urlencoded"
             return {media: {"schema": _parameters(form)}}
-        return as_object(self.file.follow(raw.get("requestBody"))).get("content")
+        return as_object(self.follow(raw.get("requestBody"))).get("content")
 
     def _answer(self, answers: Mapping[str, Any]) -> tuple[str, Shape | None]:
         """Return media type and shape of the first successful answer; JSON is preferred."""
         found: list[tuple[str, Shape | None]] = [("", None)]
         for status in sorted(filter(_good, answers)):
-            answer = as_object(self.file.follow(answers[status]))
+            answer = as_object(self.follow(answers[status]))
             in_version_2 = {"application/json": answer} if "schema" in answer else None
             found.append(self._content(in_version_2 or answer.get("content")))
         return max(found, key=lambda one: (one[1] is not None and is_json(one[0]), bool(one[0])))
@@ -217,14 +214,14 @@ class _Reader:
         """
         members = shape[""].members
         wrapped = "result" in members and {"success", "__abp"} & set(members)
-        return self.file.shape(members["result"]) if wrapped else shape
+        return self.shape(members["result"]) if wrapped else shape
 
     def _content(self, content: Any) -> tuple[str, Shape | None]:
         """Return media type and shape of a body or answer; JSON is preferred."""
         offered = as_object(content)
         media = next(filter(is_json, offered), next(iter(offered), ""))
         described = as_object(offered.get(media))
-        return text(media), self.file.shape(described["schema"]) if "schema" in described else None
+        return text(media), self.shape(described["schema"]) if "schema" in described else None
 
 
 def _parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:

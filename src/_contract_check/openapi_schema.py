@@ -37,8 +37,8 @@ class Schema:
     Attributes:
         kinds: The JSON types; empty if the file names none.
         words: The values that the file allows, as texts; empty if it allows all.
-        members: The undecoded schemas of the members that the file names.
-        entries: The undecoded schema of a list's entries.
+        members: The undecoded schemas of the members that the file names; of a list, the one schema
+            of its entries, by the name ``[]``.
         open: Whether the object may have members that the file does not name.
     """
 
@@ -47,7 +47,6 @@ class Schema:
     words: tuple[str, ...] = ()
     members: Mapping[str, Any] = {}
     required: frozenset[str] = frozenset()
-    entries: Any = None
     read_only: bool = False
     open: bool = False
 
@@ -55,6 +54,11 @@ class Schema:
     def described(self) -> bool:
         """Whether a member that the file does not name is certainly missing."""
         return not self.open and bool(self.members or self.kinds - {"object"})
+
+    @property
+    def names(self) -> str:
+        """The first of the members' names, as one text."""
+        return ", ".join([name for name in self.members if name != "[]"][:MOST_NAMES])
 
     def __str__(self) -> str:
         kinds = "|".join(sorted(self.kinds)) or "anything"
@@ -93,20 +97,15 @@ def locate(shape: Shape | None, path: str) -> Place:
         return Place("not described", "")
     if path in shape[""].members:  # a query parameter may be called "filter[id]"
         return Place("confirmed", path)
-    at = name = ""
+    at = ""
     for part in re.findall(r"\[\]|[^.\[]+", path):
         above = shape.get(at, Schema())
         alike = [item for item in above.members if letters(item) == letters(part)]
-        if part == "[]":
-            fits, name = not above.kinds or "array" in above.kinds, part
-        else:
-            fits = part in alike or len(alike) == 1
-            name = part if part in alike else "".join(alike[:1])
-        if not fits:
-            said = ", ".join(list(above.members)[:MOST_NAMES])
-            said = said or (f"{at or 'the answer'} is of type {above}" if above.kinds else "")
+        if part not in alike and len(alike) != 1:
+            kind = f"{at or 'the answer'} is of type {above}" if above.kinds else ""
+            said = above.names or kind
             return Place("missing" if above.described else "not described", said)
-        at = below(at, name)
+        at = below(at, part if part in alike else alike[0])
     return Place("confirmed" if last(at) == last(path) else "differs", at)
 
 
@@ -203,8 +202,8 @@ class References:
             path, written, level = waiting.popleft()
             schema = found[path] = _schema(self._merged(written))
             if level < MAX_LEVELS:
-                inside = {**schema.members, **({"[]": schema.entries} if schema.entries else {})}
-                waiting += [(below(path, name), it, level + 1) for name, it in inside.items()]
+                inside = schema.members.items()
+                waiting += [(below(path, name), it, level + 1) for name, it in inside]
         return found
 
     def _merged(self, raw: Any, level: int = 0) -> dict[str, Any]:
@@ -239,6 +238,8 @@ def _schema(merged: Mapping[str, Any]) -> Schema:
     members = as_object(merged.get("properties"))
     if not kinds and (members or "items" in merged):
         kinds = {"object" if members else "array"}
+    if "array" in kinds:
+        members = {"[]": merged.get("items")}
     more = merged.get("additionalProperties")
     words = as_list(merged.get("enum")) or [merged.get("const")]
     return Schema(
@@ -247,7 +248,6 @@ def _schema(merged: Mapping[str, Any]) -> Schema:
         words=tuple(text(word) for word in words if word is not None),
         members={text(name): value for name, value in members.items() if name},
         required=frozenset(map(text, as_list(merged.get("required")))),
-        entries=merged.get("items"),
         read_only=is_true(merged.get("readOnly")),
         open=_OPEN in merged or is_object(more) or is_true(more),
     )

@@ -20,7 +20,6 @@ from _contract_check.openapi_schema import (
     typed,
 )
 
-MOST_NAMES = 6
 _FILES = "asked.upload.attachments"
 _LOOP = f" for file in {_FILES}"
 
@@ -150,8 +149,8 @@ class _Draft:
                 loop = f" for {row} in {value}" if listed else None
                 lines += _object(f'"{name}": ', self._read(*inside, needed), loop)
             elif nested or not found:
-                names = ", ".join(list(above.members)[:MOST_NAMES])
-                lines.append(f'"{name}": ...,' + (f"  # one of {names}" if names else ""))
+                note = f"  # one of {above.names}" if above.names else ""
+                lines.append(f'"{name}": ...,{note}')
             else:
                 lines.append(f'"{name}": {value},')
                 lines += [f'"last": not {value},'] if path == "next" else []
