@@ -30,17 +30,6 @@ _VALUES = {
     "files.details": _FILE,
     "files.download": _FILE,
 }
-_ALIKE = {
-    "id": "documentId fileId attachmentId",
-    "documents": "results records content items data",
-    "folder": "box",
-    "status": "state",
-    "files": "attachments",
-    "filename": "name",
-    "total": "totalElements totalCount",
-    "next": "nextCursor nextToken nextPageToken cursor continuationToken",
-    "downloadUrl": "url href link",
-}
 _ARRAY = frozenset({"array"})
 
 BANQUP = Expectations(
@@ -68,6 +57,5 @@ BANQUP = Expectations(
         ),
     },
     values=_VALUES,
-    alike=_ALIKE,
 )
 """The facts that an export needs from Banqup."""

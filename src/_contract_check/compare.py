@@ -14,11 +14,9 @@ from _contract_check.expectations import Expectations
 from _contract_check.findings import Comparison, Finding, OperationFinding
 from _contract_check.matching import (
     carries_content,
-    described_prefixes,
     look_alikes,
     match_all,
     patched_path,
-    same_path,
     split_prefix,
     uploads,
 )
@@ -57,12 +55,16 @@ def compare(
     needless = {entry for name in yours for entry in expected.replaced.get(name, (name,))}
     ours = sorted(contract.operations.values(), key=lambda item: not item.needed)
     matches = match_all(ours, file.operations)
-    prefixes = described_prefixes(ours, file.operations, matches)
+    prefixes = {split_prefix(item.path)[0] for item in ours if item.name in matches}
     found: list[OperationFinding] = []
     patch: dict[str, Any] = {}
     for operation in ours:
         name, theirs = operation.name, matches.get(operation.name)
-        status = "missing" if split_prefix(operation.path)[0] in prefixes else "not described"
+        # Below a prefix that the file describes, an operation that it does not have is missing.
+        prefix = split_prefix(operation.path)[0]
+        begin = f"{prefix}/".casefold()
+        about = any(item.path.casefold().startswith(begin) for item in file.operations)
+        status = "missing" if prefix and (about or prefix in prefixes) else "not described"
         likely: list[VendorOperation] = []
         findings: tuple[Finding, ...] = ()
         if operation.needed:
@@ -124,6 +126,7 @@ class _Pair:
             "sends": theirs.body,
             "reads": expected.answer_of(ours, theirs),
         }
+        self._path = patched_path(ours.path, theirs.path)
         self._wires = dict(_facts(ours))
         self._places = {fact: self._place(fact, wire) for fact, wire in self._wires.items()}
         self.patch = self._sure()
@@ -144,9 +147,8 @@ class _Pair:
         applies to requests and answers, so the file must have the same new name in both.
         """
         changes: dict[str, Any] = {}
-        path = patched_path(self._ours.path, self._theirs.path)
-        if path is not None and not same_path(path, self._ours.path):
-            changes["path"] = path
+        if self._path not in (None, self._ours.path):
+            changes["path"] = self._path
         renames: dict[str, set[str]] = {}
         for fact, place in self._places.items():
             group, _, name = fact.partition(":")
@@ -163,7 +165,7 @@ class _Pair:
     def findings(self) -> Iterator[Finding]:
         """Yield the result for each fact and for all that the file has in another way."""
         ours, theirs = self._ours, self._theirs
-        if not same_path(ours.path, theirs.path):
+        if self._path != ours.path:
             yield self._finding("path", ours.path, "differs", ours.path, theirs.path)
         # A login may have a form as its body.
         form = ours.name in TOKEN_CALLS

@@ -46,7 +46,6 @@ class Expectations:
         functions: Names of users' functions that differ from the name of the operation.
         values: Per operation, Python expressions for the values that a function can send, each with
             the names that an API may give the value.
-        alike: By our name of a property, other names that an API may give the property.
         any_case: Whether the service accepts query names in any letter case.
     """
 
@@ -58,7 +57,6 @@ class Expectations:
     replaced: Mapping[str, tuple[str, ...]] = field(factory=dict[str, Any])
     functions: Mapping[str, str] = field(factory=dict[str, str])
     values: Mapping[str, Mapping[str, str]] = field(factory=dict[str, Any])
-    alike: Mapping[str, str] = field(factory=dict[str, str])
     any_case: bool = False
 
     def answer_of(self, ours: Operation, theirs: VendorOperation) -> Shape | None:

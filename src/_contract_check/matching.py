@@ -54,23 +54,8 @@ def match_all(
     return matches
 
 
-def described_prefixes(
-    ours: Sequence[Operation], theirs: Sequence[VendorOperation], matches: Collection[str]
-) -> set[str]:
-    """Return the prefixes of our paths below which the file describes operations.
-
-    Below such a prefix, an operation that the file does not have is missing.
-    """
-    known = {split_prefix(item.path)[0] for item in ours if item.name in matches}
-    for prefix in {split_prefix(item.path)[0] for item in ours}:
-        start = _segments(prefix)
-        if any(_segments(item.path)[: len(start)] == start for item in theirs):
-            known.add(prefix)
-    return known - {""}
-
-
 def patched_path(ours: str, theirs: str) -> str | None:
-    """Return the vendor's path with our placeholders.
+    """Return the vendor's path with our placeholders, and without a slash at its end.
 
     The result is None if the two paths have different numbers of placeholders.
     """
@@ -78,7 +63,7 @@ def patched_path(ours: str, theirs: str) -> str | None:
     if len(_PLACEHOLDER.findall(theirs)) != len(names):
         return None
     remaining = iter(names)
-    return _PLACEHOLDER.sub(lambda _: next(remaining), theirs)
+    return _PLACEHOLDER.sub(lambda _: next(remaining), theirs.rstrip("/"))
 
 
 def look_alikes(
@@ -148,12 +133,6 @@ def content_path(shape: Shape | None) -> str | None:
         if schema.format in BASE64 or (named and schema.kinds <= {"string"}):
             return path
     return None
-
-
-def same_path(ours: str, theirs: str) -> bool:
-    """Return True if two paths are equal except for the names of their placeholders."""
-    one, other = (_PLACEHOLDER.sub("{}", path).strip("/") for path in (ours, theirs))
-    return one == other
 
 
 def _segments(path: str) -> tuple[str, ...]:

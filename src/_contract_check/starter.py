@@ -22,6 +22,23 @@ from _contract_check.openapi_schema import (
 
 _FILES = "asked.upload.attachments"
 _LOOP = f" for file in {_FILES}"
+_ALIKE = {
+    "id": "documentId inboxId inboxDocumentId fileId attachmentId",
+    "externalId": "reference",
+    "administrationId": "companyId",
+    "code": "administrationCode companyCode",
+    "documents": "results records content items data",
+    "items": "results records content data",
+    "folder": "box",
+    "status": "state",
+    "files": "attachments",
+    "filename": "name",
+    "total": "totalElements totalCount",
+    "totalCount": "total totalElements",
+    "next": "nextCursor nextToken nextPageToken cursor continuationToken",
+    "downloadUrl": "url href link",
+}
+"""By our name of a property, other names that an API may give the property."""
 
 
 def starter(ours: Operation, theirs: VendorOperation, expected: Expectations) -> tuple[str, ...]:
@@ -161,7 +178,7 @@ class _Draft:
         if name in above.members:
             return name
         known = {letters(item): item for item in above.members}
-        likely = [name, *self._expected.alike.get(name, "").split()]
+        likely = [name, *_ALIKE.get(name, "").split()]
         return next((known[letters(it)] for it in likely if letters(it) in known), "")
 
 

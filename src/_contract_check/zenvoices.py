@@ -41,14 +41,6 @@ _VALUES = {
     "inbox.list": {**_PAGE, "asked.company_id": "administrationId companyId"},
     "inbox.details": _REFERENCE,
 }
-_ALIKE = {
-    "id": "documentId inboxId inboxDocumentId",
-    "externalId": "reference",
-    "administrationId": "companyId",
-    "code": "administrationCode companyCode",
-    "items": "results records content data",
-    "totalCount": "total totalElements",
-}
 _INBOX = kinds_of(InboxDocument)
 ZENVOICES = Expectations(
     client="ZenvoicesClient",
@@ -63,7 +55,6 @@ ZENVOICES = Expectations(
     replaced={"inbox.find": ("inbox.details", "inbox.list")},
     functions={"inbox.details": "inbox.find"},
     values=_VALUES,
-    alike=_ALIKE,
     any_case=True,
 )
 """The facts that an export needs from Zenvoices."""
