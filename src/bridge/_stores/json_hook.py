@@ -105,8 +105,8 @@ class HookCheckpoints(RecordStore):
 
     def __init__(
         self,
-        load: Callable[[], tuple[str | None, Any]] | Callable[[], str | None],
-        save: Callable[[str, Any], bool] | Callable[[str], object],
+        load: Callable[[], tuple[str | None, Any] | str | None],
+        save: Callable[..., object],
         *,
         single_worker: bool = False,
         clock: Callable[[], float] = time.time,
@@ -117,8 +117,8 @@ class HookCheckpoints(RecordStore):
         check_parameters(load, 0, "load", _HOOKS, service="bridge")
         given = 1 if single_worker else 2
         check_parameters(save, given, "save", _HOOKS, service="bridge")
-        self._load: Callable[..., Any] = load
-        self._save: Callable[..., Any] = save
+        self._load: Callable[[], Any] = load
+        self._save = save
         self._single_worker = single_worker
         self._lock = threading.Lock()
         self._raised_at = ""

@@ -38,7 +38,7 @@ VERSION = 1
 _STATEMENTS = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",
-    """CREATE TABLE connection (
+    """CREATE TABLE bridge_connection (
         number INTEGER PRIMARY KEY,
         key TEXT NOT NULL UNIQUE,
         fence INTEGER NOT NULL,
@@ -47,7 +47,7 @@ _STATEMENTS = (
         ttl REAL NOT NULL,
         head TEXT,
         crc INTEGER NOT NULL)""",
-    """CREATE TABLE delivery (
+    """CREATE TABLE bridge_delivery (
         connection INTEGER NOT NULL,
         id TEXT NOT NULL,
         state TEXT NOT NULL,
@@ -57,18 +57,18 @@ _STATEMENTS = (
         PRIMARY KEY (connection, id)) WITHOUT ROWID""",
     # The index has all columns that select() filters and orders by. Without this index, select()
     # would read all rows of a connection, also those of delivered documents.
-    "CREATE INDEX delivery_by_state ON delivery (connection, state, id, due)",
+    "CREATE INDEX bridge_delivery_by_state ON bridge_delivery (connection, state, id, due)",
 )
 
 # Selects our tables with their indexes and triggers, and all views. Tables of other programs
 # (Litestream, Datasette, ANALYZE) are left out, because they are allowed in the file.
 _SCHEMA = """SELECT type, name FROM sqlite_master
-    WHERE type = 'view' OR tbl_name COLLATE NOCASE IN ('connection', 'delivery')"""
+    WHERE type = 'view' OR tbl_name COLLATE NOCASE IN ('bridge_connection', 'bridge_delivery')"""
 _OURS = {
-    ("table", "connection"),
-    ("table", "delivery"),
-    ("index", "delivery_by_state"),
-    ("index", "sqlite_autoindex_connection_1"),
+    ("table", "bridge_connection"),
+    ("table", "bridge_delivery"),
+    ("index", "bridge_delivery_by_state"),
+    ("index", "sqlite_autoindex_bridge_connection_1"),
 }
 
 _CHECKED_AT_OPEN = 4 * 1024 * 1024
