@@ -25,7 +25,6 @@ import pytest
 
 from _client_kit._errors import ConfigurationError, StoreError
 from bridge._errors import LeaseLostError
-from bridge._stores import sqlite_file as _sqlite_file
 from bridge._stores.protocol import FIND_LIMIT, Lease, Row
 from bridge._stores.sqlite import SQLiteCheckpoints
 
@@ -469,7 +468,7 @@ class Raises:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def __call__(self, *_: object) -> None:
+    def __call__(self, *_: object, **__: object) -> None:
         raise self.error
 
 
@@ -478,7 +477,7 @@ def test_a_full_disk_is_told_where_no_file_can_be_made(
 ) -> None:
     """Not that the directory must be one."""
     refusal = OSError(errno.ENOSPC, "No space left on device")
-    monkeypatch.setattr(_sqlite_file, "_reserve", Raises(refusal))
+    monkeypatch.setattr(Path, "touch", Raises(refusal))
     with pytest.raises(StoreError, match="No space left on device") as caught:
         leased(SQLiteCheckpoints(path))
     assert caught.value.hint == "Its disk is full: free some space."
@@ -616,16 +615,6 @@ def test_what_is_no_file_is_not_opened(path: Path) -> None:
     for place in (path, path.parent):
         with pytest.raises(StoreError, match="is not a file"):
             SQLiteCheckpoints(place).head("k")
-
-
-def test_a_file_without_a_version_is_damaged(path: Path) -> None:
-    """Marked as ours, but of no version: half of something, and nothing to write to."""
-    filled(path)
-    other = sqlite3.connect(path)
-    other.execute("PRAGMA user_version = 0")
-    other.close()
-    with pytest.raises(StoreError, match="its version is 0"):
-        look(path)
 
 
 def test_no_rows_are_asked_for(store: SQLiteCheckpoints) -> None:
