@@ -792,7 +792,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "rule_returned": ("la fonction exportable= doit renvoyer True, False, Wait(...) ou Skip(...), mais a renvoyé {0}",
         "de functie exportable= moet True, False, Wait(...) of Skip(...) teruggeven, maar gaf {0} terug"),
     "listener_raised": ("une fonction de listeners= a levé l'exception {0} dans {1}", "een functie van listeners= gaf de fout {0} in {1}"),
-    "use_evolve": ("une telle valeur ne change pas : faites-en une autre avec attrs.evolve(upload, subject=...)", "zo'n waarde wijzigt niet: maak er een andere mee met attrs.evolve(upload, subject=...)"),
     "mapper_raised": ("la fonction de conversion (mapper) a levé l'exception {0} dans {1}", "de omzettingsfunctie (mapper) gaf de fout {0} in {1}"),
     "mapper_coroutine": ("la fonction de conversion (mapper) est une coroutine, que seule AsyncConnection accepte",
         "de omzettingsfunctie (mapper) is een coroutine, die alleen AsyncConnection aanvaardt"),
